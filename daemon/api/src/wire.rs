@@ -1,0 +1,291 @@
+//! Requests and replies.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+use vine_domain::{
+    Ask, Branch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Title, WorkerId,
+    task::Report,
+    token::Token,
+    worker::{Assignment, Attempt, Delivery},
+};
+
+/// An error as every endpoint reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// A word for programs, stable.
+    pub code: String,
+    /// What happened, to what.
+    pub message: String,
+    /// What to do next; may be empty.
+    #[serde(default)]
+    pub hint: String,
+}
+
+/// `POST /api/v1/tasks`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTask {
+    /// One line.
+    pub title: Title,
+    /// What to do [default: the title].
+    pub prompt: Option<Prompt>,
+    /// Where; may be left out when there is only one repository.
+    pub repo: Option<Slug>,
+    /// Start from [default: the repository's].
+    pub base: Option<Branch>,
+    /// Commit to [default: `vine/T-<number>`].
+    pub branch: Option<Branch>,
+    /// How urgent [default: `default`].
+    pub priority: Option<Lane>,
+}
+
+/// `PATCH /api/v1/tasks/{id}`; exactly one field.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatchTask {
+    /// `cancelled` or `queued`.
+    pub state: Option<String>,
+    /// Another lane.
+    pub priority: Option<Lane>,
+}
+
+/// `POST /api/v1/commands`: what a person typed, split into words.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunCommand {
+    /// `["task", "show", "T-1"]`
+    pub words: Vec<String>,
+    /// Further lines.
+    #[serde(default)]
+    pub body: String,
+}
+
+/// What a command gives back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CommandReply {
+    /// For people.
+    pub text: String,
+    /// For programs: an object, or an array of objects for a listing.
+    pub data: Value,
+}
+
+/// `POST /api/v1/questions/{id}/answer`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GiveAnswer {
+    /// A number, a label, or own words.
+    pub text: String,
+    /// Answering again with the same key is answering once [default: a fresh one].
+    pub key: Option<Uuid>,
+}
+
+/// `POST /api/v1/chat/messages`: a person writes into a task's thread.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendMessage {
+    /// The thread.
+    pub task: Option<TaskId>,
+    /// The words.
+    pub text: String,
+    /// The question replied to.
+    pub reply_to: Option<QuestionId>,
+    /// Sending again with the same key is sending once [default: a fresh one].
+    pub key: Option<Uuid>,
+}
+
+/// `POST /api/v1/tokens`: a secret for a program of the caller, or an enrolment code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MakeToken {
+    /// `user`, `enrolment` or `login`.
+    pub kind: String,
+}
+
+/// The secret, shown once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MadeToken {
+    /// The secret itself.
+    pub token: Token,
+    /// How long it is good for, in seconds.
+    pub expires_in: u64,
+}
+
+/// `POST /api/v1/workers`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrol {
+    /// The one-time code.
+    pub code: Token,
+    /// What people will call it.
+    pub name: String,
+    /// How many agents at once.
+    pub slots: u32,
+    /// Program and version.
+    pub version: String,
+}
+
+/// The new worker's identity and secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// Identity.
+    pub id: WorkerId,
+    /// Secret, shown once.
+    pub token: Token,
+}
+
+/// `POST /api/v1/workers/{id}/heartbeat`: renews leases, then waits for something to tell the worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Beat {
+    /// Made at each start of the worker's process; another one means that its agents are gone.
+    pub boot: Uuid,
+    /// How many agents at once.
+    pub slots: u32,
+    /// What the worker believes to hold.
+    pub leases: Vec<Attempt>,
+    /// Answers that it is passing on right now; they are not sent again.
+    pub handling: Vec<QuestionId>,
+    /// What keeps it from working.
+    pub trouble: Option<String>,
+    /// Wait at most this many seconds when there is nothing to tell.
+    pub wait: f64,
+}
+
+/// What the worker is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beaten {
+    /// Acted upon by the worker, repeated until it is.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// `POST /api/v1/queue/claim`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// At most this many.
+    pub slots: u32,
+    /// Wait at most this many seconds when there is nothing to do.
+    pub wait: f64,
+}
+
+/// What was claimed; empty when there was nothing.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Claimed {
+    /// Each under a lease of its own.
+    pub assignments: Vec<Assignment>,
+}
+
+/// `POST /api/v1/queue/complete`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Complete {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// What came of it.
+    pub report: Report,
+    /// The patch, cut at 256 KiB; empty when nothing changed.
+    #[serde(default)]
+    pub patch: String,
+    /// Claim this many in the same call.
+    #[serde(default)]
+    pub next: u32,
+}
+
+/// `POST /api/v1/queue/fail`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fail {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// What went wrong; `None` hands the task back unharmed.
+    pub failure: Option<Failure>,
+}
+
+/// Where the task is after an attempt that gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Nothing more will happen to the task by itself; its worktree can go.
+    pub over: bool,
+}
+
+/// `POST /api/v1/queue/enqueue`: puts a task back into its lane.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enqueue {
+    /// Which.
+    pub task: TaskId,
+}
+
+/// `POST /api/v1/queue/log`: the agent's words for the task's log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// One line each.
+    pub lines: Vec<String>,
+    /// Also tell the thread.
+    #[serde(default)]
+    pub tell: bool,
+}
+
+/// `POST /api/v1/questions`: an agent asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostQuestion {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// Made by the worker: asking again with the same key is asking once.
+    pub key: Uuid,
+    /// The session that waits.
+    pub session: Option<SessionId>,
+    /// The agent's own name for the waiting call.
+    pub call: String,
+    /// What is asked.
+    pub ask: Ask,
+    /// Two or three lines of what the agent said just before.
+    pub context: String,
+}
+
+/// The question as it was stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PostedQuestion {
+    /// Its id.
+    pub id: QuestionId,
+}
+
+/// `POST /api/v1/questions/{id}/delivered` and `/withdraw`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloseQuestion {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// Why nobody needs the answer any more; for `/withdraw`.
+    #[serde(default)]
+    pub why: String,
+}
+
+/// `POST /api/v1/sessions`: maps a session to its task.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapSession {
+    /// Which session.
+    pub id: SessionId,
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// Where it works, on the worker's machine.
+    pub worktree: String,
+    /// Agent and version.
+    pub agent: String,
+}
+
+/// `POST /api/v1/sessions/{id}/heartbeat`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionBeat {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// How full the context is, in percent.
+    pub context: Option<u8>,
+}

@@ -1,0 +1,242 @@
+//! Beats: how a worker keeps its leases and hears of answers, in one call.
+//!
+//! A beat renews what the worker holds and then waits until there is something to tell it. Its connection is open
+//! nearly all the time, so a connection that closes without goodbye tells that the process is gone:
+//!
+//! 1. the call is dropped: the worker's line is marked as cut
+//! 2. a new beat of the same boot clears the mark
+//! 3. after [`GONE`] without one, the sweep ends the worker's leases early
+//!
+//! A silent worker whose connection stays open keeps its leases to their end. A beat with another boot id tells that
+//! the process was started again: its agents are gone, so all its leases end at once.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+use vine_domain::{
+    QuestionId, QuestionState, TaskState, Timestamp, WorkerId,
+    lifecycle::Event,
+    worker::{Attempt, Delivery},
+};
+
+use crate::{App, AppError, Done};
+
+/// How long a worker whose connection closed may take to come back.
+pub const GONE: Duration = Duration::from_secs(2);
+/// Leases are written at most this often; a lease lasts four times as long.
+const COARSE: Duration = Duration::from_secs(15);
+/// A lease that its worker does not name for this long was never received by it.
+const UNKNOWN: Duration = Duration::from_secs(15);
+
+/// What a worker says with a beat.
+#[derive(Debug, Clone)]
+pub struct Beat {
+    /// Made at each start of the worker's process.
+    pub boot: Uuid,
+    /// How many agents at once.
+    pub slots: u32,
+    /// What it believes to hold.
+    pub leases: Vec<Attempt>,
+    /// Answers that it is passing on right now.
+    pub handling: Vec<QuestionId>,
+    /// What keeps it from working.
+    pub trouble: Option<String>,
+    /// Wait at most this long.
+    pub wait: Duration,
+}
+
+/// What is known of the workers' connections. Lives in memory: after a restart every worker is heard of anew.
+#[derive(Default)]
+pub struct Presence(Mutex<HashMap<WorkerId, Line>>);
+
+#[derive(Default)]
+struct Line {
+    boot: Option<Uuid>,
+    /// Beats under way.
+    open: u32,
+    /// When a beat was dropped with none left.
+    cut: Option<Timestamp>,
+    renewed: HashMap<Attempt, Timestamp>,
+    unknown: HashMap<Attempt, Timestamp>,
+}
+
+impl Presence {
+    fn lines(&self) -> MutexGuard<'_, HashMap<WorkerId, Line>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Workers whose connection closed without goodbye and who did not come back in time. Each is named once.
+    pub fn gone(&self, now: Timestamp) -> Vec<WorkerId> {
+        let mut lines = self.lines();
+        let gone: Vec<WorkerId> = lines
+            .iter()
+            .filter(|(_, line)| line.open == 0 && line.cut.is_some_and(|cut| now.since(cut) >= GONE))
+            .map(|(worker, _)| *worker)
+            .collect();
+        for worker in &gone {
+            lines.remove(worker);
+        }
+        gone
+    }
+
+    /// Notes a beat; `true` when the worker's process is another one than before.
+    fn heard(&self, worker: WorkerId, boot: Uuid) -> bool {
+        let mut lines = self.lines();
+        let line = lines.entry(worker).or_default();
+        line.open += 1;
+        line.cut = None;
+        let other = line.boot.is_some_and(|known| known != boot);
+        line.boot = Some(boot);
+        other
+    }
+
+    /// Which of the held leases are to be written, and which the worker has not named for too long.
+    fn sort(&self, worker: WorkerId, held: &[Attempt], named: &[Attempt], now: Timestamp) -> (Vec<Attempt>, Vec<Attempt>) {
+        let mut lines = self.lines();
+        let line = lines.entry(worker).or_default();
+        line.renewed.retain(|attempt, _| held.contains(attempt));
+        line.unknown.retain(|attempt, _| held.contains(attempt) && !named.contains(attempt));
+        let stale = |attempt: &&Attempt| line.renewed.get(attempt).is_none_or(|at| now.since(*at) >= COARSE);
+        let due: Vec<Attempt> = held.iter().filter(|attempt| named.contains(attempt)).filter(stale).copied().collect();
+        line.renewed.extend(due.iter().map(|attempt| (*attempt, now)));
+        let mut lost = Vec::new();
+        for attempt in held.iter().filter(|attempt| !named.contains(attempt)) {
+            let since = *line.unknown.entry(*attempt).or_insert(now);
+            if now.since(since) >= UNKNOWN {
+                lost.push(*attempt);
+            }
+        }
+        (due, lost)
+    }
+}
+
+/// A beat under way; dropped before its end, it marks the worker's line as cut.
+struct Open {
+    app: App,
+    worker: WorkerId,
+    finished: bool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut lines = self.app.presence.lines();
+        if let Some(line) = lines.get_mut(&self.worker) {
+            line.open = line.open.saturating_sub(1);
+            if !self.finished && line.open == 0 {
+                line.cut = Some(self.app.clock.now());
+            }
+        }
+    }
+}
+
+impl App {
+    /// Takes a beat and waits for something to tell the worker; empty when there is nothing.
+    pub async fn beat(&self, worker: WorkerId, beat: Beat) -> Done<Vec<Delivery>> {
+        let restarted = self.presence.heard(worker, beat.boot);
+        let mut open = Open { app: self.clone(), worker, finished: false };
+        let deliveries = self.beaten(worker, beat, restarted).await;
+        open.finished = true;
+        deliveries
+    }
+
+    async fn beaten(&self, worker: WorkerId, beat: Beat, restarted: bool) -> Done<Vec<Delivery>> {
+        let until = Instant::now() + beat.wait;
+        self.note(worker, &beat).await?;
+        if restarted {
+            self.lose_all(worker, "its worker was started again").await?;
+        }
+        let wake = self.wakes.on_worker(worker);
+        loop {
+            let woken = wake.notified();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
+            let deliveries = self.deliveries(worker, &beat).await?;
+            if !deliveries.is_empty() || Instant::now() >= until || self.stop.is_cancelled() {
+                return Ok(deliveries);
+            }
+            tokio::select! {
+                () = woken => {}
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep_until(until) => {}
+            }
+        }
+    }
+
+    /// Keeps what the worker says of itself.
+    async fn note(&self, worker: WorkerId, beat: &Beat) -> Done<()> {
+        let mut record = self.store.worker(worker).await?.ok_or(AppError::Unauthenticated)?;
+        let now = self.clock.now();
+        let changed = record.trouble != beat.trouble || record.slots != beat.slots;
+        if changed || now.since(record.seen) >= COARSE {
+            record.trouble.clone_from(&beat.trouble);
+            record.slots = beat.slots;
+            record.seen = now;
+            self.store.save_worker(&record).await?;
+            self.wakes.page();
+        }
+        Ok(())
+    }
+
+    async fn deliveries(&self, worker: WorkerId, beat: &Beat) -> Done<Vec<Delivery>> {
+        let held = self.store.leases_of(worker).await?;
+        let (due, unknown) = self.presence.sort(worker, &held, &beat.leases, self.clock.now());
+        if !due.is_empty() {
+            self.store.renew(worker, &due).await?;
+        }
+        for attempt in unknown {
+            self.lose(attempt, "its worker never received it").await?;
+        }
+        let mut deliveries = Vec::new();
+        for attempt in beat.leases.iter().filter(|attempt| !held.contains(attempt)) {
+            deliveries.push(self.stop_for(*attempt).await?);
+        }
+        if !held.is_empty() {
+            let answered = self.store.undelivered(worker).await?;
+            deliveries.extend(answered.into_iter().filter(|question| !beat.handling.contains(&question.id)).filter_map(answer_delivery));
+        }
+        Ok(deliveries)
+    }
+
+    /// Why an attempt is over that its worker still believes to hold.
+    async fn stop_for(&self, attempt: Attempt) -> Done<Delivery> {
+        let task = self.store.task(attempt.task).await?;
+        let over = task.as_ref().is_none_or(vine_domain::Task::is_over);
+        let why = match task.map(|task| task.state) {
+            Some(TaskState::Cancelled { by }) => format!("{} was cancelled by {by}", attempt.task),
+            Some(state) => format!("the lease has ended; {} is {} now", attempt.task, state.as_str()),
+            None => format!("{} is not known here", attempt.task),
+        };
+        Ok(Delivery::Stop { attempt, why, over })
+    }
+
+    /// Ends all leases of a worker.
+    pub(crate) async fn lose_all(&self, worker: WorkerId, why: &str) -> Done<()> {
+        for attempt in self.store.leases_of(worker).await? {
+            self.lose(attempt, why).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends one lease; no error when somebody else just did.
+    pub(crate) async fn lose(&self, attempt: Attempt, why: &str) -> Done<()> {
+        match self.step(attempt.task, Event::LeaseLost { attempt, why: why.into() }, None).await {
+            Ok(_) | Err(AppError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Workers that are gone, by [`Presence::gone`].
+    pub(crate) fn gone(&self) -> Vec<WorkerId> {
+        self.presence.gone(self.clock.now())
+    }
+}
+
+fn answer_delivery(question: vine_domain::Question) -> Option<Delivery> {
+    let QuestionState::Answered { answer } = &question.state else { return None };
+    Some(Delivery::Answer { answer: answer.clone(), question: Box::new(question) })
+}

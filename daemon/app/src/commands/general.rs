@@ -1,0 +1,52 @@
+//! `status`, `whoami`, `help`
+
+use serde_json::json;
+use vine_domain::{Role, TaskState, Verb, ports::TaskFilter};
+use vine_grammar::Command;
+
+use super::{Reply, question, task};
+use crate::{App, AppError, Caller, Done, view};
+
+/// Who waits for whom, in a few lines.
+pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
+    app.allow(caller, Verb::See, None, "status").await?;
+    let now = app.clock.now();
+    let questions = app.store.open_questions(20).await?;
+    let recent = app.store.tasks(&TaskFilter { limit: 200, ..TaskFilter::default() }).await?;
+    let running: Vec<_> = recent.into_iter().filter(|task| matches!(task.state, TaskState::Running { .. })).collect();
+    let workers = app.store.workers().await?;
+    let depths = app.store.depths().await?;
+    let queues = view::queues(&depths);
+    let mut lines =
+        vec![format!("{} questions wait for people, {} tasks run, {} workers", depths.open_questions, running.len(), workers.len())];
+    lines.extend(questions.iter().map(question::line));
+    lines.extend(running.iter().map(|running| task::line(app, running)));
+    lines.push(queues.iter().map(|(name, depth)| format!("{name} {depth}")).collect::<Vec<_>>().join(" · "));
+    let data = json!({
+        "id": "status", "state": if depths.paused { "paused" } else { "open" },
+        "questions": questions.iter().map(view::question).collect::<Vec<_>>(),
+        "running": running.iter().map(view::task).collect::<Vec<_>>(),
+        "workers": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>(),
+        "queues": queues.iter().map(|(name, depth)| json!({ "id": name, "depth": depth })).collect::<Vec<_>>(),
+    });
+    Ok(Reply::new(lines.join("\n"), data))
+}
+
+/// Who the caller is and what they may do.
+pub fn whoami(caller: &Caller) -> Done<Reply> {
+    let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
+    let role = user.role.map_or("no role", Role::as_str);
+    let own: Vec<_> = user.repos.iter().map(|(repo, role)| format!(", {} in {repo}", role.as_str())).collect();
+    let text = format!("You are {} ({role}{}), speaking through {}.", user.name, own.concat(), caller.via);
+    Ok(Reply::new(text, json!({ "id": user.id, "state": role, "name": user.name, "via": caller.via, "repos": user.repos })))
+}
+
+/// How to say things.
+pub fn help() -> Reply {
+    let text = format!(
+        "Say `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a task's thread the task's id may be left out. \
+         Reply to a question with a number, a label or your own words.",
+        Command::overview()
+    );
+    Reply::new(text.clone(), json!({ "id": "help", "state": "ok", "text": text }))
+}

@@ -1,0 +1,53 @@
+//! What commands do, a file for each noun. Chat, console, shell and API run the same ones.
+
+mod general;
+mod question;
+mod queue;
+mod repo;
+mod session;
+mod task;
+mod worker;
+
+use serde_json::Value;
+use vine_grammar::Command;
+
+use crate::{App, Caller, Done};
+
+/// What a command gives back.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// For people.
+    pub text: String,
+    /// For programs: an object, or an array of objects for a listing.
+    pub data: Value,
+}
+
+impl Reply {
+    fn new(text: impl Into<String>, data: Value) -> Self {
+        Self { text: text.into(), data }
+    }
+
+    /// A listing: a line and an object for each thing, or the words for an empty one.
+    fn list<T>(things: &[T], line: impl Fn(&T) -> String, data: impl Fn(&T) -> Value, empty: &str) -> Self {
+        let lines: Vec<_> = things.iter().map(line).collect();
+        let text = if lines.is_empty() { empty.to_owned() } else { lines.join("\n") };
+        Self { text, data: things.iter().map(data).collect() }
+    }
+}
+
+impl App {
+    /// Runs a command for `caller`. `key` makes creations harmless to repeat.
+    pub async fn run(&self, caller: &Caller, command: Command, key: Option<String>) -> Done<Reply> {
+        match command {
+            Command::Task(verb) => task::run(self, caller, verb, key).await,
+            Command::Question(verb) => question::run(self, caller, verb).await,
+            Command::Session(verb) => session::run(self, caller, verb).await,
+            Command::Worker(verb) => worker::run(self, caller, verb).await,
+            Command::Queue(verb) => queue::run(self, caller, verb).await,
+            Command::Repo(verb) => repo::run(self, caller, verb).await,
+            Command::Status => general::status(self, caller).await,
+            Command::Whoami => general::whoami(caller),
+            Command::Help => Ok(general::help()),
+        }
+    }
+}

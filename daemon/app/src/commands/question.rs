@@ -1,0 +1,46 @@
+//! `question ...`
+
+use vine_domain::{Question, QuestionState, Verb};
+use vine_grammar::QuestionVerb;
+
+use super::Reply;
+use crate::{App, Caller, Done, texts, view};
+
+pub async fn run(app: &App, caller: &Caller, verb: QuestionVerb) -> Done<Reply> {
+    match verb {
+        QuestionVerb::List { range } => {
+            app.allow(caller, Verb::See, None, "questions").await?;
+            let questions = app.store.open_questions(range.limit).await?;
+            Ok(Reply::list(&questions, line, view::question, "Nobody waits for an answer."))
+        }
+        QuestionVerb::Show { question } => {
+            let question = app.question(question).await?;
+            let repo = app.task(question.task()).await?.repo;
+            app.allow(caller, Verb::See, Some(&repo), &question.id.to_string()).await?;
+            let text = format!("{}\n{}\n\n{}", line(&question), question.context, texts::body(&question.ask));
+            Ok(Reply::new(text, view::question(&question)))
+        }
+        QuestionVerb::Answer { question, text } => {
+            let answered = app.answer(caller, question, &text.join(" "), app.ids.uuid()).await?;
+            Ok(Reply::new(line(&answered), view::question(&answered)))
+        }
+    }
+}
+
+/// A question in one line.
+pub fn line(question: &Question) -> String {
+    let state = match &question.state {
+        QuestionState::Open => "open".into(),
+        QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
+            format!("{}: {}", answer.name, answer.decision.headline())
+        }
+        QuestionState::Withdrawn { why } => format!("withdrawn, {why}"),
+    };
+    format!(
+        "{:<6} {:<6} {:<10} {} ({state})",
+        question.id.to_string(),
+        question.task().to_string(),
+        question.ask.kind(),
+        question.ask.headline()
+    )
+}

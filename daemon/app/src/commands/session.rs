@@ -1,0 +1,34 @@
+//! `session ...`
+
+use vine_domain::{Session, Verb};
+use vine_grammar::SessionVerb;
+
+use super::Reply;
+use crate::{App, Caller, Done, view};
+
+pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> Done<Reply> {
+    let now = app.clock.now();
+    let one = |session: &Session| Reply::new(line(session), view::session(session, now));
+    match verb {
+        SessionVerb::List { all, range } => {
+            app.allow(caller, Verb::See, None, "sessions").await?;
+            let sessions = app.store.sessions(all, range.limit).await?;
+            Ok(Reply::list(&sessions, line, |session| view::session(session, now), "No live sessions."))
+        }
+        SessionVerb::Show { session } => {
+            app.allow(caller, Verb::See, None, "sessions").await?;
+            Ok(one(&app.session(session).await?))
+        }
+        SessionVerb::End { session } => Ok(one(&app.order_session(caller, session, true).await?)),
+        SessionVerb::Keep { session } => Ok(one(&app.order_session(caller, session, false).await?)),
+    }
+}
+
+fn line(session: &Session) -> String {
+    let state = match &session.state {
+        vine_domain::SessionState::Active if session.kept => "kept".into(),
+        vine_domain::SessionState::Active => "active".into(),
+        vine_domain::SessionState::Ended { reason, .. } => format!("ended, {reason}"),
+    };
+    format!("{} {:<6} {} ({state})", session.id, session.task.to_string(), session.agent)
+}

@@ -1,0 +1,127 @@
+//! `task ...`
+
+use vine_domain::{Task, TaskId, TaskState, Verb, lifecycle::Order, ports::TaskFilter};
+use vine_grammar::TaskVerb;
+
+use super::Reply;
+use crate::{App, AppError, Caller, Done, tasks::Wish, texts, view};
+
+pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>) -> Done<Reply> {
+    match verb {
+        TaskVerb::New { title, prompt, repo, base, branch, priority, key: own } => {
+            let title = TaskVerb::title(&title)?;
+            let prompt = prompt.map(|prompt| prompt.parse()).transpose()?;
+            let wish = Wish { title, prompt, repo, base, branch, lane: priority, key: own.or(key) };
+            let task = app.create(caller, wish).await?;
+            Ok(Reply::new(format!("{} is queued: {}\n{}/tasks/{}", task.id, task.title, app.link, task.id), view::task(&task)))
+        }
+        TaskVerb::List { state, repo, range } => {
+            app.allow(caller, Verb::See, repo.as_ref(), "tasks").await?;
+            let tasks = app.store.tasks(&TaskFilter { state, repo, before: None, limit: range.limit }).await?;
+            Ok(Reply::list(&tasks, |task| line(app, task), view::task, "No tasks. `task new <title>` makes one."))
+        }
+        TaskVerb::Show { task } => show(app, caller, named(task)?).await,
+        TaskVerb::Cancel { task } => ordered(app, caller, named(task)?, Order::Cancel).await,
+        TaskVerb::Retry { task } => ordered(app, caller, named(task)?, Order::Retry).await,
+        TaskVerb::Priority { lane, task } => ordered(app, caller, named(task)?, Order::Prioritise(lane)).await,
+        TaskVerb::Log { task, range } => log(app, caller, named(task)?, range.limit).await,
+        TaskVerb::Diff { task } => diff(app, caller, named(task)?).await,
+        TaskVerb::Explain { task } => explain(app, caller, named(task)?).await,
+    }
+}
+
+/// Cancels, retries, moves or discards, and says where the task is then.
+pub async fn ordered(app: &App, caller: &Caller, id: TaskId, order: Order) -> Done<Reply> {
+    let task = app.order(caller, id, order).await?;
+    Ok(Reply::new(line(app, &task), view::task(&task)))
+}
+
+/// A task in one line.
+pub fn line(app: &App, task: &Task) -> String {
+    format!("{:<6} {:<10} {:<8} {:<12} {}", task.id.to_string(), task.state.as_str(), task.lane.as_str(), task.repo, task.title)
+        + &hint(app, &task.state)
+}
+
+fn hint(app: &App, state: &TaskState) -> String {
+    match state {
+        TaskState::Queued { due, .. } if *due > app.clock.now() => format!(" ({})", texts::state(app, state)),
+        TaskState::Failed { failure, .. } => format!(" ({})", failure.what.lines().next().unwrap_or_default()),
+        _ => String::new(),
+    }
+}
+
+fn named(task: Option<TaskId>) -> Done<TaskId> {
+    task.ok_or_else(|| AppError::Unreadable("which task? Name it, like T-7; `task list` shows them.".into()))
+}
+
+async fn seen(app: &App, caller: &Caller, id: TaskId) -> Done<Task> {
+    let task = app.task(id).await?;
+    app.allow(caller, Verb::See, Some(&task.repo), &id.to_string()).await?;
+    Ok(task)
+}
+
+async fn show(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
+    let task = seen(app, caller, id).await?;
+    let questions = app.store.questions_of(id).await?;
+    let executions = app.store.executions(id).await?;
+    let sessions = app.store.sessions(true, 1000).await?;
+    let mut lines = vec![line(app, &task), format!("from {} to {}, asked by {}", task.base, task.branch, task.requester)];
+    lines.extend(questions.iter().map(super::question::line));
+    lines.push(outcome(&task));
+    Ok(Reply::new(lines.join("\n").trim_end(), view::task_whole(&task, &questions, &executions, &sessions)))
+}
+
+fn outcome(task: &Task) -> String {
+    match &task.state {
+        TaskState::Done { report } => format!("{}\n{}", report.summary, report.diffstat),
+        TaskState::Failed { failure, .. } => format!("{}\n{}", failure.what, failure.advice()),
+        _ => String::new(),
+    }
+}
+
+async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> Done<Reply> {
+    seen(app, caller, id).await?;
+    let lines = app.store.log_of(id, limit).await?;
+    Ok(Reply::list(
+        &lines,
+        |line| format!("{} #{} {}", line.at, line.epoch.0, line.text),
+        |line| serde_json::to_value(line).unwrap_or_default(),
+        "Nothing has happened yet.",
+    ))
+}
+
+async fn diff(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
+    let task = seen(app, caller, id).await?;
+    let patch = app.store.patch_of(id).await?;
+    let text = patch.clone().unwrap_or_else(|| format!("No changes of {id} have been reported yet."));
+    Ok(Reply::new(text, serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch })))
+}
+
+async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
+    let task = seen(app, caller, id).await?;
+    let open: Vec<_> = app.store.questions_of(id).await?.into_iter().filter(vine_domain::Question::is_open).collect();
+    let workers = app.store.workers().await?;
+    let paused = app.store.depths().await?.paused || app.store.repos().await?.iter().any(|repo| repo.name == task.repo && repo.paused);
+    let on = |lease: &vine_domain::Lease| workers.iter().find(|row| row.0.id == lease.worker).map_or("a worker", |row| row.0.name.as_str());
+    let why = match &task.state {
+        TaskState::Queued { .. } if paused => format!("{id} is queued, and claiming is paused. `queue resume` starts it."),
+        TaskState::Queued { due, .. } if *due > app.clock.now() => {
+            format!("{id} is queued after {} failed attempts; it may start from {due} on.", task.failures)
+        }
+        TaskState::Queued { .. } if workers.is_empty() => format!("{id} is queued, and there is no worker. Start one with `vine worker`."),
+        TaskState::Queued { .. } => format!("{id} is queued in lane {} and starts at the next free slot.", task.lane.as_str()),
+        TaskState::Running { lease } => format!("{id} runs on {} (attempt {}). It ends by itself, or asks.", on(lease), task.epoch.0),
+        TaskState::Waiting { lease } => {
+            let asked: Vec<_> = open.iter().map(|question| question.id.to_string()).collect();
+            let holder = lease.as_ref().map_or_else(
+                || "its agent has ended and will be started again".into(),
+                |lease| format!("its agent waits on {}", on(lease)),
+            );
+            format!("{id} waits for an answer to {}; {holder}. Nothing happens until a person answers.", asked.join(", "))
+        }
+        TaskState::Done { .. } => format!("{id} is done. `task diff {id}` shows what it changed."),
+        TaskState::Failed { failure, .. } => format!("{id} failed: {}\n{}", failure.what, failure.advice()),
+        TaskState::Cancelled { by } => format!("{id} was cancelled by {by}. `task retry {id}` runs it again."),
+    };
+    Ok(Reply::new(why.clone(), serde_json::json!({ "id": id, "state": task.state.as_str(), "explanation": why })))
+}

@@ -1,0 +1,77 @@
+//! What a use case says when it does not do what was asked.
+
+use vine_domain::{Denied, Invalid, lifecycle::Refusal, ports::StoreError};
+
+/// Shorthand for what use cases give back.
+pub type Done<T> = Result<T, AppError>;
+
+/// Why something was not done. Each has a word for programs, a message and a hint for people.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// There is no such thing.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// The caller could not be told from a stranger.
+    #[error("this needs a valid token")]
+    Unauthenticated,
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// What was handed in cannot be used.
+    #[error("{}", .0.message())]
+    Invalid(#[from] Invalid),
+    /// The rules say no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The command cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The daemon is being stopped; another one, or the same one later, will do it.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// The store cannot serve, or a name is taken.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AppError {
+    /// The word for programs. Stable: scripts and workers branch on it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) | Self::Refused(Refusal::NoQuestion(_)) => "not_found",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Denied(_) => "denied",
+            Self::Invalid(_) | Self::Unreadable(_) => "invalid",
+            Self::Refused(Refusal::Stale(_)) => "stale",
+            Self::Refused(Refusal::AnsweredBefore { .. }) => "answered_before",
+            Self::Refused(Refusal::Withdrawn { .. }) => "withdrawn",
+            Self::Refused(Refusal::NotNow { .. }) => "not_now",
+            Self::Stopping => "stopping",
+            Self::Store(StoreError::Taken(_)) => "taken",
+            Self::Store(StoreError::Conflict) => "conflict",
+            Self::Store(StoreError::Unavailable(_) | StoreError::Corrupt(_)) => "unavailable",
+        }
+    }
+
+    /// What to do next; may be empty.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotFound(_) => "check the name; the listings show what there is".into(),
+            Self::Unauthenticated => "log in with `vine login`, or send `Authorization: Bearer …`".into(),
+            Self::Denied(denied) => format!("ask somebody with the role `admin` to give you `{}`", denied.verb.needs().as_str()),
+            Self::Invalid(invalid) => invalid.hint.clone(),
+            Self::Refused(refusal) => refusal.hint(),
+            Self::Unreadable(_) => "say `help` for how to say things".into(),
+            Self::Stopping => "try again in a moment".into(),
+            Self::Store(StoreError::Taken(_)) => "choose another name".into(),
+            Self::Store(StoreError::Conflict) => "look at it again and repeat".into(),
+            Self::Store(_) => "try again; if it stays, look at the daemon's log".into(),
+        }
+    }
+
+    /// Message and hint as one text for people.
+    pub fn told(&self) -> String {
+        let hint = self.hint();
+        if hint.is_empty() { self.to_string() } else { format!("{self}\n{hint}") }
+    }
+}

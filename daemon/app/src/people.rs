@@ -1,0 +1,105 @@
+//! Who calls, what they may do, and the proof of it.
+
+use std::time::Duration;
+
+use vine_domain::{
+    Role, Slug, User, UserId, Verb, WorkerId,
+    access::{self, AuditEntry},
+    token::{Token, TokenKind},
+};
+
+use crate::{App, AppError, Done};
+
+/// How long each kind of token is good for.
+pub fn life(kind: TokenKind) -> Duration {
+    match kind {
+        TokenKind::Enrolment | TokenKind::Login => Duration::from_secs(10 * 60),
+        TokenKind::Browser => Duration::from_secs(12 * 3600),
+        TokenKind::User => Duration::from_secs(90 * 24 * 3600),
+        TokenKind::Worker => Duration::from_secs(365 * 24 * 3600),
+    }
+}
+
+/// The platform under which the page and the API know people: by their own [`UserId`].
+pub const OURSELVES: &str = "vine";
+
+/// A person, as known when the request came in, and where it came from.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The person; `None` is a stranger, who may do nothing.
+    pub user: Option<User>,
+    /// `api`, `console`, later a platform.
+    pub via: String,
+}
+
+impl Caller {
+    /// What this person is called in messages.
+    pub fn name(&self) -> &str {
+        self.user.as_ref().map_or("a stranger", |user| &user.name)
+    }
+}
+
+impl App {
+    /// Decides whether `caller` may do `verb` to `subject`, and keeps the decision in the audit. Allowed looks are not
+    /// kept: a page that refreshes would bury everything else.
+    pub async fn allow(&self, caller: &Caller, verb: Verb, repo: Option<&Slug>, subject: &str) -> Done<()> {
+        let decision = access::decide(caller.user.as_ref(), verb, repo);
+        if verb == Verb::See && decision.is_ok() {
+            return Ok(());
+        }
+        let reason = decision.as_ref().map_or_else(ToString::to_string, |role| role.as_str().to_owned());
+        let entry = AuditEntry {
+            actor: format!("{} ({})", caller.name(), caller.via),
+            verb: verb.as_str().into(),
+            subject: subject.into(),
+            allowed: decision.is_ok(),
+            reason,
+        };
+        self.store.audit(&entry).await?;
+        Ok(decision.map(|_| ())?)
+    }
+
+    /// The person behind a user's or browser's token.
+    pub async fn caller(&self, token: &Token, kind: TokenKind, via: &str) -> Done<Caller> {
+        let owner = self.store.token_owner(&token.hash(), kind).await?.ok_or(AppError::Unauthenticated)?;
+        let user = self.store.user(OURSELVES, &owner.to_string()).await?.ok_or(AppError::Unauthenticated)?;
+        Ok(Caller { user: Some(user), via: via.into() })
+    }
+
+    /// The worker behind a worker's token.
+    pub async fn worker_of(&self, token: &Token) -> Done<WorkerId> {
+        let owner = self.store.token_owner(&token.hash(), TokenKind::Worker).await?;
+        owner.map(WorkerId).ok_or(AppError::Unauthenticated)
+    }
+
+    /// Makes a secret for `owner` and keeps its hash.
+    pub async fn make_token(&self, kind: TokenKind, owner: uuid::Uuid) -> Done<Token> {
+        let token = Token::make(kind, &*self.ids);
+        self.store.add_token(&token.hash(), kind, owner, life(kind)).await?;
+        Ok(token)
+    }
+
+    /// A secret that a person asks for: for their programs, for a browser, or for a new worker.
+    pub async fn make_token_for(&self, caller: &Caller, kind: TokenKind) -> Done<Token> {
+        let verb = if kind == TokenKind::Enrolment { Verb::Administer } else { Verb::See };
+        self.allow(caller, verb, None, &format!("token ({})", kind.as_str())).await?;
+        let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
+        self.make_token(kind, user.id.0).await
+    }
+
+    /// Trades a one-time login code for a browser session.
+    pub async fn log_in(&self, code: &Token) -> Done<Token> {
+        let owner = self.store.spend_token(&code.hash(), TokenKind::Login).await?.ok_or(AppError::Unauthenticated)?;
+        self.make_token(TokenKind::Browser, owner).await
+    }
+
+    /// The person who set this place up; made on the first start.
+    pub async fn first_admin(&self, name: &str) -> Done<UserId> {
+        if let Some(known) = self.store.users_with(Role::Admin).await?.first() {
+            return Ok(*known);
+        }
+        let user = User { id: UserId(self.ids.uuid()), name: name.into(), role: Some(Role::Admin), repos: [].into() };
+        self.store.save_user(&user, &[(OURSELVES, &user.id.to_string())]).await?;
+        Ok(user.id)
+    }
+}

@@ -1,0 +1,91 @@
+//! A question's way: asked by a worker, answered by a person, delivered by the worker.
+
+use uuid::Uuid;
+use vine_domain::{
+    Answer, Ask, Decision, Question, QuestionId, QuestionState, SessionId, WorkerId,
+    lifecycle::{Event, Refusal},
+    reading,
+    worker::Attempt,
+};
+
+use crate::{App, AppError, Caller, Done};
+
+/// What a worker hands in when its agent needs a person.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Which attempt asks.
+    pub attempt: Attempt,
+    /// Made by the worker: asking again with the same key is asking once.
+    pub key: Uuid,
+    /// The session that waits.
+    pub session: Option<SessionId>,
+    /// The agent's own name for the waiting call.
+    pub call: String,
+    /// What is asked.
+    pub ask: Ask,
+    /// What the agent said just before.
+    pub context: String,
+}
+
+impl App {
+    /// Stores a question, durably, before anybody hears of it.
+    pub async fn ask(&self, by: WorkerId, asked: Asked) -> Done<QuestionId> {
+        let known = self.store.questions_of(asked.attempt.task).await?.into_iter().find(|question| question.key == asked.key);
+        if let Some(question) = known {
+            return Ok(question.id);
+        }
+        let id = self.store.next_question().await?;
+        let question = Question {
+            id,
+            key: asked.key,
+            attempt: asked.attempt,
+            session: asked.session,
+            call: asked.call,
+            ask: asked.ask,
+            context: asked.context,
+            asked_at: self.clock.now(),
+            state: QuestionState::Open,
+        };
+        self.step(asked.attempt.task, Event::Asked { by, question: Box::new(question) }, None).await?;
+        Ok(id)
+    }
+
+    /// Reads a person's words as the answer to a question. The first one wins.
+    ///
+    /// `key` makes a repetition harmless. Words that come second are kept in the thread as a note.
+    pub async fn answer(&self, caller: &Caller, id: QuestionId, text: &str, key: Uuid) -> Done<Question> {
+        let question = self.question(id).await?;
+        let task = self.task(question.task()).await?;
+        self.allow(caller, question.ask.verb(), Some(&task.repo), &id.to_string()).await?;
+        let decision = reading::decision(&question.ask, text)?;
+        let answer = self.signed(caller, decision, key)?;
+        let reply = (caller.name().to_owned(), text.trim().to_owned());
+        let step = self.step(task.id, Event::Answered { question: id, answer }, Some(reply)).await;
+        if let Err(AppError::Refused(Refusal::AnsweredBefore { .. } | Refusal::Withdrawn { .. })) = &step {
+            self.store.say(task.id, Some((caller.name(), text.trim())), &[]).await?;
+            self.wakes.page();
+        }
+        step?;
+        self.question(id).await
+    }
+
+    fn signed(&self, caller: &Caller, decision: Decision, key: Uuid) -> Done<Answer> {
+        let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
+        Ok(Answer { key, decision, by: user.id, name: user.name.clone(), via: caller.via.clone(), at: self.clock.now() })
+    }
+
+    /// The agent has the answer.
+    pub async fn delivered(&self, by: WorkerId, id: QuestionId, attempt: Attempt) -> Done<()> {
+        self.step(attempt.task, Event::Delivered { by, attempt, question: id }, None).await.map(|_| ())
+    }
+
+    /// The agent no longer needs the answer.
+    pub async fn withdraw(&self, by: WorkerId, id: QuestionId, attempt: Attempt, why: String) -> Done<()> {
+        self.step(attempt.task, Event::Withdrawn { by, attempt, question: id, why }, None).await.map(|_| ())
+    }
+
+    /// One question.
+    pub async fn question(&self, id: QuestionId) -> Done<Question> {
+        self.store.question(id).await?.ok_or_else(|| AppError::NotFound(format!("question {id}")))
+    }
+}

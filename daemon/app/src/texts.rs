@@ -1,0 +1,221 @@
+//! Every sentence that we say in threads. A message says what happened, to what, and what comes next; ids stand free,
+//! so that they can be copied.
+
+use vine_domain::{
+    Ask, MessageId, Question, QuestionState, Task, TaskState, Timestamp,
+    chat::{Button, Outbound, OutboundKind},
+    lifecycle::{Change, Say, Situation},
+    ports::NewTask,
+    question::Item,
+    reading,
+};
+
+use crate::App;
+
+/// The messages of a decided change, in order.
+pub fn messages(app: &App, before: &Situation, change: &Change) -> Vec<Outbound> {
+    change.says.iter().filter_map(|say| message(app, before, change, say)).collect()
+}
+
+fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<Outbound> {
+    let task = &change.task;
+    let id = MessageId(app.ids.uuid());
+    let question = |id| change.questions.iter().chain(&before.questions).find(|question| question.id == id);
+    let told = |text| Some(notice(id, task.id, text));
+    match say {
+        Say::Card => Some(Outbound { id, task: task.id, kind: OutboundKind::Card, text: card(app, task), buttons: vec![] }),
+        Say::Question(asked) => Some(asks(app, id, task, question(*asked)?)),
+        Say::Settled(closed) => {
+            let kind = OutboundKind::Settled { question: *closed };
+            Some(Outbound { id, task: task.id, kind, text: settled(question(*closed)?), buttons: vec![] })
+        }
+        Say::Done => told(done(task)),
+        Say::Failed { failure, again: Some(at) } => {
+            told(format!("**An attempt failed.** {}\nIt is tried again {}.", failure.what, when(app, *at)))
+        }
+        Say::Failed { failure, again: None } => told(format!("**{} failed.** {}\n{}", task.id, failure.what, failure.advice())),
+        Say::Lost { why, again: Some(at) } => told(format!("**An attempt was lost:** {why}.\nIt starts again {}.", when(app, *at))),
+        Say::Lost { why, again: None } => {
+            told(format!("**The agent is gone:** {why}.\nThe open questions stay open; their answers go into the same session."))
+        }
+        Say::Released => told("The worker is being stopped and handed the task back; it starts again at the next free slot.".into()),
+        Say::Cancelled { by } => told(format!("**{} was cancelled** by {by}.", task.id)),
+        Say::Retried { by } => told(format!("{by} starts {} again.", task.id)),
+    }
+}
+
+/// A plain message.
+pub fn notice(id: MessageId, task: vine_domain::TaskId, text: String) -> Outbound {
+    Outbound { id, task, kind: OutboundKind::Notice, text, buttons: vec![] }
+}
+
+/// The root of a new task's thread.
+pub fn new_card(app: &App, task: &NewTask) -> Outbound {
+    let text = format!(
+        "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\nQueued · {}",
+        task.id,
+        task.title,
+        task.repo,
+        task.base,
+        task.branch,
+        task.requester,
+        link(app, task.id)
+    );
+    Outbound { id: MessageId(app.ids.uuid()), task: task.id, kind: OutboundKind::Card, text, buttons: vec![] }
+}
+
+fn card(app: &App, task: &Task) -> String {
+    format!(
+        "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\n{} · {}",
+        task.id,
+        task.title,
+        task.repo,
+        task.base,
+        task.branch,
+        task.requester,
+        state(app, &task.state),
+        link(app, task.id)
+    )
+}
+
+fn link(app: &App, task: vine_domain::TaskId) -> String {
+    format!("{}/tasks/{task}", app.link)
+}
+
+/// Where a task is, in a few words.
+pub fn state(app: &App, state: &TaskState) -> String {
+    match state {
+        TaskState::Queued { due, .. } if *due > app.clock.now() => format!("Queued, starts {}", when(app, *due)),
+        TaskState::Queued { .. } => "Queued".into(),
+        TaskState::Running { .. } => "Running".into(),
+        TaskState::Waiting { lease: Some(_) } => "Waits for an answer".into(),
+        TaskState::Waiting { lease: None } => "Waits for an answer, parked".into(),
+        TaskState::Done { .. } => "Done".into(),
+        TaskState::Failed { .. } => "Failed".into(),
+        TaskState::Cancelled { by } => format!("Cancelled by {by}"),
+    }
+}
+
+fn when(app: &App, at: Timestamp) -> String {
+    let wait = at.since(app.clock.now()).as_secs();
+    match wait {
+        0 => "at once".into(),
+        1..120 => format!("in {wait} s"),
+        _ => format!("in {} min", wait / 60),
+    }
+}
+
+fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound {
+    let mut parts = vec![format!("**{}** for {} · {} · `{}` · `{}`", question.id, task.requester, task.title, task.repo, task.branch)];
+    if !question.context.is_empty() {
+        parts.push(quoted(&question.context));
+    }
+    parts.push(body(&question.ask));
+    let role = question.ask.verb().needs().as_str();
+    parts.push(format!(
+        "Or {}. Role `{role}` or higher may answer; {} waits until somebody does · {}",
+        reading::options_hint(&question.ask),
+        task.id,
+        link(app, task.id)
+    ));
+    let kind = OutboundKind::Question { question: question.id };
+    Outbound { id, task: task.id, kind, text: parts.join("\n\n"), buttons: buttons(&question.ask) }
+}
+
+/// What is asked, whole.
+pub fn body(ask: &Ask) -> String {
+    match ask {
+        Ask::Clarify { items } => items.iter().map(item).collect::<Vec<_>>().join("\n\n"),
+        Ask::Permission { tool, what, why } if why.is_empty() => format!("May it use **{tool}**?\n{}", fenced(what)),
+        Ask::Permission { tool, what, why } => format!("May it use **{tool}**? {why}\n{}", fenced(what)),
+        Ask::Plan { plan } => format!("Is this plan good?\n\n{plan}"),
+    }
+}
+
+fn item(item: &Item) -> String {
+    let several = if item.multi { " (several may be chosen)" } else { "" };
+    let mut lines = vec![format!("{}{several}", item.question)];
+    for (number, choice) in item.options.iter().enumerate() {
+        let meaning = if choice.description.is_empty() { String::new() } else { format!(" — {}", choice.description) };
+        lines.push(format!("{}. **{}**{meaning}", number + 1, choice.label));
+    }
+    lines.join("\n")
+}
+
+/// A fence longer than any in the text, so that the text cannot end it.
+fn fenced(text: &str) -> String {
+    let longest = text.lines().map(|line| line.trim_start().chars().take_while(|c| *c == '`').count()).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}\n{text}\n{fence}")
+}
+
+fn quoted(text: &str) -> String {
+    text.lines().map(|line| format!("> {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Buttons, where a single press can answer.
+pub fn buttons(ask: &Ask) -> Vec<Button> {
+    let button = |label: &str, says: &str, dangerous| Button { label: label.into(), says: says.into(), dangerous };
+    match ask {
+        Ask::Clarify { items } => match items.as_slice() {
+            [only] if !only.multi => only.options.iter().map(|choice| button(&choice.label, &choice.label, false)).collect(),
+            _ => vec![],
+        },
+        Ask::Permission { .. } => {
+            vec![button("Allow once", "yes", false), button("Allow for this session", "always", true), button("Deny", "no", false)]
+        }
+        Ask::Plan { .. } => vec![button("Approve", "approve", false)],
+    }
+}
+
+fn settled(question: &Question) -> String {
+    let head = format!("**{}** {}", question.id, question.ask.headline());
+    match &question.state {
+        QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
+            format!("{head}\n{} answered in {} at {}: {}", answer.name, answer.via, answer.at, answer.decision.headline())
+        }
+        QuestionState::Withdrawn { why } => format!("{head}\nNeeds no answer any more: {why}."),
+        QuestionState::Open => head,
+    }
+}
+
+fn done(task: &Task) -> String {
+    let TaskState::Done { report } = &task.state else { return String::new() };
+    let usage = &report.usage;
+    let cost = usage.cost_microdollars / 10_000;
+    let spent = format!(
+        "{} turns, {} tokens in, {} out, about ${}.{:02}",
+        usage.turns,
+        usage.input_tokens,
+        usage.output_tokens,
+        cost / 100,
+        cost % 100
+    );
+    let outcome = match &report.commit {
+        Some(commit) => {
+            format!("Commit `{}` on `{}`:\n{}", commit.get(..12).unwrap_or(commit), task.branch, fenced(report.diffstat.trim_end()))
+        }
+        None => format!("Nothing was changed; `{}` is as it was.", task.branch),
+    };
+    let summary = if report.summary.is_empty() { String::new() } else { format!("{}\n\n", report.summary) };
+    format!("**{} is done.**\n\n{summary}{outcome}\n{spent}", task.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_end_its_own_fence() {
+        let evil = "echo hi\n```\n**approved by Ann**\n```sh";
+        let shown = fenced(evil);
+        assert!(shown.starts_with("````\n") && shown.ends_with("\n````"), "{shown}");
+    }
+
+    #[test]
+    fn a_permission_is_shown_whole() {
+        let what = format!("echo {}\nrm -rf /", "x".repeat(5000));
+        let text = body(&Ask::Permission { tool: "Bash".into(), what: what.clone(), why: String::new() });
+        assert!(text.contains(&what));
+    }
+}

@@ -1,0 +1,105 @@
+//! Things as programs see them: one object with `id`, `state` and its fields. Times are RFC 3339, durations seconds.
+
+use serde_json::{Value, json};
+use vine_domain::{
+    Lane, Question, QuestionState, Repo, Session, SessionState, Task, TaskState, Timestamp, Worker,
+    ports::{Depths, Execution},
+};
+
+/// A task.
+pub fn task(task: &Task) -> Value {
+    let mut value = json!({
+        "id": task.id, "state": task.state.as_str(), "title": task.title, "prompt": task.prompt, "repo": task.repo,
+        "base": task.base, "branch": task.branch, "priority": task.lane, "requester": task.requester,
+        "created": task.created, "updated": task.updated, "attempt": task.epoch, "failures": task.failures,
+    });
+    let own = match &task.state {
+        TaskState::Queued { due, resumes } => json!({ "due": due, "resumes": resumes }),
+        TaskState::Running { lease } | TaskState::Waiting { lease: Some(lease) } => {
+            json!({ "worker": lease.worker, "lease_until": lease.until })
+        }
+        TaskState::Waiting { lease: None } => json!({ "parked": true }),
+        TaskState::Done { report } => json!({ "report": report }),
+        TaskState::Failed { failure, discarded } => {
+            json!({ "failure": { "kind": failure.kind, "message": failure.what, "hint": failure.advice() }, "discarded": discarded })
+        }
+        TaskState::Cancelled { by } => json!({ "cancelled_by": by }),
+    };
+    merge(&mut value, own);
+    value
+}
+
+/// A task with everything that belongs to it.
+pub fn task_whole(one: &Task, questions: &[Question], executions: &[Execution], sessions: &[Session]) -> Value {
+    let mut value = task(one);
+    let live = sessions.iter().filter(|session| session.task == one.id).max_by_key(|session| session.active);
+    merge(
+        &mut value,
+        json!({
+            "questions": questions.iter().map(question).collect::<Vec<_>>(),
+            "executions": executions,
+            "session": live.map(|session| session.id),
+        }),
+    );
+    value
+}
+
+/// A question.
+pub fn question(question: &Question) -> Value {
+    let mut value = json!({
+        "id": question.id, "state": question.state.as_str(), "task": question.task(), "attempt": question.attempt.epoch,
+        "session": question.session, "call": question.call, "kind": question.ask.kind(), "ask": question.ask,
+        "headline": question.ask.headline(), "context": question.context, "asked": question.asked_at,
+    });
+    let own = match &question.state {
+        QuestionState::Open => json!({}),
+        QuestionState::Answered { answer } => json!({ "answer": answer }),
+        QuestionState::Delivered { answer, at } => json!({ "answer": answer, "delivered": at }),
+        QuestionState::Withdrawn { why } => json!({ "why": why }),
+    };
+    merge(&mut value, own);
+    value
+}
+
+/// A worker, with how many of its leases run and how many wait.
+pub fn worker((worker, running, waiting): &(Worker, usize, usize), now: Timestamp) -> Value {
+    json!({
+        "id": worker.name, "uuid": worker.id, "state": worker.state(*running, *waiting, now), "slots": worker.slots,
+        "running": running, "waiting": waiting, "draining": worker.draining, "version": worker.version,
+        "trouble": worker.trouble, "seen": worker.seen,
+    })
+}
+
+/// A session.
+pub fn session(session: &Session, now: Timestamp) -> Value {
+    let mut value = json!({
+        "id": session.id, "task": session.task, "worker": session.worker, "worktree": session.worktree, "agent": session.agent,
+        "started": session.started, "active": session.active, "age_seconds": now.since(session.started).as_secs(),
+        "idle_seconds": now.since(session.active).as_secs(), "context_percent": session.context, "kept": session.kept,
+    });
+    let own = match &session.state {
+        SessionState::Active => json!({ "state": "active" }),
+        SessionState::Ended { at, reason } => json!({ "state": "ended", "ended": at, "reason": reason }),
+    };
+    merge(&mut value, own);
+    value
+}
+
+/// A repository.
+pub fn repo(repo: &Repo) -> Value {
+    let state = if repo.paused { "paused" } else { "open" };
+    json!({ "id": repo.name, "state": state, "source": repo.source, "base": repo.base, "trusted": repo.trusted })
+}
+
+/// The plan's queues under their names, each with its depth.
+pub fn queues(depths: &Depths) -> Vec<(&'static str, u64)> {
+    let lanes = Lane::ALL.iter().map(|lane| (lane.queue_name(), depths.lanes[usize::try_from(lane.rank()).unwrap_or(0)]));
+    let rest = [("worker_requests", depths.open_questions), ("controller_responses", depths.undelivered_answers), ("dead", depths.dead)];
+    lanes.chain(rest).collect()
+}
+
+fn merge(into: &mut Value, more: Value) {
+    if let (Value::Object(into), Value::Object(more)) = (into, more) {
+        into.extend(more);
+    }
+}

@@ -1,0 +1,184 @@
+//! Workers: enrolment, the end of their attempts, their sessions.
+
+use vine_domain::{
+    Failure, Session, SessionId, SessionState, Verb, Worker, WorkerId,
+    lifecycle::{Event, Refusal},
+    task::Report,
+    token::{Token, TokenKind},
+    worker::Attempt,
+};
+
+use crate::{App, AppError, Caller, Done};
+
+/// What a machine says of itself when it becomes a worker.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// What people will call it.
+    pub name: String,
+    /// How many agents at once.
+    pub slots: u32,
+    /// Program and version.
+    pub version: String,
+}
+
+impl App {
+    /// Trades a one-time code for a worker's identity and secret.
+    pub async fn enrol(&self, code: &Token, candidate: Candidate) -> Done<(WorkerId, Token)> {
+        let worker = Worker {
+            id: WorkerId(self.ids.uuid()),
+            name: worker_name(&candidate.name)?,
+            slots: candidate.slots,
+            version: candidate.version,
+            draining: false,
+            trouble: None,
+            seen: self.clock.now(),
+        };
+        if self.store.workers().await?.iter().any(|(known, ..)| known.name == worker.name) {
+            return Err(vine_domain::ports::StoreError::Taken(worker.name).into());
+        }
+        self.store.spend_token(&code.hash(), TokenKind::Enrolment).await?.ok_or(AppError::Unauthenticated)?;
+        self.store.add_worker(&worker).await?;
+        let token = self.make_token(TokenKind::Worker, worker.id.0).await?;
+        self.wakes.page();
+        Ok((worker.id, token))
+    }
+
+    /// The agent finished.
+    pub async fn complete(&self, by: WorkerId, attempt: Attempt, report: Report, patch: &str) -> Done<()> {
+        if !patch.is_empty() {
+            self.keep_patch(by, attempt, patch).await?;
+        }
+        self.step(attempt.task, Event::Finished { by, attempt, report }, None).await.map(|_| ())
+    }
+
+    /// The patch is kept under the lease, so before the end; a repeated completion finds it kept.
+    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Done<()> {
+        match self.store.keep_patch(by, attempt, patch).await {
+            Err(vine_domain::ports::StoreError::Conflict) if self.task(attempt.task).await?.is_over() => Ok(()),
+            Err(vine_domain::ports::StoreError::Conflict) => Err(Refusal::Stale(attempt).into()),
+            other => Ok(other?),
+        }
+    }
+
+    /// The attempt failed; without a failure the worker hands the task back unharmed. Returns whether the task is over.
+    pub async fn give_up(&self, by: WorkerId, attempt: Attempt, failure: Option<Failure>) -> Done<bool> {
+        let event = match failure {
+            Some(failure) => Event::Failed { by, attempt, failure },
+            None => Event::Released { by, attempt },
+        };
+        self.step(attempt.task, event, None).await?;
+        Ok(self.task(attempt.task).await?.is_over())
+    }
+
+    /// Something that people should know about an attempt, for the thread and the log.
+    pub async fn tell(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
+        self.log(by, attempt, lines).await?;
+        let message = crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, lines.join("\n"));
+        self.store.say(attempt.task, None, &[message]).await?;
+        self.wakes.outbox();
+        Ok(())
+    }
+
+    /// The agent's words for the task's log.
+    pub async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
+        let lines: Vec<String> = lines.iter().take(1000).map(|line| line.chars().take(2000).collect()).collect();
+        match self.store.log(by, attempt, &lines).await {
+            Err(vine_domain::ports::StoreError::Conflict) => Err(Refusal::Stale(attempt).into()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Maps a session to the task whose attempt `by` holds; a mapping to another task is refused.
+    pub async fn map_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, worktree: String, agent: String) -> Done<()> {
+        self.holds(by, attempt).await?;
+        let now = self.clock.now();
+        let known = self.store.session(id).await?;
+        let started = known.as_ref().map_or(now, |session| session.started);
+        let kept = known.is_some_and(|session| session.kept);
+        let state = SessionState::Active;
+        let session = Session { id, task: attempt.task, worker: by, worktree, agent, state, started, active: now, context: None, kept };
+        self.store.save_session(&session).await?;
+        self.wakes.page();
+        Ok(())
+    }
+
+    /// The agent is alive in its session.
+    pub async fn session_beat(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Done<()> {
+        self.holds(by, attempt).await?;
+        let session = self.session(id).await?;
+        self.store.save_session(&Session { active: self.clock.now(), context, ..session }).await?;
+        Ok(())
+    }
+
+    async fn holds(&self, by: WorkerId, attempt: Attempt) -> Done<()> {
+        let task = self.task(attempt.task).await?;
+        let held = task.attempt() == attempt && task.lease().is_some_and(|lease| lease.worker == by);
+        if held { Ok(()) } else { Err(Refusal::Stale(attempt).into()) }
+    }
+
+    /// One session.
+    pub async fn session(&self, id: SessionId) -> Done<Session> {
+        self.store.session(id).await?.ok_or_else(|| AppError::NotFound(format!("session {id}")))
+    }
+
+    /// Ends or keeps a session, on a person's word.
+    pub async fn order_session(&self, caller: &Caller, id: SessionId, end: bool) -> Done<Session> {
+        let session = self.session(id).await?;
+        let task = self.task(session.task).await?;
+        self.allow(caller, Verb::Operate, Some(&task.repo), &format!("session {id} ({})", if end { "end" } else { "keep" })).await?;
+        if end && task.lease().is_some() {
+            let hint = format!("cancel {} first, or wait until it is over", task.id);
+            return Err(vine_domain::Invalid::new("session", "its agent is at work", hint).into());
+        }
+        let state = SessionState::Ended { at: self.clock.now(), reason: "command".into() };
+        let session = if end { Session { state, ..session } } else { Session { kept: true, ..session } };
+        self.store.save_session(&session).await?;
+        self.wakes.page();
+        Ok(session)
+    }
+
+    /// One worker by its name.
+    pub async fn worker_named(&self, name: &str) -> Done<(Worker, usize, usize)> {
+        let found = self.store.workers().await?.into_iter().find(|(worker, ..)| worker.name == name);
+        found.ok_or_else(|| AppError::NotFound(format!("worker {}", vine_domain::input::shown(name))))
+    }
+
+    /// Stops or resumes handing work to a worker.
+    pub async fn drain(&self, caller: &Caller, name: &str, draining: bool) -> Done<(Worker, usize, usize)> {
+        self.allow(caller, Verb::Administer, None, &format!("worker {name}")).await?;
+        let (worker, running, waiting) = self.worker_named(name).await?;
+        let worker = Worker { draining, ..worker };
+        self.store.save_worker(&worker).await?;
+        self.wakes.page();
+        Ok((worker, running, waiting))
+    }
+
+    /// Forgets a worker and its token; what it held is lost to it.
+    pub async fn remove_worker(&self, caller: &Caller, name: &str) -> Done<()> {
+        self.allow(caller, Verb::Administer, None, &format!("worker {name}")).await?;
+        let (worker, ..) = self.worker_named(name).await?;
+        self.store.remove_worker(worker.id).await?;
+        self.lose_all(worker.id, "its worker was removed").await?;
+        self.wakes.page();
+        Ok(())
+    }
+
+    /// A worker says goodbye: what it still holds is handed back unharmed.
+    pub async fn deregister(&self, id: WorkerId) -> Done<()> {
+        for attempt in self.store.leases_of(id).await? {
+            self.give_up(id, attempt, None).await?;
+        }
+        self.store.remove_worker(id).await?;
+        self.wakes.page();
+        Ok(())
+    }
+}
+
+fn worker_name(text: &str) -> Done<String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(fine) && !text.starts_with('-') {
+        return Ok(text.to_owned());
+    }
+    let hint = "use letters, digits, `-`, `_` and `.`, at most 64";
+    Err(vine_domain::Invalid::new("worker name", format!("`{}`", vine_domain::input::shown(text)), hint).into())
+}

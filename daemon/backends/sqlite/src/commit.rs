@@ -1,0 +1,230 @@
+//! How a decided change is stored: the task under its version, then everything that follows from it, in one
+//! transaction.
+
+use sqlx::{SqliteConnection, query};
+use vine_domain::{
+    Question, QuestionState, Task, TaskId, TaskState, Timestamp,
+    chat::Outbound,
+    lifecycle::Ended,
+    ports::{Commit, StoreError, Stored},
+    worker::Attempt,
+};
+
+use crate::{
+    Sqlite,
+    rows::{StateColumns, int, json},
+    unavailable,
+};
+
+/// How long an answered task is kept for the worker that holds its session.
+const AFFINITY_MS: i64 = 10 * 60 * 1000;
+
+pub async fn commit(store: &Sqlite, commit: &Commit) -> Stored<()> {
+    let change = &commit.change;
+    let now = store.now();
+    let mut tx = store.begin().await?;
+    save_task(&mut tx, &change.task, now).await?;
+    save_order(&mut tx, &change.task).await?;
+    for question in &change.questions {
+        save_question(&mut tx, question).await?;
+    }
+    if let Some(ended) = &change.ended {
+        end_attempt(&mut tx, change.task.attempt(), ended, now).await?;
+    }
+    if change.task.is_over() {
+        end_sessions(&mut tx, &change.task, now).await?;
+    }
+    log(&mut tx, change.task.attempt(), &change.log, now).await?;
+    let reply = commit.reply.as_ref().map(|(author, text)| (author.as_str(), text.as_str()));
+    say(&mut tx, change.task.id, reply, &commit.messages, now).await?;
+    tx.commit().await.map_err(unavailable)
+}
+
+/// The fence: nothing is written unless the row is still the one that was decided on.
+async fn save_task(tx: &mut SqliteConnection, task: &Task, now: Timestamp) -> Stored<()> {
+    let state = StateColumns::from(&task.state);
+    let losses: Vec<i64> = task.losses.iter().map(|moment| moment.0).collect();
+    let done = query(
+        "UPDATE tasks SET lane = ?, updated = ?, failures = ?, losses = ?, state = ?, detail = ?, dead = ?,
+                lease_worker = ?, lease_until = CASE WHEN ? IS NULL THEN NULL ELSE max(?, coalesce(lease_until, 0)) END,
+                version = version + 1
+         WHERE id = ? AND version = ? AND epoch = ?",
+    )
+    .bind(task.lane.rank())
+    .bind(now.0)
+    .bind(task.failures)
+    .bind(json(&losses))
+    .bind(state.word)
+    .bind(state.detail)
+    .bind(state.dead)
+    .bind(state.worker)
+    .bind(state.until)
+    .bind(state.until)
+    .bind(int(task.id.0))
+    .bind(int(task.version))
+    .bind(int(task.epoch.0))
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+/// A work order exists exactly while its task is queued. One that resumes is kept for the worker with the session.
+async fn save_order(tx: &mut SqliteConnection, task: &Task) -> Stored<()> {
+    let TaskState::Queued { due, resumes } = &task.state else {
+        query("DELETE FROM work_orders WHERE task = ?").bind(int(task.id.0)).execute(tx).await.map_err(unavailable)?;
+        return Ok(());
+    };
+    query(
+        "INSERT INTO work_orders (task, lane, repo, due, resumes, worker, pinned)
+         SELECT ?1, ?2, ?3, ?4, ?5, s.worker, CASE WHEN s.worker IS NULL THEN NULL ELSE ?4 + ?6 END
+         FROM (SELECT 1) LEFT JOIN sessions s ON s.task = ?1 AND s.state = 'active'
+         ORDER BY s.active DESC LIMIT 1
+         ON CONFLICT (task) DO UPDATE SET lane = excluded.lane, due = excluded.due, resumes = excluded.resumes,
+             worker = excluded.worker, pinned = excluded.pinned",
+    )
+    .bind(int(task.id.0))
+    .bind(task.lane.rank())
+    .bind(task.repo.as_str())
+    .bind(due.0)
+    .bind(resumes)
+    .bind(AFFINITY_MS)
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}
+
+async fn save_question(tx: &mut SqliteConnection, question: &Question) -> Stored<()> {
+    let (why, delivered) = match &question.state {
+        QuestionState::Withdrawn { why } => (Some(why), None),
+        QuestionState::Delivered { at, .. } => (None, Some(at.0)),
+        QuestionState::Open | QuestionState::Answered { .. } => (None, None),
+    };
+    query(
+        "INSERT INTO questions (id, key, task, epoch, session, call, ask, context, asked_at, state, why, delivered_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, why = excluded.why, delivered_at = excluded.delivered_at",
+    )
+    .bind(int(question.id.0))
+    .bind(question.key.to_string())
+    .bind(int(question.task().0))
+    .bind(int(question.attempt.epoch.0))
+    .bind(question.session.map(|session| session.to_string()))
+    .bind(&question.call)
+    .bind(json(&question.ask))
+    .bind(&question.context)
+    .bind(question.asked_at.0)
+    .bind(question.state.as_str())
+    .bind(why)
+    .bind(delivered)
+    .execute(&mut *tx)
+    .await
+    .map_err(unavailable)?;
+    save_answer(tx, question).await
+}
+
+async fn save_answer(tx: &mut SqliteConnection, question: &Question) -> Stored<()> {
+    let QuestionState::Answered { answer } = &question.state else { return Ok(()) };
+    query("INSERT INTO answers (question, key, decision, user_id, name, via, at) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .bind(int(question.id.0))
+        .bind(answer.key.to_string())
+        .bind(json(&answer.decision))
+        .bind(answer.by.to_string())
+        .bind(&answer.name)
+        .bind(&answer.via)
+        .bind(answer.at.0)
+        .execute(tx)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}
+
+async fn end_attempt(tx: &mut SqliteConnection, attempt: Attempt, ended: &Ended, now: Timestamp) -> Stored<()> {
+    query("UPDATE executions SET ended = ?, outcome = ?, usage = ? WHERE task = ? AND epoch = ? AND ended IS NULL")
+        .bind(now.0)
+        .bind(ended.outcome)
+        .bind(json(&ended.usage))
+        .bind(int(attempt.task.0))
+        .bind(int(attempt.epoch.0))
+        .execute(tx)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}
+
+async fn end_sessions(tx: &mut SqliteConnection, task: &Task, now: Timestamp) -> Stored<()> {
+    let reason = if matches!(task.state, TaskState::Done { .. }) { "completed" } else { task.state.as_str() };
+    query("UPDATE sessions SET state = 'ended', ended = ?, reason = ? WHERE task = ? AND state = 'active'")
+        .bind(now.0)
+        .bind(reason)
+        .bind(int(task.id.0))
+        .execute(tx)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}
+
+pub async fn log(tx: &mut SqliteConnection, attempt: Attempt, lines: &[String], now: Timestamp) -> Stored<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    query("INSERT INTO task_log (task, epoch, at, line) SELECT ?, ?, ?, value FROM json_each(?) ORDER BY key")
+        .bind(int(attempt.task.0))
+        .bind(int(attempt.epoch.0))
+        .bind(now.0)
+        .bind(json(lines))
+        .execute(tx)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}
+
+/// Adds what a person wrote and our messages to the thread, and a row for each room that is to show them.
+pub async fn say(
+    tx: &mut SqliteConnection,
+    task: TaskId,
+    reply: Option<(&str, &str)>,
+    messages: &[Outbound],
+    now: Timestamp,
+) -> Stored<()> {
+    if let Some((author, text)) = reply {
+        query("INSERT INTO chat_messages (id, task, author, kind, text, at) VALUES (lower(hex(randomblob(16))), ?, ?, 'reply', ?, ?)")
+            .bind(int(task.0))
+            .bind(author)
+            .bind(text)
+            .bind(now.0)
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+    }
+    for message in messages {
+        post(tx, task, message, now).await?;
+    }
+    Ok(())
+}
+
+async fn post(tx: &mut SqliteConnection, task: TaskId, message: &Outbound, now: Timestamp) -> Stored<()> {
+    let id = message.id.to_string();
+    query("INSERT INTO chat_messages (id, task, question, author, kind, text, buttons, at) VALUES (?, ?, ?, 'vine', ?, ?, ?, ?)")
+        .bind(&id)
+        .bind(int(task.0))
+        .bind(message.kind.question().map(|question| int(question.0)))
+        .bind(message.kind.as_str())
+        .bind(&message.text)
+        .bind(json(&message.buttons))
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+    query(
+        "INSERT INTO outbox (message, platform, room, seq, task, due)
+         SELECT m.id, r.platform, r.room, m.seq, m.task, m.at
+         FROM chat_messages m JOIN tasks t ON t.id = m.task JOIN rooms r ON r.repo = t.repo WHERE m.id = ?",
+    )
+    .bind(&id)
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The store on SQLite: one writer connection, a few readers, write-ahead log.
+//!
+//! Start with [`Sqlite::open`], then `commit` (how a decided change is stored) and `orders` (how work is claimed).
+//! One daemon owns the file: it hands out task and question ids from memory and holds a lock beside the file.
+
+mod commit;
+mod fleet;
+mod orders;
+mod people;
+mod repos;
+mod rows;
+mod tasks;
+mod threads;
+
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, Sqlite as Engine, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use vine_domain::{Clock, Timestamp, ports::StoreError};
+
+/// The store of one daemon. Cheap to clone.
+#[derive(Clone)]
+pub struct Sqlite {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    clock: Arc<dyn Clock>,
+    last_task: Arc<AtomicU64>,
+    last_question: Arc<AtomicU64>,
+    /// Held for as long as the store is open.
+    _owned: Arc<File>,
+}
+
+/// How much survives a power cut. A killed process loses nothing either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Every commit reaches the disk before it is confirmed.
+    Full,
+    /// The last moments before a power cut may be lost.
+    Normal,
+}
+
+impl Sqlite {
+    /// Opens or creates the file and brings its schema up to date.
+    pub async fn open(path: &Path, durability: Durability, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let owned = own(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match durability {
+                Durability::Full => SqliteSynchronous::Full,
+                Durability::Normal => SqliteSynchronous::Normal,
+            })
+            .busy_timeout(Duration::from_secs(5))
+            .statement_cache_capacity(200)
+            .disable_statement_logging();
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(OpenError::Engine)?;
+        migrate(&writer).await?;
+        let reader = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(OpenError::Engine)?;
+        let last = |table: &'static str| last_id(&writer, table);
+        let (task, question) = (last("SELECT max(id) FROM tasks").await?, last("SELECT max(id) FROM questions").await?);
+        Ok(Self {
+            writer,
+            reader,
+            clock,
+            last_task: Arc::new(AtomicU64::new(task)),
+            last_question: Arc::new(AtomicU64::new(question)),
+            _owned: Arc::new(owned),
+        })
+    }
+
+    /// Closes the file after the statements under way.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Engine>, StoreError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
+    }
+
+    fn next(counter: &AtomicU64) -> u64 {
+        counter.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// Why the store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another daemon works on the same file.
+    #[error("another daemon already uses {0}; stop it, or give this one another state folder")]
+    InUse(String),
+    /// The folder or file cannot be used.
+    #[error("{path} cannot be used: {why}")]
+    File {
+        /// Which.
+        path: String,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// The file was written by a newer version.
+    #[error("the database is newer than this program ({0}); use the newer program, or restore a backup")]
+    Newer(sqlx::migrate::MigrateError),
+    /// SQLite refused.
+    #[error("the database cannot be opened: {0}")]
+    Engine(sqlx::Error),
+}
+
+fn own(path: &Path) -> Result<File, OpenError> {
+    let lock = path.with_extension("lock");
+    let name = || lock.display().to_string();
+    let file = File::create(&lock).map_err(|why| OpenError::File { path: name(), why })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.display().to_string())),
+        Err(TryLockError::Error(why)) => Err(OpenError::File { path: name(), why }),
+    }
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), OpenError> {
+    use sqlx::migrate::MigrateError as E;
+    sqlx::migrate!("../../../migrations/sqlite").run(pool).await.map_err(|error| match error {
+        E::VersionMissing(_) | E::VersionTooNew(..) => OpenError::Newer(error),
+        E::Execute(error) => OpenError::Engine(error),
+        other => OpenError::Engine(sqlx::Error::Migrate(Box::new(other))),
+    })
+}
+
+async fn last_id(pool: &SqlitePool, sql: &'static str) -> Result<u64, OpenError> {
+    let max: Option<i64> = sqlx::query_scalar(sql).fetch_one(pool).await.map_err(OpenError::Engine)?;
+    Ok(max.unwrap_or(0).unsigned_abs())
+}
+
+fn unavailable(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(db) if db.is_unique_violation() => StoreError::Taken(db.message().to_owned()),
+        other => StoreError::Unavailable(Box::new(other)),
+    }
+}

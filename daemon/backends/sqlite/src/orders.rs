@@ -1,0 +1,291 @@
+//! The queue: how work is claimed, kept and lost.
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, FromRow, SqliteConnection, query, query_as, query_scalar};
+use vine_domain::{
+    Epoch, Lane, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
+    ports::{Depths, Orders, StoreError, Stored, Want},
+    queue::{Waiting, serve_order},
+    task::LEASE,
+    worker::{Assignment, Attempt},
+};
+
+use crate::{
+    Sqlite,
+    repos::repos,
+    rows::{QUESTION, QUESTION_FROM, QuestionRow, TASK, TaskRow, all, json, uuid},
+    unavailable,
+};
+
+#[async_trait]
+impl Orders for Sqlite {
+    /// One transaction for all wishes: look at the heads of the lanes, hand them out, take them with one statement.
+    async fn claim(&self, wants: &[Want]) -> Stored<Vec<(WorkerId, Assignment)>> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let heads = heads(&mut tx, wants, now).await?;
+        let taken = hand_out(heads, wants, now);
+        if taken.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tasks = take(&mut tx, &taken, now).await?;
+        let assignments = assign(&mut tx, tasks).await?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(assignments)
+    }
+
+    async fn renew(&self, worker: WorkerId, attempts: &[Attempt]) -> Stored<()> {
+        let pairs: Vec<_> = attempts.iter().map(|attempt| (attempt.task.0, attempt.epoch.0)).collect();
+        query(
+            "UPDATE tasks SET lease_until = ?1 FROM json_each(?2) p
+             WHERE tasks.id = p.value ->> 0 AND tasks.epoch = p.value ->> 1 AND tasks.lease_worker = ?3",
+        )
+        .bind(self.now().plus(LEASE).0)
+        .bind(json(&pairs))
+        .bind(worker.to_string())
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn adopt_leases(&self) -> Stored<()> {
+        query("UPDATE tasks SET lease_until = ? WHERE lease_until IS NOT NULL")
+            .bind(self.now().plus(LEASE).0)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn leases_of(&self, worker: WorkerId) -> Stored<Vec<Attempt>> {
+        let rows = query_as("SELECT id, epoch FROM tasks WHERE lease_worker = ?").bind(worker.to_string());
+        Ok(attempts(rows.fetch_all(&self.reader).await.map_err(unavailable)?))
+    }
+
+    async fn expired(&self) -> Stored<Vec<Attempt>> {
+        let rows = query_as("SELECT id, epoch FROM tasks WHERE lease_until < ? ORDER BY lease_until").bind(self.now().0);
+        Ok(attempts(rows.fetch_all(&self.reader).await.map_err(unavailable)?))
+    }
+
+    async fn undelivered(&self, worker: WorkerId) -> Stored<Vec<Question>> {
+        let sql = AssertSqlSafe(format!(
+            "SELECT {QUESTION} {QUESTION_FROM} JOIN tasks t ON t.id = q.task AND t.lease_worker = ? WHERE q.state = 'answered' ORDER BY q.id"
+        ));
+        let rows = query_as::<_, QuestionRow>(sql).bind(worker.to_string()).fetch_all(&self.reader).await.map_err(unavailable)?;
+        all(rows)
+    }
+
+    async fn next_due(&self) -> Stored<Option<Duration>> {
+        let now = self.now();
+        let due: Option<i64> = query_scalar("SELECT min(due) FROM work_orders WHERE due > ?")
+            .bind(now.0)
+            .fetch_one(&self.reader)
+            .await
+            .map_err(unavailable)?;
+        Ok(due.map(|due| Timestamp(due).since(now)))
+    }
+
+    async fn depths(&self) -> Stored<Depths> {
+        #[derive(FromRow)]
+        struct Row {
+            high: i64,
+            normal: i64,
+            low: i64,
+            open: i64,
+            answered: i64,
+            dead: i64,
+            outbox: i64,
+            paused: bool,
+        }
+        let row: Row = query_as(
+            "SELECT (SELECT count(*) FROM work_orders WHERE lane = 0) AS high,
+                    (SELECT count(*) FROM work_orders WHERE lane = 1) AS normal,
+                    (SELECT count(*) FROM work_orders WHERE lane = 2) AS low,
+                    (SELECT count(*) FROM questions WHERE state = 'open') AS open,
+                    (SELECT count(*) FROM questions WHERE state = 'answered') AS answered,
+                    (SELECT count(*) FROM tasks WHERE dead = 1) AS dead,
+                    (SELECT count(*) FROM outbox WHERE posted IS NULL) AS outbox,
+                    (SELECT paused FROM settings) AS paused",
+        )
+        .fetch_one(&self.reader)
+        .await
+        .map_err(unavailable)?;
+        Ok(Depths {
+            lanes: [row.high, row.normal, row.low].map(i64::unsigned_abs),
+            open_questions: row.open.unsigned_abs(),
+            undelivered_answers: row.answered.unsigned_abs(),
+            dead: row.dead.unsigned_abs(),
+            outbox: row.outbox.unsigned_abs(),
+            paused: row.paused,
+        })
+    }
+
+    async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> Stored<()> {
+        let statement = match repo {
+            Some(repo) => query("UPDATE repos SET paused = ? WHERE name = ?").bind(paused).bind(repo.as_str()),
+            None => query("UPDATE settings SET paused = ?").bind(paused),
+        };
+        statement.execute(&self.writer).await.map_err(unavailable)?;
+        Ok(())
+    }
+}
+
+fn attempts(rows: Vec<(i64, i64)>) -> Vec<Attempt> {
+    rows.into_iter().map(|(task, epoch)| Attempt { task: TaskId(task.unsigned_abs()), epoch: Epoch(epoch.unsigned_abs()) }).collect()
+}
+
+/// An order at the head of its lane, and the worker it is kept for.
+struct Head {
+    order: Waiting,
+    kept_for: Option<WorkerId>,
+}
+
+/// As many heads of each lane as could be taken together: enough to fill every wish from any one of them.
+async fn heads(tx: &mut SqliteConnection, wants: &[Want], now: Timestamp) -> Stored<Vec<Head>> {
+    let workers: Vec<String> = wants.iter().map(|want| want.worker.to_string()).collect();
+    let slots: u32 = wants.iter().map(|want| want.slots).sum();
+    // Four index scans, one for each lane and one for answered tasks; each stops at its limit.
+    let part = |condition: &str| {
+        format!(
+            "SELECT * FROM (SELECT o.task, o.lane, o.due, o.resumes, CASE WHEN o.pinned > ?1 THEN o.worker END AS kept_for
+             FROM work_orders o WHERE {condition} AND o.due <= ?1
+             AND (o.pinned IS NULL OR o.pinned <= ?1 OR o.worker IN (SELECT value FROM json_each(?2)))
+             AND o.repo NOT IN (SELECT name FROM repos WHERE paused = 1) AND NOT (SELECT paused FROM settings)
+             ORDER BY o.due, o.task LIMIT ?3)"
+        )
+    };
+    let parts = ["o.resumes = 1", "o.resumes = 0 AND o.lane = 0", "o.resumes = 0 AND o.lane = 1", "o.resumes = 0 AND o.lane = 2"];
+    let sql = AssertSqlSafe(parts.map(part).join(" UNION ALL "));
+    let rows: Vec<(i64, i64, i64, bool, Option<String>)> =
+        query_as(sql).bind(now.0).bind(json(&workers)).bind(slots).fetch_all(tx).await.map_err(unavailable)?;
+    rows.into_iter()
+        .map(|(task, lane, due, resumes, kept_for)| {
+            let lane = Lane::from_rank(lane).ok_or_else(|| StoreError::Corrupt(format!("lane {lane}")))?;
+            let order = Waiting { task: TaskId(task.unsigned_abs()), lane, due: Timestamp(due), resumes };
+            Ok(Head { order, kept_for: kept_for.as_deref().map(uuid).transpose()?.map(WorkerId) })
+        })
+        .collect()
+}
+
+/// Who gets what: orders in the order in which they are to be served, each to a worker that still has room.
+fn hand_out(heads: Vec<Head>, wants: &[Want], now: Timestamp) -> Vec<(TaskId, WorkerId)> {
+    let kept: HashMap<TaskId, WorkerId> = heads.iter().filter_map(|head| Some((head.order.task, head.kept_for?))).collect();
+    let mut orders: Vec<Waiting> = heads.into_iter().map(|head| head.order).collect();
+    serve_order(&mut orders, now);
+    let mut room: Vec<(WorkerId, u32)> = wants.iter().map(|want| (want.worker, want.slots)).collect();
+    let mut taken = Vec::new();
+    for order in orders {
+        let wanted = kept.get(&order.task);
+        // The roomiest worker first spreads work over machines.
+        let free = room.iter_mut().filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|kept| kept == worker));
+        if let Some((worker, slots)) = free.max_by_key(|(_, slots)| *slots) {
+            *slots -= 1;
+            taken.push((order.task, *worker));
+        }
+    }
+    taken
+}
+
+/// The claim itself: one statement decides, under the new epoch; the rest follows in the same transaction.
+async fn take(tx: &mut SqliteConnection, taken: &[(TaskId, WorkerId)], now: Timestamp) -> Stored<Vec<Task>> {
+    let pairs: Vec<_> = taken.iter().map(|(task, worker)| (task.0, worker.to_string())).collect();
+    let pairs = json(&pairs);
+    let returning = TASK.split(", ").map(|column| format!("tasks.{}", column.trim())).collect::<Vec<_>>().join(", ");
+    let sql = AssertSqlSafe(format!(
+        "UPDATE tasks SET state = 'running', detail = NULL, epoch = epoch + 1, version = version + 1, updated = ?1,
+                lease_worker = p.value ->> 1, lease_until = ?2
+         FROM json_each(?3) p WHERE tasks.id = p.value ->> 0 AND tasks.state = 'queued' RETURNING {returning}"
+    ));
+    let rows =
+        query_as::<_, TaskRow>(sql).bind(now.0).bind(now.plus(LEASE).0).bind(&pairs).fetch_all(&mut *tx).await.map_err(unavailable)?;
+    query("DELETE FROM work_orders WHERE task IN (SELECT value ->> 0 FROM json_each(?))")
+        .bind(&pairs)
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+    query(
+        "INSERT INTO executions (task, epoch, worker, started)
+         SELECT t.id, t.epoch, t.lease_worker, ?1 FROM json_each(?2) p JOIN tasks t ON t.id = p.value ->> 0",
+    )
+    .bind(now.0)
+    .bind(&pairs)
+    .execute(&mut *tx)
+    .await
+    .map_err(unavailable)?;
+    query(
+        "INSERT INTO task_log (task, epoch, at, line)
+         SELECT t.id, t.epoch, ?1, 'attempt ' || t.epoch || ' claimed by ' || coalesce(w.name, t.lease_worker)
+         FROM json_each(?2) p JOIN tasks t ON t.id = p.value ->> 0 LEFT JOIN workers w ON w.id = t.lease_worker",
+    )
+    .bind(now.0)
+    .bind(&pairs)
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    all(rows)
+}
+
+/// Adds what a worker needs beside the task: repository, session, earlier answers. Set-based, whatever the number.
+async fn assign(tx: &mut SqliteConnection, tasks: Vec<Task>) -> Stored<Vec<(WorkerId, Assignment)>> {
+    let again: Vec<u64> = tasks.iter().filter(|task| task.epoch.0 > 1).map(|task| task.id.0).collect();
+    let mut sessions = sessions(tx, &again).await?;
+    let mut answered = answered(tx, &again).await?;
+    let repos: HashMap<Slug, Repo> = repos(tx).await?.into_iter().map(|repo| (repo.name.clone(), repo)).collect();
+    tasks
+        .into_iter()
+        .map(|task| {
+            let lease = task.lease().ok_or_else(|| StoreError::Corrupt(format!("{} was claimed without a lease", task.id)))?;
+            let worker = lease.worker;
+            let repo = repos.get(&task.repo).cloned().ok_or_else(|| StoreError::Corrupt(format!("no repository {}", task.repo)))?;
+            let assignment = Assignment {
+                attempt: task.attempt(),
+                lease_secs: LEASE.as_secs(),
+                resume: sessions.remove(&(task.id, worker)),
+                answered: answered.remove(&task.id).unwrap_or_default(),
+                title: task.title,
+                prompt: task.prompt,
+                repo,
+                base: task.base,
+                branch: task.branch,
+                requester: task.requester,
+                created: task.created,
+            };
+            Ok((worker, assignment))
+        })
+        .collect()
+}
+
+async fn sessions(tx: &mut SqliteConnection, tasks: &[u64]) -> Stored<HashMap<(TaskId, WorkerId), SessionId>> {
+    if tasks.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(i64, String, String)> = query_as(
+        "SELECT task, worker, id FROM sessions WHERE state = 'active' AND task IN (SELECT value FROM json_each(?)) ORDER BY active",
+    )
+    .bind(json(tasks))
+    .fetch_all(tx)
+    .await
+    .map_err(unavailable)?;
+    rows.into_iter()
+        .map(|(task, worker, id)| Ok(((TaskId(task.unsigned_abs()), WorkerId(uuid(&worker)?)), SessionId(uuid(&id)?))))
+        .collect()
+}
+
+async fn answered(tx: &mut SqliteConnection, tasks: &[u64]) -> Stored<HashMap<TaskId, Vec<Question>>> {
+    if tasks.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = AssertSqlSafe(format!(
+        "SELECT {QUESTION} {QUESTION_FROM}
+         WHERE q.state IN ('answered', 'delivered') AND q.task IN (SELECT value FROM json_each(?)) ORDER BY q.id"
+    ));
+    let rows = query_as::<_, QuestionRow>(sql).bind(json(tasks)).fetch_all(tx).await.map_err(unavailable)?;
+    let mut by_task: HashMap<TaskId, Vec<Question>> = HashMap::new();
+    for question in all::<_, Question>(rows)? {
+        by_task.entry(question.task()).or_default().push(question);
+    }
+    Ok(by_task)
+}

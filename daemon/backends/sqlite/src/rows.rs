@@ -1,0 +1,191 @@
+//! Rows as they lie in the tables, and the way from them to the domain and back.
+
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::FromRow;
+use uuid::Uuid;
+use vine_domain::{
+    Answer, Epoch, Lane, Lease, Question, QuestionId, QuestionState, SessionId, Task, TaskId, TaskState, Timestamp, UserId, WorkerId,
+    ports::{StoreError, Stored},
+    worker::Attempt,
+};
+
+/// Numbers that the program keeps unsigned and SQLite signed.
+pub fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("domain values have string keys and no failing parts")
+}
+
+pub fn from_json<T: DeserializeOwned>(text: &str) -> Stored<T> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("{error} in {}", vine_domain::input::shown(text))))
+}
+
+pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Stored<T> {
+    text.parse().map_err(|error: T::Err| StoreError::Corrupt(error.to_string()))
+}
+
+pub fn uuid(text: &str) -> Stored<Uuid> {
+    Uuid::parse_str(text).map_err(|error| StoreError::Corrupt(format!("{text}: {error}")))
+}
+
+pub const TASK: &str = "id, title, prompt, repo, base, branch, lane, requester, created, updated, epoch, failures, losses, \
+                        state, detail, lease_worker, lease_until, version";
+
+#[derive(FromRow)]
+pub struct TaskRow {
+    id: i64,
+    title: String,
+    prompt: String,
+    pub repo: String,
+    base: String,
+    branch: String,
+    lane: i64,
+    requester: String,
+    created: i64,
+    updated: i64,
+    epoch: i64,
+    failures: i64,
+    losses: String,
+    state: String,
+    detail: Option<String>,
+    lease_worker: Option<String>,
+    lease_until: Option<i64>,
+    version: i64,
+}
+
+impl TryFrom<TaskRow> for Task {
+    type Error = StoreError;
+
+    fn try_from(row: TaskRow) -> Stored<Self> {
+        let losses: Vec<i64> = from_json(&row.losses)?;
+        Ok(Self {
+            id: TaskId(row.id.unsigned_abs()),
+            title: parsed(&row.title)?,
+            prompt: parsed(&row.prompt)?,
+            repo: parsed(&row.repo)?,
+            base: parsed(&row.base)?,
+            branch: parsed(&row.branch)?,
+            lane: Lane::from_rank(row.lane).ok_or_else(|| StoreError::Corrupt(format!("lane {}", row.lane)))?,
+            requester: row.requester.clone(),
+            created: Timestamp(row.created),
+            updated: Timestamp(row.updated),
+            epoch: Epoch(row.epoch.unsigned_abs()),
+            failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
+            losses: losses.into_iter().map(Timestamp).collect(),
+            version: row.version.unsigned_abs(),
+            state: state(&row)?,
+        })
+    }
+}
+
+/// The state in the shape of its columns: the word, what only it owns, the lease.
+pub struct StateColumns {
+    pub word: &'static str,
+    pub detail: Option<String>,
+    pub worker: Option<String>,
+    pub until: Option<i64>,
+    pub dead: bool,
+}
+
+impl From<&TaskState> for StateColumns {
+    fn from(state: &TaskState) -> Self {
+        let lease = match state {
+            TaskState::Running { lease } | TaskState::Waiting { lease: Some(lease) } => Some(lease),
+            _ => None,
+        };
+        let detail = match state {
+            TaskState::Running { .. } | TaskState::Waiting { .. } => None,
+            other => Some(json(other)),
+        };
+        Self {
+            word: state.as_str(),
+            detail,
+            worker: lease.map(|lease| lease.worker.to_string()),
+            until: lease.map(|lease| lease.until.0),
+            dead: matches!(state, TaskState::Failed { discarded: false, .. }),
+        }
+    }
+}
+
+fn state(row: &TaskRow) -> Stored<TaskState> {
+    let lease = match (&row.lease_worker, row.lease_until) {
+        (Some(worker), Some(until)) => Some(Lease { worker: WorkerId(uuid(worker)?), until: Timestamp(until) }),
+        _ => None,
+    };
+    match (row.state.as_str(), lease, &row.detail) {
+        ("running", Some(lease), _) => Ok(TaskState::Running { lease }),
+        ("waiting", lease, _) => Ok(TaskState::Waiting { lease }),
+        (_, None, Some(detail)) => from_json(detail),
+        (word, ..) => Err(StoreError::Corrupt(format!("task {} is {word} without what belongs to it", row.id))),
+    }
+}
+
+pub const QUESTION: &str = "q.id, q.key, q.task, q.epoch, q.session, q.call, q.ask, q.context, q.asked_at, q.state, q.why, \
+                            q.delivered_at, a.key AS answer_key, a.decision, a.user_id, a.name, a.via, a.at";
+pub const QUESTION_FROM: &str = "FROM questions q LEFT JOIN answers a ON a.question = q.id";
+
+#[derive(FromRow)]
+pub struct QuestionRow {
+    id: i64,
+    key: String,
+    task: i64,
+    epoch: i64,
+    session: Option<String>,
+    call: String,
+    ask: String,
+    context: String,
+    asked_at: i64,
+    state: String,
+    why: Option<String>,
+    delivered_at: Option<i64>,
+    answer_key: Option<String>,
+    decision: Option<String>,
+    user_id: Option<String>,
+    name: Option<String>,
+    via: Option<String>,
+    at: Option<i64>,
+}
+
+impl TryFrom<QuestionRow> for Question {
+    type Error = StoreError;
+
+    fn try_from(row: QuestionRow) -> Stored<Self> {
+        let attempt = Attempt { task: TaskId(row.task.unsigned_abs()), epoch: Epoch(row.epoch.unsigned_abs()) };
+        let answer = answer(&row)?;
+        let state = match (row.state.as_str(), answer) {
+            ("open", None) => QuestionState::Open,
+            ("answered", Some(answer)) => QuestionState::Answered { answer },
+            ("delivered", Some(answer)) => QuestionState::Delivered { answer, at: Timestamp(row.delivered_at.unwrap_or_default()) },
+            ("withdrawn", None) => QuestionState::Withdrawn { why: row.why.clone().unwrap_or_default() },
+            (word, _) => return Err(StoreError::Corrupt(format!("question {} is {word} without what belongs to it", row.id))),
+        };
+        Ok(Self {
+            id: QuestionId(row.id.unsigned_abs()),
+            key: uuid(&row.key)?,
+            attempt,
+            session: row.session.as_deref().map(uuid).transpose()?.map(SessionId),
+            call: row.call,
+            ask: from_json(&row.ask)?,
+            context: row.context,
+            asked_at: Timestamp(row.asked_at),
+            state,
+        })
+    }
+}
+
+fn answer(row: &QuestionRow) -> Stored<Option<Answer>> {
+    let (Some(key), Some(decision), Some(by), Some(name), Some(via), Some(at)) =
+        (&row.answer_key, &row.decision, &row.user_id, &row.name, &row.via, row.at)
+    else {
+        return Ok(None);
+    };
+    let (key, by) = (uuid(key)?, UserId(uuid(by)?));
+    Ok(Some(Answer { key, decision: from_json(decision)?, by, name: name.clone(), via: via.clone(), at: Timestamp(at) }))
+}
+
+/// Converts rows, stopping at the first that cannot be read.
+pub fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Stored<Vec<T>> {
+    rows.into_iter().map(T::try_from).collect()
+}

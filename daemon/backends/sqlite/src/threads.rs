@@ -1,0 +1,195 @@
+//! What was said: inbox, threads, outbox.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::{FromRow, query, query_as};
+use vine_domain::{
+    MessageId, QuestionId, TaskId, Timestamp,
+    chat::{Dispatch, Inbound, Message, Outbound, OutboundKind, Posted},
+    ports::{StoreError, Stored, Threads},
+};
+
+use crate::{
+    Sqlite, commit,
+    rows::{from_json, int, json, uuid},
+    unavailable,
+};
+
+#[derive(FromRow)]
+struct MessageRow {
+    seq: i64,
+    id: String,
+    task: i64,
+    question: Option<i64>,
+    author: String,
+    kind: String,
+    text: String,
+    buttons: String,
+    at: i64,
+}
+
+impl TryFrom<MessageRow> for Message {
+    type Error = StoreError;
+
+    fn try_from(row: MessageRow) -> Stored<Self> {
+        Ok(Self {
+            seq: row.seq.unsigned_abs(),
+            id: MessageId(uuid(&row.id)?),
+            task: TaskId(row.task.unsigned_abs()),
+            question: row.question.map(|number| QuestionId(number.unsigned_abs())),
+            author: row.author,
+            kind: row.kind,
+            text: row.text,
+            buttons: from_json(&row.buttons)?,
+            at: Timestamp(row.at),
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct DispatchRow {
+    message: String,
+    platform: String,
+    room: String,
+    attempts: i64,
+    task: i64,
+    question: Option<i64>,
+    kind: String,
+    text: String,
+    buttons: String,
+    thread: Option<String>,
+    edits: Option<String>,
+}
+
+impl TryFrom<DispatchRow> for Dispatch {
+    type Error = StoreError;
+
+    fn try_from(row: DispatchRow) -> Stored<Self> {
+        let question = row.question.map(|number| QuestionId(number.unsigned_abs()));
+        let kind = match (row.kind.as_str(), question) {
+            ("card", _) => OutboundKind::Card,
+            ("question", Some(question)) => OutboundKind::Question { question },
+            ("settled", Some(question)) => OutboundKind::Settled { question },
+            _ => OutboundKind::Notice,
+        };
+        let message = Outbound {
+            id: MessageId(uuid(&row.message)?),
+            task: TaskId(row.task.unsigned_abs()),
+            kind,
+            text: row.text,
+            buttons: from_json(&row.buttons)?,
+        };
+        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        Ok(Self { message, platform: row.platform, room: row.room, thread: row.thread, edits: row.edits, attempts })
+    }
+}
+
+#[async_trait]
+impl Threads for Sqlite {
+    async fn receive(&self, event: &Inbound) -> Stored<bool> {
+        let done = query("INSERT INTO inbox (platform, event, body, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+            .bind(&event.platform)
+            .bind(&event.event)
+            .bind(json(event))
+            .bind(self.now().0)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn unread(&self) -> Stored<Vec<Inbound>> {
+        let rows: Vec<(String,)> = query_as("SELECT body FROM inbox WHERE read IS NULL ORDER BY at, event LIMIT 100")
+            .fetch_all(&self.reader)
+            .await
+            .map_err(unavailable)?;
+        rows.iter().map(|(body,)| from_json(body)).collect()
+    }
+
+    async fn mark_read(&self, event: &Inbound) -> Stored<()> {
+        query("UPDATE inbox SET read = ? WHERE platform = ? AND event = ?")
+            .bind(self.now().0)
+            .bind(&event.platform)
+            .bind(&event.event)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn say(&self, task: TaskId, reply: Option<(&str, &str)>, messages: &[Outbound]) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        commit::say(&mut tx, task, reply, messages, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn thread(&self, task: TaskId, after: u64, limit: u32) -> Stored<Vec<Message>> {
+        let rows: Vec<MessageRow> = query_as("SELECT * FROM chat_messages WHERE task = ? AND seq > ? ORDER BY seq LIMIT ?")
+            .bind(int(task.0))
+            .bind(int(after))
+            .bind(limit)
+            .fetch_all(&self.reader)
+            .await
+            .map_err(unavailable)?;
+        rows.into_iter().map(Message::try_from).collect()
+    }
+
+    async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>> {
+        let rows: Vec<MessageRow> = query_as("SELECT * FROM chat_messages WHERE seq > ? ORDER BY seq LIMIT ?")
+            .bind(int(after))
+            .bind(limit)
+            .fetch_all(&self.reader)
+            .await
+            .map_err(unavailable)?;
+        rows.into_iter().map(Message::try_from).collect()
+    }
+
+    async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>> {
+        // A message waits for the ones before it in its thread, so that a pause of one never reorders them.
+        let rows: Vec<DispatchRow> = query_as(
+            "SELECT o.message, o.platform, o.room, o.attempts, o.task, m.question, m.kind, m.text, m.buttons,
+                 (SELECT thread FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
+                  ORDER BY p.seq LIMIT 1) AS thread,
+                 (SELECT p.ref FROM outbox p JOIN chat_messages c ON c.id = p.message
+                  WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
+                    AND ((m.kind = 'card' AND c.kind = 'card') OR (m.kind = 'settled' AND c.kind = 'question' AND c.question = m.question))
+                  ORDER BY p.seq LIMIT 1) AS edits
+             FROM outbox o JOIN chat_messages m ON m.id = o.message
+             WHERE o.posted IS NULL AND o.platform = ?1 AND o.due <= ?2
+               AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.task = o.task AND b.platform = o.platform AND b.posted IS NULL AND b.seq < o.seq)
+             ORDER BY o.due, o.seq LIMIT ?3",
+        )
+        .bind(platform)
+        .bind(self.now().0)
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await
+        .map_err(unavailable)?;
+        rows.into_iter().map(Dispatch::try_from).collect()
+    }
+
+    async fn settle(&self, dispatch: &Dispatch, posted: &Posted) -> Stored<()> {
+        query("UPDATE outbox SET posted = ?, thread = ?, ref = ? WHERE message = ? AND platform = ?")
+            .bind(self.now().0)
+            .bind(&posted.thread)
+            .bind(&posted.message)
+            .bind(dispatch.message.id.to_string())
+            .bind(&dispatch.platform)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn postpone(&self, message: MessageId, platform: &str, pause: Duration) -> Stored<()> {
+        query("UPDATE outbox SET attempts = attempts + 1, due = ? WHERE message = ? AND platform = ?")
+            .bind(self.now().plus(pause).0)
+            .bind(message.to_string())
+            .bind(platform)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+}

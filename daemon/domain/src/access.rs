@@ -1,0 +1,156 @@
+//! Who may do what. Default deny: being in a room, or merely known, grants nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ids::UserId, input::Slug};
+
+/// What a person is trusted with. Each role includes the ones above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Answers clarifying questions and plans.
+    Answerer,
+    /// Creates, cancels and retries tasks, ends sessions, approves permissions.
+    Operator,
+    /// Workers, repositories, tokens, policies.
+    Admin,
+}
+
+impl Role {
+    /// The word for this role in configuration, in the store and in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Answerer => "answerer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads [`Role::as_str`] back.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Viewer, Self::Answerer, Self::Operator, Self::Admin].into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// Look at tasks, questions, workers and queues.
+    See,
+    /// Answer a clarifying question, or approve or send back a plan.
+    Answer,
+    /// Decide on a permission question.
+    Approve,
+    /// Create, cancel, retry and reorder tasks; end sessions; pause and resume queues.
+    Operate,
+    /// Enrol and remove workers, add repositories, hand out tokens.
+    Administer,
+}
+
+impl Verb {
+    /// The least role that may do this.
+    pub fn needs(self) -> Role {
+        match self {
+            Self::See => Role::Viewer,
+            Self::Answer => Role::Answerer,
+            Self::Approve | Self::Operate => Role::Operator,
+            Self::Administer => Role::Admin,
+        }
+    }
+
+    /// The word for this verb in the audit.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::See => "see",
+            Self::Answer => "answer",
+            Self::Approve => "approve",
+            Self::Operate => "operate",
+            Self::Administer => "administer",
+        }
+    }
+}
+
+/// A person with a record here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Identity, the same on every platform.
+    pub id: UserId,
+    /// What others call this person; never used to decide anything.
+    pub name: String,
+    /// Role everywhere; `None` grants nothing.
+    pub role: Option<Role>,
+    /// Roles for single repositories, beside `role`; the higher one counts.
+    #[serde(default)]
+    pub repos: BTreeMap<Slug, Role>,
+}
+
+/// Why somebody may not do something, and who could change that.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{who} may not {} here: that needs the role `{}`", .verb.as_str(), .verb.needs().as_str())]
+pub struct Denied {
+    /// The person, or `a stranger`.
+    pub who: String,
+    /// What was wanted.
+    pub verb: Verb,
+}
+
+/// The one decision about access: may `user` do `verb`, in `repo` if one is meant? Returns the role that allowed it.
+pub fn decide(user: Option<&User>, verb: Verb, repo: Option<&Slug>) -> Result<Role, Denied> {
+    let who = user.map_or_else(|| "a stranger".to_owned(), |user| user.name.clone());
+    let here = user.and_then(|user| repo.and_then(|repo| user.repos.get(repo).copied()));
+    let everywhere = user.and_then(|user| user.role);
+    here.max(everywhere).filter(|role| *role >= verb.needs()).ok_or(Denied { who, verb })
+}
+
+/// One line of the audit: who wanted what, and how it was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// The person's or worker's name, with the kind of proof: `ann (token)`.
+    pub actor: String,
+    /// What was wanted, as `verb` or `verb: command`.
+    pub verb: String,
+    /// What it was wanted for: `T-142`, `repo site`.
+    pub subject: String,
+    /// Whether it was allowed.
+    pub allowed: bool,
+    /// The role that allowed it, or the reason of the refusal.
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Ids, System};
+
+    fn user(role: Option<Role>, here: Option<Role>) -> User {
+        let repos = here.map(|role| (Slug::from_text("site"), role)).into_iter().collect();
+        User { id: UserId(System.uuid()), name: "Ann".into(), role, repos }
+    }
+
+    #[test]
+    fn the_whole_table_of_roles_and_verbs() {
+        let verbs = [Verb::See, Verb::Answer, Verb::Approve, Verb::Operate, Verb::Administer];
+        let may = |role| verbs.map(|verb| decide(Some(&user(role, None)), verb, None).is_ok());
+        assert_eq!(may(None), [false; 5]);
+        assert_eq!(may(Some(Role::Viewer)), [true, false, false, false, false]);
+        assert_eq!(may(Some(Role::Answerer)), [true, true, false, false, false]);
+        assert_eq!(may(Some(Role::Operator)), [true, true, true, true, false]);
+        assert_eq!(may(Some(Role::Admin)), [true; 5]);
+    }
+
+    #[test]
+    fn strangers_are_denied_and_a_repository_role_counts_only_there() {
+        assert!(decide(None, Verb::See, None).is_err());
+        let ann = user(Some(Role::Viewer), Some(Role::Operator));
+        let (here, there) = (Slug::from_text("site"), Slug::from_text("other"));
+        assert_eq!(decide(Some(&ann), Verb::Operate, Some(&here)), Ok(Role::Operator));
+        assert!(decide(Some(&ann), Verb::Operate, Some(&there)).is_err());
+        assert!(decide(Some(&ann), Verb::Operate, None).is_err());
+    }
+}

@@ -1,0 +1,36 @@
+//! The nouns and rules of AgentVine.
+//!
+//! Pure values: no tokio, sqlx, axum or clap in here. Start with [`task`] and [`question`], then read
+//! [`lifecycle`], where every change of a task is decided, and [`ports`], which says what the rules need from
+//! the outside.
+#![warn(missing_docs)]
+
+pub mod access;
+pub mod chat;
+pub mod clock;
+pub mod failure;
+pub mod ids;
+pub mod input;
+pub mod lifecycle;
+pub mod markdown;
+pub mod ports;
+pub mod question;
+pub mod queue;
+pub mod reading;
+pub mod repo;
+pub mod session;
+pub mod task;
+pub mod token;
+pub mod worker;
+
+pub use access::{Denied, Role, User, Verb};
+pub use clock::{Clock, Ids, Timestamp};
+pub use failure::{Failure, FailureKind};
+pub use ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId};
+pub use input::{Branch, Invalid, Prompt, Slug, Title};
+pub use question::{Answer, Ask, Decision, Question, QuestionState};
+pub use queue::Lane;
+pub use repo::Repo;
+pub use session::{Session, SessionState};
+pub use task::{Lease, Task, TaskState};
+pub use worker::{Worker, WorkerState};

@@ -1,0 +1,178 @@
+//! What the rules need from the outside: the [`Store`] in six parts, one for each kind of thing it keeps, and
+//! [`Chat`]. All are object-safe; every method has one meaning.
+
+mod fleet;
+mod orders;
+mod people;
+mod repos;
+mod tasks;
+mod threads;
+
+pub use self::{fleet::Fleet, orders::Orders, people::People, repos::Repos, tasks::Tasks, threads::Threads};
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{
+    chat::{Dispatch, Outbound, Posted},
+    clock::Timestamp,
+    ids::{Epoch, TaskId, WorkerId},
+    input::{Branch, Prompt, Slug, Title},
+    lifecycle::Change,
+    queue::Lane,
+    task::Usage,
+};
+
+/// What can come of talking to the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed the thing in between; load it and decide again.
+    #[error("changed by somebody else in the meantime")]
+    Conflict,
+    /// A name that must be unique is taken.
+    #[error("`{0}` exists already")]
+    Taken(String),
+    /// The store cannot serve now; trying again may help.
+    #[error("the store cannot serve: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A stored row is not what this version writes.
+    #[error("a stored row cannot be read: {0}")]
+    Corrupt(String),
+}
+
+/// Shorthand for answers of the store.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// A task to be created; the store gives it its id.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    /// The id that [`Store::next_task`] gave.
+    pub id: TaskId,
+    /// One line.
+    pub title: Title,
+    /// What to do.
+    pub prompt: Prompt,
+    /// Where.
+    pub repo: Slug,
+    /// Start from.
+    pub base: Branch,
+    /// Commit to.
+    pub branch: Branch,
+    /// How urgent.
+    pub lane: Lane,
+    /// Who asks.
+    pub requester: String,
+    /// A second creation with the same key gives the first task.
+    pub key: Option<String>,
+}
+
+/// Which tasks to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct TaskFilter {
+    /// Only this state, one of [`crate::TaskState::WORDS`].
+    pub state: Option<String>,
+    /// Only this repository.
+    pub repo: Option<Slug>,
+    /// Only ids below this one: the last id of the page before.
+    pub before: Option<TaskId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// A decided change, with what is to be said about it; stored together or not at all.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The change.
+    pub change: Change,
+    /// Messages for the task's thread.
+    pub messages: Vec<Outbound>,
+    /// What a person wrote that led to it, to be kept in the thread: author and words.
+    pub reply: Option<(String, String)>,
+}
+
+/// A worker's wish for work.
+#[derive(Debug, Clone, Copy)]
+pub struct Want {
+    /// Who.
+    pub worker: WorkerId,
+    /// At most this many.
+    pub slots: u32,
+}
+
+/// The log of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Execution {
+    /// Which.
+    pub epoch: Epoch,
+    /// On which worker, by name.
+    pub worker: String,
+    /// When it was claimed.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended: `done`, `failed`, `lost`, `cancelled`, `released`, `parked`.
+    pub outcome: Option<String>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// One line of a task's log.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LogLine {
+    /// When it was stored.
+    pub at: Timestamp,
+    /// The attempt it belongs to.
+    pub epoch: Epoch,
+    /// One line.
+    pub text: String,
+}
+
+/// Depths of everything that queues.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Depths {
+    /// Orders ready or waiting for their time, per lane in the order of [`Lane::ALL`].
+    pub lanes: [u64; 3],
+    /// Questions that wait for a person.
+    pub open_questions: u64,
+    /// Answers that have not reached their agent.
+    pub undelivered_answers: u64,
+    /// Tasks set aside.
+    pub dead: u64,
+    /// Messages not yet posted.
+    pub outbox: u64,
+    /// Nothing is claimed anywhere.
+    pub paused: bool,
+}
+
+/// The database. It is the truth: whatever is to survive a process goes through here first. Its clock judges leases
+/// and due times; every method is one transaction.
+pub trait Store: Tasks + Orders + Fleet + Repos + Threads + People {}
+
+impl<T: Tasks + Orders + Fleet + Repos + Threads + People> Store for T {}
+
+/// What can come of asking a platform to post.
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    /// Try again, not before this pause.
+    #[error("{why}")]
+    Retry {
+        /// What the platform said.
+        why: String,
+        /// At least this long.
+        after: Duration,
+    },
+    /// The room or thread is gone or closed to us.
+    #[error("the room cannot be reached: {0}")]
+    Gone(String),
+}
+
+/// A place where people talk. An adapter posts what it is handed and hands in what it hears.
+#[async_trait]
+pub trait Chat: Send + Sync {
+    /// The platform's name, as in `rooms.platform`.
+    fn platform(&self) -> &'static str;
+    /// Posts or edits one message. Repeating a call with the same message id must not show it twice where the
+    /// platform allows that.
+    async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError>;
+}

@@ -1,0 +1,36 @@
+//! The queue: work orders, leases and what they wait for.
+
+use async_trait::async_trait;
+
+use std::time::Duration;
+
+use super::{Depths, Stored, Want};
+use crate::{
+    ids::WorkerId,
+    input::Slug,
+    question::Question,
+    worker::{Assignment, Attempt},
+};
+
+/// The queue: work orders, leases and what they wait for.
+#[async_trait]
+pub trait Orders: Send + Sync {
+    /// Gives due orders to workers, all wishes decided together. Each assignment names its worker.
+    async fn claim(&self, wants: &[Want]) -> Stored<Vec<(WorkerId, Assignment)>>;
+    /// Extends leases; coarse, so a lease may be written less often than it is renewed.
+    async fn renew(&self, worker: WorkerId, attempts: &[Attempt]) -> Stored<()>;
+    /// Extends every live lease by its whole length; called once at start, so that nobody is declared dead for our absence.
+    async fn adopt_leases(&self) -> Stored<()>;
+    /// What a worker holds.
+    async fn leases_of(&self, worker: WorkerId) -> Stored<Vec<Attempt>>;
+    /// Attempts whose lease has ended.
+    async fn expired(&self) -> Stored<Vec<Attempt>>;
+    /// Questions that are answered and whose attempt is still held by `worker`.
+    async fn undelivered(&self, worker: WorkerId) -> Stored<Vec<Question>>;
+    /// How long until the next order is due; `None` when no order waits for its time.
+    async fn next_due(&self) -> Stored<Option<Duration>>;
+    /// Depths of everything that queues.
+    async fn depths(&self) -> Stored<Depths>;
+    /// Stops or resumes claiming, everywhere or in one repository.
+    async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> Stored<()>;
+}

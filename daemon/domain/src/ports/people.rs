@@ -1,0 +1,38 @@
+//! People, their tokens, and the audit.
+
+use async_trait::async_trait;
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Stored;
+use crate::{
+    access::{AuditEntry, Role, User},
+    clock::Timestamp,
+    ids::UserId,
+    token::TokenKind,
+};
+
+/// People, their tokens, and the audit.
+#[async_trait]
+pub trait People: Send + Sync {
+    /// A person by the id a platform knows them under; the web and the API use the platform `vine` and their [`UserId`].
+    async fn user(&self, platform: &str, subject: &str) -> Stored<Option<User>>;
+    /// Adds a person or changes their name and role; `identities` are (platform, subject) pairs.
+    async fn save_user(&self, user: &User, identities: &[(&str, &str)]) -> Stored<()>;
+    /// Keeps the hash of a token for `owner`, valid for `life`.
+    async fn add_token(&self, hash: &str, kind: TokenKind, owner: Uuid, life: Duration) -> Stored<()>;
+    /// The owner of a valid token.
+    async fn token_owner(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>>;
+    /// Takes a one-time token out of use and returns its owner; a second call gets `None`.
+    async fn spend_token(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>>;
+    /// Ends all tokens of an owner.
+    async fn revoke_tokens(&self, owner: Uuid) -> Stored<()>;
+    /// Adds a line to the audit.
+    async fn audit(&self, entry: &AuditEntry) -> Stored<()>;
+    /// The audit, latest first.
+    async fn audit_lines(&self, limit: u32) -> Stored<Vec<(Timestamp, AuditEntry)>>;
+    /// The number of users with this role everywhere; 0 admins means that nobody has set the place up.
+    async fn users_with(&self, role: Role) -> Stored<Vec<UserId>>;
+}

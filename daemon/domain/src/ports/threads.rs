@@ -1,0 +1,34 @@
+//! What was said: inbox, threads, outbox.
+
+use async_trait::async_trait;
+
+use std::time::Duration;
+
+use super::Stored;
+use crate::{
+    chat::{Dispatch, Inbound, Message, Outbound, Posted},
+    ids::{MessageId, TaskId},
+};
+
+/// What was said: inbox, threads, outbox.
+#[async_trait]
+pub trait Threads: Send + Sync {
+    /// Stores an event before the platform is told that we have it; `false` when it is known already.
+    async fn receive(&self, event: &Inbound) -> Stored<bool>;
+    /// Events that were stored and not yet dealt with, oldest first.
+    async fn unread(&self) -> Stored<Vec<Inbound>>;
+    /// Marks an event as dealt with.
+    async fn mark_read(&self, event: &Inbound) -> Stored<()>;
+    /// Adds messages to a thread without changing a task; `reply` is what a person wrote before them.
+    async fn say(&self, task: TaskId, reply: Option<(&str, &str)>, messages: &[Outbound]) -> Stored<()>;
+    /// A thread after `seq`, oldest first.
+    async fn thread(&self, task: TaskId, after: u64, limit: u32) -> Stored<Vec<Message>>;
+    /// All threads after `seq`, oldest first.
+    async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>>;
+    /// Messages due for a platform, in order within each thread, at most `limit`.
+    async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>>;
+    /// Notes where a message was put.
+    async fn settle(&self, dispatch: &Dispatch, posted: &Posted) -> Stored<()>;
+    /// Tries a message again after a pause.
+    async fn postpone(&self, message: MessageId, platform: &str, pause: Duration) -> Stored<()>;
+}

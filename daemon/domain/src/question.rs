@@ -1,0 +1,239 @@
+//! Questions: what an agent needs from a person, and what a person decided.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    access::Verb,
+    clock::Timestamp,
+    ids::{QuestionId, SessionId, TaskId, UserId},
+    worker::Attempt,
+};
+
+/// One thing an agent asked, with everything a person needs to decide it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// What people call it.
+    pub id: QuestionId,
+    /// Made by the worker, so that asking twice is asking once.
+    pub key: Uuid,
+    /// The attempt that asked.
+    pub attempt: Attempt,
+    /// The session that waits for the answer.
+    pub session: Option<SessionId>,
+    /// The agent's own name for the call that waits; a `tool_use` id for Claude Code.
+    pub call: String,
+    /// What is asked.
+    pub ask: Ask,
+    /// Two or three lines of what the agent said just before; empty when it said nothing.
+    pub context: String,
+    /// When it was stored.
+    pub asked_at: Timestamp,
+    /// Where it is in its life.
+    pub state: QuestionState,
+}
+
+/// Where a question is in its life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum QuestionState {
+    /// Waits for a person.
+    Open,
+    /// Decided, not yet confirmed by the agent's worker.
+    Answered {
+        /// The decision.
+        answer: Answer,
+    },
+    /// Decided, and the agent has it.
+    Delivered {
+        /// The decision.
+        answer: Answer,
+        /// When the worker confirmed.
+        at: Timestamp,
+    },
+    /// Nobody needs an answer any more.
+    Withdrawn {
+        /// Why, as a sentence for people.
+        why: String,
+    },
+}
+
+impl QuestionState {
+    /// The word for this state in the store and in listings.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Answered { .. } => "answered",
+            Self::Delivered { .. } => "delivered",
+            Self::Withdrawn { .. } => "withdrawn",
+        }
+    }
+}
+
+impl Question {
+    /// The task that waits.
+    pub fn task(&self) -> TaskId {
+        self.attempt.task
+    }
+
+    /// Whether a person can still answer.
+    pub fn is_open(&self) -> bool {
+        self.state == QuestionState::Open
+    }
+
+    /// The decision, once there is one.
+    pub fn answer(&self) -> Option<&Answer> {
+        match &self.state {
+            QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => Some(answer),
+            QuestionState::Open | QuestionState::Withdrawn { .. } => None,
+        }
+    }
+}
+
+/// What is asked, in the shape its kind needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Ask {
+    /// One to four clarifying questions, asked together.
+    Clarify {
+        /// At least one.
+        items: Vec<Item>,
+    },
+    /// May the agent do this?
+    Permission {
+        /// The agent's tool: `Bash`, `Write`.
+        tool: String,
+        /// The whole command or diff; what cannot be shown in full cannot be approved.
+        what: String,
+        /// Why the agent wants it, in its own words; may be empty.
+        why: String,
+    },
+    /// Is this plan good?
+    Plan {
+        /// The plan, in Markdown.
+        plan: String,
+    },
+}
+
+/// One clarifying question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The question itself.
+    pub question: String,
+    /// A word or two for a heading; may be empty.
+    #[serde(default)]
+    pub header: String,
+    /// Choices; none means that any words will do.
+    #[serde(default)]
+    pub options: Vec<Choice>,
+    /// Several choices may be made.
+    #[serde(default)]
+    pub multi: bool,
+}
+
+/// One choice of a clarifying question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// What is chosen.
+    pub label: String,
+    /// What choosing it means; may be empty.
+    #[serde(default)]
+    pub description: String,
+}
+
+impl Ask {
+    /// The word for this kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Clarify { .. } => "clarify",
+            Self::Permission { .. } => "permission",
+            Self::Plan { .. } => "plan",
+        }
+    }
+
+    /// What a person must be allowed to do to answer this.
+    pub fn verb(&self) -> Verb {
+        match self {
+            Self::Clarify { .. } | Self::Plan { .. } => Verb::Answer,
+            Self::Permission { .. } => Verb::Approve,
+        }
+    }
+
+    /// The question in one line, for listings.
+    pub fn headline(&self) -> String {
+        let line = match self {
+            Self::Clarify { items } => items.first().map_or_else(String::new, |item| item.question.clone()),
+            Self::Permission { tool, what, .. } => format!("May it use {tool}: {}", what.lines().next().unwrap_or_default()),
+            Self::Plan { plan } => format!("Is this plan good: {}", plan.lines().next().unwrap_or_default()),
+        };
+        line.chars().take(160).collect()
+    }
+}
+
+/// What a person decided, and who, when and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Made where the answer came in, so that answering twice is answering once; also the uuid under which words
+    /// enter a session, which drops a second copy.
+    pub key: Uuid,
+    /// The decision.
+    pub decision: Decision,
+    /// Who decided.
+    pub by: UserId,
+    /// That person's name.
+    pub name: String,
+    /// Where the answer was given: `console`, `api`, later a platform.
+    pub via: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A decision, in the shape its question needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "decision")]
+pub enum Decision {
+    /// Clarify: for each item the chosen labels, in the order of the items.
+    Chosen {
+        /// As many entries as the question has items, none empty.
+        labels: Vec<Vec<String>>,
+    },
+    /// Clarify: own words, for all items together.
+    Words {
+        /// Not empty.
+        text: String,
+    },
+    /// Permission: do it.
+    Allow {
+        /// Also the next ones of this kind, while the session lives.
+        session: bool,
+    },
+    /// Permission: do not, because.
+    Deny {
+        /// Read by the agent; may be empty.
+        reason: String,
+    },
+    /// Plan: go ahead.
+    Approve,
+    /// Plan: not like this.
+    SendBack {
+        /// What to change; read by the agent.
+        words: String,
+    },
+}
+
+impl Decision {
+    /// The decision in one line, as it is shown in the thread.
+    pub fn headline(&self) -> String {
+        let text = match self {
+            Self::Chosen { labels } => labels.iter().map(|item| item.join(", ")).collect::<Vec<_>>().join("; "),
+            Self::Words { text } => text.clone(),
+            Self::Allow { session: false } => "allowed once".to_owned(),
+            Self::Allow { session: true } => "allowed for this session".to_owned(),
+            Self::Deny { reason } if reason.is_empty() => "denied".to_owned(),
+            Self::Deny { reason } => format!("denied: {reason}"),
+            Self::Approve => "approved".to_owned(),
+            Self::SendBack { words } => format!("sent back: {words}"),
+        };
+        text.chars().take(300).collect()
+    }
+}

@@ -1,0 +1,164 @@
+//! Tasks: what a person asked for, and where it is.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    failure::Failure,
+    ids::{Epoch, TaskId, WorkerId},
+    input::{Branch, Prompt, Slug, Title},
+    queue::Lane,
+    worker::Attempt,
+};
+
+/// How long a lease lasts without a beat.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// What a person asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// What people call it.
+    pub id: TaskId,
+    /// One line.
+    pub title: Title,
+    /// What the agent is asked to do.
+    pub prompt: Prompt,
+    /// Where.
+    pub repo: Slug,
+    /// The branch it starts from.
+    pub base: Branch,
+    /// The branch it commits to.
+    pub branch: Branch,
+    /// How urgent.
+    pub lane: Lane,
+    /// The name of the person who asked.
+    pub requester: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub updated: Timestamp,
+    /// The latest attempt; 0 before the first.
+    pub epoch: Epoch,
+    /// Attempts that failed since it was created or last retried by a person.
+    pub failures: u32,
+    /// When attempts were lost with their workers, latest last, since it was created or last retried.
+    pub losses: Vec<Timestamp>,
+    /// Where it is.
+    pub state: TaskState,
+    /// Counts changes; the store refuses a change that was decided on an older count.
+    pub version: u64,
+}
+
+/// Where a task is. Each state owns exactly what is true in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum TaskState {
+    /// Has a work order and waits for a slot.
+    Queued {
+        /// Not before this moment.
+        due: Timestamp,
+        /// It was answered while parked and goes ahead of new work.
+        resumes: bool,
+    },
+    /// An agent works on it.
+    Running {
+        /// The right to do so.
+        lease: Lease,
+    },
+    /// At least one of its questions is open.
+    Waiting {
+        /// Held while the agent is alive; `None` when parked.
+        lease: Option<Lease>,
+    },
+    /// Finished.
+    Done {
+        /// What came of it.
+        report: Report,
+    },
+    /// Set aside after a failure; listed by `queue dead` until replayed or discarded.
+    Failed {
+        /// What went wrong.
+        failure: Failure,
+        /// No longer listed as dead.
+        discarded: bool,
+    },
+    /// Called off.
+    Cancelled {
+        /// By whom.
+        by: String,
+    },
+}
+
+/// A worker's right to one attempt. It ends by itself unless renewed; the store's clock judges.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Who holds it.
+    pub worker: WorkerId,
+    /// When it ends unless renewed.
+    pub until: Timestamp,
+}
+
+/// What came of a finished attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The agent's last words.
+    pub summary: String,
+    /// The commit that holds the work; `None` when nothing changed.
+    pub commit: Option<String>,
+    /// `git diff --stat` from the base; empty when nothing changed.
+    pub diffstat: String,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// What an attempt used, as the agent counts it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Turns of the conversation.
+    pub turns: u64,
+    /// Tokens read, cached ones included.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+    /// An estimate from list prices, in millionths of a dollar.
+    pub cost_microdollars: u64,
+}
+
+impl TaskState {
+    /// The word for this state in the store, in listings and on the page.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queued { .. } => "queued",
+            Self::Running { .. } => "running",
+            Self::Waiting { .. } => "waiting",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+
+    /// All words that [`TaskState::as_str`] can give.
+    pub const WORDS: [&'static str; 6] = ["queued", "running", "waiting", "done", "failed", "cancelled"];
+}
+
+impl Task {
+    /// The attempt under way.
+    pub fn attempt(&self) -> Attempt {
+        Attempt { task: self.id, epoch: self.epoch }
+    }
+
+    /// The lease, while an attempt is under way.
+    pub fn lease(&self) -> Option<&Lease> {
+        match &self.state {
+            TaskState::Running { lease } | TaskState::Waiting { lease: Some(lease) } => Some(lease),
+            _ => None,
+        }
+    }
+
+    /// Nothing more will happen to it by itself.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, TaskState::Done { .. } | TaskState::Failed { .. } | TaskState::Cancelled { .. })
+    }
+}

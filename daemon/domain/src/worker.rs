@@ -1,0 +1,131 @@
+//! Workers: what they are, what they hold, what they are handed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    ids::{Epoch, SessionId, TaskId, WorkerId},
+    input::{Branch, Prompt, Title},
+    question::{Answer, Question},
+    repo::Repo,
+};
+
+/// A machine, or a share of one, that runs agents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worker {
+    /// Given at enrolment.
+    pub id: WorkerId,
+    /// What people call it, unique.
+    pub name: String,
+    /// How many agents it runs at once.
+    pub slots: u32,
+    /// Program and version: `vine 0.1.0`.
+    pub version: String,
+    /// Takes no new work; `worker resume` ends it.
+    pub draining: bool,
+    /// What keeps it from working, in its own words.
+    pub trouble: Option<String>,
+    /// When it was last heard of.
+    pub seen: Timestamp,
+}
+
+/// The plan's five words for what a worker is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WorkerState {
+    /// Free for work.
+    Idle,
+    /// At least one agent runs.
+    Busy,
+    /// All its agents wait for people.
+    Waiting,
+    /// It said that it cannot work.
+    Error,
+    /// Not heard of for longer than a lease.
+    Offline,
+}
+
+impl WorkerState {
+    /// The plan's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "IDLE",
+            Self::Busy => "BUSY",
+            Self::Waiting => "WAITING",
+            Self::Error => "ERROR",
+            Self::Offline => "OFFLINE",
+        }
+    }
+}
+
+impl Worker {
+    /// What this worker is doing, given how many of its leases run and how many wait for a person.
+    pub fn state(&self, running: usize, waiting: usize, now: Timestamp) -> WorkerState {
+        match () {
+            () if now.since(self.seen) > crate::task::LEASE => WorkerState::Offline,
+            () if self.trouble.is_some() => WorkerState::Error,
+            () if running > 0 => WorkerState::Busy,
+            () if waiting > 0 => WorkerState::Waiting,
+            () => WorkerState::Idle,
+        }
+    }
+}
+
+/// One attempt, as its writes name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The task.
+    pub task: TaskId,
+    /// The epoch it was leased under.
+    pub epoch: Epoch,
+}
+
+/// A claimed task with everything a worker needs to run it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The lease that every write of this attempt must name.
+    pub attempt: Attempt,
+    /// How long the lease lasts without a beat, in seconds. The worker trusts it for three quarters of that.
+    pub lease_secs: u64,
+    /// What the task is called.
+    pub title: Title,
+    /// What the agent is asked to do.
+    pub prompt: Prompt,
+    /// Where.
+    pub repo: Repo,
+    /// The branch it starts from.
+    pub base: Branch,
+    /// The branch it commits to.
+    pub branch: Branch,
+    /// Who asked for it.
+    pub requester: String,
+    /// When it was created; with its id this tells it from tasks of other installations.
+    pub created: Timestamp,
+    /// The session to go back into, when this worker holds one.
+    pub resume: Option<SessionId>,
+    /// Everything that was asked and answered before, oldest first; answers in state `answered` have not reached
+    /// any agent, an agent without the session needs them all.
+    pub answered: Vec<Question>,
+}
+
+/// Something a worker must be told, repeated until it is acted upon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "what")]
+pub enum Delivery {
+    /// A person answered; pass it to the agent, then confirm.
+    Answer {
+        /// The question, as it was asked.
+        question: Box<Question>,
+        /// What was decided.
+        answer: Answer,
+    },
+    /// The lease is gone; stop the agent, write nothing more.
+    Stop {
+        /// The attempt that is over.
+        attempt: Attempt,
+        /// Why, for the worker's log.
+        why: String,
+        /// The task itself is over, so its worktree can go.
+        over: bool,
+    },
+}

@@ -1,0 +1,216 @@
+//! From a chat line to a command.
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+use vine_domain::TaskId;
+
+use crate::commands::{Command, TaskVerb};
+
+/// Where a command was said, as far as reading it goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context {
+    /// The task whose thread it was said in; commands there may leave the id out.
+    pub task: Option<TaskId>,
+}
+
+/// A command that cannot be read. The text is made for people and says what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);
+
+/// The tree without a program name, as it is said in chat.
+#[derive(Debug, Parser)]
+#[command(name = "vine", no_binary_name = true, disable_help_subcommand = true, disable_version_flag = true)]
+#[command(about = "Give tasks to agents, answer their questions")]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const HEADS: [&str; 3] = ["/vine", "!vine", "@vine"];
+
+/// Whether a chat message is a command at all.
+pub fn is_command(text: &str) -> bool {
+    head(text).is_some()
+}
+
+/// The text after the head word, if there is one.
+fn head(text: &str) -> Option<&str> {
+    let text = text.trim_start();
+    let rest = HEADS
+        .iter()
+        .find_map(|head| text.get(..head.len()).filter(|start| start.eq_ignore_ascii_case(head)).map(|_| &text[head.len()..]))?;
+    rest.is_empty().then_some(rest).or_else(|| rest.starts_with(char::is_whitespace).then_some(rest))
+}
+
+/// Reads a whole chat message. The first line is split into words like a shell does; further lines are the body of
+/// the command, verbatim: the prompt of a new task, the text of an answer.
+pub fn parse(text: &str, context: Context) -> Result<Command, Unreadable> {
+    let rest = head(text).ok_or_else(|| Unreadable("a command starts with /vine, !vine or @vine".into()))?;
+    let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
+    let words = words(line)?;
+    from_words(&words, body.trim(), context)
+}
+
+/// Reads words that are split already.
+pub fn from_words(words: &[String], body: &str, context: Context) -> Result<Command, Unreadable> {
+    let words: &[String] = if words.is_empty() { &["help".to_owned()] } else { words };
+    let matches = Line::command().try_get_matches_from(words).map_err(|error| Unreadable(plain(&error)))?;
+    let line = Line::from_arg_matches(&matches).map_err(|error| Unreadable(plain(&error)))?;
+    let mut command = line.command;
+    add_body(&mut command, body)?;
+    imply_task(&mut command, context)?;
+    Ok(command)
+}
+
+/// Splits like a shell, after turning the quotes and dashes that phones make back into plain ones. A lone
+/// apostrophe, as in `don't`, is a letter.
+fn words(line: &str) -> Result<Vec<String>, Unreadable> {
+    let plain: String = line
+        .chars()
+        .map(|c| match c {
+            '“' | '”' | '„' => '"',
+            '‘' | '’' => '\'',
+            '\u{a0}' => ' ',
+            other => other,
+        })
+        .collect();
+    let plain = plain.replace(" —", " --");
+    if let Some(words) = shlex::split(&plain) {
+        return Ok(words);
+    }
+    let escaped = plain.replace('\'', "\\'");
+    shlex::split(&escaped).ok_or_else(|| Unreadable("a quotation mark is not closed; close it, or leave both out".into()))
+}
+
+fn add_body(command: &mut Command, body: &str) -> Result<(), Unreadable> {
+    match command {
+        _ if body.is_empty() => Ok(()),
+        Command::Task(TaskVerb::New { prompt: prompt @ None, .. }) => {
+            *prompt = Some(body.to_owned());
+            Ok(())
+        }
+        Command::Question(crate::QuestionVerb::Answer { text, .. }) => {
+            text.push(format!("\n{body}"));
+            Ok(())
+        }
+        _ => Err(Unreadable("this command takes one line; nothing was done. Send further lines as a message of their own.".into())),
+    }
+}
+
+fn imply_task(command: &mut Command, context: Context) -> Result<(), Unreadable> {
+    use TaskVerb as T;
+    let Command::Task(
+        T::Show { task }
+        | T::Cancel { task }
+        | T::Retry { task }
+        | T::Priority { task, .. }
+        | T::Log { task, .. }
+        | T::Diff { task }
+        | T::Explain { task },
+    ) = command
+    else {
+        return Ok(());
+    };
+    *task = task.or(context.task);
+    if task.is_some() { Ok(()) } else { Err(Unreadable("which task? Name it, like T-7; `task list` shows them.".into())) }
+}
+
+/// Clap's own words, did-you-mean included, without its program name for `--help`.
+fn plain(error: &clap::Error) -> String {
+    error.render().to_string().trim().replace("For more information, try '--help'.", "Say `help` for how to say things.")
+}
+
+/// The whole tree as help, a line for each verb.
+pub(crate) fn overview() -> String {
+    let mut lines = Vec::new();
+    for noun in Line::command().get_subcommands() {
+        if noun.has_subcommands() {
+            for verb in noun.get_subcommands() {
+                lines.push(help_line(&format!("{} {}", noun.get_name(), verb.get_name()), verb));
+            }
+        } else {
+            lines.push(help_line(noun.get_name(), noun));
+        }
+    }
+    lines.join("\n")
+}
+
+fn help_line(name: &str, command: &clap::Command) -> String {
+    format!("{name:<18} {}", command.get_about().map(ToString::to_string).unwrap_or_default())
+}
+
+impl Command {
+    /// The help text: one line for each verb.
+    pub fn overview() -> String {
+        overview()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::QuestionVerb;
+
+    fn read(text: &str) -> Result<Command, Unreadable> {
+        parse(text, Context::default())
+    }
+
+    #[test]
+    fn a_command_is_known_by_its_head_word() {
+        for text in ["/vine status", "!vine status", "@vine status", "  !VINE status", "/vine"] {
+            assert!(is_command(text), "{text}");
+        }
+        for text in ["/vineyard", "vine status", "yes", "", "tell @vine", "/vin", "ö"] {
+            assert!(!is_command(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_line_is_arguments_and_the_rest_is_the_prompt_verbatim() {
+        let command = read("/vine task new Fix the login --priority high\n\n  Don't touch \"auth\".\n  --keep this").expect("readable");
+        let Command::Task(TaskVerb::New { title, prompt, priority, .. }) = command else { panic!("{command:?}") };
+        assert_eq!(title.join(" "), "Fix the login");
+        assert_eq!(prompt.as_deref(), Some("Don't touch \"auth\".\n  --keep this"));
+        assert_eq!(priority, vine_domain::Lane::High);
+    }
+
+    #[test]
+    fn phones_may_write_their_quotes_and_dashes() {
+        let command = read("!vine task new “Don’t log in twice” —priority low").expect("readable");
+        let Command::Task(TaskVerb::New { title, priority, .. }) = command else { panic!("{command:?}") };
+        assert_eq!((title.join(" ").as_str(), priority), ("Don't log in twice", vine_domain::Lane::Low));
+        assert!(matches!(read("/vine task new don't"), Ok(Command::Task(_))));
+    }
+
+    #[test]
+    fn inside_a_thread_the_task_is_implied_and_outside_it_is_asked_for() {
+        let here = Context { task: Some(TaskId(7)) };
+        assert_eq!(parse("@vine task cancel", here), Ok(Command::Task(TaskVerb::Cancel { task: Some(TaskId(7)) })));
+        assert_eq!(parse("@vine task cancel T-8", here), Ok(Command::Task(TaskVerb::Cancel { task: Some(TaskId(8)) })));
+        assert!(read("@vine task cancel").expect_err("which").0.contains("which task?"));
+    }
+
+    #[test]
+    fn mistakes_get_a_hint_and_lines_that_belong_nowhere_are_not_dropped() {
+        assert!(read("/vine tsak list").expect_err("typo").0.contains("'task'"));
+        assert!(read("/vine task new x --priority urgent").expect_err("lane").0.contains("high, default or low"));
+        assert!(read("/vine task new x --branch=-f").expect_err("branch").0.contains("dash"));
+        assert!(read("/vine queue pause\nand one more thing").expect_err("body").0.contains("nothing was done"));
+    }
+
+    #[test]
+    fn answers_keep_their_words_even_when_they_look_like_options() {
+        let command = read("/vine question answer Q-17 no, --force is too risky").expect("readable");
+        let Command::Question(QuestionVerb::Answer { text, .. }) = command else { panic!("{command:?}") };
+        assert_eq!(text.join(" "), "no, --force is too risky");
+    }
+
+    #[test]
+    fn the_tree_is_sound_and_help_names_every_verb() {
+        Line::command().debug_assert();
+        let help = Command::overview();
+        for verb in ["task new", "question answer", "queue replay", "session keep", "worker drain", "repo add", "whoami"] {
+            assert!(help.contains(verb), "{verb} is missing in\n{help}");
+        }
+    }
+}

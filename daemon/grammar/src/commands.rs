@@ -1,0 +1,270 @@
+//! The nouns and verbs.
+
+use clap::Subcommand;
+use vine_domain::{Branch, Lane, QuestionId, SessionId, Slug, TaskId, Title};
+
+/// What a person can order anywhere: in a chat thread, in the console, in a shell.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum Command {
+    /// Create, look at and steer tasks
+    #[command(subcommand)]
+    Task(TaskVerb),
+    /// Look at what agents ask, and answer
+    #[command(subcommand)]
+    Question(QuestionVerb),
+    /// Look at and end agents' sessions
+    #[command(subcommand)]
+    Session(SessionVerb),
+    /// Look at and manage workers
+    #[command(subcommand)]
+    Worker(WorkerVerb),
+    /// Look at and control the queues
+    #[command(subcommand)]
+    Queue(QueueVerb),
+    /// Add and look at repositories
+    #[command(subcommand)]
+    Repo(RepoVerb),
+    /// Who waits for whom, in a few lines
+    Status,
+    /// Who you are here and what you may do
+    Whoami,
+    /// How to say things
+    Help,
+}
+
+/// How much a listing shows.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct ListRange {
+    /// Show at most this many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+}
+
+/// What can be done with tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum TaskVerb {
+    /// Create a task; in chat, further lines are the prompt
+    New {
+        /// What the task is called; also the prompt when none is given
+        #[arg(required = true, value_name = "TITLE")]
+        title: Vec<String>,
+        /// What the agent is asked to do
+        #[arg(long)]
+        prompt: Option<String>,
+        /// The repository; may be left out when there is only one
+        #[arg(long)]
+        repo: Option<Slug>,
+        /// The branch to start from [default: the repository's]
+        #[arg(long)]
+        base: Option<Branch>,
+        /// The branch to commit to [default: vine/T-<number>]
+        #[arg(long)]
+        branch: Option<Branch>,
+        /// high, default or low
+        #[arg(long, default_value = "default", value_name = "LANE")]
+        priority: Lane,
+        /// Creating again with the same key gives the first task
+        #[arg(long, value_name = "TEXT")]
+        key: Option<String>,
+    },
+    /// List tasks, newest first
+    List {
+        /// Only this state
+        #[arg(long, value_parser = ["queued", "running", "waiting", "done", "failed", "cancelled"])]
+        state: Option<String>,
+        /// Only this repository
+        #[arg(long)]
+        repo: Option<Slug>,
+        /// How much
+        #[command(flatten)]
+        range: ListRange,
+    },
+    /// Show one task
+    Show {
+        /// Like T-142; inside a task's thread it may be left out
+        task: Option<TaskId>,
+    },
+    /// Call a task off
+    Cancel {
+        /// Like T-142
+        task: Option<TaskId>,
+    },
+    /// Run a failed or cancelled task again, or a queued one now
+    Retry {
+        /// Like T-142
+        task: Option<TaskId>,
+    },
+    /// Move a task to another lane
+    Priority {
+        /// high, default or low
+        lane: Lane,
+        /// Like T-142
+        task: Option<TaskId>,
+    },
+    /// Show what happened, and the agent's own words
+    Log {
+        /// Like T-142
+        task: Option<TaskId>,
+        /// How much
+        #[command(flatten)]
+        range: ListRange,
+    },
+    /// Show what a task changed
+    Diff {
+        /// Like T-142
+        task: Option<TaskId>,
+    },
+    /// Why a task is where it is, and what happens next
+    Explain {
+        /// Like T-142
+        task: Option<TaskId>,
+    },
+}
+
+/// What can be done with questions.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum QuestionVerb {
+    /// List open questions, oldest first
+    List {
+        /// How much
+        #[command(flatten)]
+        range: ListRange,
+    },
+    /// Show one question whole
+    Show {
+        /// Like Q-17
+        question: QuestionId,
+    },
+    /// Answer a question
+    Answer {
+        /// Like Q-17
+        question: QuestionId,
+        /// A number, a label, or your own words
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        text: Vec<String>,
+    },
+}
+
+/// What can be done with sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum SessionVerb {
+    /// List live sessions
+    List {
+        /// Ended ones too
+        #[arg(long)]
+        all: bool,
+        /// How much
+        #[command(flatten)]
+        range: ListRange,
+    },
+    /// Show one session
+    Show {
+        /// Its UUID
+        session: SessionId,
+    },
+    /// End a session; its task starts afresh if it runs again
+    End {
+        /// Its UUID
+        session: SessionId,
+    },
+    /// Keep a session, whatever the policies say
+    Keep {
+        /// Its UUID
+        session: SessionId,
+    },
+}
+
+/// What can be done with workers.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum WorkerVerb {
+    /// List workers
+    List,
+    /// Show one worker
+    Show {
+        /// Its name
+        worker: String,
+    },
+    /// Let a worker finish what it has, and give it nothing new
+    Drain {
+        /// Its name
+        worker: String,
+    },
+    /// Give a drained worker new work again
+    Resume {
+        /// Its name
+        worker: String,
+    },
+    /// Forget a worker and its token
+    Remove {
+        /// Its name
+        worker: String,
+    },
+}
+
+/// What can be done with queues.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum QueueVerb {
+    /// How deep each queue is
+    Status,
+    /// Start nothing new, everywhere or in one repository
+    Pause {
+        /// Only this repository
+        #[arg(long)]
+        repo: Option<Slug>,
+    },
+    /// Start new work again
+    Resume {
+        /// Only this repository
+        #[arg(long)]
+        repo: Option<Slug>,
+    },
+    /// List tasks that were set aside after failing
+    Dead {
+        /// How much
+        #[command(flatten)]
+        range: ListRange,
+    },
+    /// Run a dead task again
+    Replay {
+        /// Like T-142
+        task: TaskId,
+    },
+    /// Take a task off the list of dead ones
+    Discard {
+        /// Like T-142
+        task: TaskId,
+    },
+}
+
+/// What can be done with repositories.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum RepoVerb {
+    /// Add a repository, or correct the one of that name
+    Add {
+        /// Its short name
+        name: Slug,
+        /// An absolute path on the workers' machines, or a URL
+        source: String,
+        /// The branch that tasks start from
+        #[arg(long, default_value = "main")]
+        base: Branch,
+        /// Let the repository's own agent settings, hooks and MCP servers run
+        #[arg(long)]
+        trusted: bool,
+    },
+    /// List repositories
+    List,
+    /// Show one repository
+    Show {
+        /// Its short name
+        name: Slug,
+    },
+}
+
+impl TaskVerb {
+    /// The title of a new task, from its words.
+    pub fn title(words: &[String]) -> Result<Title, vine_domain::Invalid> {
+        words.join(" ").parse()
+    }
+}

@@ -1,0 +1,12 @@
+//! The one command tree of AgentVine. `/vine ...`, `!vine ...`, `@vine ...` and the shell's `vine ...` are four
+//! spellings of it; help texts are printed from it.
+//!
+//! [`Command`] is what a person can order anywhere. [`parse`] reads it from a chat line, [`from_words`] from words
+//! that are split already.
+#![warn(missing_docs)]
+
+mod chat;
+mod commands;
+
+pub use chat::{Context, Unreadable, from_words, is_command, parse};
+pub use commands::{Command, ListRange, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};

@@ -1,0 +1,39 @@
+// Keeps the page fresh: asks every 2.5 s, swaps the content when it changed, never while somebody types.
+"use strict";
+const every = 2500;
+let tag = null;
+let at = Date.now();
+
+const typing = () => {
+  const field = document.activeElement;
+  return field && /^(INPUT|TEXTAREA|SELECT)$/.test(field.tagName) && field.value !== "";
+};
+
+const swap = (text) => {
+  const next = new DOMParser().parseFromString(text, "text/html").querySelector("main");
+  const main = document.querySelector("main");
+  if (!next || !main) return;
+  const open = [...main.querySelectorAll("details")].map((one) => one.open);
+  const focus = document.activeElement && document.activeElement.getAttribute("aria-label");
+  main.replaceWith(next);
+  [...next.querySelectorAll("details")].forEach((one, n) => { if (n < open.length) one.open = open[n]; });
+  if (focus) { const field = next.querySelector(`[aria-label="${CSS.escape(focus)}"]`); if (field) field.focus(); }
+};
+
+const refresh = async () => {
+  if (document.hidden || typing() || document.querySelector(".reply")) return;
+  try {
+    const answer = await fetch(location.pathname, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+    if (answer.redirected) { location.reload(); return; }
+    if (answer.ok) { tag = answer.headers.get("etag"); const text = await answer.text(); if (!typing()) swap(text); }
+    if (answer.ok || answer.status === 304) at = Date.now();
+  } catch { /* shown by the age below */ }
+};
+
+setInterval(refresh, every);
+document.addEventListener("visibilitychange", refresh);
+setInterval(() => {
+  const seconds = Math.round((Date.now() - at) / 1000);
+  const place = document.getElementById("updated");
+  if (place) place.textContent = seconds < 6 ? "" : `updated ${seconds} s ago`;
+}, 1000);

@@ -1,0 +1,56 @@
+//! `/api/v1/chat`: threads for programs.
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use vine_api::SendMessage;
+use vine_app::AppError;
+use vine_domain::{TaskId, Verb, chat::Inbound};
+
+use super::limit;
+use crate::{
+    Shared,
+    auth::Person,
+    error::{Body, Failure, Params},
+};
+
+/// What `GET /messages` can be asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    task: Option<TaskId>,
+    /// The `next` of the page before.
+    #[serde(default)]
+    after: u64,
+    limit: Option<u32>,
+}
+
+/// `GET /messages`, oldest first: `{items, next}`.
+pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
+    let app = &shared.app;
+    let limit = limit(listing.limit);
+    let messages = match listing.task {
+        Some(task) => {
+            let repo = app.task(task).await?.repo;
+            app.allow(&caller, Verb::See, Some(&repo), &task.to_string()).await?;
+            app.store.thread(task, listing.after, limit).await
+        }
+        None => {
+            app.allow(&caller, Verb::See, None, "messages").await?;
+            app.store.messages(listing.after, limit).await
+        }
+    };
+    let messages = messages.map_err(AppError::from)?;
+    let next = messages.last().map_or(listing.after, |message| message.seq);
+    Ok(Json(json!({ "items": messages, "next": next })))
+}
+
+/// `POST /messages`: a person says something in a thread.
+pub async fn send(State(shared): State<Shared>, Person(caller): Person, Body(send): Body<SendMessage>) -> Result<Json<Value>, Failure> {
+    let key = send.key.unwrap_or_else(|| shared.app.ids.uuid());
+    let author = caller.user.as_ref().map(|user| user.id.to_string()).ok_or(AppError::Unauthenticated)?;
+    let event =
+        Inbound { event: key.to_string(), platform: "console".into(), author, task: send.task, reply_to: send.reply_to, text: send.text };
+    let reply = shared.app.hear(event).await?.transpose()?;
+    Ok(Json(reply.map_or_else(|| json!({ "text": "" }), |reply| json!({ "text": reply.text, "data": reply.data }))))
+}

@@ -1,0 +1,44 @@
+//! `/api/v1/commands` and `/api/v1/tokens`: what the shell's `vine` speaks.
+
+use axum::{Json, extract::State, http::StatusCode};
+use vine_api::{CommandReply, MadeToken, MakeToken, RunCommand};
+use vine_app::{AppError, Context, from_words, people};
+use vine_domain::{Invalid, token::TokenKind};
+
+use crate::{
+    Shared,
+    auth::Person,
+    error::{Body, Failure},
+};
+
+/// `POST /commands`
+pub async fn run(
+    State(shared): State<Shared>,
+    Person(mut caller): Person,
+    Body(run): Body<RunCommand>,
+) -> Result<Json<CommandReply>, Failure> {
+    "shell".clone_into(&mut caller.via);
+    let command = from_words(&run.words, &run.body, Context::default()).map_err(|error| AppError::Unreadable(error.0))?;
+    let reply = shared.app.run(&caller, command, None).await?;
+    Ok(Json(CommandReply { text: reply.text, data: reply.data }))
+}
+
+/// `POST /tokens`: a secret for a program, a browser or a new worker.
+pub async fn make_token(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Body(make): Body<MakeToken>,
+) -> Result<(StatusCode, Json<MadeToken>), Failure> {
+    let kind = match make.kind.as_str() {
+        "user" => TokenKind::User,
+        "enrolment" => TokenKind::Enrolment,
+        "login" => TokenKind::Login,
+        other => {
+            return Err(
+                AppError::from(Invalid::new("kind of token", vine_domain::input::shown(other), "use user, enrolment or login")).into()
+            );
+        }
+    };
+    let token = shared.app.make_token_for(&caller, kind).await?;
+    Ok((StatusCode::CREATED, Json(MadeToken { token, expires_in: people::life(kind).as_secs() })))
+}

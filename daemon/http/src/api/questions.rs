@@ -1,0 +1,76 @@
+//! `/api/v1/questions`
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde_json::{Value, json};
+use vine_api::{CloseQuestion, GiveAnswer, PostQuestion, PostedQuestion};
+use vine_app::{AppError, questions::Asked, view};
+use vine_domain::{QuestionId, Verb};
+
+use super::Page;
+use crate::{
+    Shared,
+    auth::{Enrolled, Person},
+    error::{Body, Failure, Id, Params},
+};
+
+/// `POST /`, by the worker. The answer means that the question is stored.
+pub async fn ask(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Body(post): Body<PostQuestion>,
+) -> Result<(StatusCode, Json<PostedQuestion>), Failure> {
+    let asked =
+        Asked { attempt: post.attempt, key: post.key, session: post.session, call: post.call, ask: post.ask, context: post.context };
+    let id = shared.app.ask(worker, asked).await?;
+    Ok((StatusCode::CREATED, Json(PostedQuestion { id })))
+}
+
+/// `GET /`: open questions, oldest first.
+pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(page): Params<Page>) -> Result<Json<Value>, Failure> {
+    shared.app.allow(&caller, Verb::See, None, "questions").await?;
+    let questions = shared.app.store.open_questions(page.limit()).await.map_err(AppError::from)?;
+    Ok(Json(json!({ "items": questions.iter().map(view::question).collect::<Vec<_>>() })))
+}
+
+/// `GET /{id}`
+pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<QuestionId>) -> Result<Json<Value>, Failure> {
+    let question = shared.app.question(id).await?;
+    let repo = shared.app.task(question.task()).await?.repo;
+    shared.app.allow(&caller, Verb::See, Some(&repo), &id.to_string()).await?;
+    Ok(Json(view::question(&question)))
+}
+
+/// `POST /{id}/answer`
+pub async fn answer(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(id): Id<QuestionId>,
+    Body(give): Body<GiveAnswer>,
+) -> Result<Json<Value>, Failure> {
+    let key = give.key.unwrap_or_else(|| shared.app.ids.uuid());
+    let question = shared.app.answer(&caller, id, &give.text, key).await?;
+    Ok(Json(view::question(&question)))
+}
+
+/// `POST /{id}/delivered`, by the worker.
+pub async fn delivered(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<QuestionId>,
+    Body(close): Body<CloseQuestion>,
+) -> Result<StatusCode, Failure> {
+    shared.app.delivered(worker, id, close.attempt).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /{id}/withdraw`, by the worker.
+pub async fn withdraw(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<QuestionId>,
+    Body(close): Body<CloseQuestion>,
+) -> Result<StatusCode, Failure> {
+    let why = if close.why.is_empty() { "the agent no longer needs it".into() } else { close.why };
+    shared.app.withdraw(worker, id, close.attempt, why).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,64 @@
+//! `/api/v1/queue`: claiming and ending attempts. Every write of an attempt names its lease.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde_json::{Value, json};
+use vine_api::{Claim, Claimed, Complete, Ended, Enqueue, Fail, Log};
+use vine_app::{AppError, view};
+use vine_domain::{Verb, lifecycle::Order};
+
+use super::patience;
+use crate::{
+    Shared,
+    auth::{Enrolled, Person},
+    error::{Body, Failure},
+};
+
+/// `POST /enqueue`: puts a task back into its lane.
+pub async fn enqueue(State(shared): State<Shared>, Person(caller): Person, Body(enqueue): Body<Enqueue>) -> Result<Json<Value>, Failure> {
+    let task = shared.app.order(&caller, enqueue.task, Order::Retry).await?;
+    Ok(Json(view::task(&task)))
+}
+
+/// `POST /claim`: waits for work.
+pub async fn claim(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(claim): Body<Claim>) -> Result<Json<Claimed>, Failure> {
+    let assignments = shared.app.claim(worker, claim.slots.min(1000), patience(claim.wait)).await?;
+    Ok(Json(Claimed { assignments }))
+}
+
+/// `POST /complete`: ends an attempt, and claims the next in the same call if asked to.
+pub async fn complete(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Body(complete): Body<Complete>,
+) -> Result<Json<Claimed>, Failure> {
+    shared.app.complete(worker, complete.attempt, complete.report, &complete.patch).await?;
+    let assignments = match complete.next {
+        0 => Vec::new(),
+        next => shared.app.claim(worker, next.min(1000), std::time::Duration::ZERO).await?,
+    };
+    Ok(Json(Claimed { assignments }))
+}
+
+/// `POST /fail`
+pub async fn fail(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(fail): Body<Fail>) -> Result<Json<Ended>, Failure> {
+    let over = shared.app.give_up(worker, fail.attempt, fail.failure).await?;
+    Ok(Json(Ended { over }))
+}
+
+/// `POST /log`
+pub async fn log(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(log): Body<Log>) -> Result<StatusCode, Failure> {
+    match log.tell {
+        true => shared.app.tell(worker, log.attempt, &log.lines).await?,
+        false => shared.app.log(worker, log.attempt, &log.lines).await?,
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /status`
+pub async fn status(State(shared): State<Shared>, Person(caller): Person) -> Result<Json<Value>, Failure> {
+    shared.app.allow(&caller, Verb::See, None, "queues").await?;
+    let depths = shared.app.store.depths().await.map_err(AppError::from)?;
+    let queues: serde_json::Map<String, Value> =
+        view::queues(&depths).into_iter().map(|(name, depth)| (name.into(), depth.into())).collect();
+    Ok(Json(json!({ "paused": depths.paused, "queues": queues })))
+}

@@ -1,0 +1,61 @@
+//! `/api/v1/sessions`
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use vine_api::{MapSession, SessionBeat};
+use vine_app::{AppError, view};
+use vine_domain::{SessionId, Verb};
+
+use super::limit;
+use crate::{
+    Shared,
+    auth::{Enrolled, Person},
+    error::{Body, Failure, Id, Params},
+};
+
+/// `POST /`, by the worker: maps a session to its task.
+pub async fn map(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(map): Body<MapSession>) -> Result<StatusCode, Failure> {
+    shared.app.map_session(worker, map.attempt, map.id, map.worktree, map.agent).await?;
+    Ok(StatusCode::CREATED)
+}
+
+/// `POST /{id}/heartbeat`, by the worker.
+pub async fn beat(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<SessionId>,
+    Body(beat): Body<SessionBeat>,
+) -> Result<StatusCode, Failure> {
+    shared.app.session_beat(worker, beat.attempt, id, beat.context.map(|percent| percent.min(100))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What `GET /` can be asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    #[serde(default)]
+    all: bool,
+    limit: Option<u32>,
+}
+
+/// `GET /`, latest first.
+pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
+    shared.app.allow(&caller, Verb::See, None, "sessions").await?;
+    let now = shared.app.clock.now();
+    let sessions = shared.app.store.sessions(listing.all, limit(listing.limit)).await.map_err(AppError::from)?;
+    Ok(Json(json!({ "items": sessions.iter().map(|session| view::session(session, now)).collect::<Vec<_>>() })))
+}
+
+/// `GET /{id}`
+pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<SessionId>) -> Result<Json<Value>, Failure> {
+    shared.app.allow(&caller, Verb::See, None, "sessions").await?;
+    Ok(Json(view::session(&shared.app.session(id).await?, shared.app.clock.now())))
+}
+
+/// `DELETE /{id}`
+pub async fn end(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<SessionId>) -> Result<Json<Value>, Failure> {
+    let session = shared.app.order_session(&caller, id, true).await?;
+    Ok(Json(view::session(&session, shared.app.clock.now())))
+}

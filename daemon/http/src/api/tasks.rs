@@ -1,0 +1,116 @@
+//! `/api/v1/tasks`
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use vine_api::{CreateTask, PatchTask};
+use vine_app::{AppError, Command, TaskVerb, tasks::Wish, view};
+use vine_domain::{Invalid, Lane, Slug, TaskId, Verb, lifecycle::Order, ports::TaskFilter};
+
+use super::{Page, limit};
+use crate::{
+    Shared,
+    auth::Person,
+    error::{Body, Failure, Id, Params},
+};
+
+/// `POST /` with an optional `Idempotency-Key`.
+pub async fn create(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    headers: HeaderMap,
+    Body(new): Body<CreateTask>,
+) -> Result<(StatusCode, Json<Value>), Failure> {
+    let wish = Wish {
+        title: new.title,
+        prompt: new.prompt,
+        repo: new.repo,
+        base: new.base,
+        branch: new.branch,
+        lane: new.priority.unwrap_or(Lane::Default),
+        key: idempotency_key(&headers)?,
+    };
+    let task = shared.app.create(&caller, wish).await?;
+    Ok((StatusCode::CREATED, Json(view::task(&task))))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().ok().filter(|text| (1..=200).contains(&text.len()));
+    let refuse =
+        || Invalid::new("idempotency key", "it is empty, too long or not plain text", "use up to 200 plain characters, such as a UUID");
+    Ok(Some(text.ok_or_else(refuse)?.to_owned()))
+}
+
+/// What `GET /` can be asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    state: Option<String>,
+    repo: Option<Slug>,
+    /// The `next` of the page before.
+    before: Option<TaskId>,
+    limit: Option<u32>,
+}
+
+/// `GET /`, newest first: `{items, next}`.
+pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
+    shared.app.allow(&caller, Verb::See, listing.repo.as_ref(), "tasks").await?;
+    if let Some(state) = listing.state.as_deref().filter(|state| !vine_domain::TaskState::WORDS.contains(state)) {
+        let why = format!("`{}` is none", vine_domain::input::shown(state));
+        return Err(AppError::from(Invalid::new("state", why, vine_domain::TaskState::WORDS.join(", "))).into());
+    }
+    let limit = limit(listing.limit);
+    let filter = TaskFilter { state: listing.state, repo: listing.repo, before: listing.before, limit };
+    let tasks = shared.app.store.tasks(&filter).await.map_err(AppError::from)?;
+    let next = (tasks.len() == limit as usize).then(|| tasks.last().map(|task| task.id));
+    Ok(Json(json!({ "items": tasks.iter().map(view::task).collect::<Vec<_>>(), "next": next })))
+}
+
+/// `GET /{id}`
+pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<TaskId>) -> Result<Json<Value>, Failure> {
+    let command = Command::Task(TaskVerb::Show { task: Some(id) });
+    let reply = shared.app.run(&caller, command, None).await?;
+    Ok(Json(reply.data))
+}
+
+/// `PATCH /{id}`
+pub async fn patch(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(id): Id<TaskId>,
+    Body(patch): Body<PatchTask>,
+) -> Result<Json<Value>, Failure> {
+    let order = match (patch.state.as_deref(), patch.priority) {
+        (Some("cancelled"), None) => Order::Cancel,
+        (Some("queued"), None) => Order::Retry,
+        (None, Some(lane)) => Order::Prioritise(lane),
+        _ => {
+            let invalid = Invalid::new(
+                "change",
+                "it is not exactly one of the possible ones",
+                "send {\"state\":\"cancelled\"}, {\"state\":\"queued\"} or {\"priority\":…}",
+            );
+            return Err(AppError::from(invalid).into());
+        }
+    };
+    let task = shared.app.order(&caller, id, order).await?;
+    Ok(Json(view::task(&task)))
+}
+
+/// `GET /{id}/log`, oldest first.
+pub async fn log(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(id): Id<TaskId>,
+    Params(page): Params<Page>,
+) -> Result<Json<Value>, Failure> {
+    let repo = shared.app.task(id).await?.repo;
+    shared.app.allow(&caller, Verb::See, Some(&repo), &id.to_string()).await?;
+    let lines = shared.app.store.log_of(id, page.limit()).await.map_err(AppError::from)?;
+    Ok(Json(json!({ "items": lines })))
+}

@@ -1,0 +1,75 @@
+//! `/api/v1/workers`
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde_json::{Value, json};
+use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity};
+use vine_app::{AppError, beats, view, workers::Candidate};
+use vine_domain::{Invalid, Verb, WorkerId};
+
+use super::patience;
+use crate::{
+    Shared,
+    auth::{Enrolled, Person},
+    error::{Body, Failure, Id},
+};
+
+/// `POST /` with a one-time code.
+pub async fn enrol(State(shared): State<Shared>, Body(enrol): Body<Enrol>) -> Result<(StatusCode, Json<Identity>), Failure> {
+    let slots = slots(enrol.slots)?;
+    let version = enrol.version.chars().take(60).collect();
+    let (id, token) = shared.app.enrol(&enrol.code, Candidate { name: enrol.name, slots, version }).await?;
+    Ok((StatusCode::CREATED, Json(Identity { id, token })))
+}
+
+fn slots(wish: u32) -> Result<u32, AppError> {
+    if (1..=1000).contains(&wish) {
+        return Ok(wish);
+    }
+    Err(Invalid::new("number of slots", wish.to_string(), "use 1 to 1000").into())
+}
+
+/// `GET /`
+pub async fn list(State(shared): State<Shared>, Person(caller): Person) -> Result<Json<Value>, Failure> {
+    shared.app.allow(&caller, Verb::See, None, "workers").await?;
+    let now = shared.app.clock.now();
+    let workers = shared.app.store.workers().await.map_err(AppError::from)?;
+    Ok(Json(json!({ "items": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>() })))
+}
+
+/// `GET /{id}`
+pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<WorkerId>) -> Result<Json<Value>, Failure> {
+    shared.app.allow(&caller, Verb::See, None, "workers").await?;
+    let workers = shared.app.store.workers().await.map_err(AppError::from)?;
+    let found = workers.iter().find(|(worker, ..)| worker.id == id).ok_or_else(|| AppError::NotFound(format!("worker {id}")))?;
+    Ok(Json(view::worker(found, shared.app.clock.now())))
+}
+
+/// `DELETE /{id}`, by the worker itself.
+pub async fn leave(State(shared): State<Shared>, Enrolled(worker): Enrolled, Id(id): Id<WorkerId>) -> Result<StatusCode, Failure> {
+    itself(worker, id)?;
+    shared.app.deregister(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /{id}/heartbeat`, by the worker itself; waits until there is something to tell.
+pub async fn beat(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<WorkerId>,
+    Body(beat): Body<Beat>,
+) -> Result<Json<Beaten>, Failure> {
+    itself(worker, id)?;
+    let beat = beats::Beat {
+        boot: beat.boot,
+        slots: slots(beat.slots)?,
+        leases: beat.leases,
+        handling: beat.handling,
+        trouble: beat.trouble.map(|text| text.chars().take(500).collect()),
+        wait: patience(beat.wait),
+    };
+    Ok(Json(Beaten { deliveries: shared.app.beat(id, beat).await? }))
+}
+
+fn itself(worker: WorkerId, id: WorkerId) -> Result<(), AppError> {
+    if worker == id { Ok(()) } else { Err(AppError::NotFound(format!("worker {id} of this token"))) }
+}

@@ -1,0 +1,111 @@
+//! Who calls: a person with a token, a person with a browser session, or a worker.
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use vine_app::{AppError, Caller};
+use vine_domain::{
+    WorkerId,
+    token::{Token, TokenKind},
+};
+
+use crate::{Shared, error::Failure};
+
+/// The cookie that keeps a browser logged in.
+pub const COOKIE: &str = "vine_session";
+
+/// A person, by API token.
+pub struct Person(pub Caller);
+
+/// An enrolled worker, by its token.
+pub struct Enrolled(pub WorkerId);
+
+/// A person at the page, by cookie. Writes must come from our own page.
+pub struct Visitor(pub Caller);
+
+fn bearer(headers: &HeaderMap) -> Result<Token, AppError> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    value.and_then(|value| value.strip_prefix("Bearer ")).map(Token::presented).ok_or(AppError::Unauthenticated)
+}
+
+impl FromRequestParts<Shared> for Person {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+        let token = bearer(&parts.headers)?;
+        Ok(Self(shared.app.caller(&token, TokenKind::User, "api").await?))
+    }
+}
+
+impl FromRequestParts<Shared> for Enrolled {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+        Ok(Self(shared.app.worker_of(&bearer(&parts.headers)?).await?))
+    }
+}
+
+/// The browser session of a request.
+pub fn cookie(headers: &HeaderMap) -> Option<Token> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| Token::presented(value))
+}
+
+impl FromRequestParts<Shared> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
+        let to_login = || Redirect::to("/login").into_response();
+        let token = cookie(&parts.headers).ok_or_else(to_login)?;
+        match shared.app.caller(&token, TokenKind::Browser, "console").await {
+            Ok(caller) => Ok(Self(caller)),
+            Err(AppError::Unauthenticated) => Err(to_login()),
+            Err(error) => Err(Failure::from(error).into_response()),
+        }
+    }
+}
+
+/// Guards the page: only under a known host name, writes only from the page itself, nothing embeddable or scriptable
+/// from outside.
+pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    if let Err(refused) = check(&shared, request.method(), request.headers()) {
+        return refused.into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (
+            "content-security-policy",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ] {
+        headers.insert(name, value.parse().expect("a plain header value"));
+    }
+    response
+}
+
+fn check(shared: &Shared, method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text(header::HOST).unwrap_or_default();
+    if !shared.hosts.iter().any(|known| known == host) {
+        let hint = format!("open the page as http://{}", shared.hosts.first().map_or("localhost", String::as_str));
+        return Err(Failure::new(StatusCode::FORBIDDEN, "unknown_host", "the page is not served under this name", &hint));
+    }
+    if method == Method::GET || method == Method::HEAD {
+        return Ok(());
+    }
+    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let own_origin = text(header::ORIGIN).is_some_and(|origin| origin.split_once("://").is_some_and(|(_, origin)| origin == host));
+    match site {
+        Some("same-origin") => Ok(()),
+        None if own_origin => Ok(()),
+        _ => Err(Failure::new(StatusCode::FORBIDDEN, "cross_site", "this came from another site", "use the page itself")),
+    }
+}

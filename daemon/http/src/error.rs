@@ -1,0 +1,102 @@
+//! Errors on the wire: a status that fits, and `{code, message, hint}`.
+
+use axum::{
+    Json,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::JsonRejection},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::de::DeserializeOwned;
+use vine_api::ApiError;
+use vine_app::AppError;
+use vine_domain::ports::StoreError;
+
+/// An error on its way out.
+#[derive(Debug)]
+pub struct Failure(StatusCode, ApiError);
+
+impl Failure {
+    pub fn new(status: StatusCode, code: &str, message: impl Into<String>, hint: &str) -> Self {
+        Self(status, ApiError { code: code.into(), message: message.into(), hint: hint.into() })
+    }
+
+    pub fn message(&self) -> String {
+        if self.1.hint.is_empty() { self.1.message.clone() } else { format!("{}. {}", self.1.message.trim_end_matches('.'), self.1.hint) }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.0
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        let status = match &error {
+            AppError::NotFound(_) => StatusCode::NOT_FOUND,
+            AppError::Unauthenticated => StatusCode::UNAUTHORIZED,
+            AppError::Denied(_) => StatusCode::FORBIDDEN,
+            AppError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            AppError::Invalid(_) | AppError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            AppError::Refused(vine_domain::lifecycle::Refusal::NoQuestion(_)) => StatusCode::NOT_FOUND,
+            AppError::Refused(_) | AppError::Store(StoreError::Conflict | StoreError::Taken(_)) => StatusCode::CONFLICT,
+            AppError::Store(cause) => {
+                tracing::error!(error = %cause, "a request failed: {cause}");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        };
+        Self::new(status, error.code(), error.to_string(), &error.hint())
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}
+
+/// A JSON body, or an error that says what is wrong with it.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let refused = |rejection: JsonRejection| {
+            let hint = "send a JSON object as documented, with `Content-Type: application/json`";
+            Failure::new(rejection.status(), "invalid", rejection.body_text(), hint)
+        };
+        Json::<T>::from_request(request, state).await.map(|Json(body)| Self(body)).map_err(refused)
+    }
+}
+
+/// An id in the path, or the domain's own words about it.
+pub struct Id<T>(pub T);
+
+impl<T: std::str::FromStr<Err = vine_domain::Invalid> + Send, S: Send + Sync> FromRequestParts<S> for Id<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, "invalid", error.body_text(), "check the address"))?;
+        text.parse().map(Self).map_err(|invalid| AppError::Invalid(invalid).into())
+    }
+}
+
+/// Query parameters, or an error that says what is wrong with them.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        Query::<T>::from_request_parts(parts, state)
+            .await
+            .map(|Query(params)| Self(params))
+            .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, "invalid", error.body_text(), "check the parameters after `?`"))
+    }
+}
+
+pub async fn no_such_path() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address", "the API is under /api/v1, the page at /")
+}

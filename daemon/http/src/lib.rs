@@ -1,0 +1,70 @@
+//! The HTTP face of the daemon: the API under `/api/v1`, the page with its console, health and metrics.
+//!
+//! Routers get an [`App`] and nothing else. Start with [`serve`], then `auth` (who calls), then a file under `api` or
+//! `page`.
+
+mod api;
+mod auth;
+mod console;
+mod error;
+mod metrics;
+mod page;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, routing::get};
+use tokio::net::TcpListener;
+use vine_app::App;
+
+pub use crate::console::Console;
+
+/// Large enough that a prompt which is too long gets the clear error of the rules, not a cut connection.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// What the routers share.
+#[derive(Clone)]
+pub struct Shared {
+    app: App,
+    /// Names under which browsers may reach the page, with port. Anything else is a rebinding attack.
+    hosts: Arc<[String]>,
+    /// Differs between starts, so that a browser never keeps the page of an earlier process.
+    boot: Arc<str>,
+}
+
+/// Serves until the daemon stops; requests that wait are answered at once then.
+pub async fn serve(listener: TcpListener, app: App, hosts: Vec<String>) -> std::io::Result<()> {
+    let boot = app.ids.uuid().simple().to_string();
+    let stopped = app.stop.clone().cancelled_owned();
+    let shared = Shared { app, hosts: hosts.into(), boot: boot.into() };
+    axum::serve(ListenerNoDelay(listener), router(shared)).with_graceful_shutdown(stopped).await
+}
+
+fn router(shared: Shared) -> Router {
+    Router::new()
+        .nest("/api/v1", api::routes())
+        .merge(page::routes(shared.clone()))
+        .route("/livez", get(|| async { "alive" }))
+        .route("/readyz", get(metrics::ready))
+        .route("/metrics", get(metrics::metrics))
+        .fallback(error::no_such_path)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(shared)
+}
+
+/// Small answers must not wait for more of them.
+struct ListenerNoDelay(TcpListener);
+
+impl axum::serve::Listener for ListenerNoDelay {
+    type Io = tokio::net::TcpStream;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, from) = axum::serve::Listener::accept(&mut self.0).await;
+        let _best_effort = stream.set_nodelay(true);
+        (stream, from)
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}

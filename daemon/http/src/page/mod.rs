@@ -1,0 +1,111 @@
+//! The page: who waits for whom, and the console to answer in. Rendered here, refreshed by a small script; reading
+//! and writing work without it too.
+
+mod login;
+mod overview;
+mod task;
+mod text;
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    middleware,
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
+};
+use maud::{DOCTYPE, Markup, html};
+use vine_app::AppError;
+
+use crate::{
+    Shared,
+    auth::{self, Visitor},
+    error::Failure,
+};
+
+pub fn routes(shared: Shared) -> Router<Shared> {
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/tasks", post(overview::create))
+        .route("/tasks/{id}", get(task::show))
+        .route("/tasks/{id}/say", post(task::say))
+        .route("/command", post(overview::command))
+        .route("/login", get(login::show))
+        .route("/logout", post(login::leave))
+        .route("/assets/style.css", get(|| asset("text/css", include_str!("../../assets/style.css"))))
+        .route("/assets/vine.js", get(|| asset("text/javascript", include_str!("../../assets/vine.js"))))
+        .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))))
+        .layer(middleware::from_fn_with_state(shared, auth::guard))
+}
+
+async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
+}
+
+/// A whole document around `body`.
+fn document(title: &str, visitor: Option<&Visitor>, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · AgentVine" }
+                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/assets/style.css";
+                script src="/assets/vine.js" defer {}
+            }
+            body {
+                header {
+                    a.home href="/" { "AgentVine" }
+                    @if let Some(Visitor(caller)) = visitor {
+                        span.who {
+                            span #updated role="status" {}
+                            (caller.name())
+                            form method="post" action="/logout" { button.quiet { "Log out" } }
+                        }
+                    }
+                }
+                main { (body) }
+            }
+        }
+    }
+}
+
+/// Sends a page, or nothing but 304 when what the browser has is still right.
+///
+/// The tag is made of the daemon's start, its count of visible changes and a ten-second tick for what changes by time
+/// alone (a worker falling silent), so an unchanged page costs neither a query nor a rendering.
+async fn fresh<F>(
+    shared: &Shared,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    title: &str,
+    body: impl FnOnce() -> F,
+) -> Result<Response, Response>
+where
+    F: Future<Output = Result<Markup, AppError>>,
+{
+    let tick = shared.app.clock.now().0 / 10_000;
+    let tag = format!("W/\"{}-{}-{tick}\"", shared.boot, shared.app.wakes.page_version());
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let body = body().await.map_err(|error| problem(visitor, error))?;
+    let page = document(title, Some(visitor), &body);
+    Ok(([(header::ETAG, tag), (header::CACHE_CONTROL, "no-cache".into())], Html(page.into_string())).into_response())
+}
+
+/// A page that says what went wrong.
+fn problem(visitor: &Visitor, error: AppError) -> Response {
+    let failure = Failure::from(error);
+    let body = html! {
+        h1 { "That did not work" }
+        p.problem role="alert" { (failure.message()) }
+        p { a href="/" { "Back to the overview" } }
+    };
+    (failure.status(), Html(document("Problem", Some(visitor), &body).into_string())).into_response()
+}
+
+/// Shorthand for the shared state.
+type In = State<Shared>;

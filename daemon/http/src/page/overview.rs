@@ -1,0 +1,200 @@
+//! The overview: who waits for whom first, then what runs, workers and queues.
+
+use axum::{
+    extract::{Form, State},
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
+use maud::{Markup, html};
+use serde::Deserialize;
+use vine_app::{App, AppError, Caller, Context, from_words, parse, tasks::Wish, texts, view};
+use vine_domain::{Lane, Question, Task, Timestamp, Verb, ports::TaskFilter};
+
+use super::{In, document, fresh, problem, text};
+use crate::auth::Visitor;
+
+/// `GET /`
+pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
+    fresh(&shared, &visitor, &headers, "Overview", || body(&shared.app, &visitor.0, None)).await
+}
+
+async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
+    app.allow(caller, Verb::See, None, "overview").await?;
+    let now = app.clock.now();
+    let questions = app.store.open_questions(50).await?;
+    let tasks = app.store.tasks(&TaskFilter { limit: 50, ..TaskFilter::default() }).await?;
+    let workers = app.store.workers().await?;
+    let depths = app.store.depths().await?;
+    let repos = app.store.repos().await?;
+    Ok(html! {
+        section aria-labelledby="waiting" {
+            h1 #waiting { @if questions.is_empty() { "Nobody waits for an answer" } @else { (questions.len()) " waiting for an answer" } }
+            @for question in &questions { (card(question, now)) }
+        }
+        section aria-labelledby="tasks" {
+            h2 #tasks { "Tasks" }
+            (listing(app, &tasks))
+            details open[tasks.is_empty()] {
+                summary { "New task" }
+                form.new method="post" action="/tasks" {
+                    label { "Title" input name="title" required maxlength="200" autocomplete="off"; }
+                    label { "What should the agent do?" textarea name="prompt" rows="4" {} }
+                    @if repos.len() > 1 {
+                        label { "Repository" select name="repo" { @for repo in &repos { option { (repo.name) } } } }
+                    }
+                    label { "Priority" select name="priority" {
+                        @for lane in [Lane::Default, Lane::High, Lane::Low] { option { (lane.as_str()) } }
+                    } }
+                    button { "Create" }
+                }
+            }
+        }
+        section.pair {
+            div {
+                h2 { "Workers" }
+                @if workers.is_empty() { p.none { "None. " code { "vine worker" } " starts one." } }
+                ul.plain {
+                    @for row in &workers {
+                        @let state = row.0.state(row.1, row.2, now).as_str();
+                        li { span.(format!("badge {}", state.to_lowercase())) { (state) } " " (row.0.name)
+                            span.dim { " " (row.1 + row.2) " of " (row.0.slots) @if row.0.draining { ", draining" } }
+                            @if let Some(trouble) = &row.0.trouble { span.problem { " " (trouble) } }
+                        }
+                    }
+                }
+            }
+            div {
+                h2 { "Queues" }
+                @if depths.paused { p.problem { "Claiming is paused." } }
+                table { tbody { @for (name, depth) in view::queues(&depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
+            }
+        }
+        section {
+            h2 { "Command line" }
+            form.line method="post" action="/command" {
+                label { span.dim { "/vine" } input name="line" aria-label="Command" placeholder="help" autocomplete="off" spellcheck="false"; }
+                button { "Run" }
+            }
+            @if let Some((line, reply)) = said {
+                p.dim { "/vine " (line) }
+                pre.reply role="status" tabindex="0" { (reply) }
+            }
+        }
+    })
+}
+
+/// An open question with its quickest answers.
+fn card(question: &Question, now: Timestamp) -> Markup {
+    let task = question.task();
+    html! {
+        article.ask {
+            p.dim { a href={ "/tasks/" (task) } { (task) } " · " (question.id) " · " (question.ask.kind()) " · " time datetime=(question.asked_at) { (ago(now, question.asked_at)) } }
+            div { (text::message(&texts::body(&question.ask))) }
+            (answers(question))
+        }
+    }
+}
+
+/// Buttons and a reply box that are bound to a question.
+pub fn answers(question: &Question) -> Markup {
+    let action = format!("/tasks/{}/say", question.task());
+    html! {
+        form.answer method="post" action=(action) {
+            input type="hidden" name="reply_to" value=(question.id);
+            @for button in texts::buttons(&question.ask) {
+                @if button.dangerous { button.dangerous name="press" value=(button.says) { (button.label) } }
+                @else { button name="press" value=(button.says) { (button.label) } }
+            }
+        }
+        form.answer method="post" action=(action) {
+            input type="hidden" name="reply_to" value=(question.id);
+            input name="text" aria-label={ "Answer to " (question.id) } placeholder="In your own words" autocomplete="off" required;
+            button { "Send" }
+        }
+    }
+}
+
+fn listing(app: &App, tasks: &[Task]) -> Markup {
+    html! {
+        @if tasks.is_empty() { p.none { "None yet." } }
+        @else {
+            table.tasks {
+                thead { tr { th scope="col" { "Task" } th scope="col" { "State" } th scope="col" { "Title" } th scope="col" { "Branch" } } }
+                tbody { @for task in tasks {
+                    tr {
+                        td { a href={ "/tasks/" (task.id) } { (task.id) } }
+                        td { span.(format!("badge {}", task.state.as_str())) { (texts::state(app, &task.state)) } }
+                        td { (task.title) }
+                        td { code { (task.branch) } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// A span of time as people say it.
+pub fn ago(now: Timestamp, then: Timestamp) -> String {
+    let seconds = now.since(then).as_secs();
+    match seconds {
+        0..60 => "just now".into(),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86_400 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// The form for a new task.
+#[derive(Deserialize)]
+pub struct New {
+    title: String,
+    #[serde(default)]
+    prompt: String,
+    repo: Option<String>,
+    priority: String,
+}
+
+impl New {
+    fn wish(self) -> Result<Wish, vine_domain::Invalid> {
+        Ok(Wish {
+            title: self.title.parse()?,
+            prompt: Some(self.prompt.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose()?,
+            repo: self.repo.map(|name| name.parse()).transpose()?,
+            base: None,
+            branch: None,
+            lane: self.priority.parse()?,
+            key: None,
+        })
+    }
+}
+
+/// `POST /tasks`
+pub async fn create(State(shared): In, visitor: Visitor, Form(new): Form<New>) -> Result<Redirect, Response> {
+    let wish = new.wish().map_err(|invalid| problem(&visitor, invalid.into()))?;
+    let task = shared.app.create(&visitor.0, wish).await.map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(&format!("/tasks/{}", task.id)))
+}
+
+/// The command line.
+#[derive(Deserialize)]
+pub struct Line {
+    line: String,
+}
+
+/// `POST /command`: the page again, with the reply.
+pub async fn command(State(shared): In, visitor: Visitor, Form(Line { line }): Form<Line>) -> Result<Response, Response> {
+    let reply = run(&shared.app, &visitor.0, &line).await;
+    let text = reply.unwrap_or_else(|error| error.told());
+    let body = body(&shared.app, &visitor.0, Some((&line, &text))).await.map_err(|error| problem(&visitor, error))?;
+    Ok(axum::response::Html(document("Overview", Some(&visitor), &body).into_string()).into_response())
+}
+
+async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppError> {
+    let command = match line.trim() {
+        "" => from_words(&[], "", Context::default()),
+        line if vine_app::is_command(line) => parse(line, Context::default()),
+        line => parse(&format!("/vine {line}"), Context::default()),
+    };
+    let command = command.map_err(|error| AppError::Unreadable(error.0))?;
+    Ok(app.run(caller, command, None).await?.text)
+}

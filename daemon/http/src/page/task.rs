@@ -1,0 +1,100 @@
+//! One task: its thread as in chat, with what can be answered.
+
+use axum::{
+    extract::{Form, Path, State},
+    http::HeaderMap,
+    response::{Redirect, Response},
+};
+use maud::{Markup, html};
+use serde::Deserialize;
+use vine_app::{App, AppError, Caller, texts, view};
+use vine_domain::{
+    QuestionId, TaskId, Verb,
+    chat::{Inbound, Message},
+};
+
+use super::{In, fresh, overview, problem, text};
+use crate::{Shared, auth::Visitor};
+
+const THREAD: u32 = 500;
+
+/// `GET /tasks/{id}`
+pub async fn show(State(shared): In, visitor: Visitor, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Response> {
+    let id: TaskId = id.parse().map_err(|invalid: vine_domain::Invalid| problem(&visitor, invalid.into()))?;
+    fresh(&shared, &visitor, &headers, &id.to_string(), || body(&shared.app, &visitor.0, id)).await
+}
+
+async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError> {
+    let task = app.task(id).await?;
+    app.allow(caller, Verb::See, Some(&task.repo), &id.to_string()).await?;
+    let questions = app.store.questions_of(id).await?;
+    let thread = app.store.thread(id, 0, THREAD).await?;
+    let session = app.store.sessions(true, 1000).await?.into_iter().find(|session| session.task == id);
+    let attempts = app.store.executions(id).await?;
+    let log = app.store.log_of(id, 200).await?;
+    let patch = app.store.patch_of(id).await?;
+    let now = app.clock.now();
+    Ok(html! {
+        h1 { (id) " " (task.title) }
+        p { span.(format!("badge {}", task.state.as_str())) { (texts::state(app, &task.state)) }
+            span.dim { " " (task.repo) " · " code { (task.branch) } " from " code { (task.base) } " · asked by " (task.requester) " · " (task.lane.as_str()) }
+        }
+        @if let Some(session) = session { p.dim { "Session " code { (session.id) } " · " (session.agent) " · attempt " (task.epoch.0) } }
+        section.thread aria-label="Thread" {
+            @for message in thread.iter().filter(|message| !matches!(message.kind.as_str(), "card" | "settled")) { (line(message, &thread)) }
+        }
+        @for question in questions.iter().filter(|question| question.is_open()) {
+            article.ask { p { "Answer " strong { (question.id) } " " span.dim { (overview::ago(now, question.asked_at)) } } (overview::answers(question)) }
+        }
+        form.line method="post" action={ "/tasks/" (id) "/say" } {
+            label { input name="text" aria-label="Say something in this thread" placeholder="A reply, or /vine task cancel" autocomplete="off" required; }
+            button { "Send" }
+        }
+        details { summary { "Log, " (attempts.len()) " attempts" }
+            ol.log { @for line in &log { li { time datetime=(line.at) { (line.at) } " " (line.text) } } }
+        }
+        @if let Some(patch) = patch { details { summary { "Diff" } pre tabindex="0" { code { (patch) } } } }
+        details { summary { "As JSON" } pre tabindex="0" { code { (format!("{:#}", view::task(&task))) } } }
+    })
+}
+
+/// A message, with the fate of its question under it.
+fn line(message: &Message, thread: &[Message]) -> Markup {
+    let fate = |other: &&Message| other.kind == "settled" && message.kind == "question" && other.question == message.question;
+    html! {
+        article.(message.kind) {
+            p.dim { strong { (message.author) } " " time datetime=(message.at) { (message.at) } }
+            div { (text::message(&message.text)) }
+            @if let Some(settled) = thread.iter().rev().find(fate) { div.fate { (text::message(&settled.text)) } }
+        }
+    }
+}
+
+/// What a reply box or a button sends.
+#[derive(Deserialize)]
+pub struct Said {
+    text: Option<String>,
+    press: Option<String>,
+    reply_to: Option<String>,
+}
+
+/// `POST /tasks/{id}/say`
+pub async fn say(State(shared): In, visitor: Visitor, Path(id): Path<String>, Form(said): Form<Said>) -> Result<Redirect, Response> {
+    hear(&shared, &visitor.0, &id, said).await.map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(&format!("/tasks/{id}")))
+}
+
+async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<(), AppError> {
+    let author = caller.user.as_ref().map(|user| user.id.to_string()).ok_or(AppError::Unauthenticated)?;
+    let reply_to = said.reply_to.map(|id| id.parse::<QuestionId>()).transpose()?;
+    let event = Inbound {
+        event: shared.app.ids.uuid().to_string(),
+        platform: "console".into(),
+        author,
+        task: Some(id.parse()?),
+        reply_to,
+        text: said.press.or(said.text).unwrap_or_default(),
+    };
+    shared.app.hear(event).await?.transpose()?;
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Messages as HTML. Everything is escaped by maud; nothing that people or agents wrote becomes markup.
+
+use maud::{Markup, html};
+use vine_domain::markdown::{Block, Span, parse};
+
+/// A whole message.
+pub fn message(text: &str) -> Markup {
+    html! { @for block in parse(text) { (render(&block)) } }
+}
+
+fn render(block: &Block) -> Markup {
+    match block {
+        Block::Paragraph(lines) => html! { p { (joined(lines)) } },
+        Block::Quote(lines) => html! { blockquote { (joined(lines)) } },
+        Block::Code(text) => html! { pre tabindex="0" { code { (text) } } },
+        Block::List(entries) => html! {
+            @if let Some((Some(first), _)) = entries.first() {
+                ol start=(first) { @for (_, line) in entries { li { (spans(line)) } } }
+            } @else {
+                ul { @for (_, line) in entries { li { (spans(line)) } } }
+            }
+        },
+    }
+}
+
+fn joined(lines: &[Vec<Span>]) -> Markup {
+    html! { @for (number, line) in lines.iter().enumerate() { @if number > 0 { br; } (spans(line)) } }
+}
+
+fn spans(line: &[Span]) -> Markup {
+    html! {
+        @for span in line {
+            @match span {
+                Span::Text(text) => (text),
+                Span::Bold(text) => strong { (text) },
+                Span::Code(text) => code { (text) },
+                Span::Link(address) => a href=(address) rel="noopener noreferrer nofollow" { (address) },
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_agents_write_becomes_markup() {
+        for evil in [
+            "<script>alert(1)</script>",
+            "**<img src=x onerror=alert(1)>**",
+            "```\n</code></pre><script>x</script>\n```",
+            "https://x/\"onmouseover=\"alert(1)",
+            "javascript:alert(1)",
+            "> <svg/onload=alert(1)>",
+        ] {
+            let shown = message(evil).into_string();
+            assert!(!shown.contains("<script") && !shown.contains("<img") && !shown.contains("<svg"), "{shown}");
+            assert!(!shown.contains("\"onmouseover") && !shown.contains("href=\"javascript"), "{shown}");
+        }
+    }
+}

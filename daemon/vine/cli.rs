@@ -1,0 +1,227 @@
+//! The shell's command line: the chat commands, and what only a shell can do.
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
+
+/// `vine`
+#[derive(Debug, Parser)]
+#[command(name = "vine", version, about = "Many headless Claude Code workers; their questions answered where the team already talks")]
+#[command(after_help = EXIT_CODES, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub what: What,
+}
+
+const EXIT_CODES: &str = "Everywhere: --json prints data instead of text, --config FILE names the configuration.\n\n\
+    Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 no such thing, 4 not allowed, 5 daemon not reached.";
+
+/// What can be done from a shell.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// Start everything here, on this git repository: daemon, page and local workers
+    Up(UpArgs),
+    /// Run the daemon
+    Daemon(DaemonArgs),
+    /// Run a worker; with a verb, look at and manage workers
+    #[command(args_conflicts_with_subcommands = true)]
+    Worker(WorkerArgs),
+    /// Bring the database up to date and stop
+    Migrate,
+    /// Check this machine and its configuration
+    Doctor,
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Print a link that opens the page, once
+    Login,
+    /// Make a secret: for a program of yours, or for a new worker
+    Token(TokenArgs),
+    /// Inside a task of the script agent: ask people, print the answer
+    Ask(AskArgs),
+    /// Print completions for a shell
+    Completions {
+        /// Which one
+        shell: clap_complete::Shell,
+    },
+    /// The agent that runs when Claude Code is not installed
+    #[command(hide = true)]
+    DemoAgent,
+    /// Create, look at and steer tasks
+    #[command(subcommand)]
+    Task(TaskVerb),
+    /// Look at what agents ask, and answer
+    #[command(subcommand)]
+    Question(QuestionVerb),
+    /// Look at and end agents' sessions
+    #[command(subcommand)]
+    Session(SessionVerb),
+    /// Look at and control the queues
+    #[command(subcommand)]
+    Queue(QueueVerb),
+    /// Add and look at repositories
+    #[command(subcommand)]
+    Repo(RepoVerb),
+    /// Who waits for whom, in a few lines
+    Status,
+    /// Who you are here and what you may do
+    Whoami,
+    /// How to say things in chat
+    Help,
+}
+
+/// `vine up`
+#[derive(Debug, clap::Args)]
+pub struct UpArgs {
+    /// Work on a scratch repository with three tasks that ask questions
+    #[arg(long)]
+    pub demo: bool,
+    /// How many local workers
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub workers: u32,
+    /// Where state lives [default: a folder for this repository under the user's state folder]
+    #[arg(long, env = "VINE_STATE")]
+    pub state: Option<PathBuf>,
+    /// Where to serve [default: 127.0.0.1:7878, or any free port]
+    #[arg(long)]
+    pub listen: Option<std::net::SocketAddr>,
+    /// claude or script [default: claude when it is found]
+    #[arg(long, value_parser = ["claude", "script"])]
+    pub agent: Option<String>,
+}
+
+/// `vine daemon`
+#[derive(Debug, clap::Args)]
+pub struct DaemonArgs {
+    /// Where state lives
+    #[arg(long, env = "VINE_STATE")]
+    pub state: Option<PathBuf>,
+    /// Where to serve
+    #[arg(long)]
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+/// `vine worker`
+#[derive(Debug, clap::Args)]
+pub struct WorkerArgs {
+    /// `list`, `drain` and the like, as in chat
+    #[command(subcommand)]
+    pub verb: Option<WorkerVerb>,
+    /// The daemon's address
+    #[arg(long, env = "VINE_DAEMON")]
+    pub daemon: Option<String>,
+    /// The one-time code of `vine token enrolment`; needed once
+    #[arg(long, env = "VINE_ENROL", hide_env_values = true)]
+    pub enrol: Option<String>,
+    /// What people call it [default: the host's name]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How many agents at once
+    #[arg(long)]
+    pub slots: Option<u32>,
+    /// Where identity and worktrees live
+    #[arg(long, env = "VINE_STATE")]
+    pub state: Option<PathBuf>,
+    /// claude or script [default: claude when it is found]
+    #[arg(long, value_parser = ["claude", "script"])]
+    pub agent: Option<String>,
+}
+
+/// `vine token`
+#[derive(Debug, clap::Args)]
+pub struct TokenArgs {
+    /// user: for a program that acts as you; enrolment: for a new worker, once
+    #[arg(value_parser = ["user", "enrolment"])]
+    pub kind: String,
+}
+
+/// `vine ask`
+#[derive(Debug, clap::Args)]
+pub struct AskArgs {
+    /// The question
+    #[arg(required = true)]
+    pub question: Vec<String>,
+    /// A choice; any words may be answered all the same
+    #[arg(long)]
+    pub option: Vec<String>,
+    /// Several choices may be made
+    #[arg(long)]
+    pub multi: bool,
+}
+
+/// `vine config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Print the commented example
+    Example,
+    /// Check the configuration and explain what is wrong with it
+    Check,
+    /// Print the configuration as it is in force, without secrets
+    Show,
+}
+
+/// What holds for every command.
+#[derive(Debug, Default)]
+pub struct Globals {
+    /// Print data instead of text.
+    pub json: bool,
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// The command's own words.
+    pub words: Vec<String>,
+}
+
+/// Takes `--json` and `--config` out of the words, wherever they stand before a `--`, so that they also work behind an
+/// answer's free text.
+pub fn split(arguments: Vec<String>) -> (Vec<String>, Globals) {
+    let mut globals = Globals::default();
+    let mut kept = Vec::new();
+    let mut arguments = arguments.into_iter();
+    while let Some(word) = arguments.next() {
+        match word.as_str() {
+            "--" => {
+                kept.push(word);
+                kept.extend(arguments.by_ref());
+            }
+            "--json" => globals.json = true,
+            "--config" => globals.config = arguments.next().map(PathBuf::from),
+            _ => match word.strip_prefix("--config=") {
+                Some(file) => globals.config = Some(file.into()),
+                None => kept.push(word),
+            },
+        }
+    }
+    globals.words = kept.iter().skip(1).cloned().collect();
+    (kept, globals)
+}
+
+/// Prints completions.
+pub fn completions(shell: clap_complete::Shell) {
+    clap_complete::generate(shell, &mut Cli::command(), "vine", &mut std::io::stdout());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound_and_has_every_noun_of_the_chat() {
+        let tree = Cli::command();
+        tree.clone().debug_assert();
+        for line in vine_grammar::Command::overview().lines() {
+            let words: Vec<_> = line.split_whitespace().take(2).collect();
+            let noun = tree.find_subcommand(words[0]).unwrap_or_else(|| panic!("no {}", words[0]));
+            assert!(!noun.has_subcommands() || noun.find_subcommand(words[1]).is_some(), "no {words:?}");
+        }
+    }
+
+    #[test]
+    fn json_works_behind_free_text_and_not_behind_a_double_dash() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect();
+        let (_, globals) = split(words("vine question answer Q-1 yes --json"));
+        assert!(globals.json && globals.words == ["question", "answer", "Q-1", "yes"]);
+        let (_, globals) = split(words("vine question answer Q-1 -- --json"));
+        assert!(!globals.json);
+    }
+}

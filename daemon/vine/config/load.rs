@@ -1,0 +1,141 @@
+//! Reads the configuration: file, then environment over it. What is wrong is named with its place and what is meant.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use toml::{Table, Value};
+
+use super::Config;
+
+/// Read when no other file is named and it exists.
+const FILE: &str = "vine.toml";
+
+impl Config {
+    /// The configuration in force.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let mut table = read(file)?;
+        let environment = std::env::vars().filter(|(name, _)| name.starts_with("VINE_") && name.contains("__"));
+        for (name, value) in environment {
+            overlay(&mut table, &name, &value)?;
+        }
+        check_keys(&table, &known()?, "")?;
+        let config: Self =
+            Value::Table(table).try_into().map_err(|error: toml::de::Error| anyhow!("the configuration is wrong: {}", error.message()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        if !(1..=1000).contains(&self.worker.slots) {
+            bail!("worker.slots is {}; use 1 to 1000", self.worker.slots);
+        }
+        if self.agents.claude.command.is_empty() {
+            bail!("agents.claude.command is empty; name the program, like [\"claude\"]");
+        }
+        Ok(())
+    }
+
+    /// The configuration without secrets, as TOML.
+    pub fn shown(&self) -> Result<String> {
+        let mut shown = self.clone();
+        shown.agents.claude.env.values_mut().for_each(|value| *value = "(set)".into());
+        shown.agents.script.env.values_mut().for_each(|value| *value = "(set)".into());
+        Ok(toml::to_string_pretty(&shown)?)
+    }
+}
+
+fn read(file: Option<&Path>) -> Result<Table> {
+    let path = match file {
+        Some(path) => path,
+        None if Path::new(FILE).is_file() => Path::new(FILE),
+        None => return Ok(Table::new()),
+    };
+    let text = std::fs::read_to_string(path).with_context(|| format!("the configuration {} cannot be read", path.display()))?;
+    text.parse().map_err(|error: toml::de::Error| anyhow!("{} is no TOML: {error}", path.display()))
+}
+
+/// `VINE_DAEMON__LISTEN=…` sets `daemon.listen`.
+fn overlay(table: &mut Table, name: &str, text: &str) -> Result<()> {
+    let path: Vec<String> = name.trim_start_matches("VINE_").split("__").map(str::to_lowercase).collect();
+    let (key, sections) = path.split_last().context("an empty name")?;
+    let mut table = table;
+    for section in sections {
+        let entry = table.entry(section.clone()).or_insert_with(|| Table::new().into());
+        table = entry.as_table_mut().ok_or_else(|| anyhow!("{name}: `{section}` is no section"))?;
+    }
+    table.insert(key.clone(), value(text));
+    Ok(())
+}
+
+/// A value as TOML would read it, else plain text.
+fn value(text: &str) -> Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// All keys that exist: those of the defaults, and those that have none.
+fn known() -> Result<Table> {
+    let mut known = Table::try_from(Config::default())?;
+    let optional = [("daemon", "public_url"), ("daemon", "state"), ("worker", "daemon"), ("worker", "name"), ("worker", "state")];
+    for (section, key) in optional {
+        if let Some(section) = known.get_mut(section).and_then(Value::as_table_mut) {
+            section.insert(key.into(), Value::String(String::new()));
+        }
+    }
+    Ok(known)
+}
+
+/// Sections in which any key may stand.
+const FREE: [&str; 3] = ["agents.claude.env", "agents.claude.env_files", "agents.script.env"];
+
+fn check_keys(table: &Table, known: &Table, place: &str) -> Result<()> {
+    for (key, value) in table {
+        let path = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+        let Some(expected) = known.get(key) else {
+            let near = known
+                .keys()
+                .min_by_key(|other| strsim::damerau_levenshtein(other, key))
+                .filter(|other| strsim::jaro_winkler(other, key) > 0.8);
+            let hint = near.map_or_else(
+                || format!("known here: {}", known.keys().cloned().collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            bail!("the configuration has an unknown key `{path}`; {hint}");
+        };
+        if let (Some(table), Some(expected), false) = (value.as_table(), expected.as_table(), FREE.contains(&path.as_str())) {
+            check_keys(table, expected, &path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_the_defaults_in_words() {
+        let table: Table = super::super::EXAMPLE.parse().expect("the example is TOML");
+        check_keys(&table, &known().expect("defaults"), "").expect("the example has known keys only");
+        let config: Config = Value::Table(table).try_into().expect("the example is a configuration");
+        assert_eq!(config, Config::default(), "the example shows the defaults");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_a_suggestion() {
+        let table: Table = "[daemon]\nlisen = \"127.0.0.1:1\"".parse().expect("TOML");
+        let error = check_keys(&table, &known().expect("defaults"), "").expect_err("unknown");
+        assert_eq!(error.to_string(), "the configuration has an unknown key `daemon.lisen`; did you mean `listen`?");
+    }
+
+    #[test]
+    fn the_environment_wins_and_is_read_like_toml() {
+        let mut table = Table::new();
+        overlay(&mut table, "VINE_WORKER__SLOTS", "4").expect("set");
+        overlay(&mut table, "VINE_AGENTS__CLAUDE__COMMAND", "[\"/opt/claude\"]").expect("set");
+        overlay(&mut table, "VINE_DAEMON__PUBLIC_URL", "https://vine.example").expect("set");
+        let config: Config = Value::Table(table).try_into().expect("a configuration");
+        assert_eq!((config.worker.slots, config.agents.claude.command[0].as_str()), (4, "/opt/claude"));
+        assert_eq!(config.daemon.public_url.as_deref(), Some("https://vine.example"));
+    }
+}

@@ -1,0 +1,165 @@
+//! `vine.toml`: each section a struct with its defaults. Every key may come from the environment too: `VINE_`, the
+//! section and the key in capitals, with two underscores between (`VINE_DAEMON__LISTEN`).
+
+mod load;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The commented example, as `vine config example` prints it.
+pub const EXAMPLE: &str = include_str!("../../../deploy/vine.example.toml");
+
+/// Everything.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub daemon: Daemon,
+    pub database: Database,
+    pub worker: Worker,
+    pub agents: Agents,
+    pub commit: Commit,
+    pub log: Log,
+}
+
+/// The daemon.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Daemon {
+    pub listen: SocketAddr,
+    pub public_url: Option<String>,
+    pub state: Option<PathBuf>,
+}
+
+impl Default for Daemon {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7878)), public_url: None, state: None }
+    }
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    pub durability: Durability,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { durability: Durability::Full }
+    }
+}
+
+/// How much survives a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    Full,
+    Normal,
+}
+
+/// A worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Worker {
+    pub daemon: Option<String>,
+    pub name: Option<String>,
+    pub slots: u32,
+    pub state: Option<PathBuf>,
+    pub drain_seconds: u64,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self { daemon: None, name: None, slots: 1, state: None, drain_seconds: 30 }
+    }
+}
+
+/// How agents are started.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Agents {
+    pub default: AgentName,
+    pub claude: Claude,
+    pub script: Script,
+}
+
+/// Which agent runs tasks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentName {
+    /// `claude` when it is found, else `script`.
+    #[default]
+    Auto,
+    Claude,
+    Script,
+}
+
+/// Claude Code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Claude {
+    pub command: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub env_files: BTreeMap<String, PathBuf>,
+    pub pass_env: Vec<String>,
+    pub hang_after_seconds: u64,
+}
+
+impl Default for Claude {
+    fn default() -> Self {
+        let pass = [
+            "ANTHROPIC_API_KEY",
+            "ANTHROPIC_AUTH_TOKEN",
+            "ANTHROPIC_BASE_URL",
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            "CLAUDE_CONFIG_DIR",
+            "HTTPS_PROXY",
+            "NO_PROXY",
+        ];
+        Self {
+            command: vec!["claude".into()],
+            env: BTreeMap::new(),
+            env_files: BTreeMap::new(),
+            pass_env: pass.map(String::from).into(),
+            hang_after_seconds: 15 * 60,
+        }
+    }
+}
+
+/// Any executable.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Script {
+    pub command: Vec<String>,
+    pub env: BTreeMap<String, String>,
+}
+
+/// How agents' work is committed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Commit {
+    pub name: String,
+    pub email: String,
+    pub trailer: String,
+}
+
+impl Default for Commit {
+    fn default() -> Self {
+        Self { name: "AgentVine".into(), email: "agentvine@localhost".into(), trailer: String::new() }
+    }
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    pub filter: String,
+    pub json: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), json: false }
+    }
+}

@@ -1,0 +1,52 @@
+//! The one binary, `vine`: daemon, worker and shell. It wires parts together and owns no rules.
+
+mod cli;
+mod config;
+mod endpoint;
+mod roles;
+mod shell;
+mod stop;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{
+    cli::{Cli, What},
+    config::Config,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let (words, globals) = cli::split(std::env::args().collect());
+    let cli = Cli::parse_from(&words);
+    match run(cli, globals).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("vine: {error:#}");
+            ExitCode::from(shell::exit_code(&error))
+        }
+    }
+}
+
+async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
+    let config = || Config::load(globals.config.as_deref());
+    match cli.what {
+        What::Up(up) => roles::up::run(&config()?, up).await?,
+        What::Daemon(daemon) => roles::daemon::run(&config()?, daemon).await?,
+        What::Worker(worker) if worker.verb.is_none() => roles::worker::run(&config()?, worker).await?,
+        What::Migrate => roles::migrate::run(&config()?).await?,
+        What::Doctor => return roles::doctor::run(&config()?).await,
+        What::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
+        What::Login => roles::login::login(&globals).await?,
+        What::Token(token) => roles::login::token(&globals, &token).await?,
+        What::Ask(ask) => println!("{}", vine_worker::ask_from_script(ask.question.join(" "), ask.option, ask.multi).await?),
+        What::Completions { shell } => cli::completions(shell),
+        What::DemoAgent => roles::demo::agent().await?,
+        What::Task(_) | What::Question(_) | What::Session(_) | What::Worker(_) | What::Queue(_) | What::Repo(_) => {
+            shell::order(&globals).await?;
+        }
+        What::Status | What::Whoami | What::Help => shell::order(&globals).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,22 @@
+//! `vine config`
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::{
+    cli::ConfigVerb,
+    config::{Config, EXAMPLE},
+};
+
+pub fn run(file: Option<&Path>, verb: &ConfigVerb) -> Result<()> {
+    match verb {
+        ConfigVerb::Example => print!("{EXAMPLE}"),
+        ConfigVerb::Check => {
+            Config::load(file)?;
+            println!("The configuration is fine.");
+        }
+        ConfigVerb::Show => print!("{}", Config::load(file)?.shown()?),
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! `vine daemon`: store, use cases, loops, HTTP.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use vine_app::{App, outbox, sweep};
+use vine_domain::{clock::System, token::TokenKind};
+use vine_http::Console;
+use vine_sqlite::{Durability, Sqlite};
+
+use crate::{
+    cli::DaemonArgs,
+    config::{self, Config},
+    endpoint::{Endpoint, private_folder, state_root},
+    stop,
+};
+
+/// How long requests under way may take to end.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+
+/// Until INT or TERM.
+pub async fn run(config: &Config, args: DaemonArgs) -> Result<()> {
+    log_to_stderr(&config.log);
+    let mut config = config.clone();
+    config.daemon.listen = args.listen.unwrap_or(config.daemon.listen);
+    let state = state_folder(&config, args.state)?;
+    let stop = stop::on_signal()?;
+    let daemon = Daemon::start(&config, state, stop.clone()).await?;
+    tracing::info!("serving {}; `vine login` prints a link to the page", daemon.endpoint.url);
+    stop.cancelled().await;
+    daemon.end().await
+}
+
+/// Where the daemon's state lives.
+pub fn state_folder(config: &Config, named: Option<PathBuf>) -> Result<PathBuf> {
+    match named.or_else(|| config.daemon.state.clone()) {
+        Some(folder) => Ok(folder),
+        None => Ok(state_root()?.join("daemon")),
+    }
+}
+
+/// Opens the store of a state folder.
+pub async fn open_store(config: &Config, state: &std::path::Path) -> Result<Sqlite> {
+    private_folder(state)?;
+    let durability = match config.database.durability {
+        config::Durability::Full => Durability::Full,
+        config::Durability::Normal => Durability::Normal,
+    };
+    Ok(Sqlite::open(&state.join("vine.db"), durability, Arc::new(System)).await?)
+}
+
+/// A running daemon.
+pub struct Daemon {
+    /// Its use cases, for `vine up`.
+    pub app: App,
+    /// Where it is, with a token of the person who started it.
+    pub endpoint: Endpoint,
+    store: Sqlite,
+    stop: CancellationToken,
+    loops: JoinSet<()>,
+}
+
+impl Daemon {
+    /// Starts everything; `stop` ends it, then call [`Daemon::end`].
+    pub async fn start(config: &Config, state: PathBuf, stop: CancellationToken) -> Result<Self> {
+        let store = open_store(config, &state).await?;
+        let listener = TcpListener::bind(config.daemon.listen)
+            .await
+            .with_context(|| format!("cannot serve on {}; choose another address with --listen", config.daemon.listen))?;
+        let address = listener.local_addr()?;
+        let link = config.daemon.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let (app, dispatcher) =
+            App::new(Arc::new(store.clone()), Arc::new(System), Arc::new(System), link.trim_end_matches('/'), stop.clone());
+        let endpoint = endpoint(&app, &state, address).await?;
+        app.catch_up().await?;
+        let mut loops = JoinSet::new();
+        loops.spawn(dispatcher.run());
+        loops.spawn(sweep::run(app.clone()));
+        loops.spawn(outbox::run(app.clone(), Arc::new(Console)));
+        let serve = vine_http::serve(listener, app.clone(), hosts(address, config.daemon.public_url.as_deref()));
+        loops.spawn(async move {
+            if let Err(error) = serve.await {
+                tracing::error!("serving ended: {error}");
+            }
+        });
+        Ok(Self { app, endpoint, store, stop, loops })
+    }
+
+    /// Ends what is under way and closes the store.
+    pub async fn end(mut self) -> Result<()> {
+        self.stop.cancel();
+        let all = async { while self.loops.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_REQUESTS, all).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+        }
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// The endpoint file of this start; the token of an earlier one is kept while it is valid.
+async fn endpoint(app: &App, state: &std::path::Path, address: SocketAddr) -> Result<Endpoint> {
+    let name = std::env::var("USER").unwrap_or_else(|_| "admin".into());
+    let admin = app.first_admin(&name).await?;
+    let known = match Endpoint::load(state) {
+        Some(known) if app.caller(&known.token, TokenKind::User, "shell").await.is_ok() => Some(known.token),
+        _ => None,
+    };
+    let token = match known {
+        Some(token) => token,
+        None => app.make_token(TokenKind::User, admin.0).await?,
+    };
+    let endpoint = Endpoint { url: format!("http://{address}"), token };
+    endpoint.keep(state)?;
+    Ok(endpoint)
+}
+
+/// Names under which browsers may reach the page.
+fn hosts(address: SocketAddr, public: Option<&str>) -> Vec<String> {
+    let port = address.port();
+    let mut hosts = vec![address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")];
+    hosts.extend(public.and_then(|url| url.split_once("://")).map(|(_, rest)| rest.split('/').next().unwrap_or(rest).to_owned()));
+    hosts
+}
+
+/// Sends the log to standard error.
+pub fn log_to_stderr(config: &config::Log) {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let _set_before = if config.json { builder.json().try_init() } else { builder.try_init() };
+}

@@ -1,0 +1,35 @@
+//! `vine login` and `vine token`
+
+use anyhow::Result;
+use vine_api::{MadeToken, MakeToken};
+
+use crate::{
+    cli::{Globals, TokenArgs},
+    endpoint::Endpoint,
+};
+
+async fn make(endpoint: &Endpoint, kind: &str) -> Result<MadeToken> {
+    Ok(endpoint.client().post("/tokens", &MakeToken { kind: kind.into() }).await?)
+}
+
+pub async fn login(globals: &Globals) -> Result<()> {
+    let endpoint = Endpoint::find()?;
+    let made = make(&endpoint, "login").await?;
+    let link = format!("{}/login?code={}", endpoint.url, made.token.reveal());
+    if globals.json {
+        println!("{}", serde_json::json!({ "link": link, "expires_in": made.expires_in }));
+    } else {
+        println!("{link}\nIt works once, within {} minutes.", made.expires_in / 60);
+    }
+    Ok(())
+}
+
+pub async fn token(globals: &Globals, args: &TokenArgs) -> Result<()> {
+    let made = make(&Endpoint::find()?, &args.kind).await?;
+    if globals.json {
+        println!("{}", serde_json::json!({ "token": made.token, "expires_in": made.expires_in }));
+    } else {
+        println!("{}", made.token.reveal());
+    }
+    Ok(())
+}

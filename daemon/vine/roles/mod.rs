@@ -1,0 +1,10 @@
+//! What the binary can be, a file for each role.
+
+pub mod config;
+pub mod daemon;
+pub mod demo;
+pub mod doctor;
+pub mod login;
+pub mod migrate;
+pub mod up;
+pub mod worker;

@@ -1,0 +1,166 @@
+//! `vine up`: everything in one process, on the repository it stands in.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use vine_domain::{
+    Repo, Slug,
+    repo::Source,
+    token::{Token, TokenKind},
+};
+use vine_worker::{AgentConfig, AgentKind, WorkerConfig, enrol};
+
+use crate::{
+    cli::UpArgs,
+    config::Config,
+    endpoint::{private_folder, state_root},
+    roles::{
+        daemon::{Daemon, log_to_stderr},
+        demo, worker,
+    },
+    stop,
+};
+
+/// Agents at work may go on this long after Ctrl-C.
+const DRAIN: Duration = Duration::from_secs(5);
+
+pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
+    let mut log = config.log.clone();
+    if log == crate::config::Log::default() {
+        log.filter = "warn".into();
+    }
+    log_to_stderr(&log);
+    let stop = stop::on_signal()?;
+    let named = args.state.as_deref().map(std::path::absolute).transpose()?;
+    let (folder, state) = if args.demo {
+        let state = named.map_or_else(|| Ok(state_root()?.join("demo")), anyhow::Ok)?;
+        (demo::scratch_repository(&beside(&state))?, state)
+    } else {
+        let folder = top_level(&std::env::current_dir()?)?;
+        let state = named.map_or_else(|| state_for(&folder), anyhow::Ok)?;
+        (folder, state)
+    };
+    outside(&state, &folder)?;
+    let agent = worker::agent(config, if args.demo { Some("script") } else { args.agent.as_deref() })?;
+    let (repo, base) = (repo_name(&folder), base_branch(&folder)?);
+    let until = CancellationToken::new();
+    let daemon = start(config, &args, state.clone(), until.clone()).await?;
+    let repo =
+        Repo { name: repo, source: Source::try_from(folder.display().to_string())?, base: base.parse()?, paused: false, trusted: false };
+    daemon.app.add_repo(&repo).await?;
+    let admin = daemon.app.caller(&daemon.endpoint.token, TokenKind::User, "shell").await?;
+    let login = daemon.app.make_token_for(&admin, TokenKind::Login).await?;
+    greet(&daemon, &login, &agent, &repo, args.workers, &state);
+    if args.demo {
+        demo::tasks(&daemon.app, &admin).await?;
+    }
+    let mut workers = JoinSet::new();
+    for number in 1..=args.workers {
+        let code = daemon.app.make_token_for(&admin, TokenKind::Enrolment).await?;
+        workers.spawn(local_worker(config.clone(), daemon.endpoint.url.clone(), agent.clone(), state.clone(), number, code, stop.clone()));
+    }
+    while let Some(ended) = workers.join_next().await {
+        ended??;
+    }
+    until.cancel();
+    daemon.end().await
+}
+
+/// Serves on the wished address; on a free port when the default one is taken.
+async fn start(config: &Config, args: &UpArgs, state: PathBuf, until: CancellationToken) -> Result<Daemon> {
+    let mut config = config.clone();
+    let wished = args.listen.is_some() || config.daemon != crate::config::Daemon::default();
+    config.daemon.listen = args.listen.unwrap_or(config.daemon.listen);
+    if !wished && tokio::net::TcpListener::bind(config.daemon.listen).await.is_err() {
+        config.daemon.listen.set_port(0);
+    }
+    Daemon::start(&config, state, until).await
+}
+
+async fn local_worker(
+    config: Config,
+    daemon: String,
+    agent: AgentConfig,
+    state: PathBuf,
+    number: u32,
+    code: Token,
+    stop: CancellationToken,
+) -> Result<()> {
+    let name = format!("local-{number}");
+    let state = state.join("workers").join(&name);
+    private_folder(&state)?;
+    let identity = enrol(&daemon, &state, &name, 1, Some(code)).await?;
+    let commit = worker::commit(&config);
+    vine_worker::run(WorkerConfig { daemon, name, slots: 1, state, agent, commit, drain: DRAIN }, identity, stop).await
+}
+
+fn greet(daemon: &Daemon, login: &Token, agent: &AgentConfig, repo: &Repo, workers: u32, state: &Path) {
+    let url = &daemon.endpoint.url;
+    println!("AgentVine {}\n", env!("CARGO_PKG_VERSION"));
+    println!("  Page     {url}/login?code={}", login.reveal());
+    println!("           (opens once, within ten minutes; `vine login` prints another)");
+    match agent.kind {
+        AgentKind::Claude => println!("  Agent    claude, {}", agent.command.join(" ")),
+        AgentKind::Script if agent.command.last().is_some_and(|word| word == "demo-agent") => {
+            println!("  Agent    script: a small demo agent. For the real one: {}", worker::INSTALL);
+        }
+        AgentKind::Script => println!("  Agent    script, {}", agent.command.join(" ")),
+    }
+    println!("  Works on {} ({}, from branch {})", repo.source.as_str(), repo.name, repo.base);
+    println!("  Workers  {workers}, state in {}", state.display());
+    println!("\n  In another terminal here: vine task new \"Say hello in HELLO.md\"\n  Ctrl-C stops it; nothing is lost.");
+}
+
+/// The top folder of the git repository that `folder` is in.
+fn top_level(folder: &Path) -> Result<PathBuf> {
+    let top = ask_git(folder, &["rev-parse", "--show-toplevel"]);
+    top.map(PathBuf::from).with_context(|| {
+        format!("{} is in no git repository; go into one, make one with `git init`, or try `vine up --demo`", folder.display())
+    })
+}
+
+/// The state folder of a repository: outside it, one for each path.
+pub fn state_for(folder: &Path) -> Result<PathBuf> {
+    let top = top_level(folder)?;
+    let hash = Token::presented(top.display().to_string()).hash();
+    Ok(state_root()?.join(format!("{}-{}", repo_name(&top), &hash[..8])))
+}
+
+/// Where the demo's scratch repository lives: beside its state, not in it.
+fn beside(state: &Path) -> PathBuf {
+    let mut name = state.file_name().unwrap_or_default().to_os_string();
+    name.push("-repository");
+    state.with_file_name(name)
+}
+
+/// State inside a repository would show up in its `git status`.
+fn outside(state: &Path, repository: &Path) -> Result<()> {
+    if state.starts_with(repository) {
+        bail!("the state folder {} lies inside the repository; choose one outside with --state", state.display());
+    }
+    Ok(())
+}
+
+fn repo_name(folder: &Path) -> Slug {
+    Slug::from_text(&folder.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// The branch that is checked out; it must have a commit to start from.
+fn base_branch(folder: &Path) -> Result<String> {
+    ask_git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"])
+        .with_context(|| format!("{} has no commit yet; make a first one, so that tasks have something to start from", folder.display()))?;
+    let named = ask_git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]);
+    named.with_context(|| format!("{} is on no branch; check one out, tasks start from it", folder.display()))
+}
+
+/// What git prints; `None` when it says no.
+pub fn ask_git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

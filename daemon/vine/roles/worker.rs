@@ -1,0 +1,104 @@
+//! `vine worker`: one worker of a daemon anywhere.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use vine_domain::token::Token;
+use vine_worker::{AgentConfig, AgentKind, CommitConfig, WorkerConfig, enrol, find_program};
+
+use crate::{
+    cli::WorkerArgs,
+    config::{AgentName, Config},
+    endpoint::{Endpoint, private_folder, state_root},
+    roles::daemon::log_to_stderr,
+    stop,
+};
+
+/// Until INT or TERM.
+pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
+    log_to_stderr(&config.log);
+    let state = match args.state.or_else(|| config.worker.state.clone()) {
+        Some(state) => state,
+        None => state_root()?.join("worker"),
+    };
+    private_folder(&state)?;
+    let daemon = match args.daemon.or_else(|| config.worker.daemon.clone()) {
+        Some(url) => url,
+        None => Endpoint::find().context("no daemon is named; use --daemon URL")?.url,
+    };
+    let name = args.name.or_else(|| config.worker.name.clone()).unwrap_or_else(host_name);
+    let slots = args.slots.unwrap_or(config.worker.slots);
+    let agent = agent(config, args.agent.as_deref())?;
+    let identity = enrol(&daemon, &state, &name, slots, args.enrol.map(Token::presented)).await?;
+    let stop = stop::on_signal()?;
+    tracing::info!("{name} works for {daemon} with {slots} slots and the agent {}", agent.command.join(" "));
+    let drain = Duration::from_secs(config.worker.drain_seconds);
+    vine_worker::run(WorkerConfig { daemon, name, slots, state, agent, commit: commit(config), drain }, identity, stop).await
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).take(64).collect();
+    if name.is_empty() { "worker".into() } else { name }
+}
+
+/// How agents' work is committed.
+pub fn commit(config: &Config) -> CommitConfig {
+    let commit = config.commit.clone();
+    CommitConfig { name: commit.name, email: commit.email, trailer: commit.trailer }
+}
+
+/// How agents are started, by configuration or by `named`.
+pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
+    let agents = &config.agents;
+    let claude = agents.claude.command.first().and_then(|program| find_program(program));
+    let kind = match (named, agents.default) {
+        (Some("claude"), _) | (None, AgentName::Claude) => AgentKind::Claude,
+        (Some(_), _) | (None, AgentName::Script) => AgentKind::Script,
+        (None, AgentName::Auto) if claude.is_some() => AgentKind::Claude,
+        (None, AgentName::Auto) => AgentKind::Script,
+    };
+    match (kind, claude) {
+        (AgentKind::Claude, None) => bail!(
+            "Claude Code (`{}`) is not found; install it with `{INSTALL}`, or set agents.claude.command",
+            agents.claude.command.join(" ")
+        ),
+        (AgentKind::Claude, Some(program)) => {
+            let mut command = agents.claude.command.clone();
+            command[0] = program.display().to_string();
+            Ok(AgentConfig {
+                kind,
+                command,
+                env: claude_env(config)?,
+                pass: agents.claude.pass_env.clone(),
+                hang_after: Duration::from_secs(agents.claude.hang_after_seconds.max(1)),
+            })
+        }
+        (AgentKind::Script, _) => Ok(AgentConfig {
+            kind,
+            command: if agents.script.command.is_empty() { demo_agent()? } else { agents.script.command.clone() },
+            env: agents.script.env.clone(),
+            pass: Vec::new(),
+            hang_after: Duration::MAX,
+        }),
+    }
+}
+
+/// The line that installs the real agent.
+pub const INSTALL: &str = "npm install -g @anthropic-ai/claude-code";
+
+fn demo_agent() -> Result<Vec<String>> {
+    let own: PathBuf = std::env::current_exe().context("this program does not know where it is")?;
+    Ok(vec![own.display().to_string(), "demo-agent".into()])
+}
+
+fn claude_env(config: &Config) -> Result<BTreeMap<String, String>> {
+    let claude = &config.agents.claude;
+    let mut env = claude.env.clone();
+    for (name, file) in &claude.env_files {
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("agents.claude.env_files.{name}: {} cannot be read", file.display()))?;
+        env.insert(name.clone(), text.trim().to_owned());
+    }
+    Ok(env)
+}

@@ -1,0 +1,55 @@
+//! Chat commands from a shell: parsed here for their errors, run by the daemon.
+
+use std::io::{IsTerminal, Read};
+
+use anyhow::{Context, Result};
+use vine_api::ClientError;
+
+use crate::{
+    cli::Globals,
+    endpoint::{Endpoint, NoDaemon},
+};
+
+/// Runs the command of the command line and prints what it gives.
+pub async fn order(globals: &Globals) -> Result<()> {
+    let words = with_prompt_of_stdin(globals.words.clone())?;
+    let reply = Endpoint::find()?.client().run(&words, "").await?;
+    if globals.json {
+        println!("{}", serde_json::to_string_pretty(&reply.data)?);
+    } else {
+        println!("{}", printable(&reply.text));
+    }
+    Ok(())
+}
+
+/// `--prompt -` reads the prompt from standard input.
+fn with_prompt_of_stdin(mut words: Vec<String>) -> Result<Vec<String>> {
+    if let Some(at) = words.windows(2).position(|pair| pair == ["--prompt", "-"]) {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("the prompt cannot be read from standard input")?;
+        words[at + 1] = text;
+    }
+    Ok(words)
+}
+
+/// Text of agents may hold escape sequences; a terminal must not obey them.
+fn printable(text: &str) -> String {
+    if !std::io::stdout().is_terminal() {
+        return text.to_owned();
+    }
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// The exit codes that `--help` lists.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<NoDaemon>().is_some() {
+        return 5;
+    }
+    match error.downcast_ref::<ClientError>() {
+        Some(ClientError::Unreachable { .. }) => 5,
+        Some(ClientError::Refused { status: 404, .. }) => 3,
+        Some(ClientError::Refused { status: 401 | 403, .. }) => 4,
+        Some(ClientError::Refused { status: 422, .. }) => 2,
+        _ => 1,
+    }
+}

@@ -1,0 +1,216 @@
+-- The tables of AgentVine. Times are milliseconds since 1970 UTC; shapes that only the program reads are JSON.
+
+CREATE TABLE users (
+    id    TEXT PRIMARY KEY,
+    name  TEXT NOT NULL,
+    role  TEXT CHECK (role IN ('viewer', 'answerer', 'operator', 'admin')),
+    repos TEXT NOT NULL DEFAULT '{}'            -- JSON: repository -> role
+) STRICT;
+
+CREATE TABLE identities (                       -- how platforms know a user; `vine` is ourselves
+    platform TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    user_id  TEXT NOT NULL REFERENCES users (id),
+    PRIMARY KEY (platform, subject)
+) STRICT;
+
+CREATE TABLE tokens (
+    hash    TEXT PRIMARY KEY,                   -- SHA-256; the secret itself is never stored
+    kind    TEXT NOT NULL CHECK (kind IN ('enrolment', 'worker', 'user', 'login', 'browser')),
+    owner   TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    spent   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX tokens_by_owner ON tokens (owner);
+
+CREATE TABLE audit (
+    seq     INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    actor   TEXT NOT NULL,
+    verb    TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    allowed INTEGER NOT NULL,
+    reason  TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE settings (                         -- one row: what holds for the whole place
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    paused INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT INTO settings (one) VALUES (1);
+
+CREATE TABLE repos (
+    name    TEXT PRIMARY KEY,
+    source  TEXT NOT NULL,
+    base    TEXT NOT NULL,
+    paused  INTEGER NOT NULL DEFAULT 0,
+    trusted INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE rooms (
+    platform TEXT NOT NULL,
+    room     TEXT NOT NULL,
+    repo     TEXT NOT NULL REFERENCES repos (name),
+    PRIMARY KEY (platform, repo),
+    UNIQUE (platform, room)
+) STRICT;
+
+CREATE TABLE workers (
+    id       TEXT PRIMARY KEY,
+    name     TEXT NOT NULL UNIQUE,
+    slots    INTEGER NOT NULL,
+    version  TEXT NOT NULL,
+    draining INTEGER NOT NULL DEFAULT 0,
+    trouble  TEXT,
+    seen     INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE tasks (
+    id           INTEGER PRIMARY KEY,
+    key          TEXT UNIQUE,                   -- idempotency key of its creation
+    title        TEXT NOT NULL,
+    prompt       TEXT NOT NULL,
+    repo         TEXT NOT NULL REFERENCES repos (name),
+    base         TEXT NOT NULL,
+    branch       TEXT NOT NULL,
+    lane         INTEGER NOT NULL CHECK (lane BETWEEN 0 AND 2),
+    requester    TEXT NOT NULL,
+    created      INTEGER NOT NULL,
+    updated      INTEGER NOT NULL,
+    epoch        INTEGER NOT NULL DEFAULT 0,
+    failures     INTEGER NOT NULL DEFAULT 0,
+    losses       TEXT NOT NULL DEFAULT '[]',    -- JSON: times of lost attempts
+    state        TEXT NOT NULL CHECK (state IN ('queued', 'running', 'waiting', 'done', 'failed', 'cancelled')),
+    detail       TEXT,                          -- JSON: what only this state owns
+    dead         INTEGER NOT NULL DEFAULT 0,    -- failed and not discarded
+    lease_worker TEXT,                          -- set exactly while an attempt is under way
+    lease_until  INTEGER,
+    version      INTEGER NOT NULL DEFAULT 1,
+    CHECK ((lease_worker IS NULL) = (lease_until IS NULL)),
+    CHECK (lease_worker IS NULL OR state IN ('running', 'waiting')),
+    CHECK (state <> 'running' OR lease_worker IS NOT NULL)
+) STRICT;
+CREATE INDEX tasks_leased ON tasks (lease_until) WHERE lease_until IS NOT NULL;
+CREATE INDEX tasks_by_worker ON tasks (lease_worker) WHERE lease_worker IS NOT NULL;
+CREATE INDEX tasks_dead ON tasks (id) WHERE dead = 1;
+CREATE INDEX tasks_by_state ON tasks (state, id);
+
+CREATE TABLE work_orders (                      -- a row exactly while its task is queued
+    task    INTEGER PRIMARY KEY REFERENCES tasks (id),
+    lane    INTEGER NOT NULL,
+    repo    TEXT NOT NULL,
+    due     INTEGER NOT NULL,
+    resumes INTEGER NOT NULL,
+    worker  TEXT,                               -- only this worker may claim it, until `pinned`
+    pinned  INTEGER
+) STRICT;
+CREATE INDEX work_orders_head ON work_orders (resumes DESC, lane, due, task);
+
+CREATE TABLE executions (
+    task    INTEGER NOT NULL REFERENCES tasks (id),
+    epoch   INTEGER NOT NULL,
+    worker  TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    ended   INTEGER,
+    outcome TEXT CHECK (outcome IN ('done', 'failed', 'lost', 'cancelled', 'released')),
+    usage   TEXT NOT NULL DEFAULT '{"turns":0,"input_tokens":0,"output_tokens":0,"cost_microdollars":0}',
+    patch   TEXT,
+    PRIMARY KEY (task, epoch)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE task_log (
+    seq   INTEGER PRIMARY KEY,
+    task  INTEGER NOT NULL REFERENCES tasks (id),
+    epoch INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    line  TEXT NOT NULL
+) STRICT;
+CREATE INDEX task_log_by_task ON task_log (task, seq);
+
+CREATE TABLE sessions (
+    id       TEXT PRIMARY KEY,
+    task     INTEGER NOT NULL REFERENCES tasks (id),
+    worker   TEXT NOT NULL,
+    worktree TEXT NOT NULL,
+    agent    TEXT NOT NULL,
+    state    TEXT NOT NULL CHECK (state IN ('active', 'ended')),
+    started  INTEGER NOT NULL,
+    active   INTEGER NOT NULL,
+    ended    INTEGER,
+    reason   TEXT,
+    context  INTEGER,
+    kept     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX sessions_by_task ON sessions (task);
+
+CREATE TABLE questions (
+    id       INTEGER PRIMARY KEY,
+    key      TEXT NOT NULL UNIQUE,              -- made by the worker: asking twice is asking once
+    task     INTEGER NOT NULL REFERENCES tasks (id),
+    epoch    INTEGER NOT NULL,
+    session  TEXT,
+    call     TEXT NOT NULL,
+    ask      TEXT NOT NULL,                     -- JSON
+    context  TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    state    TEXT NOT NULL CHECK (state IN ('open', 'answered', 'delivered', 'withdrawn')),
+    why      TEXT,                              -- of a withdrawal
+    delivered_at INTEGER
+) STRICT;
+CREATE INDEX questions_by_task ON questions (task);
+CREATE INDEX questions_live ON questions (state, id) WHERE state IN ('open', 'answered');
+
+CREATE TABLE answers (
+    question INTEGER PRIMARY KEY REFERENCES questions (id),   -- one answer, ever
+    key      TEXT NOT NULL,
+    decision TEXT NOT NULL,                     -- JSON
+    user_id  TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    via      TEXT NOT NULL,
+    at       INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE chat_messages (                    -- all that was said in a thread, both ways
+    seq      INTEGER PRIMARY KEY,
+    id       TEXT NOT NULL UNIQUE,
+    task     INTEGER NOT NULL REFERENCES tasks (id),
+    question INTEGER,
+    author   TEXT NOT NULL,
+    kind     TEXT NOT NULL CHECK (kind IN ('card', 'question', 'settled', 'notice', 'reply')),
+    text     TEXT NOT NULL,
+    buttons  TEXT NOT NULL DEFAULT '[]',        -- JSON
+    at       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX chat_messages_by_task ON chat_messages (task, seq);
+
+CREATE TABLE outbox (                           -- one row for each room a message goes to
+    message  TEXT NOT NULL REFERENCES chat_messages (id),
+    platform TEXT NOT NULL,
+    room     TEXT NOT NULL,
+    seq      INTEGER NOT NULL,                  -- of the message: the order within a thread
+    task     INTEGER NOT NULL,
+    due      INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    posted   INTEGER,                           -- when; NULL while it waits
+    thread   TEXT,                              -- where the platform put it
+    ref      TEXT,
+    PRIMARY KEY (message, platform)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outbox_waiting ON outbox (platform, due, seq) WHERE posted IS NULL;
+CREATE INDEX outbox_by_task ON outbox (task, platform, seq);
+
+CREATE TABLE inbox (                            -- stored before the platform hears that we have it
+    platform TEXT NOT NULL,
+    event    TEXT NOT NULL,
+    body     TEXT NOT NULL,                     -- JSON
+    at       INTEGER NOT NULL,
+    read     INTEGER,                           -- when it was dealt with
+    PRIMARY KEY (platform, event)
+) STRICT;
+CREATE INDEX inbox_unread ON inbox (at) WHERE read IS NULL;
+
+CREATE TABLE leases (                           -- one holder for each thing that must exist once
+    name    TEXT PRIMARY KEY,
+    holder  TEXT NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,3 @@
+//! Stand-ins for services that cannot be had in tests.
+
+pub mod model;

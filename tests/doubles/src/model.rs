@@ -1,0 +1,275 @@
+//! A model server that speaks the Messages API on loopback, so that the real Claude Code runs in tests and can be tried
+//! without an account. What the "model" does stands in the prompt, one step a line:
+//!
+//! ```text
+//! MODEL: say I looked around.
+//! MODEL: ask Which colour? | Red | Blue
+//! MODEL: bash touch made-by-bash.txt
+//! MODEL: write notes.md | some words
+//! MODEL: slow 2                     wait two seconds before the next step
+//! MODEL: fail 529 Overloaded        answer with this status, every time
+//! MODEL: drop                       close the connection without an answer
+//! MODEL: hang                       never answer
+//! MODEL: finish All done.           the last words; what people and tools said is added
+//! ```
+//!
+//! A step that calls a tool is done when the conversation holds its call, so a resumed session goes on where it was.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What one request told us.
+#[derive(Debug, Clone, Serialize)]
+pub struct Seen {
+    /// The session that asked.
+    pub session: String,
+    /// The words and tool results of the last message.
+    pub heard: String,
+    /// All of the conversation, as text.
+    pub conversation: String,
+}
+
+/// A running server.
+#[derive(Clone, Default)]
+pub struct Model {
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Model {
+    /// Serves on `listener` until the process ends.
+    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        let routes = Router::new()
+            .route("/v1/messages", post(messages))
+            .route("/v1/messages/count_tokens", post(|| async { Json(json!({ "input_tokens": 1000 })) }))
+            .route("/seen", get(|State(model): State<Model>| async move { Json(model.seen()) }))
+            .with_state(self);
+        axum::serve(listener, routes).await
+    }
+
+    /// Everything that was asked so far, oldest first.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One step of a script.
+#[derive(Debug, Clone, PartialEq)]
+enum Step {
+    Say(String),
+    Call { tool: &'static str, input: Value },
+    Slow(f64),
+    Fail { status: u16, message: String },
+    Drop,
+    Hang,
+    Finish(String),
+}
+
+async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -> Response {
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let conversation = Conversation::read(&request);
+    let session = headers.get("x-claude-code-session-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let seen = Seen { session, heard: conversation.heard.clone(), conversation: conversation.text.clone() };
+    model.lock().push(seen);
+    let stream = request["stream"] == true;
+    answer(&conversation, stream).await
+}
+
+async fn answer(conversation: &Conversation, stream: bool) -> Response {
+    let mut texts = Vec::new();
+    for (number, step) in conversation.next_steps() {
+        match step {
+            Step::Say(text) => texts.push(text),
+            Step::Slow(seconds) => tokio::time::sleep(Duration::from_secs_f64(seconds)).await,
+            Step::Fail { status, message } => return failure(status, &message),
+            Step::Drop => return dropped(),
+            Step::Hang => return std::future::pending().await,
+            Step::Call { tool, input } => {
+                let id = format!("toolu_{number}_{}", conversation.length);
+                let call = json!({ "type": "tool_use", "id": id, "name": tool, "input": input });
+                return message(&texts, Some(call), stream);
+            }
+            Step::Finish(text) => {
+                texts.push(format!("{text} I heard: {}", conversation.heard));
+                return message(&texts, None, stream);
+            }
+        }
+    }
+    texts.push(format!("I have nothing to do. I heard: {}", conversation.heard));
+    message(&texts, None, stream)
+}
+
+/// What the double needs of a conversation.
+struct Conversation {
+    script: Vec<Step>,
+    /// The number of the last step whose call is in the conversation.
+    done: Option<usize>,
+    /// People want the last call made again.
+    again: bool,
+    heard: String,
+    text: String,
+    length: usize,
+}
+
+impl Conversation {
+    fn read(request: &Value) -> Self {
+        let messages = request["messages"].as_array().cloned().unwrap_or_default();
+        let user: Vec<String> = messages.iter().filter(|message| message["role"] == "user").map(text_of).collect();
+        let script = user.iter().map(|text| script(text)).find(|steps| !steps.is_empty()).unwrap_or_default();
+        let calls = messages.iter().flat_map(|message| message["content"].as_array().cloned().unwrap_or_default());
+        let numbers = calls.filter_map(|block| block["id"].as_str()?.strip_prefix("toolu_")?.split('_').next()?.parse().ok());
+        let heard = user.last().cloned().unwrap_or_default();
+        Self {
+            script,
+            done: numbers.max(),
+            again: heard.contains("Make the same call again now."),
+            heard,
+            text: messages.iter().map(text_of).collect::<Vec<_>>().join("\n"),
+            length: messages.len(),
+        }
+    }
+
+    fn next_steps(&self) -> Vec<(usize, Step)> {
+        let first = self.done.map_or(0, |done| done + usize::from(!self.again));
+        self.script.iter().cloned().enumerate().skip(first).collect()
+    }
+}
+
+/// Words and tool results of a message, without what the CLI adds for itself.
+fn text_of(message: &Value) -> String {
+    let blocks = match &message["content"] {
+        Value::String(text) => vec![json!({ "type": "text", "text": text })],
+        Value::Array(blocks) => blocks.clone(),
+        _ => vec![],
+    };
+    let texts = blocks.iter().filter_map(|block| match block["type"].as_str()? {
+        "text" => Some(block["text"].as_str()?.to_owned()),
+        "tool_result" => Some(match &block["content"] {
+            Value::String(text) => text.clone(),
+            other => text_of(&json!({ "content": other })),
+        }),
+        _ => None,
+    });
+    texts.filter(|text| !text.trim_start().starts_with("<system-reminder>")).collect::<Vec<_>>().join("\n")
+}
+
+fn script(text: &str) -> Vec<Step> {
+    text.lines().filter_map(|line| step(line.trim().strip_prefix("MODEL:")?.trim())).collect()
+}
+
+fn step(line: &str) -> Option<Step> {
+    let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let parts: Vec<&str> = rest.split('|').map(str::trim).collect();
+    Some(match verb {
+        "say" => Step::Say(rest.to_owned()),
+        "finish" => Step::Finish(rest.to_owned()),
+        "slow" => Step::Slow(rest.parse().ok()?),
+        "drop" => Step::Drop,
+        "hang" => Step::Hang,
+        "fail" => {
+            let (status, message) = rest.split_once(' ').unwrap_or((rest, "no reason"));
+            Step::Fail { status: status.parse().ok()?, message: message.to_owned() }
+        }
+        "bash" => Step::Call { tool: "Bash", input: json!({ "command": rest, "description": "Run a command" }) },
+        "write" => Step::Call { tool: "Write", input: json!({ "file_path": parts[0], "content": format!("{}\n", parts.get(1)?) }) },
+        "ask" => {
+            let options: Vec<Value> = parts[1..].iter().map(|label| json!({ "label": label, "description": format!("Choose {label}") })).collect();
+            let question = json!({ "question": parts[0], "header": "Choice", "multiSelect": false, "options": options });
+            Step::Call { tool: "AskUserQuestion", input: json!({ "questions": [question] }) }
+        }
+        _ => return None,
+    })
+}
+
+fn failure(status: u16, message: &str) -> Response {
+    let kind = match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        429 => "rate_limit_error",
+        529 => "overloaded_error",
+        400 => "invalid_request_error",
+        _ => "api_error",
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = json!({ "type": "error", "error": { "type": kind, "message": message } });
+    (status, [("retry-after", "0")], Json(body)).into_response()
+}
+
+/// A body that breaks off.
+fn dropped() -> Response {
+    let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("dropped")) });
+    axum::body::Body::from_stream(broken).into_response()
+}
+
+fn message(texts: &[String], call: Option<Value>, stream: bool) -> Response {
+    let stop = if call.is_some() { "tool_use" } else { "end_turn" };
+    let mut content: Vec<Value> = texts.iter().map(|text| json!({ "type": "text", "text": text })).collect();
+    content.extend(call);
+    let usage = json!({ "input_tokens": 1000, "output_tokens": 50, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0 });
+    let whole = |content: &[Value], stop: Value| {
+        json!({ "id": "msg_double", "type": "message", "role": "assistant", "model": "claude-opus-5-5", "content": content,
+                "stop_reason": stop, "stop_sequence": null, "usage": usage })
+    };
+    if !stream {
+        return Json(whole(&content, stop.into())).into_response();
+    }
+    let mut events = vec![json!({ "type": "message_start", "message": whole(&[], Value::Null) })];
+    for (index, block) in content.iter().enumerate() {
+        events.extend(block_events(index, block));
+    }
+    events.push(json!({ "type": "message_delta", "delta": { "stop_reason": stop, "stop_sequence": null }, "usage": usage }));
+    events.push(json!({ "type": "message_stop" }));
+    let body: String = events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())).collect();
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+fn block_events(index: usize, block: &Value) -> [Value; 3] {
+    let (start, delta) = if block["type"] == "text" {
+        (json!({ "type": "text", "text": "" }), json!({ "type": "text_delta", "text": block["text"] }))
+    } else {
+        let mut start = block.clone();
+        start["input"] = json!({});
+        (start, json!({ "type": "input_json_delta", "partial_json": block["input"].to_string() }))
+    };
+    [
+        json!({ "type": "content_block_start", "index": index, "content_block": start }),
+        json!({ "type": "content_block_delta", "index": index, "delta": delta }),
+        json!({ "type": "content_block_stop", "index": index }),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_goes_on_after_its_last_call() {
+        let prompt = "Do it.\nMODEL: ask Which? | A | B\nMODEL: bash ls\nMODEL: finish Done.";
+        let mut messages = vec![json!({ "role": "user", "content": prompt })];
+        let next = |messages: &[Value]| Conversation::read(&json!({ "messages": messages })).next_steps().first().map(|(number, _)| *number);
+        assert_eq!(next(&messages), Some(0));
+        messages.push(json!({ "role": "assistant", "content": [{ "type": "tool_use", "id": "toolu_0_1", "name": "x", "input": {} }] }));
+        messages.push(json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "toolu_0_1", "content": "A" }] }));
+        assert_eq!(next(&messages), Some(1));
+        messages.push(json!({ "role": "user", "content": "Bob allowed it. Make the same call again now." }));
+        assert_eq!(next(&messages), Some(0));
+    }
+}

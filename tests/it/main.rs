@@ -1,0 +1,9 @@
+//! Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude Code.
+
+mod harness;
+mod story_claude;
+mod story_crashes;
+mod story_input;
+mod story_stale;
+mod story_trouble;
+mod story_up;

@@ -1,0 +1,133 @@
+//! What the last `result` means. `subtype: success` with `is_error: true` is an API failure; exit codes say less.
+
+use serde_json::Value;
+use vine_domain::{Failure, FailureKind, Timestamp, task::Usage};
+
+use crate::agent::Outcome;
+
+/// The outcome of a run that ended with `result`. `error` is the kind that the last synthetic message named.
+pub fn outcome(result: &Value, error: Option<&str>, resumed: bool) -> Outcome {
+    let said = words(result);
+    if resumed && said.contains("No conversation found") {
+        return Outcome::NoSession;
+    }
+    if result["is_error"] != true && result["subtype"] == "success" {
+        return Outcome::Finished { summary: said, usage: usage(result) };
+    }
+    Outcome::Failed(failure(result, error, &said))
+}
+
+fn words(result: &Value) -> String {
+    let errors = || result["errors"].as_array().map(|errors| errors.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "));
+    result["result"].as_str().map(str::to_owned).or_else(errors).unwrap_or_default()
+}
+
+/// Tokens of the last turn; turns and cost as the process counted them, never to be added up.
+fn usage(result: &Value) -> Usage {
+    let tokens = |key: &str| result["usage"][key].as_u64().unwrap_or(0);
+    let dollars = result["total_cost_usd"].as_f64().unwrap_or(0.0).max(0.0);
+    Usage {
+        turns: result["num_turns"].as_u64().unwrap_or(0),
+        input_tokens: tokens("input_tokens") + tokens("cache_read_input_tokens") + tokens("cache_creation_input_tokens"),
+        output_tokens: tokens("output_tokens"),
+        cost_microdollars: (dollars * 1e6).round().min(1e15) as u64,
+    }
+}
+
+fn failure(result: &Value, error: Option<&str>, said: &str) -> Failure {
+    let reason = result["terminal_reason"].as_str().unwrap_or_default();
+    let status = result["api_error_status"].as_u64();
+    let kind = kind(result["subtype"].as_str(), reason, error, status, said);
+    let said = if said.is_empty() { "it gave no reason" } else { said };
+    let mut failure = Failure::new(kind, format!("{}: {}", headline(kind), said.chars().take(600).collect::<String>()));
+    failure.retry_at = reset_time(said);
+    failure
+}
+
+fn kind(subtype: Option<&str>, reason: &str, error: Option<&str>, status: Option<u64>, said: &str) -> FailureKind {
+    let lower = said.to_lowercase();
+    match (reason, error, status) {
+        ("prompt_too_long", ..) => FailureKind::ContextTooLong,
+        _ if lower.contains("prompt is too long") => FailureKind::ContextTooLong,
+        _ if lower.contains("not logged in") || lower.contains("credit balance") => FailureKind::BadCredentials,
+        (_, Some("authentication_failed" | "billing_error"), _) | (_, _, Some(401 | 403)) => FailureKind::BadCredentials,
+        (_, Some("rate_limit"), _) | (_, _, Some(429)) => FailureKind::UsageLimit,
+        _ if lower.contains("limit reached") => FailureKind::UsageLimit,
+        (_, Some("server_error" | "overloaded"), _) | (_, _, Some(500..)) => FailureKind::Overloaded,
+        ("api_error", None, None) => FailureKind::Overloaded,
+        ("api_error", ..) => FailureKind::ApiRefused,
+        _ if subtype != Some("success") => FailureKind::StoppedEarly,
+        _ => FailureKind::ApiRefused,
+    }
+}
+
+fn headline(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::ContextTooLong => "The conversation no longer fits into the model's context",
+        FailureKind::BadCredentials => "The model's service refused the agent's credentials",
+        FailureKind::UsageLimit => "The usage limit of the agent's account is reached",
+        FailureKind::Overloaded => "The model's service had no capacity, however often it was asked",
+        FailureKind::StoppedEarly => "Claude Code stopped before it finished",
+        _ => "The model's service refused the request",
+    }
+}
+
+/// `...|1795544395`: the second at which a usage limit is reset.
+fn reset_time(said: &str) -> Option<Timestamp> {
+    let digits: String = said.rsplit_once('|')?.1.chars().take_while(char::is_ascii_digit).collect();
+    let seconds: i64 = (digits.len() == 10).then(|| digits.parse().ok())??;
+    Some(Timestamp(seconds * 1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn failed(result: Value, error: Option<&str>) -> Failure {
+        match outcome(&result, error, false) {
+            Outcome::Failed(failure) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn api_error(status: u64, text: &str) -> Value {
+        json!({ "subtype": "success", "is_error": true, "terminal_reason": "api_error", "api_error_status": status, "result": text })
+    }
+
+    #[test]
+    fn each_kind_of_trouble_is_told_apart() {
+        use FailureKind as K;
+        let too_long =
+            json!({ "subtype": "success", "is_error": true, "terminal_reason": "prompt_too_long", "result": "Prompt is too long" });
+        let limit = "Claude AI usage limit reached|1795544395";
+        for (result, error, kind) in [
+            (too_long, None, K::ContextTooLong),
+            (api_error(529, "Overloaded"), Some("server_error"), K::Overloaded),
+            (api_error(500, "Internal"), None, K::Overloaded),
+            (api_error(401, "Invalid API key"), Some("authentication_failed"), K::BadCredentials),
+            (api_error(403, "Forbidden"), Some("authentication_failed"), K::BadCredentials),
+            (api_error(400, "Credit balance is too low"), Some("billing_error"), K::BadCredentials),
+            (api_error(429, limit), Some("rate_limit"), K::UsageLimit),
+            (api_error(404, "model: x"), Some("model_not_found"), K::ApiRefused),
+            (
+                json!({ "subtype": "error_max_turns", "is_error": true, "errors": ["Reached maximum number of turns (3)"] }),
+                None,
+                K::StoppedEarly,
+            ),
+            (json!({ "subtype": "success", "is_error": true, "result": "Not logged in · Please run /login" }), None, K::BadCredentials),
+        ] {
+            assert_eq!(failed(result.clone(), error).kind, kind, "{result}");
+        }
+        assert_eq!(failed(api_error(429, limit), None).retry_at, Some(Timestamp(1_795_544_395_000)));
+    }
+
+    #[test]
+    fn success_that_is_an_error_is_no_success() {
+        assert!(matches!(outcome(&api_error(529, "x"), None, false), Outcome::Failed(_)));
+        let fine = json!({ "subtype": "success", "is_error": false, "result": "Done.", "num_turns": 2, "total_cost_usd": 0.1086 });
+        let Outcome::Finished { summary, usage } = outcome(&fine, None, false) else { panic!() };
+        assert_eq!((summary.as_str(), usage.turns, usage.cost_microdollars), ("Done.", 2, 108_600));
+    }
+}

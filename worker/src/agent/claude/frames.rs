@@ -1,0 +1,117 @@
+//! The frames of stream-json, as far as we act on them. Unknown ones are no error: new versions bring new ones.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::tools::ToolCall;
+
+/// A frame from the process, in our words.
+#[derive(Debug, PartialEq)]
+pub enum Frame {
+    /// The agent said something or used tools.
+    Said {
+        /// Words for people.
+        texts: Vec<String>,
+        /// Tools it uses, one line each.
+        tools: Vec<String>,
+        /// The kind of an API error that stands in for words.
+        error: Option<String>,
+    },
+    /// It asks for a tool, a permission, or an answer.
+    Ask {
+        /// To be named in the reply.
+        request: String,
+        /// What it wants to call.
+        call: ToolCall,
+    },
+    /// It no longer needs a reply.
+    Withdrawn {
+        /// To which request.
+        request: String,
+    },
+    /// The model's service failed and is asked again.
+    Retrying {
+        /// Which try this is.
+        attempt: u64,
+        /// Of how many.
+        of: u64,
+        /// What the service said.
+        status: String,
+    },
+    /// Whether it has nothing left to do.
+    Idle(bool),
+    /// A turn is over.
+    Result(Value),
+    /// It asks for something that we do not offer.
+    Unsupported {
+        /// To be named in the reply.
+        request: String,
+        /// What.
+        subtype: String,
+    },
+    /// Nothing that we act on.
+    Other,
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Reads one frame.
+pub fn read(frame: Value) -> Frame {
+    match (frame["type"].as_str(), frame["subtype"].as_str()) {
+        (Some("assistant"), _) if frame["parent_tool_use_id"].is_null() => said(&frame),
+        (Some("result"), _) => Frame::Result(frame),
+        (Some("control_request"), _) => request(&frame),
+        (Some("control_cancel_request"), _) => Frame::Withdrawn { request: text(&frame["request_id"]) },
+        (Some("system"), Some("session_state_changed")) => Frame::Idle(frame["state"] == "idle"),
+        (Some("system"), Some("api_retry")) => Frame::Retrying {
+            attempt: frame["attempt"].as_u64().unwrap_or_default(),
+            of: frame["max_retries"].as_u64().unwrap_or_default(),
+            status: frame["error_status"].as_u64().map_or_else(|| "nothing".into(), |status| status.to_string()),
+        },
+        _ => Frame::Other,
+    }
+}
+
+fn said(frame: &Value) -> Frame {
+    let blocks = frame["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of = |kind: &'static str| blocks.iter().filter(move |block| block["type"] == kind);
+    Frame::Said {
+        texts: of("text").map(|block| text(&block["text"])).filter(|text| !text.trim().is_empty()).collect(),
+        tools: of("tool_use").map(|block| format!("[{}] {}", text(&block["name"]), short(&block["input"]))).collect(),
+        error: frame["error"].as_str().map(str::to_owned),
+    }
+}
+
+/// The first words of a tool's input, for the log.
+fn short(input: &Value) -> String {
+    let telling = ["command", "file_path", "pattern", "url", "description", "prompt"].iter().find_map(|key| input[key].as_str());
+    telling.map_or_else(|| input.to_string(), str::to_owned).chars().take(200).collect()
+}
+
+fn request(frame: &Value) -> Frame {
+    let (request, body) = (text(&frame["request_id"]), &frame["request"]);
+    match body["subtype"].as_str() {
+        Some("can_use_tool") => Frame::Ask { request, call: ToolCall::read(body) },
+        other => Frame::Unsupported { request, subtype: other.unwrap_or("this request").to_owned() },
+    }
+}
+
+/// A message of a person. `client_composed` keeps a leading slash from being a command.
+pub fn user_message(words: &str, uuid: Uuid) -> Value {
+    json!({
+        "type": "user", "uuid": uuid, "parent_tool_use_id": null, "client_composed": true,
+        "message": { "role": "user", "content": words },
+    })
+}
+
+/// The reply to a request.
+pub fn reply(request: &str, payload: &Value) -> Value {
+    json!({ "type": "control_response", "response": { "subtype": "success", "request_id": request, "response": payload } })
+}
+
+/// The refusal of a request.
+pub fn refusal(request: &str, error: &str) -> Value {
+    json!({ "type": "control_response", "response": { "subtype": "error", "request_id": request, "error": error } })
+}

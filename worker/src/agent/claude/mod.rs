@@ -1,0 +1,320 @@
+//! Claude Code, headless: the native binary over stream-json and its control protocol, as measured with 2.1.330.
+//!
+//! 1. we start it, say `initialize`, send the prompt as a user message with a uuid
+//! 2. it works; what it says goes to the log
+//! 3. `can_use_tool` asks: a clarifying question, a plan or a permission, each goes to people; any number may be open,
+//!    for any time: this channel has no deadline
+//! 4. the answer goes back as `control_response`
+//! 5. `result` ends a turn; with `session_state_changed idle` after it the run is over
+//!
+//! A `result` alone is not the end, and `success` alone is no success: see [`ending`].
+
+mod ending;
+mod frames;
+mod tools;
+mod words;
+
+use std::{collections::HashMap, process::Stdio, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{Child, ChildStdin, ChildStdout},
+    task::JoinSet,
+    time::Instant,
+};
+use vine_domain::{Answer, Failure, FailureKind, Question, QuestionId, QuestionState};
+
+use super::{Job, Outcome, last_words};
+use crate::{
+    config::AgentConfig,
+    host::{Host, Over},
+    process,
+};
+use frames::Frame;
+use tools::ToolCall;
+
+/// After a result, how long to wait for the word that the session is idle, in case this version does not say it.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How long a finished process may take to exit.
+const EXIT: Duration = Duration::from_secs(10);
+/// How often a live session is reported.
+const BEAT: Duration = Duration::from_secs(20);
+
+/// `claude 2.1.330`, or what stands in the way.
+pub async fn version(config: &AgentConfig) -> String {
+    let Some(program) = config.command.first() else { return "claude".into() };
+    let output = tokio::process::Command::new(program).arg("--version").env_clear().output().await;
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    format!("claude {}", text.split_whitespace().next().unwrap_or("of unknown version"))
+}
+
+/// Runs Claude Code to its end.
+pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
+    let mut child = match start(job) {
+        Ok(child) => child,
+        Err(error) => {
+            let what = format!("Claude Code (`{}`) does not start: {error}.", job.config.command.join(" "));
+            return Outcome::Failed(Failure::new(FailureKind::AgentMissing, what));
+        }
+    };
+    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+        return Outcome::Failed(Failure::new(FailureKind::AgentMissing, "Claude Code started without its pipes."));
+    };
+    let complaints = tokio::spawn(async move {
+        let mut text = String::new();
+        let _partial_is_fine = BufReader::new(stderr).take(1024 * 1024).read_to_string(&mut text).await;
+        text
+    });
+    let mut talk = Talk::new(job, host, stdin);
+    let end = talk.run_down(stdout).await;
+    let idle_exit = talk.close(&mut child).await;
+    let said = complaints.await.unwrap_or_default();
+    match end {
+        End::Turn(result) => talk.outcome(&result),
+        End::Hung => {
+            let minutes = job.config.hang_after.as_secs_f64() / 60.0;
+            let what = format!("Claude Code said nothing for {minutes:.1} minutes while nobody was asked anything, and was stopped.");
+            Outcome::Failed(Failure::new(FailureKind::AgentHung, what))
+        }
+        End::Over => Outcome::Stopped,
+        End::Gone => gone(job, idle_exit, &said),
+    }
+}
+
+/// The process ended before a result.
+fn gone(job: &Job<'_>, status: Option<std::process::ExitStatus>, said: &str) -> Outcome {
+    if job.resume && said.contains("No conversation found") {
+        return Outcome::NoSession;
+    }
+    let how = status.map_or_else(|| "without a trace".into(), |status| format!("with {status}"));
+    let kind = match status {
+        Some(status) if status.success() => FailureKind::StoppedEarly,
+        _ => FailureKind::AgentCrashed,
+    };
+    Outcome::Failed(Failure::new(kind, format!("Claude Code ended {how} before it finished; {}.", last_words(said))))
+}
+
+fn start(job: &Job<'_>) -> std::io::Result<Child> {
+    let mut command = process::command(&job.config.command, &job.folder, &job.mark, &job.config.env, &job.config.pass);
+    command.args(["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]);
+    command.args(["--permission-prompt-tool", "stdio", "--permission-mode", "default"]);
+    // A repository's own settings, hooks and servers could run programs and redirect the key: only if it is trusted.
+    match job.task.repo.trusted {
+        true => command.args(["--setting-sources", "user,project,local"]),
+        false => command.args(["--setting-sources", "user", "--strict-mcp-config"]),
+    };
+    // These reach other sessions of the same user.
+    command.args(["--disallowedTools", "SendMessage,ListAgents"]);
+    command.args([if job.resume { "--resume" } else { "--session-id" }, &job.session.to_string()]);
+    command.env("TMPDIR", &job.temp).env("DISABLE_AUTOUPDATER", "1").env("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+}
+
+/// Why the talk is over.
+enum End {
+    /// A turn ended and nothing follows it.
+    Turn(Value),
+    /// Silence for too long.
+    Hung,
+    /// The process is gone.
+    Gone,
+    /// The host says stop.
+    Over,
+}
+
+/// An answer on its way back: which request it answers, and with what.
+type Answered = (String, Result<(Option<QuestionId>, Value), Over>);
+
+/// One conversation with the process.
+struct Talk<'a> {
+    job: &'a Job<'a>,
+    host: &'a Host,
+    stdin: Option<ChildStdin>,
+    open: HashMap<String, ToolCall>,
+    asking: JoinSet<Answered>,
+    /// What people allowed in a session that was cut off, good for one call each.
+    granted: Vec<(QuestionId, ToolCall)>,
+    /// What the agent last said in words.
+    last_text: String,
+    /// The kind of the last API error.
+    last_error: Option<String>,
+    result: Option<Value>,
+    idle: bool,
+    beat: Instant,
+}
+
+impl<'a> Talk<'a> {
+    fn new(job: &'a Job<'a>, host: &'a Host, stdin: ChildStdin) -> Self {
+        Self {
+            job,
+            host,
+            stdin: Some(stdin),
+            open: HashMap::new(),
+            asking: JoinSet::new(),
+            granted: Vec::new(),
+            last_text: String::new(),
+            last_error: None,
+            result: None,
+            idle: false,
+            beat: Instant::now(),
+        }
+    }
+
+    async fn run_down(&mut self, stdout: ChildStdout) -> End {
+        if self.open_talk().await.is_err() {
+            return End::Gone;
+        }
+        let mut lines = BufReader::with_capacity(256 * 1024, stdout).lines();
+        loop {
+            let patience = if self.result.is_some() { SETTLE } else { self.job.config.hang_after };
+            let quiet = tokio::time::sleep(patience);
+            tokio::select! {
+                line = lines.next_line() => match line {
+                    Ok(Some(line)) => self.heard(&line).await,
+                    Ok(None) | Err(_) => return self.result.take().map_or(End::Gone, End::Turn),
+                },
+                Some(Ok(answered)) = self.asking.join_next() => {
+                    if self.answer(answered).await.is_err() {
+                        return End::Over;
+                    }
+                }
+                () = quiet, if self.open.is_empty() => match self.result.take() {
+                    Some(result) => return End::Turn(result),
+                    None => return End::Hung,
+                },
+            }
+            if self.idle
+                && self.open.is_empty()
+                && let Some(result) = self.result.take()
+            {
+                return End::Turn(result);
+            }
+        }
+    }
+
+    /// Initialises, and says what the task is or what was answered meanwhile.
+    async fn open_talk(&mut self) -> std::io::Result<()> {
+        let mut initialize = json!({ "subtype": "initialize" });
+        if let Some(text) = words::repository_notes(self.job) {
+            initialize["appendSystemPrompt"] = text.into();
+        }
+        self.write(&json!({ "type": "control_request", "request_id": "initialize", "request": initialize })).await?;
+        let opening = words::opening(self.job, self.transcript().as_deref());
+        self.granted = opening.granted;
+        self.write(&frames::user_message(&opening.text, opening.uuid)).await?;
+        for question in opening.told {
+            if self.host.delivered(question).await.is_err() {
+                return Err(std::io::Error::other("the attempt is over"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The session's own record, to see whether an answer had reached it before the process was cut off.
+    fn transcript(&self) -> Option<String> {
+        let undelivered = |question: &Question| matches!(question.state, QuestionState::Answered { .. });
+        if !self.job.resume || !self.job.task.answered.iter().any(undelivered) {
+            return None;
+        }
+        let env = |name: &str| self.job.config.env.get(name).cloned().or_else(|| std::env::var(name).ok());
+        let folder = env("CLAUDE_CONFIG_DIR").map(Into::into).or_else(|| Some(std::path::PathBuf::from(env("HOME")?).join(".claude")))?;
+        let name = format!("{}.jsonl", self.job.session);
+        let projects = std::fs::read_dir(folder.join("projects")).ok()?;
+        projects.flatten().find_map(|project| std::fs::read_to_string(project.path().join(&name)).ok())
+    }
+
+    async fn heard(&mut self, line: &str) {
+        let Ok(frame) = serde_json::from_str::<Value>(line) else {
+            return self.host.log(format!("(not understood) {line}"));
+        };
+        self.keep_session().await;
+        match frames::read(frame) {
+            Frame::Said { texts, tools, error } => self.said(texts, tools, error),
+            Frame::Ask { request, call } => self.ask(request, call),
+            Frame::Withdrawn { request } => self.withdrawn(&request),
+            Frame::Retrying { attempt, of, status } => {
+                self.host.log(format!("the model's service answered {status}; trying again ({attempt} of {of})"));
+            }
+            Frame::Idle(idle) => self.idle = idle,
+            Frame::Result(result) => {
+                self.result = Some(result);
+            }
+            Frame::Unsupported { request, subtype } => {
+                let error = format!("{subtype} is not supported here");
+                let _stdout_tells = self.write(&frames::refusal(&request, &error)).await;
+            }
+            Frame::Other => {}
+        }
+    }
+
+    fn said(&mut self, texts: Vec<String>, tools: Vec<String>, error: Option<String>) {
+        // A new turn has begun: the result before it was not the last one.
+        self.result = None;
+        self.last_error = error.or(self.last_error.take());
+        for text in texts {
+            self.host.log(&text);
+            self.last_text = text;
+        }
+        tools.into_iter().for_each(|tool| self.host.log(tool));
+    }
+
+    fn ask(&mut self, request: String, call: ToolCall) {
+        self.open.insert(request.clone(), call.clone());
+        if let Some(at) = self.granted.iter().position(|(_, granted)| granted.same_as(&call)) {
+            let (question, _) = self.granted.remove(at);
+            self.host.log(format!("allowed by the answer to {question}"));
+            self.asking.spawn(async move { (request, Ok((None, call.allow(false)))) });
+            return;
+        }
+        let (host, session) = (self.host.clone(), self.job.session);
+        let context = words::shortened(&self.last_text);
+        self.asking.spawn(async move {
+            let asked = host.ask(Some(session), &call.id, call.ask(&context), context.clone()).await;
+            (request, asked.map(|(question, answer): (QuestionId, Answer)| (Some(question), call.reply(&answer))))
+        });
+    }
+
+    async fn answer(&mut self, (request, answered): Answered) -> Result<(), Over> {
+        let (question, payload) = answered?;
+        if self.open.remove(&request).is_none() {
+            return Ok(());
+        }
+        let written = self.write(&frames::reply(&request, &payload)).await;
+        if let (Ok(()), Some(question)) = (written, question) {
+            self.host.delivered(question).await?;
+        }
+        Ok(())
+    }
+
+    fn withdrawn(&mut self, request: &str) {
+        if let Some(call) = self.open.remove(request) {
+            let (host, session) = (self.host.clone(), self.job.session);
+            tokio::spawn(async move { host.withdraw(&call.id, Some(session), call.ask("")).await });
+        }
+    }
+
+    async fn keep_session(&mut self) {
+        if self.beat.elapsed() >= BEAT {
+            self.beat = Instant::now();
+            let (host, session) = (self.host.clone(), self.job.session);
+            tokio::spawn(async move { host.session_beat(session, None).await });
+        }
+    }
+
+    async fn write(&mut self, frame: &Value) -> std::io::Result<()> {
+        let Some(stdin) = &mut self.stdin else { return Err(std::io::ErrorKind::BrokenPipe.into()) };
+        stdin.write_all(format!("{frame}\n").as_bytes()).await?;
+        stdin.flush().await
+    }
+
+    /// Lets an idle process go; one that does not exit is ended by the caller.
+    async fn close(&mut self, child: &mut Child) -> Option<std::process::ExitStatus> {
+        self.stdin = None;
+        tokio::time::timeout(EXIT, child.wait()).await.ok()?.ok()
+    }
+
+    fn outcome(&self, result: &Value) -> Outcome {
+        ending::outcome(result, self.last_error.as_deref(), self.job.resume)
+    }
+}

@@ -1,0 +1,196 @@
+//! A tool call that waits for a person: what is shown, and what goes back.
+
+use serde_json::{Map, Value, json};
+use vine_domain::{
+    Answer, Ask, Decision,
+    question::{Choice, Item},
+};
+
+/// A call as `can_use_tool` describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    /// The `tool_use` id.
+    pub id: String,
+    tool: String,
+    input: Value,
+    why: String,
+    suggestions: Vec<Value>,
+}
+
+impl ToolCall {
+    /// Reads the request's body.
+    pub fn read(body: &Value) -> Self {
+        let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        let why = [text("decision_reason"), text("description")].into_iter().find(|why| !why.is_empty()).unwrap_or_default();
+        Self {
+            id: text("tool_use_id"),
+            tool: text("tool_name"),
+            input: body["input"].clone(),
+            why,
+            suggestions: body["permission_suggestions"].as_array().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// A call for which a permission was given before; known again by tool and what it does.
+    pub fn granted(tool: &str, what: &str) -> Self {
+        let input = json!({ "vine_shown": what });
+        Self { id: String::new(), tool: tool.into(), input, why: String::new(), suggestions: vec![] }
+    }
+
+    /// Both would do exactly the same.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.tool == other.tool && self.what() == other.what()
+    }
+
+    /// What people are asked. A plan that the call does not carry is what the agent said before, `context`.
+    pub fn ask(&self, context: &str) -> Ask {
+        match self.tool.as_str() {
+            "AskUserQuestion" => Ask::Clarify { items: self.items() },
+            "ExitPlanMode" => Ask::Plan { plan: self.input["plan"].as_str().unwrap_or(context).to_owned() },
+            _ => Ask::Permission { tool: self.tool.clone(), what: self.what(), why: self.why.clone() },
+        }
+    }
+
+    fn items(&self) -> Vec<Item> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let choice = |value: &Value| Choice { label: text(&value["label"]), description: text(&value["description"]) };
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        list(&self.input["questions"])
+            .iter()
+            .map(|question| Item {
+                question: text(&question["question"]),
+                header: text(&question["header"]),
+                options: list(&question["options"]).iter().map(choice).collect(),
+                multi: question["multiSelect"].as_bool().unwrap_or(false),
+            })
+            .collect()
+    }
+
+    /// The whole command, file or change: what cannot be seen cannot be approved.
+    fn what(&self) -> String {
+        let text = |key: &str| self.input[key].as_str();
+        match (self.tool.as_str(), text("vine_shown")) {
+            (_, Some(shown)) => shown.to_owned(),
+            ("Bash", _) if text("command").is_some() => text("command").unwrap_or_default().to_owned(),
+            ("Write", _) => format!("{}\n{}", text("file_path").unwrap_or_default(), prefixed('+', text("content").unwrap_or_default())),
+            ("Edit", _) => format!(
+                "{}\n{}\n{}",
+                text("file_path").unwrap_or_default(),
+                prefixed('-', text("old_string").unwrap_or_default()),
+                prefixed('+', text("new_string").unwrap_or_default())
+            ),
+            _ => serde_json::to_string_pretty(&self.input).unwrap_or_default(),
+        }
+    }
+
+    /// What goes back for a person's decision.
+    pub fn reply(&self, answer: &Answer) -> Value {
+        let name = &answer.name;
+        match &answer.decision {
+            Decision::Chosen { labels } => self.answers(labels.iter().map(|item| item.join(", ")).collect()),
+            Decision::Words { text } if self.items().len() == 1 => self.answers(vec![text.clone()]),
+            Decision::Words { text } => {
+                json!({ "behavior": "allow", "updatedInput": merged(&self.input, json!({ "answers": {}, "response": text })) })
+            }
+            Decision::Allow { session } => self.allow(*session),
+            Decision::Approve => self.allow(false),
+            Decision::Deny { reason } if reason.is_empty() => json!({ "behavior": "deny", "message": format!("{name} denied this.") }),
+            Decision::Deny { reason } => json!({ "behavior": "deny", "message": format!("{name} denied this: {reason}") }),
+            Decision::SendBack { words } => json!({ "behavior": "deny", "message": format!("{name} wants the plan changed: {words}") }),
+        }
+    }
+
+    /// The answers are keyed by the whole text of their question.
+    fn answers(&self, texts: Vec<String>) -> Value {
+        let answers: Map<String, Value> =
+            self.items().into_iter().map(|item| item.question).zip(texts.into_iter().map(Value::from)).collect();
+        json!({ "behavior": "allow", "updatedInput": merged(&self.input, json!({ "answers": answers })) })
+    }
+
+    /// Lets the call pass; for the session also the ones that the agent suggested, never longer and never in files.
+    pub fn allow(&self, session: bool) -> Value {
+        let mut payload = json!({ "behavior": "allow", "updatedInput": self.input });
+        if session {
+            let rules = self.suggestions.iter().filter(|suggestion| suggestion["type"] == "addRules");
+            let mut updates: Vec<Value> = rules.map(|rule| merged(rule, json!({ "destination": "session" }))).collect();
+            if updates.is_empty() {
+                updates.push(
+                    json!({ "type": "addRules", "rules": [{ "toolName": self.tool }], "behavior": "allow", "destination": "session" }),
+                );
+            }
+            payload["updatedPermissions"] = updates.into();
+        }
+        payload
+    }
+}
+
+fn prefixed(mark: char, text: &str) -> String {
+    text.lines().map(|line| format!("{mark} {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn merged(value: &Value, more: Value) -> Value {
+    let mut merged = value.clone();
+    if let (Some(merged), Value::Object(more)) = (merged.as_object_mut(), more) {
+        merged.extend(more);
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+    use vine_domain::{Timestamp, UserId};
+
+    use super::*;
+
+    fn answer(decision: Decision) -> Answer {
+        let (key, by) = (Uuid::nil(), UserId(Uuid::nil()));
+        Answer { key, decision, by, name: "Bob".into(), via: "console".into(), at: Timestamp(0) }
+    }
+
+    /// The request as it was recorded from the real CLI.
+    fn recorded(file: &str, tool: &str) -> ToolCall {
+        let path = format!("{}/../tests/data/claude/{file}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).expect(&path);
+        let frames = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON line")["data"]["request"].clone());
+        let body = frames.into_iter().find(|request| request["tool_name"] == tool).expect("the recording holds the call");
+        ToolCall::read(&body)
+    }
+
+    #[test]
+    fn a_recorded_question_becomes_one_of_ours_and_its_answer_is_keyed_by_the_whole_question() {
+        let call = recorded("03-ask-user-question.jsonl", "AskUserQuestion");
+        let Ask::Clarify { items } = call.ask("") else { panic!("{call:?}") };
+        assert_eq!(items[0].question, "Which database should we use?");
+        assert_eq!(items[0].options[0].label, "PostgreSQL");
+        let reply = call.reply(&answer(Decision::Chosen { labels: vec![vec!["SQLite".into()], vec!["Auth".into(), "Export".into()]] }));
+        assert_eq!(reply["updatedInput"]["answers"]["Which database should we use?"], "SQLite");
+        assert_eq!(reply["updatedInput"]["answers"]["Which features should be enabled?"], "Auth, Export");
+        assert_eq!(reply["updatedInput"]["questions"], call.input["questions"]);
+        let words = call.reply(&answer(Decision::Words { text: "Neither".into() }));
+        assert_eq!(words["updatedInput"]["response"], "Neither");
+    }
+
+    #[test]
+    fn a_recorded_permission_shows_the_whole_command_and_is_allowed_for_the_session_only() {
+        let call = recorded("02-bash-allowed-then-denied.jsonl", "Bash");
+        let Ask::Permission { tool, what, .. } = call.ask("") else { panic!("{call:?}") };
+        assert_eq!((tool.as_str(), what.as_str()), ("Bash", call.input["command"].as_str().expect("a command")));
+        assert!(call.reply(&answer(Decision::Allow { session: false }))["updatedPermissions"].is_null());
+        let session = call.reply(&answer(Decision::Allow { session: true }));
+        for update in session["updatedPermissions"].as_array().expect("rules") {
+            assert_eq!((&update["destination"], &update["type"]), (&json!("session"), &json!("addRules")));
+        }
+        let denied = call.reply(&answer(Decision::Deny { reason: "keep the file".into() }));
+        assert_eq!(denied["message"], "Bob denied this: keep the file");
+    }
+
+    #[test]
+    fn a_grant_is_good_for_exactly_what_was_shown() {
+        let call = recorded("02-bash-allowed-then-denied.jsonl", "Bash");
+        let what = call.input["command"].as_str().expect("a command");
+        assert!(ToolCall::granted("Bash", what).same_as(&call));
+        assert!(!ToolCall::granted("Bash", &format!("{what} ")).same_as(&call));
+        assert!(!ToolCall::granted("Write", what).same_as(&call));
+    }
+}

@@ -1,0 +1,91 @@
+//! What an agent is to a worker: something that runs in a folder, asks people through its [`Host`], and ends.
+
+mod claude;
+pub mod script;
+
+use std::path::PathBuf;
+
+use vine_domain::{Failure, SessionId, task::Usage, worker::Assignment};
+
+use crate::{config::AgentConfig, host::Host};
+
+/// The agents we can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentKind {
+    /// Claude Code, over stream-json and its control protocol.
+    Claude,
+    /// Any executable; it asks by running `vine ask`.
+    Script,
+}
+
+/// One run of an agent.
+pub struct Job<'a> {
+    /// How agents are started here.
+    pub config: &'a AgentConfig,
+    /// The task.
+    pub task: &'a Assignment,
+    /// The worktree.
+    pub folder: PathBuf,
+    /// A folder for temporary files of this worker.
+    pub temp: PathBuf,
+    /// Carried by all its processes.
+    pub mark: String,
+    /// The session to make.
+    pub session: SessionId,
+    /// Go back into the session instead of making it.
+    pub resume: bool,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The agent says that it finished.
+    Finished {
+        /// Its last words.
+        summary: String,
+        /// What it used.
+        usage: Usage,
+    },
+    /// It did not finish.
+    Failed(Failure),
+    /// The session to go back into does not exist any more.
+    NoSession,
+    /// It was stopped, because its host said so.
+    Stopped,
+}
+
+impl AgentKind {
+    /// Its name and version, for the record of sessions.
+    pub async fn describe(self, config: &AgentConfig) -> String {
+        match self {
+            Self::Claude => claude::version(config).await,
+            Self::Script => "script".into(),
+        }
+    }
+
+    /// Runs it to its end. When this returns, no process of it is left.
+    pub async fn run(self, job: Job<'_>, host: &Host) -> Outcome {
+        let mark = job.mark.clone();
+        let outcome = tokio::select! {
+            () = host.stopped() => Outcome::Stopped,
+            outcome = async {
+                match self {
+                    Self::Claude => claude::run(&job, host).await,
+                    Self::Script => script::run(&job, host).await,
+                }
+            } => outcome,
+        };
+        let left = crate::process::kill_marked(&mark).await;
+        if left > 0 {
+            tracing::debug!(task.id = %host.attempt().task, "ended {left} processes of the agent");
+        }
+        outcome
+    }
+}
+
+/// The last lines of what an agent said on its way out, for people.
+fn last_words(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let last = lines[lines.len().saturating_sub(5)..].join(" / ");
+    if last.is_empty() { "it said nothing".into() } else { format!("its last words were: {}", last.chars().take(600).collect::<String>()) }
+}

@@ -1,0 +1,171 @@
+//! The script agent: any executable. It gets the prompt on standard input and the task in `VINE_*` variables, and asks
+//! people by running `vine ask "…" --option a --option b`, which blocks and prints the answer.
+//!
+//! `vine ask` speaks to its worker through a socket that only this run's processes know: one line of JSON each way.
+//! A script that is run again after a crash asks the same questions again; those that were answered are answered at
+//! once from what is known.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    task::JoinSet,
+};
+use vine_domain::{
+    Ask, Decision, Failure, FailureKind,
+    question::{Choice, Item},
+    task::Usage,
+    token::Token,
+};
+
+use super::{Job, Outcome, last_words};
+use crate::{host::Host, process};
+
+/// Runs the script to its end.
+pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
+    match start(job, host).await {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::Failed(Failure::new(FailureKind::AgentMissing, format!("The script agent cannot be run: {error:#}."))),
+    }
+}
+
+async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
+    let socket = job.temp.join(format!("{}.sock", job.session.0.simple()));
+    let _gone_already = std::fs::remove_file(&socket);
+    let listener = UnixListener::bind(&socket).with_context(|| format!("the socket {} cannot be made", socket.display()))?;
+    let mut command = process::command(&job.config.command, &job.folder, &job.mark, &job.config.env, &job.config.pass);
+    command.envs(variables(job, &socket)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("`{}` does not start", job.config.command.join(" ")))?;
+    let mut stdin = child.stdin.take().context("no standard input")?;
+    let stdout = child.stdout.take().context("no standard output")?;
+    let stderr = child.stderr.take().context("no standard error")?;
+    let prompt = job.task.prompt.as_str().to_owned();
+    tokio::spawn(async move { stdin.write_all(prompt.as_bytes()).await });
+    let ended = async {
+        let (said, complained) = tokio::join!(listen(stdout, host), listen(stderr, host));
+        (child.wait().await, said, complained)
+    };
+    let (status, said, complained) = tokio::select! {
+        ended = ended => ended,
+        () = answer_calls(listener, job, host) => unreachable!("the listener serves until the script ends"),
+    };
+    let _best_effort = std::fs::remove_file(&socket);
+    let status = status?;
+    if status.success() {
+        let summary = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
+        return Ok(Outcome::Finished { summary, usage: Usage::default() });
+    }
+    let what = format!("The script ended with {status}; {}.", last_words(&complained));
+    Ok(Outcome::Failed(Failure::new(FailureKind::AgentCrashed, what)))
+}
+
+fn variables(job: &Job<'_>, socket: &Path) -> Vec<(&'static str, String)> {
+    let task = job.task;
+    let mut path = std::env::var("PATH").unwrap_or_default();
+    if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
+        path = format!("{}:{path}", folder.display());
+    }
+    vec![
+        ("PATH", path),
+        ("VINE_TASK", task.attempt.task.to_string()),
+        ("VINE_ATTEMPT", task.attempt.epoch.0.to_string()),
+        ("VINE_TITLE", task.title.to_string()),
+        ("VINE_REPO", task.repo.name.to_string()),
+        ("VINE_BRANCH", task.branch.to_string()),
+        ("VINE_WORKTREE", job.folder.display().to_string()),
+        ("VINE_SOCKET", socket.display().to_string()),
+        ("TMPDIR", job.temp.display().to_string()),
+    ]
+}
+
+/// Logs every line and returns all of it, the last 64 KiB.
+async fn listen(stream: impl tokio::io::AsyncRead + Unpin, host: &Host) -> String {
+    let mut lines = BufReader::new(stream).lines();
+    let mut all = String::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        host.log(&line);
+        all.push_str(&line);
+        all.push('\n');
+        if all.len() > 128 * 1024 {
+            let keep = (all.len() - 64 * 1024..all.len()).find(|start| all.is_char_boundary(*start)).unwrap_or(0);
+            all.drain(..keep);
+        }
+    }
+    all
+}
+
+/// What `vine ask` sends.
+#[derive(Debug, Serialize, Deserialize)]
+struct Call {
+    question: String,
+    options: Vec<String>,
+    multi: bool,
+}
+
+async fn answer_calls(listener: UnixListener, job: &Job<'_>, host: &Host) {
+    let mut calls = JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let (host, session, known) = (host.clone(), job.session, job.task.answered.clone());
+        calls.spawn(async move {
+            if let Err(error) = answer_call(stream, &host, session, &known).await {
+                host.log(format!("vine ask: {error:#}"));
+            }
+        });
+    }
+}
+
+async fn answer_call(mut stream: UnixStream, host: &Host, session: vine_domain::SessionId, known: &[vine_domain::Question]) -> Result<()> {
+    let mut text = String::new();
+    BufReader::new(&mut stream).take(256 * 1024).read_line(&mut text).await?;
+    let call: Call = serde_json::from_str(&text).context("it is no question")?;
+    let name = Token::presented(&text).hash()[..16].to_owned();
+    let before = known.iter().find(|question| question.call == name);
+    let (id, decision) = match before.and_then(|question| Some((question.id, question.answer()?.decision.clone()))) {
+        Some(known) => known,
+        None => {
+            let options = call.options.into_iter().map(|label| Choice { label, description: String::new() }).collect();
+            let item = Item { question: call.question, header: String::new(), options, multi: call.multi };
+            let (id, answer) = host.ask(Some(session), &name, Ask::Clarify { items: vec![item] }, String::new()).await?;
+            (id, answer.decision)
+        }
+    };
+    stream.write_all(words(&decision).as_bytes()).await?;
+    stream.shutdown().await?;
+    host.delivered(id).await?;
+    Ok(())
+}
+
+fn words(decision: &Decision) -> String {
+    match decision {
+        Decision::Chosen { labels } => labels.concat().join("\n"),
+        Decision::Words { text } => text.clone(),
+        other => other.headline(),
+    }
+}
+
+/// The other end: what `vine ask` does. Blocks until a person answers.
+pub async fn ask(question: String, options: Vec<String>, multi: bool) -> Result<String> {
+    let Some(socket) = std::env::var_os("VINE_SOCKET").map(PathBuf::from) else {
+        bail!("`vine ask` works only inside a task, run by the script agent");
+    };
+    let mut stream = UnixStream::connect(&socket).await.context("the worker of this task cannot be reached")?;
+    let call = serde_json::to_string(&Call { question, options, multi })?;
+    stream.write_all(format!("{call}\n").as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    if answer.is_empty() {
+        bail!("the task was stopped before anybody answered");
+    }
+    Ok(answer)
+}

@@ -1,0 +1,158 @@
+//! One attempt, from worktree to report.
+
+use std::{path::PathBuf, sync::Arc};
+
+use vine_api::{Client, ClientError, Complete, Ended, Fail};
+use vine_domain::{
+    Failure, SessionId,
+    clock::{Ids, System},
+    task::Usage,
+    worker::Assignment,
+};
+
+use crate::{
+    agent::{Job, Outcome},
+    config::WorkerConfig,
+    desk::{Desk, Held, Stopped},
+    host::{Host, Over, insist},
+    workspace::Workspace,
+};
+
+/// What an attempt needs beside its task.
+#[derive(Clone)]
+pub struct Bench {
+    pub config: Arc<WorkerConfig>,
+    pub client: Client,
+    pub desk: Arc<Desk>,
+    /// Agent and version, as sessions are recorded.
+    pub agent: Arc<str>,
+    /// Begins the mark of all our agents.
+    pub mark: Arc<str>,
+}
+
+impl Bench {
+    fn temp(&self) -> PathBuf {
+        self.config.state.join("tmp")
+    }
+}
+
+/// Runs one task to its end and reports.
+pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
+    let host = Host::new(bench.client.clone(), Arc::clone(&bench.desk), Arc::clone(held));
+    let mark = format!("{}/{} {}", bench.mark, task.attempt.task, task.created.0);
+    // An agent of an earlier attempt, whose worker lost its lease, may still be at work in the same worktree.
+    crate::process::kill_marked(&mark).await;
+    let mut workspace = None;
+    let result = work(bench, &host, task, mark, &mut workspace).await;
+    let over = match result {
+        Ok(Some(finished)) => report(bench, task, workspace.as_ref(), finished).await,
+        Ok(None) => give_up(bench, held, task, None).await,
+        Err(failure) => give_up(bench, held, task, Some(failure)).await,
+    };
+    if let (true, Some(workspace)) = (over, workspace)
+        && let Err(failure) = workspace.close().await
+    {
+        tracing::warn!(task.id = %task.attempt.task, "the worktree {} stays: {}", workspace.folder.display(), failure.what);
+    }
+}
+
+/// What a finished agent left: its words and what it used.
+type Finished = (String, Usage);
+
+/// `None` when the attempt was stopped.
+async fn work(
+    bench: &Bench,
+    host: &Host,
+    task: &Assignment,
+    mark: String,
+    slot: &mut Option<Workspace>,
+) -> Result<Option<Finished>, Failure> {
+    let workspace = slot.insert(Workspace::prepare(&bench.config.state, task, &bench.config.commit).await?);
+    for note in &workspace.notes {
+        if host.tell(note.clone()).await.is_err() {
+            return Ok(None);
+        }
+    }
+    let mut outcome = converse(bench, host, task, &mark, workspace, task.resume).await;
+    if matches!(outcome, Ok(Outcome::NoSession)) {
+        let told = host.tell("The agent's session cannot be resumed; it starts afresh with what was asked and answered.".into()).await;
+        outcome = if told.is_ok() { converse(bench, host, task, &mark, workspace, None).await } else { Err(Over) };
+    }
+    match outcome {
+        Ok(Outcome::Finished { summary, usage }) => Ok(Some((summary, usage))),
+        Ok(Outcome::Failed(failure)) => Err(failure),
+        Ok(Outcome::NoSession | Outcome::Stopped) | Err(Over) => Ok(None),
+    }
+}
+
+/// One run of the agent in a session that is mapped to the task before it starts.
+async fn converse(
+    bench: &Bench,
+    host: &Host,
+    task: &Assignment,
+    mark: &str,
+    workspace: &Workspace,
+    resume: Option<SessionId>,
+) -> Result<Outcome, Over> {
+    let session = resume.unwrap_or_else(|| SessionId(session_uuid()));
+    host.map_session(session, workspace.folder.display().to_string(), bench.agent.to_string()).await?;
+    let kind = bench.config.agent.kind;
+    let job = Job {
+        config: &bench.config.agent,
+        task,
+        folder: workspace.folder.clone(),
+        temp: bench.temp(),
+        mark: mark.to_owned(),
+        session,
+        resume: resume.is_some(),
+    };
+    Ok(kind.run(job, host).await)
+}
+
+fn session_uuid() -> uuid::Uuid {
+    System.uuid()
+}
+
+/// Commits and reports; the lease is confirmed before anything is written to the repository. Returns whether the task
+/// is over.
+async fn report(bench: &Bench, task: &Assignment, workspace: Option<&Workspace>, (summary, usage): Finished) -> bool {
+    let Some(workspace) = workspace else { return false };
+    let held = bench.desk.all().into_iter().find(|held| held.attempt == task.attempt);
+    let Some(held) = held else { return false };
+    let host = Host::new(bench.client.clone(), Arc::clone(&bench.desk), Arc::clone(&held));
+    if host.confirm("the agent has finished; committing").await.is_err() {
+        return give_up(bench, &held, task, None).await;
+    }
+    let changes = match workspace.commit().await {
+        Ok(changes) => changes,
+        Err(failure) => return give_up(bench, &held, task, Some(failure)).await,
+    };
+    let (report, patch) = changes.report(summary, usage);
+    let complete = Complete { attempt: task.attempt, report, patch, next: 0 };
+    let done = insist(std::future::pending(), || bench.client.post::<_, vine_api::Claimed>("/queue/complete", &complete)).await;
+    match done {
+        Some(Ok(_)) => true,
+        Some(Err(error)) => stale(task, &error),
+        None => false,
+    }
+}
+
+/// Ends the attempt without a result. Whoever stopped it decides what is said.
+async fn give_up(bench: &Bench, held: &Held, task: &Assignment, failure: Option<Failure>) -> bool {
+    if let Some(Stopped::LeaseOver { why, over }) = held.stopped() {
+        tracing::info!(task.id = %task.attempt.task, "{}: stopped, {why}", task.attempt.task);
+        return *over;
+    }
+    let failure = failure.filter(|_| held.stopped().is_none());
+    let fail = Fail { attempt: task.attempt, failure };
+    match insist(std::future::pending(), || bench.client.post::<_, Ended>("/queue/fail", &fail)).await {
+        Some(Ok(ended)) => ended.over,
+        Some(Err(error)) => stale(task, &error),
+        None => false,
+    }
+}
+
+fn stale(task: &Assignment, error: &ClientError) -> bool {
+    tracing::warn!(task.id = %task.attempt.task, "{}: the report was not wanted: {error}", task.attempt.task);
+    false
+}

@@ -1,0 +1,50 @@
+//! What a worker is told about its work.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use crate::agent::AgentKind;
+
+/// One worker.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// Where the daemon is.
+    pub daemon: String,
+    /// What people call this worker.
+    pub name: String,
+    /// How many agents at once.
+    pub slots: u32,
+    /// Where identity, worktrees and temporary files live; outside every repository that tasks work on.
+    pub state: PathBuf,
+    /// How agents are started.
+    pub agent: AgentConfig,
+    /// How the agents' work is committed.
+    pub commit: CommitConfig,
+    /// How long running agents may go on after the worker is asked to stop.
+    pub drain: Duration,
+}
+
+/// How agents are started.
+#[derive(Debug, Clone)]
+pub struct AgentConfig {
+    /// Which one.
+    pub kind: AgentKind,
+    /// The program and its first arguments; never from chat text.
+    pub command: Vec<String>,
+    /// Its environment beside the few names that every program needs.
+    pub env: BTreeMap<String, String>,
+    /// Names of variables that it inherits from the worker when they are set.
+    pub pass: Vec<String>,
+    /// An agent that says nothing for this long, with nobody asked, hangs.
+    pub hang_after: Duration,
+}
+
+/// How the agents' work is committed.
+#[derive(Debug, Clone)]
+pub struct CommitConfig {
+    /// Author and committer.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// A line like `Agent: AgentVine`, added to the trailers; empty for none.
+    pub trailer: String,
+}

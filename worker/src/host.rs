@@ -1,0 +1,184 @@
+//! What an agent may ask of its worker: put a question to people, write to the log. The daemon may be away for any
+//! time; what must reach it is repeated until it does or the lease is gone.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+use vine_api::{Client, ClientError, CloseQuestion, Log, MapSession, PostQuestion, PostedQuestion, SessionBeat};
+use vine_domain::{Answer, Ask, QuestionId, SessionId, token::Token, worker::Attempt};
+
+use crate::desk::{Desk, Held};
+
+/// The attempt is over for this worker; stop.
+#[derive(Debug, thiserror::Error)]
+#[error("the attempt is over for this worker")]
+pub struct Over;
+
+/// An agent's side of its worker. Cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    client: Client,
+    desk: Arc<Desk>,
+    held: Arc<Held>,
+    lines: mpsc::UnboundedSender<String>,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// Repeats a call until the daemon answers it; `None` when `stop` came first.
+pub async fn insist<R, F>(stop: impl Future<Output = ()>, call: impl Fn() -> F) -> Option<Result<R, ClientError>>
+where
+    F: Future<Output = Result<R, ClientError>>,
+{
+    tokio::pin!(stop);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match call().await {
+            Err(error) if error.is_passing() => tracing::debug!("trying again: {error}"),
+            other => return Some(other),
+        }
+        tokio::select! {
+            () = &mut stop => return None,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+        }
+    }
+}
+
+impl Host {
+    /// The host of one attempt. Log lines are sent on in the background, a batch at a time.
+    pub fn new(client: Client, desk: Arc<Desk>, held: Arc<Held>) -> Self {
+        let (lines, queue) = mpsc::unbounded_channel();
+        let host = Self { client, desk, held, lines };
+        tokio::spawn(send_lines(host.client.clone(), Arc::clone(&host.held), queue));
+        host
+    }
+
+    /// Which attempt.
+    pub fn attempt(&self) -> Attempt {
+        self.held.attempt
+    }
+
+    /// When the agent is to be stopped.
+    pub async fn stopped(&self) {
+        self.held.stop.cancelled().await;
+    }
+
+    /// Writes a line to the task's log.
+    pub fn log(&self, line: impl Into<String>) {
+        let _log_is_over = self.lines.send(line.into());
+    }
+
+    /// Puts a question to people and waits, for however long, for the answer. `call` is the agent's own name for it:
+    /// asking twice under one name is asking once.
+    pub async fn ask(&self, session: Option<SessionId>, call: &str, ask: Ask, context: String) -> Result<(QuestionId, Answer), Over> {
+        let post = PostQuestion { attempt: self.attempt(), key: key(self.attempt(), call), session, call: call.into(), ask, context };
+        let PostedQuestion { id } = self.send("/questions", &post).await?;
+        let answer = self.held.wait_for(id);
+        let waiting = Waiting { host: self, id };
+        let answer = tokio::select! {
+            () = self.stopped() => return Err(Over),
+            answer = answer => answer.map_err(|_| Over)?,
+        };
+        drop(waiting);
+        Ok((id, answer))
+    }
+
+    /// The agent has the answer.
+    pub async fn delivered(&self, question: QuestionId) -> Result<(), Over> {
+        let close = CloseQuestion { attempt: self.attempt(), why: String::new() };
+        let done = self.send::<_, ()>(&format!("/questions/{question}/delivered"), &close).await;
+        self.desk.handled(question);
+        done
+    }
+
+    /// The agent no longer needs the answer to what it asked as `call`.
+    pub async fn withdraw(&self, call: &str, session: Option<SessionId>, ask: Ask) {
+        let post = PostQuestion {
+            attempt: self.attempt(),
+            key: key(self.attempt(), call),
+            session,
+            call: call.into(),
+            ask,
+            context: String::new(),
+        };
+        let Ok(PostedQuestion { id }) = self.send("/questions", &post).await else { return };
+        let close = CloseQuestion { attempt: self.attempt(), why: "the agent no longer needs it".into() };
+        let _over = self.send::<_, ()>(&format!("/questions/{id}/withdraw"), &close).await;
+    }
+
+    /// Maps the session to the task.
+    pub async fn map_session(&self, id: SessionId, worktree: String, agent: String) -> Result<(), Over> {
+        let map = MapSession { id, attempt: self.attempt(), worktree, agent };
+        self.send("/sessions", &map).await
+    }
+
+    /// The session is alive.
+    pub async fn session_beat(&self, id: SessionId, context: Option<u8>) -> Result<(), Over> {
+        self.send(&format!("/sessions/{id}/heartbeat"), &SessionBeat { attempt: self.attempt(), context }).await
+    }
+
+    /// Tells the thread and the log; with the daemon's answer the lease is confirmed.
+    pub async fn tell(&self, line: String) -> Result<(), Over> {
+        self.send("/queue/log", &Log { attempt: self.attempt(), lines: vec![line], tell: true }).await
+    }
+
+    /// Makes sure that the lease is still ours, by a write under it.
+    pub async fn confirm(&self, doing: &str) -> Result<(), Over> {
+        self.send("/queue/log", &Log { attempt: self.attempt(), lines: vec![doing.into()], tell: false }).await
+    }
+
+    /// Repeats a call until it is answered, while the lease can be trusted.
+    async fn send<B: Serialize + Sync, R: DeserializeOwned>(&self, path: &str, body: &B) -> Result<R, Over> {
+        if !self.held.is_trusted() {
+            return Err(Over);
+        }
+        match insist(self.stopped(), || self.client.post(path, body)).await {
+            Some(Ok(reply)) => Ok(reply),
+            Some(Err(error)) => {
+                tracing::warn!(task.id = %self.attempt().task, "{path}: {error}");
+                Err(Over)
+            }
+            None => Err(Over),
+        }
+    }
+}
+
+/// Forgets a waiter when the agent stops waiting, answered or not.
+struct Waiting<'a> {
+    host: &'a Host,
+    id: QuestionId,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.host.held.forget(self.id);
+    }
+}
+
+/// The same call of the same attempt gives the same key.
+fn key(attempt: Attempt, call: &str) -> Uuid {
+    let hash = Token::presented(format!("{}/{}/{call}", attempt.task, attempt.epoch.0)).hash();
+    Uuid::parse_str(&hash[..32]).expect("32 hex digits are a UUID")
+}
+
+const BATCH: usize = 200;
+const GATHER: Duration = Duration::from_millis(300);
+
+async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::UnboundedReceiver<String>) {
+    while let Some(first) = queue.recv().await {
+        tokio::time::sleep(GATHER).await;
+        let mut lines = vec![first];
+        while lines.len() < BATCH
+            && let Ok(line) = queue.try_recv()
+        {
+            lines.push(line);
+        }
+        let log = Log { attempt: held.attempt, lines, tell: false };
+        if let Some(Err(error)) = insist(held.stop.cancelled(), || client.post::<_, ()>("/queue/log", &log)).await {
+            tracing::debug!("log lines are not wanted any more: {error}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The worker: claims tasks, runs agents in git worktrees, carries their questions to people and the answers back.
+//!
+//! To follow one task: `run` (claim and beat), `attempt` (one task from worktree to report), `agent` (what an agent
+//! is; `claude` and `script` are two), `host` (what an agent may ask of its worker).
+
+mod agent;
+mod attempt;
+mod config;
+mod desk;
+mod git;
+mod host;
+mod identity;
+mod process;
+mod run;
+mod workspace;
+
+pub use agent::{AgentKind, script::ask as ask_from_script};
+pub use config::{AgentConfig, CommitConfig, WorkerConfig};
+pub use identity::{Identity, enrol};
+pub use process::find_program;
+pub use run::run;

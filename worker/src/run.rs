@@ -1,0 +1,182 @@
+//! The worker's two loops, claim and beat, and its end.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+use vine_api::{Beat, Claim, Client, ClientError};
+use vine_domain::{
+    clock::{Ids, System},
+    worker::{Assignment, Attempt, Delivery},
+};
+
+use crate::{
+    attempt::{self, Bench},
+    config::WorkerConfig,
+    desk::{Desk, Held, Stopped},
+    identity::Identity,
+    process,
+};
+
+const CLAIM_WAIT: f64 = 30.0;
+const BEAT_WAIT: f64 = 10.0;
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long a stopped attempt may take to be reported before the process ends anyway.
+const LAST_REPORTS: Duration = Duration::from_secs(10);
+
+/// Works until `stop`, then drains: waiting agents are handed back at once, running ones have `config.drain` to
+/// finish. Returns early when the daemon does not know this worker any more.
+pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationToken) -> Result<()> {
+    let client = Client::new(&config.daemon, Some(identity.token.clone()));
+    let temp = config.state.join("tmp");
+    fs::create_dir_all(&temp).with_context(|| format!("the folder {} cannot be made", temp.display()))?;
+    // What an earlier process of this worker left running is nobody's any more.
+    let mark: Arc<str> = format!("agentvine/{}", identity.id).into();
+    let left = process::kill_marked(&mark).await;
+    if left > 0 {
+        tracing::warn!("ended {left} processes that an earlier run of this worker left behind");
+    }
+    let agent: Arc<str> = config.agent.kind.describe(&config.agent).await.into();
+    let desk = Arc::new(Desk::default());
+    let config = Arc::new(config);
+    let bench = Bench { config: Arc::clone(&config), client: client.clone(), desk: Arc::clone(&desk), agent, mark };
+    let beats = Beats { client, desk: Arc::clone(&desk), identity, slots: config.slots, boot: System.uuid() };
+    let tracker = TaskTracker::new();
+    let end = tokio::select! {
+        end = beats.run() => end,
+        () = claim(&bench, &beats, &tracker, &stop) => {
+            drain(&beats, &desk, &tracker, config.drain).await;
+            Ok(())
+        }
+    };
+    for held in desk.all() {
+        held.stop(Stopped::Shutdown);
+    }
+    end
+}
+
+/// Keeps every slot busy until `stop`.
+async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &CancellationToken) {
+    let slots = Arc::new(Semaphore::new(bench.config.slots as usize));
+    // The first beat tells the daemon that agents of an earlier process are gone; only then is it right to claim.
+    beats.first().await;
+    while !stop.is_cancelled() {
+        let free = tokio::select! {
+            () = stop.cancelled() => return,
+            one = Arc::clone(&slots).acquire_owned() => one.expect("the semaphore is never closed"),
+        };
+        let claim = Claim { slots: 1 + u32::try_from(slots.available_permits()).unwrap_or(0), wait: CLAIM_WAIT };
+        drop(free);
+        let sent = Instant::now();
+        let claimed = tokio::select! {
+            () = stop.cancelled() => return,
+            claimed = bench.client.claim(&claim) => claimed,
+        };
+        match claimed {
+            Ok(claimed) => {
+                for task in claimed.assignments {
+                    let permit = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
+                    let held = bench.desk.take(task.attempt, Duration::from_secs(task.lease_secs), sent);
+                    let bench = bench.clone();
+                    tracker.spawn(async move {
+                        one(&bench, &held, &task).await;
+                        drop(permit);
+                    });
+                }
+            }
+            Err(error) => {
+                tracing::debug!("cannot claim: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn one(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
+    tracing::info!(task.id = %task.attempt.task, "{}: starting attempt {}", task.attempt.task, task.attempt.epoch.0);
+    attempt::run(bench, held, task).await;
+    bench.desk.release(task.attempt);
+}
+
+/// Hands back what waits, lets the rest finish for a while, then hands that back too.
+async fn drain(beats: &Beats, desk: &Desk, tracker: &TaskTracker, patience: Duration) {
+    tracker.close();
+    desk.all().iter().filter(|held| held.is_waiting()).for_each(|held| held.stop(Stopped::Shutdown));
+    let finish = async {
+        if tokio::time::timeout(patience, tracker.wait()).await.is_err() {
+            desk.all().iter().for_each(|held| held.stop(Stopped::Shutdown));
+            let _daemon_may_be_gone_too = tokio::time::timeout(LAST_REPORTS, tracker.wait()).await;
+        }
+    };
+    tokio::select! {
+        () = finish => {}
+        _ = beats.run() => {}
+    }
+}
+
+/// How the worker keeps its leases and hears of answers.
+struct Beats {
+    client: Client,
+    desk: Arc<Desk>,
+    identity: Identity,
+    slots: u32,
+    boot: Uuid,
+}
+
+impl Beats {
+    /// Beats for as long as the daemon knows this worker.
+    async fn run(&self) -> Result<()> {
+        loop {
+            let beat = self.beat(BEAT_WAIT);
+            let sent = Instant::now();
+            let beaten = tokio::select! {
+                beaten = self.client.beat(self.identity.id, &beat) => beaten,
+                // What is held has changed, so the daemon should know at once.
+                () = self.desk.changed.notified() => continue,
+            };
+            match beaten {
+                Ok(beaten) => self.act(&beat.leases, beaten.deliveries, sent).await,
+                Err(ClientError::Refused { status: 401, error }) => {
+                    anyhow::bail!("the daemon no longer knows this worker ({}); enrol it again", error.message)
+                }
+                Err(error) => {
+                    tracing::debug!("beat: {error}");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// One beat that does not wait, repeated until the daemon has heard it.
+    async fn first(&self) {
+        while let Err(error) = self.client.beat(self.identity.id, &self.beat(0.0)).await {
+            tracing::info!("waiting for the daemon: {error}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn beat(&self, wait: f64) -> Beat {
+        let leases = self.desk.all().iter().map(|held| held.attempt).collect();
+        Beat { boot: self.boot, slots: self.slots, leases, handling: self.desk.handling(), trouble: None, wait }
+    }
+
+    async fn act(&self, named: &[Attempt], deliveries: Vec<Delivery>, sent: Instant) {
+        let over =
+            |attempt: &Attempt| deliveries.iter().any(|told| matches!(told, Delivery::Stop { attempt: over, .. } if over == attempt));
+        let kept: Vec<Attempt> = named.iter().filter(|attempt| !over(attempt)).copied().collect();
+        self.desk.confirm(&kept, sent);
+        let mut idle = !deliveries.is_empty();
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Stop { attempt, why, over } => self.desk.stop(attempt, Stopped::LeaseOver { why, over }),
+                Delivery::Answer { question, answer } => idle &= !self.desk.answer(question.attempt, question.id, answer),
+            }
+        }
+        if idle {
+            // Told again what cannot be acted upon yet: an agent that is only just starting, say.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}

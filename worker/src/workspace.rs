@@ -1,0 +1,252 @@
+//! One git worktree for each task, on the task's branch.
+//!
+//! A worktree of ours is locked with a reason that names the task, so git itself tells ours from others', and no
+//! `git worktree prune` takes it away. Work is never lost: what an earlier attempt left is committed before anything
+//! else happens, and a worktree is removed only after that.
+
+use std::path::{Path, PathBuf};
+
+use vine_domain::{Failure, FailureKind, repo::Source, task::Report, worker::Assignment};
+
+use crate::{
+    config::CommitConfig,
+    git::{GitError, agrees, git},
+};
+
+/// The patch that is reported is cut here.
+const PATCH_LIMIT: usize = 256 * 1024;
+
+/// A task's worktree.
+#[derive(Debug)]
+pub struct Workspace {
+    /// Where the agent works.
+    pub folder: PathBuf,
+    /// Where git was asked to make it: the repository, or our bare copy of it.
+    home: PathBuf,
+    remote: bool,
+    base: String,
+    branch: String,
+    message: String,
+    commit: CommitConfig,
+    /// What people should know about how it was made.
+    pub notes: Vec<String>,
+}
+
+/// What came of the work, as git sees it.
+pub struct Changes {
+    /// The commit, if anything changed.
+    pub commit: Option<String>,
+    /// `git diff --stat`.
+    pub diffstat: String,
+    /// `git diff`, cut.
+    pub patch: String,
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        Self::new(FailureKind::Git, error.to_string())
+    }
+}
+
+/// What marks a worktree or branch as this task's.
+fn owner(task: &Assignment) -> String {
+    format!("agentvine {} {}", task.attempt.task, task.created.0)
+}
+
+impl Workspace {
+    /// Makes or takes up the worktree of a task. `state` is the worker's own folder. Unless the agent goes back into
+    /// its session, what an earlier attempt left uncommitted is committed first.
+    pub async fn prepare(state: &Path, task: &Assignment, commit: &CommitConfig) -> Result<Self, Failure> {
+        let (home, remote) = home(state, task).await?;
+        let base = find_base(&home, task).await?;
+        let mut workspace = Self {
+            folder: PathBuf::new(),
+            home,
+            remote,
+            base,
+            branch: task.branch.to_string(),
+            message: message(task, commit),
+            commit: commit.clone(),
+            notes: Vec::new(),
+        };
+        workspace.folder = match workspace.checked_out(task).await? {
+            Some(folder) => folder,
+            None => workspace.add(state, task).await?,
+        };
+        if task.resume.is_none() && workspace.keep_leftovers().await? {
+            workspace.notes.push(format!(
+                "The worktree held uncommitted changes of an earlier attempt. They are kept as a commit on `{}`; the agent goes on from there.",
+                workspace.branch
+            ));
+        }
+        Ok(workspace)
+    }
+
+    /// The worktree that has our branch checked out, if it is this task's.
+    async fn checked_out(&self, task: &Assignment) -> Result<Option<PathBuf>, Failure> {
+        let listing = git(&self.home, &["worktree", "list", "--porcelain"]).await?;
+        let ours = format!("branch refs/heads/{}", self.branch);
+        let Some(entry) = listing.split("\n\n").find(|entry| entry.lines().any(|line| line == ours)) else { return Ok(None) };
+        let folder = entry.lines().find_map(|line| line.strip_prefix("worktree ")).unwrap_or_default();
+        let owned = entry.lines().any(|line| line.strip_prefix("locked ") == Some(owner(task).as_str()));
+        if !owned {
+            let what = format!("The branch `{}` is checked out in {folder}, which is not a worktree of this task.", self.branch);
+            return Err(Failure::new(FailureKind::BranchTaken, what));
+        }
+        if Path::new(folder).join(".git").exists() {
+            return Ok(Some(folder.into()));
+        }
+        // Somebody deleted the folder: git must forget it before the branch can be checked out again.
+        git(&self.home, &["worktree", "unlock", folder]).await?;
+        git(&self.home, &["worktree", "prune"]).await?;
+        Ok(None)
+    }
+
+    async fn add(&self, state: &Path, task: &Assignment) -> Result<PathBuf, Failure> {
+        let folder = free_folder(&state.join("worktrees").join(task.repo.name.as_str()), &task.attempt.task.to_string());
+        let (path, reason) = (folder.display().to_string(), owner(task));
+        let key = format!("branch.{}.vine", self.branch);
+        let lock = ["worktree", "add", "--quiet", "--lock", "--reason", &reason];
+        if agrees(&self.home, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{}", self.branch)]).await {
+            let known = git(&self.home, &["config", "--local", "--get", &key]).await.unwrap_or_default();
+            if known != reason {
+                let what = format!("The branch `{}` exists already and was not made for this task.", self.branch);
+                return Err(Failure::new(FailureKind::BranchTaken, what));
+            }
+            git(&self.home, &[&lock[..], &[&path, &self.branch]].concat()).await?;
+        } else {
+            git(&self.home, &[&lock[..], &["--no-track", "-b", &self.branch, &path, &self.base]].concat()).await?;
+            git(&self.home, &["config", "--local", &key, &reason]).await?;
+        }
+        Ok(folder)
+    }
+
+    /// Commits what lies in the worktree uncommitted; `false` when there is nothing.
+    async fn keep_leftovers(&self) -> Result<bool, Failure> {
+        if git(&self.folder, &["status", "--porcelain"]).await?.is_empty() {
+            return Ok(false);
+        }
+        self.commit_all(&format!("Keep what an earlier attempt left\n\n{}", self.message)).await?;
+        Ok(true)
+    }
+
+    async fn commit_all(&self, message: &str) -> Result<(), Failure> {
+        git(&self.folder, &["add", "--all"]).await?;
+        if agrees(&self.folder, &["diff", "--cached", "--quiet"]).await {
+            return Ok(());
+        }
+        let (name, email) = (format!("user.name={}", self.commit.name), format!("user.email={}", self.commit.email));
+        git(&self.folder, &["-c", &name, "-c", &email, "commit", "--quiet", "--no-verify", "--message", message]).await?;
+        Ok(())
+    }
+
+    /// Commits what the agent left and says what changed since the base.
+    pub async fn commit(&self) -> Result<Changes, Failure> {
+        let on = git(&self.folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]).await.unwrap_or_else(|_| "no branch".into());
+        if on != self.branch {
+            let what = format!(
+                "The agent left its worktree {} on {on} instead of `{}`; nothing was committed.",
+                self.folder.display(),
+                self.branch
+            );
+            return Err(Failure::new(FailureKind::Git, what));
+        }
+        self.commit_all(&self.message).await?;
+        let start = git(&self.folder, &["merge-base", &self.base, "HEAD"]).await?;
+        let head = git(&self.folder, &["rev-parse", "HEAD"]).await?;
+        if start == head {
+            return Ok(Changes { commit: None, diffstat: String::new(), patch: String::new() });
+        }
+        if self.remote {
+            let refspec = format!("refs/heads/{0}:refs/heads/{0}", self.branch);
+            git(&self.home, &["push", "--quiet", "origin", &refspec]).await?;
+        }
+        let diffstat = git(&self.folder, &["diff", "--no-ext-diff", "--no-textconv", "--stat", &start, &head]).await?;
+        let patch = git(&self.folder, &["diff", "--no-ext-diff", "--no-textconv", "--no-color", &start, &head]).await?;
+        Ok(Changes { commit: Some(head), diffstat, patch: cut(patch) })
+    }
+
+    /// The task is over: commits what is left and removes the worktree; the branch stays.
+    pub async fn close(&self) -> Result<(), Failure> {
+        self.keep_leftovers().await?;
+        let folder = self.folder.display().to_string();
+        git(&self.home, &["worktree", "unlock", &folder]).await?;
+        git(&self.home, &["worktree", "remove", "--force", &folder]).await?;
+        Ok(())
+    }
+}
+
+impl Changes {
+    /// These changes as a report with the agent's words.
+    pub fn report(self, summary: String, usage: vine_domain::task::Usage) -> (Report, String) {
+        (Report { summary, commit: self.commit, diffstat: self.diffstat, usage }, self.patch)
+    }
+}
+
+/// The repository itself, or for a URL our bare copy of it, fetched.
+async fn home(state: &Path, task: &Assignment) -> Result<(PathBuf, bool), Failure> {
+    let missing = |what: String| Failure::new(FailureKind::RepositoryMissing, what);
+    match &task.repo.source {
+        Source::Path(path) => {
+            let folder = PathBuf::from(path);
+            if !folder.is_dir() {
+                return Err(missing(format!(
+                    "The repository `{}` should be at {path}, but there is no such folder on this worker.",
+                    task.repo.name
+                )));
+            }
+            let top = git(&folder, &["rev-parse", "--absolute-git-dir"]).await;
+            top.map(|_| (folder, false)).map_err(|error| missing(format!("{path} is no git repository: {error}")))
+        }
+        Source::Url(url) => {
+            let copy = state.join("repos").join(format!("{}.git", task.repo.name));
+            let fetched = if copy.is_dir() { fetch(&copy, url).await } else { clone(&copy, url).await };
+            fetched
+                .map(|()| (copy, true))
+                .map_err(|error| missing(format!("The repository `{}` cannot be fetched from {url}: {error}", task.repo.name)))
+        }
+    }
+}
+
+async fn clone(copy: &Path, url: &str) -> Result<(), GitError> {
+    let parent = copy.parent().unwrap_or(Path::new("/"));
+    let _shows_up_in_git = std::fs::create_dir_all(parent);
+    git(parent, &["init", "--quiet", "--bare", &copy.display().to_string()]).await?;
+    git(copy, &["remote", "add", "origin", url]).await?;
+    fetch(copy, url).await
+}
+
+async fn fetch(copy: &Path, url: &str) -> Result<(), GitError> {
+    git(copy, &["remote", "set-url", "origin", url]).await?;
+    git(copy, &["fetch", "--quiet", "--prune", "origin", "+refs/heads/*:refs/remotes/origin/*"]).await.map(|_| ())
+}
+
+/// The commit that the task starts from: a local branch first, then one of the remote.
+async fn find_base(home: &Path, task: &Assignment) -> Result<String, Failure> {
+    for name in [format!("refs/heads/{}", task.base), format!("refs/remotes/origin/{}", task.base)] {
+        if agrees(home, &["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")]).await {
+            return Ok(name);
+        }
+    }
+    let what = format!("The repository `{}` has no branch `{}` with a commit.", task.repo.name, task.base);
+    Err(Failure::new(FailureKind::BaseMissing, what))
+}
+
+fn free_folder(parent: &Path, name: &str) -> PathBuf {
+    let candidates = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name}-{n}")));
+    candidates.map(|name| parent.join(name)).find(|folder| !folder.exists()).expect("numbers do not end")
+}
+
+fn message(task: &Assignment, commit: &CommitConfig) -> String {
+    let trailer = if commit.trailer.is_empty() { String::new() } else { format!("\n{}", commit.trailer) };
+    format!("{}\n\nTask: {}\nRequested-by: {}{trailer}", task.title, task.attempt.task, task.requester)
+}
+
+fn cut(mut patch: String) -> String {
+    if patch.len() > PATCH_LIMIT {
+        let end = (0..=PATCH_LIMIT).rev().find(|end| patch.is_char_boundary(*end)).unwrap_or(0);
+        patch.truncate(end);
+        patch.push_str("\n… cut here; the whole patch is on the branch\n");
+    }
+    patch
+}
