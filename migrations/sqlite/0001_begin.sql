@@ -62,6 +62,7 @@ CREATE TABLE workers (
     version  TEXT NOT NULL,
     draining INTEGER NOT NULL DEFAULT 0,
     trouble  TEXT,
+    boot     TEXT,                              -- made at each start of its process
     seen     INTEGER NOT NULL
 ) STRICT;
 

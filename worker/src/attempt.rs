@@ -15,6 +15,7 @@ use crate::{
     config::WorkerConfig,
     desk::{Desk, Held, Stopped},
     host::{Host, Over, insist},
+    process::Mark,
     workspace::Workspace,
 };
 
@@ -26,8 +27,8 @@ pub struct Bench {
     pub desk: Arc<Desk>,
     /// Agent and version, as sessions are recorded.
     pub agent: Arc<str>,
-    /// Begins the mark of all our agents.
-    pub mark: Arc<str>,
+    /// Marks all our agents.
+    pub worker: Arc<str>,
 }
 
 impl Bench {
@@ -39,13 +40,14 @@ impl Bench {
 /// Runs one task to its end and reports.
 pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     let host = Host::new(bench.client.clone(), Arc::clone(&bench.desk), Arc::clone(held));
-    let mark = format!("{}/{} {}", bench.mark, task.attempt.task, task.created.0);
+    let mark = Mark::new(&format!("{} {}", task.attempt.task, task.created.0), &bench.worker);
     // An agent of an earlier attempt, whose worker lost its lease, may still be at work in the same worktree.
-    crate::process::kill_marked(&mark).await;
+    mark.kill().await;
     let mut workspace = None;
     let result = work(bench, &host, task, mark, &mut workspace).await;
+    host.flush().await;
     let over = match result {
-        Ok(Some(finished)) => report(bench, task, workspace.as_ref(), finished).await,
+        Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_ref(), finished).await,
         Ok(None) => give_up(bench, held, task, None).await,
         Err(failure) => give_up(bench, held, task, Some(failure)).await,
     };
@@ -64,16 +66,18 @@ async fn work(
     bench: &Bench,
     host: &Host,
     task: &Assignment,
-    mark: String,
+    mark: Mark,
     slot: &mut Option<Workspace>,
 ) -> Result<Option<Finished>, Failure> {
-    let workspace = slot.insert(Workspace::prepare(&bench.config.state, task, &bench.config.commit).await?);
+    let resume = task.resume.filter(|_| bench.config.agent.kind.resumes());
+    let workspace = Workspace::prepare(&bench.config.state, task, &bench.config.commit, resume.is_some()).await?;
+    let workspace = slot.insert(workspace);
     for note in &workspace.notes {
         if host.tell(note.clone()).await.is_err() {
             return Ok(None);
         }
     }
-    let mut outcome = converse(bench, host, task, &mark, workspace, task.resume).await;
+    let mut outcome = converse(bench, host, task, &mark, workspace, resume).await;
     if matches!(outcome, Ok(Outcome::NoSession)) {
         let told = host.tell("The agent's session cannot be resumed; it starts afresh with what was asked and answered.".into()).await;
         outcome = if told.is_ok() { converse(bench, host, task, &mark, workspace, None).await } else { Err(Over) };
@@ -90,7 +94,7 @@ async fn converse(
     bench: &Bench,
     host: &Host,
     task: &Assignment,
-    mark: &str,
+    mark: &Mark,
     workspace: &Workspace,
     resume: Option<SessionId>,
 ) -> Result<Outcome, Over> {
@@ -102,7 +106,7 @@ async fn converse(
         task,
         folder: workspace.folder.clone(),
         temp: bench.temp(),
-        mark: mark.to_owned(),
+        mark: mark.clone(),
         session,
         resume: resume.is_some(),
     };
@@ -115,19 +119,16 @@ fn session_uuid() -> uuid::Uuid {
 
 /// Commits and reports; the lease is confirmed before anything is written to the repository. Returns whether the task
 /// is over.
-async fn report(bench: &Bench, task: &Assignment, workspace: Option<&Workspace>, (summary, usage): Finished) -> bool {
+async fn report(bench: &Bench, held: &Held, host: &Host, task: &Assignment, workspace: Option<&Workspace>, finished: Finished) -> bool {
     let Some(workspace) = workspace else { return false };
-    let held = bench.desk.all().into_iter().find(|held| held.attempt == task.attempt);
-    let Some(held) = held else { return false };
-    let host = Host::new(bench.client.clone(), Arc::clone(&bench.desk), Arc::clone(&held));
     if host.confirm("the agent has finished; committing").await.is_err() {
-        return give_up(bench, &held, task, None).await;
+        return give_up(bench, held, task, None).await;
     }
     let changes = match workspace.commit().await {
         Ok(changes) => changes,
-        Err(failure) => return give_up(bench, &held, task, Some(failure)).await,
+        Err(failure) => return give_up(bench, held, task, Some(failure)).await,
     };
-    let (report, patch) = changes.report(summary, usage);
+    let (report, patch) = changes.report(finished.0, finished.1);
     let complete = Complete { attempt: task.attempt, report, patch, next: 0 };
     let done = insist(std::future::pending(), || bench.client.post::<_, vine_api::Claimed>("/queue/complete", &complete)).await;
     match done {

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use vine_api::{Client, ClientError, CloseQuestion, Log, MapSession, PostQuestion, PostedQuestion, SessionBeat};
 use vine_domain::{Answer, Ask, QuestionId, SessionId, token::Token, worker::Attempt};
@@ -22,7 +22,14 @@ pub struct Host {
     client: Client,
     desk: Arc<Desk>,
     held: Arc<Held>,
-    lines: mpsc::UnboundedSender<String>,
+    lines: mpsc::UnboundedSender<Line>,
+}
+
+/// What goes to the sender of log lines.
+enum Line {
+    Text(String),
+    /// Answered when everything before it was sent.
+    Flush(oneshot::Sender<()>),
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -68,7 +75,15 @@ impl Host {
 
     /// Writes a line to the task's log.
     pub fn log(&self, line: impl Into<String>) {
-        let _log_is_over = self.lines.send(line.into());
+        let _log_is_over = self.lines.send(Line::Text(line.into()));
+    }
+
+    /// Waits until the log has all lines so far, so that what follows comes after them.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.lines.send(Line::Flush(done)).is_ok() {
+            let _log_is_over = flushed.await;
+        }
     }
 
     /// Puts a question to people and waits, for however long, for the answer. `call` is the agent's own name for it:
@@ -167,18 +182,35 @@ fn key(attempt: Attempt, call: &str) -> Uuid {
 const BATCH: usize = 200;
 const GATHER: Duration = Duration::from_millis(300);
 
-async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::UnboundedReceiver<String>) {
+async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::UnboundedReceiver<Line>) {
+    let mut lines = Vec::new();
     while let Some(first) = queue.recv().await {
-        tokio::time::sleep(GATHER).await;
-        let mut lines = vec![first];
-        while lines.len() < BATCH
-            && let Ok(line) = queue.try_recv()
-        {
-            lines.push(line);
+        let mut next = Some(first);
+        let gathered = tokio::time::Instant::now() + GATHER;
+        let mut flushed = None;
+        while let Some(line) = next {
+            match line {
+                Line::Text(text) => lines.push(text),
+                Line::Flush(done) => flushed = Some(done),
+            }
+            if flushed.is_some() || lines.len() >= BATCH {
+                break;
+            }
+            next = tokio::time::timeout_at(gathered, queue.recv()).await.unwrap_or_default();
         }
-        let log = Log { attempt: held.attempt, lines, tell: false };
-        if let Some(Err(error)) = insist(held.stop.cancelled(), || client.post::<_, ()>("/queue/log", &log)).await {
-            tracing::debug!("log lines are not wanted any more: {error}");
+        send(&client, &held, std::mem::take(&mut lines)).await;
+        if let Some(done) = flushed {
+            let _nobody_waits = done.send(());
         }
+    }
+}
+
+async fn send(client: &Client, held: &Held, lines: Vec<String>) {
+    if lines.is_empty() {
+        return;
+    }
+    let log = Log { attempt: held.attempt, lines, tell: false };
+    if let Some(Err(error)) = insist(held.stop.cancelled(), || client.post::<_, ()>("/queue/log", &log)).await {
+        tracing::debug!("log lines are not wanted any more: {error}");
     }
 }

@@ -1,7 +1,7 @@
 //! Agents' processes: an environment made from nothing, no outliving their worker, no leftovers.
 //!
 //! Tools that an agent starts live in process groups of their own and survive a killed agent. So each agent carries a
-//! mark in its environment, which its children inherit, and killing an agent means killing everything with the mark.
+//! [`Mark`] in its environment, which its children inherit, and killing an agent means killing everything that bears it.
 
 use std::{
     collections::BTreeMap,
@@ -13,19 +13,48 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
-/// The variable that carries the mark.
-const MARK: &str = "VINE_AGENT";
+/// Whose an agent is, as two variables of its environment.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    task: String,
+    worker: String,
+}
+
+impl Mark {
+    /// The mark of a task's agents on a worker. `task` tells the task from those of other installations.
+    pub fn new(task: &str, worker: &str) -> Self {
+        Self { task: format!("VINE_AGENT={task}"), worker: Self::of_worker(worker) }
+    }
+
+    fn of_worker(worker: &str) -> String {
+        format!("VINE_AGENT_OF={worker}")
+    }
+
+    fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        [&self.task, &self.worker].into_iter().filter_map(|variable| variable.split_once('='))
+    }
+
+    /// Kills all agents of the task on this machine, whichever worker started them.
+    pub async fn kill(&self) -> usize {
+        kill_all(&self.task).await
+    }
+
+    /// Kills all agents that a worker started.
+    pub async fn kill_of_worker(worker: &str) -> usize {
+        kill_all(&Self::of_worker(worker)).await
+    }
+}
 
 /// Names that every program may need.
 const COMMON: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SHELL"];
 
 /// A command with an environment made from nothing: a few common names, those in `pass` if set, then `env`.
-pub fn command(program: &[String], folder: &Path, mark: &str, env: &BTreeMap<String, String>, pass: &[String]) -> Command {
+pub fn command(program: &[String], folder: &Path, mark: &Mark, env: &BTreeMap<String, String>, pass: &[String]) -> Command {
     let mut command = Command::new(program.first().map_or("false", String::as_str));
     command.args(program.get(1..).unwrap_or_default()).current_dir(folder).env_clear();
     let inherited = COMMON.into_iter().chain(pass.iter().map(String::as_str));
     command.envs(inherited.filter_map(|name| Some((name, std::env::var_os(name)?))));
-    command.envs(env).env(MARK, mark).process_group(0).kill_on_drop(true);
+    command.envs(env).envs(mark.variables()).process_group(0).kill_on_drop(true);
     die_with_us(&mut command);
     command
 }
@@ -38,11 +67,11 @@ fn die_with_us(command: &mut Command) {
     unsafe { command.pre_exec(set) };
 }
 
-/// Kills everything that carries `mark`, until nothing is left. Returns how many processes that were.
-pub async fn kill_marked(mark: &str) -> usize {
+/// Kills everything that bears `variable`, until nothing is left. Returns how many processes that were.
+async fn kill_all(variable: &str) -> usize {
     let mut killed = 0;
     for _ in 0..100 {
-        let found = marked(mark);
+        let found = bearing(variable);
         if found.is_empty() {
             break;
         }
@@ -55,17 +84,16 @@ pub async fn kill_marked(mark: &str) -> usize {
     killed
 }
 
-/// Living processes whose mark begins with `mark`; zombies have no environment any more.
-fn marked(mark: &str) -> Vec<Pid> {
-    let wanted = format!("{MARK}={mark}");
+/// Living processes with this variable; zombies have no environment any more.
+fn bearing(variable: &str) -> Vec<Pid> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| carries(*pid, wanted.as_bytes())).filter_map(Pid::from_raw).collect()
+    pids.filter(|pid| bears(*pid, variable.as_bytes())).filter_map(Pid::from_raw).collect()
 }
 
-fn carries(pid: i32, wanted: &[u8]) -> bool {
+fn bears(pid: i32, variable: &[u8]) -> bool {
     let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-    environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(wanted))
+    environment.split(|byte| *byte == 0).any(|other| other == variable)
 }
 
 /// Where a program is, by the search path; a name with a slash is taken as it is.
@@ -82,21 +110,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_killed_agent_leaves_nothing_behind_not_even_what_left_its_group() {
-        let mark = format!("test-{}", std::process::id());
+        let mark = Mark::new(&format!("test-{}", std::process::id()), "w");
         let program: Vec<String> = ["sh", "-c", "setsid sleep 100 & sleep 100"].map(String::from).into();
         let mut child = command(&program, Path::new("/"), &mark, &BTreeMap::new(), &[]).spawn().expect("sh starts");
-        while marked(&mark).len() < 3 {
+        while bearing(&mark.task).len() < 3 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert!(kill_marked(&mark).await >= 3);
-        assert!(marked(&mark).is_empty());
+        assert!(mark.kill().await >= 3);
+        assert!(bearing(&mark.task).is_empty());
         child.wait().await.expect("reaped");
     }
 
     #[tokio::test]
     async fn an_agent_sees_nothing_of_the_workers_environment_but_what_it_needs() {
         let program: Vec<String> = ["env"].map(String::from).into();
-        let output = command(&program, Path::new("/"), "m", &BTreeMap::new(), &[]).output().await.expect("env runs");
+        let output = command(&program, Path::new("/"), &Mark::new("m", "w"), &BTreeMap::new(), &[]).output().await.expect("env runs");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(!text.contains("CARGO"), "{text}");
         assert!(text.contains("VINE_AGENT=m") && text.contains("PATH="), "{text}");

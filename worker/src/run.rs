@@ -17,7 +17,7 @@ use crate::{
     config::WorkerConfig,
     desk::{Desk, Held, Stopped},
     identity::Identity,
-    process,
+    process::Mark,
 };
 
 const CLAIM_WAIT: f64 = 30.0;
@@ -33,15 +33,15 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let temp = config.state.join("tmp");
     fs::create_dir_all(&temp).with_context(|| format!("the folder {} cannot be made", temp.display()))?;
     // What an earlier process of this worker left running is nobody's any more.
-    let mark: Arc<str> = format!("agentvine/{}", identity.id).into();
-    let left = process::kill_marked(&mark).await;
+    let worker: Arc<str> = identity.id.to_string().into();
+    let left = Mark::kill_of_worker(&worker).await;
     if left > 0 {
         tracing::warn!("ended {left} processes that an earlier run of this worker left behind");
     }
     let agent: Arc<str> = config.agent.kind.describe(&config.agent).await.into();
     let desk = Arc::new(Desk::default());
     let config = Arc::new(config);
-    let bench = Bench { config: Arc::clone(&config), client: client.clone(), desk: Arc::clone(&desk), agent, mark };
+    let bench = Bench { config: Arc::clone(&config), client: client.clone(), desk: Arc::clone(&desk), agent, worker };
     let beats = Beats { client, desk: Arc::clone(&desk), identity, slots: config.slots, boot: System.uuid() };
     let tracker = TaskTracker::new();
     let end = tokio::select! {

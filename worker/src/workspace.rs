@@ -55,8 +55,8 @@ fn owner(task: &Assignment) -> String {
 
 impl Workspace {
     /// Makes or takes up the worktree of a task. `state` is the worker's own folder. Unless the agent goes back into
-    /// its session, what an earlier attempt left uncommitted is committed first.
-    pub async fn prepare(state: &Path, task: &Assignment, commit: &CommitConfig) -> Result<Self, Failure> {
+    /// its session (`resumes`), what an earlier attempt left uncommitted is committed first.
+    pub async fn prepare(state: &Path, task: &Assignment, commit: &CommitConfig, resumes: bool) -> Result<Self, Failure> {
         let (home, remote) = home(state, task).await?;
         let base = find_base(&home, task).await?;
         let mut workspace = Self {
@@ -73,7 +73,7 @@ impl Workspace {
             Some(folder) => folder,
             None => workspace.add(state, task).await?,
         };
-        if task.resume.is_none() && workspace.keep_leftovers().await? {
+        if !resumes && workspace.keep_leftovers().await? {
             workspace.notes.push(format!(
                 "The worktree held uncommitted changes of an earlier attempt. They are kept as a commit on `{}`; the agent goes on from there.",
                 workspace.branch

@@ -56,7 +56,6 @@ pub struct Presence(Mutex<HashMap<WorkerId, Line>>);
 
 #[derive(Default)]
 struct Line {
-    boot: Option<Uuid>,
     /// Beats under way.
     open: u32,
     /// When a beat was dropped with none left.
@@ -84,15 +83,12 @@ impl Presence {
         gone
     }
 
-    /// Notes a beat; `true` when the worker's process is another one than before.
-    fn heard(&self, worker: WorkerId, boot: Uuid) -> bool {
+    /// A beat has begun.
+    fn heard(&self, worker: WorkerId) {
         let mut lines = self.lines();
         let line = lines.entry(worker).or_default();
         line.open += 1;
         line.cut = None;
-        let other = line.boot.is_some_and(|known| known != boot);
-        line.boot = Some(boot);
-        other
     }
 
     /// Which of the held leases are to be written, and which the worker has not named for too long.
@@ -137,19 +133,16 @@ impl Drop for Open {
 impl App {
     /// Takes a beat and waits for something to tell the worker; empty when there is nothing.
     pub async fn beat(&self, worker: WorkerId, beat: Beat) -> Done<Vec<Delivery>> {
-        let restarted = self.presence.heard(worker, beat.boot);
+        self.presence.heard(worker);
         let mut open = Open { app: self.clone(), worker, finished: false };
-        let deliveries = self.beaten(worker, beat, restarted).await;
+        let deliveries = self.beaten(worker, beat).await;
         open.finished = true;
         deliveries
     }
 
-    async fn beaten(&self, worker: WorkerId, beat: Beat, restarted: bool) -> Done<Vec<Delivery>> {
+    async fn beaten(&self, worker: WorkerId, beat: Beat) -> Done<Vec<Delivery>> {
         let until = Instant::now() + beat.wait;
         self.note(worker, &beat).await?;
-        if restarted {
-            self.lose_all(worker, "its worker was started again").await?;
-        }
         let wake = self.wakes.on_worker(worker);
         loop {
             let woken = wake.notified();
@@ -167,14 +160,18 @@ impl App {
         }
     }
 
-    /// Keeps what the worker says of itself.
+    /// Keeps what the worker says of itself; a new process of it has none of the old one's agents.
     async fn note(&self, worker: WorkerId, beat: &Beat) -> Done<()> {
         let mut record = self.store.worker(worker).await?.ok_or(AppError::Unauthenticated)?;
         let now = self.clock.now();
-        let changed = record.trouble != beat.trouble || record.slots != beat.slots;
+        if record.boot.is_some_and(|boot| boot != beat.boot) {
+            self.lose_all(worker, "its worker was started again").await?;
+        }
+        let changed = record.trouble != beat.trouble || record.slots != beat.slots || record.boot != Some(beat.boot);
         if changed || now.since(record.seen) >= COARSE {
             record.trouble.clone_from(&beat.trouble);
             record.slots = beat.slots;
+            record.boot = Some(beat.boot);
             record.seen = now;
             self.store.save_worker(&record).await?;
             self.wakes.page();

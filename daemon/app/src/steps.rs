@@ -43,7 +43,8 @@ impl App {
 
     fn wake_after(&self, before: &Situation, commit: &Commit) {
         let after = &commit.change.task;
-        tracing::info!(task.id = %after.id, state = after.state.as_str(), "{}: {}", after.id, commit.change.log.join("; "));
+        let (from, to) = (before.task.state.as_str(), after.state.as_str());
+        tracing::info!(task.id = %after.id, from, to, "{}: {from} -> {to}", after.id);
         if let Some(lease) = before.task.lease() {
             self.wakes.worker(lease.worker);
         }

@@ -126,10 +126,16 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
 pub fn body(ask: &Ask) -> String {
     match ask {
         Ask::Clarify { items } => items.iter().map(item).collect::<Vec<_>>().join("\n\n"),
-        Ask::Permission { tool, what, why } if why.is_empty() => format!("May it use **{tool}**?\n{}", fenced(what)),
-        Ask::Permission { tool, what, why } => format!("May it use **{tool}**? {why}\n{}", fenced(what)),
+        Ask::Permission { tool, what, why, rules } => permission(tool, what, why, rules),
         Ask::Plan { plan } => format!("Is this plan good?\n\n{plan}"),
     }
+}
+
+fn permission(tool: &str, what: &str, why: &str, rules: &[String]) -> String {
+    let why = if why.is_empty() { String::new() } else { format!(" {why}") };
+    let rules: Vec<_> = rules.iter().map(|rule| format!("`{rule}`")).collect();
+    let covers = if rules.is_empty() { String::new() } else { format!("\nFor this session covers {}", rules.join(", ")) };
+    format!("May it use **{tool}**?{why}\n{}{covers}", fenced(what))
 }
 
 fn item(item: &Item) -> String {
@@ -215,7 +221,7 @@ mod tests {
     #[test]
     fn a_permission_is_shown_whole() {
         let what = format!("echo {}\nrm -rf /", "x".repeat(5000));
-        let text = body(&Ask::Permission { tool: "Bash".into(), what: what.clone(), why: String::new() });
+        let text = body(&Ask::Permission { tool: "Bash".into(), what: what.clone(), why: String::new(), rules: vec![] });
         assert!(text.contains(&what));
     }
 }

@@ -31,6 +31,7 @@ impl App {
             version: candidate.version,
             draining: false,
             trouble: None,
+            boot: None,
             seen: self.clock.now(),
         };
         if self.store.workers().await?.iter().any(|(known, ..)| known.name == worker.name) {

@@ -107,6 +107,9 @@ pub enum Ask {
         what: String,
         /// Why the agent wants it, in its own words; may be empty.
         why: String,
+        /// What allowing it for the session covers, as the agent's rules: `Bash(npm test *)`.
+        #[serde(default)]
+        rules: Vec<String>,
     },
     /// Is this plan good?
     Plan {

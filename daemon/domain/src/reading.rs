@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_permission_is_never_given_by_words_that_could_mean_something_else() {
-        let ask = Ask::Permission { tool: "Bash".into(), what: "rm x".into(), why: String::new() };
+        let ask = Ask::Permission { tool: "Bash".into(), what: "rm x".into(), why: String::new(), rules: vec![] };
         for (text, want) in [
             ("yes", Some(Decision::Allow { session: false })),
             ("OK!", Some(Decision::Allow { session: false })),

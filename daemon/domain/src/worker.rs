@@ -1,6 +1,7 @@
 //! Workers: what they are, what they hold, what they are handed.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
@@ -25,6 +26,8 @@ pub struct Worker {
     pub draining: bool,
     /// What keeps it from working, in its own words.
     pub trouble: Option<String>,
+    /// Made at each start of its process; another one means that its agents are gone.
+    pub boot: Option<Uuid>,
     /// When it was last heard of.
     pub seen: Timestamp,
 }

@@ -16,7 +16,10 @@
 //! A step that calls a tool is done when the conversation holds its call, so a resumed session goes on where it was.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -41,6 +44,8 @@ pub struct Seen {
     pub heard: String,
     /// All of the conversation, as text.
     pub conversation: String,
+    /// The system prompt, as text.
+    pub system: String,
 }
 
 /// A running server.
@@ -86,7 +91,7 @@ async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let conversation = Conversation::read(&request);
     let session = headers.get("x-claude-code-session-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
-    let seen = Seen { session, heard: conversation.heard.clone(), conversation: conversation.text.clone() };
+    let seen = Seen { session, heard: conversation.heard.clone(), conversation: conversation.text.clone(), system: text_of(&json!({ "content": request["system"] })) };
     model.lock().push(seen);
     let stream = request["stream"] == true;
     answer(&conversation, stream).await
@@ -224,8 +229,10 @@ fn message(texts: &[String], call: Option<Value>, stream: bool) -> Response {
     let mut content: Vec<Value> = texts.iter().map(|text| json!({ "type": "text", "text": text })).collect();
     content.extend(call);
     let usage = json!({ "input_tokens": 1000, "output_tokens": 50, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0 });
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    let id = format!("msg_double_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let whole = |content: &[Value], stop: Value| {
-        json!({ "id": "msg_double", "type": "message", "role": "assistant", "model": "claude-opus-5-5", "content": content,
+        json!({ "id": id, "type": "message", "role": "assistant", "model": "claude-opus-5-5", "content": content,
                 "stop_reason": stop, "stop_sequence": null, "usage": usage })
     };
     if !stream {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use vine_domain::{Failure, SessionId, task::Usage, worker::Assignment};
 
-use crate::{config::AgentConfig, host::Host};
+use crate::{config::AgentConfig, host::Host, process::Mark};
 
 /// The agents we can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Job<'a> {
     /// A folder for temporary files of this worker.
     pub temp: PathBuf,
     /// Carried by all its processes.
-    pub mark: String,
+    pub mark: Mark,
     /// The session to make.
     pub session: SessionId,
     /// Go back into the session instead of making it.
@@ -63,6 +63,11 @@ impl AgentKind {
         }
     }
 
+    /// Whether it can go back into a session; one that cannot is started again from the beginning.
+    pub fn resumes(self) -> bool {
+        self == Self::Claude
+    }
+
     /// Runs it to its end. When this returns, no process of it is left.
     pub async fn run(self, job: Job<'_>, host: &Host) -> Outcome {
         let mark = job.mark.clone();
@@ -75,7 +80,7 @@ impl AgentKind {
                 }
             } => outcome,
         };
-        let left = crate::process::kill_marked(&mark).await;
+        let left = mark.kill().await;
         if left > 0 {
             tracing::debug!(task.id = %host.attempt().task, "ended {left} processes of the agent");
         }

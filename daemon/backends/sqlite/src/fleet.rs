@@ -21,6 +21,7 @@ struct WorkerRow {
     version: String,
     draining: bool,
     trouble: Option<String>,
+    boot: Option<String>,
     seen: i64,
     running: i64,
     waiting: i64,
@@ -37,6 +38,7 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
             version: row.version,
             draining: row.draining,
             trouble: row.trouble,
+            boot: row.boot.as_deref().map(uuid).transpose()?,
             seen: Timestamp(row.seen),
         };
         let count = |number: i64| usize::try_from(number).unwrap_or(0);
@@ -44,7 +46,7 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
     }
 }
 
-const WORKER: &str = "SELECT id, name, slots, version, draining, trouble, seen,
+const WORKER: &str = "SELECT id, name, slots, version, draining, trouble, boot, seen,
     (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS running,
     (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'waiting') AS waiting FROM workers w";
 
@@ -91,13 +93,14 @@ const SESSION: &str = "SELECT id, task, worker, worktree, agent, started, active
 #[async_trait]
 impl Fleet for Sqlite {
     async fn add_worker(&self, worker: &Worker) -> Stored<()> {
-        query("INSERT INTO workers (id, name, slots, version, draining, trouble, seen) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        query("INSERT INTO workers (id, name, slots, version, draining, trouble, boot, seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(worker.id.to_string())
             .bind(&worker.name)
             .bind(worker.slots)
             .bind(&worker.version)
             .bind(worker.draining)
             .bind(&worker.trouble)
+            .bind(worker.boot.map(|boot| boot.to_string()))
             .bind(worker.seen.0)
             .execute(&self.writer)
             .await
@@ -107,11 +110,12 @@ impl Fleet for Sqlite {
     }
 
     async fn save_worker(&self, worker: &Worker) -> Stored<()> {
-        query("UPDATE workers SET slots = ?, version = ?, draining = ?, trouble = ?, seen = ? WHERE id = ?")
+        query("UPDATE workers SET slots = ?, version = ?, draining = ?, trouble = ?, boot = ?, seen = ? WHERE id = ?")
             .bind(worker.slots)
             .bind(&worker.version)
             .bind(worker.draining)
             .bind(&worker.trouble)
+            .bind(worker.boot.map(|boot| boot.to_string()))
             .bind(worker.seen.0)
             .bind(worker.id.to_string())
             .execute(&self.writer)

@@ -85,8 +85,8 @@ mod tests {
 
     use super::*;
 
-    fn failed(result: Value, error: Option<&str>) -> Failure {
-        match outcome(&result, error, false) {
+    fn failed(result: &Value, error: Option<&str>) -> Failure {
+        match outcome(result, error, false) {
             Outcome::Failed(failure) => failure,
             other => panic!("{other:?}"),
         }
@@ -118,9 +118,9 @@ mod tests {
             ),
             (json!({ "subtype": "success", "is_error": true, "result": "Not logged in · Please run /login" }), None, K::BadCredentials),
         ] {
-            assert_eq!(failed(result.clone(), error).kind, kind, "{result}");
+            assert_eq!(failed(&result, error).kind, kind, "{result}");
         }
-        assert_eq!(failed(api_error(429, limit), None).retry_at, Some(Timestamp(1_795_544_395_000)));
+        assert_eq!(failed(&api_error(429, limit), None).retry_at, Some(Timestamp(1_795_544_395_000)));
     }
 
     #[test]

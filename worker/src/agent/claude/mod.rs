@@ -68,7 +68,10 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     });
     let mut talk = Talk::new(job, host, stdin);
     let end = talk.run_down(stdout).await;
-    let idle_exit = talk.close(&mut child).await;
+    let patience = if matches!(end, End::Hung | End::Over) { Duration::ZERO } else { EXIT };
+    let idle_exit = talk.close(&mut child, patience).await;
+    // What is left would keep the pipe of the complaints open.
+    job.mark.kill().await;
     let said = complaints.await.unwrap_or_default();
     match end {
         End::Turn(result) => talk.outcome(&result),
@@ -270,6 +273,7 @@ impl<'a> Talk<'a> {
         let (host, session) = (self.host.clone(), self.job.session);
         let context = words::shortened(&self.last_text);
         self.asking.spawn(async move {
+            host.flush().await;
             let asked = host.ask(Some(session), &call.id, call.ask(&context), context.clone()).await;
             (request, asked.map(|(question, answer): (QuestionId, Answer)| (Some(question), call.reply(&answer))))
         });
@@ -309,9 +313,9 @@ impl<'a> Talk<'a> {
     }
 
     /// Lets an idle process go; one that does not exit is ended by the caller.
-    async fn close(&mut self, child: &mut Child) -> Option<std::process::ExitStatus> {
+    async fn close(&mut self, child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
         self.stdin = None;
-        tokio::time::timeout(EXIT, child.wait()).await.ok()?.ok()
+        tokio::time::timeout(patience, child.wait()).await.ok()?.ok()
     }
 
     fn outcome(&self, result: &Value) -> Outcome {

@@ -47,7 +47,7 @@ impl ToolCall {
         match self.tool.as_str() {
             "AskUserQuestion" => Ask::Clarify { items: self.items() },
             "ExitPlanMode" => Ask::Plan { plan: self.input["plan"].as_str().unwrap_or(context).to_owned() },
-            _ => Ask::Permission { tool: self.tool.clone(), what: self.what(), why: self.why.clone() },
+            _ => Ask::Permission { tool: self.tool.clone(), what: self.what(), why: self.why.clone(), rules: self.rules() },
         }
     }
 
@@ -107,20 +107,33 @@ impl ToolCall {
         json!({ "behavior": "allow", "updatedInput": merged(&self.input, json!({ "answers": answers })) })
     }
 
-    /// Lets the call pass; for the session also the ones that the agent suggested, never longer and never in files.
+    /// Lets the call pass; for the session also what [`Self::rules`] says.
     pub fn allow(&self, session: bool) -> Value {
         let mut payload = json!({ "behavior": "allow", "updatedInput": self.input });
         if session {
-            let rules = self.suggestions.iter().filter(|suggestion| suggestion["type"] == "addRules");
-            let mut updates: Vec<Value> = rules.map(|rule| merged(rule, json!({ "destination": "session" }))).collect();
-            if updates.is_empty() {
-                updates.push(
-                    json!({ "type": "addRules", "rules": [{ "toolName": self.tool }], "behavior": "allow", "destination": "session" }),
-                );
-            }
-            payload["updatedPermissions"] = updates.into();
+            payload["updatedPermissions"] = self.session_rules().into();
         }
         payload
+    }
+
+    /// The rules that the agent suggests for the session, or one for its whole tool; never longer, never in files.
+    fn session_rules(&self) -> Vec<Value> {
+        let rules = self.suggestions.iter().filter(|suggestion| suggestion["type"] == "addRules");
+        let rules: Vec<Value> = rules.map(|rule| merged(rule, json!({ "destination": "session" }))).collect();
+        match rules.is_empty() {
+            true => vec![json!({ "type": "addRules", "rules": [{ "toolName": self.tool }], "behavior": "allow", "destination": "session" })],
+            false => rules,
+        }
+    }
+
+    /// The same for people.
+    fn rules(&self) -> Vec<String> {
+        let rules = self.session_rules().into_iter().flat_map(|update| update["rules"].as_array().cloned().unwrap_or_default());
+        let shown = |rule: Value| match rule["ruleContent"].as_str() {
+            Some(content) => format!("{}({content})", rule["toolName"].as_str().unwrap_or_default()),
+            None => rule["toolName"].as_str().unwrap_or_default().to_owned(),
+        };
+        rules.map(shown).collect()
     }
 }
 

@@ -1,0 +1,264 @@
+//! A place of its own for each story: a repository, a model server, real processes. Everything lives in a temporary
+//! folder and ends with the story, by its own process id.
+
+mod process;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use vine_api::{Client, ClientError, SendMessage};
+use vine_domain::token::Token;
+use vine_doubles::model::Model;
+
+pub use process::{Process, agents, gone};
+
+/// The program under test.
+pub const VINE: &str = env!("CARGO_BIN_EXE_vine");
+/// How long anything that does not wait for a lease may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which agent the workers of a place run.
+pub enum Agent<'a> {
+    /// The real Claude Code, against the model server.
+    Claude,
+    /// A shell script, given as its text.
+    Script(&'a str),
+}
+
+pub struct Place {
+    pub folder: TempDir,
+    pub repo: PathBuf,
+    pub model: Model,
+    config: PathBuf,
+    listen: String,
+    client: Option<Client>,
+}
+
+impl Place {
+    /// A repository with one commit, a model server, a configuration; nothing of ours runs yet.
+    pub async fn new(agent: Agent<'_>) -> Self {
+        Self::with_config(agent, "").await
+    }
+
+    /// The same with more lines in the section `[agents.claude]`.
+    pub async fn with_config(agent: Agent<'_>, more: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("vine-it-").tempdir().expect("a temporary folder");
+        let repo = folder.path().join("site");
+        make_repository(&repo);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let model = Model::default();
+        tokio::spawn(model.clone().serve(listener));
+        let config = folder.path().join("vine.toml");
+        fs::write(&config, configuration(folder.path(), &agent, &format!("http://{address}"), more)).expect("written");
+        Self { folder, repo, model, config, listen: "127.0.0.1:0".into(), client: None }
+    }
+
+    fn state(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts the daemon; a second time on the same address and state.
+    pub async fn daemon(&mut self) -> Process {
+        let state = self.state("daemon");
+        let _first_start = fs::remove_file(state.join("endpoint.json"));
+        let arguments = ["daemon", "--listen", &self.listen, "--state", path(&state)];
+        let daemon = Process::start("daemon", self.vine(&arguments));
+        let endpoint: Value = until(PATIENCE, "the daemon serves", || {
+            serde_json::from_slice(&fs::read(state.join("endpoint.json")).ok()?).ok()
+        })
+        .await;
+        let url = endpoint["url"].as_str().expect("a url");
+        let client = Client::new(url, Some(Token::presented(endpoint["token"].as_str().expect("a token"))));
+        for _ in 0..200 {
+            if client.get::<Value>("/queue/status").await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if self.client.is_none() {
+            let words = ["repo", "add", "site", path(&self.repo), "--base", "main"].map(str::to_owned);
+            client.run(&words, "").await.expect("the repository is added");
+        }
+        self.listen = url.trim_start_matches("http://").to_owned();
+        self.client = Some(client);
+        daemon
+    }
+
+    /// Starts a worker, enrolled if it is new.
+    pub async fn worker(&self, name: &str, slots: u32) -> Process {
+        let state = self.state(name);
+        let url = self.client().base().to_owned();
+        let slots = slots.to_string();
+        let mut arguments = vec!["worker", "--daemon", &url, "--name", name, "--slots", &slots, "--state", path(&state)];
+        let code = match state.join("worker.json").exists() {
+            true => String::new(),
+            false => self.secret("enrolment").await,
+        };
+        if !code.is_empty() {
+            arguments.extend(["--enrol", &code]);
+        }
+        Process::start(name, self.vine(&arguments))
+    }
+
+    /// A fresh secret of that kind.
+    pub async fn secret(&self, kind: &str) -> String {
+        let made: Value = self.client().post("/tokens", &serde_json::json!({ "kind": kind })).await.expect("a secret");
+        made["token"].as_str().expect("text").to_owned()
+    }
+
+    /// The program with an environment made from nothing.
+    pub fn vine(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(VINE);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
+        command.env("XDG_STATE_HOME", self.folder.path().join("xdg")).env("NO_COLOR", "1").current_dir(self.folder.path());
+        command.args(["--config", path(&self.config)]).args(arguments);
+        command
+    }
+
+    pub fn client(&self) -> &Client {
+        self.client.as_ref().expect("the daemon was started")
+    }
+
+    /// Runs a command as the admin and gives its data.
+    pub async fn say(&self, line: &str) -> Value {
+        self.try_say(line).await.unwrap_or_else(|error| panic!("`{line}` was refused: {error}"))
+    }
+
+    pub async fn try_say(&self, line: &str) -> Result<Value, ClientError> {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Ok(self.client().run(&words, "").await?.data)
+    }
+
+    /// Creates a task and gives its id.
+    pub async fn task(&self, title: &str, prompt: &str) -> String {
+        let words = ["task", "new", title, "--prompt", prompt].map(str::to_owned);
+        let reply = self.client().run(&words, "").await.expect("the task is created");
+        reply.data["id"].as_str().expect("an id").to_owned()
+    }
+
+    pub async fn show(&self, task: &str) -> Value {
+        self.say(&format!("task show {task}")).await
+    }
+
+    /// Waits until the task is in a state.
+    pub async fn wait(&self, task: &str, state: &str) -> Value {
+        self.wait_for(PATIENCE, task, &format!("{task} is {state}"), |shown| shown["state"] == state).await
+    }
+
+    pub async fn wait_for(&self, patience: Duration, task: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + patience;
+        loop {
+            let shown = self.show(task).await;
+            if is(&shown) {
+                return shown;
+            }
+            if Instant::now() >= end {
+                let log = self.say(&format!("task log {task}")).await;
+                panic!("{what}: not within {patience:?}\n{shown:#}\n{log:#}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits for the task's open question and gives its id and itself.
+    pub async fn question(&self, task: &str) -> (String, Value) {
+        let open = |shown: &Value| shown["questions"].as_array().and_then(|all| all.iter().find(|one| one["state"] == "open").cloned());
+        let shown = self.wait_for(PATIENCE, task, &format!("{task} asks"), |shown| open(shown).is_some()).await;
+        let question = open(&shown).expect("just seen");
+        (question["id"].as_str().expect("an id").to_owned(), question)
+    }
+
+    /// Answers in the console: words in the task's thread, in reply to the question.
+    pub async fn answer(&self, task: &str, question: &str, text: &str) {
+        let message = SendMessage {
+            task: Some(task.parse().expect("a task")),
+            text: text.into(),
+            reply_to: Some(question.parse().expect("a question")),
+            key: None,
+        };
+        self.client().post::<_, Value>("/chat/messages", &message).await.expect("the answer is taken");
+    }
+
+    /// All words of a task's thread.
+    pub async fn thread(&self, task: &str) -> String {
+        let listed: Value = self.client().get(&format!("/chat/messages?task={task}&limit=1000")).await.expect("the thread");
+        let texts = listed["items"].as_array().expect("items").iter().map(|message| message["text"].as_str().expect("text"));
+        texts.collect::<Vec<_>>().join("\n---\n")
+    }
+
+    pub async fn log(&self, task: &str) -> String {
+        let lines = self.say(&format!("task log {task} --limit 1000")).await;
+        lines.as_array().expect("lines").iter().map(|line| line["text"].as_str().expect("text")).collect::<Vec<_>>().join("\n")
+    }
+
+    /// How often the model heard these words as news, in the last message of a request.
+    pub fn heard(&self, words: &str) -> usize {
+        self.model.seen().iter().filter(|seen| seen.heard.contains(words)).count()
+    }
+
+    /// Nothing of ours shows up in the repository, and no worktree is left.
+    pub fn assert_clean(&self) {
+        assert_eq!(git(&self.repo, &["status", "--porcelain"]), "", "git status of the repository");
+        assert_eq!(git(&self.repo, &["worktree", "list", "--porcelain"]).matches("worktree ").count(), 1, "worktrees that are left");
+    }
+}
+
+/// Waits for something that is looked for again and again.
+pub async fn until<T>(patience: Duration, what: &str, look: impl Fn() -> Option<T>) -> T {
+    let end = Instant::now() + patience;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}: not within {patience:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git").args(arguments).current_dir(folder).output().expect("git runs");
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+pub fn make_repository(folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder");
+    git(folder, &["init", "--quiet", "--initial-branch=main"]);
+    fs::write(folder.join("README.md"), "# Site\n").expect("written");
+    git(folder, &["add", "."]);
+    git(folder, &["-c", "user.name=T", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "Begin"]);
+}
+
+pub fn path(path: &Path) -> &str {
+    path.to_str().expect("temporary folders have plain names")
+}
+
+/// Where `tests/run` put Claude Code.
+pub fn claude() -> String {
+    std::env::var("VINE_TEST_CLAUDE").expect("VINE_TEST_CLAUDE names Claude Code; `tests/run` installs it and sets this")
+}
+
+fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, more: &str) -> String {
+    let home = folder.join("home");
+    fs::create_dir_all(home.join("claude")).expect("a folder");
+    let home = path(&home);
+    match agent {
+        Agent::Claude => format!(
+            "[worker]\ndrain_seconds = 2\n[agents]\ndefault = \"claude\"\n[agents.claude]\npass_env = []\n{command}{more}\n[agents.claude.env]\nHOME = \"{home}\"\nCLAUDE_CONFIG_DIR = \"{home}/claude\"\n\
+             ANTHROPIC_BASE_URL = \"{model}\"\nANTHROPIC_API_KEY = \"dummy\"\nCLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = \"1\"\nCLAUDE_CODE_MAX_RETRIES = \"1\"\n",
+            command = if more.contains("command") { String::new() } else { format!("command = [\"{}\"]\n", claude()) },
+        ),
+        Agent::Script(text) => {
+            let script = folder.join("agent.sh");
+            fs::write(&script, text).expect("written");
+            format!("[worker]\ndrain_seconds = 2\n[agents]\ndefault = \"script\"\n[agents.script]\ncommand = [\"sh\", \"{}\"]\n[agents.script.env]\nPLACE = \"{}\"\n", path(&script), path(folder))
+        }
+    }
+}
