@@ -1,6 +1,8 @@
 //! Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude Code.
 
+mod app_races;
 mod harness;
+mod store_contract;
 mod story_claude;
 mod story_crashes;
 mod story_input;

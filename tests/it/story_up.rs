@@ -1,1 +1,184 @@
-//! x
+//! A newcomer's first minutes: `vine up --demo`, the login link, the page, the first answer.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{StatusCode, redirect::Policy};
+
+use crate::harness::{Agent, Place, Process, git, make_repository, path, until};
+
+struct Browser {
+    http: reqwest::Client,
+    base: String,
+    cookie: String,
+}
+
+impl Browser {
+    fn client() -> reqwest::Client {
+        reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().expect("a client")
+    }
+
+    async fn log_in(link: &str) -> Self {
+        let http = Self::client();
+        let response = http.get(link).send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let cookie = response.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a cookie").to_owned();
+        let base = link.split("/login").next().expect("an address").to_owned();
+        Self { http, base, cookie }
+    }
+
+    async fn page(&self, path: &str) -> String {
+        let response = self.http.get(format!("{}{path}", self.base)).header("cookie", &self.cookie).send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.text().await.expect("a page")
+    }
+
+    async fn send(&self, path: &str, form: &[(&str, &str)], site: &str) -> StatusCode {
+        let request = self.http.post(format!("{}{path}", self.base)).header("cookie", &self.cookie).header("sec-fetch-site", site);
+        request.form(form).send().await.expect("an answer").status()
+    }
+}
+
+/// Starts `vine up` and waits for its link; gives the link and how long that took.
+async fn up(place: &Place, arguments: &[&str]) -> (Process, String, Duration) {
+    let state = place.folder.path().join("up");
+    let all = [&["up", "--listen", "127.0.0.1:0", "--state", path(&state)], arguments].concat();
+    let mut command = place.vine(&all);
+    command.current_dir(&place.repo);
+    let started = Instant::now();
+    let process = Process::start("vine up", command);
+    let link = until(Duration::from_secs(20), "a login link is printed", || {
+        process.output().split_whitespace().find(|word| word.contains("/login?code=")).map(str::to_owned)
+    })
+    .await;
+    (process, link, started.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_answers_a_first_question_on_the_page() {
+    let place = Place::new(Agent::Script("true")).await;
+    let (process, link, _) = up(&place, &["--demo"]).await;
+    let browser = Browser::log_in(&link).await;
+
+    // Three tasks ask; one is answered by its button, one in own words.
+    let mut page = String::new();
+    for _ in 0..200 {
+        page = browser.page("/").await;
+        if page.contains("3 waiting for an answer") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(page.contains("Which plant should the hedge be of?") && page.contains("Hornbeam"), "{page}");
+    let question = |page: &str, words: &str| {
+        let before = page.split(words).next().expect("a part");
+        let at = before.rfind("/tasks/T-").expect("a task");
+        before[at + 7..].split('"').next().expect("an id").to_owned()
+    };
+    let hedge = question(&page, "Which plant should the hedge be of?");
+    let cat = question(&page, "What should the cat be called?");
+    for (task, form) in [(&hedge, ("press", "Hornbeam")), (&cat, ("text", "Professor <b>Whiskers</b>"))] {
+        assert_eq!(browser.send(&format!("/tasks/{task}/say"), &[form], "same-origin").await, StatusCode::SEE_OTHER);
+    }
+    let mut thread = String::new();
+    for _ in 0..200 {
+        thread = browser.page(&format!("/tasks/{cat}")).await;
+        if thread.contains("is done.") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(thread.contains("is done.") && thread.contains("name-the-cat.md"), "{thread}");
+    assert!(thread.contains("Professor &lt;b&gt;Whiskers&lt;/b&gt;") && !thread.contains("<b>Whiskers"), "words stay words");
+
+    // Ctrl-C ends it soon, though a question is open; the next start goes on.
+    assert_eq!(process.stop().await, Some(0));
+    let (process, link, _) = up(&place, &["--demo"]).await;
+    let browser = Browser::log_in(&link).await;
+    let page = browser.page("/").await;
+    assert!(page.contains("1 waiting for an answer") && page.contains("How often should the beds be watered?"), "{page}");
+    assert_eq!(browser.send("/tasks/T-3/say", &[("text", "Twice a week")], "same-origin").await, StatusCode::SEE_OTHER);
+    for _ in 0..200 {
+        if browser.page("/tasks/T-3").await.contains("is done.") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(browser.page("/tasks/T-3").await.contains("is done."));
+    assert_eq!(process.stop().await, Some(0));
+    let garden = place.folder.path().join("up-repository/garden");
+    assert_eq!(git(&garden, &["status", "--porcelain"]), "");
+    assert!(git(&garden, &["show", "vine/T-1:plant-a-hedge.md"]).contains("Hornbeam"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_comes_within_a_second_works_once_and_nothing_shows_in_the_repository() {
+    let place = Place::new(Agent::Script("true")).await;
+    let mut fastest = Duration::MAX;
+    for _ in 0..3 {
+        let (process, link, took) = up(&place, &[]).await;
+        fastest = fastest.min(took);
+        let _browser = Browser::log_in(&link).await;
+        let again = Browser::client().get(&link).send().await.expect("an answer");
+        assert_eq!(again.status(), StatusCode::UNAUTHORIZED, "a link works once");
+        assert_eq!(git(&place.repo, &["status", "--porcelain", "--ignored"]), "");
+        assert_eq!(process.stop().await, Some(0));
+    }
+    // The fastest of three, since other stories run on this machine at the same time.
+    assert!(fastest < Duration::from_secs(1), "the link took {fastest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_closed_to_strangers_other_sites_and_other_names() {
+    let place = Place::new(Agent::Script("true")).await;
+    let (_process, link, _) = up(&place, &[]).await;
+    let browser = Browser::log_in(&link).await;
+    let (http, base) = (Browser::client(), browser.base.clone());
+    for path in ["/", "/tasks/T-1"] {
+        let response = http.get(format!("{base}{path}")).send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "without a session {path} leads to the login");
+        assert_eq!(response.headers()["location"], "/login");
+    }
+    for site in ["cross-site", "same-site", "none"] {
+        assert_eq!(browser.send("/command", &[("line", "queue pause")], site).await, StatusCode::FORBIDDEN, "{site}");
+    }
+    let foreign_origin = http.post(format!("{base}/command")).header("cookie", &browser.cookie).header("origin", "http://evil.example").form(&[("line", "queue pause")]);
+    assert_eq!(foreign_origin.send().await.expect("an answer").status(), StatusCode::FORBIDDEN);
+    let rebound = http.get(format!("{base}/")).header("cookie", &browser.cookie).header("host", "evil.example");
+    assert_eq!(rebound.send().await.expect("an answer").status(), StatusCode::FORBIDDEN);
+    assert!(browser.page("/").await.contains("default"), "nothing was paused");
+    assert!(!browser.page("/").await.contains("Claiming is paused"));
+
+    let own = http.get(format!("{base}/")).header("cookie", &browser.cookie).send().await.expect("an answer");
+    let policy = own.headers()["content-security-policy"].to_str().expect("text").to_owned();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+    // The tag changes every ten seconds by itself, so the first of two tries may just miss it.
+    let mut tag = own.headers()["etag"].clone();
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let again = http.get(format!("{base}/")).header("cookie", &browser.cookie).header("if-none-match", &tag).send().await.expect("an answer");
+        tag = again.headers()["etag"].clone();
+        answers.push(again.status());
+    }
+    assert!(answers.contains(&StatusCode::NOT_MODIFIED), "an unchanged page is not sent again: {answers:?}");
+
+    assert_eq!(browser.send("/command", &[("line", "queue pause")], "same-origin").await, StatusCode::OK);
+    assert!(browser.page("/").await.contains("Claiming is paused"), "the page itself may");
+    assert_eq!(browser.send("/logout", &[], "same-origin").await, StatusCode::SEE_OTHER);
+    let after = http.get(format!("{base}/")).header("cookie", &browser.cookie).send().await.expect("an answer");
+    assert_eq!(after.status(), StatusCode::SEE_OTHER, "a closed session is closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_without_a_commit_and_a_folder_inside_it_are_refused_with_a_hint() {
+    let place = Place::new(Agent::Script("true")).await;
+    let empty = place.folder.path().join("empty");
+    std::fs::create_dir_all(&empty).expect("a folder");
+    git(&empty, &["init", "--quiet"]);
+    let output = place.vine(&["up"]).current_dir(&empty).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("has no commit yet"), "{output:?}");
+    let other = place.folder.path().join("other");
+    make_repository(&other);
+    let output = place.vine(&["up", "--state", path(&other.join("state"))]).current_dir(&other).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("lies inside the repository"), "{output:?}");
+    assert_eq!(git(&other, &["status", "--porcelain"]), "");
+}

@@ -47,7 +47,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         (folder, state)
     };
     outside(&state, &folder)?;
-    let agent = worker::agent(config, if args.demo { Some("script") } else { args.agent.as_deref() })?;
+    let agent = if args.demo { worker::demo_agent()? } else { worker::agent(config, args.agent.as_deref())? };
     let (repo, base) = (repo_name(&folder), base_branch(&folder)?);
     let until = CancellationToken::new();
     let daemon = start(config, &args, state.clone(), until.clone()).await?;

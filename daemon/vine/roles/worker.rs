@@ -74,22 +74,22 @@ pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
                 hang_after: Duration::from_secs(agents.claude.hang_after_seconds.max(1)),
             })
         }
-        (AgentKind::Script, _) => Ok(AgentConfig {
-            kind,
-            command: if agents.script.command.is_empty() { demo_agent()? } else { agents.script.command.clone() },
-            env: agents.script.env.clone(),
-            pass: Vec::new(),
-            hang_after: Duration::MAX,
-        }),
+        (AgentKind::Script, _) if agents.script.command.is_empty() => demo_agent(),
+        (AgentKind::Script, _) => Ok(script(agents.script.command.clone(), agents.script.env.clone())),
     }
+}
+
+fn script(command: Vec<String>, env: BTreeMap<String, String>) -> AgentConfig {
+    AgentConfig { kind: AgentKind::Script, command, env, pass: Vec::new(), hang_after: Duration::MAX }
 }
 
 /// The line that installs the real agent.
 pub const INSTALL: &str = "npm install -g @anthropic-ai/claude-code";
 
-fn demo_agent() -> Result<Vec<String>> {
+/// The agent that needs no account: this program itself.
+pub fn demo_agent() -> Result<AgentConfig> {
     let own: PathBuf = std::env::current_exe().context("this program does not know where it is")?;
-    Ok(vec![own.display().to_string(), "demo-agent".into()])
+    Ok(script(vec![own.display().to_string(), "demo-agent".into()], BTreeMap::new()))
 }
 
 fn claude_env(config: &Config) -> Result<BTreeMap<String, String>> {

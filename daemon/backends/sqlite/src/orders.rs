@@ -1,6 +1,6 @@
 //! The queue: how work is claimed, kept and lost.
 
-use std::{collections::HashMap, time::Duration};
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, FromRow, SqliteConnection, query, query_as, query_scalar};
@@ -176,12 +176,13 @@ fn hand_out(heads: Vec<Head>, wants: &[Want], now: Timestamp) -> Vec<(TaskId, Wo
     let mut orders: Vec<Waiting> = heads.into_iter().map(|head| head.order).collect();
     serve_order(&mut orders, now);
     let mut room: Vec<(WorkerId, u32)> = wants.iter().map(|want| (want.worker, want.slots)).collect();
-    let mut taken = Vec::new();
+    let mut taken: Vec<(TaskId, WorkerId)> = Vec::new();
     for order in orders {
         let wanted = kept.get(&order.task);
-        // The roomiest worker first spreads work over machines.
+        let given = |worker: &WorkerId| taken.iter().filter(|(_, to)| to == worker).count();
+        // The roomiest worker first, then the one with the fewest, spreads work over machines.
         let free = room.iter_mut().filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|kept| kept == worker));
-        if let Some((worker, slots)) = free.max_by_key(|(_, slots)| *slots) {
+        if let Some((worker, slots)) = free.max_by_key(|(worker, slots)| (*slots, Reverse(given(worker)))) {
             *slots -= 1;
             taken.push((order.task, *worker));
         }
@@ -225,7 +226,10 @@ async fn take(tx: &mut SqliteConnection, taken: &[(TaskId, WorkerId)], now: Time
     .execute(tx)
     .await
     .map_err(unavailable)?;
-    all(rows)
+    // SQLite gives updated rows in an order of its own.
+    let mut tasks: Vec<Task> = all(rows)?;
+    tasks.sort_by_key(|task| taken.iter().position(|(id, _)| *id == task.id));
+    Ok(tasks)
 }
 
 /// Adds what a worker needs beside the task: repository, session, earlier answers. Set-based, whatever the number.

@@ -1,0 +1,115 @@
+//! Use cases under races, on a real store and without HTTP.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Barrier;
+use tokio_util::sync::CancellationToken;
+use vine_app::{App, AppError, Caller, questions::Asked};
+use vine_domain::{
+    Ask, Role, User, UserId, WorkerId,
+    clock::{Ids, System},
+    lifecycle::Refusal,
+    question::Item,
+    worker::Attempt,
+};
+
+use crate::store_contract::Bed;
+
+struct Team {
+    app: App,
+    bed: Bed,
+    worker: WorkerId,
+}
+
+impl Team {
+    async fn new() -> Self {
+        let bed = Bed::new().await;
+        let (app, dispatcher) = App::new(bed.store.clone(), bed.clock.clone(), Arc::new(System), "http://vine", CancellationToken::new());
+        tokio::spawn(dispatcher.run());
+        let worker = bed.worker("w").await;
+        Self { app, bed, worker }
+    }
+
+    async fn asked(&self) -> (Attempt, vine_domain::QuestionId) {
+        self.bed.task().await;
+        let attempt = self.app.claim(self.worker, 1, Duration::from_secs(5)).await.expect("claimed")[0].attempt;
+        let item = Item { question: "Which?".into(), header: String::new(), options: vec![], multi: false };
+        let ask = Ask::Clarify { items: vec![item] };
+        let asked = Asked { attempt, key: System.uuid(), session: None, call: "c".into(), ask, context: String::new() };
+        let id = self.app.ask(self.worker, asked.clone()).await.expect("asked");
+        assert_eq!(self.app.ask(self.worker, asked).await.expect("asked"), id, "asking twice is asking once");
+        (attempt, id)
+    }
+}
+
+fn person(name: &str, role: Option<Role>) -> Caller {
+    let user = User { id: UserId(System.uuid()), name: name.into(), role, repos: [].into() };
+    Caller { user: Some(user), via: "test".into() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told() {
+    let team = Team::new().await;
+    for round in 0..100 {
+        let (attempt, question) = team.asked().await;
+        let start = Arc::new(Barrier::new(2));
+        let answers = ["Ann", "Bob"].map(|name| {
+            let (app, start) = (team.app.clone(), Arc::clone(&start));
+            tokio::spawn(async move {
+                start.wait().await;
+                app.answer(&person(name, Some(Role::Answerer)), question, &format!("{name} says"), System.uuid()).await
+            })
+        });
+        let mut won = Vec::new();
+        let mut told = Vec::new();
+        for answer in answers {
+            match answer.await.expect("ran") {
+                Ok(question) => won.push(question.answer().expect("answered").name.clone()),
+                Err(AppError::Refused(Refusal::AnsweredBefore { name, .. })) => told.push(name),
+                Err(other) => panic!("round {round}: {other}"),
+            }
+        }
+        assert_eq!((won.len(), told.len()), (1, 1), "round {round}");
+        assert_eq!(won, told, "the loser is told who won");
+        let thread = team.bed.store.thread(attempt.task, 0, 100).await.expect("read");
+        let replies = thread.iter().filter(|message| message.kind == "reply").count();
+        assert_eq!(replies, 2, "the second words are kept");
+        team.app.delivered(team.worker, question, attempt).await.expect("delivered");
+        team.app.complete(team.worker, attempt, vine_domain::task::Report::default(), "").await.expect("done");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_without_the_role_change_nothing_and_the_audit_knows() {
+    let team = Team::new().await;
+    let (attempt, question) = team.asked().await;
+    let stranger = Caller { user: None, via: "test".into() };
+    for caller in [person("Vic", Some(Role::Viewer)), person("Nobody", None), stranger] {
+        let answer = team.app.answer(&caller, question, "me!", System.uuid()).await;
+        assert!(matches!(answer, Err(AppError::Denied(_))), "{answer:?}");
+        let cancel = team.app.order(&caller, attempt.task, vine_domain::lifecycle::Order::Cancel).await;
+        assert!(matches!(cancel, Err(AppError::Denied(_))), "{cancel:?}");
+    }
+    assert!(team.app.question(question).await.expect("read").is_open());
+    let lines = team.bed.store.audit_lines(100).await.expect("read");
+    assert_eq!(lines.iter().filter(|(_, entry)| !entry.allowed).count(), 6, "{lines:#?}");
+    assert!(lines.iter().any(|(_, entry)| entry.actor == "Vic (test)" && entry.subject == question.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up() {
+    let team = Team::new().await;
+    let claim = || {
+        let (app, worker) = (team.app.clone(), team.worker);
+        tokio::spawn(async move { app.claim(worker, 1, Duration::from_secs(30)).await })
+    };
+    let hung_up = claim();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    hung_up.abort();
+    let waiting = claim();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let task = team.bed.task().await;
+    team.app.wakes.work.notify_one();
+    let claimed = tokio::time::timeout(Duration::from_secs(2), waiting).await.expect("handed over").expect("ran").expect("claimed");
+    assert_eq!((claimed[0].attempt.task, claimed[0].attempt.epoch.0), (task, 1));
+}

@@ -1,0 +1,344 @@
+//! What every store must do, told once. Each backend passes this suite.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use vine_domain::{
+    Clock, Lane, MessageId, Repo, Slug, TaskId, TaskState, Timestamp, Worker, WorkerId,
+    chat::{Inbound, Outbound, OutboundKind, Posted},
+    clock::{Ids, System},
+    lifecycle::{Event, Order, Situation, decide},
+    ports::{Commit, NewTask, Store, StoreError, Want},
+    queue::AGEING,
+    repo::Source,
+    task::{LEASE, Report},
+    token::{Token, TokenKind},
+    worker::Attempt,
+};
+use vine_sqlite::{Durability, Sqlite};
+
+/// A clock that stands still until it is moved.
+pub struct Manual(AtomicI64);
+
+impl Manual {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_800_000_000_000)))
+    }
+
+    pub fn pass(&self, span: Duration) {
+        self.0.fetch_add(i64::try_from(span.as_millis()).expect("a short span"), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Manual {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub struct Bed {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<Manual>,
+    pub folder: TempDir,
+}
+
+impl Bed {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Manual::new();
+        let store = Sqlite::open(&folder.path().join("vine.db"), Durability::Normal, clock.clone()).await.expect("opened");
+        let store: Arc<dyn Store> = Arc::new(store);
+        for name in ["site", "shop"] {
+            let source = Source::try_from(format!("/srv/{name}")).expect("a path");
+            let repo = Repo { name: Slug::from_text(name), source, base: "main".parse().expect("a branch"), paused: false, trusted: false };
+            store.save_repo(&repo).await.expect("stored");
+            store.bind_room("console", name, &repo.name).await.expect("stored");
+        }
+        Self { store, clock, folder }
+    }
+
+    pub async fn worker(&self, name: &str) -> WorkerId {
+        let worker = Worker {
+            id: WorkerId(System.uuid()),
+            name: name.into(),
+            slots: 10,
+            version: "test".into(),
+            draining: false,
+            trouble: None,
+            boot: None,
+            seen: self.clock.now(),
+        };
+        self.store.add_worker(&worker).await.expect("added");
+        worker.id
+    }
+
+    pub async fn task_in(&self, repo: &str, lane: Lane) -> TaskId {
+        let id = self.store.next_task().await.expect("an id");
+        let task = NewTask {
+            id,
+            title: "Title".parse().expect("a title"),
+            prompt: "Do it".parse().expect("a prompt"),
+            repo: Slug::from_text(repo),
+            base: "main".parse().expect("a branch"),
+            branch: format!("vine/{id}").parse().expect("a branch"),
+            lane,
+            requester: "Ann".into(),
+            key: None,
+        };
+        assert_eq!(self.store.create(&task, &[notice(id, OutboundKind::Card)]).await.expect("created"), None);
+        id
+    }
+
+    pub async fn task(&self) -> TaskId {
+        self.task_in("site", Lane::Default).await
+    }
+
+    pub async fn claim(&self, worker: WorkerId, slots: u32) -> Vec<Attempt> {
+        let claimed = self.store.claim(&[Want { worker, slots }]).await.expect("claimed");
+        claimed.into_iter().map(|(_, assignment)| assignment.attempt).collect()
+    }
+
+    /// Decides and stores, as the use cases do.
+    pub async fn step(&self, task: TaskId, event: Event) -> Result<(), StoreError> {
+        let situation = Situation {
+            task: self.store.task(task).await?.expect("the task"),
+            questions: self.store.questions_of(task).await?,
+        };
+        let change = decide(&situation, event, self.clock.now()).expect("allowed");
+        self.store.commit(&Commit { change, messages: vec![], reply: None }).await
+    }
+}
+
+fn notice(task: TaskId, kind: OutboundKind) -> Outbound {
+    Outbound { id: MessageId(System.uuid()), task, kind, text: "words".into(), buttons: vec![] }
+}
+
+fn ids(attempts: &[Attempt]) -> Vec<u64> {
+    attempts.iter().map(|attempt| attempt.task.0).collect()
+}
+
+#[tokio::test]
+async fn lanes_are_strict_fifo_inside_and_old_low_work_rises() {
+    let bed = Bed::new().await;
+    let worker = bed.worker("w").await;
+    let low = bed.task_in("site", Lane::Low).await;
+    bed.clock.pass(Duration::from_secs(1));
+    let (first, second) = (bed.task().await, bed.task().await);
+    let high = bed.task_in("site", Lane::High).await;
+    assert_eq!(ids(&bed.claim(worker, 3).await), [high.0, first.0, second.0]);
+
+    bed.clock.pass(AGEING * 2);
+    let newer = bed.task_in("site", Lane::High).await;
+    assert_eq!(ids(&bed.claim(worker, 1).await), [low.0], "low work starts after two spans");
+    assert_eq!(ids(&bed.claim(worker, 1).await), [newer.0]);
+}
+
+#[tokio::test]
+async fn paused_work_stays_where_it_is() {
+    let bed = Bed::new().await;
+    let worker = bed.worker("w").await;
+    let (site, shop) = (bed.task_in("site", Lane::Default).await, bed.task_in("shop", Lane::Default).await);
+    bed.store.set_paused(None, true).await.expect("paused");
+    assert!(bed.claim(worker, 9).await.is_empty());
+    bed.store.set_paused(None, false).await.expect("resumed");
+    bed.store.set_paused(Some(&Slug::from_text("site")), true).await.expect("paused");
+    assert_eq!(ids(&bed.claim(worker, 9).await), [shop.0]);
+    bed.store.set_paused(Some(&Slug::from_text("site")), false).await.expect("resumed");
+    assert_eq!(ids(&bed.claim(worker, 9).await), [site.0]);
+}
+
+#[tokio::test]
+async fn claims_at_the_same_time_never_give_one_order_twice() {
+    let bed = Bed::new().await;
+    let mut workers = Vec::new();
+    for number in 0..8 {
+        workers.push(bed.worker(&format!("w-{number}")).await);
+    }
+    for _ in 0..100 {
+        bed.task().await;
+    }
+    let claims = workers.iter().map(|worker| {
+        let (store, worker) = (Arc::clone(&bed.store), *worker);
+        tokio::spawn(async move {
+            let mut mine = Vec::new();
+            loop {
+                let claimed = store.claim(&[Want { worker, slots: 3 }]).await.expect("claimed");
+                if claimed.is_empty() {
+                    return mine;
+                }
+                mine.extend(claimed.into_iter().map(|(_, assignment)| assignment.attempt.task));
+            }
+        })
+    });
+    let mut all = Vec::new();
+    for claim in claims.collect::<Vec<_>>() {
+        all.extend(claim.await.expect("ran"));
+    }
+    assert_eq!(all.len(), 100);
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 100, "each exactly once");
+}
+
+#[tokio::test]
+async fn wishes_that_wait_together_are_served_together_and_spread() {
+    let bed = Bed::new().await;
+    let (a, b) = (bed.worker("a").await, bed.worker("b").await);
+    for _ in 0..4 {
+        bed.task().await;
+    }
+    let claimed = bed.store.claim(&[Want { worker: a, slots: 2 }, Want { worker: b, slots: 3 }]).await.expect("claimed");
+    let of = |worker| claimed.iter().filter(|(owner, _)| *owner == worker).count();
+    assert_eq!((of(a), of(b)), (2, 2));
+}
+
+#[tokio::test]
+async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing() {
+    let bed = Bed::new().await;
+    let worker = bed.worker("w").await;
+    let task = bed.task().await;
+    let attempt = bed.claim(worker, 1).await[0];
+    let situation = Situation { task: bed.store.task(task).await.expect("read").expect("there"), questions: vec![] };
+    let finished = Event::Finished { by: worker, attempt, report: Report::default() };
+    let change = decide(&situation, finished, bed.clock.now()).expect("allowed");
+    bed.step(task, Event::Ordered { order: Order::Cancel, by: "Ann".into() }).await.expect("cancelled");
+    let late = Commit { change, messages: vec![notice(task, OutboundKind::Notice)], reply: Some(("Bob".into(), "late".into())) };
+    let before = bed.store.thread(task, 0, 100).await.expect("read");
+    assert!(matches!(bed.store.commit(&late).await, Err(StoreError::Conflict)));
+    assert_eq!(bed.store.thread(task, 0, 100).await.expect("read"), before, "no message of a refused change");
+    assert!(matches!(bed.store.task(task).await.expect("read").expect("there").state, TaskState::Cancelled { .. }));
+}
+
+#[tokio::test]
+async fn leases_end_unless_renewed_and_only_their_holder_can_renew() {
+    let bed = Bed::new().await;
+    let (worker, other) = (bed.worker("w").await, bed.worker("o").await);
+    bed.task().await;
+    let attempt = bed.claim(worker, 1).await[0];
+    let stale = Attempt { epoch: vine_domain::Epoch(0), ..attempt };
+    bed.clock.pass(LEASE / 2);
+    bed.store.renew(other, &[attempt]).await.expect("no error");
+    bed.store.renew(worker, &[stale]).await.expect("no error");
+    bed.clock.pass(LEASE / 2 + Duration::from_secs(1));
+    assert_eq!(bed.store.expired().await.expect("read"), [attempt], "neither renewal counted");
+    bed.store.renew(worker, &[attempt]).await.expect("renewed");
+    assert!(bed.store.expired().await.expect("read").is_empty());
+    bed.clock.pass(LEASE * 2);
+    bed.store.adopt_leases().await.expect("adopted");
+    assert!(bed.store.expired().await.expect("read").is_empty(), "our own absence is nobody's death");
+}
+
+#[tokio::test]
+async fn writes_beside_the_task_are_fenced_too() {
+    let bed = Bed::new().await;
+    let (worker, other) = (bed.worker("w").await, bed.worker("o").await);
+    bed.task().await;
+    let attempt = bed.claim(worker, 1).await[0];
+    let stale = Attempt { epoch: vine_domain::Epoch(0), ..attempt };
+    for (by, attempt) in [(other, attempt), (worker, stale)] {
+        assert!(matches!(bed.store.log(by, attempt, &["line".into()]).await, Err(StoreError::Conflict)));
+        assert!(matches!(bed.store.keep_patch(by, attempt, "patch").await, Err(StoreError::Conflict)));
+    }
+    bed.store.log(worker, attempt, &["line".into()]).await.expect("logged");
+    bed.store.keep_patch(worker, attempt, "patch").await.expect("kept");
+    assert_eq!(bed.store.patch_of(attempt.task).await.expect("read").as_deref(), Some("patch"));
+}
+
+#[tokio::test]
+async fn orders_wait_for_their_time() {
+    let bed = Bed::new().await;
+    let worker = bed.worker("w").await;
+    bed.task().await;
+    let attempt = bed.claim(worker, 1).await[0];
+    bed.step(attempt.task, Event::LeaseLost { attempt, why: "gone".into() }).await.expect("stored");
+    assert!(bed.claim(worker, 1).await.is_empty());
+    let wait = bed.store.next_due().await.expect("read").expect("an order waits");
+    assert!(wait > Duration::ZERO && wait <= Duration::from_secs(5), "{wait:?}");
+    bed.clock.pass(wait);
+    assert_eq!(bed.claim(worker, 1).await[0].epoch.0, 2);
+}
+
+#[tokio::test]
+async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
+    let bed = Bed::new().await;
+    let event = Inbound { event: "e-1".into(), platform: "console".into(), author: "ann".into(), task: None, reply_to: None, text: "hi".into() };
+    assert!(bed.store.receive(&event).await.expect("stored"));
+    assert!(!bed.store.receive(&event).await.expect("known"));
+    assert_eq!(bed.store.unread().await.expect("read"), std::slice::from_ref(&event));
+    bed.store.mark_read(&event).await.expect("marked");
+    assert!(bed.store.unread().await.expect("read").is_empty());
+    assert!(!bed.store.receive(&event).await.expect("still known"));
+}
+
+#[tokio::test]
+async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
+    let bed = Bed::new().await;
+    let task = bed.task().await;
+    bed.store.say(task, None, &[notice(task, OutboundKind::Notice)]).await.expect("said");
+    let due = bed.store.due("console", 10).await.expect("read");
+    assert_eq!(due.len(), 1, "the second message waits for the first");
+    assert_eq!((due[0].message.kind, due[0].thread.as_deref()), (OutboundKind::Card, None));
+    bed.store.postpone(due[0].message.id, "console", Duration::from_secs(5)).await.expect("postponed");
+    assert!(bed.store.due("console", 10).await.expect("read").is_empty(), "nothing overtakes");
+    bed.clock.pass(Duration::from_secs(5));
+    let due = bed.store.due("console", 10).await.expect("read");
+    assert_eq!(due[0].attempts, 1);
+    bed.store.settle(&due[0], &Posted { thread: "th".into(), message: "root".into() }).await.expect("settled");
+    let next = bed.store.due("console", 10).await.expect("read");
+    assert_eq!((next.len(), next[0].thread.as_deref(), next[0].edits.as_deref()), (1, Some("th"), None));
+    bed.store.settle(&next[0], &Posted { thread: "th".into(), message: "m2".into() }).await.expect("settled");
+    bed.store.say(task, None, &[notice(task, OutboundKind::Card)]).await.expect("said");
+    let edit = bed.store.due("console", 10).await.expect("read");
+    assert_eq!(edit[0].edits.as_deref(), Some("root"), "a later card edits the root");
+    assert!(bed.store.due("slack", 10).await.expect("read").is_empty(), "a platform without a room gets nothing");
+}
+
+#[tokio::test]
+async fn tokens_end_by_time_by_use_and_by_word() {
+    let bed = Bed::new().await;
+    let owner = System.uuid();
+    let token = Token::make(TokenKind::Login, &System).hash();
+    bed.store.add_token(&token, TokenKind::Login, owner, Duration::from_secs(60)).await.expect("added");
+    assert_eq!(bed.store.token_owner(&token, TokenKind::User).await.expect("read"), None, "another kind");
+    assert_eq!(bed.store.spend_token(&token, TokenKind::Login).await.expect("spent"), Some(owner));
+    assert_eq!(bed.store.spend_token(&token, TokenKind::Login).await.expect("no error"), None);
+    let token = Token::make(TokenKind::User, &System).hash();
+    bed.store.add_token(&token, TokenKind::User, owner, Duration::from_secs(60)).await.expect("added");
+    assert_eq!(bed.store.token_owner(&token, TokenKind::User).await.expect("read"), Some(owner));
+    bed.clock.pass(Duration::from_secs(61));
+    assert_eq!(bed.store.token_owner(&token, TokenKind::User).await.expect("read"), None);
+    let token = Token::make(TokenKind::Worker, &System).hash();
+    bed.store.add_token(&token, TokenKind::Worker, owner, Duration::from_secs(60)).await.expect("added");
+    bed.store.revoke_tokens(owner).await.expect("revoked");
+    assert_eq!(bed.store.token_owner(&token, TokenKind::Worker).await.expect("read"), None);
+}
+
+#[tokio::test]
+async fn a_second_daemon_on_the_same_file_is_refused() {
+    let bed = Bed::new().await;
+    let again = Sqlite::open(&bed.folder.path().join("vine.db"), Durability::Normal, bed.clock.clone()).await;
+    let error = again.err().expect("refused").to_string();
+    assert!(error.contains("another daemon already uses"), "{error}");
+}
+
+#[tokio::test]
+async fn everything_is_there_after_the_file_is_opened_again() {
+    let Bed { store, clock, folder } = Bed::new().await;
+    let bed = Bed { store, clock, folder };
+    let worker = bed.worker("w").await;
+    let task = bed.task().await;
+    let attempt = bed.claim(worker, 1).await[0];
+    let before = bed.store.task(task).await.expect("read");
+    let Bed { store, clock, folder } = bed;
+    drop(store);
+    let store = Sqlite::open(&folder.path().join("vine.db"), Durability::Full, clock.clone()).await.expect("opened again");
+    use vine_domain::ports::{Orders, Tasks};
+    assert_eq!(store.task(task).await.expect("read"), before);
+    assert_eq!(store.leases_of(worker).await.expect("read"), [attempt]);
+    assert!(store.next_task().await.expect("an id") > task, "ids are never given twice");
+}
