@@ -107,10 +107,8 @@ impl Bed {
 
     /// Decides and stores, as the use cases do.
     pub async fn step(&self, task: TaskId, event: Event) -> Result<(), StoreError> {
-        let situation = Situation {
-            task: self.store.task(task).await?.expect("the task"),
-            questions: self.store.questions_of(task).await?,
-        };
+        let situation =
+            Situation { task: self.store.task(task).await?.expect("the task"), questions: self.store.questions_of(task).await? };
         let change = decide(&situation, event, self.clock.now()).expect("allowed");
         self.store.commit(&Commit { change, messages: vec![], reply: None }).await
     }
@@ -266,7 +264,8 @@ async fn orders_wait_for_their_time() {
 #[tokio::test]
 async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
     let bed = Bed::new().await;
-    let event = Inbound { event: "e-1".into(), platform: "console".into(), author: "ann".into(), task: None, reply_to: None, text: "hi".into() };
+    let event =
+        Inbound { event: "e-1".into(), platform: "console".into(), author: "ann".into(), task: None, reply_to: None, text: "hi".into() };
     assert!(bed.store.receive(&event).await.expect("stored"));
     assert!(!bed.store.receive(&event).await.expect("known"));
     assert_eq!(bed.store.unread().await.expect("read"), std::slice::from_ref(&event));

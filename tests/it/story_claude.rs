@@ -100,7 +100,8 @@ async fn claude_runs_nothing_of_an_untrusted_repository_but_reads_its_notes() {
     std::fs::write(place.repo.join(".claude/settings.json"), settings.to_string()).expect("written");
     std::fs::write(place.repo.join("CLAUDE.md"), "Always greet the gardener.\n").expect("written");
     std::fs::write(place.repo.join(".git/hooks/post-checkout"), format!("#!/bin/sh\ntouch {}\n", marker.display())).expect("written");
-    std::fs::set_permissions(place.repo.join(".git/hooks/post-checkout"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    std::fs::set_permissions(place.repo.join(".git/hooks/post-checkout"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("executable");
     git(&place.repo, &["add", "."]);
     git(&place.repo, &["-c", "user.name=T", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "Trap"]);
     let _daemon = place.daemon().await;

@@ -157,7 +157,10 @@ async fn claude_an_absence_of_the_daemon_longer_than_the_trust_in_a_lease_ends_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_worker_hands_waiting_tasks_back_at_once_and_ends_cleanly() {
-    let mut place = Place::new(Agent::Script("answer=$(vine ask 'Go on?' --option yes --option no); echo \"$answer\" > answer.txt; echo answered $answer")).await;
+    let mut place = Place::new(Agent::Script(
+        "answer=$(vine ask 'Go on?' --option yes --option no); echo \"$answer\" > answer.txt; echo answered $answer",
+    ))
+    .await;
     let _daemon = place.daemon().await;
     let worker = place.worker("w-1", 1).await;
     let task = place.task("Ask", "ask").await;

@@ -18,7 +18,8 @@ impl Api {
     }
 
     async fn call(&self, method: Method, path: &str, token: Option<&str>, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
-        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.base)).header("content-type", "application/json").body(body);
+        let mut request =
+            self.http.request(method, format!("{}/api/v1{path}", self.base)).header("content-type", "application/json").body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -116,14 +117,30 @@ async fn every_route_refuses_strangers_and_the_wrong_kind_of_token() {
     let user_token = place.secret("user").await;
     let api = Api::of(&place);
     let for_users = [
-        (Method::GET, "/tasks"), (Method::GET, "/workers"), (Method::GET, "/queue/status"), (Method::GET, "/sessions"), (Method::GET, "/questions"),
-        (Method::GET, "/chat/messages"), (Method::POST, "/tasks"), (Method::POST, "/queue/enqueue"), (Method::POST, "/commands"), (Method::POST, "/tokens"),
-        (Method::POST, "/questions/Q-1/answer"), (Method::PATCH, "/tasks/T-1"), (Method::DELETE, "/sessions/00000000-0000-0000-0000-000000000000"),
+        (Method::GET, "/tasks"),
+        (Method::GET, "/workers"),
+        (Method::GET, "/queue/status"),
+        (Method::GET, "/sessions"),
+        (Method::GET, "/questions"),
+        (Method::GET, "/chat/messages"),
+        (Method::POST, "/tasks"),
+        (Method::POST, "/queue/enqueue"),
+        (Method::POST, "/commands"),
+        (Method::POST, "/tokens"),
+        (Method::POST, "/questions/Q-1/answer"),
+        (Method::PATCH, "/tasks/T-1"),
+        (Method::DELETE, "/sessions/00000000-0000-0000-0000-000000000000"),
     ];
     let heartbeat = format!("/workers/{worker_id}/heartbeat");
     let for_workers = [
-        (Method::POST, "/queue/claim"), (Method::POST, "/queue/complete"), (Method::POST, "/queue/fail"), (Method::POST, "/queue/log"),
-        (Method::POST, "/sessions"), (Method::POST, "/questions"), (Method::POST, "/questions/Q-1/delivered"), (Method::POST, heartbeat.as_str()),
+        (Method::POST, "/queue/claim"),
+        (Method::POST, "/queue/complete"),
+        (Method::POST, "/queue/fail"),
+        (Method::POST, "/queue/log"),
+        (Method::POST, "/sessions"),
+        (Method::POST, "/questions"),
+        (Method::POST, "/questions/Q-1/delivered"),
+        (Method::POST, heartbeat.as_str()),
     ];
     for (routes, wrong) in [(&for_users[..], worker_token), (&for_workers[..], user_token.as_str())] {
         for (method, path) in routes {
@@ -146,7 +163,11 @@ async fn every_route_refuses_strangers_and_the_wrong_kind_of_token() {
     api.refused(Method::POST, "/workers", None, enrol("w-2", &fresh), 409).await;
     api.refused(Method::POST, "/workers", None, enrol("-rf /", &fresh), 422).await;
     api.refused(Method::POST, "/workers", None, json!({ "code": fresh, "name": "w-3", "slots": 0, "version": "x" }).to_string(), 422).await;
-    assert_eq!(api.call(Method::POST, "/workers", None, enrol("w-3", &fresh)).await.0, StatusCode::CREATED, "refusals did not spend the code");
+    assert_eq!(
+        api.call(Method::POST, "/workers", None, enrol("w-3", &fresh)).await.0,
+        StatusCode::CREATED,
+        "refusals did not spend the code"
+    );
     // A removed worker's token is worth nothing, at once.
     place.say("worker remove w-1").await;
     api.refused(Method::POST, "/queue/claim", Some(worker_token), json!({ "slots": 1, "wait": 0 }).to_string(), 401).await;
@@ -190,7 +211,8 @@ async fn the_shell_says_what_is_wrong_and_exits_by_the_documented_codes() {
     }
     let listed = in_place(&["task", "list", "--json"]);
     assert_eq!((listed.status.code(), String::from_utf8_lossy(&listed.stdout).trim()), (Some(0), "[]"));
-    let stranger = place.vine(&["status"]).env("VINE_DAEMON", place.client().base()).env("VINE_TOKEN", "avu_made_up").output().expect("it runs");
+    let stranger =
+        place.vine(&["status"]).env("VINE_DAEMON", place.client().base()).env("VINE_TOKEN", "avu_made_up").output().expect("it runs");
     assert_eq!(stranger.status.code(), Some(4), "{}", said(&stranger));
 }
 
@@ -212,11 +234,14 @@ async fn no_secret_appears_in_any_log() {
     place.answer(&task, &question, "nor is my answer").await;
     place.wait(&task, "done").await;
     let identity: Value = serde_json::from_slice(&std::fs::read(place.folder.path().join("w-1/worker.json")).expect("kept")).expect("JSON");
-    let endpoint: Value = serde_json::from_slice(&std::fs::read(place.folder.path().join("daemon/endpoint.json")).expect("kept")).expect("JSON");
+    let endpoint: Value =
+        serde_json::from_slice(&std::fs::read(place.folder.path().join("daemon/endpoint.json")).expect("kept")).expect("JSON");
     let environment = place.log(&task).await;
     for secret in [&identity["token"], &endpoint["token"]] {
         let secret = secret.as_str().expect("text");
-        for (sink, text) in [("the daemon's log", daemon.output()), ("the worker's log", worker.output()), ("the agent's environment", environment.clone())] {
+        for (sink, text) in
+            [("the daemon's log", daemon.output()), ("the worker's log", worker.output()), ("the agent's environment", environment.clone())]
+        {
             assert!(!text.contains(&secret[4..]), "a token is in {sink}");
         }
     }

@@ -89,7 +89,8 @@ async fn claude_the_credentials_are_refused() {
     let (place, _processes) = claude_place("").await;
     for status in ["401 invalid x-api-key", "403 forbidden"] {
         let task = place.task("Refused", &format!("MODEL: fail {status}")).await;
-        let expected = Expected { state: "failed", kind: "bad_credentials", says: "refused the agent's credentials", advice: "agents.claude.env" };
+        let expected =
+            Expected { state: "failed", kind: "bad_credentials", says: "refused the agent's credentials", advice: "agents.claude.env" };
         assert_failed(&place, &task, &expected).await;
     }
 }
@@ -140,7 +141,8 @@ async fn the_repository_is_missing_and_put_back() {
     let away = place.folder.path().join("elsewhere");
     fs::rename(&place.repo, &away).expect("moved");
     let task = place.task("Lost", "lost").await;
-    let expected = Expected { state: "failed", kind: "repository_missing", says: "there is no such folder", advice: "Put the repository back" };
+    let expected =
+        Expected { state: "failed", kind: "repository_missing", says: "there is no such folder", advice: "Put the repository back" };
     assert_failed(&place, &task, &expected).await;
     fs::rename(&away, &place.repo).expect("moved back");
     place.say(&format!("queue replay {task}")).await;
@@ -208,6 +210,9 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
         output.status.success().then_some(())
     })
     .await;
-    crate::harness::until(PATIENCE, "the worktree is gone", || (git(&place.repo, &["worktree", "list"]).lines().count() == 1).then_some(())).await;
+    crate::harness::until(PATIENCE, "the worktree is gone", || {
+        (git(&place.repo, &["worktree", "list"]).lines().count() == 1).then_some(())
+    })
+    .await;
     place.assert_clean();
 }

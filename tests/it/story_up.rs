@@ -141,7 +141,11 @@ async fn the_page_is_closed_to_strangers_other_sites_and_other_names() {
     for site in ["cross-site", "same-site", "none"] {
         assert_eq!(browser.send("/command", &[("line", "queue pause")], site).await, StatusCode::FORBIDDEN, "{site}");
     }
-    let foreign_origin = http.post(format!("{base}/command")).header("cookie", &browser.cookie).header("origin", "http://evil.example").form(&[("line", "queue pause")]);
+    let foreign_origin = http
+        .post(format!("{base}/command"))
+        .header("cookie", &browser.cookie)
+        .header("origin", "http://evil.example")
+        .form(&[("line", "queue pause")]);
     assert_eq!(foreign_origin.send().await.expect("an answer").status(), StatusCode::FORBIDDEN);
     let rebound = http.get(format!("{base}/")).header("cookie", &browser.cookie).header("host", "evil.example");
     assert_eq!(rebound.send().await.expect("an answer").status(), StatusCode::FORBIDDEN);
@@ -155,7 +159,8 @@ async fn the_page_is_closed_to_strangers_other_sites_and_other_names() {
     let mut tag = own.headers()["etag"].clone();
     let mut answers = Vec::new();
     for _ in 0..2 {
-        let again = http.get(format!("{base}/")).header("cookie", &browser.cookie).header("if-none-match", &tag).send().await.expect("an answer");
+        let again =
+            http.get(format!("{base}/")).header("cookie", &browser.cookie).header("if-none-match", &tag).send().await.expect("an answer");
         tag = again.headers()["etag"].clone();
         answers.push(again.status());
     }

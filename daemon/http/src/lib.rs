@@ -5,7 +5,6 @@
 
 mod api;
 mod auth;
-mod console;
 mod error;
 mod metrics;
 mod page;
@@ -15,8 +14,6 @@ use std::sync::Arc;
 use axum::{Router, extract::DefaultBodyLimit, routing::get};
 use tokio::net::TcpListener;
 use vine_app::App;
-
-pub use crate::console::Console;
 
 /// Large enough that a prompt which is too long gets the clear error of the rules, not a cut connection.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;

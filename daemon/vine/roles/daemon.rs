@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use vine_app::{App, outbox, sweep};
+use vine_console::Console;
 use vine_domain::{clock::System, token::TokenKind};
-use vine_http::Console;
 use vine_sqlite::{Durability, Sqlite};
 
 use crate::{

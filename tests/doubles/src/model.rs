@@ -91,7 +91,12 @@ async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let conversation = Conversation::read(&request);
     let session = headers.get("x-claude-code-session-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
-    let seen = Seen { session, heard: conversation.heard.clone(), conversation: conversation.text.clone(), system: text_of(&json!({ "content": request["system"] })) };
+    let seen = Seen {
+        session,
+        heard: conversation.heard.clone(),
+        conversation: conversation.text.clone(),
+        system: text_of(&json!({ "content": request["system"] })),
+    };
     model.lock().push(seen);
     let stream = request["stream"] == true;
     answer(&conversation, stream).await
@@ -195,7 +200,8 @@ fn step(line: &str) -> Option<Step> {
         "bash" => Step::Call { tool: "Bash", input: json!({ "command": rest, "description": "Run a command" }) },
         "write" => Step::Call { tool: "Write", input: json!({ "file_path": parts[0], "content": format!("{}\n", parts.get(1)?) }) },
         "ask" => {
-            let options: Vec<Value> = parts[1..].iter().map(|label| json!({ "label": label, "description": format!("Choose {label}") })).collect();
+            let options: Vec<Value> =
+                parts[1..].iter().map(|label| json!({ "label": label, "description": format!("Choose {label}") })).collect();
             let question = json!({ "question": parts[0], "header": "Choice", "multiSelect": false, "options": options });
             Step::Call { tool: "AskUserQuestion", input: json!({ "questions": [question] }) }
         }
@@ -244,7 +250,8 @@ fn message(texts: &[String], call: Option<Value>, stream: bool) -> Response {
     }
     events.push(json!({ "type": "message_delta", "delta": { "stop_reason": stop, "stop_sequence": null }, "usage": usage }));
     events.push(json!({ "type": "message_stop" }));
-    let body: String = events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())).collect();
+    let body: String =
+        events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())).collect();
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
@@ -271,7 +278,8 @@ mod tests {
     fn a_conversation_goes_on_after_its_last_call() {
         let prompt = "Do it.\nMODEL: ask Which? | A | B\nMODEL: bash ls\nMODEL: finish Done.";
         let mut messages = vec![json!({ "role": "user", "content": prompt })];
-        let next = |messages: &[Value]| Conversation::read(&json!({ "messages": messages })).next_steps().first().map(|(number, _)| *number);
+        let next =
+            |messages: &[Value]| Conversation::read(&json!({ "messages": messages })).next_steps().first().map(|(number, _)| *number);
         assert_eq!(next(&messages), Some(0));
         messages.push(json!({ "role": "assistant", "content": [{ "type": "tool_use", "id": "toolu_0_1", "name": "x", "input": {} }] }));
         messages.push(json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "toolu_0_1", "content": "A" }] }));

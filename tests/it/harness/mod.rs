@@ -70,10 +70,8 @@ impl Place {
         let _first_start = fs::remove_file(state.join("endpoint.json"));
         let arguments = ["daemon", "--listen", &self.listen, "--state", path(&state)];
         let daemon = Process::start("daemon", self.vine(&arguments));
-        let endpoint: Value = until(PATIENCE, "the daemon serves", || {
-            serde_json::from_slice(&fs::read(state.join("endpoint.json")).ok()?).ok()
-        })
-        .await;
+        let endpoint: Value =
+            until(PATIENCE, "the daemon serves", || serde_json::from_slice(&fs::read(state.join("endpoint.json")).ok()?).ok()).await;
         let url = endpoint["url"].as_str().expect("a url");
         let client = Client::new(url, Some(Token::presented(endpoint["token"].as_str().expect("a token"))));
         for _ in 0..200 {
@@ -258,7 +256,11 @@ fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, more: &str) -> S
         Agent::Script(text) => {
             let script = folder.join("agent.sh");
             fs::write(&script, text).expect("written");
-            format!("[worker]\ndrain_seconds = 2\n[agents]\ndefault = \"script\"\n[agents.script]\ncommand = [\"sh\", \"{}\"]\n[agents.script.env]\nPLACE = \"{}\"\n", path(&script), path(folder))
+            format!(
+                "[worker]\ndrain_seconds = 2\n[agents]\ndefault = \"script\"\n[agents.script]\ncommand = [\"sh\", \"{}\"]\n[agents.script.env]\nPLACE = \"{}\"\n",
+                path(&script),
+                path(folder)
+            )
         }
     }
 }

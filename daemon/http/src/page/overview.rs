@@ -21,7 +21,7 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
     app.allow(caller, Verb::See, None, "overview").await?;
     let now = app.clock.now();
-    let questions = app.store.open_questions(50).await?;
+    let questions = waiting(app).await?;
     let tasks = app.store.tasks(&TaskFilter { limit: 50, ..TaskFilter::default() }).await?;
     let workers = app.store.workers().await?;
     let depths = app.store.depths().await?;
@@ -29,7 +29,7 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
     Ok(html! {
         section aria-labelledby="waiting" {
             h1 #waiting { @if questions.is_empty() { "Nobody waits for an answer" } @else { (questions.len()) " waiting for an answer" } }
-            @for question in &questions { (card(question, now)) }
+            @for (question, title) in &questions { (card(question, title, now)) }
         }
         section aria-labelledby="tasks" {
             h2 #tasks { "Tasks" }
@@ -83,12 +83,22 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
     })
 }
 
+/// Open questions, oldest first, each with the title of its task.
+async fn waiting(app: &App) -> Result<Vec<(Question, String)>, AppError> {
+    let mut waiting = Vec::new();
+    for question in app.store.open_questions(50).await? {
+        let title = app.task(question.task()).await?.title.to_string();
+        waiting.push((question, title));
+    }
+    Ok(waiting)
+}
+
 /// An open question with its quickest answers.
-fn card(question: &Question, now: Timestamp) -> Markup {
+fn card(question: &Question, title: &str, now: Timestamp) -> Markup {
     let task = question.task();
     html! {
         article.ask {
-            p.dim { a href={ "/tasks/" (task) } { (task) } " · " (question.id) " · " (question.ask.kind()) " · " time datetime=(question.asked_at) { (ago(now, question.asked_at)) } }
+            p.dim { a href={ "/tasks/" (task) } { (task) " " (title) } " · " (question.id) " · " (question.ask.kind()) " · " time datetime=(question.asked_at) { (ago(now, question.asked_at)) } }
             div { (text::message(&texts::body(&question.ask))) }
             (answers(question))
         }

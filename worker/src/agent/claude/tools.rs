@@ -121,7 +121,9 @@ impl ToolCall {
         let rules = self.suggestions.iter().filter(|suggestion| suggestion["type"] == "addRules");
         let rules: Vec<Value> = rules.map(|rule| merged(rule, json!({ "destination": "session" }))).collect();
         match rules.is_empty() {
-            true => vec![json!({ "type": "addRules", "rules": [{ "toolName": self.tool }], "behavior": "allow", "destination": "session" })],
+            true => {
+                vec![json!({ "type": "addRules", "rules": [{ "toolName": self.tool }], "behavior": "allow", "destination": "session" })]
+            }
             false => rules,
         }
     }
