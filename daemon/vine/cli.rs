@@ -80,13 +80,13 @@ pub struct UpArgs {
     /// How many local workers
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub workers: u32,
-    /// Where state lives [default: a folder for this repository under the user's state folder]
+    /// Where state lives (default: a folder for this repository under the user's state folder)
     #[arg(long, env = "VINE_STATE")]
     pub state: Option<PathBuf>,
-    /// Where to serve [default: 127.0.0.1:7878, or any free port]
+    /// Where to serve (default: 127.0.0.1:7878, or any free port)
     #[arg(long)]
     pub listen: Option<std::net::SocketAddr>,
-    /// claude or script [default: claude when it is found]
+    /// claude or script (default: claude when it is found)
     #[arg(long, value_parser = ["claude", "script"])]
     pub agent: Option<String>,
 }
@@ -114,7 +114,7 @@ pub struct WorkerArgs {
     /// The one-time code of `vine token enrolment`; needed once
     #[arg(long, env = "VINE_ENROL", hide_env_values = true)]
     pub enrol: Option<String>,
-    /// What people call it [default: the host's name]
+    /// What people call it (default: the host's name)
     #[arg(long)]
     pub name: Option<String>,
     /// How many agents at once
@@ -123,7 +123,7 @@ pub struct WorkerArgs {
     /// Where identity and worktrees live
     #[arg(long, env = "VINE_STATE")]
     pub state: Option<PathBuf>,
-    /// claude or script [default: claude when it is found]
+    /// claude or script (default: claude when it is found)
     #[arg(long, value_parser = ["claude", "script"])]
     pub agent: Option<String>,
 }

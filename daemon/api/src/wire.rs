@@ -28,15 +28,15 @@ pub struct ApiError {
 pub struct CreateTask {
     /// One line.
     pub title: Title,
-    /// What to do [default: the title].
+    /// What to do (default: the title).
     pub prompt: Option<Prompt>,
     /// Where; may be left out when there is only one repository.
     pub repo: Option<Slug>,
-    /// Start from [default: the repository's].
+    /// Start from (default: the repository's).
     pub base: Option<Branch>,
-    /// Commit to [default: `vine/T-<number>`].
+    /// Commit to (default: `vine/T-<number>`).
     pub branch: Option<Branch>,
-    /// How urgent [default: `default`].
+    /// How urgent (default: `default`).
     pub priority: Option<Lane>,
 }
 
@@ -76,7 +76,7 @@ pub struct CommandReply {
 pub struct GiveAnswer {
     /// A number, a label, or own words.
     pub text: String,
-    /// Answering again with the same key is answering once [default: a fresh one].
+    /// Answering again with the same key is answering once (default: a fresh one).
     pub key: Option<Uuid>,
 }
 
@@ -90,7 +90,7 @@ pub struct SendMessage {
     pub text: String,
     /// The question replied to.
     pub reply_to: Option<QuestionId>,
-    /// Sending again with the same key is sending once [default: a fresh one].
+    /// Sending again with the same key is sending once (default: a fresh one).
     pub key: Option<Uuid>,
 }
 

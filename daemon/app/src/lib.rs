@@ -1,6 +1,6 @@
 //! Use cases and loops of the daemon. Knows ports only: no axum, no SQL, no chat SDK.
 //!
-//! To follow one question: [`questions`] (asked, answered, delivered), [`steps`] (how any change is decided and
+//! To follow one question: [`questions`] (asked, answered, delivered), `steps` (how any change is decided and
 //! stored), [`beats`] (how the answer reaches the worker), [`outbox`] (how messages reach the platforms) and
 //! [`inbound`] (how replies come in).
 

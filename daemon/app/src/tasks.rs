@@ -13,13 +13,13 @@ use crate::{App, AppError, Caller, Done, texts};
 pub struct Wish {
     /// One line.
     pub title: Title,
-    /// What to do [default: the title].
+    /// What to do (default: the title).
     pub prompt: Option<Prompt>,
     /// Where; may be left out when there is only one repository.
     pub repo: Option<Slug>,
-    /// Start from [default: the repository's].
+    /// Start from (default: the repository's).
     pub base: Option<Branch>,
-    /// Commit to [default: `vine/T-<number>`].
+    /// Commit to (default: `vine/T-<number>`).
     pub branch: Option<Branch>,
     /// How urgent.
     pub lane: Lane,

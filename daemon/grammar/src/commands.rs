@@ -55,10 +55,10 @@ pub enum TaskVerb {
         /// The repository; may be left out when there is only one
         #[arg(long)]
         repo: Option<Slug>,
-        /// The branch to start from [default: the repository's]
+        /// The branch to start from (default: the repository's)
         #[arg(long)]
         base: Option<Branch>,
-        /// The branch to commit to [default: vine/T-<number>]
+        /// The branch to commit to (default: `vine/T-<number>`)
         #[arg(long)]
         branch: Option<Branch>,
         /// high, default or low
