@@ -47,7 +47,7 @@ pub type Stored<T> = Result<T, StoreError>;
 /// A task to be created; the store gives it its id.
 #[derive(Debug, Clone)]
 pub struct NewTask {
-    /// The id that [`Store::next_task`] gave.
+    /// The id that [`Tasks::next_task`] gave.
     pub id: TaskId,
     /// One line.
     pub title: Title,
