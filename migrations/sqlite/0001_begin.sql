@@ -105,7 +105,8 @@ CREATE TABLE work_orders (                      -- a row exactly while its task 
     worker  TEXT,                               -- only this worker may claim it, until `pinned`
     pinned  INTEGER
 ) STRICT;
-CREATE INDEX work_orders_head ON work_orders (resumes DESC, lane, due, task);
+CREATE INDEX work_orders_head ON work_orders (resumes, lane, due, task);
+CREATE INDEX work_orders_due ON work_orders (due);
 
 CREATE TABLE executions (
     task    INTEGER NOT NULL REFERENCES tasks (id),

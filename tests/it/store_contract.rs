@@ -287,10 +287,10 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
     bed.clock.pass(Duration::from_secs(5));
     let due = bed.store.due("console", 10).await.expect("read");
     assert_eq!(due[0].attempts, 1);
-    bed.store.settle(&due[0], &Posted { thread: "th".into(), message: "root".into() }).await.expect("settled");
+    bed.store.settle(&[(&due[0], Posted { thread: "th".into(), message: "root".into() })]).await.expect("settled");
     let next = bed.store.due("console", 10).await.expect("read");
     assert_eq!((next.len(), next[0].thread.as_deref(), next[0].edits.as_deref()), (1, Some("th"), None));
-    bed.store.settle(&next[0], &Posted { thread: "th".into(), message: "m2".into() }).await.expect("settled");
+    bed.store.settle(&[(&next[0], Posted { thread: "th".into(), message: "m2".into() })]).await.expect("settled");
     bed.store.say(task, None, &[notice(task, OutboundKind::Card)]).await.expect("said");
     let edit = bed.store.due("console", 10).await.expect("read");
     assert_eq!(edit[0].edits.as_deref(), Some("root"), "a later card edits the root");

@@ -56,7 +56,7 @@ async fn claude_three_workers_ask_are_answered_in_the_console_and_finish() {
         let thread = place.thread(task).await;
         assert!(thread.contains("Which colour?") && thread.contains("is done."), "{thread}");
     }
-    place.assert_clean();
+    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +71,7 @@ async fn claude_a_denied_command_is_not_run_and_the_reason_is_read() {
     assert!(place.heard("denied this: we need that file") >= 1);
     assert_eq!(done["report"]["commit"], Value::Null, "nothing was changed: {done:#}");
     assert!(place.thread(&task).await.contains("Nothing was changed"));
-    place.assert_clean();
+    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

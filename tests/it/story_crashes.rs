@@ -42,7 +42,7 @@ async fn claude_the_daemon_is_killed_while_a_question_is_open() {
     assert_eq!(session(&done), before);
     assert_eq!(place.heard(LIVE), 1, "delivered once, into the live session");
     assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "one attempt: {done:#}");
-    place.assert_clean();
+    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +68,7 @@ async fn claude_the_daemon_is_killed_while_an_answer_is_being_delivered() {
     assert_eq!(place.heard(LIVE) + place.heard(RETOLD), 1, "delivered once");
     let shown = place.say(&format!("question show {question}")).await;
     assert_eq!(shown["state"], "delivered");
-    place.assert_clean();
+    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +77,8 @@ async fn claude_the_worker_is_killed_while_it_waits_and_the_same_session_goes_on
     let _daemon = place.daemon().await;
     let worker = place.worker("w-1", 1).await;
     let task = place.task("Paint", SCRIPT).await;
-    let (question, _) = place.question(&task).await;
+    let (question, shown) = place.question(&task).await;
+    place.recorded(&shown).await;
     let before = session(&place.show(&task).await);
     let running = agents(place.folder.path());
     assert!(!running.is_empty(), "the agent waits");
@@ -97,7 +98,7 @@ async fn claude_the_worker_is_killed_while_it_waits_and_the_same_session_goes_on
     assert_eq!(place.heard(RETOLD), 1, "delivered once, in words");
     assert!(place.model.seen().iter().all(|seen| seen.session == before), "no other session was ever made");
     assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:door.txt")]), "painted");
-    place.assert_clean();
+    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +107,8 @@ async fn claude_a_permission_given_while_the_worker_was_dead_is_not_asked_for_ag
     let _daemon = place.daemon().await;
     let worker = place.worker("w-1", 1).await;
     let task = place.task("Paint", "MODEL: bash echo painted > door.txt\nMODEL: finish Painted.").await;
-    let (question, _) = place.question(&task).await;
+    let (question, shown) = place.question(&task).await;
+    place.recorded(&shown).await;
     worker.kill();
     place.wait_for(Duration::from_secs(15), &task, "it is parked", |shown| shown["parked"] == true).await;
     place.answer(&task, &question, "yes").await;
@@ -122,7 +124,8 @@ async fn claude_daemon_and_worker_both_die_and_the_answer_waits_for_them() {
     let daemon = place.daemon().await;
     let worker = place.worker("w-1", 1).await;
     let task = place.task("Paint", SCRIPT).await;
-    let (question, _) = place.question(&task).await;
+    let (question, shown) = place.question(&task).await;
+    place.recorded(&shown).await;
     let before = session(&place.show(&task).await);
     worker.kill();
     daemon.kill();
@@ -142,7 +145,8 @@ async fn claude_an_absence_of_the_daemon_longer_than_the_trust_in_a_lease_ends_t
     let daemon = place.daemon().await;
     let worker = place.worker("w-1", 1).await;
     let task = place.task("Paint", SCRIPT).await;
-    let (question, _) = place.question(&task).await;
+    let (question, shown) = place.question(&task).await;
+    place.recorded(&shown).await;
     let before = session(&place.show(&task).await);
     daemon.kill();
     let place_of = place.folder.path().to_owned();
@@ -174,7 +178,7 @@ async fn a_stopped_worker_hands_waiting_tasks_back_at_once_and_ends_cleanly() {
     let done = place.wait(&task, "done").await;
     assert_eq!(done["questions"].as_array().map(Vec::len), Some(1), "the script's question was answered from what is known");
     assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:answer.txt")]), "no");
-    place.assert_clean();
+    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,6 +196,6 @@ async fn a_worker_survives_an_absence_of_the_daemon_and_reports_what_was_finishe
     until(PATIENCE, "the script has ended", || agents(&folder).is_empty().then_some(())).await;
     let _daemon = place.daemon().await;
     let done = place.wait(&task, "done").await;
-    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "{done:#}");
+    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "one attempt:\n{}", place.log(&task).await);
     assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:work.txt")]), "done");
 }

@@ -41,7 +41,7 @@ async fn a_worker_that_stood_still_stops_its_own_agent_and_starts_over() {
     let done = place.wait(&task, "done").await;
     assert_eq!((done["attempt"].as_u64(), done["report"]["summary"].as_str()), (Some(2), Some("finished attempt 2")));
     assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:result.txt")]), "attempt 2", "attempt 1 wrote nothing");
-    place.assert_clean();
+    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,5 +72,5 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:result.txt")]), "attempt 2");
     let outcomes: Vec<_> = after["executions"].as_array().expect("attempts").iter().map(|one| one["outcome"].clone()).collect();
     assert_eq!(outcomes, ["lost", "done"]);
-    place.assert_clean();
+    place.assert_clean().await;
 }

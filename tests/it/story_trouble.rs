@@ -169,7 +169,7 @@ async fn the_branch_is_taken() {
         assert_failed(&place, &task, &expected).await;
     }
     assert_eq!(git(&place.repo, &["rev-parse", "mine"]), git(&place.repo, &["rev-parse", "main"]), "nothing was changed");
-    place.assert_clean();
+    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,7 +186,7 @@ async fn the_worktree_is_dirty_from_an_earlier_attempt() {
     let branch = format!("vine/{task}");
     assert_eq!(git(&place.repo, &["show", &format!("{branch}:half.txt")]), "half", "nothing is lost");
     assert_eq!(git(&place.repo, &["rev-list", "--count", &format!("main..{branch}")]), "2", "{done:#}");
-    place.assert_clean();
+    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,9 +210,5 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
         output.status.success().then_some(())
     })
     .await;
-    crate::harness::until(PATIENCE, "the worktree is gone", || {
-        (git(&place.repo, &["worktree", "list"]).lines().count() == 1).then_some(())
-    })
-    .await;
-    place.assert_clean();
+    place.assert_clean().await;
 }

@@ -40,7 +40,8 @@ impl Bench {
 /// Runs one task to its end and reports.
 pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     let host = Host::new(bench.client.clone(), Arc::clone(&bench.desk), Arc::clone(held));
-    let mark = Mark::new(&format!("{} {}", task.attempt.task, task.created.0), &bench.worker);
+    let name = format!("{} {} {}", task.attempt.task, task.created.0, task.repo.source.as_str());
+    let mark = Mark::new(&name, &bench.worker);
     // An agent of an earlier attempt, whose worker lost its lease, may still be at work in the same worktree.
     mark.kill().await;
     let mut workspace = None;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use vine_domain::{
     chat::Dispatch,
     ports::{Chat, ChatError, Stored},
@@ -12,6 +13,8 @@ use crate::App;
 /// Looks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
 const BATCH: u32 = 100;
+/// Posting that takes longer than this is noted at once.
+const NOTE_AFTER: Duration = Duration::from_millis(20);
 
 /// Posts everything that is due for one platform, until the daemon stops.
 pub async fn run(app: App, chat: Arc<dyn Chat>) {
@@ -31,27 +34,37 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
 }
 
 /// Posts what is due now; `true` when it posted something, so there may be more.
+///
+/// Where a message was put is noted soon after, several at a time where posting is quick: the message's id is the
+/// platform's idempotency key, so a crash in between costs at most a repetition that shows nothing twice.
 async fn round(app: &App, chat: &dyn Chat) -> Stored<bool> {
     let due = app.store.due(chat.platform(), BATCH).await?;
+    let mut posted = Vec::new();
+    let mut noted = Instant::now();
     for dispatch in &due {
-        post(app, chat, dispatch).await?;
+        match chat.deliver(dispatch).await {
+            Ok(place) => posted.push((dispatch, place)),
+            Err(error) => postpone(app, chat, dispatch, &error).await?,
+        }
+        if noted.elapsed() >= NOTE_AFTER {
+            app.store.settle(&std::mem::take(&mut posted)).await?;
+            noted = Instant::now();
+        }
+    }
+    if !posted.is_empty() {
+        app.store.settle(&posted).await?;
     }
     Ok(!due.is_empty())
 }
 
-async fn post(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Stored<()> {
-    let id = dispatch.message.id;
-    match chat.deliver(dispatch).await {
-        Ok(posted) => app.store.settle(dispatch, &posted).await,
-        Err(ChatError::Retry { why, after }) => {
-            tracing::warn!(platform = chat.platform(), message = %id, "not posted, trying again: {why}");
-            app.store.postpone(id, chat.platform(), after.max(pause(dispatch.attempts))).await
-        }
-        Err(error @ ChatError::Gone(_)) => {
-            tracing::error!(platform = chat.platform(), room = %dispatch.room, "not posted: {error}");
-            app.store.postpone(id, chat.platform(), pause(dispatch.attempts)).await
-        }
-    }
+async fn postpone(app: &App, chat: &dyn Chat, dispatch: &Dispatch, error: &ChatError) -> Stored<()> {
+    let (platform, id) = (chat.platform(), dispatch.message.id);
+    tracing::warn!(platform, message = %id, room = %dispatch.room, "not posted, trying again: {error}");
+    let after = match error {
+        ChatError::Retry { after, .. } => *after,
+        ChatError::Gone(_) => Duration::ZERO,
+    };
+    app.store.postpone(id, platform, after.max(pause(dispatch.attempts))).await
 }
 
 /// 1 s doubled for each failure, at most 5 min.

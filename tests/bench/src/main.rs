@@ -35,8 +35,8 @@ async fn main() -> Result<()> {
     print("memory_idle", json!({ "rss_mib": place.rss_mib()? }));
     latencies(&place).await?;
     drain(&place).await?;
-    memory_with_backlog(&place).await?;
-    idle(&place).await
+    idle(&place).await?;
+    memory_with_backlog(&place).await
 }
 
 fn print(what: &str, mut figures: Value) {

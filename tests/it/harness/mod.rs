@@ -173,6 +173,19 @@ impl Place {
         (question["id"].as_str().expect("an id").to_owned(), question)
     }
 
+    /// Waits until the open question is in the session's record on disk: Claude Code writes it up to 100 ms later, and
+    /// a session that is killed before cannot be gone back into.
+    pub async fn recorded(&self, question: &Value) {
+        let (session, call) = (question["session"].as_str().expect("a session"), question["call"].as_str().expect("a call"));
+        let (projects, name) = (self.folder.path().join("home/claude/projects"), format!("{session}.jsonl"));
+        until(PATIENCE, "the question is on record", || {
+            let mut folders = fs::read_dir(&projects).ok()?.flatten();
+            let text = folders.find_map(|project| fs::read_to_string(project.path().join(&name)).ok())?;
+            text.contains(call).then_some(())
+        })
+        .await;
+    }
+
     /// Answers in the console: words in the task's thread, in reply to the question.
     pub async fn answer(&self, task: &str, question: &str, text: &str) {
         let message = SendMessage {
@@ -201,10 +214,11 @@ impl Place {
         self.model.seen().iter().filter(|seen| seen.heard.contains(words)).count()
     }
 
-    /// Nothing of ours shows up in the repository, and no worktree is left.
-    pub fn assert_clean(&self) {
+    /// Nothing of ours shows up in the repository, and no worktree is left, soon after a task is over.
+    pub async fn assert_clean(&self) {
         assert_eq!(git(&self.repo, &["status", "--porcelain"]), "", "git status of the repository");
-        assert_eq!(git(&self.repo, &["worktree", "list", "--porcelain"]).matches("worktree ").count(), 1, "worktrees that are left");
+        let worktrees = || git(&self.repo, &["worktree", "list", "--porcelain"]).matches("worktree ").count();
+        until(PATIENCE, "the task's worktree is gone", || (worktrees() == 1).then_some(())).await;
     }
 }
 

@@ -1,5 +1,5 @@
-//! How a decided change is stored: the task under its version, then everything that follows from it, in one
-//! transaction.
+//! How a decided change is stored: the task under its version, then everything that follows from it. `group` runs
+//! this inside a transaction.
 
 use sqlx::{SqliteConnection, query};
 use vine_domain::{
@@ -11,7 +11,6 @@ use vine_domain::{
 };
 
 use crate::{
-    Sqlite,
     rows::{StateColumns, int, json},
     unavailable,
 };
@@ -19,25 +18,23 @@ use crate::{
 /// How long an answered task is kept for the worker that holds its session.
 const AFFINITY_MS: i64 = 10 * 60 * 1000;
 
-pub async fn commit(store: &Sqlite, commit: &Commit) -> Stored<()> {
+/// Writes one decided change inside the transaction under way.
+pub async fn write(tx: &mut SqliteConnection, commit: &Commit, now: Timestamp) -> Stored<()> {
     let change = &commit.change;
-    let now = store.now();
-    let mut tx = store.begin().await?;
-    save_task(&mut tx, &change.task, now).await?;
-    save_order(&mut tx, &change.task).await?;
+    save_task(tx, &change.task, now).await?;
+    save_order(tx, &change.task).await?;
     for question in &change.questions {
-        save_question(&mut tx, question).await?;
+        save_question(tx, question).await?;
     }
     if let Some(ended) = &change.ended {
-        end_attempt(&mut tx, change.task.attempt(), ended, now).await?;
+        end_attempt(tx, change.task.attempt(), ended, now).await?;
     }
     if change.task.is_over() {
-        end_sessions(&mut tx, &change.task, now).await?;
+        end_sessions(tx, &change.task, now).await?;
     }
-    log(&mut tx, change.task.attempt(), &change.log, now).await?;
+    log(tx, change.task.attempt(), &change.log, now).await?;
     let reply = commit.reply.as_ref().map(|(author, text)| (author.as_str(), text.as_str()));
-    say(&mut tx, change.task.id, reply, &commit.messages, now).await?;
-    tx.commit().await.map_err(unavailable)
+    say(tx, change.task.id, reply, &commit.messages, now).await
 }
 
 /// The fence: nothing is written unless the row is still the one that was decided on.

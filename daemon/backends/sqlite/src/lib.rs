@@ -5,6 +5,7 @@
 
 mod commit;
 mod fleet;
+mod group;
 mod orders;
 mod people;
 mod repos;
@@ -34,6 +35,7 @@ pub struct Sqlite {
     writer: SqlitePool,
     reader: SqlitePool,
     clock: Arc<dyn Clock>,
+    group: group::Group,
     last_task: Arc<AtomicU64>,
     last_question: Arc<AtomicU64>,
     /// Held for as long as the store is open.
@@ -71,6 +73,7 @@ impl Sqlite {
         let last = |table: &'static str| last_id(&writer, table);
         let (task, question) = (last("SELECT max(id) FROM tasks").await?, last("SELECT max(id) FROM questions").await?);
         Ok(Self {
+            group: group::Group::start(writer.clone(), Arc::clone(&clock)),
             writer,
             reader,
             clock,

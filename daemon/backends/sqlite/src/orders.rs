@@ -25,7 +25,8 @@ impl Orders for Sqlite {
     async fn claim(&self, wants: &[Want]) -> Stored<Vec<(WorkerId, Assignment)>> {
         let now = self.now();
         let mut tx = self.begin().await?;
-        let heads = heads(&mut tx, wants, now).await?;
+        let paused: bool = query_scalar("SELECT paused FROM settings").fetch_one(&mut *tx).await.map_err(unavailable)?;
+        let heads = if paused { Vec::new() } else { heads(&mut tx, wants, now).await? };
         let taken = hand_out(heads, wants, now);
         if taken.is_empty() {
             return Ok(Vec::new());
@@ -153,7 +154,7 @@ async fn heads(tx: &mut SqliteConnection, wants: &[Want], now: Timestamp) -> Sto
             "SELECT * FROM (SELECT o.task, o.lane, o.due, o.resumes, CASE WHEN o.pinned > ?1 THEN o.worker END AS kept_for
              FROM work_orders o WHERE {condition} AND o.due <= ?1
              AND (o.pinned IS NULL OR o.pinned <= ?1 OR o.worker IN (SELECT value FROM json_each(?2)))
-             AND o.repo NOT IN (SELECT name FROM repos WHERE paused = 1) AND NOT (SELECT paused FROM settings)
+             AND o.repo NOT IN (SELECT name FROM repos WHERE paused = 1)
              ORDER BY o.due, o.task LIMIT ?3)"
         )
     };
@@ -195,10 +196,11 @@ async fn take(tx: &mut SqliteConnection, taken: &[(TaskId, WorkerId)], now: Time
     let pairs: Vec<_> = taken.iter().map(|(task, worker)| (task.0, worker.to_string())).collect();
     let pairs = json(&pairs);
     let returning = TASK.split(", ").map(|column| format!("tasks.{}", column.trim())).collect::<Vec<_>>().join(", ");
+    // The plus keeps SQLite from walking all queued tasks by their state instead of looking up the few by id.
     let sql = AssertSqlSafe(format!(
         "UPDATE tasks SET state = 'running', detail = NULL, epoch = epoch + 1, version = version + 1, updated = ?1,
                 lease_worker = p.value ->> 1, lease_until = ?2
-         FROM json_each(?3) p WHERE tasks.id = p.value ->> 0 AND tasks.state = 'queued' RETURNING {returning}"
+         FROM json_each(?3) p WHERE tasks.id = p.value ->> 0 AND +tasks.state = 'queued' RETURNING {returning}"
     ));
     let rows =
         query_as::<_, TaskRow>(sql).bind(now.0).bind(now.plus(LEASE).0).bind(&pairs).fetch_all(&mut *tx).await.map_err(unavailable)?;

@@ -112,7 +112,7 @@ impl Tasks for Sqlite {
     }
 
     async fn commit(&self, change: &Commit) -> Stored<()> {
-        commit::commit(self, change).await
+        self.group.commit(change).await
     }
 
     async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Stored<()> {

@@ -169,16 +169,20 @@ impl Threads for Sqlite {
         rows.into_iter().map(Dispatch::try_from).collect()
     }
 
-    async fn settle(&self, dispatch: &Dispatch, posted: &Posted) -> Stored<()> {
-        query("UPDATE outbox SET posted = ?, thread = ?, ref = ? WHERE message = ? AND platform = ?")
-            .bind(self.now().0)
-            .bind(&posted.thread)
-            .bind(&posted.message)
-            .bind(dispatch.message.id.to_string())
-            .bind(&dispatch.platform)
-            .execute(&self.writer)
-            .await
-            .map_err(unavailable)?;
+    async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
+        let row = |(dispatch, posted): &(&Dispatch, Posted)| {
+            [dispatch.message.id.to_string(), dispatch.platform.clone(), posted.thread.clone(), posted.message.clone()]
+        };
+        let rows: Vec<_> = posted.iter().map(row).collect();
+        query(
+            "UPDATE outbox SET posted = ?1, thread = p.value ->> 2, ref = p.value ->> 3 FROM json_each(?2) p
+             WHERE outbox.message = p.value ->> 0 AND outbox.platform = p.value ->> 1",
+        )
+        .bind(self.now().0)
+        .bind(json(&rows))
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
         Ok(())
     }
 

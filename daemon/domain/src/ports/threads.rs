@@ -27,8 +27,8 @@ pub trait Threads: Send + Sync {
     async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>>;
     /// Messages due for a platform, in order within each thread, at most `limit`.
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>>;
-    /// Notes where a message was put.
-    async fn settle(&self, dispatch: &Dispatch, posted: &Posted) -> Stored<()>;
+    /// Notes where messages were put, all in one write.
+    async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()>;
     /// Tries a message again after a pause.
     async fn postpone(&self, message: MessageId, platform: &str, pause: Duration) -> Stored<()>;
 }
