@@ -268,9 +268,9 @@ async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
         Inbound { event: "e-1".into(), platform: "console".into(), author: "ann".into(), task: None, reply_to: None, text: "hi".into() };
     assert!(bed.store.receive(&event).await.expect("stored"));
     assert!(!bed.store.receive(&event).await.expect("known"));
-    assert_eq!(bed.store.unread().await.expect("read"), std::slice::from_ref(&event));
+    assert_eq!(bed.store.unread(Duration::ZERO).await.expect("read"), std::slice::from_ref(&event));
     bed.store.mark_read(&event).await.expect("marked");
-    assert!(bed.store.unread().await.expect("read").is_empty());
+    assert!(bed.store.unread(Duration::ZERO).await.expect("read").is_empty());
     assert!(!bed.store.receive(&event).await.expect("still known"));
 }
 

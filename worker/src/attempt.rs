@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use vine_api::{Client, ClientError, Complete, Ended, Fail};
 use vine_domain::{
-    Failure, SessionId,
+    Failure, FailureKind, SessionId,
     clock::{Ids, System},
     task::Usage,
     worker::Assignment,
@@ -45,7 +45,11 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     // An agent of an earlier attempt, whose worker lost its lease, may still be at work in the same worktree.
     mark.kill().await;
     let mut workspace = None;
-    let result = work(bench, &host, task, mark, &mut workspace).await;
+    let result = tokio::select! {
+        // Git may wait for a network; a stop must not.
+        () = host.stopped(), if workspace.is_none() => Ok(None),
+        result = work(bench, &host, task, mark, &mut workspace) => result,
+    };
     host.flush().await;
     let over = match result {
         Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_ref(), finished).await,
@@ -86,7 +90,7 @@ async fn work(
     match outcome {
         Ok(Outcome::Finished { summary, usage }) => Ok(Some((summary, usage))),
         Ok(Outcome::Failed(failure)) => Err(failure),
-        Ok(Outcome::NoSession | Outcome::Stopped) | Err(Over) => Ok(None),
+        Ok(Outcome::NoSession | Outcome::Parked | Outcome::Stopped) | Err(Over) => Ok(None),
     }
 }
 
@@ -134,7 +138,11 @@ async fn report(bench: &Bench, held: &Held, host: &Host, task: &Assignment, work
     let done = insist(std::future::pending(), || bench.client.post::<_, vine_api::Claimed>("/queue/complete", &complete)).await;
     match done {
         Some(Ok(_)) => true,
-        Some(Err(error)) => stale(task, &error),
+        Some(Err(error)) if error.code() == Some("stale") => stale(task, &error),
+        Some(Err(error)) => {
+            let failure = Failure::new(FailureKind::Git, format!("The daemon refused the report: {error}"));
+            give_up(bench, held, task, Some(failure)).await
+        }
         None => false,
     }
 }
@@ -145,7 +153,8 @@ async fn give_up(bench: &Bench, held: &Held, task: &Assignment, failure: Option<
         tracing::info!(task.id = %task.attempt.task, "{}: stopped, {why}", task.attempt.task);
         return *over;
     }
-    let failure = failure.filter(|_| held.stopped().is_none());
+    let refused = held.refused().map(|what| Failure::new(FailureKind::StoppedEarly, what));
+    let failure = failure.or(refused).filter(|_| held.stopped().is_none());
     let fail = Fail { attempt: task.attempt, failure };
     match insist(std::future::pending(), || bench.client.post::<_, Ended>("/queue/fail", &fail)).await {
         Some(Ok(ended)) => ended.over,

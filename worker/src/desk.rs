@@ -36,6 +36,7 @@ pub struct Held {
     /// Cancelled when it is to be stopped; [`Held::stopped`] then says why.
     pub stop: CancellationToken,
     why: OnceLock<Stopped>,
+    refused: OnceLock<String>,
     trusted: Mutex<Instant>,
     trust: Duration,
     waiting: Mutex<HashMap<QuestionId, oneshot::Sender<Answer>>>,
@@ -69,6 +70,16 @@ impl Held {
     /// Why it was stopped.
     pub fn stopped(&self) -> Option<&Stopped> {
         self.why.get()
+    }
+
+    /// Notes that the daemon refused something of this attempt; the first refusal counts.
+    pub fn refuse(&self, what: String) {
+        let _first_counts = self.refused.set(what);
+    }
+
+    /// What the daemon refused.
+    pub fn refused(&self) -> Option<&str> {
+        self.refused.get().map(String::as_str)
     }
 
     /// Nothing of it runs: every agent of it waits for a person.
@@ -113,6 +124,7 @@ impl Desk {
             attempt,
             stop: CancellationToken::new(),
             why: OnceLock::new(),
+            refused: OnceLock::new(),
             trusted: Mutex::new(sent + trust),
             trust,
             waiting: Mutex::default(),

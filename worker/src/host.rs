@@ -1,7 +1,13 @@
 //! What an agent may ask of its worker: put a question to people, write to the log. The daemon may be away for any
 //! time; what must reach it is repeated until it does or the lease is gone.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, oneshot};
@@ -22,7 +28,9 @@ pub struct Host {
     client: Client,
     desk: Arc<Desk>,
     held: Arc<Held>,
-    lines: mpsc::UnboundedSender<Line>,
+    lines: mpsc::Sender<Line>,
+    /// Lines that found no room.
+    left_out: Arc<AtomicU64>,
 }
 
 /// What goes to the sender of log lines.
@@ -57,8 +65,8 @@ where
 impl Host {
     /// The host of one attempt. Log lines are sent on in the background, a batch at a time.
     pub fn new(client: Client, desk: Arc<Desk>, held: Arc<Held>) -> Self {
-        let (lines, queue) = mpsc::unbounded_channel();
-        let host = Self { client, desk, held, lines };
+        let (lines, queue) = mpsc::channel(ROOM);
+        let host = Self { client, desk, held, lines, left_out: Arc::default() };
         tokio::spawn(send_lines(host.client.clone(), Arc::clone(&host.held), queue));
         host
     }
@@ -75,13 +83,19 @@ impl Host {
 
     /// Writes a line to the task's log.
     pub fn log(&self, line: impl Into<String>) {
-        let _log_is_over = self.lines.send(Line::Text(line.into()));
+        if self.lines.try_send(Line::Text(line.into())).is_err() {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Waits until the log has all lines so far, so that what follows comes after them.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
-        if self.lines.send(Line::Flush(done)).is_ok() {
+        let left_out = self.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            let _log_is_over = self.lines.send(Line::Text(format!("({left_out} lines came too fast and were left out)"))).await;
+        }
+        if self.lines.send(Line::Flush(done)).await.is_ok() {
             let _log_is_over = flushed.await;
         }
     }
@@ -154,6 +168,9 @@ impl Host {
             Some(Ok(reply)) => Ok(reply),
             Some(Err(error)) => {
                 tracing::warn!(task.id = %self.attempt().task, "{path}: {error}");
+                if error.code() != Some("stale") {
+                    self.held.refuse(format!("The daemon refused what the agent asked for ({path}): {error}"));
+                }
                 Err(Over)
             }
             None => Err(Over),
@@ -180,9 +197,11 @@ fn key(attempt: Attempt, call: &str) -> Uuid {
 }
 
 const BATCH: usize = 200;
+/// Lines of an agent that wait to be sent; more than this at once are left out, and their number is said.
+const ROOM: usize = 5_000;
 const GATHER: Duration = Duration::from_millis(300);
 
-async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::UnboundedReceiver<Line>) {
+async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::Receiver<Line>) {
     let mut lines = Vec::new();
     while let Some(first) = queue.recv().await {
         let mut next = Some(first);

@@ -22,7 +22,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn file(state: &Path) -> PathBuf {
+    /// Where it is kept.
+    pub fn file(state: &Path) -> PathBuf {
         state.join("worker.json")
     }
 

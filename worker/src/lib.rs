@@ -18,4 +18,4 @@ pub use agent::{AgentKind, script::ask as ask_from_script};
 pub use config::{AgentConfig, CommitConfig, WorkerConfig};
 pub use identity::{Identity, enrol};
 pub use process::find_program;
-pub use run::run;
+pub use run::{Unknown, run};

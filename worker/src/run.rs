@@ -29,6 +29,7 @@ const LAST_REPORTS: Duration = Duration::from_secs(10);
 /// Works until `stop`, then drains: waiting agents are handed back at once, running ones have `config.drain` to
 /// finish. Returns early when the daemon does not know this worker any more.
 pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationToken) -> Result<()> {
+    let _owned = own(&config.state)?;
     let client = Client::new(&config.daemon, Some(identity.token.clone()));
     let temp = config.state.join("tmp");
     fs::create_dir_all(&temp).with_context(|| format!("the folder {} cannot be made", temp.display()))?;
@@ -42,7 +43,8 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let desk = Arc::new(Desk::default());
     let config = Arc::new(config);
     let bench = Bench { config: Arc::clone(&config), client: client.clone(), desk: Arc::clone(&desk), agent, worker };
-    let beats = Beats { client, desk: Arc::clone(&desk), identity, slots: config.slots, boot: System.uuid() };
+    let identity_file = Identity::file(&config.state).display().to_string();
+    let beats = Beats { client, desk: Arc::clone(&desk), identity, identity_file, slots: config.slots, boot: System.uuid() };
     let tracker = TaskTracker::new();
     let end = tokio::select! {
         end = beats.run() => end,
@@ -57,11 +59,27 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     end
 }
 
+/// One process for one identity: two would end each other's agents.
+fn own(state: &std::path::Path) -> Result<fs::File> {
+    let lock = fs::File::create(state.join("worker.lock")).with_context(|| format!("{} cannot be written", state.display()))?;
+    lock.try_lock()
+        .map_err(|_| anyhow::anyhow!("another worker already uses {}; give this one a folder of its own with --state", state.display()))?;
+    Ok(lock)
+}
+
+/// The daemon does not know this worker: it was removed, or the daemon's database is another one.
+#[derive(Debug, thiserror::Error)]
+#[error("the daemon no longer knows this worker ({0}); remove {1} and enrol it again")]
+pub struct Unknown(String, String);
+
 /// Keeps every slot busy until `stop`.
 async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &CancellationToken) {
     let slots = Arc::new(Semaphore::new(bench.config.slots as usize));
     // The first beat tells the daemon that agents of an earlier process are gone; only then is it right to claim.
-    beats.first().await;
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = beats.first() => {}
+    }
     while !stop.is_cancelled() {
         let free = tokio::select! {
             () = stop.cancelled() => return,
@@ -121,6 +139,7 @@ struct Beats {
     client: Client,
     desk: Arc<Desk>,
     identity: Identity,
+    identity_file: String,
     slots: u32,
     boot: Uuid,
 }
@@ -139,7 +158,7 @@ impl Beats {
             match beaten {
                 Ok(beaten) => self.act(&beat.leases, beaten.deliveries, sent).await,
                 Err(ClientError::Refused { status: 401, error }) => {
-                    anyhow::bail!("the daemon no longer knows this worker ({}); enrol it again", error.message)
+                    return Err(Unknown(error.message, self.identity_file.clone()).into());
                 }
                 Err(error) => {
                     tracing::debug!("beat: {error}");
@@ -152,6 +171,10 @@ impl Beats {
     /// One beat that does not wait, repeated until the daemon has heard it.
     async fn first(&self) {
         while let Err(error) = self.client.beat(self.identity.id, &self.beat(0.0)).await {
+            if matches!(error, ClientError::Refused { status: 401, .. }) {
+                // The beats beside this say so and end the worker.
+                std::future::pending::<()>().await;
+            }
             tracing::info!("waiting for the daemon: {error}");
             tokio::time::sleep(PAUSE).await;
         }

@@ -15,6 +15,8 @@ use crate::{
 
 /// The patch that is reported is cut here.
 const PATCH_LIMIT: usize = 256 * 1024;
+const STAT_LIMIT: usize = 16 * 1024;
+const SUMMARY_LIMIT: usize = 64 * 1024;
 
 /// A task's worktree.
 #[derive(Debug)]
@@ -163,7 +165,7 @@ impl Workspace {
         }
         let diffstat = git(&self.folder, &["diff", "--no-ext-diff", "--no-textconv", "--stat", &start, &head]).await?;
         let patch = git(&self.folder, &["diff", "--no-ext-diff", "--no-textconv", "--no-color", &start, &head]).await?;
-        Ok(Changes { commit: Some(head), diffstat, patch: cut(patch) })
+        Ok(Changes { commit: Some(head), diffstat: cut(diffstat, STAT_LIMIT), patch: cut(patch, PATCH_LIMIT) })
     }
 
     /// The task is over: commits what is left and removes the worktree; the branch stays.
@@ -179,7 +181,7 @@ impl Workspace {
 impl Changes {
     /// These changes as a report with the agent's words.
     pub fn report(self, summary: String, usage: vine_domain::task::Usage) -> (Report, String) {
-        (Report { summary, commit: self.commit, diffstat: self.diffstat, usage }, self.patch)
+        (Report { summary: cut(summary, SUMMARY_LIMIT), commit: self.commit, diffstat: self.diffstat, usage }, self.patch)
     }
 }
 
@@ -200,20 +202,30 @@ async fn home(state: &Path, task: &Assignment) -> Result<(PathBuf, bool), Failur
         }
         Source::Url(url) => {
             let copy = state.join("repos").join(format!("{}.git", task.repo.name));
+            // Two attempts of one worker must not make or fetch the copy at the same time.
+            static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+            let _alone = ONE_AT_A_TIME.lock().await;
             let fetched = if copy.is_dir() { fetch(&copy, url).await } else { clone(&copy, url).await };
-            fetched
-                .map(|()| (copy, true))
-                .map_err(|error| missing(format!("The repository `{}` cannot be fetched from {url}: {error}", task.repo.name)))
+            fetched.map(|()| (copy, true)).map_err(|error| {
+                let what = format!("The repository `{}` cannot be fetched from {url}: {error}", task.repo.name);
+                let gone = ["not appear to be a git repository", "not found", "does not exist"].iter().any(|words| what.contains(words));
+                // Anything else may be the network, which comes back.
+                Failure::new(if gone { FailureKind::RepositoryMissing } else { FailureKind::Git }, what)
+            })
         }
     }
 }
 
+/// Made under another name first, so that a copy that is there is whole.
 async fn clone(copy: &Path, url: &str) -> Result<(), GitError> {
     let parent = copy.parent().unwrap_or(Path::new("/"));
+    let draft = copy.with_extension("new");
+    let _left_by_a_crash = std::fs::remove_dir_all(&draft);
     let _shows_up_in_git = std::fs::create_dir_all(parent);
-    git(parent, &["init", "--quiet", "--bare", &copy.display().to_string()]).await?;
-    git(copy, &["remote", "add", "origin", url]).await?;
-    fetch(copy, url).await
+    git(parent, &["init", "--quiet", "--bare", &draft.display().to_string()]).await?;
+    git(&draft, &["remote", "add", "origin", url]).await?;
+    fetch(&draft, url).await?;
+    std::fs::rename(&draft, copy).map_err(|error| GitError::new("init", error.to_string()))
 }
 
 async fn fetch(copy: &Path, url: &str) -> Result<(), GitError> {
@@ -242,11 +254,11 @@ fn message(task: &Assignment, commit: &CommitConfig) -> String {
     format!("{}\n\nTask: {}\nRequested-by: {}{trailer}", task.title, task.attempt.task, task.requester)
 }
 
-fn cut(mut patch: String) -> String {
-    if patch.len() > PATCH_LIMIT {
-        let end = (0..=PATCH_LIMIT).rev().find(|end| patch.is_char_boundary(*end)).unwrap_or(0);
-        patch.truncate(end);
-        patch.push_str("\n… cut here; the whole patch is on the branch\n");
+fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str("\n… cut here; all of it is on the branch or in the log\n");
     }
-    patch
+    text
 }

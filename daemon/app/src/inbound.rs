@@ -4,39 +4,62 @@
 //! message when exactly one question is open in the thread. With more open the person is asked which; nothing is ever
 //! guessed.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 use vine_domain::{MessageId, Question, QuestionId, TaskId, Verb, chat::Inbound, token::Token};
 use vine_grammar::{Context, is_command, parse};
 
 use crate::{App, AppError, Caller, Done, commands::Reply, people::OURSELVES, texts};
 
+/// An event that is this old and unread was left over by somebody.
+const LEFT_OVER: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_secs(5);
+
+/// Deals with events that were left over, until the daemon stops.
+pub async fn run(app: App) {
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            () = tokio::time::sleep(TICK) => {}
+        }
+        if let Err(error) = app.catch_up(LEFT_OVER).await {
+            tracing::error!(%error, "the inbox cannot be read: {error}");
+        }
+    }
+}
+
 impl App {
-    /// Takes an event of a platform: stored before anything else, then dealt with in order. Returns what is to be
-    /// told to its author alone; `None` when the thread says it all, or when the event was known already.
+    /// Takes an event of a platform: stored before anything else, then dealt with, even if its caller hangs up.
+    /// Returns what is to be told to its author alone; `None` when the thread says it all, or when the event was known
+    /// already.
     pub async fn hear(&self, event: Inbound) -> Done<Option<Result<Reply, AppError>>> {
         if !self.store.receive(&event).await? {
             return Ok(None);
         }
-        let mut own = None;
-        let _in_order = self.reading.lock().await;
-        for unread in self.store.unread().await? {
-            let reply = self.read(&unread).await;
-            self.store.mark_read(&unread).await?;
-            if unread.platform == event.platform && unread.event == event.event {
-                own = reply.transpose();
-            }
-        }
-        Ok(own)
+        let app = self.clone();
+        let dealt = tokio::spawn(async move { app.deal_with(&event).await });
+        dealt.await.map_err(|_| AppError::Stopping)
     }
 
-    /// Deals with events that a former process stored and did not finish.
-    pub async fn catch_up(&self) -> Done<()> {
+    async fn deal_with(&self, event: &Inbound) -> Option<Result<Reply, AppError>> {
         let _in_order = self.reading.lock().await;
-        for unread in self.store.unread().await? {
-            if let Err(error) = self.read(&unread).await {
-                tracing::info!(event = %unread.event, "an event of before the restart was refused: {error}");
+        let reply = self.read(event).await;
+        // What the store could not take stays unread and is tried again.
+        if !matches!(reply, Err(AppError::Store(_)))
+            && let Err(error) = self.store.mark_read(event).await
+        {
+            tracing::error!(event = %event.event, %error, "an event was dealt with and could not be marked: {error}");
+        }
+        reply.transpose()
+    }
+
+    /// Deals with events that nobody finished: of a former process, or while the store could not serve.
+    pub async fn catch_up(&self, age: Duration) -> Done<()> {
+        for unread in self.store.unread(age).await? {
+            if let Some(Err(error)) = self.deal_with(&unread).await {
+                tracing::info!(event = %unread.event, "an event that was left over: {error}");
             }
-            self.store.mark_read(&unread).await?;
         }
         Ok(())
     }

@@ -33,6 +33,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Tells callers apart; empty for a stranger.
+    pub fn id(&self) -> String {
+        self.user.as_ref().map(|user| user.id.to_string()).unwrap_or_default()
+    }
+
     /// What this person is called in messages.
     pub fn name(&self) -> &str {
         self.user.as_ref().map_or("a stranger", |user| &user.name)
@@ -84,6 +89,16 @@ impl App {
         let verb = if kind == TokenKind::Enrolment { Verb::Administer } else { Verb::See };
         self.allow(caller, verb, None, &format!("token ({})", kind.as_str())).await?;
         let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
+        if verb == Verb::See {
+            let entry = AuditEntry {
+                actor: format!("{} ({})", caller.name(), caller.via),
+                verb: "make token".into(),
+                subject: kind.as_str().into(),
+                allowed: true,
+                reason: "for oneself".into(),
+            };
+            self.store.audit(&entry).await?;
+        }
         self.make_token(kind, user.id.0).await
     }
 

@@ -30,9 +30,8 @@ pub struct Asked {
 impl App {
     /// Stores a question, durably, before anybody hears of it.
     pub async fn ask(&self, by: WorkerId, asked: Asked) -> Done<QuestionId> {
-        let known = self.store.questions_of(asked.attempt.task).await?.into_iter().find(|question| question.key == asked.key);
-        if let Some(question) = known {
-            return Ok(question.id);
+        if let Some(known) = self.asked_as(&asked).await? {
+            return Ok(known);
         }
         let id = self.store.next_question().await?;
         let question = Question {
@@ -40,14 +39,21 @@ impl App {
             key: asked.key,
             attempt: asked.attempt,
             session: asked.session,
-            call: asked.call,
-            ask: asked.ask,
-            context: asked.context,
+            call: asked.call.clone(),
+            ask: asked.ask.clone(),
+            context: asked.context.clone(),
             asked_at: self.clock.now(),
             state: QuestionState::Open,
         };
         self.step(asked.attempt.task, Event::Asked { by, question: Box::new(question) }, None).await?;
-        Ok(id)
+        // The same call may have been under way twice; only one of them was stored, under its own id.
+        Ok(self.asked_as(&asked).await?.unwrap_or(id))
+    }
+
+    /// The question that was stored for this call before.
+    async fn asked_as(&self, asked: &Asked) -> Done<Option<QuestionId>> {
+        let known = self.store.questions_of(asked.attempt.task).await?.into_iter().find(|question| question.key == asked.key);
+        Ok(known.map(|question| question.id))
     }
 
     /// Reads a person's words as the answer to a question. The first one wins.

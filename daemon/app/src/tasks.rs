@@ -44,7 +44,8 @@ impl App {
             branch,
             lane: wish.lane,
             requester: caller.name().to_owned(),
-            key: wish.key,
+            // Keys are the caller's own: somebody else's key never shows somebody else's task.
+            key: wish.key.map(|key| format!("{}:{key}", caller.id())),
         };
         let known = self.store.create(&new, &[texts::new_card(self, &new)]).await?;
         self.wakes.work.notify_one();

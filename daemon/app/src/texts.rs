@@ -38,7 +38,10 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
         Say::Lost { why, again: None } => {
             told(format!("**The agent is gone:** {why}.\nThe open questions stay open; their answers go into the same session."))
         }
-        Say::Released => told("The worker is being stopped and handed the task back; it starts again at the next free slot.".into()),
+        Say::Released if before.questions.iter().any(Question::is_open) => {
+            told("The agent has ended. The open questions stay open; their answers go into the same session.".into())
+        }
+        Say::Released => told("The worker handed the task back unharmed; it starts again at the next free slot.".into()),
         Say::Cancelled { by } => told(format!("**{} was cancelled** by {by}.", task.id)),
         Say::Retried { by } => told(format!("{by} starts {} again.", task.id)),
     }
@@ -178,7 +181,7 @@ fn settled(question: &Question) -> String {
     let head = format!("**{}** {}", question.id, question.ask.headline());
     match &question.state {
         QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
-            format!("{head}\n{} answered in {} at {}: {}", answer.name, answer.via, answer.at, answer.decision.headline())
+            format!("{head}\n{} answered in {} at {}: {}", answer.name, answer.via, answer.at.to_minute(), answer.decision.headline())
         }
         QuestionState::Withdrawn { why } => format!("{head}\nNeeds no answer any more: {why}."),
         QuestionState::Open => head,

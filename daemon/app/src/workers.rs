@@ -83,38 +83,23 @@ impl App {
     /// The agent's words for the task's log.
     pub async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
         let lines: Vec<String> = lines.iter().take(1000).map(|line| line.chars().take(2000).collect()).collect();
-        match self.store.log(by, attempt, &lines).await {
-            Err(vine_domain::ports::StoreError::Conflict) => Err(Refusal::Stale(attempt).into()),
-            other => Ok(other?),
-        }
+        fenced(attempt, self.store.log(by, attempt, &lines).await)
     }
 
     /// Maps a session to the task whose attempt `by` holds; a mapping to another task is refused.
     pub async fn map_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, worktree: String, agent: String) -> Done<()> {
-        self.holds(by, attempt).await?;
         let now = self.clock.now();
-        let known = self.store.session(id).await?;
-        let started = known.as_ref().map_or(now, |session| session.started);
-        let kept = known.is_some_and(|session| session.kept);
         let state = SessionState::Active;
-        let session = Session { id, task: attempt.task, worker: by, worktree, agent, state, started, active: now, context: None, kept };
-        self.store.save_session(&session).await?;
+        let session =
+            Session { id, task: attempt.task, worker: by, worktree, agent, state, started: now, active: now, context: None, kept: false };
+        fenced(attempt, self.store.map_session(&session, attempt).await)?;
         self.wakes.page();
         Ok(())
     }
 
     /// The agent is alive in its session.
     pub async fn session_beat(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Done<()> {
-        self.holds(by, attempt).await?;
-        let session = self.session(id).await?;
-        self.store.save_session(&Session { active: self.clock.now(), context, ..session }).await?;
-        Ok(())
-    }
-
-    async fn holds(&self, by: WorkerId, attempt: Attempt) -> Done<()> {
-        let task = self.task(attempt.task).await?;
-        let held = task.attempt() == attempt && task.lease().is_some_and(|lease| lease.worker == by);
-        if held { Ok(()) } else { Err(Refusal::Stale(attempt).into()) }
+        fenced(attempt, self.store.touch_session(by, attempt, id, context).await)
     }
 
     /// One session.
@@ -149,7 +134,8 @@ impl App {
         self.allow(caller, Verb::Administer, None, &format!("worker {name}")).await?;
         let (worker, running, waiting) = self.worker_named(name).await?;
         let worker = Worker { draining, ..worker };
-        self.store.save_worker(&worker).await?;
+        self.store.set_draining(worker.id, draining).await?;
+        self.wakes.work.notify_one();
         self.wakes.page();
         Ok((worker, running, waiting))
     }
@@ -172,6 +158,14 @@ impl App {
         self.store.remove_worker(id).await?;
         self.wakes.page();
         Ok(())
+    }
+}
+
+/// A write beside the task that its fence refused.
+fn fenced(attempt: Attempt, stored: vine_domain::ports::Stored<()>) -> Done<()> {
+    match stored {
+        Err(vine_domain::ports::StoreError::Conflict) => Err(Refusal::Stale(attempt).into()),
+        other => Ok(other?),
     }
 }
 

@@ -16,6 +16,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// To the minute, for people: `2026-11-24 18:19 UTC`.
+    pub fn to_minute(self) -> String {
+        let text = self.to_string();
+        format!("{} {} UTC", &text[..10], &text[11..16])
+    }
+
     /// How long after `earlier` this is; zero when it is not.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -92,6 +98,7 @@ mod tests {
     fn times_are_written_as_rfc_3339_and_read_back() {
         let moment = Timestamp(1_795_544_395_123);
         assert_eq!(serde_json::to_string(&moment).expect("json"), "\"2026-11-24T18:19:55.123Z\"");
+        assert_eq!(moment.to_minute(), "2026-11-24 18:19 UTC");
         assert_eq!(serde_json::from_str::<Timestamp>("\"2026-11-24T18:19:55.123Z\"").expect("time"), moment);
     }
 

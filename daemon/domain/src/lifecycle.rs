@@ -298,7 +298,7 @@ impl<'a> Step<'a> {
             QuestionState::Open => {}
             QuestionState::Withdrawn { why } => return Err(Refusal::Withdrawn { question: id, why: why.clone() }),
             QuestionState::Answered { answer: first } | QuestionState::Delivered { answer: first, .. } => {
-                return if first.key == answer.key { Ok(self.change) } else { Err(answered_before(id, first)) };
+                return if same_answer(first, &answer) { Ok(self.change) } else { Err(answered_before(id, first)) };
             }
         }
         self.change.log.push(format!("{id} answered by {}: {}", answer.name, answer.decision.headline()));
@@ -514,6 +514,11 @@ impl<'a> Step<'a> {
 
 /// A lost worker says little about the task, so its pause stays short.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
+
+/// The same event again, or the same person pressing the same button twice.
+fn same_answer(first: &Answer, again: &Answer) -> bool {
+    first.key == again.key || (first.by == again.by && first.decision == again.decision)
+}
 
 fn answered_before(question: QuestionId, first: &Answer) -> Refusal {
     Refusal::AnsweredBefore { question, name: first.name.clone(), said: first.decision.headline() }

@@ -55,10 +55,10 @@ fn permission(text: &str) -> Option<Decision> {
 /// `no, keep the file` and `deny: too risky`: a word of refusal, a separator, a reason.
 fn denied_because(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
-    let word = ["no", "deny", "don't", "3"]
-        .into_iter()
-        .find(|word| lower.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', ',', ':', ';', '.', '-', '\n'])))?;
-    let reason = text.get(word.len()..)?.trim_start_matches([' ', ',', ':', ';', '.', '-', '\n']);
+    let word = ["no", "deny", "don't", "3"].into_iter().find(|word| {
+        lower.strip_prefix(word).is_some_and(|rest| rest.trim_start().starts_with([',', ':', ';', '.', '-', '–', '—', '\n']))
+    })?;
+    let reason = text.get(word.len()..)?.trim_start_matches([' ', ',', ':', ';', '.', '-', '–', '—', '\n']);
     (!reason.is_empty()).then(|| reason.to_owned())
 }
 
@@ -87,9 +87,10 @@ fn labels(item: &Item, line: &str) -> Option<Vec<String>> {
 
 fn label(item: &Item, text: &str) -> Option<String> {
     let text = text.trim().trim_end_matches('.');
-    let by_number = text.parse::<usize>().ok().and_then(|n| item.options.get(n.checked_sub(1)?));
-    let by_label = || item.options.iter().find(|choice| choice.label.eq_ignore_ascii_case(text));
-    by_number.or_else(by_label).map(|choice| choice.label.clone())
+    // Labels first: a button says its label, and a label may be a number.
+    let by_label = item.options.iter().find(|choice| choice.label.eq_ignore_ascii_case(text));
+    let by_number = || text.parse::<usize>().ok().and_then(|n| item.options.get(n.checked_sub(1)?));
+    by_label.or_else(by_number).map(|choice| choice.label.clone())
 }
 
 fn is_one_of(text: &str, words: &[&str]) -> bool {
@@ -134,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn a_label_that_is_a_number_is_meant_before_a_place_in_the_list() {
+        let option = |label: &str| Choice { label: label.into(), description: String::new() };
+        let options = vec![option("1"), option("3"), option("5")];
+        let item = Item { question: "How many?".into(), header: String::new(), options, multi: false };
+        assert_eq!(decision(&clarify(vec![item.clone()]), "3"), Ok(chosen(&[&["3"]])));
+        assert_eq!(decision(&clarify(vec![item]), "2"), Ok(chosen(&[&["3"]])));
+    }
+
+    #[test]
     fn a_permission_is_never_given_by_words_that_could_mean_something_else() {
         let ask = Ask::Permission { tool: "Bash".into(), what: "rm x".into(), why: String::new(), rules: vec![] };
         for (text, want) in [
@@ -144,6 +154,7 @@ mod tests {
             ("no, keep the file", Some(Decision::Deny { reason: "keep the file".into() })),
             ("yes but only if it is safe", None),
             ("nobody knows", None),
+            ("no problem, go ahead", None),
             ("not sure", None),
             ("", None),
         ] {

@@ -14,8 +14,8 @@ impl Config {
     /// The configuration in force.
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let mut table = read(file)?;
-        let environment = std::env::vars().filter(|(name, _)| name.starts_with("VINE_") && name.contains("__"));
-        for (name, value) in environment {
+        let plain = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        for (name, value) in plain.filter(|(name, _)| name.starts_with("VINE_") && name.contains("__")) {
             overlay(&mut table, &name, &value)?;
         }
         check_keys(&table, &known()?, "")?;
@@ -56,7 +56,12 @@ fn read(file: Option<&Path>) -> Result<Table> {
 
 /// `VINE_DAEMON__LISTEN=…` sets `daemon.listen`.
 fn overlay(table: &mut Table, name: &str, text: &str) -> Result<()> {
-    let path: Vec<String> = name.trim_start_matches("VINE_").split("__").map(str::to_lowercase).collect();
+    let mut path: Vec<String> = name.trim_start_matches("VINE_").split("__").map(str::to_lowercase).collect();
+    let (section, last) = name.trim_start_matches("VINE_").rsplit_once("__").context("no section")?;
+    if FREE.contains(&section.to_lowercase().replace("__", ".").as_str()) {
+        // Keys of these sections are names of variables, in capitals themselves.
+        *path.last_mut().context("an empty name")? = last.to_owned();
+    }
     let (key, sections) = path.split_last().context("an empty name")?;
     let mut table = table;
     for section in sections {
@@ -134,7 +139,9 @@ mod tests {
         overlay(&mut table, "VINE_WORKER__SLOTS", "4").expect("set");
         overlay(&mut table, "VINE_AGENTS__CLAUDE__COMMAND", "[\"/opt/claude\"]").expect("set");
         overlay(&mut table, "VINE_DAEMON__PUBLIC_URL", "https://vine.example").expect("set");
+        overlay(&mut table, "VINE_AGENTS__CLAUDE__ENV__ANTHROPIC_API_KEY", "dummy").expect("set");
         let config: Config = Value::Table(table).try_into().expect("a configuration");
+        assert_eq!(config.agents.claude.env["ANTHROPIC_API_KEY"], "dummy");
         assert_eq!((config.worker.slots, config.agents.claude.command[0].as_str()), (4, "/opt/claude"));
         assert_eq!(config.daemon.public_url.as_deref(), Some("https://vine.example"));
     }

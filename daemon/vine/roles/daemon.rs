@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, outbox, sweep};
+use vine_app::{App, inbound, outbox, sweep};
 use vine_console::Console;
 use vine_domain::{clock::System, token::TokenKind};
 use vine_sqlite::{Durability, Sqlite};
@@ -74,10 +74,11 @@ impl Daemon {
         let (app, dispatcher) =
             App::new(Arc::new(store.clone()), Arc::new(System), Arc::new(System), link.trim_end_matches('/'), stop.clone());
         let endpoint = endpoint(&app, &state, address).await?;
-        app.catch_up().await?;
+        app.catch_up(Duration::ZERO).await?;
         let mut loops = JoinSet::new();
         loops.spawn(dispatcher.run());
         loops.spawn(sweep::run(app.clone()));
+        loops.spawn(inbound::run(app.clone()));
         loops.spawn(outbox::run(app.clone(), Arc::new(Console)));
         let serve = vine_http::serve(listener, app.clone(), hosts(address, config.daemon.public_url.as_deref()));
         loops.spawn(async move {

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use vine_app::{App, Caller, tasks::Wish};
-use vine_domain::Lane;
+use vine_domain::{Lane, ports::TaskFilter};
 
 use super::up::ask_git;
 use crate::endpoint::private_folder;
@@ -35,9 +35,13 @@ const TASKS: [(&str, &str); 3] = [
     ("Water the beds", "How often should the beds be watered? | Every evening | Twice a week | Only when it is dry"),
 ];
 
-/// Creates the three tasks; a second demo does not double them while they are open.
+/// Creates the three tasks, unless those of an earlier demo still wait.
 pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
-    for (number, (title, prompt)) in TASKS.iter().enumerate() {
+    let known = app.store.tasks(&TaskFilter { limit: 100, ..TaskFilter::default() }).await?;
+    if known.iter().any(|task| !task.is_over()) {
+        return Ok(());
+    }
+    for (title, prompt) in TASKS {
         let wish = Wish {
             title: title.parse()?,
             prompt: Some(prompt.parse()?),
@@ -45,7 +49,7 @@ pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
             base: None,
             branch: None,
             lane: Lane::Default,
-            key: Some(format!("demo-{number}")),
+            key: None,
         };
         app.create(caller, wish).await?;
     }

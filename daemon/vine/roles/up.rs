@@ -9,12 +9,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use vine_app::{App, Caller};
 use vine_domain::{
     Repo, Slug,
     repo::Source,
     token::{Token, TokenKind},
 };
-use vine_worker::{AgentConfig, AgentKind, WorkerConfig, enrol};
+use vine_worker::{AgentConfig, AgentKind, Identity, Unknown, WorkerConfig, enrol};
 
 use crate::{
     cli::UpArgs,
@@ -62,11 +63,13 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     }
     let mut workers = JoinSet::new();
     for number in 1..=args.workers {
-        let code = daemon.app.make_token_for(&admin, TokenKind::Enrolment).await?;
-        workers.spawn(local_worker(config.clone(), daemon.endpoint.url.clone(), agent.clone(), state.clone(), number, code, stop.clone()));
+        let local = Local { config: config.clone(), agent: agent.clone(), app: daemon.app.clone(), admin: admin.clone(), number };
+        workers.spawn(local.run(daemon.endpoint.url.clone(), state.clone(), stop.clone()));
     }
     while let Some(ended) = workers.join_next().await {
-        ended??;
+        if let Err(error) = ended? {
+            eprintln!("vine: a local worker has ended: {error:#}");
+        }
     }
     until.cancel();
     daemon.end().await
@@ -83,21 +86,42 @@ async fn start(config: &Config, args: &UpArgs, state: PathBuf, until: Cancellati
     Daemon::start(&config, state, until).await
 }
 
-async fn local_worker(
+/// One of the local workers.
+struct Local {
     config: Config,
-    daemon: String,
     agent: AgentConfig,
-    state: PathBuf,
+    app: App,
+    admin: Caller,
     number: u32,
-    code: Token,
-    stop: CancellationToken,
-) -> Result<()> {
-    let name = format!("local-{number}");
-    let state = state.join("workers").join(&name);
-    private_folder(&state)?;
-    let identity = enrol(&daemon, &state, &name, 1, Some(code)).await?;
-    let commit = worker::commit(&config);
-    vine_worker::run(WorkerConfig { daemon, name, slots: 1, state, agent, commit, drain: DRAIN }, identity, stop).await
+}
+
+impl Local {
+    /// Until `stop`. A worker that the daemon does not know (removed, or another database) enrols anew.
+    async fn run(self, daemon: String, state: PathBuf, stop: CancellationToken) -> Result<()> {
+        let name = format!("local-{}", self.number);
+        let state = state.join("workers").join(&name);
+        private_folder(&state)?;
+        loop {
+            let identity = self.enrol(&daemon, &state, &name).await?;
+            let commit = worker::commit(&self.config);
+            let (agent, state_of) = (self.agent.clone(), state.clone());
+            let config =
+                WorkerConfig { daemon: daemon.clone(), name: name.clone(), slots: 1, state: state_of, agent, commit, drain: DRAIN };
+            match vine_worker::run(config, identity, stop.clone()).await {
+                Err(error) if error.is::<Unknown>() => std::fs::remove_file(Identity::file(&state))?,
+                other => return other,
+            }
+        }
+    }
+
+    async fn enrol(&self, daemon: &str, state: &Path, name: &str) -> Result<Identity> {
+        if Identity::load(state)?.is_none() && self.app.worker_named(name).await.is_ok() {
+            // Its folder is gone, so nobody can speak for it any more.
+            self.app.remove_worker(&self.admin, name).await?;
+        }
+        let code = self.app.make_token_for(&self.admin, TokenKind::Enrolment).await?;
+        enrol(daemon, state, name, 1, Some(code)).await
+    }
 }
 
 fn greet(daemon: &Daemon, login: &Token, agent: &AgentConfig, repo: &Repo, workers: u32, state: &Path) {

@@ -50,6 +50,8 @@ pub enum Outcome {
     Failed(Failure),
     /// The session to go back into does not exist any more.
     NoSession,
+    /// It ended while it waited for people; their questions stay open.
+    Parked,
     /// It was stopped, because its host said so.
     Stopped,
 }

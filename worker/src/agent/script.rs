@@ -6,8 +6,11 @@
 //! once from what is known.
 
 use std::{
+    collections::HashMap,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -19,7 +22,7 @@ use tokio::{
     task::JoinSet,
 };
 use vine_domain::{
-    Ask, Decision, Failure, FailureKind,
+    Ask, Decision, Failure, FailureKind, Question, SessionId,
     question::{Choice, Item},
     task::Usage,
     token::Token,
@@ -37,8 +40,8 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
 }
 
 async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
-    let socket = job.temp.join(format!("{}.sock", job.session.0.simple()));
-    let _gone_already = std::fs::remove_file(&socket);
+    let place = SocketFolder::make(job)?;
+    let socket = place.0.join("ask");
     let listener = UnixListener::bind(&socket).with_context(|| format!("the socket {} cannot be made", socket.display()))?;
     let mut command = process::command(&job.config.command, &job.folder, &job.mark, &job.config.env, &job.config.pass);
     command.envs(variables(job, &socket)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -48,15 +51,16 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     let stderr = child.stderr.take().context("no standard error")?;
     let prompt = job.task.prompt.as_str().to_owned();
     tokio::spawn(async move { stdin.write_all(prompt.as_bytes()).await });
-    let ended = async {
-        let (said, complained) = tokio::join!(listen(stdout, host), listen(stderr, host));
-        (child.wait().await, said, complained)
-    };
-    let (status, said, complained) = tokio::select! {
-        ended = ended => ended,
+    let said = tokio::spawn(listen(stdout, host.clone()));
+    let complained = tokio::spawn(listen(stderr, host.clone()));
+    let status = tokio::select! {
+        status = child.wait() => status,
         () = answer_calls(listener, job, host) => unreachable!("the listener serves until the script ends"),
     };
-    let _best_effort = std::fs::remove_file(&socket);
+    // Programs that the script left running would keep its streams open.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    job.mark.kill().await;
+    let (said, complained) = (said.await.unwrap_or_default(), complained.await.unwrap_or_default());
     let status = status?;
     if status.success() {
         let summary = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
@@ -85,17 +89,44 @@ fn variables(job: &Job<'_>, socket: &Path) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Logs every line and returns all of it, the last 64 KiB.
-async fn listen(stream: impl tokio::io::AsyncRead + Unpin, host: &Host) -> String {
-    let mut lines = BufReader::new(stream).lines();
+/// A folder with a short name for the socket: paths of sockets end at about a hundred bytes, state folders may be
+/// longer. Only this user can enter it; it goes with the run.
+struct SocketFolder(PathBuf);
+
+impl SocketFolder {
+    fn make(job: &Job<'_>) -> Result<Self> {
+        let name = format!("vine-{}", &job.session.0.simple().to_string()[16..]);
+        let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|base| base.is_dir());
+        let folder = base.unwrap_or_else(std::env::temp_dir).join(name);
+        let _left_by_a_crash = std::fs::remove_dir_all(&folder);
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&folder);
+        made.with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for SocketFolder {
+    fn drop(&mut self) {
+        let _best_effort = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+const LINE_LIMIT: u64 = 16 * 1024;
+const KEPT: usize = 64 * 1024;
+
+/// Logs every line, whatever its bytes, long ones in pieces; returns the last 64 KiB.
+async fn listen(stream: impl tokio::io::AsyncRead + Unpin, host: Host) -> String {
+    let mut stream = BufReader::new(stream);
     let mut all = String::new();
-    while let Ok(Some(line)) = lines.next_line().await {
-        host.log(&line);
-        all.push_str(&line);
-        all.push('\n');
-        if all.len() > 128 * 1024 {
-            let keep = (all.len() - 64 * 1024..all.len()).find(|start| all.is_char_boundary(*start)).unwrap_or(0);
-            all.drain(..keep);
+    let mut line = Vec::new();
+    while matches!((&mut stream).take(LINE_LIMIT).read_until(b'\n', &mut line).await, Ok(1..)) {
+        let text = String::from_utf8_lossy(&line).into_owned();
+        host.log(text.trim_end_matches('\n'));
+        all.push_str(&text);
+        line.clear();
+        if all.len() > 2 * KEPT {
+            let start = (all.len() - KEPT..all.len()).find(|start| all.is_char_boundary(*start)).unwrap_or(0);
+            all.drain(..start);
         }
     }
     all
@@ -111,25 +142,33 @@ struct Call {
 
 async fn answer_calls(listener: UnixListener, job: &Job<'_>, host: &Host) {
     let mut calls = JoinSet::new();
+    // The same words may be asked more than once; the second time is another question, also when the script runs again.
+    let times: Arc<Mutex<HashMap<String, u32>>> = Arc::default();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (host, session, known) = (host.clone(), job.session, job.task.answered.clone());
+        let (host, session, known, times) = (host.clone(), job.session, job.task.answered.clone(), Arc::clone(&times));
         calls.spawn(async move {
-            if let Err(error) = answer_call(stream, &host, session, &known).await {
+            if let Err(error) = answer_call(stream, &host, session, &known, &times).await {
                 host.log(format!("vine ask: {error:#}"));
             }
         });
     }
 }
 
-async fn answer_call(mut stream: UnixStream, host: &Host, session: vine_domain::SessionId, known: &[vine_domain::Question]) -> Result<()> {
+async fn answer_call(
+    mut stream: UnixStream,
+    host: &Host,
+    session: SessionId,
+    known: &[Question],
+    times: &Mutex<HashMap<String, u32>>,
+) -> Result<()> {
     let mut text = String::new();
     BufReader::new(&mut stream).take(256 * 1024).read_line(&mut text).await?;
     let call: Call = serde_json::from_str(&text).context("it is no question")?;
-    let name = Token::presented(&text).hash()[..16].to_owned();
+    let name = nth_name(&text, times);
     let before = known.iter().find(|question| question.call == name);
     let (id, decision) = match before.and_then(|question| Some((question.id, question.answer()?.decision.clone()))) {
         Some(known) => known,
@@ -140,10 +179,23 @@ async fn answer_call(mut stream: UnixStream, host: &Host, session: vine_domain::
             (id, answer.decision)
         }
     };
-    stream.write_all(words(&decision).as_bytes()).await?;
-    stream.shutdown().await?;
+    let passed = async {
+        stream.write_all(words(&decision).as_bytes()).await?;
+        stream.shutdown().await
+    };
+    // If the asking program is gone there is nobody left to tell, and the answer is used up all the same.
+    let passed = passed.await;
     host.delivered(id).await?;
-    Ok(())
+    Ok(passed?)
+}
+
+/// A name for the call that is the same when the script runs again.
+fn nth_name(text: &str, times: &Mutex<HashMap<String, u32>>) -> String {
+    let hash = Token::presented(text).hash()[..16].to_owned();
+    let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = times.entry(hash.clone()).or_default();
+    *count += 1;
+    format!("{hash}-{count}")
 }
 
 fn words(decision: &Decision) -> String {

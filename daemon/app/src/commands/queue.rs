@@ -1,7 +1,7 @@
 //! `queue ...`
 
 use serde_json::json;
-use vine_domain::{Slug, Task, TaskState, Verb, lifecycle::Order, ports::TaskFilter};
+use vine_domain::{Slug, Verb, lifecycle::Order, ports::TaskFilter};
 use vine_grammar::QueueVerb;
 
 use super::{Reply, task};
@@ -14,9 +14,8 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> Done<Reply> {
         QueueVerb::Resume { repo } => pause(app, caller, repo.as_ref(), false).await,
         QueueVerb::Dead { range } => {
             app.allow(caller, Verb::See, None, "dead letters").await?;
-            let filter = TaskFilter { state: Some("failed".into()), limit: range.limit, ..TaskFilter::default() };
-            let kept = |task: &Task| matches!(task.state, TaskState::Failed { discarded: false, .. });
-            let dead: Vec<_> = app.store.tasks(&filter).await?.into_iter().filter(kept).collect();
+            let filter = TaskFilter { state: Some("dead".into()), limit: range.limit, ..TaskFilter::default() };
+            let dead = app.store.tasks(&filter).await?;
             Ok(Reply::list(&dead, |dead| task::line(app, dead), view::task, "No dead tasks."))
         }
         QueueVerb::Replay { task } => task::ordered(app, caller, task, Order::Retry).await,

@@ -76,6 +76,7 @@ async fn save_order(tx: &mut SqliteConnection, task: &Task) -> Stored<()> {
         "INSERT INTO work_orders (task, lane, repo, due, resumes, worker, pinned)
          SELECT ?1, ?2, ?3, ?4, ?5, s.worker, CASE WHEN s.worker IS NULL THEN NULL ELSE ?4 + ?6 END
          FROM (SELECT 1) LEFT JOIN sessions s ON ?5 AND s.task = ?1 AND s.state = 'active'
+              AND s.worker IN (SELECT id FROM workers WHERE draining = 0)
          ORDER BY s.active DESC LIMIT 1
          ON CONFLICT (task) DO UPDATE SET lane = excluded.lane, due = excluded.due, resumes = excluded.resumes,
              worker = excluded.worker, pinned = excluded.pinned",

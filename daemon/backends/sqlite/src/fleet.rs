@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, FromRow, query, query_as};
 use vine_domain::{
     Session, SessionId, SessionState, TaskId, Timestamp, Worker, WorkerId,
     ports::{Fleet, StoreError, Stored},
+    worker::Attempt,
 };
 
 use crate::{
@@ -110,14 +111,23 @@ impl Fleet for Sqlite {
     }
 
     async fn save_worker(&self, worker: &Worker) -> Stored<()> {
-        query("UPDATE workers SET slots = ?, version = ?, draining = ?, trouble = ?, boot = ?, seen = ? WHERE id = ?")
+        query("UPDATE workers SET slots = ?, version = ?, trouble = ?, boot = ?, seen = ? WHERE id = ?")
             .bind(worker.slots)
             .bind(&worker.version)
-            .bind(worker.draining)
             .bind(&worker.trouble)
             .bind(worker.boot.map(|boot| boot.to_string()))
             .bind(worker.seen.0)
             .bind(worker.id.to_string())
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn set_draining(&self, id: WorkerId, draining: bool) -> Stored<()> {
+        query("UPDATE workers SET draining = ? WHERE id = ?")
+            .bind(draining)
+            .bind(id.to_string())
             .execute(&self.writer)
             .await
             .map_err(unavailable)?;
@@ -140,6 +150,43 @@ impl Fleet for Sqlite {
         let sql = AssertSqlSafe(format!("{WORKER} WHERE id = ?"));
         let row = query_as::<_, WorkerRow>(sql).bind(id.to_string()).fetch_optional(&self.reader).await.map_err(unavailable)?;
         Ok(row.map(<(Worker, usize, usize)>::try_from).transpose()?.map(|(worker, ..)| worker))
+    }
+
+    async fn map_session(&self, session: &Session, attempt: Attempt) -> Stored<()> {
+        let done = query(
+            "INSERT INTO sessions (id, task, worker, worktree, agent, state, started, active)
+             SELECT ?1, t.id, t.lease_worker, ?2, ?3, 'active', ?4, ?4 FROM tasks t WHERE t.id = ?5 AND t.epoch = ?6 AND t.lease_worker = ?7
+             ON CONFLICT (id) DO UPDATE SET active = excluded.active, worktree = excluded.worktree, agent = excluded.agent
+             WHERE task = excluded.task AND worker = excluded.worker AND state = 'active'",
+        )
+        .bind(session.id.to_string())
+        .bind(&session.worktree)
+        .bind(&session.agent)
+        .bind(session.active.0)
+        .bind(int(attempt.task.0))
+        .bind(int(attempt.epoch.0))
+        .bind(session.worker.to_string())
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    async fn touch_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Stored<()> {
+        let done = query(
+            "UPDATE sessions SET active = ?1, context = coalesce(?2, context) WHERE id = ?3 AND task = ?4 AND state = 'active'
+             AND EXISTS (SELECT 1 FROM tasks WHERE id = ?4 AND epoch = ?5 AND lease_worker = ?6)",
+        )
+        .bind(self.now().0)
+        .bind(context)
+        .bind(id.to_string())
+        .bind(int(attempt.task.0))
+        .bind(int(attempt.epoch.0))
+        .bind(by.to_string())
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     async fn save_session(&self, session: &Session) -> Stored<()> {

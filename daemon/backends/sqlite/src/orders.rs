@@ -26,8 +26,9 @@ impl Orders for Sqlite {
         let now = self.now();
         let mut tx = self.begin().await?;
         let paused: bool = query_scalar("SELECT paused FROM settings").fetch_one(&mut *tx).await.map_err(unavailable)?;
-        let heads = if paused { Vec::new() } else { heads(&mut tx, wants, now).await? };
-        let taken = hand_out(heads, wants, now);
+        let wants = willing(&mut tx, wants).await?;
+        let heads = if paused || wants.is_empty() { Vec::new() } else { heads(&mut tx, &wants, now).await? };
+        let taken = hand_out(heads, &wants, now);
         if taken.is_empty() {
             return Ok(Vec::new());
         }
@@ -106,7 +107,8 @@ impl Orders for Sqlite {
                     (SELECT count(*) FROM work_orders WHERE lane = 1) AS normal,
                     (SELECT count(*) FROM work_orders WHERE lane = 2) AS low,
                     (SELECT count(*) FROM questions WHERE state = 'open') AS open,
-                    (SELECT count(*) FROM questions WHERE state = 'answered') AS answered,
+                    (SELECT count(*) FROM questions q JOIN tasks t ON t.id = q.task
+                     WHERE q.state = 'answered' AND t.state IN ('queued', 'running', 'waiting')) AS answered,
                     (SELECT count(*) FROM tasks WHERE dead = 1) AS dead,
                     (SELECT count(*) FROM outbox WHERE posted IS NULL) AS outbox,
                     (SELECT paused FROM settings) AS paused",
@@ -142,6 +144,17 @@ fn attempts(rows: Vec<(i64, i64)>) -> Vec<Attempt> {
 struct Head {
     order: Waiting,
     kept_for: Option<WorkerId>,
+}
+
+/// The wishes of workers that still exist and are not draining.
+async fn willing(tx: &mut SqliteConnection, wants: &[Want]) -> Stored<Vec<Want>> {
+    let ids: Vec<String> = wants.iter().map(|want| want.worker.to_string()).collect();
+    let fit: Vec<String> = query_scalar("SELECT id FROM workers WHERE draining = 0 AND id IN (SELECT value FROM json_each(?))")
+        .bind(json(&ids))
+        .fetch_all(tx)
+        .await
+        .map_err(unavailable)?;
+    Ok(wants.iter().zip(ids).filter(|(want, id)| want.slots > 0 && fit.contains(id)).map(|(want, _)| *want).collect())
 }
 
 /// As many heads of each lane as could be taken together: enough to fill every wish from any one of them.

@@ -80,7 +80,7 @@ impl Tasks for Sqlite {
     async fn tasks(&self, filter: &TaskFilter) -> Stored<Vec<Task>> {
         let sql = AssertSqlSafe(format!(
             "SELECT {TASK} FROM tasks
-             WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR repo = ?2) AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4"
+             WHERE (?1 IS NULL OR state = ?1 OR (?1 = 'dead' AND dead = 1)) AND (?2 IS NULL OR repo = ?2) AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4"
         ));
         let rows = query_as::<_, TaskRow>(sql)
             .bind(&filter.state)

@@ -99,8 +99,10 @@ impl Threads for Sqlite {
         Ok(done.rows_affected() == 1)
     }
 
-    async fn unread(&self) -> Stored<Vec<Inbound>> {
-        let rows: Vec<(String,)> = query_as("SELECT body FROM inbox WHERE read IS NULL ORDER BY at, event LIMIT 100")
+    async fn unread(&self, age: Duration) -> Stored<Vec<Inbound>> {
+        let until = self.now().0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let rows: Vec<(String,)> = query_as("SELECT body FROM inbox WHERE read IS NULL AND at <= ? ORDER BY at, event LIMIT 100")
+            .bind(until)
             .fetch_all(&self.reader)
             .await
             .map_err(unavailable)?;
@@ -132,6 +134,17 @@ impl Threads for Sqlite {
             .fetch_all(&self.reader)
             .await
             .map_err(unavailable)?;
+        rows.into_iter().map(Message::try_from).collect()
+    }
+
+    async fn latest(&self, task: TaskId, limit: u32) -> Stored<Vec<Message>> {
+        let rows: Vec<MessageRow> =
+            query_as("SELECT * FROM (SELECT * FROM chat_messages WHERE task = ? ORDER BY seq DESC LIMIT ?) ORDER BY seq")
+                .bind(int(task.0))
+                .bind(limit)
+                .fetch_all(&self.reader)
+                .await
+                .map_err(unavailable)?;
         rows.into_iter().map(Message::try_from).collect()
     }
 

@@ -70,7 +70,7 @@ pub struct NewTask {
 /// Which tasks to list, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct TaskFilter {
-    /// Only this state, one of [`crate::TaskState::WORDS`].
+    /// Only this state, one of [`crate::TaskState::WORDS`], or `dead` for failed ones that were not discarded.
     pub state: Option<String>,
     /// Only this repository.
     pub repo: Option<Slug>,

@@ -28,7 +28,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
     let task = app.task(id).await?;
     app.allow(caller, Verb::See, Some(&task.repo), &id.to_string()).await?;
     let questions = app.store.questions_of(id).await?;
-    let thread = app.store.thread(id, 0, THREAD).await?;
+    let thread = app.store.latest(id, THREAD).await?;
     let session = app.store.sessions(true, 1000).await?.into_iter().find(|session| session.task == id);
     let attempts = app.store.executions(id).await?;
     let log = app.store.log_of(id, 200).await?;
@@ -50,7 +50,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             label { input name="text" aria-label="Say something in this thread" placeholder="A reply, or /vine task cancel" autocomplete="off" required; }
             button { "Send" }
         }
-        details { summary { "Log, " (attempts.len()) " attempts" }
+        details { summary { "Log, " (attempts.len()) @if attempts.len() == 1 { " attempt" } @else { " attempts" } }
             ol.log { @for line in &log { li { time datetime=(line.at) { (line.at) } " " (line.text) } } }
         }
         @if let Some(patch) = patch { details { summary { "Diff" } pre tabindex="0" { code { (patch) } } } }
@@ -63,7 +63,7 @@ fn line(message: &Message, thread: &[Message]) -> Markup {
     let fate = |other: &&Message| other.kind == "settled" && message.kind == "question" && other.question == message.question;
     html! {
         article.(message.kind) {
-            p.dim { strong { (message.author) } " " time datetime=(message.at) { (message.at) } }
+            p.dim { strong { (message.author) } " " time datetime=(message.at) { (message.at.to_minute()) } }
             div { (text::message(&message.text)) }
             @if let Some(settled) = thread.iter().rev().find(fate) { div.fate { (text::message(&settled.text)) } }
         }

@@ -17,6 +17,8 @@ pub enum Frame {
         /// The kind of an API error that stands in for words.
         error: Option<String>,
     },
+    /// Calls have their results: what people answered has arrived.
+    Results(Vec<String>),
     /// It asks for a tool, a permission, or an answer.
     Ask {
         /// To be named in the reply.
@@ -61,6 +63,7 @@ fn text(value: &Value) -> String {
 pub fn read(frame: Value) -> Frame {
     match (frame["type"].as_str(), frame["subtype"].as_str()) {
         (Some("assistant"), _) if frame["parent_tool_use_id"].is_null() => said(&frame),
+        (Some("user"), _) => Frame::Results(results(&frame)),
         (Some("result"), _) => Frame::Result(frame),
         (Some("control_request"), _) => request(&frame),
         (Some("control_cancel_request"), _) => Frame::Withdrawn { request: text(&frame["request_id"]) },
@@ -72,6 +75,11 @@ pub fn read(frame: Value) -> Frame {
         },
         _ => Frame::Other,
     }
+}
+
+fn results(frame: &Value) -> Vec<String> {
+    let blocks = frame["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+    blocks.iter().filter(|block| block["type"] == "tool_result").map(|block| text(&block["tool_use_id"])).collect()
 }
 
 fn said(frame: &Value) -> Frame {

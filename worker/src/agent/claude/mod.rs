@@ -74,13 +74,24 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     job.mark.kill().await;
     let said = complaints.await.unwrap_or_default();
     match end {
-        End::Turn(result) => talk.outcome(&result),
+        End::Turn(result) => {
+            let outcome = talk.outcome(&result);
+            if matches!(outcome, Outcome::Finished { .. }) {
+                talk.confirm_all().await;
+            }
+            outcome
+        }
         End::Hung => {
             let minutes = job.config.hang_after.as_secs_f64() / 60.0;
             let what = format!("Claude Code said nothing for {minutes:.1} minutes while nobody was asked anything, and was stopped.");
             Outcome::Failed(Failure::new(FailureKind::AgentHung, what))
         }
         End::Over => Outcome::Stopped,
+        // It died while people were thinking: they keep their questions, the session goes on with their answers.
+        End::Gone if !talk.open.is_empty() => {
+            host.log(format!("Claude Code ended while it waited; {}", last_words(&said)));
+            Outcome::Parked
+        }
         End::Gone => gone(job, idle_exit, &said),
     }
 }
@@ -142,8 +153,13 @@ struct Talk<'a> {
     last_text: String,
     /// The kind of the last API error.
     last_error: Option<String>,
+    /// Answers on their way, by the call that waits for them; confirmed when the call has its result.
+    unconfirmed: HashMap<String, QuestionId>,
+    /// Answers in our first words; confirmed when the agent has begun to speak.
+    told: Vec<QuestionId>,
     result: Option<Value>,
-    idle: bool,
+    /// Whether it has nothing left to do, once it said anything of that.
+    idle: Option<bool>,
     beat: Instant,
 }
 
@@ -158,8 +174,10 @@ impl<'a> Talk<'a> {
             granted: Vec::new(),
             last_text: String::new(),
             last_error: None,
+            unconfirmed: HashMap::new(),
+            told: Vec::new(),
             result: None,
-            idle: false,
+            idle: None,
             beat: Instant::now(),
         }
     }
@@ -170,7 +188,8 @@ impl<'a> Talk<'a> {
         }
         let mut lines = BufReader::with_capacity(256 * 1024, stdout).lines();
         loop {
-            let patience = if self.result.is_some() { SETTLE } else { self.job.config.hang_after };
+            // A version that says when it is idle is believed: background work may go on for long after a result.
+            let patience = if self.result.is_some() && self.idle.is_none() { SETTLE } else { self.job.config.hang_after };
             let quiet = tokio::time::sleep(patience);
             tokio::select! {
                 line = lines.next_line() => match line {
@@ -187,7 +206,7 @@ impl<'a> Talk<'a> {
                     None => return End::Hung,
                 },
             }
-            if self.idle
+            if self.idle == Some(true)
                 && self.open.is_empty()
                 && let Some(result) = self.result.take()
             {
@@ -206,11 +225,7 @@ impl<'a> Talk<'a> {
         let opening = words::opening(self.job, self.transcript().as_deref());
         self.granted = opening.granted;
         self.write(&frames::user_message(&opening.text, opening.uuid)).await?;
-        for question in opening.told {
-            if self.host.delivered(question).await.is_err() {
-                return Err(std::io::Error::other("the attempt is over"));
-            }
-        }
+        self.told = opening.told;
         Ok(())
     }
 
@@ -233,13 +248,21 @@ impl<'a> Talk<'a> {
         };
         self.keep_session().await;
         match frames::read(frame) {
-            Frame::Said { texts, tools, error } => self.said(texts, tools, error),
+            Frame::Said { texts, tools, error } => {
+                let told = std::mem::take(&mut self.told);
+                self.confirm(told).await;
+                self.said(texts, tools, error);
+            }
+            Frame::Results(calls) => {
+                let arrived = calls.iter().filter_map(|call| self.unconfirmed.remove(call)).collect();
+                self.confirm(arrived).await;
+            }
             Frame::Ask { request, call } => self.ask(request, call),
             Frame::Withdrawn { request } => self.withdrawn(&request),
             Frame::Retrying { attempt, of, status } => {
                 self.host.log(format!("the model's service answered {status}; trying again ({attempt} of {of})"));
             }
-            Frame::Idle(idle) => self.idle = idle,
+            Frame::Idle(idle) => self.idle = Some(idle),
             Frame::Result(result) => {
                 self.result = Some(result);
             }
@@ -254,6 +277,7 @@ impl<'a> Talk<'a> {
     fn said(&mut self, texts: Vec<String>, tools: Vec<String>, error: Option<String>) {
         // A new turn has begun: the result before it was not the last one.
         self.result = None;
+        self.idle = self.idle.map(|_| false);
         self.last_error = error.or(self.last_error.take());
         for text in texts {
             self.host.log(&text);
@@ -263,6 +287,7 @@ impl<'a> Talk<'a> {
     }
 
     fn ask(&mut self, request: String, call: ToolCall) {
+        self.result = None;
         self.open.insert(request.clone(), call.clone());
         if let Some(at) = self.granted.iter().position(|(_, granted)| granted.same_as(&call)) {
             let (question, _) = self.granted.remove(at);
@@ -271,24 +296,42 @@ impl<'a> Talk<'a> {
             return;
         }
         let (host, session) = (self.host.clone(), self.job.session);
-        let context = words::shortened(&self.last_text);
+        let (said, context) = (self.last_text.clone(), words::shortened(&self.last_text));
         self.asking.spawn(async move {
             host.flush().await;
-            let asked = host.ask(Some(session), &call.id, call.ask(&context), context.clone()).await;
+            let asked = host.ask(Some(session), &call.id, call.ask(&said), context).await;
             (request, asked.map(|(question, answer): (QuestionId, Answer)| (Some(question), call.reply(&answer))))
         });
     }
 
+    /// Passes an answer on. It counts as delivered when the agent shows that it has it, see [`Frame::Results`].
     async fn answer(&mut self, (request, answered): Answered) -> Result<(), Over> {
         let (question, payload) = answered?;
-        if self.open.remove(&request).is_none() {
-            return Ok(());
+        let written = match self.open.remove(&request) {
+            Some(call) => {
+                self.unconfirmed.extend(question.map(|question| (call.id, question)));
+                self.write(&frames::reply(&request, &payload)).await
+            }
+            // The agent withdrew the call while its answer came in: there is nobody left to tell.
+            None => {
+                self.confirm(question.into_iter().collect()).await;
+                Ok(())
+            }
+        };
+        written.or(Ok(()))
+    }
+
+    async fn confirm(&self, questions: Vec<QuestionId>) {
+        for question in questions {
+            let _over = self.host.delivered(question).await;
         }
-        let written = self.write(&frames::reply(&request, &payload)).await;
-        if let (Ok(()), Some(question)) = (written, question) {
-            self.host.delivered(question).await?;
-        }
-        Ok(())
+    }
+
+    /// Everything that was on its way has arrived, since the agent went on to its end.
+    async fn confirm_all(&mut self) {
+        let told = std::mem::take(&mut self.told);
+        let arrived = told.into_iter().chain(std::mem::take(&mut self.unconfirmed).into_values()).collect();
+        self.confirm(arrived).await;
     }
 
     fn withdrawn(&mut self, request: &str) {

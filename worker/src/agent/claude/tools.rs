@@ -71,16 +71,28 @@ impl ToolCall {
         let text = |key: &str| self.input[key].as_str();
         match (self.tool.as_str(), text("vine_shown")) {
             (_, Some(shown)) => shown.to_owned(),
-            ("Bash", _) if text("command").is_some() => text("command").unwrap_or_default().to_owned(),
-            ("Write", _) => format!("{}\n{}", text("file_path").unwrap_or_default(), prefixed('+', text("content").unwrap_or_default())),
-            ("Edit", _) => format!(
-                "{}\n{}\n{}",
-                text("file_path").unwrap_or_default(),
-                prefixed('-', text("old_string").unwrap_or_default()),
-                prefixed('+', text("new_string").unwrap_or_default())
-            ),
+            ("Bash", _) if text("command").is_some() => {
+                format!("{}{}", text("command").unwrap_or_default(), self.rest(&["command", "description"]))
+            }
+            ("Write", _) => {
+                let (file, content) = (text("file_path").unwrap_or_default(), text("content").unwrap_or_default());
+                format!("{file}\n{}{}", prefixed('+', content), self.rest(&["file_path", "content"]))
+            }
+            ("Edit", _) => {
+                let file = text("file_path").unwrap_or_default();
+                let (old, new) = (text("old_string").unwrap_or_default(), text("new_string").unwrap_or_default());
+                let rest = self.rest(&["file_path", "old_string", "new_string"]);
+                format!("{file}\n{}\n{}{rest}", prefixed('-', old), prefixed('+', new))
+            }
             _ => serde_json::to_string_pretty(&self.input).unwrap_or_default(),
         }
+    }
+
+    /// Every field of the input that is not shown already, a line each: nothing is approved unseen.
+    fn rest(&self, shown: &[&str]) -> String {
+        let fields = self.input.as_object().into_iter().flatten();
+        let unseen = fields.filter(|(key, value)| !shown.contains(&key.as_str()) && **value != Value::Bool(false));
+        unseen.map(|(key, value)| format!("\n({key}: {value})")).collect()
     }
 
     /// What goes back for a person's decision.
@@ -198,6 +210,16 @@ mod tests {
         }
         let denied = call.reply(&answer(Decision::Deny { reason: "keep the file".into() }));
         assert_eq!(denied["message"], "Bob denied this: keep the file");
+    }
+
+    #[test]
+    fn nothing_of_a_call_is_hidden_from_who_approves_it() {
+        let body = json!({ "tool_name": "Bash", "input": { "command": "serve", "run_in_background": true, "description": "d" } });
+        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("") else { panic!() };
+        assert_eq!(what, "serve\n(run_in_background: true)");
+        let body = json!({ "tool_name": "Edit", "input": { "file_path": "a", "old_string": "x", "new_string": "y", "replace_all": true } });
+        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("") else { panic!() };
+        assert_eq!(what, "a\n- x\n+ y\n(replace_all: true)");
     }
 
     #[test]

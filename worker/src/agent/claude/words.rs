@@ -27,7 +27,7 @@ pub fn opening(job: &Job<'_>, transcript: Option<&str>) -> Opening {
     let told: Vec<QuestionId> = undelivered.iter().map(|(question, _)| question.id).collect();
     let news: Vec<(&Question, &Answer)> =
         if job.resume { undelivered.into_iter().filter(|(question, _)| !reached(transcript, &question.call)).collect() } else { answered };
-    let granted = news.iter().filter_map(|(question, answer)| Some((question.id, grant(question, answer)?))).collect();
+    let granted = news.iter().filter(fresh).filter_map(|(question, answer)| Some((question.id, grant(question, answer)?))).collect();
     let known: String = news.iter().map(|(question, answer)| retold(question, answer)).collect();
     let uuid = match (job.resume, news.last()) {
         (true, Some((_, answer))) => answer.key,
@@ -49,16 +49,34 @@ fn composed(job: &Job<'_>, known: &str) -> String {
     }
 }
 
-/// The call has its result in the session's record.
+/// The answer is in the session's record: its call has a result, and not the one that stands for a lost answer.
 fn reached(transcript: Option<&str>, call: &str) -> bool {
-    transcript.is_some_and(|text| text.contains(&format!("\"tool_use_id\":\"{call}\"")))
+    let mark = format!("\"tool_use_id\":\"{call}\"");
+    let stand_ins = ["[Tool call interrupted", "doesn't want to proceed"];
+    let of_call = |line: &&str| line.contains(&mark) && !stand_ins.iter().any(|text| line.contains(text));
+    transcript.is_some_and(|text| text.lines().any(|line| of_call(&line)))
 }
 
 fn retold(question: &Question, answer: &Answer) -> String {
     let name = &answer.name;
     match (&question.ask, &answer.decision) {
+        (Ask::Permission { tool, what, .. }, Decision::Allow { .. }) if matches!(question.state, QuestionState::Answered { .. }) => {
+            format!(
+                "You wanted to use {tool}:
+{what}
+{name} allowed it. Make the same call again now.
+
+"
+            )
+        }
         (Ask::Permission { tool, what, .. }, Decision::Allow { .. }) => {
-            format!("You wanted to use {tool}:\n{what}\n{name} allowed it. Make the same call again now.\n\n")
+            format!(
+                "You used {tool}, which {name} had allowed:
+{what}
+It may have run already; look before you ask for it again.
+
+"
+            )
         }
         (Ask::Permission { tool, what, .. }, decision) => format!("You wanted to use {tool}:\n{what}\n{name} {}.\n\n", decision.headline()),
         (Ask::Plan { .. }, decision) => format!("You presented a plan. {name} {}.\n\n", decision.headline()),
