@@ -6,6 +6,7 @@ mod store_contract;
 mod story_claude;
 mod story_crashes;
 mod story_input;
+mod story_script;
 mod story_stale;
 mod story_trouble;
 mod story_up;

@@ -199,3 +199,50 @@ async fn a_worker_survives_an_absence_of_the_daemon_and_reports_what_was_finishe
     assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "one attempt:\n{}", place.log(&task).await);
     assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:work.txt")]), "done");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_an_answer_that_the_agent_never_read_is_not_lost() {
+    let mut place = Place::new(Agent::Claude).await;
+    let _daemon = place.daemon().await;
+    let worker = place.worker("w-1", 1).await;
+    let task = place.task("Paint", SCRIPT).await;
+    let (question, shown) = place.question(&task).await;
+    place.recorded(&shown).await;
+
+    // The agent stands still, so the worker's words stay in the pipe.
+    let still = agents(place.folder.path());
+    for agent in &still {
+        crate::harness::signal(*agent, Signal::STOP);
+    }
+    place.answer(&task, &question, "Blue").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let state = place.say(&format!("question show {question}")).await["state"].clone();
+    assert_eq!(state, "answered", "passed on is not received");
+    worker.kill();
+    for agent in still {
+        gone(agent, Duration::from_secs(5)).await;
+    }
+    let _worker = place.worker("w-1", 1).await;
+    finish(&place, &task).await;
+    assert_eq!((place.heard(LIVE), place.heard(RETOLD)), (0, 1), "told once, after the restart");
+    assert_eq!(place.say(&format!("question show {question}")).await["state"], "delivered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_an_agent_killed_while_it_waits_leaves_its_question_open() {
+    let mut place = Place::new(Agent::Claude).await;
+    let _daemon = place.daemon().await;
+    let _worker = place.worker("w-1", 1).await;
+    let task = place.task("Paint", SCRIPT).await;
+    let (question, shown) = place.question(&task).await;
+    place.recorded(&shown).await;
+    let before = session(&place.show(&task).await);
+    for agent in agents(place.folder.path()) {
+        crate::harness::signal(agent, Signal::KILL);
+    }
+    let parked = place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
+    assert_eq!(parked["failures"], 0, "waiting costs no attempt");
+    place.answer(&task, &question, "Blue").await;
+    let done = finish(&place, &task).await;
+    assert_eq!((session(&done), place.heard(RETOLD)), (before, 1));
+}

@@ -187,3 +187,45 @@ async fn a_repository_without_a_commit_and_a_folder_inside_it_are_refused_with_a
     assert!(String::from_utf8_lossy(&output.stderr).contains("lies inside the repository"), "{output:?}");
     assert_eq!(git(&other, &["status", "--porcelain"]), "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_local_worker_comes_back_and_an_answered_demo_can_be_tried_again() {
+    let place = Place::new(Agent::Script("true")).await;
+    let (process, link, _) = up(&place, &["--demo", "--workers", "1"]).await;
+    let browser = Browser::log_in(&link).await;
+    assert_eq!(browser.send("/command", &[("line", "worker remove local-1")], "same-origin").await, StatusCode::OK);
+    for task in ["T-1", "T-2", "T-3"] {
+        let mut page = String::new();
+        for _ in 0..400 {
+            page = browser.page(&format!("/tasks/{task}")).await;
+            if page.contains("Answer <strong>") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(page.contains("Answer <strong>"), "{task} asks, on the worker that enrolled anew: {page}");
+        assert_eq!(browser.send(&format!("/tasks/{task}/say"), &[("text", "fine")], "same-origin").await, StatusCode::SEE_OTHER);
+        // A second click on the same answer is no error and no second answer.
+        assert_eq!(
+            browser.send(&format!("/tasks/{task}/say"), &[("text", "fine"), ("reply_to", &page_question(&page))], "same-origin").await,
+            StatusCode::SEE_OTHER
+        );
+    }
+    let page = browser.page("/").await;
+    assert!(page.contains("Nobody waits"), "{page}");
+    for _ in 0..200 {
+        if browser.page("/").await.matches(">Done<").count() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(process.stop().await, Some(0));
+    let (process, link, _) = up(&place, &["--demo", "--workers", "1"]).await;
+    let browser = Browser::log_in(&link).await;
+    assert!(browser.page("/tasks/T-4").await.contains("Plant a hedge"));
+    assert_eq!(process.stop().await, Some(0));
+}
+
+fn page_question(page: &str) -> String {
+    page.split("Answer <strong>").nth(1).expect("a question").split('<').next().expect("an id").to_owned()
+}

@@ -16,7 +16,7 @@ use vine_api::{Client, ClientError, SendMessage};
 use vine_domain::token::Token;
 use vine_doubles::model::Model;
 
-pub use process::{Process, agents, gone};
+pub use process::{Process, agents, gone, signal};
 
 /// The program under test.
 pub const VINE: &str = env!("CARGO_BIN_EXE_vine");

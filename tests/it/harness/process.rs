@@ -29,9 +29,8 @@ impl Process {
         self.child.id()
     }
 
-    pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("a pid")).expect("not zero");
-        kill_process(pid, signal).expect("the process is there");
+    pub fn signal(&self, what: Signal) {
+        signal(i32::try_from(self.pid()).expect("a pid"), what);
     }
 
     /// Kills it where it stands and makes sure that it is dead.
@@ -69,6 +68,11 @@ impl Drop for Process {
             eprintln!("--- {} said:\n{}", self.name, self.output());
         }
     }
+}
+
+/// Sends a signal to a process that is there.
+pub fn signal(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).expect("not zero"), signal).expect("the process is there");
 }
 
 /// Whether a process lives (a zombie does not).
