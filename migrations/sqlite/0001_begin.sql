@@ -114,7 +114,7 @@ CREATE TABLE executions (
     worker  TEXT NOT NULL,
     started INTEGER NOT NULL,
     ended   INTEGER,
-    outcome TEXT CHECK (outcome IN ('done', 'failed', 'lost', 'cancelled', 'released')),
+    outcome TEXT CHECK (outcome IN ('done', 'failed', 'lost', 'cancelled', 'released', 'parked')),
     usage   TEXT NOT NULL DEFAULT '{"turns":0,"input_tokens":0,"output_tokens":0,"cost_microdollars":0}',
     patch   TEXT,
     PRIMARY KEY (task, epoch)

@@ -10,3 +10,4 @@ mod story_script;
 mod story_stale;
 mod story_trouble;
 mod story_up;
+mod story_waiting;

@@ -84,10 +84,10 @@ async fn claude_the_worker_is_killed_while_it_waits_and_the_same_session_goes_on
     assert!(!running.is_empty(), "the agent waits");
     worker.kill();
     for agent in running {
-        gone(agent, Duration::from_secs(5)).await;
+        gone(agent, PATIENCE).await;
     }
     // The closed connection tells that the worker is gone, long before its lease ends.
-    let parked = place.wait_for(Duration::from_secs(15), &task, "it is parked", |shown| shown["parked"] == true).await;
+    let parked = place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
     assert_eq!(parked["state"], "waiting");
     assert!(place.thread(&task).await.contains("The open questions stay open"));
 
@@ -110,7 +110,7 @@ async fn claude_a_permission_given_while_the_worker_was_dead_is_not_asked_for_ag
     let (question, shown) = place.question(&task).await;
     place.recorded(&shown).await;
     worker.kill();
-    place.wait_for(Duration::from_secs(15), &task, "it is parked", |shown| shown["parked"] == true).await;
+    place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
     place.answer(&task, &question, "yes").await;
     let _worker = place.worker("w-1", 1).await;
     let done = place.wait(&task, "done").await;
@@ -220,7 +220,7 @@ async fn claude_an_answer_that_the_agent_never_read_is_not_lost() {
     assert_eq!(state, "answered", "passed on is not received");
     worker.kill();
     for agent in still {
-        gone(agent, Duration::from_secs(5)).await;
+        gone(agent, PATIENCE).await;
     }
     let _worker = place.worker("w-1", 1).await;
     finish(&place, &task).await;

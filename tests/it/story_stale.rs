@@ -33,7 +33,7 @@ async fn a_worker_that_stood_still_stops_its_own_agent_and_starts_over() {
     assert!(!agents(place.folder.path()).is_empty(), "the agent of the still worker is alive until then");
     worker.signal(Signal::CONT);
     for agent in old {
-        gone(agent, Duration::from_secs(10)).await;
+        gone(agent, PATIENCE).await;
     }
     assert!(worker.output().contains("stopping the agent"), "{}", worker.output());
     open_gate(&place, 1);
@@ -56,7 +56,7 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     place.wait_for(LEASE_AND_MORE, &task, "another attempt runs", |shown| shown["state"] == "running" && shown["attempt"] == 2).await;
     // On one machine the new owner makes sure that nobody else is at work in the worktree.
     for agent in old {
-        gone(agent, Duration::from_secs(10)).await;
+        gone(agent, PATIENCE).await;
     }
     open_gate(&place, 2);
     let done = place.wait(&task, "done").await;

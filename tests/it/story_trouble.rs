@@ -201,7 +201,7 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
     .await;
     place.say(&format!("task cancel {task}")).await;
     for agent in agents {
-        crate::harness::gone(agent, std::time::Duration::from_secs(5)).await;
+        crate::harness::gone(agent, PATIENCE).await;
     }
     assert_eq!(place.show(&task).await["state"], "cancelled");
     let branch = format!("vine/{task}:begun.txt");

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use vine_api::{Client, ClientError, Complete, Ended, Fail};
+use vine_api::{Client, ClientError, Complete, Ended, Fail, GaveUp};
 use vine_domain::{
     Failure, FailureKind, SessionId,
     clock::{Ids, System},
@@ -53,8 +53,8 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     host.flush().await;
     let over = match result {
         Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_ref(), finished).await,
-        Ok(None) => give_up(bench, held, task, None).await,
-        Err(failure) => give_up(bench, held, task, Some(failure)).await,
+        Ok(None) => give_up(bench, held, task, GaveUp::Released).await,
+        Err(how) => give_up(bench, held, task, how).await,
     };
     if let (true, Some(workspace)) = (over, workspace)
         && let Err(failure) = workspace.close().await
@@ -67,15 +67,10 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
 type Finished = (String, Usage);
 
 /// `None` when the attempt was stopped.
-async fn work(
-    bench: &Bench,
-    host: &Host,
-    task: &Assignment,
-    mark: Mark,
-    slot: &mut Option<Workspace>,
-) -> Result<Option<Finished>, Failure> {
+async fn work(bench: &Bench, host: &Host, task: &Assignment, mark: Mark, slot: &mut Option<Workspace>) -> Result<Option<Finished>, GaveUp> {
     let resume = task.resume.filter(|_| bench.config.agent.kind.resumes());
-    let workspace = Workspace::prepare(&bench.config.state, task, &bench.config.commit, resume.is_some()).await?;
+    let workspace = Workspace::prepare(&bench.config.state, task, &bench.config.commit, resume.is_some()).await;
+    let workspace = workspace.map_err(GaveUp::Failed)?;
     let workspace = slot.insert(workspace);
     for note in &workspace.notes {
         if host.tell(note.clone()).await.is_err() {
@@ -89,8 +84,9 @@ async fn work(
     }
     match outcome {
         Ok(Outcome::Finished { summary, usage }) => Ok(Some((summary, usage))),
-        Ok(Outcome::Failed(failure)) => Err(failure),
-        Ok(Outcome::NoSession | Outcome::Parked | Outcome::Stopped) | Err(Over) => Ok(None),
+        Ok(Outcome::Failed(failure)) => Err(GaveUp::Failed(failure)),
+        Ok(Outcome::Parked) => Err(GaveUp::Parked),
+        Ok(Outcome::NoSession | Outcome::Stopped) | Err(Over) => Ok(None),
     }
 }
 
@@ -107,6 +103,7 @@ async fn converse(
     host.map_session(session, workspace.folder.display().to_string(), bench.agent.to_string()).await?;
     let kind = bench.config.agent.kind;
     let job = Job {
+        worker: &bench.config,
         config: &bench.config.agent,
         task,
         folder: workspace.folder.clone(),
@@ -127,11 +124,11 @@ fn session_uuid() -> uuid::Uuid {
 async fn report(bench: &Bench, held: &Held, host: &Host, task: &Assignment, workspace: Option<&Workspace>, finished: Finished) -> bool {
     let Some(workspace) = workspace else { return false };
     if host.confirm("the agent has finished; committing").await.is_err() {
-        return give_up(bench, held, task, None).await;
+        return give_up(bench, held, task, GaveUp::Released).await;
     }
     let changes = match workspace.commit().await {
         Ok(changes) => changes,
-        Err(failure) => return give_up(bench, held, task, Some(failure)).await,
+        Err(failure) => return give_up(bench, held, task, GaveUp::Failed(failure)).await,
     };
     let (report, patch) = changes.report(finished.0, finished.1);
     let complete = Complete { attempt: task.attempt, report, patch, next: 0 };
@@ -141,21 +138,25 @@ async fn report(bench: &Bench, held: &Held, host: &Host, task: &Assignment, work
         Some(Err(error)) if error.code() == Some("stale") => stale(task, &error),
         Some(Err(error)) => {
             let failure = Failure::new(FailureKind::Git, format!("The daemon refused the report: {error}"));
-            give_up(bench, held, task, Some(failure)).await
+            give_up(bench, held, task, GaveUp::Failed(failure)).await
         }
         None => false,
     }
 }
 
 /// Ends the attempt without a result. Whoever stopped it decides what is said.
-async fn give_up(bench: &Bench, held: &Held, task: &Assignment, failure: Option<Failure>) -> bool {
+async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp) -> bool {
     if let Some(Stopped::LeaseOver { why, over }) = held.stopped() {
         tracing::info!(task.id = %task.attempt.task, "{}: stopped, {why}", task.attempt.task);
         return *over;
     }
-    let refused = held.refused().map(|what| Failure::new(FailureKind::StoppedEarly, what));
-    let failure = failure.or(refused).filter(|_| held.stopped().is_none());
-    let fail = Fail { attempt: task.attempt, failure };
+    let how = match (how, held.stopped(), held.refused()) {
+        // Stopped by us: whatever it said on its way out is no failure of the task.
+        (GaveUp::Failed(_), Some(_), _) => GaveUp::Released,
+        (GaveUp::Released, None, Some(what)) => GaveUp::Failed(Failure::new(FailureKind::StoppedEarly, what)),
+        (how, ..) => how,
+    };
+    let fail = Fail { attempt: task.attempt, how };
     match insist(std::future::pending(), || bench.client.post::<_, Ended>("/queue/fail", &fail)).await {
         Some(Ok(ended)) => ended.over,
         Some(Err(error)) => stale(task, &error),

@@ -19,6 +19,10 @@ pub struct WorkerConfig {
     pub agent: AgentConfig,
     /// How the agents' work is committed.
     pub commit: CommitConfig,
+    /// How long an agent that waits for a person is kept alive before it is parked.
+    pub hold: Duration,
+    /// With more agents than this waiting, further ones are parked at once.
+    pub max_held: usize,
     /// How long running agents may go on after the worker is asked to stop.
     pub drain: Duration,
 }

@@ -1,7 +1,7 @@
 //! What a worker holds right now: its attempts, whether their leases can be trusted, and who waits for which answer.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -12,6 +12,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use vine_domain::{Answer, QuestionId, worker::Attempt};
+
+use crate::slots::Slot;
 
 /// Why an attempt is to be stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +42,15 @@ pub struct Held {
     trusted: Mutex<Instant>,
     trust: Duration,
     waiting: Mutex<HashMap<QuestionId, oneshot::Sender<Answer>>>,
+    /// Lent while it waits.
+    pub slot: Slot,
 }
 
 /// All attempts of this worker.
 #[derive(Default)]
 pub struct Desk {
     held: Mutex<HashMap<Attempt, Arc<Held>>>,
-    handling: Mutex<HashSet<QuestionId>>,
+    handling: Mutex<HashMap<QuestionId, Attempt>>,
     /// An attempt came or went.
     pub changed: Notify,
 }
@@ -84,7 +88,12 @@ impl Held {
 
     /// Nothing of it runs: every agent of it waits for a person.
     pub fn is_waiting(&self) -> bool {
-        !lock(&self.waiting).is_empty()
+        self.waiting() > 0
+    }
+
+    /// How many of its questions wait for people.
+    pub fn waiting(&self) -> usize {
+        lock(&self.waiting).len()
     }
 
     /// The answer to a question, when it comes.
@@ -117,7 +126,7 @@ impl Held {
 
 impl Desk {
     /// Takes an attempt that was claimed with a call sent at `sent`.
-    pub fn take(&self, attempt: Attempt, lease: Duration, sent: Instant) -> Arc<Held> {
+    pub fn take(&self, attempt: Attempt, lease: Duration, sent: Instant, slot: Slot) -> Arc<Held> {
         // A quarter of the lease is kept as a margin for the clocks and for stopping the agent.
         let trust = lease * 3 / 4;
         let held = Arc::new(Held {
@@ -128,6 +137,7 @@ impl Desk {
             trusted: Mutex::new(sent + trust),
             trust,
             waiting: Mutex::default(),
+            slot,
         });
         lock(&self.held).insert(attempt, Arc::clone(&held));
         tokio::spawn(Arc::clone(&held).watch());
@@ -140,12 +150,19 @@ impl Desk {
         if let Some(held) = lock(&self.held).remove(&attempt) {
             held.stop.cancel();
         }
+        // What it did not pass on is told to whoever goes on.
+        lock(&self.handling).retain(|_, by| *by != attempt);
         self.changed.notify_one();
     }
 
     /// Everything held.
     pub fn all(&self) -> Vec<Arc<Held>> {
         lock(&self.held).values().cloned().collect()
+    }
+
+    /// How many attempts wait for people.
+    pub fn waiting(&self) -> usize {
+        lock(&self.held).values().filter(|held| held.is_waiting()).count()
     }
 
     /// The daemon confirmed the leases with an answer to a call sent at `sent`.
@@ -167,14 +184,15 @@ impl Desk {
         let held = lock(&self.held);
         // The question may have been asked under an earlier epoch of the same task.
         let mut of_task = held.values().filter(|held| held.attempt.task == attempt.task);
-        let Some(waiter) = of_task.find_map(|held| lock(&held.waiting).remove(&question)) else { return false };
-        lock(&self.handling).insert(question);
+        let found = of_task.find_map(|held| Some((held.attempt, lock(&held.waiting).remove(&question)?)));
+        let Some((by, waiter)) = found else { return false };
+        lock(&self.handling).insert(question, by);
         waiter.send(answer).is_ok()
     }
 
     /// Answers that are being passed on right now.
     pub fn handling(&self) -> Vec<QuestionId> {
-        lock(&self.handling).iter().copied().collect()
+        lock(&self.handling).keys().copied().collect()
     }
 
     /// The daemon knows that the answer was passed on.
@@ -188,12 +206,13 @@ mod tests {
     use vine_domain::{Epoch, TaskId};
 
     use super::*;
+    use crate::slots::Slots;
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_is_trusted_for_three_quarters_from_when_the_call_was_sent() {
         let desk = Desk::default();
         let attempt = Attempt { task: TaskId(1), epoch: Epoch(1) };
-        let held = desk.take(attempt, Duration::from_secs(60), Instant::now());
+        let held = desk.take(attempt, Duration::from_secs(60), Instant::now(), Slots::new(1).take());
         tokio::time::sleep(Duration::from_secs(40)).await;
         desk.confirm(&[attempt], Instant::now() - Duration::from_secs(5));
         tokio::time::sleep(Duration::from_secs(39)).await;

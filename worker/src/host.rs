@@ -15,7 +15,10 @@ use uuid::Uuid;
 use vine_api::{Client, ClientError, CloseQuestion, Log, MapSession, PostQuestion, PostedQuestion, SessionBeat};
 use vine_domain::{Answer, Ask, QuestionId, SessionId, token::Token, worker::Attempt};
 
-use crate::desk::{Desk, Held};
+use crate::{
+    config::WorkerConfig,
+    desk::{Desk, Held},
+};
 
 /// The attempt is over for this worker; stop.
 #[derive(Debug, thiserror::Error)]
@@ -106,13 +109,27 @@ impl Host {
         let post = PostQuestion { attempt: self.attempt(), key: key(self.attempt(), call), session, call: call.into(), ask, context };
         let PostedQuestion { id } = self.send("/questions", &post).await?;
         let answer = self.held.wait_for(id);
-        let waiting = Waiting { host: self, id };
+        let waiting = Waiting::begin(self, id);
         let answer = tokio::select! {
             () = self.stopped() => return Err(Over),
             answer = answer => answer.map_err(|_| Over)?,
         };
         drop(waiting);
+        tokio::select! {
+            () = self.stopped() => return Err(Over),
+            () = self.held.slot.reclaim() => {}
+        }
         Ok((id, answer))
+    }
+
+    /// How many stored questions of this attempt wait for people.
+    pub fn waiting(&self) -> usize {
+        self.held.waiting()
+    }
+
+    /// How long this agent may be held while it waits; nothing when too many wait already.
+    pub fn hold(&self, config: &WorkerConfig) -> Duration {
+        if self.desk.waiting() > config.max_held { Duration::ZERO } else { config.hold }
     }
 
     /// The agent has the answer.
@@ -178,15 +195,23 @@ impl Host {
     }
 }
 
-/// Forgets a waiter when the agent stops waiting, answered or not.
+/// While it lives, the attempt waits for a person and its slot is lent to other work.
 struct Waiting<'a> {
     host: &'a Host,
     id: QuestionId,
 }
 
+impl<'a> Waiting<'a> {
+    fn begin(host: &'a Host, id: QuestionId) -> Self {
+        host.held.slot.lend();
+        Self { host, id }
+    }
+}
+
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.host.held.forget(self.id);
+        self.host.held.slot.end_wait();
     }
 }
 

@@ -12,6 +12,7 @@ mod host;
 mod identity;
 mod process;
 mod run;
+mod slots;
 mod workspace;
 
 pub use agent::{AgentKind, script::ask as ask_from_script};

@@ -3,7 +3,7 @@
 use std::{fs, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 use vine_api::{Beat, Claim, Client, ClientError};
@@ -18,6 +18,7 @@ use crate::{
     desk::{Desk, Held, Stopped},
     identity::Identity,
     process::Mark,
+    slots::Slots,
 };
 
 const CLAIM_WAIT: f64 = 30.0;
@@ -74,19 +75,18 @@ pub struct Unknown(String, String);
 
 /// Keeps every slot busy until `stop`.
 async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &CancellationToken) {
-    let slots = Arc::new(Semaphore::new(bench.config.slots as usize));
+    let slots = Slots::new(bench.config.slots);
     // The first beat tells the daemon that agents of an earlier process are gone; only then is it right to claim.
     tokio::select! {
         () = stop.cancelled() => return,
         () = beats.first() => {}
     }
     while !stop.is_cancelled() {
-        let free = tokio::select! {
+        let room = tokio::select! {
             () = stop.cancelled() => return,
-            one = Arc::clone(&slots).acquire_owned() => one.expect("the semaphore is never closed"),
+            room = slots.room() => room,
         };
-        let claim = Claim { slots: 1 + u32::try_from(slots.available_permits()).unwrap_or(0), wait: CLAIM_WAIT };
-        drop(free);
+        let claim = Claim { slots: room, wait: CLAIM_WAIT };
         let sent = Instant::now();
         let claimed = tokio::select! {
             () = stop.cancelled() => return,
@@ -95,13 +95,10 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
         match claimed {
             Ok(claimed) => {
                 for task in claimed.assignments {
-                    let permit = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
-                    let held = bench.desk.take(task.attempt, Duration::from_secs(task.lease_secs), sent);
+                    let lease = Duration::from_secs(task.lease_secs);
+                    let held = bench.desk.take(task.attempt, lease, sent, slots.take());
                     let bench = bench.clone();
-                    tracker.spawn(async move {
-                        one(&bench, &held, &task).await;
-                        drop(permit);
-                    });
+                    tracker.spawn(async move { one(&bench, &held, &task).await });
                 }
             }
             Err(error) => {

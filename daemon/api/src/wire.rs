@@ -198,8 +198,20 @@ pub struct Complete {
 pub struct Fail {
     /// Which attempt.
     pub attempt: Attempt,
-    /// What went wrong; `None` hands the task back unharmed.
-    pub failure: Option<Failure>,
+    /// Why it ended.
+    pub how: GaveUp,
+}
+
+/// Why an attempt ended without a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "how")]
+pub enum GaveUp {
+    /// Something went wrong.
+    Failed(Failure),
+    /// The worker is asked to stop and hands the task back unharmed.
+    Released,
+    /// The agent ended while it waited for people; its session and worktree are kept.
+    Parked,
 }
 
 /// Where the task is after an attempt that gave up.

@@ -1,7 +1,7 @@
 //! Workers: enrolment, the end of their attempts, their sessions.
 
 use vine_domain::{
-    Failure, Session, SessionId, SessionState, Verb, Worker, WorkerId,
+    Session, SessionId, SessionState, Verb, Worker, WorkerId,
     lifecycle::{Event, Refusal},
     task::Report,
     token::{Token, TokenKind},
@@ -61,12 +61,8 @@ impl App {
         }
     }
 
-    /// The attempt failed; without a failure the worker hands the task back unharmed. Returns whether the task is over.
-    pub async fn give_up(&self, by: WorkerId, attempt: Attempt, failure: Option<Failure>) -> Done<bool> {
-        let event = match failure {
-            Some(failure) => Event::Failed { by, attempt, failure },
-            None => Event::Released { by, attempt },
-        };
+    /// The attempt ended without a result: failed, released or parked. Returns whether the task is over.
+    pub async fn give_up(&self, attempt: Attempt, event: Event) -> Done<bool> {
         self.step(attempt.task, event, None).await?;
         Ok(self.task(attempt.task).await?.is_over())
     }
@@ -153,7 +149,7 @@ impl App {
     /// A worker says goodbye: what it still holds is handed back unharmed.
     pub async fn deregister(&self, id: WorkerId) -> Done<()> {
         for attempt in self.store.leases_of(id).await? {
-            self.give_up(id, attempt, None).await?;
+            self.give_up(attempt, Event::Released { by: id, attempt }).await?;
         }
         self.store.remove_worker(id).await?;
         self.wakes.page();

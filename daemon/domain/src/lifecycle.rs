@@ -96,6 +96,13 @@ pub enum Event {
         /// Which attempt.
         attempt: Attempt,
     },
+    /// The agent ended while it waited for people; its session and worktree are kept.
+    Parked {
+        /// Who speaks.
+        by: WorkerId,
+        /// Which attempt.
+        attempt: Attempt,
+    },
     /// The lease of an attempt ended without a word from its worker.
     LeaseLost {
         /// Which attempt.
@@ -143,7 +150,7 @@ pub struct Change {
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// `done`, `failed`, `lost`, `cancelled` or `released`.
+    /// `done`, `failed`, `lost`, `cancelled`, `released` or `parked`.
     pub outcome: &'static str,
     /// What it cost, as far as known.
     pub usage: Usage,
@@ -255,6 +262,7 @@ pub fn decide(current: &Situation, event: Event, now: Timestamp) -> Result<Chang
         Event::Finished { by, attempt, report } => step.finished(by, attempt, report),
         Event::Failed { by, attempt, failure } => step.failed(by, attempt, failure),
         Event::Released { by, attempt } => step.released(by, attempt),
+        Event::Parked { by, attempt } => step.parked(by, attempt),
         Event::LeaseLost { attempt, why } => step.lost(attempt, why),
         Event::Ordered { order, by } => step.ordered(order, &by),
     }
@@ -365,6 +373,16 @@ impl<'a> Step<'a> {
         self.end("released", Usage::default());
         self.change.log.push("handed back by its worker".into());
         self.change.says.extend([Say::Released, Say::Card]);
+        let state = self.without_lease(self.now);
+        self.next(state)
+    }
+
+    /// An answer that came in the meantime lets it go on at once.
+    fn parked(mut self, by: WorkerId, attempt: Attempt) -> Decided {
+        self.held(by, attempt)?;
+        self.end("parked", Usage::default());
+        self.change.log.push("parked: the agent has ended, session and worktree are kept".into());
+        self.change.says.push(Say::Card);
         let state = self.without_lease(self.now);
         self.next(state)
     }

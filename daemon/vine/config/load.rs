@@ -29,6 +29,12 @@ impl Config {
         if !(1..=1000).contains(&self.worker.slots) {
             bail!("worker.slots is {}; use 1 to 1000", self.worker.slots);
         }
+        if self.worker.hold_seconds > 1800 {
+            bail!(
+                "worker.hold_seconds is {}; no wait inside a process is longer than 1800 s, parked questions may wait for ever",
+                self.worker.hold_seconds
+            );
+        }
         if self.agents.claude.command.is_empty() {
             bail!("agents.claude.command is empty; name the program, like [\"claude\"]");
         }

@@ -66,12 +66,14 @@ pub struct Worker {
     pub name: Option<String>,
     pub slots: u32,
     pub state: Option<PathBuf>,
+    pub hold_seconds: u64,
+    pub max_held: u32,
     pub drain_seconds: u64,
 }
 
 impl Default for Worker {
     fn default() -> Self {
-        Self { daemon: None, name: None, slots: 1, state: None, drain_seconds: 30 }
+        Self { daemon: None, name: None, slots: 1, state: None, hold_seconds: 600, max_held: 8, drain_seconds: 30 }
     }
 }
 

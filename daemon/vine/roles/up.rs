@@ -104,9 +104,19 @@ impl Local {
         loop {
             let identity = self.enrol(&daemon, &state, &name).await?;
             let commit = worker::commit(&self.config);
+            let (hold, max_held) = worker::hold(&self.config);
             let (agent, state_of) = (self.agent.clone(), state.clone());
-            let config =
-                WorkerConfig { daemon: daemon.clone(), name: name.clone(), slots: 1, state: state_of, agent, commit, drain: DRAIN };
+            let config = WorkerConfig {
+                daemon: daemon.clone(),
+                name: name.clone(),
+                slots: 1,
+                state: state_of,
+                agent,
+                commit,
+                hold,
+                max_held,
+                drain: DRAIN,
+            };
             match vine_worker::run(config, identity, stop.clone()).await {
                 Err(error) if error.is::<Unknown>() => std::fs::remove_file(Identity::file(&state))?,
                 other => return other,

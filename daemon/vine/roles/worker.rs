@@ -33,13 +33,20 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
     let stop = stop::on_signal()?;
     tracing::info!("{name} works for {daemon} with {slots} slots and the agent {}", agent.command.join(" "));
     let drain = Duration::from_secs(config.worker.drain_seconds);
-    vine_worker::run(WorkerConfig { daemon, name, slots, state, agent, commit: commit(config), drain }, identity, stop).await
+    let (hold, max_held) = hold(config);
+    vine_worker::run(WorkerConfig { daemon, name, slots, state, agent, commit: commit(config), hold, max_held, drain }, identity, stop)
+        .await
 }
 
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).take(64).collect();
     if name.is_empty() { "worker".into() } else { name }
+}
+
+/// How long waiting agents are held, and how many.
+pub fn hold(config: &Config) -> (Duration, usize) {
+    (Duration::from_secs(config.worker.hold_seconds), config.worker.max_held as usize)
 }
 
 /// How agents' work is committed.

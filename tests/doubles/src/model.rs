@@ -40,6 +40,8 @@ use tokio::net::TcpListener;
 pub struct Seen {
     /// The session that asked.
     pub session: String,
+    /// The calls whose results the last message holds.
+    pub results: Vec<String>,
     /// The words and tool results of the last message.
     pub heard: String,
     /// All of the conversation, as text.
@@ -91,7 +93,9 @@ async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let conversation = Conversation::read(&request);
     let session = headers.get("x-claude-code-session-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let results = conversation.results.clone();
     let seen = Seen {
+        results,
         session,
         heard: conversation.heard.clone(),
         conversation: conversation.text.clone(),
@@ -134,6 +138,7 @@ struct Conversation {
     /// People want the last call made again.
     again: bool,
     heard: String,
+    results: Vec<String>,
     text: String,
     length: usize,
 }
@@ -151,6 +156,7 @@ impl Conversation {
             done: numbers.max(),
             again: heard.contains("Make the same call again now."),
             heard,
+            results: results_of(messages.last()),
             text: messages.iter().map(text_of).collect::<Vec<_>>().join("\n"),
             length: messages.len(),
         }
@@ -160,6 +166,11 @@ impl Conversation {
         let first = self.done.map_or(0, |done| done + usize::from(!self.again));
         self.script.iter().cloned().enumerate().skip(first).collect()
     }
+}
+
+fn results_of(message: Option<&Value>) -> Vec<String> {
+    let blocks = message.and_then(|message| message["content"].as_array()).cloned().unwrap_or_default();
+    blocks.iter().filter_map(|block| Some(block["tool_use_id"].as_str()?.to_owned())).collect()
 }
 
 /// Words and tool results of a message, without what the CLI adds for itself.

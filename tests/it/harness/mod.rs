@@ -43,11 +43,20 @@ pub struct Place {
 impl Place {
     /// A repository with one commit, a model server, a configuration; nothing of ours runs yet.
     pub async fn new(agent: Agent<'_>) -> Self {
-        Self::with_config(agent, "").await
+        Self::with_sections(agent, "", "").await
+    }
+
+    /// The same with more lines in the section `[worker]`.
+    pub async fn with_worker(agent: Agent<'_>, more: &str) -> Self {
+        Self::with_sections(agent, more, "").await
     }
 
     /// The same with more lines in the section `[agents.claude]`.
     pub async fn with_config(agent: Agent<'_>, more: &str) -> Self {
+        Self::with_sections(agent, "", more).await
+    }
+
+    async fn with_sections(agent: Agent<'_>, worker: &str, more: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("vine-it-").tempdir().expect("a temporary folder");
         let repo = folder.path().join("site");
         make_repository(&repo);
@@ -56,7 +65,7 @@ impl Place {
         let model = Model::default();
         tokio::spawn(model.clone().serve(listener));
         let config = folder.path().join("vine.toml");
-        fs::write(&config, configuration(folder.path(), &agent, &format!("http://{address}"), more)).expect("written");
+        fs::write(&config, configuration(folder.path(), &agent, &format!("http://{address}"), worker, more)).expect("written");
         Self { folder, repo, model, config, listen: "127.0.0.1:0".into(), client: None }
     }
 
@@ -257,13 +266,13 @@ pub fn claude() -> String {
     std::env::var("VINE_TEST_CLAUDE").expect("VINE_TEST_CLAUDE names Claude Code; `tests/run` installs it and sets this")
 }
 
-fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, more: &str) -> String {
+fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, worker: &str, more: &str) -> String {
     let home = folder.join("home");
     fs::create_dir_all(home.join("claude")).expect("a folder");
     let home = path(&home);
     match agent {
         Agent::Claude => format!(
-            "[worker]\ndrain_seconds = 2\n[agents]\ndefault = \"claude\"\n[agents.claude]\npass_env = []\n{command}{more}\n[agents.claude.env]\nHOME = \"{home}\"\nCLAUDE_CONFIG_DIR = \"{home}/claude\"\n\
+            "[worker]\ndrain_seconds = 2\n{worker}[agents]\ndefault = \"claude\"\n[agents.claude]\npass_env = []\n{command}{more}\n[agents.claude.env]\nHOME = \"{home}\"\nCLAUDE_CONFIG_DIR = \"{home}/claude\"\n\
              ANTHROPIC_BASE_URL = \"{model}\"\nANTHROPIC_API_KEY = \"dummy\"\nCLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = \"1\"\nCLAUDE_CODE_MAX_RETRIES = \"1\"\n",
             command = if more.contains("command") { String::new() } else { format!("command = [\"{}\"]\n", claude()) },
         ),
@@ -271,7 +280,7 @@ fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, more: &str) -> S
             let script = folder.join("agent.sh");
             fs::write(&script, text).expect("written");
             format!(
-                "[worker]\ndrain_seconds = 2\n[agents]\ndefault = \"script\"\n[agents.script]\ncommand = [\"sh\", \"{}\"]\n[agents.script.env]\nPLACE = \"{}\"\n",
+                "[worker]\ndrain_seconds = 2\n{worker}[agents]\ndefault = \"script\"\n[agents.script]\ncommand = [\"sh\", \"{}\"]\n[agents.script.env]\nPLACE = \"{}\"\n",
                 path(&script),
                 path(folder)
             )

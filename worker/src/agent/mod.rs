@@ -7,7 +7,11 @@ use std::path::PathBuf;
 
 use vine_domain::{Failure, SessionId, task::Usage, worker::Assignment};
 
-use crate::{config::AgentConfig, host::Host, process::Mark};
+use crate::{
+    config::{AgentConfig, WorkerConfig},
+    host::Host,
+    process::Mark,
+};
 
 /// The agents we can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub enum AgentKind {
 
 /// One run of an agent.
 pub struct Job<'a> {
+    /// The worker it runs on.
+    pub worker: &'a WorkerConfig,
     /// How agents are started here.
     pub config: &'a AgentConfig,
     /// The task.

@@ -120,6 +120,15 @@ fn a_worker_lost_while_waiting_parks_the_task_and_the_answer_queues_it_ahead() {
 }
 
 #[test]
+fn a_parked_task_waits_without_a_lease_and_one_that_was_answered_meanwhile_goes_on() {
+    let parked = || Event::Parked { by: worker(1), attempt: attempt(1) };
+    let (now, _) = after(running(), vec![asked(1, 1, 1), parked()]);
+    assert_eq!((now.task.state, now.task.failures), (TaskState::Waiting { lease: None }, 0));
+    let (now, _) = after(running(), vec![asked(1, 1, 1), answered(1, 7), parked()]);
+    assert_eq!(now.task.state, TaskState::Queued { due: NOW, resumes: true });
+}
+
+#[test]
 fn the_first_answer_wins_and_the_same_one_again_is_no_error() {
     let (now, refusals) = after(running(), vec![asked(1, 1, 1), answered(1, 7), answered(1, 7), answered(1, 8)]);
     assert_eq!(now.questions[0].answer().map(|answer| answer.key.as_u128()), Some(7));
@@ -138,6 +147,7 @@ fn writes_of_an_old_attempt_or_another_worker_are_refused() {
             Event::Finished { by, attempt, report: report.clone() },
             Event::Failed { by, attempt, failure: failure.clone() },
             Event::Released { by, attempt },
+            Event::Parked { by, attempt },
         ];
         for event in events {
             let (now, refusals) = after(running(), vec![event.clone()]);
@@ -228,7 +238,8 @@ fn any_event() -> impl Strategy<Value = Event> {
             attempt: attempt(epoch),
             failure: Failure::new(FailureKind::AgentCrashed, "crash")
         }),
-        (epochs.clone(), who).prop_map(|(epoch, by)| Event::Released { by: worker(by), attempt: attempt(epoch) }),
+        (epochs.clone(), who.clone()).prop_map(|(epoch, by)| Event::Released { by: worker(by), attempt: attempt(epoch) }),
+        (epochs.clone(), who).prop_map(|(epoch, by)| Event::Parked { by: worker(by), attempt: attempt(epoch) }),
         epochs.prop_map(|epoch| Event::LeaseLost { attempt: attempt(epoch), why: "gone".into() }),
         prop_oneof![Just(Order::Cancel), Just(Order::Retry), Just(Order::Discard), Just(Order::Prioritise(Lane::High))]
             .prop_map(|order| Event::Ordered { order, by: "Ann".into() }),

@@ -2,9 +2,12 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
-use vine_api::{Claim, Claimed, Complete, Ended, Enqueue, Fail, Log};
+use vine_api::{Claim, Claimed, Complete, Ended, Enqueue, Fail, GaveUp, Log};
 use vine_app::{AppError, view};
-use vine_domain::{Verb, lifecycle::Order};
+use vine_domain::{
+    Verb,
+    lifecycle::{Event, Order},
+};
 
 use super::patience;
 use crate::{
@@ -41,7 +44,13 @@ pub async fn complete(
 
 /// `POST /fail`
 pub async fn fail(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(fail): Body<Fail>) -> Result<Json<Ended>, Failure> {
-    let over = shared.app.give_up(worker, fail.attempt, fail.failure).await?;
+    let (by, attempt) = (worker, fail.attempt);
+    let event = match fail.how {
+        GaveUp::Failed(failure) => Event::Failed { by, attempt, failure },
+        GaveUp::Released => Event::Released { by, attempt },
+        GaveUp::Parked => Event::Parked { by, attempt },
+    };
+    let over = shared.app.give_up(attempt, event).await?;
     Ok(Json(Ended { over }))
 }
 

@@ -102,6 +102,7 @@ fn request(frame: &Value) -> Frame {
     let (request, body) = (text(&frame["request_id"]), &frame["request"]);
     match body["subtype"].as_str() {
         Some("can_use_tool") => Frame::Ask { request, call: ToolCall::read(body) },
+        Some("hook_callback") => Frame::Ask { request, call: ToolCall::read_hook(body) },
         other => Frame::Unsupported { request, subtype: other.unwrap_or("this request").to_owned() },
     }
 }

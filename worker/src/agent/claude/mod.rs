@@ -2,15 +2,19 @@
 //!
 //! 1. we start it, say `initialize`, send the prompt as a user message with a uuid
 //! 2. it works; what it says goes to the log
-//! 3. `can_use_tool` asks: a clarifying question, a plan or a permission, each goes to people; any number may be open,
-//!    for any time: this channel has no deadline
+//! 3. `can_use_tool` asks for a permission or a plan, our hook for a clarifying question; each goes to people, any
+//!    number may be open, for any time
 //! 4. the answer goes back as `control_response`
 //! 5. `result` ends a turn; with `session_state_changed idle` after it the run is over
+//!
+//! An agent that waits longer than it is held is parked ([`parking`]): its process ends, and the answer goes into the
+//! resumed session.
 //!
 //! A `result` alone is not the end, and `success` alone is no success: see [`ending`].
 
 mod ending;
 mod frames;
+mod parking;
 mod tools;
 mod words;
 
@@ -38,6 +42,8 @@ use tools::ToolCall;
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long a finished process may take to exit.
 const EXIT: Duration = Duration::from_secs(10);
+/// How soon to look again whether everything waits.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How often a live session is reported.
 const BEAT: Duration = Duration::from_secs(20);
 
@@ -67,8 +73,12 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
         text
     });
     let mut talk = Talk::new(job, host, stdin);
-    let end = talk.run_down(stdout).await;
-    let patience = if matches!(end, End::Hung | End::Over) { Duration::ZERO } else { EXIT };
+    let mut lines = BufReader::with_capacity(256 * 1024, stdout).lines();
+    let end = talk.run_down(&mut lines).await;
+    if matches!(end, End::Held) {
+        talk.defer(&mut lines).await;
+    }
+    let patience = if matches!(end, End::Hung | End::Over | End::Held) { Duration::ZERO } else { EXIT };
     let idle_exit = talk.close(&mut child, patience).await;
     // What is left would keep the pipe of the complaints open.
     job.mark.kill().await;
@@ -81,6 +91,7 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
             }
             outcome
         }
+        End::Held => Outcome::Parked,
         End::Hung => {
             let minutes = job.config.hang_after.as_secs_f64() / 60.0;
             let what = format!("Claude Code said nothing for {minutes:.1} minutes while nobody was asked anything, and was stopped.");
@@ -129,6 +140,8 @@ fn start(job: &Job<'_>) -> std::io::Result<Child> {
 enum End {
     /// A turn ended and nothing follows it.
     Turn(Value),
+    /// Everything waits for people, and has for longer than it is held.
+    Held,
     /// Silence for too long.
     Hung,
     /// The process is gone.
@@ -136,6 +149,9 @@ enum End {
     /// The host says stop.
     Over,
 }
+
+/// What the process says, line by line.
+type Lines = tokio::io::Lines<BufReader<ChildStdout>>;
 
 /// An answer on its way back: which request it answers, and with what.
 type Answered = (String, Result<(Option<QuestionId>, Value), Over>);
@@ -160,6 +176,10 @@ struct Talk<'a> {
     result: Option<Value>,
     /// Whether it has nothing left to do, once it said anything of that.
     idle: Option<bool>,
+    /// When it last did something of its own.
+    active: Instant,
+    /// Set when a deferred call is in the session, and its answer is known.
+    deferred: Option<(String, QuestionId, Answer)>,
     beat: Instant,
 }
 
@@ -178,19 +198,22 @@ impl<'a> Talk<'a> {
             told: Vec::new(),
             result: None,
             idle: None,
+            active: Instant::now(),
+            deferred: None,
             beat: Instant::now(),
         }
     }
 
-    async fn run_down(&mut self, stdout: ChildStdout) -> End {
+    async fn run_down(&mut self, lines: &mut Lines) -> End {
         if self.open_talk().await.is_err() {
             return End::Gone;
         }
-        let mut lines = BufReader::with_capacity(256 * 1024, stdout).lines();
         loop {
             // A version that says when it is idle is believed: background work may go on for long after a result.
             let patience = if self.result.is_some() && self.idle.is_none() { SETTLE } else { self.job.config.hang_after };
             let quiet = tokio::time::sleep(patience);
+            let hold = self.active + self.host.hold(self.job.worker);
+            let held = tokio::time::sleep_until(hold.max(Instant::now() + LOOK_AGAIN));
             tokio::select! {
                 line = lines.next_line() => match line {
                     Ok(Some(line)) => self.heard(&line).await,
@@ -201,6 +224,10 @@ impl<'a> Talk<'a> {
                         return End::Over;
                     }
                 }
+                // Only when every question is stored: parking must not outrun asking.
+                () = held, if !self.asking.is_empty() => if Instant::now() >= hold && self.host.waiting() == self.asking.len() {
+                    return End::Held;
+                },
                 () = quiet, if self.open.is_empty() => match self.result.take() {
                     Some(result) => return End::Turn(result),
                     None => return End::Hung,
@@ -217,11 +244,16 @@ impl<'a> Talk<'a> {
 
     /// Initialises, and says what the task is or what was answered meanwhile.
     async fn open_talk(&mut self) -> std::io::Result<()> {
-        let mut initialize = json!({ "subtype": "initialize" });
+        let mut initialize = json!({ "subtype": "initialize", "hooks": parking::hooks() });
         if let Some(text) = words::repository_notes(self.job) {
             initialize["appendSystemPrompt"] = text.into();
         }
         self.write(&json!({ "type": "control_request", "request_id": "initialize", "request": initialize })).await?;
+        self.deferred = parking::take_up(self.job);
+        if self.deferred.is_some() {
+            // The resumed session makes its deferred call by itself; words would only wait behind it.
+            return Ok(());
+        }
         let opening = words::opening(self.job, self.transcript().as_deref());
         self.granted = opening.granted;
         self.write(&frames::user_message(&opening.text, opening.uuid)).await?;
@@ -247,13 +279,18 @@ impl<'a> Talk<'a> {
             return self.host.log(format!("(not understood) {line}"));
         };
         self.keep_session().await;
-        match frames::read(frame) {
+        let frame = frames::read(frame);
+        if !matches!(frame, Frame::Other | Frame::Idle(_)) {
+            self.active = Instant::now();
+        }
+        match frame {
             Frame::Said { texts, tools, error } => {
                 let told = std::mem::take(&mut self.told);
                 self.confirm(told).await;
                 self.said(texts, tools, error);
             }
             Frame::Results(calls) => {
+                parking::arrived(self.job, &calls);
                 let arrived = calls.iter().filter_map(|call| self.unconfirmed.remove(call)).collect();
                 self.confirm(arrived).await;
             }
@@ -289,6 +326,11 @@ impl<'a> Talk<'a> {
     fn ask(&mut self, request: String, call: ToolCall) {
         self.result = None;
         self.open.insert(request.clone(), call.clone());
+        if let Some((_, question, answer)) = self.deferred.take_if(|(deferred, ..)| *deferred == call.id) {
+            let reply = call.shaped(call.reply(&answer));
+            self.asking.spawn(async move { (request, Ok((Some(question), reply))) });
+            return;
+        }
         if let Some(at) = self.granted.iter().position(|(_, granted)| granted.same_as(&call)) {
             let (question, _) = self.granted.remove(at);
             self.host.log(format!("allowed by the answer to {question}"));
@@ -300,8 +342,32 @@ impl<'a> Talk<'a> {
         self.asking.spawn(async move {
             host.flush().await;
             let asked = host.ask(Some(session), &call.id, call.ask(&said), context).await;
-            (request, asked.map(|(question, answer): (QuestionId, Answer)| (Some(question), call.reply(&answer))))
+            (request, asked.map(|(question, answer): (QuestionId, Answer)| (Some(question), call.shaped(call.reply(&answer)))))
         });
+    }
+
+    /// Puts the one call off that waits, if it can be put off, so that resuming makes it again under the same id. Two
+    /// deferred calls would lose one of them, and a permission cannot be deferred: those are told in words later.
+    async fn defer(&mut self, lines: &mut Lines) {
+        let mut open = self.open.iter();
+        let (Some((request, call)), None) = (open.next(), open.next()) else { return };
+        if !call.can_defer() || parking::keep(self.job, &call.id).is_err() {
+            return;
+        }
+        let reply = frames::reply(request, &ToolCall::defer());
+        let deferred = async {
+            self.write(&reply).await.ok()?;
+            while let Ok(Some(line)) = lines.next_line().await {
+                let frame = serde_json::from_str::<Value>(&line).unwrap_or_default();
+                if frame["type"] == "result" {
+                    return (frame["terminal_reason"] == "tool_deferred").then_some(());
+                }
+            }
+            None
+        };
+        if tokio::time::timeout(EXIT, deferred).await.ok().flatten().is_none() {
+            parking::forget(self.job);
+        }
     }
 
     /// Passes an answer on. It counts as delivered when the agent shows that it has it, see [`Frame::Results`].

@@ -15,6 +15,8 @@ pub struct ToolCall {
     input: Value,
     why: String,
     suggestions: Vec<Value>,
+    /// It came through our hook, which alone can defer it.
+    hooked: bool,
 }
 
 impl ToolCall {
@@ -28,13 +30,53 @@ impl ToolCall {
             input: body["input"].clone(),
             why,
             suggestions: body["permission_suggestions"].as_array().cloned().unwrap_or_default(),
+            hooked: false,
         }
+    }
+
+    /// Reads the body of a hook's request.
+    pub fn read_hook(body: &Value) -> Self {
+        let input = &body["input"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Self {
+            id: text(&body["tool_use_id"]),
+            tool: text(&input["tool_name"]),
+            input: input["tool_input"].clone(),
+            why: String::new(),
+            suggestions: vec![],
+            hooked: true,
+        }
+    }
+
+    /// It can be put off until the session is resumed.
+    pub fn can_defer(&self) -> bool {
+        self.hooked
+    }
+
+    /// A decision in the shape that its request needs.
+    pub fn shaped(&self, decision: Value) -> Value {
+        if !self.hooked {
+            return decision;
+        }
+        let mut output = json!({ "hookEventName": "PreToolUse", "permissionDecision": decision["behavior"] });
+        if decision["behavior"] == "allow" {
+            output["updatedInput"] = decision["updatedInput"].clone();
+        } else {
+            output["permissionDecisionReason"] = decision["message"].clone();
+        }
+        json!({ "hookSpecificOutput": output })
+    }
+
+    /// Puts the call off: the turn ends, and resuming the session makes the call again under the same id.
+    pub fn defer() -> Value {
+        let reason = "nobody has answered yet";
+        json!({ "hookSpecificOutput": { "hookEventName": "PreToolUse", "permissionDecision": "defer", "permissionDecisionReason": reason } })
     }
 
     /// A call for which a permission was given before; known again by tool and what it does.
     pub fn granted(tool: &str, what: &str) -> Self {
         let input = json!({ "vine_shown": what });
-        Self { id: String::new(), tool: tool.into(), input, why: String::new(), suggestions: vec![] }
+        Self { id: String::new(), tool: tool.into(), input, why: String::new(), suggestions: vec![], hooked: false }
     }
 
     /// Both would do exactly the same.

@@ -1,0 +1,51 @@
+//! Parking: how a question outlives the process that asked it.
+//!
+//! Claude Code can *defer* a call that a PreToolUse hook holds: the turn ends with `tool_deferred`, the process may go, and
+//! resuming the session makes the same call again under the same id, with no model call in between (measured with
+//! 2.1.330). So clarifying questions come through a hook of ours. Which call a session deferred is kept in a file beside
+//! the worker's state, since no other machine can resume that session.
+
+use std::{fs, io, path::PathBuf};
+
+use serde_json::{Value, json};
+use vine_domain::{Answer, QuestionId, QuestionState};
+
+use crate::agent::Job;
+
+/// The hook through which clarifying questions come. Its deadline (seconds) is far beyond any time that we hold.
+pub fn hooks() -> Value {
+    json!({ "PreToolUse": [{ "matcher": "AskUserQuestion", "hookCallbackIds": ["ask"], "timeout": 7 * 86_400 }] })
+}
+
+fn file(job: &Job<'_>) -> PathBuf {
+    job.worker.state.join("deferred").join(job.session.to_string())
+}
+
+/// Keeps which call the session has deferred, before it is told to.
+pub fn keep(job: &Job<'_>, call: &str) -> io::Result<()> {
+    let file = file(job);
+    fs::create_dir_all(file.parent().unwrap_or(&job.worker.state))?;
+    fs::write(&file, call)
+}
+
+/// The session has deferred nothing after all.
+pub fn forget(job: &Job<'_>) {
+    let _was_not_there = fs::remove_file(file(job));
+}
+
+/// Calls have their results; if the deferred one is among them, it is over.
+pub fn arrived(job: &Job<'_>, calls: &[String]) {
+    if job.resume && fs::read_to_string(file(job)).is_ok_and(|deferred| calls.contains(&deferred)) {
+        forget(job);
+    }
+}
+
+/// The deferred call of a session that is resumed, with the answer that came meanwhile.
+pub fn take_up(job: &Job<'_>) -> Option<(String, QuestionId, Answer)> {
+    let call = fs::read_to_string(file(job)).ok().filter(|_| job.resume)?;
+    let question = job.task.answered.iter().rev().find(|question| question.call == call)?;
+    match &question.state {
+        QuestionState::Answered { answer } => Some((call, question.id, answer.clone())),
+        _ => None,
+    }
+}
