@@ -41,6 +41,22 @@ async fn claude_a_parked_question_survives_everything_and_the_same_call_is_answe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn claude_a_worker_that_is_stopped_parks_what_it_holds_and_the_same_call_is_answered() {
+    let mut place = Place::new(Agent::Claude).await;
+    let _daemon = place.daemon().await;
+    let worker = place.worker("w-1", 1).await;
+    let task = place.task("Paint", SCRIPT).await;
+    let (question, _) = place.question(&task).await;
+    assert_eq!(worker.stop().await, Some(0));
+    assert_eq!(place.show(&task).await["parked"], true);
+    place.answer(&task, &question, "Blue").await;
+    let _worker = place.worker("w-1", 1).await;
+    place.wait(&task, "done").await;
+    assert_eq!(place.heard("\"Which colour?\"=\"Blue\""), 1, "as the result of the very call");
+    assert_eq!(place.heard("You asked:"), 0, "not in words");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn claude_a_parked_permission_passes_when_the_call_is_made_again() {
     let mut place = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await;
     let _daemon = place.daemon().await;

@@ -37,6 +37,8 @@ pub struct Held {
     pub attempt: Attempt,
     /// Cancelled when it is to be stopped; [`Held::stopped`] then says why.
     pub stop: CancellationToken,
+    /// Cancelled when it is to be parked, if its agent waits and can be.
+    pub park: CancellationToken,
     why: OnceLock<Stopped>,
     refused: OnceLock<String>,
     trusted: Mutex<Instant>,
@@ -132,6 +134,7 @@ impl Desk {
         let held = Arc::new(Held {
             attempt,
             stop: CancellationToken::new(),
+            park: CancellationToken::new(),
             why: OnceLock::new(),
             refused: OnceLock::new(),
             trusted: Mutex::new(sent + trust),

@@ -122,14 +122,27 @@ impl Host {
         Ok((id, answer))
     }
 
+    /// When the agent is to be parked, if it waits, because its worker is being stopped.
+    pub async fn parking(&self) {
+        self.held.park.cancelled().await;
+    }
+
+    /// When the worker is being stopped and this agent waits for people.
+    pub async fn stopped_waiting(&self) {
+        self.parking().await;
+        while self.waiting() == 0 {
+            tokio::time::sleep(FIRST_PAUSE).await;
+        }
+    }
+
     /// How many stored questions of this attempt wait for people.
     pub fn waiting(&self) -> usize {
         self.held.waiting()
     }
 
-    /// How long this agent may be held while it waits; nothing when too many wait already.
+    /// How long this agent may be held while it waits; hardly at all when too many wait already.
     pub fn hold(&self, config: &WorkerConfig) -> Duration {
-        if self.desk.waiting() > config.max_held { Duration::ZERO } else { config.hold }
+        if self.desk.waiting() > config.max_held { SHORT_HOLD.min(config.hold) } else { config.hold }
     }
 
     /// The agent has the answer.
@@ -221,6 +234,8 @@ fn key(attempt: Attempt, call: &str) -> Uuid {
     Uuid::parse_str(&hash[..32]).expect("32 hex digits are a UUID")
 }
 
+/// Long enough for Claude Code to write its session down before it is parked.
+const SHORT_HOLD: Duration = Duration::from_secs(2);
 const BATCH: usize = 200;
 /// Lines of an agent that wait to be sent; more than this at once are left out, and their number is said.
 const ROOM: usize = 5_000;

@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long a stopped attempt may take to be reported before the process ends anyway.
 const LAST_REPORTS: Duration = Duration::from_secs(10);
 
-/// Works until `stop`, then drains: waiting agents are handed back at once, running ones have `config.drain` to
+/// Works until `stop`, then drains: waiting agents are parked at once, running ones have `config.drain` to
 /// finish. Returns early when the daemon does not know this worker any more.
 pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationToken) -> Result<()> {
     let _owned = own(&config.state)?;
@@ -115,10 +115,10 @@ async fn one(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     bench.desk.release(task.attempt);
 }
 
-/// Hands back what waits, lets the rest finish for a while, then hands that back too.
+/// Parks what waits, lets the rest finish for a while, then hands that back too.
 async fn drain(beats: &Beats, desk: &Desk, tracker: &TaskTracker, patience: Duration) {
     tracker.close();
-    desk.all().iter().filter(|held| held.is_waiting()).for_each(|held| held.stop(Stopped::Shutdown));
+    desk.all().iter().for_each(|held| held.park.cancel());
     let finish = async {
         if tokio::time::timeout(patience, tracker.wait()).await.is_err() {
             desk.all().iter().for_each(|held| held.stop(Stopped::Shutdown));

@@ -81,6 +81,7 @@ impl AgentKind {
         let mark = job.mark.clone();
         let outcome = tokio::select! {
             () = host.stopped() => Outcome::Stopped,
+            () = host.stopped_waiting(), if !self.resumes() => Outcome::Stopped,
             outcome = async {
                 match self {
                     Self::Claude => claude::run(&job, host).await,

@@ -59,6 +59,11 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// The agent, or a subagent of it, did something. Signs of life while a call waits are none.
+pub fn is_work(frame: &Value) -> bool {
+    matches!(frame["type"].as_str(), Some("assistant" | "user" | "control_request" | "result"))
+}
+
 /// Reads one frame.
 pub fn read(frame: Value) -> Frame {
     match (frame["type"].as_str(), frame["subtype"].as_str()) {

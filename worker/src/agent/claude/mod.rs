@@ -224,6 +224,12 @@ impl<'a> Talk<'a> {
                         return End::Over;
                     }
                 }
+                () = self.host.stopped_waiting(), if !self.asking.is_empty() => {
+                    if self.host.waiting() == self.asking.len() {
+                        return End::Held;
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
                 // Only when every question is stored: parking must not outrun asking.
                 () = held, if !self.asking.is_empty() => if Instant::now() >= hold && self.host.waiting() == self.asking.len() {
                     return End::Held;
@@ -279,10 +285,10 @@ impl<'a> Talk<'a> {
             return self.host.log(format!("(not understood) {line}"));
         };
         self.keep_session().await;
-        let frame = frames::read(frame);
-        if !matches!(frame, Frame::Other | Frame::Idle(_)) {
+        if frames::is_work(&frame) {
             self.active = Instant::now();
         }
+        let frame = frames::read(frame);
         match frame {
             Frame::Said { texts, tools, error } => {
                 let told = std::mem::take(&mut self.told);
