@@ -45,11 +45,7 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     // An agent of an earlier attempt, whose worker lost its lease, may still be at work in the same worktree.
     mark.kill().await;
     let mut workspace = None;
-    let result = tokio::select! {
-        // Git may wait for a network; a stop must not.
-        () = host.stopped(), if workspace.is_none() => Ok(None),
-        result = work(bench, &host, task, mark, &mut workspace) => result,
-    };
+    let result = work(bench, &host, task, mark, &mut workspace).await;
     host.flush().await;
     let over = match result {
         Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_ref(), finished).await,
@@ -69,8 +65,12 @@ type Finished = (String, Usage);
 /// `None` when the attempt was stopped.
 async fn work(bench: &Bench, host: &Host, task: &Assignment, mark: Mark, slot: &mut Option<Workspace>) -> Result<Option<Finished>, GaveUp> {
     let resume = task.resume.filter(|_| bench.config.agent.kind.resumes());
-    let workspace = Workspace::prepare(&bench.config.state, task, &bench.config.commit, resume.is_some()).await;
-    let workspace = workspace.map_err(GaveUp::Failed)?;
+    let prepare = Workspace::prepare(&bench.config.state, task, &bench.config.commit, resume.is_some());
+    let workspace = tokio::select! {
+        // Git may wait for a network; a stop must not wait for git.
+        () = host.stopped() => return Ok(None),
+        workspace = prepare => workspace.map_err(GaveUp::Failed)?,
+    };
     let workspace = slot.insert(workspace);
     for note in &workspace.notes {
         if host.tell(note.clone()).await.is_err() {
