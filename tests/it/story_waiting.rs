@@ -94,7 +94,8 @@ async fn claude_fifty_tasks_wait_on_two_slots_cost_nothing_and_each_gets_its_own
     let mut place = Place::with_worker(Agent::Claude, "hold_seconds = 1\nmax_held = 4\n").await;
     let _daemon = place.daemon().await;
     let _worker = place.worker("w-1", 2).await;
-    let patience = Duration::from_secs(200);
+    // Measured: 72 s on two idle cores, 123 s with three busy loops beside it.
+    let patience = Duration::from_secs(400);
     let mut tasks = Vec::new();
     for number in 0..50 {
         tasks.push((number, place.task(&format!("Ask {number}"), SCRIPT).await));
