@@ -15,7 +15,8 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Everywhere: --json prints data instead of text, --config FILE names the configuration.\n\n\
-    Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 no such thing, 4 not allowed, 5 daemon not reached.";
+    Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 no such thing, 4 not allowed, 5 daemon not reached,
+    6 nobody answered `vine ask` in time.";
 
 /// What can be done from a shell.
 #[derive(Debug, Subcommand)]

@@ -155,12 +155,19 @@ CREATE TABLE questions (
     ask      TEXT NOT NULL,                     -- JSON
     context  TEXT NOT NULL,
     asked_at INTEGER NOT NULL,
-    state    TEXT NOT NULL CHECK (state IN ('open', 'answered', 'delivered', 'withdrawn')),
+    state    TEXT NOT NULL CHECK (state IN ('open', 'expired', 'answered', 'delivered', 'withdrawn')),
     why      TEXT,                              -- of a withdrawal
-    delivered_at INTEGER
+    delivered_at INTEGER,
+    reminders INTEGER NOT NULL DEFAULT 0,       -- how often it pinged again
+    escalated INTEGER NOT NULL DEFAULT 0,
+    alarm    INTEGER,                           -- when to look at it again, while it is open
+    expired  INTEGER,                           -- when waiting for it was given up
+    told     INTEGER NOT NULL DEFAULT 0,        -- the agent knows that
+    seen     INTEGER                            -- when somebody who may answer first looked at it
 ) STRICT;
 CREATE INDEX questions_by_task ON questions (task);
-CREATE INDEX questions_live ON questions (state, id) WHERE state IN ('open', 'answered');
+CREATE INDEX questions_live ON questions (state, id) WHERE state IN ('open', 'answered', 'expired');
+CREATE INDEX questions_alarm ON questions (alarm) WHERE state = 'open';
 
 CREATE TABLE answers (
     question INTEGER PRIMARY KEY REFERENCES questions (id),   -- one answer, ever
@@ -172,16 +179,31 @@ CREATE TABLE answers (
     at       INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE notes (                            -- words for an agent that answer nothing
+    key       TEXT PRIMARY KEY,
+    task      INTEGER NOT NULL REFERENCES tasks (id),
+    author    TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    at        INTEGER NOT NULL,
+    state     TEXT NOT NULL CHECK (state IN ('waiting', 'delivered', 'missed')),
+    delivered INTEGER
+) STRICT;
+CREATE INDEX notes_waiting ON notes (task, at) WHERE state = 'waiting';
+CREATE INDEX notes_by_task ON notes (task, at);
+
 CREATE TABLE chat_messages (                    -- all that was said in a thread, both ways
     seq      INTEGER PRIMARY KEY,
     id       TEXT NOT NULL UNIQUE,
-    task     INTEGER NOT NULL REFERENCES tasks (id),
+    task     INTEGER REFERENCES tasks (id),     -- the thread, or else
+    repo     TEXT REFERENCES repos (name),      -- the rooms of this repository, outside of threads
     question INTEGER,
+    note     TEXT,                              -- the note that it tells of
     author   TEXT NOT NULL,
-    kind     TEXT NOT NULL CHECK (kind IN ('card', 'question', 'settled', 'notice', 'reply')),
+    kind     TEXT NOT NULL CHECK (kind IN ('card', 'question', 'settled', 'note', 'notice', 'reply')),
     text     TEXT NOT NULL,
     buttons  TEXT NOT NULL DEFAULT '[]',        -- JSON
-    at       INTEGER NOT NULL
+    at       INTEGER NOT NULL,
+    CHECK ((task IS NULL) <> (repo IS NULL))
 ) STRICT;
 CREATE INDEX chat_messages_by_task ON chat_messages (task, seq);
 
@@ -190,7 +212,7 @@ CREATE TABLE outbox (                           -- one row for each room a messa
     platform TEXT NOT NULL,
     room     TEXT NOT NULL,
     seq      INTEGER NOT NULL,                  -- of the message: the order within a thread
-    task     INTEGER NOT NULL,
+    task     INTEGER,                           -- NULL in a room itself
     due      INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     posted   INTEGER,                           -- when; NULL while it waits

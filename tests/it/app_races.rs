@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, AppError, Caller, questions::Asked};
+use vine_app::{App, AppError, Caller, Settings, questions::Asked};
 use vine_domain::{
     Ask, Role, User, UserId, WorkerId,
     clock::{Ids, System},
@@ -24,7 +24,8 @@ struct Team {
 impl Team {
     async fn new() -> Self {
         let bed = Bed::new().await;
-        let (app, dispatcher) = App::new(bed.store.clone(), bed.clock.clone(), Arc::new(System), "http://vine", CancellationToken::new());
+        let (app, dispatcher) =
+            App::new(bed.store.clone(), bed.clock.clone(), Arc::new(System), Settings::at("http://vine"), CancellationToken::new());
         tokio::spawn(dispatcher.run());
         let worker = bed.worker("w").await;
         Self { app, bed, worker }

@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 use vine_domain::{
     Clock, Lane, MessageId, Repo, Slug, TaskId, TaskState, Timestamp, Worker, WorkerId,
-    chat::{Inbound, Outbound, OutboundKind, Posted},
+    chat::{Act, Inbound, Outbound, OutboundKind, Place, Posted},
     clock::{Ids, System},
     lifecycle::{Event, Order, Situation, decide},
     ports::{Commit, NewTask, Store, StoreError, Want},
@@ -23,6 +23,9 @@ use vine_domain::{
     worker::Attempt,
 };
 use vine_sqlite::{Durability, Sqlite};
+
+/// How long answered tasks are kept for their workers here.
+pub const KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// A clock that stands still until it is moved.
 pub struct Manual(AtomicI64);
@@ -107,15 +110,18 @@ impl Bed {
 
     /// Decides and stores, as the use cases do.
     pub async fn step(&self, task: TaskId, event: Event) -> Result<(), StoreError> {
-        let situation =
-            Situation { task: self.store.task(task).await?.expect("the task"), questions: self.store.questions_of(task).await? };
+        let situation = Situation {
+            task: self.store.task(task).await?.expect("the task"),
+            questions: self.store.questions_of(task).await?,
+            notes: self.store.waiting_notes(task).await?,
+        };
         let change = decide(&situation, event, self.clock.now()).expect("allowed");
-        self.store.commit(&Commit { change, messages: vec![], reply: None }).await
+        self.store.commit(&Commit { change, messages: vec![], reply: None, kept_for: KEPT_FOR }).await
     }
 }
 
 fn notice(task: TaskId, kind: OutboundKind) -> Outbound {
-    Outbound { id: MessageId(System.uuid()), task, kind, text: "words".into(), buttons: vec![] }
+    Outbound { id: MessageId(System.uuid()), place: Place::Thread(task), kind, text: "words".into(), buttons: vec![] }
 }
 
 fn ids(attempts: &[Attempt]) -> Vec<u64> {
@@ -201,11 +207,16 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing() {
     let worker = bed.worker("w").await;
     let task = bed.task().await;
     let attempt = bed.claim(worker, 1).await[0];
-    let situation = Situation { task: bed.store.task(task).await.expect("read").expect("there"), questions: vec![] };
+    let situation = Situation { task: bed.store.task(task).await.expect("read").expect("there"), questions: vec![], notes: vec![] };
     let finished = Event::Finished { by: worker, attempt, report: Report::default() };
     let change = decide(&situation, finished, bed.clock.now()).expect("allowed");
     bed.step(task, Event::Ordered { order: Order::Cancel, by: "Ann".into() }).await.expect("cancelled");
-    let late = Commit { change, messages: vec![notice(task, OutboundKind::Notice)], reply: Some(("Bob".into(), "late".into())) };
+    let late = Commit {
+        change,
+        messages: vec![notice(task, OutboundKind::Notice)],
+        reply: Some(("Bob".into(), "late".into())),
+        kept_for: KEPT_FOR,
+    };
     let before = bed.store.thread(task, 0, 100).await.expect("read");
     assert!(matches!(bed.store.commit(&late).await, Err(StoreError::Conflict)));
     assert_eq!(bed.store.thread(task, 0, 100).await.expect("read"), before, "no message of a refused change");
@@ -264,8 +275,15 @@ async fn orders_wait_for_their_time() {
 #[tokio::test]
 async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
     let bed = Bed::new().await;
-    let event =
-        Inbound { event: "e-1".into(), platform: "console".into(), author: "ann".into(), task: None, reply_to: None, text: "hi".into() };
+    let event = Inbound {
+        event: "e-1".into(),
+        platform: "console".into(),
+        author: "ann".into(),
+        task: None,
+        reply_to: None,
+        text: "hi".into(),
+        act: Act::Said,
+    };
     assert!(bed.store.receive(&event).await.expect("stored"));
     assert!(!bed.store.receive(&event).await.expect("known"));
     assert_eq!(bed.store.unread(Duration::ZERO).await.expect("read"), std::slice::from_ref(&event));

@@ -1,7 +1,7 @@
 //! What a worker holds right now: its attempts, whether their leases can be trusted, and who waits for which answer.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -11,7 +11,11 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use vine_domain::{Answer, QuestionId, worker::Attempt};
+use uuid::Uuid;
+use vine_domain::{
+    Note, Question, QuestionId,
+    worker::{Assignment, Attempt},
+};
 
 use crate::slots::Slot;
 
@@ -43,9 +47,23 @@ pub struct Held {
     refused: OnceLock<String>,
     trusted: Mutex<Instant>,
     trust: Duration,
-    waiting: Mutex<HashMap<QuestionId, oneshot::Sender<Answer>>>,
+    waiting: Mutex<HashMap<QuestionId, oneshot::Sender<Question>>>,
+    /// Questions whose answers came with the task; its agent hears of them when it begins.
+    known: Vec<QuestionId>,
+    words: Mutex<VecDeque<Words>>,
+    /// There are words.
+    worded: Notify,
     /// Lent while it waits.
     pub slot: Slot,
+}
+
+/// What people say to an agent that it did not wait for.
+#[derive(Debug, Clone)]
+pub enum Words {
+    /// A note.
+    Note(Note),
+    /// The answer to a question that was given up.
+    Late(Box<Question>),
 }
 
 /// All attempts of this worker.
@@ -53,6 +71,7 @@ pub struct Held {
 pub struct Desk {
     held: Mutex<HashMap<Attempt, Arc<Held>>>,
     handling: Mutex<HashMap<QuestionId, Attempt>>,
+    noting: Mutex<HashMap<Uuid, Attempt>>,
     /// An attempt came or went.
     pub changed: Notify,
 }
@@ -98,8 +117,8 @@ impl Held {
         lock(&self.waiting).len()
     }
 
-    /// The answer to a question, when it comes.
-    pub fn wait_for(&self, question: QuestionId) -> oneshot::Receiver<Answer> {
+    /// The question with what came of it, when it does.
+    pub fn wait_for(&self, question: QuestionId) -> oneshot::Receiver<Question> {
         let (send, receive) = oneshot::channel();
         lock(&self.waiting).insert(question, send);
         receive
@@ -108,6 +127,27 @@ impl Held {
     /// Nobody waits for this question any more.
     pub fn forget(&self, question: QuestionId) {
         lock(&self.waiting).remove(&question);
+    }
+
+    /// The next words for the agent, if there are any.
+    pub fn take_words(&self) -> Option<Words> {
+        lock(&self.words).pop_front()
+    }
+
+    /// Waits for words; they are taken with [`Held::take_words`].
+    pub async fn worded(&self) {
+        loop {
+            let worded = self.worded.notified();
+            if !lock(&self.words).is_empty() {
+                return;
+            }
+            worded.await;
+        }
+    }
+
+    fn put_words(&self, words: Words) {
+        lock(&self.words).push_back(words);
+        self.worded.notify_waiters();
     }
 
     /// Stops the attempt by itself when its lease can no longer be trusted.
@@ -127,10 +167,12 @@ impl Held {
 }
 
 impl Desk {
-    /// Takes an attempt that was claimed with a call sent at `sent`.
-    pub fn take(&self, attempt: Attempt, lease: Duration, sent: Instant, slot: Slot) -> Arc<Held> {
+    /// Takes a task that was claimed with a call sent at `sent`.
+    pub fn take(&self, task: &Assignment, sent: Instant, slot: Slot) -> Arc<Held> {
+        let attempt = task.attempt;
         // A quarter of the lease is kept as a margin for the clocks and for stopping the agent.
-        let trust = lease * 3 / 4;
+        let trust = Duration::from_secs(task.lease_secs) * 3 / 4;
+        let known = task.answered.iter().filter(|question| question.answer().is_some()).map(|question| question.id).collect();
         let held = Arc::new(Held {
             attempt,
             stop: CancellationToken::new(),
@@ -140,6 +182,9 @@ impl Desk {
             trusted: Mutex::new(sent + trust),
             trust,
             waiting: Mutex::default(),
+            known,
+            words: Mutex::default(),
+            worded: Notify::new(),
             slot,
         });
         lock(&self.held).insert(attempt, Arc::clone(&held));
@@ -155,6 +200,7 @@ impl Desk {
         }
         // What it did not pass on is told to whoever goes on.
         lock(&self.handling).retain(|_, by| *by != attempt);
+        lock(&self.noting).retain(|_, by| *by != attempt);
         self.changed.notify_one();
     }
 
@@ -182,15 +228,43 @@ impl Desk {
         }
     }
 
-    /// Passes an answer to whoever waits for it; `false` when nobody does.
-    pub fn answer(&self, attempt: Attempt, question: QuestionId, answer: Answer) -> bool {
+    /// Passes what came of a question to whoever waits for it, or as words when it was given up before; `false` when
+    /// that is not possible yet.
+    pub fn answer(&self, question: Question) -> bool {
         let held = lock(&self.held);
         // The question may have been asked under an earlier epoch of the same task.
-        let mut of_task = held.values().filter(|held| held.attempt.task == attempt.task);
-        let found = of_task.find_map(|held| Some((held.attempt, lock(&held.waiting).remove(&question)?)));
-        let Some((by, waiter)) = found else { return false };
-        lock(&self.handling).insert(question, by);
-        waiter.send(answer).is_ok()
+        let mut of_task = held.values().filter(|held| held.attempt.task == question.task());
+        let found = of_task.clone().find_map(|held| Some((held.attempt, lock(&held.waiting).remove(&question.id)?)));
+        match (found, of_task.next()) {
+            (Some((by, waiter)), _) => {
+                lock(&self.handling).insert(question.id, by);
+                waiter.send(question).is_ok()
+            }
+            (None, Some(held)) if question.expired.is_some() && question.answer().is_some() && !held.known.contains(&question.id) => {
+                lock(&self.handling).insert(question.id, held.attempt);
+                held.put_words(Words::Late(Box::new(question)));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Passes a note on; `false` when nobody holds the attempt.
+    pub fn note(&self, attempt: Attempt, note: Note) -> bool {
+        let Some(held) = lock(&self.held).get(&attempt).cloned() else { return false };
+        lock(&self.noting).insert(note.key, attempt);
+        held.put_words(Words::Note(note));
+        true
+    }
+
+    /// Notes that are being passed on right now.
+    pub fn noting(&self) -> Vec<Uuid> {
+        lock(&self.noting).keys().copied().collect()
+    }
+
+    /// The daemon knows that the note was passed on.
+    pub fn noted(&self, note: Uuid) {
+        lock(&self.noting).remove(&note);
     }
 
     /// Answers that are being passed on right now.
@@ -206,21 +280,81 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use vine_domain::{Epoch, TaskId};
+    use vine_domain::{
+        Epoch, Repo, Slug, TaskId, Timestamp,
+        clock::{Ids, System},
+        note::NoteState,
+        question::{Answer, Ask, Decision},
+        repo::Source,
+    };
 
     use super::*;
     use crate::slots::Slots;
 
+    fn attempt() -> Attempt {
+        Attempt { task: TaskId(1), epoch: Epoch(1) }
+    }
+
+    fn task(answered: Vec<Question>) -> Assignment {
+        let source = Source::try_from("/srv/site".to_owned()).expect("a path");
+        let repo = Repo { name: Slug::from_text("site"), source, base: "main".parse().expect("a branch"), paused: false, trusted: false };
+        Assignment {
+            attempt: attempt(),
+            lease_secs: 60,
+            title: "Title".parse().expect("a title"),
+            prompt: "Do it".parse().expect("a prompt"),
+            repo,
+            base: "main".parse().expect("a branch"),
+            branch: "vine/T-1".parse().expect("a branch"),
+            requester: "Ann".into(),
+            created: Timestamp(0),
+            resume: None,
+            answered,
+        }
+    }
+
+    fn late() -> Question {
+        let decision = Decision::Words { text: "Blue".into() };
+        let by = vine_domain::UserId(System.uuid());
+        let answer = Answer { key: System.uuid(), decision, by, name: "Bob".into(), via: "console".into(), at: Timestamp(9) };
+        let question = Question::new(QuestionId(1), System.uuid(), attempt(), Ask::Plan { plan: "p".into() }, Timestamp(0));
+        Question { expired: Some(Timestamp(5)), state: vine_domain::QuestionState::Answered { answer }, ..question }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_lease_is_trusted_for_three_quarters_from_when_the_call_was_sent() {
         let desk = Desk::default();
-        let attempt = Attempt { task: TaskId(1), epoch: Epoch(1) };
-        let held = desk.take(attempt, Duration::from_secs(60), Instant::now(), Slots::new(1).take());
+        let held = desk.take(&task(vec![]), Instant::now(), Slots::new(1).take());
         tokio::time::sleep(Duration::from_secs(40)).await;
-        desk.confirm(&[attempt], Instant::now() - Duration::from_secs(5));
+        desk.confirm(&[attempt()], Instant::now() - Duration::from_secs(5));
         tokio::time::sleep(Duration::from_secs(39)).await;
         assert!(held.is_trusted() && held.stopped().is_none());
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(held.stopped(), Some(&Stopped::Untrusted));
+    }
+
+    #[tokio::test]
+    async fn words_reach_the_agent_once_and_a_late_answer_that_came_with_the_task_is_none() {
+        let desk = Desk::default();
+        let held = desk.take(&task(vec![]), Instant::now(), Slots::new(1).take());
+        let note = Note {
+            key: System.uuid(),
+            task: TaskId(1),
+            author: "Ann".into(),
+            text: "Hi".into(),
+            at: Timestamp(1),
+            state: NoteState::Waiting,
+        };
+        assert!(desk.note(attempt(), note.clone()) && desk.answer(late()));
+        held.worded().await;
+        assert!(matches!(held.take_words(), Some(Words::Note(first)) if first == note));
+        assert!(matches!(held.take_words(), Some(Words::Late(_))));
+        assert!(held.take_words().is_none());
+        assert_eq!((desk.noting(), desk.handling()), (vec![note.key], vec![QuestionId(1)]));
+        desk.release(attempt());
+        assert!(desk.noting().is_empty() && desk.handling().is_empty(), "what was not passed on is told to whoever goes on");
+
+        let _held = desk.take(&task(vec![late()]), Instant::now(), Slots::new(1).take());
+        assert!(!desk.answer(late()), "the agent hears of it when it begins");
     }
 }

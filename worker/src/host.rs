@@ -13,11 +13,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use vine_api::{Client, ClientError, CloseQuestion, Log, MapSession, PostQuestion, PostedQuestion, SessionBeat};
-use vine_domain::{Answer, Ask, QuestionId, SessionId, token::Token, worker::Attempt};
+use vine_domain::{Ask, Question, QuestionId, SessionId, uuid_of, worker::Attempt};
 
 use crate::{
     config::WorkerConfig,
-    desk::{Desk, Held},
+    desk::{Desk, Held, Words},
 };
 
 /// The attempt is over for this worker; stop.
@@ -103,23 +103,23 @@ impl Host {
         }
     }
 
-    /// Puts a question to people and waits, for however long, for the answer. `call` is the agent's own name for it:
-    /// asking twice under one name is asking once.
-    pub async fn ask(&self, session: Option<SessionId>, call: &str, ask: Ask, context: String) -> Result<(QuestionId, Answer), Over> {
+    /// Puts a question to people and waits, for however long, until something came of it ([`Question::reply`]). `call` is
+    /// the agent's own name for it: asking twice under one name is asking once.
+    pub async fn ask(&self, session: Option<SessionId>, call: &str, ask: Ask, context: String) -> Result<Question, Over> {
         let post = PostQuestion { attempt: self.attempt(), key: key(self.attempt(), call), session, call: call.into(), ask, context };
         let PostedQuestion { id } = self.send("/questions", &post).await?;
-        let answer = self.held.wait_for(id);
+        let question = self.held.wait_for(id);
         let waiting = Waiting::begin(self, id);
-        let answer = tokio::select! {
+        let question = tokio::select! {
             () = self.stopped() => return Err(Over),
-            answer = answer => answer.map_err(|_| Over)?,
+            question = question => question.map_err(|_| Over)?,
         };
         drop(waiting);
         tokio::select! {
             () = self.stopped() => return Err(Over),
             () = self.held.slot.reclaim() => {}
         }
-        Ok((id, answer))
+        Ok(question)
     }
 
     /// When the agent is to be parked, if it waits, because its worker is being stopped.
@@ -151,6 +151,29 @@ impl Host {
         let done = self.send::<_, ()>(&format!("/questions/{question}/delivered"), &close).await;
         self.desk.handled(question);
         done
+    }
+
+    /// When there are words for the agent; they are taken with [`Host::take_words`].
+    pub async fn worded(&self) {
+        self.held.worded().await;
+    }
+
+    /// The next words for the agent, if there are any.
+    pub fn take_words(&self) -> Option<Words> {
+        self.held.take_words()
+    }
+
+    /// The agent has the words.
+    pub async fn words_delivered(&self, words: &Words) -> Result<(), Over> {
+        match words {
+            Words::Late(question) => self.delivered(question.id).await,
+            Words::Note(note) => {
+                let close = CloseQuestion { attempt: self.attempt(), why: String::new() };
+                let done = self.send::<_, ()>(&format!("/notes/{}/delivered", note.key), &close).await;
+                self.desk.noted(note.key);
+                done
+            }
+        }
     }
 
     /// The agent no longer needs the answer to what it asked as `call`.
@@ -230,8 +253,7 @@ impl Drop for Waiting<'_> {
 
 /// The same call of the same attempt gives the same key.
 fn key(attempt: Attempt, call: &str) -> Uuid {
-    let hash = Token::presented(format!("{}/{}/{call}", attempt.task, attempt.epoch.0)).hash();
-    Uuid::parse_str(&hash[..32]).expect("32 hex digits are a UUID")
+    uuid_of(&format!("{}/{}/{call}", attempt.task, attempt.epoch.0))
 }
 
 /// Long enough for Claude Code to write its session down before it is parked.

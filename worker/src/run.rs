@@ -95,8 +95,7 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
         match claimed {
             Ok(claimed) => {
                 for task in claimed.assignments {
-                    let lease = Duration::from_secs(task.lease_secs);
-                    let held = bench.desk.take(task.attempt, lease, sent, slots.take());
+                    let held = bench.desk.take(&task, sent, slots.take());
                     let bench = bench.clone();
                     tracker.spawn(async move { one(&bench, &held, &task).await });
                 }
@@ -179,7 +178,7 @@ impl Beats {
 
     fn beat(&self, wait: f64) -> Beat {
         let leases = self.desk.all().iter().map(|held| held.attempt).collect();
-        Beat { boot: self.boot, slots: self.slots, leases, handling: self.desk.handling(), trouble: None, wait }
+        Beat { boot: self.boot, slots: self.slots, leases, handling: self.desk.handling(), noting: self.desk.noting(), trouble: None, wait }
     }
 
     async fn act(&self, named: &[Attempt], deliveries: Vec<Delivery>, sent: Instant) {
@@ -191,7 +190,8 @@ impl Beats {
         for delivery in deliveries {
             match delivery {
                 Delivery::Stop { attempt, why, over } => self.desk.stop(attempt, Stopped::LeaseOver { why, over }),
-                Delivery::Answer { question, answer } => idle &= !self.desk.answer(question.attempt, question.id, answer),
+                Delivery::Answer { question } => idle &= !self.desk.answer(*question),
+                Delivery::Note { attempt, note } => idle &= !self.desk.note(attempt, note),
             }
         }
         if idle {

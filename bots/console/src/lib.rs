@@ -18,6 +18,6 @@ impl Chat for Console {
     }
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-        Ok(Posted { thread: dispatch.message.task.to_string(), message: dispatch.message.id.to_string() })
+        Ok(Posted { thread: dispatch.message.place.to_string(), message: dispatch.message.id.to_string() })
     }
 }

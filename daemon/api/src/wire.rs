@@ -94,6 +94,14 @@ pub struct SendMessage {
     pub key: Option<Uuid>,
 }
 
+/// `PATCH /api/v1/chat/messages/{key}`: its author changes a message. One that was used already is corrected.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditMessage {
+    /// The words as they are now.
+    pub text: String,
+}
+
 /// `POST /api/v1/tokens`: a secret for a program of the caller, or an enrolment code.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -146,6 +154,9 @@ pub struct Beat {
     pub leases: Vec<Attempt>,
     /// Answers that it is passing on right now; they are not sent again.
     pub handling: Vec<QuestionId>,
+    /// Notes that it is passing on right now, by their keys; they are not sent again.
+    #[serde(default)]
+    pub noting: Vec<Uuid>,
     /// What keeps it from working.
     pub trouble: Option<String>,
     /// Wait at most this many seconds when there is nothing to tell.
@@ -267,7 +278,7 @@ pub struct PostedQuestion {
     pub id: QuestionId,
 }
 
-/// `POST /api/v1/questions/{id}/delivered` and `/withdraw`
+/// `POST /api/v1/questions/{id}/delivered` and `/withdraw`, `POST /api/v1/notes/{key}/delivered`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CloseQuestion {

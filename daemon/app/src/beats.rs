@@ -19,7 +19,7 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 use vine_domain::{
-    QuestionId, QuestionState, TaskState, Timestamp, WorkerId,
+    QuestionId, TaskState, Timestamp, WorkerId,
     lifecycle::Event,
     worker::{Attempt, Delivery},
 };
@@ -44,6 +44,8 @@ pub struct Beat {
     pub leases: Vec<Attempt>,
     /// Answers that it is passing on right now.
     pub handling: Vec<QuestionId>,
+    /// Notes that it is passing on right now, by their keys.
+    pub noting: Vec<Uuid>,
     /// What keeps it from working.
     pub trouble: Option<String>,
     /// Wait at most this long.
@@ -142,7 +144,7 @@ impl App {
 
     async fn beaten(&self, worker: WorkerId, beat: Beat) -> Done<Vec<Delivery>> {
         let until = Instant::now() + beat.wait;
-        self.note(worker, &beat).await?;
+        self.take_note_of(worker, &beat).await?;
         let wake = self.wakes.on_worker(worker);
         loop {
             let woken = wake.notified();
@@ -161,7 +163,7 @@ impl App {
     }
 
     /// Keeps what the worker says of itself; a new process of it has none of the old one's agents.
-    async fn note(&self, worker: WorkerId, beat: &Beat) -> Done<()> {
+    async fn take_note_of(&self, worker: WorkerId, beat: &Beat) -> Done<()> {
         let mut record = self.store.worker(worker).await?.ok_or(AppError::Unauthenticated)?;
         let now = self.clock.now();
         if record.boot.is_some_and(|boot| boot != beat.boot) {
@@ -193,8 +195,10 @@ impl App {
             deliveries.push(self.stop_for(*attempt).await?);
         }
         if !held.is_empty() {
-            let answered = self.store.undelivered(worker).await?;
-            deliveries.extend(answered.into_iter().filter(|question| !beat.handling.contains(&question.id)).filter_map(answer_delivery));
+            let untold = self.store.undelivered(worker).await?.into_iter().filter(|question| !beat.handling.contains(&question.id));
+            deliveries.extend(untold.map(|question| Delivery::Answer { question: Box::new(question) }));
+            let notes = self.store.waiting_notes_for(worker).await?.into_iter().filter(|(_, note)| !beat.noting.contains(&note.key));
+            deliveries.extend(notes.map(|(attempt, note)| Delivery::Note { attempt, note }));
         }
         Ok(deliveries)
     }
@@ -231,9 +235,4 @@ impl App {
     pub(crate) fn gone(&self) -> Vec<WorkerId> {
         self.presence.gone(self.clock.now())
     }
-}
-
-fn answer_delivery(question: vine_domain::Question) -> Option<Delivery> {
-    let QuestionState::Answered { answer } = &question.state else { return None };
-    Some(Delivery::Answer { answer: answer.clone(), question: Box::new(question) })
 }

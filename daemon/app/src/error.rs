@@ -45,6 +45,7 @@ impl AppError {
             Self::Refused(Refusal::Stale(_)) => "stale",
             Self::Refused(Refusal::AnsweredBefore { .. }) => "answered_before",
             Self::Refused(Refusal::Withdrawn { .. }) => "withdrawn",
+            Self::Refused(Refusal::NobodyReads { .. }) => "nobody_reads",
             Self::Refused(Refusal::NotNow { .. }) => "not_now",
             Self::Stopping => "stopping",
             Self::Store(StoreError::Taken(_)) => "taken",

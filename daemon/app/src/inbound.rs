@@ -1,13 +1,20 @@
-//! What people say in threads: stored first, then read as a command or an answer.
+//! What people say in threads: stored first, then read as a command, an answer or a note.
 //!
 //! Matching, in this order: a reply to a question's message (or its button), an explicit id (`Q-17 yes`), a plain
 //! message when exactly one question is open in the thread. With more open the person is asked which; nothing is ever
-//! guessed.
+//! guessed. With none open the words are a note to the agent at work.
+//!
+//! What was used cannot be unsaid: a later edit of it reaches the agent as a correction, a deletion is noted. An edit of
+//! words that could not be used is read as if it were said now.
 
 use std::time::Duration;
 
 use uuid::Uuid;
-use vine_domain::{MessageId, Question, QuestionId, TaskId, Verb, chat::Inbound, token::Token};
+use vine_domain::{
+    MessageId, Question, QuestionId, TaskId, Verb,
+    chat::{Act, Inbound},
+    uuid_of,
+};
 use vine_grammar::{Context, is_command, parse};
 
 use crate::{App, AppError, Caller, Done, commands::Reply, people::OURSELVES, texts};
@@ -68,13 +75,23 @@ impl App {
         let platform = if event.platform == "console" { OURSELVES } else { &event.platform };
         let user = self.store.user(platform, &event.author).await?;
         let caller = Caller { user, via: event.platform.clone() };
+        match &event.act {
+            Act::Said => self.said(&caller, event).await,
+            Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of).await,
+        }
+    }
+
+    async fn said(&self, caller: &Caller, event: &Inbound) -> Done<Option<Reply>> {
+        if event.text.trim().is_empty() {
+            return Err(AppError::Unreadable("the message is empty, so nothing was done".into()));
+        }
         if is_command(&event.text) {
-            return self.command(&caller, event).await.map(Some);
+            return self.command(caller, event).await.map(Some);
         }
         let Some(task) = event.task else {
             return Err(AppError::Unreadable("this is no command and no reply to a question".into()));
         };
-        self.say_as(&caller, task, event).await
+        self.say_as(caller, task, event).await
     }
 
     async fn command(&self, caller: &Caller, event: &Inbound) -> Done<Reply> {
@@ -90,29 +107,78 @@ impl App {
         Ok(reply)
     }
 
-    /// Words in a task's thread: an answer, or nothing that we know what to do with.
+    /// Words in a task's thread: an answer or a note.
     async fn say_as(&self, caller: &Caller, task: TaskId, event: &Inbound) -> Done<Option<Reply>> {
         let repo = self.task(task).await?.repo;
         self.allow(caller, Verb::See, Some(&repo), &task.to_string()).await?;
         let questions = self.store.questions_of(task).await?;
-        let (id, words) = matched(task, &questions, event)?;
-        self.answer(caller, id, words, event_key(event)).await.map(|_| None)
+        match matched(&questions, event)? {
+            Matched::Answer(id, words) => self.answer(caller, id, words, words_key(event)).await.map(|_| None),
+            Matched::Note => self.note(caller, task, &event.text, words_key(event)).await.map(|()| None),
+        }
+    }
+
+    /// A person edited or deleted what they had said before.
+    async fn changed(&self, caller: &Caller, event: &Inbound, of: &str) -> Done<Option<Reply>> {
+        let nothing = || AppError::NotFound(format!("message {of} that could be changed"));
+        let original = self.store.event(&event.platform, of).await?.ok_or_else(nothing)?;
+        if original.author != event.author {
+            return Err(AppError::Unreadable("only its author can change a message, so nothing was done".into()));
+        }
+        let task = original.task.ok_or_else(nothing)?;
+        let used = self.use_of(task, words_key(event)).await?;
+        match (&event.act, used) {
+            (Act::Edited(_), Some(used)) => {
+                let read = format!("Correction of {used}: {}", event.text.trim());
+                self.note_as(caller, task, &event.text, &read, key_of(event, &event.event)).await?;
+            }
+            (Act::Edited(_), None) => {
+                let again = Inbound { task: Some(task), reply_to: event.reply_to.or(original.reply_to), ..event.clone() };
+                return Box::pin(self.said(caller, &again)).await;
+            }
+            (Act::Deleted(_), Some(used)) => {
+                let message = texts::notice(MessageId(key_of(event, &event.event)), task, texts::deleted(caller.name(), &used));
+                self.store.post(&message).await?;
+                self.wakes.outbox();
+            }
+            (Act::Deleted(_), None) | (Act::Said, _) => {}
+        }
+        Ok(None)
+    }
+
+    /// What became of the words with this key, if anything did.
+    async fn use_of(&self, task: TaskId, key: Uuid) -> Done<Option<String>> {
+        let questions = self.store.questions_of(task).await?;
+        let answered = questions.iter().find_map(|question| Some((question.id, question.answer().filter(|answer| answer.key == key)?)));
+        if let Some((id, answer)) = answered {
+            return Ok(Some(format!("the answer to {id} (“{}”)", answer.decision.headline())));
+        }
+        let notes = self.store.notes_of(task).await?;
+        Ok(notes.iter().any(|note| note.key == key).then(|| "an earlier note".to_owned()))
     }
 }
 
-/// The question that the words are for, and the words.
-fn matched<'a>(task: TaskId, questions: &[Question], event: &'a Inbound) -> Done<(QuestionId, &'a str)> {
+/// What words in a thread are.
+#[derive(Debug, PartialEq)]
+enum Matched<'a> {
+    /// For a question.
+    Answer(QuestionId, &'a str),
+    /// For the agent at work.
+    Note,
+}
+
+fn matched<'a>(questions: &[Question], event: &'a Inbound) -> Done<Matched<'a>> {
     if let Some(id) = event.reply_to {
-        return Ok((id, &event.text));
+        return Ok(Matched::Answer(id, &event.text));
     }
     let (first, rest) = event.text.trim().split_once([' ', '\n', ':']).unwrap_or((event.text.trim(), ""));
     if let Some(id) = first.get(..2).filter(|start| start.eq_ignore_ascii_case("q-")).and_then(|_| first.parse().ok()) {
-        return Ok((id, rest));
+        return Ok(Matched::Answer(id, rest));
     }
     let open: Vec<&Question> = questions.iter().filter(|question| question.is_open()).collect();
     match open.as_slice() {
-        [only] => Ok((only.id, &event.text)),
-        [] => Err(AppError::Unreadable(format!("{task} asks nothing at the moment, so these words were not used"))),
+        [only] => Ok(Matched::Answer(only.id, &event.text)),
+        [] => Ok(Matched::Note),
         several => {
             let ids: Vec<_> = several.iter().map(|question| question.id.to_string()).collect();
             Err(AppError::Unreadable(format!(
@@ -125,10 +191,16 @@ fn matched<'a>(task: TaskId, questions: &[Question], event: &'a Inbound) -> Done
     }
 }
 
-/// The same event gives the same key, so dealing with it twice answers once.
-fn event_key(event: &Inbound) -> Uuid {
-    let hash = Token::presented(format!("{}:{}", event.platform, event.event)).hash();
-    Uuid::parse_str(&hash[..32]).expect("32 hex digits are a UUID")
+/// The key of what was said, also when it is said anew by an edit: dealing with it twice uses it once.
+fn words_key(event: &Inbound) -> Uuid {
+    match &event.act {
+        Act::Said => key_of(event, &event.event),
+        Act::Edited(of) | Act::Deleted(of) => key_of(event, of),
+    }
+}
+
+fn key_of(event: &Inbound, id: &str) -> Uuid {
+    uuid_of(&format!("{}:{id}", event.platform))
 }
 
 #[cfg(test)]
@@ -139,48 +211,45 @@ mod tests {
 
     fn question(id: u64, state: QuestionState) -> Question {
         let item = Item { question: "Which?".into(), header: String::new(), options: vec![], multi: false };
-        Question {
-            id: QuestionId(id),
-            key: Uuid::from_u128(id.into()),
-            attempt: Attempt { task: TaskId(1), epoch: Epoch(1) },
-            session: None,
-            call: String::new(),
-            ask: Ask::Clarify { items: vec![item] },
-            context: String::new(),
-            asked_at: Timestamp(0),
-            state,
-        }
+        let (attempt, ask) = (Attempt { task: TaskId(1), epoch: Epoch(1) }, Ask::Clarify { items: vec![item] });
+        Question { state, ..Question::new(QuestionId(id), Uuid::from_u128(id.into()), attempt, ask, Timestamp(0)) }
     }
 
     fn said(text: &str, reply_to: Option<u64>) -> Inbound {
         let reply_to = reply_to.map(QuestionId);
-        Inbound { event: "1".into(), platform: "console".into(), author: "ann".into(), task: Some(TaskId(1)), reply_to, text: text.into() }
+        let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
+        Inbound { event, platform, author, task: Some(TaskId(1)), reply_to, text: text.into(), act: Act::Said }
     }
 
-    fn find(open: &[u64], text: &str, reply_to: Option<u64>) -> Option<(u64, String)> {
+    fn find(open: &[u64], text: &str, reply_to: Option<u64>) -> Result<Option<(u64, String)>, ()> {
         let questions: Vec<_> = open.iter().map(|id| question(*id, QuestionState::Open)).collect();
         let event = said(text, reply_to);
-        matched(TaskId(1), &questions, &event).ok().map(|(id, words)| (id.0, words.to_owned()))
+        match matched(&questions, &event).map_err(|_| ())? {
+            Matched::Answer(id, words) => Ok(Some((id.0, words.to_owned()))),
+            Matched::Note => Ok(None),
+        }
     }
 
     #[test]
     fn replies_bind_first_then_ids_then_the_only_open_question() {
-        assert_eq!(find(&[1, 2], "yes", Some(2)), Some((2, "yes".into())));
-        assert_eq!(find(&[1, 2], "Q-1 yes, do", None), Some((1, "yes, do".into())));
-        assert_eq!(find(&[1], "q-17: no", None), Some((17, " no".into())));
-        assert_eq!(find(&[3], "blue", None), Some((3, "blue".into())));
+        assert_eq!(find(&[1, 2], "yes", Some(2)), Ok(Some((2, "yes".into()))));
+        assert_eq!(find(&[1, 2], "Q-1 yes, do", None), Ok(Some((1, "yes, do".into()))));
+        assert_eq!(find(&[1], "q-17: no", None), Ok(Some((17, " no".into()))));
+        assert_eq!(find(&[3], "blue", None), Ok(Some((3, "blue".into()))));
     }
 
     #[test]
-    fn with_several_open_or_none_nothing_is_guessed() {
-        assert_eq!(find(&[1, 2], "yes", None), None);
-        assert_eq!(find(&[], "yes", None), None);
+    fn with_several_open_nothing_is_guessed_and_with_none_it_is_a_note() {
+        assert_eq!(find(&[1, 2], "yes", None), Err(()));
+        assert_eq!(find(&[], "yes", None), Ok(None));
     }
 
     #[test]
-    fn the_same_event_answers_under_the_same_key() {
-        assert_eq!(event_key(&said("a", None)), event_key(&said("b", None)));
+    fn the_same_words_have_the_same_key_also_when_they_are_edited() {
+        assert_eq!(words_key(&said("a", None)), words_key(&said("b", None)));
         let other = Inbound { event: "2".into(), ..said("a", None) };
-        assert_ne!(event_key(&said("a", None)), event_key(&other));
+        assert_ne!(words_key(&said("a", None)), words_key(&other));
+        let edited = Inbound { act: Act::Edited("1".into()), ..other };
+        assert_eq!(words_key(&said("a", None)), words_key(&edited));
     }
 }

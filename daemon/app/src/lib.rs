@@ -2,16 +2,18 @@
 //!
 //! To follow one question: [`questions`] (asked, answered, delivered), `steps` (how any change is decided and
 //! stored), [`beats`] (how the answer reaches the worker), [`outbox`] (how messages reach the platforms) and
-//! [`inbound`] (how replies come in).
+//! [`inbound`] (how replies come in). What happens while nobody answers: [`reminders`].
 
 pub mod beats;
 pub mod claims;
 pub mod commands;
 pub mod error;
 pub mod inbound;
+pub mod notes;
 pub mod outbox;
 pub mod people;
 pub mod questions;
+pub mod reminders;
 mod steps;
 pub mod sweep;
 pub mod tasks;
@@ -20,11 +22,11 @@ pub mod view;
 mod wakes;
 pub mod workers;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
-use vine_domain::{Clock, Ids, ports::Store};
+use vine_domain::{Clock, Ids, Patience, ports::Store};
 
 pub use vine_grammar::{Command, Context, TaskVerb, from_words, is_command, parse};
 
@@ -45,8 +47,8 @@ pub struct App {
     pub ids: Arc<dyn Ids>,
     /// Wake-ups between use cases and loops.
     pub wakes: Arc<Wakes>,
-    /// Where people find the page, for links in messages.
-    pub link: Arc<str>,
+    /// What the operator chose.
+    pub settings: Arc<Settings>,
     /// Cancelled when the daemon stops; calls that wait are answered at once then.
     pub stop: CancellationToken,
     presence: Arc<beats::Presence>,
@@ -55,18 +57,38 @@ pub struct App {
     reading: Arc<Mutex<()>>,
 }
 
+/// What the operator chose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where people find the page, for links in messages; without a slash at its end.
+    pub link: String,
+    /// When open questions ping again and are given up.
+    pub patience: Arc<Patience>,
+    /// How long an answered task is kept for the worker that holds its session.
+    pub kept_for: Duration,
+}
+
+impl Settings {
+    /// The defaults, with the page at `link`.
+    pub fn at(link: &str) -> Self {
+        let (link, patience) = (link.trim_end_matches('/').to_owned(), Arc::default());
+        Self { link, patience, kept_for: Duration::from_secs(10 * 60) }
+    }
+}
+
 impl App {
     /// The use cases, and the loop that hands out work, to be spawned with [`claims::Dispatcher::run`].
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
-        link: &str,
+        settings: Settings,
         stop: CancellationToken,
     ) -> (Self, claims::Dispatcher) {
         let wakes = Arc::new(Wakes::default());
         let (claims, waiting) = mpsc::channel(1024);
-        let app = Self { store, clock, ids, wakes, link: link.into(), stop, presence: Arc::default(), claims, reading: Arc::default() };
+        let settings = Arc::new(settings);
+        let app = Self { store, clock, ids, wakes, settings, stop, presence: Arc::default(), claims, reading: Arc::default() };
         let dispatcher = claims::Dispatcher::new(app.clone(), waiting);
         (app, dispatcher)
     }

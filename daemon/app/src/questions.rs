@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use vine_domain::{
-    Answer, Ask, Decision, Question, QuestionId, QuestionState, SessionId, WorkerId,
+    Answer, Ask, Decision, Question, QuestionId, SessionId, Slug, WorkerId, access,
     lifecycle::{Event, Refusal},
     reading,
     worker::Attempt,
@@ -34,17 +34,9 @@ impl App {
             return Ok(known);
         }
         let id = self.store.next_question().await?;
-        let question = Question {
-            id,
-            key: asked.key,
-            attempt: asked.attempt,
-            session: asked.session,
-            call: asked.call.clone(),
-            ask: asked.ask.clone(),
-            context: asked.context.clone(),
-            asked_at: self.clock.now(),
-            state: QuestionState::Open,
-        };
+        let fresh = Question::new(id, asked.key, asked.attempt, asked.ask.clone(), self.clock.now());
+        let mut question = Question { session: asked.session, call: asked.call.clone(), context: asked.context.clone(), ..fresh };
+        question.alarm = Some(self.settings.patience.alarm(&question, question.asked_at));
         self.step(asked.attempt.task, Event::Asked { by, question: Box::new(question) }, None).await?;
         // The same call may have been under way twice; only one of them was stored, under its own id.
         Ok(self.asked_as(&asked).await?.unwrap_or(id))
@@ -68,8 +60,7 @@ impl App {
         let reply = (caller.name().to_owned(), text.trim().to_owned());
         let step = self.step(task.id, Event::Answered { question: id, answer }, Some(reply)).await;
         if let Err(AppError::Refused(Refusal::AnsweredBefore { .. } | Refusal::Withdrawn { .. })) = &step {
-            self.store.say(task.id, Some((caller.name(), text.trim())), &[]).await?;
-            self.wakes.page();
+            self.keep_words(caller, task.id, text).await?;
         }
         step?;
         self.question(id).await
@@ -80,7 +71,7 @@ impl App {
         Ok(Answer { key, decision, by: user.id, name: user.name.clone(), via: caller.via.clone(), at: self.clock.now() })
     }
 
-    /// The agent has the answer.
+    /// The agent has the answer, or knows that there is none.
     pub async fn delivered(&self, by: WorkerId, id: QuestionId, attempt: Attempt) -> Done<()> {
         self.step(attempt.task, Event::Delivered { by, attempt, question: id }, None).await.map(|_| ())
     }
@@ -88,6 +79,16 @@ impl App {
     /// The agent no longer needs the answer.
     pub async fn withdraw(&self, by: WorkerId, id: QuestionId, attempt: Attempt, why: String) -> Done<()> {
         self.step(attempt.task, Event::Withdrawn { by, attempt, question: id, why }, None).await.map(|_| ())
+    }
+
+    /// Somebody looks at these questions; it counts when that person may answer them.
+    pub async fn seen(&self, caller: &Caller, repo: &Slug, questions: &[Question]) -> Done<()> {
+        let may = |question: &Question| access::decide(caller.user.as_ref(), question.ask.verb(), Some(repo)).is_ok();
+        let open: Vec<QuestionId> = questions.iter().filter(|one| one.is_open() && may(one)).map(|one| one.id).collect();
+        if !open.is_empty() {
+            self.store.mark_seen(&open).await?;
+        }
+        Ok(())
     }
 
     /// One question.

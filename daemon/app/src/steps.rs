@@ -12,10 +12,11 @@ use crate::{App, AppError, Done, texts};
 const TRIES: usize = 20;
 
 impl App {
-    /// A task with its questions.
+    /// A task with its questions and waiting notes.
     pub async fn situation(&self, id: TaskId) -> Done<Situation> {
         let task = self.store.task(id).await?.ok_or_else(|| AppError::NotFound(format!("task {id}")))?;
-        Ok(Situation { task, questions: self.store.questions_of(id).await? })
+        let (questions, notes) = tokio::try_join!(self.store.questions_of(id), self.store.waiting_notes(id))?;
+        Ok(Situation { task, questions, notes })
     }
 
     /// Lets `event` happen to a task. `reply` is what a person wrote that led to it, author and words.
@@ -28,7 +29,7 @@ impl App {
                 return Ok(situation);
             }
             let messages = texts::messages(self, &situation, &change);
-            let commit = Commit { change, messages, reply: reply.clone() };
+            let commit = Commit { change, messages, reply: reply.clone(), kept_for: self.settings.kept_for };
             match self.store.commit(&commit).await {
                 Err(StoreError::Conflict) => {}
                 other => {

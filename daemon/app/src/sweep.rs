@@ -1,34 +1,50 @@
-//! The sweep: ends leases whose workers are gone or silent. Idempotent; runs by the clock.
+//! The sweep: ends leases whose workers are gone or silent, and rings the alarms of open questions. Idempotent; runs by
+//! the clock.
 
 use std::time::Duration;
 
 use crate::{App, Done};
 
+/// How soon a worker whose connection closed is looked for; costs nothing while none is.
 const EVERY: Duration = Duration::from_millis(500);
+/// Only each so many rounds the store is asked, to leave an idle machine alone.
+const ROUNDS: u32 = 4;
 
 /// Runs until the daemon stops.
 pub async fn run(app: App) {
-    if let Err(error) = app.store.adopt_leases().await {
-        tracing::error!(%error, "cannot adopt leases: {error}");
+    if let Err(error) = start(&app).await {
+        tracing::error!(%error, "the sweep cannot begin: {error}");
     }
-    loop {
+    for round in (0..ROUNDS).cycle() {
         tokio::select! {
             () = app.stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        if let Err(error) = once(&app).await {
+        let swept = if round == 0 { once(&app).await } else { lose_gone(&app).await };
+        if let Err(error) = swept {
             tracing::error!(%error, "the sweep failed: {error}");
         }
     }
 }
 
-/// One round.
+async fn start(app: &App) -> Done<()> {
+    app.store.adopt_leases().await?;
+    app.store.reset_alarms().await?;
+    Ok(())
+}
+
+/// One whole round.
 pub async fn once(app: &App) -> Done<()> {
-    for worker in app.gone() {
-        app.lose_all(worker, "the connection to its worker closed and did not come back").await?;
-    }
+    lose_gone(app).await?;
     for attempt in app.store.expired().await? {
         app.lose(attempt, "nothing was heard of its worker for a whole lease").await?;
+    }
+    app.ring_alarms().await
+}
+
+async fn lose_gone(app: &App) -> Done<()> {
+    for worker in app.gone() {
+        app.lose_all(worker, "the connection to its worker closed and did not come back").await?;
     }
     Ok(())
 }

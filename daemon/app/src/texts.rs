@@ -1,11 +1,13 @@
 //! Every sentence that we say in threads. A message says what happened, to what, and what comes next; ids stand free,
 //! so that they can be copied.
 
+use std::time::Duration;
+
 use vine_domain::{
-    Ask, MessageId, Question, QuestionState, Task, TaskState, Timestamp,
-    chat::{Button, Outbound, OutboundKind},
+    Ask, MessageId, Note, NoteState, Question, QuestionState, Slug, Task, TaskState, Timestamp,
+    chat::{Button, Outbound, OutboundKind, Place},
     lifecycle::{Change, Say, Situation},
-    ports::NewTask,
+    ports::{NewTask, Stations},
     question::Item,
     reading,
 };
@@ -21,13 +23,23 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
     let task = &change.task;
     let id = MessageId(app.ids.uuid());
     let question = |id| change.questions.iter().chain(&before.questions).find(|question| question.id == id);
+    let place = Place::Thread(task.id);
     let told = |text| Some(notice(id, task.id, text));
     match say {
-        Say::Card => Some(Outbound { id, task: task.id, kind: OutboundKind::Card, text: card(app, task), buttons: vec![] }),
+        Say::Card => Some(Outbound { id, place, kind: OutboundKind::Card, text: card(app, task), buttons: vec![] }),
         Say::Question(asked) => Some(asks(app, id, task, question(*asked)?)),
         Say::Settled(closed) => {
             let kind = OutboundKind::Settled { question: *closed };
-            Some(Outbound { id, task: task.id, kind, text: settled(question(*closed)?), buttons: vec![] })
+            Some(Outbound { id, place, kind, text: settled(question(*closed)?), buttons: vec![] })
+        }
+        Say::Reminder(open) => told(reminder(app, task, question(*open)?)),
+        Say::Escalation(open) => told(escalation(app, question(*open)?)),
+        Say::Expired(given_up) => told(expired(app, question(*given_up)?)),
+        Say::Late(answered) => told(late(task, question(*answered)?)),
+        Say::Note(key) => {
+            let note = change.notes.iter().find(|note| note.key == *key)?;
+            let kind = OutboundKind::Note { note: *key };
+            Some(Outbound { id, place, kind, text: noted(task, note), buttons: vec![] })
         }
         Say::Done => told(done(task)),
         Say::Failed { failure, again: Some(at) } => {
@@ -49,7 +61,7 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
 
 /// A plain message.
 pub fn notice(id: MessageId, task: vine_domain::TaskId, text: String) -> Outbound {
-    Outbound { id, task, kind: OutboundKind::Notice, text, buttons: vec![] }
+    Outbound { id, place: Place::Thread(task), kind: OutboundKind::Notice, text, buttons: vec![] }
 }
 
 /// The root of a new task's thread.
@@ -64,7 +76,7 @@ pub fn new_card(app: &App, task: &NewTask) -> Outbound {
         task.requester,
         link(app, task.id)
     );
-    Outbound { id: MessageId(app.ids.uuid()), task: task.id, kind: OutboundKind::Card, text, buttons: vec![] }
+    Outbound { id: MessageId(app.ids.uuid()), place: Place::Thread(task.id), kind: OutboundKind::Card, text, buttons: vec![] }
 }
 
 fn card(app: &App, task: &Task) -> String {
@@ -82,7 +94,7 @@ fn card(app: &App, task: &Task) -> String {
 }
 
 fn link(app: &App, task: vine_domain::TaskId) -> String {
-    format!("{}/tasks/{task}", app.link)
+    format!("{}/tasks/{task}", app.settings.link)
 }
 
 /// Where a task is, in a few words.
@@ -99,13 +111,10 @@ pub fn state(app: &App, state: &TaskState) -> String {
     }
 }
 
-fn when(app: &App, at: Timestamp) -> String {
-    let wait = at.since(app.clock.now()).as_secs();
-    match wait {
-        0 => "at once".into(),
-        1..120 => format!("in {wait} s"),
-        _ => format!("in {} min", wait / 60),
-    }
+/// A moment to come, as people say it.
+pub fn when(app: &App, at: Timestamp) -> String {
+    let wait = at.since(app.clock.now());
+    if wait < Duration::from_secs(1) { "at once".into() } else { format!("in {}", span(wait)) }
 }
 
 fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound {
@@ -116,13 +125,104 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
     parts.push(body(&question.ask));
     let role = question.ask.verb().needs().as_str();
     parts.push(format!(
-        "Or {}. Role `{role}` or higher may answer; {} waits until somebody does · {}",
+        "Or {}. Role `{role}` or higher may answer. {} · {}",
         reading::options_hint(&question.ask),
-        task.id,
+        prospects(app, question),
         link(app, task.id)
     ));
     let kind = OutboundKind::Question { question: question.id };
-    Outbound { id, task: task.id, kind, text: parts.join("\n\n"), buttons: buttons(&question.ask) }
+    Outbound { id, place: Place::Thread(task.id), kind, text: parts.join("\n\n"), buttons: buttons(&question.ask) }
+}
+
+/// What happens if nobody answers.
+fn prospects(app: &App, question: &Question) -> String {
+    let patience = &app.settings.patience;
+    let (remind, expire) = (span(patience.remind), span(patience.expiry(&question.ask)));
+    format!("Reminds after {remind}; after {expire} the agent hears that nobody answered")
+}
+
+fn reminder(app: &App, task: &Task, question: &Question) -> String {
+    let waited = span(app.clock.now().since(question.asked_at));
+    format!("**{}** still waits, since {waited} · for {}: {}", question.id, task.requester, question.ask.headline())
+}
+
+fn escalation(app: &App, question: &Question) -> String {
+    let waited = span(app.clock.now().since(question.asked_at));
+    let whom = &app.settings.patience.escalate_to;
+    format!("**{}** waits since {waited} · calling **{whom}**: {}", question.id, question.ask.headline())
+}
+
+fn expired(app: &App, question: &Question) -> String {
+    let limit = span(app.settings.patience.expiry(&question.ask));
+    let id = question.id;
+    format!(
+        "**Nobody answered {id} within {limit}.** The agent is told so, and that this is no refusal; it goes on without.\n\
+         An answer still counts: reply to the question, or say `{id} …`."
+    )
+}
+
+fn late(task: &Task, question: &Question) -> String {
+    match task.state {
+        TaskState::Queued { .. } => format!("{} goes on with the late answer to {}, in the same session.", task.id, question.id),
+        _ => format!("The agent gets the late answer to {}.", question.id),
+    }
+}
+
+/// Where a note is.
+fn noted(task: &Task, note: &Note) -> String {
+    let author = &note.author;
+    match (note.state, &task.state) {
+        (NoteState::Delivered { .. }, _) => format!("The agent has the note from {author}."),
+        (NoteState::Missed, state) => format!("{} is {}: no agent has read the note from {author}.", task.id, state.as_str()),
+        (NoteState::Waiting, TaskState::Running { .. }) => format!("The note from {author} reaches the agent at its next step."),
+        (NoteState::Waiting, TaskState::Waiting { .. }) => {
+            format!("The note from {author} is kept; the agent reads it after the answer that it waits for.")
+        }
+        (NoteState::Waiting, _) => format!("The note from {author} is kept; the agent reads it when it begins."),
+    }
+}
+
+/// What is said when a message that was used is deleted. `used` says as what.
+pub fn deleted(author: &str, used: &str) -> String {
+    format!("{author} deleted the message that was {used}. What was done with it stands.")
+}
+
+/// All open questions of a room in one message.
+pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbound {
+    let now = app.clock.now();
+    let line = |question: &Question| {
+        let (waited, task) = (span(now.since(question.asked_at)), question.task());
+        format!("- **{}** since {waited}: {} · {}", question.id, question.ask.headline(), link(app, task))
+    };
+    let lines: Vec<String> = open.iter().take(DIGEST).map(line).collect();
+    let rest =
+        if open.len() > DIGEST { format!("\n… and {} more; `question list` shows all", open.len() - DIGEST) } else { String::new() };
+    let text = format!("**{} questions wait for people** in `{repo}`:\n{}{rest}", open.len(), lines.join("\n"));
+    Outbound { id, place: Place::Room(repo.clone()), kind: OutboundKind::Notice, text, buttons: vec![] }
+}
+
+/// A digest lists at most this many questions.
+const DIGEST: usize = 15;
+
+/// A question's way so far, one station a line.
+pub fn timeline(question: &Question, stations: &Stations) -> String {
+    let mut before = question.asked_at;
+    let hop = |(station, at): (&str, Timestamp)| {
+        let line = format!("{station:<10}{at}  +{:.3} s", at.since(before).as_secs_f64());
+        before = at;
+        line
+    };
+    crate::view::timeline_of(question, stations).into_iter().map(hop).collect::<Vec<_>>().join("\n")
+}
+
+/// A span in its largest fitting unit.
+pub fn span(span: Duration) -> String {
+    match span.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// What is asked, whole.
@@ -184,6 +284,7 @@ fn settled(question: &Question) -> String {
             format!("{head}\n{} answered in {} at {}: {}", answer.name, answer.via, answer.at.to_minute(), answer.decision.headline())
         }
         QuestionState::Withdrawn { why } => format!("{head}\nNeeds no answer any more: {why}."),
+        QuestionState::Expired { .. } => format!("{head}\nNobody answered in time. An answer still counts."),
         QuestionState::Open => head,
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use vine_domain::{
-    Lane, Question, QuestionState, Repo, Session, SessionState, Task, TaskState, Timestamp, Worker,
-    ports::{Depths, Execution},
+    Lane, Note, Question, QuestionState, Repo, Session, SessionState, Task, TaskState, Timestamp, Worker,
+    ports::{Depths, Execution, Stations},
 };
 
 /// A task.
@@ -30,13 +30,14 @@ pub fn task(task: &Task) -> Value {
 }
 
 /// A task with everything that belongs to it.
-pub fn task_whole(one: &Task, questions: &[Question], executions: &[Execution], sessions: &[Session]) -> Value {
+pub fn task_whole(one: &Task, questions: &[Question], notes: &[Note], executions: &[Execution], sessions: &[Session]) -> Value {
     let mut value = task(one);
     let live = sessions.iter().filter(|session| session.task == one.id).max_by_key(|session| session.active);
     merge(
         &mut value,
         json!({
             "questions": questions.iter().map(question).collect::<Vec<_>>(),
+            "notes": notes,
             "executions": executions,
             "session": live.map(|session| session.id),
         }),
@@ -50,15 +51,47 @@ pub fn question(question: &Question) -> Value {
         "id": question.id, "state": question.state.as_str(), "task": question.task(), "attempt": question.attempt.epoch,
         "session": question.session, "call": question.call, "kind": question.ask.kind(), "ask": question.ask,
         "headline": question.ask.headline(), "context": question.context, "asked": question.asked_at,
+        "expired": question.expired,
     });
     let own = match &question.state {
-        QuestionState::Open => json!({}),
+        QuestionState::Open => json!({ "looked_at_again": question.alarm, "reminders": question.pings.reminders }),
+        QuestionState::Expired { told } => json!({ "told": told }),
         QuestionState::Answered { answer } => json!({ "answer": answer }),
         QuestionState::Delivered { answer, at } => json!({ "answer": answer, "delivered": at }),
         QuestionState::Withdrawn { why } => json!({ "why": why }),
     };
     merge(&mut value, own);
     value
+}
+
+/// A question with the time of each station on its way, and how long each hop took.
+pub fn question_whole(one: &Question, stations: &Stations) -> Value {
+    let mut value = question(one);
+    let mut before = one.asked_at;
+    let mut timeline = Vec::new();
+    for (station, at) in timeline_of(one, stations) {
+        timeline.push(json!({ "station": station, "at": at, "after_seconds": at.since(before).as_secs_f64() }));
+        before = at;
+    }
+    merge(&mut value, json!({ "timeline": timeline }));
+    value
+}
+
+/// The stations that a question has reached, in the order in which it did.
+pub fn timeline_of(question: &Question, stations: &Stations) -> Vec<(&'static str, Timestamp)> {
+    let delivered = if let QuestionState::Delivered { at, .. } = question.state { Some(at) } else { None };
+    let reached = [
+        ("asked", Some(question.asked_at)),
+        ("posted", stations.posted),
+        ("seen", stations.seen),
+        ("expired", question.expired),
+        ("answered", question.answer().map(|answer| answer.at)),
+        ("resumed", stations.resumed),
+        ("delivered", delivered),
+    ];
+    let mut reached: Vec<_> = reached.into_iter().filter_map(|(station, at)| Some((station, at?))).collect();
+    reached.sort_by_key(|(_, at)| *at);
+    reached
 }
 
 /// A worker, with how many of its leases run and how many wait.

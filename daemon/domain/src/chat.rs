@@ -1,10 +1,14 @@
 //! What goes into a task's thread and what comes out of it, whatever the platform.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
     ids::{MessageId, QuestionId, TaskId},
+    input::Slug,
 };
 
 /// A message to be shown in a task's thread.
@@ -12,14 +16,43 @@ use crate::{
 pub struct Outbound {
     /// Identity, and the idempotency key for the platform.
     pub id: MessageId,
-    /// The thread.
-    pub task: TaskId,
+    /// Where it is to be shown.
+    pub place: Place,
     /// What it is, as far as placing it differs.
     pub kind: OutboundKind,
     /// The words, in the Markdown subset that all platforms can show: bold, code, lists, fenced blocks, links.
     pub text: String,
     /// Buttons under the words.
     pub buttons: Vec<Button>,
+}
+
+/// Where a message is to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In a task's thread.
+    Thread(TaskId),
+    /// In the rooms of a repository, outside of every thread.
+    Room(Slug),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Thread(task) => write!(f, "{task}"),
+            Self::Room(repo) => write!(f, "{repo}"),
+        }
+    }
+}
+
+impl Place {
+    /// The task, for a message in its thread.
+    pub fn task(&self) -> Option<TaskId> {
+        match self {
+            Self::Thread(task) => Some(*task),
+            Self::Room(_) => None,
+        }
+    }
 }
 
 /// What a message is, as far as placing it differs.
@@ -38,6 +71,11 @@ pub enum OutboundKind {
         /// Which.
         question: QuestionId,
     },
+    /// Tells where a note is; a later one edits it.
+    Note {
+        /// Which, by its key.
+        note: Uuid,
+    },
     /// Anything else.
     Notice,
 }
@@ -49,6 +87,7 @@ impl OutboundKind {
             Self::Card => "card",
             Self::Question { .. } => "question",
             Self::Settled { .. } => "settled",
+            Self::Note { .. } => "note",
             Self::Notice => "notice",
         }
     }
@@ -57,7 +96,15 @@ impl OutboundKind {
     pub fn question(self) -> Option<QuestionId> {
         match self {
             Self::Question { question } | Self::Settled { question } => Some(question),
-            Self::Card | Self::Notice => None,
+            Self::Card | Self::Note { .. } | Self::Notice => None,
+        }
+    }
+
+    /// The note it is about.
+    pub fn note(self) -> Option<Uuid> {
+        match self {
+            Self::Note { note } => Some(note),
+            _ => None,
         }
     }
 }
@@ -86,8 +133,24 @@ pub struct Inbound {
     pub task: Option<TaskId>,
     /// The question whose message was replied to, or whose button was pressed.
     pub reply_to: Option<QuestionId>,
-    /// The words, verbatim.
+    /// The words, verbatim; empty when a message was deleted.
     pub text: String,
+    /// What was done with them.
+    #[serde(default)]
+    pub act: Act,
+}
+
+/// What a person did with a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "act", content = "of")]
+pub enum Act {
+    /// Said it.
+    #[default]
+    Said,
+    /// Changed an earlier message, named by its event, into this.
+    Edited(String),
+    /// Took an earlier message back.
+    Deleted(String),
 }
 
 /// One line of a thread, either way.
@@ -97,13 +160,15 @@ pub struct Message {
     pub seq: u64,
     /// Identity.
     pub id: MessageId,
-    /// The thread.
-    pub task: TaskId,
+    /// The thread; `None` for a message in the room itself.
+    pub task: Option<TaskId>,
     /// The question it asks, settles or answers.
     pub question: Option<QuestionId>,
+    /// The note it tells of.
+    pub note: Option<Uuid>,
     /// `vine`, or the person who wrote it.
     pub author: String,
-    /// `card`, `question`, `settled`, `notice` from us; `reply` from a person.
+    /// `card`, `question`, `settled`, `note`, `notice` from us; `reply` from a person.
     pub kind: String,
     /// The words.
     pub text: String,
@@ -124,7 +189,7 @@ pub struct Dispatch {
     pub room: String,
     /// The thread, as the platform names it; `None` before its root is posted.
     pub thread: Option<String>,
-    /// The message to edit, for cards and settled questions that were posted before.
+    /// The message to edit, for cards, notes and settled questions that were posted before.
     pub edits: Option<String>,
     /// How often posting it has failed.
     pub attempts: u32,

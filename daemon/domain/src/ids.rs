@@ -4,6 +4,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::input::Invalid;
@@ -110,6 +111,14 @@ opaque!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
+
+/// An identity made from words: the same words give the same one, so that doing a thing twice is doing it once.
+pub fn uuid_of(words: &str) -> Uuid {
+    let digest: [u8; 32] = Sha256::digest(words.as_bytes()).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Uuid::from_bytes(bytes)
+}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use crate::{
     access::Verb,
     clock::Timestamp,
     ids::{QuestionId, SessionId, TaskId, UserId},
+    patience::Pings,
     worker::Attempt,
 };
 
@@ -29,6 +30,15 @@ pub struct Question {
     pub context: String,
     /// When it was stored.
     pub asked_at: Timestamp,
+    /// What it has done so far to be heard.
+    #[serde(skip)]
+    pub pings: Pings,
+    /// When to look at it again while it is open.
+    #[serde(skip)]
+    pub alarm: Option<Timestamp>,
+    /// When waiting for it was given up; an answer may still come later.
+    #[serde(default)]
+    pub expired: Option<Timestamp>,
     /// Where it is in its life.
     pub state: QuestionState,
 }
@@ -39,6 +49,11 @@ pub struct Question {
 pub enum QuestionState {
     /// Waits for a person.
     Open,
+    /// Nobody answered in time. The agent goes on without; an answer that comes now still counts.
+    Expired {
+        /// The agent knows.
+        told: bool,
+    },
     /// Decided, not yet confirmed by the agent's worker.
     Answered {
         /// The decision.
@@ -63,6 +78,7 @@ impl QuestionState {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Expired { .. } => "expired",
             Self::Answered { .. } => "answered",
             Self::Delivered { .. } => "delivered",
             Self::Withdrawn { .. } => "withdrawn",
@@ -71,23 +87,57 @@ impl QuestionState {
 }
 
 impl Question {
+    /// An open question of which nothing else is known yet.
+    pub fn new(id: QuestionId, key: Uuid, attempt: Attempt, ask: Ask, asked_at: Timestamp) -> Self {
+        let (pings, state) = (Pings::default(), QuestionState::Open);
+        let (call, context) = (String::new(), String::new());
+        Self { id, key, attempt, session: None, call, ask, context, asked_at, pings, alarm: None, expired: None, state }
+    }
+
     /// The task that waits.
     pub fn task(&self) -> TaskId {
         self.attempt.task
     }
 
-    /// Whether a person can still answer.
+    /// Whether the task waits for it.
     pub fn is_open(&self) -> bool {
         self.state == QuestionState::Open
+    }
+
+    /// What the agent has to be told about it and, as far as we know, was not.
+    pub fn untold(&self) -> Option<Reply<'_>> {
+        match &self.state {
+            QuestionState::Answered { answer } => Some(Reply::Answered(answer)),
+            QuestionState::Expired { told: false } => Some(Reply::Nobody),
+            _ => None,
+        }
+    }
+
+    /// What came of it, once something did.
+    pub fn reply(&self) -> Option<Reply<'_>> {
+        match &self.state {
+            QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => Some(Reply::Answered(answer)),
+            QuestionState::Expired { .. } => Some(Reply::Nobody),
+            QuestionState::Open | QuestionState::Withdrawn { .. } => None,
+        }
     }
 
     /// The decision, once there is one.
     pub fn answer(&self) -> Option<&Answer> {
         match &self.state {
             QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => Some(answer),
-            QuestionState::Open | QuestionState::Withdrawn { .. } => None,
+            QuestionState::Open | QuestionState::Expired { .. } | QuestionState::Withdrawn { .. } => None,
         }
     }
+}
+
+/// What an agent hears about its question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply<'a> {
+    /// A person decided.
+    Answered(&'a Answer),
+    /// Nobody answered in time, which is no refusal.
+    Nobody,
 }
 
 /// What is asked, in the shape its kind needs.

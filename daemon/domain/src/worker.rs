@@ -7,7 +7,8 @@ use crate::{
     clock::Timestamp,
     ids::{Epoch, SessionId, TaskId, WorkerId},
     input::{Branch, Prompt, Title},
-    question::{Answer, Question},
+    note::Note,
+    question::Question,
     repo::Repo,
 };
 
@@ -106,8 +107,8 @@ pub struct Assignment {
     pub created: Timestamp,
     /// The session to go back into, when this worker holds one.
     pub resume: Option<SessionId>,
-    /// Everything that was asked and answered before, oldest first; answers in state `answered` have not reached
-    /// any agent, an agent without the session needs them all.
+    /// Everything that was asked before and of which something came, oldest first; what is [`Question::untold`] has not
+    /// reached any agent, an agent without the session needs them all.
     pub answered: Vec<Question>,
 }
 
@@ -115,12 +116,17 @@ pub struct Assignment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum Delivery {
-    /// A person answered; pass it to the agent, then confirm.
+    /// Something came of a question ([`Question::untold`]); pass it to the agent, then confirm.
     Answer {
-        /// The question, as it was asked.
+        /// The question.
         question: Box<Question>,
-        /// What was decided.
-        answer: Answer,
+    },
+    /// A person has words for the agent; pass them on, then confirm.
+    Note {
+        /// The attempt whose agent is to read it.
+        attempt: Attempt,
+        /// The words.
+        note: Note,
     },
     /// The lease is gone; stop the agent, write nothing more.
     Stop {

@@ -35,6 +35,7 @@ impl Config {
                 self.worker.hold_seconds
             );
         }
+        self.questions.patience()?;
         if self.agents.claude.command.is_empty() {
             bail!("agents.claude.command is empty; name the program, like [\"claude\"]");
         }
@@ -87,7 +88,14 @@ fn value(text: &str) -> Value {
 /// All keys that exist: those of the defaults, and those that have none.
 fn known() -> Result<Table> {
     let mut known = Table::try_from(Config::default())?;
-    let optional = [("daemon", "public_url"), ("daemon", "state"), ("worker", "daemon"), ("worker", "name"), ("worker", "state")];
+    let optional = [
+        ("daemon", "public_url"),
+        ("daemon", "state"),
+        ("questions", "quiet_hours"),
+        ("worker", "daemon"),
+        ("worker", "name"),
+        ("worker", "state"),
+    ];
     for (section, key) in optional {
         if let Some(section) = known.get_mut(section).and_then(Value::as_table_mut) {
             section.insert(key.into(), Value::String(String::new()));

@@ -2,6 +2,7 @@
 //! section and the key in capitals, with two underscores between (`VINE_DAEMON__LISTEN`).
 
 mod load;
+mod patience;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
@@ -16,6 +17,7 @@ pub const EXAMPLE: &str = include_str!("../../../deploy/vine.example.toml");
 pub struct Config {
     pub daemon: Daemon,
     pub database: Database,
+    pub questions: Questions,
     pub worker: Worker,
     pub agents: Agents,
     pub commit: Commit,
@@ -56,6 +58,38 @@ impl Default for Database {
 pub enum Durability {
     Full,
     Normal,
+}
+
+/// What happens while nobody answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Questions {
+    pub remind_after_seconds: u64,
+    pub escalate_after_seconds: u64,
+    pub escalate_to: String,
+    pub expire_after_seconds: u64,
+    pub expire_permission_after_seconds: u64,
+    pub quiet_hours: Option<String>,
+    pub time_zone: String,
+    pub digest_from: usize,
+    pub keep_for_worker_seconds: u64,
+}
+
+impl Default for Questions {
+    fn default() -> Self {
+        let patience = vine_domain::Patience::default();
+        Self {
+            remind_after_seconds: patience.remind.as_secs(),
+            escalate_after_seconds: patience.escalate.as_secs(),
+            escalate_to: patience.escalate_to,
+            expire_after_seconds: patience.expire.as_secs(),
+            expire_permission_after_seconds: patience.expire_permission.as_secs(),
+            quiet_hours: None,
+            time_zone: "UTC".into(),
+            digest_from: patience.digest,
+            keep_for_worker_seconds: 600,
+        }
+    }
 }
 
 /// A worker.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, inbound, outbox, sweep};
+use vine_app::{App, Settings, inbound, outbox, sweep};
 use vine_console::Console;
 use vine_domain::{clock::System, token::TokenKind};
 use vine_sqlite::{Durability, Sqlite};
@@ -71,8 +71,12 @@ impl Daemon {
             .with_context(|| format!("cannot serve on {}; choose another address with --listen", config.daemon.listen))?;
         let address = listener.local_addr()?;
         let link = config.daemon.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-        let (app, dispatcher) =
-            App::new(Arc::new(store.clone()), Arc::new(System), Arc::new(System), link.trim_end_matches('/'), stop.clone());
+        let settings = Settings {
+            patience: Arc::new(config.questions.patience()?),
+            kept_for: Duration::from_secs(config.questions.keep_for_worker_seconds),
+            ..Settings::at(&link)
+        };
+        let (app, dispatcher) = App::new(Arc::new(store.clone()), Arc::new(System), Arc::new(System), settings, stop.clone());
         let endpoint = endpoint(&app, &state, address).await?;
         app.catch_up(Duration::ZERO).await?;
         let mut loops = JoinSet::new();

@@ -166,7 +166,7 @@ impl WorkerClient {
     }
 
     fn beat(&self) -> Beat {
-        Beat { boot: self.boot, slots: 1, leases: vec![], handling: vec![], trouble: None, wait: 10.0 }
+        Beat { boot: self.boot, slots: 1, leases: vec![], handling: vec![], noting: vec![], trouble: None, wait: 10.0 }
     }
 
     async fn beat_for_ever(self) {

@@ -140,6 +140,18 @@ struct Call {
     multi: bool,
 }
 
+/// What it gets back.
+#[derive(Debug, Serialize, Deserialize)]
+struct Reply {
+    /// `None` when nobody answered in time.
+    answer: Option<String>,
+}
+
+/// Nobody decided anything; `vine ask` has an exit code for it.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody answered in time, which is no refusal; decide what can be done without the answer")]
+pub struct NobodyAnswered;
+
 async fn answer_calls(listener: UnixListener, job: &Job<'_>, host: &Host) {
     let mut calls = JoinSet::new();
     // The same words may be asked more than once; the second time is another question, also when the script runs again.
@@ -170,23 +182,25 @@ async fn answer_call(
     let call: Call = serde_json::from_str(&text).context("it is no question")?;
     let name = nth_name(&text, times);
     let before = known.iter().find(|question| question.call == name);
-    let (id, decision) = match before.and_then(|question| Some((question.id, question.answer()?.decision.clone()))) {
-        Some(known) => known,
+    let question = match before.filter(|question| question.reply().is_some()) {
+        Some(known) => known.clone(),
         None => {
             let options = call.options.into_iter().map(|label| Choice { label, description: String::new() }).collect();
             let item = Item { question: call.question, header: String::new(), options, multi: call.multi };
-            let (id, answer) = host.ask(Some(session), &name, Ask::Clarify { items: vec![item] }, String::new()).await?;
-            (id, answer.decision)
+            host.ask(Some(session), &name, Ask::Clarify { items: vec![item] }, String::new()).await?
         }
     };
     let passed = async {
-        stream.write_all(words(&decision).as_bytes()).await?;
-        stream.shutdown().await
+        stream
+            .write_all(serde_json::to_string(&Reply { answer: question.answer().map(|answer| words(&answer.decision)) })?.as_bytes())
+            .await?;
+        stream.shutdown().await?;
+        anyhow::Ok(())
     };
     // If the asking program is gone there is nobody left to tell, and the answer is used up all the same.
     let passed = passed.await;
-    host.delivered(id).await?;
-    Ok(passed?)
+    host.delivered(question.id).await?;
+    passed
 }
 
 /// A name for the call that is the same when the script runs again.
@@ -214,10 +228,11 @@ pub async fn ask(question: String, options: Vec<String>, multi: bool) -> Result<
     let mut stream = UnixStream::connect(&socket).await.context("the worker of this task cannot be reached")?;
     let call = serde_json::to_string(&Call { question, options, multi })?;
     stream.write_all(format!("{call}\n").as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    if answer.is_empty() {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    if text.is_empty() {
         bail!("the task was stopped before anybody answered");
     }
-    Ok(answer)
+    let Reply { answer } = serde_json::from_str(&text).context("the worker is of another version")?;
+    Ok(answer.ok_or(NobodyAnswered)?)
 }

@@ -17,8 +17,11 @@ pub async fn run(app: &App, caller: &Caller, verb: QuestionVerb) -> Done<Reply> 
             let question = app.question(question).await?;
             let repo = app.task(question.task()).await?.repo;
             app.allow(caller, Verb::See, Some(&repo), &question.id.to_string()).await?;
-            let text = format!("{}\n{}\n\n{}", line(&question), question.context, texts::body(&question.ask));
-            Ok(Reply::new(text, view::question(&question)))
+            app.seen(caller, &repo, std::slice::from_ref(&question)).await?;
+            let stations = app.store.stations(question.id).await?;
+            let (body, way) = (texts::body(&question.ask), texts::timeline(&question, &stations));
+            let text = format!("{}\n{}\n\n{body}\n\n{way}", line(&question), question.context);
+            Ok(Reply::new(text, view::question_whole(&question, &stations)))
         }
         QuestionVerb::Answer { question, text } => {
             let answered = app.answer(caller, question, &text.join(" "), app.ids.uuid()).await?;
@@ -34,6 +37,7 @@ pub fn line(question: &Question) -> String {
         QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
             format!("{}: {}", answer.name, answer.decision.headline())
         }
+        QuestionState::Expired { .. } => "nobody answered in time".into(),
         QuestionState::Withdrawn { why } => format!("withdrawn, {why}"),
     };
     format!(

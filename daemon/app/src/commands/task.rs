@@ -13,7 +13,7 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
             let prompt = prompt.map(|prompt| prompt.parse()).transpose()?;
             let wish = Wish { title, prompt, repo, base, branch, lane: priority, key: own.or(key) };
             let task = app.create(caller, wish).await?;
-            Ok(Reply::new(format!("{} is queued: {}\n{}/tasks/{}", task.id, task.title, app.link, task.id), view::task(&task)))
+            Ok(Reply::new(format!("{} is queued: {}\n{}/tasks/{}", task.id, task.title, app.settings.link, task.id), view::task(&task)))
         }
         TaskVerb::List { state, repo, range } => {
             app.allow(caller, Verb::See, repo.as_ref(), "tasks").await?;
@@ -64,11 +64,13 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     let task = seen(app, caller, id).await?;
     let questions = app.store.questions_of(id).await?;
     let executions = app.store.executions(id).await?;
+    let notes = app.store.notes_of(id).await?;
     let sessions = app.store.sessions(true, 1000).await?;
+    app.seen(caller, &task.repo, &questions).await?;
     let mut lines = vec![line(app, &task), format!("from {} to {}, asked by {}", task.base, task.branch, task.requester)];
     lines.extend(questions.iter().map(super::question::line));
     lines.push(outcome(&task));
-    Ok(Reply::new(lines.join("\n").trim_end(), view::task_whole(&task, &questions, &executions, &sessions)))
+    Ok(Reply::new(lines.join("\n").trim_end(), view::task_whole(&task, &questions, &notes, &executions, &sessions)))
 }
 
 fn outcome(task: &Task) -> String {
@@ -113,11 +115,14 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
         TaskState::Running { lease } => format!("{id} runs on {} (attempt {}). It ends by itself, or asks.", on(lease), task.epoch.0),
         TaskState::Waiting { lease } => {
             let asked: Vec<_> = open.iter().map(|question| question.id.to_string()).collect();
+            let next = open.iter().filter_map(|question| question.alarm).min();
+            let next =
+                next.map_or_else(String::new, |alarm| format!(" People are reminded, or the wait ends, {}.", texts::when(app, alarm)));
             let holder = lease.as_ref().map_or_else(
-                || "its agent has ended and will be started again".into(),
+                || "its agent is parked: the process has ended, session and worktree are kept".into(),
                 |lease| format!("its agent waits on {}", on(lease)),
             );
-            format!("{id} waits for an answer to {}; {holder}. Nothing happens until a person answers.", asked.join(", "))
+            format!("{id} waits for an answer to {}; {holder}. Nothing is decided until a person answers.{next}", asked.join(", "))
         }
         TaskState::Done { .. } => format!("{id} is done. `task diff {id}` shows what it changed."),
         TaskState::Failed { failure, .. } => format!("{id} failed: {}\n{}", failure.what, failure.advice()),

@@ -1,10 +1,12 @@
 //! How a decided change is stored: the task under its version, then everything that follows from it. `group` runs
 //! this inside a transaction.
 
+use std::time::Duration;
+
 use sqlx::{SqliteConnection, query};
 use vine_domain::{
-    Question, QuestionState, Task, TaskId, TaskState, Timestamp,
-    chat::Outbound,
+    Note, NoteState, Question, QuestionState, Task, TaskId, TaskState, Timestamp,
+    chat::{Outbound, Place},
     lifecycle::Ended,
     ports::{Commit, StoreError, Stored},
     worker::Attempt,
@@ -15,16 +17,16 @@ use crate::{
     unavailable,
 };
 
-/// How long an answered task is kept for the worker that holds its session.
-const AFFINITY_MS: i64 = 10 * 60 * 1000;
-
 /// Writes one decided change inside the transaction under way.
 pub async fn write(tx: &mut SqliteConnection, commit: &Commit, now: Timestamp) -> Stored<()> {
     let change = &commit.change;
     save_task(tx, &change.task, now).await?;
-    save_order(tx, &change.task).await?;
+    save_order(tx, &change.task, commit.kept_for).await?;
     for question in &change.questions {
         save_question(tx, question).await?;
+    }
+    for note in &change.notes {
+        save_note(tx, note).await?;
     }
     if let Some(ended) = &change.ended {
         end_attempt(tx, change.task.attempt(), ended, now).await?;
@@ -67,11 +69,14 @@ async fn save_task(tx: &mut SqliteConnection, task: &Task, now: Timestamp) -> St
 }
 
 /// A work order exists exactly while its task is queued. One that resumes is kept for the worker with the session.
-async fn save_order(tx: &mut SqliteConnection, task: &Task) -> Stored<()> {
+async fn save_order(tx: &mut SqliteConnection, task: &Task, kept_for: Duration) -> Stored<()> {
     let TaskState::Queued { due, resumes } = &task.state else {
         query("DELETE FROM work_orders WHERE task = ?").bind(int(task.id.0)).execute(tx).await.map_err(unavailable)?;
         return Ok(());
     };
+    if *resumes {
+        revive_session(tx, task).await?;
+    }
     query(
         "INSERT INTO work_orders (task, lane, repo, due, resumes, worker, pinned)
          SELECT ?1, ?2, ?3, ?4, ?5, s.worker, CASE WHEN s.worker IS NULL THEN NULL ELSE ?4 + ?6 END
@@ -86,7 +91,43 @@ async fn save_order(tx: &mut SqliteConnection, task: &Task) -> Stored<()> {
     .bind(task.repo.as_str())
     .bind(due.0)
     .bind(resumes)
-    .bind(AFFINITY_MS)
+    .bind(i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX))
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}
+
+/// A task that goes on after its end goes back into the session that it ended in.
+async fn revive_session(tx: &mut SqliteConnection, task: &Task) -> Stored<()> {
+    query(
+        "UPDATE sessions SET state = 'active', ended = NULL, reason = NULL
+         WHERE id = (SELECT id FROM sessions WHERE task = ?1 AND reason IN ('completed', 'failed') ORDER BY active DESC LIMIT 1)
+           AND NOT EXISTS (SELECT 1 FROM sessions WHERE task = ?1 AND state = 'active')",
+    )
+    .bind(int(task.id.0))
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}
+
+async fn save_note(tx: &mut SqliteConnection, note: &Note) -> Stored<()> {
+    let delivered = match note.state {
+        NoteState::Delivered { at } => Some(at.0),
+        NoteState::Waiting | NoteState::Missed => None,
+    };
+    query(
+        "INSERT INTO notes (key, task, author, text, at, state, delivered) VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (key) DO UPDATE SET text = excluded.text, state = excluded.state, delivered = excluded.delivered",
+    )
+    .bind(note.key.to_string())
+    .bind(int(note.task.0))
+    .bind(&note.author)
+    .bind(&note.text)
+    .bind(note.at.0)
+    .bind(note.state.as_str())
+    .bind(delivered)
     .execute(tx)
     .await
     .map_err(unavailable)?;
@@ -97,12 +138,16 @@ async fn save_question(tx: &mut SqliteConnection, question: &Question) -> Stored
     let (why, delivered) = match &question.state {
         QuestionState::Withdrawn { why } => (Some(why), None),
         QuestionState::Delivered { at, .. } => (None, Some(at.0)),
-        QuestionState::Open | QuestionState::Answered { .. } => (None, None),
+        QuestionState::Open | QuestionState::Expired { .. } | QuestionState::Answered { .. } => (None, None),
     };
+    let told = matches!(question.state, QuestionState::Expired { told: true });
     query(
-        "INSERT INTO questions (id, key, task, epoch, session, call, ask, context, asked_at, state, why, delivered_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET state = excluded.state, why = excluded.why, delivered_at = excluded.delivered_at",
+        "INSERT INTO questions (id, key, task, epoch, session, call, ask, context, asked_at, state, why, delivered_at,
+             reminders, escalated, alarm, expired, told)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, why = excluded.why, delivered_at = excluded.delivered_at,
+             reminders = excluded.reminders, escalated = excluded.escalated, alarm = excluded.alarm, expired = excluded.expired,
+             told = excluded.told",
     )
     .bind(int(question.id.0))
     .bind(question.key.to_string())
@@ -116,6 +161,11 @@ async fn save_question(tx: &mut SqliteConnection, question: &Question) -> Stored
     .bind(question.state.as_str())
     .bind(why)
     .bind(delivered)
+    .bind(question.pings.reminders)
+    .bind(question.pings.escalated)
+    .bind(question.alarm.map(|at| at.0))
+    .bind(question.expired.map(|at| at.0))
+    .bind(told)
     .execute(&mut *tx)
     .await
     .map_err(unavailable)?;
@@ -197,28 +247,41 @@ pub async fn say(
             .map_err(unavailable)?;
     }
     for message in messages {
-        post(tx, task, message, now).await?;
+        post(tx, message, now).await?;
     }
     Ok(())
 }
 
-async fn post(tx: &mut SqliteConnection, task: TaskId, message: &Outbound, now: Timestamp) -> Stored<()> {
+/// Adds one message of ours, unless it is there already.
+pub async fn post(tx: &mut SqliteConnection, message: &Outbound, now: Timestamp) -> Stored<()> {
     let id = message.id.to_string();
-    query("INSERT INTO chat_messages (id, task, question, author, kind, text, buttons, at) VALUES (?, ?, ?, 'vine', ?, ?, ?, ?)")
-        .bind(&id)
-        .bind(int(task.0))
-        .bind(message.kind.question().map(|question| int(question.0)))
-        .bind(message.kind.as_str())
-        .bind(&message.text)
-        .bind(json(&message.buttons))
-        .bind(now.0)
-        .execute(&mut *tx)
-        .await
-        .map_err(unavailable)?;
+    let (task, repo) = match &message.place {
+        Place::Thread(task) => (Some(int(task.0)), None),
+        Place::Room(repo) => (None, Some(repo.as_str())),
+    };
+    let added = query(
+        "INSERT INTO chat_messages (id, task, repo, question, note, author, kind, text, buttons, at)
+         VALUES (?, ?, ?, ?, ?, 'vine', ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(&id)
+    .bind(task)
+    .bind(repo)
+    .bind(message.kind.question().map(|question| int(question.0)))
+    .bind(message.kind.note().map(|note| note.to_string()))
+    .bind(message.kind.as_str())
+    .bind(&message.text)
+    .bind(json(&message.buttons))
+    .bind(now.0)
+    .execute(&mut *tx)
+    .await
+    .map_err(unavailable)?;
+    if added.rows_affected() == 0 {
+        return Ok(());
+    }
     query(
         "INSERT INTO outbox (message, platform, room, seq, task, due)
          SELECT m.id, r.platform, r.room, m.seq, m.task, m.at
-         FROM chat_messages m JOIN tasks t ON t.id = m.task JOIN rooms r ON r.repo = t.repo WHERE m.id = ?",
+         FROM chat_messages m LEFT JOIN tasks t ON t.id = m.task JOIN rooms r ON r.repo = coalesce(m.repo, t.repo) WHERE m.id = ?",
     )
     .bind(&id)
     .execute(tx)

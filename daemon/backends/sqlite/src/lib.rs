@@ -8,6 +8,7 @@ mod fleet;
 mod group;
 mod orders;
 mod people;
+mod questions;
 mod repos;
 mod rows;
 mod tasks;
@@ -119,6 +120,9 @@ pub enum OpenError {
     /// The file was written by a newer version.
     #[error("the database is newer than this program ({0}); use the newer program, or restore a backup")]
     Newer(sqlx::migrate::MigrateError),
+    /// The file was written before the first release, whose tables still changed.
+    #[error("the database was made by a development version with other tables; move it away and start anew")]
+    Draft,
     /// SQLite refused.
     #[error("the database cannot be opened: {0}")]
     Engine(sqlx::Error),
@@ -139,6 +143,7 @@ async fn migrate(pool: &SqlitePool) -> Result<(), OpenError> {
     use sqlx::migrate::MigrateError as E;
     sqlx::migrate!("../../../migrations/sqlite").run(pool).await.map_err(|error| match error {
         E::VersionMissing(_) | E::VersionTooNew(..) => OpenError::Newer(error),
+        E::VersionMismatch(_) => OpenError::Draft,
         E::Execute(error) => OpenError::Engine(error),
         other => OpenError::Engine(sqlx::Error::Migrate(Box::new(other))),
     })

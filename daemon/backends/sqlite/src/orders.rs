@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, FromRow, SqliteConnection, query, query_as, query_scalar};
 use vine_domain::{
-    Epoch, Lane, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
+    Epoch, Lane, Note, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
     ports::{Depths, Orders, StoreError, Stored, Want},
     queue::{Waiting, serve_order},
     task::LEASE,
@@ -15,7 +15,7 @@ use vine_domain::{
 use crate::{
     Sqlite,
     repos::repos,
-    rows::{QUESTION, QUESTION_FROM, QuestionRow, TASK, TaskRow, all, json, uuid},
+    rows::{NoteRow, QUESTION, QUESTION_FROM, QuestionRow, TASK, TaskRow, all, json, uuid},
     unavailable,
 };
 
@@ -74,10 +74,33 @@ impl Orders for Sqlite {
 
     async fn undelivered(&self, worker: WorkerId) -> Stored<Vec<Question>> {
         let sql = AssertSqlSafe(format!(
-            "SELECT {QUESTION} {QUESTION_FROM} JOIN tasks t ON t.id = q.task AND t.lease_worker = ? WHERE q.state = 'answered' ORDER BY q.id"
+            "SELECT {QUESTION} {QUESTION_FROM} JOIN tasks t ON t.id = q.task AND t.lease_worker = ?
+             WHERE q.state = 'answered' OR (q.state = 'expired' AND q.told = 0) ORDER BY q.id"
         ));
         let rows = query_as::<_, QuestionRow>(sql).bind(worker.to_string()).fetch_all(&self.reader).await.map_err(unavailable)?;
         all(rows)
+    }
+
+    async fn waiting_notes_for(&self, worker: WorkerId) -> Stored<Vec<(Attempt, Note)>> {
+        #[derive(FromRow)]
+        struct Row {
+            epoch: i64,
+            #[sqlx(flatten)]
+            note: NoteRow,
+        }
+        let rows: Vec<Row> = query_as(
+            "SELECT t.epoch, n.* FROM tasks t JOIN notes n ON n.task = t.id AND n.state = 'waiting' WHERE t.lease_worker = ? ORDER BY n.at",
+        )
+        .bind(worker.to_string())
+        .fetch_all(&self.reader)
+        .await
+        .map_err(unavailable)?;
+        rows.into_iter()
+            .map(|row| {
+                let note = Note::try_from(row.note)?;
+                Ok((Attempt { task: note.task, epoch: Epoch(row.epoch.unsigned_abs()) }, note))
+            })
+            .collect()
     }
 
     async fn next_due(&self) -> Stored<Option<Duration>> {
@@ -299,7 +322,7 @@ async fn answered(tx: &mut SqliteConnection, tasks: &[u64]) -> Stored<HashMap<Ta
     }
     let sql = AssertSqlSafe(format!(
         "SELECT {QUESTION} {QUESTION_FROM}
-         WHERE q.state IN ('answered', 'delivered') AND q.task IN (SELECT value FROM json_each(?)) ORDER BY q.id"
+         WHERE q.state IN ('answered', 'delivered', 'expired') AND q.task IN (SELECT value FROM json_each(?)) ORDER BY q.id"
     ));
     let rows = query_as::<_, QuestionRow>(sql).bind(json(tasks)).fetch_all(tx).await.map_err(unavailable)?;
     let mut by_task: HashMap<TaskId, Vec<Question>> = HashMap::new();

@@ -5,6 +5,8 @@ use sqlx::FromRow;
 use uuid::Uuid;
 use vine_domain::{
     Answer, Epoch, Lane, Lease, Question, QuestionId, QuestionState, SessionId, Task, TaskId, TaskState, Timestamp, UserId, WorkerId,
+    note::{Note, NoteState},
+    patience::Pings,
     ports::{StoreError, Stored},
     worker::Attempt,
 };
@@ -123,7 +125,7 @@ fn state(row: &TaskRow) -> Stored<TaskState> {
 }
 
 pub const QUESTION: &str = "q.id, q.key, q.task, q.epoch, q.session, q.call, q.ask, q.context, q.asked_at, q.state, q.why, \
-                            q.delivered_at, a.key AS answer_key, a.decision, a.user_id, a.name, a.via, a.at";
+                            q.delivered_at, q.reminders, q.escalated, q.alarm, q.expired, q.told, a.key AS answer_key, a.decision, a.user_id, a.name, a.via, a.at";
 pub const QUESTION_FROM: &str = "FROM questions q LEFT JOIN answers a ON a.question = q.id";
 
 #[derive(FromRow)]
@@ -140,6 +142,11 @@ pub struct QuestionRow {
     state: String,
     why: Option<String>,
     delivered_at: Option<i64>,
+    reminders: i64,
+    escalated: bool,
+    alarm: Option<i64>,
+    expired: Option<i64>,
+    told: bool,
     answer_key: Option<String>,
     decision: Option<String>,
     user_id: Option<String>,
@@ -156,6 +163,7 @@ impl TryFrom<QuestionRow> for Question {
         let answer = answer(&row)?;
         let state = match (row.state.as_str(), answer) {
             ("open", None) => QuestionState::Open,
+            ("expired", None) => QuestionState::Expired { told: row.told },
             ("answered", Some(answer)) => QuestionState::Answered { answer },
             ("delivered", Some(answer)) => QuestionState::Delivered { answer, at: Timestamp(row.delivered_at.unwrap_or_default()) },
             ("withdrawn", None) => QuestionState::Withdrawn { why: row.why.clone().unwrap_or_default() },
@@ -170,6 +178,9 @@ impl TryFrom<QuestionRow> for Question {
             ask: from_json(&row.ask)?,
             context: row.context,
             asked_at: Timestamp(row.asked_at),
+            pings: Pings { reminders: u32::try_from(row.reminders).unwrap_or(u32::MAX), escalated: row.escalated },
+            alarm: row.alarm.map(Timestamp),
+            expired: row.expired.map(Timestamp),
             state,
         })
     }
@@ -183,6 +194,32 @@ fn answer(row: &QuestionRow) -> Stored<Option<Answer>> {
     };
     let (key, by) = (uuid(key)?, UserId(uuid(by)?));
     Ok(Some(Answer { key, decision: from_json(decision)?, by, name: name.clone(), via: via.clone(), at: Timestamp(at) }))
+}
+
+#[derive(FromRow)]
+pub struct NoteRow {
+    key: String,
+    task: i64,
+    author: String,
+    text: String,
+    at: i64,
+    state: String,
+    delivered: Option<i64>,
+}
+
+impl TryFrom<NoteRow> for Note {
+    type Error = StoreError;
+
+    fn try_from(row: NoteRow) -> Stored<Self> {
+        let state = match (row.state.as_str(), row.delivered) {
+            ("waiting", _) => NoteState::Waiting,
+            ("delivered", Some(at)) => NoteState::Delivered { at: Timestamp(at) },
+            ("missed", _) => NoteState::Missed,
+            (word, _) => return Err(StoreError::Corrupt(format!("note {} is {word} without what belongs to it", row.key))),
+        };
+        let task = TaskId(row.task.unsigned_abs());
+        Ok(Self { key: uuid(&row.key)?, task, author: row.author, text: row.text, at: Timestamp(row.at), state })
+    }
 }
 
 /// Converts rows, stopping at the first that cannot be read.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, FromRow, query, query_as, query_scalar};
 use vine_domain::{
-    Epoch, Question, QuestionId, Task, TaskId, TaskState, Timestamp, WorkerId,
+    Epoch, Task, TaskId, TaskState, Timestamp, WorkerId,
     chat::Outbound,
     ports::{Commit, Execution, LogLine, NewTask, StoreError, Stored, TaskFilter, Tasks},
     worker::Attempt,
@@ -11,7 +11,7 @@ use vine_domain::{
 
 use crate::{
     Sqlite, commit,
-    rows::{QUESTION, QUESTION_FROM, QuestionRow, StateColumns, TASK, TaskRow, all, from_json, int, json},
+    rows::{StateColumns, TASK, TaskRow, all, from_json, int, json},
     unavailable,
 };
 
@@ -19,10 +19,6 @@ use crate::{
 impl Tasks for Sqlite {
     async fn next_task(&self) -> Stored<TaskId> {
         Ok(TaskId(Self::next(&self.last_task)))
-    }
-
-    async fn next_question(&self) -> Stored<QuestionId> {
-        Ok(QuestionId(Self::next(&self.last_question)))
     }
 
     async fn create(&self, task: &NewTask, messages: &[Outbound]) -> Stored<Option<TaskId>> {
@@ -90,24 +86,6 @@ impl Tasks for Sqlite {
             .fetch_all(&self.reader)
             .await
             .map_err(unavailable)?;
-        all(rows)
-    }
-
-    async fn questions_of(&self, task: TaskId) -> Stored<Vec<Question>> {
-        let sql = AssertSqlSafe(format!("SELECT {QUESTION} {QUESTION_FROM} WHERE q.task = ? ORDER BY q.id"));
-        let rows = query_as::<_, QuestionRow>(sql).bind(int(task.0)).fetch_all(&self.reader).await.map_err(unavailable)?;
-        all(rows)
-    }
-
-    async fn question(&self, id: QuestionId) -> Stored<Option<Question>> {
-        let sql = AssertSqlSafe(format!("SELECT {QUESTION} {QUESTION_FROM} WHERE q.id = ?"));
-        let row = query_as::<_, QuestionRow>(sql).bind(int(id.0)).fetch_optional(&self.reader).await.map_err(unavailable)?;
-        row.map(Question::try_from).transpose()
-    }
-
-    async fn open_questions(&self, limit: u32) -> Stored<Vec<Question>> {
-        let sql = AssertSqlSafe(format!("SELECT {QUESTION} {QUESTION_FROM} WHERE q.state = 'open' ORDER BY q.id LIMIT ?"));
-        let rows = query_as::<_, QuestionRow>(sql).bind(limit).fetch_all(&self.reader).await.map_err(unavailable)?;
         all(rows)
     }
 

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
-    chat::{Dispatch, Inbound, Message, Outbound, OutboundKind, Posted},
+    chat::{Dispatch, Inbound, Message, Outbound, OutboundKind, Place, Posted},
     ports::{StoreError, Stored, Threads},
 };
 
 use crate::{
     Sqlite, commit,
-    rows::{from_json, int, json, uuid},
+    rows::{from_json, int, json, parsed, uuid},
     unavailable,
 };
 
@@ -20,8 +20,9 @@ use crate::{
 struct MessageRow {
     seq: i64,
     id: String,
-    task: i64,
+    task: Option<i64>,
     question: Option<i64>,
+    note: Option<String>,
     author: String,
     kind: String,
     text: String,
@@ -36,8 +37,9 @@ impl TryFrom<MessageRow> for Message {
         Ok(Self {
             seq: row.seq.unsigned_abs(),
             id: MessageId(uuid(&row.id)?),
-            task: TaskId(row.task.unsigned_abs()),
+            task: row.task.map(|number| TaskId(number.unsigned_abs())),
             question: row.question.map(|number| QuestionId(number.unsigned_abs())),
+            note: row.note.as_deref().map(uuid).transpose()?,
             author: row.author,
             kind: row.kind,
             text: row.text,
@@ -53,8 +55,10 @@ struct DispatchRow {
     platform: String,
     room: String,
     attempts: i64,
-    task: i64,
+    task: Option<i64>,
+    repo: Option<String>,
     question: Option<i64>,
+    note: Option<String>,
     kind: String,
     text: String,
     buttons: String,
@@ -67,19 +71,20 @@ impl TryFrom<DispatchRow> for Dispatch {
 
     fn try_from(row: DispatchRow) -> Stored<Self> {
         let question = row.question.map(|number| QuestionId(number.unsigned_abs()));
-        let kind = match (row.kind.as_str(), question) {
-            ("card", _) => OutboundKind::Card,
-            ("question", Some(question)) => OutboundKind::Question { question },
-            ("settled", Some(question)) => OutboundKind::Settled { question },
+        let note = row.note.as_deref().map(uuid).transpose()?;
+        let kind = match (row.kind.as_str(), question, note) {
+            ("card", ..) => OutboundKind::Card,
+            ("question", Some(question), _) => OutboundKind::Question { question },
+            ("settled", Some(question), _) => OutboundKind::Settled { question },
+            ("note", _, Some(note)) => OutboundKind::Note { note },
             _ => OutboundKind::Notice,
         };
-        let message = Outbound {
-            id: MessageId(uuid(&row.message)?),
-            task: TaskId(row.task.unsigned_abs()),
-            kind,
-            text: row.text,
-            buttons: from_json(&row.buttons)?,
+        let place = match (row.task, &row.repo) {
+            (Some(task), _) => Place::Thread(TaskId(task.unsigned_abs())),
+            (None, Some(repo)) => Place::Room(parsed(repo)?),
+            (None, None) => return Err(StoreError::Corrupt(format!("message {} has no place", row.message))),
         };
+        let message = Outbound { id: MessageId(uuid(&row.message)?), place, kind, text: row.text, buttons: from_json(&row.buttons)? };
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         Ok(Self { message, platform: row.platform, room: row.room, thread: row.thread, edits: row.edits, attempts })
     }
@@ -97,6 +102,16 @@ impl Threads for Sqlite {
             .await
             .map_err(unavailable)?;
         Ok(done.rows_affected() == 1)
+    }
+
+    async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>> {
+        let body: Option<String> = query_scalar("SELECT body FROM inbox WHERE platform = ? AND event = ?")
+            .bind(platform)
+            .bind(event)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(unavailable)?;
+        body.as_deref().map(from_json).transpose()
     }
 
     async fn unread(&self, age: Duration) -> Stored<Vec<Inbound>> {
@@ -123,6 +138,12 @@ impl Threads for Sqlite {
     async fn say(&self, task: TaskId, reply: Option<(&str, &str)>, messages: &[Outbound]) -> Stored<()> {
         let mut tx = self.begin().await?;
         commit::say(&mut tx, task, reply, messages, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn post(&self, message: &Outbound) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        commit::post(&mut tx, message, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -161,12 +182,12 @@ impl Threads for Sqlite {
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>> {
         // A message waits for the ones before it in its thread, so that a pause of one never reorders them.
         let rows: Vec<DispatchRow> = query_as(
-            "SELECT o.message, o.platform, o.room, o.attempts, o.task, m.question, m.kind, m.text, m.buttons,
+            "SELECT o.message, o.platform, o.room, o.attempts, o.task, m.repo, m.question, m.note, m.kind, m.text, m.buttons,
                  (SELECT thread FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
                   ORDER BY p.seq LIMIT 1) AS thread,
                  (SELECT p.ref FROM outbox p JOIN chat_messages c ON c.id = p.message
                   WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
-                    AND ((m.kind = 'card' AND c.kind = 'card') OR (m.kind = 'settled' AND c.kind = 'question' AND c.question = m.question))
+                    AND ((m.kind = 'card' AND c.kind = 'card') OR (m.kind = 'note' AND c.note = m.note) OR (m.kind = 'settled' AND c.kind = 'question' AND c.question = m.question))
                   ORDER BY p.seq LIMIT 1) AS edits
              FROM outbox o JOIN chat_messages m ON m.id = o.message
              WHERE o.posted IS NULL AND o.platform = ?1 AND o.due <= ?2

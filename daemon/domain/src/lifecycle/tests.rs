@@ -1,14 +1,19 @@
-//! A table of single steps, and a model that throws random events at a task.
+//! A table of single steps. The model that throws random events at a task is beside it, in [`model`].
 
-use proptest::prelude::*;
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::*;
 use crate::{
+    failure::FailureKind,
     ids::{Epoch, TaskId, UserId},
     input::Slug,
-    question::{Ask, Decision, Item},
+    note::NoteState,
+    question::{Ask, Decision, Item, Reply},
 };
+
+mod model;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -44,19 +49,12 @@ fn attempt(epoch: u64) -> Attempt {
     Attempt { task: TaskId(1), epoch: Epoch(epoch) }
 }
 
-fn question(id: u64, epoch: u64) -> Question {
+fn question(id: u64, epoch: u64, asked_at: Timestamp) -> Question {
     let item = Item { question: "Which?".into(), header: String::new(), options: Vec::new(), multi: false };
-    Question {
-        id: QuestionId(id),
-        key: Uuid::from_u128(id.into()),
-        attempt: attempt(epoch),
-        session: None,
-        call: format!("call-{id}"),
-        ask: Ask::Clarify { items: vec![item] },
-        context: String::new(),
-        asked_at: NOW,
-        state: QuestionState::Open,
-    }
+    let ask = Ask::Clarify { items: vec![item] };
+    let mut question = Question::new(QuestionId(id), Uuid::from_u128(id.into()), attempt(epoch), ask, asked_at);
+    question.alarm = Some(Patience::default().alarm(&question, asked_at));
+    question
 }
 
 fn answer(key: u128) -> Answer {
@@ -65,7 +63,7 @@ fn answer(key: u128) -> Answer {
 }
 
 fn asked(id: u64, epoch: u64, by: u128) -> Event {
-    Event::Asked { by: worker(by), question: Box::new(question(id, epoch)) }
+    Event::Asked { by: worker(by), question: Box::new(question(id, epoch, NOW)) }
 }
 
 fn answered(id: u64, key: u128) -> Event {
@@ -74,19 +72,31 @@ fn answered(id: u64, key: u128) -> Event {
 
 /// Applies events one after the other, as the store would.
 fn after(state: TaskState, events: Vec<Event>) -> (Situation, Vec<Refusal>) {
-    let mut situation = Situation { task: task(state), questions: Vec::new() };
+    let mut situation = at_first(state);
     let refusals = events.into_iter().filter_map(|event| apply(&mut situation, event).err()).collect();
     (situation, refusals)
 }
 
+fn at_first(state: TaskState) -> Situation {
+    Situation { task: task(state), questions: Vec::new(), notes: Vec::new() }
+}
+
 fn apply(situation: &mut Situation, event: Event) -> Result<(), Refusal> {
-    let change = decide(situation, event, NOW)?;
+    apply_at(situation, event, NOW).map(|_| ())
+}
+
+fn apply_at(situation: &mut Situation, event: Event, now: Timestamp) -> Result<Vec<Say>, Refusal> {
+    let change = decide(situation, event, now)?;
     situation.task = change.task;
     for question in change.questions {
         situation.questions.retain(|known| known.id != question.id);
         situation.questions.push(question);
     }
-    Ok(())
+    for note in change.notes {
+        situation.notes.retain(|known| known.key != note.key);
+        situation.notes.extend((note.state == NoteState::Waiting).then_some(note));
+    }
+    Ok(change.says)
 }
 
 fn running() -> TaskState {
@@ -143,7 +153,7 @@ fn writes_of_an_old_attempt_or_another_worker_are_refused() {
     for (by, epoch) in [(1, 0), (1, 2), (2, 1)] {
         let (by, attempt) = (worker(by), attempt(epoch));
         let events = [
-            Event::Asked { by, question: Box::new(question(1, epoch)) },
+            Event::Asked { by, question: Box::new(question(1, epoch, NOW)) },
             Event::Finished { by, attempt, report: report.clone() },
             Event::Failed { by, attempt, failure: failure.clone() },
             Event::Released { by, attempt },
@@ -160,7 +170,7 @@ fn writes_of_an_old_attempt_or_another_worker_are_refused() {
 #[test]
 fn failures_back_off_and_the_third_sets_the_task_aside() {
     let fail = || Event::Failed { by: worker(1), attempt: attempt(1), failure: Failure::new(FailureKind::AgentCrashed, "crash") };
-    let mut situation = Situation { task: task(running()), questions: Vec::new() };
+    let mut situation = at_first(running());
     for failures in 1..=2 {
         apply(&mut situation, fail()).expect("held");
         assert!(matches!(situation.task.state, TaskState::Queued { due, .. } if due > NOW), "failure {failures}");
@@ -175,7 +185,7 @@ fn failures_back_off_and_the_third_sets_the_task_aside() {
 #[test]
 fn three_losses_in_72_hours_set_the_task_aside_but_older_ones_do_not_count() {
     let lost = || Event::LeaseLost { attempt: attempt(1), why: "it is gone".into() };
-    let mut situation = Situation { task: task(running()), questions: Vec::new() };
+    let mut situation = at_first(running());
     situation.task.losses = vec![Timestamp(NOW.0 - 73 * 3_600_000), NOW];
     apply(&mut situation, lost()).expect("held");
     assert!(matches!(situation.task.state, TaskState::Queued { .. }));
@@ -209,82 +219,111 @@ fn finishing_again_after_a_lost_reply_is_no_error() {
     assert!(refusals.is_empty());
 }
 
-/// A random event, drawn so that matching and stale ones are both common.
-fn any_event() -> impl Strategy<Value = Event> {
-    let who = 1..3_u128;
-    let epochs = 1..4_u64;
-    let ids = 1..5_u64;
-    prop_oneof![
-        (ids.clone(), epochs.clone(), who.clone()).prop_map(|(id, epoch, by)| asked(id, epoch, by)),
-        (ids.clone(), 1..4_u128).prop_map(|(id, key)| answered(id, key)),
-        (ids.clone(), epochs.clone(), who.clone()).prop_map(|(id, epoch, by)| Event::Delivered {
-            by: worker(by),
-            attempt: attempt(epoch),
-            question: QuestionId(id)
-        }),
-        (ids, epochs.clone(), who.clone()).prop_map(|(id, epoch, by)| Event::Withdrawn {
-            by: worker(by),
-            attempt: attempt(epoch),
-            question: QuestionId(id),
-            why: "agent moved on".into()
-        }),
-        (epochs.clone(), who.clone()).prop_map(|(epoch, by)| Event::Finished {
-            by: worker(by),
-            attempt: attempt(epoch),
-            report: Report::default()
-        }),
-        (epochs.clone(), who.clone()).prop_map(|(epoch, by)| Event::Failed {
-            by: worker(by),
-            attempt: attempt(epoch),
-            failure: Failure::new(FailureKind::AgentCrashed, "crash")
-        }),
-        (epochs.clone(), who.clone()).prop_map(|(epoch, by)| Event::Released { by: worker(by), attempt: attempt(epoch) }),
-        (epochs.clone(), who).prop_map(|(epoch, by)| Event::Parked { by: worker(by), attempt: attempt(epoch) }),
-        epochs.prop_map(|epoch| Event::LeaseLost { attempt: attempt(epoch), why: "gone".into() }),
-        prop_oneof![Just(Order::Cancel), Just(Order::Retry), Just(Order::Discard), Just(Order::Prioritise(Lane::High))]
-            .prop_map(|order| Event::Ordered { order, by: "Ann".into() }),
-    ]
+fn waited(id: u64) -> Event {
+    Event::Waited { question: QuestionId(id), patience: Arc::default(), quietly: false }
 }
 
-/// `None` stands for a claim by worker 1 or 2, the transition that the store makes.
-fn any_step() -> impl Strategy<Value = Result<Event, u128>> {
-    prop_oneof![4 => any_event().prop_map(Ok), 1 => (1..3_u128).prop_map(Err)]
+fn later(hours: u64) -> Timestamp {
+    NOW.plus(Duration::from_secs(hours * 3600))
 }
 
-fn claim(situation: &mut Situation, by: u128) {
-    if matches!(situation.task.state, TaskState::Queued { .. }) {
-        situation.task.epoch = Epoch(situation.task.epoch.0 + 1);
-        situation.task.state = TaskState::Running { lease: lease(by) };
-    }
+fn done() -> Event {
+    Event::Finished { by: worker(1), attempt: attempt(1), report: Report::default() }
 }
 
-fn check(situation: &Situation) {
-    let open = situation.questions.iter().filter(|question| question.is_open()).count();
-    let waiting = matches!(situation.task.state, TaskState::Waiting { .. });
-    assert_eq!(open > 0, waiting, "a task waits exactly while a question is open: {situation:#?}");
+/// A task whose only question was given up after a week.
+fn given_up() -> Situation {
+    let mut situation = at_first(running());
+    apply(&mut situation, asked(1, 1, 1)).expect("held");
+    apply_at(&mut situation, waited(1), later(7 * 24)).expect("no refusal");
+    situation
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_sequence_of_events_loses_a_question_or_changes_an_answer(steps in prop::collection::vec(any_step(), 1..40)) {
-        let mut situation = Situation { task: task(TaskState::Queued { due: NOW, resumes: false }), questions: Vec::new() };
-        for step in steps {
-            let before = situation.clone();
-            match step {
-                Err(by) => claim(&mut situation, by),
-                Ok(event) => { let _refusal = apply(&mut situation, event); }
-            }
-            check(&situation);
-            for old in &before.questions {
-                let new = situation.questions.iter().find(|question| question.id == old.id).expect("never lost");
-                if let Some(answer) = old.answer() {
-                    prop_assert_eq!(Some(answer), new.answer(), "an answer never changes");
-                }
-                prop_assert!(old.is_open() || !new.is_open(), "a closed question stays closed");
-            }
-            prop_assert!(situation.task.epoch >= before.task.epoch);
+#[test]
+fn people_are_reminded_at_doubling_times_then_more_are_called_and_in_the_end_it_is_given_up() {
+    let mut situation = at_first(running());
+    apply(&mut situation, asked(1, 1, 1)).expect("held");
+    let mut heard = Vec::new();
+    while let Some(alarm) = situation.questions[0].alarm {
+        for say in apply_at(&mut situation, waited(1), alarm).expect("no refusal") {
+            let minutes = alarm.since(NOW).as_secs() / 60;
+            heard.extend(match say {
+                Say::Reminder(_) => Some((minutes, "reminder")),
+                Say::Escalation(_) => Some((minutes, "escalation")),
+                Say::Expired(_) => Some((minutes, "expired")),
+                _ => None,
+            });
         }
     }
+    let week = 7 * 24 * 60;
+    let reminders = [30, 60, 120].map(|at| (at, "reminder"));
+    let after = [480, 960, 1920, 3840, 7680].map(|at| (at, "reminder"));
+    assert_eq!(heard, [&reminders[..], &[(240, "escalation")], &after[..], &[(week, "expired")]].concat());
+}
+
+#[test]
+fn a_daemon_that_was_away_reminds_once_not_for_every_reminder_that_it_missed() {
+    let mut situation = at_first(running());
+    apply(&mut situation, asked(1, 1, 1)).expect("held");
+    assert_eq!(apply_at(&mut situation, waited(1), later(3)), Ok(vec![Say::Reminder(QuestionId(1))]));
+    assert_eq!(apply_at(&mut situation, waited(1), later(3)), Ok(vec![]));
+}
+
+#[test]
+fn giving_up_lets_the_agent_go_on_with_the_word_that_nobody_answered() {
+    let situation = given_up();
+    assert_eq!(situation.task.state, running());
+    assert_eq!(situation.questions[0].reply(), Some(Reply::Nobody));
+    assert_eq!(situation.questions[0].untold(), Some(Reply::Nobody), "the agent is to be told");
+    let mut parked = at_first(running());
+    for event in [asked(1, 1, 1), Event::Parked { by: worker(1), attempt: attempt(1) }] {
+        apply(&mut parked, event).expect("held");
+    }
+    apply_at(&mut parked, waited(1), later(7 * 24)).expect("no refusal");
+    assert!(matches!(parked.task.state, TaskState::Queued { resumes: true, .. }), "a parked one is started for it");
+}
+
+#[test]
+fn a_late_answer_goes_to_the_running_agent_and_takes_a_task_that_is_over_back_into_the_queue() {
+    let mut running_on = given_up();
+    let says = apply_at(&mut running_on, answered(1, 7), later(200)).expect("it counts");
+    assert_eq!(says, [Say::Settled(QuestionId(1)), Say::Late(QuestionId(1))]);
+    assert!(matches!(running_on.questions[0].untold(), Some(Reply::Answered(_))));
+    let says = apply_at(&mut running_on, done(), later(201)).expect("held");
+    assert!(matches!(running_on.task.state, TaskState::Queued { resumes: true, .. }), "it ended without having heard it: {says:?}");
+
+    let mut over = given_up();
+    apply_at(&mut over, done(), later(170)).expect("held");
+    apply_at(&mut over, answered(1, 7), later(200)).expect("it counts");
+    assert_eq!(over.task.state, TaskState::Queued { due: later(200), resumes: true });
+    let again = apply_at(&mut over, answered(1, 8), later(200));
+    assert!(matches!(again, Err(Refusal::AnsweredBefore { .. })), "{again:?}");
+
+    let mut cancelled = given_up();
+    apply(&mut cancelled, Event::Ordered { order: Order::Cancel, by: "Ann".into() }).expect("allowed");
+    assert!(matches!(apply(&mut cancelled, answered(1, 7)), Err(Refusal::Withdrawn { .. })));
+}
+
+fn note(key: u128) -> Note {
+    let (author, text) = ("Ann".into(), "Use tabs.".into());
+    Note { key: Uuid::from_u128(key), task: TaskId(1), author, text, at: NOW, state: NoteState::Waiting }
+}
+
+#[test]
+fn a_note_waits_until_an_agent_has_it_and_is_missed_when_the_task_ends_before() {
+    let has = |by, epoch| Event::NoteDelivered { by: worker(by), attempt: attempt(epoch), note: Uuid::from_u128(5) };
+    let mut situation = at_first(running());
+    assert_eq!(apply_at(&mut situation, Event::Noted(note(5)), NOW), Ok(vec![Say::Note(Uuid::from_u128(5))]));
+    assert_eq!(apply_at(&mut situation, Event::Noted(note(5)), NOW), Ok(vec![]), "the same words again are once");
+    assert_eq!(apply(&mut situation, has(2, 1)), Err(Refusal::Stale(attempt(1))));
+    assert_eq!(situation.notes.len(), 1);
+    apply(&mut situation, has(1, 1)).expect("held");
+    assert!(situation.notes.is_empty());
+
+    let mut missed = at_first(running());
+    apply(&mut missed, Event::Noted(note(5))).expect("kept");
+    let says = apply_at(&mut missed, done(), NOW).expect("held");
+    assert!(says.contains(&Say::Note(Uuid::from_u128(5))) && missed.notes.is_empty(), "{says:?}");
+    let late = apply(&mut missed, Event::Noted(note(6)));
+    assert_eq!(late, Err(Refusal::NobodyReads { task: TaskId(1), state: "done" }));
 }

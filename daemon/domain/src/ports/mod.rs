@@ -1,14 +1,15 @@
-//! What the rules need from the outside: the [`Store`] in six parts, one for each kind of thing it keeps, and
+//! What the rules need from the outside: the [`Store`] in seven parts, one for each kind of thing it keeps, and
 //! [`Chat`]. All are object-safe; every method has one meaning.
 
 mod fleet;
 mod orders;
 mod people;
+mod questions;
 mod repos;
 mod tasks;
 mod threads;
 
-pub use self::{fleet::Fleet, orders::Orders, people::People, repos::Repos, tasks::Tasks, threads::Threads};
+pub use self::{fleet::Fleet, orders::Orders, people::People, questions::Questions, repos::Repos, tasks::Tasks, threads::Threads};
 
 use std::time::Duration;
 
@@ -89,6 +90,8 @@ pub struct Commit {
     pub messages: Vec<Outbound>,
     /// What a person wrote that led to it, to be kept in the thread: author and words.
     pub reply: Option<(String, String)>,
+    /// How long an answered task is kept for the worker that holds its session.
+    pub kept_for: Duration,
 }
 
 /// A worker's wish for work.
@@ -115,6 +118,17 @@ pub struct Execution {
     pub outcome: Option<String>,
     /// What it cost.
     pub usage: Usage,
+}
+
+/// Stations on a question's way that others note.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stations {
+    /// When a platform first had it.
+    pub posted: Option<Timestamp>,
+    /// When somebody who may answer first looked at it.
+    pub seen: Option<Timestamp>,
+    /// When the attempt began that went on with the answer, if the one that asked had ended.
+    pub resumed: Option<Timestamp>,
 }
 
 /// One line of a task's log.
@@ -147,9 +161,9 @@ pub struct Depths {
 
 /// The database. It is the truth: whatever is to survive a process goes through here first. Its clock judges leases
 /// and due times; every method is one transaction.
-pub trait Store: Tasks + Orders + Fleet + Repos + Threads + People {}
+pub trait Store: Tasks + Questions + Orders + Fleet + Repos + Threads + People {}
 
-impl<T: Tasks + Orders + Fleet + Repos + Threads + People> Store for T {}
+impl<T: Tasks + Questions + Orders + Fleet + Repos + Threads + People> Store for T {}
 
 /// What can come of asking a platform to post.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use super::{Depths, Stored, Want};
 use crate::{
     ids::WorkerId,
     input::Slug,
+    note::Note,
     question::Question,
     worker::{Assignment, Attempt},
 };
@@ -25,8 +26,10 @@ pub trait Orders: Send + Sync {
     async fn leases_of(&self, worker: WorkerId) -> Stored<Vec<Attempt>>;
     /// Attempts whose lease has ended.
     async fn expired(&self) -> Stored<Vec<Attempt>>;
-    /// Questions that are answered and whose attempt is still held by `worker`.
+    /// Questions of tasks that `worker` holds of which the agent has to be told something.
     async fn undelivered(&self, worker: WorkerId) -> Stored<Vec<Question>>;
+    /// Waiting notes for tasks that `worker` holds, oldest first, each with the attempt under way.
+    async fn waiting_notes_for(&self, worker: WorkerId) -> Stored<Vec<(Attempt, Note)>>;
     /// How long until the next order is due; `None` when no order waits for its time.
     async fn next_due(&self) -> Stored<Option<Duration>>;
     /// Depths of everything that queues.

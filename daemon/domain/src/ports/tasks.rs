@@ -1,35 +1,26 @@
-//! Tasks, their questions, attempts and logs.
+//! Tasks, their attempts and logs.
 
 use async_trait::async_trait;
 
 use super::{Commit, Execution, LogLine, NewTask, Stored, TaskFilter};
 use crate::{
     chat::Outbound,
-    ids::{QuestionId, TaskId, WorkerId},
-    question::Question,
+    ids::{TaskId, WorkerId},
     task::Task,
     worker::Attempt,
 };
 
-/// Tasks, their questions, attempts and logs.
+/// Tasks, their attempts and logs.
 #[async_trait]
 pub trait Tasks: Send + Sync {
     /// A fresh task id.
     async fn next_task(&self) -> Stored<TaskId>;
-    /// A fresh question id.
-    async fn next_question(&self) -> Stored<QuestionId>;
     /// Creates a queued task with its first messages. `Some` is the earlier task made with the same key; nothing changed then.
     async fn create(&self, task: &NewTask, messages: &[Outbound]) -> Stored<Option<TaskId>>;
     /// One task.
     async fn task(&self, id: TaskId) -> Stored<Option<Task>>;
     /// A page of tasks, newest first.
     async fn tasks(&self, filter: &TaskFilter) -> Stored<Vec<Task>>;
-    /// All questions of a task, oldest first.
-    async fn questions_of(&self, task: TaskId) -> Stored<Vec<Question>>;
-    /// One question.
-    async fn question(&self, id: QuestionId) -> Stored<Option<Question>>;
-    /// Open questions, oldest first.
-    async fn open_questions(&self, limit: u32) -> Stored<Vec<Question>>;
     /// Stores a decided change; [`super::StoreError::Conflict`] when the task is no longer what was decided on.
     async fn commit(&self, commit: &Commit) -> Stored<()>;
     /// Adds an agent's lines to the log; [`super::StoreError::Conflict`] unless `by` holds the attempt.

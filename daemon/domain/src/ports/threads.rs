@@ -15,12 +15,16 @@ use crate::{
 pub trait Threads: Send + Sync {
     /// Stores an event before the platform is told that we have it; `false` when it is known already.
     async fn receive(&self, event: &Inbound) -> Stored<bool>;
+    /// An event by the platform's id of it.
+    async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>>;
     /// Events that were stored at least `age` ago and not yet dealt with, oldest first.
     async fn unread(&self, age: Duration) -> Stored<Vec<Inbound>>;
     /// Marks an event as dealt with.
     async fn mark_read(&self, event: &Inbound) -> Stored<()>;
     /// Adds messages to a thread without changing a task; `reply` is what a person wrote before them.
     async fn say(&self, task: TaskId, reply: Option<(&str, &str)>, messages: &[Outbound]) -> Stored<()>;
+    /// Adds one message; a second one with the same id is none.
+    async fn post(&self, message: &Outbound) -> Stored<()>;
     /// A thread after `seq`, oldest first.
     async fn thread(&self, task: TaskId, after: u64, limit: u32) -> Stored<Vec<Message>>;
     /// The latest messages of a thread, oldest of them first.

@@ -3,15 +3,19 @@
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use vine_api::SendMessage;
-use vine_app::AppError;
-use vine_domain::{TaskId, Verb, chat::Inbound};
+use uuid::Uuid;
+use vine_api::{EditMessage, SendMessage};
+use vine_app::{AppError, Caller};
+use vine_domain::{
+    MessageId, QuestionId, TaskId, Verb,
+    chat::{Act, Inbound},
+};
 
 use super::limit;
 use crate::{
     Shared,
     auth::Person,
-    error::{Body, Failure, Params},
+    error::{Body, Failure, Id, Params},
 };
 
 /// What `GET /messages` can be asked for.
@@ -48,9 +52,40 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
 /// `POST /messages`: a person says something in a thread.
 pub async fn send(State(shared): State<Shared>, Person(caller): Person, Body(send): Body<SendMessage>) -> Result<Json<Value>, Failure> {
     let key = send.key.unwrap_or_else(|| shared.app.ids.uuid());
+    let said = Said { event: key, task: send.task, reply_to: send.reply_to, text: send.text, act: Act::Said };
+    hear(&shared, &caller, said).await
+}
+
+/// `PATCH /messages/{key}`: its author changes what was sent under this key.
+pub async fn edit(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(key): Id<MessageId>,
+    Body(edit): Body<EditMessage>,
+) -> Result<Json<Value>, Failure> {
+    let act = Act::Edited(key.to_string());
+    hear(&shared, &caller, Said { event: shared.app.ids.uuid(), task: None, reply_to: None, text: edit.text, act }).await
+}
+
+/// `DELETE /messages/{key}`: its author takes back what was sent under this key.
+pub async fn delete(State(shared): State<Shared>, Person(caller): Person, Id(key): Id<MessageId>) -> Result<Json<Value>, Failure> {
+    let act = Act::Deleted(key.to_string());
+    hear(&shared, &caller, Said { event: shared.app.ids.uuid(), task: None, reply_to: None, text: String::new(), act }).await
+}
+
+/// What the console hears, before it knows by whom.
+struct Said {
+    event: Uuid,
+    task: Option<TaskId>,
+    reply_to: Option<QuestionId>,
+    text: String,
+    act: Act,
+}
+
+async fn hear(shared: &Shared, caller: &Caller, said: Said) -> Result<Json<Value>, Failure> {
     let author = caller.user.as_ref().map(|user| user.id.to_string()).ok_or(AppError::Unauthenticated)?;
-    let event =
-        Inbound { event: key.to_string(), platform: "console".into(), author, task: send.task, reply_to: send.reply_to, text: send.text };
+    let Said { event, task, reply_to, text, act } = said;
+    let event = Inbound { event: event.to_string(), platform: "console".into(), author, task, reply_to, text, act };
     let reply = shared.app.hear(event).await?.transpose()?;
     Ok(Json(reply.map_or_else(|| json!({ "text": "" }), |reply| json!({ "text": reply.text, "data": reply.data }))))
 }

@@ -10,7 +10,7 @@ mod workers;
 
 use axum::{
     Router,
-    routing::{get, post},
+    routing::{get, patch, post},
 };
 use serde::Deserialize;
 
@@ -39,7 +39,9 @@ pub fn routes() -> Router<Shared> {
         .route("/questions/{id}/answer", post(questions::answer))
         .route("/questions/{id}/delivered", post(questions::delivered))
         .route("/questions/{id}/withdraw", post(questions::withdraw))
+        .route("/notes/{key}/delivered", post(questions::note_delivered))
         .route("/chat/messages", get(chat::list).post(chat::send))
+        .route("/chat/messages/{key}", patch(chat::edit).delete(chat::delete))
         .route("/commands", post(commands::run))
         .route("/tokens", post(commands::make_token))
         .fallback(crate::error::no_such_path)

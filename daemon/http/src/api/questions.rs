@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 use vine_api::{CloseQuestion, GiveAnswer, PostQuestion, PostedQuestion};
 use vine_app::{AppError, questions::Asked, view};
-use vine_domain::{QuestionId, Verb};
+use vine_domain::{MessageId, QuestionId, Verb};
 
 use super::Page;
 use crate::{
@@ -37,7 +37,9 @@ pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): 
     let question = shared.app.question(id).await?;
     let repo = shared.app.task(question.task()).await?.repo;
     shared.app.allow(&caller, Verb::See, Some(&repo), &id.to_string()).await?;
-    Ok(Json(view::question(&question)))
+    shared.app.seen(&caller, &repo, std::slice::from_ref(&question)).await?;
+    let stations = shared.app.store.stations(id).await.map_err(AppError::from)?;
+    Ok(Json(view::question_whole(&question, &stations)))
 }
 
 /// `POST /{id}/answer`
@@ -60,6 +62,17 @@ pub async fn delivered(
     Body(close): Body<CloseQuestion>,
 ) -> Result<StatusCode, Failure> {
     shared.app.delivered(worker, id, close.attempt).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/v1/notes/{key}/delivered`, by the worker.
+pub async fn note_delivered(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(key): Id<MessageId>,
+    Body(close): Body<CloseQuestion>,
+) -> Result<StatusCode, Failure> {
+    shared.app.note_delivered(worker, key.0, close.attempt).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -64,6 +64,7 @@ pub async fn beat(
         slots: slots(beat.slots)?,
         leases: beat.leases,
         handling: beat.handling,
+        noting: beat.noting,
         trouble: beat.trouble.map(|text| text.chars().take(500).collect()),
         wait: patience(beat.wait),
     };

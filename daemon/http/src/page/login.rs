@@ -28,7 +28,7 @@ pub async fn show(State(shared): In, Params(link): Params<Link>) -> Result<Respo
     match shared.app.log_in(&Token::presented(code)).await {
         Ok(session) => {
             let life = people::life(TokenKind::Browser).as_secs();
-            let secure = if shared.app.link.starts_with("https://") { "; Secure" } else { "" };
+            let secure = if shared.app.settings.link.starts_with("https://") { "; Secure" } else { "" };
             let cookie = format!("{COOKIE}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={life}{secure}", session.reveal());
             Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
         }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use vine_app::{App, AppError, Caller, texts, view};
 use vine_domain::{
     QuestionId, TaskId, Verb,
-    chat::{Inbound, Message},
+    chat::{Act, Inbound, Message},
 };
 
 use super::{In, fresh, overview, problem, text};
@@ -28,6 +28,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
     let task = app.task(id).await?;
     app.allow(caller, Verb::See, Some(&task.repo), &id.to_string()).await?;
     let questions = app.store.questions_of(id).await?;
+    app.seen(caller, &task.repo, &questions).await?;
     let thread = app.store.latest(id, THREAD).await?;
     let session = app.store.sessions(true, 1000).await?.into_iter().find(|session| session.task == id);
     let attempts = app.store.executions(id).await?;
@@ -41,7 +42,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
         }
         @if let Some(session) = session { p.dim { "Session " code { (session.id) } " · " (session.agent) " · attempt " (task.epoch.0) } }
         section.thread aria-label="Thread" {
-            @for message in thread.iter().filter(|message| !matches!(message.kind.as_str(), "card" | "settled")) { (line(message, &thread)) }
+            @for message in shown(&thread) { (line(message, &thread)) }
         }
         @for question in questions.iter().filter(|question| question.is_open()) {
             article.ask { p { "Answer " strong { (question.id) } " " span.dim { (overview::ago(now, question.asked_at)) } } (overview::answers(question)) }
@@ -55,6 +56,16 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
         }
         @if let Some(patch) = patch { details { summary { "Diff" } pre tabindex="0" { code { (patch) } } } }
         details { summary { "As JSON" } pre tabindex="0" { code { (format!("{:#}", view::task(&task))) } } }
+    })
+}
+
+/// What stands in the thread: edits of the card and of questions do not stand alone, and of a note the latest word counts.
+fn shown(thread: &[Message]) -> impl Iterator<Item = &Message> {
+    let later = |note: &Message| thread.iter().any(|other| other.note.is_some() && other.note == note.note && other.seq > note.seq);
+    thread.iter().filter(move |message| match message.kind.as_str() {
+        "card" | "settled" => false,
+        "note" => !later(message),
+        _ => true,
     })
 }
 
@@ -94,6 +105,7 @@ async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<
         task: Some(id.parse()?),
         reply_to,
         text: said.press.or(said.text).unwrap_or_default(),
+        act: Act::Said,
     };
     shared.app.hear(event).await?.transpose()?;
     Ok(())

@@ -26,6 +26,8 @@ pub enum Frame {
         /// What it wants to call.
         call: ToolCall,
     },
+    /// It has taken up a message that came in while it worked.
+    Taken(Uuid),
     /// It no longer needs a reply.
     Withdrawn {
         /// To which request.
@@ -72,6 +74,7 @@ pub fn read(frame: Value) -> Frame {
         (Some("result"), _) => Frame::Result(frame),
         (Some("control_request"), _) => request(&frame),
         (Some("control_cancel_request"), _) => Frame::Withdrawn { request: text(&frame["request_id"]) },
+        (Some("command_lifecycle"), _) | (Some("system"), Some("command_lifecycle")) => taken(&frame),
         (Some("system"), Some("session_state_changed")) => Frame::Idle(frame["state"] == "idle"),
         (Some("system"), Some("api_retry")) => Frame::Retrying {
             attempt: frame["attempt"].as_u64().unwrap_or_default(),
@@ -80,6 +83,12 @@ pub fn read(frame: Value) -> Frame {
         },
         _ => Frame::Other,
     }
+}
+
+fn taken(frame: &Value) -> Frame {
+    let uuid = frame["command_uuid"].as_str().and_then(|uuid| Uuid::parse_str(uuid).ok());
+    let state = frame["state"].as_str();
+    uuid.filter(|_| matches!(state, Some("started" | "completed"))).map_or(Frame::Other, Frame::Taken)
 }
 
 fn results(frame: &Value) -> Vec<String> {

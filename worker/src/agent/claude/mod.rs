@@ -27,11 +27,13 @@ use tokio::{
     task::JoinSet,
     time::Instant,
 };
-use vine_domain::{Answer, Failure, FailureKind, Question, QuestionId, QuestionState};
+use uuid::Uuid;
+use vine_domain::{Failure, FailureKind, Question, QuestionId};
 
 use super::{Job, Outcome, last_words};
 use crate::{
     config::AgentConfig,
+    desk::Words,
     host::{Host, Over},
     process,
 };
@@ -178,8 +180,10 @@ struct Talk<'a> {
     idle: Option<bool>,
     /// When it last did something of its own.
     active: Instant,
-    /// Set when a deferred call is in the session, and its answer is known.
-    deferred: Option<(String, QuestionId, Answer)>,
+    /// Words on their way, by the uuid of their message; confirmed when the agent has taken them up.
+    sent: HashMap<Uuid, Words>,
+    /// Set when a deferred call is in the session, and what came of it is known.
+    deferred: Option<Question>,
     beat: Instant,
 }
 
@@ -199,6 +203,7 @@ impl<'a> Talk<'a> {
             result: None,
             idle: None,
             active: Instant::now(),
+            sent: HashMap::new(),
             deferred: None,
             beat: Instant::now(),
         }
@@ -224,6 +229,8 @@ impl<'a> Talk<'a> {
                         return End::Over;
                     }
                 }
+                // While a call waits for people, words would wait behind it inside the process, and be lost with it.
+                () = self.host.worded(), if self.open.is_empty() && self.deferred.is_none() => self.pass_words().await,
                 () = self.host.stopped_waiting(), if !self.asking.is_empty() => {
                     if self.host.waiting() == self.asking.len() {
                         return End::Held;
@@ -242,8 +249,35 @@ impl<'a> Talk<'a> {
             if self.idle == Some(true)
                 && self.open.is_empty()
                 && let Some(result) = self.result.take()
+                && !self.goes_on(&result).await
             {
                 return End::Turn(result);
+            }
+        }
+    }
+
+    /// Words that came in the last moment get another turn.
+    async fn goes_on(&mut self, result: &Value) -> bool {
+        if result["is_error"] == true {
+            return false;
+        }
+        self.pass_words().await;
+        !self.sent.is_empty()
+    }
+
+    /// Passes on what people say to the agent.
+    async fn pass_words(&mut self) {
+        while let Some(words) = self.host.take_words() {
+            let (text, uuid) = match &words {
+                Words::Note(note) => (words::noted(note), note.key),
+                Words::Late(question) => (words::late(question), question.answer().map_or(question.key, |answer| answer.key)),
+            };
+            if let Words::Late(question) = &words {
+                self.granted.extend(words::grant(question));
+            }
+            if self.write(&frames::user_message(&text, uuid)).await.is_ok() {
+                self.sent.insert(uuid, words);
+                self.idle = self.idle.map(|_| false);
             }
         }
     }
@@ -269,8 +303,7 @@ impl<'a> Talk<'a> {
 
     /// The session's own record, to see whether an answer had reached it before the process was cut off.
     fn transcript(&self) -> Option<String> {
-        let undelivered = |question: &Question| matches!(question.state, QuestionState::Answered { .. });
-        if !self.job.resume || !self.job.task.answered.iter().any(undelivered) {
+        if !self.job.resume || !self.job.task.answered.iter().any(|question| question.untold().is_some()) {
             return None;
         }
         let env = |name: &str| self.job.config.env.get(name).cloned().or_else(|| std::env::var(name).ok());
@@ -299,6 +332,11 @@ impl<'a> Talk<'a> {
                 parking::arrived(self.job, &calls);
                 let arrived = calls.iter().filter_map(|call| self.unconfirmed.remove(call)).collect();
                 self.confirm(arrived).await;
+            }
+            Frame::Taken(uuid) => {
+                if let Some(words) = self.sent.remove(&uuid) {
+                    let _over = self.host.words_delivered(&words).await;
+                }
             }
             Frame::Ask { request, call } => self.ask(request, call),
             Frame::Withdrawn { request } => self.withdrawn(&request),
@@ -332,9 +370,9 @@ impl<'a> Talk<'a> {
     fn ask(&mut self, request: String, call: ToolCall) {
         self.result = None;
         self.open.insert(request.clone(), call.clone());
-        if let Some((_, question, answer)) = self.deferred.take_if(|(deferred, ..)| *deferred == call.id) {
-            let reply = call.shaped(call.reply(&answer));
-            self.asking.spawn(async move { (request, Ok((Some(question), reply))) });
+        if let Some(question) = self.deferred.take_if(|deferred| deferred.call == call.id) {
+            let reply = call.shaped(call.reply(question.reply()));
+            self.asking.spawn(async move { (request, Ok((Some(question.id), reply))) });
             return;
         }
         if let Some(at) = self.granted.iter().position(|(_, granted)| granted.same_as(&call)) {
@@ -348,7 +386,7 @@ impl<'a> Talk<'a> {
         self.asking.spawn(async move {
             host.flush().await;
             let asked = host.ask(Some(session), &call.id, call.ask(&said), context).await;
-            (request, asked.map(|(question, answer): (QuestionId, Answer)| (Some(question), call.shaped(call.reply(&answer)))))
+            (request, asked.map(|question| (Some(question.id), call.shaped(call.reply(question.reply())))))
         });
     }
 

@@ -8,7 +8,7 @@
 use std::{fs, io, path::PathBuf};
 
 use serde_json::{Value, json};
-use vine_domain::{Answer, QuestionId, QuestionState};
+use vine_domain::Question;
 
 use crate::agent::Job;
 
@@ -40,12 +40,9 @@ pub fn arrived(job: &Job<'_>, calls: &[String]) {
     }
 }
 
-/// The deferred call of a session that is resumed, with the answer that came meanwhile.
-pub fn take_up(job: &Job<'_>) -> Option<(String, QuestionId, Answer)> {
+/// The question of the deferred call of a session that is resumed, with what came of it meanwhile.
+pub fn take_up(job: &Job<'_>) -> Option<Question> {
     let call = fs::read_to_string(file(job)).ok().filter(|_| job.resume)?;
     let question = job.task.answered.iter().rev().find(|question| question.call == call)?;
-    match &question.state {
-        QuestionState::Answered { answer } => Some((call, question.id, answer.clone())),
-        _ => None,
-    }
+    question.untold().map(|_| question.clone())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use vine_domain::{
-    Answer, Ask, Decision,
+    Answer, Ask, Decision, Reply,
     question::{Choice, Item},
 };
 
@@ -18,6 +18,10 @@ pub struct ToolCall {
     /// It came through our hook, which alone can defer it.
     hooked: bool,
 }
+
+/// What the agent hears when a question was given up.
+pub const NOBODY: &str = "Nobody answered within the time that people have. This is no refusal: nobody has decided anything. \
+                          Go on as far as you can without it, and say in your last words what is still undecided.";
 
 impl ToolCall {
     /// Reads the request's body.
@@ -137,8 +141,15 @@ impl ToolCall {
         unseen.map(|(key, value)| format!("\n({key}: {value})")).collect()
     }
 
-    /// What goes back for a person's decision.
-    pub fn reply(&self, answer: &Answer) -> Value {
+    /// What goes back when something came of the question.
+    pub fn reply(&self, reply: Option<Reply<'_>>) -> Value {
+        match reply {
+            Some(Reply::Answered(answer)) => self.decided(answer),
+            Some(Reply::Nobody) | None => json!({ "behavior": "deny", "message": NOBODY }),
+        }
+    }
+
+    fn decided(&self, answer: &Answer) -> Value {
         let name = &answer.name;
         match &answer.decision {
             Decision::Chosen { labels } => self.answers(labels.iter().map(|item| item.join(", ")).collect()),
@@ -232,11 +243,11 @@ mod tests {
         let Ask::Clarify { items } = call.ask("") else { panic!("{call:?}") };
         assert_eq!(items[0].question, "Which database should we use?");
         assert_eq!(items[0].options[0].label, "PostgreSQL");
-        let reply = call.reply(&answer(Decision::Chosen { labels: vec![vec!["SQLite".into()], vec!["Auth".into(), "Export".into()]] }));
+        let reply = call.decided(&answer(Decision::Chosen { labels: vec![vec!["SQLite".into()], vec!["Auth".into(), "Export".into()]] }));
         assert_eq!(reply["updatedInput"]["answers"]["Which database should we use?"], "SQLite");
         assert_eq!(reply["updatedInput"]["answers"]["Which features should be enabled?"], "Auth, Export");
         assert_eq!(reply["updatedInput"]["questions"], call.input["questions"]);
-        let words = call.reply(&answer(Decision::Words { text: "Neither".into() }));
+        let words = call.decided(&answer(Decision::Words { text: "Neither".into() }));
         assert_eq!(words["updatedInput"]["response"], "Neither");
     }
 
@@ -245,12 +256,12 @@ mod tests {
         let call = recorded("02-bash-allowed-then-denied.jsonl", "Bash");
         let Ask::Permission { tool, what, .. } = call.ask("") else { panic!("{call:?}") };
         assert_eq!((tool.as_str(), what.as_str()), ("Bash", call.input["command"].as_str().expect("a command")));
-        assert!(call.reply(&answer(Decision::Allow { session: false }))["updatedPermissions"].is_null());
-        let session = call.reply(&answer(Decision::Allow { session: true }));
+        assert!(call.decided(&answer(Decision::Allow { session: false }))["updatedPermissions"].is_null());
+        let session = call.decided(&answer(Decision::Allow { session: true }));
         for update in session["updatedPermissions"].as_array().expect("rules") {
             assert_eq!((&update["destination"], &update["type"]), (&json!("session"), &json!("addRules")));
         }
-        let denied = call.reply(&answer(Decision::Deny { reason: "keep the file".into() }));
+        let denied = call.decided(&answer(Decision::Deny { reason: "keep the file".into() }));
         assert_eq!(denied["message"], "Bob denied this: keep the file");
     }
 

@@ -1,9 +1,9 @@
 //! What we say to Claude in our own words: the task, and what was answered while it was away.
 
 use uuid::Uuid;
-use vine_domain::{Answer, Ask, Decision, Question, QuestionId, QuestionState};
+use vine_domain::{Answer, Ask, Decision, Note, Question, QuestionId, Reply, uuid_of};
 
-use super::tools::ToolCall;
+use super::tools::{NOBODY, ToolCall};
 use crate::agent::Job;
 
 /// The first message of a run.
@@ -20,20 +20,28 @@ pub struct Opening {
 
 /// The first message of a run. `transcript` is the session's own record: an answer that is in it is not told again.
 pub fn opening(job: &Job<'_>, transcript: Option<&str>) -> Opening {
-    let answered: Vec<(&Question, &Answer)> =
-        job.task.answered.iter().filter_map(|question| Some((question, question.answer()?))).collect();
-    let fresh = |(question, _): &&(&Question, &Answer)| matches!(question.state, QuestionState::Answered { .. });
-    let undelivered: Vec<(&Question, &Answer)> = answered.iter().filter(fresh).copied().collect();
-    let told: Vec<QuestionId> = undelivered.iter().map(|(question, _)| question.id).collect();
-    let news: Vec<(&Question, &Answer)> =
-        if job.resume { undelivered.into_iter().filter(|(question, _)| !reached(transcript, &question.call)).collect() } else { answered };
-    let granted = news.iter().filter(fresh).filter_map(|(question, answer)| Some((question.id, grant(question, answer)?))).collect();
-    let known: String = news.iter().map(|(question, answer)| retold(question, answer)).collect();
-    let uuid = match (job.resume, news.last()) {
-        (true, Some((_, answer))) => answer.key,
+    let untold: Vec<&Question> = job.task.answered.iter().filter(|question| question.untold().is_some()).collect();
+    let news: Vec<&Question> = match job.resume {
+        true => untold.iter().filter(|question| !reached(transcript, question)).copied().collect(),
+        false => job.task.answered.iter().collect(),
+    };
+    let granted = news.iter().filter_map(|question| grant(question)).collect();
+    let known: String = news.iter().map(|question| retold(question)).collect();
+    let uuid = match (job.resume, news.last().and_then(|question| question.answer())) {
+        (true, Some(answer)) => answer.key,
         _ => attempt_uuid(job),
     };
-    Opening { text: composed(job, &known), uuid, told, granted }
+    Opening { text: composed(job, &known), uuid, told: untold.iter().map(|question| question.id).collect(), granted }
+}
+
+/// A note as the agent reads it.
+pub fn noted(note: &Note) -> String {
+    format!("{} writes to you while you work:\n\n{}", note.author, note.text)
+}
+
+/// An answer that came after its question was given up, as the agent reads it.
+pub fn late(question: &Question) -> String {
+    format!("An answer has come after all.\n\n{}", retold(question))
 }
 
 /// The words of the message. A fresh session gets the whole task; a resumed one only the news.
@@ -49,60 +57,64 @@ fn composed(job: &Job<'_>, known: &str) -> String {
     }
 }
 
-/// The answer is in the session's record: its call has a result, and not the one that stands for a lost answer.
-fn reached(transcript: Option<&str>, call: &str) -> bool {
-    let mark = format!("\"tool_use_id\":\"{call}\"");
+/// The answer is in the session's record: its call has a result, and not the one that stands for a lost answer. What
+/// came late is never the result of its call.
+fn reached(transcript: Option<&str>, question: &Question) -> bool {
+    let mark = format!("\"tool_use_id\":\"{}\"", question.call);
     let stand_ins = ["[Tool call interrupted", "doesn't want to proceed"];
     let of_call = |line: &&str| line.contains(&mark) && !stand_ins.iter().any(|text| line.contains(text));
-    transcript.is_some_and(|text| text.lines().any(|line| of_call(&line)))
+    let in_time = question.expired.is_none() || question.answer().is_none();
+    in_time && transcript.is_some_and(|text| text.lines().any(|line| of_call(&line)))
 }
 
-fn retold(question: &Question, answer: &Answer) -> String {
-    let name = &answer.name;
-    match (&question.ask, &answer.decision) {
-        (Ask::Permission { tool, what, .. }, Decision::Allow { .. }) if matches!(question.state, QuestionState::Answered { .. }) => {
-            format!(
-                "You wanted to use {tool}:
-{what}
-{name} allowed it. Make the same call again now.
+/// What was asked and what came of it.
+fn retold(question: &Question) -> String {
+    match question.reply() {
+        Some(Reply::Answered(answer)) => answered(question, answer),
+        Some(Reply::Nobody) => format!("{}{NOBODY}\n\n", asked(&question.ask)),
+        None => String::new(),
+    }
+}
 
-"
-            )
-        }
-        (Ask::Permission { tool, what, .. }, Decision::Allow { .. }) => {
-            format!(
-                "You used {tool}, which {name} had allowed:
-{what}
-It may have run already; look before you ask for it again.
-
-"
-            )
-        }
-        (Ask::Permission { tool, what, .. }, decision) => format!("You wanted to use {tool}:\n{what}\n{name} {}.\n\n", decision.headline()),
-        (Ask::Plan { .. }, decision) => format!("You presented a plan. {name} {}.\n\n", decision.headline()),
-        (Ask::Clarify { items }, decision) => {
-            let asked: Vec<_> = items.iter().map(|item| item.question.as_str()).collect();
-            let words = match decision {
-                Decision::Words { text } => text.clone(),
-                other => other.headline(),
-            };
-            format!("You asked: {}\n{name} answered: {words}\n\n", asked.join(" / "))
+fn asked(ask: &Ask) -> String {
+    match ask {
+        Ask::Permission { tool, what, .. } => format!("You wanted to use {tool}:\n{what}\n"),
+        Ask::Plan { .. } => "You presented a plan. ".into(),
+        Ask::Clarify { items } => {
+            let questions: Vec<_> = items.iter().map(|item| item.question.as_str()).collect();
+            format!("You asked: {}\n", questions.join(" / "))
         }
     }
 }
 
-fn grant(question: &Question, answer: &Answer) -> Option<ToolCall> {
+fn answered(question: &Question, answer: &Answer) -> String {
+    let (name, asked) = (&answer.name, asked(&question.ask));
     match (&question.ask, &answer.decision) {
-        (Ask::Permission { tool, what, .. }, Decision::Allow { .. }) => Some(ToolCall::granted(tool, what)),
+        (Ask::Permission { .. }, Decision::Allow { .. }) if question.untold().is_some() => {
+            format!("{asked}{name} allowed it. Make the same call again now.\n\n")
+        }
+        (Ask::Permission { .. }, Decision::Allow { .. }) => {
+            format!("{asked}{name} had allowed it. It may have run already; look before you ask for it again.\n\n")
+        }
+        (Ask::Permission { .. } | Ask::Plan { .. }, decision) => format!("{asked}{name} {}.\n\n", decision.headline()),
+        (Ask::Clarify { .. }, Decision::Words { text }) => format!("{asked}{name} answered: {text}\n\n"),
+        (Ask::Clarify { .. }, decision) => format!("{asked}{name} answered: {}\n\n", decision.headline()),
+    }
+}
+
+/// A permission that the agent does not know of is good for one call.
+pub fn grant(question: &Question) -> Option<(QuestionId, ToolCall)> {
+    match (&question.ask, question.untold()?) {
+        (Ask::Permission { tool, what, .. }, Reply::Answered(Answer { decision: Decision::Allow { .. }, .. })) => {
+            Some((question.id, ToolCall::granted(tool, what)))
+        }
         _ => None,
     }
 }
 
 /// The same for every repetition of this attempt's first message.
 fn attempt_uuid(job: &Job<'_>) -> Uuid {
-    let text = format!("{}/{}", job.session, job.task.attempt.epoch.0);
-    let hash = vine_domain::token::Token::presented(text).hash();
-    Uuid::parse_str(&hash[..32]).expect("32 hex digits are a UUID")
+    uuid_of(&format!("{}/{}", job.session, job.task.attempt.epoch.0))
 }
 
 const NOTES_LIMIT: usize = 64 * 1024;

@@ -1,0 +1,61 @@
+//! What happens while nobody answers: reminders, calls for more people, the end of patience. Driven by the alarms of
+//! open questions and the injected clock; [`vine_domain::Patience`] says what is due.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use vine_domain::{MessageId, Question, QuestionId, Slug, lifecycle::Event, patience::Due, uuid_of};
+
+use crate::{App, Done, texts};
+
+/// Alarms are dealt with in portions of this size.
+const PORTION: u32 = 200;
+
+impl App {
+    /// Deals with all alarms that have come.
+    pub async fn ring_alarms(&self) -> Done<()> {
+        loop {
+            let rung = self.store.alarms(PORTION).await?;
+            let more = rung.len() == PORTION as usize;
+            let mut by_repo: BTreeMap<Slug, Vec<Question>> = BTreeMap::new();
+            for (repo, question) in rung {
+                by_repo.entry(repo).or_default().push(question);
+            }
+            for (repo, questions) in by_repo {
+                self.ring(&repo, &questions).await?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// All alarms of one room: a digest stands for the reminders when many questions wait there.
+    async fn ring(&self, repo: &Slug, rung: &[Question]) -> Done<()> {
+        let (patience, now) = (&self.settings.patience, self.clock.now());
+        let reminders: Vec<&Question> = rung.iter().filter(|question| patience.due(question, now) == Due::Remind).collect();
+        let open = if reminders.is_empty() { Vec::new() } else { self.store.open_questions_in(repo).await? };
+        let digest = open.len() >= patience.digest;
+        if digest {
+            let id = digest_id(repo, &reminders);
+            self.store.post(&texts::digest(self, id, repo, &open)).await?;
+            self.wakes.outbox();
+        }
+        for question in rung {
+            let quietly = digest && reminders.iter().any(|other| other.id == question.id);
+            self.waited(question.id, quietly).await?;
+        }
+        Ok(())
+    }
+
+    async fn waited(&self, id: QuestionId, quietly: bool) -> Done<()> {
+        let task = self.question(id).await?.task();
+        let event = Event::Waited { question: id, patience: Arc::clone(&self.settings.patience), quietly };
+        self.step(task, event, None).await.map(|_| ())
+    }
+}
+
+/// The same reminders give the same digest, so that a crash in between posts none twice.
+fn digest_id(repo: &Slug, reminders: &[&Question]) -> MessageId {
+    let which: Vec<String> = reminders.iter().map(|question| format!("{}/{}", question.id, question.pings.reminders)).collect();
+    MessageId(uuid_of(&format!("digest {repo} {}", which.join(" "))))
+}

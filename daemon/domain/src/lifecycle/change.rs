@@ -1,0 +1,166 @@
+//! What a decision gives: a change as data only, or the reason why nothing changes.
+
+use uuid::Uuid;
+
+use crate::{
+    clock::Timestamp,
+    failure::Failure,
+    ids::QuestionId,
+    note::Note,
+    question::Question,
+    task::{Task, Usage},
+    worker::Attempt,
+};
+
+/// A decided change: what is next, what is to be said, what is to be logged. Data only.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The task as it is next; its `version` is still the one that was decided on.
+    pub task: Task,
+    /// Questions that are new or changed.
+    pub questions: Vec<Question>,
+    /// Notes that are new or changed.
+    pub notes: Vec<Note>,
+    /// How the attempt under way ended, if it did.
+    pub ended: Option<Ended>,
+    /// What the thread is to be told, in order.
+    pub says: Vec<Say>,
+    /// Lines for the task's log.
+    pub log: Vec<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// `done`, `failed`, `lost`, `cancelled`, `released` or `parked`.
+    pub outcome: &'static str,
+    /// What it cost, as far as known.
+    pub usage: Usage,
+}
+
+/// Something to tell the thread; the words are made where they are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Say {
+    /// The task's card shows its new state.
+    Card,
+    /// A new question.
+    Question(QuestionId),
+    /// A question is no longer open.
+    Settled(QuestionId),
+    /// A question is still open; those who may answer are reminded.
+    Reminder(QuestionId),
+    /// A question is still open; more people are called.
+    Escalation(QuestionId),
+    /// Waiting for a question was given up; the agent goes on without.
+    Expired(QuestionId),
+    /// An answer came after its question was given up.
+    Late(QuestionId),
+    /// Where a note is, by its key.
+    Note(Uuid),
+    /// The task is done.
+    Done,
+    /// An attempt failed.
+    Failed {
+        /// How.
+        failure: Failure,
+        /// When it is tried again; `None` when it is set aside.
+        again: Option<Timestamp>,
+    },
+    /// An attempt was lost with its worker; open questions stay open.
+    Lost {
+        /// How we know.
+        why: String,
+        /// When it is tried again; `None` while it waits for answers.
+        again: Option<Timestamp>,
+    },
+    /// The worker handed it back.
+    Released,
+    /// Called off.
+    Cancelled {
+        /// By whom.
+        by: String,
+    },
+    /// To run again.
+    Retried {
+        /// On whose word.
+        by: String,
+    },
+}
+
+impl Change {
+    /// Nothing yet.
+    pub(super) fn none(task: &Task) -> Self {
+        let task = task.clone();
+        Self { task, questions: Vec::new(), notes: Vec::new(), ended: None, says: Vec::new(), log: Vec::new() }
+    }
+
+    /// Nothing to store, nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.questions.is_empty() && self.notes.is_empty() && self.says.is_empty() && self.log.is_empty()
+    }
+}
+
+/// Why an event changes nothing. Told to whoever caused it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The attempt is not the one under way: its lease ended, or the task was cancelled.
+    #[error("{attempt} is no longer under way; stop its agent", attempt = shown(.0))]
+    Stale(Attempt),
+    /// The question was answered before.
+    #[error("{question} was answered before: {name} said “{said}”")]
+    AnsweredBefore {
+        /// Which.
+        question: QuestionId,
+        /// By whom.
+        name: String,
+        /// What.
+        said: String,
+    },
+    /// Nobody needs the answer any more.
+    #[error("{question} needs no answer any more: {why}")]
+    Withdrawn {
+        /// Which.
+        question: QuestionId,
+        /// Why.
+        why: String,
+    },
+    /// The task has no such question.
+    #[error("there is no question {0} here")]
+    NoQuestion(QuestionId),
+    /// The task is over, so no agent reads what is said to it.
+    #[error("{task} is {state}: no agent reads this any more")]
+    NobodyReads {
+        /// Which.
+        task: crate::TaskId,
+        /// Its state.
+        state: &'static str,
+    },
+    /// The task's state does not allow the order.
+    #[error("{task} is {state}: it cannot be {wish}")]
+    NotNow {
+        /// Which.
+        task: crate::TaskId,
+        /// Its state.
+        state: &'static str,
+        /// What was ordered: `cancelled`.
+        wish: &'static str,
+    },
+}
+
+fn shown(attempt: &Attempt) -> String {
+    format!("attempt {} of {}", attempt.epoch.0, attempt.task)
+}
+
+impl Refusal {
+    /// What to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Stale(_) => "claim again; nothing of this attempt was changed".into(),
+            Self::AnsweredBefore { .. } => "your words are kept in the thread as a note".into(),
+            Self::Withdrawn { .. } => "see `task show` for where the task is now".into(),
+            Self::NoQuestion(_) => "`question list` shows what is open".into(),
+            Self::NobodyReads { .. } => "`task new` starts a task that builds on it".into(),
+            Self::NotNow { task, .. } => format!("see `task explain {task}`"),
+        }
+    }
+}

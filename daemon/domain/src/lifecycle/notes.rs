@@ -1,0 +1,47 @@
+//! Notes: kept until an agent has them; told when none will.
+
+use uuid::Uuid;
+
+use super::{Change, Decided, Refusal, Say, Step};
+use crate::{
+    ids::WorkerId,
+    note::{Note, NoteState},
+    worker::Attempt,
+};
+
+impl Step<'_> {
+    pub(super) fn noted(mut self, note: Note) -> Decided {
+        let task = &self.current.task;
+        if task.is_over() {
+            return Err(Refusal::NobodyReads { task: task.id, state: task.state.as_str() });
+        }
+        if self.current.notes.iter().any(|known| *known == note) {
+            return Ok(self.change);
+        }
+        self.change.log.push(format!("note from {}: {}", note.author, note.text));
+        self.change.says.push(Say::Note(note.key));
+        self.change.notes.push(note);
+        Ok(self.change)
+    }
+
+    pub(super) fn note_delivered(mut self, by: WorkerId, attempt: Attempt, key: Uuid) -> Decided {
+        let Some(note) = self.current.notes.iter().find(|note| note.key == key) else { return Ok(Change::none(&self.current.task)) };
+        self.held(by, attempt)?;
+        self.change.log.push(format!("the agent has the note from {}", note.author));
+        self.put(note, NoteState::Delivered { at: self.now });
+        Ok(self.change)
+    }
+
+    /// The task is over: what no agent has read by now, none will.
+    pub(super) fn miss_notes(&mut self) {
+        for note in &self.current.notes {
+            self.change.log.push(format!("no agent has read the note from {}", note.author));
+            self.put(note, NoteState::Missed);
+        }
+    }
+
+    fn put(&mut self, note: &Note, state: NoteState) {
+        self.change.says.push(Say::Note(note.key));
+        self.change.notes.push(Note { state, ..note.clone() });
+    }
+}

@@ -1,0 +1,136 @@
+//! A question's life: asked, answered, delivered, withdrawn; or given up, and perhaps answered late.
+
+use super::{Decided, Refusal, Say, Step};
+use crate::{
+    ids::{QuestionId, WorkerId},
+    patience::{Due, Patience},
+    question::{Answer, Question, QuestionState},
+    task::TaskState,
+    worker::Attempt,
+};
+
+impl Step<'_> {
+    pub(super) fn asked(mut self, by: WorkerId, question: Question) -> Decided {
+        if self.current.questions.iter().any(|known| known.key == question.key) {
+            return Ok(self.change);
+        }
+        let lease = self.held(by, question.attempt)?;
+        self.change.log.push(format!("asked {}: {}", question.id, question.ask.headline()));
+        self.change.says = vec![Say::Question(question.id), Say::Card];
+        self.change.questions.push(question);
+        self.next(TaskState::Waiting { lease: Some(lease) })
+    }
+
+    pub(super) fn answered(mut self, id: QuestionId, answer: Answer) -> Decided {
+        let question = self.question(id)?;
+        match &question.state {
+            QuestionState::Open => {}
+            QuestionState::Expired { .. } => return self.answered_late(question.clone(), answer),
+            QuestionState::Withdrawn { why } => return Err(Refusal::Withdrawn { question: id, why: why.clone() }),
+            QuestionState::Answered { answer: first } | QuestionState::Delivered { answer: first, .. } => {
+                return if same_answer(first, &answer) { Ok(self.change) } else { Err(answered_before(id, first)) };
+            }
+        }
+        self.change.log.push(format!("{id} answered by {}: {}", answer.name, answer.decision.headline()));
+        self.change.says = vec![Say::Settled(id)];
+        self.change.questions.push(Question { state: QuestionState::Answered { answer }, ..question.clone() });
+        self.go_on_without(id)
+    }
+
+    /// Nobody waits for it any more, and still it counts: a task that is over goes on with it.
+    fn answered_late(mut self, question: Question, answer: Answer) -> Decided {
+        let (id, task) = (question.id, &self.current.task);
+        if let TaskState::Cancelled { by } = &task.state {
+            return Err(Refusal::Withdrawn { question: id, why: format!("the task was cancelled by {by}") });
+        }
+        self.change.log.push(format!("{id} answered late by {}: {}", answer.name, answer.decision.headline()));
+        self.change.says = vec![Say::Settled(id), Say::Late(id)];
+        self.change.questions.push(Question { state: QuestionState::Answered { answer }, ..question });
+        if task.lease().is_some() || matches!(task.state, TaskState::Waiting { .. }) {
+            return Ok(self.change);
+        }
+        let due = if let TaskState::Queued { due, .. } = task.state { due } else { self.now };
+        self.change.task.failures = 0;
+        self.change.says.push(Say::Card);
+        self.next(TaskState::Queued { due, resumes: true })
+    }
+
+    /// The alarm of an open question came: what its patience says is due.
+    pub(super) fn waited(mut self, id: QuestionId, patience: &Patience, quietly: bool) -> Decided {
+        let question = self.question(id)?;
+        if !question.is_open() {
+            return Ok(self.change);
+        }
+        let mut question = question.clone();
+        match patience.due(&question, self.now) {
+            Due::Expire => return self.expire(question),
+            Due::Escalate => {
+                question.pings.escalated = true;
+                self.change.log.push(format!("{id} is still open; called {}", patience.escalate_to));
+                self.change.says.push(Say::Escalation(id));
+            }
+            Due::Remind if quietly => {}
+            Due::Remind => self.change.says.push(Say::Reminder(id)),
+            Due::Nothing => {}
+        }
+        let reminders = patience.reminders_by(self.now.since(question.asked_at));
+        if !patience.is_quiet(self.now) {
+            question.pings.reminders = reminders;
+        }
+        question.alarm = Some(patience.alarm(&question, self.now));
+        if !self.change.says.is_empty() || self.question(id)? != &question {
+            self.change.questions.push(question);
+        }
+        Ok(self.change)
+    }
+
+    fn expire(mut self, question: Question) -> Decided {
+        let id = question.id;
+        self.change.log.push(format!("nobody answered {id} in time; the agent goes on without"));
+        self.change.says = vec![Say::Settled(id), Say::Expired(id)];
+        let state = QuestionState::Expired { told: false };
+        self.change.questions.push(Question { state, expired: Some(self.now), alarm: None, ..question });
+        self.go_on_without(id)
+    }
+
+    pub(super) fn delivered(self, by: WorkerId, attempt: Attempt, id: QuestionId) -> Decided {
+        let question = self.question(id)?;
+        match &question.state {
+            QuestionState::Delivered { .. } | QuestionState::Expired { told: true } => Ok(self.change),
+            QuestionState::Answered { answer } => {
+                let state = QuestionState::Delivered { answer: answer.clone(), at: self.now };
+                self.told(by, attempt, question, state, format!("the agent has the answer to {id}"))
+            }
+            QuestionState::Expired { told: false } => {
+                let state = QuestionState::Expired { told: true };
+                self.told(by, attempt, question, state, format!("the agent knows that nobody answered {id}"))
+            }
+            QuestionState::Open | QuestionState::Withdrawn { .. } => Err(Refusal::NoQuestion(id)),
+        }
+    }
+
+    fn told(mut self, by: WorkerId, attempt: Attempt, question: &Question, state: QuestionState, line: String) -> Decided {
+        self.held(by, attempt)?;
+        self.change.log.push(line);
+        self.change.questions.push(Question { state, ..question.clone() });
+        Ok(self.change)
+    }
+
+    pub(super) fn withdrawn(mut self, by: WorkerId, attempt: Attempt, id: QuestionId, why: &str) -> Decided {
+        if !self.question(id)?.is_open() {
+            return Ok(self.change);
+        }
+        self.held(by, attempt)?;
+        self.withdraw(id, why);
+        self.go_on_without(id)
+    }
+}
+
+/// The same event again, or the same person pressing the same button twice.
+fn same_answer(first: &Answer, again: &Answer) -> bool {
+    first.key == again.key || (first.by == again.by && first.decision == again.decision)
+}
+
+fn answered_before(question: QuestionId, first: &Answer) -> Refusal {
+    Refusal::AnsweredBefore { question, name: first.name.clone(), said: first.decision.headline() }
+}

@@ -1,0 +1,176 @@
+//! Patience: when an open question pings people again, whom, and when it is given up.
+//!
+//! A reminder comes after [`Patience::remind`] and then each time the wait has doubled; an escalation once, to more
+//! people; expiry ends the wait. Quiet hours put pings off to their end. Expiry is a record, not a ping: it keeps its time.
+
+use std::time::Duration;
+
+use jiff::{
+    civil::{DateTime, Time},
+    tz::TimeZone,
+};
+
+use crate::{
+    clock::Timestamp,
+    question::{Ask, Question},
+};
+
+/// All settings of time for open questions.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// The first reminder, this long after the question.
+    pub remind: Duration,
+    /// The call for more people, this long after the question.
+    pub escalate: Duration,
+    /// Who is called then: a role, or a person's name.
+    pub escalate_to: String,
+    /// When clarifying questions and plans are given up.
+    pub expire: Duration,
+    /// When permissions are given up: what was right to allow yesterday may be wrong today.
+    pub expire_permission: Duration,
+    /// When nobody is to be pinged.
+    pub quiet: Option<Quiet>,
+    /// With this many questions open in a room, one digest stands for all reminders.
+    pub digest: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let hours = |count: u64| Duration::from_secs(count * 3600);
+        Self {
+            remind: Duration::from_secs(30 * 60),
+            escalate: hours(4),
+            escalate_to: "operator".into(),
+            expire: hours(7 * 24),
+            expire_permission: hours(24),
+            quiet: None,
+            digest: 3,
+        }
+    }
+}
+
+/// A span of each day, in the time of one zone; over midnight when it ends before it begins.
+#[derive(Debug, Clone)]
+pub struct Quiet {
+    /// It begins.
+    pub from: Time,
+    /// It ends.
+    pub until: Time,
+    /// Whose clocks count.
+    pub zone: TimeZone,
+}
+
+/// What an open question has done so far to be heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pings {
+    /// How often it reminded.
+    pub reminders: u32,
+    /// Whether it called for more people.
+    pub escalated: bool,
+}
+
+/// What is to happen with an open question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// Remind those who may answer.
+    Remind,
+    /// Call for more people.
+    Escalate,
+    /// Give up waiting.
+    Expire,
+}
+
+impl Patience {
+    /// What is due for an open question at `now`.
+    pub fn due(&self, question: &Question, now: Timestamp) -> Due {
+        let waited = now.since(question.asked_at);
+        match () {
+            () if waited >= self.expiry(&question.ask) => Due::Expire,
+            () if self.quiet_until(now).is_some() => Due::Nothing,
+            () if !question.pings.escalated && waited >= self.escalate => Due::Escalate,
+            () if waited >= self.reminder(question.pings.reminders) => Due::Remind,
+            () => Due::Nothing,
+        }
+    }
+
+    /// When to look at an open question again. Always later than `now` once what was due has been done.
+    pub fn alarm(&self, question: &Question, now: Timestamp) -> Timestamp {
+        let after = |span| question.asked_at.plus(span);
+        let escalation = (!question.pings.escalated).then(|| after(self.escalate));
+        let ping = escalation.into_iter().chain([after(self.reminder(question.pings.reminders))]).min().unwrap_or(now);
+        let ping = self.quiet_until(ping.max(now)).unwrap_or(ping);
+        ping.min(after(self.expiry(&question.ask)))
+    }
+
+    /// How many reminders have their time behind them after `waited`: several at once when the daemon was away.
+    pub fn reminders_by(&self, waited: Duration) -> u32 {
+        (0..32).take_while(|count| waited >= self.reminder(*count)).count().try_into().unwrap_or(32)
+    }
+
+    /// How long such a question may wait.
+    pub fn expiry(&self, ask: &Ask) -> Duration {
+        match ask {
+            Ask::Permission { .. } => self.expire_permission,
+            Ask::Clarify { .. } | Ask::Plan { .. } => self.expire,
+        }
+    }
+
+    fn reminder(&self, count: u32) -> Duration {
+        self.remind.saturating_mul(1 << count.min(31))
+    }
+
+    /// Whether nobody is to be pinged at `now`.
+    pub fn is_quiet(&self, now: Timestamp) -> bool {
+        self.quiet_until(now).is_some()
+    }
+
+    fn quiet_until(&self, at: Timestamp) -> Option<Timestamp> {
+        self.quiet.as_ref()?.end(at)
+    }
+}
+
+impl Quiet {
+    /// When the quiet hours around `at` end; `None` outside of them.
+    pub fn end(&self, at: Timestamp) -> Option<Timestamp> {
+        let local = jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.zone.clone());
+        let (time, today) = (local.time(), local.date());
+        let quiet = match self.from <= self.until {
+            true => self.from <= time && time < self.until,
+            false => self.from <= time || time < self.until,
+        };
+        let day = if time < self.until { today } else { today.tomorrow().ok()? };
+        let end = DateTime::from_parts(day, self.until).to_zoned(self.zone.clone()).ok()?;
+        quiet.then(|| Timestamp(end.timestamp().as_millisecond()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp(text.parse::<jiff::Timestamp>().expect("a time").as_millisecond())
+    }
+
+    fn nights(zone: &str) -> Quiet {
+        let time = |text: &str| text.parse().expect("a time");
+        Quiet { from: time("22:00"), until: time("07:00"), zone: TimeZone::get(zone).expect("a zone") }
+    }
+
+    #[test]
+    fn quiet_hours_span_midnight_in_the_time_of_their_zone() {
+        let quiet = nights("Europe/Berlin");
+        for (now, end) in [
+            ("2026-11-24T20:59:00Z", None),
+            ("2026-11-24T21:00:00Z", Some("2026-11-25T06:00:00Z")),
+            ("2026-11-25T05:59:00Z", Some("2026-11-25T06:00:00Z")),
+            ("2026-11-25T06:00:00Z", None),
+            // Summer time begins in this night, so the morning comes an hour earlier in UTC.
+            ("2027-03-27T22:30:00Z", Some("2027-03-28T05:00:00Z")),
+        ] {
+            assert_eq!(quiet.end(at(now)), end.map(at), "{now}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Questions of agents and notes to them.
+
+use async_trait::async_trait;
+
+use super::{Stations, Stored};
+use crate::{
+    ids::{QuestionId, TaskId},
+    input::Slug,
+    note::Note,
+    question::Question,
+};
+
+/// Questions of agents and notes to them. They change with their task only, by [`super::Tasks::commit`].
+#[async_trait]
+pub trait Questions: Send + Sync {
+    /// A fresh question id.
+    async fn next_question(&self) -> Stored<QuestionId>;
+    /// All questions of a task, oldest first.
+    async fn questions_of(&self, task: TaskId) -> Stored<Vec<Question>>;
+    /// One question.
+    async fn question(&self, id: QuestionId) -> Stored<Option<Question>>;
+    /// The notes of a task that wait for an agent, oldest first.
+    async fn waiting_notes(&self, task: TaskId) -> Stored<Vec<Note>>;
+    /// All notes of a task, oldest first.
+    async fn notes_of(&self, task: TaskId) -> Stored<Vec<Note>>;
+    /// Open questions whose alarm has come, with their repository, the longest waiting first.
+    async fn alarms(&self, limit: u32) -> Stored<Vec<(Slug, Question)>>;
+    /// Lets all open questions be looked at anew; called once at start, since settings may have changed.
+    async fn reset_alarms(&self) -> Stored<()>;
+    /// Open questions of a repository, oldest first.
+    async fn open_questions_in(&self, repo: &Slug) -> Stored<Vec<Question>>;
+    /// Notes that somebody who may answer has looked at these open questions; the first time counts.
+    async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()>;
+    /// When a question reached its stations beside those that it knows itself.
+    async fn stations(&self, question: QuestionId) -> Stored<Stations>;
+    /// Open questions, oldest first.
+    async fn open_questions(&self, limit: u32) -> Stored<Vec<Question>>;
+}
