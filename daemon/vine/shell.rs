@@ -45,6 +45,9 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<NoDaemon>().is_some() {
         return 5;
     }
+    if error.downcast_ref::<vine_worker::NobodyAnswered>().is_some() {
+        return 6;
+    }
     match error.downcast_ref::<ClientError>() {
         Some(ClientError::Unreachable { .. }) => 5,
         Some(ClientError::Refused { status: 404, .. }) => 3,

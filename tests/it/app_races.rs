@@ -15,23 +15,28 @@ use vine_domain::{
 
 use crate::store_contract::Bed;
 
-struct Team {
-    app: App,
-    bed: Bed,
-    worker: WorkerId,
+/// Use cases over a store of their own, with one worker.
+pub struct Team {
+    pub app: App,
+    pub bed: Bed,
+    pub worker: WorkerId,
 }
 
 impl Team {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
+        Self::with(Settings::at("http://vine")).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
         let bed = Bed::new().await;
-        let (app, dispatcher) =
-            App::new(bed.store.clone(), bed.clock.clone(), Arc::new(System), Settings::at("http://vine"), CancellationToken::new());
+        let (app, dispatcher) = App::new(bed.store.clone(), bed.clock.clone(), Arc::new(System), settings, CancellationToken::new());
         tokio::spawn(dispatcher.run());
         let worker = bed.worker("w").await;
         Self { app, bed, worker }
     }
 
-    async fn asked(&self) -> (Attempt, vine_domain::QuestionId) {
+    /// A task that was claimed and asks one question.
+    pub async fn asked(&self) -> (Attempt, vine_domain::QuestionId) {
         self.bed.task().await;
         let attempt = self.app.claim(self.worker, 1, Duration::from_secs(5)).await.expect("claimed")[0].attempt;
         let item = Item { question: "Which?".into(), header: String::new(), options: vec![], multi: false };
@@ -43,7 +48,7 @@ impl Team {
     }
 }
 
-fn person(name: &str, role: Option<Role>) -> Caller {
+pub fn person(name: &str, role: Option<Role>) -> Caller {
     let user = User { id: UserId(System.uuid()), name: name.into(), role, repos: [].into() };
     Caller { user: Some(user), via: "test".into() }
 }
@@ -51,7 +56,7 @@ fn person(name: &str, role: Option<Role>) -> Caller {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told() {
     let team = Team::new().await;
-    for round in 0..100 {
+    for round in 0..1_000 {
         let (attempt, question) = team.asked().await;
         let start = Arc::new(Barrier::new(2));
         let answers = ["Ann", "Bob"].map(|name| {
@@ -75,7 +80,8 @@ async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told(
         let thread = team.bed.store.thread(attempt.task, 0, 100).await.expect("read");
         let replies = thread.iter().filter(|message| message.kind == "reply").count();
         assert_eq!(replies, 2, "the second words are kept");
-        team.app.delivered(team.worker, question, attempt).await.expect("delivered");
+        let heard = team.app.question(question).await.expect("read").heard();
+        team.app.delivered(team.worker, attempt, heard).await.expect("delivered");
         team.app.complete(team.worker, attempt, vine_domain::task::Report::default(), "").await.expect("done");
     }
 }

@@ -6,6 +6,8 @@ mod store_contract;
 mod story_claude;
 mod story_crashes;
 mod story_input;
+mod story_notes;
+mod story_patience;
 mod story_script;
 mod story_stale;
 mod story_trouble;

@@ -72,7 +72,7 @@ pub struct Desk {
     held: Mutex<HashMap<Attempt, Arc<Held>>>,
     handling: Mutex<HashMap<QuestionId, Attempt>>,
     noting: Mutex<HashMap<Uuid, Attempt>>,
-    /// An attempt came or went.
+    /// What a beat says has changed.
     pub changed: Notify,
 }
 
@@ -275,6 +275,8 @@ impl Desk {
     /// The daemon knows that the answer was passed on.
     pub fn handled(&self, question: QuestionId) {
         lock(&self.handling).remove(&question);
+        // A beat under way still says that it is being passed on, and would not hear of a later answer.
+        self.changed.notify_one();
     }
 }
 

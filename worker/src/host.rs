@@ -12,8 +12,8 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
-use vine_api::{Client, ClientError, CloseQuestion, Log, MapSession, PostQuestion, PostedQuestion, SessionBeat};
-use vine_domain::{Ask, Question, QuestionId, SessionId, uuid_of, worker::Attempt};
+use vine_api::{Client, ClientError, CloseQuestion, Delivered, Log, MapSession, PostQuestion, PostedQuestion, SessionBeat};
+use vine_domain::{Ask, Heard, Question, QuestionId, SessionId, uuid_of, worker::Attempt};
 
 use crate::{
     config::WorkerConfig,
@@ -145,11 +145,11 @@ impl Host {
         if self.desk.waiting() > config.max_held { SHORT_HOLD.min(config.hold) } else { config.hold }
     }
 
-    /// The agent has the answer.
-    pub async fn delivered(&self, question: QuestionId) -> Result<(), Over> {
-        let close = CloseQuestion { attempt: self.attempt(), why: String::new() };
-        let done = self.send::<_, ()>(&format!("/questions/{question}/delivered"), &close).await;
-        self.desk.handled(question);
+    /// The agent has heard what came of its question.
+    pub async fn delivered(&self, heard: Heard) -> Result<(), Over> {
+        let delivered = Delivered { attempt: self.attempt(), answer: heard.answer };
+        let done = self.send::<_, ()>(&format!("/questions/{}/delivered", heard.question), &delivered).await;
+        self.desk.handled(heard.question);
         done
     }
 
@@ -166,10 +166,10 @@ impl Host {
     /// The agent has the words.
     pub async fn words_delivered(&self, words: &Words) -> Result<(), Over> {
         match words {
-            Words::Late(question) => self.delivered(question.id).await,
+            Words::Late(question) => self.delivered(question.heard()).await,
             Words::Note(note) => {
-                let close = CloseQuestion { attempt: self.attempt(), why: String::new() };
-                let done = self.send::<_, ()>(&format!("/notes/{}/delivered", note.key), &close).await;
+                let delivered = Delivered { attempt: self.attempt(), answer: None };
+                let done = self.send::<_, ()>(&format!("/notes/{}/delivered", note.key), &delivered).await;
                 self.desk.noted(note.key);
                 done
             }

@@ -15,7 +15,10 @@ mod run;
 mod slots;
 mod workspace;
 
-pub use agent::{AgentKind, script::ask as ask_from_script};
+pub use agent::{
+    AgentKind,
+    script::{NobodyAnswered, ask as ask_from_script},
+};
 pub use config::{AgentConfig, CommitConfig, WorkerConfig};
 pub use identity::{Identity, enrol};
 pub use process::find_program;

@@ -278,13 +278,24 @@ pub struct PostedQuestion {
     pub id: QuestionId,
 }
 
-/// `POST /api/v1/questions/{id}/delivered` and `/withdraw`, `POST /api/v1/notes/{key}/delivered`
+/// `POST /api/v1/questions/{id}/delivered`, `POST /api/v1/notes/{key}/delivered`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivered {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// The answer that the agent has, by its key; none when it heard that nobody answered. Notes need none.
+    #[serde(default)]
+    pub answer: Option<Uuid>,
+}
+
+/// `POST /api/v1/questions/{id}/withdraw`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CloseQuestion {
     /// Which attempt.
     pub attempt: Attempt,
-    /// Why nobody needs the answer any more; for `/withdraw`.
+    /// Why nobody needs the answer any more.
     #[serde(default)]
     pub why: String,
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use vine_domain::{
-    Answer, Ask, Decision, Question, QuestionId, SessionId, Slug, WorkerId, access,
+    Answer, Ask, Decision, Heard, Question, QuestionId, SessionId, Slug, WorkerId, access,
     lifecycle::{Event, Refusal},
     reading,
     worker::Attempt,
@@ -72,8 +72,8 @@ impl App {
     }
 
     /// The agent has the answer, or knows that there is none.
-    pub async fn delivered(&self, by: WorkerId, id: QuestionId, attempt: Attempt) -> Done<()> {
-        self.step(attempt.task, Event::Delivered { by, attempt, question: id }, None).await.map(|_| ())
+    pub async fn delivered(&self, by: WorkerId, attempt: Attempt, heard: Heard) -> Done<()> {
+        self.step(attempt.task, Event::Delivered { by, attempt, heard }, None).await.map(|_| ())
     }
 
     /// The agent no longer needs the answer.

@@ -32,7 +32,7 @@ pub use ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId,
 pub use input::{Branch, Invalid, Prompt, Slug, Title};
 pub use note::{Note, NoteState};
 pub use patience::Patience;
-pub use question::{Answer, Ask, Decision, Question, QuestionState, Reply};
+pub use question::{Answer, Ask, Decision, Heard, Question, QuestionState, Reply};
 pub use queue::Lane;
 pub use repo::Repo;
 pub use session::{Session, SessionState};

@@ -113,6 +113,11 @@ impl Question {
         }
     }
 
+    /// What an agent that is told of it now has heard.
+    pub fn heard(&self) -> Heard {
+        Heard { question: self.id, answer: self.answer().map(|answer| answer.key) }
+    }
+
     /// What came of it, once something did.
     pub fn reply(&self) -> Option<Reply<'_>> {
         match &self.state {
@@ -138,6 +143,15 @@ pub enum Reply<'a> {
     Answered(&'a Answer),
     /// Nobody answered in time, which is no refusal.
     Nobody,
+}
+
+/// What an agent has heard of its question. An answer that comes while it hears that there is none is another thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Which question.
+    pub question: QuestionId,
+    /// The answer, by its key; `None` when it heard that nobody answered.
+    pub answer: Option<Uuid>,
 }
 
 /// What is asked, in the shape its kind needs.

@@ -10,9 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
-use vine_api::{Client, ClientError, SendMessage};
+use uuid::Uuid;
+use vine_api::{Client, ClientError, EditMessage, SendMessage};
 use vine_domain::token::Token;
 use vine_doubles::model::Model;
 
@@ -31,6 +33,14 @@ pub enum Agent<'a> {
     Script(&'a str),
 }
 
+/// Lines to be added to sections of the configuration.
+#[derive(Default)]
+pub struct Sections<'a> {
+    pub questions: &'a str,
+    pub worker: &'a str,
+    pub claude: &'a str,
+}
+
 pub struct Place {
     pub folder: TempDir,
     pub repo: PathBuf,
@@ -43,20 +53,21 @@ pub struct Place {
 impl Place {
     /// A repository with one commit, a model server, a configuration; nothing of ours runs yet.
     pub async fn new(agent: Agent<'_>) -> Self {
-        Self::with_sections(agent, "", "").await
+        Self::with_sections(agent, Sections::default()).await
     }
 
     /// The same with more lines in the section `[worker]`.
-    pub async fn with_worker(agent: Agent<'_>, more: &str) -> Self {
-        Self::with_sections(agent, more, "").await
+    pub async fn with_worker(agent: Agent<'_>, worker: &str) -> Self {
+        Self::with_sections(agent, Sections { worker, ..Sections::default() }).await
     }
 
     /// The same with more lines in the section `[agents.claude]`.
-    pub async fn with_config(agent: Agent<'_>, more: &str) -> Self {
-        Self::with_sections(agent, "", more).await
+    pub async fn with_config(agent: Agent<'_>, claude: &str) -> Self {
+        Self::with_sections(agent, Sections { claude, ..Sections::default() }).await
     }
 
-    async fn with_sections(agent: Agent<'_>, worker: &str, more: &str) -> Self {
+    /// The same with more lines in several sections.
+    pub async fn with_sections(agent: Agent<'_>, sections: Sections<'_>) -> Self {
         let folder = tempfile::Builder::new().prefix("vine-it-").tempdir().expect("a temporary folder");
         let repo = folder.path().join("site");
         make_repository(&repo);
@@ -65,7 +76,7 @@ impl Place {
         let model = Model::default();
         tokio::spawn(model.clone().serve(listener));
         let config = folder.path().join("vine.toml");
-        fs::write(&config, configuration(folder.path(), &agent, &format!("http://{address}"), worker, more)).expect("written");
+        fs::write(&config, configuration(folder.path(), &agent, &format!("http://{address}"), &sections)).expect("written");
         Self { folder, repo, model, config, listen: "127.0.0.1:0".into(), client: None }
     }
 
@@ -206,6 +217,22 @@ impl Place {
         self.client().post::<_, Value>("/chat/messages", &message).await.expect("the answer is taken");
     }
 
+    /// Says something in a task's thread, under a key by which it can be changed later.
+    pub async fn write(&self, task: &str, text: &str) -> Uuid {
+        let key = vine_domain::clock::Ids::uuid(&vine_domain::clock::System);
+        let message = SendMessage { task: Some(task.parse().expect("a task")), text: text.into(), reply_to: None, key: Some(key) };
+        self.client().post::<_, Value>("/chat/messages", &message).await.expect("the words are taken");
+        key
+    }
+
+    /// Changes what was said under a key, or takes it back.
+    pub async fn change(&self, key: Uuid, text: Option<&str>) -> Result<Value, ClientError> {
+        let path = format!("/chat/messages/{key}");
+        let body = text.map(|text| EditMessage { text: text.into() });
+        let method = if body.is_some() { Method::PATCH } else { Method::DELETE };
+        self.client().call(method, &path, body.as_ref(), Duration::ZERO).await
+    }
+
     /// All words of a task's thread.
     pub async fn thread(&self, task: &str) -> String {
         let listed: Value = self.client().get(&format!("/chat/messages?task={task}&limit=1000")).await.expect("the thread");
@@ -266,13 +293,15 @@ pub fn claude() -> String {
     std::env::var("VINE_TEST_CLAUDE").expect("VINE_TEST_CLAUDE names Claude Code; `tests/run` installs it and sets this")
 }
 
-fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, worker: &str, more: &str) -> String {
+fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, sections: &Sections<'_>) -> String {
+    let Sections { questions, worker, claude: more } = sections;
+    let shared = format!("[questions]\n{questions}[worker]\ndrain_seconds = 2\n{worker}");
     let home = folder.join("home");
     fs::create_dir_all(home.join("claude")).expect("a folder");
     let home = path(&home);
     match agent {
         Agent::Claude => format!(
-            "[worker]\ndrain_seconds = 2\n{worker}[agents]\ndefault = \"claude\"\n[agents.claude]\npass_env = []\n{command}{more}\n[agents.claude.env]\nHOME = \"{home}\"\nCLAUDE_CONFIG_DIR = \"{home}/claude\"\n\
+            "{shared}[agents]\ndefault = \"claude\"\n[agents.claude]\npass_env = []\n{command}{more}\n[agents.claude.env]\nHOME = \"{home}\"\nCLAUDE_CONFIG_DIR = \"{home}/claude\"\n\
              ANTHROPIC_BASE_URL = \"{model}\"\nANTHROPIC_API_KEY = \"dummy\"\nCLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = \"1\"\nCLAUDE_CODE_MAX_RETRIES = \"1\"\n",
             command = if more.contains("command") { String::new() } else { format!("command = [\"{}\"]\n", claude()) },
         ),
@@ -280,7 +309,7 @@ fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, worker: &str, mo
             let script = folder.join("agent.sh");
             fs::write(&script, text).expect("written");
             format!(
-                "[worker]\ndrain_seconds = 2\n{worker}[agents]\ndefault = \"script\"\n[agents.script]\ncommand = [\"sh\", \"{}\"]\n[agents.script.env]\nPLACE = \"{}\"\n",
+                "{shared}[agents]\ndefault = \"script\"\n[agents.script]\ncommand = [\"sh\", \"{}\"]\n[agents.script.env]\nPLACE = \"{}\"\n",
                 path(&script),
                 path(folder)
             )

@@ -199,7 +199,7 @@ async fn answer_call(
     };
     // If the asking program is gone there is nobody left to tell, and the answer is used up all the same.
     let passed = passed.await;
-    host.delivered(question.id).await?;
+    host.delivered(question.heard()).await?;
     passed
 }
 

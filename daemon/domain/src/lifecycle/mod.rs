@@ -33,7 +33,7 @@ use crate::{
     ids::{QuestionId, WorkerId},
     note::Note,
     patience::Patience,
-    question::{Answer, Question, QuestionState},
+    question::{Answer, Heard, Question, QuestionState},
     queue::Lane,
     task::{Lease, Report, Task, TaskState, Usage},
     worker::Attempt,
@@ -67,14 +67,14 @@ pub enum Event {
         /// How.
         answer: Answer,
     },
-    /// The agent has the answer.
+    /// The agent has the answer, or knows that there is none.
     Delivered {
         /// Who speaks.
         by: WorkerId,
         /// For which attempt.
         attempt: Attempt,
-        /// Which question.
-        question: QuestionId,
+        /// What it heard of which question.
+        heard: Heard,
     },
     /// The agent no longer needs an answer.
     Withdrawn {
@@ -174,7 +174,7 @@ pub fn decide(current: &Situation, event: Event, now: Timestamp) -> Result<Chang
     match event {
         Event::Asked { by, question } => step.asked(by, *question),
         Event::Answered { question, answer } => step.answered(question, answer),
-        Event::Delivered { by, attempt, question } => step.delivered(by, attempt, question),
+        Event::Delivered { by, attempt, heard } => step.delivered(by, attempt, heard),
         Event::Withdrawn { by, attempt, question, why } => step.withdrawn(by, attempt, question, &why),
         Event::Waited { question, patience, quietly } => step.waited(question, &patience, quietly),
         Event::Noted(note) => step.noted(note),

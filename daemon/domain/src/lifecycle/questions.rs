@@ -4,7 +4,7 @@ use super::{Decided, Refusal, Say, Step};
 use crate::{
     ids::{QuestionId, WorkerId},
     patience::{Due, Patience},
-    question::{Answer, Question, QuestionState},
+    question::{Answer, Heard, Question, QuestionState},
     task::TaskState,
     worker::Attempt,
 };
@@ -93,10 +93,13 @@ impl Step<'_> {
         self.go_on_without(id)
     }
 
-    pub(super) fn delivered(self, by: WorkerId, attempt: Attempt, id: QuestionId) -> Decided {
+    pub(super) fn delivered(self, by: WorkerId, attempt: Attempt, heard: Heard) -> Decided {
+        let id = heard.question;
         let question = self.question(id)?;
         match &question.state {
             QuestionState::Delivered { .. } | QuestionState::Expired { told: true } => Ok(self.change),
+            // It heard that there is none, and the answer has come since.
+            QuestionState::Answered { answer } if heard.answer != Some(answer.key) => Ok(self.change),
             QuestionState::Answered { answer } => {
                 let state = QuestionState::Delivered { answer: answer.clone(), at: self.now };
                 self.told(by, attempt, question, state, format!("the agent has the answer to {id}"))

@@ -304,6 +304,17 @@ fn a_late_answer_goes_to_the_running_agent_and_takes_a_task_that_is_over_back_in
     assert!(matches!(apply(&mut cancelled, answered(1, 7)), Err(Refusal::Withdrawn { .. })));
 }
 
+#[test]
+fn an_answer_that_comes_while_the_agent_hears_that_nobody_answered_is_still_to_be_told() {
+    let heard = |answer| Event::Delivered { by: worker(1), attempt: attempt(1), heard: Heard { question: QuestionId(1), answer } };
+    let mut situation = given_up();
+    apply(&mut situation, answered(1, 7)).expect("it counts");
+    apply(&mut situation, heard(None)).expect("no refusal");
+    assert!(matches!(situation.questions[0].untold(), Some(Reply::Answered(_))));
+    apply(&mut situation, heard(Some(Uuid::from_u128(7)))).expect("held");
+    assert_eq!(situation.questions[0].untold(), None);
+}
+
 fn note(key: u128) -> Note {
     let (author, text) = ("Ann".into(), "Use tabs.".into());
     Note { key: Uuid::from_u128(key), task: TaskId(1), author, text, at: NOW, state: NoteState::Waiting }

@@ -2,9 +2,9 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
-use vine_api::{CloseQuestion, GiveAnswer, PostQuestion, PostedQuestion};
+use vine_api::{CloseQuestion, Delivered, GiveAnswer, PostQuestion, PostedQuestion};
 use vine_app::{AppError, questions::Asked, view};
-use vine_domain::{MessageId, QuestionId, Verb};
+use vine_domain::{Heard, MessageId, QuestionId, Verb};
 
 use super::Page;
 use crate::{
@@ -59,9 +59,10 @@ pub async fn delivered(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
     Id(id): Id<QuestionId>,
-    Body(close): Body<CloseQuestion>,
+    Body(delivered): Body<Delivered>,
 ) -> Result<StatusCode, Failure> {
-    shared.app.delivered(worker, id, close.attempt).await?;
+    let heard = Heard { question: id, answer: delivered.answer };
+    shared.app.delivered(worker, delivered.attempt, heard).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -70,9 +71,9 @@ pub async fn note_delivered(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
     Id(key): Id<MessageId>,
-    Body(close): Body<CloseQuestion>,
+    Body(delivered): Body<Delivered>,
 ) -> Result<StatusCode, Failure> {
-    shared.app.note_delivered(worker, key.0, close.attempt).await?;
+    shared.app.note_delivered(worker, key.0, delivered.attempt).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -28,7 +28,7 @@ use tokio::{
     time::Instant,
 };
 use uuid::Uuid;
-use vine_domain::{Failure, FailureKind, Question, QuestionId};
+use vine_domain::{Failure, FailureKind, Heard, Question, QuestionId};
 
 use super::{Job, Outcome, last_words};
 use crate::{
@@ -156,7 +156,7 @@ enum End {
 type Lines = tokio::io::Lines<BufReader<ChildStdout>>;
 
 /// An answer on its way back: which request it answers, and with what.
-type Answered = (String, Result<(Option<QuestionId>, Value), Over>);
+type Answered = (String, Result<(Option<Heard>, Value), Over>);
 
 /// One conversation with the process.
 struct Talk<'a> {
@@ -172,9 +172,9 @@ struct Talk<'a> {
     /// The kind of the last API error.
     last_error: Option<String>,
     /// Answers on their way, by the call that waits for them; confirmed when the call has its result.
-    unconfirmed: HashMap<String, QuestionId>,
+    unconfirmed: HashMap<String, Heard>,
     /// Answers in our first words; confirmed when the agent has begun to speak.
-    told: Vec<QuestionId>,
+    told: Vec<Heard>,
     result: Option<Value>,
     /// Whether it has nothing left to do, once it said anything of that.
     idle: Option<bool>,
@@ -372,7 +372,7 @@ impl<'a> Talk<'a> {
         self.open.insert(request.clone(), call.clone());
         if let Some(question) = self.deferred.take_if(|deferred| deferred.call == call.id) {
             let reply = call.shaped(call.reply(question.reply()));
-            self.asking.spawn(async move { (request, Ok((Some(question.id), reply))) });
+            self.asking.spawn(async move { (request, Ok((Some(question.heard()), reply))) });
             return;
         }
         if let Some(at) = self.granted.iter().position(|(_, granted)| granted.same_as(&call)) {
@@ -386,7 +386,7 @@ impl<'a> Talk<'a> {
         self.asking.spawn(async move {
             host.flush().await;
             let asked = host.ask(Some(session), &call.id, call.ask(&said), context).await;
-            (request, asked.map(|question| (Some(question.id), call.shaped(call.reply(question.reply())))))
+            (request, asked.map(|question| (Some(question.heard()), call.shaped(call.reply(question.reply())))))
         });
     }
 
@@ -431,9 +431,9 @@ impl<'a> Talk<'a> {
         written.or(Ok(()))
     }
 
-    async fn confirm(&self, questions: Vec<QuestionId>) {
-        for question in questions {
-            let _over = self.host.delivered(question).await;
+    async fn confirm(&self, heard: Vec<Heard>) {
+        for heard in heard {
+            let _over = self.host.delivered(heard).await;
         }
     }
 

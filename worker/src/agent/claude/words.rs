@@ -1,7 +1,7 @@
 //! What we say to Claude in our own words: the task, and what was answered while it was away.
 
 use uuid::Uuid;
-use vine_domain::{Answer, Ask, Decision, Note, Question, QuestionId, Reply, uuid_of};
+use vine_domain::{Answer, Ask, Decision, Heard, Note, Question, QuestionId, Reply, uuid_of};
 
 use super::tools::{NOBODY, ToolCall};
 use crate::agent::Job;
@@ -13,7 +13,7 @@ pub struct Opening {
     /// Drops a second copy of the same message, also across a resume.
     pub uuid: Uuid,
     /// Questions whose answers are in the words, or were in the session already.
-    pub told: Vec<QuestionId>,
+    pub told: Vec<Heard>,
     /// Permissions that were given while the agent was away.
     pub granted: Vec<(QuestionId, ToolCall)>,
 }
@@ -31,7 +31,7 @@ pub fn opening(job: &Job<'_>, transcript: Option<&str>) -> Opening {
         (true, Some(answer)) => answer.key,
         _ => attempt_uuid(job),
     };
-    Opening { text: composed(job, &known), uuid, told: untold.iter().map(|question| question.id).collect(), granted }
+    Opening { text: composed(job, &known), uuid, told: untold.iter().map(|question| question.heard()).collect(), granted }
 }
 
 /// A note as the agent reads it.

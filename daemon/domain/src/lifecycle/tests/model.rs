@@ -24,10 +24,10 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         (ids.clone(), epochs.clone(), who.clone()).prop_map(|(id, epoch, by)| asked(id, epoch, by)),
         (ids.clone(), 1..4_u128).prop_map(|(id, key)| answered(id, key_for(id, key))),
-        (ids.clone(), epochs.clone(), who.clone()).prop_map(|(id, epoch, by)| Event::Delivered {
+        (ids.clone(), prop::option::of(1..4_u128), epochs.clone(), who.clone()).prop_map(|(id, key, epoch, by)| Event::Delivered {
             by: worker(by),
             attempt: attempt(epoch),
-            question: QuestionId(id)
+            heard: Heard { question: QuestionId(id), answer: key.map(|key| Uuid::from_u128(key_for(id, key))) }
         }),
         (ids, epochs.clone(), who.clone()).prop_map(|(id, epoch, by)| Event::Withdrawn {
             by: worker(by),
@@ -120,11 +120,21 @@ impl World {
             self.given.push(answer.key);
         }
         let named = named(&event);
+        let heard = if let Event::Delivered { heard, .. } = &event { Some(*heard) } else { None };
         let before = self.situation.clone();
         let happened = apply_at(&mut self.situation, event, self.now);
+        self.check_heard(&before, heard);
         if let (Some((by, attempt)), Ok(_), true) = (named, &happened, self.situation.task != before.task) {
             let lease = before.task.lease().expect("only an attempt under way changes a task");
             assert!(lease.worker == by && before.task.attempt() == attempt, "the fence holds");
+        }
+    }
+
+    /// Only an answer that the agent heard counts as delivered.
+    fn check_heard(&self, before: &Situation, heard: Option<Heard>) {
+        for question in self.situation.questions.iter().filter(|one| matches!(one.state, QuestionState::Delivered { .. })) {
+            let old = before.questions.iter().find(|old| old.id == question.id).expect("it was answered before");
+            assert!(old.state == question.state || heard == Some(question.heard()), "delivered without having been heard");
         }
     }
 
