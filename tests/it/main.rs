@@ -5,6 +5,7 @@ mod harness;
 mod store_contract;
 mod story_claude;
 mod story_crashes;
+mod story_endings;
 mod story_input;
 mod story_notes;
 mod story_patience;

@@ -6,15 +6,15 @@ use vine_api::{Client, ClientError, Complete, Ended, Fail, GaveUp};
 use vine_domain::{
     Failure, FailureKind, SessionId,
     clock::{Ids, System},
-    task::Usage,
     worker::Assignment,
 };
 
 use crate::{
-    agent::{Job, Outcome},
+    agent::{Finished, Job, Outcome},
     config::WorkerConfig,
     desk::{Desk, Held, Stopped},
     host::{Host, Over, insist},
+    limit::Limit,
     process::Mark,
     workspace::Workspace,
 };
@@ -29,6 +29,8 @@ pub struct Bench {
     pub agent: Arc<str>,
     /// Marks all our agents.
     pub worker: Arc<str>,
+    /// Whether the agent's account may be used.
+    pub limit: Arc<Limit>,
 }
 
 impl Bench {
@@ -59,9 +61,6 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     }
 }
 
-/// What a finished agent left: its words and what it used.
-type Finished = (String, Usage);
-
 /// `None` when the attempt was stopped.
 async fn work(bench: &Bench, host: &Host, task: &Assignment, mark: Mark, slot: &mut Option<Workspace>) -> Result<Option<Finished>, GaveUp> {
     let resume = task.resume.filter(|_| bench.config.agent.kind.resumes());
@@ -83,7 +82,7 @@ async fn work(bench: &Bench, host: &Host, task: &Assignment, mark: Mark, slot: &
         outcome = if told.is_ok() { converse(bench, host, task, &mark, workspace, None).await } else { Err(Over) };
     }
     match outcome {
-        Ok(Outcome::Finished { summary, usage }) => Ok(Some((summary, usage))),
+        Ok(Outcome::Finished(finished)) => Ok(Some(finished)),
         Ok(Outcome::Failed(failure)) => Err(GaveUp::Failed(failure)),
         Ok(Outcome::Parked) => Err(GaveUp::Parked),
         Ok(Outcome::NoSession | Outcome::Stopped) | Err(Over) => Ok(None),
@@ -130,7 +129,7 @@ async fn report(bench: &Bench, held: &Held, host: &Host, task: &Assignment, work
         Ok(changes) => changes,
         Err(failure) => return give_up(bench, held, task, GaveUp::Failed(failure)).await,
     };
-    let (report, patch) = changes.report(finished.0, finished.1);
+    let (report, patch) = changes.report(finished);
     let complete = Complete { attempt: task.attempt, report, patch, next: 0 };
     let done = insist(std::future::pending(), || bench.client.post::<_, vine_api::Claimed>("/queue/complete", &complete)).await;
     match done {
@@ -149,6 +148,11 @@ async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp) -> 
     if let Some(Stopped::LeaseOver { why, over }) = held.stopped() {
         tracing::info!(task.id = %task.attempt.task, "{}: stopped, {why}", task.attempt.task);
         return *over;
+    }
+    if let GaveUp::Failed(failure) = &how
+        && failure.kind == FailureKind::UsageLimit
+    {
+        bench.limit.reached(failure.retry_at);
     }
     let how = match (how, held.stopped(), held.refused()) {
         // Stopped by us: whatever it said on its way out is no failure of the task.

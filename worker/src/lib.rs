@@ -10,6 +10,7 @@ mod desk;
 mod git;
 mod host;
 mod identity;
+mod limit;
 mod process;
 mod run;
 mod slots;

@@ -17,6 +17,7 @@ use crate::{
     config::WorkerConfig,
     desk::{Desk, Held, Stopped},
     identity::Identity,
+    limit::Limit,
     process::Mark,
     slots::Slots,
 };
@@ -43,9 +44,11 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let agent: Arc<str> = config.agent.kind.describe(&config.agent).await.into();
     let desk = Arc::new(Desk::default());
     let config = Arc::new(config);
-    let bench = Bench { config: Arc::clone(&config), client: client.clone(), desk: Arc::clone(&desk), agent, worker };
+    let limit = Arc::new(Limit::default());
+    let (bench_client, bench_desk, bench_limit) = (client.clone(), Arc::clone(&desk), Arc::clone(&limit));
+    let bench = Bench { config: Arc::clone(&config), client: bench_client, desk: bench_desk, agent, worker, limit: bench_limit };
     let identity_file = Identity::file(&config.state).display().to_string();
-    let beats = Beats { client, desk: Arc::clone(&desk), identity, identity_file, slots: config.slots, boot: System.uuid() };
+    let beats = Beats { client, desk: Arc::clone(&desk), limit, identity, identity_file, slots: config.slots, boot: System.uuid() };
     let tracker = TaskTracker::new();
     let end = tokio::select! {
         end = beats.run() => end,
@@ -82,14 +85,19 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
         () = beats.first() => {}
     }
     while !stop.is_cancelled() {
+        let room = async {
+            bench.limit.over().await;
+            slots.room().await
+        };
         let room = tokio::select! {
             () = stop.cancelled() => return,
-            room = slots.room() => room,
+            room = room => room,
         };
         let claim = Claim { slots: room, wait: CLAIM_WAIT };
         let sent = Instant::now();
         let claimed = tokio::select! {
             () = stop.cancelled() => return,
+            () = bench.limit.becomes_reached() => continue,
             claimed = bench.client.claim(&claim) => claimed,
         };
         match claimed {
@@ -134,6 +142,7 @@ async fn drain(beats: &Beats, desk: &Desk, tracker: &TaskTracker, patience: Dura
 struct Beats {
     client: Client,
     desk: Arc<Desk>,
+    limit: Arc<Limit>,
     identity: Identity,
     identity_file: String,
     slots: u32,
@@ -178,7 +187,15 @@ impl Beats {
 
     fn beat(&self, wait: f64) -> Beat {
         let leases = self.desk.all().iter().map(|held| held.attempt).collect();
-        Beat { boot: self.boot, slots: self.slots, leases, handling: self.desk.handling(), noting: self.desk.noting(), trouble: None, wait }
+        Beat {
+            boot: self.boot,
+            slots: self.slots,
+            leases,
+            handling: self.desk.handling(),
+            noting: self.desk.noting(),
+            trouble: self.limit.trouble(),
+            wait,
+        }
     }
 
     async fn act(&self, named: &[Attempt], deliveries: Vec<Delivery>, sent: Instant) {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use vine_domain::{Failure, FailureKind, repo::Source, task::Report, worker::Assignment};
 
 use crate::{
+    agent::Finished,
     config::CommitConfig,
     git::{GitError, agrees, git},
 };
@@ -180,8 +181,10 @@ impl Workspace {
 
 impl Changes {
     /// These changes as a report with the agent's words.
-    pub fn report(self, summary: String, usage: vine_domain::task::Usage) -> (Report, String) {
-        (Report { summary: cut(summary, SUMMARY_LIMIT), commit: self.commit, diffstat: self.diffstat, usage }, self.patch)
+    pub fn report(self, finished: Finished) -> (Report, String) {
+        let Finished { summary, usage, denied } = finished;
+        let summary = cut(summary, SUMMARY_LIMIT);
+        (Report { summary, denied, commit: self.commit, diffstat: self.diffstat, usage }, self.patch)
     }
 }
 

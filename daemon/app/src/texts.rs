@@ -307,8 +307,10 @@ fn done(task: &Task) -> String {
         }
         None => format!("Nothing was changed; `{}` is as it was.", task.branch),
     };
+    let denied: String = report.denied.iter().map(|what| format!("\n- not allowed: {what}")).collect();
+    let head = if report.commit.is_some() { "is done" } else { "ended without changes" };
     let summary = if report.summary.is_empty() { String::new() } else { format!("{}\n\n", report.summary) };
-    format!("**{} is done.**\n\n{summary}{outcome}\n{spent}", task.id)
+    format!("**{} {head}.**\n\n{summary}{outcome}{denied}\n{spent}", task.id)
 }
 
 #[cfg(test)]

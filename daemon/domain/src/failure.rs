@@ -72,7 +72,8 @@ pub const LOSS_WINDOW: Duration = Duration::from_secs(72 * 3600);
 
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
-const UNKNOWN_RESET: Duration = Duration::from_secs(30 * 60);
+/// How long a usage limit is taken to last when nobody says it.
+pub const UNKNOWN_RESET: Duration = Duration::from_secs(30 * 60);
 
 impl Failure {
     /// A failure of `kind`; `what` says what happened and to what.

@@ -105,6 +105,9 @@ pub struct Lease {
 pub struct Report {
     /// The agent's last words.
     pub summary: String,
+    /// What it wanted to do and was not allowed to, a line each.
+    #[serde(default)]
+    pub denied: Vec<String>,
     /// The commit that holds the work; `None` when nothing changed.
     pub commit: Option<String>,
     /// `git diff --stat` from the base; empty when nothing changed.

@@ -11,6 +11,7 @@
 //! MODEL: drop                       close the connection without an answer
 //! MODEL: hang                       never answer
 //! MODEL: finish All done.           the last words; what people and tools said is added
+//! MODEL: end Shall I go on?         ends the turn with these words alone; the next message goes on after it
 //! ```
 //!
 //! A step that calls a tool is done when the conversation holds its call, so a resumed session goes on where it was.
@@ -87,6 +88,7 @@ enum Step {
     Drop,
     Hang,
     Finish(String),
+    End(String),
 }
 
 async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -> Response {
@@ -120,6 +122,10 @@ async fn answer(conversation: &Conversation, stream: bool) -> Response {
                 let call = json!({ "type": "tool_use", "id": id, "name": tool, "input": input });
                 return message(&texts, Some(call), stream);
             }
+            Step::End(text) => {
+                texts.push(text);
+                return message(&texts, None, stream);
+            }
             Step::Finish(text) => {
                 texts.push(format!("{text} I heard: {}", conversation.heard));
                 return message(&texts, None, stream);
@@ -138,6 +144,8 @@ struct Conversation {
     /// People want the last call made again.
     again: bool,
     heard: String,
+    /// What the model said, as text.
+    said: String,
     results: Vec<String>,
     text: String,
     length: usize,
@@ -156,6 +164,7 @@ impl Conversation {
             done: numbers.max(),
             again: heard.contains("Make the same call again now."),
             heard,
+            said: messages.iter().filter(|message| message["role"] == "assistant").map(text_of).collect::<Vec<_>>().join("\n"),
             results: results_of(messages.last()),
             text: messages.iter().map(text_of).collect::<Vec<_>>().join("\n"),
             length: messages.len(),
@@ -164,6 +173,8 @@ impl Conversation {
 
     fn next_steps(&self) -> Vec<(usize, Step)> {
         let first = self.done.map_or(0, |done| done + usize::from(!self.again));
+        let ended = |step: &Step| matches!(step, Step::End(text) if self.said.contains(text));
+        let first = self.script.iter().rposition(ended).map_or(first, |ended| first.max(ended + 1));
         self.script.iter().cloned().enumerate().skip(first).collect()
     }
 }
@@ -201,6 +212,7 @@ fn step(line: &str) -> Option<Step> {
     Some(match verb {
         "say" => Step::Say(rest.to_owned()),
         "finish" => Step::Finish(rest.to_owned()),
+        "end" => Step::End(rest.to_owned()),
         "slow" => Step::Slow(rest.parse().ok()?),
         "drop" => Step::Drop,
         "hang" => Step::Hang,

@@ -42,16 +42,22 @@ pub struct Job<'a> {
     pub resume: bool,
 }
 
+/// What an agent that finished left beside its changes.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Its last words.
+    pub summary: String,
+    /// What it used.
+    pub usage: Usage,
+    /// What it was not allowed to do.
+    pub denied: Vec<String>,
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub enum Outcome {
     /// The agent says that it finished.
-    Finished {
-        /// Its last words.
-        summary: String,
-        /// What it used.
-        usage: Usage,
-    },
+    Finished(Finished),
     /// It did not finish.
     Failed(Failure),
     /// The session to go back into does not exist any more.

@@ -24,11 +24,10 @@ use tokio::{
 use vine_domain::{
     Ask, Decision, Failure, FailureKind, Question, SessionId,
     question::{Choice, Item},
-    task::Usage,
     token::Token,
 };
 
-use super::{Job, Outcome, last_words};
+use super::{Finished, Job, Outcome, last_words};
 use crate::{host::Host, process};
 
 /// Runs the script to its end.
@@ -64,7 +63,7 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     let status = status?;
     if status.success() {
         let summary = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
-        return Ok(Outcome::Finished { summary, usage: Usage::default() });
+        return Ok(Outcome::Finished(Finished { summary, ..Finished::default() }));
     }
     let what = format!("The script ended with {status}; {}.", last_words(&complained));
     Ok(Outcome::Failed(Failure::new(FailureKind::AgentCrashed, what)))

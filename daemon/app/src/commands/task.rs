@@ -99,6 +99,18 @@ async fn diff(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     Ok(Reply::new(text, serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch })))
 }
 
+/// What somebody needs to see the failure again with their own hands.
+async fn repeat(app: &App, task: &Task) -> Done<String> {
+    let session = app.store.sessions(true, 1000).await?.into_iter().find(|session| session.task == task.id);
+    let attempt = app.store.executions(task.id).await?.into_iter().next_back();
+    let place = attempt.map_or_else(|| "nowhere yet".into(), |attempt| format!("attempt {} on {}", attempt.epoch.0, attempt.worker));
+    let session = session.map_or_else(|| "no session".into(), |session| format!("session {} of {}", session.id, session.agent));
+    Ok(format!(
+        "To repeat it: {place}, {session}, branch {} from {} of {}; the prompt is in `task show`.",
+        task.branch, task.base, task.repo
+    ))
+}
+
 async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     let task = seen(app, caller, id).await?;
     let open: Vec<_> = app.store.questions_of(id).await?.into_iter().filter(vine_domain::Question::is_open).collect();
@@ -125,7 +137,10 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
             format!("{id} waits for an answer to {}; {holder}. Nothing is decided until a person answers.{next}", asked.join(", "))
         }
         TaskState::Done { .. } => format!("{id} is done. `task diff {id}` shows what it changed."),
-        TaskState::Failed { failure, .. } => format!("{id} failed: {}\n{}", failure.what, failure.advice()),
+        TaskState::Failed { failure, .. } => {
+            let repeat = repeat(app, &task).await?;
+            format!("{id} failed: {}\n{}\n{repeat}", failure.what, failure.advice())
+        }
         TaskState::Cancelled { by } => format!("{id} was cancelled by {by}. `task retry {id}` runs it again."),
     };
     Ok(Reply::new(why.clone(), serde_json::json!({ "id": id, "state": task.state.as_str(), "explanation": why })))

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use vine_domain::{Failure, FailureKind, Timestamp, task::Usage};
 
-use crate::agent::Outcome;
+use super::frames::short;
+use crate::agent::{Finished, Outcome};
 
 /// The outcome of a run that ended with `result`. `error` is the kind that the last synthetic message named.
 pub fn outcome(result: &Value, error: Option<&str>, resumed: bool) -> Outcome {
@@ -11,8 +12,10 @@ pub fn outcome(result: &Value, error: Option<&str>, resumed: bool) -> Outcome {
     if resumed && said.contains("No conversation found") {
         return Outcome::NoSession;
     }
-    if result["is_error"] != true && result["subtype"] == "success" {
-        return Outcome::Finished { summary: said, usage: usage(result) };
+    // An aborted turn calls itself a success as well.
+    let whole = matches!(result["terminal_reason"].as_str(), None | Some("completed"));
+    if result["is_error"] != true && result["subtype"] == "success" && whole {
+        return Outcome::Finished(Finished { summary: said, usage: usage(result), denied: denied(result) });
     }
     Outcome::Failed(failure(result, error, &said))
 }
@@ -20,6 +23,21 @@ pub fn outcome(result: &Value, error: Option<&str>, resumed: bool) -> Outcome {
 fn words(result: &Value) -> String {
     let errors = || result["errors"].as_array().map(|errors| errors.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "));
     result["result"].as_str().map(str::to_owned).or_else(errors).unwrap_or_default()
+}
+
+/// What it was not allowed to do, as one line each.
+fn denied(result: &Value) -> Vec<String> {
+    let denials = result["permission_denials"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of_people = denials.iter().filter(|denial| denial["tool_name"] != "AskUserQuestion");
+    of_people.map(|denial| format!("{}: {}", denial["tool_name"].as_str().unwrap_or("a tool"), short(&denial["tool_input"]))).collect()
+}
+
+/// The question that a turn ended in: its last paragraph, when that ends like one.
+pub fn asks(result: &Value) -> Option<String> {
+    let said = words(result);
+    let last = said.trim().rsplit("\n\n").next()?.trim().to_owned();
+    let asks = last.trim_end_matches(['*', '_', '`', ')', '"', '”']).ends_with('?');
+    asks.then_some(last)
 }
 
 /// Tokens of the last turn; turns and cost as the process counted them, never to be added up.
@@ -56,7 +74,7 @@ fn kind(subtype: Option<&str>, reason: &str, error: Option<&str>, status: Option
         (_, Some("server_error" | "overloaded"), _) | (_, _, Some(500..)) => FailureKind::Overloaded,
         ("api_error", None, None) => FailureKind::Overloaded,
         ("api_error", ..) => FailureKind::ApiRefused,
-        _ if subtype != Some("success") => FailureKind::StoppedEarly,
+        _ if subtype != Some("success") || reason.starts_with("aborted") => FailureKind::StoppedEarly,
         _ => FailureKind::ApiRefused,
     }
 }
@@ -127,7 +145,25 @@ mod tests {
     fn success_that_is_an_error_is_no_success() {
         assert!(matches!(outcome(&api_error(529, "x"), None, false), Outcome::Failed(_)));
         let fine = json!({ "subtype": "success", "is_error": false, "result": "Done.", "num_turns": 2, "total_cost_usd": 0.1086 });
-        let Outcome::Finished { summary, usage } = outcome(&fine, None, false) else { panic!() };
+        let Outcome::Finished(Finished { summary, usage, .. }) = outcome(&fine, None, false) else { panic!() };
         assert_eq!((summary.as_str(), usage.turns, usage.cost_microdollars), ("Done.", 2, 108_600));
+    }
+
+    #[test]
+    fn an_aborted_turn_is_no_success_and_what_was_denied_is_kept() {
+        let aborted = json!({ "subtype": "success", "is_error": false, "terminal_reason": "aborted_streaming", "result": "Half" });
+        assert_eq!(failed(&aborted, None).kind, FailureKind::StoppedEarly);
+        let denials = json!([{ "tool_name": "Bash", "tool_use_id": "t", "tool_input": { "command": "rm x" } }]);
+        let fine = json!({ "subtype": "success", "is_error": false, "result": "Done.", "permission_denials": denials });
+        let Outcome::Finished(finished) = outcome(&fine, None, false) else { panic!() };
+        assert_eq!(finished.denied, ["Bash: rm x"]);
+    }
+
+    #[test]
+    fn a_turn_that_ends_in_a_question_is_known_by_its_last_paragraph() {
+        let ended = |text: &str| asks(&json!({ "result": text }));
+        assert_eq!(ended("I looked.\n\nShall I **go on?**").as_deref(), Some("Shall I **go on?**"));
+        assert_eq!(ended("Why so late? Because.\n\nIt works now."), None);
+        assert_eq!(ended(""), None);
     }
 }

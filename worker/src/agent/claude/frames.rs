@@ -107,7 +107,7 @@ fn said(frame: &Value) -> Frame {
 }
 
 /// The first words of a tool's input, for the log.
-fn short(input: &Value) -> String {
+pub fn short(input: &Value) -> String {
     let telling = ["command", "file_path", "pattern", "url", "description", "prompt"].iter().find_map(|key| input[key].as_str());
     telling.map_or_else(|| input.to_string(), str::to_owned).chars().take(200).collect()
 }

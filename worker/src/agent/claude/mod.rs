@@ -28,7 +28,10 @@ use tokio::{
     time::Instant,
 };
 use uuid::Uuid;
-use vine_domain::{Failure, FailureKind, Heard, Question, QuestionId};
+use vine_domain::{
+    Failure, FailureKind, Heard, Question, QuestionId,
+    clock::{Ids, System},
+};
 
 use super::{Job, Outcome, last_words};
 use crate::{
@@ -88,7 +91,7 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     match end {
         End::Turn(result) => {
             let outcome = talk.outcome(&result);
-            if matches!(outcome, Outcome::Finished { .. }) {
+            if matches!(outcome, Outcome::Finished(_)) {
                 talk.confirm_all().await;
             }
             outcome
@@ -180,6 +183,8 @@ struct Talk<'a> {
     idle: Option<bool>,
     /// When it last did something of its own.
     active: Instant,
+    /// How many turns ended in a question.
+    turns: usize,
     /// Words on their way, by the uuid of their message; confirmed when the agent has taken them up.
     sent: HashMap<Uuid, Words>,
     /// Set when a deferred call is in the session, and what came of it is known.
@@ -203,6 +208,7 @@ impl<'a> Talk<'a> {
             result: None,
             idle: None,
             active: Instant::now(),
+            turns: 0,
             sent: HashMap::new(),
             deferred: None,
             beat: Instant::now(),
@@ -256,12 +262,18 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Words that came in the last moment get another turn.
+    /// Words that came in the last moment get another turn, and so does a turn that ended in a question: people answer.
     async fn goes_on(&mut self, result: &Value) -> bool {
         if result["is_error"] == true {
             return false;
         }
         self.pass_words().await;
+        if let (true, Some(question)) = (self.sent.is_empty(), ending::asks(result)) {
+            self.turns += 1;
+            let call = ToolCall::last_words(self.turns, &question);
+            self.ask(call.id.clone(), call);
+            return true;
+        }
         !self.sent.is_empty()
     }
 
@@ -386,7 +398,11 @@ impl<'a> Talk<'a> {
         self.asking.spawn(async move {
             host.flush().await;
             let asked = host.ask(Some(session), &call.id, call.ask(&said), context).await;
-            (request, asked.map(|question| (Some(question.heard()), call.shaped(call.reply(question.reply())))))
+            let payload = |question: &Question| match call.is_last_words() {
+                true => words::to_last_words(question).into(),
+                false => call.shaped(call.reply(question.reply())),
+            };
+            (request, asked.map(|question| (Some(question.heard()), payload(&question))))
         });
     }
 
@@ -418,6 +434,12 @@ impl<'a> Talk<'a> {
     async fn answer(&mut self, (request, answered): Answered) -> Result<(), Over> {
         let (question, payload) = answered?;
         let written = match self.open.remove(&request) {
+            Some(call) if call.is_last_words() => {
+                self.told.extend(question);
+                let uuid = question.and_then(|heard| heard.answer).unwrap_or_else(|| System.uuid());
+                self.idle = self.idle.map(|_| false);
+                self.write(&frames::user_message(payload.as_str().unwrap_or_default(), uuid)).await
+            }
             Some(call) => {
                 self.unconfirmed.extend(question.map(|question| (call.id, question)));
                 self.write(&frames::reply(&request, &payload)).await

@@ -23,6 +23,9 @@ pub struct ToolCall {
 pub const NOBODY: &str = "Nobody answered within the time that people have. This is no refusal: nobody has decided anything. \
                           Go on as far as you can without it, and say in your last words what is still undecided.";
 
+/// Stands for a tool where there is none.
+const LAST_WORDS: &str = "(last words)";
+
 impl ToolCall {
     /// Reads the request's body.
     pub fn read(body: &Value) -> Self {
@@ -50,6 +53,18 @@ impl ToolCall {
             suggestions: vec![],
             hooked: true,
         }
+    }
+
+    /// A question in the agent's last words of a turn: no call waits for it, the answer is what a person says next.
+    pub fn last_words(number: usize, question: &str) -> Self {
+        let input = json!({ "questions": [{ "question": question }] });
+        let id = format!("turn-{number}");
+        Self { id, tool: LAST_WORDS.into(), input, why: String::new(), suggestions: vec![], hooked: false }
+    }
+
+    /// No call waits for it.
+    pub fn is_last_words(&self) -> bool {
+        self.tool == LAST_WORDS
     }
 
     /// It can be put off until the session is resumed.
@@ -91,7 +106,7 @@ impl ToolCall {
     /// What people are asked. A plan that the call does not carry is what the agent said before, `context`.
     pub fn ask(&self, context: &str) -> Ask {
         match self.tool.as_str() {
-            "AskUserQuestion" => Ask::Clarify { items: self.items() },
+            "AskUserQuestion" | LAST_WORDS => Ask::Clarify { items: self.items() },
             "ExitPlanMode" => Ask::Plan { plan: self.input["plan"].as_str().unwrap_or(context).to_owned() },
             _ => Ask::Permission { tool: self.tool.clone(), what: self.what(), why: self.why.clone(), rules: self.rules() },
         }

@@ -39,6 +39,15 @@ pub fn noted(note: &Note) -> String {
     format!("{} writes to you while you work:\n\n{}", note.author, note.text)
 }
 
+/// The answer to a question in the agent's last words, as the agent reads it.
+pub fn to_last_words(question: &Question) -> String {
+    match question.reply() {
+        Some(Reply::Answered(Answer { name, decision: Decision::Words { text }, .. })) => format!("{name} answers: {text}"),
+        Some(Reply::Answered(Answer { name, decision, .. })) => format!("{name} answers: {}", decision.headline()),
+        Some(Reply::Nobody) | None => NOBODY.into(),
+    }
+}
+
 /// An answer that came after its question was given up, as the agent reads it.
 pub fn late(question: &Question) -> String {
     format!("An answer has come after all.\n\n{}", retold(question))
