@@ -112,6 +112,7 @@ CREATE TABLE executions (
     task    INTEGER NOT NULL REFERENCES tasks (id),
     epoch   INTEGER NOT NULL,
     worker  TEXT NOT NULL,
+    session TEXT,
     started INTEGER NOT NULL,
     ended   INTEGER,
     outcome TEXT CHECK (outcome IN ('done', 'failed', 'lost', 'cancelled', 'released', 'parked')),
@@ -135,15 +136,18 @@ CREATE TABLE sessions (
     worker   TEXT NOT NULL,
     worktree TEXT NOT NULL,
     agent    TEXT NOT NULL,
-    state    TEXT NOT NULL CHECK (state IN ('active', 'ended')),
+    state    TEXT NOT NULL CHECK (state IN ('active', 'warm', 'ended')),
     started  INTEGER NOT NULL,
     active   INTEGER NOT NULL,
     ended    INTEGER,
     reason   TEXT,
     context  INTEGER,
-    kept     INTEGER NOT NULL DEFAULT 0
+    kept     INTEGER NOT NULL DEFAULT 0,
+    reused   INTEGER NOT NULL DEFAULT 0,        -- tasks that were begun in it after its first one
+    CHECK ((state = 'ended') = (ended IS NOT NULL))
 ) STRICT;
 CREATE INDEX sessions_by_task ON sessions (task);
+CREATE INDEX sessions_warm ON sessions (worker) WHERE state = 'warm';
 
 CREATE TABLE questions (
     id       INTEGER PRIMARY KEY,

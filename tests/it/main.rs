@@ -10,6 +10,7 @@ mod story_input;
 mod story_notes;
 mod story_patience;
 mod story_script;
+mod story_sessions;
 mod story_stale;
 mod story_trouble;
 mod story_up;

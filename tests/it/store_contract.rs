@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 use vine_domain::{
-    Clock, Lane, MessageId, Repo, Slug, TaskId, TaskState, Timestamp, Worker, WorkerId,
+    Clock, Lane, MessageId, Repo, SessionPolicy, Slug, TaskId, TaskState, Timestamp, Worker, WorkerId,
     chat::{Act, Inbound, Outbound, OutboundKind, Place, Posted},
     clock::{Ids, System},
     lifecycle::{Event, Order, Situation, decide},
@@ -23,9 +23,6 @@ use vine_domain::{
     worker::Attempt,
 };
 use vine_sqlite::{Durability, Sqlite};
-
-/// How long answered tasks are kept for their workers here.
-pub const KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// A clock that stands still until it is moved.
 pub struct Manual(AtomicI64);
@@ -116,7 +113,7 @@ impl Bed {
             notes: self.store.waiting_notes(task).await?,
         };
         let change = decide(&situation, event, self.clock.now()).expect("allowed");
-        self.store.commit(&Commit { change, messages: vec![], reply: None, kept_for: KEPT_FOR }).await
+        self.store.commit(&Commit { change, messages: vec![], reply: None, sessions: SessionPolicy::default() }).await
     }
 }
 
@@ -215,7 +212,7 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing() {
         change,
         messages: vec![notice(task, OutboundKind::Notice)],
         reply: Some(("Bob".into(), "late".into())),
-        kept_for: KEPT_FOR,
+        sessions: SessionPolicy::default(),
     };
     let before = bed.store.thread(task, 0, 100).await.expect("read");
     assert!(matches!(bed.store.commit(&late).await, Err(StoreError::Conflict)));

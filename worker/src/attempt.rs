@@ -61,9 +61,14 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     }
 }
 
+/// What the thread is told when a task goes on without the session that asked.
+const ELSEWHERE: &str = "The session that asked is on another worker, which is away, or it is gone. The agent starts afresh from the \
+                         branch, with what was asked and answered.";
+
 /// `None` when the attempt was stopped.
 async fn work(bench: &Bench, host: &Host, task: &Assignment, mark: Mark, slot: &mut Option<Workspace>) -> Result<Option<Finished>, GaveUp> {
-    let resume = task.resume.filter(|_| bench.config.agent.kind.resumes());
+    let kind_resumes = bench.config.agent.kind.resumes();
+    let resume = task.resume.filter(|_| kind_resumes);
     let prepare = Workspace::prepare(&bench.config.state, task, &bench.config.commit, resume.is_some());
     let workspace = tokio::select! {
         // Git may wait for a network; a stop must not wait for git.
@@ -75,6 +80,10 @@ async fn work(bench: &Bench, host: &Host, task: &Assignment, mark: Mark, slot: &
         if host.tell(note.clone()).await.is_err() {
             return Ok(None);
         }
+    }
+    let lost = kind_resumes && task.resume.is_none() && !task.answered.is_empty();
+    if lost && host.tell(ELSEWHERE.into()).await.is_err() {
+        return Ok(None);
     }
     let mut outcome = converse(bench, host, task, &mark, workspace, resume).await;
     if matches!(outcome, Ok(Outcome::NoSession)) {

@@ -311,6 +311,7 @@ mod tests {
             requester: "Ann".into(),
             created: Timestamp(0),
             resume: None,
+            reused: false,
             answered,
         }
     }

@@ -12,6 +12,7 @@ mod host;
 mod identity;
 mod limit;
 mod process;
+mod reaper;
 mod run;
 mod slots;
 mod workspace;

@@ -19,6 +19,7 @@ use crate::{
     identity::Identity,
     limit::Limit,
     process::Mark,
+    reaper,
     slots::Slots,
 };
 
@@ -84,6 +85,7 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
         () = stop.cancelled() => return,
         () = beats.first() => {}
     }
+    reaper::reap(&bench.config, &bench.client, beats.identity.id).await;
     while !stop.is_cancelled() {
         let room = async {
             bench.limit.over().await;

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use vine_domain::{Failure, FailureKind, repo::Source, task::Report, worker::Assignment};
+use vine_domain::{Failure, FailureKind, TaskId, Timestamp, repo::Source, task::Report, worker::Assignment};
 
 use crate::{
     agent::Finished,
@@ -56,7 +56,29 @@ fn owner(task: &Assignment) -> String {
     format!("agentvine {} {}", task.attempt.task, task.created.0)
 }
 
+/// Reads [`owner`] back.
+pub fn read_owner(reason: &str) -> Option<(TaskId, Timestamp)> {
+    let (task, created) = reason.strip_prefix("agentvine ")?.split_once(' ')?;
+    Some((task.parse().ok()?, Timestamp(created.parse().ok()?)))
+}
+
 impl Workspace {
+    /// The worktree of a task that is over, found by its folder; only to be closed. One that is on no branch is refused:
+    /// what was committed there would be lost with it.
+    pub async fn of_orphan(folder: &Path, task: TaskId, commit: &CommitConfig) -> Result<Self, Failure> {
+        let branch = git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]).await?;
+        Ok(Self {
+            folder: folder.into(),
+            home: git(folder, &["rev-parse", "--path-format=absolute", "--git-common-dir"]).await?.into(),
+            remote: false,
+            base: String::new(),
+            branch,
+            message: format!("Task: {task}"),
+            commit: commit.clone(),
+            notes: Vec::new(),
+        })
+    }
+
     /// Makes or takes up the worktree of a task. `state` is the worker's own folder. Unless the agent goes back into
     /// its session (`resumes`), what an earlier attempt left uncommitted is committed first.
     pub async fn prepare(state: &Path, task: &Assignment, commit: &CommitConfig, resumes: bool) -> Result<Self, Failure> {

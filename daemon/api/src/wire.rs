@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 use vine_domain::{
-    Ask, Branch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Title, WorkerId,
+    Ask, Branch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp, Title, WorkerId,
     task::Report,
     token::Token,
     worker::{Assignment, Attempt, Delivery},
@@ -168,6 +168,14 @@ pub struct Beat {
 pub struct Beaten {
     /// Acted upon by the worker, repeated until it is.
     pub deliveries: Vec<Delivery>,
+}
+
+/// `POST /api/v1/workers/{id}/orphans`: tasks whose worktrees a worker found; the reply holds those that are over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Orphans {
+    /// Each with when it was created, which tells it from tasks of other installations.
+    pub tasks: Vec<(TaskId, Timestamp)>,
 }
 
 /// `POST /api/v1/queue/claim`

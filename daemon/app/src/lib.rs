@@ -22,11 +22,11 @@ pub mod view;
 mod wakes;
 pub mod workers;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
-use vine_domain::{Clock, Ids, Patience, ports::Store};
+use vine_domain::{Clock, Ids, Patience, SessionPolicy, ports::Store};
 
 pub use vine_grammar::{Command, Context, TaskVerb, from_words, is_command, parse};
 
@@ -64,15 +64,14 @@ pub struct Settings {
     pub link: String,
     /// When open questions ping again and are given up.
     pub patience: Arc<Patience>,
-    /// How long an answered task is kept for the worker that holds its session.
-    pub kept_for: Duration,
+    /// When sessions are worth keeping.
+    pub sessions: SessionPolicy,
 }
 
 impl Settings {
     /// The defaults, with the page at `link`.
     pub fn at(link: &str) -> Self {
-        let (link, patience) = (link.trim_end_matches('/').to_owned(), Arc::default());
-        Self { link, patience, kept_for: Duration::from_secs(10 * 60) }
+        Self { link: link.trim_end_matches('/').to_owned(), patience: Arc::default(), sessions: SessionPolicy::default() }
     }
 }
 

@@ -29,7 +29,7 @@ impl App {
                 return Ok(situation);
             }
             let messages = texts::messages(self, &situation, &change);
-            let commit = Commit { change, messages, reply: reply.clone(), kept_for: self.settings.kept_for };
+            let commit = Commit { change, messages, reply: reply.clone(), sessions: self.settings.sessions };
             match self.store.commit(&commit).await {
                 Err(StoreError::Conflict) => {}
                 other => {

@@ -1,4 +1,5 @@
-//! The sweep: ends leases whose workers are gone or silent, and rings the alarms of open questions. Idempotent; runs by
+//! The sweep: ends leases whose workers are gone or silent, rings the alarms of open questions, and ends sessions
+//! that are not worth keeping. Idempotent; runs by
 //! the clock.
 
 use std::time::Duration;
@@ -38,6 +39,9 @@ pub async fn once(app: &App) -> Done<()> {
     lose_gone(app).await?;
     for attempt in app.store.expired().await? {
         app.lose(attempt, "nothing was heard of its worker for a whole lease").await?;
+    }
+    if app.store.sweep_sessions(&app.settings.sessions).await? > 0 {
+        app.wakes.page();
     }
     app.ring_alarms().await
 }

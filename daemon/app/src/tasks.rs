@@ -1,7 +1,7 @@
 //! Creating and steering tasks.
 
 use vine_domain::{
-    Branch, Lane, Prompt, Repo, Slug, Task, TaskId, Title, Verb,
+    Branch, Lane, Prompt, Repo, Slug, Task, TaskId, Timestamp, Title, Verb,
     lifecycle::{Event, Order},
     ports::NewTask,
 };
@@ -64,6 +64,12 @@ impl App {
     /// One task.
     pub async fn task(&self, id: TaskId) -> Done<Task> {
         self.store.task(id).await?.ok_or_else(|| AppError::NotFound(format!("task {id}")))
+    }
+
+    /// Whether nothing more will happen to the task that was created then; an unknown one is not over.
+    pub async fn is_over(&self, id: TaskId, created: Timestamp) -> Done<bool> {
+        let task = self.store.task(id).await?;
+        Ok(task.is_some_and(|task| task.created == created && task.is_over()))
     }
 
     /// The repository of that name, or the only one.

@@ -30,16 +30,15 @@ pub fn task(task: &Task) -> Value {
 }
 
 /// A task with everything that belongs to it.
-pub fn task_whole(one: &Task, questions: &[Question], notes: &[Note], executions: &[Execution], sessions: &[Session]) -> Value {
+pub fn task_whole(one: &Task, questions: &[Question], notes: &[Note], executions: &[Execution]) -> Value {
     let mut value = task(one);
-    let live = sessions.iter().filter(|session| session.task == one.id).max_by_key(|session| session.active);
     merge(
         &mut value,
         json!({
             "questions": questions.iter().map(question).collect::<Vec<_>>(),
             "notes": notes,
             "executions": executions,
-            "session": live.map(|session| session.id),
+            "session": executions.iter().rev().find_map(|execution| execution.session),
         }),
     );
     value
@@ -109,9 +108,10 @@ pub fn session(session: &Session, now: Timestamp) -> Value {
         "id": session.id, "task": session.task, "worker": session.worker, "worktree": session.worktree, "agent": session.agent,
         "started": session.started, "active": session.active, "age_seconds": now.since(session.started).as_secs(),
         "idle_seconds": now.since(session.active).as_secs(), "context_percent": session.context, "kept": session.kept,
+        "reused": session.reused,
     });
     let own = match &session.state {
-        SessionState::Active => json!({ "state": "active" }),
+        SessionState::Active | SessionState::Warm => json!({ "state": session.state.as_str() }),
         SessionState::Ended { at, reason } => json!({ "state": "ended", "ended": at, "reason": reason }),
     };
     merge(&mut value, own);

@@ -1,7 +1,7 @@
 //! Workers: enrolment, the end of their attempts, their sessions.
 
 use vine_domain::{
-    Session, SessionId, SessionState, Verb, Worker, WorkerId,
+    AuditEntry, Session, SessionId, SessionState, Verb, Worker, WorkerId,
     lifecycle::{Event, Refusal},
     task::Report,
     token::{Token, TokenKind},
@@ -86,8 +86,19 @@ impl App {
     pub async fn map_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, worktree: String, agent: String) -> Done<()> {
         let now = self.clock.now();
         let state = SessionState::Active;
-        let session =
-            Session { id, task: attempt.task, worker: by, worktree, agent, state, started: now, active: now, context: None, kept: false };
+        let session = Session {
+            id,
+            task: attempt.task,
+            worker: by,
+            worktree,
+            agent,
+            state,
+            started: now,
+            active: now,
+            context: None,
+            kept: false,
+            reused: 0,
+        };
         fenced(attempt, self.store.map_session(&session, attempt).await)?;
         self.wakes.page();
         Ok(())
@@ -95,7 +106,27 @@ impl App {
 
     /// The agent is alive in its session.
     pub async fn session_beat(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Done<()> {
-        fenced(attempt, self.store.touch_session(by, attempt, id, context).await)
+        match self.store.touch_session(by, attempt, id, context).await {
+            Err(vine_domain::ports::StoreError::Conflict) => self.correct_session(by, attempt, id).await,
+            other => Ok(other?),
+        }
+    }
+
+    /// The worker uses a session that is not mapped to its task here: what the worker does is what is true.
+    async fn correct_session(&self, by: WorkerId, attempt: Attempt, id: SessionId) -> Done<()> {
+        if !self.store.correct_session(by, attempt, id).await? {
+            return Err(Refusal::Stale(attempt).into());
+        }
+        let worker = self.store.worker(by).await?.map_or_else(|| by.to_string(), |worker| worker.name);
+        let entry = AuditEntry {
+            actor: format!("{worker} (worker)"),
+            verb: "correct".into(),
+            subject: format!("session {id}"),
+            allowed: true,
+            reason: format!("a heartbeat says that it belongs to {}", attempt.task),
+        };
+        self.store.audit(&entry).await?;
+        Ok(())
     }
 
     /// One session.

@@ -25,7 +25,7 @@ pub mod task;
 pub mod token;
 pub mod worker;
 
-pub use access::{Denied, Role, User, Verb};
+pub use access::{AuditEntry, Denied, Role, User, Verb};
 pub use clock::{Clock, Ids, Timestamp};
 pub use failure::{Failure, FailureKind};
 pub use ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId, uuid_of};
@@ -35,6 +35,6 @@ pub use patience::Patience;
 pub use question::{Answer, Ask, Decision, Heard, Question, QuestionState, Reply};
 pub use queue::Lane;
 pub use repo::Repo;
-pub use session::{Session, SessionState};
+pub use session::{Session, SessionPolicy, SessionState};
 pub use task::{Lease, Task, TaskState};
 pub use worker::{Worker, WorkerState};

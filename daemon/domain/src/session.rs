@@ -1,5 +1,7 @@
 //! Sessions: the agent's memory of a task, and where it lives.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -30,6 +32,30 @@ pub struct Session {
     pub context: Option<u8>,
     /// An operator asked to keep it; no policy ends it.
     pub kept: bool,
+    /// How many further tasks were begun in it.
+    pub reused: u32,
+}
+
+/// When a session is worth keeping, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// A session may be used for further tasks of the same repository and base branch.
+    pub reuse: bool,
+    /// Not when it is older than this: what it remembers of the repository grows stale.
+    pub max_age: Duration,
+    /// Not when nobody used it for this long.
+    pub max_idle: Duration,
+    /// Not when it fills more of the model's context than this, in percent.
+    pub max_context: u8,
+    /// How long an answered task is kept for the worker that holds its session.
+    pub affinity: Duration,
+}
+
+impl Default for SessionPolicy {
+    fn default() -> Self {
+        let minutes = |count: u64| Duration::from_secs(count * 60);
+        Self { reuse: true, max_age: minutes(60), max_idle: minutes(30), max_context: 60, affinity: minutes(10) }
+    }
 }
 
 /// Where a session is in its life.
@@ -38,11 +64,28 @@ pub struct Session {
 pub enum SessionState {
     /// Its task is under way or waits for a person.
     Active,
+    /// Its task is done, and the next one of its repository may be begun in it.
+    Warm,
     /// Over; its files may be gone.
     Ended {
         /// When.
         at: Timestamp,
-        /// Why, in one of the words of `sessions ended by reason`: `completed`, `failed`, `cancelled`, `command`, `lost`.
+        /// Why: one of [`ENDINGS`].
         reason: String,
     },
 }
+
+impl SessionState {
+    /// The word for this state in the store and in listings.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Warm => "warm",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+/// Why sessions end: their task is over (three words), a person said so, their worker is gone, nobody used them, they grew
+/// too old, or too full.
+pub const ENDINGS: [&str; 8] = ["completed", "failed", "cancelled", "command", "lost", "idle", "age", "context"];

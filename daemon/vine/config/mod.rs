@@ -4,9 +4,10 @@
 mod load;
 mod patience;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use vine_domain::{Patience, SessionPolicy};
 
 /// The commented example, as `vine config example` prints it.
 pub const EXAMPLE: &str = include_str!("../../../deploy/vine.example.toml");
@@ -18,6 +19,7 @@ pub struct Config {
     pub daemon: Daemon,
     pub database: Database,
     pub questions: Questions,
+    pub sessions: Sessions,
     pub worker: Worker,
     pub agents: Agents,
     pub commit: Commit,
@@ -72,12 +74,49 @@ pub struct Questions {
     pub quiet_hours: Option<String>,
     pub time_zone: String,
     pub digest_from: usize,
-    pub keep_for_worker_seconds: u64,
+}
+
+/// When sessions are worth keeping.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    pub reuse: bool,
+    pub max_age_seconds: u64,
+    pub max_idle_seconds: u64,
+    pub max_context_percent: u8,
+    pub affinity_seconds: u64,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        let policy = SessionPolicy::default();
+        Self {
+            reuse: policy.reuse,
+            max_age_seconds: policy.max_age.as_secs(),
+            max_idle_seconds: policy.max_idle.as_secs(),
+            max_context_percent: policy.max_context,
+            affinity_seconds: policy.affinity.as_secs(),
+        }
+    }
+}
+
+impl Sessions {
+    /// The same as the rules want it.
+    pub fn policy(&self) -> SessionPolicy {
+        let seconds = Duration::from_secs;
+        SessionPolicy {
+            reuse: self.reuse,
+            max_age: seconds(self.max_age_seconds),
+            max_idle: seconds(self.max_idle_seconds),
+            max_context: self.max_context_percent,
+            affinity: seconds(self.affinity_seconds),
+        }
+    }
 }
 
 impl Default for Questions {
     fn default() -> Self {
-        let patience = vine_domain::Patience::default();
+        let patience = Patience::default();
         Self {
             remind_after_seconds: patience.remind.as_secs(),
             escalate_after_seconds: patience.escalate.as_secs(),
@@ -87,7 +126,6 @@ impl Default for Questions {
             quiet_hours: None,
             time_zone: "UTC".into(),
             digest_from: patience.digest,
-            keep_for_worker_seconds: 600,
         }
     }
 }

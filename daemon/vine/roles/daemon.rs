@@ -71,11 +71,8 @@ impl Daemon {
             .with_context(|| format!("cannot serve on {}; choose another address with --listen", config.daemon.listen))?;
         let address = listener.local_addr()?;
         let link = config.daemon.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-        let settings = Settings {
-            patience: Arc::new(config.questions.patience()?),
-            kept_for: Duration::from_secs(config.questions.keep_for_worker_seconds),
-            ..Settings::at(&link)
-        };
+        let settings =
+            Settings { patience: Arc::new(config.questions.patience()?), sessions: config.sessions.policy(), ..Settings::at(&link) };
         let (app, dispatcher) = App::new(Arc::new(store.clone()), Arc::new(System), Arc::new(System), settings, stop.clone());
         let endpoint = endpoint(&app, &state, address).await?;
         app.catch_up(Duration::ZERO).await?;

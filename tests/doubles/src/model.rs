@@ -154,8 +154,12 @@ struct Conversation {
 impl Conversation {
     fn read(request: &Value) -> Self {
         let messages = request["messages"].as_array().cloned().unwrap_or_default();
+        let whole = messages.iter().map(text_of).collect::<Vec<_>>().join("\n");
+        // In a session that did another task before, the latest script counts, and what came after it.
+        let asks = |message: &Value| message["role"] == "user" && !script(&text_of(message)).is_empty();
+        let messages = &messages[messages.iter().rposition(asks).unwrap_or(0)..];
         let user: Vec<String> = messages.iter().filter(|message| message["role"] == "user").map(text_of).collect();
-        let script = user.iter().map(|text| script(text)).find(|steps| !steps.is_empty()).unwrap_or_default();
+        let script = user.first().map(|text| script(text)).unwrap_or_default();
         let calls = messages.iter().flat_map(|message| message["content"].as_array().cloned().unwrap_or_default());
         let numbers = calls.filter_map(|block| block["id"].as_str()?.strip_prefix("toolu_")?.split('_').next()?.parse().ok());
         let heard = user.last().cloned().unwrap_or_default();
@@ -166,7 +170,7 @@ impl Conversation {
             heard,
             said: messages.iter().filter(|message| message["role"] == "assistant").map(text_of).collect::<Vec<_>>().join("\n"),
             results: results_of(messages.last()),
-            text: messages.iter().map(text_of).collect::<Vec<_>>().join("\n"),
+            text: whole,
             length: messages.len(),
         }
     }

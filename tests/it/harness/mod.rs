@@ -37,6 +37,7 @@ pub enum Agent<'a> {
 #[derive(Default)]
 pub struct Sections<'a> {
     pub questions: &'a str,
+    pub sessions: &'a str,
     pub worker: &'a str,
     pub claude: &'a str,
 }
@@ -294,8 +295,8 @@ pub fn claude() -> String {
 }
 
 fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, sections: &Sections<'_>) -> String {
-    let Sections { questions, worker, claude: more } = sections;
-    let shared = format!("[questions]\n{questions}[worker]\ndrain_seconds = 2\n{worker}");
+    let Sections { questions, sessions, worker, claude: more } = sections;
+    let shared = format!("[questions]\n{questions}[sessions]\n{sessions}[worker]\ndrain_seconds = 2\n{worker}");
     let home = folder.join("home");
     fs::create_dir_all(home.join("claude")).expect("a folder");
     let home = path(&home);

@@ -1,6 +1,6 @@
 //! `session ...`
 
-use vine_domain::{Session, Verb};
+use vine_domain::{Session, SessionState, Verb};
 use vine_grammar::SessionVerb;
 
 use super::Reply;
@@ -26,9 +26,9 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> Done<Reply> {
 
 fn line(session: &Session) -> String {
     let state = match &session.state {
-        vine_domain::SessionState::Active if session.kept => "kept".into(),
-        vine_domain::SessionState::Active => "active".into(),
-        vine_domain::SessionState::Ended { reason, .. } => format!("ended, {reason}"),
+        state if session.kept && !matches!(state, SessionState::Ended { .. }) => format!("{}, kept", state.as_str()),
+        SessionState::Active | SessionState::Warm => session.state.as_str().into(),
+        SessionState::Ended { reason, .. } => format!("ended, {reason}"),
     };
     format!("{} {:<6} {} ({state})", session.id, session.task.to_string(), session.agent)
 }

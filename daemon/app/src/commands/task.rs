@@ -65,12 +65,11 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     let questions = app.store.questions_of(id).await?;
     let executions = app.store.executions(id).await?;
     let notes = app.store.notes_of(id).await?;
-    let sessions = app.store.sessions(true, 1000).await?;
     app.seen(caller, &task.repo, &questions).await?;
     let mut lines = vec![line(app, &task), format!("from {} to {}, asked by {}", task.base, task.branch, task.requester)];
     lines.extend(questions.iter().map(super::question::line));
     lines.push(outcome(&task));
-    Ok(Reply::new(lines.join("\n").trim_end(), view::task_whole(&task, &questions, &notes, &executions, &sessions)))
+    Ok(Reply::new(lines.join("\n").trim_end(), view::task_whole(&task, &questions, &notes, &executions)))
 }
 
 fn outcome(task: &Task) -> String {
@@ -101,8 +100,11 @@ async fn diff(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
 
 /// What somebody needs to see the failure again with their own hands.
 async fn repeat(app: &App, task: &Task) -> Done<String> {
-    let session = app.store.sessions(true, 1000).await?.into_iter().find(|session| session.task == task.id);
     let attempt = app.store.executions(task.id).await?.into_iter().next_back();
+    let session = match attempt.as_ref().and_then(|attempt| attempt.session) {
+        Some(id) => app.store.session(id).await?,
+        None => None,
+    };
     let place = attempt.map_or_else(|| "nowhere yet".into(), |attempt| format!("attempt {} on {}", attempt.epoch.0, attempt.worker));
     let session = session.map_or_else(|| "no session".into(), |session| format!("session {} of {}", session.id, session.agent));
     Ok(format!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::{SqliteConnection, query};
 use vine_domain::{
-    Note, NoteState, Question, QuestionState, Task, TaskId, TaskState, Timestamp,
+    Note, NoteState, Question, QuestionState, SessionPolicy, Task, TaskId, TaskState, Timestamp,
     chat::{Outbound, Place},
     lifecycle::Ended,
     ports::{Commit, StoreError, Stored},
@@ -13,7 +13,7 @@ use vine_domain::{
 };
 
 use crate::{
-    rows::{StateColumns, int, json},
+    rows::{StateColumns, int, json, millis},
     unavailable,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 pub async fn write(tx: &mut SqliteConnection, commit: &Commit, now: Timestamp) -> Stored<()> {
     let change = &commit.change;
     save_task(tx, &change.task, now).await?;
-    save_order(tx, &change.task, commit.kept_for).await?;
+    save_order(tx, &change.task, commit.sessions.affinity).await?;
     for question in &change.questions {
         save_question(tx, question).await?;
     }
@@ -32,7 +32,7 @@ pub async fn write(tx: &mut SqliteConnection, commit: &Commit, now: Timestamp) -
         end_attempt(tx, change.task.attempt(), ended, now).await?;
     }
     if change.task.is_over() {
-        end_sessions(tx, &change.task, now).await?;
+        end_sessions(tx, &change.task, &commit.sessions, now).await?;
     }
     log(tx, change.task.attempt(), &change.log, now).await?;
     let reply = commit.reply.as_ref().map(|(author, text)| (author.as_str(), text.as_str()));
@@ -69,7 +69,7 @@ async fn save_task(tx: &mut SqliteConnection, task: &Task, now: Timestamp) -> St
 }
 
 /// A work order exists exactly while its task is queued. One that resumes is kept for the worker with the session.
-async fn save_order(tx: &mut SqliteConnection, task: &Task, kept_for: Duration) -> Stored<()> {
+async fn save_order(tx: &mut SqliteConnection, task: &Task, affinity: Duration) -> Stored<()> {
     let TaskState::Queued { due, resumes } = &task.state else {
         query("DELETE FROM work_orders WHERE task = ?").bind(int(task.id.0)).execute(tx).await.map_err(unavailable)?;
         return Ok(());
@@ -91,7 +91,7 @@ async fn save_order(tx: &mut SqliteConnection, task: &Task, kept_for: Duration) 
     .bind(task.repo.as_str())
     .bind(due.0)
     .bind(resumes)
-    .bind(i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX))
+    .bind(millis(affinity))
     .execute(tx)
     .await
     .map_err(unavailable)?;
@@ -201,8 +201,13 @@ async fn end_attempt(tx: &mut SqliteConnection, attempt: Attempt, ended: &Ended,
     Ok(())
 }
 
-async fn end_sessions(tx: &mut SqliteConnection, task: &Task, now: Timestamp) -> Stored<()> {
-    let reason = if matches!(task.state, TaskState::Done { .. }) { "completed" } else { task.state.as_str() };
+/// The session of a task that is done is kept warm when something similar is queued; every other one ends with its task.
+async fn end_sessions(tx: &mut SqliteConnection, task: &Task, policy: &SessionPolicy, now: Timestamp) -> Stored<()> {
+    let done = matches!(task.state, TaskState::Done { .. });
+    if done && policy.reuse {
+        keep_warm(tx, task, policy, now).await?;
+    }
+    let reason = if done { "completed" } else { task.state.as_str() };
     query("UPDATE sessions SET state = 'ended', ended = ?, reason = ? WHERE task = ? AND state = 'active'")
         .bind(now.0)
         .bind(reason)
@@ -210,6 +215,25 @@ async fn end_sessions(tx: &mut SqliteConnection, task: &Task, now: Timestamp) ->
         .execute(tx)
         .await
         .map_err(unavailable)?;
+    Ok(())
+}
+
+/// Similar is: the same repository and the same base branch. Scripts have no memory that could be used again.
+async fn keep_warm(tx: &mut SqliteConnection, task: &Task, policy: &SessionPolicy, now: Timestamp) -> Stored<()> {
+    query(
+        "UPDATE sessions SET state = 'warm', active = ?1 WHERE task = ?2 AND state = 'active' AND agent LIKE 'claude %' AND (kept OR (
+             started > ?1 - ?3 AND coalesce(context, 0) <= ?4
+             AND EXISTS (SELECT 1 FROM work_orders o JOIN tasks t ON t.id = o.task WHERE o.repo = ?5 AND t.base = ?6 AND o.resumes = 0)))",
+    )
+    .bind(now.0)
+    .bind(int(task.id.0))
+    .bind(millis(policy.max_age))
+    .bind(policy.max_context)
+    .bind(task.repo.as_str())
+    .bind(task.base.as_str())
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
     Ok(())
 }
 

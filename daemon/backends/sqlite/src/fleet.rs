@@ -1,16 +1,15 @@
-//! Workers and the sessions they hold.
+//! Workers.
 
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, FromRow, query, query_as};
 use vine_domain::{
-    Session, SessionId, SessionState, TaskId, Timestamp, Worker, WorkerId,
+    Timestamp, Worker, WorkerId,
     ports::{Fleet, StoreError, Stored},
-    worker::Attempt,
 };
 
 use crate::{
     Sqlite,
-    rows::{all, int, uuid},
+    rows::{all, uuid},
     unavailable,
 };
 
@@ -50,46 +49,6 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
 const WORKER: &str = "SELECT id, name, slots, version, draining, trouble, boot, seen,
     (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS running,
     (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'waiting') AS waiting FROM workers w";
-
-#[derive(FromRow)]
-struct SessionRow {
-    id: String,
-    task: i64,
-    worker: String,
-    worktree: String,
-    agent: String,
-    started: i64,
-    active: i64,
-    ended: Option<i64>,
-    reason: Option<String>,
-    context: Option<i64>,
-    kept: bool,
-}
-
-impl TryFrom<SessionRow> for Session {
-    type Error = StoreError;
-
-    fn try_from(row: SessionRow) -> Stored<Self> {
-        let state = match (row.ended, row.reason) {
-            (Some(at), Some(reason)) => SessionState::Ended { at: Timestamp(at), reason },
-            _ => SessionState::Active,
-        };
-        Ok(Self {
-            id: SessionId(uuid(&row.id)?),
-            task: TaskId(row.task.unsigned_abs()),
-            worker: WorkerId(uuid(&row.worker)?),
-            worktree: row.worktree,
-            agent: row.agent,
-            state,
-            started: Timestamp(row.started),
-            active: Timestamp(row.active),
-            context: row.context.and_then(|percent| u8::try_from(percent).ok()),
-            kept: row.kept,
-        })
-    }
-}
-
-const SESSION: &str = "SELECT id, task, worker, worktree, agent, started, active, ended, reason, context, kept FROM sessions";
 
 #[async_trait]
 impl Fleet for Sqlite {
@@ -150,83 +109,5 @@ impl Fleet for Sqlite {
         let sql = AssertSqlSafe(format!("{WORKER} WHERE id = ?"));
         let row = query_as::<_, WorkerRow>(sql).bind(id.to_string()).fetch_optional(&self.reader).await.map_err(unavailable)?;
         Ok(row.map(<(Worker, usize, usize)>::try_from).transpose()?.map(|(worker, ..)| worker))
-    }
-
-    async fn map_session(&self, session: &Session, attempt: Attempt) -> Stored<()> {
-        let done = query(
-            "INSERT INTO sessions (id, task, worker, worktree, agent, state, started, active)
-             SELECT ?1, t.id, t.lease_worker, ?2, ?3, 'active', ?4, ?4 FROM tasks t WHERE t.id = ?5 AND t.epoch = ?6 AND t.lease_worker = ?7
-             ON CONFLICT (id) DO UPDATE SET active = excluded.active, worktree = excluded.worktree, agent = excluded.agent
-             WHERE task = excluded.task AND worker = excluded.worker AND state = 'active'",
-        )
-        .bind(session.id.to_string())
-        .bind(&session.worktree)
-        .bind(&session.agent)
-        .bind(session.active.0)
-        .bind(int(attempt.task.0))
-        .bind(int(attempt.epoch.0))
-        .bind(session.worker.to_string())
-        .execute(&self.writer)
-        .await
-        .map_err(unavailable)?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
-    }
-
-    async fn touch_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Stored<()> {
-        let done = query(
-            "UPDATE sessions SET active = ?1, context = coalesce(?2, context) WHERE id = ?3 AND task = ?4 AND state = 'active'
-             AND EXISTS (SELECT 1 FROM tasks WHERE id = ?4 AND epoch = ?5 AND lease_worker = ?6)",
-        )
-        .bind(self.now().0)
-        .bind(context)
-        .bind(id.to_string())
-        .bind(int(attempt.task.0))
-        .bind(int(attempt.epoch.0))
-        .bind(by.to_string())
-        .execute(&self.writer)
-        .await
-        .map_err(unavailable)?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
-    }
-
-    async fn save_session(&self, session: &Session) -> Stored<()> {
-        let (state, ended, reason) = match &session.state {
-            SessionState::Active => ("active", None, None),
-            SessionState::Ended { at, reason } => ("ended", Some(at.0), Some(reason)),
-        };
-        let done = query(
-            "INSERT INTO sessions (id, task, worker, worktree, agent, state, started, active, ended, reason, context, kept)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (id) DO UPDATE SET state = excluded.state, active = excluded.active, ended = excluded.ended,
-                 reason = excluded.reason, context = coalesce(excluded.context, context), kept = excluded.kept
-             WHERE task = excluded.task AND worker = excluded.worker",
-        )
-        .bind(session.id.to_string())
-        .bind(int(session.task.0))
-        .bind(session.worker.to_string())
-        .bind(&session.worktree)
-        .bind(&session.agent)
-        .bind(state)
-        .bind(session.started.0)
-        .bind(session.active.0)
-        .bind(ended)
-        .bind(reason)
-        .bind(session.context)
-        .bind(session.kept)
-        .execute(&self.writer)
-        .await
-        .map_err(unavailable)?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
-    }
-
-    async fn session(&self, id: SessionId) -> Stored<Option<Session>> {
-        let sql = AssertSqlSafe(format!("{SESSION} WHERE id = ?"));
-        let row = query_as::<_, SessionRow>(sql).bind(id.to_string()).fetch_optional(&self.reader).await.map_err(unavailable)?;
-        row.map(Session::try_from).transpose()
-    }
-
-    async fn sessions(&self, ended_too: bool, limit: u32) -> Stored<Vec<Session>> {
-        let sql = AssertSqlSafe(format!("{SESSION} WHERE ? OR state = 'active' ORDER BY active DESC, id LIMIT ?"));
-        all(query_as::<_, SessionRow>(sql).bind(ended_too).bind(limit).fetch_all(&self.reader).await.map_err(unavailable)?)
     }
 }

@@ -11,6 +11,7 @@ mod people;
 mod questions;
 mod repos;
 mod rows;
+mod sessions;
 mod tasks;
 mod threads;
 

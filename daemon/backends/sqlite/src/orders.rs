@@ -28,12 +28,14 @@ impl Orders for Sqlite {
         let paused: bool = query_scalar("SELECT paused FROM settings").fetch_one(&mut *tx).await.map_err(unavailable)?;
         let wants = willing(&mut tx, wants).await?;
         let heads = if paused || wants.is_empty() { Vec::new() } else { heads(&mut tx, &wants, now).await? };
-        let taken = hand_out(heads, &wants, now);
+        let warm = if heads.is_empty() { Vec::new() } else { warm(&mut tx, &wants).await? };
+        let taken = hand_out(heads, warm, &wants, now);
         if taken.is_empty() {
             return Ok(Vec::new());
         }
         let tasks = take(&mut tx, &taken, now).await?;
-        let assignments = assign(&mut tx, tasks).await?;
+        let reused = rebind(&mut tx, &taken, now).await?;
+        let assignments = assign(&mut tx, tasks, &reused).await?;
         tx.commit().await.map_err(unavailable)?;
         Ok(assignments)
     }
@@ -163,10 +165,46 @@ fn attempts(rows: Vec<(i64, i64)>) -> Vec<Attempt> {
     rows.into_iter().map(|(task, epoch)| Attempt { task: TaskId(task.unsigned_abs()), epoch: Epoch(epoch.unsigned_abs()) }).collect()
 }
 
-/// An order at the head of its lane, and the worker it is kept for.
+/// An order at the head of its lane, the worker it is kept for, and what it is similar to.
 struct Head {
     order: Waiting,
     kept_for: Option<WorkerId>,
+    like: Like,
+}
+
+/// Tasks with the same repository and base branch are similar.
+type Like = (String, String);
+
+/// A session that may do another task.
+struct Warm {
+    id: SessionId,
+    worker: WorkerId,
+    like: Like,
+}
+
+/// An order that was handed out.
+struct Taken {
+    task: TaskId,
+    worker: WorkerId,
+    /// The session that it is begun in.
+    warm: Option<SessionId>,
+}
+
+/// Warm sessions of the workers that want work, latest used first.
+async fn warm(tx: &mut SqliteConnection, wants: &[Want]) -> Stored<Vec<Warm>> {
+    let workers: Vec<String> = wants.iter().map(|want| want.worker.to_string()).collect();
+    let rows: Vec<(String, String, String, String)> = query_as(
+        "SELECT s.id, s.worker, t.repo, t.base FROM json_each(?) w
+         JOIN sessions s ON s.worker = w.value AND s.state = 'warm' JOIN tasks t ON t.id = s.task ORDER BY s.active DESC",
+    )
+    .bind(json(&workers))
+    .fetch_all(tx)
+    .await
+    .map_err(unavailable)?;
+    let read = |(id, worker, repo, base): (String, String, String, String)| {
+        Ok(Warm { id: SessionId(uuid(&id)?), worker: WorkerId(uuid(&worker)?), like: (repo, base) })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// The wishes of workers that still exist and are not draining.
@@ -187,7 +225,8 @@ async fn heads(tx: &mut SqliteConnection, wants: &[Want], now: Timestamp) -> Sto
     // Four index scans, one for each lane and one for answered tasks; each stops at its limit.
     let part = |condition: &str| {
         format!(
-            "SELECT * FROM (SELECT o.task, o.lane, o.due, o.resumes, CASE WHEN o.pinned > ?1 THEN o.worker END AS kept_for
+            "SELECT * FROM (SELECT o.task, o.lane, o.due, o.resumes, CASE WHEN o.pinned > ?1 THEN o.worker END AS kept_for,
+                 o.repo, (SELECT base FROM tasks WHERE id = o.task) AS base
              FROM work_orders o WHERE {condition} AND o.due <= ?1
              AND (o.pinned IS NULL OR o.pinned <= ?1 OR o.worker IN (SELECT value FROM json_each(?2)))
              AND o.repo NOT IN (SELECT name FROM repos WHERE paused = 1)
@@ -196,40 +235,47 @@ async fn heads(tx: &mut SqliteConnection, wants: &[Want], now: Timestamp) -> Sto
     };
     let parts = ["o.resumes = 1", "o.resumes = 0 AND o.lane = 0", "o.resumes = 0 AND o.lane = 1", "o.resumes = 0 AND o.lane = 2"];
     let sql = AssertSqlSafe(parts.map(part).join(" UNION ALL "));
-    let rows: Vec<(i64, i64, i64, bool, Option<String>)> =
+    let rows: Vec<(i64, i64, i64, bool, Option<String>, String, String)> =
         query_as(sql).bind(now.0).bind(json(&workers)).bind(slots).fetch_all(tx).await.map_err(unavailable)?;
     rows.into_iter()
-        .map(|(task, lane, due, resumes, kept_for)| {
+        .map(|(task, lane, due, resumes, kept_for, repo, base)| {
             let lane = Lane::from_rank(lane).ok_or_else(|| StoreError::Corrupt(format!("lane {lane}")))?;
             let order = Waiting { task: TaskId(task.unsigned_abs()), lane, due: Timestamp(due), resumes };
-            Ok(Head { order, kept_for: kept_for.as_deref().map(uuid).transpose()?.map(WorkerId) })
+            Ok(Head { order, kept_for: kept_for.as_deref().map(uuid).transpose()?.map(WorkerId), like: (repo, base) })
         })
         .collect()
 }
 
-/// Who gets what: orders in the order in which they are to be served, each to a worker that still has room.
-fn hand_out(heads: Vec<Head>, wants: &[Want], now: Timestamp) -> Vec<(TaskId, WorkerId)> {
-    let kept: HashMap<TaskId, WorkerId> = heads.iter().filter_map(|head| Some((head.order.task, head.kept_for?))).collect();
-    let mut orders: Vec<Waiting> = heads.into_iter().map(|head| head.order).collect();
+/// Who gets what: orders in the order in which they are to be served, each to a worker that still has room. New work goes to
+/// a worker with a warm session for it, else to the roomiest one.
+fn hand_out(heads: Vec<Head>, mut warm: Vec<Warm>, wants: &[Want], now: Timestamp) -> Vec<Taken> {
+    let mut orders: Vec<Waiting> = heads.iter().map(|head| head.order).collect();
+    let heads: HashMap<TaskId, Head> = heads.into_iter().map(|head| (head.order.task, head)).collect();
     serve_order(&mut orders, now);
     let mut room: Vec<(WorkerId, u32)> = wants.iter().map(|want| (want.worker, want.slots)).collect();
-    let mut taken: Vec<(TaskId, WorkerId)> = Vec::new();
+    let mut taken: Vec<Taken> = Vec::new();
     for order in orders {
-        let wanted = kept.get(&order.task);
-        let given = |worker: &WorkerId| taken.iter().filter(|(_, to)| to == worker).count();
-        // The roomiest worker first, then the one with the fewest, spreads work over machines.
-        let free = room.iter_mut().filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|kept| kept == worker));
-        if let Some((worker, slots)) = free.max_by_key(|(worker, slots)| (*slots, Reverse(given(worker)))) {
+        let head = &heads[&order.task];
+        let has_room = |worker: WorkerId| room.iter().any(|(other, slots)| *other == worker && *slots > 0);
+        let fits = |session: &Warm| !order.resumes && session.like == head.like && has_room(session.worker);
+        let session = warm.iter().position(fits).map(|at| warm.remove(at));
+        let wanted = session.as_ref().map(|session| session.worker).or(head.kept_for);
+        let cold = |worker: &WorkerId| !warm.iter().any(|session| session.worker == *worker);
+        let given = |worker: &WorkerId| taken.iter().filter(|other| other.worker == *worker).count();
+        // The roomiest worker first, then one whose sessions are not for others, then the one with the fewest: that spreads
+        // work over machines.
+        let free = room.iter_mut().filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|wanted| wanted == *worker));
+        if let Some((worker, slots)) = free.max_by_key(|(worker, slots)| (*slots, cold(worker), Reverse(given(worker)))) {
             *slots -= 1;
-            taken.push((order.task, *worker));
+            taken.push(Taken { task: order.task, worker: *worker, warm: session.map(|session| session.id) });
         }
     }
     taken
 }
 
 /// The claim itself: one statement decides, under the new epoch; the rest follows in the same transaction.
-async fn take(tx: &mut SqliteConnection, taken: &[(TaskId, WorkerId)], now: Timestamp) -> Stored<Vec<Task>> {
-    let pairs: Vec<_> = taken.iter().map(|(task, worker)| (task.0, worker.to_string())).collect();
+async fn take(tx: &mut SqliteConnection, taken: &[Taken], now: Timestamp) -> Stored<Vec<Task>> {
+    let pairs: Vec<_> = taken.iter().map(|one| (one.task.0, one.worker.to_string())).collect();
     let pairs = json(&pairs);
     let returning = TASK.split(", ").map(|column| format!("tasks.{}", column.trim())).collect::<Vec<_>>().join(", ");
     // The plus keeps SQLite from walking all queued tasks by their state instead of looking up the few by id.
@@ -266,12 +312,30 @@ async fn take(tx: &mut SqliteConnection, taken: &[(TaskId, WorkerId)], now: Time
     .map_err(unavailable)?;
     // SQLite gives updated rows in an order of its own.
     let mut tasks: Vec<Task> = all(rows)?;
-    tasks.sort_by_key(|task| taken.iter().position(|(id, _)| *id == task.id));
+    tasks.sort_by_key(|task| taken.iter().position(|one| one.task == task.id));
     Ok(tasks)
 }
 
+/// Warm sessions now belong to the tasks that are begun in them.
+async fn rebind(tx: &mut SqliteConnection, taken: &[Taken], now: Timestamp) -> Stored<HashMap<TaskId, SessionId>> {
+    let reused: HashMap<TaskId, SessionId> = taken.iter().filter_map(|one| Some((one.task, one.warm?))).collect();
+    if !reused.is_empty() {
+        let pairs: Vec<_> = reused.iter().map(|(task, session)| (task.0, session.to_string())).collect();
+        query(
+            "UPDATE sessions SET state = 'active', task = p.value ->> 0, active = ?1, reused = reused + 1
+             FROM json_each(?2) p WHERE sessions.id = p.value ->> 1",
+        )
+        .bind(now.0)
+        .bind(json(&pairs))
+        .execute(tx)
+        .await
+        .map_err(unavailable)?;
+    }
+    Ok(reused)
+}
+
 /// Adds what a worker needs beside the task: repository, session, earlier answers. Set-based, whatever the number.
-async fn assign(tx: &mut SqliteConnection, tasks: Vec<Task>) -> Stored<Vec<(WorkerId, Assignment)>> {
+async fn assign(tx: &mut SqliteConnection, tasks: Vec<Task>, reused: &HashMap<TaskId, SessionId>) -> Stored<Vec<(WorkerId, Assignment)>> {
     let again: Vec<u64> = tasks.iter().filter(|task| task.epoch.0 > 1).map(|task| task.id.0).collect();
     let mut sessions = sessions(tx, &again).await?;
     let mut answered = answered(tx, &again).await?;
@@ -285,7 +349,8 @@ async fn assign(tx: &mut SqliteConnection, tasks: Vec<Task>) -> Stored<Vec<(Work
             let assignment = Assignment {
                 attempt: task.attempt(),
                 lease_secs: LEASE.as_secs(),
-                resume: sessions.remove(&(task.id, worker)),
+                resume: reused.get(&task.id).copied().or_else(|| sessions.remove(&(task.id, worker))),
+                reused: reused.contains_key(&task.id),
                 answered: answered.remove(&task.id).unwrap_or_default(),
                 title: task.title,
                 prompt: task.prompt,

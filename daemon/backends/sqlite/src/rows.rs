@@ -1,5 +1,7 @@
 //! Rows as they lie in the tables, and the way from them to the domain and back.
 
+use std::time::Duration;
+
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -14,6 +16,11 @@ use vine_domain::{
 /// Numbers that the program keeps unsigned and SQLite signed.
 pub fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Spans as the tables keep them.
+pub fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub fn json<T: Serialize + ?Sized>(value: &T) -> String {

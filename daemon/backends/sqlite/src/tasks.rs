@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, FromRow, query, query_as, query_scalar};
 use vine_domain::{
-    Epoch, Task, TaskId, TaskState, Timestamp, WorkerId,
+    Epoch, SessionId, Task, TaskId, TaskState, Timestamp, WorkerId,
     chat::Outbound,
     ports::{Commit, Execution, LogLine, NewTask, StoreError, Stored, TaskFilter, Tasks},
     worker::Attempt,
@@ -11,7 +11,7 @@ use vine_domain::{
 
 use crate::{
     Sqlite, commit,
-    rows::{StateColumns, TASK, TaskRow, all, from_json, int, json},
+    rows::{StateColumns, TASK, TaskRow, all, from_json, int, json, uuid},
     unavailable,
 };
 
@@ -127,13 +127,14 @@ impl Tasks for Sqlite {
         struct Row {
             epoch: i64,
             worker: String,
+            session: Option<String>,
             started: i64,
             ended: Option<i64>,
             outcome: Option<String>,
             usage: String,
         }
         let rows: Vec<Row> = query_as(
-            "SELECT epoch, coalesce(w.name, e.worker) AS worker, started, ended, outcome, usage
+            "SELECT epoch, coalesce(w.name, e.worker) AS worker, session, started, ended, outcome, usage
              FROM executions e LEFT JOIN workers w ON w.id = e.worker WHERE task = ? ORDER BY epoch",
         )
         .bind(int(task.0))
@@ -145,6 +146,7 @@ impl Tasks for Sqlite {
                 Ok(Execution {
                     epoch: Epoch(row.epoch.unsigned_abs()),
                     worker: row.worker,
+                    session: row.session.as_deref().map(uuid).transpose()?.map(SessionId),
                     started: Timestamp(row.started),
                     ended: row.ended.map(Timestamp),
                     outcome: row.outcome,

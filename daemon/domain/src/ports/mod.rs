@@ -1,4 +1,4 @@
-//! What the rules need from the outside: the [`Store`] in seven parts, one for each kind of thing it keeps, and
+//! What the rules need from the outside: the [`Store`] in eight parts, one for each kind of thing it keeps, and
 //! [`Chat`]. All are object-safe; every method has one meaning.
 
 mod fleet;
@@ -6,10 +6,13 @@ mod orders;
 mod people;
 mod questions;
 mod repos;
+mod sessions;
 mod tasks;
 mod threads;
 
-pub use self::{fleet::Fleet, orders::Orders, people::People, questions::Questions, repos::Repos, tasks::Tasks, threads::Threads};
+pub use self::{
+    fleet::Fleet, orders::Orders, people::People, questions::Questions, repos::Repos, sessions::Sessions, tasks::Tasks, threads::Threads,
+};
 
 use std::time::Duration;
 
@@ -18,10 +21,11 @@ use async_trait::async_trait;
 use crate::{
     chat::{Dispatch, Outbound, Posted},
     clock::Timestamp,
-    ids::{Epoch, TaskId, WorkerId},
+    ids::{Epoch, SessionId, TaskId, WorkerId},
     input::{Branch, Prompt, Slug, Title},
     lifecycle::Change,
     queue::Lane,
+    session::SessionPolicy,
     task::Usage,
 };
 
@@ -90,8 +94,8 @@ pub struct Commit {
     pub messages: Vec<Outbound>,
     /// What a person wrote that led to it, to be kept in the thread: author and words.
     pub reply: Option<(String, String)>,
-    /// How long an answered task is kept for the worker that holds its session.
-    pub kept_for: Duration,
+    /// What becomes of the task's session.
+    pub sessions: SessionPolicy,
 }
 
 /// A worker's wish for work.
@@ -110,6 +114,8 @@ pub struct Execution {
     pub epoch: Epoch,
     /// On which worker, by name.
     pub worker: String,
+    /// In which session, once there was one.
+    pub session: Option<SessionId>,
     /// When it was claimed.
     pub started: Timestamp,
     /// When it ended.
@@ -129,6 +135,21 @@ pub struct Stations {
     pub seen: Option<Timestamp>,
     /// When the attempt began that went on with the answer, if the one that asked had ended.
     pub resumed: Option<Timestamp>,
+}
+
+/// Numbers of all sessions so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionFigures {
+    /// With a task.
+    pub active: u64,
+    /// Kept for the next one.
+    pub warm: u64,
+    /// Over, by reason: one of [`crate::session::ENDINGS`].
+    pub ended: Vec<(String, u64)>,
+    /// How long those lived, added up.
+    pub lived: Duration,
+    /// Tasks that were begun in a session of an earlier one.
+    pub reused: u64,
 }
 
 /// One line of a task's log.
@@ -161,9 +182,9 @@ pub struct Depths {
 
 /// The database. It is the truth: whatever is to survive a process goes through here first. Its clock judges leases
 /// and due times; every method is one transaction.
-pub trait Store: Tasks + Questions + Orders + Fleet + Repos + Threads + People {}
+pub trait Store: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People {}
 
-impl<T: Tasks + Questions + Orders + Fleet + Repos + Threads + People> Store for T {}
+impl<T: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People> Store for T {}
 
 /// What can come of asking a platform to post.
 #[derive(Debug, thiserror::Error)]

@@ -25,6 +25,7 @@ pub fn routes() -> Router<Shared> {
         .route("/workers", post(workers::enrol).get(workers::list))
         .route("/workers/{id}", get(workers::show).delete(workers::leave))
         .route("/workers/{id}/heartbeat", post(workers::beat))
+        .route("/workers/{id}/orphans", post(workers::orphans))
         .route("/queue/enqueue", post(queue::enqueue))
         .route("/queue/claim", post(queue::claim))
         .route("/queue/complete", post(queue::complete))

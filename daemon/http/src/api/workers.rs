@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
-use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity};
+use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Orphans};
 use vine_app::{AppError, beats, view, workers::Candidate};
 use vine_domain::{Invalid, Verb, WorkerId};
 
@@ -69,6 +69,23 @@ pub async fn beat(
         wait: patience(beat.wait),
     };
     Ok(Json(Beaten { deliveries: shared.app.beat(id, beat).await? }))
+}
+
+/// `POST /{id}/orphans`, by the worker itself.
+pub async fn orphans(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<WorkerId>,
+    Body(found): Body<Orphans>,
+) -> Result<Json<Orphans>, Failure> {
+    itself(worker, id)?;
+    let mut over = Orphans::default();
+    for (task, created) in found.tasks.into_iter().take(1000) {
+        if shared.app.is_over(task, created).await? {
+            over.tasks.push((task, created));
+        }
+    }
+    Ok(Json(over))
 }
 
 fn itself(worker: WorkerId, id: WorkerId) -> Result<(), AppError> {

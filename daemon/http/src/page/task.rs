@@ -30,8 +30,8 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
     let questions = app.store.questions_of(id).await?;
     app.seen(caller, &task.repo, &questions).await?;
     let thread = app.store.latest(id, THREAD).await?;
-    let session = app.store.sessions(true, 1000).await?.into_iter().find(|session| session.task == id);
     let attempts = app.store.executions(id).await?;
+    let session = attempts.iter().rev().find_map(|attempt| attempt.session);
     let log = app.store.log_of(id, 200).await?;
     let patch = app.store.patch_of(id).await?;
     let now = app.clock.now();
@@ -40,7 +40,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
         p { span.(format!("badge {}", task.state.as_str())) { (texts::state(app, &task.state)) }
             span.dim { " " (task.repo) " · " code { (task.branch) } " from " code { (task.base) } " · asked by " (task.requester) " · " (task.lane.as_str()) }
         }
-        @if let Some(session) = session { p.dim { "Session " code { (session.id) } " · " (session.agent) " · attempt " (task.epoch.0) } }
+        @if let Some(session) = session { p.dim { "Session " code { (session) } " · attempt " (task.epoch.0) } }
         section.thread aria-label="Thread" {
             @for message in shown(&thread) { (line(message, &thread)) }
         }

@@ -85,6 +85,14 @@ pub fn read(frame: Value) -> Frame {
     }
 }
 
+/// The reply to our question how full the context is, in percent.
+pub fn context_used(line: &str) -> Option<u8> {
+    let frame: Value = serde_json::from_str(line).ok()?;
+    let response = Some(&frame["response"]).filter(|response| response["request_id"] == "context")?;
+    let percent = response["response"]["percentage"].as_f64()?;
+    Some(percent.clamp(0.0, 100.0).round() as u8)
+}
+
 fn taken(frame: &Value) -> Frame {
     let uuid = frame["command_uuid"].as_str().and_then(|uuid| Uuid::parse_str(uuid).ok());
     let state = frame["state"].as_str();

@@ -83,6 +83,9 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     if matches!(end, End::Held) {
         talk.defer(&mut lines).await;
     }
+    if matches!(end, End::Turn(_)) {
+        talk.report_context(&mut lines).await;
+    }
     let patience = if matches!(end, End::Hung | End::Over | End::Held) { Duration::ZERO } else { EXIT };
     let idle_exit = talk.close(&mut child, patience).await;
     // What is left would keep the pipe of the complaints open.
@@ -470,6 +473,23 @@ impl<'a> Talk<'a> {
         if let Some(call) = self.open.remove(request) {
             let (host, session) = (self.host.clone(), self.job.session);
             tokio::spawn(async move { host.withdraw(&call.id, Some(session), call.ask("")).await });
+        }
+    }
+
+    /// Tells how full the session is; costs no model call.
+    async fn report_context(&mut self, lines: &mut Lines) {
+        let request = json!({ "type": "control_request", "request_id": "context", "request": { "subtype": "get_context_usage", "detail": "summary" } });
+        let used = async {
+            self.write(&request).await.ok()?;
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(percent) = frames::context_used(&line) {
+                    return Some(percent);
+                }
+            }
+            None
+        };
+        if let Ok(Some(percent)) = tokio::time::timeout(SETTLE, used).await {
+            let _over = self.host.session_beat(self.job.session, Some(percent)).await;
         }
     }
 

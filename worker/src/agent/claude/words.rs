@@ -26,7 +26,10 @@ pub fn opening(job: &Job<'_>, transcript: Option<&str>) -> Opening {
         false => job.task.answered.iter().collect(),
     };
     let granted = news.iter().filter_map(|question| grant(question)).collect();
-    let known: String = news.iter().map(|question| retold(question)).collect();
+    let mut known: String = news.iter().map(|question| retold(question)).collect();
+    if !job.resume {
+        known.push_str(&remembered(&news));
+    }
     let uuid = match (job.resume, news.last().and_then(|question| question.answer())) {
         (true, Some(answer)) => answer.key,
         _ => attempt_uuid(job),
@@ -53,9 +56,17 @@ pub fn late(question: &Question) -> String {
     format!("An answer has come after all.\n\n{}", retold(question))
 }
 
-/// The words of the message. A fresh session gets the whole task; a resumed one only the news.
+/// The words of the message. A fresh session gets the whole task; a resumed one only the news; one that did another task
+/// before gets the whole task and where it is now.
 fn composed(job: &Job<'_>, known: &str) -> String {
     let prompt = job.task.prompt.as_str();
+    if job.resume && job.task.reused {
+        let (folder, branch, base) = (job.folder.display(), &job.task.branch, &job.task.base);
+        return format!(
+            "A new task in the same repository. You are in another worktree now: {folder}, on the branch {branch}, which starts \
+             from {base}. What you changed before is not in it, and the folder that you worked in may be gone.\n\n{prompt}"
+        );
+    }
     match (job.resume, known.is_empty()) {
         (true, true) => "You were interrupted while you worked. Go on with the task from where you left off.".into(),
         (true, false) => format!("You were interrupted while you waited for an answer. It has come:\n\n{known}\nGo on with the task."),
@@ -83,6 +94,12 @@ fn retold(question: &Question) -> String {
         Some(Reply::Nobody) => format!("{}{NOBODY}\n\n", asked(&question.ask)),
         None => String::new(),
     }
+}
+
+/// What was said around the questions, for an agent that remembers nothing of it.
+fn remembered(questions: &[&Question]) -> String {
+    let said = questions.iter().filter(|question| !question.context.is_empty());
+    said.map(|question| format!("Before {} you said: {}\n", question.id, question.context)).collect()
 }
 
 fn asked(ask: &Ask) -> String {
@@ -123,7 +140,8 @@ pub fn grant(question: &Question) -> Option<(QuestionId, ToolCall)> {
 
 /// The same for every repetition of this attempt's first message.
 fn attempt_uuid(job: &Job<'_>) -> Uuid {
-    uuid_of(&format!("{}/{}", job.session, job.task.attempt.epoch.0))
+    // With the task: a session that did another one before would drop a message of the same name as a repetition.
+    uuid_of(&format!("{}/{}/{}", job.session, job.task.attempt.task, job.task.attempt.epoch.0))
 }
 
 const NOTES_LIMIT: usize = 64 * 1024;

@@ -1,0 +1,234 @@
+//! Sessions that are worth keeping: used for the next task, ended by policy, found again or done without.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use vine_domain::{Lane, Session, SessionPolicy, SessionState};
+
+use crate::{
+    app_races::Team,
+    harness::{Agent, PATIENCE, Place, Sections, git, until},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn metrics(place: &Place) -> String {
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client")
+        .get(format!("{}/metrics", place.client().base()))
+        .send()
+        .await
+        .expect("an answer")
+        .text()
+        .await
+        .expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_the_next_task_of_a_repository_is_begun_in_the_warm_session_in_a_worktree_of_its_own() {
+    let mut place = Place::new(Agent::Claude).await;
+    let _daemon = place.daemon().await;
+    let first = place.task("First", "Look around, says the first.\nMODEL: slow 1\nMODEL: finish First.").await;
+    let second = place.task("Second", "MODEL: bash pwd > where.txt\nMODEL: finish Second.").await;
+    let _worker = place.worker("w-1", 1).await;
+    let (question, asked) = place.question(&second).await;
+    let done = place.show(&first).await;
+    assert_eq!(asked["session"], done["session"], "the second task is in the session of the first");
+    place.answer(&second, &question, "yes").await;
+    let done = place.wait(&second, "done").await;
+    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1));
+    let seen = place.model.seen();
+    let last = seen.last().expect("a request");
+    assert!(last.conversation.contains("says the first"), "it remembers: {}", last.conversation);
+    let place_of = git(&place.repo, &["show", &format!("vine/{second}:where.txt")]);
+    assert!(place_of.ends_with(&format!("/worktrees/site/{second}")), "it works in its own worktree: {place_of}");
+
+    let listed = place.say("session list --all").await;
+    let session = listed.as_array().expect("sessions").iter().find(|one| one["id"] == asked["session"]).expect("it is listed").clone();
+    assert_eq!(
+        (&session["state"], &session["reason"], &session["reused"]),
+        (&"ended".into(), &"completed".into(), &1.into()),
+        "{session:#}"
+    );
+    assert!(session["context_percent"].as_u64().is_some_and(|percent| percent <= 100), "{session:#}");
+    let text = metrics(&place).await;
+    for line in ["vine_sessions_reused_total 1", "vine_sessions{state=\"active\"} 0", "vine_sessions_ended_total{reason=\"completed\"} 1"] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    place.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_with_reuse_off_or_nothing_similar_queued_each_task_has_a_session_of_its_own() {
+    let mut place = Place::with_sections(Agent::Claude, Sections { sessions: "reuse = false\n", ..Sections::default() }).await;
+    let _daemon = place.daemon().await;
+    let tasks = [place.task("First", "MODEL: finish First.").await, place.task("Second", "MODEL: finish Second.").await];
+    let _worker = place.worker("w-1", 1).await;
+    let mut sessions = Vec::new();
+    for task in &tasks {
+        sessions.push(place.wait(task, "done").await["session"].clone());
+    }
+    assert_ne!(sessions[0], sessions[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_when_the_worker_with_the_session_stays_away_another_starts_afresh_and_says_so() {
+    let sections = Sections { sessions: "affinity_seconds = 1\n", worker: "hold_seconds = 1\n", ..Sections::default() };
+    let mut place = Place::with_sections(Agent::Claude, sections).await;
+    let _daemon = place.daemon().await;
+    let away = place.worker("w-1", 1).await;
+    let prompt = "Paint the door.\nMODEL: say I looked at the door.\nMODEL: ask Which colour? | Red | Blue\nMODEL: finish Painted.";
+    let task = place.task("Paint", prompt).await;
+    let (question, asked) = place.question(&task).await;
+    place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
+    away.kill();
+    place.answer(&task, &question, "Blue").await;
+    let _other = place.worker("w-2", 1).await;
+    let (again, fresh) = place.question(&task).await;
+    assert_ne!(fresh["session"], asked["session"]);
+    let thread = place.thread(&task).await;
+    assert!(thread.contains("The session that asked is on another worker"), "{thread}");
+    let heard = place.model.seen().last().expect("a request").conversation.clone();
+    assert!(heard.contains("You asked: Which colour?\nadmin answered: Blue"), "{heard}");
+    assert!(heard.contains("you said: I looked at the door."), "{heard}");
+    place.answer(&task, &again, "Blue").await;
+    place.wait(&task, "done").await;
+}
+
+fn session_of(task: vine_domain::TaskId, team: &Team) -> Session {
+    use vine_domain::Clock;
+    let now = team.bed.clock.now();
+    let id = vine_domain::SessionId(vine_domain::clock::Ids::uuid(&vine_domain::clock::System));
+    let (worktree, agent) = ("/w".into(), "claude test".into());
+    Session {
+        id,
+        task,
+        worker: team.worker,
+        worktree,
+        agent,
+        state: SessionState::Active,
+        started: now,
+        active: now,
+        context: None,
+        kept: false,
+        reused: 0,
+    }
+}
+
+/// A task that is done, with its session, while `queued` similar ones wait.
+async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
+    let task = team.bed.task().await;
+    for _ in 0..queued {
+        team.bed.task().await;
+    }
+    let attempt = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed")[0].attempt;
+    assert_eq!(attempt.task, task);
+    let session = session_of(task, team);
+    team.app.map_session(team.worker, attempt, session.id, "/w".into(), "claude test".into()).await.expect("mapped");
+    team.app.session_beat(team.worker, attempt, session.id, Some(context)).await.expect("alive");
+    team.app.complete(team.worker, attempt, vine_domain::task::Report::default(), "").await.expect("done");
+    team.app.session(session.id).await.expect("read")
+}
+
+async fn state(team: &Team, session: &Session) -> String {
+    team.app.store.sweep_sessions(&SessionPolicy::default()).await.expect("swept");
+    match team.app.session(session.id).await.expect("read").state {
+        SessionState::Ended { reason, .. } => reason,
+        other => other.as_str().into(),
+    }
+}
+
+#[tokio::test]
+async fn each_policy_ends_a_session_with_its_own_reason_and_keep_overrules_them() {
+    let team = Team::new().await;
+    let alone = done_with(&team, 0, 10).await;
+    assert_eq!(state(&team, &alone).await, "completed", "nothing similar was queued");
+
+    let team = Team::new().await;
+    let full = done_with(&team, 1, 61).await;
+    assert_eq!(state(&team, &full).await, "completed", "too full to be used again");
+
+    let team = Team::new().await;
+    let warm = done_with(&team, 1, 60).await;
+    assert_eq!(state(&team, &warm).await, "warm");
+    team.bed.clock.pass(HOUR / 2 - Duration::from_secs(1));
+    assert_eq!(state(&team, &warm).await, "warm");
+    team.bed.clock.pass(Duration::from_secs(1));
+    assert_eq!(state(&team, &warm).await, "idle");
+
+    let team = Team::new().await;
+    let kept = done_with(&team, 1, 10).await;
+    let admin = crate::app_races::person("Ann", Some(vine_domain::Role::Operator));
+    team.app.order_session(&admin, kept.id, false).await.expect("kept");
+    team.bed.clock.pass(HOUR * 100);
+    assert_eq!(state(&team, &kept).await, "warm", "no policy ends it");
+    team.app.order_session(&admin, kept.id, true).await.expect("ended");
+    assert_eq!(state(&team, &kept).await, "command");
+
+    let team = Team::new().await;
+    let orphan = done_with(&team, 1, 10).await;
+    team.bed.store.remove_worker(team.worker).await.expect("removed");
+    assert_eq!(state(&team, &orphan).await, "lost");
+}
+
+#[tokio::test]
+async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lanes() {
+    let team = Team::new().await;
+    let roomy = team.bed.worker("roomy").await;
+    let warm = done_with(&team, 1, 10).await;
+    let urgent = team.bed.task_in("shop", Lane::High).await;
+    let want = |worker, slots| vine_domain::ports::Want { worker, slots };
+    let claimed = team.bed.store.claim(&[want(roomy, 1), want(team.worker, 1)]).await.expect("claimed");
+    let got: Vec<_> = claimed.iter().map(|(worker, one)| (*worker, one.attempt.task, one.resume, one.reused)).collect();
+    let similar = vine_domain::TaskId(warm.task.0 + 1);
+    assert_eq!(got.iter().find(|one| one.1 == similar), Some(&(team.worker, similar, Some(warm.id), true)), "{got:?}");
+    assert_eq!(got.iter().find(|one| one.1 == urgent), Some(&(roomy, urgent, None, false)), "{got:?}");
+    assert_eq!(team.app.session(warm.id).await.expect("read").task, similar, "the session is bound to one task at a time");
+
+    let team = Team::new().await;
+    let warm = done_with(&team, 1, 10).await;
+    let urgent = team.bed.task_in("shop", Lane::High).await;
+    let claimed = team.bed.store.claim(&[want(team.worker, 1)]).await.expect("claimed");
+    assert_eq!((claimed[0].1.attempt.task, claimed[0].1.resume), (urgent, None), "the urgent one first, warm session or not");
+    assert_eq!(team.app.session(warm.id).await.expect("read").state, SessionState::Warm);
+}
+
+#[tokio::test]
+async fn a_session_whose_mapping_disagrees_with_a_heartbeat_is_corrected_and_the_audit_says_so() {
+    let team = Team::new().await;
+    let (attempt, _) = team.asked().await;
+    let session = session_of(attempt.task, &team);
+    team.app.map_session(team.worker, attempt, session.id, "/w".into(), "claude test".into()).await.expect("mapped");
+    let ended = SessionState::Ended { at: vine_domain::Timestamp(1), reason: "command".into() };
+    team.bed.store.save_session(&Session { state: ended, ..session.clone() }).await.expect("stored");
+    team.app.session_beat(team.worker, attempt, session.id, None).await.expect("what the worker does is true");
+    assert_eq!(team.app.session(session.id).await.expect("read").state, SessionState::Active);
+    let audit = team.bed.store.audit_lines(10).await.expect("read");
+    assert!(audit.iter().any(|(_, line)| line.verb == "correct" && line.subject == format!("session {}", session.id)), "{audit:#?}");
+    let stranger = team.bed.worker("other").await;
+    let refused = team.app.session_beat(stranger, attempt, session.id, None).await;
+    assert!(refused.is_err(), "another worker corrects nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worktree_that_nobody_needs_any_more_is_taken_away_and_its_work_is_kept() {
+    let mut place = Place::new(Agent::Script("echo half > half.txt; vine ask 'Go on?'")).await;
+    let _daemon = place.daemon().await;
+    let worker = place.worker("w-1", 1).await;
+    let (gone, kept) = (place.task("Gone", "x").await, place.task("Kept", "x").await);
+    place.question(&gone).await;
+    worker.kill();
+    place.say(&format!("task cancel {gone}")).await;
+    let folder = |task: &str| place.folder.path().join(format!("w-1/worktrees/site/{task}"));
+    assert!(folder(&gone).exists(), "its worker was dead when the task was cancelled");
+    std::fs::create_dir_all(place.folder.path().join("w-1/worktrees/site/not-ours")).expect("made");
+    let _worker = place.worker("w-1", 1).await;
+    until(PATIENCE, "the orphan is gone", || (!folder(&gone).exists()).then_some(())).await;
+    assert_eq!(git(&place.repo, &["show", &format!("vine/{gone}:half.txt")]), "half", "what was not committed is on the branch");
+    place.question(&kept).await;
+    assert!(folder(&kept).exists() && place.folder.path().join("w-1/worktrees/site/not-ours").exists(), "nothing else is touched");
+    let shown: Value = place.show(&kept).await;
+    assert_eq!(shown["state"], "waiting");
+}
