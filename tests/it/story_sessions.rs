@@ -73,6 +73,39 @@ async fn claude_with_reuse_off_or_nothing_similar_queued_each_task_has_a_session
     assert_ne!(sessions[0], sessions[1]);
 }
 
+/// Seconds from the claim of each task but the first to its first request at the model.
+async fn starts(sessions: &str) -> Vec<f64> {
+    let mut place = Place::with_sections(Agent::Claude, Sections { sessions, ..Sections::default() }).await;
+    let _daemon = place.daemon().await;
+    let mut tasks = Vec::new();
+    for number in 0..6 {
+        tasks.push(place.task("Measure", &format!("This is number {number}.\nMODEL: finish Done.")).await);
+    }
+    let _worker = place.worker("w-1", 1).await;
+    let mut spans = Vec::new();
+    for (number, task) in tasks.iter().enumerate() {
+        let done = place.wait(task, "done").await;
+        let claimed: vine_domain::Timestamp = serde_json::from_value(done["executions"][0]["started"].clone()).expect("a time");
+        let seen = place.model.seen();
+        let first = seen.iter().find(|one| one.heard.contains(&format!("number {number}."))).expect("it was asked");
+        spans.push(first.at.since(claimed).as_secs_f64());
+    }
+    spans.split_off(1)
+}
+
+fn median(spans: &mut [f64]) -> f64 {
+    spans.sort_by(f64::total_cmp);
+    spans[spans.len() / 2]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_a_warm_session_starts_about_as_fast_as_a_fresh_one() {
+    let (mut fresh, mut warm) = (starts("reuse = false\n").await, starts("").await);
+    let (fresh_median, warm_median) = (median(&mut fresh), median(&mut warm));
+    eprintln!("claim to first model request: fresh {fresh_median:.2} s {fresh:.2?}, warm {warm_median:.2} s {warm:.2?}");
+    assert!(warm_median < 2.0 * fresh_median + 1.0, "resuming is not what a task waits for");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_when_the_worker_with_the_session_stays_away_another_starts_afresh_and_says_so() {
     let sections = Sections { sessions: "affinity_seconds = 1\n", worker: "hold_seconds = 1\n", ..Sections::default() };

@@ -71,6 +71,33 @@ async fn claude_a_parked_permission_passes_when_the_call_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn claude_what_was_allowed_for_the_session_still_is_after_it_was_parked() {
+    let mut place = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await;
+    let _daemon = place.daemon().await;
+    let _worker = place.worker("w-1", 1).await;
+    let prompt = "MODEL: bash touch a1\nMODEL: ask Go on? | Yes | No\nMODEL: bash touch a1\nMODEL: bash rm a1\nMODEL: finish Touched.";
+    let task = place.task("Touch", prompt).await;
+    let (first, _) = place.question(&task).await;
+    place.answer(&task, &first, "always").await;
+    let asks = |kind: &'static str, count: usize| {
+        move |shown: &serde_json::Value| {
+            let all = shown["questions"].as_array().expect("questions");
+            all.len() == count && all[count - 1]["kind"] == kind && all[count - 1]["state"] == "open"
+        }
+    };
+    place.wait_for(PATIENCE, &task, "it asks whether to go on", asks("clarify", 2)).await;
+    parked(&place, &task).await;
+    let (second, _) = place.question(&task).await;
+    place.answer(&task, &second, "Yes").await;
+    let shown = place.wait_for(PATIENCE, &task, "it asks for something else", asks("permission", 3)).await;
+    assert_eq!(shown["questions"][2]["ask"]["what"], "rm a1", "the same touch was not asked again, another command is: {shown:#}");
+    let (third, _) = place.question(&task).await;
+    place.answer(&task, &third, "no").await;
+    place.wait(&task, "done").await;
+    assert!(place.log(&task).await.contains("allowed for this session by the answer to Q-1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn claude_held_agents_take_no_slot_and_an_answer_goes_ahead_of_new_work() {
     let mut place = Place::new(Agent::Claude).await;
     let _daemon = place.daemon().await;

@@ -35,10 +35,16 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use vine_domain::{
+    Timestamp,
+    clock::{Clock, System},
+};
 
 /// What one request told us.
 #[derive(Debug, Clone, Serialize)]
 pub struct Seen {
+    /// When it came.
+    pub at: Timestamp,
     /// The session that asked.
     pub session: String,
     /// The calls whose results the last message holds.
@@ -97,6 +103,7 @@ async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -
     let session = headers.get("x-claude-code-session-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     let results = conversation.results.clone();
     let seen = Seen {
+        at: System.now(),
         results,
         session,
         heard: conversation.heard.clone(),

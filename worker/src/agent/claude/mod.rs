@@ -396,6 +396,11 @@ impl<'a> Talk<'a> {
             self.asking.spawn(async move { (request, Ok((None, call.allow(false)))) });
             return;
         }
+        if let Some(question) = words::allowed_for_session(self.job, &call.rules()).filter(|_| call.is_permission()) {
+            self.host.log(format!("allowed for this session by the answer to {question}"));
+            self.asking.spawn(async move { (request, Ok((None, call.allow(true)))) });
+            return;
+        }
         let (host, session) = (self.host.clone(), self.job.session);
         let (said, context) = (self.last_text.clone(), words::shortened(&self.last_text));
         self.asking.spawn(async move {

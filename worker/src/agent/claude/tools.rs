@@ -67,6 +67,11 @@ impl ToolCall {
         self.tool == LAST_WORDS
     }
 
+    /// It waits for a permission.
+    pub fn is_permission(&self) -> bool {
+        matches!(self.ask(""), Ask::Permission { .. })
+    }
+
     /// It can be put off until the session is resumed.
     pub fn can_defer(&self) -> bool {
         self.hooked
@@ -209,7 +214,7 @@ impl ToolCall {
     }
 
     /// The same for people.
-    fn rules(&self) -> Vec<String> {
+    pub fn rules(&self) -> Vec<String> {
         let rules = self.session_rules().into_iter().flat_map(|update| update["rules"].as_array().cloned().unwrap_or_default());
         let shown = |rule: Value| match rule["ruleContent"].as_str() {
             Some(content) => format!("{}({content})", rule["toolName"].as_str().unwrap_or_default()),

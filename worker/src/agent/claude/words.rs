@@ -138,6 +138,17 @@ pub fn grant(question: &Question) -> Option<(QuestionId, ToolCall)> {
     }
 }
 
+/// The answer that allowed, for this very session, just what `rules` cover. Claude Code forgets such rules when its process
+/// ends; the person's word still holds.
+pub fn allowed_for_session(job: &Job<'_>, rules: &[String]) -> Option<QuestionId> {
+    let covers = |question: &&Question| {
+        let allowed = matches!(question.answer(), Some(Answer { decision: Decision::Allow { session: true }, .. }));
+        let same = matches!(&question.ask, Ask::Permission { rules: given, .. } if given == rules);
+        allowed && same && question.session == Some(job.session)
+    };
+    job.task.answered.iter().find(covers).map(|question| question.id)
+}
+
 /// The same for every repetition of this attempt's first message.
 fn attempt_uuid(job: &Job<'_>) -> Uuid {
     // With the task: a session that did another one before would drop a message of the same name as a repetition.
