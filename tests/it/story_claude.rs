@@ -61,9 +61,7 @@ async fn claude_three_workers_ask_are_answered_in_the_console_and_finish() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_a_denied_command_is_not_run_and_the_reason_is_read() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Clean up", "MODEL: bash rm README.md\nMODEL: finish I stopped.").await;
     let (question, _) = place.question(&task).await;
     place.answer(&task, &question, "no, we need that file").await;
@@ -76,9 +74,7 @@ async fn claude_a_denied_command_is_not_run_and_the_reason_is_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_what_is_allowed_for_the_session_is_not_asked_again() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Touch", "MODEL: bash touch a1\nMODEL: bash touch a1 a2\nMODEL: finish Touched.").await;
     let (question, shown) = place.question(&task).await;
     assert_eq!(shown["ask"]["rules"], serde_json::json!(["Bash(touch a1 *)"]), "people see what the session would cover");

@@ -230,9 +230,7 @@ async fn claude_an_answer_that_the_agent_never_read_is_not_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_an_agent_killed_while_it_waits_leaves_its_question_open() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Paint", SCRIPT).await;
     let (question, shown) = place.question(&task).await;
     place.recorded(&shown).await;

@@ -6,9 +6,7 @@ use crate::harness::{Agent, PATIENCE, Place, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_a_turn_that_ends_in_a_question_asks_people_and_goes_on_with_the_answer_in_the_same_run() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let prompt = "Paint the door.\nMODEL: end Shall I paint the frame as well?\nMODEL: finish Painted.";
     let task = place.task("Paint", prompt).await;
     let (question, asked) = place.question(&task).await;
@@ -22,9 +20,7 @@ async fn claude_a_turn_that_ends_in_a_question_asks_people_and_goes_on_with_the_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_a_question_in_last_words_is_parked_like_any_other() {
-    let mut place = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await.at_work().await;
     let prompt = "Paint the door.\nMODEL: end Shall I paint the frame as well?\nMODEL: finish Painted.";
     let task = place.task("Paint", prompt).await;
     let (question, _) = place.question(&task).await;
@@ -37,9 +33,7 @@ async fn claude_a_question_in_last_words_is_parked_like_any_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_what_was_denied_and_what_was_not_changed_is_said() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Clean", "MODEL: bash rm README.md\nMODEL: finish I could not.").await;
     let (question, _) = place.question(&task).await;
     place.answer(&task, &question, "no, keep it").await;
@@ -81,9 +75,7 @@ async fn claude_a_used_up_account_stops_its_worker_from_claiming_and_costs_no_at
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_what_failed_for_good_says_what_is_needed_to_see_it_again() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Refused", "MODEL: fail 404 no such model").await;
     let failed = place.wait(&task, "failed").await;
     let session = failed["session"].as_str().expect("a session").to_owned();

@@ -51,9 +51,7 @@ async fn everything(place: &Place) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_refuses_what_it_cannot_use_and_writes_nothing() {
-    let mut place = Place::new(Agent::Script("vine ask 'Go on?'")).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Script("vine ask 'Go on?'")).await.at_work().await;
     let task = place.task("Ask", "ask").await;
     let (question, _) = place.question(&task).await;
     let (api, token) = (Api::of(&place), place.secret("user").await);

@@ -11,9 +11,7 @@ fn notes(shown: &Value) -> Vec<(&str, &str)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_a_note_reaches_the_agent_at_work_once_and_is_acknowledged_when_kept_and_when_read() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Paint", "Paint the door.\nMODEL: slow 3\nMODEL: finish Painted.").await;
     until(PATIENCE, "the model is at work", || (!place.model.seen().is_empty()).then_some(())).await;
     place.write(&task, "Use two coats.").await;
@@ -28,9 +26,7 @@ async fn claude_a_note_reaches_the_agent_at_work_once_and_is_acknowledged_when_k
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_slash_clear_in_a_note_is_only_text() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Paint", "Paint the door.\nMODEL: slow 3\nMODEL: finish Painted.").await;
     until(PATIENCE, "the model is at work", || (!place.model.seen().is_empty()).then_some(())).await;
     place.write(&task, "/clear").await;
@@ -69,9 +65,7 @@ async fn claude_a_note_to_a_parked_agent_survives_the_death_of_everything_and_is
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_agent_reads_is_said_to_be_so_and_a_task_that_is_over_takes_no_notes() {
-    let mut place = Place::new(Agent::Script("sleep 2; echo fine")).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Script("sleep 2; echo fine")).await.at_work().await;
     let task = place.task("Fine", "fine").await;
     place.wait(&task, "running").await;
     place.write(&task, "Nobody will read this.").await;
@@ -89,9 +83,7 @@ async fn what_no_agent_reads_is_said_to_be_so_and_a_task_that_is_over_takes_no_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_an_edit_of_the_answer_that_was_used_becomes_a_correction_and_a_deletion_is_noted() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let prompt = "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: slow 4\nMODEL: finish Painted.";
     let task = place.task("Paint", prompt).await;
     place.question(&task).await;
@@ -112,9 +104,7 @@ async fn claude_an_edit_of_the_answer_that_was_used_becomes_a_correction_and_a_d
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_of_words_that_could_not_be_used_is_read_as_if_it_were_said_now() {
     let script = "vine ask 'Left?' > left.txt & vine ask 'Right?' > right.txt; wait; echo both";
-    let mut place = Place::new(Agent::Script(script)).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;
     let task = place.task("Both", "both").await;
     place.wait_for(PATIENCE, &task, "two questions", |shown| shown["questions"].as_array().is_some_and(|all| all.len() == 2)).await;
     let key = uuid::Uuid::from_u128(77);

@@ -117,9 +117,7 @@ async fn a_daemon_that_starts_again_repeats_nothing_and_forgets_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_hears_that_nobody_answered_and_takes_a_late_answer_up_in_the_same_session() {
     let questions = "remind_after_seconds = 1\nexpire_after_seconds = 4\n";
-    let mut place = Place::with_sections(Agent::Claude, Sections { questions, ..Sections::default() }).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::with_sections(Agent::Claude, Sections { questions, ..Sections::default() }).await.at_work().await;
     let task = place.task("Paint", "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: finish Painted.").await;
     let (question, asked) = place.question(&task).await;
     let done = place.wait(&task, "done").await;
@@ -144,9 +142,7 @@ async fn claude_hears_that_nobody_answered_and_takes_a_late_answer_up_in_the_sam
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_at_work_after_its_question_was_given_up_gets_the_late_answer_in_the_same_run() {
     let questions = "expire_after_seconds = 2\n";
-    let mut place = Place::with_sections(Agent::Claude, Sections { questions, ..Sections::default() }).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::with_sections(Agent::Claude, Sections { questions, ..Sections::default() }).await.at_work().await;
     let prompt = "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: slow 4\nMODEL: finish Painted.";
     let task = place.task("Paint", prompt).await;
     let (question, _) = place.question(&task).await;
@@ -161,9 +157,7 @@ async fn claude_at_work_after_its_question_was_given_up_gets_the_late_answer_in_
 async fn a_script_hears_that_nobody_answered_by_its_exit_code() {
     let script = "vine ask 'Which?' > answer.txt; echo \"exit code $?\"";
     let sections = Sections { questions: "expire_after_seconds = 2\n", ..Sections::default() };
-    let mut place = Place::with_sections(Agent::Script(script), sections).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::with_sections(Agent::Script(script), sections).await.at_work().await;
     let task = place.task("Which", "which").await;
     let done = place.wait(&task, "done").await;
     assert_eq!(done["report"]["summary"], "exit code 6", "{done:#}");

@@ -7,9 +7,7 @@ use crate::harness::{Agent, PATIENCE, Place, git, path, until};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_words_asked_twice_are_two_questions() {
     let script = "a=$(vine ask 'Again?' --option yes --option no); b=$(vine ask 'Again?' --option yes --option no); echo $a-$b > both.txt";
-    let mut place = Place::new(Agent::Script(script)).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;
     let task = place.task("Twice", "twice").await;
     for answer in ["yes", "no"] {
         let (question, _) = place.question(&task).await;
@@ -22,9 +20,7 @@ async fn the_same_words_asked_twice_are_two_questions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_questions_open_at_once_are_told_apart_and_a_plain_reply_is_not_guessed() {
     let script = "vine ask 'Left?' > left.txt & vine ask 'Right?' > right.txt; wait; echo both";
-    let mut place = Place::new(Agent::Script(script)).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;
     let task = place.task("Both", "both").await;
     let two = |shown: &serde_json::Value| shown["questions"].as_array().is_some_and(|all| all.len() == 2);
     let shown = place.wait_for(PATIENCE, &task, "two questions", two).await;
@@ -81,9 +77,7 @@ async fn work_on_a_remote_repository_is_pushed_to_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drained_worker_gets_nothing_new_and_a_resumed_one_does_at_once() {
-    let mut place = Place::new(Agent::Script("echo done")).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Script("echo done")).await.at_work().await;
     let first = place.task("First", "first").await;
     place.wait(&first, "done").await;
     // By now the worker waits for its next order; draining must reach it there.
@@ -98,9 +92,7 @@ async fn a_drained_worker_gets_nothing_new_and_a_resumed_one_does_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_worker_on_the_same_folder_is_refused_and_the_first_goes_on() {
-    let mut place = Place::new(Agent::Script("vine ask 'Go on?'; echo went on")).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Script("vine ask 'Go on?'; echo went on")).await.at_work().await;
     let task = place.task("Ask", "ask").await;
     let (question, _) = place.question(&task).await;
     let second = place.worker("w-1", 1).await;

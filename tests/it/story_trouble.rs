@@ -41,23 +41,9 @@ async fn assert_tried_again(place: &Place, task: &str, says: &str) -> Value {
     shown
 }
 
-async fn claude_place(more: &str) -> (Place, [crate::harness::Process; 2]) {
-    let mut place = Place::with_config(Agent::Claude, more).await;
-    let daemon = place.daemon().await;
-    let worker = place.worker("w-1", 1).await;
-    (place, [daemon, worker])
-}
-
-async fn script_place(script: &str) -> (Place, [crate::harness::Process; 2]) {
-    let mut place = Place::new(Agent::Script(script)).await;
-    let daemon = place.daemon().await;
-    let worker = place.worker("w-1", 1).await;
-    (place, [daemon, worker])
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_crashes() {
-    let (place, _processes) = script_place("echo I begin; echo out of cheese >&2; kill -SEGV $$").await;
+    let (place, _processes) = Place::new(Agent::Script("echo I begin; echo out of cheese >&2; kill -SEGV $$")).await.at_work().await;
     let task = place.task("Crash", "crash").await;
     let shown = assert_tried_again(&place, &task, "out of cheese").await;
     assert_eq!(shown["failures"], 1);
@@ -68,7 +54,7 @@ async fn the_agent_crashes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_the_model_service_is_overloaded() {
-    let (place, _processes) = claude_place("").await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Overload", "MODEL: fail 529 Overloaded").await;
     let shown = assert_tried_again(&place, &task, "no capacity").await;
     assert_eq!(shown["failures"], 1);
@@ -77,7 +63,7 @@ async fn claude_the_model_service_is_overloaded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_the_usage_limit_is_reached() {
-    let (place, _processes) = claude_place("").await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Limit", "MODEL: fail 429 Claude AI usage limit reached|4102444800").await;
     let shown = assert_tried_again(&place, &task, "usage limit").await;
     assert_eq!(shown["failures"], 0, "a limit costs no attempt");
@@ -86,7 +72,7 @@ async fn claude_the_usage_limit_is_reached() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_the_credentials_are_refused() {
-    let (place, _processes) = claude_place("").await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     for status in ["401 invalid x-api-key", "403 forbidden"] {
         let task = place.task("Refused", &format!("MODEL: fail {status}")).await;
         let expected =
@@ -97,7 +83,7 @@ async fn claude_the_credentials_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_the_context_is_too_long() {
-    let (place, _processes) = claude_place("").await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let task = place.task("Long", "MODEL: fail 400 prompt is too long: 250000 tokens > 200000 maximum").await;
     let expected = Expected { state: "failed", kind: "context_too_long", says: "no longer fits", advice: "Split the task" };
     assert_failed(&place, &task, &expected).await;
@@ -105,7 +91,7 @@ async fn claude_the_context_is_too_long() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_hangs() {
-    let (place, _processes) = claude_place("hang_after_seconds = 3\n").await;
+    let (place, _processes) = Place::with_config(Agent::Claude, "hang_after_seconds = 3\n").await.at_work().await;
     let task = place.task("Hang", "MODEL: hang").await;
     assert_tried_again(&place, &task, "said nothing for 0.1 minutes").await;
     assert!(crate::harness::agents(place.folder.path()).is_empty(), "nothing of the agent is left");
@@ -118,7 +104,7 @@ async fn the_agent_exits_without_finishing() {
     let program = folder.path().join("claude");
     fs::write(&program, "#!/bin/sh\necho Bye. >&2\nexit 0\n").expect("written");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
-    let (place, _processes) = claude_place(&format!("command = [\"{}\"]\n", path(&program))).await;
+    let (place, _processes) = Place::with_config(Agent::Claude, &format!("command = [\"{}\"]\n", path(&program))).await.at_work().await;
     let task = place.task("Leave", "leave").await;
     assert_tried_again(&place, &task, "before it finished").await;
     assert!(place.log(&task).await.contains("Bye."));
@@ -129,7 +115,7 @@ async fn the_agent_does_not_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("claude");
     fs::write(&program, "no program").expect("written");
-    let (place, _processes) = claude_place(&format!("command = [\"{}\"]\n", path(&program))).await;
+    let (place, _processes) = Place::with_config(Agent::Claude, &format!("command = [\"{}\"]\n", path(&program))).await.at_work().await;
     let task = place.task("Start", "start").await;
     let expected = Expected { state: "failed", kind: "agent_missing", says: "does not start", advice: "Install the agent" };
     assert_failed(&place, &task, &expected).await;
@@ -137,7 +123,7 @@ async fn the_agent_does_not_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_repository_is_missing_and_put_back() {
-    let (place, _processes) = script_place("echo fine").await;
+    let (place, _processes) = Place::new(Agent::Script("echo fine")).await.at_work().await;
     let away = place.folder.path().join("elsewhere");
     fs::rename(&place.repo, &away).expect("moved");
     let task = place.task("Lost", "lost").await;
@@ -151,7 +137,7 @@ async fn the_repository_is_missing_and_put_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_base_branch_is_missing() {
-    let (place, _processes) = script_place("echo fine").await;
+    let (place, _processes) = Place::new(Agent::Script("echo fine")).await.at_work().await;
     let task = place.say("task new x --base nowhere").await["id"].as_str().expect("an id").to_owned();
     let expected = Expected { state: "failed", kind: "base_missing", says: "has no branch `nowhere`", advice: "Create the branch" };
     assert_failed(&place, &task, &expected).await;
@@ -161,7 +147,7 @@ async fn the_base_branch_is_missing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_branch_is_taken() {
-    let (place, _processes) = script_place("echo fine").await;
+    let (place, _processes) = Place::new(Agent::Script("echo fine")).await.at_work().await;
     git(&place.repo, &["branch", "mine"]);
     for (branch, says) in [("mine", "was not made for this task"), ("main", "is checked out in")] {
         let task = place.say(&format!("task new x --branch {branch}")).await["id"].as_str().expect("an id").to_owned();
@@ -175,7 +161,7 @@ async fn the_branch_is_taken() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worktree_is_dirty_from_an_earlier_attempt() {
     let script = "if [ $VINE_ATTEMPT = 1 ]; then echo half > half.txt; exit 3; fi; cat half.txt; echo whole > whole.txt; echo finished";
-    let (place, _processes) = script_place(script).await;
+    let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;
     let task = place.task("Dirty", "dirty").await;
     assert_tried_again(&place, &task, "ended with exit status: 3").await;
     place.say(&format!("task retry {task}")).await;
@@ -191,7 +177,7 @@ async fn the_worktree_is_dirty_from_an_earlier_attempt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
-    let (place, _processes) = script_place("echo begun > begun.txt; sleep 600").await;
+    let (place, _processes) = Place::new(Agent::Script("echo begun > begun.txt; sleep 600")).await.at_work().await;
     let task = place.task("Long", "long").await;
     place.wait(&task, "running").await;
     let agents = crate::harness::until(PATIENCE, "the agent works", || {

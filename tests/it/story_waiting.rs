@@ -58,9 +58,7 @@ async fn claude_a_worker_that_is_stopped_parks_what_it_holds_and_the_same_call_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_a_parked_permission_passes_when_the_call_is_made_again() {
-    let mut place = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await.at_work().await;
     let task = place.task("Paint", "MODEL: bash echo painted > door.txt\nMODEL: finish Painted.").await;
     let (question, _) = place.question(&task).await;
     parked(&place, &task).await;
@@ -72,9 +70,7 @@ async fn claude_a_parked_permission_passes_when_the_call_is_made_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_what_was_allowed_for_the_session_still_is_after_it_was_parked() {
-    let mut place = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await.at_work().await;
     let prompt = "MODEL: bash touch a1\nMODEL: ask Go on? | Yes | No\nMODEL: bash touch a1\nMODEL: bash rm a1\nMODEL: finish Touched.";
     let task = place.task("Touch", prompt).await;
     let (first, _) = place.question(&task).await;
@@ -99,9 +95,7 @@ async fn claude_what_was_allowed_for_the_session_still_is_after_it_was_parked() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_held_agents_take_no_slot_and_an_answer_goes_ahead_of_new_work() {
-    let mut place = Place::new(Agent::Claude).await;
-    let _daemon = place.daemon().await;
-    let _worker = place.worker("w-1", 1).await;
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     let asking = place.task("Ask", SCRIPT).await;
     let (question, _) = place.question(&asking).await;
     let other = place.task("Other", "MODEL: slow 2\nMODEL: finish Other.").await;

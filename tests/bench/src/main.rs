@@ -10,7 +10,8 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::Instant};
-use vine_api::{Beat, Claim, Claimed, Client, CloseQuestion, Complete, GiveAnswer, PostQuestion, PostedQuestion};
+use uuid::Uuid;
+use vine_api::{Beat, Claim, Claimed, Client, Complete, Delivered, GiveAnswer, PostQuestion, PostedQuestion};
 use vine_domain::{
     Ask,
     clock::{Ids, System},
@@ -71,10 +72,10 @@ async fn latencies(place: &Place) -> Result<()> {
         let start = Instant::now();
         let answer = GiveAnswer { text: "yes".into(), key: None };
         place.user.post::<_, Value>(&format!("/questions/{}/answer", question.id), &answer).await?;
-        let (at, _) = heard.recv().await.context("the beat tells the answer")?;
+        let (at, answer) = heard.recv().await.context("the beat tells the answer")?;
         answered.push(at - start);
-        let close = CloseQuestion { attempt: task.attempt, why: String::new() };
-        worker.client.post::<_, ()>(&format!("/questions/{}/delivered", question.id), &close).await?;
+        let delivered = Delivered { attempt: task.attempt, answer };
+        worker.client.post::<_, ()>(&format!("/questions/{}/delivered", question.id), &delivered).await?;
         complete(&worker.client, &task, 0).await?;
     }
     spread("task_created_to_claimed", claimed);
@@ -175,8 +176,8 @@ impl WorkerClient {
         }
     }
 
-    /// Beats in the background; tells when an answer came.
-    fn beats(&self) -> Arc<tokio::sync::broadcast::Sender<(Instant, ())>> {
+    /// Beats in the background; tells when an answer came, and which.
+    fn beats(&self) -> Arc<tokio::sync::broadcast::Sender<(Instant, Option<Uuid>)>> {
         let (tell, _) = tokio::sync::broadcast::channel(16);
         let (tell, worker) = (Arc::new(tell), self.clone());
         let told = Arc::clone(&tell);
@@ -188,9 +189,9 @@ impl WorkerClient {
                 };
                 let at = Instant::now();
                 for delivery in beaten.deliveries {
-                    if let Delivery::Answer { question, .. } = delivery {
+                    if let Delivery::Answer { question } = delivery {
                         handling.push(question.id);
-                        let _nobody_listens = told.send((at, ()));
+                        let _nobody_listens = told.send((at, question.heard().answer));
                     }
                 }
             }

@@ -81,6 +81,13 @@ impl Place {
         Self { folder, repo, model, config, listen: "127.0.0.1:0".into(), client: None }
     }
 
+    /// With a daemon and a worker `w-1` of one slot, which end with the story.
+    pub async fn at_work(mut self) -> (Self, [Process; 2]) {
+        let daemon = self.daemon().await;
+        let worker = self.worker("w-1", 1).await;
+        (self, [worker, daemon])
+    }
+
     fn state(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

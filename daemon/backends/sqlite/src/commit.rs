@@ -8,12 +8,12 @@ use vine_domain::{
     Note, NoteState, Question, QuestionState, SessionPolicy, Task, TaskId, TaskState, Timestamp,
     chat::{Outbound, Place},
     lifecycle::Ended,
-    ports::{Commit, StoreError, Stored},
+    ports::{Commit, Stored},
     worker::Attempt,
 };
 
 use crate::{
-    rows::{StateColumns, int, json, millis},
+    rows::{StateColumns, int, json, millis, one_row},
     unavailable,
 };
 
@@ -65,7 +65,7 @@ async fn save_task(tx: &mut SqliteConnection, task: &Task, now: Timestamp) -> St
     .execute(tx)
     .await
     .map_err(unavailable)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    one_row(&done)
 }
 
 /// A work order exists exactly while its task is queued. One that resumes is kept for the worker with the session.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::FromRow;
+use sqlx::{FromRow, sqlite::SqliteQueryResult};
 use uuid::Uuid;
 use vine_domain::{
     Answer, Epoch, Lane, Lease, Question, QuestionId, QuestionState, SessionId, Task, TaskId, TaskState, Timestamp, UserId, WorkerId,
@@ -16,6 +16,11 @@ use vine_domain::{
 /// Numbers that the program keeps unsigned and SQLite signed.
 pub fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A write under a condition: it changed its one row, or somebody else was faster.
+pub fn one_row(done: &SqliteQueryResult) -> Stored<()> {
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 /// Spans as the tables keep them.

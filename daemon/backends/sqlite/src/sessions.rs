@@ -12,7 +12,7 @@ use vine_domain::{
 
 use crate::{
     Sqlite,
-    rows::{all, int, millis, uuid},
+    rows::{all, int, millis, one_row, uuid},
     unavailable,
 };
 
@@ -82,9 +82,7 @@ impl Sessions for Sqlite {
         .execute(&mut *tx)
         .await
         .map_err(unavailable)?;
-        if done.rows_affected() != 1 {
-            return Err(StoreError::Conflict);
-        }
+        one_row(&done)?;
         query("UPDATE executions SET session = ? WHERE task = ? AND epoch = ?")
             .bind(session.id.to_string())
             .bind(int(attempt.task.0))
@@ -109,7 +107,7 @@ impl Sessions for Sqlite {
         .execute(&self.writer)
         .await
         .map_err(unavailable)?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+        one_row(&done)
     }
 
     async fn correct_session(&self, by: WorkerId, attempt: Attempt, id: SessionId) -> Stored<bool> {
@@ -208,7 +206,7 @@ impl Sessions for Sqlite {
         .execute(&self.writer)
         .await
         .map_err(unavailable)?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+        one_row(&done)
     }
 
     async fn session(&self, id: SessionId) -> Stored<Option<Session>> {

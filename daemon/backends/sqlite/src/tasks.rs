@@ -11,7 +11,7 @@ use vine_domain::{
 
 use crate::{
     Sqlite, commit,
-    rows::{StateColumns, TASK, TaskRow, all, from_json, int, json, uuid},
+    rows::{StateColumns, TASK, TaskRow, all, from_json, int, json, one_row, uuid},
     unavailable,
 };
 
@@ -168,7 +168,7 @@ impl Tasks for Sqlite {
         .execute(&self.writer)
         .await
         .map_err(unavailable)?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+        one_row(&done)
     }
 
     async fn patch_of(&self, task: TaskId) -> Stored<Option<String>> {

@@ -21,7 +21,7 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
     app.allow(caller, Verb::See, None, "overview").await?;
     let now = app.clock.now();
-    let questions = waiting(app).await?;
+    let questions = waiting(app, caller).await?;
     let tasks = app.store.tasks(&TaskFilter { limit: 50, ..TaskFilter::default() }).await?;
     let workers = app.store.workers().await?;
     let depths = app.store.depths().await?;
@@ -84,11 +84,12 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
 }
 
 /// Open questions, oldest first, each with the title of its task.
-async fn waiting(app: &App) -> Result<Vec<(Question, String)>, AppError> {
+async fn waiting(app: &App, caller: &Caller) -> Result<Vec<(Question, String)>, AppError> {
     let mut waiting = Vec::new();
     for question in app.store.open_questions(50).await? {
-        let title = app.task(question.task()).await?.title.to_string();
-        waiting.push((question, title));
+        let task = app.task(question.task()).await?;
+        app.seen(caller, &task.repo, std::slice::from_ref(&question)).await?;
+        waiting.push((question, task.title.to_string()));
     }
     Ok(waiting)
 }

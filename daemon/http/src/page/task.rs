@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{App, AppError, Caller, texts, view};
 use vine_domain::{
-    QuestionId, TaskId, Verb,
+    Question, QuestionId, TaskId, Verb,
     chat::{Act, Inbound, Message},
 };
 
@@ -48,7 +48,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             article.ask { p { "Answer " strong { (question.id) } " " span.dim { (overview::ago(now, question.asked_at)) } } (overview::answers(question)) }
         }
         form.line method="post" action={ "/tasks/" (id) "/say" } {
-            label { input name="text" aria-label="Say something in this thread" placeholder="A reply, or /vine task cancel" autocomplete="off" required; }
+            label { input name="text" aria-label="Say something in this thread" placeholder=(placeholder(&questions)) autocomplete="off" required; }
             button { "Send" }
         }
         details { summary { "Log, " (attempts.len()) @if attempts.len() == 1 { " attempt" } @else { " attempts" } }
@@ -57,6 +57,15 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
         @if let Some(patch) = patch { details { summary { "Diff" } pre tabindex="0" { code { (patch) } } } }
         details { summary { "As JSON" } pre tabindex="0" { code { (format!("{:#}", view::task(&task))) } } }
     })
+}
+
+/// What the words in the box will be.
+fn placeholder(questions: &[Question]) -> &'static str {
+    match questions.iter().filter(|question| question.is_open()).count() {
+        0 => "A note to the agent, or /vine task cancel",
+        1 => "An answer, or /vine task cancel",
+        _ => "Q-… and an answer, or /vine task cancel",
+    }
 }
 
 /// What stands in the thread: edits of the card and of questions do not stand alone, and of a note the latest word counts.
