@@ -109,3 +109,19 @@ async fn claude_runs_nothing_of_an_untrusted_repository_but_reads_its_notes() {
     let systems: Vec<String> = place.model.seen().into_iter().map(|seen| seen.system).collect();
     assert!(systems.iter().any(|system| system.contains("Always greet the gardener.")), "CLAUDE.md reaches the agent as words");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_a_plan_is_sent_back_with_words_then_approved() {
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
+    let prompt = "Paint.\nMODEL: call EnterPlanMode {}\nMODEL: plan 1. Paint it red.\nMODEL: call ExitPlanMode {}\n\
+                  MODEL: plan 1. Paint it blue.\nMODEL: call ExitPlanMode {}\nMODEL: finish Painted.";
+    let task = place.task("Paint", prompt).await;
+    let (first, shown) = place.question(&task).await;
+    assert_eq!((&shown["kind"], &shown["ask"]["plan"]), (&"plan".into(), &"1. Paint it red.".into()), "{shown:#}");
+    place.answer(&task, &first, "Blue would be better").await;
+    let (second, shown) = place.question(&task).await;
+    assert_eq!(shown["ask"]["plan"], "1. Paint it blue.");
+    place.answer(&task, &second, "approve").await;
+    place.wait(&task, "done").await;
+    assert!(place.heard("wants the plan changed: Blue would be better") >= 1);
+}

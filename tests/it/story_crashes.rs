@@ -244,3 +244,23 @@ async fn claude_an_agent_killed_while_it_waits_leaves_its_question_open() {
     let done = finish(&place, &task).await;
     assert_eq!((session(&done), place.heard(RETOLD)), (before, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_a_worker_killed_after_it_took_up_a_parked_call_neither_asks_nor_tells_again() {
+    let mut place = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await;
+    let _daemon = place.daemon().await;
+    let worker = place.worker("w-1", 1).await;
+    let task = place.task("Paint", "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: slow 3\nMODEL: finish Painted.").await;
+    let (question, _) = place.question(&task).await;
+    place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
+    place.answer(&task, &question, "Blue").await;
+    until(PATIENCE, "the call has its answer", || (place.heard("\"Which colour?\"=\"Blue\"") > 0).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    worker.kill();
+    let _worker = place.worker("w-1", 1).await;
+    let done = place.wait(&task, "done").await;
+    assert_eq!(done["questions"].as_array().map(Vec::len), Some(1), "people were asked once");
+    let conversation = place.model.seen().last().expect("a request").conversation.clone();
+    assert_eq!(conversation.matches("\"Which colour?\"=\"Blue\"").count(), 1, "{conversation}");
+    assert!(!conversation.contains("You asked:"), "what had arrived was not told again in words: {conversation}");
+}

@@ -6,6 +6,8 @@
 //! MODEL: ask Which colour? | Red | Blue
 //! MODEL: bash touch made-by-bash.txt
 //! MODEL: write notes.md | some words
+//! MODEL: call EnterPlanMode {}      any tool with any input
+//! MODEL: plan 1. Paint it.          writes the plan where the CLI wants it
 //! MODEL: slow 2                     wait two seconds before the next step
 //! MODEL: fail 529 Overloaded        answer with this status, every time
 //! MODEL: drop                       close the connection without an answer
@@ -88,7 +90,7 @@ impl Model {
 #[derive(Debug, Clone, PartialEq)]
 enum Step {
     Say(String),
-    Call { tool: &'static str, input: Value },
+    Call { tool: String, input: Value },
     Slow(f64),
     Fail { status: u16, message: String },
     Drop,
@@ -166,7 +168,16 @@ impl Conversation {
         let asks = |message: &Value| message["role"] == "user" && !script(&text_of(message)).is_empty();
         let messages = &messages[messages.iter().rposition(asks).unwrap_or(0)..];
         let user: Vec<String> = messages.iter().filter(|message| message["role"] == "user").map(text_of).collect();
-        let script = user.first().map(|text| script(text)).unwrap_or_default();
+        let mut script = user.first().map(|text| script(text)).unwrap_or_default();
+        let plan = Self::plan_file(request).unwrap_or_default();
+        for step in &mut script {
+            if let Step::Call { tool, input } = step
+                && tool == "Write"
+                && input["file_path"] == PLAN
+            {
+                input["file_path"] = plan.as_str().into();
+            }
+        }
         let calls = messages.iter().flat_map(|message| message["content"].as_array().cloned().unwrap_or_default());
         let numbers = calls.filter_map(|block| block["id"].as_str()?.strip_prefix("toolu_")?.split('_').next()?.parse().ok());
         let heard = user.last().cloned().unwrap_or_default();
@@ -180,6 +191,15 @@ impl Conversation {
             text: whole,
             length: messages.len(),
         }
+    }
+
+    /// Where the CLI wants the plan: it says so in a reminder.
+    fn plan_file(request: &Value) -> Option<String> {
+        let text = request["messages"].to_string();
+        let at = text.rfind("/plans/")?;
+        let start = text[..at].rfind([' ', '"', '`'])? + 1;
+        let end = at + text[at..].find(".md")? + 3;
+        Some(text[start..end].to_owned())
     }
 
     fn next_steps(&self) -> Vec<(usize, Step)> {
@@ -217,6 +237,9 @@ fn script(text: &str) -> Vec<Step> {
     text.lines().filter_map(|line| step(line.trim().strip_prefix("MODEL:")?.trim())).collect()
 }
 
+/// Stands for the file that the CLI names.
+const PLAN: &str = "(the plan's file)";
+
 fn step(line: &str) -> Option<Step> {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let parts: Vec<&str> = rest.split('|').map(str::trim).collect();
@@ -231,13 +254,18 @@ fn step(line: &str) -> Option<Step> {
             let (status, message) = rest.split_once(' ').unwrap_or((rest, "no reason"));
             Step::Fail { status: status.parse().ok()?, message: message.to_owned() }
         }
-        "bash" => Step::Call { tool: "Bash", input: json!({ "command": rest, "description": "Run a command" }) },
-        "write" => Step::Call { tool: "Write", input: json!({ "file_path": parts[0], "content": format!("{}\n", parts.get(1)?) }) },
+        "bash" => Step::Call { tool: "Bash".into(), input: json!({ "command": rest, "description": "Run a command" }) },
+        "write" => Step::Call { tool: "Write".into(), input: json!({ "file_path": parts[0], "content": format!("{}\n", parts.get(1)?) }) },
+        "plan" => Step::Call { tool: "Write".into(), input: json!({ "file_path": PLAN, "content": rest }) },
+        "call" => {
+            let (tool, input) = rest.split_once(' ').unwrap_or((rest, "{}"));
+            Step::Call { tool: tool.to_owned(), input: serde_json::from_str(input).ok()? }
+        }
         "ask" => {
             let options: Vec<Value> =
                 parts[1..].iter().map(|label| json!({ "label": label, "description": format!("Choose {label}") })).collect();
             let question = json!({ "question": parts[0], "header": "Choice", "multiSelect": false, "options": options });
-            Step::Call { tool: "AskUserQuestion", input: json!({ "questions": [question] }) }
+            Step::Call { tool: "AskUserQuestion".into(), input: json!({ "questions": [question] }) }
         }
         _ => return None,
     })

@@ -14,6 +14,8 @@ pub enum Frame {
         texts: Vec<String>,
         /// Tools it uses, one line each.
         tools: Vec<String>,
+        /// The file that it writes or changes.
+        wrote: Option<String>,
         /// The kind of an API error that stands in for words.
         error: Option<String>,
     },
@@ -106,10 +108,12 @@ fn results(frame: &Value) -> Vec<String> {
 
 fn said(frame: &Value) -> Frame {
     let blocks = frame["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let writes = |block: &&Value| matches!(block["name"].as_str(), Some("Write" | "Edit"));
     let of = |kind: &'static str| blocks.iter().filter(move |block| block["type"] == kind);
     Frame::Said {
         texts: of("text").map(|block| text(&block["text"])).filter(|text| !text.trim().is_empty()).collect(),
         tools: of("tool_use").map(|block| format!("[{}] {}", text(&block["name"]), short(&block["input"]))).collect(),
+        wrote: of("tool_use").filter(writes).filter_map(|block| block["input"]["file_path"].as_str()).next_back().map(str::to_owned),
         error: frame["error"].as_str().map(str::to_owned),
     }
 }

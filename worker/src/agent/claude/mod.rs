@@ -15,6 +15,7 @@
 mod ending;
 mod frames;
 mod parking;
+mod records;
 mod tools;
 mod words;
 
@@ -175,6 +176,8 @@ struct Talk<'a> {
     granted: Vec<(QuestionId, ToolCall)>,
     /// What the agent last said in words.
     last_text: String,
+    /// The file that it wrote last; its plan, when it presents one.
+    wrote: Option<String>,
     /// The kind of the last API error.
     last_error: Option<String>,
     /// Answers on their way, by the call that waits for them; confirmed when the call has its result.
@@ -205,6 +208,7 @@ impl<'a> Talk<'a> {
             asking: JoinSet::new(),
             granted: Vec::new(),
             last_text: String::new(),
+            wrote: None,
             last_error: None,
             unconfirmed: HashMap::new(),
             told: Vec::new(),
@@ -309,23 +313,11 @@ impl<'a> Talk<'a> {
             // The resumed session makes its deferred call by itself; words would only wait behind it.
             return Ok(());
         }
-        let opening = words::opening(self.job, self.transcript().as_deref());
+        let opening = words::opening(self.job, records::transcript(self.job).as_deref());
         self.granted = opening.granted;
         self.write(&frames::user_message(&opening.text, opening.uuid)).await?;
         self.told = opening.told;
         Ok(())
-    }
-
-    /// The session's own record, to see whether an answer had reached it before the process was cut off.
-    fn transcript(&self) -> Option<String> {
-        if !self.job.resume || !self.job.task.answered.iter().any(|question| question.untold().is_some()) {
-            return None;
-        }
-        let env = |name: &str| self.job.config.env.get(name).cloned().or_else(|| std::env::var(name).ok());
-        let folder = env("CLAUDE_CONFIG_DIR").map(Into::into).or_else(|| Some(std::path::PathBuf::from(env("HOME")?).join(".claude")))?;
-        let name = format!("{}.jsonl", self.job.session);
-        let projects = std::fs::read_dir(folder.join("projects")).ok()?;
-        projects.flatten().find_map(|project| std::fs::read_to_string(project.path().join(&name)).ok())
     }
 
     async fn heard(&mut self, line: &str) {
@@ -338,9 +330,10 @@ impl<'a> Talk<'a> {
         }
         let frame = frames::read(frame);
         match frame {
-            Frame::Said { texts, tools, error } => {
+            Frame::Said { texts, tools, wrote, error } => {
                 let told = std::mem::take(&mut self.told);
                 self.confirm(told).await;
+                self.wrote = wrote.or(self.wrote.take());
                 self.said(texts, tools, error);
             }
             Frame::Results(calls) => {
@@ -402,7 +395,8 @@ impl<'a> Talk<'a> {
             return;
         }
         let (host, session) = (self.host.clone(), self.job.session);
-        let (said, context) = (self.last_text.clone(), words::shortened(&self.last_text));
+        let plan = self.wrote.as_deref().and_then(|file| records::plan(self.job, file));
+        let (said, context) = (plan.unwrap_or_else(|| self.last_text.clone()), words::shortened(&self.last_text));
         self.asking.spawn(async move {
             host.flush().await;
             let asked = host.ask(Some(session), &call.id, call.ask(&said), context).await;

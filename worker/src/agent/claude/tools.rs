@@ -23,6 +23,9 @@ pub struct ToolCall {
 pub const NOBODY: &str = "Nobody answered within the time that people have. This is no refusal: nobody has decided anything. \
                           Go on as far as you can without it, and say in your last words what is still undecided.";
 
+/// What people see when there is nothing to approve.
+const NO_PLAN: &str = "(It showed no plan. Send it back and ask for one.)";
+
 /// Stands for a tool where there is none.
 const LAST_WORDS: &str = "(last words)";
 
@@ -112,7 +115,9 @@ impl ToolCall {
     pub fn ask(&self, context: &str) -> Ask {
         match self.tool.as_str() {
             "AskUserQuestion" | LAST_WORDS => Ask::Clarify { items: self.items() },
-            "ExitPlanMode" => Ask::Plan { plan: self.input["plan"].as_str().unwrap_or(context).to_owned() },
+            "ExitPlanMode" => {
+                Ask::Plan { plan: self.input["plan"].as_str().unwrap_or(if context.is_empty() { NO_PLAN } else { context }).to_owned() }
+            }
             _ => Ask::Permission { tool: self.tool.clone(), what: self.what(), why: self.why.clone(), rules: self.rules() },
         }
     }
