@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use vine_app::{App, AppError, Caller, Settings, questions::Asked};
 use vine_domain::{
     Ask, Role, User, UserId, WorkerId,
+    chat::{Act, Inbound},
     clock::{Ids, System},
     lifecycle::Refusal,
     question::Item,
@@ -119,4 +120,31 @@ async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up()
     team.app.wakes.work.notify_one();
     let claimed = tokio::time::timeout(Duration::from_secs(2), waiting).await.expect("handed over").expect("ran").expect("claimed");
     assert_eq!((claimed[0].attempt.task, claimed[0].attempt.epoch.0), (task, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_in_order() {
+    let team = Team::new().await;
+    let (attempt, question) = team.asked().await;
+    let ann = User { id: UserId(System.uuid()), name: "Ann".into(), role: Some(Role::Answerer), repos: [].into() };
+    let subject = ann.id.to_string();
+    team.bed.store.save_user(&ann, &[("vine", &subject)]).await.expect("stored");
+    let said = |number: u32| Inbound {
+        event: format!("e-{number}"),
+        platform: "console".into(),
+        author: subject.clone(),
+        task: Some(attempt.task),
+        reply_to: None,
+        text: format!("words {number}"),
+        act: Act::Said,
+    };
+    for number in [1, 2, 3, 2, 1] {
+        let heard = team.app.hear(said(number)).await.expect("stored");
+        assert!(heard.is_none_or(|reply| reply.is_ok()), "{number}");
+    }
+    let answered = team.app.question(question).await.expect("read");
+    assert_eq!(answered.answer().map(|answer| answer.decision.headline()), Some("words 1".into()));
+    let notes = team.bed.store.notes_of(attempt.task).await.expect("read");
+    let texts: Vec<&str> = notes.iter().map(|note| note.text.as_str()).collect();
+    assert_eq!(texts, ["words 2", "words 3"], "each once, in order, and none is lost");
 }

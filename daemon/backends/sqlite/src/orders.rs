@@ -91,7 +91,7 @@ impl Orders for Sqlite {
             note: NoteRow,
         }
         let rows: Vec<Row> = query_as(
-            "SELECT t.epoch, n.* FROM tasks t JOIN notes n ON n.task = t.id AND n.state = 'waiting' WHERE t.lease_worker = ? ORDER BY n.at",
+            "SELECT t.epoch, n.* FROM tasks t JOIN notes n ON n.task = t.id AND n.state = 'waiting' WHERE t.lease_worker = ? ORDER BY n.at, n.rowid",
         )
         .bind(worker.to_string())
         .fetch_all(&self.reader)

@@ -95,12 +95,12 @@ impl Questions for Sqlite {
     }
 
     async fn waiting_notes(&self, task: TaskId) -> Stored<Vec<Note>> {
-        let rows = query_as::<_, NoteRow>("SELECT * FROM notes WHERE task = ? AND state = 'waiting' ORDER BY at").bind(int(task.0));
+        let rows = query_as::<_, NoteRow>("SELECT * FROM notes WHERE task = ? AND state = 'waiting' ORDER BY at, rowid").bind(int(task.0));
         all(rows.fetch_all(&self.reader).await.map_err(unavailable)?)
     }
 
     async fn notes_of(&self, task: TaskId) -> Stored<Vec<Note>> {
-        let rows = query_as::<_, NoteRow>("SELECT * FROM notes WHERE task = ? ORDER BY at").bind(int(task.0));
+        let rows = query_as::<_, NoteRow>("SELECT * FROM notes WHERE task = ? ORDER BY at, rowid").bind(int(task.0));
         all(rows.fetch_all(&self.reader).await.map_err(unavailable)?)
     }
 }
