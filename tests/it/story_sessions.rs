@@ -229,6 +229,18 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
 }
 
 #[tokio::test]
+async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
+    let team = Team::new().await;
+    let other = team.bed.worker("other").await;
+    let warm = done_with(&team, 1, 10).await;
+    let attempt = team.app.claim(other, 1, Duration::ZERO).await.expect("claimed")[0].attempt;
+    team.app.give_up(attempt, vine_domain::lifecycle::Event::Released { by: other, attempt }).await.expect("handed back");
+    let again = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed");
+    assert_eq!((again[0].attempt.task, again[0].resume, again[0].reused), (attempt.task, None, false));
+    assert_eq!(team.app.session(warm.id).await.expect("read").state, SessionState::Warm);
+}
+
+#[tokio::test]
 async fn a_session_whose_mapping_disagrees_with_a_heartbeat_is_corrected_and_the_audit_says_so() {
     let team = Team::new().await;
     let (attempt, _) = team.asked().await;

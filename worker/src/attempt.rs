@@ -1,10 +1,15 @@
 //! One attempt, from worktree to report.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use tokio::sync::Mutex as AsyncMutex;
 use vine_api::{Client, ClientError, Complete, Ended, Fail, GaveUp};
 use vine_domain::{
-    Failure, FailureKind, SessionId,
+    Failure, FailureKind, SessionId, TaskId,
     clock::{Ids, System},
     worker::Assignment,
 };
@@ -29,8 +34,23 @@ pub struct Bench {
     pub agent: Arc<str>,
     /// Marks all our agents.
     pub worker: Arc<str>,
+    /// An attempt of a task begins when the one before it has put everything away.
+    pub turns: Arc<Turns>,
     /// Whether the agent's account may be used.
     pub limit: Arc<Limit>,
+}
+
+/// One attempt after the other for each task, so that none works in a folder that another one takes away.
+#[derive(Default)]
+pub struct Turns(Mutex<HashMap<TaskId, Arc<AsyncMutex<()>>>>);
+
+impl Turns {
+    /// What an attempt of the task holds while it lasts.
+    pub fn of(&self, task: TaskId) -> Arc<AsyncMutex<()>> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(task).or_default())
+    }
 }
 
 impl Bench {

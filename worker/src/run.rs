@@ -47,7 +47,15 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let config = Arc::new(config);
     let limit = Arc::new(Limit::default());
     let (bench_client, bench_desk, bench_limit) = (client.clone(), Arc::clone(&desk), Arc::clone(&limit));
-    let bench = Bench { config: Arc::clone(&config), client: bench_client, desk: bench_desk, agent, worker, limit: bench_limit };
+    let bench = Bench {
+        config: Arc::clone(&config),
+        client: bench_client,
+        desk: bench_desk,
+        agent,
+        worker,
+        turns: Arc::default(),
+        limit: bench_limit,
+    };
     let identity_file = Identity::file(&config.state).display().to_string();
     let beats = Beats { client, desk: Arc::clone(&desk), limit, identity, identity_file, slots: config.slots, boot: System.uuid() };
     let tracker = TaskTracker::new();
@@ -119,6 +127,8 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
 }
 
 async fn one(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
+    let turn = bench.turns.of(task.attempt.task);
+    let _turn = turn.lock().await;
     tracing::info!(task.id = %task.attempt.task, "{}: starting attempt {}", task.attempt.task, task.attempt.epoch.0);
     attempt::run(bench, held, task).await;
     bench.desk.release(task.attempt);

@@ -169,6 +169,8 @@ fn attempts(rows: Vec<(i64, i64)>) -> Vec<Attempt> {
 struct Head {
     order: Waiting,
     kept_for: Option<WorkerId>,
+    /// It was never claimed before, so it has no session of its own.
+    fresh: bool,
     like: Like,
 }
 
@@ -226,8 +228,8 @@ async fn heads(tx: &mut SqliteConnection, wants: &[Want], now: Timestamp) -> Sto
     let part = |condition: &str| {
         format!(
             "SELECT * FROM (SELECT o.task, o.lane, o.due, o.resumes, CASE WHEN o.pinned > ?1 THEN o.worker END AS kept_for,
-                 o.repo, (SELECT base FROM tasks WHERE id = o.task) AS base
-             FROM work_orders o WHERE {condition} AND o.due <= ?1
+                 o.repo, t.base, t.epoch = 0 AS fresh
+             FROM work_orders o JOIN tasks t ON t.id = o.task WHERE {condition} AND o.due <= ?1
              AND (o.pinned IS NULL OR o.pinned <= ?1 OR o.worker IN (SELECT value FROM json_each(?2)))
              AND o.repo NOT IN (SELECT name FROM repos WHERE paused = 1)
              ORDER BY o.due, o.task LIMIT ?3)"
@@ -235,13 +237,13 @@ async fn heads(tx: &mut SqliteConnection, wants: &[Want], now: Timestamp) -> Sto
     };
     let parts = ["o.resumes = 1", "o.resumes = 0 AND o.lane = 0", "o.resumes = 0 AND o.lane = 1", "o.resumes = 0 AND o.lane = 2"];
     let sql = AssertSqlSafe(parts.map(part).join(" UNION ALL "));
-    let rows: Vec<(i64, i64, i64, bool, Option<String>, String, String)> =
+    let rows: Vec<(i64, i64, i64, bool, Option<String>, String, String, bool)> =
         query_as(sql).bind(now.0).bind(json(&workers)).bind(slots).fetch_all(tx).await.map_err(unavailable)?;
     rows.into_iter()
-        .map(|(task, lane, due, resumes, kept_for, repo, base)| {
+        .map(|(task, lane, due, resumes, kept_for, repo, base, fresh)| {
             let lane = Lane::from_rank(lane).ok_or_else(|| StoreError::Corrupt(format!("lane {lane}")))?;
             let order = Waiting { task: TaskId(task.unsigned_abs()), lane, due: Timestamp(due), resumes };
-            Ok(Head { order, kept_for: kept_for.as_deref().map(uuid).transpose()?.map(WorkerId), like: (repo, base) })
+            Ok(Head { order, kept_for: kept_for.as_deref().map(uuid).transpose()?.map(WorkerId), fresh, like: (repo, base) })
         })
         .collect()
 }
@@ -257,7 +259,7 @@ fn hand_out(heads: Vec<Head>, mut warm: Vec<Warm>, wants: &[Want], now: Timestam
     for order in orders {
         let head = &heads[&order.task];
         let has_room = |worker: WorkerId| room.iter().any(|(other, slots)| *other == worker && *slots > 0);
-        let fits = |session: &Warm| !order.resumes && session.like == head.like && has_room(session.worker);
+        let fits = |session: &Warm| head.fresh && session.like == head.like && has_room(session.worker);
         let session = warm.iter().position(fits).map(|at| warm.remove(at));
         let wanted = session.as_ref().map(|session| session.worker).or(head.kept_for);
         let cold = |worker: &WorkerId| !warm.iter().any(|session| session.worker == *worker);

@@ -12,9 +12,7 @@ pub fn outcome(result: &Value, error: Option<&str>, resumed: bool) -> Outcome {
     if resumed && said.contains("No conversation found") {
         return Outcome::NoSession;
     }
-    // An aborted turn calls itself a success as well.
-    let whole = matches!(result["terminal_reason"].as_str(), None | Some("completed"));
-    if result["is_error"] != true && result["subtype"] == "success" && whole {
+    if is_whole(result) {
         return Outcome::Finished(Finished { summary: said, usage: usage(result), denied: denied(result) });
     }
     Outcome::Failed(failure(result, error, &said))
@@ -23,6 +21,12 @@ pub fn outcome(result: &Value, error: Option<&str>, resumed: bool) -> Outcome {
 fn words(result: &Value) -> String {
     let errors = || result["errors"].as_array().map(|errors| errors.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "));
     result["result"].as_str().map(str::to_owned).or_else(errors).unwrap_or_default()
+}
+
+/// The turn came to its own end. An aborted one calls itself a success as well.
+fn is_whole(result: &Value) -> bool {
+    let ended = matches!(result["terminal_reason"].as_str(), None | Some("completed"));
+    result["is_error"] != true && result["subtype"] == "success" && ended
 }
 
 /// What it was not allowed to do, as one line each.
@@ -34,7 +38,7 @@ fn denied(result: &Value) -> Vec<String> {
 
 /// The question that a turn ended in: its last paragraph, when that ends like one.
 pub fn asks(result: &Value) -> Option<String> {
-    let said = words(result);
+    let said = Some(words(result)).filter(|_| is_whole(result))?;
     let last = said.trim().rsplit("\n\n").next()?.trim().to_owned();
     let asks = last.trim_end_matches(['*', '_', '`', ')', '"', '”']).ends_with('?');
     asks.then_some(last)
@@ -161,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_turn_that_ends_in_a_question_is_known_by_its_last_paragraph() {
-        let ended = |text: &str| asks(&json!({ "result": text }));
+        let ended = |text: &str| asks(&json!({ "subtype": "success", "result": text }));
         assert_eq!(ended("I looked.\n\nShall I **go on?**").as_deref(), Some("Shall I **go on?**"));
         assert_eq!(ended("Why so late? Because.\n\nIt works now."), None);
         assert_eq!(ended(""), None);

@@ -87,12 +87,12 @@ pub fn read(frame: Value) -> Frame {
     }
 }
 
-/// The reply to our question how full the context is, in percent.
-pub fn context_used(line: &str) -> Option<u8> {
+/// The reply to our question how full the context is, in percent; inside, `None` when this version does not know.
+pub fn context_used(line: &str) -> Option<Option<u8>> {
     let frame: Value = serde_json::from_str(line).ok()?;
     let response = Some(&frame["response"]).filter(|response| response["request_id"] == "context")?;
-    let percent = response["response"]["percentage"].as_f64()?;
-    Some(percent.clamp(0.0, 100.0).round() as u8)
+    let percent = response["response"]["percentage"].as_f64();
+    Some(percent.map(|percent| percent.clamp(0.0, 100.0).round() as u8))
 }
 
 fn taken(frame: &Value) -> Frame {

@@ -228,7 +228,8 @@ impl<'a> Talk<'a> {
         }
         loop {
             // A version that says when it is idle is believed: background work may go on for long after a result.
-            let patience = if self.result.is_some() && self.idle.is_none() { SETTLE } else { self.job.config.hang_after };
+            let settles = self.idle.is_none() || !self.sent.is_empty();
+            let patience = if self.result.is_some() && settles { SETTLE } else { self.job.config.hang_after };
             let quiet = tokio::time::sleep(patience);
             let hold = self.active + self.host.hold(self.job.worker);
             let held = tokio::time::sleep_until(hold.max(Instant::now() + LOOK_AGAIN));
@@ -259,29 +260,32 @@ impl<'a> Talk<'a> {
                     None => return End::Hung,
                 },
             }
-            if self.idle == Some(true)
-                && self.open.is_empty()
+            if self.is_at_rest().await
                 && let Some(result) = self.result.take()
-                && !self.goes_on(&result).await
+                && !self.asks_in_words(&result)
             {
                 return End::Turn(result);
             }
         }
     }
 
-    /// Words that came in the last moment get another turn, and so does a turn that ended in a question: people answer.
-    async fn goes_on(&mut self, result: &Value) -> bool {
-        if result["is_error"] == true {
-            return false;
+    /// A turn has ended and nothing follows it. Words that came in the last moment get another turn; one that the agent does
+    /// not take up within [`SETTLE`] it had read in the turn before.
+    async fn is_at_rest(&mut self) -> bool {
+        let Some(result) = self.result.as_ref().filter(|_| self.idle == Some(true) && self.open.is_empty()) else { return false };
+        if result["is_error"] != true {
+            self.pass_words().await;
         }
-        self.pass_words().await;
-        if let (true, Some(question)) = (self.sent.is_empty(), ending::asks(result)) {
-            self.turns += 1;
-            let call = ToolCall::last_words(self.turns, &question);
-            self.ask(call.id.clone(), call);
-            return true;
-        }
-        !self.sent.is_empty()
+        self.sent.is_empty()
+    }
+
+    /// A turn that ended in a question: people answer it like any other.
+    fn asks_in_words(&mut self, result: &Value) -> bool {
+        let Some(question) = ending::asks(result) else { return false };
+        self.turns += 1;
+        let call = ToolCall::last_words(self.turns, &question);
+        self.ask(call.id.clone(), call);
+        true
     }
 
     /// Passes on what people say to the agent.
@@ -466,6 +470,9 @@ impl<'a> Talk<'a> {
         let told = std::mem::take(&mut self.told);
         let arrived = told.into_iter().chain(std::mem::take(&mut self.unconfirmed).into_values()).collect();
         self.confirm(arrived).await;
+        for words in std::mem::take(&mut self.sent).into_values() {
+            let _over = self.host.words_delivered(&words).await;
+        }
     }
 
     fn withdrawn(&mut self, request: &str) {
@@ -481,8 +488,8 @@ impl<'a> Talk<'a> {
         let used = async {
             self.write(&request).await.ok()?;
             while let Ok(Some(line)) = lines.next_line().await {
-                if let Some(percent) = frames::context_used(&line) {
-                    return Some(percent);
+                if let Some(reply) = frames::context_used(&line) {
+                    return reply;
                 }
             }
             None
