@@ -237,15 +237,31 @@ async fn heads(tx: &mut SqliteConnection, wants: &[Want], now: Timestamp) -> Sto
     };
     let parts = ["o.resumes = 1", "o.resumes = 0 AND o.lane = 0", "o.resumes = 0 AND o.lane = 1", "o.resumes = 0 AND o.lane = 2"];
     let sql = AssertSqlSafe(parts.map(part).join(" UNION ALL "));
-    let rows: Vec<(i64, i64, i64, bool, Option<String>, String, String, bool)> =
-        query_as(sql).bind(now.0).bind(json(&workers)).bind(slots).fetch_all(tx).await.map_err(unavailable)?;
-    rows.into_iter()
-        .map(|(task, lane, due, resumes, kept_for, repo, base, fresh)| {
-            let lane = Lane::from_rank(lane).ok_or_else(|| StoreError::Corrupt(format!("lane {lane}")))?;
-            let order = Waiting { task: TaskId(task.unsigned_abs()), lane, due: Timestamp(due), resumes };
-            Ok(Head { order, kept_for: kept_for.as_deref().map(uuid).transpose()?.map(WorkerId), fresh, like: (repo, base) })
-        })
-        .collect()
+    let rows: Vec<HeadRow> = query_as(sql).bind(now.0).bind(json(&workers)).bind(slots).fetch_all(tx).await.map_err(unavailable)?;
+    all(rows)
+}
+
+#[derive(FromRow)]
+struct HeadRow {
+    task: i64,
+    lane: i64,
+    due: i64,
+    resumes: bool,
+    kept_for: Option<String>,
+    repo: String,
+    base: String,
+    fresh: bool,
+}
+
+impl TryFrom<HeadRow> for Head {
+    type Error = StoreError;
+
+    fn try_from(row: HeadRow) -> Stored<Self> {
+        let lane = Lane::from_rank(row.lane).ok_or_else(|| StoreError::Corrupt(format!("lane {}", row.lane)))?;
+        let order = Waiting { task: TaskId(row.task.unsigned_abs()), lane, due: Timestamp(row.due), resumes: row.resumes };
+        let kept_for = row.kept_for.as_deref().map(uuid).transpose()?.map(WorkerId);
+        Ok(Self { order, kept_for, fresh: row.fresh, like: (row.repo, row.base) })
+    }
 }
 
 /// Who gets what: orders in the order in which they are to be served, each to a worker that still has room. New work goes to

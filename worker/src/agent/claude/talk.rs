@@ -1,0 +1,418 @@
+//! One conversation with a Claude Code process: what it says, what it is told, and when it is over.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncWriteExt, BufReader},
+    process::{Child, ChildStdin, ChildStdout},
+    task::JoinSet,
+    time::Instant,
+};
+use uuid::Uuid;
+use vine_domain::{
+    Heard, Question, QuestionId,
+    clock::{Ids, System},
+};
+
+use super::{
+    ending,
+    frames::{self, Frame},
+    parking, records,
+    tools::ToolCall,
+    words,
+};
+use crate::{
+    agent::{Job, Outcome},
+    desk::Words,
+    host::{Host, Over},
+};
+
+/// After a result, how long to wait for the word that the session is idle, in case this version does not say it.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How long a finished process may take to exit.
+pub const EXIT: Duration = Duration::from_secs(10);
+/// How soon to look again whether everything waits.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How often a live session is reported.
+const BEAT: Duration = Duration::from_secs(20);
+
+/// Why the talk is over.
+pub enum End {
+    /// A turn ended and nothing follows it.
+    Turn(Value),
+    /// Everything waits for people, and has for longer than it is held.
+    Held,
+    /// Silence for too long.
+    Hung,
+    /// The process is gone.
+    Gone,
+    /// The host says stop.
+    Over,
+}
+
+/// What the process says, line by line.
+pub type Lines = tokio::io::Lines<BufReader<ChildStdout>>;
+
+/// An answer on its way back: which request it answers, and with what.
+type Answered = (String, Result<(Option<Heard>, Value), Over>);
+
+/// One conversation with the process.
+pub struct Talk<'a> {
+    job: &'a Job<'a>,
+    host: &'a Host,
+    stdin: Option<ChildStdin>,
+    /// Calls that wait for people, by the request that they came with.
+    pub open: HashMap<String, ToolCall>,
+    asking: JoinSet<Answered>,
+    /// What people allowed in a session that was cut off, good for one call each.
+    granted: Vec<(QuestionId, ToolCall)>,
+    /// What the agent last said in words.
+    last_text: String,
+    /// The file that it wrote last; its plan, when it presents one.
+    wrote: Option<String>,
+    /// The kind of the last API error.
+    last_error: Option<String>,
+    /// Answers on their way, by the call that waits for them; confirmed when the call has its result.
+    unconfirmed: HashMap<String, Heard>,
+    /// Answers in our first words; confirmed when the agent has begun to speak.
+    told: Vec<Heard>,
+    result: Option<Value>,
+    /// Whether it has nothing left to do, once it said anything of that.
+    idle: Option<bool>,
+    /// When it last did something of its own.
+    active: Instant,
+    /// How many turns ended in a question.
+    turns: usize,
+    /// Words on their way, by the uuid of their message; confirmed when the agent has taken them up.
+    sent: HashMap<Uuid, Words>,
+    /// Set when a deferred call is in the session, and what came of it is known.
+    deferred: Option<Question>,
+    beat: Instant,
+}
+
+impl<'a> Talk<'a> {
+    pub fn new(job: &'a Job<'a>, host: &'a Host, stdin: ChildStdin) -> Self {
+        Self {
+            job,
+            host,
+            stdin: Some(stdin),
+            open: HashMap::new(),
+            asking: JoinSet::new(),
+            granted: Vec::new(),
+            last_text: String::new(),
+            wrote: None,
+            last_error: None,
+            unconfirmed: HashMap::new(),
+            told: Vec::new(),
+            result: None,
+            idle: None,
+            active: Instant::now(),
+            turns: 0,
+            sent: HashMap::new(),
+            deferred: None,
+            beat: Instant::now(),
+        }
+    }
+
+    pub async fn run_down(&mut self, lines: &mut Lines) -> End {
+        if self.open_talk().await.is_err() {
+            return End::Gone;
+        }
+        loop {
+            // A version that says when it is idle is believed: background work may go on for long after a result.
+            let settles = self.idle.is_none() || !self.sent.is_empty();
+            let patience = if self.result.is_some() && settles { SETTLE } else { self.job.config.hang_after };
+            let quiet = tokio::time::sleep(patience);
+            let hold = self.active + self.host.hold(self.job.worker);
+            let held = tokio::time::sleep_until(hold.max(Instant::now() + LOOK_AGAIN));
+            tokio::select! {
+                line = lines.next_line() => match line {
+                    Ok(Some(line)) => self.heard(&line).await,
+                    Ok(None) | Err(_) => return self.result.take().map_or(End::Gone, End::Turn),
+                },
+                Some(Ok(answered)) = self.asking.join_next() => {
+                    if self.answer(answered).await.is_err() {
+                        return End::Over;
+                    }
+                }
+                // While a call waits for people, words would wait behind it inside the process, and be lost with it.
+                () = self.host.worded(), if self.open.is_empty() && self.deferred.is_none() => self.pass_words().await,
+                () = self.host.stopped_waiting(), if !self.asking.is_empty() => {
+                    if self.host.waiting() == self.asking.len() {
+                        return End::Held;
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                // Only when every question is stored: parking must not outrun asking.
+                () = held, if !self.asking.is_empty() => if Instant::now() >= hold && self.host.waiting() == self.asking.len() {
+                    return End::Held;
+                },
+                () = quiet, if self.open.is_empty() => match self.result.take() {
+                    Some(result) => return End::Turn(result),
+                    None => return End::Hung,
+                },
+            }
+            if self.is_at_rest().await
+                && let Some(result) = self.result.take()
+                && !self.asks_in_words(&result)
+            {
+                return End::Turn(result);
+            }
+        }
+    }
+
+    /// A turn has ended and nothing follows it. Words that came in the last moment get another turn; one that the agent does
+    /// not take up within [`SETTLE`] it had read in the turn before.
+    async fn is_at_rest(&mut self) -> bool {
+        let Some(result) = self.result.as_ref().filter(|_| self.idle == Some(true) && self.open.is_empty()) else { return false };
+        if result["is_error"] != true {
+            self.pass_words().await;
+        }
+        self.sent.is_empty()
+    }
+
+    /// A turn that ended in a question: people answer it like any other.
+    fn asks_in_words(&mut self, result: &Value) -> bool {
+        let Some(question) = ending::asks(result) else { return false };
+        self.turns += 1;
+        let call = ToolCall::last_words(self.turns, &question);
+        self.ask(call.id.clone(), call);
+        true
+    }
+
+    /// Passes on what people say to the agent.
+    async fn pass_words(&mut self) {
+        while let Some(words) = self.host.take_words() {
+            let (text, uuid) = match &words {
+                Words::Note(note) => (words::noted(note), note.key),
+                Words::Late(question) => (words::late(question), question.answer().map_or(question.key, |answer| answer.key)),
+            };
+            if let Words::Late(question) = &words {
+                self.granted.extend(words::grant(question));
+            }
+            if self.write(&frames::user_message(&text, uuid)).await.is_ok() {
+                self.sent.insert(uuid, words);
+                self.idle = self.idle.map(|_| false);
+            }
+        }
+    }
+
+    /// Initialises, and says what the task is or what was answered meanwhile.
+    async fn open_talk(&mut self) -> std::io::Result<()> {
+        let mut initialize = json!({ "subtype": "initialize", "hooks": parking::hooks() });
+        if let Some(text) = words::repository_notes(self.job) {
+            initialize["appendSystemPrompt"] = text.into();
+        }
+        self.write(&json!({ "type": "control_request", "request_id": "initialize", "request": initialize })).await?;
+        self.deferred = parking::take_up(self.job);
+        if self.deferred.is_some() {
+            // The resumed session makes its deferred call by itself; words would only wait behind it.
+            return Ok(());
+        }
+        let opening = words::opening(self.job, records::transcript(self.job).as_deref());
+        self.granted = opening.granted;
+        self.write(&frames::user_message(&opening.text, opening.uuid)).await?;
+        self.told = opening.told;
+        Ok(())
+    }
+
+    async fn heard(&mut self, line: &str) {
+        let Ok(frame) = serde_json::from_str::<Value>(line) else {
+            return self.host.log(format!("(not understood) {line}"));
+        };
+        self.keep_session().await;
+        if frames::is_work(&frame) {
+            self.active = Instant::now();
+        }
+        let frame = frames::read(frame);
+        match frame {
+            Frame::Said { texts, tools, wrote, error } => {
+                let told = std::mem::take(&mut self.told);
+                self.confirm(told).await;
+                self.wrote = wrote.or(self.wrote.take());
+                self.said(texts, tools, error);
+            }
+            Frame::Results(calls) => {
+                parking::arrived(self.job, &calls);
+                let arrived = calls.iter().filter_map(|call| self.unconfirmed.remove(call)).collect();
+                self.confirm(arrived).await;
+            }
+            Frame::Taken(uuid) => {
+                if let Some(words) = self.sent.remove(&uuid) {
+                    let _over = self.host.words_delivered(&words).await;
+                }
+            }
+            Frame::Ask { request, call } => self.ask(request, call),
+            Frame::Withdrawn { request } => self.withdrawn(&request),
+            Frame::Retrying { attempt, of, status } => {
+                self.host.log(format!("the model's service answered {status}; trying again ({attempt} of {of})"));
+            }
+            Frame::Idle(idle) => self.idle = Some(idle),
+            Frame::Result(result) => {
+                self.result = Some(result);
+            }
+            Frame::Unsupported { request, subtype } => {
+                let error = format!("{subtype} is not supported here");
+                let _stdout_tells = self.write(&frames::refusal(&request, &error)).await;
+            }
+            Frame::Other => {}
+        }
+    }
+
+    fn said(&mut self, texts: Vec<String>, tools: Vec<String>, error: Option<String>) {
+        // A new turn has begun: the result before it was not the last one.
+        self.result = None;
+        self.idle = self.idle.map(|_| false);
+        self.last_error = error.or(self.last_error.take());
+        for text in texts {
+            self.host.log(&text);
+            self.last_text = text;
+        }
+        tools.into_iter().for_each(|tool| self.host.log(tool));
+    }
+
+    fn ask(&mut self, request: String, call: ToolCall) {
+        self.result = None;
+        self.open.insert(request.clone(), call.clone());
+        if let Some(question) = self.deferred.take_if(|deferred| deferred.call == call.id) {
+            let reply = call.shaped(call.reply(question.reply()));
+            self.asking.spawn(async move { (request, Ok((Some(question.heard()), reply))) });
+            return;
+        }
+        if let Some(at) = self.granted.iter().position(|(_, granted)| granted.same_as(&call)) {
+            let (question, _) = self.granted.remove(at);
+            self.host.log(format!("allowed by the answer to {question}"));
+            self.asking.spawn(async move { (request, Ok((None, call.allow(false)))) });
+            return;
+        }
+        if let Some(question) = words::allowed_for_session(self.job, &call.rules()).filter(|_| call.is_permission()) {
+            self.host.log(format!("allowed for this session by the answer to {question}"));
+            self.asking.spawn(async move { (request, Ok((None, call.allow(true)))) });
+            return;
+        }
+        let (host, session) = (self.host.clone(), self.job.session);
+        let plan = self.wrote.as_deref().and_then(|file| records::plan(self.job, file));
+        let (said, context) = (plan.unwrap_or_else(|| self.last_text.clone()), words::shortened(&self.last_text));
+        self.asking.spawn(async move {
+            host.flush().await;
+            let asked = host.ask(Some(session), &call.id, call.ask(&said), context).await;
+            let payload = |question: &Question| match call.is_last_words() {
+                true => words::to_last_words(question).into(),
+                false => call.shaped(call.reply(question.reply())),
+            };
+            (request, asked.map(|question| (Some(question.heard()), payload(&question))))
+        });
+    }
+
+    /// Puts the one call off that waits, if it can be put off, so that resuming makes it again under the same id. Two
+    /// deferred calls would lose one of them, and a permission cannot be deferred: those are told in words later.
+    pub async fn defer(&mut self, lines: &mut Lines) {
+        let mut open = self.open.iter();
+        let (Some((request, call)), None) = (open.next(), open.next()) else { return };
+        if !call.can_defer() || parking::keep(self.job, &call.id).is_err() {
+            return;
+        }
+        let reply = frames::reply(request, &ToolCall::defer());
+        let deferred = async {
+            self.write(&reply).await.ok()?;
+            while let Ok(Some(line)) = lines.next_line().await {
+                let frame = serde_json::from_str::<Value>(&line).unwrap_or_default();
+                if frame["type"] == "result" {
+                    return (frame["terminal_reason"] == "tool_deferred").then_some(());
+                }
+            }
+            None
+        };
+        if tokio::time::timeout(EXIT, deferred).await.ok().flatten().is_none() {
+            parking::forget(self.job);
+        }
+    }
+
+    /// Passes an answer on. It counts as delivered when the agent shows that it has it, see [`Frame::Results`].
+    async fn answer(&mut self, (request, answered): Answered) -> Result<(), Over> {
+        let (question, payload) = answered?;
+        let written = match self.open.remove(&request) {
+            Some(call) if call.is_last_words() => {
+                self.told.extend(question);
+                let uuid = question.and_then(|heard| heard.answer).unwrap_or_else(|| System.uuid());
+                self.idle = self.idle.map(|_| false);
+                self.write(&frames::user_message(payload.as_str().unwrap_or_default(), uuid)).await
+            }
+            Some(call) => {
+                self.unconfirmed.extend(question.map(|question| (call.id, question)));
+                self.write(&frames::reply(&request, &payload)).await
+            }
+            // The agent withdrew the call while its answer came in: there is nobody left to tell.
+            None => {
+                self.confirm(question.into_iter().collect()).await;
+                Ok(())
+            }
+        };
+        written.or(Ok(()))
+    }
+
+    async fn confirm(&self, heard: Vec<Heard>) {
+        for heard in heard {
+            let _over = self.host.delivered(heard).await;
+        }
+    }
+
+    /// Everything that was on its way has arrived, since the agent went on to its end.
+    pub async fn confirm_all(&mut self) {
+        let told = std::mem::take(&mut self.told);
+        let arrived = told.into_iter().chain(std::mem::take(&mut self.unconfirmed).into_values()).collect();
+        self.confirm(arrived).await;
+        for words in std::mem::take(&mut self.sent).into_values() {
+            let _over = self.host.words_delivered(&words).await;
+        }
+    }
+
+    fn withdrawn(&mut self, request: &str) {
+        if let Some(call) = self.open.remove(request) {
+            let (host, session) = (self.host.clone(), self.job.session);
+            tokio::spawn(async move { host.withdraw(&call.id, Some(session), call.ask("")).await });
+        }
+    }
+
+    /// Tells how full the session is; costs no model call.
+    pub async fn report_context(&mut self, lines: &mut Lines) {
+        let request = json!({ "type": "control_request", "request_id": "context", "request": { "subtype": "get_context_usage", "detail": "summary" } });
+        let used = async {
+            self.write(&request).await.ok()?;
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(reply) = frames::context_used(&line) {
+                    return reply;
+                }
+            }
+            None
+        };
+        if let Ok(Some(percent)) = tokio::time::timeout(SETTLE, used).await {
+            let _over = self.host.session_beat(self.job.session, Some(percent)).await;
+        }
+    }
+
+    async fn keep_session(&mut self) {
+        if self.beat.elapsed() >= BEAT {
+            self.beat = Instant::now();
+            let (host, session) = (self.host.clone(), self.job.session);
+            tokio::spawn(async move { host.session_beat(session, None).await });
+        }
+    }
+
+    async fn write(&mut self, frame: &Value) -> std::io::Result<()> {
+        let Some(stdin) = &mut self.stdin else { return Err(std::io::ErrorKind::BrokenPipe.into()) };
+        stdin.write_all(format!("{frame}\n").as_bytes()).await?;
+        stdin.flush().await
+    }
+
+    /// Lets an idle process go; one that does not exit is ended by the caller.
+    pub async fn close(&mut self, child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
+        self.stdin = None;
+        tokio::time::timeout(patience, child.wait()).await.ok()?.ok()
+    }
+
+    pub fn outcome(&self, result: &Value) -> Outcome {
+        ending::outcome(result, self.last_error.as_deref(), self.job.resume)
+    }
+}
