@@ -102,8 +102,8 @@ CREATE TABLE work_orders (                      -- a row exactly while its task 
     repo    TEXT NOT NULL,
     due     INTEGER NOT NULL,
     resumes INTEGER NOT NULL,
-    worker  TEXT,                               -- only this worker may claim it, until `pinned`
-    pinned  INTEGER
+    worker  TEXT,                               -- only this worker may claim it, unless it is gone for
+    affinity INTEGER                            -- longer than this
 ) STRICT;
 CREATE INDEX work_orders_head ON work_orders (resumes, lane, due, task);
 CREATE INDEX work_orders_due ON work_orders (due);
@@ -144,6 +144,7 @@ CREATE TABLE sessions (
     context  INTEGER,
     kept     INTEGER NOT NULL DEFAULT 0,
     reused   INTEGER NOT NULL DEFAULT 0,        -- tasks that were begun in it after its first one
+    heard    INTEGER NOT NULL DEFAULT 0,        -- its agent has answered to what its present task is
     CHECK ((state = 'ended') = (ended IS NOT NULL))
 ) STRICT;
 CREATE INDEX sessions_by_task ON sessions (task);

@@ -214,7 +214,7 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
     let urgent = team.bed.task_in("shop", Lane::High).await;
     let want = |worker, slots| vine_domain::ports::Want { worker, slots };
     let claimed = team.bed.store.claim(&[want(roomy, 1), want(team.worker, 1)]).await.expect("claimed");
-    let got: Vec<_> = claimed.iter().map(|(worker, one)| (*worker, one.attempt.task, one.resume, one.reused)).collect();
+    let got: Vec<_> = claimed.iter().map(|(worker, one)| (*worker, one.attempt.task, one.resume, one.unheard)).collect();
     let similar = vine_domain::TaskId(warm.task.0 + 1);
     assert_eq!(got.iter().find(|one| one.1 == similar), Some(&(team.worker, similar, Some(warm.id), true)), "{got:?}");
     assert_eq!(got.iter().find(|one| one.1 == urgent), Some(&(roomy, urgent, None, false)), "{got:?}");
@@ -236,7 +236,7 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
     let attempt = team.app.claim(other, 1, Duration::ZERO).await.expect("claimed")[0].attempt;
     team.app.give_up(attempt, vine_domain::lifecycle::Event::Released { by: other, attempt }).await.expect("handed back");
     let again = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed");
-    assert_eq!((again[0].attempt.task, again[0].resume, again[0].reused), (attempt.task, None, false));
+    assert_eq!((again[0].attempt.task, again[0].resume, again[0].unheard), (attempt.task, None, false));
     assert_eq!(team.app.session(warm.id).await.expect("read").state, SessionState::Warm);
 }
 
@@ -246,8 +246,7 @@ async fn a_session_whose_mapping_disagrees_with_a_heartbeat_is_corrected_and_the
     let (attempt, _) = team.asked().await;
     let session = session_of(attempt.task, &team);
     team.app.map_session(team.worker, attempt, session.id, "/w".into(), "claude test".into()).await.expect("mapped");
-    let ended = SessionState::Ended { at: vine_domain::Timestamp(1), reason: "command".into() };
-    team.bed.store.save_session(&Session { state: ended, ..session.clone() }).await.expect("stored");
+    team.bed.store.end_session(session.id, "command").await.expect("ended");
     team.app.session_beat(team.worker, attempt, session.id, None).await.expect("what the worker does is true");
     assert_eq!(team.app.session(session.id).await.expect("read").state, SessionState::Active);
     let audit = team.bed.store.audit_lines(10).await.expect("read");

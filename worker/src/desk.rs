@@ -311,7 +311,7 @@ mod tests {
             requester: "Ann".into(),
             created: Timestamp(0),
             resume: None,
-            reused: false,
+            unheard: false,
             answered,
         }
     }

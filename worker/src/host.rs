@@ -122,6 +122,14 @@ impl Host {
         Ok(question)
     }
 
+    /// The agent goes on by itself: it gets its slot back, ahead of new work.
+    pub async fn reclaim(&self) {
+        tokio::select! {
+            () = self.stopped() => {}
+            () = self.held.slot.reclaim() => {}
+        }
+    }
+
     /// When the agent is to be parked, if it waits, because its worker is being stopped.
     pub async fn parking(&self) {
         self.held.park.cancelled().await;

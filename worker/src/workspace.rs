@@ -63,10 +63,15 @@ pub fn read_owner(reason: &str) -> Option<(TaskId, Timestamp)> {
 }
 
 impl Workspace {
-    /// The worktree of a task that is over, found by its folder; only to be closed. One that is on no branch is refused:
-    /// what was committed there would be lost with it.
+    /// The worktree of a task that is over, found by its folder; only to be closed. One that is not on a branch of
+    /// that task is refused.
     pub async fn of_orphan(folder: &Path, task: TaskId, commit: &CommitConfig) -> Result<Self, Failure> {
         let branch = git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]).await?;
+        let owner = git(folder, &["config", "--local", "--get", &format!("branch.{branch}.vine")]).await.unwrap_or_default();
+        if read_owner(&owner).is_none_or(|(owner, _)| owner != task) {
+            let what = format!("The agent left it on the branch `{branch}`, which was not made for {task}.");
+            return Err(Failure::new(FailureKind::Git, what));
+        }
         Ok(Self {
             folder: folder.into(),
             home: git(folder, &["rev-parse", "--path-format=absolute", "--git-common-dir"]).await?.into(),
@@ -148,6 +153,7 @@ impl Workspace {
 
     /// Commits what lies in the worktree uncommitted; `false` when there is nothing.
     async fn keep_leftovers(&self) -> Result<bool, Failure> {
+        self.is_on_its_branch().await?;
         if git(&self.folder, &["status", "--porcelain"]).await?.is_empty() {
             return Ok(false);
         }
@@ -165,17 +171,20 @@ impl Workspace {
         Ok(())
     }
 
+    /// The agent may have gone elsewhere: nothing is committed to a branch that is not the task's.
+    async fn is_on_its_branch(&self) -> Result<(), Failure> {
+        let on = git(&self.folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]).await.unwrap_or_else(|_| "no branch".into());
+        if on == self.branch {
+            return Ok(());
+        }
+        let folder = self.folder.display();
+        let what = format!("The agent left its worktree {folder} on {on} instead of `{}`; nothing was committed.", self.branch);
+        Err(Failure::new(FailureKind::Git, what))
+    }
+
     /// Commits what the agent left and says what changed since the base.
     pub async fn commit(&self) -> Result<Changes, Failure> {
-        let on = git(&self.folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]).await.unwrap_or_else(|_| "no branch".into());
-        if on != self.branch {
-            let what = format!(
-                "The agent left its worktree {} on {on} instead of `{}`; nothing was committed.",
-                self.folder.display(),
-                self.branch
-            );
-            return Err(Failure::new(FailureKind::Git, what));
-        }
+        self.is_on_its_branch().await?;
         self.commit_all(&self.message).await?;
         let start = git(&self.folder, &["merge-base", &self.base, "HEAD"]).await?;
         let head = git(&self.folder, &["rev-parse", "HEAD"]).await?;

@@ -51,6 +51,12 @@ impl App {
 
     async fn deal_with(&self, event: &Inbound) -> Option<Result<Reply, AppError>> {
         let _in_order = self.reading.lock().await;
+        // It may have been dealt with while this call waited for its turn.
+        match self.store.is_read(event).await {
+            Ok(true) => return None,
+            Ok(false) => {}
+            Err(error) => return Some(Err(error.into())),
+        }
         let reply = self.read(event).await;
         // What the store could not take stays unread and is tried again.
         if !matches!(reply, Err(AppError::Store(_)))
@@ -132,6 +138,9 @@ impl App {
                 let read = format!("Correction of {used}: {}", event.text.trim());
                 self.note_as(caller, task, &event.text, &read, key_of(event, &event.event)).await?;
             }
+            (Act::Edited(_), None) if is_command(&original.text) => {
+                return Err(AppError::Unreadable("a command cannot be changed once it was sent; send it anew".into()));
+            }
             (Act::Edited(_), None) => {
                 let again = Inbound { task: Some(task), reply_to: event.reply_to.or(original.reply_to), ..event.clone() };
                 return Box::pin(self.said(caller, &again)).await;
@@ -177,16 +186,12 @@ fn matched<'a>(questions: &[Question], event: &'a Inbound) -> Done<Matched<'a>> 
     }
     let open: Vec<&Question> = questions.iter().filter(|question| question.is_open()).collect();
     match open.as_slice() {
-        [only] => Ok(Matched::Answer(only.id, &event.text)),
+        // An edit may have been meant for a question that is closed by now.
+        [only] if event.act == Act::Said => Ok(Matched::Answer(only.id, &event.text)),
         [] => Ok(Matched::Note),
         several => {
             let ids: Vec<_> = several.iter().map(|question| question.id.to_string()).collect();
-            Err(AppError::Unreadable(format!(
-                "{} questions are open here: {}. Say which, like `{} yes`",
-                ids.len(),
-                ids.join(", "),
-                ids[0]
-            )))
+            Err(AppError::Unreadable(format!("open here: {}. Say which it is for, like `{} yes`", ids.join(", "), ids[0])))
         }
     }
 }

@@ -41,8 +41,11 @@ impl App {
             self.wakes.outbox();
         }
         for question in rung {
-            let quietly = digest && reminders.iter().any(|other| other.id == question.id);
-            self.waited(question.id, quietly).await?;
+            self.waited(question.id, digest).await?;
+        }
+        // Those that were listed before their time are not listed again a moment later.
+        for question in open.iter().filter(|one| digest && !rung.iter().any(|other| other.id == one.id)) {
+            self.waited(question.id, true).await?;
         }
         Ok(())
     }

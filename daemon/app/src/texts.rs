@@ -10,6 +10,7 @@ use vine_domain::{
     ports::{NewTask, Stations},
     question::Item,
     reading,
+    task::Report,
 };
 
 use crate::App;
@@ -41,7 +42,7 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
             let kind = OutboundKind::Note { note: *key };
             Some(Outbound { id, place, kind, text: noted(task, note), buttons: vec![] })
         }
-        Say::Done => told(done(task)),
+        Say::Done(report) => told(done(task, report)),
         Say::Failed { failure, again: Some(at) } => {
             told(format!("**An attempt failed.** {}\nIt is tried again {}.", failure.what, when(app, *at)))
         }
@@ -289,8 +290,7 @@ fn settled(question: &Question) -> String {
     }
 }
 
-fn done(task: &Task) -> String {
-    let TaskState::Done { report } = &task.state else { return String::new() };
+fn done(task: &Task, report: &Report) -> String {
     let usage = &report.usage;
     let cost = usage.cost_microdollars / 10_000;
     let spent = format!(

@@ -143,11 +143,12 @@ impl App {
             let hint = format!("cancel {} first, or wait until it is over", task.id);
             return Err(vine_domain::Invalid::new("session", "its agent is at work", hint).into());
         }
-        let state = SessionState::Ended { at: self.clock.now(), reason: "command".into() };
-        let session = if end { Session { state, ..session } } else { Session { kept: true, ..session } };
-        self.store.save_session(&session).await?;
+        match end {
+            true => self.store.end_session(id, "command").await?,
+            false => self.store.keep_session(id).await?,
+        }
         self.wakes.page();
-        Ok(session)
+        self.session(id).await
     }
 
     /// One worker by its name.

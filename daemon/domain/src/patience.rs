@@ -104,6 +104,11 @@ impl Patience {
         ping.min(after(self.expiry(&question.ask)))
     }
 
+    /// A digest that lists the question stands for its next reminder, unless that is still far away.
+    pub fn covers(&self, question: &Question, now: Timestamp) -> bool {
+        now.since(question.asked_at) * 2 >= self.reminder(question.pings.reminders)
+    }
+
     /// How many reminders have their time behind them after `waited`: several at once when the daemon was away.
     pub fn reminders_by(&self, waited: Duration) -> u32 {
         (0..32).take_while(|count| waited >= self.reminder(*count)).count().try_into().unwrap_or(32)

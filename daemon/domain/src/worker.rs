@@ -107,9 +107,9 @@ pub struct Assignment {
     pub created: Timestamp,
     /// The session to go back into, when this worker holds one.
     pub resume: Option<SessionId>,
-    /// That session did another task before; it knows the repository, and nothing of this task.
+    /// That session may not have heard of this task yet: it did another one before, or was cut off at its beginning.
     #[serde(default)]
-    pub reused: bool,
+    pub unheard: bool,
     /// Everything that was asked before and of which something came, oldest first; what is [`Question::untold`] has not
     /// reached any agent, an agent without the session needs them all.
     pub answered: Vec<Question>,

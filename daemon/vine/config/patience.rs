@@ -14,6 +14,9 @@ impl Questions {
         if self.remind_after_seconds == 0 || self.expire_after_seconds == 0 || self.expire_permission_after_seconds == 0 {
             bail!("a time in [questions] is 0; a person needs longer than that");
         }
+        if self.digest_from == 0 {
+            bail!("questions.digest_from is 0; use 1 to always post digests, or a large number for none");
+        }
         Ok(Patience {
             remind: seconds(self.remind_after_seconds),
             escalate: seconds(self.escalate_after_seconds),

@@ -63,6 +63,10 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     let status = status?;
     if status.success() {
         let summary = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
+        for question in job.task.answered.iter().filter(|question| question.untold().is_some()) {
+            // It was given up before, and this run went without it: it is not told again.
+            let _over = host.delivered(question.heard()).await;
+        }
         return Ok(Outcome::Finished(Finished { summary, ..Finished::default() }));
     }
     let what = format!("The script ended with {status}; {}.", last_words(&complained));

@@ -78,13 +78,13 @@ async fn save_order(tx: &mut SqliteConnection, task: &Task, affinity: Duration) 
         revive_session(tx, task).await?;
     }
     query(
-        "INSERT INTO work_orders (task, lane, repo, due, resumes, worker, pinned)
-         SELECT ?1, ?2, ?3, ?4, ?5, s.worker, CASE WHEN s.worker IS NULL THEN NULL ELSE ?4 + ?6 END
+        "INSERT INTO work_orders (task, lane, repo, due, resumes, worker, affinity)
+         SELECT ?1, ?2, ?3, ?4, ?5, s.worker, CASE WHEN s.worker IS NOT NULL THEN ?6 END
          FROM (SELECT 1) LEFT JOIN sessions s ON ?5 AND s.task = ?1 AND s.state = 'active'
               AND s.worker IN (SELECT id FROM workers WHERE draining = 0)
          ORDER BY s.active DESC LIMIT 1
          ON CONFLICT (task) DO UPDATE SET lane = excluded.lane, due = excluded.due, resumes = excluded.resumes,
-             worker = excluded.worker, pinned = excluded.pinned",
+             worker = excluded.worker, affinity = excluded.affinity",
     )
     .bind(int(task.id.0))
     .bind(task.lane.rank())
@@ -102,7 +102,7 @@ async fn save_order(tx: &mut SqliteConnection, task: &Task, affinity: Duration) 
 async fn revive_session(tx: &mut SqliteConnection, task: &Task) -> Stored<()> {
     query(
         "UPDATE sessions SET state = 'active', ended = NULL, reason = NULL
-         WHERE id = (SELECT id FROM sessions WHERE task = ?1 AND reason IN ('completed', 'failed') ORDER BY active DESC LIMIT 1)
+         WHERE id = (SELECT id FROM sessions WHERE task = ?1 AND (state = 'warm' OR reason IN ('completed', 'failed')) ORDER BY active DESC LIMIT 1)
            AND NOT EXISTS (SELECT 1 FROM sessions WHERE task = ?1 AND state = 'active')",
     )
     .bind(int(task.id.0))
@@ -119,7 +119,7 @@ async fn save_note(tx: &mut SqliteConnection, note: &Note) -> Stored<()> {
     };
     query(
         "INSERT INTO notes (key, task, author, text, at, state, delivered) VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (key) DO UPDATE SET text = excluded.text, state = excluded.state, delivered = excluded.delivered",
+         ON CONFLICT (key) DO UPDATE SET state = excluded.state, delivered = excluded.delivered WHERE notes.state = 'waiting'",
     )
     .bind(note.key.to_string())
     .bind(int(note.task.0))
@@ -204,7 +204,7 @@ async fn end_attempt(tx: &mut SqliteConnection, attempt: Attempt, ended: &Ended,
 /// The session of a task that is done is kept warm when something similar is queued; every other one ends with its task.
 async fn end_sessions(tx: &mut SqliteConnection, task: &Task, policy: &SessionPolicy, now: Timestamp) -> Stored<()> {
     let done = matches!(task.state, TaskState::Done { .. });
-    if done && policy.reuse {
+    if done {
         keep_warm(tx, task, policy, now).await?;
     }
     let reason = if done { "completed" } else { task.state.as_str() };
@@ -221,7 +221,7 @@ async fn end_sessions(tx: &mut SqliteConnection, task: &Task, policy: &SessionPo
 /// Similar is: the same repository and the same base branch. Scripts have no memory that could be used again.
 async fn keep_warm(tx: &mut SqliteConnection, task: &Task, policy: &SessionPolicy, now: Timestamp) -> Stored<()> {
     query(
-        "UPDATE sessions SET state = 'warm', active = ?1 WHERE task = ?2 AND state = 'active' AND agent LIKE 'claude %' AND (kept OR (
+        "UPDATE sessions SET state = 'warm', active = ?1 WHERE task = ?2 AND state = 'active' AND agent LIKE 'claude %' AND (kept OR (?7 AND
              started > ?1 - ?3 AND coalesce(context, 0) <= ?4
              AND EXISTS (SELECT 1 FROM work_orders o JOIN tasks t ON t.id = o.task WHERE o.repo = ?5 AND t.base = ?6 AND o.resumes = 0)))",
     )
@@ -231,6 +231,7 @@ async fn keep_warm(tx: &mut SqliteConnection, task: &Task, policy: &SessionPolic
     .bind(policy.max_context)
     .bind(task.repo.as_str())
     .bind(task.base.as_str())
+    .bind(policy.reuse)
     .execute(tx)
     .await
     .map_err(unavailable)?;

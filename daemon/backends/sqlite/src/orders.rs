@@ -224,13 +224,15 @@ async fn willing(tx: &mut SqliteConnection, wants: &[Want]) -> Stored<Vec<Want>>
 async fn heads(tx: &mut SqliteConnection, wants: &[Want], now: Timestamp) -> Stored<Vec<Head>> {
     let workers: Vec<String> = wants.iter().map(|want| want.worker.to_string()).collect();
     let slots: u32 = wants.iter().map(|want| want.slots).sum();
+    // An order is kept for its worker unless that is gone for too long; being busy is no absence.
+    let kept = "EXISTS (SELECT 1 FROM workers w WHERE w.id = o.worker AND w.draining = 0 AND w.seen > ?1 - o.affinity)";
     // Four index scans, one for each lane and one for answered tasks; each stops at its limit.
     let part = |condition: &str| {
         format!(
-            "SELECT * FROM (SELECT o.task, o.lane, o.due, o.resumes, CASE WHEN o.pinned > ?1 THEN o.worker END AS kept_for,
+            "SELECT * FROM (SELECT o.task, o.lane, o.due, o.resumes, CASE WHEN {kept} THEN o.worker END AS kept_for,
                  o.repo, t.base, t.epoch = 0 AS fresh
              FROM work_orders o JOIN tasks t ON t.id = o.task WHERE {condition} AND o.due <= ?1
-             AND (o.pinned IS NULL OR o.pinned <= ?1 OR o.worker IN (SELECT value FROM json_each(?2)))
+             AND (NOT {kept} OR o.worker IN (SELECT value FROM json_each(?2)))
              AND o.repo NOT IN (SELECT name FROM repos WHERE paused = 1)
              ORDER BY o.due, o.task LIMIT ?3)"
         )
@@ -340,7 +342,7 @@ async fn rebind(tx: &mut SqliteConnection, taken: &[Taken], now: Timestamp) -> S
     if !reused.is_empty() {
         let pairs: Vec<_> = reused.iter().map(|(task, session)| (task.0, session.to_string())).collect();
         query(
-            "UPDATE sessions SET state = 'active', task = p.value ->> 0, active = ?1, reused = reused + 1
+            "UPDATE sessions SET state = 'active', task = p.value ->> 0, active = ?1, reused = reused + 1, heard = 0
              FROM json_each(?2) p WHERE sessions.id = p.value ->> 1",
         )
         .bind(now.0)
@@ -364,11 +366,13 @@ async fn assign(tx: &mut SqliteConnection, tasks: Vec<Task>, reused: &HashMap<Ta
             let lease = task.lease().ok_or_else(|| StoreError::Corrupt(format!("{} was claimed without a lease", task.id)))?;
             let worker = lease.worker;
             let repo = repos.get(&task.repo).cloned().ok_or_else(|| StoreError::Corrupt(format!("no repository {}", task.repo)))?;
+            let new = reused.get(&task.id).map(|id| (*id, false));
+            let session = new.or_else(|| sessions.remove(&(task.id, worker)));
             let assignment = Assignment {
                 attempt: task.attempt(),
                 lease_secs: LEASE.as_secs(),
-                resume: reused.get(&task.id).copied().or_else(|| sessions.remove(&(task.id, worker))),
-                reused: reused.contains_key(&task.id),
+                resume: session.map(|(id, _)| id),
+                unheard: session.is_some_and(|(_, heard)| !heard),
                 answered: answered.remove(&task.id).unwrap_or_default(),
                 title: task.title,
                 prompt: task.prompt,
@@ -383,19 +387,19 @@ async fn assign(tx: &mut SqliteConnection, tasks: Vec<Task>, reused: &HashMap<Ta
         .collect()
 }
 
-async fn sessions(tx: &mut SqliteConnection, tasks: &[u64]) -> Stored<HashMap<(TaskId, WorkerId), SessionId>> {
+async fn sessions(tx: &mut SqliteConnection, tasks: &[u64]) -> Stored<HashMap<(TaskId, WorkerId), (SessionId, bool)>> {
     if tasks.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(i64, String, String)> = query_as(
-        "SELECT task, worker, id FROM sessions WHERE state = 'active' AND task IN (SELECT value FROM json_each(?)) ORDER BY active",
+    let rows: Vec<(i64, String, String, bool)> = query_as(
+        "SELECT task, worker, id, heard FROM sessions WHERE state = 'active' AND task IN (SELECT value FROM json_each(?)) ORDER BY active",
     )
     .bind(json(tasks))
     .fetch_all(tx)
     .await
     .map_err(unavailable)?;
     rows.into_iter()
-        .map(|(task, worker, id)| Ok(((TaskId(task.unsigned_abs()), WorkerId(uuid(&worker)?)), SessionId(uuid(&id)?))))
+        .map(|(task, worker, id, heard)| Ok(((TaskId(task.unsigned_abs()), WorkerId(uuid(&worker)?)), (SessionId(uuid(&id)?), heard))))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, FromRow, query, query_as};
+use sqlx::{AssertSqlSafe, FromRow, SqliteConnection, query, query_as};
 use vine_domain::{
     Session, SessionId, SessionPolicy, SessionState, TaskId, Timestamp, WorkerId,
     ports::{SessionFigures, Sessions, StoreError, Stored},
@@ -90,12 +90,13 @@ impl Sessions for Sqlite {
             .execute(&mut *tx)
             .await
             .map_err(unavailable)?;
+        end_others(&mut tx, attempt, session.id, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
     async fn touch_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Stored<()> {
         let done = query(
-            "UPDATE sessions SET active = ?1, context = coalesce(?2, context) WHERE id = ?3 AND task = ?4 AND state = 'active'
+            "UPDATE sessions SET active = ?1, context = coalesce(?2, context), heard = 1 WHERE id = ?3 AND task = ?4 AND state = 'active'
              AND EXISTS (SELECT 1 FROM tasks WHERE id = ?4 AND epoch = ?5 AND lease_worker = ?6)",
         )
         .bind(self.now().0)
@@ -127,13 +128,7 @@ impl Sessions for Sqlite {
         if corrected.rows_affected() == 0 {
             return Ok(false);
         }
-        query("UPDATE sessions SET state = 'ended', reason = 'lost', ended = ? WHERE task = ? AND id <> ? AND state = 'active'")
-            .bind(self.now().0)
-            .bind(int(attempt.task.0))
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
+        end_others(&mut tx, attempt, id, self.now()).await?;
         tx.commit().await.map_err(unavailable)?;
         Ok(true)
     }
@@ -179,34 +174,16 @@ impl Sessions for Sqlite {
         Ok(figures)
     }
 
-    async fn save_session(&self, session: &Session) -> Stored<()> {
-        let (state, ended, reason) = match &session.state {
-            SessionState::Active | SessionState::Warm => (session.state.as_str(), None, None),
-            SessionState::Ended { at, reason } => (session.state.as_str(), Some(at.0), Some(reason)),
-        };
-        let done = query(
-            "INSERT INTO sessions (id, task, worker, worktree, agent, state, started, active, ended, reason, context, kept)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (id) DO UPDATE SET state = excluded.state, active = excluded.active, ended = excluded.ended,
-                 reason = excluded.reason, context = coalesce(excluded.context, context), kept = excluded.kept
-             WHERE task = excluded.task AND worker = excluded.worker",
-        )
-        .bind(session.id.to_string())
-        .bind(int(session.task.0))
-        .bind(session.worker.to_string())
-        .bind(&session.worktree)
-        .bind(&session.agent)
-        .bind(state)
-        .bind(session.started.0)
-        .bind(session.active.0)
-        .bind(ended)
-        .bind(reason)
-        .bind(session.context)
-        .bind(session.kept)
-        .execute(&self.writer)
-        .await
-        .map_err(unavailable)?;
-        one_row(&done)
+    async fn keep_session(&self, id: SessionId) -> Stored<()> {
+        let statement = query("UPDATE sessions SET kept = 1 WHERE id = ? AND state <> 'ended'").bind(id.to_string());
+        statement.execute(&self.writer).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn end_session(&self, id: SessionId, reason: &str) -> Stored<()> {
+        let statement = query("UPDATE sessions SET state = 'ended', ended = ?, reason = ? WHERE id = ? AND state <> 'ended'");
+        statement.bind(self.now().0).bind(reason).bind(id.to_string()).execute(&self.writer).await.map_err(unavailable)?;
+        Ok(())
     }
 
     async fn session(&self, id: SessionId) -> Stored<Option<Session>> {
@@ -219,4 +196,16 @@ impl Sessions for Sqlite {
         let sql = AssertSqlSafe(format!("{SESSION} WHERE ? OR state <> 'ended' ORDER BY active DESC, id LIMIT ?"));
         all(query_as::<_, SessionRow>(sql).bind(ended_too).bind(limit).fetch_all(&self.reader).await.map_err(unavailable)?)
     }
+}
+
+/// A task has one session at a time: one that another worker still holds knows nothing of what happened since.
+async fn end_others(tx: &mut SqliteConnection, attempt: Attempt, id: SessionId, now: Timestamp) -> Stored<()> {
+    query("UPDATE sessions SET state = 'ended', reason = 'lost', ended = ? WHERE task = ? AND id <> ? AND state = 'active'")
+        .bind(now.0)
+        .bind(int(attempt.task.0))
+        .bind(id.to_string())
+        .execute(tx)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
 }

@@ -114,6 +114,11 @@ impl Threads for Sqlite {
         body.as_deref().map(from_json).transpose()
     }
 
+    async fn is_read(&self, event: &Inbound) -> Stored<bool> {
+        let read = query_scalar("SELECT EXISTS (SELECT 1 FROM inbox WHERE platform = ? AND event = ? AND read IS NOT NULL)");
+        read.bind(&event.platform).bind(&event.event).fetch_one(&self.reader).await.map_err(unavailable)
+    }
+
     async fn unread(&self, age: Duration) -> Stored<Vec<Inbound>> {
         let until = self.now().0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         let rows: Vec<(String,)> = query_as("SELECT body FROM inbox WHERE read IS NULL AND at <= ? ORDER BY at, event LIMIT 100")

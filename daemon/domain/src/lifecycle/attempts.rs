@@ -26,12 +26,12 @@ impl Step<'_> {
         if self.has_late_answer() {
             let due = self.now;
             self.change.log.push("done, and goes on with an answer that came late".into());
-            self.change.says.push(Say::Card);
+            self.change.says.extend([Say::Done(report), Say::Card]);
             return self.next(TaskState::Queued { due, resumes: true });
         }
         self.miss_notes();
         self.change.log.push("done".into());
-        self.change.says.extend([Say::Done, Say::Card]);
+        self.change.says.extend([Say::Done(report.clone()), Say::Card]);
         self.next(TaskState::Done { report })
     }
 

@@ -8,7 +8,7 @@ use crate::{
     ids::QuestionId,
     note::Note,
     question::Question,
-    task::{Task, Usage},
+    task::{Report, Task, Usage},
     worker::Attempt,
 };
 
@@ -57,8 +57,8 @@ pub enum Say {
     Late(QuestionId),
     /// Where a note is, by its key.
     Note(Uuid),
-    /// The task is done.
-    Done,
+    /// An attempt came to its end.
+    Done(Report),
     /// An attempt failed.
     Failed {
         /// How.

@@ -15,7 +15,7 @@ impl Step<'_> {
         if task.is_over() {
             return Err(Refusal::NobodyReads { task: task.id, state: task.state.as_str() });
         }
-        if self.current.notes.contains(&note) {
+        if self.current.notes.iter().any(|known| known.key == note.key) {
             return Ok(self.change);
         }
         self.change.log.push(format!("note from {}: {}", note.author, note.text));

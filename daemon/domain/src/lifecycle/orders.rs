@@ -43,7 +43,7 @@ impl Step<'_> {
         self.change.task.failures = 0;
         self.change.task.losses.clear();
         self.change.says.extend([Say::Retried { by: by.into() }, Say::Card]);
-        let due = self.now;
-        self.next(TaskState::Queued { due, resumes: false })
+        let (due, resumes) = (self.now, matches!(self.current.task.state, TaskState::Queued { resumes: true, .. }));
+        self.next(TaskState::Queued { due, resumes })
     }
 }

@@ -73,7 +73,8 @@ impl Step<'_> {
             Due::Remind => self.change.says.push(Say::Reminder(id)),
             Due::Nothing => {}
         }
-        let reminders = patience.reminders_by(self.now.since(question.asked_at));
+        let listed = quietly && patience.covers(&question, self.now);
+        let reminders = patience.reminders_by(self.now.since(question.asked_at)).max(question.pings.reminders + u32::from(listed));
         if !patience.is_quiet(self.now) {
             question.pings.reminders = reminders;
         }

@@ -24,8 +24,10 @@ pub trait Sessions: Send + Sync {
     async fn sweep_sessions(&self, policy: &SessionPolicy) -> Stored<u64>;
     /// Numbers of all sessions so far.
     async fn session_figures(&self) -> Stored<SessionFigures>;
-    /// Stores a session as it now is; refused with [`super::StoreError::Conflict`] when it belongs to another task.
-    async fn save_session(&self, session: &Session) -> Stored<()>;
+    /// No policy ends this one; nothing happens when it is over.
+    async fn keep_session(&self, id: SessionId) -> Stored<()>;
+    /// Ends a session, unless it is over.
+    async fn end_session(&self, id: SessionId, reason: &str) -> Stored<()>;
     /// One session.
     async fn session(&self, id: SessionId) -> Stored<Option<Session>>;
     /// Sessions, latest first; only live ones unless `ended_too`.

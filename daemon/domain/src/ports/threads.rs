@@ -17,6 +17,8 @@ pub trait Threads: Send + Sync {
     async fn receive(&self, event: &Inbound) -> Stored<bool>;
     /// An event by the platform's id of it.
     async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>>;
+    /// Whether an event was dealt with.
+    async fn is_read(&self, event: &Inbound) -> Stored<bool>;
     /// Events that were stored at least `age` ago and not yet dealt with, oldest first.
     async fn unread(&self, age: Duration) -> Stored<Vec<Inbound>>;
     /// Marks an event as dealt with.

@@ -10,6 +10,7 @@ use std::{fs, io, path::PathBuf};
 use serde_json::{Value, json};
 use vine_domain::Question;
 
+use super::words::reached;
 use crate::agent::Job;
 
 /// The hook through which clarifying questions come. Its deadline (seconds) is far beyond any time that we hold.
@@ -41,8 +42,12 @@ pub fn arrived(job: &Job<'_>, calls: &[String]) {
 }
 
 /// The question of the deferred call of a session that is resumed, with what came of it meanwhile.
-pub fn take_up(job: &Job<'_>) -> Option<Question> {
+pub fn take_up(job: &Job<'_>, transcript: Option<&str>) -> Option<Question> {
     let call = fs::read_to_string(file(job)).ok().filter(|_| job.resume)?;
-    let question = job.task.answered.iter().rev().find(|question| question.call == call)?;
-    question.untold().map(|_| question.clone())
+    let question = job.task.answered.iter().rev().find(|question| question.call == call && question.untold().is_some())?;
+    if reached(transcript, question) {
+        forget(job);
+        return None;
+    }
+    Some(question.clone())
 }

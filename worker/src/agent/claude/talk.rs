@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::Instant,
 };
 use uuid::Uuid;
@@ -34,6 +34,8 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub const EXIT: Duration = Duration::from_secs(10);
 /// How soon to look again whether everything waits.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How long a resumed session may take to make its deferred call again.
+const REPEATED: Duration = Duration::from_secs(15);
 /// How often a live session is reported.
 const BEAT: Duration = Duration::from_secs(20);
 
@@ -65,8 +67,12 @@ pub struct Talk<'a> {
     /// Calls that wait for people, by the request that they came with.
     pub open: HashMap<String, ToolCall>,
     asking: JoinSet<Answered>,
+    /// Those of them that wait for people, by their requests.
+    waits: HashMap<String, AbortHandle>,
     /// What people allowed in a session that was cut off, good for one call each.
     granted: Vec<(QuestionId, ToolCall)>,
+    /// It has said or done something.
+    has_begun: bool,
     /// What the agent last said in words.
     last_text: String,
     /// The file that it wrote last; its plan, when it presents one.
@@ -99,7 +105,9 @@ impl<'a> Talk<'a> {
             stdin: Some(stdin),
             open: HashMap::new(),
             asking: JoinSet::new(),
+            waits: HashMap::new(),
             granted: Vec::new(),
+            has_begun: false,
             last_text: String::new(),
             wrote: None,
             last_error: None,
@@ -138,6 +146,14 @@ impl<'a> Talk<'a> {
                 }
                 // While a call waits for people, words would wait behind it inside the process, and be lost with it.
                 () = self.host.worded(), if self.open.is_empty() && self.deferred.is_none() => self.pass_words().await,
+                () = tokio::time::sleep(REPEATED), if self.deferred.is_some() => {
+                    // The session was cut off before it had put its call off: what came of it is told in words.
+                    self.deferred = None;
+                    parking::forget(self.job);
+                    if self.say_opening().await.is_err() {
+                        return End::Gone;
+                    }
+                }
                 () = self.host.stopped_waiting(), if !self.asking.is_empty() => {
                     if self.host.waiting() == self.asking.len() {
                         return End::Held;
@@ -149,6 +165,7 @@ impl<'a> Talk<'a> {
                     return End::Held;
                 },
                 () = quiet, if self.open.is_empty() => match self.result.take() {
+                    Some(result) if self.asks_in_words(&result) => {}
                     Some(result) => return End::Turn(result),
                     None => return End::Hung,
                 },
@@ -162,8 +179,8 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// A turn has ended and nothing follows it. Words that came in the last moment get another turn; one that the agent does
-    /// not take up within [`SETTLE`] it had read in the turn before.
+    /// A turn has ended and nothing follows it. Words that came in the last moment get another turn; what the agent does not
+    /// take up within [`SETTLE`] counts as not read.
     async fn is_at_rest(&mut self) -> bool {
         let Some(result) = self.result.as_ref().filter(|_| self.idle == Some(true) && self.open.is_empty()) else { return false };
         if result["is_error"] != true {
@@ -205,11 +222,15 @@ impl<'a> Talk<'a> {
             initialize["appendSystemPrompt"] = text.into();
         }
         self.write(&json!({ "type": "control_request", "request_id": "initialize", "request": initialize })).await?;
-        self.deferred = parking::take_up(self.job);
+        self.deferred = parking::take_up(self.job, records::transcript(self.job).as_deref());
         if self.deferred.is_some() {
             // The resumed session makes its deferred call by itself; words would only wait behind it.
             return Ok(());
         }
+        self.say_opening().await
+    }
+
+    async fn say_opening(&mut self) -> std::io::Result<()> {
         let opening = words::opening(self.job, records::transcript(self.job).as_deref());
         self.granted = opening.granted;
         self.write(&frames::user_message(&opening.text, opening.uuid)).await?;
@@ -230,6 +251,7 @@ impl<'a> Talk<'a> {
             Frame::Said { texts, tools, wrote, error } => {
                 let told = std::mem::take(&mut self.told);
                 self.confirm(told).await;
+                self.begun();
                 self.wrote = wrote.or(self.wrote.take());
                 self.said(texts, tools, error);
             }
@@ -260,6 +282,14 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// That the agent has begun is known at once: from now on the session knows its task.
+    fn begun(&mut self) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            let (host, session) = (self.host.clone(), self.job.session);
+            tokio::spawn(async move { host.session_beat(session, None).await });
+        }
+    }
+
     fn said(&mut self, texts: Vec<String>, tools: Vec<String>, error: Option<String>) {
         // A new turn has begun: the result before it was not the last one.
         self.result = None;
@@ -286,15 +316,15 @@ impl<'a> Talk<'a> {
             self.asking.spawn(async move { (request, Ok((None, call.allow(false)))) });
             return;
         }
-        if let Some(question) = words::allowed_for_session(self.job, &call.rules()).filter(|_| call.is_permission()) {
+        if let Some(question) = call.covered_by().and_then(|rules| words::allowed_for_session(self.job, &rules)) {
             self.host.log(format!("allowed for this session by the answer to {question}"));
             self.asking.spawn(async move { (request, Ok((None, call.allow(true)))) });
             return;
         }
-        let (host, session) = (self.host.clone(), self.job.session);
+        let (host, session, key) = (self.host.clone(), self.job.session, request.clone());
         let plan = self.wrote.as_deref().and_then(|file| records::plan(self.job, file));
         let (said, context) = (plan.unwrap_or_else(|| self.last_text.clone()), words::shortened(&self.last_text));
-        self.asking.spawn(async move {
+        let wait = self.asking.spawn(async move {
             host.flush().await;
             let asked = host.ask(Some(session), &call.id, call.ask(&said), context).await;
             let payload = |question: &Question| match call.is_last_words() {
@@ -303,6 +333,7 @@ impl<'a> Talk<'a> {
             };
             (request, asked.map(|question| (Some(question.heard()), payload(&question))))
         });
+        self.waits.insert(key, wait);
     }
 
     /// Puts the one call off that waits, if it can be put off, so that resuming makes it again under the same id. Two
@@ -331,6 +362,7 @@ impl<'a> Talk<'a> {
 
     /// Passes an answer on. It counts as delivered when the agent shows that it has it, see [`Frame::Results`].
     async fn answer(&mut self, (request, answered): Answered) -> Result<(), Over> {
+        self.waits.remove(&request);
         let (question, payload) = answered?;
         let written = match self.open.remove(&request) {
             Some(call) if call.is_last_words() => {
@@ -363,15 +395,18 @@ impl<'a> Talk<'a> {
         let told = std::mem::take(&mut self.told);
         let arrived = told.into_iter().chain(std::mem::take(&mut self.unconfirmed).into_values()).collect();
         self.confirm(arrived).await;
-        for words in std::mem::take(&mut self.sent).into_values() {
-            let _over = self.host.words_delivered(&words).await;
-        }
     }
 
     fn withdrawn(&mut self, request: &str) {
+        if let Some(wait) = self.waits.remove(request) {
+            wait.abort();
+        }
         if let Some(call) = self.open.remove(request) {
             let (host, session) = (self.host.clone(), self.job.session);
-            tokio::spawn(async move { host.withdraw(&call.id, Some(session), call.ask("")).await });
+            tokio::spawn(async move {
+                host.withdraw(&call.id, Some(session), call.ask("")).await;
+                host.reclaim().await;
+            });
         }
     }
 

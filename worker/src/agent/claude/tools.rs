@@ -15,6 +15,8 @@ pub struct ToolCall {
     input: Value,
     why: String,
     suggestions: Vec<Value>,
+    /// Claude Code wants a person for just this call, whatever was allowed before.
+    insists: bool,
     /// It came through our hook, which alone can defer it.
     hooked: bool,
 }
@@ -33,6 +35,7 @@ impl ToolCall {
     /// Reads the request's body.
     pub fn read(body: &Value) -> Self {
         let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        let flag = |key: &str| body[key] == true;
         let why = [text("decision_reason"), text("description")].into_iter().find(|why| !why.is_empty()).unwrap_or_default();
         Self {
             id: text("tool_use_id"),
@@ -40,6 +43,7 @@ impl ToolCall {
             input: body["input"].clone(),
             why,
             suggestions: body["permission_suggestions"].as_array().cloned().unwrap_or_default(),
+            insists: body["decision_reason_type"] == "safetyCheck" || flag("suppress_always_allow_rule") || flag("default_to_no"),
             hooked: false,
         }
     }
@@ -54,6 +58,7 @@ impl ToolCall {
             input: input["tool_input"].clone(),
             why: String::new(),
             suggestions: vec![],
+            insists: false,
             hooked: true,
         }
     }
@@ -62,7 +67,7 @@ impl ToolCall {
     pub fn last_words(number: usize, question: &str) -> Self {
         let input = json!({ "questions": [{ "question": question }] });
         let id = format!("turn-{number}");
-        Self { id, tool: LAST_WORDS.into(), input, why: String::new(), suggestions: vec![], hooked: false }
+        Self { id, tool: LAST_WORDS.into(), input, why: String::new(), suggestions: vec![], insists: false, hooked: false }
     }
 
     /// No call waits for it.
@@ -70,9 +75,10 @@ impl ToolCall {
         self.tool == LAST_WORDS
     }
 
-    /// It waits for a permission.
-    pub fn is_permission(&self) -> bool {
-        matches!(self.ask(""), Ask::Permission { .. })
+    /// The rules that would let it pass, when Claude Code itself suggests them: only these say exactly what they cover.
+    pub fn covered_by(&self) -> Option<Vec<String>> {
+        let suggested = self.suggestions.iter().any(|suggestion| suggestion["type"] == "addRules");
+        (suggested && !self.insists && matches!(self.ask(""), Ask::Permission { .. })).then(|| self.rules())
     }
 
     /// It can be put off until the session is resumed.
@@ -103,7 +109,7 @@ impl ToolCall {
     /// A call for which a permission was given before; known again by tool and what it does.
     pub fn granted(tool: &str, what: &str) -> Self {
         let input = json!({ "vine_shown": what });
-        Self { id: String::new(), tool: tool.into(), input, why: String::new(), suggestions: vec![], hooked: false }
+        Self { id: String::new(), tool: tool.into(), input, why: String::new(), suggestions: vec![], insists: false, hooked: false }
     }
 
     /// Both would do exactly the same.
@@ -219,7 +225,7 @@ impl ToolCall {
     }
 
     /// The same for people.
-    pub fn rules(&self) -> Vec<String> {
+    fn rules(&self) -> Vec<String> {
         let rules = self.session_rules().into_iter().flat_map(|update| update["rules"].as_array().cloned().unwrap_or_default());
         let shown = |rule: Value| match rule["ruleContent"].as_str() {
             Some(content) => format!("{}({content})", rule["toolName"].as_str().unwrap_or_default()),

@@ -30,11 +30,12 @@ pub fn opening(job: &Job<'_>, transcript: Option<&str>) -> Opening {
     if !job.resume {
         known.push_str(&remembered(&news));
     }
-    let uuid = match (job.resume, news.last().and_then(|question| question.answer())) {
-        (true, Some(answer)) => answer.key,
-        _ => attempt_uuid(job),
-    };
-    Opening { text: composed(job, &known), uuid, told: untold.iter().map(|question| question.heard()).collect(), granted }
+    Opening {
+        text: composed(job, &known),
+        uuid: attempt_uuid(job),
+        told: untold.iter().map(|question| question.heard()).collect(),
+        granted,
+    }
 }
 
 /// A note as the agent reads it.
@@ -56,15 +57,16 @@ pub fn late(question: &Question) -> String {
     format!("An answer has come after all.\n\n{}", retold(question))
 }
 
-/// The words of the message. A fresh session gets the whole task; a resumed one only the news; one that did another task
-/// before gets the whole task and where it is now.
+/// The words of the message. A fresh session gets the whole task; a resumed one only the news; one that may not have
+/// heard of the task gets the whole of it, and where it is now.
 fn composed(job: &Job<'_>, known: &str) -> String {
     let prompt = job.task.prompt.as_str();
-    if job.resume && job.task.reused {
+    if job.resume && job.task.unheard {
         let (folder, branch, base) = (job.folder.display(), &job.task.branch, &job.task.base);
         return format!(
-            "A new task in the same repository. You are in another worktree now: {folder}, on the branch {branch}, which starts \
-             from {base}. What you changed before is not in it, and the folder that you worked in may be gone.\n\n{prompt}"
+            "A new task in this repository. You are in the worktree {folder} now, on the branch {branch}, which starts from {base}. \
+             What you changed for other tasks is not in it, and the folders that you worked in may be gone.\n\n{prompt}{}",
+            if known.is_empty() { String::new() } else { format!("\n\n---\nWhat was asked and answered already:\n\n{known}") }
         );
     }
     match (job.resume, known.is_empty()) {
@@ -79,7 +81,7 @@ fn composed(job: &Job<'_>, known: &str) -> String {
 
 /// The answer is in the session's record: its call has a result, and not the one that stands for a lost answer. What
 /// came late is never the result of its call.
-fn reached(transcript: Option<&str>, question: &Question) -> bool {
+pub fn reached(transcript: Option<&str>, question: &Question) -> bool {
     let mark = format!("\"tool_use_id\":\"{}\"", question.call);
     let stand_ins = ["[Tool call interrupted", "doesn't want to proceed"];
     let of_call = |line: &&str| line.contains(&mark) && !stand_ins.iter().any(|text| line.contains(text));
