@@ -100,7 +100,7 @@ async fn the_api_refuses_what_it_cannot_use_and_writes_nothing() {
     let sent = api
         .http
         .post(format!("{}/api/v1/tasks", api.base))
-        .bearer_auth(user.expect("a token"))
+        .bearer_auth(&token)
         .header("content-type", "application/json")
         .body("x".repeat(8 * 1024 * 1024));
     assert!(sent.send().await.map_or(true, |answer| answer.status() == StatusCode::PAYLOAD_TOO_LARGE));

@@ -102,6 +102,24 @@ async fn claude_an_edit_of_the_answer_that_was_used_becomes_a_correction_and_a_d
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_a_command_runs_nothing_again_and_one_without_a_name_answers_nothing() {
+    let (place, _processes) = Place::new(Agent::Script("vine ask 'Go on?'; echo on")).await.at_work().await;
+    let task = place.task("On", "on").await;
+    place.question(&task).await;
+    let key = place.write(&task, "/vine task new Another").await;
+    let refused = place.change(key, Some("/vine task new Another one")).await.expect_err("it ran already");
+    assert!(refused.to_string().contains("a command cannot be changed"), "{refused}");
+    assert_eq!(place.say("task list").await.as_array().map(Vec::len), Some(2));
+    let empty = uuid::Uuid::from_u128(5);
+    let said = serde_json::json!({ "task": task, "text": " ", "key": empty });
+    place.client().post::<_, Value>("/chat/messages", &said).await.expect_err("empty");
+    let unclear = place.change(empty, Some("yes")).await.expect_err("it may have been meant for another question");
+    assert!(unclear.to_string().contains("Say which"), "{unclear}");
+    place.change(empty, Some("Q-1 yes")).await.expect("named");
+    place.wait(&task, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edit_of_words_that_could_not_be_used_is_read_as_if_it_were_said_now() {
     let script = "vine ask 'Left?' > left.txt & vine ask 'Right?' > right.txt; wait; echo both";
     let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;

@@ -95,6 +95,15 @@ async fn with_three_questions_open_in_a_room_one_digest_stands_for_all_reminders
         assert!(digests[0].contains(&format!("**{question}** since 30 min: Which? · http://vine/tasks/{}", attempt.task)), "{digests:#?}");
         assert_eq!(thread(&team, attempt.task).await, [""; 0], "no thread was pinged as well");
     }
+    let (attempt, _) = team.asked().await;
+    pass(&team, Duration::from_secs(20 * 60)).await;
+    team.asked().await;
+    pass(&team, Duration::from_secs(8 * 60)).await;
+    let digests = rooms(&team).await;
+    assert_eq!(digests.len(), 2, "one digest at the hour for old and new: {digests:#?}");
+    assert!(digests[1].starts_with("**5 questions"), "{digests:#?}");
+    pass(&team, Duration::from_secs(4 * 60)).await;
+    assert_eq!(rooms(&team).await.len(), 2, "a question that was just listed is not listed again at its own time: {attempt:?}");
     // Its place is the room itself, on every platform.
     let due = team.bed.store.due("console", 1000).await.expect("read");
     assert!(due.iter().any(|dispatch| matches!(&dispatch.message.place, In::Room(repo) if repo.as_str() == "site")));
@@ -151,6 +160,20 @@ async fn claude_at_work_after_its_question_was_given_up_gets_the_late_answer_in_
     let done = place.wait(&task, "done").await;
     assert_eq!(place.heard("An answer has come after all."), 1);
     assert_eq!((&done["questions"][0]["state"], done["executions"].as_array().map(Vec::len)), (&"delivered".into(), Some(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_went_on_without_an_answer_is_run_once_more_with_the_late_one() {
+    let script = "answer=$(vine ask 'Which?' || echo none); sleep 4; echo \"$answer\"";
+    let sections = Sections { questions: "expire_after_seconds = 2\n", ..Sections::default() };
+    let (place, _processes) = Place::with_sections(Agent::Script(script), sections).await.at_work().await;
+    let task = place.task("Which", "which").await;
+    let (question, _) = place.question(&task).await;
+    place.wait(&task, "running").await;
+    place.answer(&task, &question, "Blue").await;
+    let done = place.wait(&task, "done").await;
+    assert_eq!((&done["report"]["summary"], done["executions"].as_array().map(Vec::len)), (&"Blue".into(), Some(2)), "{done:#}");
+    assert!(place.thread(&task).await.contains("none"), "the first run's report was told as well");
 }
 
 #[tokio::test(flavor = "multi_thread")]

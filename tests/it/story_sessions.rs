@@ -121,6 +121,9 @@ async fn claude_when_the_worker_with_the_session_stays_away_another_starts_afres
     let _other = place.worker("w-2", 1).await;
     let (again, fresh) = place.question(&task).await;
     assert_ne!(fresh["session"], asked["session"]);
+    let listed = place.say("session list --all").await;
+    let old = listed.as_array().expect("sessions").iter().find(|one| one["id"] == asked["session"]).expect("listed").clone();
+    assert_eq!((&old["state"], &old["reason"]), (&"ended".into(), &"lost".into()), "a task has one session at a time");
     let thread = place.thread(&task).await;
     assert!(thread.contains("The session that asked is on another worker"), "{thread}");
     let heard = place.model.seen().last().expect("a request").conversation.clone();
@@ -241,6 +244,37 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
 }
 
 #[tokio::test]
+async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() {
+    let team = Team::new().await;
+    let warm = done_with(&team, 1, 10).await;
+    for _ in 0..2 {
+        let claimed = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed");
+        assert_eq!((claimed[0].resume, claimed[0].unheard), (Some(warm.id), true));
+        let attempt = claimed[0].attempt;
+        let released = vine_domain::lifecycle::Event::Released { by: team.worker, attempt };
+        team.app.give_up(attempt, released).await.expect("handed back before the agent said anything");
+    }
+    let attempt = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed")[0].attempt;
+    team.app.session_beat(team.worker, attempt, warm.id, None).await.expect("it speaks");
+    team.app.give_up(attempt, vine_domain::lifecycle::Event::Released { by: team.worker, attempt }).await.expect("handed back");
+    let claimed = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed");
+    assert_eq!((claimed[0].resume, claimed[0].unheard), (Some(warm.id), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agent_left_on_a_branch_of_its_own_is_not_committed_and_its_worktree_stays() {
+    let script = "git switch --quiet -c elsewhere; echo half > half.txt; vine ask 'Go on?'";
+    let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;
+    let task = place.task("Wander", "x").await;
+    place.question(&task).await;
+    place.say(&format!("task cancel {task}")).await;
+    let folder = place.folder.path().join(format!("w-1/worktrees/site/{task}"));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(folder.join("half.txt").exists(), "it is left to people");
+    assert_eq!(git(&place.repo, &["rev-parse", "elsewhere"]), git(&place.repo, &["rev-parse", "main"]), "nothing was committed there");
+}
+
+#[tokio::test]
 async fn a_session_whose_mapping_disagrees_with_a_heartbeat_is_corrected_and_the_audit_says_so() {
     let team = Team::new().await;
     let (attempt, _) = team.asked().await;
@@ -275,4 +309,32 @@ async fn a_worktree_that_nobody_needs_any_more_is_taken_away_and_its_work_is_kep
     assert!(folder(&kept).exists() && place.folder.path().join("w-1/worktrees/site/not-ours").exists(), "nothing else is touched");
     let shown: Value = place.show(&kept).await;
     assert_eq!(shown["state"], "waiting");
+}
+
+#[tokio::test]
+async fn an_answered_task_is_kept_for_a_worker_that_is_busy_and_not_for_one_that_is_gone() {
+    use vine_domain::lifecycle::Event;
+    let team = Team::new().await;
+    let other = team.bed.worker("other").await;
+    let (attempt, question) = team.asked().await;
+    let session = session_of(attempt.task, &team);
+    team.app.map_session(team.worker, attempt, session.id, "/w".into(), "claude test".into()).await.expect("mapped");
+    team.app.give_up(attempt, Event::Parked { by: team.worker, attempt }).await.expect("parked");
+    let ann = crate::app_races::person("Ann", Some(vine_domain::Role::Answerer));
+    team.app.answer(&ann, question, "blue", uuid::Uuid::from_u128(3)).await.expect("answered");
+    let seen = async || {
+        let worker = team.bed.store.worker(team.worker).await.expect("read").expect("there");
+        team.bed
+            .store
+            .save_worker(&vine_domain::Worker { seen: vine_domain::Clock::now(&*team.bed.clock), ..worker })
+            .await
+            .expect("stored");
+    };
+    for _ in 0..3 {
+        team.bed.clock.pass(HOUR);
+        seen().await;
+        assert!(team.bed.claim(other, 1).await.is_empty(), "its worker is there, only busy");
+    }
+    team.bed.clock.pass(SessionPolicy::default().affinity);
+    assert_eq!(team.bed.claim(other, 1).await.len(), 1, "its worker is gone");
 }

@@ -69,6 +69,23 @@ async fn claude_a_parked_permission_passes_when_the_call_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn claude_a_call_that_is_not_made_again_although_we_kept_it_as_deferred_is_told_in_words() {
+    let (place, _processes) = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await.at_work().await;
+    let task = place.task("Paint", "MODEL: bash echo painted > door.txt\nMODEL: finish Painted.").await;
+    let (question, asked) = place.question(&task).await;
+    parked(&place, &task).await;
+    // As a worker leaves it that is killed between keeping the call and hearing that it was put off.
+    let (session, call) = (asked["session"].as_str().expect("a session"), asked["call"].as_str().expect("a call"));
+    let kept = place.folder.path().join("w-1/deferred");
+    std::fs::create_dir_all(&kept).expect("made");
+    std::fs::write(kept.join(session), call).expect("written");
+    place.answer(&task, &question, "yes").await;
+    place.wait(&task, "done").await;
+    assert!(!kept.join(session).exists());
+    assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:door.txt")]), "painted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn claude_what_was_allowed_for_the_session_still_is_after_it_was_parked() {
     let (place, _processes) = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await.at_work().await;
     let prompt = "MODEL: bash touch a1\nMODEL: ask Go on? | Yes | No\nMODEL: bash touch a1\nMODEL: bash rm a1\nMODEL: finish Touched.";

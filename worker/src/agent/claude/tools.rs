@@ -314,4 +314,18 @@ mod tests {
         assert!(!ToolCall::granted("Bash", &format!("{what} ")).same_as(&call));
         assert!(!ToolCall::granted("Write", what).same_as(&call));
     }
+
+    #[test]
+    fn rules_for_a_session_count_only_where_the_agent_names_them_and_does_not_insist() {
+        let rules = json!([{ "type": "addRules", "rules": [{ "toolName": "Bash", "ruleContent": "touch a *" }], "behavior": "allow" }]);
+        let body = json!({ "tool_use_id": "t", "tool_name": "Bash", "input": { "command": "touch a" }, "permission_suggestions": rules });
+        assert_eq!(ToolCall::read(&body).covered_by(), Some(vec!["Bash(touch a *)".to_owned()]));
+        for (key, value) in
+            [("decision_reason_type", json!("safetyCheck")), ("default_to_no", json!(true)), ("permission_suggestions", json!([]))]
+        {
+            let mut body = body.clone();
+            body[key] = value;
+            assert_eq!(ToolCall::read(&body).covered_by(), None, "{key}");
+        }
+    }
 }
