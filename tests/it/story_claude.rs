@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Agent, Place, git};
+use crate::harness::{Agent, PATIENCE, Place, git};
 
 fn script(colour: &str) -> String {
     format!(
@@ -124,4 +124,17 @@ async fn claude_a_plan_is_sent_back_with_words_then_approved() {
     place.answer(&task, &second, "approve").await;
     place.wait(&task, "done").await;
     assert!(place.heard("wants the plan changed: Blue would be better") >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_a_plan_that_was_parked_is_approved_in_words() {
+    let (place, _processes) = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await.at_work().await;
+    let prompt = "Paint.\nMODEL: call EnterPlanMode {}\nMODEL: plan 1. Paint it red.\nMODEL: call ExitPlanMode {}\nMODEL: finish Painted.";
+    let task = place.task("Paint", prompt).await;
+    let (question, _) = place.question(&task).await;
+    place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
+    place.answer(&task, &question, "approve").await;
+    let done = place.wait(&task, "done").await;
+    assert!(place.heard("You presented a plan. admin approved.") >= 1);
+    assert_eq!(done["questions"].as_array().map(Vec::len), Some(1), "people were asked once");
 }

@@ -67,6 +67,8 @@ async fn claude_a_used_up_account_stops_its_worker_from_claiming_and_costs_no_at
     let waiting = place.show(&next).await;
     assert_eq!((&waiting["state"], &waiting["attempt"]), (&"queued".into(), &0.into()), "it did not run into the same limit");
     assert_eq!(place.show(&task).await["failures"], 0);
+    let why = place.say(&format!("task explain {next}")).await["explanation"].as_str().expect("words").to_owned();
+    assert!(why.contains("no worker takes work now: w-1 is ERROR, the usage limit"), "{why}");
 
     assert_eq!(worker.stop().await, Some(0));
     let _worker = place.worker("w-1", 1).await;

@@ -118,6 +118,8 @@ async fn claude_when_the_worker_with_the_session_stays_away_another_starts_afres
     place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
     away.kill();
     place.answer(&task, &question, "Blue").await;
+    let why = place.say(&format!("task explain {task}")).await["explanation"].as_str().expect("words").to_owned();
+    assert!(why.contains("waits for a slot on w-1, which holds its session"), "{why}");
     let _other = place.worker("w-2", 1).await;
     let (again, fresh) = place.question(&task).await;
     assert_ne!(fresh["session"], asked["session"]);

@@ -1,16 +1,18 @@
-//! Worktrees that nobody needs any more: their task ended while this worker was away. They are taken away when it starts,
-//! before it claims anything. What lies in them uncommitted goes onto their branch first, and the branch stays.
+//! Worktrees that nobody needs any more: their task ended while this worker was away, or while it was parked. They are
+//! taken away when the worker starts, before it claims anything, and every now and then. What lies in them uncommitted goes
+//! onto their branch first, and the branch stays.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use vine_api::{Client, Orphans};
 use vine_domain::{TaskId, Timestamp, WorkerId};
 
 use crate::{
-    config::WorkerConfig,
+    attempt::Bench,
     git::git,
     workspace::{self, Workspace},
 };
@@ -22,21 +24,30 @@ struct Found {
     created: Timestamp,
 }
 
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Takes away what is over, again and again.
+pub async fn run(bench: &Bench, worker: WorkerId) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        reap(bench, worker).await;
+    }
+}
+
 /// Takes away what is over. What cannot be taken away is named in the log and stays.
-pub async fn reap(config: &WorkerConfig, client: &Client, worker: WorkerId) {
+pub async fn reap(bench: &Bench, worker: WorkerId) {
+    let config = &bench.config;
     let mut found = Vec::new();
     for folder in folders(&config.state.join("worktrees")) {
         found.extend(ours(folder).await);
     }
-    if found.is_empty() {
-        return;
-    }
-    let asked = Orphans { tasks: found.iter().map(|one| (one.task, one.created)).collect() };
-    let over = match client.post::<_, Orphans>(&format!("/workers/{worker}/orphans"), &asked).await {
-        Ok(over) => over.tasks,
-        Err(error) => return tracing::info!("worktrees of earlier runs are left alone: {error}"),
-    };
-    for orphan in found.iter().filter(|one| over.contains(&(one.task, one.created))) {
+    for orphan in found {
+        // An attempt that begins meanwhile waits; one that began before is why the task is not over.
+        let turn = bench.turns.of(orphan.task);
+        let _turn = turn.lock().await;
+        if !is_over(&bench.client, worker, &orphan).await {
+            continue;
+        }
         let (task, folder) = (orphan.task, orphan.folder.display());
         match Workspace::of_orphan(&orphan.folder, task, &config.commit).await {
             Ok(workspace) => match workspace.close().await {
@@ -46,6 +57,12 @@ pub async fn reap(config: &WorkerConfig, client: &Client, worker: WorkerId) {
             Err(failure) => tracing::warn!(task.id = %task, "the worktree {folder} of {task} stays: {}", failure.what),
         }
     }
+}
+
+async fn is_over(client: &Client, worker: WorkerId, found: &Found) -> bool {
+    let asked = Orphans { tasks: vec![(found.task, found.created)] };
+    let answer = client.post::<_, Orphans>(&format!("/workers/{worker}/orphans"), &asked).await;
+    answer.is_ok_and(|over| over == asked)
 }
 
 /// `worktrees/<repository>/<task>`

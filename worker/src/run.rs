@@ -61,6 +61,7 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let tracker = TaskTracker::new();
     let end = tokio::select! {
         end = beats.run() => end,
+        () = reaper::run(&bench, beats.identity.id) => unreachable!("it goes on for ever"),
         () = claim(&bench, &beats, &tracker, &stop) => {
             drain(&beats, &desk, &tracker, config.drain).await;
             Ok(())
@@ -93,7 +94,7 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
         () = stop.cancelled() => return,
         () = beats.first() => {}
     }
-    reaper::reap(&bench.config, &bench.client, beats.identity.id).await;
+    reaper::reap(bench, beats.identity.id).await;
     while !stop.is_cancelled() {
         let room = async {
             bench.limit.over().await;

@@ -1,6 +1,6 @@
 //! `task ...`
 
-use vine_domain::{Task, TaskId, TaskState, Verb, lifecycle::Order, ports::TaskFilter};
+use vine_domain::{Task, TaskId, TaskState, Timestamp, Verb, WorkerState, lifecycle::Order, ports::TaskFilter};
 use vine_grammar::TaskVerb;
 
 use super::Reply;
@@ -98,6 +98,44 @@ async fn diff(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     Ok(Reply::new(text, serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch })))
 }
 
+type Fleet = [(vine_domain::Worker, usize, usize)];
+
+/// How many workers may take work.
+fn able(workers: &Fleet, now: Timestamp) -> usize {
+    let able = |(worker, running, waiting): &&(vine_domain::Worker, usize, usize)| {
+        !worker.draining && !matches!(worker.state(*running, *waiting, now), WorkerState::Offline | WorkerState::Error)
+    };
+    workers.iter().filter(able).count()
+}
+
+fn states(workers: &Fleet, now: Timestamp) -> String {
+    let one = |(worker, running, waiting): &(vine_domain::Worker, usize, usize)| {
+        let state = if worker.draining { "draining" } else { worker.state(*running, *waiting, now).as_str() };
+        let trouble = worker.trouble.as_ref().map_or_else(String::new, |trouble| format!(", {trouble}"));
+        format!("{} is {state}{trouble}", worker.name)
+    };
+    workers.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// An answered task: whom it waits for.
+async fn resuming(app: &App, task: &Task) -> Done<String> {
+    let (id, sessions) = (task.id, app.store.sessions(false, 1000).await?);
+    let holder = match sessions.into_iter().find(|session| session.task == id) {
+        Some(session) => app.store.worker(session.worker).await?,
+        None => None,
+    };
+    Ok(match holder {
+        Some(worker) => {
+            let patience = texts::span(app.settings.sessions.affinity);
+            format!(
+                "{id} was answered and goes ahead of new work. It waits for a slot on {}, which holds its session; when that is gone for {patience}, another worker starts it afresh.",
+                worker.name
+            )
+        }
+        None => format!("{id} was answered and goes ahead of new work, at the next free slot."),
+    })
+}
+
 /// What somebody needs to see the failure again with their own hands.
 async fn repeat(app: &App, task: &Task) -> Done<String> {
     let attempt = app.store.executions(task.id).await?.into_iter().next_back();
@@ -122,9 +160,15 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     let why = match &task.state {
         TaskState::Queued { .. } if paused => format!("{id} is queued, and claiming is paused. `queue resume` starts it."),
         TaskState::Queued { due, .. } if *due > app.clock.now() => {
-            format!("{id} is queued after {} failed attempts; it may start from {due} on.", task.failures)
+            let tried =
+                if task.epoch.0 > 0 { format!(" after attempt {}, {} failures", task.epoch.0, task.failures) } else { String::new() };
+            format!("{id} is queued{tried}; it may start {} ({due}).", texts::when(app, *due))
         }
         TaskState::Queued { .. } if workers.is_empty() => format!("{id} is queued, and there is no worker. Start one with `vine worker`."),
+        TaskState::Queued { .. } if able(&workers, app.clock.now()) == 0 => {
+            format!("{id} is queued, and no worker takes work now: {}.", states(&workers, app.clock.now()))
+        }
+        TaskState::Queued { resumes: true, .. } => resuming(app, &task).await?,
         TaskState::Queued { .. } => format!("{id} is queued in lane {} and starts at the next free slot.", task.lane.as_str()),
         TaskState::Running { lease } => format!("{id} runs on {} (attempt {}). It ends by itself, or asks.", on(lease), task.epoch.0),
         TaskState::Waiting { lease } => {
