@@ -12,7 +12,8 @@ const APPROVE: [&str; 7] = ["1", "yes", "y", "ok", "approve", "approved", "👍"
 
 /// The decision that `text` states on `ask`.
 ///
-/// - clarify: numbers or labels of the choices (`2`, `1, 3`, one line per item), else the text as own words
+/// - clarify: numbers or labels of the choices (`2`, `1, 3`), each with a remark if wanted (`2, but small`), one line per
+///   item; with several items a line may be own words; else the text as own words for all
 /// - permission: `yes`, `always`, or `no` with a reason after it; anything else is refused
 /// - plan: `approve`, else the text as what to change
 pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
@@ -62,7 +63,8 @@ fn denied_because(text: &str) -> Option<String> {
     (!reason.is_empty()).then(|| reason.to_owned())
 }
 
-/// All items chosen by number or label; `None` when any of them is not.
+/// One line for each item: chosen by number or label, or own words beside others that are chosen. `None` when that is not
+/// what the text is.
 fn chosen(items: &[Item], text: &str) -> Option<Decision> {
     let lines: Vec<&str> = match items.len() {
         1 => vec![text],
@@ -71,18 +73,27 @@ fn chosen(items: &[Item], text: &str) -> Option<Decision> {
     if lines.len() != items.len() {
         return None;
     }
-    let labels = items.iter().zip(lines).map(|(item, line)| labels(item, line)).collect::<Option<Vec<_>>>()?;
-    Some(Decision::Chosen { labels })
+    let read: Vec<_> = items.iter().zip(&lines).map(|(item, line)| labels(item, line)).collect();
+    let any = read.iter().any(Option::is_some);
+    let labels = read.into_iter().zip(&lines).map(|(labels, line)| labels.unwrap_or_else(|| vec![(*line).to_owned()])).collect();
+    any.then_some(Decision::Chosen { labels })
 }
 
 fn labels(item: &Item, line: &str) -> Option<Vec<String>> {
     if let Some(label) = label(item, line) {
         return Some(vec![label]);
     }
-    if !item.multi {
-        return None;
-    }
-    line.split(',').map(|part| label(item, part)).collect()
+    let several = || line.split(',').map(|part| label(item, part)).collect();
+    if item.multi { several() } else { remarked(item, line).map(|label| vec![label]) }
+}
+
+/// `2, but small`: a choice with a remark. What looks like another choice, or like a number, is no remark.
+fn remarked(item: &Item, line: &str) -> Option<String> {
+    let marks = [", ", ": ", "; ", " – ", " — ", " - ", " ("];
+    let (choice, remark) = marks.into_iter().filter_map(|mark| line.split_once(mark)).min_by_key(|(choice, _)| choice.len())?;
+    let (chosen, remark) = (label(item, choice)?, remark.trim().trim_end_matches(')'));
+    let second = remark.starts_with(|c: char| c.is_ascii_digit()) || remark.split(',').any(|part| label(item, part).is_some());
+    (!remark.is_empty() && !second).then(|| format!("{chosen} ({remark})"))
 }
 
 fn label(item: &Item, text: &str) -> Option<String> {
@@ -132,6 +143,19 @@ mod tests {
         let two = clarify(vec![item(false), item(true)]);
         assert_eq!(decision(&two, "1\n2,3"), Ok(chosen(&[&["Red"], &["Blue", "Green"]])));
         assert_eq!(decision(&two, "1"), Ok(words("1")));
+        assert_eq!(decision(&two, "1\nsomething else"), Ok(chosen(&[&["Red"], &["something else"]])));
+        assert_eq!(decision(&two, "I do not know\nask Ann"), Ok(words("I do not know\nask Ann")));
+    }
+
+    #[test]
+    fn a_choice_may_carry_a_remark_and_is_not_mistaken_for_two() {
+        let one = clarify(vec![item(false)]);
+        assert_eq!(decision(&one, "2, but a light one"), Ok(chosen(&[&["Blue (but a light one)"]])));
+        assert_eq!(decision(&one, "Red (for now)"), Ok(chosen(&[&["Red (for now)"]])));
+        assert_eq!(decision(&one, "1, 2"), Ok(words("1, 2")));
+        assert_eq!(decision(&one, "2-3 of them"), Ok(words("2-3 of them")));
+        assert_eq!(decision(&one, "2, 3 of them"), Ok(words("2, 3 of them")));
+        assert_eq!(decision(&one, "Blue, or red"), Ok(chosen(&[&["Blue (or red)"]])));
     }
 
     #[test]

@@ -98,6 +98,15 @@ async fn diff(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     Ok(Reply::new(text, serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch })))
 }
 
+/// What was tried so far.
+fn tried(task: &Task) -> String {
+    match (task.failures, task.epoch.0) {
+        (0, attempt) => format!("attempt {attempt}, which counts as no failure"),
+        (1, _) => "1 failed attempt".into(),
+        (failures, _) => format!("{failures} failed attempts"),
+    }
+}
+
 type Fleet = [(vine_domain::Worker, usize, usize)];
 
 /// How many workers may take work.
@@ -160,9 +169,7 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     let why = match &task.state {
         TaskState::Queued { .. } if paused => format!("{id} is queued, and claiming is paused. `queue resume` starts it."),
         TaskState::Queued { due, .. } if *due > app.clock.now() => {
-            let tried =
-                if task.epoch.0 > 0 { format!(" after attempt {}, {} failures", task.epoch.0, task.failures) } else { String::new() };
-            format!("{id} is queued{tried}; it may start {} ({due}).", texts::when(app, *due))
+            format!("{id} is queued after {}; it may start from {due} on, {}.", tried(&task), texts::when(app, *due))
         }
         TaskState::Queued { .. } if workers.is_empty() => format!("{id} is queued, and there is no worker. Start one with `vine worker`."),
         TaskState::Queued { .. } if able(&workers, app.clock.now()) == 0 => {
