@@ -128,6 +128,8 @@ async fn an_edit_of_words_that_could_not_be_used_is_read_as_if_it_were_said_now(
     let key = uuid::Uuid::from_u128(77);
     let plain = serde_json::json!({ "task": task, "text": "yes", "key": key });
     place.client().post::<_, Value>("/chat/messages", &plain).await.expect_err("it is not clear for which");
+    let again = place.client().post::<_, Value>("/chat/messages", &plain).await.expect_err("saying it again does not make it an answer");
+    assert!(again.to_string().contains("led to nothing"), "{again}");
     place.change(key, Some("Q-1 yes")).await.expect("now it is");
     let shown = place.show(&task).await;
     assert_eq!(shown["questions"][0]["answer"]["decision"]["text"], "yes", "{shown:#}");

@@ -49,6 +49,17 @@ impl App {
         dealt.await.map_err(|_| AppError::Stopping)
     }
 
+    /// What came of words that were said: an error when they led to nothing. For callers that say them again because they
+    /// did not hear the first time.
+    pub async fn outcome_of(&self, event: &Inbound) -> Done<()> {
+        let Some(task) = event.task.filter(|_| event.act == Act::Said && !is_command(&event.text)) else { return Ok(()) };
+        let _in_order = self.reading.lock().await;
+        match self.use_of(task, words_key(event)).await? {
+            Some(_) => Ok(()),
+            None => Err(AppError::Unreadable("this came before and led to nothing; say it anew".into())),
+        }
+    }
+
     async fn deal_with(&self, event: &Inbound) -> Option<Result<Reply, AppError>> {
         let _in_order = self.reading.lock().await;
         // It may have been dealt with while this call waited for its turn.

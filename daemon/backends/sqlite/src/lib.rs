@@ -161,3 +161,28 @@ fn unavailable(error: sqlx::Error) -> StoreError {
         other => StoreError::Unavailable(Box::new(other)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vine_domain::clock::System;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_with_other_tables_or_of_a_newer_version_is_refused_in_words() {
+        for (sql, words) in [
+            ("UPDATE _sqlx_migrations SET checksum = x'00'", "made by a development version"),
+            ("UPDATE _sqlx_migrations SET version = 9999", "newer than this program"),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("vine.db");
+            let open = || Sqlite::open(&path, Durability::Normal, Arc::new(System));
+            let store = open().await.expect("opened");
+            sqlx::query(sql).execute(&store.writer).await.expect("changed");
+            store.close().await;
+            drop(store);
+            let refused = open().await.err().expect("refused").to_string();
+            assert!(refused.contains(words), "{refused}");
+        }
+    }
+}
