@@ -57,10 +57,11 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     daemon.app.add_repo(&repo).await?;
     let admin = daemon.app.caller(&daemon.endpoint.token, TokenKind::User, "shell").await?;
     let login = daemon.app.make_token_for(&admin, TokenKind::Login).await?;
-    greet(&daemon, &login, &agent, &repo, args.workers, &state);
+    // The link is printed when there is something to see behind it.
     if args.demo {
         demo::tasks(&daemon.app, &admin).await?;
     }
+    greet(&daemon, &login, &agent, &repo, args.workers, &state);
     let mut workers = JoinSet::new();
     for number in 1..=args.workers {
         let local = Local { config: config.clone(), agent: agent.clone(), app: daemon.app.clone(), admin: admin.clone(), number };
