@@ -101,3 +101,20 @@ async fn a_second_worker_on_the_same_folder_is_refused_and_the_first_goes_on() {
     let done = place.wait(&task, "done").await;
     assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "{done:#}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worktree_whose_making_was_cut_off_is_made_anew() {
+    let mut place = Place::new(Agent::Script("cat README.md; echo fine")).await;
+    let _daemon = place.daemon().await;
+    let task = place.task("Cut", "cut").await;
+    let created: vine_domain::Timestamp = serde_json::from_value(place.show(&task).await["created"].clone()).expect("a time");
+    // As a worker leaves it that is killed between making the branch and filling the folder.
+    let folder = place.folder.path().join(format!("w-1/worktrees/site/{task}"));
+    git(&place.repo, &["config", "--local", &format!("branch.vine/{task}.vine"), &format!("agentvine {task} {}", created.0)]);
+    git(&place.repo, &["worktree", "add", "--quiet", "--no-checkout", "-b", &format!("vine/{task}"), path(&folder), "main"]);
+    let _worker = place.worker("w-1", 1).await;
+    let done = place.wait(&task, "done").await;
+    assert!(place.log(&task).await.contains("# Site"), "the folder is whole");
+    assert_eq!(done["report"]["commit"], serde_json::Value::Null, "nothing counts as deleted: {done:#}");
+    place.assert_clean().await;
+}

@@ -118,8 +118,13 @@ impl Workspace {
         let ours = format!("branch refs/heads/{}", self.branch);
         let Some(entry) = listing.split("\n\n").find(|entry| entry.lines().any(|line| line == ours)) else { return Ok(None) };
         let folder = entry.lines().find_map(|line| line.strip_prefix("worktree ")).unwrap_or_default();
-        let owned = entry.lines().any(|line| line.strip_prefix("locked ") == Some(owner(task).as_str()));
-        if !owned {
+        let reason = entry.lines().find_map(|line| line.strip_prefix("locked "));
+        if matches!(reason, None | Some("initializing")) && self.is_ours(task).await {
+            // Its making was cut off: what lies there is no work, and perhaps not even whole.
+            git(&self.home, &["worktree", "remove", "--force", "--force", folder]).await?;
+            return Ok(None);
+        }
+        if reason != Some(owner(task).as_str()) {
             let what = format!("The branch `{}` is checked out in {folder}, which is not a worktree of this task.", self.branch);
             return Err(Failure::new(FailureKind::BranchTaken, what));
         }
@@ -135,20 +140,30 @@ impl Workspace {
     async fn add(&self, state: &Path, task: &Assignment) -> Result<PathBuf, Failure> {
         let folder = free_folder(&state.join("worktrees").join(task.repo.name.as_str()), &task.attempt.task.to_string());
         let (path, reason) = (folder.display().to_string(), owner(task));
-        let key = format!("branch.{}.vine", self.branch);
-        let lock = ["worktree", "add", "--quiet", "--lock", "--reason", &reason];
         if agrees(&self.home, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{}", self.branch)]).await {
-            let known = git(&self.home, &["config", "--local", "--get", &key]).await.unwrap_or_default();
-            if known != reason {
+            if !self.is_ours(task).await {
                 let what = format!("The branch `{}` exists already and was not made for this task.", self.branch);
                 return Err(Failure::new(FailureKind::BranchTaken, what));
             }
-            git(&self.home, &[&lock[..], &[&path, &self.branch]].concat()).await?;
+            git(&self.home, &["worktree", "add", "--quiet", &path, &self.branch]).await?;
         } else {
-            git(&self.home, &[&lock[..], &["--no-track", "-b", &self.branch, &path, &self.base]].concat()).await?;
-            git(&self.home, &["config", "--local", &key, &reason]).await?;
+            // Named as ours before it exists: a worker that dies in between leaves no branch that nobody knows.
+            git(&self.home, &["config", "--local", &self.key(), &reason]).await?;
+            git(&self.home, &["worktree", "add", "--quiet", "--no-track", "-b", &self.branch, &path, &self.base]).await?;
         }
+        // Locked when it is whole: an unlocked one is the mark of a making that was cut off.
+        git(&self.home, &["worktree", "lock", "--reason", &reason, &path]).await?;
         Ok(folder)
+    }
+
+    /// Where git keeps whose the branch is.
+    fn key(&self) -> String {
+        format!("branch.{}.vine", self.branch)
+    }
+
+    /// The branch was made for this task.
+    async fn is_ours(&self, task: &Assignment) -> bool {
+        git(&self.home, &["config", "--local", "--get", &self.key()]).await.is_ok_and(|known| known == owner(task))
     }
 
     /// Commits what lies in the worktree uncommitted; `false` when there is nothing.
