@@ -42,7 +42,9 @@ pub async fn git(folder: &Path, arguments: &[&str]) -> Result<String, GitError> 
             return Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned());
         }
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if !said.contains("could not lock config file") || pause == LOCK_TRIES {
+        // Another process at the same repository holds a lock, or is half way through making a worktree.
+        let passes = said.contains("could not lock config file") || said.contains("commondir");
+        if !passes || pause == LOCK_TRIES {
             return Err(GitError::new(command, last_lines(&said)));
         }
         tokio::time::sleep(Duration::from_millis(20 * pause)).await;

@@ -99,9 +99,14 @@ impl Workspace {
             commit: commit.clone(),
             notes: Vec::new(),
         };
-        workspace.folder = match workspace.checked_out(task).await? {
-            Some(folder) => folder,
-            None => workspace.add(state, task).await?,
+        workspace.folder = {
+            // Git lists all worktrees to make one, and stumbles over one that is being made.
+            static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+            let _alone = ONE_AT_A_TIME.lock().await;
+            match workspace.checked_out(task).await? {
+                Some(folder) => folder,
+                None => workspace.add(state, task).await?,
+            }
         };
         if !resumes && workspace.keep_leftovers().await? {
             workspace.notes.push(format!(
