@@ -86,8 +86,9 @@ async fn hear(shared: &Shared, caller: &Caller, said: Said) -> Result<Json<Value
     let author = caller.user.as_ref().map(|user| user.id.to_string()).ok_or(AppError::Unauthenticated)?;
     let Said { event, task, reply_to, text, act } = said;
     let event = Inbound { event: event.to_string(), platform: "console".into(), author, task, reply_to, text, act };
+    let known = shared.app.store.event(&event.platform, &event.event).await.map_err(AppError::from)?.is_some();
     let reply = shared.app.hear(event.clone()).await?.transpose()?;
-    if reply.is_none() {
+    if known && reply.is_none() {
         shared.app.outcome_of(&event).await?;
     }
     Ok(Json(reply.map_or_else(|| json!({ "text": "" }), |reply| json!({ "text": reply.text, "data": reply.data }))))
