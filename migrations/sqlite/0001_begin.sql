@@ -4,7 +4,8 @@ CREATE TABLE users (
     id    TEXT PRIMARY KEY,
     name  TEXT NOT NULL,
     role  TEXT CHECK (role IN ('viewer', 'answerer', 'operator', 'admin')),
-    repos TEXT NOT NULL DEFAULT '{}'            -- JSON: repository -> role
+    repos TEXT NOT NULL DEFAULT '{}',           -- JSON: repository -> role
+    configured INTEGER NOT NULL DEFAULT 0       -- named by the configuration, which alone changes it
 ) STRICT;
 
 CREATE TABLE identities (                       -- how platforms know a user; `vine` is ourselves
@@ -44,7 +45,8 @@ CREATE TABLE repos (
     source  TEXT NOT NULL,
     base    TEXT NOT NULL,
     paused  INTEGER NOT NULL DEFAULT 0,
-    trusted INTEGER NOT NULL DEFAULT 0
+    trusted INTEGER NOT NULL DEFAULT 0,
+    encrypted INTEGER NOT NULL DEFAULT 0        -- rooms that are made for it
 ) STRICT;
 
 CREATE TABLE rooms (
@@ -200,15 +202,17 @@ CREATE TABLE chat_messages (                    -- all that was said in a thread
     seq      INTEGER PRIMARY KEY,
     id       TEXT NOT NULL UNIQUE,
     task     INTEGER REFERENCES tasks (id),     -- the thread, or else
-    repo     TEXT REFERENCES repos (name),      -- the rooms of this repository, outside of threads
+    repo     TEXT REFERENCES repos (name),      -- the rooms of this repository, outside of threads, or else
+    aside    TEXT,                              -- JSON: one person, where they said something
     question INTEGER,
     note     TEXT,                              -- the note that it tells of
     author   TEXT NOT NULL,
     kind     TEXT NOT NULL CHECK (kind IN ('card', 'question', 'settled', 'note', 'notice', 'reply')),
     text     TEXT NOT NULL,
     buttons  TEXT NOT NULL DEFAULT '[]',        -- JSON
+    calls    TEXT NOT NULL DEFAULT '[]',        -- JSON: names of the people it calls
     at       INTEGER NOT NULL,
-    CHECK ((task IS NULL) <> (repo IS NULL))
+    CHECK ((task IS NOT NULL) + (repo IS NOT NULL) + (aside IS NOT NULL) = 1)
 ) STRICT;
 CREATE INDEX chat_messages_by_task ON chat_messages (task, seq);
 
@@ -217,7 +221,9 @@ CREATE TABLE outbox (                           -- one row for each room a messa
     platform TEXT NOT NULL,
     room     TEXT NOT NULL,
     seq      INTEGER NOT NULL,                  -- of the message: the order within a thread
-    task     INTEGER,                           -- NULL in a room itself
+    task     INTEGER,                           -- NULL outside of threads
+    edit     INTEGER NOT NULL,                  -- it changes what was posted before: others need not wait for it
+    rank     INTEGER NOT NULL,                  -- 0 what people wait for, 1 news, 2 where notes are, 3 states
     due      INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     posted   INTEGER,                           -- when; NULL while it waits
@@ -225,18 +231,36 @@ CREATE TABLE outbox (                           -- one row for each room a messa
     ref      TEXT,
     PRIMARY KEY (message, platform)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX outbox_waiting ON outbox (platform, due, seq) WHERE posted IS NULL;
+CREATE INDEX outbox_waiting ON outbox (platform, rank, due, seq) WHERE posted IS NULL;
 CREATE INDEX outbox_by_task ON outbox (task, platform, seq);
 
+CREATE TABLE posts (                            -- what platforms call our messages
+    platform TEXT NOT NULL,
+    ref      TEXT NOT NULL,
+    message  TEXT NOT NULL REFERENCES chat_messages (id),
+    part     INTEGER NOT NULL,                  -- long messages are split
+    last     INTEGER NOT NULL,
+    PRIMARY KEY (platform, ref)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX posts_by_message ON posts (message, platform, part);
+
 CREATE TABLE inbox (                            -- stored before the platform hears that we have it
+    seq      INTEGER PRIMARY KEY,
     platform TEXT NOT NULL,
     event    TEXT NOT NULL,
+    key      TEXT NOT NULL,                     -- under which its words are used
     body     TEXT NOT NULL,                     -- JSON
     at       INTEGER NOT NULL,
     read     INTEGER,                           -- when it was dealt with
-    PRIMARY KEY (platform, event)
+    UNIQUE (platform, event)
 ) STRICT;
-CREATE INDEX inbox_unread ON inbox (at) WHERE read IS NULL;
+CREATE INDEX inbox_unread ON inbox (seq) WHERE read IS NULL;
+CREATE INDEX inbox_by_key ON inbox (key);
+
+CREATE TABLE cursors (                          -- how far platforms' streams were read
+    platform TEXT PRIMARY KEY,
+    position TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE leases (                           -- one holder for each thing that must exist once
     name    TEXT PRIMARY KEY,

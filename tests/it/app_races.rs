@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use vine_app::{App, AppError, Caller, Settings, questions::Asked};
 use vine_domain::{
     Ask, Role, User, UserId, WorkerId,
-    chat::{Act, Inbound},
+    chat::{Act, Inbound, Spot},
     clock::{Ids, System},
     lifecycle::Refusal,
     question::Item,
@@ -38,10 +38,14 @@ impl Team {
 
     /// A task that was claimed and asks one question.
     pub async fn asked(&self) -> (Attempt, vine_domain::QuestionId) {
+        let item = Item { question: "Which?".into(), header: String::new(), options: vec![], multi: false };
+        self.asked_this(Ask::Clarify { items: vec![item] }).await
+    }
+
+    /// The same with a question of one's own.
+    pub async fn asked_this(&self, ask: Ask) -> (Attempt, vine_domain::QuestionId) {
         self.bed.task().await;
         let attempt = self.app.claim(self.worker, 1, Duration::from_secs(5)).await.expect("claimed")[0].attempt;
-        let item = Item { question: "Which?".into(), header: String::new(), options: vec![], multi: false };
-        let ask = Ask::Clarify { items: vec![item] };
         let asked = Asked { attempt, key: System.uuid(), session: None, call: "c".into(), ask, context: String::new() };
         let id = self.app.ask(self.worker, asked.clone()).await.expect("asked");
         assert_eq!(self.app.ask(self.worker, asked).await.expect("asked"), id, "asking twice is asking once");
@@ -133,8 +137,7 @@ async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_
         event: format!("e-{number}"),
         platform: "console".into(),
         author: subject.clone(),
-        task: Some(attempt.task),
-        reply_to: None,
+        spot: Spot::Ours { task: Some(attempt.task), question: None },
         text: format!("words {number}"),
         act: Act::Said,
     };

@@ -1,5 +1,6 @@
 //! Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude Code.
 
+mod app_platforms;
 mod app_races;
 mod harness;
 mod store_contract;

@@ -11,8 +11,9 @@ use std::{
 
 use tempfile::TempDir;
 use vine_domain::{
-    Clock, Lane, MessageId, Repo, SessionPolicy, Slug, TaskId, TaskState, Timestamp, Worker, WorkerId,
-    chat::{Act, Inbound, Outbound, OutboundKind, Place, Posted},
+    Clock, Grant, Lane, MessageId, QuestionId, Repo, Role, SessionPolicy, Slug, TaskId, TaskState, Timestamp, User, UserId, Worker,
+    WorkerId,
+    chat::{Act, Batch, Echo, Inbound, Outbound, OutboundKind, Place, Posted, Spot},
     clock::{Ids, System},
     lifecycle::{Event, Order, Situation, decide},
     ports::{Commit, NewTask, Store, StoreError, Want},
@@ -57,7 +58,14 @@ impl Bed {
         let store: Arc<dyn Store> = Arc::new(store);
         for name in ["site", "shop"] {
             let source = Source::try_from(format!("/srv/{name}")).expect("a path");
-            let repo = Repo { name: Slug::from_text(name), source, base: "main".parse().expect("a branch"), paused: false, trusted: false };
+            let repo = Repo {
+                name: Slug::from_text(name),
+                source,
+                base: "main".parse().expect("a branch"),
+                paused: false,
+                trusted: false,
+                encrypted: false,
+            };
             store.save_repo(&repo).await.expect("stored");
             store.bind_room("console", name, &repo.name).await.expect("stored");
         }
@@ -118,7 +126,7 @@ impl Bed {
 }
 
 fn notice(task: TaskId, kind: OutboundKind) -> Outbound {
-    Outbound { id: MessageId(System.uuid()), place: Place::Thread(task), kind, text: "words".into(), buttons: vec![] }
+    Outbound::new(MessageId(System.uuid()), Place::Thread(task), kind, "words")
 }
 
 fn ids(attempts: &[Attempt]) -> Vec<u64> {
@@ -276,8 +284,7 @@ async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
         event: "e-1".into(),
         platform: "console".into(),
         author: "ann".into(),
-        task: None,
-        reply_to: None,
+        spot: Spot::Ours { task: None, question: None },
         text: "hi".into(),
         act: Act::Said,
     };
@@ -297,19 +304,135 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
     let due = bed.store.due("console", 10).await.expect("read");
     assert_eq!(due.len(), 1, "the second message waits for the first");
     assert_eq!((due[0].message.kind, due[0].thread.as_deref()), (OutboundKind::Card, None));
-    bed.store.postpone(due[0].message.id, "console", Duration::from_secs(5)).await.expect("postponed");
+    bed.store.postpone(due[0].message.id, "console", Duration::from_secs(5), true).await.expect("postponed");
     assert!(bed.store.due("console", 10).await.expect("read").is_empty(), "nothing overtakes");
     bed.clock.pass(Duration::from_secs(5));
     let due = bed.store.due("console", 10).await.expect("read");
     assert_eq!(due[0].attempts, 1);
-    bed.store.settle(&[(&due[0], Posted { thread: "th".into(), message: "root".into() })]).await.expect("settled");
+    bed.store.settle(&[(&due[0], Posted::one("th", "root"))]).await.expect("settled");
     let next = bed.store.due("console", 10).await.expect("read");
     assert_eq!((next.len(), next[0].thread.as_deref(), next[0].edits.as_deref()), (1, Some("th"), None));
-    bed.store.settle(&[(&next[0], Posted { thread: "th".into(), message: "m2".into() })]).await.expect("settled");
+    bed.store.settle(&[(&next[0], Posted::one("th", "m2"))]).await.expect("settled");
     bed.store.say(task, None, &[notice(task, OutboundKind::Card)]).await.expect("said");
     let edit = bed.store.due("console", 10).await.expect("read");
     assert_eq!(edit[0].edits.as_deref(), Some("root"), "a later card edits the root");
     assert!(bed.store.due("slack", 10).await.expect("read").is_empty(), "a platform without a room gets nothing");
+}
+
+/// Posts everything that is due on a platform, and says what that was.
+async fn post_all(bed: &Bed, platform: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    loop {
+        let due = bed.store.due(platform, 1).await.expect("read");
+        let Some(dispatch) = due.first() else { return texts };
+        texts.push(format!("{} {}", dispatch.message.kind.as_str(), dispatch.message.text));
+        let reference = format!("${}", dispatch.message.id);
+        let root = dispatch.thread.clone().unwrap_or_else(|| reference.clone());
+        bed.store.settle(&[(dispatch, Posted::one(root, reference))]).await.expect("settled");
+    }
+}
+
+fn said(text: &str, kind: OutboundKind, task: TaskId) -> Outbound {
+    Outbound { text: text.into(), ..notice(task, kind) }
+}
+
+#[tokio::test]
+async fn what_people_wait_for_overtakes_states_and_a_newer_state_replaces_the_older_ones() {
+    let bed = Bed::new().await;
+    let task = bed.task().await;
+    post_all(&bed, "console").await;
+    let question = OutboundKind::Question { question: QuestionId(1) };
+    let messages = [
+        said("runs", OutboundKind::Card, task),
+        said("hello", OutboundKind::Notice, task),
+        said("waits", OutboundKind::Card, task),
+        said("which?", question, task),
+        said("done", OutboundKind::Card, task),
+    ];
+    bed.store.say(task, None, &messages).await.expect("said");
+    assert_eq!(post_all(&bed, "console").await, ["notice hello", "question which?", "card done"].map(String::from));
+}
+
+#[tokio::test]
+async fn a_question_never_overtakes_the_root_of_its_thread_nor_what_was_said_before_it() {
+    let bed = Bed::new().await;
+    let task = bed.task().await;
+    let question = OutboundKind::Question { question: QuestionId(1) };
+    bed.store.say(task, None, &[said("hello", OutboundKind::Notice, task), said("which?", question, task)]).await.expect("said");
+    let kinds: Vec<_> = post_all(&bed, "console").await.iter().map(|text| text.split(' ').next().expect("a word").to_owned()).collect();
+    assert_eq!(kinds, ["card", "notice", "question"]);
+    let other = bed.task().await;
+    post_all(&bed, "console").await;
+    bed.store.say(task, None, &[notice(task, OutboundKind::Notice)]).await.expect("said");
+    bed.store.say(other, None, &[said("urgent", question, other)]).await.expect("said");
+    assert_eq!(post_all(&bed, "console").await[0], "question urgent", "news of another thread wait");
+}
+
+#[tokio::test]
+async fn a_room_that_is_new_shows_what_is_not_over_and_one_room_serves_one_repository() {
+    let bed = Bed::new().await;
+    let task = bed.task().await;
+    bed.store.say(task, None, &[said("runs", OutboundKind::Card, task), said("old news", OutboundKind::Notice, task)]).await.expect("said");
+    bed.store.bind_room("matrix", "!one", &Slug::from_text("site")).await.expect("bound");
+    bed.store.bind_room("matrix", "!one", &Slug::from_text("site")).await.expect("again");
+    assert_eq!(post_all(&bed, "matrix").await, ["card runs"], "as it is now, once");
+    let taken = bed.store.bind_room("matrix", "!one", &Slug::from_text("other")).await;
+    assert!(matches!(taken, Err(StoreError::Taken(_))), "{taken:?}");
+    assert_eq!(bed.store.room_of("matrix", "!one").await.expect("read"), Some(Slug::from_text("site")));
+    bed.store.bind_room("matrix", "!two", &Slug::from_text("site")).await.expect("moved");
+    let due = bed.store.due("matrix", 10).await.expect("read");
+    assert_eq!(
+        (due.len(), due[0].room.as_str(), due[0].thread.as_deref(), due[0].edits.as_deref()),
+        (1, "!two", None, None),
+        "a thread anew"
+    );
+}
+
+#[tokio::test]
+async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_what_was_posted() {
+    let bed = Bed::new().await;
+    let task = bed.task().await;
+    bed.store.bind_room("matrix", "!one", &Slug::from_text("site")).await.expect("bound");
+    let due = bed.store.due("matrix", 10).await.expect("read").remove(0);
+    let spot = Spot::Theirs { room: "!one".into(), thread: Some("$root".into()), reply_to: None };
+    let event = |id: &str| Inbound {
+        event: id.into(),
+        platform: "matrix".into(),
+        author: "@ann:x".into(),
+        spot: spot.clone(),
+        text: id.into(),
+        act: Act::Said,
+    };
+    let echo = |part, last| Echo { message: due.message.id, reference: format!("$p{part}"), part, last };
+    let batch = Batch { events: vec![event("$b"), event("$a")], echoes: vec![echo(0, false)], cursor: Some("s1".into()) };
+    for _ in 0..2 {
+        bed.store.take_in("matrix", &batch).await.expect("stored");
+    }
+    assert_eq!(bed.store.cursor("matrix").await.expect("read").as_deref(), Some("s1"));
+    let unread: Vec<_> = bed.store.unread(Duration::ZERO).await.expect("read").into_iter().map(|event| event.event).collect();
+    assert_eq!(unread, ["$b", "$a"], "each once, in the order they came");
+    assert_eq!(bed.store.due("matrix", 1).await.expect("read")[0].already, None, "a part of it is missing");
+    bed.store.take_in("matrix", &Batch { echoes: vec![echo(1, true)], ..Batch::default() }).await.expect("stored");
+    assert_eq!(bed.store.due("matrix", 1).await.expect("read")[0].already.as_deref(), Some("$p0"));
+    assert_eq!(bed.store.placed("matrix", "$p1").await.expect("read").expect("known").task, Some(task));
+    assert_eq!(bed.store.placed("slack", "$p1").await.expect("read"), None);
+    assert_eq!(bed.store.cursor("matrix").await.expect("read").as_deref(), Some("s1"), "a batch without a position keeps it");
+}
+
+#[tokio::test]
+async fn people_of_the_configuration_come_and_go_with_it_and_others_stay() {
+    let bed = Bed::new().await;
+    let user = |name: &str, role| User { id: UserId(System.uuid()), name: name.into(), role: Some(role), repos: [].into() };
+    let own = user("root", Role::Admin);
+    bed.store.save_user(&own, &[("vine", "root")]).await.expect("saved");
+    let ann = Grant { user: user("Ann", Role::Admin), identities: vec![("matrix".into(), "@ann:x".into())] };
+    bed.store.set_people(std::slice::from_ref(&ann)).await.expect("set");
+    let known = bed.store.user("matrix", "@ann:x").await.expect("read");
+    assert_eq!(known.map(|user| user.name).as_deref(), Some("Ann"));
+    assert_eq!(bed.store.users_with(Role::Admin).await.expect("read"), [own.id], "the shell never speaks as somebody else");
+    bed.store.set_people(&[]).await.expect("set");
+    assert_eq!(bed.store.user("matrix", "@ann:x").await.expect("read"), None, "whoever is named no more may nothing");
+    assert!(bed.store.user("vine", "root").await.expect("read").is_some());
 }
 
 #[tokio::test]

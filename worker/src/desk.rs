@@ -299,7 +299,14 @@ mod tests {
 
     fn task(answered: Vec<Question>) -> Assignment {
         let source = Source::try_from("/srv/site".to_owned()).expect("a path");
-        let repo = Repo { name: Slug::from_text("site"), source, base: "main".parse().expect("a branch"), paused: false, trusted: false };
+        let repo = Repo {
+            name: Slug::from_text("site"),
+            source,
+            base: "main".parse().expect("a branch"),
+            paused: false,
+            trusted: false,
+            encrypted: false,
+        };
         Assignment {
             attempt: attempt(),
             lease_secs: 60,

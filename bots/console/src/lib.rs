@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use vine_domain::{
-    chat::{Dispatch, Posted},
+    chat::{Dispatch, Posted, RoomWish},
     ports::{Chat, ChatError},
 };
 
@@ -18,6 +18,14 @@ impl Chat for Console {
     }
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-        Ok(Posted { thread: dispatch.message.place.to_string(), message: dispatch.message.id.to_string() })
+        Ok(Posted::one(dispatch.message.place.to_string(), dispatch.message.id.to_string()))
+    }
+
+    async fn furnish(&self, wish: &RoomWish) -> Result<String, ChatError> {
+        Ok(wish.repo.to_string())
+    }
+
+    async fn enter(&self, room: &str) -> Result<String, ChatError> {
+        Err(ChatError::Gone(format!("the console has a room of its own for each repository, and none called {room}")))
     }
 }

@@ -4,6 +4,9 @@
 //! message when exactly one question is open in the thread. With more open the person is asked which; nothing is ever
 //! guessed. With none open the words are a note to the agent at work.
 //!
+//! Rooms are full of talk that is not for us: what stands in no thread of ours and is no command is left alone, and so is a
+//! reaction that is no button.
+//!
 //! What was used cannot be unsaid: a later edit of it reaches the agent as a correction, a deletion is noted. An edit of
 //! words that could not be used is read as if it were said now.
 
@@ -12,25 +15,25 @@ use std::time::Duration;
 use uuid::Uuid;
 use vine_domain::{
     MessageId, Question, QuestionId, TaskId, Verb,
-    chat::{Act, Inbound},
-    uuid_of,
+    chat::{Act, Button, Inbound, Spot},
 };
 use vine_grammar::{Context, is_command, parse};
 
-use crate::{App, AppError, Caller, Done, commands::Reply, people::OURSELVES, texts};
+use crate::{App, AppError, Caller, Done, commands::Reply, people::OURSELVES, spots::Found, texts};
 
 /// An event that is this old and unread was left over by somebody.
 const LEFT_OVER: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_secs(5);
 
-/// Deals with events that were left over, until the daemon stops.
+/// Deals with what adapters bring, at once, and with events that were left over, until the daemon stops.
 pub async fn run(app: App) {
     loop {
-        tokio::select! {
+        let age = tokio::select! {
             () = app.stop.cancelled() => return,
-            () = tokio::time::sleep(TICK) => {}
-        }
-        if let Err(error) = app.catch_up(LEFT_OVER).await {
+            () = app.wakes.inbox.notified() => Duration::ZERO,
+            () = tokio::time::sleep(TICK) => LEFT_OVER,
+        };
+        if let Err(error) = app.catch_up(age).await {
             tracing::error!(%error, "the inbox cannot be read: {error}");
         }
     }
@@ -52,9 +55,12 @@ impl App {
     /// What came of words that were said: an error when they led to nothing. For callers that say them again because they
     /// did not hear the first time.
     pub async fn outcome_of(&self, event: &Inbound) -> Done<()> {
-        let Some(task) = event.task.filter(|_| event.act == Act::Said && !is_command(&event.text)) else { return Ok(()) };
+        let Spot::Ours { task: Some(task), .. } = event.spot else { return Ok(()) };
+        if event.act != Act::Said || is_command(&event.text) {
+            return Ok(());
+        }
         let _in_order = self.reading.lock().await;
-        match self.use_of(task, words_key(event)).await? {
+        match self.use_of(task, event.key()).await? {
             Some(_) => Ok(()),
             None => Err(AppError::Unreadable("this came before and led to nothing; say it anew".into())),
         }
@@ -69,6 +75,9 @@ impl App {
             Err(error) => return Some(Err(error.into())),
         }
         let reply = self.read(event).await;
+        if let Err(error) = self.say_aside(event, &reply).await {
+            return Some(Err(error));
+        }
         // What the store could not take stays unread and is tried again.
         if !matches!(reply, Err(AppError::Store(_)))
             && let Err(error) = self.store.mark_read(event).await
@@ -80,90 +89,122 @@ impl App {
 
     /// Deals with events that nobody finished: of a former process, or while the store could not serve.
     pub async fn catch_up(&self, age: Duration) -> Done<()> {
-        for unread in self.store.unread(age).await? {
-            if let Some(Err(error)) = self.deal_with(&unread).await {
-                tracing::info!(event = %unread.event, "an event that was left over: {error}");
+        loop {
+            let unread = self.store.unread(age).await?;
+            for event in &unread {
+                match self.deal_with(event).await {
+                    Some(Err(AppError::Store(error))) => return Err(error.into()),
+                    Some(Err(error)) => {
+                        tracing::info!(event = %event.event, platform = %event.platform, "an event led to nothing: {error}");
+                    }
+                    _ => {}
+                }
+            }
+            if unread.is_empty() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     async fn read(&self, event: &Inbound) -> Done<Option<Reply>> {
         let platform = if event.platform == "console" { OURSELVES } else { &event.platform };
         let user = self.store.user(platform, &event.author).await?;
         let caller = Caller { user, via: event.platform.clone() };
+        let found = self.surroundings(event).await?;
         match &event.act {
-            Act::Said => self.said(&caller, event).await,
+            Act::Said => self.said(&caller, event, found).await,
+            Act::Reacted => self.reacted(&caller, event, found).await,
             Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of).await,
+            Act::Unreadable if found.task.is_some() => Err(AppError::Unreadable(event.text.clone())),
+            Act::Unreadable => Ok(None),
         }
     }
 
-    async fn said(&self, caller: &Caller, event: &Inbound) -> Done<Option<Reply>> {
-        if event.text.trim().is_empty() {
+    async fn said(&self, caller: &Caller, event: &Inbound, found: Found) -> Done<Option<Reply>> {
+        let ours = matches!(event.spot, Spot::Ours { .. });
+        if event.text.trim().is_empty() && ours {
             return Err(AppError::Unreadable("the message is empty, so nothing was done".into()));
         }
         if is_command(&event.text) {
-            return self.command(caller, event).await.map(Some);
+            return self.command(caller, event, found.task).await;
         }
-        let Some(task) = event.task else {
-            return Err(AppError::Unreadable("this is no command and no reply to a question".into()));
-        };
-        self.say_as(caller, task, event).await
+        match found.task {
+            Some(task) => self.say_as(caller, task, event, found.question).await,
+            None if ours => Err(AppError::Unreadable("this is no command and no reply to a question".into())),
+            None => Ok(None),
+        }
     }
 
-    async fn command(&self, caller: &Caller, event: &Inbound) -> Done<Reply> {
-        let context = Context { task: event.task };
+    /// A reaction is the same as pressing the button that it stands for.
+    async fn reacted(&self, caller: &Caller, event: &Inbound, found: Found) -> Done<Option<Reply>> {
+        let pressed = Button::signed(&found.buttons, &event.text);
+        let (Some(question), Some(button)) = (found.question, pressed) else { return Ok(None) };
+        self.answer(caller, question, &button.says, event.key()).await.map(|_| None)
+    }
+
+    /// Runs a command. In a thread the reply stands there for all to see; elsewhere its author is told.
+    async fn command(&self, caller: &Caller, event: &Inbound, task: Option<TaskId>) -> Done<Option<Reply>> {
+        let context = Context { task };
         let command = parse(&event.text, context).map_err(|unreadable| AppError::Unreadable(unreadable.0))?;
         let key = format!("{}:{}", event.platform, event.event);
         let reply = self.run(caller, command, Some(key)).await?;
-        if let Some(task) = event.task {
-            let message = texts::notice(MessageId(self.ids.uuid()), task, reply.text.clone());
-            self.store.say(task, Some((caller.name(), &event.text)), &[message]).await?;
-            self.wakes.outbox();
-        }
-        Ok(reply)
+        let Some(task) = task else { return Ok(Some(reply)) };
+        let message = texts::notice(MessageId(self.ids.uuid()), task, reply.text.clone());
+        self.store.say(task, Some((caller.name(), &event.text)), &[message]).await?;
+        self.wakes.outbox();
+        Ok(Some(reply).filter(|_| matches!(event.spot, Spot::Ours { .. })))
     }
 
     /// Words in a task's thread: an answer or a note.
-    async fn say_as(&self, caller: &Caller, task: TaskId, event: &Inbound) -> Done<Option<Reply>> {
+    async fn say_as(&self, caller: &Caller, task: TaskId, event: &Inbound, replied: Option<QuestionId>) -> Done<Option<Reply>> {
         let repo = self.task(task).await?.repo;
         self.allow(caller, Verb::See, Some(&repo), &task.to_string()).await?;
         let questions = self.store.questions_of(task).await?;
-        match matched(&questions, event)? {
-            Matched::Answer(id, words) => self.answer(caller, id, words, words_key(event)).await.map(|_| None),
-            Matched::Note => self.note(caller, task, &event.text, words_key(event)).await.map(|()| None),
+        match matched(&questions, event, replied)? {
+            Matched::Answer(id, words) => self.answer(caller, id, words, event.key()).await.map(|_| None),
+            Matched::Note => self.note(caller, task, &event.text, event.key()).await.map(|()| None),
         }
     }
 
     /// A person edited or deleted what they had said before.
     async fn changed(&self, caller: &Caller, event: &Inbound, of: &str) -> Done<Option<Reply>> {
-        let nothing = || AppError::NotFound(format!("message {of} that could be changed"));
-        let original = self.store.event(&event.platform, of).await?.ok_or_else(nothing)?;
+        let Some((original, found)) = self.original(event, of).await? else { return Ok(None) };
         if original.author != event.author {
             return Err(AppError::Unreadable("only its author can change a message, so nothing was done".into()));
         }
-        let task = original.task.ok_or_else(nothing)?;
-        let used = self.use_of(task, words_key(event)).await?;
+        let Some(task) = found.task else { return Ok(None) };
+        let used = self.use_of(task, event.key()).await?;
         match (&event.act, used) {
             (Act::Edited(_), Some(used)) => {
                 let read = format!("Correction of {used}: {}", event.text.trim());
-                self.note_as(caller, task, &event.text, &read, key_of(event, &event.event)).await?;
+                self.note_as(caller, task, &event.text, &read, event.own_key()).await?;
             }
             (Act::Edited(_), None) if is_command(&original.text) => {
                 return Err(AppError::Unreadable("a command cannot be changed once it was sent; send it anew".into()));
             }
             (Act::Edited(_), None) => {
-                let again = Inbound { task: Some(task), reply_to: event.reply_to.or(original.reply_to), ..event.clone() };
-                return Box::pin(self.said(caller, &again)).await;
+                return self.said(caller, event, found).await;
             }
             (Act::Deleted(_), Some(used)) => {
-                let message = texts::notice(MessageId(key_of(event, &event.event)), task, texts::deleted(caller.name(), &used));
+                let message = texts::notice(MessageId(event.own_key()), task, texts::deleted(caller.name(), &used));
                 self.store.post(&message).await?;
                 self.wakes.outbox();
             }
-            (Act::Deleted(_), None) | (Act::Said, _) => {}
+            (Act::Deleted(_), None) | (Act::Said | Act::Reacted | Act::Unreadable, _) => {}
         }
         Ok(None)
+    }
+
+    /// The message that was changed, and where it was said. In the console it must exist; in rooms people change messages
+    /// that we were never concerned with.
+    async fn original(&self, event: &Inbound, of: &str) -> Done<Option<(Inbound, Found)>> {
+        let ours = matches!(event.spot, Spot::Ours { .. });
+        let original = self.store.event(&event.platform, of).await?;
+        let Some(original) = original.filter(|one| matches!(one.act, Act::Said)) else {
+            return if ours { Err(AppError::NotFound(format!("message {of} that could be changed"))) } else { Ok(None) };
+        };
+        let found = self.surroundings(&original).await?;
+        Ok(Some((original, found)))
     }
 
     /// What became of the words with this key, if anything did.
@@ -187,8 +228,8 @@ enum Matched<'a> {
     Note,
 }
 
-fn matched<'a>(questions: &[Question], event: &'a Inbound) -> Done<Matched<'a>> {
-    if let Some(id) = event.reply_to {
+fn matched<'a>(questions: &[Question], event: &'a Inbound, replied: Option<QuestionId>) -> Done<Matched<'a>> {
+    if let Some(id) = replied {
         return Ok(Matched::Answer(id, &event.text));
     }
     let (first, rest) = event.text.trim().split_once([' ', '\n', ':']).unwrap_or((event.text.trim(), ""));
@@ -207,18 +248,6 @@ fn matched<'a>(questions: &[Question], event: &'a Inbound) -> Done<Matched<'a>> 
     }
 }
 
-/// The key of what was said, also when it is said anew by an edit: dealing with it twice uses it once.
-fn words_key(event: &Inbound) -> Uuid {
-    match &event.act {
-        Act::Said => key_of(event, &event.event),
-        Act::Edited(of) | Act::Deleted(of) => key_of(event, of),
-    }
-}
-
-fn key_of(event: &Inbound, id: &str) -> Uuid {
-    uuid_of(&format!("{}:{id}", event.platform))
-}
-
 #[cfg(test)]
 mod tests {
     use vine_domain::{Ask, Epoch, QuestionState, Timestamp, question::Item, worker::Attempt};
@@ -231,16 +260,16 @@ mod tests {
         Question { state, ..Question::new(QuestionId(id), Uuid::from_u128(id.into()), attempt, ask, Timestamp(0)) }
     }
 
-    fn said(text: &str, reply_to: Option<u64>) -> Inbound {
-        let reply_to = reply_to.map(QuestionId);
+    fn said(text: &str) -> Inbound {
         let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
-        Inbound { event, platform, author, task: Some(TaskId(1)), reply_to, text: text.into(), act: Act::Said }
+        let spot = Spot::Ours { task: Some(TaskId(1)), question: None };
+        Inbound { event, platform, author, spot, text: text.into(), act: Act::Said }
     }
 
     fn find(open: &[u64], text: &str, reply_to: Option<u64>) -> Result<Option<(u64, String)>, ()> {
         let questions: Vec<_> = open.iter().map(|id| question(*id, QuestionState::Open)).collect();
-        let event = said(text, reply_to);
-        match matched(&questions, &event).map_err(|_| ())? {
+        let event = said(text);
+        match matched(&questions, &event, reply_to.map(QuestionId)).map_err(|_| ())? {
             Matched::Answer(id, words) => Ok(Some((id.0, words.to_owned()))),
             Matched::Note => Ok(None),
         }
@@ -258,14 +287,5 @@ mod tests {
     fn with_several_open_nothing_is_guessed_and_with_none_it_is_a_note() {
         assert_eq!(find(&[1, 2], "yes", None), Err(()));
         assert_eq!(find(&[], "yes", None), Ok(None));
-    }
-
-    #[test]
-    fn the_same_words_have_the_same_key_also_when_they_are_edited() {
-        assert_eq!(words_key(&said("a", None)), words_key(&said("b", None)));
-        let other = Inbound { event: "2".into(), ..said("a", None) };
-        assert_ne!(words_key(&said("a", None)), words_key(&other));
-        let edited = Inbound { act: Act::Edited("1".into()), ..other };
-        assert_eq!(words_key(&said("a", None)), words_key(&edited));
     }
 }

@@ -4,6 +4,7 @@
 //! stored), [`beats`] (how the answer reaches the worker), [`outbox`] (how messages reach the platforms) and
 //! [`inbound`] (how replies come in). What happens while nobody answers: [`reminders`].
 
+mod asides;
 pub mod beats;
 pub mod claims;
 pub mod commands;
@@ -12,8 +13,10 @@ pub mod inbound;
 pub mod notes;
 pub mod outbox;
 pub mod people;
+pub mod platforms;
 pub mod questions;
 pub mod reminders;
+mod spots;
 mod steps;
 pub mod sweep;
 pub mod tasks;
@@ -26,7 +29,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
-use vine_domain::{Clock, Ids, Patience, SessionPolicy, ports::Store};
+use vine_domain::{Clock, Grant, Ids, Patience, SessionPolicy, ports::Store};
 
 pub use vine_grammar::{Command, Context, TaskVerb, from_words, is_command, parse};
 
@@ -51,7 +54,10 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Cancelled when the daemon stops; calls that wait are answered at once then.
     pub stop: CancellationToken,
+    /// Adapters, and how they and their rooms are.
+    pub platforms: Arc<platforms::Platforms>,
     presence: Arc<beats::Presence>,
+    refusals: Arc<asides::Refusals>,
     claims: mpsc::Sender<claims::Waiting>,
     /// Events are dealt with one after the other, in the order they were stored.
     reading: Arc<Mutex<()>>,
@@ -66,12 +72,15 @@ pub struct Settings {
     pub patience: Arc<Patience>,
     /// When sessions are worth keeping.
     pub sessions: SessionPolicy,
+    /// The people that the configuration names.
+    pub people: Vec<Grant>,
 }
 
 impl Settings {
     /// The defaults, with the page at `link`.
     pub fn at(link: &str) -> Self {
-        Self { link: link.trim_end_matches('/').to_owned(), patience: Arc::default(), sessions: SessionPolicy::default() }
+        let link = link.trim_end_matches('/').to_owned();
+        Self { link, patience: Arc::default(), sessions: SessionPolicy::default(), people: Vec::new() }
     }
 }
 
@@ -87,7 +96,19 @@ impl App {
         let wakes = Arc::new(Wakes::default());
         let (claims, waiting) = mpsc::channel(1024);
         let settings = Arc::new(settings);
-        let app = Self { store, clock, ids, wakes, settings, stop, presence: Arc::default(), claims, reading: Arc::default() };
+        let app = Self {
+            store,
+            clock,
+            ids,
+            wakes,
+            settings,
+            stop,
+            platforms: Arc::default(),
+            presence: Arc::default(),
+            refusals: Arc::default(),
+            claims,
+            reading: Arc::default(),
+        };
         let dispatcher = claims::Dispatcher::new(app.clone(), waiting);
         (app, dispatcher)
     }

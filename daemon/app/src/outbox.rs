@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use vine_domain::{
-    chat::Dispatch,
+    chat::{Dispatch, Posted},
     ports::{Chat, ChatError, Stored},
 };
 
@@ -20,30 +20,57 @@ const NOTE_AFTER: Duration = Duration::from_millis(20);
 pub async fn run(app: App, chat: Arc<dyn Chat>) {
     let mut woken = app.wakes.on_outbox();
     loop {
-        match round(&app, &*chat).await {
-            Ok(true) => continue,
-            Ok(false) => {}
-            Err(error) => tracing::error!(platform = chat.platform(), %error, "the outbox cannot be read: {error}"),
-        }
+        let pause = match round(&app, &*chat).await {
+            Ok(Next::More) => continue,
+            Ok(Next::Nothing) => TICK,
+            Ok(Next::Limited(after)) => {
+                tokio::select! {
+                    () = app.stop.cancelled() => return,
+                    () = tokio::time::sleep(after) => continue,
+                }
+            }
+            Err(error) => {
+                tracing::error!(platform = chat.platform(), %error, "the outbox cannot be read: {error}");
+                TICK
+            }
+        };
         tokio::select! {
             () = app.stop.cancelled() => return,
             _ = woken.changed() => {}
-            () = tokio::time::sleep(TICK) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
-/// Posts what is due now; `true` when it posted something, so there may be more.
+/// What follows a round.
+enum Next {
+    /// There may be more.
+    More,
+    /// All was posted.
+    Nothing,
+    /// The platform takes nothing for this long. What is most urgent then goes first then.
+    Limited(Duration),
+}
+
+/// Posts what is due now.
 ///
 /// Where a message was put is noted soon after, several at a time where posting is quick: the message's id is the
 /// platform's idempotency key, so a crash in between costs at most a repetition that shows nothing twice.
-async fn round(app: &App, chat: &dyn Chat) -> Stored<bool> {
-    let due = app.store.due(chat.platform(), BATCH).await?;
+async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
+    let mut due = app.store.due(chat.platform(), BATCH).await?;
+    for dispatch in &mut due {
+        dispatch.mentions = app.mentions(chat.platform(), &dispatch.message.calls);
+    }
+    let mut next = if due.is_empty() { Next::Nothing } else { Next::More };
     let mut posted = Vec::new();
     let mut noted = Instant::now();
     for dispatch in &due {
-        match chat.deliver(dispatch).await {
+        match deliver(chat, dispatch).await {
             Ok(place) => posted.push((dispatch, place)),
+            Err(ChatError::Limited { after }) => {
+                next = Next::Limited(after);
+                break;
+            }
             Err(error) => postpone(app, chat, dispatch, &error).await?,
         }
         if noted.elapsed() >= NOTE_AFTER {
@@ -54,17 +81,25 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<bool> {
     if !posted.is_empty() {
         app.store.settle(&posted).await?;
     }
-    Ok(!due.is_empty())
+    Ok(next)
+}
+
+/// What the platform has shown us already is not posted again.
+async fn deliver(chat: &dyn Chat, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    match &dispatch.already {
+        Some(reference) => Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(reference), reference)),
+        None => chat.deliver(dispatch).await,
+    }
 }
 
 async fn postpone(app: &App, chat: &dyn Chat, dispatch: &Dispatch, error: &ChatError) -> Stored<()> {
     let (platform, id) = (chat.platform(), dispatch.message.id);
     tracing::warn!(platform, message = %id, room = %dispatch.room, "not posted, trying again: {error}");
     let after = match error {
-        ChatError::Retry { after, .. } => *after,
+        ChatError::Retry { after, .. } | ChatError::Limited { after } => *after,
         ChatError::Gone(_) => Duration::ZERO,
     };
-    app.store.postpone(id, platform, after.max(pause(dispatch.attempts))).await
+    app.store.postpone(id, platform, after.max(pause(dispatch.attempts)), true).await
 }
 
 /// 1 s doubled for each failure, at most 5 min.

@@ -26,27 +26,30 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
     let question = |id| change.questions.iter().chain(&before.questions).find(|question| question.id == id);
     let place = Place::Thread(task.id);
     let told = |text| Some(notice(id, task.id, text));
+    let calls = |whom: &str, text| told(text).map(|notice| notice.calling(vec![whom.to_owned()]));
     match say {
-        Say::Card => Some(Outbound { id, place, kind: OutboundKind::Card, text: card(app, task), buttons: vec![] }),
+        Say::Card => Some(Outbound::new(id, place, OutboundKind::Card, card(app, task))),
         Say::Question(asked) => Some(asks(app, id, task, question(*asked)?)),
         Say::Settled(closed) => {
             let kind = OutboundKind::Settled { question: *closed };
-            Some(Outbound { id, place, kind, text: settled(question(*closed)?), buttons: vec![] })
+            Some(Outbound::new(id, place, kind, settled(question(*closed)?)))
         }
-        Say::Reminder(open) => told(reminder(app, task, question(*open)?)),
-        Say::Escalation(open) => told(escalation(app, question(*open)?)),
+        Say::Reminder(open) => calls(&task.requester, reminder(app, task, question(*open)?)),
+        Say::Escalation(open) => calls(&app.settings.patience.escalate_to, escalation(app, question(*open)?)),
         Say::Expired(given_up) => told(expired(app, question(*given_up)?)),
         Say::Late(answered) => told(late(task, question(*answered)?)),
         Say::Note(key) => {
             let note = change.notes.iter().find(|note| note.key == *key)?;
             let kind = OutboundKind::Note { note: *key };
-            Some(Outbound { id, place, kind, text: noted(task, note), buttons: vec![] })
+            Some(Outbound::new(id, place, kind, noted(task, note)))
         }
-        Say::Done(report) => told(done(task, report)),
+        Say::Done(report) => calls(&task.requester, done(task, report)),
         Say::Failed { failure, again: Some(at) } => {
             told(format!("**An attempt failed.** {}\nIt is tried again {}.", failure.what, when(app, *at)))
         }
-        Say::Failed { failure, again: None } => told(format!("**{} failed.** {}\n{}", task.id, failure.what, failure.advice())),
+        Say::Failed { failure, again: None } => {
+            calls(&task.requester, format!("**{} failed.** {}\n{}", task.id, failure.what, failure.advice()))
+        }
         Say::Lost { why, again: Some(at) } => told(format!("**An attempt was lost:** {why}.\nIt starts again {}.", when(app, *at))),
         Say::Lost { why, again: None } => {
             told(format!("**The agent is gone:** {why}.\nThe open questions stay open; their answers go into the same session."))
@@ -62,7 +65,7 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
 
 /// A plain message.
 pub fn notice(id: MessageId, task: vine_domain::TaskId, text: String) -> Outbound {
-    Outbound { id, place: Place::Thread(task), kind: OutboundKind::Notice, text, buttons: vec![] }
+    Outbound::new(id, Place::Thread(task), OutboundKind::Notice, text)
 }
 
 /// The root of a new task's thread.
@@ -77,7 +80,7 @@ pub fn new_card(app: &App, task: &NewTask) -> Outbound {
         task.requester,
         link(app, task.id)
     );
-    Outbound { id: MessageId(app.ids.uuid()), place: Place::Thread(task.id), kind: OutboundKind::Card, text, buttons: vec![] }
+    Outbound::new(MessageId(app.ids.uuid()), Place::Thread(task.id), OutboundKind::Card, text)
 }
 
 fn card(app: &App, task: &Task) -> String {
@@ -132,7 +135,8 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
         link(app, task.id)
     ));
     let kind = OutboundKind::Question { question: question.id };
-    Outbound { id, place: Place::Thread(task.id), kind, text: parts.join("\n\n"), buttons: buttons(&question.ask) }
+    let asked = Outbound::new(id, Place::Thread(task.id), kind, parts.join("\n\n")).calling(vec![task.requester.clone()]);
+    Outbound { buttons: buttons(&question.ask), ..asked }
 }
 
 /// What happens if nobody answers.
@@ -199,7 +203,7 @@ pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbo
     let rest =
         if open.len() > DIGEST { format!("\n… and {} more; `question list` shows all", open.len() - DIGEST) } else { String::new() };
     let text = format!("**{} questions wait for people** in `{repo}`:\n{}{rest}", open.len(), lines.join("\n"));
-    Outbound { id, place: Place::Room(repo.clone()), kind: OutboundKind::Notice, text, buttons: vec![] }
+    Outbound::new(id, Place::Room(repo.clone()), OutboundKind::Notice, text)
 }
 
 /// A digest lists at most this many questions.

@@ -121,7 +121,7 @@ pub fn session(session: &Session, now: Timestamp) -> Value {
 /// A repository.
 pub fn repo(repo: &Repo) -> Value {
     let state = if repo.paused { "paused" } else { "open" };
-    json!({ "id": repo.name, "state": state, "source": repo.source, "base": repo.base, "trusted": repo.trusted })
+    json!({ "id": repo.name, "state": state, "source": repo.source, "base": repo.base, "trusted": repo.trusted, "encrypted": repo.encrypted })
 }
 
 /// The plan's queues under their names, each with its depth.

@@ -14,10 +14,14 @@ use vine_domain::WorkerId;
 pub struct Wakes {
     /// There may be something to claim.
     pub work: Notify,
+    /// A platform has brought something.
+    pub inbox: Notify,
     /// There may be something to post.
     outbox: watch::Sender<u64>,
     /// Something that people look at has changed.
     page: watch::Sender<u64>,
+    /// There may be a room to make, or people to bring into one.
+    rooms: watch::Sender<u64>,
     workers: Mutex<HashMap<WorkerId, Arc<Notify>>>,
 }
 
@@ -36,6 +40,16 @@ impl Wakes {
     /// Something that people look at has changed.
     pub fn page(&self) {
         bump(&self.page);
+    }
+
+    /// There may be a room to make, or people to bring into one.
+    pub fn rooms(&self) {
+        bump(&self.rooms);
+    }
+
+    /// Follows [`Wakes::rooms`].
+    pub fn on_rooms(&self) -> watch::Receiver<u64> {
+        self.rooms.subscribe()
     }
 
     /// How often [`Wakes::page`] was called: two equal numbers mean that nothing has changed in between.

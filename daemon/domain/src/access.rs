@@ -90,6 +90,22 @@ pub struct User {
     pub repos: BTreeMap<Slug, Role>,
 }
 
+/// A person whom the configuration names, with what others know them by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Who, and what they are trusted with.
+    pub user: User,
+    /// Platform and its stable id of the person.
+    pub identities: Vec<(String, String)>,
+}
+
+impl Grant {
+    /// The platform's id of the person.
+    pub fn on(&self, platform: &str) -> Option<&str> {
+        self.identities.iter().find(|(known, _)| known == platform).map(|(_, subject)| subject.as_str())
+    }
+}
+
 /// Why somebody may not do something, and who could change that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{who} may not {} here: that needs the role `{}`", .verb.as_str(), .verb.needs().as_str())]

@@ -25,7 +25,7 @@ pub mod task;
 pub mod token;
 pub mod worker;
 
-pub use access::{AuditEntry, Denied, Role, User, Verb};
+pub use access::{AuditEntry, Denied, Grant, Role, User, Verb};
 pub use clock::{Clock, Ids, Timestamp};
 pub use failure::{Failure, FailureKind};
 pub use ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId, uuid_of};

@@ -17,6 +17,8 @@ pub struct Repo {
     pub paused: bool,
     /// Its own agent settings, hooks and MCP servers are loaded only when an admin has said so.
     pub trusted: bool,
+    /// Rooms that are made for it are end-to-end encrypted, where the platform can.
+    pub encrypted: bool,
 }
 
 /// Where a repository is: an absolute path on the workers' machines, or a URL that git can fetch and push.

@@ -252,6 +252,20 @@ pub enum RepoVerb {
         /// Let the repository's own agent settings, hooks and MCP servers run
         #[arg(long)]
         trusted: bool,
+        /// Encrypt the rooms that are made for it, end to end; this cannot be undone
+        #[arg(long)]
+        encrypted: bool,
+    },
+    /// Show where a repository is talked about, or choose the room
+    Room {
+        /// Its short name
+        name: Slug,
+        /// The room to use from now on, as the platform names it
+        #[arg(long)]
+        room: Option<String>,
+        /// The platform of that room
+        #[arg(long, default_value = "matrix")]
+        platform: String,
     },
     /// List repositories
     List,

@@ -36,6 +36,7 @@ impl Config {
             );
         }
         self.questions.patience()?;
+        self.grants()?;
         if self.agents.claude.command.is_empty() {
             bail!("agents.claude.command is empty; name the program, like [\"claude\"]");
         }
@@ -101,11 +102,12 @@ fn known() -> Result<Table> {
             section.insert(key.into(), Value::String(String::new()));
         }
     }
+    known.insert("people".into(), Value::Array(vec![Table::try_from(super::Person::sample())?.into()]));
     Ok(known)
 }
 
 /// Sections in which any key may stand.
-const FREE: [&str; 3] = ["agents.claude.env", "agents.claude.env_files", "agents.script.env"];
+const FREE: [&str; 4] = ["agents.claude.env", "agents.claude.env_files", "agents.script.env", "people.repos"];
 
 fn check_keys(table: &Table, known: &Table, place: &str) -> Result<()> {
     for (key, value) in table {
@@ -123,6 +125,11 @@ fn check_keys(table: &Table, known: &Table, place: &str) -> Result<()> {
         };
         if let (Some(table), Some(expected), false) = (value.as_table(), expected.as_table(), FREE.contains(&path.as_str())) {
             check_keys(table, expected, &path)?;
+        }
+        if let (Some(entries), Some([Value::Table(expected)])) = (value.as_array(), expected.as_array().map(Vec::as_slice)) {
+            for entry in entries.iter().filter_map(Value::as_table) {
+                check_keys(entry, expected, &path)?;
+            }
         }
     }
     Ok(())

@@ -3,9 +3,11 @@
 
 mod load;
 mod patience;
+mod people;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use people::Person;
 use serde::{Deserialize, Serialize};
 use vine_domain::{Patience, SessionPolicy};
 
@@ -18,6 +20,7 @@ pub const EXAMPLE: &str = include_str!("../../../deploy/vine.example.toml");
 pub struct Config {
     pub daemon: Daemon,
     pub database: Database,
+    pub people: Vec<Person>,
     pub questions: Questions,
     pub sessions: Sessions,
     pub worker: Worker,

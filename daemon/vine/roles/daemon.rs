@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, Settings, inbound, outbox, sweep};
+use vine_app::{App, Settings, inbound, platforms, sweep};
 use vine_console::Console;
 use vine_domain::{clock::System, token::TokenKind};
 use vine_sqlite::{Durability, Sqlite};
@@ -71,16 +71,17 @@ impl Daemon {
             .with_context(|| format!("cannot serve on {}; choose another address with --listen", config.daemon.listen))?;
         let address = listener.local_addr()?;
         let link = config.daemon.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-        let settings =
-            Settings { patience: Arc::new(config.questions.patience()?), sessions: config.sessions.policy(), ..Settings::at(&link) };
+        let (patience, people) = (Arc::new(config.questions.patience()?), config.grants()?);
+        let settings = Settings { patience, sessions: config.sessions.policy(), people, ..Settings::at(&link) };
         let (app, dispatcher) = App::new(Arc::new(store.clone()), Arc::new(System), Arc::new(System), settings, stop.clone());
+        app.store.set_people(&app.settings.people).await?;
         let endpoint = endpoint(&app, &state, address).await?;
         app.catch_up(Duration::ZERO).await?;
         let mut loops = JoinSet::new();
         loops.spawn(dispatcher.run());
         loops.spawn(sweep::run(app.clone()));
         loops.spawn(inbound::run(app.clone()));
-        loops.spawn(outbox::run(app.clone(), Arc::new(Console)));
+        loops.spawn(platforms::run(app.clone(), Arc::new(Console)));
         let serve = vine_http::serve(listener, app.clone(), hosts(address, config.daemon.public_url.as_deref()));
         loops.spawn(async move {
             if let Err(error) = serve.await {

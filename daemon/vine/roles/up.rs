@@ -52,8 +52,14 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     let (repo, base) = (repo_name(&folder), base_branch(&folder)?);
     let until = CancellationToken::new();
     let daemon = start(config, &args, state.clone(), until.clone()).await?;
-    let repo =
-        Repo { name: repo, source: Source::try_from(folder.display().to_string())?, base: base.parse()?, paused: false, trusted: false };
+    let repo = Repo {
+        name: repo,
+        source: Source::try_from(folder.display().to_string())?,
+        base: base.parse()?,
+        paused: false,
+        trusted: false,
+        encrypted: false,
+    };
     daemon.app.add_repo(&repo).await?;
     let admin = daemon.app.caller(&daemon.endpoint.token, TokenKind::User, "shell").await?;
     let login = daemon.app.make_token_for(&admin, TokenKind::Login).await?;

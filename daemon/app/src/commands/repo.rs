@@ -1,5 +1,6 @@
 //! `repo ...`
 
+use serde_json::json;
 use vine_domain::{Repo, Slug, Verb, repo::Source};
 use vine_grammar::RepoVerb;
 
@@ -8,9 +9,9 @@ use crate::{App, AppError, Caller, Done, view};
 
 pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
     match verb {
-        RepoVerb::Add { name, source, base, trusted } => {
+        RepoVerb::Add { name, source, base, trusted, encrypted } => {
             app.allow(caller, Verb::Administer, None, &format!("repo {name}")).await?;
-            let repo = Repo { name, source: Source::try_from(source)?, base, paused: false, trusted };
+            let repo = Repo { name, source: Source::try_from(source)?, base, paused: false, trusted, encrypted };
             app.add_repo(&repo).await?;
             Ok(Reply::new(line(&repo), view::repo(&repo)))
         }
@@ -23,7 +24,44 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             let repo = find(app, &name).await?;
             Ok(Reply::new(line(&repo), view::repo(&repo)))
         }
+        RepoVerb::Room { name, platform, room: Some(room) } => {
+            let room = app.adopt_room(caller, &name, &platform, &room).await?;
+            Ok(Reply::new(
+                format!("{name} speaks in {room} on {platform} now."),
+                json!({ "id": name, "state": "ok", "platform": platform, "room": room }),
+            ))
+        }
+        RepoVerb::Room { name, room: None, .. } => rooms(app, caller, &name).await,
     }
+}
+
+/// The rooms of a repository, and what is wrong with them.
+async fn rooms(app: &App, caller: &Caller, name: &Slug) -> Done<Reply> {
+    app.allow(caller, Verb::See, Some(name), &format!("rooms of {name}")).await?;
+    find(app, name).await?;
+    let bound = app.store.rooms().await?;
+    let mut platforms = app.platforms.health().into_keys().collect::<std::collections::BTreeSet<_>>();
+    platforms.extend(bound.iter().map(|room| room.platform.clone()));
+    let one = |platform: &String| {
+        let room = bound.iter().find(|room| room.repo == *name && room.platform == *platform).map(|room| room.room.clone());
+        (platform.clone(), room, app.platforms.trouble(platform, name))
+    };
+    let all: Vec<_> = platforms.iter().map(one).collect();
+    let line = |(platform, room, trouble): &(String, Option<String>, Option<String>)| {
+        let trouble = trouble.as_ref().map(|why| format!(" · {why}")).unwrap_or_default();
+        format!("{platform:<10} {}{trouble}", room.as_deref().unwrap_or("no room yet"))
+    };
+    let data = |(platform, room, trouble): &(String, Option<String>, Option<String>)| {
+        let state = if trouble.is_some() {
+            "trouble"
+        } else if room.is_some() {
+            "ok"
+        } else {
+            "missing"
+        };
+        json!({ "id": platform, "state": state, "room": room, "trouble": trouble })
+    };
+    Ok(Reply::list(&all, line, data, "no room"))
 }
 
 async fn find(app: &App, name: &Slug) -> Done<Repo> {
@@ -32,8 +70,11 @@ async fn find(app: &App, name: &Slug) -> Done<Repo> {
 }
 
 fn line(repo: &Repo) -> String {
-    let notes =
-        [(repo.paused, ", paused"), (repo.trusted, ", trusted")].iter().filter(|(yes, _)| *yes).map(|(_, note)| *note).collect::<String>();
+    let notes = [(repo.paused, ", paused"), (repo.trusted, ", trusted"), (repo.encrypted, ", encrypted rooms")]
+        .iter()
+        .filter(|(yes, _)| *yes)
+        .map(|(_, note)| *note)
+        .collect::<String>();
     format!("{:<16} {} (base {}{notes})", repo.name, repo.source.as_str(), repo.base)
 }
 
@@ -42,6 +83,7 @@ impl App {
     pub async fn add_repo(&self, repo: &Repo) -> Done<()> {
         self.store.save_repo(repo).await?;
         self.store.bind_room("console", repo.name.as_str(), &repo.name).await?;
+        self.wakes.rooms();
         self.wakes.page();
         Ok(())
     }

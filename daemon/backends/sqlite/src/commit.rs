@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use sqlx::{SqliteConnection, query};
+use sqlx::{SqliteConnection, query, query_scalar};
 use vine_domain::{
     Note, NoteState, Question, QuestionState, SessionPolicy, Task, TaskId, TaskState, Timestamp,
-    chat::{Outbound, Place},
+    chat::{Aside, Outbound, OutboundKind, Place},
     lifecycle::Ended,
     ports::{Commit, Stored},
     worker::Attempt,
@@ -280,22 +280,25 @@ pub async fn say(
 /// Adds one message of ours, unless it is there already.
 pub async fn post(tx: &mut SqliteConnection, message: &Outbound, now: Timestamp) -> Stored<()> {
     let id = message.id.to_string();
-    let (task, repo) = match &message.place {
-        Place::Thread(task) => (Some(int(task.0)), None),
-        Place::Room(repo) => (None, Some(repo.as_str())),
+    let (task, repo, aside) = match &message.place {
+        Place::Thread(task) => (Some(int(task.0)), None, None),
+        Place::Room(repo) => (None, Some(repo.as_str()), None),
+        Place::Aside(aside) => (None, None, Some(aside)),
     };
     let added = query(
-        "INSERT INTO chat_messages (id, task, repo, question, note, author, kind, text, buttons, at)
-         VALUES (?, ?, ?, ?, ?, 'vine', ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO chat_messages (id, task, repo, aside, question, note, author, kind, text, buttons, calls, at)
+         VALUES (?, ?, ?, ?, ?, ?, 'vine', ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     )
     .bind(&id)
     .bind(task)
     .bind(repo)
+    .bind(aside.map(json))
     .bind(message.kind.question().map(|question| int(question.0)))
     .bind(message.kind.note().map(|note| note.to_string()))
     .bind(message.kind.as_str())
     .bind(&message.text)
     .bind(json(&message.buttons))
+    .bind(json(&message.calls))
     .bind(now.0)
     .execute(&mut *tx)
     .await
@@ -303,14 +306,64 @@ pub async fn post(tx: &mut SqliteConnection, message: &Outbound, now: Timestamp)
     if added.rows_affected() == 0 {
         return Ok(());
     }
+    match aside {
+        Some(aside) => put_aside(tx, &id, aside).await,
+        None => put_out(tx, &id, message.kind).await,
+    }
+}
+
+/// A row for each room of the repository.
+async fn put_out(tx: &mut SqliteConnection, id: &str, kind: OutboundKind) -> Stored<()> {
+    let (rank, edit) = match kind {
+        OutboundKind::Question { .. } => (0, false),
+        OutboundKind::Notice => (1, false),
+        OutboundKind::Settled { .. } => (1, true),
+        OutboundKind::Note { .. } => (2, true),
+        OutboundKind::Card => (3, supersede_cards(tx, id).await?),
+    };
     query(
-        "INSERT INTO outbox (message, platform, room, seq, task, due)
-         SELECT m.id, r.platform, r.room, m.seq, m.task, m.at
-         FROM chat_messages m LEFT JOIN tasks t ON t.id = m.task JOIN rooms r ON r.repo = coalesce(m.repo, t.repo) WHERE m.id = ?",
+        "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
+         SELECT m.id, r.platform, r.room, m.seq, m.task, ?2, ?3, m.at
+         FROM chat_messages m LEFT JOIN tasks t ON t.id = m.task JOIN rooms r ON r.repo = coalesce(m.repo, t.repo) WHERE m.id = ?1",
     )
-    .bind(&id)
+    .bind(id)
+    .bind(edit)
+    .bind(if edit || rank < 3 { rank } else { 0 })
     .execute(tx)
     .await
     .map_err(unavailable)?;
+    Ok(())
+}
+
+/// A newer state of a card stands for all older ones that still wait, but for the first, which makes the thread.
+/// Returns whether there was a card before.
+async fn supersede_cards(tx: &mut SqliteConnection, id: &str) -> Stored<bool> {
+    let first: Option<String> = query_scalar(
+        "SELECT c.id FROM chat_messages c JOIN chat_messages m ON m.task = c.task WHERE m.id = ?1 AND c.kind = 'card' AND c.id <> ?1 ORDER BY c.seq LIMIT 1",
+    )
+    .bind(id)
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(unavailable)?;
+    let Some(first) = first else { return Ok(false) };
+    query(
+        "DELETE FROM outbox WHERE task = (SELECT task FROM chat_messages WHERE id = ?1) AND rank = 3 AND posted IS NULL AND message <> ?2",
+    )
+    .bind(id)
+    .bind(first)
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(true)
+}
+
+async fn put_aside(tx: &mut SqliteConnection, id: &str, aside: &Aside) -> Stored<()> {
+    query("INSERT INTO outbox (message, platform, room, seq, edit, rank, due) SELECT id, ?2, ?3, seq, 0, 0, at FROM chat_messages WHERE id = ?1")
+        .bind(id)
+        .bind(&aside.platform)
+        .bind(&aside.room)
+        .execute(tx)
+        .await
+        .map_err(unavailable)?;
     Ok(())
 }

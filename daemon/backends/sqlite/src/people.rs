@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{FromRow, query, query_as, query_scalar};
+use serde::Serialize;
+use sqlx::{FromRow, SqliteConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 use vine_domain::{
-    Role, Timestamp, User, UserId,
+    Grant, Role, Timestamp, User, UserId,
     access::AuditEntry,
     ports::{People, Stored},
     token::TokenKind,
@@ -43,6 +44,35 @@ struct AuditRow {
     reason: String,
 }
 
+async fn save(tx: &mut SqliteConnection, user: &User, configured: bool) -> Stored<()> {
+    query(
+        "INSERT INTO users (id, name, role, repos, configured) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, repos = excluded.repos, configured = excluded.configured",
+    )
+    .bind(user.id.to_string())
+    .bind(&user.name)
+    .bind(user.role.map(Role::as_str))
+    .bind(json(&user.repos))
+    .bind(configured)
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}
+
+async fn identify(tx: &mut SqliteConnection, user: &User, identities: &(impl Serialize + ?Sized)) -> Stored<()> {
+    query(
+        "INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, ?1 FROM json_each(?2) WHERE true
+         ON CONFLICT DO UPDATE SET user_id = excluded.user_id",
+    )
+    .bind(user.id.to_string())
+    .bind(json(identities))
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}
+
 #[async_trait]
 impl People for Sqlite {
     async fn user(&self, platform: &str, subject: &str) -> Stored<Option<User>> {
@@ -59,26 +89,25 @@ impl People for Sqlite {
 
     async fn save_user(&self, user: &User, identities: &[(&str, &str)]) -> Stored<()> {
         let mut tx = self.begin().await?;
-        query(
-            "INSERT INTO users (id, name, role, repos) VALUES (?, ?, ?, ?)
-             ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, repos = excluded.repos",
-        )
-        .bind(user.id.to_string())
-        .bind(&user.name)
-        .bind(user.role.map(Role::as_str))
-        .bind(json(&user.repos))
-        .execute(&mut *tx)
-        .await
-        .map_err(unavailable)?;
-        query(
-            "INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, ?1 FROM json_each(?2) WHERE true
-             ON CONFLICT DO UPDATE SET user_id = excluded.user_id",
-        )
-        .bind(user.id.to_string())
-        .bind(json(identities))
-        .execute(&mut *tx)
-        .await
-        .map_err(unavailable)?;
+        save(&mut tx, user, false).await?;
+        identify(&mut tx, user, identities).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn set_people(&self, grants: &[Grant]) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        query("DELETE FROM identities WHERE user_id IN (SELECT id FROM users WHERE configured)")
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        query("UPDATE users SET role = NULL, repos = '{}', configured = 0 WHERE configured")
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        for Grant { user, identities } in grants {
+            save(&mut tx, user, true).await?;
+            identify(&mut tx, user, identities).await?;
+        }
         tx.commit().await.map_err(unavailable)
     }
 
@@ -150,8 +179,11 @@ impl People for Sqlite {
     }
 
     async fn users_with(&self, role: Role) -> Stored<Vec<UserId>> {
-        let ids: Vec<String> =
-            query_scalar("SELECT id FROM users WHERE role = ?").bind(role.as_str()).fetch_all(&self.reader).await.map_err(unavailable)?;
+        let ids: Vec<String> = query_scalar("SELECT id FROM users WHERE role = ? AND NOT configured")
+            .bind(role.as_str())
+            .fetch_all(&self.reader)
+            .await
+            .map_err(unavailable)?;
         ids.iter().map(|id| Ok(UserId(uuid(id)?))).collect()
     }
 }

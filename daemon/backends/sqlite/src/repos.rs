@@ -1,9 +1,10 @@
 //! Repositories, and the rooms they speak in.
 
 use async_trait::async_trait;
-use sqlx::{FromRow, SqliteExecutor, query, query_as};
+use sqlx::{FromRow, SqliteConnection, SqliteExecutor, query, query_as, query_scalar};
 use vine_domain::{
-    Repo, Slug,
+    Repo, Slug, Timestamp,
+    chat::Binding,
     ports::{Repos, StoreError, Stored},
     repo::Source,
 };
@@ -17,32 +18,64 @@ struct Row {
     base: String,
     paused: bool,
     trusted: bool,
+    encrypted: bool,
 }
 
 /// All repositories by name.
 pub async fn repos(at: impl SqliteExecutor<'_>) -> Stored<Vec<Repo>> {
-    let rows: Vec<Row> =
-        query_as("SELECT name, source, base, paused, trusted FROM repos ORDER BY name").fetch_all(at).await.map_err(unavailable)?;
+    let rows: Vec<Row> = query_as("SELECT name, source, base, paused, trusted, encrypted FROM repos ORDER BY name")
+        .fetch_all(at)
+        .await
+        .map_err(unavailable)?;
     rows.into_iter()
         .map(|row| {
             let source = Source::try_from(row.source).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            Ok(Repo { name: parsed(&row.name)?, source, base: parsed(&row.base)?, paused: row.paused, trusted: row.trusted })
+            let (paused, trusted, encrypted) = (row.paused, row.trusted, row.encrypted);
+            Ok(Repo { name: parsed(&row.name)?, source, base: parsed(&row.base)?, paused, trusted, encrypted })
         })
         .collect()
+}
+
+/// Shows a new room the tasks that are not over: their cards as they are now, and their open questions. What was on its
+/// way to a former room goes nowhere.
+async fn move_in(tx: &mut SqliteConnection, platform: &str, room: &str, repo: &Slug, now: Timestamp) -> Stored<()> {
+    query("DELETE FROM outbox WHERE platform = ?1 AND task IN (SELECT id FROM tasks WHERE repo = ?2)")
+        .bind(platform)
+        .bind(repo.as_str())
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+    query(
+        "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
+         SELECT m.id, ?1, ?2, CASE WHEN m.kind = 'card' THEN 0 ELSE m.seq END, m.task, 0, 0, ?4
+         FROM tasks t JOIN chat_messages m ON m.task = t.id LEFT JOIN questions q ON q.id = m.question
+         WHERE t.repo = ?3 AND t.state IN ('queued', 'running', 'waiting')
+           AND ((m.kind = 'card' AND m.seq = (SELECT max(seq) FROM chat_messages c WHERE c.task = t.id AND c.kind = 'card'))
+             OR (m.kind = 'question' AND q.state = 'open'))",
+    )
+    .bind(platform)
+    .bind(room)
+    .bind(repo.as_str())
+    .bind(now.0)
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
 }
 
 #[async_trait]
 impl Repos for Sqlite {
     async fn save_repo(&self, repo: &Repo) -> Stored<()> {
         query(
-            "INSERT INTO repos (name, source, base, paused, trusted) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted",
+            "INSERT INTO repos (name, source, base, paused, trusted, encrypted) VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted, encrypted = excluded.encrypted",
         )
         .bind(repo.name.as_str())
         .bind(repo.source.as_str())
         .bind(repo.base.as_str())
         .bind(repo.paused)
         .bind(repo.trusted)
+        .bind(repo.encrypted)
         .execute(&self.writer)
         .await
         .map_err(unavailable)?;
@@ -54,13 +87,47 @@ impl Repos for Sqlite {
     }
 
     async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        let bound: Option<(String, String)> =
+            query_as("SELECT repo, room FROM rooms WHERE platform = ? AND (repo = ? OR room = ?) ORDER BY room = ? DESC")
+                .bind(platform)
+                .bind(repo.as_str())
+                .bind(room)
+                .bind(room)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(unavailable)?;
+        match bound {
+            Some((bound, _)) if bound != repo.as_str() => return Err(StoreError::Taken(format!("a room for {bound}"))),
+            Some((_, bound)) if bound == room => return Ok(()),
+            _ => {}
+        }
         query("INSERT INTO rooms (platform, room, repo) VALUES (?, ?, ?) ON CONFLICT (platform, repo) DO UPDATE SET room = excluded.room")
             .bind(platform)
             .bind(room)
             .bind(repo.as_str())
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await
             .map_err(unavailable)?;
-        Ok(())
+        move_in(&mut tx, platform, room, repo, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn rooms(&self) -> Stored<Vec<Binding>> {
+        let rows: Vec<(String, String, String)> = query_as("SELECT repo, platform, room FROM rooms ORDER BY repo, platform")
+            .fetch_all(&self.reader)
+            .await
+            .map_err(unavailable)?;
+        rows.into_iter().map(|(repo, platform, room)| Ok(Binding { repo: parsed(&repo)?, platform, room })).collect()
+    }
+
+    async fn room_of(&self, platform: &str, room: &str) -> Stored<Option<Slug>> {
+        let repo: Option<String> = query_scalar("SELECT repo FROM rooms WHERE platform = ? AND room = ?")
+            .bind(platform)
+            .bind(room)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(unavailable)?;
+        repo.as_deref().map(parsed).transpose()
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, SqliteConnection, SqliteExecutor, query, query_as, query_scalar};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
-    chat::{Dispatch, Inbound, Message, Outbound, OutboundKind, Place, Posted},
-    ports::{StoreError, Stored, Threads},
+    chat::{About, Batch, Dispatch, Echo, Fate, Inbound, Message, Outbound, OutboundKind, Place, Posted},
+    ports::{Placed, StoreError, Stored, Threads},
 };
 
 use crate::{
@@ -62,8 +62,34 @@ struct DispatchRow {
     kind: String,
     text: String,
     buttons: String,
+    aside: Option<String>,
+    calls: String,
     thread: Option<String>,
+    latest: Option<String>,
     edits: Option<String>,
+    already: Option<String>,
+    about: Option<String>,
+    fate: Option<String>,
+}
+
+impl DispatchRow {
+    fn place(&self) -> Stored<Place> {
+        match (self.task, &self.repo, &self.aside) {
+            (Some(task), ..) => Ok(Place::Thread(TaskId(task.unsigned_abs()))),
+            (None, Some(repo), _) => Ok(Place::Room(parsed(repo)?)),
+            (None, None, Some(aside)) => Ok(Place::Aside(from_json(aside)?)),
+            (None, None, None) => Err(StoreError::Corrupt(format!("message {} has no place", self.message))),
+        }
+    }
+
+    fn about(&self) -> Option<About> {
+        let fate = match self.fate.as_deref() {
+            Some("waiting") => Fate::Kept,
+            Some("missed") => Fate::Missed,
+            _ => Fate::Taken,
+        };
+        self.about.clone().map(|event| About { event, fate })
+    }
 }
 
 impl TryFrom<DispatchRow> for Dispatch {
@@ -79,29 +105,95 @@ impl TryFrom<DispatchRow> for Dispatch {
             ("note", _, Some(note)) => OutboundKind::Note { note },
             _ => OutboundKind::Notice,
         };
-        let place = match (row.task, &row.repo) {
-            (Some(task), _) => Place::Thread(TaskId(task.unsigned_abs())),
-            (None, Some(repo)) => Place::Room(parsed(repo)?),
-            (None, None) => return Err(StoreError::Corrupt(format!("message {} has no place", row.message))),
+        let (place, about) = (row.place()?, row.about());
+        let thread = match &place {
+            Place::Aside(aside) => aside.thread.clone(),
+            Place::Thread(_) | Place::Room(_) => row.thread,
         };
-        let message = Outbound { id: MessageId(uuid(&row.message)?), place, kind, text: row.text, buttons: from_json(&row.buttons)? };
+        let (buttons, calls) = (from_json(&row.buttons)?, from_json(&row.calls)?);
+        let message = Outbound { id: MessageId(uuid(&row.message)?), place, kind, text: row.text, buttons, calls };
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
-        Ok(Self { message, platform: row.platform, room: row.room, thread: row.thread, edits: row.edits, attempts })
+        let (latest, edits, already) = (row.latest, row.edits, row.already);
+        Ok(Self { message, platform: row.platform, room: row.room, thread, latest, edits, about, mentions: vec![], already, attempts })
     }
+}
+
+/// Adds an event to the inbox; `false` when it is known.
+async fn take(at: impl SqliteExecutor<'_>, event: &Inbound, now: Timestamp) -> Stored<bool> {
+    let done = query("INSERT INTO inbox (platform, event, key, body, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        .bind(&event.platform)
+        .bind(&event.event)
+        .bind(event.own_key().to_string())
+        .bind(json(event))
+        .bind(now.0)
+        .execute(at)
+        .await
+        .map_err(unavailable)?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Keeps what a platform calls a part of one of our messages. Of a message that is not ours nothing is kept.
+async fn noticed(tx: &mut SqliteConnection, platform: &str, echo: &Echo) -> Stored<()> {
+    query(
+        "INSERT INTO posts (platform, ref, message, part, last) SELECT ?, ?, id, ?, ? FROM chat_messages WHERE id = ? ON CONFLICT DO NOTHING",
+    )
+    .bind(platform)
+    .bind(&echo.reference)
+    .bind(echo.part)
+    .bind(echo.last)
+    .bind(echo.message.to_string())
+    .execute(tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
 }
 
 #[async_trait]
 impl Threads for Sqlite {
     async fn receive(&self, event: &Inbound) -> Stored<bool> {
-        let done = query("INSERT INTO inbox (platform, event, body, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind(&event.platform)
-            .bind(&event.event)
-            .bind(json(event))
-            .bind(self.now().0)
-            .execute(&self.writer)
+        take(&mut *self.writer.acquire().await.map_err(unavailable)?, event, self.now()).await
+    }
+
+    async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        for echo in &batch.echoes {
+            noticed(&mut tx, platform, echo).await?;
+        }
+        for event in &batch.events {
+            take(&mut *tx, event, self.now()).await?;
+        }
+        if let Some(cursor) = &batch.cursor {
+            query(
+                "INSERT INTO cursors (platform, position) VALUES (?, ?) ON CONFLICT (platform) DO UPDATE SET position = excluded.position",
+            )
+            .bind(platform)
+            .bind(cursor)
+            .execute(&mut *tx)
             .await
             .map_err(unavailable)?;
-        Ok(done.rows_affected() == 1)
+        }
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn cursor(&self, platform: &str) -> Stored<Option<String>> {
+        let position = query_scalar("SELECT position FROM cursors WHERE platform = ?").bind(platform);
+        position.fetch_optional(&self.reader).await.map_err(unavailable)
+    }
+
+    async fn placed(&self, platform: &str, reference: &str) -> Stored<Option<Placed>> {
+        let row: Option<(Option<i64>, Option<i64>, String)> = query_as(
+            "SELECT m.task, m.question, m.buttons FROM posts p JOIN chat_messages m ON m.id = p.message WHERE p.platform = ? AND p.ref = ?",
+        )
+        .bind(platform)
+        .bind(reference)
+        .fetch_optional(&self.reader)
+        .await
+        .map_err(unavailable)?;
+        row.map(|(task, question, buttons)| {
+            let (task, question) = (task.map(|id| TaskId(id.unsigned_abs())), question.map(|id| QuestionId(id.unsigned_abs())));
+            Ok(Placed { task, question, buttons: from_json(&buttons)? })
+        })
+        .transpose()
     }
 
     async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>> {
@@ -121,7 +213,7 @@ impl Threads for Sqlite {
 
     async fn unread(&self, age: Duration) -> Stored<Vec<Inbound>> {
         let until = self.now().0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let rows: Vec<(String,)> = query_as("SELECT body FROM inbox WHERE read IS NULL AND at <= ? ORDER BY at, event LIMIT 100")
+        let rows: Vec<(String,)> = query_as("SELECT body FROM inbox WHERE read IS NULL AND at <= ? ORDER BY seq LIMIT 100")
             .bind(until)
             .fetch_all(&self.reader)
             .await
@@ -175,7 +267,7 @@ impl Threads for Sqlite {
     }
 
     async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>> {
-        let rows: Vec<MessageRow> = query_as("SELECT * FROM chat_messages WHERE seq > ? ORDER BY seq LIMIT ?")
+        let rows: Vec<MessageRow> = query_as("SELECT * FROM chat_messages WHERE seq > ? AND aside IS NULL ORDER BY seq LIMIT ?")
             .bind(int(after))
             .bind(limit)
             .fetch_all(&self.reader)
@@ -185,9 +277,16 @@ impl Threads for Sqlite {
     }
 
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>> {
-        // A message waits for the ones before it in its thread, so that a pause of one never reorders them.
+        // A message waits for the ones before it in its thread, so that a pause of one never reorders them; only edits are
+        // overtaken, and wait for one another.
         let rows: Vec<DispatchRow> = query_as(
-            "SELECT o.message, o.platform, o.room, o.attempts, o.task, m.repo, m.question, m.note, m.kind, m.text, m.buttons,
+            "SELECT o.message, o.platform, o.room, o.attempts, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons, m.calls,
+                 coalesce(n.state, a.key) AS fate,
+                 (SELECT coalesce(i.body ->> '$.act.of', i.event) FROM inbox i WHERE i.key = coalesce(m.note, a.key) AND i.platform = o.platform) AS about,
+                 (SELECT p.ref FROM posts p WHERE p.message = o.message AND p.platform = o.platform AND p.part = 0
+                    AND EXISTS (SELECT 1 FROM posts l WHERE l.message = p.message AND l.platform = p.platform AND l.last)) AS already,
+                 (SELECT ref FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL AND NOT p.edit
+                  ORDER BY p.seq DESC LIMIT 1) AS latest,
                  (SELECT thread FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
                   ORDER BY p.seq LIMIT 1) AS thread,
                  (SELECT p.ref FROM outbox p JOIN chat_messages c ON c.id = p.message
@@ -195,9 +294,12 @@ impl Threads for Sqlite {
                     AND ((m.kind = 'card' AND c.kind = 'card') OR (m.kind = 'note' AND c.note = m.note) OR (m.kind = 'settled' AND c.kind = 'question' AND c.question = m.question))
                   ORDER BY p.seq LIMIT 1) AS edits
              FROM outbox o JOIN chat_messages m ON m.id = o.message
+                 LEFT JOIN notes n ON n.key = m.note
+                 LEFT JOIN answers a ON a.question = m.question AND m.kind = 'settled'
              WHERE o.posted IS NULL AND o.platform = ?1 AND o.due <= ?2
-               AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.task = o.task AND b.platform = o.platform AND b.posted IS NULL AND b.seq < o.seq)
-             ORDER BY o.due, o.seq LIMIT ?3",
+               AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.task = o.task AND b.platform = o.platform AND b.posted IS NULL AND b.seq < o.seq
+                   AND (NOT b.edit OR (o.edit AND b.rank <= o.rank)))
+             ORDER BY o.rank, o.due, o.seq LIMIT ?3",
         )
         .bind(platform)
         .bind(self.now().0)
@@ -210,23 +312,33 @@ impl Threads for Sqlite {
 
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
         let row = |(dispatch, posted): &(&Dispatch, Posted)| {
-            [dispatch.message.id.to_string(), dispatch.platform.clone(), posted.thread.clone(), posted.message.clone()]
+            (dispatch.message.id.to_string(), dispatch.platform.clone(), posted.thread.clone(), posted.parts.first().cloned())
         };
         let rows: Vec<_> = posted.iter().map(row).collect();
+        let mut tx = self.begin().await?;
         query(
             "UPDATE outbox SET posted = ?1, thread = p.value ->> 2, ref = p.value ->> 3 FROM json_each(?2) p
              WHERE outbox.message = p.value ->> 0 AND outbox.platform = p.value ->> 1",
         )
         .bind(self.now().0)
         .bind(json(&rows))
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await
         .map_err(unavailable)?;
-        Ok(())
+        // The console names its messages as we do.
+        for (dispatch, posted) in posted.iter().filter(|(dispatch, _)| dispatch.platform != "console" && dispatch.edits.is_none()) {
+            for (part, reference) in (0..).zip(&posted.parts) {
+                let last = part as usize + 1 == posted.parts.len();
+                noticed(&mut tx, &dispatch.platform, &Echo { message: dispatch.message.id, reference: reference.clone(), part, last })
+                    .await?;
+            }
+        }
+        tx.commit().await.map_err(unavailable)
     }
 
-    async fn postpone(&self, message: MessageId, platform: &str, pause: Duration) -> Stored<()> {
-        query("UPDATE outbox SET attempts = attempts + 1, due = ? WHERE message = ? AND platform = ?")
+    async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()> {
+        query("UPDATE outbox SET attempts = attempts + ?, due = ? WHERE message = ? AND platform = ?")
+            .bind(failed)
             .bind(self.now().plus(pause).0)
             .bind(message.to_string())
             .bind(platform)

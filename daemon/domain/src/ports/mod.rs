@@ -1,6 +1,7 @@
 //! What the rules need from the outside: the [`Store`] in eight parts, one for each kind of thing it keeps, and
-//! [`Chat`]. All are object-safe; every method has one meaning.
+//! [`Chat`] with its [`Ear`]. All are object-safe; every method has one meaning.
 
+mod chat;
 mod fleet;
 mod orders;
 mod people;
@@ -11,15 +12,21 @@ mod tasks;
 mod threads;
 
 pub use self::{
-    fleet::Fleet, orders::Orders, people::People, questions::Questions, repos::Repos, sessions::Sessions, tasks::Tasks, threads::Threads,
+    chat::{Chat, ChatError, Ear},
+    fleet::Fleet,
+    orders::Orders,
+    people::People,
+    questions::Questions,
+    repos::Repos,
+    sessions::Sessions,
+    tasks::Tasks,
+    threads::{Placed, Threads},
 };
 
 use std::time::Duration;
 
-use async_trait::async_trait;
-
 use crate::{
-    chat::{Dispatch, Outbound, Posted},
+    chat::Outbound,
     clock::Timestamp,
     ids::{Epoch, SessionId, TaskId, WorkerId},
     input::{Branch, Prompt, Slug, Title},
@@ -185,29 +192,3 @@ pub struct Depths {
 pub trait Store: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People {}
 
 impl<T: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People> Store for T {}
-
-/// What can come of asking a platform to post.
-#[derive(Debug, thiserror::Error)]
-pub enum ChatError {
-    /// Try again, not before this pause.
-    #[error("{why}")]
-    Retry {
-        /// What the platform said.
-        why: String,
-        /// At least this long.
-        after: Duration,
-    },
-    /// The room or thread is gone or closed to us.
-    #[error("the room cannot be reached: {0}")]
-    Gone(String),
-}
-
-/// A place where people talk. An adapter posts what it is handed and hands in what it hears.
-#[async_trait]
-pub trait Chat: Send + Sync {
-    /// The platform's name, as in `rooms.platform`.
-    fn platform(&self) -> &'static str;
-    /// Posts or edits one message. Repeating a call with the same message id must not show it twice where the
-    /// platform allows that.
-    async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError>;
-}

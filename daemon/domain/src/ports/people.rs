@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Stored;
 use crate::{
-    access::{AuditEntry, Role, User},
+    access::{AuditEntry, Grant, Role, User},
     clock::Timestamp,
     ids::UserId,
     token::TokenKind,
@@ -21,6 +21,9 @@ pub trait People: Send + Sync {
     async fn user(&self, platform: &str, subject: &str) -> Stored<Option<User>>;
     /// Adds a person or changes their name and role; `identities` are (platform, subject) pairs.
     async fn save_user(&self, user: &User, identities: &[(&str, &str)]) -> Stored<()>;
+    /// Makes these the people that the configuration names. Whoever it named before and does not name now loses every role
+    /// and identity.
+    async fn set_people(&self, grants: &[Grant]) -> Stored<()>;
     /// Keeps the hash of a token for `owner`, valid for `life`.
     async fn add_token(&self, hash: &str, kind: TokenKind, owner: Uuid, life: Duration) -> Stored<()>;
     /// The owner of a valid token.
@@ -33,6 +36,7 @@ pub trait People: Send + Sync {
     async fn audit(&self, entry: &AuditEntry) -> Stored<()>;
     /// The audit, latest first.
     async fn audit_lines(&self, limit: u32) -> Stored<Vec<(Timestamp, AuditEntry)>>;
-    /// The number of users with this role everywhere; 0 admins means that nobody has set the place up.
+    /// Users with this role everywhere, without those whom the configuration names; no admin means that nobody has set the
+    /// place up.
     async fn users_with(&self, role: Role) -> Stored<Vec<UserId>>;
 }

@@ -6,15 +6,32 @@ use std::time::Duration;
 
 use super::Stored;
 use crate::{
-    chat::{Dispatch, Inbound, Message, Outbound, Posted},
-    ids::{MessageId, TaskId},
+    chat::{Batch, Button, Dispatch, Inbound, Message, Outbound, Posted},
+    ids::{MessageId, QuestionId, TaskId},
 };
+
+/// A message of ours, found by the platform's id of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The thread it stands in.
+    pub task: Option<TaskId>,
+    /// The question it asks or settles.
+    pub question: Option<QuestionId>,
+    /// Its buttons.
+    pub buttons: Vec<Button>,
+}
 
 /// What was said: inbox, threads, outbox.
 #[async_trait]
 pub trait Threads: Send + Sync {
     /// Stores an event before the platform is told that we have it; `false` when it is known already.
     async fn receive(&self, event: &Inbound) -> Stored<bool>;
+    /// Stores what a platform's stream brought, and its new position. Events that are known already stay as they are.
+    async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<()>;
+    /// The position that the last batch of a platform brought.
+    async fn cursor(&self, platform: &str) -> Stored<Option<String>>;
+    /// A message of ours by the platform's id of it, or of one of its parts.
+    async fn placed(&self, platform: &str, reference: &str) -> Stored<Option<Placed>>;
     /// An event by the platform's id of it.
     async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>>;
     /// Whether an event was dealt with.
@@ -33,10 +50,11 @@ pub trait Threads: Send + Sync {
     async fn latest(&self, task: TaskId, limit: u32) -> Stored<Vec<Message>>;
     /// All threads after `seq`, oldest first.
     async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>>;
-    /// Messages due for a platform, in order within each thread, at most `limit`.
+    /// Messages due for a platform, at most `limit`: in order within each thread, and questions before news of states.
+    /// Edits of states may come later than what was said after them.
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>>;
     /// Notes where messages were put, all in one write.
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()>;
-    /// Tries a message again after a pause.
-    async fn postpone(&self, message: MessageId, platform: &str, pause: Duration) -> Stored<()>;
+    /// Tries a message again after a pause; `failed` says that the attempt counts.
+    async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()>;
 }

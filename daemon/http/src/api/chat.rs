@@ -8,7 +8,7 @@ use vine_api::{EditMessage, SendMessage};
 use vine_app::{AppError, Caller};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Verb,
-    chat::{Act, Inbound},
+    chat::{Act, Inbound, Spot},
 };
 
 use super::limit;
@@ -85,7 +85,8 @@ struct Said {
 async fn hear(shared: &Shared, caller: &Caller, said: Said) -> Result<Json<Value>, Failure> {
     let author = caller.user.as_ref().map(|user| user.id.to_string()).ok_or(AppError::Unauthenticated)?;
     let Said { event, task, reply_to, text, act } = said;
-    let event = Inbound { event: event.to_string(), platform: "console".into(), author, task, reply_to, text, act };
+    let spot = Spot::Ours { task, question: reply_to };
+    let event = Inbound { event: event.to_string(), platform: "console".into(), author, spot, text, act };
     let known = shared.app.store.event(&event.platform, &event.event).await.map_err(AppError::from)?.is_some();
     let reply = shared.app.hear(event.clone()).await?.transpose()?;
     if known && reply.is_none() {

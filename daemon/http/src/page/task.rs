@@ -10,7 +10,7 @@ use serde::Deserialize;
 use vine_app::{App, AppError, Caller, texts, view};
 use vine_domain::{
     Question, QuestionId, TaskId, Verb,
-    chat::{Act, Inbound, Message},
+    chat::{Act, Inbound, Message, Spot},
 };
 
 use super::{In, fresh, overview, problem, text};
@@ -111,8 +111,7 @@ async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<
         event: shared.app.ids.uuid().to_string(),
         platform: "console".into(),
         author,
-        task: Some(id.parse()?),
-        reply_to,
+        spot: Spot::Ours { task: Some(id.parse()?), question: reply_to },
         text: said.press.or(said.text).unwrap_or_default(),
         act: Act::Said,
     };

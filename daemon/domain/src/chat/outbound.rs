@@ -1,4 +1,4 @@
-//! What goes into a task's thread and what comes out of it, whatever the platform.
+//! What we say, and the lines of a thread.
 
 use std::fmt;
 
@@ -24,6 +24,20 @@ pub struct Outbound {
     pub text: String,
     /// Buttons under the words.
     pub buttons: Vec<Button>,
+    /// Whom it calls: names of people, or a role for everybody who has it.
+    pub calls: Vec<String>,
+}
+
+impl Outbound {
+    /// Words without buttons that call nobody.
+    pub fn new(id: MessageId, place: Place, kind: OutboundKind, text: impl Into<String>) -> Self {
+        Self { id, place, kind, text: text.into(), buttons: Vec::new(), calls: Vec::new() }
+    }
+
+    /// The same, calling these people.
+    pub fn calling(self, calls: Vec<String>) -> Self {
+        Self { calls, ..self }
+    }
 }
 
 /// Where a message is to be shown.
@@ -34,6 +48,23 @@ pub enum Place {
     Thread(TaskId),
     /// In the rooms of a repository, outside of every thread.
     Room(Slug),
+    /// To one person, where they said something.
+    Aside(Aside),
+}
+
+/// Where one person is told something in reply, on one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// The platform.
+    pub platform: String,
+    /// The room, as the platform names it.
+    pub room: String,
+    /// The thread in it, if it was said in one.
+    pub thread: Option<String>,
+    /// What they said, by the platform's id of the event.
+    pub to: String,
+    /// Who, by the platform's id.
+    pub author: String,
 }
 
 impl fmt::Display for Place {
@@ -41,6 +72,7 @@ impl fmt::Display for Place {
         match self {
             Self::Thread(task) => write!(f, "{task}"),
             Self::Room(repo) => write!(f, "{repo}"),
+            Self::Aside(aside) => write!(f, "{}", aside.room),
         }
     }
 }
@@ -50,7 +82,7 @@ impl Place {
     pub fn task(&self) -> Option<TaskId> {
         match self {
             Self::Thread(task) => Some(*task),
-            Self::Room(_) => None,
+            Self::Room(_) | Self::Aside(_) => None,
         }
     }
 }
@@ -120,37 +152,25 @@ pub struct Button {
     pub dangerous: bool,
 }
 
-/// Something a person did on a platform, as it is stored before the platform hears that we have it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inbound {
-    /// The platform's own id of the event; a second one with the same id is the same event.
-    pub event: String,
-    /// The platform.
-    pub platform: String,
-    /// The platform's stable id of the person; never a display name.
-    pub author: String,
-    /// The thread it was said in, if that is a task's.
-    pub task: Option<TaskId>,
-    /// The question whose message was replied to, or whose button was pressed.
-    pub reply_to: Option<QuestionId>,
-    /// The words, verbatim; empty when a message was deleted.
-    pub text: String,
-    /// What was done with them.
-    #[serde(default)]
-    pub act: Act,
-}
+impl Button {
+    /// The reaction that stands for this button where a platform has no buttons: ✅ and ❌ for yes and no, else a number.
+    /// `index` is its place among its message's buttons. None for a dangerous one: a tap is too easily made.
+    pub fn sign(&self, index: usize) -> Option<&'static str> {
+        const DIGITS: [&str; 10] = ["1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟"];
+        match self.says.as_str() {
+            _ if self.dangerous => None,
+            "yes" | "approve" => Some("✅"),
+            "no" => Some("❌"),
+            _ => DIGITS.get(index).copied(),
+        }
+    }
 
-/// What a person did with a message.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "act", content = "of")]
-pub enum Act {
-    /// Said it.
-    #[default]
-    Said,
-    /// Changed an earlier message, named by its event, into this.
-    Edited(String),
-    /// Took an earlier message back.
-    Deleted(String),
+    /// The button that a reaction stands for.
+    pub fn signed<'a>(buttons: &'a [Self], reaction: &str) -> Option<&'a Self> {
+        let bare = |sign: &str| sign.chars().filter(|c| *c != '\u{fe0f}').collect::<String>();
+        let is = |(index, button): &(usize, &Self)| button.sign(*index).is_some_and(|sign| bare(sign) == bare(reaction));
+        buttons.iter().enumerate().find(is).map(|(_, button)| button)
+    }
 }
 
 /// One line of a thread, either way.
@@ -178,28 +198,21 @@ pub struct Message {
     pub at: Timestamp,
 }
 
-/// A message on its way to one room, with what is known of its place there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dispatch {
-    /// The message.
-    pub message: Outbound,
-    /// The platform whose adapter is to post it.
-    pub platform: String,
-    /// The room, as the platform names it.
-    pub room: String,
-    /// The thread, as the platform names it; `None` before its root is posted.
-    pub thread: Option<String>,
-    /// The message to edit, for cards, notes and settled questions that were posted before.
-    pub edits: Option<String>,
-    /// How often posting it has failed.
-    pub attempts: u32,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Where a platform put a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Posted {
-    /// The thread, as the platform names it.
-    pub thread: String,
-    /// The message, as the platform names it.
-    pub message: String,
+    #[test]
+    fn reactions_stand_for_buttons_but_never_for_dangerous_ones() {
+        let button = |says: &str, dangerous| Button { label: says.into(), says: says.into(), dangerous };
+        let permission = [button("yes", false), button("always", true), button("no", false)];
+        let pressed = |buttons: &[Button], sign| Button::signed(buttons, sign).map(|button| button.says.clone());
+        assert_eq!(pressed(&permission, "✅").as_deref(), Some("yes"));
+        assert_eq!(pressed(&permission, "❌").as_deref(), Some("no"));
+        assert_eq!(pressed(&permission, "2️⃣"), None, "allowing for good takes words");
+        let colours = [button("Red", false), button("Blue", false)];
+        assert_eq!(pressed(&colours, "2\u{20e3}").as_deref(), Some("Blue"), "clients leave the variation selector out");
+        assert_eq!(pressed(&colours, "👍"), None);
+        assert_eq!(pressed(&[], "1️⃣"), None);
+    }
 }

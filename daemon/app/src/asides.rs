@@ -1,0 +1,73 @@
+//! What one person is told, in reply to what they said on a platform.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use vine_domain::{
+    MessageId, Timestamp,
+    chat::{Aside, Inbound, Outbound, OutboundKind, Place, Spot},
+    uuid_of,
+};
+
+use crate::{App, AppError, Done, commands::Reply};
+
+/// Somebody who may nothing is told so once in this long: each refusal is a message, and rooms have limits.
+const REFUSED: Duration = Duration::from_secs(3600);
+
+/// When strangers were last told that they are strangers.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<HashMap<String, Timestamp>>);
+
+impl Refusals {
+    /// Whether it is time to tell this one.
+    fn due(&self, who: &str, now: Timestamp) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|_, at| now.since(*at) < REFUSED);
+        let due = !told.contains_key(who);
+        if due {
+            told.insert(who.to_owned(), now);
+        }
+        due
+    }
+}
+
+impl App {
+    /// Tells the author of an event what came of it, where they said it. The console's authors hear it with their call.
+    pub(crate) async fn say_aside(&self, event: &Inbound, outcome: &Result<Option<Reply>, AppError>) -> Done<()> {
+        let Spot::Theirs { room, thread, .. } = &event.spot else { return Ok(()) };
+        let text = match outcome {
+            Ok(None) | Err(AppError::Store(_) | AppError::Stopping) => return Ok(()),
+            Ok(Some(reply)) => reply.text.clone(),
+            Err(AppError::Denied(denied)) => {
+                let who = format!("{}:{}", event.platform, event.author);
+                if !self.refusals.due(&who, self.clock.now()) {
+                    return Ok(());
+                }
+                format!("{denied}.\nPeople and roles stand in the configuration, under `[[people]]`. You are `{}` there.", event.author)
+            }
+            Err(error) => error.told(),
+        };
+        let (platform, author, to) = (event.platform.clone(), event.author.clone(), event.event.clone());
+        let aside = Aside { platform, room: room.clone(), thread: thread.clone(), to, author };
+        let id = MessageId(uuid_of(&format!("aside {}", event.own_key())));
+        self.store.post(&Outbound::new(id, Place::Aside(aside), OutboundKind::Notice, text)).await?;
+        self.wakes.outbox();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_is_refused_aloud_once_an_hour() {
+        let refusals = Refusals::default();
+        assert!(refusals.due("a", Timestamp(0)) && refusals.due("b", Timestamp(0)));
+        assert!(!refusals.due("a", Timestamp(3_599_999)));
+        assert!(refusals.due("a", Timestamp(3_600_000)));
+    }
+}

@@ -1,0 +1,211 @@
+//! The platforms of this daemon: who posts, how they are, and whether each repository has its room there.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use vine_domain::{
+    Repo, Role, Slug, Timestamp, Verb, access,
+    chat::{Batch, Member, Mention, RoomWish},
+    ports::{Chat, ChatError, Ear, StoreError, Stored},
+};
+
+use crate::{App, AppError, Caller, Done, outbox};
+
+/// Rooms are looked after at least this often, while something is wrong with one.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// How an adapter or a room is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Since when.
+    pub since: Timestamp,
+    /// What is wrong and what to do about it; `None` when all is well.
+    pub trouble: Option<String>,
+}
+
+/// All adapters, and how they and their rooms are.
+#[derive(Default)]
+pub struct Platforms {
+    chats: Mutex<Vec<Arc<dyn Chat>>>,
+    adapters: Mutex<BTreeMap<String, Health>>,
+    rooms: Mutex<BTreeMap<(String, Slug), String>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Platforms {
+    /// How each adapter is, by platform.
+    pub fn health(&self) -> BTreeMap<String, Health> {
+        lock(&self.adapters).clone()
+    }
+
+    /// What is wrong with the room of a repository.
+    pub fn trouble(&self, platform: &str, repo: &Slug) -> Option<String> {
+        lock(&self.rooms).get(&(platform.to_owned(), repo.clone())).cloned()
+    }
+
+    fn chat(&self, platform: &str) -> Option<Arc<dyn Chat>> {
+        lock(&self.chats).iter().find(|chat| chat.platform() == platform).map(Arc::clone)
+    }
+
+    /// Notes how an adapter is; the log hears of changes only.
+    fn note(&self, platform: &str, trouble: Option<String>, now: Timestamp) -> bool {
+        let mut adapters = lock(&self.adapters);
+        let changed = adapters.get(platform).is_none_or(|known| known.trouble != trouble);
+        if changed {
+            match &trouble {
+                Some(trouble) => tracing::warn!(platform, "{platform}: {trouble}"),
+                None => tracing::info!(platform, "{platform} works"),
+            }
+            adapters.insert(platform.to_owned(), Health { since: now, trouble });
+        }
+        changed
+    }
+}
+
+/// What one adapter tells, on its way to the use cases.
+pub struct Listening {
+    app: App,
+    platform: &'static str,
+}
+
+impl Listening {
+    /// The ear of one platform's adapter.
+    pub fn new(app: App, platform: &'static str) -> Arc<Self> {
+        Arc::new(Self { app, platform })
+    }
+}
+
+#[async_trait]
+impl Ear for Listening {
+    async fn cursor(&self) -> Stored<Option<String>> {
+        self.app.store.cursor(self.platform).await
+    }
+
+    async fn hear(&self, batch: Batch) -> Stored<()> {
+        self.app.store.take_in(self.platform, &batch).await?;
+        if !batch.events.is_empty() {
+            self.app.wakes.inbox.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn manages(&self, subject: &str) -> Stored<bool> {
+        let user = self.app.store.user(self.platform, subject).await?;
+        Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())
+    }
+
+    fn health(&self, health: Result<(), String>) {
+        if self.app.platforms.note(self.platform, health.err(), self.app.clock.now()) {
+            self.app.wakes.page();
+        }
+    }
+}
+
+/// Serves one platform until the daemon stops: posts what is due, and keeps its rooms as they should be.
+pub async fn run(app: App, chat: Arc<dyn Chat>) {
+    lock(&app.platforms.chats).push(Arc::clone(&chat));
+    tokio::join!(outbox::run(app.clone(), Arc::clone(&chat)), furnish(app, chat));
+}
+
+async fn furnish(app: App, chat: Arc<dyn Chat>) {
+    let mut woken = app.wakes.on_rooms();
+    loop {
+        let again = match app.furnish_all(&*chat).await {
+            Ok(again) => again,
+            Err(error) => {
+                tracing::error!(platform = chat.platform(), %error, "the rooms cannot be looked after: {error}");
+                Some(AGAIN)
+            }
+        };
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = woken.changed() => {}
+            () = tokio::time::sleep(again.unwrap_or(Duration::MAX)) => {}
+        }
+    }
+}
+
+impl App {
+    /// Sees to it that each repository has its room on a platform. Returns when to look again, if something was not to be
+    /// done.
+    pub async fn furnish_all(&self, chat: &dyn Chat) -> Done<Option<Duration>> {
+        let mut again: Option<Duration> = None;
+        let rooms = self.store.rooms().await?;
+        for repo in self.store.repos().await? {
+            let bound = rooms.iter().find(|room| room.platform == chat.platform() && room.repo == repo.name);
+            let wish = self.wish_for(chat.platform(), &repo, bound.map(|bound| bound.room.clone()));
+            let made = chat.furnish(&wish).await;
+            let trouble = match made {
+                Ok(room) => self.store.bind_room(chat.platform(), &room, &repo.name).await.err().map(|error| (error.to_string(), AGAIN)),
+                Err(ChatError::Limited { after }) => Some((ChatError::Limited { after }.to_string(), after)),
+                Err(ChatError::Retry { why, after }) => Some((why, after.max(Duration::from_secs(1)))),
+                Err(ChatError::Gone(why)) => Some((why, AGAIN)),
+            };
+            again = again.into_iter().chain(trouble.as_ref().map(|(_, after)| *after)).min();
+            self.note_room(chat.platform(), &repo.name, trouble.map(|(why, _)| why));
+        }
+        self.wakes.outbox();
+        Ok(again)
+    }
+
+    fn note_room(&self, platform: &str, repo: &Slug, trouble: Option<String>) {
+        let (key, mut rooms) = ((platform.to_owned(), repo.clone()), lock(&self.platforms.rooms));
+        match trouble {
+            Some(why) => {
+                if rooms.insert(key, why.clone()).as_ref() != Some(&why) {
+                    tracing::warn!(platform, %repo, "the room of {repo} on {platform}: {why}");
+                }
+            }
+            None => drop(rooms.remove(&key)),
+        }
+    }
+
+    fn wish_for(&self, platform: &str, repo: &Repo, room: Option<String>) -> RoomWish {
+        let member = |grant: &vine_domain::Grant| {
+            let user = Some(&grant.user);
+            access::decide(user, Verb::See, Some(&repo.name)).ok()?;
+            let manages = access::decide(user, Verb::Operate, Some(&repo.name)).is_ok();
+            Some(Member { subject: grant.on(platform)?.to_owned(), manages })
+        };
+        RoomWish {
+            repo: repo.name.clone(),
+            topic: format!("Tasks of agents in {}: their questions, your answers", repo.source.as_str()),
+            encrypted: repo.encrypted,
+            room,
+            members: self.settings.people.iter().filter_map(member).collect(),
+        }
+    }
+
+    /// Gives a repository the room that a person names.
+    pub async fn adopt_room(&self, caller: &Caller, repo: &Slug, platform: &str, room: &str) -> Done<String> {
+        self.allow(caller, Verb::Administer, Some(repo), &format!("room of {repo} on {platform}")).await?;
+        let chat = self.platforms.chat(platform).ok_or_else(|| AppError::NotFound(format!("platform {platform} here")))?;
+        let entered = chat.enter(room).await.map_err(|error| AppError::Unreadable(error.to_string()))?;
+        match self.store.bind_room(platform, &entered, repo).await {
+            Err(StoreError::Taken(what)) => Err(AppError::Unreadable(format!("that room is {what} already"))),
+            other => {
+                other?;
+                self.wakes.rooms();
+                Ok(entered)
+            }
+        }
+    }
+
+    /// The people that a message calls, as a platform knows them. Whoever is named by role is everybody with that role or a
+    /// higher one.
+    pub fn mentions(&self, platform: &str, calls: &[String]) -> Vec<Mention> {
+        let called = |grant: &&vine_domain::Grant| {
+            let by_role = |name: &String| Role::from_word(name).is_some_and(|role| grant.user.role >= Some(role));
+            calls.iter().any(|name| *name == grant.user.name || by_role(name))
+        };
+        let mention = |grant: &vine_domain::Grant| Some(Mention { name: grant.user.name.clone(), subject: grant.on(platform)?.to_owned() });
+        self.settings.people.iter().filter(called).filter_map(mention).collect()
+    }
+}

@@ -1,0 +1,75 @@
+//! Messages on their way to a platform.
+
+use serde::{Deserialize, Serialize};
+
+use super::Outbound;
+
+/// A message on its way to one room, with what is known of its place there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatch {
+    /// The message.
+    pub message: Outbound,
+    /// The platform whose adapter is to post it.
+    pub platform: String,
+    /// The room, as the platform names it.
+    pub room: String,
+    /// The thread, as the platform names it; `None` before its root is posted.
+    pub thread: Option<String>,
+    /// The latest message of ours in the thread, for platforms that show threads as chains of replies.
+    pub latest: Option<String>,
+    /// The message to edit, for cards, notes and settled questions that were posted before.
+    pub edits: Option<String>,
+    /// What a person said on this platform that this message tells of.
+    pub about: Option<About>,
+    /// The people it calls, as the platform knows them.
+    pub mentions: Vec<Mention>,
+    /// Where it is already, when the platform showed it to us before we knew that it was posted.
+    pub already: Option<String>,
+    /// How often posting it has failed.
+    pub attempts: u32,
+}
+
+/// Words of a person, and what became of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The platform's id of what they said.
+    pub event: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a person's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Kept for the agent.
+    Kept,
+    /// The agent has them, or they are the answer.
+    Taken,
+    /// No agent reads them any more.
+    Missed,
+}
+
+/// A person as a platform knows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// What we call them.
+    pub name: String,
+    /// The platform's id of them.
+    pub subject: String,
+}
+
+/// Where a platform put a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// The thread, as the platform names it.
+    pub thread: String,
+    /// The message's parts, as the platform names them; at least one. Edits go to the first.
+    pub parts: Vec<String>,
+}
+
+impl Posted {
+    /// A message in one part.
+    pub fn one(thread: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { thread: thread.into(), parts: vec![message.into()] }
+    }
+}

@@ -1,0 +1,128 @@
+//! What people do on a platform, as it is stored before the platform hears that we have it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ids::{MessageId, QuestionId, TaskId, uuid_of};
+
+/// Something a person did on a platform. A translation of the platform's own event and nothing more: what it means is
+/// found out when it is dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inbound {
+    /// The platform's own id of the event; a second one with the same id is the same event.
+    pub event: String,
+    /// The platform.
+    pub platform: String,
+    /// The platform's stable id of the person; never a display name.
+    pub author: String,
+    /// Where it was done.
+    pub spot: Spot,
+    /// The words, verbatim; empty when a message was deleted.
+    pub text: String,
+    /// What was done with them.
+    #[serde(default)]
+    pub act: Act,
+}
+
+impl Inbound {
+    /// The key under which its words are used: also when they are said anew by an edit, so that dealing with them twice
+    /// uses them once.
+    pub fn key(&self) -> Uuid {
+        match &self.act {
+            Act::Edited(of) | Act::Deleted(of) => self.key_of(of),
+            Act::Said | Act::Reacted | Act::Unreadable => self.own_key(),
+        }
+    }
+
+    /// The key of the event itself.
+    pub fn own_key(&self) -> Uuid {
+        self.key_of(&self.event)
+    }
+
+    fn key_of(&self, event: &str) -> Uuid {
+        uuid_of(&format!("{}:{event}", self.platform))
+    }
+}
+
+/// Where something was said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spot {
+    /// In our own words: the console, and buttons that carry our ids.
+    Ours {
+        /// The thread it was said in, if that is a task's.
+        task: Option<TaskId>,
+        /// The question whose message was replied to, or whose button was pressed.
+        question: Option<QuestionId>,
+    },
+    /// In the platform's words, to be looked up.
+    Theirs {
+        /// The room.
+        room: String,
+        /// The thread in it.
+        thread: Option<String>,
+        /// The message that it is a reply or a reaction to.
+        reply_to: Option<String>,
+    },
+}
+
+/// What a person did with a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "act", content = "of")]
+pub enum Act {
+    /// Said it.
+    #[default]
+    Said,
+    /// Reacted to a message of ours; the text is the emoji.
+    Reacted,
+    /// Changed an earlier message, named by its event, into this.
+    Edited(String),
+    /// Took an earlier message back.
+    Deleted(String),
+    /// Said something that we could not read: the text says why.
+    Unreadable,
+}
+
+/// What a platform's stream brought between two of its positions; stored together or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// What people did, in order.
+    pub events: Vec<Inbound>,
+    /// Our own messages as the platform shows them.
+    pub echoes: Vec<Echo>,
+    /// Where to go on reading afterwards, if the platform has such a thing.
+    pub cursor: Option<String>,
+}
+
+/// A message of ours that the platform has. It tells where a message was put when we did not live to hear it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Echo {
+    /// Which message.
+    pub message: MessageId,
+    /// The platform's id of it.
+    pub reference: String,
+    /// Which part of it, from 0; long messages are split.
+    pub part: u32,
+    /// No part follows.
+    pub last: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Inbound {
+        let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
+        let spot = Spot::Ours { task: Some(TaskId(1)), question: None };
+        Inbound { event, platform, author, spot, text: text.into(), act: Act::Said }
+    }
+
+    #[test]
+    fn the_same_words_have_the_same_key_also_when_they_are_edited() {
+        assert_eq!(said("a").key(), said("b").key());
+        let other = Inbound { event: "2".into(), ..said("a") };
+        assert_ne!(said("a").key(), other.key());
+        let edited = Inbound { act: Act::Edited("1".into()), ..other };
+        assert_eq!(said("a").key(), edited.key());
+    }
+}

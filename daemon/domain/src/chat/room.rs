@@ -1,0 +1,40 @@
+//! Rooms on platforms: where a repository is talked about.
+
+use serde::{Deserialize, Serialize};
+
+use crate::input::Slug;
+
+/// The room that a repository should have on a platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomWish {
+    /// The repository.
+    pub repo: Slug,
+    /// What the room is about, in one line.
+    pub topic: String,
+    /// Make it end-to-end encrypted, if it is to be made.
+    pub encrypted: bool,
+    /// The room it has; `None` asks for one to be made.
+    pub room: Option<String>,
+    /// Who belongs there.
+    pub members: Vec<Member>,
+}
+
+/// Somebody who belongs into a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The platform's id of them.
+    pub subject: String,
+    /// They may also manage the room.
+    pub manages: bool,
+}
+
+/// A repository's room on a platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The repository.
+    pub repo: Slug,
+    /// The platform.
+    pub platform: String,
+    /// The room, as the platform names it.
+    pub room: String,
+}

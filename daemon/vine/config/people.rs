@@ -1,0 +1,107 @@
+//! `[[people]]`: who may do what, and how platforms know them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+use vine_domain::{Grant, Role, Slug, User, UserId, uuid_of};
+
+use super::Config;
+
+/// A person.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Person {
+    pub name: String,
+    pub role: Option<Role>,
+    pub repos: BTreeMap<Slug, Role>,
+    pub matrix: Option<String>,
+}
+
+impl Person {
+    /// With every key that a person can have.
+    pub fn sample() -> Self {
+        Self {
+            name: String::new(),
+            role: Some(Role::Viewer),
+            repos: [(Slug::from_text("site"), Role::Viewer)].into(),
+            matrix: Some(String::new()),
+        }
+    }
+
+    fn grant(&self) -> Result<Grant> {
+        if self.name.trim().is_empty() {
+            bail!("people: somebody has no name; give each a `name` that messages may use");
+        }
+        if Role::from_word(&self.name).is_some() {
+            bail!("people: `{}` is a role and cannot be a name", self.name);
+        }
+        let matrix = self.matrix.as_deref().map(|id| mxid(&self.name, id)).transpose()?;
+        let user = User {
+            id: UserId(uuid_of(&format!("person {}", self.name))),
+            name: self.name.clone(),
+            role: self.role,
+            repos: self.repos.clone(),
+        };
+        Ok(Grant { user, identities: matrix.into_iter().map(|id| ("matrix".to_owned(), id)).collect() })
+    }
+}
+
+/// `@ann:example.org`; a display name would be anybody's to take.
+fn mxid(name: &str, id: &str) -> Result<String> {
+    let whole =
+        id.strip_prefix('@').and_then(|rest| rest.split_once(':')).is_some_and(|(local, server)| !local.is_empty() && !server.is_empty());
+    if !whole || id.chars().any(char::is_whitespace) {
+        bail!("people: `{id}` of {name} is no Matrix id; write it like @ann:example.org");
+    }
+    Ok(id.to_owned())
+}
+
+impl Config {
+    /// The people as the rules want them. Names and identities are unique.
+    pub fn grants(&self) -> Result<Vec<Grant>> {
+        let grants: Vec<Grant> = self.people.iter().map(Person::grant).collect::<Result<_>>()?;
+        let mut taken = HashSet::new();
+        for grant in &grants {
+            let name = ("name".to_owned(), grant.user.name.to_lowercase());
+            for key in grant.identities.iter().cloned().chain([name]) {
+                if !taken.insert(key.clone()) {
+                    bail!("people: two entries have the same {} `{}`", key.0, key.1);
+                }
+            }
+        }
+        Ok(grants)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people(text: &str) -> Result<Vec<Grant>> {
+        toml::from_str::<Config>(text)?.grants()
+    }
+
+    #[test]
+    fn a_person_has_a_role_and_identities() {
+        let read =
+            people("[[people]]\nname = \"Ann\"\nrole = \"operator\"\nrepos = { site = \"admin\" }\nmatrix = \"@ann:x.org\"").expect("good");
+        assert_eq!((read[0].user.role, read[0].on("matrix")), (Some(Role::Operator), Some("@ann:x.org")));
+        assert_eq!(read[0].user.repos[&Slug::from_text("site")], Role::Admin);
+    }
+
+    #[test]
+    fn doubtful_people_are_refused_in_words() {
+        let one = |name: &str, matrix: &str| format!("[[people]]\nname = \"{name}\"\nmatrix = \"{matrix}\"\n");
+        for (text, word) in [
+            (one("Ann", "ann"), "no Matrix id"),
+            (one("", "@a:x"), "no name"),
+            (one("admin", "@a:x"), "is a role"),
+            (one("Ann", "@a:x") + &one("ann", "@b:x"), "same name"),
+            (one("Ann", "@a:x") + &one("Bob", "@a:x"), "same matrix"),
+        ] {
+            let error = people(&text).expect_err(&text).to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! A chat platform's way through the use cases, with a platform that does what a test says.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use vine_app::{Settings, platforms};
+use vine_domain::{
+    Ask, Grant, QuestionId, Role, Slug, User, UserId,
+    chat::{Act, Batch, Dispatch, Inbound, OutboundKind, Place, Posted, RoomWish, Spot},
+    clock::{Ids, System},
+    ports::{Chat, ChatError, Ear},
+    question::{Choice, Item},
+    worker::Attempt,
+};
+
+use crate::{app_races::Team, harness::until};
+
+/// What was delivered: kind, room, thread, words, the people mentioned.
+#[derive(Debug, Clone)]
+struct Shown {
+    dispatch: Dispatch,
+    reference: String,
+}
+
+/// A platform in memory.
+#[derive(Default)]
+struct Fake {
+    shown: Mutex<Vec<Shown>>,
+    wishes: Mutex<Vec<RoomWish>>,
+    /// Answers to coming deliveries, before all is well again.
+    trouble: Mutex<Vec<ChatError>>,
+    /// Answers to coming wishes for rooms.
+    closed: Mutex<Vec<ChatError>>,
+}
+
+#[async_trait]
+impl Chat for Fake {
+    fn platform(&self) -> &'static str {
+        "matrix"
+    }
+
+    async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+        if let Some(error) = self.trouble.lock().expect("whole").pop() {
+            return Err(error);
+        }
+        let reference = format!("${}", dispatch.message.id);
+        self.shown.lock().expect("whole").push(Shown { dispatch: dispatch.clone(), reference: reference.clone() });
+        Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&reference), reference.clone()))
+    }
+
+    async fn furnish(&self, wish: &RoomWish) -> Result<String, ChatError> {
+        self.wishes.lock().expect("whole").push(wish.clone());
+        match self.closed.lock().expect("whole").pop() {
+            Some(error) => Err(error),
+            None => Ok(wish.room.clone().unwrap_or_else(|| format!("!{}", wish.repo))),
+        }
+    }
+
+    async fn enter(&self, room: &str) -> Result<String, ChatError> {
+        if room.starts_with('!') { Ok(room.to_owned()) } else { Err(ChatError::Gone(format!("there is no room {room}"))) }
+    }
+}
+
+impl Fake {
+    async fn wait(&self, what: &str, is: impl Fn(&Dispatch) -> bool) -> Shown {
+        until(Duration::from_secs(10), what, || self.shown.lock().expect("whole").iter().find(|shown| is(&shown.dispatch)).cloned()).await
+    }
+
+    async fn question(&self, id: QuestionId) -> Shown {
+        self.wait("the question is shown", |dispatch| dispatch.message.kind == OutboundKind::Question { question: id }).await
+    }
+
+    async fn aside(&self, to: &str) -> Shown {
+        self.wait("its author is told", |dispatch| matches!(&dispatch.message.place, Place::Aside(aside) if aside.to == to)).await
+    }
+
+    fn asides(&self) -> usize {
+        let shown = self.shown.lock().expect("whole");
+        shown.iter().filter(|shown| matches!(shown.dispatch.message.place, Place::Aside(_))).count()
+    }
+}
+
+/// A team whose repository `site` has a room on the platform, with Ann, an operator, and Vic, who only reads.
+struct Talk {
+    team: Team,
+    chat: Arc<Fake>,
+    ear: Arc<platforms::Listening>,
+}
+
+fn grant(name: &str, role: Role) -> Grant {
+    let user = User { id: UserId(System.uuid()), name: name.into(), role: Some(role), repos: [].into() };
+    Grant { user, identities: vec![("matrix".into(), format!("@{}:x", name.to_lowercase()))] }
+}
+
+impl Talk {
+    async fn new(chat: Fake) -> Self {
+        let mut settings = Settings::at("http://vine");
+        settings.people = vec![grant("Ann", Role::Operator), grant("Vic", Role::Viewer)];
+        let team = Team::with(settings).await;
+        team.app.store.set_people(&team.app.settings.people).await.expect("set");
+        let (chat, ear) = (Arc::new(chat), platforms::Listening::new(team.app.clone(), "matrix"));
+        tokio::spawn(platforms::run(team.app.clone(), chat.clone()));
+        tokio::spawn(vine_app::inbound::run(team.app.clone()));
+        Self { team, chat, ear }
+    }
+
+    async fn says(&self, event: &str, author: &str, text: &str, at: (Option<&str>, Option<&str>), act: Act) {
+        let spot = Spot::Theirs { room: "!site".into(), thread: at.0.map(Into::into), reply_to: at.1.map(Into::into) };
+        let event = Inbound { event: event.into(), platform: "matrix".into(), author: author.into(), spot, text: text.into(), act };
+        self.ear.hear(Batch { events: vec![event], ..Batch::default() }).await.expect("stored");
+    }
+
+    async fn asked(&self) -> (Attempt, QuestionId, Shown) {
+        let option = |label: &str| Choice { label: label.into(), description: String::new() };
+        let item = Item { question: "Which?".into(), header: String::new(), options: vec![option("Red"), option("Blue")], multi: false };
+        let (attempt, id) = self.team.asked_this(Ask::Clarify { items: vec![item] }).await;
+        let shown = self.chat.question(id).await;
+        (attempt, id, shown)
+    }
+
+    async fn answer(&self, id: QuestionId) -> String {
+        for _ in 0..500 {
+            if let Some(answer) = self.team.app.question(id).await.expect("read").answer() {
+                return format!("{}: {}", answer.name, answer.decision.headline());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{id} has no answer");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_goes_into_its_thread_with_a_mention_and_each_kind_of_reply_reaches_it() {
+    let talk = Talk::new(Fake::default()).await;
+    for (number, (text, of_question, in_thread, act)) in [
+        ("2", false, true, Act::Said),
+        ("Blue", true, false, Act::Said),
+        ("Blue", true, true, Act::Said),
+        ("2️⃣", true, false, Act::Reacted),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (_, id, shown) = talk.asked().await;
+        let thread = shown.dispatch.thread.clone().expect("in the thread of the card");
+        assert_eq!(shown.dispatch.mentions.iter().map(|one| one.subject.as_str()).collect::<Vec<_>>(), ["@ann:x"]);
+        let at = (in_thread.then_some(thread.as_str()), of_question.then_some(shown.reference.as_str()));
+        let event = format!("$e{number}");
+        talk.says(&event, "@ann:x", text, at, act).await;
+        assert_eq!(talk.answer(id).await, "Ann: Blue", "{text}");
+        let settled = OutboundKind::Settled { question: id };
+        let edit = talk.chat.wait("the question's message is edited", |dispatch| dispatch.message.kind == settled).await;
+        assert_eq!(edit.dispatch.edits.as_deref(), Some(shown.reference.as_str()));
+        assert_eq!(edit.dispatch.about.map(|about| about.event), Some(event), "and it is known which words were taken");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() {
+    let talk = Talk::new(Fake::default()).await;
+    let (_, id, shown) = talk.asked().await;
+    let (thread, question) = (shown.dispatch.thread.as_deref(), Some(shown.reference.as_str()));
+    talk.says("$1", "@ann:x", "Lunch?", (None, None), Act::Said).await;
+    talk.says("$2", "@ann:x", "👍", (None, question), Act::Reacted).await;
+    talk.says("$3", "@ann:x", "Lunch!", (None, None), Act::Edited("$0".into())).await;
+    talk.says("$4", "@ann:x", "yes", (Some("$somewhere"), Some("$else")), Act::Said).await;
+    talk.says("$5", "@eve:x", "Red", (thread, None), Act::Said).await;
+    talk.says("$6", "@eve:x", "1️⃣", (None, question), Act::Reacted).await;
+    talk.says("$7", "@vic:x", "Red", (thread, None), Act::Said).await;
+    let told = talk.chat.aside("$5").await;
+    assert!(told.dispatch.message.text.contains("a stranger may not"), "{}", told.dispatch.message.text);
+    assert!(told.dispatch.message.text.contains("@eve:x"), "with the id that an admin needs");
+    assert_eq!(told.dispatch.thread.as_deref(), thread, "where it was said");
+    assert!(talk.chat.aside("$7").await.dispatch.message.text.contains("Vic may not answer"));
+    assert!(talk.team.app.question(id).await.expect("read").is_open());
+    assert_eq!(talk.chat.asides(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_changes_a_message() {
+    let talk = Talk::new(Fake::default()).await;
+    talk.says("$1", "@ann:x", "!vine status", (None, None), Act::Said).await;
+    assert!(talk.chat.aside("$1").await.dispatch.message.text.contains("questions wait for people"));
+    let (attempt, id, shown) = talk.asked().await;
+    let thread = shown.dispatch.thread.as_deref();
+    talk.says("$2", "@ann:x", "@vine task show", (thread, None), Act::Said).await;
+    let reply = talk.chat.wait("the thread shows it", |dispatch| {
+        dispatch.message.kind == OutboundKind::Notice && dispatch.message.text.contains(&format!("{}", attempt.task))
+    });
+    assert_eq!(reply.await.dispatch.thread.as_deref(), thread);
+    talk.says("$3", "@ann:x", "Red", (thread, None), Act::Said).await;
+    assert_eq!(talk.answer(id).await, "Ann: Red");
+    talk.says("$4", "@vic:x", "Blue", (None, None), Act::Edited("$3".into())).await;
+    assert!(talk.chat.aside("$4").await.dispatch.message.text.contains("only its author"));
+    talk.says("$5", "@ann:x", "Blue", (None, None), Act::Edited("$3".into())).await;
+    for _ in 0..500 {
+        let notes = talk.team.app.store.notes_of(attempt.task).await.expect("read");
+        if notes.iter().any(|note| note.author == "Ann" && note.text.starts_with("Correction of the answer")) {
+            assert_eq!(notes.len(), 1, "the forged edit reached nobody");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no correction");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_costs_nothing_and_holds_everything_back_until_it_ends() {
+    let talk = Talk::new(Fake::default()).await;
+    let limited = ChatError::Limited { after: Duration::from_millis(300) };
+    *talk.chat.trouble.lock().expect("whole") = vec![limited.clone(), limited];
+    let began = std::time::Instant::now();
+    let (_, _, shown) = talk.asked().await;
+    assert!(began.elapsed() >= Duration::from_millis(600));
+    assert_eq!(shown.dispatch.attempts, 0, "no attempt was used up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_be_had_is_named() {
+    let gone = ChatError::Gone("the alias #vine-site:x is taken by somebody else".into());
+    let talk = Talk::new(Fake { closed: Mutex::new(vec![gone]), ..Fake::default() }).await;
+    let app = &talk.team.app;
+    let trouble = until(Duration::from_secs(10), "the trouble is known", || {
+        ["site", "shop"].iter().find_map(|repo| Some((Slug::from_text(repo), app.platforms.trouble("matrix", &Slug::from_text(repo))?)))
+    });
+    let (repo, why) = trouble.await;
+    assert!(why.contains("taken by somebody else"));
+    let wishes = talk.chat.wishes.lock().expect("whole").clone();
+    let members: Vec<_> = wishes[0].members.iter().map(|member| (member.subject.as_str(), member.manages)).collect();
+    assert_eq!(members, [("@ann:x", true), ("@vic:x", false)]);
+
+    let root = crate::app_races::person("Root", Some(Role::Admin));
+    let refused = app.adopt_room(&root, &repo, "matrix", "#nowhere:x").await.expect_err("no room");
+    assert!(refused.to_string().contains("there is no room"));
+    assert_eq!(app.adopt_room(&root, &repo, "matrix", "!theirs").await.expect("adopted"), "!theirs");
+    until(Duration::from_secs(10), "the trouble is over", || app.platforms.trouble("matrix", &repo).is_none().then_some(())).await;
+    let other = Slug::from_text(if repo.as_str() == "site" { "shop" } else { "site" });
+    let taken = app.adopt_room(&root, &other, "matrix", "!theirs").await.expect_err("one room, one repository");
+    assert!(taken.to_string().contains(repo.as_str()), "{taken}");
+    let denied = app.adopt_room(&crate::app_races::person("Ann", Some(Role::Operator)), &repo, "matrix", "!x").await;
+    assert!(denied.is_err(), "rooms are for admins");
+}
