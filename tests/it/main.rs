@@ -8,6 +8,7 @@ mod story_claude;
 mod story_crashes;
 mod story_endings;
 mod story_input;
+mod story_matrix;
 mod story_notes;
 mod story_patience;
 mod story_script;

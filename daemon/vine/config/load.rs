@@ -37,6 +37,7 @@ impl Config {
         }
         self.questions.patience()?;
         self.grants()?;
+        self.chat.matrix.check()?;
         if self.agents.claude.command.is_empty() {
             bail!("agents.claude.command is empty; name the program, like [\"claude\"]");
         }
@@ -46,6 +47,7 @@ impl Config {
     /// The configuration without secrets, as TOML.
     pub fn shown(&self) -> Result<String> {
         let mut shown = self.clone();
+        shown.chat.matrix.password = shown.chat.matrix.password.map(|_| "(set)".into());
         shown.agents.claude.env.values_mut().for_each(|value| *value = "(set)".into());
         shown.agents.script.env.values_mut().for_each(|value| *value = "(set)".into());
         Ok(toml::to_string_pretty(&shown)?)
@@ -90,6 +92,9 @@ fn value(text: &str) -> Value {
 fn known() -> Result<Table> {
     let mut known = Table::try_from(Config::default())?;
     let optional = [
+        ("chat.matrix", "homeserver_url"),
+        ("chat.matrix", "password"),
+        ("chat.matrix", "password_file"),
         ("daemon", "public_url"),
         ("daemon", "state"),
         ("questions", "quiet_hours"),
@@ -98,7 +103,8 @@ fn known() -> Result<Table> {
         ("worker", "state"),
     ];
     for (section, key) in optional {
-        if let Some(section) = known.get_mut(section).and_then(Value::as_table_mut) {
+        let section = section.split('.').try_fold(&mut known, |table, name| table.get_mut(name)?.as_table_mut());
+        if let Some(section) = section {
             section.insert(key.into(), Value::String(String::new()));
         }
     }

@@ -1,12 +1,14 @@
 //! `vine.toml`: each section a struct with its defaults. Every key may come from the environment too: `VINE_`, the
 //! section and the key in capitals, with two underscores between (`VINE_DAEMON__LISTEN`).
 
+mod chat;
 mod load;
 mod patience;
 mod people;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use chat::Chat;
 pub use people::Person;
 use serde::{Deserialize, Serialize};
 use vine_domain::{Patience, SessionPolicy};
@@ -21,6 +23,7 @@ pub struct Config {
     pub daemon: Daemon,
     pub database: Database,
     pub people: Vec<Person>,
+    pub chat: Chat,
     pub questions: Questions,
     pub sessions: Sessions,
     pub worker: Worker,

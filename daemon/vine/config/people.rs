@@ -97,8 +97,8 @@ mod tests {
             (one("Ann", "ann"), "no Matrix id"),
             (one("", "@a:x"), "no name"),
             (one("admin", "@a:x"), "is a role"),
-            (one("Ann", "@a:x") + &one("ann", "@b:x"), "same name"),
-            (one("Ann", "@a:x") + &one("Bob", "@a:x"), "same matrix"),
+            (one("Ann", "@a:x") + one("ann", "@b:x").as_str(), "same name"),
+            (one("Ann", "@a:x") + one("Bob", "@a:x").as_str(), "same matrix"),
         ] {
             let error = people(&text).expect_err(&text).to_string();
             assert!(error.contains(word), "{error}");

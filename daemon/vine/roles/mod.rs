@@ -1,5 +1,7 @@
 //! What the binary can be, a file for each role.
 
+#[cfg(feature = "matrix")]
+mod chat;
 pub mod config;
 pub mod daemon;
 pub mod demo;

@@ -2,6 +2,7 @@
 //! folder and ends with the story, by its own process id.
 
 mod process;
+pub mod synapse;
 
 use std::{
     fs,
@@ -40,6 +41,8 @@ pub struct Sections<'a> {
     pub sessions: &'a str,
     pub worker: &'a str,
     pub claude: &'a str,
+    /// Whole sections.
+    pub more: &'a str,
 }
 
 pub struct Place {
@@ -302,8 +305,8 @@ pub fn claude() -> String {
 }
 
 fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, sections: &Sections<'_>) -> String {
-    let Sections { questions, sessions, worker, claude: more } = sections;
-    let shared = format!("[questions]\n{questions}[sessions]\n{sessions}[worker]\ndrain_seconds = 2\n{worker}");
+    let Sections { questions, sessions, worker, claude: more, more: whole } = sections;
+    let shared = format!("{whole}[questions]\n{questions}[sessions]\n{sessions}[worker]\ndrain_seconds = 2\n{worker}");
     let home = folder.join("home");
     fs::create_dir_all(home.join("claude")).expect("a folder");
     let home = path(&home);

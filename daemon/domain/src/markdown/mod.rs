@@ -3,6 +3,10 @@
 //!
 //! Text of agents goes through this too, so anything unknown stays plain text.
 
+mod split;
+
+pub use split::split;
+
 /// A piece of a message that stands on lines of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {

@@ -1,0 +1,130 @@
+//! Posts: new messages, edits, reactions. Every request has a name made from the message's id, by which the homeserver
+//! knows it again for a day; what is older shows in the stream that we read before we post.
+
+use matrix_sdk::{
+    Room,
+    ruma::{OwnedEventId, TransactionId},
+};
+use serde_json::{Value, json};
+use vine_domain::{
+    chat::{About, Aside, Dispatch, Fate, OutboundKind, Place, Posted},
+    markdown::split,
+    ports::ChatError,
+};
+
+use crate::{error::chat, markup::marked, translate::KEY};
+
+/// Characters of one part. Text and HTML stand in an event together, an edit has both twice, encryption adds a third, and
+/// 65,536 bytes is all that an event may have (specification, "Size limits").
+const PART: usize = 6_000;
+
+/// Posts or edits one message.
+pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    match (&dispatch.message.kind, &dispatch.about, &dispatch.edits) {
+        (OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => note(room, dispatch, about).await,
+        (OutboundKind::Settled { .. }, about, Some(edited)) => {
+            let posted = edit(room, dispatch, edited).await?;
+            if let Some(about) = about {
+                react(room, dispatch, &about.event, "✅").await?;
+            }
+            Ok(posted)
+        }
+        (_, _, Some(edited)) => edit(room, dispatch, edited).await,
+        _ => post(room, dispatch).await,
+    }
+}
+
+/// Where a person's note is: two eyes when it is kept, a check when the agent has it.
+async fn note(room: &Room, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
+    let sign = if about.fate == Fate::Kept { "👀" } else { "✅" };
+    react(room, dispatch, &about.event, sign).await?;
+    Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&about.event), &about.event))
+}
+
+async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    let parts = split(&dispatch.message.text, PART);
+    let mut posted: Vec<String> = Vec::new();
+    for (number, text) in parts.iter().enumerate() {
+        let mut content = content(dispatch, text, number, number + 1 == parts.len());
+        let root = dispatch.thread.as_deref().or(posted.first().map(String::as_str));
+        if let Some(relation) = relation(dispatch, root, posted.last().map(String::as_str)) {
+            content["m.relates_to"] = relation;
+        }
+        posted.push(send(room, "m.room.message", content, &format!("vine-{}-{number}", dispatch.message.id)).await?);
+    }
+    let thread = dispatch.thread.clone().or_else(|| posted.first().cloned()).unwrap_or_default();
+    offer(room, dispatch, posted.last()).await;
+    Ok(Posted { thread, parts: posted })
+}
+
+/// The reactions that stand for buttons, to be tapped. They are a convenience: words do the same, so none is repeated.
+async fn offer(room: &Room, dispatch: &Dispatch, on: Option<&String>) {
+    let Some(on) = on else { return };
+    for (index, button) in dispatch.message.buttons.iter().enumerate() {
+        let Some(sign) = button.sign(index) else { continue };
+        if let Err(error) = react(room, dispatch, on, sign).await {
+            tracing::debug!("no reaction to tap: {error}");
+            return;
+        }
+    }
+}
+
+async fn edit(room: &Room, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
+    let text = split(&dispatch.message.text, PART).into_iter().next().unwrap_or_default();
+    let new = content(dispatch, &text, 0, true);
+    let mut content = new.clone();
+    content["m.new_content"] = new;
+    content["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": edited });
+    let id = send(room, "m.room.message", content, &format!("vine-{}-0", dispatch.message.id)).await?;
+    Ok(Posted::one(dispatch.thread.as_deref().unwrap_or(edited), id))
+}
+
+async fn react(room: &Room, dispatch: &Dispatch, to: &str, sign: &str) -> Result<(), ChatError> {
+    let content = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": to, "key": sign } });
+    match send(room, "m.reaction", content, &format!("vine-{}-{sign}", dispatch.message.id)).await {
+        Err(ChatError::Retry { why, .. }) if why.contains("M_DUPLICATE_ANNOTATION") => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+/// Notices do not make a sound; what calls people does, and what they asked for.
+fn content(dispatch: &Dispatch, text: &str, part: usize, last: bool) -> Value {
+    let mentions = if part == 0 && dispatch.edits.is_none() { dispatch.mentions.as_slice() } else { &[] };
+    let shown = marked(text, mentions);
+    let calls: Vec<_> = mentions.iter().map(|mention| mention.subject.as_str()).collect();
+    let loud = !dispatch.message.calls.is_empty() || matches!(dispatch.message.kind, OutboundKind::Question { .. });
+    json!({
+        "msgtype": if loud { "m.text" } else { "m.notice" },
+        "body": shown.plain,
+        "format": "org.matrix.custom.html",
+        "formatted_body": shown.html,
+        // Always there: without it servers look for names in the words.
+        "m.mentions": if calls.is_empty() { json!({}) } else { json!({ "user_ids": calls }) },
+        KEY: { "id": dispatch.message.id.to_string(), "part": part, "last": last },
+    })
+}
+
+fn relation(dispatch: &Dispatch, root: Option<&str>, before: Option<&str>) -> Option<Value> {
+    match (&dispatch.message.place, root) {
+        (Place::Aside(aside), root) => Some(reply(aside, root.filter(|_| aside.thread.is_some()))),
+        (Place::Room(_), _) | (Place::Thread(_), None) => None,
+        (Place::Thread(_), Some(root)) => {
+            let latest = before.or(dispatch.latest.as_deref()).unwrap_or(root);
+            Some(json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": true, "m.in_reply_to": { "event_id": latest } }))
+        }
+    }
+}
+
+fn reply(aside: &Aside, thread: Option<&str>) -> Value {
+    let to = json!({ "event_id": aside.to });
+    match thread {
+        Some(root) => json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": false, "m.in_reply_to": to }),
+        None => json!({ "m.in_reply_to": to }),
+    }
+}
+
+async fn send(room: &Room, kind: &str, content: Value, name: &str) -> Result<String, ChatError> {
+    let sent = room.send_raw(kind, content).with_transaction_id(<&TransactionId>::from(name)).await;
+    let id: OwnedEventId = sent.map_err(|error| chat("posting", &error))?.response.event_id;
+    Ok(id.to_string())
+}

@@ -1,0 +1,122 @@
+//! Reads the stream. What it brings is stored with the new position before anything else happens; a gap is filled before
+//! that, so a position never passes what was not read.
+
+use std::time::Duration;
+
+use matrix_sdk::{
+    Client, Room, RoomState,
+    config::{SyncSettings, SyncToken},
+    deserialized_responses::TimelineEvent,
+    room::MessagesOptions,
+    ruma::{
+        OwnedRoomId, UInt,
+        api::client::{
+            filter::{FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter},
+            sync::sync_events::v3::Filter,
+        },
+        assign,
+    },
+    sync::{SyncResponse, Timeline},
+};
+use serde_json::Value;
+use tokio::sync::watch;
+use vine_domain::{chat::Batch, ports::Ear};
+
+use crate::{
+    session::Trouble,
+    translate::{Heard, Us, translate},
+};
+
+/// The homeserver answers at least this often.
+const WAIT: Duration = Duration::from_secs(20);
+/// This many events of a room come at once; more are fetched.
+const LIMIT: u32 = 50;
+
+/// Until something goes wrong. `ready` gets the client when the stream was read once.
+pub async fn run(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>) -> Trouble {
+    match listen(client, ear, ready).await {
+        Ok(never) => match never {},
+        Err(trouble) => trouble,
+    }
+}
+
+async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>) -> Result<std::convert::Infallible, Trouble> {
+    let mut since = ear.cursor().await?;
+    loop {
+        let wait = if ready.borrow().is_some() { WAIT } else { Duration::ZERO };
+        let settings = SyncSettings::new().timeout(wait).filter(filter()).token(SyncToken::ReusePrevious);
+        let response = client.sync_once(settings).await?;
+        let batch = batch(client, since.as_deref(), &response).await?;
+        ear.hear(batch).await?;
+        since = Some(response.next_batch.clone());
+        for room in response.rooms.invited.keys() {
+            answer_invitation(client, ear, room).await?;
+        }
+        if ready.borrow().is_none() {
+            ready.send_replace(Some(client.clone()));
+            ear.health(Ok(()));
+        }
+    }
+}
+
+fn filter() -> Filter {
+    let timeline = assign!(RoomEventFilter::default(), { limit: Some(UInt::from(LIMIT)) });
+    let state = assign!(RoomEventFilter::default(), {
+        lazy_load_options: LazyLoadOptions::Enabled { include_redundant_members: false },
+    });
+    let mut definition = FilterDefinition::default();
+    definition.room = assign!(RoomFilter::default(), { timeline, state });
+    Filter::FilterDefinition(definition)
+}
+
+/// What a response brings. The very first one of an account brings what was said before we came: that was not to us.
+async fn batch(client: &Client, since: Option<&str>, response: &SyncResponse) -> Result<Batch, Trouble> {
+    let mut batch = Batch { cursor: Some(response.next_batch.clone()), ..Batch::default() };
+    let Some(since) = since else { return Ok(batch) };
+    let us = Us { id: client.user_id().map(ToString::to_string).unwrap_or_default() };
+    for (id, update) in &response.rooms.joined {
+        let Some(room) = client.get_room(id) else { continue };
+        let missed = gap(&room, &update.timeline, since).await?;
+        for event in missed.iter().chain(&update.timeline.events) {
+            let Ok(event) = event.raw().deserialize_as_unchecked::<Value>() else { continue };
+            match translate(&event, id.as_str(), &us) {
+                Some(Heard::Person(inbound)) => batch.events.push(inbound),
+                Some(Heard::Echo(echo)) => batch.echoes.push(echo),
+                None => {}
+            }
+        }
+    }
+    Ok(batch)
+}
+
+/// What lies between our position and what the response shows, oldest first.
+async fn gap(room: &Room, timeline: &Timeline, since: &str) -> Result<Vec<TimelineEvent>, Trouble> {
+    let mut missed = Vec::new();
+    let mut from = timeline.prev_batch.clone().filter(|_| timeline.limited);
+    while let Some(token) = from {
+        let mut options = MessagesOptions::backward().from(token.as_str());
+        options.to = Some(since.to_owned());
+        options.limit = UInt::from(100u32);
+        let page = room.messages(options).await?;
+        let more = !page.chunk.is_empty();
+        missed.extend(page.chunk);
+        from = page.end.filter(|end| more && *end != token);
+    }
+    missed.reverse();
+    Ok(missed)
+}
+
+/// We come when somebody calls who may; everybody else is declined, or any server's users could fill our disk.
+async fn answer_invitation(client: &Client, ear: &dyn Ear, id: &OwnedRoomId) -> Result<(), Trouble> {
+    let Some(room) = client.get_room(id).filter(|room| room.state() == RoomState::Invited) else { return Ok(()) };
+    let inviter = room.invite_details().await?.inviter.map(|member| member.user_id().to_string());
+    let welcome = match &inviter {
+        Some(inviter) => ear.manages(inviter).await?,
+        None => false,
+    };
+    let answered = if welcome { room.join().await } else { room.leave().await };
+    if let Err(error) = answered {
+        tracing::warn!(room = %id, "an invitation could not be answered: {error}");
+    }
+    Ok(())
+}

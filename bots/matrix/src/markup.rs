@@ -1,0 +1,104 @@
+//! Our Markdown as Matrix shows it: plain text for all clients, HTML for most.
+
+use std::fmt::Write;
+
+use vine_domain::{
+    chat::Mention,
+    markdown::{Block, Span, parse},
+};
+
+/// Words in both forms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// For clients without HTML, and for notifications.
+    pub plain: String,
+    /// The subset of the specification.
+    pub html: String,
+}
+
+/// Words that begin by calling people.
+///
+/// Nothing in `text` can call anybody: it is escaped, and addresses that clients show as people stay text.
+pub fn marked(text: &str, mentions: &[Mention]) -> Marked {
+    let names: Vec<_> = mentions.iter().map(|mention| mention.name.as_str()).collect();
+    let pill = |mention: &Mention| format!("<a href=\"https://matrix.to/#/{}\">{}</a>", escaped(&mention.subject), escaped(&mention.name));
+    let pills: Vec<_> = mentions.iter().map(pill).collect();
+    let (plain, html) = if mentions.is_empty() {
+        (String::new(), String::new())
+    } else {
+        (names.join(", ") + ": ", format!("<p>{}:</p>", pills.join(", ")))
+    };
+    Marked { plain: plain + text, html: html + parse(text).iter().map(block).collect::<String>().as_str() }
+}
+
+fn block(block: &Block) -> String {
+    match block {
+        Block::Paragraph(lines) => format!("<p>{}</p>", joined(lines)),
+        Block::Quote(lines) => format!("<blockquote>{}</blockquote>", joined(lines)),
+        Block::List(entries) => list(entries),
+        Block::Code(text) => format!("<pre><code>{}\n</code></pre>", escaped(text)),
+    }
+}
+
+fn list(entries: &[(Option<u32>, Vec<Span>)]) -> String {
+    let items: String = entries.iter().map(|(_, spans)| format!("<li>{}</li>", line(spans))).collect();
+    match entries.first().and_then(|(number, _)| *number) {
+        Some(1) => format!("<ol>{items}</ol>"),
+        Some(start) => format!("<ol start=\"{start}\">{items}</ol>"),
+        None => format!("<ul>{items}</ul>"),
+    }
+}
+
+fn joined(lines: &[Vec<Span>]) -> String {
+    lines.iter().map(|spans| line(spans)).collect::<Vec<_>>().join("<br>")
+}
+
+fn line(spans: &[Span]) -> String {
+    spans.iter().map(span).collect()
+}
+
+fn span(span: &Span) -> String {
+    match span {
+        Span::Text(text) => escaped(text),
+        Span::Bold(text) => format!("<strong>{}</strong>", escaped(text)),
+        Span::Code(text) => format!("<code>{}</code>", escaped(text)),
+        Span::Link(address) if address.contains("matrix.to") => format!("<code>{}</code>", escaped(address)),
+        Span::Link(address) => format!("<a href=\"{0}\">{0}</a>", escaped(address)),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c if c.is_control() && c != '\n' && c != '\t' => write!(out, "\\x{:02x}", c as u32).unwrap_or_default(),
+            c => out.push(c),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_shown_with_its_parts_and_calls_its_people() {
+        let ann = Mention { name: "Ann".into(), subject: "@ann:x".into() };
+        let shown = marked("**Q-1** for Ann\n\n> I looked\n\nWhich?\n1. **Red** — warm\n2. **Blue**\n\n```\na<b\n```", &[ann]);
+        assert_eq!(shown.plain.lines().next(), Some("Ann: **Q-1** for Ann"));
+        assert!(shown.html.starts_with("<p><a href=\"https://matrix.to/#/@ann:x\">Ann</a>:</p><p><strong>Q-1</strong> for Ann</p>"));
+        assert!(shown.html.contains("<blockquote>I looked</blockquote>"));
+        assert!(shown.html.contains("<ol><li><strong>Red</strong> — warm</li><li><strong>Blue</strong></li></ol>"));
+        assert!(shown.html.ends_with("<pre><code>a&lt;b\n</code></pre>"));
+    }
+
+    #[test]
+    fn an_agents_words_call_nobody_and_bring_no_html() {
+        let shown = marked("@room <b>x</b> https://matrix.to/#/@bob:x \"q\"", &[]);
+        assert_eq!(shown.html, "<p>@room &lt;b&gt;x&lt;/b&gt; <code>https://matrix.to/#/@bob:x</code> &quot;q&quot;</p>");
+    }
+}

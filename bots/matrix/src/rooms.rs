@@ -1,0 +1,161 @@
+//! Rooms: one for each repository. The alias is what makes creation harmless to repeat; our store knows the
+//! room afterwards.
+
+use std::time::Duration;
+
+use matrix_sdk::{
+    Client, Room, RoomMemberships, RoomState,
+    ruma::{
+        Int, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomOrAliasId,
+        api::client::room::create_room::{
+            RoomPowerLevelsContentOverride,
+            v3::{Request, RoomPreset},
+        },
+        api::error::ErrorKind,
+        assign,
+        events::{InitialStateEvent, room::encryption::RoomEncryptionEventContent},
+        serde::Raw,
+    },
+};
+use serde_json::json;
+use vine_domain::{chat::RoomWish, ports::ChatError};
+
+use crate::{Settings, error::chat};
+
+/// A new room is known to our own stream after at most this.
+const KNOWN: Duration = Duration::from_secs(30);
+
+/// Makes the room, or sees to it that it is as wished.
+pub async fn furnish(client: &Client, settings: &Settings, wish: &RoomWish) -> Result<String, ChatError> {
+    let room = match &wish.room {
+        Some(id) => joined(client, id)?,
+        None => find_or_make(client, settings, wish).await?,
+    };
+    invite(&room, wish).await?;
+    raise(&room, wish).await?;
+    Ok(room.room_id().to_string())
+}
+
+/// Enters a room that a person has named.
+pub async fn enter(client: &Client, room: &str) -> Result<String, ChatError> {
+    let named = <&RoomOrAliasId>::try_from(room)
+        .map_err(|_| ChatError::Gone(format!("`{room}` is neither a room id like !abc nor an alias like #name:server")))?;
+    let servers: Vec<_> = client.user_id().map(|us| us.server_name().to_owned()).into_iter().collect();
+    let entered = client.join_room_by_id_or_alias(named, &servers).await;
+    let entered = entered.map_err(|error| ChatError::Gone(format!("the room {room} cannot be entered: {error}. Invite us there first")))?;
+    Ok(entered.room_id().to_string())
+}
+
+fn joined(client: &Client, id: &str) -> Result<Room, ChatError> {
+    let room = OwnedRoomId::try_from(id).ok().and_then(|id| client.get_room(&id)).filter(|room| room.state() == RoomState::Joined);
+    room.ok_or_else(|| {
+        ChatError::Gone(format!("we are not in the room {id} any more; invite us again, or choose another with `repo room`"))
+    })
+}
+
+async fn find_or_make(client: &Client, settings: &Settings, wish: &RoomWish) -> Result<Room, ChatError> {
+    let server = client.user_id().map(|us| us.server_name().to_owned()).ok_or(ChatError::Limited { after: Duration::from_secs(1) })?;
+    let name = format!("{}{}", settings.alias_prefix, wish.repo);
+    let alias = RoomAliasId::parse(format!("#{name}:{server}"))
+        .map_err(|error| ChatError::Gone(format!("#{name}:{server} is no alias: {error}")))?;
+    if let Some(room) = ours(client, &alias).await? {
+        return Ok(room);
+    }
+    match client.create_room(request(&name, wish)?).await {
+        Ok(room) => known(client, room.room_id().to_owned()).await,
+        Err(error) if error.client_api_error_kind() == Some(&ErrorKind::RoomInUse) => {
+            ours(client, &alias).await?.ok_or_else(|| ChatError::Retry { why: format!("{alias} is taken and leads nowhere"), after: KNOWN })
+        }
+        Err(error) => Err(chat(&format!("making the room {alias}"), &error)),
+    }
+}
+
+/// The room behind an alias, if we made it. Anybody on a server may take an alias before us.
+async fn ours(client: &Client, alias: &OwnedRoomAliasId) -> Result<Option<Room>, ChatError> {
+    let id = match client.resolve_room_alias(alias).await {
+        Ok(found) => found.room_id,
+        Err(error) if error.client_api_error_kind() == Some(&ErrorKind::NotFound) => return Ok(None),
+        Err(error) => return Err(chat(&format!("looking up {alias}"), &error.into())),
+    };
+    let squatted = || {
+        ChatError::Gone(format!(
+            "the alias {alias} leads to a room that we did not make; use it with `repo room … --room {alias}`, or free the alias"
+        ))
+    };
+    let room = client.get_room(&id).filter(|room| room.state() == RoomState::Joined).ok_or_else(squatted)?;
+    let made_by_us = room.creators().is_some_and(|creators| creators.iter().any(|creator| Some(&**creator) == client.user_id()));
+    if made_by_us { Ok(Some(room)) } else { Err(squatted()) }
+}
+
+fn request(name: &str, wish: &RoomWish) -> Result<Request, ChatError> {
+    let raw = |error: serde_json::Error| ChatError::Gone(error.to_string());
+    let previews = json!({ "type": "org.matrix.room.preview_urls", "state_key": "", "content": { "disable": true } });
+    let mut initial_state = vec![Raw::new(&previews).map_err(raw)?.cast_unchecked()];
+    if wish.encrypted {
+        initial_state.push(InitialStateEvent::with_empty_state_key(RoomEncryptionEventContent::with_recommended_defaults()).to_raw_any());
+    }
+    // Merged key by key and not deeper: a map of events here would throw away the server's own.
+    let levels = assign!(RoomPowerLevelsContentOverride::new(), { invite: Some(Int::from(50)) });
+    Ok(assign!(Request::new(), {
+        name: Some(format!("vine: {}", wish.repo)),
+        topic: Some(wish.topic.clone()),
+        room_alias_name: Some(name.to_owned()),
+        preset: Some(RoomPreset::PrivateChat),
+        initial_state,
+        power_level_content_override: Some(Raw::new(&levels).map_err(raw)?),
+    }))
+}
+
+/// Waits until the stream has brought the room whole: right after its creation nothing is known of it.
+async fn known(client: &Client, id: OwnedRoomId) -> Result<Room, ChatError> {
+    let known = async {
+        loop {
+            match client.get_room(&id) {
+                Some(room) if room.power_levels().await.is_ok() => return room,
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    let late = |_| ChatError::Retry { why: format!("the homeserver did not show the new room {id}"), after: Duration::from_secs(1) };
+    tokio::time::timeout(KNOWN, known).await.map_err(late)
+}
+
+/// Invites whoever belongs there and was never there: whoever left has left.
+async fn invite(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
+    let there = room.members(RoomMemberships::all()).await.map_err(|error| chat("reading the members", &error))?;
+    for member in &wish.members {
+        let Ok(user) = OwnedUserId::try_from(member.subject.as_str()) else { continue };
+        if there.iter().any(|one| *one.user_id() == user) {
+            continue;
+        }
+        match room.invite_user_by_id(&user).await {
+            Ok(()) => {}
+            Err(error) => match chat(&format!("inviting {user}"), &error) {
+                // Somebody who cannot be invited must not keep the room from the others.
+                ChatError::Gone(why) => tracing::warn!(room = %room.room_id(), "{why}"),
+                other => return Err(other),
+            },
+        }
+    }
+    Ok(())
+}
+
+/// People who manage tasks manage the room too.
+async fn raise(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
+    let levels = room
+        .power_levels()
+        .await
+        .map_err(|error| ChatError::Retry { why: format!("reading power levels: {error}"), after: Duration::from_secs(1) })?;
+    let moderator = Int::from(50);
+    let users: Vec<OwnedUserId> = wish
+        .members
+        .iter()
+        .filter(|member| member.manages)
+        .filter_map(|member| OwnedUserId::try_from(member.subject.as_str()).ok())
+        .collect();
+    let raised: Vec<_> = users.iter().filter(|user| levels.for_user(user) < moderator).map(|user| (&**user, moderator)).collect();
+    if raised.is_empty() {
+        return Ok(());
+    }
+    room.update_power_levels(raised).await.map(|_| ()).map_err(|error| chat("giving power", &error))
+}

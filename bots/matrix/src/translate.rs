@@ -1,0 +1,175 @@
+//! One event of a room, as what it is to us. Pure: JSON in, value out.
+
+use serde_json::Value;
+use vine_domain::{
+    MessageId,
+    chat::{Act, Echo, Inbound, Spot},
+};
+
+use crate::PLATFORM;
+
+/// Our own key in the content of what we post; unknown keys are kept by servers, and encrypted with the rest.
+pub const KEY: &str = "org.agentvine.message";
+
+/// What an event is to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A person did something.
+    Person(Inbound),
+    /// A message of ours has arrived.
+    Echo(Echo),
+}
+
+/// The account that we speak through.
+#[derive(Debug, Clone)]
+pub struct Us {
+    /// `@vine:example.org`
+    pub id: String,
+}
+
+/// Reads an event of `room`; `None` when it is nothing to us. Notices are left out: programs talk in them.
+pub fn translate(event: &Value, room: &str, us: &Us) -> Option<Heard> {
+    let (sender, id) = (event["sender"].as_str()?, event["event_id"].as_str()?);
+    if sender == us.id {
+        return echo(&event["content"], id).map(Heard::Echo);
+    }
+    let (text, thread, reply_to, act) = match event["type"].as_str()? {
+        "m.room.message" => message(&event["content"], us)?,
+        "m.reaction" => reaction(&event["content"])?,
+        "m.room.redaction" => (String::new(), None, None, Act::Deleted(redacted(event)?.to_owned())),
+        _ => return None,
+    };
+    let spot = Spot::Theirs { room: room.to_owned(), thread, reply_to };
+    Some(Heard::Person(Inbound { event: id.to_owned(), platform: PLATFORM.into(), author: sender.to_owned(), spot, text, act }))
+}
+
+type Parts = (String, Option<String>, Option<String>, Act);
+
+fn message(content: &Value, us: &Us) -> Option<Parts> {
+    let relation = &content["m.relates_to"];
+    let (kind, of) = (relation["rel_type"].as_str(), relation["event_id"].as_str());
+    if let (Some("m.replace"), Some(of)) = (kind, of) {
+        let text = content["m.new_content"]["body"].as_str()?;
+        return Some((plain(text, us), None, None, Act::Edited(of.to_owned())));
+    }
+    let thread = of.filter(|_| kind == Some("m.thread")).map(str::to_owned);
+    // In a thread, clients without threads are given a reply to show; it is none that a person made.
+    let made = thread.is_none() || relation["is_falling_back"] != true;
+    let reply_to = relation["m.in_reply_to"]["event_id"].as_str().filter(|_| made).map(str::to_owned);
+    let body = content["body"].as_str()?;
+    match content["msgtype"].as_str()? {
+        "m.text" | "m.emote" => Some((plain(without_fallback(body, reply_to.is_some()), us), thread, reply_to, Act::Said)),
+        "m.notice" => None,
+        _ => {
+            let why = format!("`{body}` was not passed on: agents get words only. Put files into the repository, or paste their text.");
+            Some((why, thread, reply_to, Act::Unreadable))
+        }
+    }
+}
+
+fn reaction(content: &Value) -> Option<Parts> {
+    let relation = &content["m.relates_to"];
+    let (of, key) = (relation["event_id"].as_str()?, relation["key"].as_str()?);
+    Some((key.to_owned(), None, Some(of.to_owned()), Act::Reacted))
+}
+
+/// Room versions differ in where they say it.
+fn redacted(event: &Value) -> Option<&str> {
+    event["redacts"].as_str().or_else(|| event["content"]["redacts"].as_str())
+}
+
+fn echo(content: &Value, id: &str) -> Option<Echo> {
+    let key = &content[KEY];
+    let message = MessageId(key["id"].as_str()?.parse().ok()?);
+    Some(Echo { message, reference: id.to_owned(), part: u32::try_from(key["part"].as_u64()?).ok()?, last: key["last"] == true })
+}
+
+/// Old clients quote what they reply to, in lines that begin with `> `, before an empty line.
+fn without_fallback(body: &str, is_reply: bool) -> &str {
+    if !is_reply || !body.starts_with("> <@") {
+        return body;
+    }
+    body.split_once("\n\n").map_or(body, |(_, words)| words)
+}
+
+/// Words to us by our account's name are words to `@vine`.
+fn plain(text: &str, us: &Us) -> String {
+    let text = text.trim();
+    let local = us.id.trim_start_matches('@').split(':').next().unwrap_or_default();
+    let heads = [us.id.clone(), format!("@{local}"), format!("{local}:")];
+    let called = heads.iter().find_map(|head| {
+        let rest = text.get(..head.len()).filter(|start| start.eq_ignore_ascii_case(head)).map(|_| &text[head.len()..])?;
+        let rest = rest.strip_prefix(':').unwrap_or(rest);
+        (rest.is_empty() || rest.starts_with(char::is_whitespace)).then_some(rest)
+    });
+    called.map_or_else(|| text.to_owned(), |rest| format!("@vine{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn us() -> Us {
+        Us { id: "@vinebot:x".into() }
+    }
+
+    fn read(kind: &str, content: &Value) -> Option<Inbound> {
+        let event = json!({ "type": kind, "sender": "@ann:x", "event_id": "$e", "content": content });
+        match translate(&event, "!r", &us())? {
+            Heard::Person(inbound) => Some(inbound),
+            Heard::Echo(_) => None,
+        }
+    }
+
+    fn spot(thread: Option<&str>, reply_to: Option<&str>) -> Spot {
+        Spot::Theirs { room: "!r".into(), thread: thread.map(Into::into), reply_to: reply_to.map(Into::into) }
+    }
+
+    #[test]
+    fn replies_of_both_kinds_of_clients() {
+        let threaded = json!({ "msgtype": "m.text", "body": "blue", "m.relates_to":
+            { "rel_type": "m.thread", "event_id": "$root", "is_falling_back": true, "m.in_reply_to": { "event_id": "$last" } } });
+        assert_eq!(read("m.room.message", &threaded).expect("read").spot, spot(Some("$root"), None));
+        let real = json!({ "msgtype": "m.text", "body": "blue", "m.relates_to":
+            { "rel_type": "m.thread", "event_id": "$root", "is_falling_back": false, "m.in_reply_to": { "event_id": "$q" } } });
+        assert_eq!(read("m.room.message", &real).expect("read").spot, spot(Some("$root"), Some("$q")));
+        let rich = json!({ "msgtype": "m.text", "body": "> <@vine:x> Which?\n> 1. Red\n\nblue", "m.relates_to": { "m.in_reply_to": { "event_id": "$q" } } });
+        let rich = read("m.room.message", &rich).expect("read");
+        assert_eq!((rich.spot, rich.text.as_str()), (spot(None, Some("$q")), "blue"));
+    }
+
+    #[test]
+    fn edits_redactions_and_reactions() {
+        let edit = json!({ "msgtype": "m.text", "body": "* red", "m.new_content": { "body": "red" }, "m.relates_to": { "rel_type": "m.replace", "event_id": "$a" } });
+        let edit = read("m.room.message", &edit).expect("read");
+        assert_eq!((edit.act, edit.text.as_str()), (Act::Edited("$a".into()), "red"));
+        let reaction = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": "$q", "key": "2️⃣" } });
+        let reaction = read("m.reaction", &reaction).expect("read");
+        assert_eq!((reaction.act, reaction.spot, reaction.text.as_str()), (Act::Reacted, spot(None, Some("$q")), "2️⃣"));
+        assert_eq!(read("m.room.redaction", &json!({ "redacts": "$a" })).expect("read").act, Act::Deleted("$a".into()));
+    }
+
+    #[test]
+    fn commands_by_our_name_and_words_that_are_not_for_us() {
+        let text = |body: &str| read("m.room.message", &json!({ "msgtype": "m.text", "body": body })).expect("read").text;
+        for body in ["@vinebot:x status", "vinebot: status", "@vinebot status", "@vinebot:x: status"] {
+            assert_eq!(text(body), "@vine status", "{body}");
+        }
+        assert_eq!(text("vinebots are nice"), "vinebots are nice");
+        assert_eq!(read("m.room.message", &json!({ "msgtype": "m.notice", "body": "I am a program" })), None);
+        assert_eq!(read("m.room.member", &json!({ "membership": "join" })), None);
+        let file = read("m.room.message", &json!({ "msgtype": "m.file", "body": "big.zip" })).expect("read");
+        assert_eq!(file.act, Act::Unreadable);
+        assert!(file.text.contains("big.zip"));
+    }
+
+    #[test]
+    fn our_own_messages_tell_where_they_are() {
+        let id = "0192f3a4-0000-7000-8000-000000000001";
+        let event = json!({ "type": "m.room.message", "sender": "@vinebot:x", "event_id": "$e", "content": { "body": "x", KEY: { "id": id, "part": 1, "last": true } } });
+        let echo = Echo { message: MessageId(id.parse().expect("a uuid")), reference: "$e".into(), part: 1, last: true };
+        assert_eq!(translate(&event, "!r", &us()), Some(Heard::Echo(echo)));
+    }
+}

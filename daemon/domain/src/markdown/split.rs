@@ -1,0 +1,95 @@
+//! Long messages in parts. Nothing is cut away, and a fence that is cut is closed and opened again.
+
+use super::fence;
+
+/// The text in parts of at most `limit` bytes each, cut between lines where that is possible. `limit` counts what is
+/// shown; fences that are closed and opened again come on top, as long as they are.
+///
+/// Panics when `limit` is below 4, the length of the longest character.
+pub fn split(text: &str, limit: usize) -> Vec<String> {
+    assert!(limit >= 4, "a part must hold a character");
+    let mut parts = Parts { limit, done: Vec::new(), current: String::new(), fence: None };
+    for line in text.split_inclusive('\n') {
+        parts.add(line);
+    }
+    parts.finish()
+}
+
+struct Parts {
+    limit: usize,
+    done: Vec<String>,
+    current: String,
+    /// The line that opened the fence we are in.
+    fence: Option<String>,
+}
+
+impl Parts {
+    fn add(&mut self, line: &str) {
+        let mut rest = line;
+        while rest.len() > self.limit {
+            let end = (0..=self.limit).rev().find(|end| rest.is_char_boundary(*end)).unwrap_or(rest.len());
+            self.put(&rest[..end]);
+            rest = &rest[end..];
+        }
+        self.put(rest);
+        let bare = line.trim_end();
+        self.fence = match self.fence.take() {
+            Some(open) if fence(&open) == Some(bare) => None,
+            Some(open) => Some(open),
+            None => fence(bare).map(|_| bare.to_owned()),
+        };
+    }
+
+    fn put(&mut self, piece: &str) {
+        if self.current.len() + piece.len() > self.limit && !self.current.is_empty() {
+            self.cut();
+        }
+        self.current.push_str(piece);
+    }
+
+    fn cut(&mut self) {
+        let mut part = std::mem::take(&mut self.current);
+        if let Some(open) = &self.fence {
+            let close = fence(open).unwrap_or("```");
+            part = format!("{}\n{close}", part.trim_end_matches('\n'));
+            self.current = format!("{open}\n");
+        }
+        self.done.push(part);
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        if !self.current.is_empty() || self.done.is_empty() {
+            self.done.push(self.current);
+        }
+        self.done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn short_text_stays_whole_and_long_text_is_cut_between_lines() {
+        assert_eq!(split("hello", 10), ["hello"]);
+        assert_eq!(split("", 10), [""]);
+        assert_eq!(split("one\ntwo\nthree\n", 9), ["one\ntwo\n", "three\n"]);
+    }
+
+    #[test]
+    fn a_fence_that_is_cut_is_closed_and_opened_again() {
+        let parts = split("see\n````sh\naaaa\nbbbb\n````\nend", 17);
+        assert_eq!(parts, ["see\n````sh\naaaa\n````", "````sh\nbbbb\n````\n", "end"].map(String::from));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_no_part_is_too_long(text in "[a-zäß€ \n]{0,300}", limit in 4usize..60) {
+            let parts = split(&text, limit);
+            prop_assert_eq!(parts.concat(), text);
+            prop_assert!(parts.iter().all(|part| part.len() <= limit));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! A team's day in a Matrix room, on a real homeserver.
+
+use serde_json::Value;
+
+use crate::harness::{
+    Agent, Place, Process, Sections,
+    synapse::{Human, Limits, Synapse, sections},
+};
+
+/// A room with Ann, an operator, in it; daemon and worker run.
+struct Room {
+    place: Place,
+    synapse: Synapse,
+    ann: Human,
+    id: String,
+    processes: Vec<Process>,
+}
+
+impl Room {
+    async fn new(agent: Agent<'_>) -> Self {
+        Self::with(agent, Limits::Off).await
+    }
+
+    async fn with(agent: Agent<'_>, limits: Limits) -> Self {
+        let synapse = Synapse::start(limits).await;
+        synapse.person("vine").await;
+        let ann = synapse.person("ann").await;
+        let more = sections(&synapse, &[("Ann", "operator")]);
+        let mut place = Place::with_sections(agent, Sections { more: &more, ..Sections::default() }).await;
+        let daemon = place.daemon().await;
+        let worker = place.worker("w-1", 1).await;
+        let id = ann.join("#vine-site:vine.test").await;
+        Self { place, synapse, ann, id, processes: vec![worker, daemon] }
+    }
+
+    /// Creates a task by a command in the room and gives its id and the root of its thread.
+    async fn task(&self, title: &str, prompt: &str) -> (String, String) {
+        self.ann.say(&self.id, &format!("!vine task new {title}\n{prompt}")).await;
+        let card = self.ann.hears(&self.id, title).await;
+        let listed = self.place.say("task list").await;
+        let task = listed.as_array().expect("tasks")[0]["id"].as_str().expect("an id").to_owned();
+        (task, event_id(&card))
+    }
+}
+
+fn event_id(event: &Value) -> String {
+    event["event_id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_matrix_the_whole_way_of_a_question_through_a_thread() {
+    let room = Room::new(Agent::Claude).await;
+    let (task, root) = room.task("Paint", "Paint the door.\nMODEL: ask Which colour? | Red | Blue\nMODEL: finish Painted.").await;
+    let question = room.ann.hears(&room.id, "Which colour?").await;
+    assert_eq!(question["content"]["m.relates_to"]["event_id"], root.as_str(), "in the thread of the card");
+    assert_eq!(question["content"]["m.mentions"]["user_ids"][0], "@ann:vine.test", "it calls who asked for the task");
+    let answer = room.ann.say_in(&room.id, &root, "2").await;
+    let done = room.place.wait(&task, "done").await;
+    assert_eq!(done["questions"][0]["answer"]["name"], "Ann");
+    assert!(room.place.heard("Blue") >= 1, "the same session got it");
+    let accepted = |event: &Value| event["type"] == "m.reaction" && event["content"]["m.relates_to"]["event_id"] == answer.as_str();
+    room.ann.wait(&room.id, "the answer is marked as taken", accepted).await;
+    room.ann.hears(&room.id, "ended without changes").await;
+}
+
+const ASKS: &str = "answer=$(vine ask 'Go on?' --option Yes --option No); echo heard $answer";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_a_plain_reply_and_a_reaction_answer_and_only_the_author_edits() {
+    let room = Room::new(Agent::Script(ASKS)).await;
+    let eve = room.synapse.person("eve").await;
+    room.ann.call_in(&eve, &room.id).await;
+    let (task, _) = room.task("One", "one").await;
+    let question = room.ann.hears(&room.id, "Go on?").await;
+    room.ann.wait(&room.id, "there is something to tap", |event| event["content"]["m.relates_to"]["key"] == "1️⃣").await;
+    eve.react(&room.id, &event_id(&question), "2️⃣").await;
+    eve.reply(&room.id, &event_id(&question), "No").await;
+    room.ann.hears(&room.id, "a stranger may not answer").await;
+    let answer = room.ann.reply(&room.id, &event_id(&question), "Yes").await;
+    let done = room.place.wait(&task, "done").await;
+    assert_eq!((done["questions"][0]["answer"]["name"].as_str(), done["questions"].as_array().map(Vec::len)), (Some("Ann"), Some(1)));
+    eve.edit(&room.id, &answer, "No").await;
+    room.ann.hears(&room.id, "only its author can change a message").await;
+
+    let (second, _) = room.task("Two", "two").await;
+    let of_two = |event: &Value| event["content"]["body"].as_str().is_some_and(|body| body.contains("Q-2") && body.contains("Go on?"));
+    let question = room.ann.wait(&room.id, "the second question", of_two).await;
+    room.ann.react(&room.id, &event_id(&question), "2\u{20e3}").await;
+    room.place.wait(&second, "done").await;
+    assert!(room.place.log(&second).await.contains("heard No"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_replies_while_the_daemon_is_down_all_arrive_in_order_and_nothing_is_posted_twice() {
+    let mut room = Room::new(Agent::Script("vine ask 'Go on?'; sleep 1; echo on")).await;
+    let (task, root) = room.task("One", "one").await;
+    room.ann.hears(&room.id, "Go on?").await;
+    room.processes.pop().expect("the daemon").kill();
+    room.ann.say_in(&room.id, &root, "the answer").await;
+    for number in 1..=70 {
+        room.ann.say_in(&room.id, &root, &format!("note {number}")).await;
+    }
+    room.processes.push(room.place.daemon().await);
+    let all = |shown: &Value| shown["notes"].as_array().is_some_and(|notes| notes.len() == 70);
+    let shown = room.place.wait_for(crate::harness::PATIENCE, &task, "all notes are there", all).await;
+    assert_eq!(shown["questions"][0]["answer"]["decision"]["text"], "the answer", "{}", shown["questions"][0]);
+    let texts: Vec<_> =
+        shown["notes"].as_array().expect("notes").iter().map(|note| note["text"].as_str().expect("text").to_owned()).collect();
+    assert_eq!(texts, (1..=70).map(|number| format!("note {number}")).collect::<Vec<_>>(), "a gap was filled, in order");
+    room.place.wait(&task, "done").await;
+    room.ann.hears(&room.id, "ended without changes").await;
+    let events = room.ann.events(&room.id).await;
+    let asked = events.iter().filter(|event| {
+        event["content"]["m.relates_to"]["rel_type"] == "m.thread"
+            && event["content"]["body"].as_str().is_some_and(|body| body.contains("Go on?"))
+    });
+    assert_eq!(asked.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_a_homeserver_that_goes_and_comes_loses_nothing() {
+    let mut room = Room::new(Agent::Script(ASKS)).await;
+    let (task, root) = room.task("One", "one").await;
+    room.ann.hears(&room.id, "Go on?").await;
+    room.synapse.stop();
+    let silent = room.place.task("Asks meanwhile", "two").await;
+    room.place.answer(&task, "Q-1", "Yes").await;
+    room.place.question(&silent).await;
+    room.synapse.go_on().await;
+    let asked = |event: &Value| event["content"]["body"].as_str().is_some_and(|body| body.contains("Q-2") && body.contains("Go on?"));
+    let question = room.ann.wait(&room.id, "what was asked meanwhile", asked).await;
+    let thread = event_id_of(&question["content"]["m.relates_to"]["event_id"]);
+    assert_ne!(thread, root, "in a thread of its own");
+    room.ann.say_in(&room.id, &thread, "No").await;
+    room.place.wait(&silent, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_under_the_default_limits_of_a_homeserver_questions_still_come_and_before_news_of_states() {
+    let room = Room::with(Agent::Script(ASKS), Limits::Default).await;
+    for number in 1..=4 {
+        let task = room.place.task(&format!("Task {number}"), "ask").await;
+        let (question, _) = room.place.question(&task).await;
+        room.ann.hears(&room.id, &format!("**{question}** for")).await;
+    }
+    let events = room.ann.events(&room.id).await;
+    let edits = events.iter().filter(|event| event["content"]["m.relates_to"]["rel_type"] == "m.replace").count();
+    assert!(edits < 8, "each card went through two more states, and {edits} edits were posted before the last question");
+}
+
+fn event_id_of(value: &Value) -> String {
+    value.as_str().expect("an id").to_owned()
+}
