@@ -64,10 +64,10 @@ impl Matrix {
                 Ok(client) => listen::run(&client, &*ear, &self.client).await,
                 Err(error) => error,
             };
-            self.client.send_replace(None);
+            let worked = self.client.send_replace(None).is_some();
             ear.health(Err(trouble.to_string()));
+            pause = if worked { SOON } else { (pause * 2).min(Duration::from_secs(60)) };
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(60));
         }
     }
 

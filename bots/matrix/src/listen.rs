@@ -29,6 +29,8 @@ use crate::{
 
 /// The homeserver answers at least this often.
 const WAIT: Duration = Duration::from_secs(20);
+/// How soon to try again while the homeserver does not answer.
+const AGAIN: Duration = Duration::from_secs(1);
 /// This many events of a room come at once; more are fetched.
 const LIMIT: u32 = 50;
 
@@ -45,7 +47,16 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
     loop {
         let wait = if ready.borrow().is_some() { WAIT } else { Duration::ZERO };
         let settings = SyncSettings::new().timeout(wait).filter(filter()).token(SyncToken::ReusePrevious);
-        let response = client.sync_once(settings).await?;
+        let response = match client.sync_once(settings).await.map_err(Trouble::from) {
+            Ok(response) => response,
+            Err(trouble @ Trouble::Connection(_)) => {
+                ear.health(Err(trouble.to_string()));
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+            Err(trouble) => return Err(trouble),
+        };
+        // From here on the SDK believes that we have it: whoever fails must begin again from our own position.
         let batch = batch(client, since.as_deref(), &response).await?;
         ear.hear(batch).await?;
         since = Some(response.next_batch.clone());
@@ -54,8 +65,8 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
         }
         if ready.borrow().is_none() {
             ready.send_replace(Some(client.clone()));
-            ear.health(Ok(()));
         }
+        ear.health(Ok(()));
     }
 }
 

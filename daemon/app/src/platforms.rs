@@ -143,7 +143,8 @@ impl App {
             let wish = self.wish_for(chat.platform(), &repo, bound.map(|bound| bound.room.clone()));
             let made = chat.furnish(&wish).await;
             let trouble = match made {
-                Ok(room) => self.store.bind_room(chat.platform(), &room, &repo.name).await.err().map(|error| (error.to_string(), AGAIN)),
+                Ok(room) if wish.room.as_ref() == Some(&room) => None,
+                Ok(room) => self.move_in(chat.platform(), &room, &repo.name).await.err().map(|error| (error.to_string(), AGAIN)),
                 Err(ChatError::Limited { after }) => Some((ChatError::Limited { after }.to_string(), after)),
                 Err(ChatError::Retry { why, after }) => Some((why, after.max(Duration::from_secs(1)))),
                 Err(ChatError::Gone(why)) => Some((why, AGAIN)),
@@ -151,8 +152,13 @@ impl App {
             again = again.into_iter().chain(trouble.as_ref().map(|(_, after)| *after)).min();
             self.note_room(chat.platform(), &repo.name, trouble.map(|(why, _)| why));
         }
-        self.wakes.outbox();
         Ok(again)
+    }
+
+    async fn move_in(&self, platform: &str, room: &str, repo: &Slug) -> Stored<()> {
+        self.store.bind_room(platform, room, repo).await?;
+        self.wakes.outbox();
+        Ok(())
     }
 
     fn note_room(&self, platform: &str, repo: &Slug, trouble: Option<String>) {
@@ -188,7 +194,7 @@ impl App {
         self.allow(caller, Verb::Administer, Some(repo), &format!("room of {repo} on {platform}")).await?;
         let chat = self.platforms.chat(platform).ok_or_else(|| AppError::NotFound(format!("platform {platform} here")))?;
         let entered = chat.enter(room).await.map_err(|error| AppError::Unreadable(error.to_string()))?;
-        match self.store.bind_room(platform, &entered, repo).await {
+        match self.move_in(platform, &entered, repo).await {
             Err(StoreError::Taken(what)) => Err(AppError::Unreadable(format!("that room is {what} already"))),
             other => {
                 other?;

@@ -42,8 +42,6 @@ pub trait Chat: Send + Sync {
     async fn furnish(&self, wish: &RoomWish) -> Result<String, ChatError>;
     /// Enters a room that a person has named, by id or by alias. Returns the room, as the platform names it.
     async fn enter(&self, room: &str) -> Result<String, ChatError>;
-    /// Shows that agents are at work in these rooms, for a few seconds.
-    async fn working(&self, _rooms: &[String]) {}
 }
 
 /// What an adapter tells.
