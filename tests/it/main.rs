@@ -9,6 +9,8 @@ mod story_crashes;
 mod story_endings;
 mod story_input;
 mod story_matrix;
+mod story_matrix_crashes;
+mod story_matrix_rooms;
 mod story_notes;
 mod story_patience;
 mod story_script;

@@ -290,9 +290,9 @@ async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
     };
     assert!(bed.store.receive(&event).await.expect("stored"));
     assert!(!bed.store.receive(&event).await.expect("known"));
-    assert_eq!(bed.store.unread(Duration::ZERO).await.expect("read"), std::slice::from_ref(&event));
+    assert_eq!(bed.store.unread(Duration::ZERO, Duration::ZERO).await.expect("read"), std::slice::from_ref(&event));
     bed.store.mark_read(&event).await.expect("marked");
-    assert!(bed.store.unread(Duration::ZERO).await.expect("read").is_empty());
+    assert!(bed.store.unread(Duration::ZERO, Duration::ZERO).await.expect("read").is_empty());
     assert!(!bed.store.receive(&event).await.expect("still known"));
 }
 
@@ -409,7 +409,8 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         bed.store.take_in("matrix", &batch).await.expect("stored");
     }
     assert_eq!(bed.store.cursor("matrix").await.expect("read").as_deref(), Some("s1"));
-    let unread: Vec<_> = bed.store.unread(Duration::ZERO).await.expect("read").into_iter().map(|event| event.event).collect();
+    let unread: Vec<_> =
+        bed.store.unread(Duration::ZERO, Duration::ZERO).await.expect("read").into_iter().map(|event| event.event).collect();
     assert_eq!(unread, ["$b", "$a"], "each once, in the order they came");
     assert_eq!(bed.store.due("matrix", 1).await.expect("read")[0].already, None, "a part of it is missing");
     bed.store.take_in("matrix", &Batch { echoes: vec![echo(1, true)], ..Batch::default() }).await.expect("stored");

@@ -3,49 +3,10 @@
 use serde_json::Value;
 
 use crate::harness::{
-    Agent, Place, Process, Sections,
-    synapse::{Human, Limits, Synapse, sections},
+    Agent,
+    room::{Room, event_id},
+    synapse::Limits,
 };
-
-/// A room with Ann, an operator, in it; daemon and worker run.
-struct Room {
-    place: Place,
-    synapse: Synapse,
-    ann: Human,
-    id: String,
-    processes: Vec<Process>,
-}
-
-impl Room {
-    async fn new(agent: Agent<'_>) -> Self {
-        Self::with(agent, Limits::Off).await
-    }
-
-    async fn with(agent: Agent<'_>, limits: Limits) -> Self {
-        let synapse = Synapse::start(limits).await;
-        synapse.person("vine").await;
-        let ann = synapse.person("ann").await;
-        let more = sections(&synapse, &[("Ann", "operator")]);
-        let mut place = Place::with_sections(agent, Sections { more: &more, ..Sections::default() }).await;
-        let daemon = place.daemon().await;
-        let worker = place.worker("w-1", 1).await;
-        let id = ann.join("#vine-site:vine.test").await;
-        Self { place, synapse, ann, id, processes: vec![worker, daemon] }
-    }
-
-    /// Creates a task by a command in the room and gives its id and the root of its thread.
-    async fn task(&self, title: &str, prompt: &str) -> (String, String) {
-        self.ann.say(&self.id, &format!("!vine task new {title}\n{prompt}")).await;
-        let card = self.ann.hears(&self.id, title).await;
-        let listed = self.place.say("task list").await;
-        let task = listed.as_array().expect("tasks")[0]["id"].as_str().expect("an id").to_owned();
-        (task, event_id(&card))
-    }
-}
-
-fn event_id(event: &Value) -> String {
-    event["event_id"].as_str().expect("an id").to_owned()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_matrix_the_whole_way_of_a_question_through_a_thread() {
@@ -92,21 +53,22 @@ async fn matrix_a_plain_reply_and_a_reaction_answer_and_only_the_author_edits() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn matrix_replies_while_the_daemon_is_down_all_arrive_in_order_and_nothing_is_posted_twice() {
-    let mut room = Room::new(Agent::Script("vine ask 'Go on?'; sleep 1; echo on")).await;
+    let mut room = Room::new(Agent::Script("vine ask 'Go on?'; until [ -e \"$PLACE/go\" ]; do sleep 0.1; done")).await;
     let (task, root) = room.task("One", "one").await;
     room.ann.hears(&room.id, "Go on?").await;
     room.processes.pop().expect("the daemon").kill();
     room.ann.say_in(&room.id, &root, "the answer").await;
-    for number in 1..=70 {
+    for number in 1..=170 {
         room.ann.say_in(&room.id, &root, &format!("note {number}")).await;
     }
     room.processes.push(room.place.daemon().await);
-    let all = |shown: &Value| shown["notes"].as_array().is_some_and(|notes| notes.len() == 70);
+    let all = |shown: &Value| shown["notes"].as_array().is_some_and(|notes| notes.len() == 170);
     let shown = room.place.wait_for(crate::harness::PATIENCE, &task, "all notes are there", all).await;
     assert_eq!(shown["questions"][0]["answer"]["decision"]["text"], "the answer", "{}", shown["questions"][0]);
     let texts: Vec<_> =
         shown["notes"].as_array().expect("notes").iter().map(|note| note["text"].as_str().expect("text").to_owned()).collect();
-    assert_eq!(texts, (1..=70).map(|number| format!("note {number}")).collect::<Vec<_>>(), "a gap was filled, in order");
+    assert_eq!(texts, (1..=170).map(|number| format!("note {number}")).collect::<Vec<_>>(), "a gap was filled, in order");
+    std::fs::write(room.place.folder.path().join("go"), "").expect("written");
     room.place.wait(&task, "done").await;
     room.ann.hears(&room.id, "ended without changes").await;
     let events = room.ann.events(&room.id).await;
@@ -129,7 +91,7 @@ async fn matrix_a_homeserver_that_goes_and_comes_loses_nothing() {
     room.synapse.go_on().await;
     let asked = |event: &Value| event["content"]["body"].as_str().is_some_and(|body| body.contains("Q-2") && body.contains("Go on?"));
     let question = room.ann.wait(&room.id, "what was asked meanwhile", asked).await;
-    let thread = event_id_of(&question["content"]["m.relates_to"]["event_id"]);
+    let thread = question["content"]["m.relates_to"]["event_id"].as_str().expect("an id").to_owned();
     assert_ne!(thread, root, "in a thread of its own");
     room.ann.say_in(&room.id, &thread, "No").await;
     room.place.wait(&silent, "done").await;
@@ -146,8 +108,4 @@ async fn matrix_under_the_default_limits_of_a_homeserver_questions_still_come_an
     let events = room.ann.events(&room.id).await;
     let edits = events.iter().filter(|event| event["content"]["m.relates_to"]["rel_type"] == "m.replace").count();
     assert!(edits < 8, "each card went through two more states, and {edits} edits were posted before the last question");
-}
-
-fn event_id_of(value: &Value) -> String {
-    value.as_str().expect("an id").to_owned()
 }

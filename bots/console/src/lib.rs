@@ -21,9 +21,15 @@ impl Chat for Console {
         Ok(Posted::one(dispatch.message.place.to_string(), dispatch.message.id.to_string()))
     }
 
-    async fn furnish(&self, wish: &RoomWish) -> Result<String, ChatError> {
+    async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
         Ok(wish.repo.to_string())
     }
+
+    async fn furnish(&self, _room: &str, _wish: &RoomWish) -> Result<(), ChatError> {
+        Ok(())
+    }
+
+    async fn show_work(&self, _rooms: &[String]) {}
 
     async fn enter(&self, room: &str) -> Result<String, ChatError> {
         Err(ChatError::Gone(format!("the console has a room of its own for each repository, and none called {room}")))

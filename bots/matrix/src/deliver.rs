@@ -3,20 +3,21 @@
 
 use matrix_sdk::{
     Room,
-    ruma::{OwnedEventId, TransactionId},
+    ruma::{OwnedEventId, TransactionId, api::client::receipt::create_receipt::v3::ReceiptType, events::receipt::ReceiptThread},
 };
 use serde_json::{Value, json};
 use vine_domain::{
     chat::{About, Aside, Dispatch, Fate, OutboundKind, Place, Posted},
-    markdown::split,
     ports::ChatError,
 };
 
-use crate::{error::chat, markup::marked, translate::KEY};
-
-/// Characters of one part. Text and HTML stand in an event together, an edit has both twice, encryption adds a third, and
-/// 65,536 bytes is all that an event may have (specification, "Size limits").
-const PART: usize = 6_000;
+use crate::{
+    error::{chat, is_there_already},
+    markup::marked,
+    pieces::{Piece, edited as edited_text, pieces},
+    translate::KEY,
+    upload,
+};
 
 /// Posts or edits one message.
 pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
@@ -26,6 +27,7 @@ pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatErr
             let posted = edit(room, dispatch, edited).await?;
             if let Some(about) = about {
                 react(room, dispatch, &about.event, "✅").await?;
+                mark_read(room, &about.event).await;
             }
             Ok(posted)
         }
@@ -42,10 +44,14 @@ async fn note(room: &Room, dispatch: &Dispatch, about: &About) -> Result<Posted,
 }
 
 async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-    let parts = split(&dispatch.message.text, PART);
+    let pieces = pieces(&dispatch.message.text, dispatch.message.kind.as_str());
     let mut posted: Vec<String> = Vec::new();
-    for (number, text) in parts.iter().enumerate() {
-        let mut content = content(dispatch, text, number, number + 1 == parts.len());
+    for (number, piece) in pieces.iter().enumerate() {
+        let mut content = match piece {
+            Piece::Words(text) => words(dispatch, text, number == 0),
+            Piece::File { name, text } => upload::file(room, name, text).await?,
+        };
+        content[KEY] = json!({ "id": dispatch.message.id.to_string(), "part": number, "last": number + 1 == pieces.len() });
         let root = dispatch.thread.as_deref().or(posted.first().map(String::as_str));
         if let Some(relation) = relation(dispatch, root, posted.last().map(String::as_str)) {
             content["m.relates_to"] = relation;
@@ -70,9 +76,9 @@ async fn offer(room: &Room, dispatch: &Dispatch, on: Option<&String>) {
 }
 
 async fn edit(room: &Room, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
-    let text = split(&dispatch.message.text, PART).into_iter().next().unwrap_or_default();
-    let new = content(dispatch, &text, 0, true);
+    let new = words(dispatch, &edited_text(&dispatch.message.text), false);
     let mut content = new.clone();
+    content[KEY] = json!({ "id": dispatch.message.id.to_string(), "part": 0, "last": true });
     content["m.new_content"] = new;
     content["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": edited });
     let id = send(room, "m.room.message", content, &format!("vine-{}-0", dispatch.message.id)).await?;
@@ -81,17 +87,29 @@ async fn edit(room: &Room, dispatch: &Dispatch, edited: &str) -> Result<Posted, 
 
 async fn react(room: &Room, dispatch: &Dispatch, to: &str, sign: &str) -> Result<(), ChatError> {
     let content = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": to, "key": sign } });
-    match send(room, "m.reaction", content, &format!("vine-{}-{sign}", dispatch.message.id)).await {
-        Err(ChatError::Retry { why, .. }) if why.contains("M_DUPLICATE_ANNOTATION") => Ok(()),
-        other => other.map(|_| ()),
+    match try_send(room, "m.reaction", content, &format!("vine-{}-{sign}", dispatch.message.id)).await {
+        Err(error) if is_there_already(&error) => Ok(()),
+        other => other.map(|_| ()).map_err(|error| chat("reacting", &error)),
+    }
+}
+
+/// Shows the person that their words were taken. A convenience beside the check mark.
+async fn mark_read(room: &Room, event: &str) {
+    let Ok(event) = OwnedEventId::try_from(event) else { return };
+    if let Err(error) = room.send_single_receipt(ReceiptType::Read, ReceiptThread::Unthreaded, event).await {
+        tracing::debug!("no receipt: {error}");
     }
 }
 
 /// Notices do not make a sound; what calls people does, and what they asked for.
-fn content(dispatch: &Dispatch, text: &str, part: usize, last: bool) -> Value {
-    let mentions = if part == 0 && dispatch.edits.is_none() { dispatch.mentions.as_slice() } else { &[] };
+fn words(dispatch: &Dispatch, text: &str, calling: bool) -> Value {
+    let mentions = if calling { dispatch.mentions.as_slice() } else { &[] };
     let shown = marked(text, mentions);
-    let calls: Vec<_> = mentions.iter().map(|mention| mention.subject.as_str()).collect();
+    let asker = match &dispatch.message.place {
+        Place::Aside(aside) if calling => Some(aside.author.as_str()),
+        _ => None,
+    };
+    let calls: Vec<_> = mentions.iter().map(|mention| mention.subject.as_str()).chain(asker).collect();
     let loud = !dispatch.message.calls.is_empty() || matches!(dispatch.message.kind, OutboundKind::Question { .. });
     json!({
         "msgtype": if loud { "m.text" } else { "m.notice" },
@@ -100,7 +118,6 @@ fn content(dispatch: &Dispatch, text: &str, part: usize, last: bool) -> Value {
         "formatted_body": shown.html,
         // Always there: without it servers look for names in the words.
         "m.mentions": if calls.is_empty() { json!({}) } else { json!({ "user_ids": calls }) },
-        KEY: { "id": dispatch.message.id.to_string(), "part": part, "last": last },
     })
 }
 
@@ -124,7 +141,10 @@ fn reply(aside: &Aside, thread: Option<&str>) -> Value {
 }
 
 async fn send(room: &Room, kind: &str, content: Value, name: &str) -> Result<String, ChatError> {
-    let sent = room.send_raw(kind, content).with_transaction_id(<&TransactionId>::from(name)).await;
-    let id: OwnedEventId = sent.map_err(|error| chat("posting", &error))?.response.event_id;
-    Ok(id.to_string())
+    try_send(room, kind, content, name).await.map_err(|error| chat("posting", &error))
+}
+
+async fn try_send(room: &Room, kind: &str, content: Value, name: &str) -> Result<String, matrix_sdk::Error> {
+    let sent = room.send_raw(kind, content).with_transaction_id(<&TransactionId>::from(name)).await?;
+    Ok(sent.response.event_id.to_string())
 }

@@ -1,22 +1,29 @@
 //! Matrix: a room for each repository, a thread for each task.
 //!
-//! `listen` reads the stream, `translate` makes of each event what it is to us, `deliver` posts, `rooms` makes rooms.
+//! `listen` reads the stream, `translate` makes of each event what it is to us, `fetch` gets what is missing of one,
+//! `deliver` posts, `rooms` makes rooms, `session` keeps our device and its keys.
 //! One client, one store, one device, for ever: the server tells repeated posts by the device.
 #![warn(missing_docs)]
 
 mod deliver;
 mod error;
+mod fetch;
 mod listen;
 mod markup;
+mod pieces;
+mod private;
+mod recovery;
 mod rooms;
 mod session;
+mod space;
 mod translate;
+mod upload;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use matrix_sdk::{Client, Room, RoomState, ruma::OwnedRoomId};
-use tokio::sync::watch;
+use matrix_sdk::Client;
+use tokio::sync::{Notify, watch};
 use vine_domain::{
     Ids,
     chat::{Dispatch, Posted, RoomWish},
@@ -41,6 +48,8 @@ pub struct Settings {
     pub alias_prefix: String,
     /// A folder of our own for keys and session.
     pub state: PathBuf,
+    /// The file with the key by which a new device becomes able to read old encrypted messages. Written when it is not there.
+    pub recovery_key: PathBuf,
 }
 
 /// The adapter.
@@ -61,7 +70,7 @@ impl Matrix {
         let mut pause = SOON;
         loop {
             let trouble = match session::connect(&self.settings, &*ear, &*ids).await {
-                Ok(client) => listen::run(&client, &*ear, &self.client).await,
+                Ok(client) => self.listen(&client, &*ear).await,
                 Err(error) => error,
             };
             let worked = self.client.send_replace(None).is_some();
@@ -71,20 +80,16 @@ impl Matrix {
         }
     }
 
-    fn client(&self) -> Result<Client, ChatError> {
-        self.client.borrow().clone().ok_or(ChatError::Limited { after: SOON })
+    async fn listen(&self, client: &Client, ear: &dyn Ear) -> session::Trouble {
+        let awaited = Notify::new();
+        tokio::select! {
+            trouble = listen::run(client, ear, &self.client, &awaited) => trouble,
+            never = fetch::run(client, ear, &awaited) => match never {},
+        }
     }
 
-    fn room(&self, id: &str) -> Result<Room, ChatError> {
-        let client = self.client()?;
-        let room = OwnedRoomId::try_from(id).ok().and_then(|id| client.get_room(&id));
-        match room {
-            Some(room) if room.state() == RoomState::Joined => Ok(room),
-            _ => Err(ChatError::Gone(format!(
-                "{} is not in the room {id}; invite it, or choose another with `repo room`",
-                self.settings.user
-            ))),
-        }
+    fn client(&self) -> Result<Client, ChatError> {
+        self.client.borrow().clone().ok_or_else(|| error::not_connected(SOON))
     }
 }
 
@@ -95,11 +100,25 @@ impl Chat for Matrix {
     }
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-        deliver::deliver(&self.room(&dispatch.room)?, dispatch).await
+        deliver::deliver(&rooms::joined(&self.client()?, &dispatch.room)?, dispatch).await
     }
 
-    async fn furnish(&self, wish: &RoomWish) -> Result<String, ChatError> {
-        rooms::furnish(&self.client()?, &self.settings, wish).await
+    async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
+        rooms::make(&self.client()?, &self.settings, wish).await
+    }
+
+    async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
+        let client = self.client()?;
+        let room = rooms::joined(&client, room)?;
+        rooms::furnish(&room, wish).await?;
+        space::put(&client, &self.settings, &room, wish).await
+    }
+
+    async fn show_work(&self, rooms: &[String]) {
+        let Ok(client) = self.client() else { return };
+        for room in rooms {
+            rooms::show_work(&client, room).await;
+        }
     }
 
     async fn enter(&self, room: &str) -> Result<String, ChatError> {

@@ -1,7 +1,7 @@
 //! Reads the stream. What it brings is stored with the new position before anything else happens; a gap is filled before
 //! that, so a position never passes what was not read.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use matrix_sdk::{
     Client, Room, RoomState,
@@ -19,8 +19,11 @@ use matrix_sdk::{
     sync::{SyncResponse, Timeline},
 };
 use serde_json::Value;
-use tokio::sync::watch;
-use vine_domain::{chat::Batch, ports::Ear};
+use tokio::sync::{Notify, watch};
+use vine_domain::{
+    chat::{Act, Batch},
+    ports::Ear,
+};
 
 use crate::{
     session::Trouble,
@@ -34,15 +37,16 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// This many events of a room come at once; more are fetched.
 const LIMIT: u32 = 50;
 
-/// Until something goes wrong. `ready` gets the client when the stream was read once.
-pub async fn run(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>) -> Trouble {
-    match listen(client, ear, ready).await {
+/// Until something goes wrong. `ready` gets the client when the stream was read once; `awaited` hears of events whose words
+/// are to be fetched.
+pub async fn run(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, awaited: &Notify) -> Trouble {
+    match listen(client, ear, ready, awaited).await {
         Ok(never) => match never {},
         Err(trouble) => trouble,
     }
 }
 
-async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>) -> Result<std::convert::Infallible, Trouble> {
+async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, awaited: &Notify) -> Result<Infallible, Trouble> {
     let mut since = ear.cursor().await?;
     loop {
         let wait = if ready.borrow().is_some() { WAIT } else { Duration::ZERO };
@@ -58,10 +62,17 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
         };
         // From here on the SDK believes that we have it: whoever fails must begin again from our own position.
         let batch = batch(client, since.as_deref(), &response).await?;
+        let incomplete = batch.events.iter().any(|event| event.act == Act::Awaited);
         ear.hear(batch).await?;
+        if incomplete {
+            awaited.notify_one();
+        }
         since = Some(response.next_batch.clone());
         for room in response.rooms.invited.keys() {
             answer_invitation(client, ear, room).await?;
+        }
+        if !response.rooms.invited.is_empty() || !response.rooms.left.is_empty() {
+            ear.moved();
         }
         if ready.borrow().is_none() {
             ready.send_replace(Some(client.clone()));

@@ -11,6 +11,10 @@ use matrix_sdk::{
             RoomPowerLevelsContentOverride,
             v3::{Request, RoomPreset},
         },
+        api::client::typing::create_typing_event::{
+            self,
+            v3::{Typing, TypingInfo},
+        },
         api::error::ErrorKind,
         assign,
         events::{InitialStateEvent, room::encryption::RoomEncryptionEventContent},
@@ -18,22 +22,24 @@ use matrix_sdk::{
     },
 };
 use serde_json::json;
-use vine_domain::{chat::RoomWish, ports::ChatError};
+use vine_domain::{
+    chat::RoomWish,
+    ports::{ChatError, WORKING},
+};
 
-use crate::{Settings, error::chat};
+use crate::{
+    Settings,
+    error::{chat, not_connected},
+    session::is_signed,
+};
 
 /// A new room is known to our own stream after at most this.
 const KNOWN: Duration = Duration::from_secs(30);
 
-/// Makes the room, or sees to it that it is as wished.
-pub async fn furnish(client: &Client, settings: &Settings, wish: &RoomWish) -> Result<String, ChatError> {
-    let room = match &wish.room {
-        Some(id) => joined(client, id)?,
-        None => find_or_make(client, settings, wish).await?,
-    };
-    invite(&room, wish).await?;
-    raise(&room, wish).await?;
-    Ok(room.room_id().to_string())
+/// Invites who belongs there, and gives power to who manages.
+pub async fn furnish(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
+    invite(room, wish).await?;
+    raise(room, wish).await
 }
 
 /// Enters a room that a person has named.
@@ -46,22 +52,38 @@ pub async fn enter(client: &Client, room: &str) -> Result<String, ChatError> {
     Ok(entered.room_id().to_string())
 }
 
-fn joined(client: &Client, id: &str) -> Result<Room, ChatError> {
+/// A room that we are in.
+pub fn joined(client: &Client, id: &str) -> Result<Room, ChatError> {
     let room = OwnedRoomId::try_from(id).ok().and_then(|id| client.get_room(&id)).filter(|room| room.state() == RoomState::Joined);
     room.ok_or_else(|| {
-        ChatError::Gone(format!("we are not in the room {id} any more; invite us again, or choose another with `repo room`"))
+        let us = client.user_id().map(ToString::to_string).unwrap_or_default();
+        ChatError::Gone(format!("{us} is not in the room {id}; invite it, or choose another room with `repo room`"))
     })
 }
 
-async fn find_or_make(client: &Client, settings: &Settings, wish: &RoomWish) -> Result<Room, ChatError> {
-    let server = client.user_id().map(|us| us.server_name().to_owned()).ok_or(ChatError::Limited { after: Duration::from_secs(1) })?;
+/// Makes the room of a repository, or finds the one that was made before.
+pub async fn make(client: &Client, settings: &Settings, wish: &RoomWish) -> Result<String, ChatError> {
+    if wish.encrypted && !is_signed(client).await {
+        return Err(ChatError::Gone(format!(
+            "no encrypted room is made while our device is not signed by its account: other people's clients would share no keys \
+             with it. Put the account's recovery key into {}",
+            settings.recovery_key.display()
+        )));
+    }
     let name = format!("{}{}", settings.alias_prefix, wish.repo);
+    let room = find_or_make(client, &name, |name| request(name, wish)).await?;
+    Ok(room.room_id().to_string())
+}
+
+/// The room with this alias, if it is ours; a new one if there is none.
+pub async fn find_or_make(client: &Client, name: &str, request: impl Fn(&str) -> Result<Request, ChatError>) -> Result<Room, ChatError> {
+    let server = client.user_id().map(|us| us.server_name().to_owned()).ok_or_else(|| not_connected(Duration::from_secs(1)))?;
     let alias = RoomAliasId::parse(format!("#{name}:{server}"))
         .map_err(|error| ChatError::Gone(format!("#{name}:{server} is no alias: {error}")))?;
     if let Some(room) = ours(client, &alias).await? {
         return Ok(room);
     }
-    match client.create_room(request(&name, wish)?).await {
+    match client.create_room(request(name)?).await {
         Ok(room) => known(client, room.room_id().to_owned()).await,
         Err(error) if error.client_api_error_kind() == Some(&ErrorKind::RoomInUse) => {
             ours(client, &alias).await?.ok_or_else(|| ChatError::Retry { why: format!("{alias} is taken and leads nowhere"), after: KNOWN })
@@ -70,8 +92,23 @@ async fn find_or_make(client: &Client, settings: &Settings, wish: &RoomWish) -> 
     }
 }
 
+/// Shows that somebody is at work in a room.
+pub async fn show_work(client: &Client, room: &str) {
+    let (Ok(room), Some(us)) = (joined(client, room), client.user_id()) else { return };
+    let typing = Typing::Yes(TypingInfo::new(WORKING));
+    if let Err(error) = client.send(create_typing_event::v3::Request::new(us.to_owned(), room.room_id().to_owned(), typing)).await {
+        tracing::debug!(room = %room.room_id(), "not shown that somebody is at work: {error}");
+    }
+}
+
 /// The room behind an alias, if we made it. Anybody on a server may take an alias before us.
 async fn ours(client: &Client, alias: &OwnedRoomAliasId) -> Result<Option<Room>, ChatError> {
+    let made_by_us =
+        |room: &Room| room.creators().is_some_and(|creators| creators.iter().any(|creator| Some(&**creator) == client.user_id()));
+    let known = client.joined_rooms().into_iter().find(|room| room.canonical_alias().as_ref() == Some(alias) && made_by_us(room));
+    if known.is_some() {
+        return Ok(known);
+    }
     let id = match client.resolve_room_alias(alias).await {
         Ok(found) => found.room_id,
         Err(error) if error.client_api_error_kind() == Some(&ErrorKind::NotFound) => return Ok(None),
@@ -83,8 +120,7 @@ async fn ours(client: &Client, alias: &OwnedRoomAliasId) -> Result<Option<Room>,
         ))
     };
     let room = client.get_room(&id).filter(|room| room.state() == RoomState::Joined).ok_or_else(squatted)?;
-    let made_by_us = room.creators().is_some_and(|creators| creators.iter().any(|creator| Some(&**creator) == client.user_id()));
-    if made_by_us { Ok(Some(room)) } else { Err(squatted()) }
+    if made_by_us(&room) { Ok(Some(room)) } else { Err(squatted()) }
 }
 
 fn request(name: &str, wish: &RoomWish) -> Result<Request, ChatError> {

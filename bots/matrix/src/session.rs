@@ -1,25 +1,20 @@
-//! Our one device: its keys, its session, and where the stream goes on.
+//! Our device: its keys, its session, and where the stream goes on.
 
-use std::{
-    io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
-    time::Duration,
-};
+use std::{io, os::unix::fs::DirBuilderExt, path::Path, time::Duration};
 
 use matrix_sdk::{
     Client, SqliteStoreConfig,
     authentication::matrix::MatrixSession,
     config::RequestConfig,
     encryption::{BackupDownloadStrategy, EncryptionSettings},
+    ruma::api::error::ErrorKind,
     store::{RoomLoadSettings, StateStoreDataKey, StateStoreDataValue},
 };
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use vine_domain::{Ids, ports::Ear};
 
-use crate::Settings;
+use crate::{Settings, private, recovery};
 
-/// Never changes: the homeserver tells a repeated post by the device, and the keys belong to it.
-const DEVICE: &str = "AGENTVINE";
 /// No request takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -30,7 +25,10 @@ pub enum Trouble {
     #[error("the folder {0} cannot be used: {1}")]
     Folder(String, #[source] io::Error),
     /// The session was ended by somebody else.
-    #[error("the homeserver has ended our session: {0}. Remove `session.json` from the state folder to log in again with the password")]
+    #[error(
+        "the homeserver has ended our session: {0}. If that was no mistake, stop here; else remove the folder `matrix` in the daemon's \
+         state folder, and a new session begins with the password"
+    )]
     LoggedOut(String),
     /// The password or the name.
     #[error("the homeserver does not let {0} in: {1}. Check `chat.matrix.user` and its password")]
@@ -45,7 +43,6 @@ pub enum Trouble {
 
 impl From<matrix_sdk::Error> for Trouble {
     fn from(error: matrix_sdk::Error) -> Self {
-        use matrix_sdk::ruma::api::error::ErrorKind;
         match error.client_api_error_kind() {
             Some(ErrorKind::UnknownToken(_)) => Self::LoggedOut(error.to_string()),
             _ => Self::Connection(error.to_string()),
@@ -57,30 +54,30 @@ impl From<matrix_sdk::Error> for Trouble {
 /// what we have kept whenever we died in between (measured; the position must be set before the session is restored).
 pub async fn connect(settings: &Settings, ear: &dyn Ear, ids: &dyn Ids) -> Result<Client, Trouble> {
     let folder = |error| Trouble::Folder(settings.state.display().to_string(), error);
-    let key = store_key(&settings.state, ids).map_err(folder)?;
-    let client = client(settings, &key).await?;
+    let device = device(&settings.state, ids).map_err(folder)?;
+    let client = client(settings, &device).await?;
     if let Some(cursor) = ear.cursor().await? {
         let stored = client.state_store().set_kv_data(StateStoreDataKey::SyncToken, StateStoreDataValue::SyncToken(cursor)).await;
         stored.map_err(|error| Trouble::Connection(error.to_string()))?;
     }
     let file = settings.state.join("session.json");
-    match std::fs::read(&file) {
-        Ok(text) => {
-            let session: MatrixSession = serde_json::from_slice(&text).map_err(|error| folder(error.into()))?;
-            client.matrix_auth().restore_session(session, RoomLoadSettings::default()).await?;
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => log_in(settings, &client, &file).await?,
-        Err(error) => return Err(folder(error)),
+    match read::<MatrixSession>(&file).map_err(folder)? {
+        Some(session) => client.matrix_auth().restore_session(session, RoomLoadSettings::default()).await?,
+        None => log_in(settings, &client, &device, &file).await?,
+    }
+    client.encryption().wait_for_e2ee_initialization_tasks().await;
+    if let Err(error) = recovery::keep(&client, settings).await {
+        tracing::warn!("encrypted rooms: {error}");
     }
     Ok(client)
 }
 
-async fn client(settings: &Settings, key: &[u8; 32]) -> Result<Client, Trouble> {
+async fn client(settings: &Settings, device: &Device) -> Result<Client, Trouble> {
     let built = Client::builder()
         .homeserver_url(&settings.homeserver)
         // Else the answer to a login may move us to another address.
         .respect_login_well_known(false)
-        .sqlite_store_with_config_and_cache_path(SqliteStoreConfig::new(&settings.state).key(Some(key)), None::<&Path>)
+        .sqlite_store_with_config_and_cache_path(SqliteStoreConfig::new(&settings.state).key(Some(&device.key)), None::<&Path>)
         // Our outbox repeats; a second queue underneath would hold everything up for minutes.
         .request_config(RequestConfig::new().disable_retry().timeout(PATIENCE))
         .with_encryption_settings(EncryptionSettings {
@@ -95,38 +92,52 @@ async fn client(settings: &Settings, key: &[u8; 32]) -> Result<Client, Trouble> 
     built.map_err(|error| Trouble::Connection(error.to_string()))
 }
 
-async fn log_in(settings: &Settings, client: &Client, file: &Path) -> Result<(), Trouble> {
-    let login = client.matrix_auth().login_username(&settings.user, &settings.password).device_id(DEVICE);
+async fn log_in(settings: &Settings, client: &Client, device: &Device, file: &Path) -> Result<(), Trouble> {
+    let login = client.matrix_auth().login_username(&settings.user, &settings.password).device_id(&device.id);
     let answer = login.initial_device_display_name("AgentVine").send().await;
     answer.map_err(|error| match error.client_api_error_kind() {
         Some(_) => Trouble::Refused(settings.user.clone(), error.to_string()),
         None => Trouble::Connection(error.to_string()),
     })?;
     let session = client.matrix_auth().session().ok_or_else(|| Trouble::Connection("the login brought no session".into()))?;
-    let text = serde_json::to_vec(&session).map_err(|error| Trouble::Connection(error.to_string()))?;
-    write_private(file, &text).map_err(|error| Trouble::Folder(settings.state.display().to_string(), error))
+    write_private(file, &session).map_err(|error| Trouble::Folder(settings.state.display().to_string(), error))
 }
 
-/// 32 bytes that encrypt our store. Raw, since deriving a key from words takes seconds.
-fn store_key(folder: &Path, ids: &dyn Ids) -> io::Result<[u8; 32]> {
+/// Our device. It lives as long as its folder: the homeserver tells repeated posts by the device, and keys that are lost
+/// must not come back under the same name.
+#[derive(Serialize, Deserialize)]
+struct Device {
+    id: String,
+    /// Encrypts our store. Raw, since deriving a key from words takes seconds.
+    key: [u8; 32],
+}
+
+fn device(folder: &Path, ids: &dyn Ids) -> io::Result<Device> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let file = folder.join("store.key");
-    match std::fs::read(&file) {
-        Ok(bytes) => bytes.try_into().map_err(|_| io::Error::other("store.key has not 32 bytes")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = ids.secret();
-            write_private(&file, &key)?;
-            Ok(key)
-        }
+    let file = folder.join("device.json");
+    if let Some(device) = read(&file)? {
+        return Ok(device);
+    }
+    let id = ids.uuid().simple().to_string().to_uppercase();
+    let device = Device { id: format!("VINE{}", &id[24..]), key: ids.secret() };
+    write_private(&file, &device)?;
+    Ok(device)
+}
+
+/// Whether other people's clients trust our device with keys.
+pub async fn is_signed(client: &Client) -> bool {
+    client.encryption().get_own_device().await.ok().flatten().is_some_and(|device| device.is_cross_signed_by_owner())
+}
+
+/// What a file holds; `None` when it is not there.
+fn read<T: DeserializeOwned>(file: &Path) -> io::Result<Option<T>> {
+    match std::fs::read(file) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Whole or not at all, and readable by us alone.
-fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = file.with_extension("new");
-    let mut opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    io::Write::write_all(&mut opened, bytes)?;
-    opened.sync_all()?;
-    std::fs::rename(fresh, file)
+fn write_private(file: &Path, value: &impl Serialize) -> io::Result<()> {
+    private::write(file, &serde_json::to_vec(value)?)
 }

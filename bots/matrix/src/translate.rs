@@ -1,5 +1,7 @@
 //! One event of a room, as what it is to us. Pure: JSON in, value out.
 
+mod file;
+
 use serde_json::Value;
 use vine_domain::{
     MessageId,
@@ -7,6 +9,8 @@ use vine_domain::{
 };
 
 use crate::PLATFORM;
+
+pub use file::in_words;
 
 /// Our own key in the content of what we post; unknown keys are kept by servers, and encrypted with the rest.
 pub const KEY: &str = "org.agentvine.message";
@@ -36,6 +40,7 @@ pub fn translate(event: &Value, room: &str, us: &Us) -> Option<Heard> {
     let (text, thread, reply_to, act) = match event["type"].as_str()? {
         "m.room.message" => message(&event["content"], us)?,
         "m.reaction" => reaction(&event["content"])?,
+        "m.room.encrypted" => sealed(&event["content"]),
         "m.room.redaction" => (String::new(), None, None, Act::Deleted(redacted(event)?.to_owned())),
         _ => return None,
     };
@@ -60,11 +65,26 @@ fn message(content: &Value, us: &Us) -> Option<Parts> {
     match content["msgtype"].as_str()? {
         "m.text" | "m.emote" => Some((plain(without_fallback(body, reply_to.is_some()), us), thread, reply_to, Act::Said)),
         "m.notice" => None,
-        _ => {
-            let why = format!("`{body}` was not passed on: agents get words only. Put files into the repository, or paste their text.");
-            Some((why, thread, reply_to, Act::Unreadable))
-        }
+        _ => Some(match file::expected(content) {
+            Ok(meanwhile) => (meanwhile, thread, reply_to, Act::Awaited),
+            Err(why) => (why, thread, reply_to, Act::Unreadable),
+        }),
     }
+}
+
+/// Whether an event is still encrypted: its keys have not come.
+pub fn is_sealed(event: &Value) -> bool {
+    event["type"] == "m.room.encrypted"
+}
+
+/// Where something was said is not encrypted, so that servers can show threads.
+fn sealed(content: &Value) -> Parts {
+    let relation = &content["m.relates_to"];
+    let of = relation["event_id"].as_str().map(str::to_owned);
+    let (thread, edited) = if relation["rel_type"] == "m.thread" { (of, None) } else { (None, of) };
+    let reply_to = relation["m.in_reply_to"]["event_id"].as_str().map(str::to_owned).or(edited);
+    let why = "this message could not be decrypted, and its keys did not come within a minute; say it again";
+    (why.into(), thread, reply_to, Act::Awaited)
 }
 
 fn reaction(content: &Value) -> Option<Parts> {
@@ -160,9 +180,20 @@ mod tests {
         assert_eq!(text("vinebots are nice"), "vinebots are nice");
         assert_eq!(read("m.room.message", &json!({ "msgtype": "m.notice", "body": "I am a program" })), None);
         assert_eq!(read("m.room.member", &json!({ "membership": "join" })), None);
-        let file = read("m.room.message", &json!({ "msgtype": "m.file", "body": "big.zip" })).expect("read");
-        assert_eq!(file.act, Act::Unreadable);
-        assert!(file.text.contains("big.zip"));
+        let file = |kind| read("m.room.message", &json!({ "msgtype": kind, "body": "a.log" })).expect("read").act;
+        assert_eq!((file("m.file"), file("m.image")), (Act::Awaited, Act::Unreadable));
+    }
+
+    #[test]
+    fn what_cannot_be_decrypted_yet_is_awaited_where_it_was_said() {
+        let content = |relation: Value| json!({ "ciphertext": "…", "m.relates_to": relation });
+        let threaded = content(json!({ "rel_type": "m.thread", "event_id": "$root" }));
+        let threaded = read("m.room.encrypted", &threaded).expect("read");
+        assert_eq!((threaded.act, threaded.spot), (Act::Awaited, spot(Some("$root"), None)));
+        let reply = content(json!({ "m.in_reply_to": { "event_id": "$q" } }));
+        assert_eq!(read("m.room.encrypted", &reply).expect("read").spot, spot(None, Some("$q")));
+        let edit = content(json!({ "rel_type": "m.replace", "event_id": "$a" }));
+        assert_eq!(read("m.room.encrypted", &edit).expect("read").spot, spot(None, Some("$a")));
     }
 
     #[test]

@@ -23,6 +23,8 @@ use crate::{App, AppError, Caller, Done, commands::Reply, people::OURSELVES, spo
 
 /// An event that is this old and unread was left over by somebody.
 const LEFT_OVER: Duration = Duration::from_secs(10);
+/// So long an adapter may take to fetch the words of an event. Words that come much later could answer another question.
+const AWAITED: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_secs(5);
 
 /// Deals with what adapters bring, at once, and with events that were left over, until the daemon stops.
@@ -90,7 +92,7 @@ impl App {
     /// Deals with events that nobody finished: of a former process, or while the store could not serve.
     pub async fn catch_up(&self, age: Duration) -> Done<()> {
         loop {
-            let unread = self.store.unread(age).await?;
+            let unread = self.store.unread(age, AWAITED).await?;
             for event in &unread {
                 match self.deal_with(event).await {
                     Some(Err(AppError::Store(error))) => return Err(error.into()),
@@ -115,8 +117,8 @@ impl App {
             Act::Said => self.said(&caller, event, found).await,
             Act::Reacted => self.reacted(&caller, event, found).await,
             Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of).await,
-            Act::Unreadable if found.task.is_some() => Err(AppError::Unreadable(event.text.clone())),
-            Act::Unreadable => Ok(None),
+            Act::Unreadable | Act::Awaited if found.task.is_some() => Err(AppError::Unreadable(event.text.clone())),
+            Act::Unreadable | Act::Awaited => Ok(None),
         }
     }
 
@@ -190,7 +192,7 @@ impl App {
                 self.store.post(&message).await?;
                 self.wakes.outbox();
             }
-            (Act::Deleted(_), None) | (Act::Said | Act::Reacted | Act::Unreadable, _) => {}
+            (Act::Deleted(_), None) | (Act::Said | Act::Reacted | Act::Unreadable | Act::Awaited, _) => {}
         }
         Ok(None)
     }

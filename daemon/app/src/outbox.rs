@@ -23,7 +23,7 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
         let pause = match round(&app, &*chat).await {
             Ok(Next::More) => continue,
             Ok(Next::Nothing) => TICK,
-            Ok(Next::Limited(after)) => {
+            Ok(Next::Pause(after)) => {
                 tokio::select! {
                     () = app.stop.cancelled() => return,
                     () = tokio::time::sleep(after) => continue,
@@ -49,7 +49,7 @@ enum Next {
     /// All was posted.
     Nothing,
     /// The platform takes nothing for this long. What is most urgent then goes first then.
-    Limited(Duration),
+    Pause(Duration),
 }
 
 /// Posts what is due now.
@@ -67,8 +67,8 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
     for dispatch in &due {
         match deliver(chat, dispatch).await {
             Ok(place) => posted.push((dispatch, place)),
-            Err(ChatError::Limited { after }) => {
-                next = Next::Limited(after);
+            Err(ChatError::NotNow { after, .. }) => {
+                next = Next::Pause(after);
                 break;
             }
             Err(error) => postpone(app, chat, dispatch, &error).await?,
@@ -96,7 +96,7 @@ async fn postpone(app: &App, chat: &dyn Chat, dispatch: &Dispatch, error: &ChatE
     let (platform, id) = (chat.platform(), dispatch.message.id);
     tracing::warn!(platform, message = %id, room = %dispatch.room, "not posted, trying again: {error}");
     let after = match error {
-        ChatError::Retry { after, .. } | ChatError::Limited { after } => *after,
+        ChatError::Retry { after, .. } | ChatError::NotNow { after, .. } => *after,
         ChatError::Gone(_) => Duration::ZERO,
     };
     app.store.postpone(id, platform, after.max(pause(dispatch.attempts)), true).await

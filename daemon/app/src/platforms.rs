@@ -1,22 +1,25 @@
 //! The platforms of this daemon: who posts, how they are, and whether each repository has its room there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use vine_domain::{
     Repo, Role, Slug, Timestamp, Verb, access,
-    chat::{Batch, Member, Mention, RoomWish},
-    ports::{Chat, ChatError, Ear, StoreError, Stored},
+    chat::{Batch, Inbound, Member, Mention, RoomWish},
+    ports::{Chat, ChatError, Ear, StoreError, Stored, WORKING},
 };
 
 use crate::{App, AppError, Caller, Done, outbox};
 
 /// Rooms are looked after at least this often, while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
+/// How often to look whether agents are at work.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// How an adapter or a room is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,9 +99,17 @@ impl Ear for Listening {
         Ok(())
     }
 
+    async fn awaited(&self) -> Stored<Vec<Inbound>> {
+        self.app.store.awaited(self.platform).await
+    }
+
     async fn manages(&self, subject: &str) -> Stored<bool> {
         let user = self.app.store.user(self.platform, subject).await?;
         Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())
+    }
+
+    fn moved(&self) {
+        self.app.wakes.rooms();
     }
 
     fn health(&self, health: Result<(), String>) {
@@ -111,7 +122,37 @@ impl Ear for Listening {
 /// Serves one platform until the daemon stops: posts what is due, and keeps its rooms as they should be.
 pub async fn run(app: App, chat: Arc<dyn Chat>) {
     lock(&app.platforms.chats).push(Arc::clone(&chat));
-    tokio::join!(outbox::run(app.clone(), Arc::clone(&chat)), furnish(app, chat));
+    tokio::join!(outbox::run(app.clone(), Arc::clone(&chat)), furnish(app.clone(), Arc::clone(&chat)), show_work(app, chat));
+}
+
+/// Keeps showing where agents are at work: soon after they begin, and again before platforms forget it.
+async fn show_work(app: App, chat: Arc<dyn Chat>) {
+    let mut shown: HashMap<String, Instant> = HashMap::new();
+    loop {
+        shown.retain(|_, at| at.elapsed() < WORKING * 2 / 3);
+        let busy = app.store.busy_rooms(chat.platform()).await.unwrap_or_else(|error| {
+            tracing::error!(platform = chat.platform(), %error, "whether agents are at work cannot be read: {error}");
+            Vec::new()
+        });
+        let due: Vec<String> = busy.into_iter().filter(|room| !shown.contains_key(room)).collect();
+        if !due.is_empty() {
+            chat.show_work(&due).await;
+            shown.extend(due.into_iter().map(|room| (room, Instant::now())));
+        }
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+/// When to try again what came to this.
+fn soon(trouble: &ChatError) -> Duration {
+    match trouble {
+        ChatError::NotNow { after, .. } => *after,
+        ChatError::Retry { after, .. } => (*after).max(Duration::from_secs(1)),
+        ChatError::Gone(_) => AGAIN,
+    }
 }
 
 async fn furnish(app: App, chat: Arc<dyn Chat>) {
@@ -140,19 +181,32 @@ impl App {
         let rooms = self.store.rooms().await?;
         for repo in self.store.repos().await? {
             let bound = rooms.iter().find(|room| room.platform == chat.platform() && room.repo == repo.name);
-            let wish = self.wish_for(chat.platform(), &repo, bound.map(|bound| bound.room.clone()));
-            let made = chat.furnish(&wish).await;
-            let trouble = match made {
-                Ok(room) if wish.room.as_ref() == Some(&room) => None,
-                Ok(room) => self.move_in(chat.platform(), &room, &repo.name).await.err().map(|error| (error.to_string(), AGAIN)),
-                Err(ChatError::Limited { after }) => Some((ChatError::Limited { after }.to_string(), after)),
-                Err(ChatError::Retry { why, after }) => Some((why, after.max(Duration::from_secs(1)))),
-                Err(ChatError::Gone(why)) => Some((why, AGAIN)),
-            };
-            again = again.into_iter().chain(trouble.as_ref().map(|(_, after)| *after)).min();
-            self.note_room(chat.platform(), &repo.name, trouble.map(|(why, _)| why));
+            let trouble = self.see_to_room(chat, &repo, bound.map(|bound| bound.room.clone())).await.err();
+            again = again.into_iter().chain(trouble.as_ref().map(soon)).min();
+            self.note_room(chat.platform(), &repo.name, trouble);
         }
         Ok(again)
+    }
+
+    /// A room is spoken in as soon as it is there; who belongs into it comes after.
+    async fn see_to_room(&self, chat: &dyn Chat, repo: &Repo, bound: Option<String>) -> Result<(), ChatError> {
+        let wish = self.wish_for(chat.platform(), repo);
+        let room = match bound {
+            Some(room) => room,
+            None => {
+                let room = chat.make(&wish).await?;
+                let moved = self.move_in(chat.platform(), &room, &repo.name).await;
+                moved.map_err(|error| ChatError::Retry { why: error.to_string(), after: AGAIN })?;
+                room
+            }
+        };
+        chat.furnish(&room, &wish).await?;
+        if self.platforms.trouble(chat.platform(), &repo.name).is_some() {
+            let hurried = self.store.hurry(chat.platform(), &room).await;
+            hurried.map_err(|error| ChatError::Retry { why: error.to_string(), after: AGAIN })?;
+            self.wakes.outbox();
+        }
+        Ok(())
     }
 
     async fn move_in(&self, platform: &str, room: &str, repo: &Slug) -> Stored<()> {
@@ -161,19 +215,17 @@ impl App {
         Ok(())
     }
 
-    fn note_room(&self, platform: &str, repo: &Slug, trouble: Option<String>) {
+    /// The log hears of changes only, and not of what passes by itself.
+    fn note_room(&self, platform: &str, repo: &Slug, trouble: Option<ChatError>) {
         let (key, mut rooms) = ((platform.to_owned(), repo.clone()), lock(&self.platforms.rooms));
-        match trouble {
-            Some(why) => {
-                if rooms.insert(key, why.clone()).as_ref() != Some(&why) {
-                    tracing::warn!(platform, %repo, "the room of {repo} on {platform}: {why}");
-                }
-            }
-            None => drop(rooms.remove(&key)),
+        let Some(trouble) = trouble else { return drop(rooms.remove(&key)) };
+        let known = rooms.insert(key, trouble.to_string());
+        if known != Some(trouble.to_string()) && !matches!(trouble, ChatError::NotNow { .. }) {
+            tracing::warn!(platform, %repo, "the room of {repo} on {platform}: {trouble}");
         }
     }
 
-    fn wish_for(&self, platform: &str, repo: &Repo, room: Option<String>) -> RoomWish {
+    fn wish_for(&self, platform: &str, repo: &Repo) -> RoomWish {
         let member = |grant: &vine_domain::Grant| {
             let user = Some(&grant.user);
             access::decide(user, Verb::See, Some(&repo.name)).ok()?;
@@ -184,14 +236,13 @@ impl App {
             repo: repo.name.clone(),
             topic: format!("Tasks of agents in {}: their questions, your answers", repo.source.as_str()),
             encrypted: repo.encrypted,
-            room,
             members: self.settings.people.iter().filter_map(member).collect(),
         }
     }
 
     /// Gives a repository the room that a person names.
     pub async fn adopt_room(&self, caller: &Caller, repo: &Slug, platform: &str, room: &str) -> Done<String> {
-        self.allow(caller, Verb::Administer, Some(repo), &format!("room of {repo} on {platform}")).await?;
+        self.allow(caller, Verb::Operate, Some(repo), &format!("room of {repo} on {platform}")).await?;
         let chat = self.platforms.chat(platform).ok_or_else(|| AppError::NotFound(format!("platform {platform} here")))?;
         let entered = chat.enter(room).await.map_err(|error| AppError::Unreadable(error.to_string()))?;
         match self.move_in(platform, &entered, repo).await {

@@ -6,6 +6,8 @@ use vine_domain::{
     ports::{Depths, Execution, Stations},
 };
 
+use crate::platforms::Health;
+
 /// A task.
 pub fn task(task: &Task) -> Value {
     let mut value = json!({
@@ -100,6 +102,12 @@ pub fn worker((worker, running, waiting): &(Worker, usize, usize), now: Timestam
         "running": running, "waiting": waiting, "draining": worker.draining, "version": worker.version,
         "trouble": worker.trouble, "seen": worker.seen,
     })
+}
+
+/// How a chat platform's adapter is.
+pub fn adapter(platform: &str, health: &Health) -> Value {
+    let state = if health.trouble.is_some() { "trouble" } else { "ok" };
+    json!({ "id": platform, "state": state, "since": health.since, "trouble": health.trouble })
 }
 
 /// A session.

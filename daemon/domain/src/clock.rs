@@ -16,6 +16,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// This moment less `span`; stays at the near end of time instead of wrapping.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// To the minute, for people: `2026-11-24 18:19 UTC`.
     pub fn to_minute(self) -> String {
         let text = self.to_string();

@@ -21,11 +21,19 @@ pub struct Matrix {
     pub password: Option<String>,
     pub password_file: Option<PathBuf>,
     pub alias_prefix: String,
+    pub recovery_key_file: Option<PathBuf>,
 }
 
 impl Default for Matrix {
     fn default() -> Self {
-        Self { homeserver_url: None, user: "vine".into(), password: None, password_file: None, alias_prefix: "vine-".into() }
+        Self {
+            homeserver_url: None,
+            user: "vine".into(),
+            password: None,
+            password_file: None,
+            alias_prefix: "vine-".into(),
+            recovery_key_file: None,
+        }
     }
 }
 

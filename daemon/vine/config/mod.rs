@@ -240,6 +240,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".into(), json: false }
+        // The SDK tells each of its steps as news.
+        Self { filter: "info,matrix_sdk=warn".into(), json: false }
     }
 }

@@ -20,6 +20,7 @@ pub fn matrix(app: &App, config: &Config, state: &Path, loops: &mut JoinSet<()>)
         password: matrix.secret()?,
         alias_prefix: matrix.alias_prefix.clone(),
         state: state.join(PLATFORM),
+        recovery_key: matrix.recovery_key_file.clone().unwrap_or_else(|| state.join(PLATFORM).join("recovery.key")),
     };
     let (chat, ear, stop) = (Matrix::new(settings), platforms::Listening::new(app.clone(), PLATFORM), app.stop.clone());
     loops.spawn(platforms::run(app.clone(), chat.clone()));

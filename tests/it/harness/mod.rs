@@ -1,7 +1,9 @@
 //! A place of its own for each story: a repository, a model server, real processes. Everything lives in a temporary
 //! folder and ends with the story, by its own process id.
 
+pub mod database;
 mod process;
+pub mod room;
 pub mod synapse;
 
 use std::{

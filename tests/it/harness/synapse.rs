@@ -62,6 +62,19 @@ impl Synapse {
         self.process.wait().expect("it ends");
     }
 
+    /// Stops its clock, as a machine that swaps would.
+    pub fn pause(&self) {
+        super::signal(i32::try_from(self.process.id()).expect("a pid"), rustix::process::Signal::STOP);
+    }
+
+    pub fn resume(&self) {
+        super::signal(i32::try_from(self.process.id()).expect("a pid"), rustix::process::Signal::CONT);
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("homeserver.db")
+    }
+
     /// Starts it again, on the same port with the same data.
     pub async fn go_on(&mut self) {
         self.process = launch(&self.folder);
@@ -70,8 +83,17 @@ impl Synapse {
 
     /// Adds an account and logs it in.
     pub async fn person(&self, name: &str) -> Human {
-        let body = json!({ "username": name, "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
-        let made = self.http.post(format!("{}/_matrix/client/v3/register", self.url)).json(&body).send().await.expect("an answer");
+        self.account("register", json!({ "username": name, "password": PASSWORD, "auth": { "type": "m.login.dummy" } })).await
+    }
+
+    /// Logs an account in once more.
+    pub async fn log_in(&self, name: &str) -> Human {
+        let who = json!({ "type": "m.id.user", "user": name });
+        self.account("login", json!({ "type": "m.login.password", "identifier": who, "password": PASSWORD })).await
+    }
+
+    async fn account(&self, way: &str, body: Value) -> Human {
+        let made = self.http.post(format!("{}/_matrix/client/v3/{way}", self.url)).json(&body).send().await.expect("an answer");
         let made: Value = made.json().await.expect("JSON");
         let text = |key: &str| made[key].as_str().unwrap_or_else(|| panic!("no account: {made}")).to_owned();
         Human { url: self.url.clone(), http: self.http.clone(), id: text("user_id"), token: text("access_token"), sent: AtomicU64::new(0) }
@@ -177,10 +199,93 @@ impl Human {
         }
     }
 
+    /// Rooms in a space.
+    pub async fn children(&self, space: &str) -> Vec<String> {
+        let state = self.call(Method::GET, &format!("/rooms/{space}/state"), None).await;
+        let children = state.as_array().expect("state").iter().filter(|event| event["type"] == "m.space.child");
+        children.map(|event| event["state_key"].as_str().expect("a room").to_owned()).collect()
+    }
+
+    /// All that a new client would be shown. A filter that differs each time, since the homeserver gives the same answer to the
+    /// same request for two minutes.
+    async fn sync(&self) -> Value {
+        let number = self.sent.fetch_add(1, Ordering::SeqCst) + 1;
+        let filter = format!("%7B%22room%22:%7B%22timeline%22:%7B%22limit%22:{number}%7D%7D%7D");
+        self.call(Method::GET, &format!("/sync?timeout=0&filter={filter}"), None).await
+    }
+
+    /// Rooms that the person is in or invited to.
+    pub async fn known_rooms(&self) -> Vec<String> {
+        let all = self.sync().await;
+        let of = |kind: &str| all["rooms"][kind].as_object().map(|rooms| rooms.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        [of("join"), of("invite")].concat()
+    }
+
+    /// Who is in a room, by name.
+    pub async fn members(&self, room: &str) -> Vec<String> {
+        let members = self.call(Method::GET, &format!("/rooms/{room}/joined_members"), None).await;
+        members["joined"].as_object().expect("members").keys().cloned().collect()
+    }
+
+    /// The person's power in a room.
+    pub async fn power(&self, room: &str) -> i64 {
+        let levels = self.call(Method::GET, &format!("/rooms/{room}/state/m.room.power_levels"), None).await;
+        levels["users"][&self.id].as_i64().unwrap_or(0)
+    }
+
+    /// Sends a file into a thread.
+    pub async fn send_file(&self, room: &str, root: &str, kind: &str, name: &str, bytes: &[u8]) -> String {
+        let request = self.http.post(format!("{}/_matrix/media/v3/upload?filename={name}", self.url)).bearer_auth(&self.token);
+        let uploaded: Value = request.body(bytes.to_vec()).send().await.expect("an answer").json().await.expect("JSON");
+        let relation = json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": true, "m.in_reply_to": { "event_id": root } });
+        let content = json!({ "msgtype": kind, "body": name, "url": uploaded["content_uri"], "info": { "size": bytes.len() }, "m.relates_to": relation });
+        self.send(room, "m.room.message", content).await
+    }
+
+    /// The text at an `mxc://` address.
+    pub async fn download(&self, address: &str) -> String {
+        let url = format!("{}/_matrix/client/v1/media/download/{}", self.url, address.trim_start_matches("mxc://"));
+        self.http.get(url).bearer_auth(&self.token).send().await.expect("an answer").text().await.expect("text")
+    }
+
+    /// Waits for a sign that is in no room's history: who types, who has read.
+    pub async fn notices(&self, room: &str, what: &str, is: impl Fn(&Value) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let all = self.sync().await;
+            let signs = all["rooms"]["join"][room]["ephemeral"]["events"].as_array().cloned().unwrap_or_default();
+            if signs.iter().any(&is) {
+                return;
+            }
+            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}\n{signs:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Makes a room and gives its id.
+    pub async fn create(&self, wish: &Value) -> String {
+        let made = self.call(Method::POST, "/createRoom", Some(wish.clone())).await;
+        made["room_id"].as_str().unwrap_or_else(|| panic!("no room: {made}")).to_owned()
+    }
+
+    /// Ends all sessions of the account.
+    pub async fn log_out_everywhere(&self) {
+        assert_eq!(self.call(Method::POST, "/logout/all", Some(json!({}))).await, json!({}));
+    }
+
+    pub async fn invite(&self, user: &str, room: &str) {
+        let invited = self.call(Method::POST, &format!("/rooms/{room}/invite"), Some(json!({ "user_id": user }))).await;
+        assert_eq!(invited, json!({}), "{} cannot invite", self.id);
+    }
+
+    /// Throws somebody out.
+    pub async fn put_out(&self, user: &str, room: &str) {
+        assert_eq!(self.call(Method::POST, &format!("/rooms/{room}/kick"), Some(json!({ "user_id": user }))).await, json!({}));
+    }
+
     /// Brings another person into a room.
     pub async fn call_in(&self, other: &Self, room: &str) {
-        let invited = self.call(Method::POST, &format!("/rooms/{room}/invite"), Some(json!({ "user_id": other.id }))).await;
-        assert_eq!(invited, json!({}), "{} cannot invite", self.id);
+        self.invite(&other.id, room).await;
         other.call(Method::POST, &format!("/join/{room}"), Some(json!({}))).await;
     }
 

@@ -21,12 +21,15 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
         vec![format!("{} questions wait for people, {} tasks run, {} workers", depths.open_questions, running.len(), workers.len())];
     lines.extend(questions.iter().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
+    let adapters = app.platforms.health();
+    lines.extend(adapters.iter().filter_map(|(platform, health)| Some(format!("{platform} is in trouble: {}", health.trouble.as_ref()?))));
     lines.push(queues.iter().map(|(name, depth)| format!("{name} {depth}")).collect::<Vec<_>>().join(" · "));
     let data = json!({
         "id": "status", "state": if depths.paused { "paused" } else { "open" },
         "questions": questions.iter().map(view::question).collect::<Vec<_>>(),
         "running": running.iter().map(view::task).collect::<Vec<_>>(),
         "workers": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>(),
+        "adapters": adapters.iter().map(|(platform, health)| view::adapter(platform, health)).collect::<Vec<_>>(),
         "queues": queues.iter().map(|(name, depth)| json!({ "id": name, "depth": depth })).collect::<Vec<_>>(),
     });
     Ok(Reply::new(lines.join("\n"), data))

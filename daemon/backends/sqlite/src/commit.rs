@@ -314,21 +314,15 @@ pub async fn post(tx: &mut SqliteConnection, message: &Outbound, now: Timestamp)
 
 /// A row for each room of the repository.
 async fn put_out(tx: &mut SqliteConnection, id: &str, kind: OutboundKind) -> Stored<()> {
-    let (rank, edit) = match kind {
-        OutboundKind::Question { .. } => (0, false),
-        OutboundKind::Notice => (1, false),
-        OutboundKind::Settled { .. } => (1, true),
-        OutboundKind::Note { .. } => (2, true),
-        OutboundKind::Card => (3, supersede_cards(tx, id).await?),
-    };
+    let begins = kind == OutboundKind::Card && !supersede_cards(tx, id).await?;
     query(
         "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
          SELECT m.id, r.platform, r.room, m.seq, m.task, ?2, ?3, m.at
          FROM chat_messages m LEFT JOIN tasks t ON t.id = m.task JOIN rooms r ON r.repo = coalesce(m.repo, t.repo) WHERE m.id = ?1",
     )
     .bind(id)
-    .bind(edit)
-    .bind(if edit || rank < 3 { rank } else { 0 })
+    .bind(kind.edits(begins))
+    .bind(kind.rank(begins))
     .execute(tx)
     .await
     .map_err(unavailable)?;
@@ -347,10 +341,11 @@ async fn supersede_cards(tx: &mut SqliteConnection, id: &str) -> Stored<bool> {
     .map_err(unavailable)?;
     let Some(first) = first else { return Ok(false) };
     query(
-        "DELETE FROM outbox WHERE task = (SELECT task FROM chat_messages WHERE id = ?1) AND rank = 3 AND posted IS NULL AND message <> ?2",
+        "DELETE FROM outbox WHERE task = (SELECT task FROM chat_messages WHERE id = ?1) AND rank = ?3 AND posted IS NULL AND message <> ?2",
     )
     .bind(id)
     .bind(first)
+    .bind(OutboundKind::Card.rank(false))
     .execute(tx)
     .await
     .map_err(unavailable)?;

@@ -121,6 +121,13 @@ impl Repos for Sqlite {
         rows.into_iter().map(|(repo, platform, room)| Ok(Binding { repo: parsed(&repo)?, platform, room })).collect()
     }
 
+    async fn busy_rooms(&self, platform: &str) -> Stored<Vec<String>> {
+        let rooms = query_scalar(
+            "SELECT room FROM rooms WHERE platform = ? AND repo IN (SELECT repo FROM tasks WHERE state = 'running') ORDER BY room",
+        );
+        rooms.bind(platform).fetch_all(&self.reader).await.map_err(unavailable)
+    }
+
     async fn room_of(&self, platform: &str, room: &str) -> Stored<Option<Slug>> {
         let repo: Option<String> = query_scalar("SELECT repo FROM rooms WHERE platform = ? AND room = ?")
             .bind(platform)

@@ -118,17 +118,20 @@ impl TryFrom<DispatchRow> for Dispatch {
     }
 }
 
-/// Adds an event to the inbox; `false` when it is known.
+/// Adds an event to the inbox; `false` when it is known. One whose words were awaited is known without them.
 async fn take(at: impl SqliteExecutor<'_>, event: &Inbound, now: Timestamp) -> Stored<bool> {
-    let done = query("INSERT INTO inbox (platform, event, key, body, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-        .bind(&event.platform)
-        .bind(&event.event)
-        .bind(event.own_key().to_string())
-        .bind(json(event))
-        .bind(now.0)
-        .execute(at)
-        .await
-        .map_err(unavailable)?;
+    let done = query(
+        "INSERT INTO inbox (platform, event, key, body, at) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (platform, event) DO UPDATE SET body = excluded.body WHERE read IS NULL AND inbox.body ->> '$.act.act' = 'awaited'",
+    )
+    .bind(&event.platform)
+    .bind(&event.event)
+    .bind(event.own_key().to_string())
+    .bind(json(event))
+    .bind(now.0)
+    .execute(at)
+    .await
+    .map_err(unavailable)?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -211,13 +214,27 @@ impl Threads for Sqlite {
         read.bind(&event.platform).bind(&event.event).fetch_one(&self.reader).await.map_err(unavailable)
     }
 
-    async fn unread(&self, age: Duration) -> Stored<Vec<Inbound>> {
-        let until = self.now().0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let rows: Vec<(String,)> = query_as("SELECT body FROM inbox WHERE read IS NULL AND at <= ? ORDER BY seq LIMIT 100")
-            .bind(until)
-            .fetch_all(&self.reader)
-            .await
-            .map_err(unavailable)?;
+    async fn unread(&self, age: Duration, awaited: Duration) -> Stored<Vec<Inbound>> {
+        let now = self.now();
+        let rows: Vec<(String,)> = query_as(
+            "SELECT body FROM inbox WHERE read IS NULL AND at <= CASE body ->> '$.act.act' WHEN 'awaited' THEN ?2 ELSE ?1 END ORDER BY seq LIMIT 100",
+        )
+        .bind(now.minus(age).0)
+        .bind(now.minus(awaited).0)
+        .fetch_all(&self.reader)
+        .await
+        .map_err(unavailable)?;
+        rows.iter().map(|(body,)| from_json(body)).collect()
+    }
+
+    async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>> {
+        let rows: Vec<(String,)> = query_as(
+            "SELECT body FROM inbox WHERE read IS NULL AND platform = ? AND body ->> '$.act.act' = 'awaited' ORDER BY seq LIMIT 100",
+        )
+        .bind(platform)
+        .fetch_all(&self.reader)
+        .await
+        .map_err(unavailable)?;
         rows.iter().map(|(body,)| from_json(body)).collect()
     }
 
@@ -334,6 +351,17 @@ impl Threads for Sqlite {
             }
         }
         tx.commit().await.map_err(unavailable)
+    }
+
+    async fn hurry(&self, platform: &str, room: &str) -> Stored<()> {
+        query("UPDATE outbox SET due = min(due, ?) WHERE platform = ? AND room = ? AND posted IS NULL")
+            .bind(self.now().0)
+            .bind(platform)
+            .bind(room)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
     }
 
     async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()> {

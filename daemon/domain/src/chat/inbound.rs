@@ -30,7 +30,7 @@ impl Inbound {
     pub fn key(&self) -> Uuid {
         match &self.act {
             Act::Edited(of) | Act::Deleted(of) => self.key_of(of),
-            Act::Said | Act::Reacted | Act::Unreadable => self.own_key(),
+            Act::Said | Act::Reacted | Act::Unreadable | Act::Awaited => self.own_key(),
         }
     }
 
@@ -81,6 +81,9 @@ pub enum Act {
     Deleted(String),
     /// Said something that we could not read: the text says why.
     Unreadable,
+    /// Said something whose words the adapter still fetches: a file, or an encrypted message whose keys are on their way. The
+    /// same event comes again when it has them.
+    Awaited,
 }
 
 /// What a platform's stream brought between two of its positions; stored together or not at all.

@@ -124,6 +124,27 @@ impl OutboundKind {
         }
     }
 
+    /// How urgent it is, smaller first: 0 what people wait for, 1 news, 2 where notes are, 3 states. `begins` says that it makes
+    /// its thread: then all that follows waits for it.
+    pub fn rank(self, begins: bool) -> u8 {
+        match self {
+            Self::Question { .. } => 0,
+            Self::Card if begins => 0,
+            Self::Settled { .. } | Self::Notice => 1,
+            Self::Note { .. } => 2,
+            Self::Card => 3,
+        }
+    }
+
+    /// Whether it changes what was posted before, so that others need not wait for it.
+    pub fn edits(self, begins: bool) -> bool {
+        match self {
+            Self::Question { .. } | Self::Notice => false,
+            Self::Settled { .. } | Self::Note { .. } => true,
+            Self::Card => !begins,
+        }
+    }
+
     /// The question it is about.
     pub fn question(self) -> Option<QuestionId> {
         match self {

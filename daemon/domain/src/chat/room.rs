@@ -13,8 +13,6 @@ pub struct RoomWish {
     pub topic: String,
     /// Make it end-to-end encrypted, if it is to be made.
     pub encrypted: bool,
-    /// The room it has; `None` asks for one to be made.
-    pub room: Option<String>,
     /// Who belongs there.
     pub members: Vec<Member>,
 }

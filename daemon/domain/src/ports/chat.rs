@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::Stored;
-use crate::chat::{Batch, Dispatch, Posted, RoomWish};
+use crate::chat::{Batch, Dispatch, Inbound, Posted, RoomWish};
 
 /// What can come of asking a platform for something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +19,10 @@ pub enum ChatError {
         after: Duration,
     },
     /// The platform takes nothing from us for a while; this costs nothing of what was tried.
-    #[error("the platform asks us to be slower: nothing for {} ms", .after.as_millis())]
-    Limited {
+    #[error("{why}")]
+    NotNow {
+        /// Why.
+        why: String,
         /// At least this long.
         after: Duration,
     },
@@ -28,6 +30,9 @@ pub enum ChatError {
     #[error("{0}")]
     Gone(String),
 }
+
+/// How long platforms show that somebody is at work.
+pub const WORKING: Duration = Duration::from_secs(15);
 
 /// A place where people talk. An adapter posts what it is handed, and hands in what it hears through an [`Ear`].
 #[async_trait]
@@ -37,9 +42,13 @@ pub trait Chat: Send + Sync {
     /// Posts or edits one message. Repeating a call with the same message id must not show it twice where the
     /// platform allows that.
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError>;
-    /// Makes the room of a repository, or sees to it that the one it has is as wished. Returns the room, as the platform
-    /// names it. Doing it again changes nothing.
-    async fn furnish(&self, wish: &RoomWish) -> Result<String, ChatError>;
+    /// Makes the room of a repository and returns it, as the platform names it. Doing it again finds the same room.
+    async fn make(&self, wish: &RoomWish) -> Result<String, ChatError>;
+    /// Sees to it that a room is as wished: who belongs there is invited, who manages may. Doing it again changes nothing.
+    async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError>;
+    /// Shows for a while that agents are at work in these rooms; called again before [`WORKING`] is over. Only a convenience:
+    /// what fails is not told.
+    async fn show_work(&self, rooms: &[String]);
     /// Enters a room that a person has named, by id or by alias. Returns the room, as the platform names it.
     async fn enter(&self, room: &str) -> Result<String, ChatError>;
 }
@@ -51,8 +60,12 @@ pub trait Ear: Send + Sync {
     async fn cursor(&self) -> Stored<Option<String>>;
     /// Stores what the stream brought, with the new position; only then may the platform hear that we have it.
     async fn hear(&self, batch: Batch) -> Stored<()>;
+    /// Events whose words are to be fetched; each is handed in again with them.
+    async fn awaited(&self) -> Stored<Vec<Inbound>>;
     /// Whether this person may bring us into rooms.
     async fn manages(&self, subject: &str) -> Stored<bool>;
+    /// We came into a room or out of one.
+    fn moved(&self);
     /// How the adapter is: fine, or what is wrong and what to do about it.
     fn health(&self, health: Result<(), String>);
 }

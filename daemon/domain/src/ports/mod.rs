@@ -12,7 +12,7 @@ mod tasks;
 mod threads;
 
 pub use self::{
-    chat::{Chat, ChatError, Ear},
+    chat::{Chat, ChatError, Ear, WORKING},
     fleet::Fleet,
     orders::Orders,
     people::People,

@@ -17,6 +17,8 @@ pub trait Repos: Send + Sync {
     async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> Stored<()>;
     /// All rooms, by repository.
     async fn rooms(&self) -> Stored<Vec<Binding>>;
+    /// The rooms of a platform in whose repositories agents are at work.
+    async fn busy_rooms(&self, platform: &str) -> Stored<Vec<String>>;
     /// The repository of a room.
     async fn room_of(&self, platform: &str, room: &str) -> Stored<Option<Slug>>;
 }

@@ -26,7 +26,8 @@ pub struct Placed {
 pub trait Threads: Send + Sync {
     /// Stores an event before the platform is told that we have it; `false` when it is known already.
     async fn receive(&self, event: &Inbound) -> Stored<bool>;
-    /// Stores what a platform's stream brought, and its new position. Events that are known already stay as they are.
+    /// Stores what a platform's stream brought, and its new position. Events that are known already stay as they are, but for
+    /// those whose words were awaited.
     async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<()>;
     /// The position that the last batch of a platform brought.
     async fn cursor(&self, platform: &str) -> Stored<Option<String>>;
@@ -36,8 +37,11 @@ pub trait Threads: Send + Sync {
     async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>>;
     /// Whether an event was dealt with.
     async fn is_read(&self, event: &Inbound) -> Stored<bool>;
-    /// Events that were stored at least `age` ago and not yet dealt with, oldest first.
-    async fn unread(&self, age: Duration) -> Stored<Vec<Inbound>>;
+    /// Events that were stored at least `age` ago and not yet dealt with, oldest first; those whose words are awaited only
+    /// after `awaited`.
+    async fn unread(&self, age: Duration, awaited: Duration) -> Stored<Vec<Inbound>>;
+    /// Events of a platform whose words its adapter is to fetch, oldest first.
+    async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>>;
     /// Marks an event as dealt with.
     async fn mark_read(&self, event: &Inbound) -> Stored<()>;
     /// Adds messages to a thread without changing a task; `reply` is what a person wrote before them.
@@ -55,6 +59,8 @@ pub trait Threads: Send + Sync {
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>>;
     /// Notes where messages were put, all in one write.
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()>;
+    /// Makes everything due that waits for a room.
+    async fn hurry(&self, platform: &str, room: &str) -> Stored<()>;
     /// Tries a message again after a pause; `failed` says that the attempt counts.
     async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()>;
 }

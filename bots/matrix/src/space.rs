@@ -1,0 +1,65 @@
+//! The space that groups all rooms, so that clients show them together.
+
+use matrix_sdk::{
+    Client, Room,
+    ruma::{
+        api::client::room::create_room::v3::{CreationContent, Request, RoomPreset},
+        assign,
+        events::{
+            SyncStateEvent,
+            space::{child::SpaceChildEventContent, parent::SpaceParentEventContent},
+        },
+        room::RoomType,
+        serde::Raw,
+    },
+};
+use vine_domain::{chat::RoomWish, ports::ChatError};
+
+use crate::{
+    Settings,
+    error::chat,
+    rooms::{find_or_make, furnish},
+};
+
+/// Puts a room into the space, unless it is there, and brings its people along.
+pub async fn put(client: &Client, settings: &Settings, room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
+    let space = find_or_make(client, &name(settings), request).await?;
+    furnish(&space, wish).await?;
+    let via: Vec<_> = client.user_id().map(|us| us.server_name().to_owned()).into_iter().collect();
+    if !holds(&space, room).await {
+        let put = space.send_state_event_for_key(room.room_id(), SpaceChildEventContent::new(via.clone())).await;
+        put.map_err(|error| chat("putting the room into the space", &error))?;
+        let parent = assign!(SpaceParentEventContent::new(via), { canonical: true });
+        // Only the other way round matters to clients; in a room that was adopted we may not be allowed to.
+        if let Err(error) = room.send_state_event_for_key(space.room_id(), parent).await {
+            tracing::debug!(room = %room.room_id(), "the room does not name its space: {error}");
+        }
+    }
+    Ok(())
+}
+
+async fn holds(space: &Room, room: &Room) -> bool {
+    let child = space.get_state_event_static_for_key::<SpaceChildEventContent, _>(room.room_id()).await;
+    let child = child.ok().flatten().and_then(|raw| raw.deserialize().ok());
+    child
+        .and_then(|event| event.as_sync().cloned())
+        .is_some_and(|event| matches!(event, SyncStateEvent::Original(child) if !child.content.via.is_empty()))
+}
+
+/// `vine-` makes `#vine:…`.
+fn name(settings: &Settings) -> String {
+    let bare = settings.alias_prefix.trim_end_matches(['-', '_', '.']);
+    if bare.is_empty() { "vine".into() } else { bare.into() }
+}
+
+fn request(name: &str) -> Result<Request, ChatError> {
+    let content = assign!(CreationContent::new(), { room_type: Some(RoomType::Space) });
+    let content = Raw::new(&content).map_err(|error| ChatError::Gone(error.to_string()))?;
+    Ok(assign!(Request::new(), {
+        name: Some("AgentVine".into()),
+        topic: Some("A room for each repository that agents work in".into()),
+        room_alias_name: Some(name.to_owned()),
+        preset: Some(RoomPreset::PrivateChat),
+        creation_content: Some(content),
+    }))
+}

@@ -1,0 +1,86 @@
+//! A Matrix room of a repository, with people in it and the program at work.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::{
+    Agent, PATIENCE, Place, Process, Sections,
+    synapse::{Human, Limits, Synapse, sections},
+};
+
+/// A room with Ann, an operator, in it; daemon and worker run.
+pub struct Room {
+    pub place: Place,
+    pub synapse: Synapse,
+    pub ann: Human,
+    pub id: String,
+    pub processes: Vec<Process>,
+}
+
+impl Room {
+    pub async fn new(agent: Agent<'_>) -> Self {
+        Self::with(agent, Limits::Off).await
+    }
+
+    pub async fn with(agent: Agent<'_>, limits: Limits) -> Self {
+        let synapse = Synapse::start(limits).await;
+        synapse.person("vine").await;
+        let ann = synapse.person("ann").await;
+        let more = sections(&synapse, &[("Ann", "operator")]);
+        let mut place = Place::with_sections(agent, Sections { more: &more, ..Sections::default() }).await;
+        let daemon = place.daemon().await;
+        let worker = place.worker("w-1", 1).await;
+        let id = ann.join("#vine-site:vine.test").await;
+        Self { place, synapse, ann, id, processes: vec![worker, daemon] }
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.place.folder.path().join("daemon/vine.db")
+    }
+
+    /// What the SDK has written lately.
+    pub fn sdk_log(&self) -> PathBuf {
+        self.place.folder.path().join("daemon/matrix/matrix-sdk-state.sqlite3-wal")
+    }
+
+    pub fn kill_daemon(&mut self) {
+        self.processes.pop().expect("the daemon").kill();
+    }
+
+    pub async fn start_daemon(&mut self) {
+        let daemon = self.place.daemon().await;
+        self.processes.push(daemon);
+    }
+
+    /// Waits until something is wrong with the adapter, and gives it in words.
+    pub async fn adapter_trouble(&self) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let status = self.place.say("status").await;
+            let adapters = status["adapters"].as_array().expect("adapters");
+            if let Some(trouble) = adapters.iter().find(|adapter| adapter["id"] == "matrix").and_then(|adapter| adapter["trouble"].as_str())
+            {
+                return trouble.to_owned();
+            }
+            assert!(Instant::now() < end, "nothing is wrong: {status:#}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Creates a task by a command in the room and gives its id and the root of its thread.
+    pub async fn task(&self, title: &str, prompt: &str) -> (String, String) {
+        self.ann.say(&self.id, &format!("!vine task new {title}\n{prompt}")).await;
+        let card = self.ann.hears(&self.id, title).await;
+        let listed = self.place.say("task list").await;
+        let task = listed.as_array().expect("tasks")[0]["id"].as_str().expect("an id").to_owned();
+        (task, event_id(&card))
+    }
+}
+
+pub fn event_id(event: &Value) -> String {
+    event["event_id"].as_str().expect("an id").to_owned()
+}
