@@ -71,16 +71,19 @@ fn words(line: &str) -> Result<Vec<String>, Unreadable> {
             '“' | '”' | '„' => '"',
             '‘' | '’' => '\'',
             '\u{a0}' => ' ',
+            // To a shell it begins a comment; to people it is `#12` or `#room:server`.
+            '#' => HASH,
             other => other,
         })
         .collect();
     let plain = plain.replace(" —", " --");
-    if let Some(words) = shlex::split(&plain) {
-        return Ok(words);
-    }
-    let escaped = plain.replace('\'', "\\'");
-    shlex::split(&escaped).ok_or_else(|| Unreadable("a quotation mark is not closed; close it, or leave both out".into()))
+    let words = shlex::split(&plain).or_else(|| shlex::split(&plain.replace('\'', "\\'")));
+    let words = words.ok_or_else(|| Unreadable("a quotation mark is not closed; close it, or leave both out".into()))?;
+    Ok(words.into_iter().map(|word| word.replace(HASH, "#")).collect())
 }
+
+/// Stands for `#` while a line is split; of the characters that nobody writes.
+const HASH: char = '\u{e000}';
 
 fn add_body(command: &mut Command, body: &str) -> Result<(), Unreadable> {
     match command {
@@ -117,7 +120,7 @@ fn imply_task(command: &mut Command, context: Context) -> Result<(), Unreadable>
 
 /// Clap's own words, did-you-mean included, without its program name for `--help`.
 fn plain(error: &clap::Error) -> String {
-    error.render().to_string().trim().replace("For more information, try '--help'.", "Say `help` for how to say things.")
+    error.render().to_string().trim().replace("For more information, try '--help'.", "").trim_end().to_owned()
 }
 
 /// The whole tree as help, a line for each verb.
@@ -172,6 +175,14 @@ mod tests {
         assert_eq!(title.join(" "), "Fix the login");
         assert_eq!(prompt.as_deref(), Some("Don't touch \"auth\".\n  --keep this"));
         assert_eq!(priority, vine_domain::Lane::High);
+    }
+
+    #[test]
+    fn a_number_sign_is_no_comment() {
+        let Ok(Command::Task(TaskVerb::New { title, .. })) = read("/vine task new \"Close #12\" --repo site") else { panic!() };
+        assert_eq!(title, ["Close #12"]);
+        let Ok(Command::Task(TaskVerb::New { title, .. })) = read("/vine task new Close #12 and #13") else { panic!() };
+        assert_eq!(title.join(" "), "Close #12 and #13");
     }
 
     #[test]

@@ -240,7 +240,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        // The SDK tells each of its steps as news.
-        Self { filter: "info,matrix_sdk=warn".into(), json: false }
+        // The SDK tells each of its steps as news, and each refusal as an error before we have looked at it.
+        Self { filter: "info,matrix_sdk=warn,matrix_sdk::http_client=off".into(), json: false }
     }
 }
