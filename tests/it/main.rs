@@ -10,6 +10,7 @@ mod story_endings;
 mod story_input;
 mod story_matrix;
 mod story_matrix_crashes;
+mod story_matrix_encrypted;
 mod story_matrix_rooms;
 mod story_notes;
 mod story_patience;

@@ -8,6 +8,7 @@
 mod deliver;
 mod error;
 mod fetch;
+mod history;
 mod listen;
 mod markup;
 mod pieces;

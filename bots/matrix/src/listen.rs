@@ -4,10 +4,8 @@
 use std::{convert::Infallible, time::Duration};
 
 use matrix_sdk::{
-    Client, Room, RoomState,
+    Client, RoomState,
     config::{SyncSettings, SyncToken},
-    deserialized_responses::TimelineEvent,
-    room::MessagesOptions,
     ruma::{
         OwnedRoomId, UInt,
         api::client::{
@@ -16,7 +14,7 @@ use matrix_sdk::{
         },
         assign,
     },
-    sync::{SyncResponse, Timeline},
+    sync::SyncResponse,
 };
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
@@ -26,8 +24,9 @@ use vine_domain::{
 };
 
 use crate::{
-    session::Trouble,
-    translate::{Heard, Us, translate},
+    history,
+    session::{self, Trouble},
+    translate::{Heard, Us, came, translate},
 };
 
 /// The homeserver answers at least this often.
@@ -48,6 +47,8 @@ pub async fn run(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cl
 
 async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, awaited: &Notify) -> Result<Infallible, Trouble> {
     let mut since = ear.cursor().await?;
+    // A device that is new knows no rooms: it is told of them whole, and reads what was said since in their history.
+    let mut whole = !session::has_position(client).await;
     loop {
         let wait = if ready.borrow().is_some() { WAIT } else { Duration::ZERO };
         let settings = SyncSettings::new().timeout(wait).filter(filter()).token(SyncToken::ReusePrevious);
@@ -61,7 +62,8 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
             Err(trouble) => return Err(trouble),
         };
         // From here on the SDK believes that we have it: whoever fails must begin again from our own position.
-        let batch = batch(client, since.as_deref(), &response).await?;
+        let batch = batch(client, since.as_deref(), whole, &response).await?;
+        whole = false;
         let incomplete = batch.events.iter().any(|event| event.act == Act::Awaited);
         ear.hear(batch).await?;
         if incomplete {
@@ -92,16 +94,16 @@ fn filter() -> Filter {
 }
 
 /// What a response brings. The very first one of an account brings what was said before we came: that was not to us.
-async fn batch(client: &Client, since: Option<&str>, response: &SyncResponse) -> Result<Batch, Trouble> {
+async fn batch(client: &Client, since: Option<&str>, whole: bool, response: &SyncResponse) -> Result<Batch, Trouble> {
     let mut batch = Batch { cursor: Some(response.next_batch.clone()), ..Batch::default() };
     let Some(since) = since else { return Ok(batch) };
     let us = Us { id: client.user_id().map(ToString::to_string).unwrap_or_default() };
     for (id, update) in &response.rooms.joined {
         let Some(room) = client.get_room(id) else { continue };
-        let missed = gap(&room, &update.timeline, since).await?;
-        for event in missed.iter().chain(&update.timeline.events) {
-            let Ok(event) = event.raw().deserialize_as_unchecked::<Value>() else { continue };
-            match translate(&event, id.as_str(), &us) {
+        let events = if whole { history::after(&room, since).await? } else { history::whole(&room, &update.timeline, since).await? };
+        let events: Vec<Value> = events.iter().filter_map(|event| event.raw().deserialize_as_unchecked().ok()).collect();
+        for event in &events[came(&events, &us)..] {
+            match translate(event, id.as_str(), &us) {
                 Some(Heard::Person(inbound)) => batch.events.push(inbound),
                 Some(Heard::Echo(echo)) => batch.echoes.push(echo),
                 None => {}
@@ -109,23 +111,6 @@ async fn batch(client: &Client, since: Option<&str>, response: &SyncResponse) ->
         }
     }
     Ok(batch)
-}
-
-/// What lies between our position and what the response shows, oldest first.
-async fn gap(room: &Room, timeline: &Timeline, since: &str) -> Result<Vec<TimelineEvent>, Trouble> {
-    let mut missed = Vec::new();
-    let mut from = timeline.prev_batch.clone().filter(|_| timeline.limited);
-    while let Some(token) = from {
-        let mut options = MessagesOptions::backward().from(token.as_str());
-        options.to = Some(since.to_owned());
-        options.limit = UInt::from(100u32);
-        let page = room.messages(options).await?;
-        let more = !page.chunk.is_empty();
-        missed.extend(page.chunk);
-        from = page.end.filter(|end| more && *end != token);
-    }
-    missed.reverse();
-    Ok(missed)
 }
 
 /// We come when somebody calls who may; everybody else is declined, or any server's users could fill our disk.

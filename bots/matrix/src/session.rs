@@ -56,7 +56,9 @@ pub async fn connect(settings: &Settings, ear: &dyn Ear, ids: &dyn Ids) -> Resul
     let folder = |error| Trouble::Folder(settings.state.display().to_string(), error);
     let device = device(&settings.state, ids).map_err(folder)?;
     let client = client(settings, &device).await?;
-    if let Some(cursor) = ear.cursor().await? {
+    if let Some(cursor) = ear.cursor().await?
+        && has_position(&client).await
+    {
         let stored = client.state_store().set_kv_data(StateStoreDataKey::SyncToken, StateStoreDataValue::SyncToken(cursor)).await;
         stored.map_err(|error| Trouble::Connection(error.to_string()))?;
     }
@@ -101,6 +103,11 @@ async fn log_in(settings: &Settings, client: &Client, device: &Device, file: &Pa
     })?;
     let session = client.matrix_auth().session().ok_or_else(|| Trouble::Connection("the login brought no session".into()))?;
     write_private(file, &session).map_err(|error| Trouble::Folder(settings.state.display().to_string(), error))
+}
+
+/// Whether the SDK has read the stream with this device. One that has not must be told of all rooms before anything else.
+pub async fn has_position(client: &Client) -> bool {
+    matches!(client.state_store().get_kv_data(StateStoreDataKey::SyncToken).await, Ok(Some(_)))
 }
 
 /// Our device. It lives as long as its folder: the homeserver tells repeated posts by the device, and keys that are lost

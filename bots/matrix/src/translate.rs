@@ -72,6 +72,13 @@ fn message(content: &Value, us: &Us) -> Option<Parts> {
     }
 }
 
+/// Where in a room's events we came in, or 0: what was said before was not to us.
+pub fn came(events: &[Value], us: &Us) -> usize {
+    let ours = |event: &&Value| event["type"] == "m.room.member" && event["state_key"] == us.id.as_str();
+    let comes = |event: &Value| event["content"]["membership"] == "join" && event["unsigned"]["prev_content"]["membership"] != "join";
+    events.iter().rposition(|event| ours(&event) && comes(event)).unwrap_or(0)
+}
+
 /// Whether an event is still encrypted: its keys have not come.
 pub fn is_sealed(event: &Value) -> bool {
     event["type"] == "m.room.encrypted"
@@ -194,6 +201,17 @@ mod tests {
         assert_eq!(read("m.room.encrypted", &reply).expect("read").spot, spot(None, Some("$q")));
         let edit = content(json!({ "rel_type": "m.replace", "event_id": "$a" }));
         assert_eq!(read("m.room.encrypted", &edit).expect("read").spot, spot(None, Some("$a")));
+    }
+
+    #[test]
+    fn what_was_said_before_we_came_is_not_to_us() {
+        let join = |before: &str| {
+            json!({ "type": "m.room.member", "state_key": "@vinebot:x", "content": { "membership": "join" },
+            "unsigned": { "prev_content": { "membership": before } } })
+        };
+        let word = json!({ "type": "m.room.message" });
+        assert_eq!(came(&[word.clone(), join("invite"), word.clone()], &us()), 1);
+        assert_eq!(came(&[word.clone(), join("join"), word], &us()), 0, "a new name is no coming");
     }
 
     #[test]

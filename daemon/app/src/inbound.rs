@@ -124,11 +124,11 @@ impl App {
 
     async fn said(&self, caller: &Caller, event: &Inbound, found: Found) -> Done<Option<Reply>> {
         let ours = matches!(event.spot, Spot::Ours { .. });
-        if event.text.trim().is_empty() && ours {
-            return Err(AppError::Unreadable("the message is empty, so nothing was done".into()));
+        if event.text.trim().is_empty() {
+            return if ours { Err(AppError::Unreadable("the message is empty, so nothing was done".into())) } else { Ok(None) };
         }
         if is_command(&event.text) {
-            return self.command(caller, event, found.task).await;
+            return self.command(caller, event, found).await;
         }
         match found.task {
             Some(task) => self.say_as(caller, task, event, found.question).await,
@@ -145,12 +145,12 @@ impl App {
     }
 
     /// Runs a command. In a thread the reply stands there for all to see; elsewhere its author is told.
-    async fn command(&self, caller: &Caller, event: &Inbound, task: Option<TaskId>) -> Done<Option<Reply>> {
-        let context = Context { task };
-        let command = parse(&event.text, context).map_err(|unreadable| AppError::Unreadable(unreadable.0))?;
+    async fn command(&self, caller: &Caller, event: &Inbound, found: Found) -> Done<Option<Reply>> {
+        let context = Context { task: found.task, repo: found.repo };
+        let command = parse(&event.text, &context).map_err(|unreadable| AppError::Unreadable(unreadable.0))?;
         let key = format!("{}:{}", event.platform, event.event);
         let reply = self.run(caller, command, Some(key)).await?;
-        let Some(task) = task else { return Ok(Some(reply)) };
+        let Some(task) = context.task else { return Ok(Some(reply)) };
         let message = texts::notice(MessageId(self.ids.uuid()), task, reply.text.clone());
         self.store.say(task, Some((caller.name(), &event.text)), &[message]).await?;
         self.wakes.outbox();

@@ -1,15 +1,17 @@
 //! From a chat line to a command.
 
 use clap::{CommandFactory, FromArgMatches, Parser};
-use vine_domain::TaskId;
+use vine_domain::{Slug, TaskId};
 
 use crate::commands::{Command, TaskVerb};
 
 /// Where a command was said, as far as reading it goes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Context {
     /// The task whose thread it was said in; commands there may leave the id out.
     pub task: Option<TaskId>,
+    /// The repository whose room it was said in; new tasks there are for it.
+    pub repo: Option<Slug>,
 }
 
 /// A command that cannot be read. The text is made for people and says what would be right.
@@ -44,7 +46,7 @@ fn head(text: &str) -> Option<&str> {
 
 /// Reads a whole chat message. The first line is split into words like a shell does; further lines are the body of
 /// the command, verbatim: the prompt of a new task, the text of an answer.
-pub fn parse(text: &str, context: Context) -> Result<Command, Unreadable> {
+pub fn parse(text: &str, context: &Context) -> Result<Command, Unreadable> {
     let rest = head(text).ok_or_else(|| Unreadable("a command starts with /vine, !vine or @vine".into()))?;
     let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
     let words = words(line)?;
@@ -52,12 +54,13 @@ pub fn parse(text: &str, context: Context) -> Result<Command, Unreadable> {
 }
 
 /// Reads words that are split already.
-pub fn from_words(words: &[String], body: &str, context: Context) -> Result<Command, Unreadable> {
+pub fn from_words(words: &[String], body: &str, context: &Context) -> Result<Command, Unreadable> {
     let words: &[String] = if words.is_empty() { &["help".to_owned()] } else { words };
     let matches = Line::command().try_get_matches_from(words).map_err(|error| Unreadable(plain(&error)))?;
     let line = Line::from_arg_matches(&matches).map_err(|error| Unreadable(plain(&error)))?;
     let mut command = line.command;
     add_body(&mut command, body)?;
+    imply_repo(&mut command, context);
     imply_task(&mut command, context)?;
     Ok(command)
 }
@@ -100,7 +103,13 @@ fn add_body(command: &mut Command, body: &str) -> Result<(), Unreadable> {
     }
 }
 
-fn imply_task(command: &mut Command, context: Context) -> Result<(), Unreadable> {
+fn imply_repo(command: &mut Command, context: &Context) {
+    if let Command::Task(TaskVerb::New { repo: repo @ None, .. }) = command {
+        repo.clone_from(&context.repo);
+    }
+}
+
+fn imply_task(command: &mut Command, context: &Context) -> Result<(), Unreadable> {
     use TaskVerb as T;
     let Command::Task(
         T::Show { task }
@@ -155,7 +164,7 @@ mod tests {
     use crate::commands::QuestionVerb;
 
     fn read(text: &str) -> Result<Command, Unreadable> {
-        parse(text, Context::default())
+        parse(text, &Context::default())
     }
 
     #[test]
@@ -195,10 +204,21 @@ mod tests {
 
     #[test]
     fn inside_a_thread_the_task_is_implied_and_outside_it_is_asked_for() {
-        let here = Context { task: Some(TaskId(7)) };
+        let here = &Context { task: Some(TaskId(7)), repo: None };
         assert_eq!(parse("@vine task cancel", here), Ok(Command::Task(TaskVerb::Cancel { task: Some(TaskId(7)) })));
         assert_eq!(parse("@vine task cancel T-8", here), Ok(Command::Task(TaskVerb::Cancel { task: Some(TaskId(8)) })));
         assert!(read("@vine task cancel").expect_err("which").0.contains("which task?"));
+    }
+
+    #[test]
+    fn a_new_task_is_for_the_repository_of_the_room_unless_another_is_named() {
+        let here = &Context { task: None, repo: Some(Slug::from_text("site")) };
+        let repo = |text: &str| match parse(text, here) {
+            Ok(Command::Task(TaskVerb::New { repo, .. })) => repo.map(|repo| repo.to_string()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(repo("!vine task new Paint").as_deref(), Some("site"));
+        assert_eq!(repo("!vine task new Paint --repo shop").as_deref(), Some("shop"));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! folder and ends with the story, by its own process id.
 
 pub mod database;
+pub mod nio_human;
 mod process;
 pub mod room;
+pub mod sdk_human;
 pub mod synapse;
 
 use std::{
@@ -148,7 +150,11 @@ impl Place {
     pub fn vine(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(VINE);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
-        command.env("XDG_STATE_HOME", self.folder.path().join("xdg")).env("NO_COLOR", "1").current_dir(self.folder.path());
+        command
+            .env("XDG_STATE_HOME", self.folder.path().join("xdg"))
+            .env("NO_COLOR", "1")
+            
+            .current_dir(self.folder.path());
         command.args(["--config", path(&self.config)]).args(arguments);
         command
     }

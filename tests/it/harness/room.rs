@@ -27,10 +27,18 @@ impl Room {
     }
 
     pub async fn with(agent: Agent<'_>, limits: Limits) -> Self {
+        Self::of(agent, limits, &[("Ann", "operator")]).await
+    }
+
+    /// With these people; the first is Ann.
+    pub async fn of(agent: Agent<'_>, limits: Limits, people: &[(&str, &str)]) -> Self {
         let synapse = Synapse::start(limits).await;
         synapse.person("vine").await;
         let ann = synapse.person("ann").await;
-        let more = sections(&synapse, &[("Ann", "operator")]);
+        for (name, _) in &people[1..] {
+            synapse.person(&name.to_lowercase()).await;
+        }
+        let more = sections(&synapse, people);
         let mut place = Place::with_sections(agent, Sections { more: &more, ..Sections::default() }).await;
         let daemon = place.daemon().await;
         let worker = place.worker("w-1", 1).await;

@@ -18,7 +18,7 @@ pub async fn run(
     Body(run): Body<RunCommand>,
 ) -> Result<Json<CommandReply>, Failure> {
     "shell".clone_into(&mut caller.via);
-    let command = from_words(&run.words, &run.body, Context::default()).map_err(|error| AppError::Unreadable(error.0))?;
+    let command = from_words(&run.words, &run.body, &Context::default()).map_err(|error| AppError::Unreadable(error.0))?;
     let reply = shared.app.run(&caller, command, None).await?;
     Ok(Json(CommandReply { text: reply.text, data: reply.data }))
 }

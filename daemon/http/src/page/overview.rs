@@ -202,9 +202,9 @@ pub async fn command(State(shared): In, visitor: Visitor, Form(Line { line }): F
 
 async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppError> {
     let command = match line.trim() {
-        "" => from_words(&[], "", Context::default()),
-        line if vine_app::is_command(line) => parse(line, Context::default()),
-        line => parse(&format!("/vine {line}"), Context::default()),
+        "" => from_words(&[], "", &Context::default()),
+        line if vine_app::is_command(line) => parse(line, &Context::default()),
+        line => parse(&format!("/vine {line}"), &Context::default()),
     };
     let command = command.map_err(|error| AppError::Unreadable(error.0))?;
     Ok(app.run(caller, command, None).await?.text)
