@@ -250,3 +250,17 @@ async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_b
     let denied = app.adopt_room(&crate::app_races::person("Ben", Some(Role::Answerer)), &repo, "matrix", "!x").await;
     assert!(denied.is_err(), "rooms are for operators");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_for_a_role_calls_everybody_who_has_it_or_a_higher_one() {
+    let talk = Talk::new(Fake::default()).await;
+    let called = |whom: &str| {
+        let mentions = talk.team.app.mentions("matrix", &[whom.to_owned()]);
+        mentions.into_iter().map(|mention| mention.subject).collect::<Vec<_>>()
+    };
+    assert_eq!(called("operator"), ["@ann:x"]);
+    assert_eq!(called("viewer"), ["@ann:x", "@vic:x"]);
+    assert_eq!(called("Vic"), ["@vic:x"]);
+    assert!(called("Nobody").is_empty());
+    assert!(talk.team.app.mentions("slack", &["operator".to_owned()]).is_empty(), "they are unknown there");
+}

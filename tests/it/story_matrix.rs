@@ -1,11 +1,15 @@
 //! A team's day in a Matrix room, on a real homeserver.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::harness::{
-    Agent,
+    Agent, PATIENCE,
+    database::sql,
     room::{Room, event_id},
     synapse::Limits,
+    until,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,6 +56,28 @@ async fn matrix_a_plain_reply_and_a_reaction_answer_and_only_the_author_edits() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn matrix_an_edit_of_ones_own_answer_is_a_correction_and_its_deletion_is_told() {
+    let room = Room::new(Agent::Script("vine ask 'Go on?'; until [ -e \"$PLACE/go\" ]; do sleep 0.1; done")).await;
+    let (task, root) = room.task("One", "one").await;
+    room.ann.hears(&room.id, "Go on?").await;
+    let answer = room.ann.say_in(&room.id, &root, "Red").await;
+    let marked = |event: &Value, of: &str, sign: &str| {
+        let relation = &event["content"]["m.relates_to"];
+        event["type"] == "m.reaction" && relation["event_id"] == of && relation["key"] == sign
+    };
+    room.ann.wait(&room.id, "the answer is marked as taken", |event| marked(event, &answer, "✅")).await;
+    room.ann.edit(&room.id, &answer, "Blue").await;
+    let corrected = |shown: &Value| shown["notes"].to_string().contains("Correction of the answer to Q-1 (“Red”): Blue");
+    room.place.wait_for(PATIENCE, &task, "the agent hears of it", corrected).await;
+    let note = room.ann.say_in(&room.id, &root, "and mind the dog").await;
+    room.ann.wait(&room.id, "the note is marked as kept", |event| marked(event, &note, "👀")).await;
+    room.ann.redact(&room.id, &answer).await;
+    room.ann.hears(&room.id, "Ann deleted the message that was the answer to Q-1 (“Red”)").await;
+    std::fs::write(room.place.folder.path().join("go"), "").expect("written");
+    room.place.wait(&task, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn matrix_replies_while_the_daemon_is_down_all_arrive_in_order_and_nothing_is_posted_twice() {
     let mut room = Room::new(Agent::Script("vine ask 'Go on?'; until [ -e \"$PLACE/go\" ]; do sleep 0.1; done")).await;
     let (task, root) = room.task("One", "one").await;
@@ -63,7 +89,7 @@ async fn matrix_replies_while_the_daemon_is_down_all_arrive_in_order_and_nothing
     }
     room.processes.push(room.place.daemon().await);
     let all = |shown: &Value| shown["notes"].as_array().is_some_and(|notes| notes.len() == 170);
-    let shown = room.place.wait_for(crate::harness::PATIENCE, &task, "all notes are there", all).await;
+    let shown = room.place.wait_for(PATIENCE, &task, "all notes are there", all).await;
     assert_eq!(shown["questions"][0]["answer"]["decision"]["text"], "the answer", "{}", shown["questions"][0]);
     let texts: Vec<_> =
         shown["notes"].as_array().expect("notes").iter().map(|note| note["text"].as_str().expect("text").to_owned()).collect();
@@ -85,6 +111,10 @@ async fn matrix_a_homeserver_that_goes_and_comes_loses_nothing() {
     let (task, root) = room.task("One", "one").await;
     room.ann.hears(&room.id, "Go on?").await;
     room.synapse.stop();
+    let trouble = room.adapter_trouble().await;
+    assert!(trouble.starts_with("no connection to the homeserver"), "{trouble}");
+    let problem = room.doctor();
+    assert!(problem.contains("problem  matrix       no connection"), "{problem}");
     let silent = room.place.task("Asks meanwhile", "two").await;
     room.place.answer(&task, "Q-1", "Yes").await;
     room.place.question(&silent).await;
@@ -95,6 +125,25 @@ async fn matrix_a_homeserver_that_goes_and_comes_loses_nothing() {
     assert_ne!(thread, root, "in a thread of its own");
     room.ann.say_in(&room.id, &thread, "No").await;
     room.place.wait(&silent, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_the_doctor_names_the_call_that_lifts_the_limits_and_it_does() {
+    let mut room = Room::with(Agent::Script(ASKS), Limits::Default).await;
+    let advice = room.doctor();
+    let call = advice.split('\'').find(|part| part.starts_with("http")).expect("an address").to_owned();
+    assert!(call.ends_with("/_synapse/admin/v1/users/@vine:vine.test/override_ratelimit"), "{advice}");
+    room.synapse.stop();
+    sql(&room.synapse.database(), "UPDATE users SET admin = 1 WHERE name = '@ann:vine.test'");
+    room.synapse.go_on().await;
+    room.ann.administer(&call, &serde_json::json!({ "messages_per_second": 0, "burst_count": 0 })).await;
+    for number in 1..=10 {
+        room.place.task(&format!("Task {number}"), "ask").await;
+    }
+    room.ann.hears(&room.id, "**Q-10** for").await;
+    // Forty messages and edits; under the limits of before they would take two minutes.
+    let waiting = "SELECT count(*) FROM outbox WHERE platform = 'matrix' AND posted IS NULL";
+    until(Duration::from_secs(20), "all is posted", || (sql(&room.database(), waiting) == ["0"]).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

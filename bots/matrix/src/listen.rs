@@ -79,7 +79,7 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
         if ready.borrow().is_none() {
             ready.send_replace(Some(client.clone()));
         }
-        ear.health(Ok(()));
+        ear.health(Ok(client.user_id().map(ToString::to_string).unwrap_or_default()));
     }
 }
 

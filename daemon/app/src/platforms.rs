@@ -26,6 +26,8 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct Health {
     /// Since when.
     pub since: Timestamp,
+    /// Who it is on its platform; `None` before it was ever connected.
+    pub account: Option<String>,
     /// What is wrong and what to do about it; `None` when all is well.
     pub trouble: Option<String>,
 }
@@ -58,15 +60,20 @@ impl Platforms {
     }
 
     /// Notes how an adapter is; the log hears of changes only.
-    fn note(&self, platform: &str, trouble: Option<String>, now: Timestamp) -> bool {
+    fn note(&self, platform: &str, health: Result<String, String>, now: Timestamp) -> bool {
         let mut adapters = lock(&self.adapters);
-        let changed = adapters.get(platform).is_none_or(|known| known.trouble != trouble);
+        let known = adapters.get(platform);
+        let (account, trouble) = match health {
+            Ok(account) => (Some(account), None),
+            Err(trouble) => (known.and_then(|known| known.account.clone()), Some(trouble)),
+        };
+        let changed = known.is_none_or(|known| known.trouble != trouble);
         if changed {
             match &trouble {
                 Some(trouble) => tracing::warn!(platform, "{platform}: {trouble}"),
                 None => tracing::info!(platform, "{platform} works"),
             }
-            adapters.insert(platform.to_owned(), Health { since: now, trouble });
+            adapters.insert(platform.to_owned(), Health { since: now, account, trouble });
         }
         changed
     }
@@ -112,8 +119,8 @@ impl Ear for Listening {
         self.app.wakes.rooms();
     }
 
-    fn health(&self, health: Result<(), String>) {
-        if self.app.platforms.note(self.platform, health.err(), self.app.clock.now()) {
+    fn health(&self, health: Result<String, String>) {
+        if self.app.platforms.note(self.platform, health, self.app.clock.now()) {
             self.app.wakes.page();
         }
     }

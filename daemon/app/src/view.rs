@@ -107,7 +107,7 @@ pub fn worker((worker, running, waiting): &(Worker, usize, usize), now: Timestam
 /// How a chat platform's adapter is.
 pub fn adapter(platform: &str, health: &Health) -> Value {
     let state = if health.trouble.is_some() { "trouble" } else { "ok" };
-    json!({ "id": platform, "state": state, "since": health.since, "trouble": health.trouble })
+    json!({ "id": platform, "state": state, "account": health.account, "since": health.since, "trouble": health.trouble })
 }
 
 /// A session.

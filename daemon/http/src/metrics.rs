@@ -1,9 +1,9 @@
 //! Health and numbers.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use axum::{extract::State, http::header, response::IntoResponse};
-use vine_app::view;
+use vine_app::{platforms::Health, view};
 use vine_domain::{WorkerState, ports::SessionFigures, session::ENDINGS};
 
 use crate::{Shared, error::Failure};
@@ -36,10 +36,19 @@ pub async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, 
         depths.outbox
     );
     text.push_str(&of_sessions(&sessions));
+    text.push_str(&of_adapters(&app.platforms.health()));
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
 }
 
 /// Active ones, how long they lived, how often they were used again, why they ended.
+fn of_adapters(adapters: &BTreeMap<String, Health>) -> String {
+    let mut text = String::from("# HELP vine_adapter_up Whether a chat platform's adapter works.\n# TYPE vine_adapter_up gauge\n");
+    for (platform, health) in adapters {
+        let _infallible = writeln!(text, "vine_adapter_up{{platform=\"{platform}\"}} {}", u8::from(health.trouble.is_none()));
+    }
+    text
+}
+
 fn of_sessions(figures: &SessionFigures) -> String {
     let ended: u64 = figures.ended.iter().map(|(_, count)| count).sum();
     let mut text = format!(

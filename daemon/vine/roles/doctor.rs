@@ -3,6 +3,7 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
+use serde_json::Value;
 use vine_worker::find_program;
 
 use crate::{
@@ -11,21 +12,38 @@ use crate::{
     roles::worker::INSTALL,
 };
 
-/// A check: what was looked at, and either how it is or what to do.
+/// A check: what was looked at, and how it is or what to do.
 struct Check {
-    what: &'static str,
-    found: Result<String, String>,
+    what: String,
+    found: Found,
+}
+
+enum Found {
+    /// All is well.
+    Fine(String),
+    /// Nothing is wrong, and yet something could be better.
+    Advice(String),
+    /// What to do about it.
+    Problem(String),
+}
+
+impl Check {
+    fn new(what: &str, found: Result<String, String>) -> Self {
+        Self { what: what.into(), found: found.map_or_else(Found::Problem, Found::Fine) }
+    }
 }
 
 pub async fn run(config: &Config) -> Result<ExitCode> {
-    let checks = [git(), claude(config), state(), daemon().await];
-    for check in &checks {
-        match &check.found {
-            Ok(fine) => println!("ok       {:<12} {fine}", check.what),
-            Err(advice) => println!("problem  {:<12} {advice}", check.what),
+    let mut checks = vec![git(), claude(config), state()];
+    checks.extend(daemon(config).await);
+    for Check { what, found } in &checks {
+        match found {
+            Found::Fine(fine) => println!("ok       {what:<12} {fine}"),
+            Found::Advice(advice) => println!("advice   {what:<12} {advice}"),
+            Found::Problem(problem) => println!("problem  {what:<12} {problem}"),
         }
     }
-    let well = checks.iter().all(|check| check.found.is_ok());
+    let well = !checks.iter().any(|check| matches!(check.found, Found::Problem(_)));
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -35,17 +53,14 @@ fn version(program: &str) -> Option<String> {
 }
 
 fn git() -> Check {
-    Check { what: "git", found: version("git").ok_or_else(|| "git is not found; workers need it".into()) }
+    Check::new("git", version("git").ok_or_else(|| "git is not found; workers need it".into()))
 }
 
 fn claude(config: &Config) -> Check {
     let program = config.agents.claude.command.first().and_then(|program| find_program(program));
     let found =
         program.and_then(|program| version(&program.display().to_string()).map(|version| format!("{version} at {}", program.display())));
-    Check {
-        what: "claude",
-        found: found.ok_or_else(|| format!("Claude Code is not found; `{INSTALL}` installs it, until then the demo agent runs")),
-    }
+    Check::new("claude", found.ok_or_else(|| format!("Claude Code is not found; `{INSTALL}` installs it, until then the demo agent runs")))
 }
 
 fn state() -> Check {
@@ -54,16 +69,42 @@ fn state() -> Check {
             .map(|()| root.display().to_string())
             .map_err(|error| format!("{} cannot be written: {error}", root.display()))
     });
-    Check { what: "state", found }
+    Check::new("state", found)
 }
 
-async fn daemon() -> Check {
-    let found = match Endpoint::find() {
-        Err(error) => Err(error.to_string()),
-        Ok(endpoint) => match endpoint.client().run(&["whoami".into()], "").await {
-            Ok(reply) => Ok(format!("{}: {}", endpoint.url, reply.text)),
-            Err(error) => Err(error.to_string()),
-        },
+/// The daemon, and its chat platforms as it sees them.
+async fn daemon(config: &Config) -> Vec<Check> {
+    let endpoint = match Endpoint::find() {
+        Err(error) => return vec![Check::new("daemon", Err(error.to_string()))],
+        Ok(endpoint) => endpoint,
     };
-    Check { what: "daemon", found }
+    let client = endpoint.client();
+    let found = client.run(&["whoami".into()], "").await;
+    let mut checks =
+        vec![Check::new("daemon", found.map(|reply| format!("{}: {}", endpoint.url, reply.text)).map_err(|error| error.to_string()))];
+    if let Ok(status) = client.run(&["status".into()], "").await {
+        let adapters = status.data["adapters"].as_array().cloned().unwrap_or_default();
+        checks.extend(adapters.iter().flat_map(|adapter| platform(config, adapter)));
+    }
+    checks
+}
+
+fn platform(config: &Config, adapter: &Value) -> Vec<Check> {
+    let text = |key: &str| adapter[key].as_str();
+    let name = text("id").unwrap_or_default();
+    let account = text("account").unwrap_or_default();
+    let mut checks = vec![Check::new(name, text("trouble").map_or_else(|| Ok(format!("speaks as {account}")), |why| Err(why.into())))];
+    if let ("matrix", false, Some(homeserver)) = (name, account.is_empty(), &config.chat.matrix.homeserver_url) {
+        checks.push(Check { what: name.into(), found: Found::Advice(limits(homeserver, account)) });
+    }
+    checks
+}
+
+/// Synapse's limits, and how its admin lifts them for one account (measured: 40 of 40 messages under default limits).
+fn limits(homeserver: &str, account: &str) -> String {
+    let call = format!("{}/_synapse/admin/v1/users/{account}/override_ratelimit", homeserver.trim_end_matches('/'));
+    format!(
+        "Synapse lets an account send one message in five seconds, unless its admin has lifted that:\n         curl -X POST -H \"Authorization: \
+         Bearer $ADMIN_TOKEN\" -d '{{\"messages_per_second\": 0, \"burst_count\": 0}}' '{call}'"
+    )
 }

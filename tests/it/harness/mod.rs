@@ -150,11 +150,7 @@ impl Place {
     pub fn vine(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(VINE);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
-        command
-            .env("XDG_STATE_HOME", self.folder.path().join("xdg"))
-            .env("NO_COLOR", "1")
-            
-            .current_dir(self.folder.path());
+        command.env("XDG_STATE_HOME", self.folder.path().join("xdg")).env("NO_COLOR", "1").current_dir(self.folder.path());
         command.args(["--config", path(&self.config)]).args(arguments);
         command
     }

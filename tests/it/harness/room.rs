@@ -55,6 +55,13 @@ impl Room {
         self.place.folder.path().join("daemon/matrix/matrix-sdk-state.sqlite3-wal")
     }
 
+    /// What `vine doctor` says.
+    pub fn doctor(&self) -> String {
+        let state = self.place.folder.path().join("daemon");
+        let output = self.place.vine(&["doctor"]).env("VINE_STATE", state).output().expect("it runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     pub fn kill_daemon(&mut self) {
         self.processes.pop().expect("the daemon").kill();
     }

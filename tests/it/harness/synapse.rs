@@ -268,6 +268,12 @@ impl Human {
         made["room_id"].as_str().unwrap_or_else(|| panic!("no room: {made}")).to_owned()
     }
 
+    /// Makes a call of the homeserver's admin API.
+    pub async fn administer(&self, url: &str, body: &Value) {
+        let answer = self.http.post(url).bearer_auth(&self.token).json(body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+    }
+
     /// Ends all sessions of the account.
     pub async fn log_out_everywhere(&self) {
         assert_eq!(self.call(Method::POST, "/logout/all", Some(json!({}))).await, json!({}));
@@ -322,6 +328,13 @@ impl Human {
         let new = json!({ "msgtype": "m.text", "body": text });
         let content = json!({ "msgtype": "m.text", "body": format!("* {text}"), "m.new_content": new, "m.relates_to": { "rel_type": "m.replace", "event_id": of } });
         self.send(room, "m.room.message", content).await
+    }
+
+    /// Takes a message back.
+    pub async fn redact(&self, room: &str, event: &str) {
+        let number = self.sent.fetch_add(1, Ordering::SeqCst);
+        let taken = self.call(Method::PUT, &format!("/rooms/{room}/redact/{event}/h{number}"), Some(json!({}))).await;
+        assert!(taken["event_id"].is_string(), "{taken}");
     }
 
     /// All events of the room, oldest first.

@@ -66,6 +66,6 @@ pub trait Ear: Send + Sync {
     async fn manages(&self, subject: &str) -> Stored<bool>;
     /// We came into a room or out of one.
     fn moved(&self);
-    /// How the adapter is: fine, or what is wrong and what to do about it.
-    fn health(&self, health: Result<(), String>);
+    /// How the adapter is: fine, and who it is on its platform; or what is wrong and what to do about it.
+    fn health(&self, health: Result<String, String>);
 }

@@ -63,6 +63,22 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
                     }
                 }
             }
+            @let adapters = app.platforms.health();
+            @if !adapters.is_empty() {
+                div {
+                    h2 { "Chat" }
+                    ul.plain {
+                        @for (platform, health) in &adapters {
+                            li {
+                                @if health.trouble.is_some() { span.badge.error { "trouble" } } @else { span.badge.done { "ok" } }
+                                " " (platform)
+                                @if let Some(account) = &health.account { span.dim { " " (account) } }
+                                @if let Some(trouble) = &health.trouble { span.problem { " " (trouble) } }
+                            }
+                        }
+                    }
+                }
+            }
             div {
                 h2 { "Queues" }
                 @if depths.paused { p.problem { "Claiming is paused." } }
