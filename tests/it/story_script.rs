@@ -118,3 +118,15 @@ async fn a_worktree_whose_making_was_cut_off_is_made_anew() {
     assert_eq!(done["report"]["commit"], serde_json::Value::Null, "nothing counts as deleted: {done:#}");
     place.assert_clean().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_ends_the_script_is_on_record_as_delivered() {
+    let (place, _processes) = Place::new(Agent::Script("vine ask 'Go on?'")).await.at_work().await;
+    for number in 0..5 {
+        let task = place.task(&format!("Ask {number}"), "ask").await;
+        let (question, _) = place.question(&task).await;
+        place.answer(&task, &question, "yes").await;
+        let done = place.wait(&task, "done").await;
+        assert_eq!(done["questions"][0]["state"], "delivered", "{done:#}");
+    }
+}

@@ -21,6 +21,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
     task::JoinSet,
 };
+use tokio_util::task::TaskTracker;
 use vine_domain::{
     Ask, Decision, Failure, FailureKind, Question, SessionId,
     question::{Choice, Item},
@@ -52,10 +53,14 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     tokio::spawn(async move { stdin.write_all(prompt.as_bytes()).await });
     let said = tokio::spawn(listen(stdout, host.clone()));
     let complained = tokio::spawn(listen(stderr, host.clone()));
+    let passing = TaskTracker::new();
     let status = tokio::select! {
         status = child.wait() => status,
-        () = answer_calls(listener, job, host) => unreachable!("the listener serves until the script ends"),
+        () = answer_calls(listener, job, host, &passing) => unreachable!("the listener serves until the script ends"),
     };
+    // An answer that the script has must be on record as delivered before the task can be done.
+    passing.close();
+    passing.wait().await;
     // Programs that the script left running would keep its streams open.
     tokio::time::sleep(Duration::from_millis(50)).await;
     job.mark.kill().await;
@@ -155,7 +160,7 @@ struct Reply {
 #[error("nobody answered in time, which is no refusal; decide what can be done without the answer")]
 pub struct NobodyAnswered;
 
-async fn answer_calls(listener: UnixListener, job: &Job<'_>, host: &Host) {
+async fn answer_calls(listener: UnixListener, job: &Job<'_>, host: &Host, passing: &TaskTracker) {
     let mut calls = JoinSet::new();
     // The same words may be asked more than once; the second time is another question, also when the script runs again.
     let times: Arc<Mutex<HashMap<String, u32>>> = Arc::default();
@@ -165,8 +170,9 @@ async fn answer_calls(listener: UnixListener, job: &Job<'_>, host: &Host) {
             continue;
         };
         let (host, session, known, times) = (host.clone(), job.session, job.task.answered.clone(), Arc::clone(&times));
+        let passing = passing.clone();
         calls.spawn(async move {
-            if let Err(error) = answer_call(stream, &host, session, &known, &times).await {
+            if let Err(error) = answer_call(stream, &host, session, &known, &times, &passing).await {
                 host.log(format!("vine ask: {error:#}"));
             }
         });
@@ -179,6 +185,7 @@ async fn answer_call(
     session: SessionId,
     known: &[Question],
     times: &Mutex<HashMap<String, u32>>,
+    passing: &TaskTracker,
 ) -> Result<()> {
     let mut text = String::new();
     BufReader::new(&mut stream).take(256 * 1024).read_line(&mut text).await?;
@@ -193,17 +200,15 @@ async fn answer_call(
             host.ask(Some(session), &name, Ask::Clarify { items: vec![item] }, String::new()).await?
         }
     };
-    let passed = async {
-        stream
-            .write_all(serde_json::to_string(&Reply { answer: question.answer().map(|answer| words(&answer.decision)) })?.as_bytes())
-            .await?;
-        stream.shutdown().await?;
-        anyhow::Ok(())
-    };
-    // If the asking program is gone there is nobody left to tell, and the answer is used up all the same.
-    let passed = passed.await;
-    host.delivered(question.heard()).await?;
-    passed
+    let reply = serde_json::to_string(&Reply { answer: question.answer().map(|answer| words(&answer.decision)) })?;
+    let host = host.clone();
+    let passed = passing.spawn(async move {
+        // If the asking program is gone there is nobody left to tell, and the answer is used up all the same.
+        let passed = stream.write_all(reply.as_bytes()).await.and(stream.shutdown().await);
+        host.delivered(question.heard()).await?;
+        anyhow::Ok(passed?)
+    });
+    passed.await?
 }
 
 /// A name for the call that is the same when the script runs again.
