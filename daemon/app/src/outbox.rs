@@ -13,8 +13,8 @@ use crate::App;
 /// Looks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
 const BATCH: u32 = 100;
-/// Posting that takes longer than this is noted at once.
-const NOTE_AFTER: Duration = Duration::from_millis(20);
+/// A round that has taken this long ends: what was posted is noted, and what has become most urgent meanwhile goes next.
+const ROUND: Duration = Duration::from_millis(20);
 
 /// Posts everything that is due for one platform, until the daemon stops.
 pub async fn run(app: App, chat: Arc<dyn Chat>) {
@@ -63,7 +63,7 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
     }
     let mut next = if due.is_empty() { Next::Nothing } else { Next::More };
     let mut posted = Vec::new();
-    let mut noted = Instant::now();
+    let begun = Instant::now();
     for dispatch in &due {
         match deliver(chat, dispatch).await {
             Ok(place) => posted.push((dispatch, place)),
@@ -73,9 +73,8 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
             }
             Err(error) => postpone(app, chat, dispatch, &error).await?,
         }
-        if noted.elapsed() >= NOTE_AFTER {
-            app.store.settle(&std::mem::take(&mut posted)).await?;
-            noted = Instant::now();
+        if begun.elapsed() >= ROUND {
+            break;
         }
     }
     if !posted.is_empty() {
