@@ -3,6 +3,7 @@
 mod app_platforms;
 mod app_races;
 mod harness;
+mod measure_matrix;
 mod store_contract;
 mod story_claude;
 mod story_crashes;

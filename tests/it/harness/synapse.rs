@@ -354,6 +354,12 @@ impl Human {
         events
     }
 
+    /// What happens from now on, as a client with a screen would follow it.
+    pub async fn follow(&self) -> Stream<'_> {
+        let all = self.sync().await;
+        Stream { human: self, since: all["next_batch"].as_str().expect("a position").to_owned() }
+    }
+
     /// Waits for an event.
     pub async fn wait(&self, room: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + PATIENCE;
@@ -374,6 +380,21 @@ impl Human {
             event["sender"] == "@vine:vine.test" && event["content"]["body"].as_str().is_some_and(|body| body.contains(words))
         };
         self.wait(room, &format!("the bot says `{words}`"), of_bot).await
+    }
+}
+
+/// A person looking at their client.
+pub struct Stream<'a> {
+    human: &'a Human,
+    since: String,
+}
+
+impl Stream<'_> {
+    /// Waits for something, and gives what is new in a room.
+    pub async fn next(&mut self, room: &str) -> Vec<Value> {
+        let news = self.human.call(Method::GET, &format!("/sync?timeout=10000&since={}", self.since), None).await;
+        news["next_batch"].as_str().expect("a position").clone_into(&mut self.since);
+        news["rooms"]["join"][room]["timeline"]["events"].as_array().cloned().unwrap_or_default()
     }
 }
 
