@@ -115,7 +115,8 @@ impl Talk {
 
     async fn says(&self, event: &str, author: &str, text: &str, at: (Option<&str>, Option<&str>), act: Act) {
         let spot = Spot::Theirs { room: "!site".into(), thread: at.0.map(Into::into), reply_to: at.1.map(Into::into) };
-        let event = Inbound { event: event.into(), platform: "matrix".into(), author: author.into(), spot, text: text.into(), act };
+        let event =
+            Inbound { event: event.into(), platform: "matrix".into(), author: author.into(), spot, text: text.into(), act, said: None };
         self.ear.hear(Batch { events: vec![event], ..Batch::default() }).await.expect("stored");
     }
 

@@ -140,6 +140,7 @@ async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_
         spot: Spot::Ours { task: Some(attempt.task), question: None },
         text: format!("words {number}"),
         act: Act::Said,
+        said: None,
     };
     for number in [1, 2, 3, 2, 1] {
         let heard = team.app.hear(said(number)).await.expect("stored");

@@ -287,6 +287,7 @@ async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
         spot: Spot::Ours { task: None, question: None },
         text: "hi".into(),
         act: Act::Said,
+        said: None,
     };
     assert!(bed.store.receive(&event).await.expect("stored"));
     assert!(!bed.store.receive(&event).await.expect("known"));
@@ -402,6 +403,7 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         spot: spot.clone(),
         text: id.into(),
         act: Act::Said,
+        said: None,
     };
     let echo = |part, last| Echo { message: due.message.id, reference: format!("$p{part}"), part, last };
     let batch = Batch { events: vec![event("$b"), event("$a")], echoes: vec![echo(0, false)], cursor: Some("s1".into()) };

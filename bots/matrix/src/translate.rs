@@ -4,7 +4,7 @@ mod file;
 
 use serde_json::Value;
 use vine_domain::{
-    MessageId,
+    MessageId, Timestamp,
     chat::{Act, Echo, Inbound, Spot},
 };
 
@@ -45,7 +45,8 @@ pub fn translate(event: &Value, room: &str, us: &Us) -> Option<Heard> {
         _ => return None,
     };
     let spot = Spot::Theirs { room: room.to_owned(), thread, reply_to };
-    Some(Heard::Person(Inbound { event: id.to_owned(), platform: PLATFORM.into(), author: sender.to_owned(), spot, text, act }))
+    let said = event["origin_server_ts"].as_i64().map(Timestamp);
+    Some(Heard::Person(Inbound { event: id.to_owned(), platform: PLATFORM.into(), author: sender.to_owned(), spot, text, act, said }))
 }
 
 type Parts = (String, Option<String>, Option<String>, Act);

@@ -1,8 +1,8 @@
 //! What people say in threads: stored first, then read as a command, an answer or a note.
 //!
 //! Matching, in this order: a reply to a question's message (or its button), an explicit id (`Q-17 yes`), a plain
-//! message when exactly one question is open in the thread. With more open the person is asked which; nothing is ever
-//! guessed. With none open the words are a note to the agent at work.
+//! message when exactly one question is open in the thread that was asked before it was said. With more open the person is
+//! asked which; nothing is ever guessed. With none open the words are a note to the agent at work.
 //!
 //! Rooms are full of talk that is not for us: what stands in no thread of ours and is no command is left alone, and so is a
 //! reaction that is no button.
@@ -238,7 +238,7 @@ fn matched<'a>(questions: &[Question], event: &'a Inbound, replied: Option<Quest
     if let Some(id) = first.get(..2).filter(|start| start.eq_ignore_ascii_case("q-")).and_then(|_| first.parse().ok()) {
         return Ok(Matched::Answer(id, rest));
     }
-    let open: Vec<&Question> = questions.iter().filter(|question| question.is_open()).collect();
+    let open: Vec<&Question> = questions.iter().filter(|question| question.is_open() && !event.is_before(question.asked_at)).collect();
     match open.as_slice() {
         // An edit may have been meant for a question that is closed by now.
         [only] if event.act == Act::Said => Ok(Matched::Answer(only.id, &event.text)),
@@ -265,7 +265,7 @@ mod tests {
     fn said(text: &str) -> Inbound {
         let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
         let spot = Spot::Ours { task: Some(TaskId(1)), question: None };
-        Inbound { event, platform, author, spot, text: text.into(), act: Act::Said }
+        Inbound { event, platform, author, spot, text: text.into(), act: Act::Said, said: None }
     }
 
     fn find(open: &[u64], text: &str, reply_to: Option<u64>) -> Result<Option<(u64, String)>, ()> {
@@ -283,6 +283,14 @@ mod tests {
         assert_eq!(find(&[1, 2], "Q-1 yes, do", None), Ok(Some((1, "yes, do".into()))));
         assert_eq!(find(&[1], "q-17: no", None), Ok(Some((17, " no".into()))));
         assert_eq!(find(&[3], "blue", None), Ok(Some((3, "blue".into()))));
+    }
+
+    #[test]
+    fn what_was_said_before_a_question_was_asked_is_no_answer_to_it() {
+        let asked = Question { asked_at: Timestamp(60_000), ..question(1, QuestionState::Open) };
+        let at = |moment| Inbound { said: Some(Timestamp(moment)), ..said("and mind the dog") };
+        assert_eq!(matched(std::slice::from_ref(&asked), &at(30_000), None).expect("read"), Matched::Note);
+        assert!(matches!(matched(&[asked], &at(58_000), None), Ok(Matched::Answer(..))), "clocks differ a little");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `repo ...`
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vine_domain::{Repo, Slug, Verb, repo::Source};
 use vine_grammar::RepoVerb;
 
@@ -43,26 +43,36 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> Done<Reply> {
     let bound = app.store.rooms().await?;
     let mut platforms = app.platforms.health().into_keys().collect::<std::collections::BTreeSet<_>>();
     platforms.extend(bound.iter().map(|room| room.platform.clone()));
-    let one = |platform: &String| {
-        let room = bound.iter().find(|room| room.repo == *name && room.platform == *platform).map(|room| room.room.clone());
-        (platform.clone(), room, app.platforms.trouble(platform, name))
+    let one = |platform: String| {
+        let room = bound.iter().find(|room| room.repo == *name && room.platform == platform).map(|room| room.room.clone());
+        let trouble = app.platforms.trouble(&platform, name);
+        Shown { platform, room, trouble }
     };
-    let all: Vec<_> = platforms.iter().map(one).collect();
-    let line = |(platform, room, trouble): &(String, Option<String>, Option<String>)| {
-        let trouble = trouble.as_ref().map(|why| format!(" · {why}")).unwrap_or_default();
-        format!("{platform:<10} {}{trouble}", room.as_deref().unwrap_or("no room yet"))
-    };
-    let data = |(platform, room, trouble): &(String, Option<String>, Option<String>)| {
-        let state = if trouble.is_some() {
-            "trouble"
-        } else if room.is_some() {
-            "ok"
-        } else {
-            "missing"
+    let all: Vec<_> = platforms.into_iter().map(one).collect();
+    Ok(Reply::list(&all, Shown::line, Shown::data, "no room"))
+}
+
+/// A room on one platform, as it is shown.
+struct Shown {
+    platform: String,
+    room: Option<String>,
+    trouble: Option<String>,
+}
+
+impl Shown {
+    fn line(&self) -> String {
+        let trouble = self.trouble.as_ref().map(|why| format!(" · {why}")).unwrap_or_default();
+        format!("{:<10} {}{trouble}", self.platform, self.room.as_deref().unwrap_or("no room yet"))
+    }
+
+    fn data(&self) -> Value {
+        let state = match (&self.trouble, &self.room) {
+            (Some(_), _) => "trouble",
+            (None, Some(_)) => "ok",
+            (None, None) => "missing",
         };
-        json!({ "id": platform, "state": state, "room": room, "trouble": trouble })
-    };
-    Ok(Reply::list(&all, line, data, "no room"))
+        json!({ "id": self.platform, "state": state, "room": self.room, "trouble": self.trouble })
+    }
 }
 
 async fn find(app: &App, name: &Slug) -> Done<Repo> {

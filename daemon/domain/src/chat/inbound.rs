@@ -1,9 +1,17 @@
 //! What people do on a platform, as it is stored before the platform hears that we have it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{MessageId, QuestionId, TaskId, uuid_of};
+use crate::{
+    clock::Timestamp,
+    ids::{MessageId, QuestionId, TaskId, uuid_of},
+};
+
+/// So far apart two clocks may be that are set by the network.
+const SKEW: Duration = Duration::from_secs(5);
 
 /// Something a person did on a platform. A translation of the platform's own event and nothing more: what it means is
 /// found out when it is dealt with.
@@ -22,6 +30,9 @@ pub struct Inbound {
     /// What was done with them.
     #[serde(default)]
     pub act: Act,
+    /// When, by the platform's clock; `None` where it happens in our hands.
+    #[serde(default)]
+    pub said: Option<Timestamp>,
 }
 
 impl Inbound {
@@ -37,6 +48,12 @@ impl Inbound {
     /// The key of the event itself.
     pub fn own_key(&self) -> Uuid {
         self.key_of(&self.event)
+    }
+
+    /// Whether it was said before `moment`, clocks of two machines considered. Words that were on their way while nobody
+    /// listened must not answer what was asked later.
+    pub fn is_before(&self, moment: Timestamp) -> bool {
+        self.said.is_some_and(|said| said.plus(SKEW) < moment)
     }
 
     fn key_of(&self, event: &str) -> Uuid {
@@ -117,7 +134,7 @@ mod tests {
     fn said(text: &str) -> Inbound {
         let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
         let spot = Spot::Ours { task: Some(TaskId(1)), question: None };
-        Inbound { event, platform, author, spot, text: text.into(), act: Act::Said }
+        Inbound { event, platform, author, spot, text: text.into(), act: Act::Said, said: None }
     }
 
     #[test]

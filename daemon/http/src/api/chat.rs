@@ -86,7 +86,7 @@ async fn hear(shared: &Shared, caller: &Caller, said: Said) -> Result<Json<Value
     let author = caller.user.as_ref().map(|user| user.id.to_string()).ok_or(AppError::Unauthenticated)?;
     let Said { event, task, reply_to, text, act } = said;
     let spot = Spot::Ours { task, question: reply_to };
-    let event = Inbound { event: event.to_string(), platform: "console".into(), author, spot, text, act };
+    let event = Inbound { event: event.to_string(), platform: "console".into(), author, spot, text, act, said: None };
     let known = shared.app.store.event(&event.platform, &event.event).await.map_err(AppError::from)?.is_some();
     let reply = shared.app.hear(event.clone()).await?.transpose()?;
     if known && reply.is_none() {

@@ -114,6 +114,7 @@ async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<
         spot: Spot::Ours { task: Some(id.parse()?), question: reply_to },
         text: said.press.or(said.text).unwrap_or_default(),
         act: Act::Said,
+        said: None,
     };
     shared.app.hear(event).await?.transpose()?;
     Ok(())
