@@ -2,6 +2,7 @@
 
 mod app_platforms;
 mod app_races;
+mod double_slack;
 mod harness;
 mod measure_matrix;
 mod store_contract;

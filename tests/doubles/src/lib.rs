@@ -1,3 +1,4 @@
 //! Stand-ins for services that cannot be had in tests.
 
 pub mod model;
+pub mod slack;

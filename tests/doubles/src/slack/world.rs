@@ -1,0 +1,548 @@
+//! A workspace in memory: people, channels, messages, modals, files. Pure: what is done to it answers with JSON in Slack's
+//! shape and leaves events for the app; nothing here sends anything.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value, json};
+
+/// Ids of the one app and the one workspace.
+pub const TEAM: &str = "T0TEAM";
+pub const APP: &str = "A0APP";
+pub const BOT_USER: &str = "U0BOT";
+pub const BOT: &str = "B0BOT";
+
+/// Milliseconds for which a trigger opens a modal, and for which a response URL takes messages.
+const TRIGGER_LIFE: i64 = 3_000;
+const HOOK_LIFE: i64 = 30 * 60 * 1000;
+const HOOK_USES: u32 = 5;
+/// Characters of text beyond which Slack cuts, and blocks beyond which it refuses (reference of chat.postMessage).
+const TEXT: usize = 40_000;
+const BLOCKS: usize = 50;
+
+/// An error code, as methods answer it.
+pub type Code = &'static str;
+
+/// Somebody in the workspace, or a guest of another one.
+#[derive(Debug, Clone)]
+pub struct User {
+    pub id: String,
+    pub name: String,
+    pub team: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Channel {
+    pub id: String,
+    pub name: String,
+    pub topic: String,
+    pub private: bool,
+    pub archived: bool,
+    pub members: Vec<String>,
+    /// In order of `ts`.
+    pub messages: Vec<Value>,
+}
+
+/// A message that one person alone sees.
+#[derive(Debug, Clone)]
+pub struct Ephemeral {
+    pub channel: String,
+    pub user: String,
+    pub content: Value,
+}
+
+/// Where a command or a click may be answered later.
+#[derive(Debug, Clone)]
+struct Hook {
+    channel: String,
+    user: String,
+    /// The message that it may replace.
+    ts: Option<String>,
+    until: i64,
+    left: u32,
+}
+
+/// What is on its way to the app.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// `event_callback`, redelivered until it is acknowledged.
+    Event(Value),
+    /// A slash command.
+    Command(Value),
+    /// A click, a shortcut, a modal.
+    Interaction(Value),
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub struct World {
+    /// Milliseconds since 1970, set by whoever calls.
+    pub now: i64,
+    pub users: BTreeMap<String, User>,
+    pub channels: BTreeMap<String, Channel>,
+    pub ephemerals: Vec<Ephemeral>,
+    /// Open modals by id, with the person who sees each.
+    pub views: BTreeMap<String, (String, Value)>,
+    pub files: BTreeMap<String, Value>,
+    /// Uploaded bytes by file id.
+    pub bytes: HashMap<String, Vec<u8>>,
+    /// Where the app's response URLs lead.
+    pub base: String,
+    notices: Vec<Notice>,
+    triggers: HashMap<String, (i64, String)>,
+    hooks: HashMap<String, Hook>,
+    count: u64,
+}
+
+impl World {
+    /// A workspace with the bot, Ann and Ben, and `#general`.
+    pub fn new(base: &str) -> Self {
+        let mut world = Self { base: base.into(), ..Self::default() };
+        world.add_user("U0ANN", "ann", TEAM);
+        world.add_user("U0BEN", "ben", TEAM);
+        world.add_user(BOT_USER, "vine", TEAM);
+        let members = ["U0ANN", "U0BEN", BOT_USER].map(str::to_owned).to_vec();
+        world
+            .channels
+            .insert("C0GENERAL".into(), Channel { id: "C0GENERAL".into(), name: "general".into(), members, ..Channel::default() });
+        world
+    }
+
+    pub fn add_user(&mut self, id: &str, name: &str, team: &str) {
+        self.users.insert(id.into(), User { id: id.into(), name: name.into(), team: team.into() });
+    }
+
+    /// What has come up for the app since the last call.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn id(&mut self, letter: &str) -> String {
+        self.count += 1;
+        format!("{letter}{:08X}", self.count)
+    }
+
+    /// Later ones are larger, and no two are the same.
+    fn ts(&mut self) -> String {
+        self.count += 1;
+        format!("{}.{:06}", self.now / 1000, self.count % 1_000_000)
+    }
+
+    pub fn channel(&self, id: &str) -> Result<&Channel, Code> {
+        self.channels.get(id).ok_or("channel_not_found")
+    }
+
+    fn channel_mut(&mut self, id: &str) -> Result<&mut Channel, Code> {
+        self.channels.get_mut(id).ok_or("channel_not_found")
+    }
+
+    fn message_mut(&mut self, channel: &str, ts: &str) -> Result<&mut Value, Code> {
+        let found = self.channel_mut(channel)?.messages.iter_mut().find(|message| message["ts"] == ts);
+        found.ok_or("message_not_found")
+    }
+
+    /// A message as it is now.
+    pub fn message(&self, channel: &str, ts: &str) -> Option<&Value> {
+        self.channels.get(channel)?.messages.iter().find(|message| message["ts"] == ts)
+    }
+
+    fn event(&mut self, event: &Value) {
+        let id = self.id("Ev");
+        self.notices.push(Notice::Event(json!({
+            "token": "verification", "team_id": TEAM, "api_app_id": APP, "event": event, "type": "event_callback", "event_id": id,
+            "event_time": self.now / 1000, "is_ext_shared_channel": false,
+            "authorizations": [{ "enterprise_id": null, "team_id": TEAM, "user_id": BOT_USER, "is_bot": true, "is_enterprise_install": false }],
+        })));
+    }
+
+    fn hear(&mut self, channel: &str, mut message: Value) {
+        let Some(known) = self.channels.get(channel).filter(|known| known.members.iter().any(|member| member == BOT_USER)) else { return };
+        message["channel"] = json!(channel);
+        message["channel_type"] = json!(if known.private { "group" } else { "channel" });
+        message["event_ts"] = message["ts"].clone();
+        let text = message["text"].as_str().unwrap_or_default().to_owned();
+        let mentioned = message["bot_id"].is_null() && message["subtype"].is_null() && text.contains(&format!("<@{BOT_USER}>"));
+        let mut mention = message.clone();
+        self.event(&message);
+        if mentioned {
+            mention["type"] = json!("app_mention");
+            self.event(&mention);
+        }
+    }
+
+    // ---- what the app does ----
+
+    /// `chat.postMessage`; `by` is the author's part of the message.
+    pub fn post(&mut self, by: &Value, args: &Value) -> Result<Value, Code> {
+        let channel = text(args, "channel").ok_or("channel_not_found")?;
+        let known = self.channel(channel)?;
+        if known.archived {
+            return Err("is_archived");
+        }
+        let author = by["user"].as_str().unwrap_or_default();
+        if !known.members.iter().any(|member| member == author) {
+            return Err("not_in_channel");
+        }
+        let blocks = args["blocks"].as_array().map_or(0, Vec::len);
+        if text(args, "text").is_none_or(str::is_empty) && blocks == 0 && args["files"].is_null() {
+            return Err("no_text");
+        }
+        if blocks > BLOCKS {
+            return Err("invalid_blocks");
+        }
+        let root = text(args, "thread_ts").map(str::to_owned);
+        if let Some(root) = &root
+            && !known.messages.iter().any(|message| message["ts"] == root.as_str())
+        {
+            return Err("thread_not_found");
+        }
+        let ts = self.ts();
+        let words: String = text(args, "text").unwrap_or_default().chars().take(TEXT).collect();
+        let mut message = json!({ "type": "message", "ts": ts, "text": words, "team": TEAM });
+        merge(&mut message, by);
+        for key in ["blocks", "metadata", "files", "subtype", "client_msg_id"] {
+            if !args[key].is_null() {
+                message[key] = args[key].clone();
+            }
+        }
+        if let Some(root) = root {
+            message["thread_ts"] = json!(root);
+            let parent = self.message_mut(channel, &root)?;
+            parent["thread_ts"] = json!(root);
+            parent["reply_count"] = json!(parent["reply_count"].as_u64().unwrap_or(0) + 1);
+            message["parent_user_id"] = parent["user"].clone();
+        }
+        self.channel_mut(channel)?.messages.push(message.clone());
+        self.hear(channel, message.clone());
+        Ok(message)
+    }
+
+    /// `chat.update`: own messages only. What is not given stays.
+    pub fn update(&mut self, author: &str, args: &Value) -> Result<Value, Code> {
+        let (channel, ts) = (text(args, "channel").ok_or("channel_not_found")?, text(args, "ts").ok_or("message_not_found")?);
+        let now = format!("{}.000000", self.now / 1000);
+        let message = self.message_mut(channel, ts)?;
+        if message["user"] != author {
+            return Err("cant_update_message");
+        }
+        let before = message.clone();
+        for key in ["text", "blocks", "metadata"] {
+            if !args[key].is_null() {
+                message[key] = args[key].clone();
+            }
+        }
+        message["edited"] = json!({ "user": author, "ts": now });
+        let after = message.clone();
+        self.changed(channel, "message_changed", &json!({ "message": after, "previous_message": before }));
+        Ok(after)
+    }
+
+    /// `chat.delete`, and what a person does to their own message.
+    pub fn delete(&mut self, author: &str, channel: &str, ts: &str) -> Result<(), Code> {
+        if self.message_mut(channel, ts)?["user"] != author {
+            return Err("cant_delete_message");
+        }
+        let known = self.channel_mut(channel)?;
+        let at = known.messages.iter().position(|message| message["ts"] == ts).ok_or("message_not_found")?;
+        let before = known.messages.remove(at);
+        self.changed(channel, "message_deleted", &json!({ "deleted_ts": ts, "previous_message": before }));
+        Ok(())
+    }
+
+    fn changed(&mut self, channel: &str, subtype: &str, more: &Value) {
+        let ts = self.ts();
+        let mut event = json!({ "type": "message", "subtype": subtype, "hidden": true, "ts": ts });
+        merge(&mut event, more);
+        self.hear(channel, event);
+    }
+
+    /// `chat.postEphemeral`.
+    pub fn whisper(&mut self, args: &Value) -> Result<Value, Code> {
+        let (channel, user) = (text(args, "channel").ok_or("channel_not_found")?, text(args, "user").ok_or("user_not_in_channel")?);
+        if !self.channel(channel)?.members.iter().any(|member| member == user) {
+            return Err("user_not_in_channel");
+        }
+        self.ephemerals.push(Ephemeral { channel: channel.into(), user: user.into(), content: args.clone() });
+        Ok(json!({ "message_ts": self.ts() }))
+    }
+
+    /// `reactions.add`.
+    pub fn react(&mut self, user: &str, args: &Value) -> Result<(), Code> {
+        let (channel, ts) = (text(args, "channel").ok_or("channel_not_found")?, text(args, "timestamp").ok_or("no_item_specified")?);
+        let name = text(args, "name").ok_or("invalid_name")?.to_owned();
+        let message = self.message_mut(channel, ts)?;
+        if message["reactions"].is_null() {
+            message["reactions"] = json!([]);
+        }
+        let reactions = message["reactions"].as_array_mut().ok_or("invalid_name")?;
+        match reactions.iter_mut().find(|reaction| reaction["name"] == name.as_str()) {
+            Some(reaction) => {
+                let users = reaction["users"].as_array_mut().ok_or("invalid_name")?;
+                if users.iter().any(|one| one == user) {
+                    return Err("already_reacted");
+                }
+                users.push(json!(user));
+                reaction["count"] = json!(reaction["count"].as_u64().unwrap_or(0) + 1);
+            }
+            None => reactions.push(json!({ "name": name, "count": 1, "users": [user] })),
+        }
+        Ok(())
+    }
+
+    /// `conversations.create`: members are the bot alone.
+    pub fn create(&mut self, args: &Value) -> Result<Value, Code> {
+        let name = text(args, "name").ok_or("invalid_name_required")?;
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if name.len() > 80 || !name.chars().all(fits) {
+            return Err("invalid_name_specials");
+        }
+        if self.channels.values().any(|channel| channel.name == name) {
+            return Err("name_taken");
+        }
+        let id = self.id("C");
+        let private = flag(args, "is_private");
+        let channel = Channel { id: id.clone(), name: name.into(), private, members: vec![BOT_USER.into()], ..Channel::default() };
+        self.channels.insert(id.clone(), channel);
+        Ok(self.shown(&id))
+    }
+
+    /// A channel as methods show it.
+    pub fn shown(&self, id: &str) -> Value {
+        let Some(channel) = self.channels.get(id) else { return Value::Null };
+        json!({
+            "id": id, "name": channel.name, "is_channel": !channel.private, "is_private": channel.private, "is_archived": channel.archived,
+            "is_member": channel.members.iter().any(|member| member == BOT_USER), "is_ext_shared": false, "creator": BOT_USER,
+            "topic": { "value": channel.topic, "creator": "", "last_set": 0 }, "num_members": channel.members.len(),
+        })
+    }
+
+    /// Adds people to a channel: `conversations.join` and `conversations.invite`.
+    pub fn admit(&mut self, channel: &str, users: &[String]) -> Result<(), Code> {
+        if users.iter().any(|user| !self.users.contains_key(user)) {
+            return Err("user_not_found");
+        }
+        let known = self.channel_mut(channel)?;
+        for user in users {
+            if !known.members.contains(user) {
+                known.members.push(user.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// `conversations.history` and `.replies`: newest first without `thread`, oldest first in one.
+    pub fn read(&self, channel: &str, thread: Option<&str>, args: &Value) -> Result<Vec<Value>, Code> {
+        let known = self.channel(channel)?;
+        if !known.members.iter().any(|member| member == BOT_USER) {
+            return Err("not_in_channel");
+        }
+        let after = text(args, "oldest").unwrap_or("0");
+        let inclusive = flag(args, "inclusive");
+        let metadata = flag(args, "include_all_metadata");
+        let shown = |message: &&Value| {
+            let ts = message["ts"].as_str().unwrap_or_default();
+            let in_thread = message["thread_ts"].as_str();
+            let here = thread.map_or_else(|| in_thread.is_none_or(|root| root == ts), |root| ts == root || in_thread == Some(root));
+            here && (ts > after || (inclusive && ts == after) || thread == Some(ts))
+        };
+        let mut found: Vec<Value> = known.messages.iter().filter(shown).cloned().collect();
+        if let Some(root) = thread
+            && !found.iter().any(|message| message["ts"] == root)
+        {
+            return Err("thread_not_found");
+        }
+        if !metadata {
+            found.iter_mut().filter_map(Value::as_object_mut).for_each(|message| drop(message.remove("metadata")));
+        }
+        if thread.is_none() {
+            found.reverse();
+        }
+        Ok(found)
+    }
+
+    /// `views.open`, with a trigger that is fresh and unused.
+    pub fn open(&mut self, args: &Value) -> Result<Value, Code> {
+        let trigger = text(args, "trigger_id").ok_or("invalid_arguments")?;
+        let (until, user) = self.triggers.remove(trigger).ok_or("exchanged_trigger_id")?;
+        if until < self.now {
+            return Err("expired_trigger_id");
+        }
+        let view = &args["view"];
+        if text(view, "type") != Some("modal") || view["title"]["text"].as_str().is_none_or(|title| title.chars().count() > 24) {
+            return Err("invalid_arguments");
+        }
+        let id = self.id("V");
+        let mut view = view.clone();
+        merge(
+            &mut view,
+            &json!({ "id": id, "team_id": TEAM, "app_id": APP, "bot_id": BOT, "hash": format!("{}.x", self.now), "state": { "values": {} },
+            "root_view_id": id, "previous_view_id": null, "app_installed_team_id": TEAM }),
+        );
+        self.views.insert(id, (user, view.clone()));
+        Ok(view)
+    }
+
+    /// What the app posts to a response URL.
+    pub fn respond(&mut self, id: &str, body: &Value) -> Result<(), Code> {
+        let now = self.now;
+        let hook = self.hooks.get_mut(id).filter(|hook| hook.until >= now && hook.left > 0).ok_or("expired_url")?;
+        hook.left -= 1;
+        let hook = hook.clone();
+        if let (true, Some(ts)) = (body["replace_original"] == true, &hook.ts) {
+            let message = self.message_mut(&hook.channel, ts)?;
+            message["text"] = body["text"].clone();
+            message["blocks"] = body["blocks"].clone();
+            return Ok(());
+        }
+        if body["response_type"] == "in_channel" {
+            let mut args = body.clone();
+            args["channel"] = json!(hook.channel);
+            return self.post(&bot(), &args).map(|_| ());
+        }
+        self.ephemerals.push(Ephemeral { channel: hook.channel, user: hook.user, content: body.clone() });
+        Ok(())
+    }
+
+    // ---- what people do ----
+
+    fn trigger(&mut self, user: &str) -> String {
+        let id = self.id("tr");
+        self.triggers.insert(id.clone(), (self.now + TRIGGER_LIFE, user.into()));
+        id
+    }
+
+    fn hook(&mut self, channel: &str, user: &str, ts: Option<&str>) -> String {
+        let id = self.id("hook");
+        let hook =
+            Hook { channel: channel.into(), user: user.into(), ts: ts.map(Into::into), until: self.now + HOOK_LIFE, left: HOOK_USES };
+        self.hooks.insert(id.clone(), hook);
+        format!("{}/hooks/{id}", self.base)
+    }
+
+    fn person(&self, user: &str) -> Result<&User, Code> {
+        self.users.get(user).ok_or("user_not_found")
+    }
+
+    /// A person says something; `args` as for `chat.postMessage`. Words are escaped as Slack escapes them.
+    pub fn say(&mut self, user: &str, args: &Value) -> Result<Value, Code> {
+        let team = self.person(user)?.team.clone();
+        self.post(&json!({ "user": user, "team": team, "user_team": team }), args)
+    }
+
+    /// A person types a slash command. Threads have none.
+    pub fn command(&mut self, user: &str, channel: &str, line: &str) -> Result<(), Code> {
+        let (name, words) = line.split_once(' ').unwrap_or((line, ""));
+        let (person, shown) = (self.person(user)?.clone(), self.channel(channel)?.name.clone());
+        let (trigger, hook) = (self.trigger(user), self.hook(channel, user, None));
+        self.notices.push(Notice::Command(json!({
+            "token": "verification", "team_id": person.team, "team_domain": "team", "channel_id": channel, "channel_name": shown, "user_id": user,
+            "user_name": person.name, "command": name, "text": words, "api_app_id": APP, "is_enterprise_install": "false",
+            "response_url": hook, "trigger_id": trigger,
+        })));
+        Ok(())
+    }
+
+    fn interaction(&mut self, user: &str, kind: &str, more: &Value) -> Result<(), Code> {
+        let person = self.person(user)?.clone();
+        let trigger = self.trigger(user);
+        let mut payload = json!({
+            "type": kind, "user": { "id": user, "username": person.name, "name": person.name, "team_id": person.team }, "api_app_id": APP,
+            "token": "verification", "team": { "id": person.team, "domain": "team" }, "enterprise": null, "is_enterprise_install": false,
+            "trigger_id": trigger,
+        });
+        merge(&mut payload, more);
+        self.notices.push(Notice::Interaction(payload));
+        Ok(())
+    }
+
+    /// A person presses the button with this action id.
+    pub fn click(&mut self, user: &str, channel: &str, ts: &str, action: &str) -> Result<(), Code> {
+        let message = self.message(channel, ts).ok_or("message_not_found")?.clone();
+        let elements = message["blocks"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|block| Some((block["block_id"].clone(), block["elements"].as_array()?)));
+        let pressed =
+            elements.flat_map(|(block, all)| all.iter().map(move |one| (block.clone(), one))).find(|(_, one)| one["action_id"] == action);
+        let (block, element) = pressed.ok_or("no_such_button")?;
+        let moment = format!("{}.000000", self.now / 1000);
+        let pressed = json!({ "action_id": action, "block_id": block, "text": element["text"], "value": element["value"], "type": "button", "action_ts": moment });
+        let hook = self.hook(channel, user, Some(ts));
+        let name = self.channel(channel)?.name.clone();
+        let more = json!({
+            "container": { "type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": false }, "channel": { "id": channel, "name": name },
+            "message": message, "state": { "values": {} }, "response_url": hook, "actions": [pressed],
+        });
+        self.interaction(user, "block_actions", &more)
+    }
+
+    /// A person uses a message shortcut.
+    pub fn shortcut(&mut self, user: &str, channel: &str, ts: &str, callback: &str) -> Result<(), Code> {
+        let message = self.message(channel, ts).ok_or("message_not_found")?.clone();
+        let (hook, name) = (self.hook(channel, user, None), self.channel(channel)?.name.clone());
+        let more = json!({ "callback_id": callback, "message": message, "message_ts": ts, "response_url": hook, "channel": { "id": channel, "name": name },
+            "action_ts": ts });
+        self.interaction(user, "message_action", &more)
+    }
+
+    /// A person sends a modal; `values` are texts by block id and action id.
+    pub fn submit(&mut self, view: &str, values: &Value) -> Result<(), Code> {
+        let (user, mut shown) = self.views.get(view).cloned().ok_or("not_found")?;
+        let typed = |text: &Value| json!({ "type": "plain_text_input", "value": text });
+        let mut state = json!({});
+        for (block, actions) in values.as_object().into_iter().flatten() {
+            for (action, text) in actions.as_object().into_iter().flatten() {
+                state[block][action] = typed(text);
+            }
+        }
+        shown["state"] = json!({ "values": state });
+        self.interaction(&user, "view_submission", &json!({ "view": shown, "response_urls": [] }))
+    }
+
+    /// What the app said to a modal: `true` when it is closed by that.
+    pub fn submitted(&mut self, view: &str, answer: &Value) {
+        match answer["response_action"].as_str() {
+            Some("errors") => {
+                if let Some((_, shown)) = self.views.get_mut(view) {
+                    shown["errors"] = answer["errors"].clone();
+                }
+            }
+            Some("update") => {
+                if let Some((_, shown)) = self.views.get_mut(view) {
+                    merge(shown, &answer["view"]);
+                }
+            }
+            _ => drop(self.views.remove(view)),
+        }
+    }
+
+    /// What the app said to a command at once.
+    pub fn replied(&mut self, command: &Value, answer: &Value) {
+        if answer["text"].is_string() || answer["blocks"].is_array() {
+            let id = command["response_url"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default().to_owned();
+            let _expired_at_once_is_impossible = self.respond(&id, answer);
+        }
+    }
+}
+
+/// The author's part of what the app posts.
+pub fn bot() -> Value {
+    json!({ "user": BOT_USER, "bot_id": BOT, "app_id": APP })
+}
+
+/// A flag among arguments: forms have it as text.
+fn flag(args: &Value, key: &str) -> bool {
+    args[key] == true || matches!(args[key].as_str(), Some("true" | "1"))
+}
+
+/// A text among arguments.
+pub fn text<'a>(args: &'a Value, key: &str) -> Option<&'a str> {
+    args[key].as_str()
+}
+
+/// Puts the keys of `more` into `value`.
+pub fn merge(value: &mut Value, more: &Value) {
+    for (key, one) in more.as_object().into_iter().flatten() {
+        value[key] = one.clone();
+    }
+}
