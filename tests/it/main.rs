@@ -18,6 +18,7 @@ mod story_notes;
 mod story_patience;
 mod story_script;
 mod story_sessions;
+mod story_slack;
 mod story_stale;
 mod story_trouble;
 mod story_up;

@@ -115,7 +115,14 @@ impl App {
         let found = self.surroundings(event).await?;
         match &event.act {
             Act::Said => self.said(&caller, event, found).await,
-            Act::Reacted => self.reacted(&caller, event, found).await,
+            Act::Reacted => {
+                let pressed = Button::signed(&found.buttons, &event.text).cloned();
+                self.pressed(&caller, event, &found, pressed).await
+            }
+            Act::Pressed(index) => {
+                let pressed = found.buttons.get(*index).cloned();
+                self.pressed(&caller, event, &found, pressed).await
+            }
             Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of).await,
             Act::Unreadable | Act::Awaited if found.task.is_some() => Err(AppError::Unreadable(event.text.clone())),
             Act::Unreadable | Act::Awaited => Ok(None),
@@ -138,9 +145,8 @@ impl App {
     }
 
     /// A reaction is the same as pressing the button that it stands for.
-    async fn reacted(&self, caller: &Caller, event: &Inbound, found: Found) -> Done<Option<Reply>> {
-        let pressed = Button::signed(&found.buttons, &event.text);
-        let (Some(question), Some(button)) = (found.question, pressed) else { return Ok(None) };
+    async fn pressed(&self, caller: &Caller, event: &Inbound, found: &Found, button: Option<Button>) -> Done<Option<Reply>> {
+        let (Some(question), Some(button)) = (found.question, button) else { return Ok(None) };
         self.answer(caller, question, &button.says, event.key()).await.map(|_| None)
     }
 
@@ -192,7 +198,7 @@ impl App {
                 self.store.post(&message).await?;
                 self.wakes.outbox();
             }
-            (Act::Deleted(_), None) | (Act::Said | Act::Reacted | Act::Unreadable | Act::Awaited, _) => {}
+            (Act::Deleted(_), None) | (Act::Said | Act::Reacted | Act::Pressed(_) | Act::Unreadable | Act::Awaited, _) => {}
         }
         Ok(None)
     }

@@ -38,6 +38,7 @@ impl Config {
         self.questions.patience()?;
         self.grants()?;
         self.chat.matrix.check()?;
+        self.chat.slack.check()?;
         if self.agents.claude.command.is_empty() {
             bail!("agents.claude.command is empty; name the program, like [\"claude\"]");
         }
@@ -47,7 +48,9 @@ impl Config {
     /// The configuration without secrets, as TOML.
     pub fn shown(&self) -> Result<String> {
         let mut shown = self.clone();
-        shown.chat.matrix.password = shown.chat.matrix.password.map(|_| "(set)".into());
+        for secret in [&mut shown.chat.matrix.password, &mut shown.chat.slack.bot_token, &mut shown.chat.slack.app_token] {
+            *secret = secret.take().map(|_| "(set)".into());
+        }
         shown.agents.claude.env.values_mut().for_each(|value| *value = "(set)".into());
         shown.agents.script.env.values_mut().for_each(|value| *value = "(set)".into());
         Ok(toml::to_string_pretty(&shown)?)
@@ -95,6 +98,11 @@ fn known() -> Result<Table> {
         ("chat.matrix", "homeserver_url"),
         ("chat.matrix", "password"),
         ("chat.matrix", "password_file"),
+        ("chat.matrix", "recovery_key_file"),
+        ("chat.slack", "bot_token"),
+        ("chat.slack", "bot_token_file"),
+        ("chat.slack", "app_token"),
+        ("chat.slack", "app_token_file"),
         ("daemon", "public_url"),
         ("daemon", "state"),
         ("questions", "quiet_hours"),

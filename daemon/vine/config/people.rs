@@ -16,6 +16,7 @@ pub struct Person {
     pub role: Option<Role>,
     pub repos: BTreeMap<Slug, Role>,
     pub matrix: Option<String>,
+    pub slack: Option<String>,
 }
 
 impl Person {
@@ -26,6 +27,7 @@ impl Person {
             role: Some(Role::Viewer),
             repos: [(Slug::from_text("site"), Role::Viewer)].into(),
             matrix: Some(String::new()),
+            slack: Some(String::new()),
         }
     }
 
@@ -43,7 +45,9 @@ impl Person {
             role: self.role,
             repos: self.repos.clone(),
         };
-        Ok(Grant { user, identities: matrix.into_iter().map(|id| ("matrix".to_owned(), id)).collect() })
+        let slack = self.slack.as_deref().map(|id| member_id(&self.name, id)).transpose()?;
+        let identities = [("matrix", matrix), ("slack", slack)];
+        Ok(Grant { user, identities: identities.into_iter().filter_map(|(platform, id)| Some((platform.to_owned(), id?))).collect() })
     }
 }
 
@@ -53,6 +57,15 @@ fn mxid(name: &str, id: &str) -> Result<String> {
         id.strip_prefix('@').and_then(|rest| rest.split_once(':')).is_some_and(|(local, server)| !local.is_empty() && !server.is_empty());
     if !whole || id.chars().any(char::is_whitespace) {
         bail!("people: `{id}` of {name} is no Matrix id; write it like @ann:example.org");
+    }
+    Ok(id.to_owned())
+}
+
+/// `U024BE7LH`, from "Copy member ID" in a profile; names and addresses can be changed by anybody.
+fn member_id(name: &str, id: &str) -> Result<String> {
+    let fits = id.starts_with(['U', 'W']) && id.len() > 4 && id.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    if !fits {
+        bail!("people: `{id}` of {name} is no member id of Slack; copy it from their profile, it looks like U024BE7LH");
     }
     Ok(id.to_owned())
 }

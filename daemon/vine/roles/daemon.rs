@@ -84,6 +84,8 @@ impl Daemon {
         loops.spawn(platforms::run(app.clone(), Arc::new(Console)));
         #[cfg(feature = "matrix")]
         super::chat::matrix(&app, config, &state, &mut loops)?;
+        #[cfg(feature = "slack")]
+        super::chat::slack(&app, config, &mut loops)?;
         let serve = vine_http::serve(listener, app.clone(), hosts(address, config.daemon.public_url.as_deref()));
         loops.spawn(async move {
             if let Err(error) = serve.await {

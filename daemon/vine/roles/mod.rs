@@ -1,6 +1,6 @@
 //! What the binary can be, a file for each role.
 
-#[cfg(feature = "matrix")]
+#[cfg(any(feature = "matrix", feature = "slack"))]
 mod chat;
 pub mod config;
 pub mod daemon;

@@ -299,7 +299,7 @@ impl Threads for Sqlite {
         let rows: Vec<DispatchRow> = query_as(
             "SELECT o.message, o.platform, o.room, o.attempts, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons, m.calls,
                  coalesce(n.state, a.key) AS fate,
-                 (SELECT coalesce(i.body ->> '$.act.of', i.event) FROM inbox i WHERE i.key = coalesce(m.note, a.key) AND i.platform = o.platform) AS about,
+                 (SELECT CASE i.body ->> '$.act.act' WHEN 'edited' THEN i.body ->> '$.act.of' ELSE i.event END FROM inbox i WHERE i.key = coalesce(m.note, a.key) AND i.platform = o.platform) AS about,
                  (SELECT p.ref FROM posts p WHERE p.message = o.message AND p.platform = o.platform AND p.part = 0
                     AND EXISTS (SELECT 1 FROM posts l WHERE l.message = p.message AND l.platform = p.platform AND l.last)) AS already,
                  (SELECT ref FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL AND NOT p.edit

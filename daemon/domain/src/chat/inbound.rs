@@ -41,7 +41,7 @@ impl Inbound {
     pub fn key(&self) -> Uuid {
         match &self.act {
             Act::Edited(of) | Act::Deleted(of) => self.key_of(of),
-            Act::Said | Act::Reacted | Act::Unreadable | Act::Awaited => self.own_key(),
+            Act::Said | Act::Reacted | Act::Pressed(_) | Act::Unreadable | Act::Awaited => self.own_key(),
         }
     }
 
@@ -92,6 +92,8 @@ pub enum Act {
     Said,
     /// Reacted to a message of ours; the text is the emoji.
     Reacted,
+    /// Pressed the button with this place among its message's.
+    Pressed(usize),
     /// Changed an earlier message, named by its event, into this.
     Edited(String),
     /// Took an earlier message back.

@@ -1,0 +1,151 @@
+//! One call of the Web API, and what follows from how it ended. Arguments and answers are plain JSON: the typed models lose text
+//! and refuse answers of calls that were served (measured).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use slack_morphism::{
+    errors::SlackClientError,
+    prelude::{SlackApiToken, SlackClient, SlackClientHyperConnector, SlackClientHyperHttpsConnector},
+};
+use vine_domain::ports::ChatError;
+
+/// Longer than Slack ever takes: what is served after we gave up is posted twice.
+const PATIENCE: Duration = Duration::from_secs(30);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How a call ended that brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Slack said no, and will say no again.
+    #[error("Slack refuses {0}: {1}")]
+    Refused(String, String),
+    /// Slack takes nothing for so long.
+    #[error("{0}: Slack asks us to wait for {1:?}")]
+    Limited(String, Duration),
+    /// It may have been done or not.
+    #[error("{0}: whether it was done is unknown: {1}")]
+    Unclear(String, String),
+}
+
+impl CallError {
+    /// The code, when Slack said no.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused(_, code) => Some(code),
+            Self::Limited(..) | Self::Unclear(..) => None,
+        }
+    }
+}
+
+impl From<CallError> for ChatError {
+    fn from(error: CallError) -> Self {
+        let why = error.to_string();
+        match error {
+            CallError::Refused(method, code) => Self::Gone(advice(&method, &code)),
+            CallError::Limited(_, after) => Self::NotNow { why, after },
+            CallError::Unclear(..) => Self::Retry { why, after: Duration::from_secs(1) },
+        }
+    }
+}
+
+/// What a person can do about a refusal.
+fn advice(method: &str, code: &str) -> String {
+    let what = match code {
+        "not_in_channel" | "channel_not_found" => "invite the bot into the channel, or choose another one with `repo room`",
+        "is_archived" => "the channel is archived; open it again, or choose another one with `repo room`",
+        "missing_scope" | "not_allowed_token_type" => "the app has not all scopes; compare them with the README and install it again",
+        "invalid_auth" | "account_inactive" | "token_revoked" | "not_authed" => "the token is not valid any more; set `chat.slack` anew",
+        "restricted_action" => "the workspace does not let apps do that; ask its owner",
+        _ => "see the list of error codes of that method in Slack's reference",
+    };
+    format!("Slack refuses {method}: {code}; {what}")
+}
+
+/// A token's way to the Web API.
+pub struct Api {
+    client: SlackClient<SlackClientHyperHttpsConnector>,
+    token: SlackApiToken,
+}
+
+/// A connector for any address: the stock one speaks https alone.
+pub fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, String> {
+    let mut http = hyper_util::client::legacy::connect::HttpConnector::new();
+    http.enforce_http(false);
+    http.set_connect_timeout(Some(CONNECT));
+    let tls = hyper_rustls::HttpsConnectorBuilder::new().with_provider_and_native_roots(rustls::crypto::ring::default_provider());
+    let tls = tls.map_err(|error| format!("no certificates of this system can be read: {error}"))?;
+    let https = tls.https_or_http().enable_all_versions().wrap_connector(http);
+    Ok(SlackClientHyperConnector::from(https).with_slack_api_url(base.trim_end_matches('/')))
+}
+
+impl Api {
+    /// Nothing is called yet.
+    pub fn new(base: &str, token: &str) -> Result<Self, String> {
+        Ok(Self { client: SlackClient::new(connector(base)?), token: SlackApiToken::new(token.into()) })
+    }
+
+    /// Calls a method with JSON.
+    pub async fn call(&self, method: &str, args: &Value) -> Result<Value, CallError> {
+        let session = self.client.open_session(&self.token);
+        let call = session.http_session_api.http_post::<_, Value>(method, args, None);
+        ended(method, tokio::time::timeout(PATIENCE, call).await)
+    }
+
+    /// Calls a method that reads; those take no JSON.
+    pub async fn read(&self, method: &str, args: &[(&str, &str)]) -> Result<Value, CallError> {
+        let session = self.client.open_session(&self.token);
+        let params: Vec<(&str, Option<&str>)> = args.iter().map(|(key, value)| (*key, Some(*value))).collect();
+        let call = session.http_session_api.http_get::<Value, _, _>(method, &params, None);
+        ended(method, tokio::time::timeout(PATIENCE, call).await)
+    }
+
+    /// Reads a message's parts by the key in their metadata: (part, ts).
+    pub async fn posted(&self, channel: &str, thread: Option<&str>, oldest: &str, key: &str) -> Result<Vec<(u64, String)>, CallError> {
+        let mut args =
+            vec![("channel", channel), ("oldest", oldest), ("include_all_metadata", "true"), ("limit", "100"), ("inclusive", "true")];
+        args.extend(thread.map(|ts| ("ts", ts)));
+        let method = if thread.is_some() { "conversations.replies" } else { "conversations.history" };
+        let page = self.read(method, &args).await?;
+        let ours = |message: &Value| {
+            let payload = &message["metadata"]["event_payload"];
+            let part = payload["part"].as_str()?.parse().ok()?;
+            (payload["key"] == key).then(|| Some((part, message["ts"].as_str()?.to_owned())))?
+        };
+        Ok(page["messages"].as_array().into_iter().flatten().filter_map(ours).collect())
+    }
+}
+
+/// What a message carries so that it is known again: opaque, everybody can read it.
+pub fn metadata(key: &str, part: usize) -> Value {
+    json!({ "event_type": "agentvine_message", "event_payload": { "key": key, "part": part.to_string() } })
+}
+
+fn ended(method: &str, done: Result<Result<Value, SlackClientError>, tokio::time::error::Elapsed>) -> Result<Value, CallError> {
+    let method = method.to_owned();
+    match done {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(classified(method, &error)),
+        Err(_) => Err(CallError::Unclear(method, format!("no answer within {PATIENCE:?}"))),
+    }
+}
+
+/// Texts of these errors hold whole bodies: only codes are kept.
+fn classified(method: String, error: &SlackClientError) -> CallError {
+    const PASSING: [&str; 4] = ["internal_error", "fatal_error", "service_unavailable", "request_timeout"];
+    match error {
+        SlackClientError::RateLimitError(limit) => CallError::Limited(method, limit.retry_after.unwrap_or(Duration::from_secs(1))),
+        SlackClientError::ApiError(error) if error.code == "ratelimited" || error.code == "rate_limited" => {
+            CallError::Limited(method, Duration::from_secs(1))
+        }
+        SlackClientError::ApiError(error) if PASSING.contains(&error.code.as_str()) => CallError::Unclear(method, error.code.clone()),
+        SlackClientError::ApiError(error) => CallError::Refused(method, error.code.clone()),
+        SlackClientError::HttpError(error) if !error.status_code.is_server_error() => {
+            CallError::Refused(method, error.status_code.to_string())
+        }
+        SlackClientError::HttpError(error) => CallError::Unclear(method, error.status_code.to_string()),
+        SlackClientError::HttpProtocolError(_) => CallError::Unclear(method, "the connection broke".into()),
+        SlackClientError::ProtocolError(_) => CallError::Unclear(method, "the answer cannot be read".into()),
+        _ => CallError::Unclear(method, "the connection failed".into()),
+    }
+}

@@ -1,0 +1,63 @@
+//! Messages in Block Kit: words in sections, choices as buttons.
+
+use serde_json::{Value, json};
+use vine_domain::{chat::Button, markdown::split};
+
+use crate::mrkdwn::mrkdwn;
+
+/// Bytes of a section (reference, "Section block": 3,000 characters; markup grows, escapes grow more).
+const SECTION: usize = 1_200;
+/// Of a button's label (reference: 75 characters).
+const LABEL: usize = 75;
+
+/// Ids of what can be pressed.
+pub const PICK: &str = "vine_pick_";
+pub const WRITE: &str = "vine_write";
+/// The message shortcut for answers.
+pub const SHORTCUT: &str = "vine_answer";
+
+/// Words without buttons.
+pub fn words(text: &str) -> Vec<Value> {
+    split(text, SECTION).iter().map(|part| json!({ "type": "section", "text": { "type": "mrkdwn", "text": mrkdwn(part, &[]) } })).collect()
+}
+
+/// A question with its choices, and a way to write something else.
+pub fn question(text: &str, buttons: &[Button]) -> Vec<Value> {
+    let mut blocks = words(text);
+    let mut elements: Vec<Value> = buttons.iter().enumerate().map(|(index, one)| button(index, one)).collect();
+    elements.push(
+        json!({ "type": "button", "text": { "type": "plain_text", "text": "Write an answer…" }, "action_id": WRITE, "value": "write" }),
+    );
+    // A block holds 25 elements.
+    blocks.extend(elements.chunks(25).map(|some| json!({ "type": "actions", "elements": some })));
+    blocks
+}
+
+fn button(index: usize, button: &Button) -> Value {
+    let label: String = button.label.chars().take(LABEL).collect();
+    let mut shown = json!({ "type": "button", "text": { "type": "plain_text", "text": label }, "action_id": format!("{PICK}{index}"), "value": index.to_string() });
+    if button.dangerous {
+        shown["style"] = json!("danger");
+        shown["confirm"] = json!({
+            "title": { "type": "plain_text", "text": "Are you sure?" }, "text": { "type": "plain_text", "text": label },
+            "confirm": { "type": "plain_text", "text": "Yes" }, "deny": { "type": "plain_text", "text": "No" }, "style": "danger",
+        });
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dangerous_choice_asks_back_and_a_long_text_has_several_sections() {
+        let choice = |label: &str, dangerous| Button { label: label.into(), says: label.into(), dangerous };
+        let blocks = question(&"word ".repeat(600), &[choice("Yes", false), choice("Always", true)]);
+        assert!(blocks.len() > 3, "{}", blocks.len());
+        let elements = blocks.last().expect("actions")["elements"].clone();
+        assert_eq!((elements[0]["confirm"].is_null(), elements[1]["confirm"].is_null()), (true, false));
+        assert_eq!(elements[2]["action_id"], WRITE);
+        assert!(blocks.iter().all(|block| block["text"]["text"].as_str().is_none_or(|text| text.len() <= 3_000)));
+    }
+}

@@ -1,0 +1,82 @@
+//! Channels: one for each repository. The name is what makes creation harmless to repeat.
+
+use serde_json::json;
+use vine_domain::{chat::RoomWish, ports::ChatError};
+
+use crate::api::Api;
+
+/// Characters of a topic (reference of conversations.setTopic).
+const TOPIC: usize = 250;
+
+/// Makes the private channel of a repository, or finds the one that is there.
+pub async fn make(api: &Api, prefix: &str, wish: &RoomWish) -> Result<String, ChatError> {
+    let name = name(prefix, wish.repo.as_str());
+    let made = api.call("conversations.create", &json!({ "name": name, "is_private": true })).await;
+    let id = match made {
+        Ok(answer) => answer["channel"]["id"].as_str().unwrap_or_default().to_owned(),
+        Err(error) if error.code() == Some("name_taken") => find(api, &name).await?.ok_or_else(|| {
+            ChatError::Gone(format!("the name #{name} is taken by a channel that we are not in; invite us there, or free the name"))
+        })?,
+        Err(error) => return Err(error.into()),
+    };
+    let topic: String = wish.topic.chars().take(TOPIC).collect();
+    api.call("conversations.setTopic", &json!({ "channel": id, "topic": topic })).await?;
+    Ok(id)
+}
+
+/// Invites whoever belongs there. People of other workspaces are invited by people.
+pub async fn furnish(api: &Api, channel: &str, wish: &RoomWish) -> Result<(), ChatError> {
+    let there = api.read("conversations.members", &[("channel", channel), ("limit", "1000")]).await?;
+    let there: Vec<&str> = there["members"].as_array().into_iter().flatten().filter_map(|member| member.as_str()).collect();
+    let missing = wish.members.iter().map(|member| member.subject.as_str()).filter(|user| !there.contains(user) && !user.contains(':'));
+    for user in missing {
+        match api.call("conversations.invite", &json!({ "channel": channel, "users": user })).await {
+            Err(error) if error.code().is_some() => tracing::warn!(channel, "{user} could not be invited: {error}"),
+            other => drop(other?),
+        }
+    }
+    Ok(())
+}
+
+/// Enters a channel by id (`C…`) or by name (`#…`).
+pub async fn enter(api: &Api, named: &str) -> Result<String, ChatError> {
+    let id = match named.strip_prefix('#') {
+        Some(name) => find(api, name)
+            .await?
+            .ok_or_else(|| ChatError::Gone(format!("there is no channel {named} that we can see; invite us there")))?,
+        None => named.to_owned(),
+    };
+    let info = api.read("conversations.info", &[("channel", &id)]).await?;
+    if info["channel"]["is_member"] == true {
+        return Ok(id);
+    }
+    // Into private ones we only come by invitation.
+    api.call("conversations.join", &json!({ "channel": id })).await?;
+    Ok(id)
+}
+
+async fn find(api: &Api, name: &str) -> Result<Option<String>, ChatError> {
+    let mut cursor = String::new();
+    loop {
+        let page = api
+            .read(
+                "conversations.list",
+                &[("types", "public_channel,private_channel"), ("exclude_archived", "true"), ("limit", "200"), ("cursor", &cursor)],
+            )
+            .await?;
+        let found = page["channels"].as_array().into_iter().flatten().find(|channel| channel["name"] == name);
+        if let Some(id) = found.and_then(|channel| channel["id"].as_str()) {
+            return Ok(Some(id.to_owned()));
+        }
+        match page["response_metadata"]["next_cursor"].as_str() {
+            Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Lower case, digits, `-` and `_`, at most 80 (reference of conversations.create).
+fn name(prefix: &str, repo: &str) -> String {
+    let fits = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_' { c } else { '-' };
+    format!("{prefix}{repo}").to_lowercase().chars().map(fits).take(80).collect()
+}

@@ -1,0 +1,131 @@
+//! Posts: new messages, edits, reactions, words to one person. Slack does not know a repeated post; each carries an opaque key, and
+//! whenever it is unclear whether it was posted we look for that first.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use vine_domain::{
+    chat::{About, Aside, Dispatch, Fate, OutboundKind, Place, Posted},
+    markdown::split,
+    ports::ChatError,
+};
+
+use crate::{
+    api::{Api, CallError, metadata},
+    card,
+    mrkdwn::mrkdwn,
+    reference, ts_of,
+};
+
+/// Bytes of one message: fifty blocks of a section each would hold more, people would not read it.
+const PART: usize = 9_000;
+/// After a start, what is posted may have been posted by the process before.
+const CAREFUL: Duration = Duration::from_secs(60);
+
+/// Posts or edits one message. `since` is when this process has come.
+pub async fn deliver(api: &Api, dispatch: &Dispatch, since: Instant) -> Result<Posted, ChatError> {
+    match (&dispatch.message.place, &dispatch.message.kind, &dispatch.about, &dispatch.edits) {
+        (Place::Aside(aside), ..) => whisper(api, dispatch, aside).await,
+        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => note(api, dispatch, about).await,
+        (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
+            let posted = edit(api, dispatch, edited).await?;
+            if let Some(about) = about {
+                react(api, &about.event, "white_check_mark").await?;
+            }
+            Ok(posted)
+        }
+        (_, _, _, Some(edited)) => edit(api, dispatch, edited).await,
+        _ => post(api, dispatch, dispatch.attempts > 0 || since.elapsed() < CAREFUL).await,
+    }
+}
+
+async fn note(api: &Api, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
+    react(api, &about.event, if about.fate == Fate::Kept { "eyes" } else { "white_check_mark" }).await?;
+    Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&about.event), &about.event))
+}
+
+async fn react(api: &Api, to: &str, name: &str) -> Result<(), ChatError> {
+    // Commands and modals are no messages: there is nothing to react to.
+    let Some((channel, ts)) = to.split_once(':') else { return Ok(()) };
+    match api.call("reactions.add", &json!({ "channel": channel, "timestamp": ts, "name": name })).await {
+        Err(error) if matches!(error.code(), Some("already_reacted" | "message_not_found")) => Ok(()),
+        other => other.map(|_| ()).map_err(Into::into),
+    }
+}
+
+async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
+    let key = dispatch.message.id.to_string();
+    let thread = dispatch.thread.as_deref().map(ts_of);
+    let known = if careful { find(api, dispatch, thread, &key).await? } else { Vec::new() };
+    let parts = split(&dispatch.message.text, PART);
+    let mut posted: Vec<String> = Vec::new();
+    for (number, text) in parts.iter().enumerate() {
+        let there = known.iter().find(|(part, _)| *part == number as u64).map(|(_, ts)| ts.clone());
+        let ts = match there {
+            Some(ts) => ts,
+            None => {
+                let root = thread.map(str::to_owned).or_else(|| posted.first().map(|first| ts_of(first).to_owned()));
+                let args = message(dispatch, text, number, number + 1 == parts.len(), root.as_deref());
+                let answer = api.call("chat.postMessage", &args).await?;
+                answer["ts"].as_str().unwrap_or_default().to_owned()
+            }
+        };
+        posted.push(reference(&dispatch.room, &ts));
+    }
+    let thread = dispatch.thread.clone().or_else(|| posted.first().cloned()).unwrap_or_default();
+    Ok(Posted { thread, parts: posted })
+}
+
+/// The parts of a message that are there already. A thread has everything after its root; the channel is looked at for a day.
+async fn find(api: &Api, dispatch: &Dispatch, thread: Option<&str>, key: &str) -> Result<Vec<(u64, String)>, ChatError> {
+    let oldest = thread.unwrap_or("0");
+    Ok(api.posted(&dispatch.room, thread, oldest, key).await?)
+}
+
+fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Option<&str>) -> Value {
+    let mentions = if part == 0 { dispatch.mentions.as_slice() } else { &[] };
+    let asks = matches!(dispatch.message.kind, OutboundKind::Question { .. }) && last;
+    let blocks = if asks { card::question(text, &dispatch.message.buttons) } else { card::words(text) };
+    let calls: Vec<_> = mentions.iter().map(|mention| format!("<@{}>", mention.subject)).collect();
+    let calling = (!calls.is_empty()).then(|| json!({ "type": "section", "text": { "type": "mrkdwn", "text": calls.join(" ") } }));
+    let mut args = json!({
+        "channel": dispatch.room, "text": mrkdwn(text, mentions), "blocks": calling.into_iter().chain(blocks).collect::<Vec<_>>(),
+        "unfurl_links": false, "unfurl_media": false, "metadata": metadata(&dispatch.message.id.to_string(), part),
+    });
+    if let Some(root) = root {
+        args["thread_ts"] = json!(root);
+    }
+    args
+}
+
+/// Edits show one part; the buttons of a question go with it.
+async fn edit(api: &Api, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
+    let mut parts = split(&dispatch.message.text, PART).into_iter();
+    let mut text = parts.next().unwrap_or_default();
+    if parts.next().is_some() {
+        text += "\n\n… shortened; the page shows all of it.";
+    }
+    let args = json!({ "channel": dispatch.room, "ts": ts_of(edited), "text": mrkdwn(&text, &[]), "blocks": card::words(&text) });
+    match api.call("chat.update", &args).await {
+        // Somebody has deleted it, or the workspace lets nobody edit any more: there is nothing to show.
+        Err(error) if matches!(error.code(), Some("message_not_found" | "cant_update_message" | "edit_window_closed")) => {}
+        other => drop(other?),
+    }
+    Ok(Posted::one(dispatch.thread.as_deref().unwrap_or(edited), edited))
+}
+
+/// Words that one person alone sees, where they said something.
+async fn whisper(api: &Api, dispatch: &Dispatch, aside: &Aside) -> Result<Posted, ChatError> {
+    let user = aside.author.rsplit(':').next().unwrap_or(&aside.author);
+    let mut args = json!({ "channel": aside.room, "user": user, "text": mrkdwn(&dispatch.message.text, &[]) });
+    if let Some(thread) = &aside.thread {
+        args["thread_ts"] = json!(ts_of(thread));
+    }
+    match api.call("chat.postEphemeral", &args).await {
+        // They have left: nobody is there to be told.
+        Err(CallError::Refused(_, code)) if code == "user_not_in_channel" => {}
+        other => drop(other?),
+    }
+    Ok(Posted::one(aside.thread.as_ref().unwrap_or(&aside.to), &aside.to))
+}

@@ -1,0 +1,238 @@
+//! One envelope of a socket, as what it is to us. Pure: JSON in, value out.
+
+use serde_json::Value;
+use vine_domain::{
+    Timestamp,
+    chat::{Act, Inbound, Spot},
+};
+
+use crate::{PLATFORM, Us, card, modal, mrkdwn::plain, reference};
+
+/// What an envelope is to us.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// A person did something.
+    Person(Inbound),
+    /// A person wants to write an answer: (trigger, message that is answered).
+    Write(String, String),
+    /// A modal was sent without words.
+    Empty,
+    /// Nothing.
+    Nothing,
+}
+
+/// Reads an envelope's payload.
+pub fn translate(kind: &str, payload: &Value, us: &Us) -> Heard {
+    let heard = match kind {
+        "events_api" => event(&payload["event"], us).map(Heard::Person),
+        "slash_commands" => command(payload, us).map(Heard::Person),
+        "interactive" => interaction(payload, us),
+        _ => None,
+    };
+    heard.unwrap_or(Heard::Nothing)
+}
+
+fn inbound(event: String, author: String, spot: Spot, text: String, act: Act) -> Inbound {
+    Inbound { event, platform: PLATFORM.into(), author, spot, text, act, said: None }
+}
+
+/// People of other workspaces, in shared channels, carry their workspace in their name here.
+fn author(user: &str, team: Option<&str>, us: &Us) -> String {
+    match team {
+        Some(team) if team != us.team => format!("{team}:{user}"),
+        _ => user.to_owned(),
+    }
+}
+
+/// A message in a channel. `app_mention` says the same a second time.
+fn event(event: &Value, us: &Us) -> Option<Inbound> {
+    if event["type"] != "message" {
+        return None;
+    }
+    let channel = event["channel"].as_str()?;
+    match event["subtype"].as_str() {
+        None | Some("thread_broadcast" | "file_share") => said(event, channel, us),
+        Some("message_changed") => edited(&event["message"], channel, us),
+        Some("message_deleted") => deleted(event, channel, us),
+        Some(_) => None,
+    }
+}
+
+/// Who wrote a message; nobody when a program did.
+fn writer<'a>(message: &'a Value, us: &Us) -> Option<&'a str> {
+    let user = message["user"].as_str()?;
+    (message["bot_id"].is_null() && user != us.user).then_some(user)
+}
+
+fn said(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
+    let (user, ts) = (writer(event, us)?, event["ts"].as_str()?);
+    let team = event["user_team"].as_str().or_else(|| event["source_team"].as_str());
+    let thread = event["thread_ts"].as_str().map(|root| reference(channel, root));
+    let spot = Spot::Theirs { room: channel.into(), thread, reply_to: None };
+    let files: Vec<&str> = event["files"].as_array().into_iter().flatten().filter_map(|file| file["name"].as_str()).collect();
+    let (text, act) = if files.is_empty() {
+        (plain(event["text"].as_str().unwrap_or_default(), &us.user), Act::Said)
+    } else {
+        let names = files.iter().map(|name| format!("`{}`", name.replace('`', ""))).collect::<Vec<_>>().join(", ");
+        (
+            format!("the message with {names} was not passed on: agents get words. Paste the text, or put the file into the repository"),
+            Act::Unreadable,
+        )
+    };
+    let mut said = inbound(reference(channel, ts), author(user, team, us), spot, text, act);
+    said.said = moment(ts);
+    Some(said)
+}
+
+/// `ts` begins with the seconds since 1970.
+fn moment(ts: &str) -> Option<Timestamp> {
+    let seconds: i64 = ts.split('.').next()?.parse().ok()?;
+    // The end of that second: what was said in it was not said before it.
+    Some(Timestamp(seconds * 1000 + 999))
+}
+
+/// Slack also says that a message has changed when a link in it was unfolded; only an edit has a time.
+fn edited(message: &Value, channel: &str, us: &Us) -> Option<Inbound> {
+    let (user, ts, at) = (writer(message, us)?, message["ts"].as_str()?, message["edited"]["ts"].as_str()?);
+    let spot = Spot::Theirs { room: channel.into(), thread: None, reply_to: None };
+    let text = plain(message["text"].as_str().unwrap_or_default(), &us.user);
+    let event = format!("{}:edited:{at}", reference(channel, ts));
+    Some(inbound(event, author(user, message["user_team"].as_str(), us), spot, text, Act::Edited(reference(channel, ts))))
+}
+
+/// Slack does not say who deleted it; whoever wrote it is named.
+fn deleted(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
+    let (before, ts) = (&event["previous_message"], event["deleted_ts"].as_str()?);
+    let user = writer(before, us)?;
+    let spot = Spot::Theirs { room: channel.into(), thread: None, reply_to: None };
+    let event = format!("{}:deleted", reference(channel, ts));
+    Some(inbound(event, author(user, before["user_team"].as_str(), us), spot, String::new(), Act::Deleted(reference(channel, ts))))
+}
+
+/// A slash command. There are none in threads, and its trigger is all that tells it from another one.
+fn command(payload: &Value, us: &Us) -> Option<Inbound> {
+    let text = |key: &str| payload[key].as_str();
+    let spot = Spot::Theirs { room: text("channel_id")?.into(), thread: None, reply_to: None };
+    let line = format!("/vine {}", plain(text("text").unwrap_or_default(), &us.user));
+    Some(inbound(text("trigger_id")?.into(), author(text("user_id")?, text("team_id"), us), spot, line, Act::Said))
+}
+
+fn interaction(payload: &Value, us: &Us) -> Option<Heard> {
+    let user = author(payload["user"]["id"].as_str()?, payload["user"]["team_id"].as_str(), us);
+    let trigger = payload["trigger_id"].as_str()?;
+    let channel = payload["channel"]["id"].as_str().unwrap_or_default();
+    match payload["type"].as_str()? {
+        "block_actions" => pressed(payload, user, trigger, channel),
+        "message_action" if payload["callback_id"] == card::SHORTCUT => {
+            let ts = payload["message"]["ts"].as_str()?;
+            Some(Heard::Write(trigger.into(), reference(channel, ts)))
+        }
+        "view_submission" => submitted(&payload["view"], user),
+        _ => None,
+    }
+}
+
+fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Option<Heard> {
+    let action = payload["actions"][0]["action_id"].as_str()?;
+    let on = reference(channel, payload["container"]["message_ts"].as_str()?);
+    if action == card::WRITE {
+        return Some(Heard::Write(trigger.into(), on));
+    }
+    let index = action.strip_prefix(card::PICK)?.parse().ok()?;
+    let spot = Spot::Theirs { room: channel.into(), thread: None, reply_to: Some(on) };
+    Some(Heard::Person(inbound(trigger.into(), user, spot, String::new(), Act::Pressed(index))))
+}
+
+fn submitted(view: &Value, user: String) -> Option<Heard> {
+    let (text, to) = modal::written(view)?;
+    if text.is_empty() {
+        return Some(Heard::Empty);
+    }
+    let room = to.split(':').next().unwrap_or_default().to_owned();
+    let spot = Spot::Theirs { room, thread: None, reply_to: Some(to) };
+    Some(Heard::Person(inbound(view["id"].as_str()?.into(), user, spot, text, Act::Said)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn us() -> Us {
+        Us { team: "T1".into(), user: "U0BOT".into() }
+    }
+
+    fn person(kind: &str, payload: &Value) -> Option<Inbound> {
+        match translate(kind, payload, &us()) {
+            Heard::Person(inbound) => Some(inbound),
+            _ => None,
+        }
+    }
+
+    fn message(more: &Value) -> Option<Inbound> {
+        let mut event = json!({ "type": "message", "channel": "C1", "user": "U1", "ts": "5.000001", "text": "blue" });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            event[key] = value.clone();
+        }
+        person("events_api", &json!({ "event": event }))
+    }
+
+    #[test]
+    fn replies_in_threads_and_whose_they_are() {
+        let reply = message(&json!({ "thread_ts": "1.000000" })).expect("read");
+        assert_eq!(reply.spot, Spot::Theirs { room: "C1".into(), thread: Some("C1:1.000000".into()), reply_to: None });
+        assert_eq!((reply.event.as_str(), reply.author.as_str(), reply.said), ("C1:5.000001", "U1", Some(Timestamp(5_999))));
+        assert_eq!(message(&json!({ "user_team": "T2" })).expect("read").author, "T2:U1", "a foreign workspace");
+        assert_eq!(message(&json!({ "text": "<@U0BOT> status" })).expect("read").text, "@vine status");
+    }
+
+    #[test]
+    fn programs_and_our_own_words_are_nothing() {
+        for more in [json!({ "bot_id": "B1" }), json!({ "user": "U0BOT" }), json!({ "subtype": "channel_join" })] {
+            assert_eq!(message(&more), None, "{more}");
+        }
+    }
+
+    #[test]
+    fn edits_deletions_and_files() {
+        let changed = json!({ "user": "U1", "ts": "5.000001", "text": "red", "edited": { "ts": "9.000000" } });
+        let edit = message(&json!({ "subtype": "message_changed", "message": changed })).expect("read");
+        assert_eq!((edit.act, edit.text.as_str()), (Act::Edited("C1:5.000001".into()), "red"));
+        let unfolded = json!({ "user": "U1", "ts": "5.000001", "text": "red" });
+        assert_eq!(message(&json!({ "subtype": "message_changed", "message": unfolded })), None, "an unfolded link is no edit");
+        let deleted = message(&json!({ "subtype": "message_deleted", "deleted_ts": "5.000001", "previous_message": { "user": "U1" } }));
+        assert_eq!(deleted.expect("read").act, Act::Deleted("C1:5.000001".into()));
+        let file = message(&json!({ "subtype": "file_share", "files": [{ "name": "a.log" }] })).expect("read");
+        assert_eq!(file.act, Act::Unreadable);
+    }
+
+    #[test]
+    fn presses_carry_a_place_and_no_words() {
+        let press = |action: &str| {
+            json!({ "type": "block_actions", "trigger_id": "t1", "user": { "id": "U1", "team_id": "T1" }, "channel": { "id": "C1" },
+            "container": { "message_ts": "7.000000" }, "actions": [{ "action_id": action, "value": "rm -rf" }] })
+        };
+        let pick = person("interactive", &press("vine_pick_1")).expect("read");
+        assert_eq!((pick.act, pick.text.as_str()), (Act::Pressed(1), ""));
+        assert_eq!(translate("interactive", &press("vine_write"), &us()), Heard::Write("t1".into(), "C1:7.000000".into()));
+        assert_eq!(translate("interactive", &press("other_app"), &us()), Heard::Nothing);
+    }
+
+    #[test]
+    fn modals_and_commands() {
+        let view = |text: &str| {
+            json!({ "type": "view_submission", "trigger_id": "t", "user": { "id": "U1", "team_id": "T1" }, "view": {
+            "id": "V1", "private_metadata": "C1:7.000000", "state": { "values": { "answer": { "text": { "value": text } } } } } })
+        };
+        let written = person("interactive", &view(" green ")).expect("read");
+        assert_eq!(
+            (written.text.as_str(), written.spot),
+            ("green", Spot::Theirs { room: "C1".into(), thread: None, reply_to: Some("C1:7.000000".into()) })
+        );
+        assert_eq!(translate("interactive", &view("  "), &us()), Heard::Empty);
+        let command =
+            json!({ "channel_id": "C1", "user_id": "U1", "team_id": "T1", "command": "/vine", "text": "task list", "trigger_id": "t2" });
+        assert_eq!(person("slash_commands", &command).expect("read").text, "/vine task list");
+    }
+}

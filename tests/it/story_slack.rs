@@ -1,0 +1,216 @@
+//! A team's day in a Slack channel. The workspace is our double, which Slack's own SDKs have judged (`double_slack.rs`).
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use vine_doubles::slack::{APP_TOKEN, BOT_TOKEN, Slack, world::BOT_USER};
+
+use crate::harness::{Agent, PATIENCE, Place, Process, Sections};
+
+const ASKS: &str = "answer=$(vine ask 'Go on?' --option Yes --option No); echo heard $answer";
+
+/// The channel of a repository, with Ann, an operator, and Ben, who is nobody to us; daemon and worker run.
+struct Channel {
+    place: Place,
+    url: String,
+    http: reqwest::Client,
+    id: String,
+    processes: Vec<Process>,
+}
+
+impl Channel {
+    async fn new(agent: Agent<'_>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(Slack::serve(listener));
+        let more = format!(
+            "[[people]]\nname = \"Ann\"\nrole = \"operator\"\nslack = \"U0ANN\"\n\
+             [chat.slack]\nbot_token = \"{BOT_TOKEN}\"\napp_token = \"{APP_TOKEN}\"\napi_url = \"{url}/api\"\n"
+        );
+        let mut place = Place::with_sections(agent, Sections { more: &more, ..Sections::default() }).await;
+        let daemon = place.daemon().await;
+        let worker = place.worker("w-1", 1).await;
+        let mut channel = Self { place, url, http: reqwest::Client::new(), id: String::new(), processes: vec![worker, daemon] };
+        let made = |state: &Value| {
+            state["channels"]
+                .as_array()?
+                .iter()
+                .find(|one| one["name"] == "vine-site" && one["members"].to_string().contains("U0ANN"))
+                .cloned()
+        };
+        let state = channel.wait("the channel is made and Ann is in it", |state| made(state).is_some()).await;
+        made(&state).expect("just seen")["id"].as_str().expect("an id").clone_into(&mut channel.id);
+        channel.act("admit", json!({ "channel": channel.id, "user": "U0BEN" })).await;
+        channel
+    }
+
+    async fn act(&self, what: &str, args: Value) -> Value {
+        let answer = self.http.post(format!("{}/_control/{what}", self.url)).json(&args).send().await.expect("an answer");
+        let status = answer.status();
+        let text = answer.text().await.expect("text");
+        assert!(status.is_success(), "{what}: {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    async fn say(&self, user: &str, text: &str, root: Option<&str>) -> String {
+        let said = self.act("say", json!({ "user": user, "channel": self.id, "text": text, "thread_ts": root })).await;
+        said["ts"].as_str().expect("a ts").to_owned()
+    }
+
+    async fn click(&self, user: &str, ts: &str, action: &str) {
+        self.act("click", json!({ "user": user, "channel": self.id, "ts": ts, "action": action })).await;
+    }
+
+    async fn wait(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let state: Value =
+                self.http.get(format!("{}/_control/state", self.url)).send().await.expect("an answer").json().await.expect("JSON");
+            if is(&state) {
+                return state;
+            }
+            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}\n{:#}\n{:#}", state["channels"], state["ephemerals"]);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits for words of the bot in the channel.
+    async fn hears(&self, words: &str) -> Value {
+        let state = self.wait(&format!("the bot says `{words}`"), |state| said(state, words).is_some()).await;
+        said(&state, words).expect("just seen").clone()
+    }
+
+    /// Waits for words of the bot that one person alone sees.
+    async fn whispers(&self, user: &str, words: &str) {
+        let is = |one: &Value| one["user"] == user && one["content"]["text"].as_str().is_some_and(|text| text.contains(words));
+        self.wait(&format!("{user} is told `{words}`"), |state| state["ephemerals"].as_array().is_some_and(|all| all.iter().any(is))).await;
+    }
+
+    /// Creates a task by a command and gives its id and the root of its thread.
+    async fn task(&self, title: &str) -> (String, String) {
+        self.act("command", json!({ "user": "U0ANN", "channel": self.id, "line": format!("/vine task new {title}") })).await;
+        let card = self.hears(title).await;
+        let listed = self.place.say("task list").await;
+        let task = listed.as_array().expect("tasks")[0]["id"].as_str().expect("an id").to_owned();
+        (task, card["ts"].as_str().expect("a ts").to_owned())
+    }
+}
+
+fn said<'a>(state: &'a Value, words: &str) -> Option<&'a Value> {
+    let messages = state["channels"].as_array()?.iter().flat_map(|channel| channel["messages"].as_array().into_iter().flatten());
+    messages.into_iter().find(|message| message["user"] == BOT_USER && message["text"].as_str().is_some_and(|text| text.contains(words)))
+}
+
+fn reacted(state: &Value, ts: &str, name: &str) -> bool {
+    let messages =
+        state["channels"].as_array().into_iter().flatten().flat_map(|channel| channel["messages"].as_array().into_iter().flatten());
+    messages
+        .into_iter()
+        .any(|message| message["ts"] == ts && message["reactions"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == name)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_slack_the_whole_way_of_a_question_through_a_thread() {
+    let channel = Channel::new(Agent::Claude).await;
+    channel
+        .say(
+            "U0ANN",
+            &format!("<@{BOT_USER}> task new Paint\nPaint the door.\nMODEL: ask Which colour? | Red | Blue\nMODEL: finish Painted."),
+            None,
+        )
+        .await;
+    let root = channel.hears("Paint").await["ts"].as_str().expect("a ts").to_owned();
+    let question = channel.hears("Which colour?").await;
+    assert_eq!(question["thread_ts"], root.as_str(), "in the thread of the card");
+    assert!(question["text"].as_str().is_some_and(|text| text.starts_with("<@U0ANN>")), "it calls who asked for the task");
+    let answer = channel.say("U0ANN", "2", Some(&root)).await;
+    let done = channel.place.wait("T-1", "done").await;
+    assert_eq!(done["questions"][0]["answer"]["name"], "Ann");
+    assert!(channel.place.heard("Blue") >= 1, "the same session got it");
+    channel.wait("the answer is marked as taken", |state| reacted(state, &answer, "white_check_mark")).await;
+    let settled = channel.hears("Ann answered in slack").await;
+    assert_eq!(
+        (&settled["ts"], settled["blocks"].to_string().contains("button")),
+        (&question["ts"], false),
+        "the card has no buttons any more"
+    );
+    channel.hears("ended without changes").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_buttons_modals_and_strangers() {
+    let channel = Channel::new(Agent::Script(ASKS)).await;
+    let (first, _) = channel.task("One").await;
+    let question = channel.hears("*Q-1* for").await["ts"].as_str().expect("a ts").to_owned();
+    channel.click("U0BEN", &question, "vine_pick_0").await;
+    channel.whispers("U0BEN", "under `[[people]]`").await;
+    channel.click("U0ANN", &question, "vine_pick_1").await;
+    channel.place.wait(&first, "done").await;
+    assert!(channel.place.log(&first).await.contains("heard No"));
+
+    let (second, _) = channel.task("Two").await;
+    let question = channel.hears("*Q-2* for").await["ts"].as_str().expect("a ts").to_owned();
+    channel.click("U0ANN", &question, "vine_write").await;
+    let open = |state: &Value| state["views"][0]["view"]["id"].as_str().map(str::to_owned);
+    let view = open(&channel.wait("the modal opens", |state| open(state).is_some()).await).expect("just seen");
+    channel.act("submit", json!({ "view": view, "values": { "answer": { "text": "  " } } })).await;
+    channel.wait("it says what is wrong", |state| state["views"][0]["view"]["errors"]["answer"].is_string()).await;
+    channel.act("submit", json!({ "view": view, "values": { "answer": { "text": "only on Mondays" } } })).await;
+    channel.place.wait(&second, "done").await;
+    assert!(channel.place.log(&second).await.contains("heard only on Mondays"));
+
+    channel.act("command", json!({ "user": "U0ANN", "channel": channel.id, "line": "/vine task list" })).await;
+    channel.whispers("U0ANN", "T-2").await;
+    channel.act("command", json!({ "user": "U0BEN", "channel": channel.id, "line": "/vine task new Mine" })).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(channel.place.say("task list").await.as_array().map(Vec::len), Some(2), "a stranger creates nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_whatever_becomes_of_a_post_it_stands_there_once() {
+    let channel = Channel::new(Agent::Script(ASKS)).await;
+    let faults = [json!("cut_after"), json!("cut_before"), json!({ "status": 503 }), json!({ "limited": 1 })];
+    for (number, how) in (1..).zip(&faults) {
+        let (task, root) = channel.task(&format!("Task {number}")).await;
+        channel.hears(&format!("*Q-{number}* for")).await;
+        channel.act("fault", json!({ "method": "chat.postMessage", "how": how })).await;
+        channel.say("U0ANN", "yes", Some(&root)).await;
+        channel.place.wait(&task, "done").await;
+        channel.hears(&format!("*{task} ended without changes.*")).await;
+    }
+    let state = channel.wait("all is said", |state| said(state, "*T-4 ended without changes.*").is_some()).await;
+    let text = state["channels"].to_string();
+    for number in 1..=faults.len() {
+        assert_eq!(text.matches(&format!("\"*T-{number} ended without changes.*")).count(), 1, "T-{number}: {:#}", state["channels"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_nothing_is_lost_while_connections_come_and_go_and_the_daemon_dies() {
+    let mut channel = Channel::new(Agent::Script("vine ask 'Go on?'; until [ -e \"$PLACE/go\" ]; do sleep 0.1; done")).await;
+    let (task, root) = channel.task("One").await;
+    channel.hears("*Q-1* for").await;
+    channel.act("hurry", json!({ "factor": 0.05 })).await;
+    channel.act("copies", json!({ "count": 3 })).await;
+    channel.say("U0ANN", "yes", Some(&root)).await;
+    channel.place.wait(&task, "running").await;
+    channel.act("copies", json!({ "count": 1 })).await;
+    for (number, what) in [(1, "disconnect"), (2, "cut")] {
+        channel.act(what, json!({})).await;
+        channel.say("U0ANN", &format!("note {number}"), Some(&root)).await;
+    }
+    channel.processes.pop().expect("the daemon").kill();
+    channel.say("U0ANN", "note 3", Some(&root)).await;
+    let daemon = channel.place.daemon().await;
+    channel.processes.push(daemon);
+    let notes = |shown: &Value| {
+        let mut texts: Vec<_> =
+            shown["notes"].as_array().into_iter().flatten().filter_map(|note| note["text"].as_str()).map(str::to_owned).collect();
+        texts.sort();
+        texts
+    };
+    let all = ["note 1", "note 2", "note 3"];
+    channel.place.wait_for(PATIENCE, &task, "all notes are there, each once", |shown| notes(shown) == all).await;
+    std::fs::write(channel.place.folder.path().join("go"), "").expect("written");
+    channel.place.wait(&task, "done").await;
+}
