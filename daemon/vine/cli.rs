@@ -41,6 +41,12 @@ pub enum What {
     Token(TokenArgs),
     /// Inside a task of the script agent: ask people, print the answer
     Ask(AskArgs),
+    /// Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create New App"
+    #[cfg(feature = "slack")]
+    Manifest {
+        /// Which platform
+        platform: Manifested,
+    },
     /// Print completions for a shell
     Completions {
         /// Which one
@@ -70,6 +76,14 @@ pub enum What {
     Whoami,
     /// How to say things in chat
     Help,
+}
+
+/// Platforms whose apps are made from a manifest.
+#[cfg(feature = "slack")]
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Manifested {
+    /// api.slack.com/apps
+    Slack,
 }
 
 /// `vine up`

@@ -37,6 +37,8 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         What::Worker(worker) if worker.verb.is_none() => roles::worker::run(&config()?, worker).await?,
         What::Migrate => roles::migrate::run(&config()?).await?,
         What::Doctor => return roles::doctor::run(&config()?).await,
+        #[cfg(feature = "slack")]
+        What::Manifest { platform: cli::Manifested::Slack } => println!("{:#}", vine_slack::manifest()),
         What::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
         What::Login => roles::login::login(&globals).await?,
         What::Token(token) => roles::login::token(&globals, &token).await?,

@@ -214,3 +214,46 @@ async fn slack_nothing_is_lost_while_connections_come_and_go_and_the_daemon_dies
     std::fs::write(channel.place.folder.path().join("go"), "").expect("written");
     channel.place.wait(&task, "done").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_an_answer_that_slack_has_given_up_on_is_found_in_its_thread() {
+    let mut channel = Channel::new(Agent::Script(ASKS)).await;
+    let (task, root) = channel.task("One").await;
+    channel.hears("*Q-1* for").await;
+    channel.processes.pop().expect("the daemon").kill();
+    // Two hours later: all redeliveries are over.
+    channel.act("hurry", json!({ "factor": 0.0001 })).await;
+    channel.say("U0ANN", "No", Some(&root)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let daemon = channel.place.daemon().await;
+    channel.processes.push(daemon);
+    channel.place.wait(&task, "done").await;
+    assert!(channel.place.log(&task).await.contains("heard No"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_the_first_of_two_answers_wins_and_foreigners_and_guests_of_other_places_have_no_say() {
+    let channel = Channel::new(Agent::Script(ASKS)).await;
+    channel.act("user", json!({ "id": "U9EVE", "name": "eve", "team": "T9OTHER" })).await;
+    channel.act("admit", json!({ "channel": channel.id, "user": "U9EVE" })).await;
+    let (task, root) = channel.task("One").await;
+    let question = channel.hears("*Q-1* for").await["ts"].as_str().expect("a ts").to_owned();
+    channel.say("U9EVE", "No", Some(&root)).await;
+    channel.click("U9EVE", &question, "vine_pick_1").await;
+    channel.whispers("U9EVE", "You are `T9OTHER:U9EVE` there").await;
+    let reply = channel.say("U0ANN", "No", Some(&root));
+    let click = channel.click("U0ANN", &question, "vine_pick_0");
+    tokio::join!(reply, click);
+    let done = channel.place.wait(&task, "done").await;
+    let answers = done["questions"].as_array().expect("questions").iter().filter(|one| one["answer"].is_object()).count();
+    assert_eq!((answers, done["questions"][0]["answer"]["name"].as_str()), (1, Some("Ann")));
+
+    let (second, root) = channel.task("Two").await;
+    channel.hears("*Q-2* for").await;
+    channel.act("shortcut", json!({ "user": "U0ANN", "channel": channel.id, "ts": root, "callback": "vine_answer" })).await;
+    let open = |state: &Value| state["views"][0]["view"]["id"].as_str().map(str::to_owned);
+    let view = open(&channel.wait("the modal opens", |state| open(state).is_some()).await).expect("just seen");
+    channel.act("submit", json!({ "view": view, "values": { "answer": { "text": "Yes" } } })).await;
+    channel.place.wait(&second, "done").await;
+    assert!(channel.place.log(&second).await.contains("heard Yes"));
+}

@@ -54,7 +54,8 @@ fn advice(method: &str, code: &str) -> String {
     let what = match code {
         "not_in_channel" | "channel_not_found" => "invite the bot into the channel, or choose another one with `repo room`",
         "is_archived" => "the channel is archived; open it again, or choose another one with `repo room`",
-        "missing_scope" | "not_allowed_token_type" => "the app has not all scopes; compare them with the README and install it again",
+        "not_allowed_token_type" => "bot_token and app_token may have been exchanged",
+        code if code.starts_with("missing_scope") => "give the app that scope (`vine manifest slack` has all of them) and install it again",
         "invalid_auth" | "account_inactive" | "token_revoked" | "not_authed" => "the token is not valid any more; set `chat.slack` anew",
         "restricted_action" => "the workspace does not let apps do that; ask its owner",
         _ => "see the list of error codes of that method in Slack's reference",
@@ -130,6 +131,15 @@ fn ended(method: &str, done: Result<Result<Value, SlackClientError>, tokio::time
     }
 }
 
+/// The code; of a missing scope also which one.
+fn refusal(code: &str, body: Option<&str>) -> String {
+    let needed = body.filter(|_| code == "missing_scope").and_then(|body| serde_json::from_str::<Value>(body).ok());
+    match needed.as_ref().and_then(|body| body["needed"].as_str()) {
+        Some(needed) => format!("{code} {needed}"),
+        None => code.to_owned(),
+    }
+}
+
 /// Texts of these errors hold whole bodies: only codes are kept.
 fn classified(method: String, error: &SlackClientError) -> CallError {
     const PASSING: [&str; 4] = ["internal_error", "fatal_error", "service_unavailable", "request_timeout"];
@@ -139,7 +149,7 @@ fn classified(method: String, error: &SlackClientError) -> CallError {
             CallError::Limited(method, Duration::from_secs(1))
         }
         SlackClientError::ApiError(error) if PASSING.contains(&error.code.as_str()) => CallError::Unclear(method, error.code.clone()),
-        SlackClientError::ApiError(error) => CallError::Refused(method, error.code.clone()),
+        SlackClientError::ApiError(error) => CallError::Refused(method, refusal(&error.code, error.http_response_body.as_deref())),
         SlackClientError::HttpError(error) if !error.status_code.is_server_error() => {
             CallError::Refused(method, error.status_code.to_string())
         }
@@ -147,5 +157,29 @@ fn classified(method: String, error: &SlackClientError) -> CallError {
         SlackClientError::HttpProtocolError(_) => CallError::Unclear(method, "the connection broke".into()),
         SlackClientError::ProtocolError(_) => CallError::Unclear(method, "the answer cannot be read".into()),
         _ => CallError::Unclear(method, "the connection failed".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_scope_is_named_with_what_to_do() {
+        let code =
+            refusal("missing_scope", Some(r#"{"ok":false,"error":"missing_scope","needed":"groups:write","provided":"chat:write"}"#));
+        let told = ChatError::from(CallError::Refused("conversations.create".into(), code)).to_string();
+        assert_eq!(
+            told,
+            "Slack refuses conversations.create: missing_scope groups:write; give the app that scope (`vine manifest slack` has all of them) and install it again"
+        );
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_tried_again_and_limits_hold_everything() {
+        let unclear = ChatError::from(CallError::Unclear("chat.postMessage".into(), "500".into()));
+        assert!(matches!(unclear, ChatError::Retry { .. }));
+        let limited = ChatError::from(CallError::Limited("chat.postMessage".into(), Duration::from_secs(3)));
+        assert!(matches!(limited, ChatError::NotNow { after, .. } if after == Duration::from_secs(3)));
     }
 }

@@ -6,9 +6,11 @@
 #![warn(missing_docs)]
 
 mod api;
+mod backfill;
 mod card;
 mod channels;
 mod deliver;
+mod manifest;
 mod modal;
 mod mrkdwn;
 mod socket;
@@ -24,6 +26,7 @@ use vine_domain::{
 };
 
 use self::api::Api;
+pub use self::manifest::manifest;
 
 /// As it stands in `rooms.platform`.
 pub const PLATFORM: &str = "slack";

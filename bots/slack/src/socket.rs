@@ -16,7 +16,7 @@ use vine_domain::{chat::Batch, ports::Ear};
 use crate::{
     Session, Settings,
     api::{Api, connector},
-    modal,
+    backfill, modal,
     translate::{Heard, translate},
 };
 
@@ -41,6 +41,7 @@ enum Sign {
 /// Listens until something is wrong that a new connection does not mend.
 pub async fn run(session: &Session, settings: &Settings, ear: &Arc<dyn Ear>, ready: &watch::Sender<Option<Session>>) -> String {
     let mut old: Option<Manager> = None;
+    let mut missed = true;
     loop {
         let (manager, mut signs) = match open(session, settings, ear).await {
             Ok(opened) => opened,
@@ -54,11 +55,21 @@ pub async fn run(session: &Session, settings: &Settings, ear: &Arc<dyn Ear>, rea
             ready.send_replace(Some(session.clone()));
         }
         ear.health(Ok(format!("{} in {}", session.us.user, session.us.team)));
+        if missed {
+            backfill(session, ear);
+        }
         match signs.recv().await {
             Some(Sign::Leave) => old = Some(manager),
             _ => close(Some(manager), Duration::ZERO).await,
         }
+        missed = old.is_none();
     }
+}
+
+/// Looks for what was said while nobody listened, beside what comes now.
+fn backfill(session: &Session, ear: &Arc<dyn Ear>) {
+    let (session, ear) = (session.clone(), Arc::clone(ear));
+    tokio::spawn(async move { backfill::run(&session, &ear).await });
 }
 
 /// Closes a connection after a while, so that what it still brings is read.

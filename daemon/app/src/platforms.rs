@@ -110,6 +110,10 @@ impl Ear for Listening {
         self.app.store.awaited(self.platform).await
     }
 
+    async fn threads(&self) -> Stored<Vec<(String, String)>> {
+        self.app.store.live_threads(self.platform).await
+    }
+
     async fn manages(&self, subject: &str) -> Stored<bool> {
         let user = self.app.store.user(self.platform, subject).await?;
         Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())

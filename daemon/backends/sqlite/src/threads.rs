@@ -353,6 +353,14 @@ impl Threads for Sqlite {
         tx.commit().await.map_err(unavailable)
     }
 
+    async fn live_threads(&self, platform: &str) -> Stored<Vec<(String, String)>> {
+        let threads = query_as(
+            "SELECT DISTINCT o.room, o.thread FROM outbox o JOIN tasks t ON t.id = o.task
+             WHERE o.platform = ? AND o.thread IS NOT NULL AND t.state IN ('queued', 'running', 'waiting') ORDER BY o.task",
+        );
+        threads.bind(platform).fetch_all(&self.reader).await.map_err(unavailable)
+    }
+
     async fn hurry(&self, platform: &str, room: &str) -> Stored<()> {
         query("UPDATE outbox SET due = min(due, ?) WHERE platform = ? AND room = ? AND posted IS NULL")
             .bind(self.now().0)

@@ -62,6 +62,8 @@ pub trait Ear: Send + Sync {
     async fn hear(&self, batch: Batch) -> Stored<()>;
     /// Events whose words are to be fetched; each is handed in again with them.
     async fn awaited(&self) -> Stored<Vec<Inbound>>;
+    /// Threads whose tasks are not over, as (room, thread): what was said there while nobody listened is worth looking for.
+    async fn threads(&self) -> Stored<Vec<(String, String)>>;
     /// Whether this person may bring us into rooms.
     async fn manages(&self, subject: &str) -> Stored<bool>;
     /// We came into a room or out of one.

@@ -59,6 +59,8 @@ pub trait Threads: Send + Sync {
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>>;
     /// Notes where messages were put, all in one write.
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()>;
+    /// Threads on a platform whose tasks are not over, as (room, thread).
+    async fn live_threads(&self, platform: &str) -> Stored<Vec<(String, String)>>;
     /// Makes everything due that waits for a room.
     async fn hurry(&self, platform: &str, room: &str) -> Stored<()>;
     /// Tries a message again after a pause; `failed` says that the attempt counts.
