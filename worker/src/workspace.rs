@@ -100,9 +100,7 @@ impl Workspace {
             notes: Vec::new(),
         };
         workspace.folder = {
-            // Git lists all worktrees to make one, and stumbles over one that is being made.
-            static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-            let _alone = ONE_AT_A_TIME.lock().await;
+            let _alone = alone(&workspace.home).await?;
             match workspace.checked_out(task).await? {
                 Some(folder) => folder,
                 None => workspace.add(state, task).await?,
@@ -268,6 +266,20 @@ async fn home(state: &Path, task: &Assignment) -> Result<(PathBuf, bool), Failur
             })
         }
     }
+}
+
+/// Waits until nobody else makes a worktree of this repository, in this worker or another one on the machine: git lists all
+/// worktrees to make one, and stumbles over one that is being made. Ends with the file.
+async fn alone(home: &Path) -> Result<std::fs::File, Failure> {
+    let folder = git(home, &["rev-parse", "--path-format=absolute", "--git-common-dir"]).await?;
+    let path = Path::new(folder.trim()).join("agentvine.lock");
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = std::fs::File::create(path)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    });
+    let locked = locked.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    locked.map_err(|error| GitError::new("worktree", format!("the repository's folder cannot be locked: {error}")).into())
 }
 
 /// Made under another name first, so that a copy that is there is whole.
