@@ -257,3 +257,41 @@ async fn slack_the_first_of_two_answers_wins_and_foreigners_and_guests_of_other_
     channel.place.wait(&second, "done").await;
     assert!(channel.place.log(&second).await.contains("heard Yes"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_a_hundred_questions_in_ten_channels_come_in_order_although_channels_are_slow() {
+    let channel = Channel::new(Agent::Script(ASKS)).await;
+    let _more = channel.place.worker("w-2", 10).await;
+    for number in 2..=10 {
+        channel.place.say(&format!("repo add r-{number} {}", channel.place.repo.display())).await;
+    }
+    channel.wait("ten channels", |state| state["channels"].as_array().is_some_and(|all| all.len() == 11)).await;
+    channel.act("limit", json!({ "millis": 500 })).await;
+    let started = Instant::now();
+    for number in 0..100 {
+        let repo = if number % 10 == 0 { "site".to_owned() } else { format!("r-{}", number % 10 + 1) };
+        let words = ["task", "new", &format!("Ask {number}"), "--prompt", "ask", "--repo", &repo].map(str::to_owned);
+        channel.place.client().run(&words, "").await.expect("created");
+    }
+    let asked =
+        |state: &Value| of_bot(state).filter(|message| message["text"].as_str().is_some_and(|text| text.contains("* for "))).count();
+    let state = channel.wait("all hundred are asked", |state| asked(state) == 100).await;
+    // Twenty posts in each channel, one in 500 ms: some ten seconds if channels do not wait for one another, more than 40 if they do.
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(40), "{took:?}");
+    for question in of_bot(&state)
+        .filter(|message| message["thread_ts"].is_string() && message["text"].as_str().is_some_and(|text| text.contains("* for ")))
+    {
+        assert!(question["thread_ts"].as_str() < question["ts"].as_str(), "after the card: {question}");
+    }
+    let threads: std::collections::HashSet<_> = of_bot(&state).filter_map(|message| message["thread_ts"].as_str()).collect();
+    assert_eq!(threads.len(), 100, "each in its own thread");
+    let refused = state["calls"].as_array().expect("calls").iter().filter(|call| call["method"] == "chat.postMessage").count();
+    assert!(refused > 200, "channels were slow: {refused} calls for 200 posts");
+}
+
+fn of_bot(state: &Value) -> impl Iterator<Item = &Value> {
+    let messages =
+        state["channels"].as_array().into_iter().flatten().flat_map(|channel| channel["messages"].as_array().into_iter().flatten());
+    messages.filter(|message| message["user"] == BOT_USER)
+}

@@ -67,7 +67,7 @@ async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, C
             None => {
                 let root = thread.map(str::to_owned).or_else(|| posted.first().map(|first| ts_of(first).to_owned()));
                 let args = message(dispatch, text, number, number + 1 == parts.len(), root.as_deref());
-                let answer = api.call("chat.postMessage", &args).await?;
+                let answer = api.call("chat.postMessage", &args).await.map_err(of_channel)?;
                 answer["ts"].as_str().unwrap_or_default().to_owned()
             }
         };
@@ -75,6 +75,16 @@ async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, C
     }
     let thread = dispatch.thread.clone().or_else(|| posted.first().cloned()).unwrap_or_default();
     Ok(Posted { thread, parts: posted })
+}
+
+/// Posts are counted for each channel apart: about one in a second.
+fn of_channel(error: CallError) -> ChatError {
+    match error {
+        CallError::Limited(method, after) => {
+            ChatError::RoomBusy { why: format!("{method}: the channel takes nothing for {after:?}"), after }
+        }
+        other => other.into(),
+    }
 }
 
 /// The parts of a message that are there already. A thread has everything after its root; the channel is looked at for a day.

@@ -22,7 +22,7 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
     loop {
         let pause = match round(&app, &*chat).await {
             Ok(Next::More) => continue,
-            Ok(Next::Nothing) => TICK,
+            Ok(Next::Nothing(pause)) => pause,
             Ok(Next::Pause(after)) => {
                 tokio::select! {
                     () = app.stop.cancelled() => return,
@@ -46,8 +46,8 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
 enum Next {
     /// There may be more.
     More,
-    /// All was posted.
-    Nothing,
+    /// All was posted that is due; something may be due after this long.
+    Nothing(Duration),
     /// The platform takes nothing for this long. What is most urgent then goes first then.
     Pause(Duration),
 }
@@ -58,10 +58,14 @@ enum Next {
 /// platform's idempotency key, so a crash in between costs at most a repetition that shows nothing twice.
 async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
     let mut due = app.store.due(chat.platform(), BATCH).await?;
+    if due.is_empty() {
+        let pause = app.store.due_in(chat.platform()).await?.unwrap_or(TICK).min(TICK);
+        return Ok(Next::Nothing(pause));
+    }
     for dispatch in &mut due {
         dispatch.mentions = app.mentions(chat.platform(), &dispatch.message.calls);
     }
-    let mut next = if due.is_empty() { Next::Nothing } else { Next::More };
+    let mut next = Next::More;
     let mut posted = Vec::new();
     let begun = Instant::now();
     for dispatch in &due {
@@ -69,6 +73,10 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
             Ok(place) => posted.push((dispatch, place)),
             Err(ChatError::NotNow { after, .. }) => {
                 next = Next::Pause(after);
+                break;
+            }
+            Err(ChatError::RoomBusy { after, .. }) => {
+                app.store.hold(chat.platform(), &dispatch.room, after).await?;
                 break;
             }
             Err(error) => postpone(app, chat, dispatch, &error).await?,
@@ -95,7 +103,7 @@ async fn postpone(app: &App, chat: &dyn Chat, dispatch: &Dispatch, error: &ChatE
     let (platform, id) = (chat.platform(), dispatch.message.id);
     tracing::warn!(platform, message = %id, room = %dispatch.room, "not posted, trying again: {error}");
     let after = match error {
-        ChatError::Retry { after, .. } | ChatError::NotNow { after, .. } => *after,
+        ChatError::Retry { after, .. } | ChatError::NotNow { after, .. } | ChatError::RoomBusy { after, .. } => *after,
         ChatError::Gone(_) => Duration::ZERO,
     };
     app.store.postpone(id, platform, after.max(pause(dispatch.attempts)), true).await

@@ -160,7 +160,7 @@ async fn show_work(app: App, chat: Arc<dyn Chat>) {
 /// When to try again what came to this.
 fn soon(trouble: &ChatError) -> Duration {
     match trouble {
-        ChatError::NotNow { after, .. } => *after,
+        ChatError::NotNow { after, .. } | ChatError::RoomBusy { after, .. } => *after,
         ChatError::Retry { after, .. } => (*after).max(Duration::from_secs(1)),
         ChatError::Gone(_) => AGAIN,
     }

@@ -327,6 +327,17 @@ impl Threads for Sqlite {
         rows.into_iter().map(Dispatch::try_from).collect()
     }
 
+    async fn due_in(&self, platform: &str) -> Stored<Option<Duration>> {
+        let now = self.now();
+        let next: Option<i64> = query_scalar("SELECT min(due) FROM outbox WHERE posted IS NULL AND platform = ? AND due > ?")
+            .bind(platform)
+            .bind(now.0)
+            .fetch_one(&self.reader)
+            .await
+            .map_err(unavailable)?;
+        Ok(next.map(|due| Timestamp(due).since(now)))
+    }
+
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
         let row = |(dispatch, posted): &(&Dispatch, Posted)| {
             (dispatch.message.id.to_string(), dispatch.platform.clone(), posted.thread.clone(), posted.parts.first().cloned())
@@ -364,6 +375,17 @@ impl Threads for Sqlite {
     async fn hurry(&self, platform: &str, room: &str) -> Stored<()> {
         query("UPDATE outbox SET due = min(due, ?) WHERE platform = ? AND room = ? AND posted IS NULL")
             .bind(self.now().0)
+            .bind(platform)
+            .bind(room)
+            .execute(&self.writer)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn hold(&self, platform: &str, room: &str, pause: Duration) -> Stored<()> {
+        query("UPDATE outbox SET due = max(due, ?) WHERE platform = ? AND room = ? AND posted IS NULL")
+            .bind(self.now().plus(pause).0)
             .bind(platform)
             .bind(room)
             .execute(&self.writer)

@@ -26,6 +26,14 @@ pub enum ChatError {
         /// At least this long.
         after: Duration,
     },
+    /// The room takes nothing from us for a while, others do; this costs nothing of what was tried.
+    #[error("{why}")]
+    RoomBusy {
+        /// Why.
+        why: String,
+        /// At least this long.
+        after: Duration,
+    },
     /// The room or thread is gone or closed to us; a person has to do something about it.
     #[error("{0}")]
     Gone(String),

@@ -57,12 +57,16 @@ pub trait Threads: Send + Sync {
     /// Messages due for a platform, at most `limit`: in order within each thread, and questions before news of states.
     /// Edits of states may come later than what was said after them.
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>>;
+    /// How long until the next message that waits for its time is due, if any does.
+    async fn due_in(&self, platform: &str) -> Stored<Option<Duration>>;
     /// Notes where messages were put, all in one write.
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()>;
     /// Threads on a platform whose tasks are not over, as (room, thread).
     async fn live_threads(&self, platform: &str) -> Stored<Vec<(String, String)>>;
     /// Makes everything due that waits for a room.
     async fn hurry(&self, platform: &str, room: &str) -> Stored<()>;
+    /// Lets everything that waits for a room wait for so long at least.
+    async fn hold(&self, platform: &str, room: &str, pause: Duration) -> Stored<()>;
     /// Tries a message again after a pause; `failed` says that the attempt counts.
     async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()>;
 }

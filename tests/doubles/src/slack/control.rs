@@ -66,6 +66,7 @@ fn wire(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
     match what {
         "fault" => wire.faults.push(serde_json::from_value::<Fault>(args.clone()).map_err(|_| "no such fault")?),
         "hurry" => wire.hurry = args["factor"].as_f64().ok_or("factor")?,
+        "limit" => wire.limit = args["millis"].as_i64(),
         "copies" => wire.copies = args["count"].as_u64().and_then(|count| u32::try_from(count).ok()).ok_or("count")?,
         "silent" => wire.silent = args["connections"].as_u64().and_then(|count| u32::try_from(count).ok()).ok_or("connections")?,
         "deaf" => wire.sockets.iter_mut().for_each(|socket| socket.deaf = true),

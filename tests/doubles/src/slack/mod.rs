@@ -53,6 +53,10 @@ struct Wire {
     /// Who waits for the acknowledgement of an envelope.
     expected: HashMap<String, oneshot::Sender<Value>>,
     faults: Vec<Fault>,
+    /// Posts in each channel: at most one in so many milliseconds after a burst of three; `None` lets all pass.
+    limit: Option<i64>,
+    /// When each channel's next post is due, in milliseconds since 1970.
+    paced: HashMap<String, i64>,
     /// The next connections get no hello.
     silent: u32,
     /// Each envelope is sent so often.
@@ -73,6 +77,8 @@ impl Slack {
             sockets: Vec::new(),
             expected: HashMap::new(),
             faults: Vec::new(),
+            limit: None,
+            paced: HashMap::new(),
             silent: 0,
             copies: 1,
             hurry: 1.0,
@@ -162,6 +168,19 @@ impl Slack {
         }
     }
 
+    /// Whether a channel takes a post now.
+    fn paces(&self, channel: &str) -> bool {
+        let now = System.now().0;
+        let mut wire = self.wire();
+        let Some(pause) = wire.limit else { return true };
+        let due = wire.paced.entry(channel.to_owned()).or_insert(0);
+        let passes = *due <= now + 2 * pause;
+        if passes {
+            *due = (*due).max(now) + pause;
+        }
+        passes
+    }
+
     fn note_failed(&self, notice: &Notice) {
         let (Notice::Event(payload) | Notice::Command(payload) | Notice::Interaction(payload)) = notice;
         self.wire().failed.push(payload.clone());
@@ -187,7 +206,10 @@ async fn method(
 ) -> Response {
     let args = arguments(&query, &headers, &body);
     slack.wire().calls.push((method.clone(), args.clone()));
-    let fault = fault::take(&mut slack.wire().faults, &method);
+    let mut fault = fault::take(&mut slack.wire().faults, &method);
+    if method == "chat.postMessage" && !slack.paces(args["channel"].as_str().unwrap_or_default()) {
+        fault = Some(How::Limited(1));
+    }
     match fault {
         Some(How::Limited(seconds)) => {
             let retry = [(header::RETRY_AFTER, seconds.to_string())];
