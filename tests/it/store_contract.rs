@@ -387,6 +387,7 @@ async fn a_room_that_is_new_shows_what_is_not_over_and_one_room_serves_one_repos
         (1, "!two", None, None),
         "a thread anew"
     );
+    assert_eq!(due[0].already, None, "what stood in the former room does not stand here");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A repository whose room is end-to-end encrypted, with people whose clients are not ours.
 
-use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use matrix_sdk::ruma::OwnedRoomId;
 use serde_json::Value;
@@ -58,9 +58,9 @@ impl Vault {
         }
     }
 
-    /// The file in the daemon's folder for Matrix.
+    /// A file in the daemon's state folder.
     fn file(&self, name: &str) -> PathBuf {
-        self.room.place.folder.path().join("daemon/matrix").join(name)
+        self.room.place.folder.path().join("daemon").join(name)
     }
 }
 
@@ -157,10 +157,7 @@ async fn matrix_with_the_recovery_key_a_new_device_reads_what_the_lost_one_would
     vault.room.kill_daemon();
     vault.ann.say_in(&vault.id, &root, "Blue").await;
 
-    let key = fs::read(vault.file("recovery.key")).expect("it was made at the first start");
-    fs::remove_dir_all(vault.file("")).expect("removed");
-    fs::DirBuilder::new().mode(0o700).create(vault.file("")).expect("a folder");
-    fs::write(vault.file("recovery.key"), key).expect("written");
+    fs::remove_dir_all(vault.file("matrix")).expect("removed");
     vault.room.start_daemon().await;
     vault.heard(&first, "Blue").await;
     let (second, root) = vault.task(2).await;
@@ -169,7 +166,8 @@ async fn matrix_with_the_recovery_key_a_new_device_reads_what_the_lost_one_would
     vault.heard(&second, "Red").await;
 
     vault.room.kill_daemon();
-    fs::remove_dir_all(vault.file("")).expect("removed");
+    fs::remove_dir_all(vault.file("matrix")).expect("removed");
+    fs::remove_file(vault.file("matrix-recovery.key")).expect("it was made at the first start");
     vault.room.start_daemon().await;
     vault.room.place.say(&format!("repo add third {} --encrypted", vault.room.place.repo.display())).await;
     let unsigned = "no encrypted room is made while our device is not signed";

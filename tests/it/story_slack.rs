@@ -259,6 +259,23 @@ async fn slack_the_first_of_two_answers_wins_and_foreigners_and_guests_of_other_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn slack_a_long_text_comes_in_parts_each_once_although_the_channel_is_slow() {
+    let channel = Channel::new(Agent::Script("vine ask \"Which of these? $(seq 1 8000)\"")).await;
+    channel.act("limit", json!({ "millis": 700 })).await;
+    let (task, root) = channel.task("Long").await;
+    let whole = |state: &Value| of_bot(state).any(|message| message["text"].as_str().is_some_and(|text| text.contains("\n8000\n")));
+    channel.wait("the last part is there", whole).await;
+    channel.say("U0ANN", "42", Some(&root)).await;
+    channel.place.wait(&task, "done").await;
+    let state = channel.wait("it is settled", |state| said(state, "Ann answered in slack").is_some()).await;
+    for number in ["3000", "5000", "7000"] {
+        let shown =
+            of_bot(&state).filter(|message| message["text"].as_str().is_some_and(|text| text.contains(&format!("\n{number}\n")))).count();
+        assert_eq!(shown, 1, "{number} stands there once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn slack_a_hundred_questions_in_ten_channels_come_in_order_although_channels_are_slow() {
     let channel = Channel::new(Agent::Script(ASKS)).await;
     let _more = channel.place.worker("w-2", 10).await;

@@ -23,6 +23,8 @@ use crate::{
 pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
     match (&dispatch.message.kind, &dispatch.about, &dispatch.edits) {
         (OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => note(room, dispatch, about).await,
+        // What it would edit is the sign that we put on the person's own message.
+        (OutboundKind::Note { .. }, Some(_), _) => post(room, dispatch).await,
         (OutboundKind::Settled { .. }, about, Some(edited)) => {
             let posted = edit(room, dispatch, edited).await?;
             if let Some(about) = about {

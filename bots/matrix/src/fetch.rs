@@ -19,6 +19,9 @@ use crate::translate::{Heard, Us, in_words, is_sealed, translate};
 /// How soon to try again what did not come.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// One event must not hold up the others.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// Fetches what is awaited, for ever. Keys come by the stream or from the backup; who gives up, and when, is decided
 /// elsewhere.
 pub async fn run(client: &Client, ear: &dyn Ear, awaited: &Notify) -> Infallible {
@@ -28,7 +31,9 @@ pub async fn run(client: &Client, ear: &dyn Ear, awaited: &Notify) -> Infallible
             Vec::new()
         });
         for event in &waiting {
-            if let Some(whole) = fetched(client, event).await
+            // The SDK lets a download take for ever.
+            let whole = tokio::time::timeout(PATIENCE, fetched(client, event)).await.ok().flatten();
+            if let Some(whole) = whole
                 && let Err(error) = ear.hear(Batch { events: vec![whole], ..Batch::default() }).await
             {
                 tracing::error!(event = %event.event, %error, "fetched and not stored: {error}");

@@ -10,6 +10,7 @@ use matrix_sdk::{
         OwnedRoomId, UInt,
         api::client::{
             filter::{FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter},
+            membership::leave_room,
             sync::sync_events::v3::Filter,
         },
         assign,
@@ -52,14 +53,18 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
     loop {
         let wait = if ready.borrow().is_some() { WAIT } else { Duration::ZERO };
         let settings = SyncSettings::new().timeout(wait).filter(filter()).token(SyncToken::ReusePrevious);
-        let response = match client.sync_once(settings).await.map_err(Trouble::from) {
+        let response = match client.sync_once(settings).await.map_err(|error| {
+            let by_wire = matches!(error, matrix_sdk::Error::Http(_));
+            (Trouble::from(error), by_wire)
+        }) {
             Ok(response) => response,
-            Err(trouble @ Trouble::Connection(_)) => {
+            // Only what did not even arrive can be asked for again: else the SDK may believe that we have it.
+            Err((trouble @ Trouble::Connection(_), true)) => {
                 ear.health(Err(trouble.to_string()));
                 tokio::time::sleep(AGAIN).await;
                 continue;
             }
-            Err(trouble) => return Err(trouble),
+            Err((trouble, _)) => return Err(trouble),
         };
         // From here on the SDK believes that we have it: whoever fails must begin again from our own position.
         let batch = batch(client, since.as_deref(), whole, &response).await?;
@@ -110,6 +115,15 @@ async fn batch(client: &Client, since: Option<&str>, whole: bool, response: &Syn
             }
         }
     }
+    for (id, update) in &response.rooms.left {
+        // What was said before we were put out; further back we may not read any more.
+        let events = update.timeline.events.iter().filter_map(|event| event.raw().deserialize_as_unchecked::<Value>().ok());
+        let people = events.filter_map(|event| match translate(&event, id.as_str(), &us)? {
+            Heard::Person(inbound) => Some(inbound),
+            Heard::Echo(_) => None,
+        });
+        batch.events.extend(people);
+    }
     Ok(batch)
 }
 
@@ -121,7 +135,12 @@ async fn answer_invitation(client: &Client, ear: &dyn Ear, id: &OwnedRoomId) -> 
         Some(inviter) => ear.manages(inviter).await?,
         None => false,
     };
-    let answered = if welcome { room.join().await } else { room.leave().await };
+    // The SDK would leave the rooms too that this one names as its predecessors, and anybody can name ours.
+    let answered = if welcome {
+        room.join().await
+    } else {
+        client.send(leave_room::v3::Request::new(id.clone())).await.map(|_| ()).map_err(Into::into)
+    };
     if let Err(error) = answered {
         tracing::warn!(room = %id, "an invitation could not be answered: {error}");
     }

@@ -101,20 +101,33 @@ impl Api {
         ended(method, tokio::time::timeout(PATIENCE, call).await)
     }
 
-    /// Reads a message's parts by the key in their metadata: (part, ts).
-    pub async fn posted(&self, channel: &str, thread: Option<&str>, oldest: &str, key: &str) -> Result<Vec<(u64, String)>, CallError> {
-        let mut args =
-            vec![("channel", channel), ("oldest", oldest), ("include_all_metadata", "true"), ("limit", "100"), ("inclusive", "true")];
-        args.extend(thread.map(|ts| ("ts", ts)));
-        let method = if thread.is_some() { "conversations.replies" } else { "conversations.history" };
-        let page = self.read(method, &args).await?;
-        let ours = |message: &Value| {
-            let payload = &message["metadata"]["event_payload"];
-            let part = payload["part"].as_str()?.parse().ok()?;
-            (payload["key"] == key).then(|| Some((part, message["ts"].as_str()?.to_owned())))?
+    /// Finds a message's parts by the key in their metadata: (part, ts). A thread is read whole, since it begins with its oldest
+    /// reply; of a channel the latest hundred messages are looked at.
+    pub async fn posted(&self, channel: &str, thread: Option<&str>, key: &str) -> Result<Vec<(u64, String)>, CallError> {
+        let Some(root) = thread else {
+            let args = [("channel", channel), ("include_all_metadata", "true"), ("limit", "100")];
+            return Ok(parts_of(&self.read("conversations.history", &args).await?, key));
         };
-        Ok(page["messages"].as_array().into_iter().flatten().filter_map(ours).collect())
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let args = [("channel", channel), ("ts", root), ("include_all_metadata", "true"), ("limit", "100"), ("cursor", &cursor)];
+            let page = self.read("conversations.replies", &args).await?;
+            found.extend(parts_of(&page, key));
+            match page["response_metadata"]["next_cursor"].as_str() {
+                Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
+                _ => return Ok(found),
+            }
+        }
     }
+}
+
+fn parts_of(page: &Value, key: &str) -> Vec<(u64, String)> {
+    let ours = |message: &Value| {
+        let payload = &message["metadata"]["event_payload"];
+        let part = payload["part"].as_str()?.parse().ok()?;
+        (payload["key"] == key).then_some((part, message["ts"].as_str()?.to_owned()))
+    };
+    page["messages"].as_array().into_iter().flatten().filter_map(ours).collect()
 }
 
 /// What a message carries so that it is known again: opaque, everybody can read it.

@@ -28,6 +28,8 @@ pub async fn deliver(api: &Api, dispatch: &Dispatch, since: Instant) -> Result<P
     match (&dispatch.message.place, &dispatch.message.kind, &dispatch.about, &dispatch.edits) {
         (Place::Aside(aside), ..) => whisper(api, dispatch, aside).await,
         (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => note(api, dispatch, about).await,
+        // What it would edit is the sign that we put on the person's own message.
+        (_, OutboundKind::Note { .. }, Some(_), _) => post(api, dispatch, true).await,
         (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
             let posted = edit(api, dispatch, edited).await?;
             if let Some(about) = about {
@@ -57,8 +59,9 @@ async fn react(api: &Api, to: &str, name: &str) -> Result<(), ChatError> {
 async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
     let key = dispatch.message.id.to_string();
     let thread = dispatch.thread.as_deref().map(ts_of);
-    let known = if careful { find(api, dispatch, thread, &key).await? } else { Vec::new() };
     let parts = split(&dispatch.message.text, PART);
+    // Of several parts some may have been posted before the channel took no more.
+    let known = if careful || parts.len() > 1 { api.posted(&dispatch.room, thread, &key).await? } else { Vec::new() };
     let mut posted: Vec<String> = Vec::new();
     for (number, text) in parts.iter().enumerate() {
         let there = known.iter().find(|(part, _)| *part == number as u64).map(|(_, ts)| ts.clone());
@@ -85,12 +88,6 @@ fn of_channel(error: CallError) -> ChatError {
         }
         other => other.into(),
     }
-}
-
-/// The parts of a message that are there already. A thread has everything after its root; the channel is looked at for a day.
-async fn find(api: &Api, dispatch: &Dispatch, thread: Option<&str>, key: &str) -> Result<Vec<(u64, String)>, ChatError> {
-    let oldest = thread.unwrap_or("0");
-    Ok(api.posted(&dispatch.room, thread, oldest, key).await?)
 }
 
 fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Option<&str>) -> Value {

@@ -21,7 +21,7 @@ pub fn matrix(app: &App, config: &Config, state: &std::path::Path, loops: &mut J
         password: matrix.secret()?,
         alias_prefix: matrix.alias_prefix.clone(),
         state: state.join(PLATFORM),
-        recovery_key: matrix.recovery_key_file.clone().unwrap_or_else(|| state.join(PLATFORM).join("recovery.key")),
+        recovery_key: matrix.recovery_key_file.clone().unwrap_or_else(|| state.join("matrix-recovery.key")),
     };
     let (chat, ear) = (Matrix::new(settings), platforms::Listening::new(app.clone(), PLATFORM));
     start(app, chat.clone(), chat.run(ear, Arc::new(vine_domain::clock::System)), loops);

@@ -45,6 +45,15 @@ async fn move_in(tx: &mut SqliteConnection, platform: &str, room: &str, repo: &S
         .execute(&mut *tx)
         .await
         .map_err(unavailable)?;
+    // Where they were posted in the former room says nothing of the new one.
+    query(
+        "DELETE FROM posts WHERE platform = ?1 AND message IN (SELECT m.id FROM chat_messages m JOIN tasks t ON t.id = m.task WHERE t.repo = ?2)",
+    )
+    .bind(platform)
+    .bind(repo.as_str())
+    .execute(&mut *tx)
+    .await
+    .map_err(unavailable)?;
     query(
         "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
          SELECT m.id, ?1, ?2, CASE WHEN m.kind = 'card' THEN 0 ELSE m.seq END, m.task, 0, 0, ?4

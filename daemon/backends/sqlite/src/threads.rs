@@ -340,13 +340,14 @@ impl Threads for Sqlite {
 
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
         let row = |(dispatch, posted): &(&Dispatch, Posted)| {
-            (dispatch.message.id.to_string(), dispatch.platform.clone(), posted.thread.clone(), posted.parts.first().cloned())
+            let place = (posted.thread.clone(), posted.parts.first().cloned());
+            (dispatch.message.id.to_string(), dispatch.platform.clone(), place.0, place.1, dispatch.room.clone())
         };
         let rows: Vec<_> = posted.iter().map(row).collect();
         let mut tx = self.begin().await?;
         query(
             "UPDATE outbox SET posted = ?1, thread = p.value ->> 2, ref = p.value ->> 3 FROM json_each(?2) p
-             WHERE outbox.message = p.value ->> 0 AND outbox.platform = p.value ->> 1",
+             WHERE outbox.message = p.value ->> 0 AND outbox.platform = p.value ->> 1 AND outbox.room = p.value ->> 4",
         )
         .bind(self.now().0)
         .bind(json(&rows))
