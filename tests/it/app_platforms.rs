@@ -8,8 +8,8 @@ use std::{
 use async_trait::async_trait;
 use vine_app::{Settings, platforms};
 use vine_domain::{
-    Ask, Grant, QuestionId, Role, Slug, User, UserId,
-    chat::{Act, Batch, Dispatch, Inbound, OutboundKind, Place, Posted, RoomWish, Spot},
+    Ask, Grant, MessageId, QuestionId, Role, Slug, User, UserId,
+    chat::{Act, Batch, Dispatch, Inbound, Outbound, OutboundKind, Place, Posted, RoomWish, Spot},
     clock::{Ids, System},
     ports::{Chat, ChatError, Ear},
     question::{Choice, Item},
@@ -34,6 +34,8 @@ struct Fake {
     trouble: Mutex<Vec<ChatError>>,
     /// Answers to coming wishes for rooms.
     closed: Mutex<Vec<ChatError>>,
+    /// A room that takes nothing for long.
+    busy: Mutex<Option<String>>,
 }
 
 #[async_trait]
@@ -43,6 +45,9 @@ impl Chat for Fake {
     }
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+        if self.busy.lock().expect("whole").as_ref() == Some(&dispatch.room) {
+            return Err(ChatError::RoomBusy { why: "slower".into(), after: Duration::from_secs(3600) });
+        }
         if let Some(error) = self.trouble.lock().expect("whole").pop() {
             return Err(error);
         }
@@ -223,6 +228,38 @@ async fn a_limit_costs_nothing_and_holds_everything_back_until_it_ends() {
     let (_, _, shown) = talk.asked().await;
     assert!(began.elapsed() >= Duration::from_millis(600));
     assert_eq!(shown.dispatch.attempts, 0, "no attempt was used up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_takes_nothing_for_an_hour_holds_up_no_other() {
+    let talk = Talk::new(Fake { busy: Mutex::new(Some("!site".into())), ..Fake::default() }).await;
+    let app = &talk.team.app;
+    until(Duration::from_secs(10), "both have their rooms", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
+    for repo in ["site", "shop"] {
+        let message = Outbound::new(MessageId(System.uuid()), Place::Room(Slug::from_text(repo)), OutboundKind::Notice, repo);
+        app.store.post(&message).await.expect("stored");
+    }
+    app.wakes.outbox();
+    talk.chat.wait("the other room has its words", |dispatch| dispatch.room == "!shop").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_tried_again_is_tried_when_its_time_has_come_and_not_at_the_next_tick() {
+    let talk = Talk::new(Fake::default()).await;
+    let app = &talk.team.app;
+    until(Duration::from_secs(10), "both have their rooms", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
+    *talk.chat.trouble.lock().expect("whole") = vec![ChatError::Retry { why: "once".into(), after: Duration::ZERO }];
+    let message = Outbound::new(MessageId(System.uuid()), Place::Room(Slug::from_text("shop")), OutboundKind::Notice, "shop");
+    app.store.post(&message).await.expect("stored");
+    app.wakes.outbox();
+    let began = std::time::Instant::now();
+    until(Duration::from_secs(10), "it failed once", || talk.chat.trouble.lock().expect("whole").is_empty().then_some(())).await;
+    // Half a second of the loop's second has to go by; without knowing when something is due it looks every two.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    talk.team.bed.clock.pass(Duration::from_secs(1));
+    let shown = talk.chat.wait("it is there", |dispatch| dispatch.room == "!shop").await;
+    assert_eq!(shown.dispatch.attempts, 1);
+    assert!(began.elapsed() < Duration::from_millis(1_900), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -298,6 +298,67 @@ async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
 }
 
 #[tokio::test]
+async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_given_up() {
+    let bed = Bed::new().await;
+    let event = |act, text: &str| Inbound {
+        event: "$1".into(),
+        platform: "matrix".into(),
+        author: "@ann:x".into(),
+        spot: Spot::Theirs { room: "!one".into(), thread: None, reply_to: None },
+        text: text.into(),
+        act,
+        said: None,
+    };
+    let minute = Duration::from_secs(60);
+    let awaited = event(Act::Awaited, "it did not come");
+    assert!(bed.store.receive(&awaited).await.expect("stored"));
+    assert_eq!(bed.store.awaited("matrix").await.expect("read"), std::slice::from_ref(&awaited));
+    assert!(bed.store.awaited("slack").await.expect("read").is_empty());
+    assert!(bed.store.unread(Duration::ZERO, minute).await.expect("read").is_empty(), "not yet");
+    bed.clock.pass(minute);
+    assert_eq!(bed.store.unread(Duration::ZERO, minute).await.expect("read"), [awaited], "given up");
+    let whole = event(Act::Said, "hello");
+    bed.store.take_in("matrix", &Batch { events: vec![whole.clone()], ..Batch::default() }).await.expect("stored");
+    assert_eq!(bed.store.unread(Duration::ZERO, minute).await.expect("read"), std::slice::from_ref(&whole), "it came after all");
+    bed.store.take_in("matrix", &Batch { events: vec![event(Act::Said, "forged")], ..Batch::default() }).await.expect("stored");
+    assert_eq!(bed.store.event("matrix", "$1").await.expect("read"), Some(whole), "what was said is not said again otherwise");
+}
+
+#[tokio::test]
+async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again() {
+    let bed = Bed::new().await;
+    let (task, other) = (bed.task().await, bed.task_in("shop", Lane::Default).await);
+    for (repo, room) in [("site", "!site"), ("shop", "!shop")] {
+        bed.store.bind_room("matrix", room, &Slug::from_text(repo)).await.expect("bound");
+    }
+    let rooms = || async {
+        let due = bed.store.due("matrix", 10).await.expect("read");
+        due.into_iter().map(|dispatch| dispatch.room).collect::<Vec<_>>()
+    };
+    assert_eq!(bed.store.due_in("matrix").await.expect("read"), None, "what is due already needs no clock");
+    bed.store.hold("matrix", "!site", Duration::from_secs(7)).await.expect("held");
+    assert_eq!(rooms().await, ["!shop"], "a slow room holds up no other");
+    assert_eq!(bed.store.due_in("matrix").await.expect("read"), Some(Duration::from_secs(7)));
+    bed.store.hold("matrix", "!site", Duration::from_secs(1)).await.expect("held");
+    assert_eq!(bed.store.due_in("matrix").await.expect("read"), Some(Duration::from_secs(7)), "the longer one counts");
+    bed.store.hurry("matrix", "!site").await.expect("hurried");
+    assert_eq!(rooms().await.len(), 2);
+
+    assert!(bed.store.live_threads("matrix").await.expect("read").is_empty(), "nothing is posted");
+    post_all(&bed, "matrix").await;
+    let threads = bed.store.live_threads("matrix").await.expect("read");
+    assert_eq!(threads.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["!site", "!shop"]);
+    assert!(bed.store.busy_rooms("matrix").await.expect("read").is_empty(), "nobody works");
+    let worker = bed.worker("w").await;
+    bed.claim(worker, 1).await;
+    assert_eq!(bed.store.busy_rooms("matrix").await.expect("read"), ["!site"]);
+    bed.step(other, Event::Ordered { order: vine_domain::lifecycle::Order::Cancel, by: "Ann".into() }).await.expect("cancelled");
+    let threads = bed.store.live_threads("matrix").await.expect("read");
+    assert_eq!(threads.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["!site"], "what is over is not looked through");
+    assert_eq!(bed.store.task(task).await.expect("read").map(|task| task.repo.to_string()).as_deref(), Some("site"));
+}
+
+#[tokio::test]
 async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
     let bed = Bed::new().await;
     let task = bed.task().await;
