@@ -352,7 +352,7 @@ async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again()
     let worker = bed.worker("w").await;
     bed.claim(worker, 1).await;
     assert_eq!(bed.store.busy_rooms("matrix").await.expect("read"), ["!site"]);
-    bed.step(other, Event::Ordered { order: vine_domain::lifecycle::Order::Cancel, by: "Ann".into() }).await.expect("cancelled");
+    bed.step(other, Event::Ordered { order: Order::Cancel, by: "Ann".into() }).await.expect("cancelled");
     let threads = bed.store.live_threads("matrix").await.expect("read");
     assert_eq!(threads.iter().map(|(room, _)| room.as_str()).collect::<Vec<_>>(), ["!site"], "what is over is not looked through");
     assert_eq!(bed.store.task(task).await.expect("read").map(|task| task.repo.to_string()).as_deref(), Some("site"));

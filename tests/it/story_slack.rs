@@ -3,34 +3,35 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use vine_doubles::slack::{APP_TOKEN, BOT_TOKEN, Slack, world::BOT_USER};
+use vine_doubles::slack::{APP_TOKEN, BOT_TOKEN, world::BOT_USER};
 
-use crate::harness::{Agent, PATIENCE, Place, Process, Sections};
+use crate::harness::{
+    Agent, PATIENCE, Place, Process, Sections,
+    workspace::{Workspace, of_bot, reacted},
+};
 
 const ASKS: &str = "answer=$(vine ask 'Go on?' --option Yes --option No); echo heard $answer";
 
 /// The channel of a repository, with Ann, an operator, and Ben, who is nobody to us; daemon and worker run.
 struct Channel {
     place: Place,
-    url: String,
-    http: reqwest::Client,
+    slack: Workspace,
     id: String,
     processes: Vec<Process>,
 }
 
 impl Channel {
     async fn new(agent: Agent<'_>) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(Slack::serve(listener));
+        let slack = Workspace::open().await;
         let more = format!(
             "[[people]]\nname = \"Ann\"\nrole = \"operator\"\nslack = \"U0ANN\"\n\
-             [chat.slack]\nbot_token = \"{BOT_TOKEN}\"\napp_token = \"{APP_TOKEN}\"\napi_url = \"{url}/api\"\n"
+             [chat.slack]\nbot_token = \"{BOT_TOKEN}\"\napp_token = \"{APP_TOKEN}\"\napi_url = \"{}/api\"\n",
+            slack.url
         );
         let mut place = Place::with_sections(agent, Sections { more: &more, ..Sections::default() }).await;
         let daemon = place.daemon().await;
         let worker = place.worker("w-1", 1).await;
-        let mut channel = Self { place, url, http: reqwest::Client::new(), id: String::new(), processes: vec![worker, daemon] };
+        let mut channel = Self { place, slack, id: String::new(), processes: vec![worker, daemon] };
         let made = |state: &Value| {
             state["channels"]
                 .as_array()?
@@ -45,16 +46,11 @@ impl Channel {
     }
 
     async fn act(&self, what: &str, args: Value) -> Value {
-        let answer = self.http.post(format!("{}/_control/{what}", self.url)).json(&args).send().await.expect("an answer");
-        let status = answer.status();
-        let text = answer.text().await.expect("text");
-        assert!(status.is_success(), "{what}: {text}");
-        serde_json::from_str(&text).expect("JSON")
+        self.slack.act(what, args).await
     }
 
     async fn say(&self, user: &str, text: &str, root: Option<&str>) -> String {
-        let said = self.act("say", json!({ "user": user, "channel": self.id, "text": text, "thread_ts": root })).await;
-        said["ts"].as_str().expect("a ts").to_owned()
+        self.slack.say(user, &self.id, text, root).await
     }
 
     async fn click(&self, user: &str, ts: &str, action: &str) {
@@ -62,16 +58,7 @@ impl Channel {
     }
 
     async fn wait(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let state: Value =
-                self.http.get(format!("{}/_control/state", self.url)).send().await.expect("an answer").json().await.expect("JSON");
-            if is(&state) {
-                return state;
-            }
-            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}\n{:#}\n{:#}", state["channels"], state["ephemerals"]);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        self.slack.wait(what, is).await
     }
 
     /// Waits for words of the bot in the channel.
@@ -97,16 +84,7 @@ impl Channel {
 }
 
 fn said<'a>(state: &'a Value, words: &str) -> Option<&'a Value> {
-    let messages = state["channels"].as_array()?.iter().flat_map(|channel| channel["messages"].as_array().into_iter().flatten());
-    messages.into_iter().find(|message| message["user"] == BOT_USER && message["text"].as_str().is_some_and(|text| text.contains(words)))
-}
-
-fn reacted(state: &Value, ts: &str, name: &str) -> bool {
-    let messages =
-        state["channels"].as_array().into_iter().flatten().flat_map(|channel| channel["messages"].as_array().into_iter().flatten());
-    messages
-        .into_iter()
-        .any(|message| message["ts"] == ts && message["reactions"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == name)))
+    of_bot(state).find(|message| message["text"].as_str().is_some_and(|text| text.contains(words)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,10 +283,4 @@ async fn slack_a_hundred_questions_in_ten_channels_come_in_order_although_channe
     assert_eq!(threads.len(), 100, "each in its own thread");
     let refused = state["calls"].as_array().expect("calls").iter().filter(|call| call["method"] == "chat.postMessage").count();
     assert!(refused > 200, "channels were slow: {refused} calls for 200 posts");
-}
-
-fn of_bot(state: &Value) -> impl Iterator<Item = &Value> {
-    let messages =
-        state["channels"].as_array().into_iter().flatten().flat_map(|channel| channel["messages"].as_array().into_iter().flatten());
-    messages.filter(|message| message["user"] == BOT_USER)
 }

@@ -7,6 +7,7 @@ mod process;
 pub mod room;
 pub mod sdk_human;
 pub mod synapse;
+pub mod workspace;
 
 use std::{
     fs,
