@@ -70,7 +70,7 @@ impl Chat for Fake {
 
     async fn show_work(&self, _rooms: &[String]) {}
 
-    async fn enter(&self, room: &str) -> Result<String, ChatError> {
+    async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
         if room.starts_with('!') { Ok(room.to_owned()) } else { Err(ChatError::Gone(format!("there is no room {room}"))) }
     }
 }

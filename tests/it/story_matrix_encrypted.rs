@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use matrix_sdk::ruma::OwnedRoomId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{
     Agent, PATIENCE,
@@ -96,6 +96,32 @@ async fn matrix_encrypted_words_reactions_and_files_of_two_other_clients_reach_t
     let events = vault.room.ann.events(vault.id.as_str()).await;
     let readable = events.iter().filter(|event| event.to_string().contains("colour")).count();
     assert_eq!(readable, 0, "the homeserver has read nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_a_repository_that_asks_for_encryption_is_never_talked_about_in_a_plain_room() {
+    let room = Room::of(Agent::Script(ASKS), Limits::Off, &[("Ann", "operator")]).await;
+    let plain = room.ann.create(&json!({ "preset": "private_chat", "invite": ["@vine:vine.test"] })).await;
+    room.ann.wait(&plain, "we come", |event| event["state_key"] == "@vine:vine.test" && event["content"]["membership"] == "join").await;
+    room.place.say(&format!("repo add vault {} --encrypted", room.place.repo.display())).await;
+    let refused = room.place.try_say(&format!("repo room vault --room {plain}")).await.expect_err("it is plain");
+    assert!(refused.to_string().contains("not end-to-end encrypted"), "{refused}");
+    // Asked for afterwards, with a room that is there.
+    room.place.say(&format!("repo add site {} --base main --encrypted", room.place.repo.display())).await;
+    let words = ["task", "new", "Hush", "--prompt", "ask", "--repo", "site"].map(str::to_owned);
+    room.place.client().run(&words, "").await.expect("created");
+    room.place.question("T-1").await;
+    for attempt in 0.. {
+        let rooms = room.place.say("repo room site").await.to_string();
+        if rooms.contains("not end-to-end encrypted") {
+            break;
+        }
+        assert!(attempt < 300, "{rooms}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let said = room.ann.events(&room.id).await.iter().filter(|event| event.to_string().contains("Hush")).count();
+    assert_eq!(said, 0, "nothing of it was said");
 }
 
 /// Takes the keys that wait for us at the homeserver away.

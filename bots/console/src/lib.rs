@@ -31,7 +31,7 @@ impl Chat for Console {
 
     async fn show_work(&self, _rooms: &[String]) {}
 
-    async fn enter(&self, room: &str) -> Result<String, ChatError> {
+    async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
         Err(ChatError::Gone(format!("the console has a room of its own for each repository, and none called {room}")))
     }
 }

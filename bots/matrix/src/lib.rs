@@ -101,7 +101,9 @@ impl Chat for Matrix {
     }
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-        deliver::deliver(&rooms::joined(&self.client()?, &dispatch.room)?, dispatch).await
+        let room = rooms::joined(&self.client()?, &dispatch.room)?;
+        rooms::is_fit(&room, dispatch.encrypted).await?;
+        deliver::deliver(&room, dispatch).await
     }
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
@@ -111,6 +113,7 @@ impl Chat for Matrix {
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
         let client = self.client()?;
         let room = rooms::joined(&client, room)?;
+        rooms::is_fit(&room, wish.encrypted).await?;
         rooms::furnish(&room, wish).await?;
         space::put(&client, &self.settings, &room, wish).await
     }
@@ -122,7 +125,7 @@ impl Chat for Matrix {
         }
     }
 
-    async fn enter(&self, room: &str) -> Result<String, ChatError> {
-        rooms::enter(&self.client()?, room).await
+    async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {
+        rooms::enter(&self.client()?, room, wish.encrypted).await
     }
 }

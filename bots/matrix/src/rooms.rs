@@ -42,13 +42,26 @@ pub async fn furnish(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
     raise(room, wish).await
 }
 
+/// What has to be encrypted is not said in a plain room.
+pub async fn is_fit(room: &Room, encrypted: bool) -> Result<(), ChatError> {
+    if !encrypted || room.latest_encryption_state().await.is_ok_and(|state| state.is_encrypted()) {
+        return Ok(());
+    }
+    Err(ChatError::Gone(format!(
+        "the room {} is not end-to-end encrypted, and its repository asks for that; choose another room with `repo room`, or add the \
+         repository again without `--encrypted`",
+        room.room_id()
+    )))
+}
+
 /// Enters a room that a person has named.
-pub async fn enter(client: &Client, room: &str) -> Result<String, ChatError> {
+pub async fn enter(client: &Client, room: &str, encrypted: bool) -> Result<String, ChatError> {
     let named = <&RoomOrAliasId>::try_from(room)
         .map_err(|_| ChatError::Gone(format!("`{room}` is neither a room id like !abc nor an alias like #name:server")))?;
     let servers: Vec<_> = client.user_id().map(|us| us.server_name().to_owned()).into_iter().collect();
     let entered = client.join_room_by_id_or_alias(named, &servers).await;
     let entered = entered.map_err(|error| ChatError::Gone(format!("the room {room} cannot be entered: {error}. Invite us there first")))?;
+    is_fit(&entered, encrypted).await?;
     Ok(entered.room_id().to_string())
 }
 

@@ -15,7 +15,8 @@ const KIND: &str = "text/markdown";
 pub async fn file(room: &Room, name: &str, text: &str) -> Result<Value, ChatError> {
     let mut content = json!({ "msgtype": "m.file", "body": name, "filename": name, "info": { "mimetype": KIND, "size": text.len() } });
     let client = room.client();
-    if room.encryption_state().is_encrypted() {
+    let state = room.latest_encryption_state().await.map_err(|error| chat("asking whether the room is encrypted", &error))?;
+    if state.is_encrypted() {
         let file = client.upload_encrypted_file(&mut Cursor::new(text.as_bytes())).await;
         content["file"] = json!(file.map_err(|error| chat("uploading", &error))?);
     } else {

@@ -111,24 +111,36 @@ impl Chat for Slack {
     }
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+        is_fit(dispatch.encrypted)?;
         let session = self.session()?;
         deliver::deliver(&session.api, dispatch, session.since).await
     }
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
+        is_fit(wish.encrypted)?;
         channels::make(&self.session()?.api, &self.settings.channel_prefix, wish).await
     }
 
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
+        is_fit(wish.encrypted)?;
         channels::furnish(&self.session()?.api, room, wish).await
     }
 
     /// Bots have no such sign in Slack.
     async fn show_work(&self, _rooms: &[String]) {}
 
-    async fn enter(&self, room: &str) -> Result<String, ChatError> {
+    async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {
+        is_fit(wish.encrypted)?;
         channels::enter(&self.session()?.api, room).await
     }
+}
+
+/// What has to be encrypted is not said here.
+fn is_fit(encrypted: bool) -> Result<(), ChatError> {
+    if !encrypted {
+        return Ok(());
+    }
+    Err(ChatError::Gone("Slack has no end-to-end encryption, and the repository asks for it; it is talked about elsewhere".into()))
 }
 
 /// Slack's name of a message, as the rest of the house has it.

@@ -255,7 +255,9 @@ impl App {
     pub async fn adopt_room(&self, caller: &Caller, repo: &Slug, platform: &str, room: &str) -> Done<String> {
         self.allow(caller, Verb::Operate, Some(repo), &format!("room of {repo} on {platform}")).await?;
         let chat = self.platforms.chat(platform).ok_or_else(|| AppError::NotFound(format!("platform {platform} here")))?;
-        let entered = chat.enter(room).await.map_err(|error| AppError::Unreadable(error.to_string()))?;
+        let known = self.store.repos().await?.into_iter().find(|known| known.name == *repo);
+        let known = known.ok_or_else(|| AppError::NotFound(format!("repository {repo}")))?;
+        let entered = chat.enter(room, &self.wish_for(platform, &known)).await.map_err(|error| AppError::Unreadable(error.to_string()))?;
         match self.move_in(platform, &entered, repo).await {
             Err(StoreError::Taken(what)) => Err(AppError::Unreadable(format!("that room is {what} already"))),
             other => {

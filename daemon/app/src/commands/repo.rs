@@ -25,7 +25,6 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             Ok(Reply::new(line(&repo), view::repo(&repo)))
         }
         RepoVerb::Room { name, platform, room: Some(room) } => {
-            find(app, &name).await?;
             let room = app.adopt_room(caller, &name, &platform, &room).await?;
             Ok(Reply::new(
                 format!("{name} speaks in {room} on {platform} now."),

@@ -70,6 +70,7 @@ struct DispatchRow {
     already: Option<String>,
     about: Option<String>,
     fate: Option<String>,
+    encrypted: bool,
 }
 
 impl DispatchRow {
@@ -113,8 +114,9 @@ impl TryFrom<DispatchRow> for Dispatch {
         let (buttons, calls) = (from_json(&row.buttons)?, from_json(&row.calls)?);
         let message = Outbound { id: MessageId(uuid(&row.message)?), place, kind, text: row.text, buttons, calls };
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        let (platform, room, encrypted) = (row.platform, row.room, row.encrypted);
         let (latest, edits, already) = (row.latest, row.edits, row.already);
-        Ok(Self { message, platform: row.platform, room: row.room, thread, latest, edits, about, mentions: vec![], already, attempts })
+        Ok(Self { message, platform, room, thread, latest, edits, about, mentions: vec![], already, encrypted, attempts })
     }
 }
 
@@ -299,6 +301,7 @@ impl Threads for Sqlite {
         let rows: Vec<DispatchRow> = query_as(
             "SELECT o.message, o.platform, o.room, o.attempts, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons, m.calls,
                  coalesce(n.state, a.key) AS fate,
+                 coalesce((SELECT encrypted FROM repos WHERE name = coalesce(m.repo, (SELECT repo FROM tasks WHERE id = o.task))), 0) AS encrypted,
                  (SELECT CASE i.body ->> '$.act.act' WHEN 'edited' THEN i.body ->> '$.act.of' ELSE i.event END FROM inbox i WHERE i.key = coalesce(m.note, a.key) AND i.platform = o.platform) AS about,
                  (SELECT p.ref FROM posts p WHERE p.message = o.message AND p.platform = o.platform AND p.part = 0
                     AND EXISTS (SELECT 1 FROM posts l WHERE l.message = p.message AND l.platform = p.platform AND l.last)) AS already,

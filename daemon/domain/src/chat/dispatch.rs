@@ -25,6 +25,8 @@ pub struct Dispatch {
     pub mentions: Vec<Mention>,
     /// Where it is already, when the platform showed it to us before we knew that it was posted.
     pub already: Option<String>,
+    /// It may be shown in an end-to-end encrypted room only.
+    pub encrypted: bool,
     /// How often posting it has failed.
     pub attempts: u32,
 }

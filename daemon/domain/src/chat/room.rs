@@ -11,7 +11,7 @@ pub struct RoomWish {
     pub repo: Slug,
     /// What the room is about, in one line.
     pub topic: String,
-    /// Make it end-to-end encrypted, if it is to be made.
+    /// It has to be end-to-end encrypted.
     pub encrypted: bool,
     /// Who belongs there.
     pub members: Vec<Member>,

@@ -57,8 +57,9 @@ pub trait Chat: Send + Sync {
     /// Shows for a while that agents are at work in these rooms; called again before [`WORKING`] is over. Only a convenience:
     /// what fails is not told.
     async fn show_work(&self, rooms: &[String]);
-    /// Enters a room that a person has named, by id or by alias. Returns the room, as the platform names it.
-    async fn enter(&self, room: &str) -> Result<String, ChatError>;
+    /// Enters a room that a person has named, by id or by alias, if it can be what is wished. Returns the room, as the platform
+    /// names it.
+    async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError>;
 }
 
 /// What an adapter tells.
