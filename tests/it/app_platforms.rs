@@ -302,3 +302,21 @@ async fn a_call_for_a_role_calls_everybody_who_has_it_or_a_higher_one() {
     assert!(called("Nobody").is_empty());
     assert!(talk.team.app.mentions("slack", &["operator".to_owned()]).is_empty(), "they are unknown there");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_not_scolded() {
+    let talk = Talk::new(Fake::default()).await;
+    let (_, _, shown) = talk.asked().await;
+    let root = shown.dispatch.thread.expect("a thread");
+    talk.says("$1", "@eve:x", "!vine nonsense", (None, None), Act::Said).await;
+    let told = talk.chat.aside("$1").await;
+    assert!(told.dispatch.message.text.contains("You are `@eve:x` there"), "{}", told.dispatch.message.text);
+    talk.says("$2", "@eve:x", "!vine help", (None, None), Act::Said).await;
+    talk.says("$3", "@eve:x", "`a.png` was not passed on", (Some(&root), None), Act::Unreadable).await;
+    talk.says("$4", "@eve:x", "!vine whoami", (Some(&root), None), Act::Said).await;
+    talk.says("$5", "@ann:x", "Red, I think", (Some(&root), None), Act::Said).await;
+    talk.says("$6", "@mod:x", "", (None, None), Act::Deleted("$5".into())).await;
+    talk.says("$7", "@vic:x", "!vine status", (None, None), Act::Said).await;
+    talk.chat.aside("$7").await;
+    assert_eq!(talk.chat.asides(), 2, "Eve once, Vic once");
+}

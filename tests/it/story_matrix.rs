@@ -9,7 +9,6 @@ use crate::harness::{
     database::sql,
     room::{Room, event_id},
     synapse::Limits,
-    until,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,9 +31,10 @@ const ASKS: &str = "answer=$(vine ask 'Go on?' --option Yes --option No); echo h
 
 #[tokio::test(flavor = "multi_thread")]
 async fn matrix_a_plain_reply_and_a_reaction_answer_and_only_the_author_edits() {
-    let room = Room::new(Agent::Script(ASKS)).await;
-    let eve = room.synapse.person("eve").await;
+    let room = Room::of(Agent::Script(ASKS), Limits::Off, &[("Ann", "operator"), ("Vic", "viewer")]).await;
+    let (eve, vic) = (room.synapse.person("eve").await, room.synapse.log_in("vic").await);
     room.ann.call_in(&eve, &room.id).await;
+    vic.join("#vine-site:vine.test").await;
     let (task, _) = room.task("One", "one").await;
     let question = room.ann.hears(&room.id, "Go on?").await;
     room.ann.wait(&room.id, "there is something to tap", |event| event["content"]["m.relates_to"]["key"] == "1️⃣").await;
@@ -45,7 +45,13 @@ async fn matrix_a_plain_reply_and_a_reaction_answer_and_only_the_author_edits() 
     let done = room.place.wait(&task, "done").await;
     assert_eq!((done["questions"][0]["answer"]["name"].as_str(), done["questions"].as_array().map(Vec::len)), (Some("Ann"), Some(1)));
     eve.edit(&room.id, &answer, "No").await;
+    vic.edit(&room.id, &answer, "No").await;
     room.ann.hears(&room.id, "only its author can change a message").await;
+    let shown = room.place.show(&task).await;
+    assert_eq!(
+        (shown["questions"][0]["answer"]["decision"]["text"].as_str(), shown["notes"].as_array().map_or(0, Vec::len)),
+        (done["questions"][0]["answer"]["decision"]["text"].as_str(), 0)
+    );
 
     let (second, _) = room.task("Two", "two").await;
     let of_two = |event: &Value| event["content"]["body"].as_str().is_some_and(|body| body.contains("Q-2") && body.contains("Go on?"));
@@ -75,6 +81,20 @@ async fn matrix_an_edit_of_ones_own_answer_is_a_correction_and_its_deletion_is_t
     room.ann.hears(&room.id, "Ann deleted the message that was the answer to Q-1 (“Red”)").await;
     std::fs::write(room.place.folder.path().join("go"), "").expect("written");
     room.place.wait(&task, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_a_note_that_no_agent_reads_any_more_is_said_to_be_missed() {
+    let room = Room::new(Agent::Script("until [ -e \"$PLACE/go\" ]; do sleep 0.1; done")).await;
+    let (task, root) = room.task("One", "one").await;
+    room.place.wait(&task, "running").await;
+    let note = room.ann.say_in(&room.id, &root, "mind the dog").await;
+    let eyes = |event: &Value| event["type"] == "m.reaction" && event["content"]["m.relates_to"]["event_id"] == note.as_str();
+    room.ann.wait(&room.id, "the note is kept", eyes).await;
+    std::fs::write(room.place.folder.path().join("go"), "").expect("written");
+    room.place.wait(&task, "done").await;
+    let told = room.ann.hears(&room.id, "no agent has read the note from Ann").await;
+    assert_eq!(told["content"]["m.relates_to"]["rel_type"], "m.thread", "a message of ours: nobody sees an edit of somebody else's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,8 +162,9 @@ async fn matrix_the_doctor_names_the_call_that_lifts_the_limits_and_it_does() {
     }
     room.ann.hears(&room.id, "**Q-10** for").await;
     // Forty messages and edits; under the limits of before they would take two minutes.
-    let waiting = "SELECT count(*) FROM outbox WHERE platform = 'matrix' AND posted IS NULL";
-    until(Duration::from_secs(20), "all is posted", || (sql(&room.database(), waiting) == ["0"]).then_some(())).await;
+    let began = std::time::Instant::now();
+    room.all_is_posted().await;
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,8 @@ async fn matrix_words_that_were_received_and_not_stored_are_read_again() {
     for (number, meanwhile) in [(1, None), (2, Some("said before the daemon is back"))] {
         let (task, root) = room.task(&format!("Task {number}"), "one").await;
         room.ann.hears(&room.id, &format!("**Q-{number}** for")).await;
+        room.all_is_posted().await;
+        room.sdk_is_quiet().await;
         let received = fs::metadata(room.sdk_log()).and_then(|log| log.modified()).expect("the SDK's store");
         let held = Held::new(&room.database());
         let answer = room.ann.say_in(&room.id, &root, "No").await;
@@ -40,6 +42,8 @@ async fn matrix_words_that_were_received_and_not_stored_are_read_again() {
 /// Lets the homeserver take a question while the daemon cannot note that, and kills the daemon then.
 async fn posted_and_not_noted(room: &mut Room, number: u32) -> String {
     let (task, root) = room.task(&format!("Task {number}"), "one").await;
+    room.place.wait(&task, "running").await;
+    room.all_is_posted().await;
     room.synapse.pause();
     fs::write(room.place.folder.path().join("go"), "").expect("written");
     room.place.question(&task).await;
@@ -118,6 +122,22 @@ async fn matrix_a_room_that_we_were_thrown_out_of_is_named_and_served_again_afte
     room.ann.reply(&other, &event_id(&question), "Yes").await;
     room.place.wait(&task, "done").await;
     assert!(!named().await.contains("is not in the room"), "{}", named().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_what_was_said_before_we_were_thrown_out_is_heard() {
+    let mut room = Room::new(Agent::Script(ASKS)).await;
+    let other = room.ann.create(&json!({ "preset": "private_chat", "invite": ["@vine:vine.test"] })).await;
+    room.ann.wait(&other, "we come", |event| is_member(event, "join")).await;
+    room.place.say(&format!("repo room site --room {other}")).await;
+    let task = room.place.task("Asks there", "one").await;
+    let question = room.ann.hears(&other, "**Q-1** for").await;
+    room.kill_daemon();
+    room.ann.reply(&other, &event_id(&question), "No").await;
+    room.ann.put_out("@vine:vine.test", &other).await;
+    room.start_daemon().await;
+    room.place.wait(&task, "done").await;
+    assert!(room.place.log(&task).await.contains("heard No"));
 }
 
 fn is_question(event: &Value, number: u32) -> bool {

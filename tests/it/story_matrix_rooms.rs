@@ -99,9 +99,12 @@ async fn matrix_people_see_that_an_agent_works_and_that_their_answer_was_taken()
 async fn matrix_strangers_cannot_bring_us_into_rooms_and_nothing_answers_them_there() {
     let room = Room::new(Agent::Script("true")).await;
     let eve = room.synapse.person("eve").await;
-    let trap = eve.create(&json!({ "preset": "private_chat", "invite": ["@vine:vine.test"] })).await;
+    // Whoever declines by the SDK's own way leaves the predecessor too.
+    let predecessor = json!({ "predecessor": { "room_id": room.id, "event_id": "$any" } });
+    let trap = eve.create(&json!({ "preset": "private_chat", "invite": ["@vine:vine.test"], "creation_content": predecessor })).await;
     let declined = |event: &Value| event["state_key"] == "@vine:vine.test" && event["content"]["membership"] == "leave";
     eve.wait(&trap, "the invitation is declined", declined).await;
+    assert_eq!(room.ann.members(&room.id).await, ["@ann:vine.test", "@vine:vine.test"], "we are where we were");
     room.ann.call_in(&eve, &room.id).await;
     let asked = eve.say(&room.id, "!vine status").await;
     let told = room

@@ -9,6 +9,7 @@ mod deliver;
 mod error;
 mod fetch;
 mod history;
+mod invitations;
 mod listen;
 mod markup;
 mod pieces;
@@ -24,12 +25,14 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use matrix_sdk::Client;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use vine_domain::{
     Ids,
     chat::{Dispatch, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
 };
+
+use self::listen::Signs;
 
 /// As it stands in `rooms.platform`.
 pub const PLATFORM: &str = "matrix";
@@ -82,10 +85,11 @@ impl Matrix {
     }
 
     async fn listen(&self, client: &Client, ear: &dyn Ear) -> session::Trouble {
-        let awaited = Notify::new();
+        let signs = Signs::default();
         tokio::select! {
-            trouble = listen::run(client, ear, &self.client, &awaited) => trouble,
-            never = fetch::run(client, ear, &awaited) => match never {},
+            trouble = listen::run(client, ear, &self.client, &signs) => trouble,
+            never = fetch::run(client, ear, &signs.awaited) => match never {},
+            never = invitations::run(client, ear, &signs.invited) => match never {},
         }
     }
 

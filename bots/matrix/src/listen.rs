@@ -4,13 +4,12 @@
 use std::{convert::Infallible, time::Duration};
 
 use matrix_sdk::{
-    Client, RoomState,
+    Client,
     config::{SyncSettings, SyncToken},
     ruma::{
-        OwnedRoomId, UInt,
+        UInt,
         api::client::{
             filter::{FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter},
-            membership::leave_room,
             sync::sync_events::v3::Filter,
         },
         assign,
@@ -37,16 +36,24 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// This many events of a room come at once; more are fetched.
 const LIMIT: u32 = 50;
 
-/// Until something goes wrong. `ready` gets the client when the stream was read once; `awaited` hears of events whose words
-/// are to be fetched.
-pub async fn run(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, awaited: &Notify) -> Trouble {
-    match listen(client, ear, ready, awaited).await {
+/// What the stream tells those beside it, who look for themselves what there is to do.
+#[derive(Default)]
+pub struct Signs {
+    /// There are events whose words are to be fetched.
+    pub awaited: Notify,
+    /// Somebody invites us.
+    pub invited: Notify,
+}
+
+/// Until something goes wrong. `ready` gets the client when the stream was read once.
+pub async fn run(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, signs: &Signs) -> Trouble {
+    match listen(client, ear, ready, signs).await {
         Ok(never) => match never {},
         Err(trouble) => trouble,
     }
 }
 
-async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, awaited: &Notify) -> Result<Infallible, Trouble> {
+async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, signs: &Signs) -> Result<Infallible, Trouble> {
     let mut since = ear.cursor().await?;
     // A device that is new knows no rooms: it is told of them whole, and reads what was said since in their history.
     let mut whole = !session::has_position(client).await;
@@ -72,13 +79,13 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
         let incomplete = batch.events.iter().any(|event| event.act == Act::Awaited);
         ear.hear(batch).await?;
         if incomplete {
-            awaited.notify_one();
+            signs.awaited.notify_one();
         }
         since = Some(response.next_batch.clone());
-        for room in response.rooms.invited.keys() {
-            answer_invitation(client, ear, room).await?;
+        if !response.rooms.invited.is_empty() {
+            signs.invited.notify_one();
         }
-        if !response.rooms.invited.is_empty() || !response.rooms.left.is_empty() {
+        if !response.rooms.left.is_empty() {
             ear.moved();
         }
         if ready.borrow().is_none() {
@@ -125,24 +132,4 @@ async fn batch(client: &Client, since: Option<&str>, whole: bool, response: &Syn
         batch.events.extend(people);
     }
     Ok(batch)
-}
-
-/// We come when somebody calls who may; everybody else is declined, or any server's users could fill our disk.
-async fn answer_invitation(client: &Client, ear: &dyn Ear, id: &OwnedRoomId) -> Result<(), Trouble> {
-    let Some(room) = client.get_room(id).filter(|room| room.state() == RoomState::Invited) else { return Ok(()) };
-    let inviter = room.invite_details().await?.inviter.map(|member| member.user_id().to_string());
-    let welcome = match &inviter {
-        Some(inviter) => ear.manages(inviter).await?,
-        None => false,
-    };
-    // The SDK would leave the rooms too that this one names as its predecessors, and anybody can name ours.
-    let answered = if welcome {
-        room.join().await
-    } else {
-        client.send(leave_room::v3::Request::new(id.clone())).await.map(|_| ()).map_err(Into::into)
-    };
-    if let Err(error) = answered {
-        tracing::warn!(room = %id, "an invitation could not be answered: {error}");
-    }
-    Ok(())
 }

@@ -36,10 +36,11 @@ use crate::{
 /// A new room is known to our own stream after at most this.
 const KNOWN: Duration = Duration::from_secs(30);
 
-/// Invites who belongs there, and gives power to who manages.
+/// Invites who belongs there, and gives power to who manages. One of them that is not to be had keeps nobody else out.
 pub async fn furnish(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
-    invite(room, wish).await?;
-    raise(room, wish).await
+    let invited = invite(room, wish).await;
+    raise(room, wish).await?;
+    invited
 }
 
 /// What has to be encrypted is not said in a plain room.
@@ -172,21 +173,25 @@ async fn known(client: &Client, id: OwnedRoomId) -> Result<Room, ChatError> {
 /// Invites whoever belongs there and was never there: whoever left has left.
 async fn invite(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
     let there = room.members(RoomMemberships::all()).await.map_err(|error| chat("reading the members", &error))?;
+    let mut trouble = Ok(());
     for member in &wish.members {
         let Ok(user) = OwnedUserId::try_from(member.subject.as_str()) else { continue };
         if there.iter().any(|one| *one.user_id() == user) {
             continue;
         }
-        match room.invite_user_by_id(&user).await {
-            Ok(()) => {}
-            Err(error) => match chat(&format!("inviting {user}"), &error) {
-                // Somebody who cannot be invited must not keep the room from the others.
-                ChatError::Gone(why) => tracing::warn!(room = %room.room_id(), "{why}"),
-                other => return Err(other),
-            },
+        if let Err(error) = room.invite_user_by_id(&user).await {
+            trouble = Err(uninvited(&user, &error));
         }
     }
-    Ok(())
+    trouble
+}
+
+/// Servers that do not answer, and limits for each person, may last for long: it is tried again each minute.
+fn uninvited(user: &OwnedUserId, error: &matrix_sdk::Error) -> ChatError {
+    let why = match chat(&format!("inviting {user}"), error) {
+        ChatError::Gone(why) | ChatError::Retry { why, .. } | ChatError::NotNow { why, .. } | ChatError::RoomBusy { why, .. } => why,
+    };
+    ChatError::Retry { why, after: Duration::from_secs(60) }
 }
 
 /// People who manage tasks manage the room too.

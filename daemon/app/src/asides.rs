@@ -36,18 +36,21 @@ impl Refusals {
 
 impl App {
     /// Tells the author of an event what came of it, where they said it. The console's authors hear it with their call.
+    ///
+    /// Strangers hear once in a while that they are, whatever they try: each reply costs of what the platform lets us say.
     pub(crate) async fn say_aside(&self, event: &Inbound, outcome: &Result<Option<Reply>, AppError>) -> Done<()> {
         let Spot::Theirs { room, thread, .. } = &event.spot else { return Ok(()) };
+        let stranger = self.store.user(&event.platform, &event.author).await?.is_none();
         let text = match outcome {
             Ok(None) | Err(AppError::Store(_) | AppError::Stopping) => return Ok(()),
-            Ok(Some(reply)) => reply.text.clone(),
-            Err(AppError::Denied(denied)) => {
+            Err(_) | Ok(Some(_)) if stranger || matches!(outcome, Err(AppError::Denied(_))) => {
                 let who = format!("{}:{}", event.platform, event.author);
                 if !self.refusals.due(&who, self.clock.now()) {
                     return Ok(());
                 }
-                format!("{denied}.\nPeople and roles stand in the configuration, under `[[people]]`. You are `{}` there.", event.author)
+                refusal(outcome, &event.author)
             }
+            Ok(Some(reply)) => reply.text.clone(),
             Err(error) => error.told(),
         };
         let (platform, author, to) = (event.platform.clone(), event.author.clone(), event.event.clone());
@@ -57,6 +60,14 @@ impl App {
         self.wakes.outbox();
         Ok(())
     }
+}
+
+fn refusal(outcome: &Result<Option<Reply>, AppError>, author: &str) -> String {
+    let why = match outcome {
+        Err(AppError::Denied(denied)) => denied.to_string(),
+        _ => "a stranger has no say here".into(),
+    };
+    format!("{why}.\nPeople and roles stand in the configuration, under `[[people]]`. You are `{author}` there.")
 }
 
 #[cfg(test)]

@@ -177,8 +177,12 @@ impl App {
     /// A person edited or deleted what they had said before.
     async fn changed(&self, caller: &Caller, event: &Inbound, of: &str) -> Done<Option<Reply>> {
         let Some((original, found)) = self.original(event, of).await? else { return Ok(None) };
+        let ours = matches!(event.spot, Spot::Ours { .. });
         if original.author != event.author {
-            return Err(AppError::Unreadable("only its author can change a message, so nothing was done".into()));
+            // Moderators take away what is none of ours to judge; what was done with it stands.
+            let moderated = matches!(event.act, Act::Deleted(_)) || found.task.is_none();
+            let refused = AppError::Unreadable("only its author can change a message, so nothing was done".into());
+            return if moderated && !ours { Ok(None) } else { Err(refused) };
         }
         let Some(task) = found.task else { return Ok(None) };
         let used = self.use_of(task, event.key()).await?;

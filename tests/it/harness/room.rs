@@ -1,6 +1,7 @@
 //! A Matrix room of a repository, with people in it and the program at work.
 
 use std::{
+    fs,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -9,7 +10,9 @@ use serde_json::Value;
 
 use super::{
     Agent, PATIENCE, Place, Process, Sections,
+    database::sql,
     synapse::{Human, Limits, Synapse, sections},
+    until,
 };
 
 /// A room with Ann, an operator, in it; daemon and worker run.
@@ -60,6 +63,28 @@ impl Room {
         let state = self.place.folder.path().join("daemon");
         let output = self.place.vine(&["doctor"]).env("VINE_STATE", state).output().expect("it runs");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Waits until nothing waits to be posted.
+    pub async fn all_is_posted(&self) {
+        let waiting = "SELECT count(*) FROM outbox WHERE platform = 'matrix' AND posted IS NULL";
+        until(PATIENCE, "all is posted", || (sql(&self.database(), waiting) == ["0"]).then_some(())).await;
+    }
+
+    /// Waits until the SDK has written nothing for a second: echoes of our own posts come a little later than they are noted.
+    pub async fn sdk_is_quiet(&self) {
+        let written = || fs::metadata(self.sdk_log()).and_then(|log| log.modified()).expect("the SDK's store");
+        let end = Instant::now() + PATIENCE;
+        let mut before = written();
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let now = written();
+            if now == before {
+                return;
+            }
+            before = now;
+            assert!(Instant::now() < end, "the SDK writes on and on");
+        }
     }
 
     pub fn kill_daemon(&mut self) {
