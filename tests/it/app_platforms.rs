@@ -320,3 +320,34 @@ async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_
     talk.chat.aside("$7").await;
     assert_eq!(talk.chat.asides(), 2, "Eve once, Vic once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its_answer() {
+    let talk = Talk::new(Fake::default()).await;
+    let (attempt, first, shown) = talk.asked().await;
+    let root = shown.dispatch.thread.expect("a thread");
+    talk.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said).await;
+    talk.answer(first).await;
+    *talk.chat.busy.lock().expect("whole") = Some("!site".into());
+    let item = Item { question: "And then?".into(), header: String::new(), options: vec![], multi: false };
+    let ask = Ask::Clarify { items: vec![item] };
+    let app = &talk.team.app;
+    let asked = vine_app::questions::Asked { attempt, key: System.uuid(), session: None, call: "d".into(), ask, context: String::new() };
+    let second = app.ask(talk.team.worker, asked).await.expect("asked");
+    talk.says("$2", "@ann:x", "mind the dog", (Some(&root), None), Act::Said).await;
+    for look in 0.. {
+        let notes = app.store.notes_of(attempt.task).await.expect("read");
+        if notes.iter().any(|note| note.text == "mind the dog") {
+            break;
+        }
+        assert!(look < 500, "the words are kept as a note");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(app.question(second).await.expect("read").is_open(), "nobody has seen it yet");
+    *talk.chat.busy.lock().expect("whole") = None;
+    app.store.hurry("matrix", "!site").await.expect("hurried");
+    app.wakes.outbox();
+    talk.chat.question(second).await;
+    talk.says("$3", "@ann:x", "go home", (Some(&root), None), Act::Said).await;
+    assert_eq!(talk.answer(second).await, "Ann: go home");
+}

@@ -1,8 +1,8 @@
 //! What people say in threads: stored first, then read as a command, an answer or a note.
 //!
 //! Matching, in this order: a reply to a question's message (or its button), an explicit id (`Q-17 yes`), a plain
-//! message when exactly one question is open in the thread that was asked before it was said. With more open the person is
-//! asked which; nothing is ever guessed. With none open the words are a note to the agent at work.
+//! message when exactly one question is open in the thread that its author could see (`visible.rs`). With more open the person
+//! is asked which; nothing is ever guessed. With none open the words are a note to the agent at work.
 //!
 //! Rooms are full of talk that is not for us: what stands in no thread of ours and is no command is left alone, and so is a
 //! reaction that is no button.
@@ -167,8 +167,8 @@ impl App {
     async fn say_as(&self, caller: &Caller, task: TaskId, event: &Inbound, replied: Option<QuestionId>) -> Done<Option<Reply>> {
         let repo = self.task(task).await?.repo;
         self.allow(caller, Verb::See, Some(&repo), &task.to_string()).await?;
-        let questions = self.store.questions_of(task).await?;
-        match matched(&questions, event, replied)? {
+        let open = self.visible(task, event).await?;
+        match matched(&open, event, replied)? {
             Matched::Answer(id, words) => self.answer(caller, id, words, event.key()).await.map(|_| None),
             Matched::Note => self.note(caller, task, &event.text, event.key()).await.map(|()| None),
         }
@@ -240,7 +240,8 @@ enum Matched<'a> {
     Note,
 }
 
-fn matched<'a>(questions: &[Question], event: &'a Inbound, replied: Option<QuestionId>) -> Done<Matched<'a>> {
+/// `open` are the questions that can be meant.
+fn matched<'a>(open: &[Question], event: &'a Inbound, replied: Option<QuestionId>) -> Done<Matched<'a>> {
     if let Some(id) = replied {
         return Ok(Matched::Answer(id, &event.text));
     }
@@ -248,8 +249,7 @@ fn matched<'a>(questions: &[Question], event: &'a Inbound, replied: Option<Quest
     if let Some(id) = first.get(..2).filter(|start| start.eq_ignore_ascii_case("q-")).and_then(|_| first.parse().ok()) {
         return Ok(Matched::Answer(id, rest));
     }
-    let open: Vec<&Question> = questions.iter().filter(|question| question.is_open() && !event.is_before(question.asked_at)).collect();
-    match open.as_slice() {
+    match open {
         // An edit may have been meant for a question that is closed by now.
         [only] if event.act == Act::Said => Ok(Matched::Answer(only.id, &event.text)),
         [] => Ok(Matched::Note),
@@ -293,14 +293,6 @@ mod tests {
         assert_eq!(find(&[1, 2], "Q-1 yes, do", None), Ok(Some((1, "yes, do".into()))));
         assert_eq!(find(&[1], "q-17: no", None), Ok(Some((17, " no".into()))));
         assert_eq!(find(&[3], "blue", None), Ok(Some((3, "blue".into()))));
-    }
-
-    #[test]
-    fn what_was_said_before_a_question_was_asked_is_no_answer_to_it() {
-        let asked = Question { asked_at: Timestamp(60_000), ..question(1, QuestionState::Open) };
-        let at = |moment| Inbound { said: Some(Timestamp(moment)), ..said("and mind the dog") };
-        assert_eq!(matched(std::slice::from_ref(&asked), &at(30_000), None).expect("read"), Matched::Note);
-        assert!(matches!(matched(&[asked], &at(58_000), None), Ok(Matched::Answer(..))), "clocks differ a little");
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod sweep;
 pub mod tasks;
 pub mod texts;
 pub mod view;
+mod visible;
 mod wakes;
 pub mod workers;
 

@@ -330,6 +330,21 @@ impl Threads for Sqlite {
         rows.into_iter().map(Dispatch::try_from).collect()
     }
 
+    async fn shown_questions(&self, platform: &str, task: TaskId) -> Stored<Vec<(QuestionId, Timestamp)>> {
+        // The platform may have shown us a message before we noted that it was posted.
+        let rows: Vec<(i64, i64)> = query_as(
+            "SELECT m.question, coalesce(o.posted, m.at) FROM outbox o JOIN chat_messages m ON m.id = o.message
+             WHERE o.platform = ?1 AND o.task = ?2 AND m.kind = 'question'
+               AND (o.posted IS NOT NULL OR EXISTS (SELECT 1 FROM posts p WHERE p.message = m.id AND p.platform = ?1))",
+        )
+        .bind(platform)
+        .bind(int(task.0))
+        .fetch_all(&self.reader)
+        .await
+        .map_err(unavailable)?;
+        Ok(rows.into_iter().map(|(id, at)| (QuestionId(id.unsigned_abs()), Timestamp(at))).collect())
+    }
+
     async fn due_in(&self, platform: &str) -> Stored<Option<Duration>> {
         let now = self.now();
         let next: Option<i64> = query_scalar("SELECT min(due) FROM outbox WHERE posted IS NULL AND platform = ? AND due > ?")

@@ -140,6 +140,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_clearly_before_a_moment_is_before_it() {
+        let at = |moment| Inbound { said: moment, ..said("a") };
+        let moment = Timestamp(60_000);
+        assert!(at(Some(Timestamp(54_999))).is_before(moment));
+        assert!(!at(Some(Timestamp(55_000))).is_before(moment), "clocks differ a little");
+        assert!(!at(None).is_before(moment), "what happens in our hands happens now");
+    }
+
+    #[test]
     fn the_same_words_have_the_same_key_also_when_they_are_edited() {
         assert_eq!(said("a").key(), said("b").key());
         let other = Inbound { event: "2".into(), ..said("a") };
