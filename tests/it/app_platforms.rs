@@ -263,6 +263,52 @@ async fn what_is_tried_again_is_tried_when_its_time_has_come_and_not_at_the_next
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
+    let talk = Talk::new(Fake::default()).await;
+    let app = &talk.team.app;
+    until(Duration::from_secs(10), "both have their rooms", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
+    *talk.chat.trouble.lock().expect("whole") = vec![ChatError::Gone("we are muted there".into())];
+    let message = Outbound::new(MessageId(System.uuid()), Place::Room(Slug::from_text("shop")), OutboundKind::Notice, "shop");
+    app.store.post(&message).await.expect("stored");
+    app.wakes.outbox();
+    let named = until(Duration::from_secs(10), "the trouble is named", || app.platforms.unposted("matrix", "!shop")).await;
+    assert_eq!(named, "we are muted there");
+    talk.team.bed.clock.pass(Duration::from_secs(300));
+    talk.chat.wait("it is there", |dispatch| dispatch.room == "!shop").await;
+    until(Duration::from_secs(10), "the trouble is over", || app.platforms.unposted("matrix", "!shop").is_none().then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_person_was_to_be_told_is_given_up_when_it_can_be_told_nowhere() {
+    let talk = Talk::new(Fake::default()).await;
+    *talk.chat.trouble.lock().expect("whole") = vec![ChatError::Gone("they have left".into()); 12];
+    talk.says("$1", "@eve:x", "!vine status", (None, None), Act::Said).await;
+    let left = || talk.chat.trouble.lock().expect("whole").len();
+    for tries in (2..12).rev() {
+        until(Duration::from_secs(10), "it is tried", || (left() == tries).then_some(())).await;
+        talk.team.bed.clock.pass(Duration::from_secs(300));
+        talk.team.app.wakes.outbox();
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(left(), 2, "and not again");
+    assert_eq!(talk.team.app.store.due("matrix", 10).await.expect("read").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_we_could_not_read_whole_is_told_so() {
+    let talk = Talk::new(Fake::default()).await;
+    until(Duration::from_secs(10), "both have their rooms", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
+    let missed = Batch { missed: vec!["!site".into(), "!elsewhere".into()], cursor: Some("9".into()), ..Batch::default() };
+    for _ in 0..2 {
+        talk.ear.hear(missed.clone()).await.expect("stored");
+    }
+    let told = talk.chat.wait("the room is told", |dispatch| dispatch.message.text.contains("did not let us read")).await;
+    assert_eq!((told.dispatch.room.as_str(), told.dispatch.thread), ("!site", None));
+    let shown = talk.chat.shown.lock().expect("whole");
+    assert_eq!(shown.iter().filter(|one| one.dispatch.message.text.contains("did not let us read")).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_be_had_is_named() {
     let gone = ChatError::Gone("the alias #vine-site:x is taken by somebody else".into());
     let talk = Talk::new(Fake { closed: Mutex::new(vec![gone]), ..Fake::default() }).await;

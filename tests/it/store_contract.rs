@@ -277,24 +277,34 @@ async fn orders_wait_for_their_time() {
     assert_eq!(bed.claim(worker, 1).await[0].epoch.0, 2);
 }
 
+fn hello() -> Inbound {
+    let (event, platform, author, text) = ("e-1".into(), "console".into(), "ann".into(), "hi".into());
+    Inbound { event, platform, author, spot: Spot::Ours { task: None, question: None }, text, act: Act::Said, said: None }
+}
+
 #[tokio::test]
 async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
     let bed = Bed::new().await;
-    let event = Inbound {
-        event: "e-1".into(),
-        platform: "console".into(),
-        author: "ann".into(),
-        spot: Spot::Ours { task: None, question: None },
-        text: "hi".into(),
-        act: Act::Said,
-        said: None,
-    };
+    let event = hello();
     assert!(bed.store.receive(&event).await.expect("stored"));
     assert!(!bed.store.receive(&event).await.expect("known"));
     assert_eq!(bed.store.unread(Duration::ZERO, Duration::ZERO).await.expect("read"), std::slice::from_ref(&event));
     bed.store.mark_read(&event).await.expect("marked");
     assert!(bed.store.unread(Duration::ZERO, Duration::ZERO).await.expect("read").is_empty());
     assert!(!bed.store.receive(&event).await.expect("still known"));
+}
+
+#[tokio::test]
+async fn a_command_is_dealt_with_when_its_reply_is_stored() {
+    let bed = Bed::new().await;
+    let task = bed.task().await;
+    let event = hello();
+    assert!(bed.store.receive(&event).await.expect("stored"));
+    let reply = Outbound::new(MessageId(System.uuid()), Place::Thread(task), OutboundKind::Notice, "done so");
+    bed.store.reply(&event, "Ann", task, &reply).await.expect("stored");
+    assert!(bed.store.is_read(&event).await.expect("read"), "a crash now does not run it again");
+    let thread: Vec<_> = bed.store.thread(task, 0, 10).await.expect("read").into_iter().map(|message| message.text).collect();
+    assert_eq!(thread[thread.len() - 2..], [event.text, "done so".to_owned()]);
 }
 
 #[tokio::test]
@@ -468,7 +478,8 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         said: None,
     };
     let echo = |part, last| Echo { message: due.message.id, reference: format!("$p{part}"), part, last };
-    let batch = Batch { events: vec![event("$b"), event("$a")], echoes: vec![echo(0, false)], cursor: Some("s1".into()) };
+    let batch =
+        Batch { events: vec![event("$b"), event("$a")], echoes: vec![echo(0, false)], cursor: Some("s1".into()), ..Batch::default() };
     for _ in 0..2 {
         bed.store.take_in("matrix", &batch).await.expect("stored");
     }

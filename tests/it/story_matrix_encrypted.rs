@@ -196,7 +196,7 @@ async fn matrix_with_the_recovery_key_a_new_device_reads_what_the_lost_one_would
     fs::remove_file(vault.file("matrix-recovery.key")).expect("it was made at the first start");
     vault.room.start_daemon().await;
     vault.room.place.say(&format!("repo add third {} --encrypted", vault.room.place.repo.display())).await;
-    let unsigned = "no encrypted room is made while our device is not signed";
+    let unsigned = "our device is not signed by its account";
     for attempt in 0.. {
         let rooms = vault.room.place.say("repo room third").await.to_string();
         if rooms.contains(unsigned) {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use vine_doubles::gate::Refusal;
 
 use crate::harness::{
     Agent, PATIENCE, Place, Sections,
@@ -113,6 +114,46 @@ async fn matrix_strangers_cannot_bring_us_into_rooms_and_nothing_answers_them_th
     let told = told.await;
     assert!(told["content"]["body"].as_str().is_some_and(|body| body.contains("You are `@eve:vine.test` there")), "{told}");
     assert_eq!(told["content"]["m.mentions"]["user_ids"], json!(["@eve:vine.test"]), "and told to nobody else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_one_person_who_cannot_be_invited_keeps_nobody_out_and_is_named() {
+    let mut room = Room::of(Agent::Script("true"), Limits::Off, &[("Ann", "operator"), ("Ben", "answerer")]).await;
+    let ben = room.synapse.log_in("ben").await;
+    // People come in the order of the configuration.
+    let gate = room.behind_a_gate().await;
+    let limited = json!({ "errcode": "M_LIMIT_EXCEEDED", "error": "Too many", "retry_after_ms": 60_000 });
+    gate.refuse(Refusal { path: "/invite".into(), body: "@ann:vine.test".into(), times: 1000, status: 429, answer: limited });
+    room.place.say(&format!("repo add other {}", room.place.repo.display())).await;
+    ben.join("#vine-other:vine.test").await;
+    let named = |room: &Value| room["trouble"].as_str().is_some_and(|why| why.contains("inviting @ann:vine.test"));
+    wait_for_room(&room.place, "other", named).await;
+    let tried = 1000 - gate.left();
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert!(1000 - gate.left() - tried <= 1, "it is not tried each second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_a_room_whose_history_cannot_be_read_stops_no_other_and_is_told() {
+    let mut room = Room::new(Agent::Script("vine ask 'Go on?'")).await;
+    room.place.say(&format!("repo add other {}", room.place.repo.display())).await;
+    let other = room.ann.join("#vine-other:vine.test").await;
+    let (_, root) = room.task("One", "one").await;
+    let question = room.ann.hears(&room.id, "Go on?").await;
+    room.kill_daemon();
+    for number in 0..60 {
+        room.ann.say(&other, &format!("talk {number}")).await;
+        room.ann.say_in(&room.id, &root, &format!("note {number}")).await;
+    }
+    let gate = room.behind_a_gate().await;
+    let broken = json!({ "errcode": "M_UNKNOWN", "error": "Internal server error" });
+    gate.refuse(Refusal { path: format!("/{other}/messages"), body: String::new(), times: 1000, status: 500, answer: broken });
+    room.ann.hears(&other, "did not let us read all that was said here").await;
+    let answered = |event: &Value| {
+        event["content"]["m.relates_to"]["event_id"] == event_id(&question).as_str()
+            && event["content"]["m.new_content"]["body"].as_str().is_some_and(|body| body.contains("note 0"))
+    };
+    room.ann.wait(&room.id, "the first words answered", answered).await;
 }
 
 /// Waits until `repo room` says this of the room in Matrix.

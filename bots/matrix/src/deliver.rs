@@ -26,12 +26,10 @@ pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatErr
         // What it would edit is the sign that we put on the person's own message.
         (OutboundKind::Note { .. }, Some(_), _) => post(room, dispatch).await,
         (OutboundKind::Settled { .. }, about, Some(edited)) => {
-            let posted = edit(room, dispatch, edited).await?;
             if let Some(about) = about {
-                react(room, dispatch, &about.event, "✅").await?;
-                mark_read(room, &about.event).await;
+                taken(room, dispatch, &about.event).await?;
             }
-            Ok(posted)
+            edit(room, dispatch, edited).await
         }
         (_, _, Some(edited)) => edit(room, dispatch, edited).await,
         _ => post(room, dispatch).await,
@@ -43,6 +41,17 @@ async fn note(room: &Room, dispatch: &Dispatch, about: &About) -> Result<Posted,
     let sign = if about.fate == Fate::Kept { "👀" } else { "✅" };
     react(room, dispatch, &about.event, sign).await?;
     Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&about.event), &about.event))
+}
+
+/// Shows people that their words were taken. Before the edit: once that is known to be posted, nothing of it is tried again.
+async fn taken(room: &Room, dispatch: &Dispatch, event: &str) -> Result<(), ChatError> {
+    match react(room, dispatch, event, "✅").await {
+        // Their words are gone, or we may not react: that must not keep the edit from anybody.
+        Err(ChatError::Gone(why)) => tracing::debug!("no check mark: {why}"),
+        other => other?,
+    }
+    mark_read(room, event).await;
+    Ok(())
 }
 
 async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
@@ -95,7 +104,7 @@ async fn react(room: &Room, dispatch: &Dispatch, to: &str, sign: &str) -> Result
     }
 }
 
-/// Shows the person that their words were taken. A convenience beside the check mark.
+/// A convenience beside the check mark.
 async fn mark_read(room: &Room, event: &str) {
     let Ok(event) = OwnedEventId::try_from(event) else { return };
     if let Err(error) = room.send_single_receipt(ReceiptType::Read, ReceiptThread::Unthreaded, event).await {

@@ -1,37 +1,71 @@
 //! What was said in a room between two positions of the stream.
 
-use matrix_sdk::{Room, deserialized_responses::TimelineEvent, room::MessagesOptions, ruma::UInt, sync::Timeline};
+use std::time::Duration;
+
+use matrix_sdk::{
+    Room,
+    deserialized_responses::TimelineEvent,
+    room::{Messages, MessagesOptions},
+    ruma::{UInt, api::error::ErrorKind},
+    sync::Timeline,
+};
 
 use crate::session::Trouble;
 
-/// What came after `since`, up to now, oldest first.
-pub async fn after(room: &Room, since: &str) -> Result<Vec<TimelineEvent>, Trouble> {
+/// What one room keeps from us must not keep the others from us: after so many refusals of a page the rest stays unread.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_secs(1);
+/// Servers may send pages with nothing in them before one with something; not for ever.
+const EMPTY: u32 = 20;
+
+/// What was said, oldest first, and whether that is all.
+pub type Read = (Vec<TimelineEvent>, bool);
+
+/// What came after `since`, up to now.
+pub async fn after(room: &Room, since: &str) -> Result<Read, Trouble> {
     pages(room, MessagesOptions::forward(), since.to_owned()).await
 }
 
-/// What a response shows of a room, and before it what lies between that and `since`; oldest first.
-pub async fn whole(room: &Room, timeline: &Timeline, since: &str) -> Result<Vec<TimelineEvent>, Trouble> {
-    let mut events = Vec::new();
+/// What a response shows of a room, and before it what lies between that and `since`.
+pub async fn whole(room: &Room, timeline: &Timeline, since: &str) -> Result<Read, Trouble> {
+    let (mut events, mut all) = (Vec::new(), true);
     if let Some(from) = timeline.prev_batch.clone().filter(|_| timeline.limited) {
         let mut options = MessagesOptions::backward();
         options.to = Some(since.to_owned());
-        events = pages(room, options, from).await?;
+        (events, all) = pages(room, options, from).await?;
         events.reverse();
     }
     events.extend(timeline.events.iter().cloned());
-    Ok(events)
+    Ok((events, all))
 }
 
-async fn pages(room: &Room, way: MessagesOptions, from: String) -> Result<Vec<TimelineEvent>, Trouble> {
-    let (mut events, mut from) = (Vec::new(), Some(from));
+async fn pages(room: &Room, way: MessagesOptions, from: String) -> Result<Read, Trouble> {
+    let (mut events, mut from, mut empty) = (Vec::new(), Some(from), 0);
     while let Some(token) = from {
-        let mut options = MessagesOptions::new(way.dir).from(token.as_str());
+        let Some(page) = page(room, &way, &token).await? else { return Ok((events, false)) };
+        empty = if page.chunk.is_empty() { empty + 1 } else { 0 };
+        events.extend(page.chunk);
+        from = page.end.filter(|end| *end != token && empty < EMPTY);
+    }
+    Ok((events, true))
+}
+
+/// A page from `token` on; `None` when the homeserver refuses it again and again.
+async fn page(room: &Room, way: &MessagesOptions, token: &str) -> Result<Option<Messages>, Trouble> {
+    for _ in 0..TRIES {
+        let mut options = MessagesOptions::new(way.dir).from(token);
         options.to.clone_from(&way.to);
         options.limit = UInt::from(100u32);
-        let page = room.messages(options).await?;
-        let more = !page.chunk.is_empty();
-        events.extend(page.chunk);
-        from = page.end.filter(|end| more && *end != token);
+        let error = match room.messages(options).await {
+            Ok(page) => return Ok(Some(page)),
+            Err(error) => error,
+        };
+        // Only an answer that is about this room tells that others may fare better.
+        if matches!(error.client_api_error_kind(), None | Some(ErrorKind::UnknownToken(_) | ErrorKind::LimitExceeded(_))) {
+            return Err(error.into());
+        }
+        tracing::warn!(room = %room.room_id(), "what was said in {} cannot be read: {error}", room.room_id());
+        tokio::time::sleep(PAUSE).await;
     }
-    Ok(events)
+    Ok(None)
 }

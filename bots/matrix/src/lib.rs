@@ -119,7 +119,8 @@ impl Chat for Matrix {
         let room = rooms::joined(&client, room)?;
         rooms::is_fit(&room, wish.encrypted).await?;
         rooms::furnish(&room, wish).await?;
-        space::put(&client, &self.settings, &room, wish).await
+        space::put(&client, &self.settings, &room, wish).await?;
+        rooms::is_trusted(&client, &self.settings, wish.encrypted).await
     }
 
     async fn show_work(&self, rooms: &[String]) {

@@ -112,7 +112,11 @@ async fn batch(client: &Client, since: Option<&str>, whole: bool, response: &Syn
     let us = Us { id: client.user_id().map(ToString::to_string).unwrap_or_default() };
     for (id, update) in &response.rooms.joined {
         let Some(room) = client.get_room(id) else { continue };
-        let events = if whole { history::after(&room, since).await? } else { history::whole(&room, &update.timeline, since).await? };
+        let read = if whole { history::after(&room, since).await? } else { history::whole(&room, &update.timeline, since).await? };
+        let (events, all) = read;
+        if !all {
+            batch.missed.push(id.to_string());
+        }
         let events: Vec<Value> = events.iter().filter_map(|event| event.raw().deserialize_as_unchecked().ok()).collect();
         for event in &events[came(&events, &us)..] {
             match translate(event, id.as_str(), &us) {

@@ -1,12 +1,23 @@
 //! Files that only we may read.
 
-use std::{io, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+/// Makes a folder ours alone, also one that came back from a backup.
+pub fn folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::set_permissions(folder, Permissions::from_mode(0o700))
+}
 
 /// Writes a file whole or not at all.
 pub fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = file.with_extension("new");
-    let mut opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut opened = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     io::Write::write_all(&mut opened, bytes)?;
     opened.sync_all()?;
-    std::fs::rename(fresh, file)
+    fs::rename(fresh, file)
 }

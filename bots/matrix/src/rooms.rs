@@ -55,6 +55,18 @@ pub async fn is_fit(room: &Room, encrypted: bool) -> Result<(), ChatError> {
     )))
 }
 
+/// Other people's clients share the keys of encrypted rooms with signed devices alone.
+pub async fn is_trusted(client: &Client, settings: &Settings, encrypted: bool) -> Result<(), ChatError> {
+    if !encrypted || is_signed(client).await {
+        return Ok(());
+    }
+    Err(ChatError::Gone(format!(
+        "our device is not signed by its account, so people's clients share no keys of encrypted rooms with it. Put the account's \
+         recovery key into {} and start again",
+        settings.recovery_key.display()
+    )))
+}
+
 /// Enters a room that a person has named.
 pub async fn enter(client: &Client, room: &str, encrypted: bool) -> Result<String, ChatError> {
     let named = <&RoomOrAliasId>::try_from(room)
@@ -77,13 +89,7 @@ pub fn joined(client: &Client, id: &str) -> Result<Room, ChatError> {
 
 /// Makes the room of a repository, or finds the one that was made before.
 pub async fn make(client: &Client, settings: &Settings, wish: &RoomWish) -> Result<String, ChatError> {
-    if wish.encrypted && !is_signed(client).await {
-        return Err(ChatError::Gone(format!(
-            "no encrypted room is made while our device is not signed by its account: other people's clients would share no keys \
-             with it. Put the account's recovery key into {}",
-            settings.recovery_key.display()
-        )));
-    }
+    is_trusted(client, settings, wish.encrypted).await?;
     let name = format!("{}{}", settings.alias_prefix, wish.repo);
     let room = find_or_make(client, &name, |name| request(name, wish)).await?;
     Ok(room.room_id().to_string())

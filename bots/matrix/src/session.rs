@@ -1,6 +1,6 @@
 //! Our device: its keys, its session, and where the stream goes on.
 
-use std::{io, os::unix::fs::DirBuilderExt, path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use matrix_sdk::{
     Client, SqliteStoreConfig,
@@ -120,7 +120,7 @@ struct Device {
 }
 
 fn device(folder: &Path, ids: &dyn Ids) -> io::Result<Device> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    private::folder(folder)?;
     let file = folder.join("device.json");
     if let Some(device) = read(&file)? {
         return Ok(device);

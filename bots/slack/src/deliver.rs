@@ -31,11 +31,11 @@ pub async fn deliver(api: &Api, dispatch: &Dispatch, since: Instant) -> Result<P
         // What it would edit is the sign that we put on the person's own message.
         (_, OutboundKind::Note { .. }, Some(_), _) => post(api, dispatch, true).await,
         (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
-            let posted = edit(api, dispatch, edited).await?;
+            // First: once the edit is known to be posted, nothing of it is tried again.
             if let Some(about) = about {
                 react(api, &about.event, "white_check_mark").await?;
             }
-            Ok(posted)
+            edit(api, dispatch, edited).await
         }
         (_, _, _, Some(edited)) => edit(api, dispatch, edited).await,
         _ => post(api, dispatch, dispatch.attempts > 0 || since.elapsed() < CAREFUL).await,

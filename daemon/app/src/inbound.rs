@@ -16,6 +16,7 @@ use uuid::Uuid;
 use vine_domain::{
     MessageId, Question, QuestionId, TaskId, Verb,
     chat::{Act, Button, Inbound, Spot},
+    uuid_of,
 };
 use vine_grammar::{Context, is_command, parse};
 
@@ -157,8 +158,8 @@ impl App {
         let key = format!("{}:{}", event.platform, event.event);
         let reply = self.run(caller, command, Some(key)).await?;
         let Some(task) = context.task else { return Ok(Some(reply)) };
-        let message = texts::notice(MessageId(self.ids.uuid()), task, reply.text.clone());
-        self.store.say(task, Some((caller.name(), &event.text)), &[message]).await?;
+        let message = texts::notice(MessageId(uuid_of(&format!("reply {}", event.own_key()))), task, reply.text.clone());
+        self.store.reply(event, caller.name(), task, &message).await?;
         self.wakes.outbox();
         Ok(Some(reply).filter(|_| matches!(event.spot, Spot::Ours { .. })))
     }

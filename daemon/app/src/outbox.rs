@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use vine_domain::{
-    chat::{Dispatch, Posted},
+    chat::{Dispatch, Place, Posted},
     ports::{Chat, ChatError, Stored},
 };
 
@@ -15,6 +15,11 @@ const TICK: Duration = Duration::from_secs(2);
 const BATCH: u32 = 100;
 /// A round that has taken this long ends: what was posted is noted, and what has become most urgent meanwhile goes next.
 const ROUND: Duration = Duration::from_millis(20);
+
+/// What failed no oftener than this may pass by itself, and is nothing that people must know.
+const PASSES: u32 = 3;
+/// What one person was to be told is given up after so many failures, about ten minutes: nobody waits for it any more.
+const ASIDES: u32 = 9;
 
 /// Posts everything that is due for one platform, until the daemon stops.
 pub async fn run(app: App, chat: Arc<dyn Chat>) {
@@ -70,7 +75,10 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
     let begun = Instant::now();
     for dispatch in &due {
         match deliver(chat, dispatch).await {
-            Ok(place) => posted.push((dispatch, place)),
+            Ok(place) => {
+                app.platforms.posting(chat.platform(), &dispatch.room, None);
+                posted.push((dispatch, place));
+            }
             Err(ChatError::NotNow { after, .. }) => {
                 next = Next::Pause(after);
                 break;
@@ -106,6 +114,12 @@ async fn postpone(app: &App, chat: &dyn Chat, dispatch: &Dispatch, error: &ChatE
         ChatError::Retry { after, .. } | ChatError::NotNow { after, .. } | ChatError::RoomBusy { after, .. } => *after,
         ChatError::Gone(_) => Duration::ZERO,
     };
+    if matches!(error, ChatError::Gone(_)) || dispatch.attempts >= PASSES {
+        app.platforms.posting(platform, &dispatch.room, Some(error.to_string()));
+    }
+    if matches!(dispatch.message.place, Place::Aside(_)) && dispatch.attempts >= ASIDES {
+        return app.store.give_up(id, platform).await;
+    }
     app.store.postpone(id, platform, after.max(pause(dispatch.attempts)), true).await
 }
 

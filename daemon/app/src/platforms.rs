@@ -9,12 +9,13 @@ use std::{
 use async_trait::async_trait;
 use tokio::time::Instant;
 use vine_domain::{
-    Repo, Role, Slug, Timestamp, Verb, access,
+    MessageId, Repo, Role, Slug, Timestamp, Verb, access,
     chat::{Batch, Inbound, Member, Mention, RoomWish},
     ports::{Chat, ChatError, Ear, StoreError, Stored, WORKING},
+    uuid_of,
 };
 
-use crate::{App, AppError, Caller, Done, outbox};
+use crate::{App, AppError, Caller, Done, outbox, texts};
 
 /// Rooms are looked after at least this often, while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -38,6 +39,7 @@ pub struct Platforms {
     chats: Mutex<Vec<Arc<dyn Chat>>>,
     adapters: Mutex<BTreeMap<String, Health>>,
     rooms: Mutex<BTreeMap<(String, Slug), String>>,
+    posts: Mutex<BTreeMap<(String, String), String>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -53,6 +55,20 @@ impl Platforms {
     /// What is wrong with the room of a repository.
     pub fn trouble(&self, platform: &str, repo: &Slug) -> Option<String> {
         lock(&self.rooms).get(&(platform.to_owned(), repo.clone())).cloned()
+    }
+
+    /// Why nothing can be posted in a room.
+    pub fn unposted(&self, platform: &str, room: &str) -> Option<String> {
+        lock(&self.posts).get(&(platform.to_owned(), room.to_owned())).cloned()
+    }
+
+    /// Notes why nothing could be posted in a room, or that something was.
+    pub(crate) fn posting(&self, platform: &str, room: &str, trouble: Option<String>) {
+        let (key, mut posts) = ((platform.to_owned(), room.to_owned()), lock(&self.posts));
+        match trouble {
+            Some(trouble) => drop(posts.insert(key, trouble)),
+            None => drop(posts.remove(&key)),
+        }
     }
 
     fn chat(&self, platform: &str) -> Option<Arc<dyn Chat>> {
@@ -90,6 +106,15 @@ impl Listening {
     pub fn new(app: App, platform: &'static str) -> Arc<Self> {
         Arc::new(Self { app, platform })
     }
+
+    /// Tells a room that we have not read all that was said in it.
+    async fn missed(&self, room: &str, until: Option<&str>) -> Stored<()> {
+        let Some(repo) = self.app.store.room_of(self.platform, room).await? else { return Ok(()) };
+        let id = MessageId(uuid_of(&format!("missed {} {room} {}", self.platform, until.unwrap_or_default())));
+        self.app.store.post(&texts::missed(id, &repo, self.platform)).await?;
+        self.app.wakes.outbox();
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -99,6 +124,9 @@ impl Ear for Listening {
     }
 
     async fn hear(&self, batch: Batch) -> Stored<()> {
+        for room in &batch.missed {
+            self.missed(room, batch.cursor.as_deref()).await?;
+        }
         self.app.store.take_in(self.platform, &batch).await?;
         if !batch.events.is_empty() {
             self.app.wakes.inbox.notify_one();
@@ -107,7 +135,14 @@ impl Ear for Listening {
     }
 
     async fn awaited(&self) -> Stored<Vec<Inbound>> {
-        self.app.store.awaited(self.platform).await
+        let mut known = Vec::new();
+        for event in self.app.store.awaited(self.platform).await? {
+            // Strangers do not choose what we download.
+            if self.app.store.user(self.platform, &event.author).await?.is_some() {
+                known.push(event);
+            }
+        }
+        Ok(known)
     }
 
     async fn threads(&self) -> Stored<Vec<(String, String)>> {

@@ -192,6 +192,15 @@ pub fn deleted(author: &str, used: &str) -> String {
     format!("{author} deleted the message that was {used}. What was done with it stands.")
 }
 
+/// Something was said in a repository's room that could not be read.
+pub fn missed(id: MessageId, repo: &Slug, platform: &str) -> Outbound {
+    let text = format!(
+        "{platform} did not let us read all that was said here while nobody listened. If you answered a question and see no ✅ on \
+         your answer, say it again."
+    );
+    Outbound::new(id, Place::Room(repo.clone()), OutboundKind::Notice, text)
+}
+
 /// All open questions of a room in one message.
 pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbound {
     let now = app.clock.now();

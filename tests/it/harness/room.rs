@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
+use vine_doubles::gate::Gate;
 
 use super::{
     Agent, PATIENCE, Place, Process, Sections,
@@ -85,6 +86,19 @@ impl Room {
             before = now;
             assert!(Instant::now() < end, "the SDK writes on and on");
         }
+    }
+
+    /// Puts a gate before the homeserver, for the daemon alone, and starts that again.
+    pub async fn behind_a_gate(&mut self) -> Gate {
+        let gate = Gate::open(&self.synapse.url).await;
+        let file = self.place.folder.path().join("vine.toml");
+        let config = fs::read_to_string(&file).expect("the configuration");
+        fs::write(&file, config.replace(&self.synapse.url, &gate.url)).expect("written");
+        if self.processes.len() > 1 {
+            self.kill_daemon();
+        }
+        self.start_daemon().await;
+        gate
     }
 
     pub fn kill_daemon(&mut self) {

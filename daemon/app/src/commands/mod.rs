@@ -36,11 +36,11 @@ impl Reply {
 }
 
 impl App {
-    /// Runs a command for `caller`. `key` makes creations harmless to repeat.
+    /// Runs a command for `caller`. `key` makes creations and answers harmless to repeat.
     pub async fn run(&self, caller: &Caller, command: Command, key: Option<String>) -> Done<Reply> {
         match command {
             Command::Task(verb) => task::run(self, caller, verb, key).await,
-            Command::Question(verb) => question::run(self, caller, verb).await,
+            Command::Question(verb) => question::run(self, caller, verb, key).await,
             Command::Session(verb) => session::run(self, caller, verb).await,
             Command::Worker(verb) => worker::run(self, caller, verb).await,
             Command::Queue(verb) => queue::run(self, caller, verb).await,

@@ -1,12 +1,12 @@
 //! `question ...`
 
-use vine_domain::{Question, QuestionState, Verb};
+use vine_domain::{Question, QuestionState, Verb, uuid_of};
 use vine_grammar::QuestionVerb;
 
 use super::Reply;
 use crate::{App, Caller, Done, texts, view};
 
-pub async fn run(app: &App, caller: &Caller, verb: QuestionVerb) -> Done<Reply> {
+pub async fn run(app: &App, caller: &Caller, verb: QuestionVerb, key: Option<String>) -> Done<Reply> {
     match verb {
         QuestionVerb::List { range } => {
             app.allow(caller, Verb::See, None, "questions").await?;
@@ -24,7 +24,7 @@ pub async fn run(app: &App, caller: &Caller, verb: QuestionVerb) -> Done<Reply> 
             Ok(Reply::new(text, view::question_whole(&question, &stations)))
         }
         QuestionVerb::Answer { question, text } => {
-            let answered = app.answer(caller, question, &text.join(" "), app.ids.uuid()).await?;
+            let answered = app.answer(caller, question, &text.join(" "), key.map_or_else(|| app.ids.uuid(), |key| uuid_of(&key))).await?;
             Ok(Reply::new(line(&answered), view::question(&answered)))
         }
     }

@@ -44,7 +44,8 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> Done<Reply> {
     platforms.extend(bound.iter().map(|room| room.platform.clone()));
     let one = |platform: String| {
         let room = bound.iter().find(|room| room.repo == *name && room.platform == platform).map(|room| room.room.clone());
-        let trouble = app.platforms.trouble(&platform, name);
+        let unposted = || app.platforms.unposted(&platform, room.as_deref()?);
+        let trouble = app.platforms.trouble(&platform, name).or_else(unposted);
         Shown { platform, room, trouble }
     };
     let all: Vec<_> = platforms.into_iter().map(one).collect();

@@ -137,6 +137,11 @@ async fn take(at: impl SqliteExecutor<'_>, event: &Inbound, now: Timestamp) -> S
     Ok(done.rows_affected() == 1)
 }
 
+async fn mark(at: impl SqliteExecutor<'_>, event: &Inbound, now: Timestamp) -> Stored<()> {
+    let marked = query("UPDATE inbox SET read = ? WHERE platform = ? AND event = ?").bind(now.0).bind(&event.platform).bind(&event.event);
+    marked.execute(at).await.map(|_| ()).map_err(unavailable)
+}
+
 /// Keeps what a platform calls a part of one of our messages. Of a message that is not ours nothing is kept.
 async fn noticed(tx: &mut SqliteConnection, platform: &str, echo: &Echo) -> Stored<()> {
     query(
@@ -241,19 +246,19 @@ impl Threads for Sqlite {
     }
 
     async fn mark_read(&self, event: &Inbound) -> Stored<()> {
-        query("UPDATE inbox SET read = ? WHERE platform = ? AND event = ?")
-            .bind(self.now().0)
-            .bind(&event.platform)
-            .bind(&event.event)
-            .execute(&self.writer)
-            .await
-            .map_err(unavailable)?;
-        Ok(())
+        mark(&self.writer, event, self.now()).await
     }
 
     async fn say(&self, task: TaskId, reply: Option<(&str, &str)>, messages: &[Outbound]) -> Stored<()> {
         let mut tx = self.begin().await?;
         commit::say(&mut tx, task, reply, messages, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn reply(&self, event: &Inbound, author: &str, task: TaskId, message: &Outbound) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        commit::say(&mut tx, task, Some((author, &event.text)), std::slice::from_ref(message), self.now()).await?;
+        mark(&mut *tx, event, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -411,6 +416,11 @@ impl Threads for Sqlite {
             .await
             .map_err(unavailable)?;
         Ok(())
+    }
+
+    async fn give_up(&self, message: MessageId, platform: &str) -> Stored<()> {
+        let row = query("DELETE FROM outbox WHERE message = ? AND platform = ?").bind(message.to_string()).bind(platform);
+        row.execute(&self.writer).await.map(|_| ()).map_err(unavailable)
     }
 
     async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()> {

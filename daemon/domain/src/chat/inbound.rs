@@ -112,6 +112,8 @@ pub struct Batch {
     pub events: Vec<Inbound>,
     /// Our own messages as the platform shows them.
     pub echoes: Vec<Echo>,
+    /// Rooms in which something was said that the platform did not let us read.
+    pub missed: Vec<String>,
     /// Where to go on reading afterwards, if the platform has such a thing.
     pub cursor: Option<String>,
 }

@@ -69,7 +69,7 @@ pub trait Ear: Send + Sync {
     async fn cursor(&self) -> Stored<Option<String>>;
     /// Stores what the stream brought, with the new position; only then may the platform hear that we have it.
     async fn hear(&self, batch: Batch) -> Stored<()>;
-    /// Events whose words are to be fetched; each is handed in again with them.
+    /// Events of people that we know whose words are to be fetched; each is handed in again with them.
     async fn awaited(&self) -> Stored<Vec<Inbound>>;
     /// Threads whose tasks are not over, as (room, thread): what was said there while nobody listened is worth looking for.
     async fn threads(&self) -> Stored<Vec<(String, String)>>;

@@ -47,6 +47,9 @@ pub trait Threads: Send + Sync {
     async fn mark_read(&self, event: &Inbound) -> Stored<()>;
     /// Adds messages to a thread without changing a task; `reply` is what a person wrote before them.
     async fn say(&self, task: TaskId, reply: Option<(&str, &str)>, messages: &[Outbound]) -> Stored<()>;
+    /// Adds a command that a person said to a thread, and what came of it; the event that brought it is dealt with thereby, so
+    /// that no crash runs it again.
+    async fn reply(&self, event: &Inbound, author: &str, task: TaskId, message: &Outbound) -> Stored<()>;
     /// Adds one message; a second one with the same id is none.
     async fn post(&self, message: &Outbound) -> Stored<()>;
     /// A thread after `seq`, oldest first.
@@ -70,6 +73,8 @@ pub trait Threads: Send + Sync {
     async fn hurry(&self, platform: &str, room: &str) -> Stored<()>;
     /// Lets everything that waits for a room wait for so long at least.
     async fn hold(&self, platform: &str, room: &str, pause: Duration) -> Stored<()>;
+    /// Posts a message nowhere any more.
+    async fn give_up(&self, message: MessageId, platform: &str) -> Stored<()>;
     /// Tries a message again after a pause; `failed` says that the attempt counts.
     async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()>;
 }
