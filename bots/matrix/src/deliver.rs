@@ -7,14 +7,17 @@ use matrix_sdk::{
 };
 use serde_json::{Value, json};
 use vine_domain::{
-    chat::{About, Aside, Dispatch, Fate, OutboundKind, Place, Posted},
+    chat::{
+        About, Aside, Dispatch, Fate, OutboundKind, Place, Posted,
+        pieces::{Piece, edited as edited_text, pieces},
+    },
     ports::ChatError,
 };
 
 use crate::{
     error::{chat, is_there_already},
     markup::marked,
-    pieces::{Piece, edited as edited_text, pieces},
+    pieces::parts,
     translate::KEY,
     upload,
 };
@@ -55,7 +58,7 @@ async fn taken(room: &Room, dispatch: &Dispatch, event: &str) -> Result<(), Chat
 }
 
 async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-    let pieces = pieces(&dispatch.message.text, dispatch.message.kind.as_str());
+    let pieces = pieces(&dispatch.message.text, parts(&dispatch.message.text), dispatch.message.kind.as_str());
     let mut posted: Vec<String> = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
         let mut content = match piece {
@@ -87,7 +90,7 @@ async fn offer(room: &Room, dispatch: &Dispatch, on: Option<&String>) {
 }
 
 async fn edit(room: &Room, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
-    let new = words(dispatch, &edited_text(&dispatch.message.text), false);
+    let new = words(dispatch, &edited_text(parts(&dispatch.message.text)), false);
     let mut content = new.clone();
     content[KEY] = json!({ "id": dispatch.message.id.to_string(), "part": 0, "last": true });
     content["m.new_content"] = new;

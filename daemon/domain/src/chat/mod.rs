@@ -2,9 +2,11 @@
 //!
 //! [`Outbound`] is what we say, [`Dispatch`] the same on its way to one room; [`Inbound`] is what a person did there.
 
+pub mod attachment;
 mod dispatch;
 mod inbound;
 mod outbound;
+pub mod pieces;
 mod room;
 
 pub use self::{
