@@ -85,6 +85,19 @@ fn words(line: &str) -> Result<Vec<String>, Unreadable> {
     Ok(words.into_iter().map(|word| word.replace(HASH, "#")).collect())
 }
 
+/// A chat line of these words, whatever they hold, with a body; [`parse`] reads the same words from it.
+pub fn line(words: &[&str], body: &str) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    format!("/vine {}\n{body}", quoted.join(" "))
+}
+
+/// Quotes of phones become plain ones, as they would be read.
+fn quoted(word: &str) -> String {
+    let plain: String = word.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain = plain.replace(['“', '”', '„'], "\"").replace(['‘', '’'], "'").replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{plain}\"")
+}
+
 /// Stands for `#` while a line is split; of the characters that nobody writes.
 const HASH: char = '\u{e000}';
 
@@ -192,6 +205,17 @@ mod tests {
         assert_eq!(title, ["Close #12"]);
         let Ok(Command::Task(TaskVerb::New { title, .. })) = read("/vine task new Close #12 and #13") else { panic!() };
         assert_eq!(title.join(" "), "Close #12 and #13");
+    }
+
+    #[test]
+    fn words_from_forms_are_read_as_they_were_written() {
+        for word in ["plain", "a \"quoted\" one", "don't", "back\\slash", "#12", "“curly”", "two  spaces", "$HOME `id`", "—dash"] {
+            let Ok(Command::Task(TaskVerb::New { title, prompt, .. })) = read(&line(&["task", "new", "--", word], "Do it.")) else {
+                panic!("{word}")
+            };
+            let read = word.replace(['“', '”'], "\"");
+            assert_eq!((title.join(" "), prompt.as_deref()), (read, Some("Do it.")), "{word}");
+        }
     }
 
     #[test]

@@ -8,5 +8,5 @@
 mod chat;
 mod commands;
 
-pub use chat::{Context, Unreadable, from_words, is_command, parse};
+pub use chat::{Context, Unreadable, from_words, is_command, line, parse};
 pub use commands::{Command, ListRange, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
