@@ -59,6 +59,7 @@ pub struct App {
     pub platforms: Arc<platforms::Platforms>,
     presence: Arc<beats::Presence>,
     refusals: Arc<asides::Refusals>,
+    on_the_way: Arc<visible::OnTheWay>,
     claims: mpsc::Sender<claims::Waiting>,
     /// Events are dealt with one after the other, in the order they were stored.
     reading: Arc<Mutex<()>>,
@@ -107,6 +108,7 @@ impl App {
             platforms: Arc::default(),
             presence: Arc::default(),
             refusals: Arc::default(),
+            on_the_way: Arc::default(),
             claims,
             reading: Arc::default(),
         };

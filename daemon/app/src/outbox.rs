@@ -74,20 +74,29 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
     let mut posted = Vec::new();
     let begun = Instant::now();
     for dispatch in &due {
+        let kind = dispatch.message.kind;
+        app.on_the_way.begin(chat.platform(), kind, app.clock.now());
         match deliver(chat, dispatch).await {
             Ok(place) => {
                 app.platforms.posting(chat.platform(), &dispatch.room, None);
                 posted.push((dispatch, place));
             }
             Err(ChatError::NotNow { after, .. }) => {
+                app.on_the_way.end(chat.platform(), kind);
                 next = Next::Pause(after);
                 break;
             }
             Err(ChatError::RoomBusy { after, .. }) => {
+                app.on_the_way.end(chat.platform(), kind);
                 app.store.hold(chat.platform(), &dispatch.room, after).await?;
                 break;
             }
-            Err(error) => postpone(app, chat, dispatch, &error).await?,
+            Err(error) => {
+                if matches!(error, ChatError::Gone(_)) {
+                    app.on_the_way.end(chat.platform(), kind);
+                }
+                postpone(app, chat, dispatch, &error).await?;
+            }
         }
         if begun.elapsed() >= ROUND {
             break;
@@ -95,6 +104,9 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
     }
     if !posted.is_empty() {
         app.store.settle(&posted).await?;
+        for (dispatch, _) in &posted {
+            app.on_the_way.end(chat.platform(), dispatch.message.kind);
+        }
     }
     Ok(next)
 }
