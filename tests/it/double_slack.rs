@@ -53,9 +53,21 @@ fn tools() -> std::path::PathBuf {
 }
 
 impl Inhabited {
-    async fn with(mut app: Command) -> Self {
+    /// With an app that opens sockets.
+    async fn with(app: Command) -> Self {
+        Self::of(Workspace::open().await, app, &[])
+    }
+
+    /// With an app that takes requests.
+    async fn by_requests(app: Command) -> Self {
         let workspace = Workspace::open().await;
-        app.args([&format!("{}/api/", workspace.url), BOT_TOKEN, APP_TOKEN]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port().to_string();
+        workspace.act("door", json!({ "url": format!("http://127.0.0.1:{port}/slack/events"), "secret": "a secret" })).await;
+        Self::of(workspace, app, &[&port, "a secret"])
+    }
+
+    fn of(workspace: Workspace, mut app: Command, more: &[&str]) -> Self {
+        app.args([&format!("{}/api/", workspace.url), BOT_TOKEN, APP_TOKEN]).args(more).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut app = app.spawn().expect("the app starts");
         let out = BufReader::new(app.stdout.take().expect("piped"));
         let (send, lines) = channel();
@@ -158,6 +170,16 @@ async fn bolt_for_python_lives_in_the_double() {
     let inhabited = Inhabited::with(python()).await;
     day(&inhabited).await;
     trouble(&inhabited).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bolt_for_python_is_told_by_signed_requests() {
+    day(&Inhabited::by_requests(python()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bolt_for_javascript_is_told_by_signed_requests() {
+    day(&Inhabited::by_requests(javascript()).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,11 @@
 // The same app as app.py, on Slack's own JavaScript SDK.
 import { createRequire } from 'node:module';
 
-const [folder, base, botToken, appToken] = process.argv.slice(2);
+const [folder, base, botToken, appToken, port, signingSecret] = process.argv.slice(2);
 const { App, LogLevel } = createRequire(folder + '/')('@slack/bolt');
 const out = line => console.log(JSON.stringify(line));
-const app = new App({ token: botToken, appToken, socketMode: true, logLevel: LogLevel.ERROR, clientOptions: { slackApiUrl: base } });
+const way = port ? { signingSecret } : { appToken, socketMode: true };
+const app = new App({ token: botToken, ...way, logLevel: LogLevel.ERROR, clientOptions: { slackApiUrl: base } });
 
 const button = (label, action) => ({ type: 'button', text: { type: 'plain_text', text: label }, action_id: action, value: 'q-1' });
 const CARD = [
@@ -71,7 +72,7 @@ app.shortcut('vine_answer', async ({ ack, shortcut }) => {
   out({ shortcut: shortcut.message.text });
 });
 app.error(async error => console.error(error));
-await app.start();
+await app.start(port ? Number(port) : undefined);
 out({ ready: true });
 process.stdin.resume();
 process.stdin.on('end', () => process.exit(0));

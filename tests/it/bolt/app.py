@@ -1,20 +1,24 @@
 """An app on Slack's own Python SDK. `double_slack.rs` is its workspace; see there for what is said and pressed.
 
-Arguments: API base URL, bot token, app token. Out: one JSON object a line.
+Arguments: API base URL, bot token, app token; or a port and a signing secret after them, to be told things by requests
+instead of a socket. Out: one JSON object a line.
 """
 
 import json
+import socket
 import sys
+import threading
+import time
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
-base, bot_token, app_token = sys.argv[1:]
+base, bot_token, app_token, *http = sys.argv[1:]
 client = WebClient(token=bot_token, base_url=base)
 client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=2))
-app = App(client=client, token=bot_token)
+app = App(client=client, token=bot_token, signing_secret=http[1] if http else None)
 
 
 def out(**line):
@@ -107,9 +111,19 @@ def shortcut(ack, shortcut):
     out(shortcut=shortcut["message"]["text"])
 
 
-handler = SocketModeHandler(app, app_token, web_client=client, ping_interval=2)
-handler.connect()
+def serve(port):
+    threading.Thread(target=lambda: app.start(port=port, http_server_logger_enabled=False), daemon=True).start()
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+
+
+if http:
+    serve(int(http[0]))
+else:
+    SocketModeHandler(app, app_token, web_client=client, ping_interval=2).connect()
 out(ready=True)
 for _line in sys.stdin:
     pass
-handler.close()

@@ -51,9 +51,11 @@ fn person(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
             Ok(json!({}))
         }
         "admit" => world.admit(need("channel")?, &[need("user")?.to_owned()]).map(|()| json!({})),
-        "archive" => {
-            let channel = world.channels.get_mut(need("channel")?).ok_or("channel_not_found")?;
-            channel.archived = true;
+        "archive" => world.archive(need("channel")?, args["archived"] != false).map(|()| json!({})),
+        "remove" => world.remove(need("channel")?, need("user")?).map(|()| json!({})),
+        "organisation" => {
+            world.organisation =
+                args["teams"].as_array().into_iter().flatten().filter_map(|team| team.as_str()).map(str::to_owned).collect();
             Ok(json!({}))
         }
         _ => Err("unknown"),
@@ -68,8 +70,13 @@ fn wire(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
         "hurry" => wire.hurry = args["factor"].as_f64().ok_or("factor")?,
         "limit" => wire.limit = args["millis"].as_i64(),
         "copies" => wire.copies = args["count"].as_u64().and_then(|count| u32::try_from(count).ok()).ok_or("count")?,
+        "door" => wire.door = Some(serde_json::from_value(args.clone()).map_err(|_| "no such door")?),
+        "scopes" => wire.scopes = text(args, "scopes").ok_or("scopes")?.to_owned(),
         "silent" => wire.silent = args["connections"].as_u64().and_then(|count| u32::try_from(count).ok()).ok_or("connections")?,
-        "deaf" => wire.sockets.iter_mut().for_each(|socket| socket.deaf = true),
+        "deaf" => {
+            let count = args["connections"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
+            wire.sockets.iter_mut().take(count).for_each(|socket| socket.deaf = true);
+        }
         // Dropping the sender ends the connection without a word.
         "cut" => wire.sockets.clear(),
         "disconnect" => {

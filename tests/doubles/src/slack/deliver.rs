@@ -1,4 +1,4 @@
-//! How the app hears of things: over its sockets, or by signed requests; what is not acknowledged comes again.
+//! How the app hears of things: over its sockets, or by signed requests (`requests`); what is not acknowledged comes again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Slack, world::Notice};
+use super::{Slack, requests, world::Notice};
 
 /// How long the app may take (documentation: three seconds for everything).
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -62,6 +62,15 @@ fn take_answer(slack: &Slack, notice: &Notice, answer: &Value) {
 
 /// `None` when it was not acknowledged in time.
 async fn once(slack: &Arc<Slack>, kind: &str, payload: &Value, answers: bool, attempt: usize) -> Option<Value> {
+    let patience = PATIENCE.mul_f64(slack.hurry().max(0.1));
+    if let Some(door) = slack.door() {
+        let mut answer = None;
+        for _ in 0..slack.copies() {
+            let now = slack.world().now;
+            answer = requests::send(&door, kind, payload, attempt, patience, now).await;
+        }
+        return answer;
+    }
     let id = format!("env-{}", slack.next());
     let mut frame = json!({ "envelope_id": id, "type": kind, "payload": payload, "accepts_response_payload": answers });
     if kind == "events_api" {
@@ -77,7 +86,7 @@ async fn once(slack: &Arc<Slack>, kind: &str, payload: &Value, answers: bool, at
             return None;
         }
     }
-    let acknowledged = tokio::time::timeout(PATIENCE.mul_f64(slack.hurry().max(0.1)), receiver).await;
+    let acknowledged = tokio::time::timeout(patience, receiver).await;
     slack.forget(&id);
     acknowledged.ok()?.ok()
 }

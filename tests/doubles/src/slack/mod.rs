@@ -6,6 +6,7 @@
 mod control;
 mod deliver;
 mod fault;
+pub mod requests;
 mod web;
 pub mod world;
 
@@ -33,6 +34,7 @@ use vine_domain::clock::{Clock, System};
 use self::{
     deliver::Socket,
     fault::{Fault, How},
+    requests::Door,
     world::{Notice, World, merge},
 };
 
@@ -57,6 +59,10 @@ struct Wire {
     limit: Option<i64>,
     /// When each channel's next post is due, in milliseconds since 1970.
     paced: HashMap<String, i64>,
+    /// Where the app listens, when it has no sockets.
+    door: Option<Door>,
+    /// What the app was given when it was installed.
+    scopes: String,
     /// The next connections get no hello.
     silent: u32,
     /// Each envelope is sent so often.
@@ -79,6 +85,8 @@ impl Slack {
             faults: Vec::new(),
             limit: None,
             paced: HashMap::new(),
+            door: None,
+            scopes: web::SCOPES.into(),
             silent: 0,
             copies: 1,
             hurry: 1.0,
@@ -90,6 +98,7 @@ impl Slack {
             .route("/api/{method}", any(method))
             .route("/socket", get(socket))
             .route("/upload/{id}", post(uploaded))
+            .route("/files/{id}", get(file))
             .route("/hooks/{id}", post(hook))
             .merge(control::routes())
             .with_state(slack);
@@ -117,6 +126,10 @@ impl Slack {
 
     fn copies(&self) -> u32 {
         self.wire().copies
+    }
+
+    fn door(&self) -> Option<Door> {
+        self.wire().door.clone()
     }
 
     fn connections(&self) -> usize {
@@ -240,7 +253,8 @@ async fn method(
         Ok(more) => merge(&mut body, &more),
         Err(code) => body["error"] = json!(code),
     }
-    ([("x-oauth-scopes", web::SCOPES)], Json(body)).into_response()
+    let scopes = slack.wire().scopes.clone();
+    ([("x-oauth-scopes", scopes)], Json(body)).into_response()
 }
 
 fn arguments(query: &HashMap<String, String>, headers: &HeaderMap, body: &Bytes) -> Value {
@@ -282,6 +296,15 @@ async fn uploaded(State(slack): On, Path(id): Path<String>, headers: HeaderMap, 
     let bytes = if form { part(&body) } else { body.to_vec() };
     slack.world().bytes.insert(id, bytes);
     "OK".into_response()
+}
+
+/// A file's content; without a token Slack sends people to its log-in page.
+async fn file(State(slack): On, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    if token(&headers, &Value::Null).as_deref() != Some(BOT_TOKEN) {
+        return (StatusCode::FOUND, [(header::LOCATION, "/signin")]).into_response();
+    }
+    let bytes = slack.world().bytes.get(&id).cloned();
+    bytes.map_or_else(|| StatusCode::NOT_FOUND.into_response(), IntoResponse::into_response)
 }
 
 /// The content of the only part of a form.

@@ -2,19 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::world::{APP, BOT, BOT_USER, Code, TEAM, World, bot, merge, text};
+use super::world::{APP, BOT, BOT_USER, Code, ENTERPRISE, TEAM, World, bot, merge, text};
 
 /// What the bot token may do, as `X-OAuth-Scopes` says.
-pub const SCOPES: &str = "app_mentions:read,channels:history,channels:join,channels:manage,channels:read,chat:write,commands,files:write,\
-                          groups:history,groups:read,groups:write,im:history,reactions:write,users:read";
+pub const SCOPES: &str = "app_mentions:read,channels:history,channels:join,channels:manage,channels:read,chat:write,commands,files:read,\
+                          files:write,groups:history,groups:read,groups:write,im:history,reactions:write,users:read";
 
 /// Runs a method for the bot.
 pub fn call(world: &mut World, method: &str, args: &Value) -> Result<Value, Code> {
     let channel = || text(args, "channel").ok_or("channel_not_found");
     match method {
         "api.test" => Ok(json!({ "args": args })),
-        "auth.test" => Ok(json!({ "url": format!("{}/", world.base), "team": "Team", "user": "vine", "team_id": TEAM, "user_id": BOT_USER,
-            "bot_id": BOT, "app_id": APP, "is_enterprise_install": false })),
+        "auth.test" => Ok(auth(world)),
+        "auth.teams.list" => {
+            let teams: Vec<_> = world.organisation.iter().map(|team| json!({ "id": team, "name": team })).collect();
+            Ok(json!({ "teams": teams, "response_metadata": { "next_cursor": "" } }))
+        }
         "chat.postMessage" => {
             let message = world.post(&bot(), args)?;
             Ok(json!({ "channel": channel()?, "ts": message["ts"], "message": message }))
@@ -55,10 +58,19 @@ pub fn call(world: &mut World, method: &str, args: &Value) -> Result<Value, Code
         }
         "users.info" => user(world, text(args, "user").ok_or("user_not_found")?),
         "views.open" => world.open(args).map(|view| json!({ "view": view })),
-        "files.getUploadURLExternal" => upload(world, args),
-        "files.completeUploadExternal" => complete(world, args),
+        "files.getUploadURLExternal" => world.upload(args),
+        "files.completeUploadExternal" => world.complete(args),
         _ => Err("unknown_method"),
     }
+}
+
+fn auth(world: &World) -> Value {
+    let mut answer = json!({ "url": format!("{}/", world.base), "team": "Team", "user": "vine", "team_id": TEAM, "user_id": BOT_USER,
+        "bot_id": BOT, "app_id": APP, "is_enterprise_install": false });
+    if !world.organisation.is_empty() {
+        merge(&mut answer, &json!({ "team_id": ENTERPRISE, "enterprise_id": ENTERPRISE, "is_enterprise_install": true }));
+    }
+    answer
 }
 
 fn invite(world: &mut World, channel: &str, args: &Value) -> Result<Value, Code> {
@@ -115,34 +127,4 @@ fn user(world: &World, id: &str) -> Result<Value, Code> {
         "is_restricted": false, "is_ultra_restricted": false, "is_admin": false, "tz": "Etc/UTC",
         "profile": { "display_name": user.name, "real_name": user.name, "team": user.team },
     } }))
-}
-
-fn upload(world: &mut World, args: &Value) -> Result<Value, Code> {
-    let name = text(args, "filename").ok_or("invalid_arguments")?;
-    let length = args["length"].as_u64().or_else(|| text(args, "length")?.parse().ok()).ok_or("invalid_arguments")?;
-    let id = format!("F{:08X}", world.files.len() + 1);
-    world.files.insert(id.clone(), json!({ "id": id, "name": name, "size": length }));
-    Ok(json!({ "file_id": id, "upload_url": format!("{}/upload/{id}", world.base) }))
-}
-
-fn complete(world: &mut World, args: &Value) -> Result<Value, Code> {
-    let parsed = args["files"].as_str().and_then(|files| serde_json::from_str(files).ok());
-    let files = parsed.unwrap_or_else(|| args["files"].clone());
-    let mut shared = Vec::new();
-    for wanted in files.as_array().ok_or("invalid_arguments")? {
-        let id = text(wanted, "id").ok_or("file_not_found")?;
-        if !world.bytes.contains_key(id) {
-            return Err("file_not_found");
-        }
-        let file = world.files.get_mut(id).ok_or("file_not_found")?;
-        merge(file, &json!({ "title": wanted["title"], "url_private": format!("{}/files/{id}", world.base) }));
-        shared.push(file.clone());
-    }
-    let channel = text(args, "channel_id").or_else(|| text(args, "channels"));
-    if let Some(channel) = channel {
-        let mut post = json!({ "channel": channel, "text": text(args, "initial_comment").unwrap_or_default(), "files": shared });
-        post["thread_ts"] = args["thread_ts"].clone();
-        world.post(&bot(), &post)?;
-    }
-    Ok(json!({ "files": shared }))
 }

@@ -1,6 +1,7 @@
 //! A workspace in memory: people, channels, messages, modals, files, and what the app does with them. Pure: what is done to it answers with JSON in Slack's
 //! shape and leaves events for the app; nothing here sends anything.
 
+mod files;
 mod people;
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,6 +10,8 @@ use serde_json::{Value, json};
 
 /// Ids of the one app and the one workspace.
 pub const TEAM: &str = "T0TEAM";
+/// The organisation, when the app is installed for a whole one.
+pub const ENTERPRISE: &str = "E0ORG";
 pub const APP: &str = "A0APP";
 pub const BOT_USER: &str = "U0BOT";
 pub const BOT: &str = "B0BOT";
@@ -89,6 +92,8 @@ pub struct World {
     pub bytes: HashMap<String, Vec<u8>>,
     /// Where the app's response URLs lead.
     pub base: String,
+    /// The workspaces for which the app is installed at once; usually it is installed for one, and this is empty.
+    pub organisation: Vec<String>,
     notices: Vec<Notice>,
     triggers: HashMap<String, (i64, String)>,
     hooks: HashMap<String, Hook>,
@@ -298,6 +303,10 @@ impl World {
         if self.channels.values().any(|channel| channel.name == name) {
             return Err("name_taken");
         }
+        // An app of a whole organisation has to say where.
+        if !self.organisation.is_empty() && text(args, "team_id").is_none_or(|team| !self.organisation.iter().any(|one| one == team)) {
+            return Err("missing_argument");
+        }
         let id = self.id("C");
         let private = flag(args, "is_private");
         let channel = Channel { id: id.clone(), name: name.into(), private, members: vec![BOT_USER.into()], ..Channel::default() };
@@ -320,12 +329,33 @@ impl World {
         if users.iter().any(|user| !self.users.contains_key(user)) {
             return Err("user_not_found");
         }
-        let known = self.channel_mut(channel)?;
         for user in users {
+            let known = self.channel_mut(channel)?;
             if !known.members.contains(user) {
                 known.members.push(user.clone());
+                self.event(&json!({ "type": "member_joined_channel", "user": user, "channel": channel, "team": TEAM }));
             }
         }
+        Ok(())
+    }
+
+    /// Somebody puts a person or the bot out of a channel.
+    pub fn remove(&mut self, channel: &str, user: &str) -> Result<(), Code> {
+        let known = self.channel_mut(channel)?;
+        known.members.retain(|member| member != user);
+        let kind = if known.private { "group_left" } else { "channel_left" };
+        if user == BOT_USER {
+            self.event(&json!({ "type": kind, "channel": channel }));
+        }
+        Ok(())
+    }
+
+    /// Somebody closes a channel for good, or opens it again.
+    pub fn archive(&mut self, channel: &str, archived: bool) -> Result<(), Code> {
+        let known = self.channel_mut(channel)?;
+        known.archived = archived;
+        let kind = format!("{}_{}", if known.private { "group" } else { "channel" }, if archived { "archive" } else { "unarchive" });
+        self.event(&json!({ "type": kind, "channel": channel, "user": "U0ANN" }));
         Ok(())
     }
 
@@ -335,14 +365,15 @@ impl World {
         if !known.members.iter().any(|member| member == BOT_USER) {
             return Err("not_in_channel");
         }
-        let after = text(args, "oldest").unwrap_or("0");
+        let (after, until) = (text(args, "oldest").unwrap_or("0"), text(args, "latest"));
         let inclusive = flag(args, "inclusive");
         let metadata = flag(args, "include_all_metadata");
         let shown = |message: &&Value| {
             let ts = message["ts"].as_str().unwrap_or_default();
             let in_thread = message["thread_ts"].as_str();
             let here = thread.map_or_else(|| in_thread.is_none_or(|root| root == ts), |root| ts == root || in_thread == Some(root));
-            here && (ts > after || (inclusive && ts == after) || thread == Some(ts))
+            let in_time = (ts > after || (inclusive && ts == after)) && until.is_none_or(|until| ts < until || (inclusive && ts == until));
+            here && (in_time || thread == Some(ts))
         };
         let mut found: Vec<Value> = known.messages.iter().filter(shown).cloned().collect();
         if let Some(root) = thread

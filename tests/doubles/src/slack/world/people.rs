@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{APP, Code, HOOK_LIFE, HOOK_USES, Hook, Notice, TRIGGER_LIFE, User, World, merge};
+use super::{APP, Code, ENTERPRISE, HOOK_LIFE, HOOK_USES, Hook, Notice, TRIGGER_LIFE, User, World, merge};
 
 impl World {
     fn trigger(&mut self, user: &str) -> String {
@@ -26,7 +26,12 @@ impl World {
     /// A person says something; `args` as for `chat.postMessage`. Words are escaped as Slack escapes them.
     pub fn say(&mut self, user: &str, args: &Value) -> Result<Value, Code> {
         let team = self.person(user)?.team.clone();
-        self.post(&json!({ "user": user, "team": team, "user_team": team }), args)
+        let mut args = args.clone();
+        if args["file"].is_object() {
+            args["files"] = json!([self.attach(&args["file"])]);
+            args["subtype"] = json!("file_share");
+        }
+        self.post(&json!({ "user": user, "team": team, "user_team": team }), &args)
     }
 
     /// A person types a slash command. Threads have none.
@@ -50,6 +55,9 @@ impl World {
             "token": "verification", "team": { "id": person.team, "domain": "team" }, "enterprise": null, "is_enterprise_install": false,
             "trigger_id": trigger,
         });
+        if !self.organisation.is_empty() {
+            merge(&mut payload, &json!({ "team": null, "enterprise": { "id": ENTERPRISE }, "is_enterprise_install": true }));
+        }
         merge(&mut payload, more);
         self.notices.push(Notice::Interaction(payload));
         Ok(())
@@ -89,11 +97,16 @@ impl World {
     /// A person sends a modal; `values` are texts by block id and action id.
     pub fn submit(&mut self, view: &str, values: &Value) -> Result<(), Code> {
         let (user, mut shown) = self.views.get(view).cloned().ok_or("not_found")?;
-        let typed = |text: &Value| json!({ "type": "plain_text_input", "value": text });
         let mut state = json!({});
+        for block in shown["blocks"].as_array().into_iter().flatten().filter(|block| block["type"] == "input") {
+            let (name, element) = (block["block_id"].as_str().unwrap_or_default(), &block["element"]);
+            let initial =
+                json!({ "type": element["type"], "value": element["initial_value"], "selected_option": element["initial_option"] });
+            state[name][element["action_id"].as_str().unwrap_or_default()] = initial;
+        }
         for (block, actions) in values.as_object().into_iter().flatten() {
             for (action, text) in actions.as_object().into_iter().flatten() {
-                state[block][action] = typed(text);
+                state[block][action]["value"] = text.clone();
             }
         }
         shown["state"] = json!({ "values": state });
