@@ -38,7 +38,7 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         What::Migrate => roles::migrate::run(&config()?).await?,
         What::Doctor => return roles::doctor::run(&config()?).await,
         #[cfg(feature = "slack")]
-        What::Manifest { platform: cli::Manifested::Slack } => println!("{:#}", vine_slack::manifest()),
+        What::Manifest { platform: cli::Manifested::Slack } => println!("{:#}", roles::chat::manifest(&config()?)),
         What::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
         What::Login => roles::login::login(&globals).await?,
         What::Token(token) => roles::login::token(&globals, &token).await?,

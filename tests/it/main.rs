@@ -19,6 +19,7 @@ mod story_patience;
 mod story_script;
 mod story_sessions;
 mod story_slack;
+mod story_slack_ways;
 mod story_stale;
 mod story_trouble;
 mod story_up;

@@ -3,89 +3,15 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use vine_doubles::slack::{APP_TOKEN, BOT_TOKEN, world::BOT_USER};
+use vine_doubles::slack::world::BOT_USER;
 
 use crate::harness::{
-    Agent, PATIENCE, Place, Process, Sections,
-    workspace::{Workspace, of_bot, reacted},
+    Agent, PATIENCE,
+    channel::{Channel, said},
+    workspace::{of_bot, reacted},
 };
 
 const ASKS: &str = "answer=$(vine ask 'Go on?' --option Yes --option No); echo heard $answer";
-
-/// The channel of a repository, with Ann, an operator, and Ben, who is nobody to us; daemon and worker run.
-struct Channel {
-    place: Place,
-    slack: Workspace,
-    id: String,
-    processes: Vec<Process>,
-}
-
-impl Channel {
-    async fn new(agent: Agent<'_>) -> Self {
-        let slack = Workspace::open().await;
-        let more = format!(
-            "[[people]]\nname = \"Ann\"\nrole = \"operator\"\nslack = \"U0ANN\"\n\
-             [chat.slack]\nbot_token = \"{BOT_TOKEN}\"\napp_token = \"{APP_TOKEN}\"\napi_url = \"{}/api\"\n",
-            slack.url
-        );
-        let mut place = Place::with_sections(agent, Sections { more: &more, ..Sections::default() }).await;
-        let daemon = place.daemon().await;
-        let worker = place.worker("w-1", 1).await;
-        let mut channel = Self { place, slack, id: String::new(), processes: vec![worker, daemon] };
-        let made = |state: &Value| {
-            state["channels"]
-                .as_array()?
-                .iter()
-                .find(|one| one["name"] == "vine-site" && one["members"].to_string().contains("U0ANN"))
-                .cloned()
-        };
-        let state = channel.wait("the channel is made and Ann is in it", |state| made(state).is_some()).await;
-        made(&state).expect("just seen")["id"].as_str().expect("an id").clone_into(&mut channel.id);
-        channel.act("admit", json!({ "channel": channel.id, "user": "U0BEN" })).await;
-        channel
-    }
-
-    async fn act(&self, what: &str, args: Value) -> Value {
-        self.slack.act(what, args).await
-    }
-
-    async fn say(&self, user: &str, text: &str, root: Option<&str>) -> String {
-        self.slack.say(user, &self.id, text, root).await
-    }
-
-    async fn click(&self, user: &str, ts: &str, action: &str) {
-        self.act("click", json!({ "user": user, "channel": self.id, "ts": ts, "action": action })).await;
-    }
-
-    async fn wait(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        self.slack.wait(what, is).await
-    }
-
-    /// Waits for words of the bot in the channel.
-    async fn hears(&self, words: &str) -> Value {
-        let state = self.wait(&format!("the bot says `{words}`"), |state| said(state, words).is_some()).await;
-        said(&state, words).expect("just seen").clone()
-    }
-
-    /// Waits for words of the bot that one person alone sees.
-    async fn whispers(&self, user: &str, words: &str) {
-        let is = |one: &Value| one["user"] == user && one["content"]["text"].as_str().is_some_and(|text| text.contains(words));
-        self.wait(&format!("{user} is told `{words}`"), |state| state["ephemerals"].as_array().is_some_and(|all| all.iter().any(is))).await;
-    }
-
-    /// Creates a task by a command and gives its id and the root of its thread.
-    async fn task(&self, title: &str) -> (String, String) {
-        self.act("command", json!({ "user": "U0ANN", "channel": self.id, "line": format!("/vine task new {title}") })).await;
-        let card = self.hears(title).await;
-        let listed = self.place.say("task list").await;
-        let task = listed.as_array().expect("tasks")[0]["id"].as_str().expect("an id").to_owned();
-        (task, card["ts"].as_str().expect("a ts").to_owned())
-    }
-}
-
-fn said<'a>(state: &'a Value, words: &str) -> Option<&'a Value> {
-    of_bot(state).find(|message| message["text"].as_str().is_some_and(|text| text.contains(words)))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_slack_the_whole_way_of_a_question_through_a_thread() {
@@ -129,11 +55,10 @@ async fn slack_buttons_modals_and_strangers() {
     let (second, _) = channel.task("Two").await;
     let question = channel.hears("*Q-2* for").await["ts"].as_str().expect("a ts").to_owned();
     channel.click("U0ANN", &question, "vine_write").await;
-    let open = |state: &Value| state["views"][0]["view"]["id"].as_str().map(str::to_owned);
-    let view = open(&channel.wait("the modal opens", |state| open(state).is_some()).await).expect("just seen");
-    channel.act("submit", json!({ "view": view, "values": { "answer": { "text": "  " } } })).await;
+    let view = channel.modal().await;
+    channel.submit(&view, &[("answer", "  ")]).await;
     channel.wait("it says what is wrong", |state| state["views"][0]["view"]["errors"]["answer"].is_string()).await;
-    channel.act("submit", json!({ "view": view, "values": { "answer": { "text": "only on Mondays" } } })).await;
+    channel.submit(&view, &[("answer", "only on Mondays")]).await;
     channel.place.wait(&second, "done").await;
     assert!(channel.place.log(&second).await.contains("heard only on Mondays"));
 
@@ -177,10 +102,9 @@ async fn slack_nothing_is_lost_while_connections_come_and_go_and_the_daemon_dies
         channel.act(what, json!({})).await;
         channel.say("U0ANN", &format!("note {number}"), Some(&root)).await;
     }
-    channel.processes.pop().expect("the daemon").kill();
+    channel.kill_daemon();
     channel.say("U0ANN", "note 3", Some(&root)).await;
-    let daemon = channel.place.daemon().await;
-    channel.processes.push(daemon);
+    channel.start_daemon().await;
     let notes = |shown: &Value| {
         let mut texts: Vec<_> =
             shown["notes"].as_array().into_iter().flatten().filter_map(|note| note["text"].as_str()).map(str::to_owned).collect();
@@ -198,13 +122,12 @@ async fn slack_an_answer_that_slack_has_given_up_on_is_found_in_its_thread() {
     let mut channel = Channel::new(Agent::Script(ASKS)).await;
     let (task, root) = channel.task("One").await;
     channel.hears("*Q-1* for").await;
-    channel.processes.pop().expect("the daemon").kill();
+    channel.kill_daemon();
     // Two hours later: all redeliveries are over.
     channel.act("hurry", json!({ "factor": 0.0001 })).await;
     channel.say("U0ANN", "No", Some(&root)).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let daemon = channel.place.daemon().await;
-    channel.processes.push(daemon);
+    channel.start_daemon().await;
     channel.place.wait(&task, "done").await;
     assert!(channel.place.log(&task).await.contains("heard No"));
 }
@@ -229,24 +152,23 @@ async fn slack_the_first_of_two_answers_wins_and_foreigners_and_guests_of_other_
     let (second, root) = channel.task("Two").await;
     channel.hears("*Q-2* for").await;
     channel.act("shortcut", json!({ "user": "U0ANN", "channel": channel.id, "ts": root, "callback": "vine_answer" })).await;
-    let open = |state: &Value| state["views"][0]["view"]["id"].as_str().map(str::to_owned);
-    let view = open(&channel.wait("the modal opens", |state| open(state).is_some()).await).expect("just seen");
-    channel.act("submit", json!({ "view": view, "values": { "answer": { "text": "Yes" } } })).await;
+    let view = channel.modal().await;
+    channel.submit(&view, &[("answer", "Yes")]).await;
     channel.place.wait(&second, "done").await;
     assert!(channel.place.log(&second).await.contains("heard Yes"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slack_a_long_text_comes_in_parts_each_once_although_the_channel_is_slow() {
-    let channel = Channel::new(Agent::Script("vine ask \"Which of these? $(seq 1 8000)\"")).await;
+    let channel = Channel::new(Agent::Script("vine ask \"Which of these? $(seq 1 6500)\"")).await;
     channel.act("limit", json!({ "millis": 700 })).await;
     let (task, root) = channel.task("Long").await;
-    let whole = |state: &Value| of_bot(state).any(|message| message["text"].as_str().is_some_and(|text| text.contains("\n8000\n")));
+    let whole = |state: &Value| of_bot(state).any(|message| message["text"].as_str().is_some_and(|text| text.contains("\n6500\n")));
     channel.wait("the last part is there", whole).await;
     channel.say("U0ANN", "42", Some(&root)).await;
     channel.place.wait(&task, "done").await;
     let state = channel.wait("it is settled", |state| said(state, "Ann answered in slack").is_some()).await;
-    for number in ["3000", "5000", "7000"] {
+    for number in ["3000", "4000", "5000"] {
         let shown =
             of_bot(&state).filter(|message| message["text"].as_str().is_some_and(|text| text.contains(&format!("\n{number}\n")))).count();
         assert_eq!(shown, 1, "{number} stands there once");

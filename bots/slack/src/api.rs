@@ -65,8 +65,11 @@ fn advice(method: &str, code: &str) -> String {
 
 /// A token's way to the Web API.
 pub struct Api {
+    base: String,
     client: SlackClient<SlackClientHyperHttpsConnector>,
     token: SlackApiToken,
+    /// For what the crate does not show: headers, and bytes that are not JSON.
+    http: reqwest::Client,
 }
 
 /// A connector for any address: the stock one speaks https alone.
@@ -83,7 +86,60 @@ pub fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, String> {
 impl Api {
     /// Nothing is called yet.
     pub fn new(base: &str, token: &str) -> Result<Self, String> {
-        Ok(Self { client: SlackClient::new(connector(base)?), token: SlackApiToken::new(token.into()) })
+        // A redirection of a file leads to a page for people to log in.
+        let http = reqwest::Client::builder().connect_timeout(CONNECT).timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
+        let http = http.build().map_err(|error| error.to_string())?;
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Self { client: SlackClient::new(connector(&base)?), token: SlackApiToken::new(token.into()), http, base })
+    }
+
+    /// Who the token belongs to, and its scopes with commas between.
+    pub async fn identity(&self) -> Result<(Value, String), CallError> {
+        let unclear = |error: reqwest::Error| CallError::Unclear("auth.test".into(), error.without_url().to_string());
+        let answer = self.http.post(format!("{}/auth.test", self.base)).bearer_auth(&self.token.token_value.0).send().await;
+        let answer = answer.map_err(unclear)?;
+        let scopes = answer.headers().get("x-oauth-scopes").and_then(|scopes| scopes.to_str().ok()).unwrap_or_default().to_owned();
+        let limit = answer.headers().get("retry-after").and_then(|wait| wait.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+        if let Some(after) = limit.filter(|_| answer.status() == 429) {
+            return Err(CallError::Limited("auth.test".into(), after));
+        }
+        let known: Value = answer.json().await.map_err(unclear)?;
+        match known["error"].as_str() {
+            Some(code) => Err(CallError::Refused("auth.test".into(), code.to_owned())),
+            None => Ok((known, scopes)),
+        }
+    }
+
+    /// A file's content.
+    ///
+    /// # Errors
+    /// Says in words why it did not come.
+    pub async fn download(&self, address: &str) -> Result<Vec<u8>, String> {
+        // Our token is for Slack alone, whatever a message calls the address of its file.
+        if !is_of_slack(address, &self.base) {
+            return Err("its address is not Slack's".into());
+        }
+        let shown = |error: reqwest::Error| error.without_url().to_string();
+        let answer = self.http.get(address).bearer_auth(&self.token.token_value.0).send().await.map_err(shown)?;
+        if answer.status() != 200 {
+            return Err(answer.status().to_string());
+        }
+        answer.bytes().await.map(|bytes| bytes.to_vec()).map_err(shown)
+    }
+
+    /// Puts a text as a file into a thread.
+    pub async fn upload(&self, channel: &str, thread: Option<&str>, name: &str, text: &str) -> Result<(), CallError> {
+        let length = text.len().to_string();
+        let place = self.read("files.getUploadURLExternal", &[("filename", name), ("length", &length)]).await?;
+        let unclear = |error: reqwest::Error| CallError::Unclear("upload".into(), error.without_url().to_string());
+        let sent = self.http.post(place["upload_url"].as_str().unwrap_or_default()).body(text.to_owned()).send().await;
+        sent.and_then(reqwest::Response::error_for_status).map_err(unclear)?;
+        let file = json!([{ "id": place["file_id"], "title": name }]);
+        let mut args = json!({ "files": file, "channel_id": channel });
+        if let Some(thread) = thread {
+            args["thread_ts"] = json!(thread);
+        }
+        self.call("files.completeUploadExternal", &args).await.map(drop)
     }
 
     /// Calls a method with JSON.
@@ -101,18 +157,19 @@ impl Api {
         ended(method, tokio::time::timeout(PATIENCE, call).await)
     }
 
-    /// Finds a message's parts by the key in their metadata: (part, ts). A thread is read whole, since it begins with its oldest
-    /// reply; of a channel the latest hundred messages are looked at.
-    pub async fn posted(&self, channel: &str, thread: Option<&str>, key: &str) -> Result<Vec<(u64, String)>, CallError> {
+    /// What stands in a channel or a thread, with metadata. A thread is read whole, since it begins with its oldest reply; of a
+    /// channel the latest hundred messages are looked at.
+    pub async fn messages(&self, channel: &str, thread: Option<&str>) -> Result<Vec<Value>, CallError> {
+        let of = |page: &Value| page["messages"].as_array().cloned().unwrap_or_default();
         let Some(root) = thread else {
             let args = [("channel", channel), ("include_all_metadata", "true"), ("limit", "100")];
-            return Ok(parts_of(&self.read("conversations.history", &args).await?, key));
+            return Ok(of(&self.read("conversations.history", &args).await?));
         };
         let (mut found, mut cursor) = (Vec::new(), String::new());
         loop {
             let args = [("channel", channel), ("ts", root), ("include_all_metadata", "true"), ("limit", "100"), ("cursor", &cursor)];
             let page = self.read("conversations.replies", &args).await?;
-            found.extend(parts_of(&page, key));
+            found.extend(of(&page));
             match page["response_metadata"]["next_cursor"].as_str() {
                 Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
                 _ => return Ok(found),
@@ -121,18 +178,16 @@ impl Api {
     }
 }
 
-fn parts_of(page: &Value, key: &str) -> Vec<(u64, String)> {
-    let ours = |message: &Value| {
-        let payload = &message["metadata"]["event_payload"];
-        let part = payload["part"].as_str()?.parse().ok()?;
-        (payload["key"] == key).then_some((part, message["ts"].as_str()?.to_owned()))
-    };
-    page["messages"].as_array().into_iter().flatten().filter_map(ours).collect()
+/// Whether an address is where the Web API is, or another host of Slack's.
+fn is_of_slack(address: &str, base: &str) -> bool {
+    let (Ok(address), Ok(base)) = (reqwest::Url::parse(address), reqwest::Url::parse(base)) else { return false };
+    let theirs = |host: &str| host == "slack.com" || host.ends_with(".slack.com");
+    address.origin() == base.origin() || (address.scheme() == "https" && address.host_str().is_some_and(theirs))
 }
 
 /// What a message carries so that it is known again: opaque, everybody can read it.
-pub fn metadata(key: &str, part: usize) -> Value {
-    json!({ "event_type": "agentvine_message", "event_payload": { "key": key, "part": part.to_string() } })
+pub fn metadata(key: &str, part: usize, last: bool) -> Value {
+    json!({ "event_type": "agentvine_message", "event_payload": { "key": key, "part": part.to_string(), "last": last.to_string() } })
 }
 
 fn ended(method: &str, done: Result<Result<Value, SlackClientError>, tokio::time::error::Elapsed>) -> Result<Value, CallError> {
@@ -176,6 +231,19 @@ fn classified(method: String, error: &SlackClientError) -> CallError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_token_goes_to_slack_alone() {
+        let base = "http://127.0.0.1:80/api";
+        for address in ["https://files.slack.com/a", "https://slack.com/a", "http://127.0.0.1:80/files/1"] {
+            assert!(is_of_slack(address, base), "{address}");
+        }
+        for address in
+            ["https://files.slack.com.evil.org/a", "http://files.slack.com/a", "https://evilslack.com/a", "http://127.0.0.1:81/a", "x"]
+        {
+            assert!(!is_of_slack(address, base), "{address}");
+        }
+    }
 
     #[test]
     fn a_missing_scope_is_named_with_what_to_do() {

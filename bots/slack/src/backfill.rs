@@ -1,46 +1,76 @@
-//! What was said in our threads while no connection was open. Slack brings events again for some six minutes; after that they are
-//! only to be found where they stand.
+//! What was said while no connection was open. Slack brings events again for some six minutes; after that they are only to be found
+//! where they stand.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use vine_domain::{chat::Batch, ports::Ear};
+use vine_domain::{
+    MessageId,
+    chat::{Batch, Echo, Inbound},
+    ports::Ear,
+};
 
 use crate::{
     Session,
     api::CallError,
+    reference,
     translate::{Heard, translate},
     ts_of,
 };
 
-/// Slack lets an app read fifty threads a minute (reference, tier 3).
+/// Slack lets an app read fifty pages a minute (reference, tier 3).
 const PACE: Duration = Duration::from_millis(1_250);
 
-/// Reads all threads whose tasks are not over. What is known already is known.
-pub async fn run(session: &Session, ear: &Arc<dyn Ear>) {
-    let threads = match ear.threads().await {
-        Ok(threads) => threads,
-        Err(error) => return tracing::error!(%error, "the threads to look through cannot be read: {error}"),
+/// Where to look.
+enum Place {
+    /// In a channel, after this moment.
+    Channel(String, String),
+    /// In a thread, as (channel, root).
+    Thread(String, String),
+}
+
+/// Reads all threads whose tasks are not over, and what was said in our channels since we heard something last. What is known
+/// already is known.
+pub async fn run(session: &Session, ear: &dyn Ear) {
+    let places = match places(ear).await {
+        Ok(places) => places,
+        Err(error) => return tracing::error!(%error, "where to look for what was said meanwhile cannot be read: {error}"),
     };
-    for (channel, thread) in threads {
-        while let Err(CallError::Limited(_, after)) = look_through(session, ear, &channel, ts_of(&thread)).await {
+    for place in &places {
+        while let Err(CallError::Limited(_, after)) = look_through(session, ear, place).await {
             tokio::time::sleep(after).await;
         }
         tokio::time::sleep(PACE).await;
     }
 }
 
-async fn look_through(session: &Session, ear: &Arc<dyn Ear>, channel: &str, root: &str) -> Result<(), CallError> {
+async fn places(ear: &dyn Ear) -> vine_domain::ports::Stored<Vec<Place>> {
+    let mut places: Vec<Place> = ear.threads().await?.into_iter().map(|(channel, root)| Place::Thread(channel, root)).collect();
+    if let Some(since) = ear.cursor().await?.as_deref().and_then(shortly_before) {
+        places.extend(ear.rooms().await?.into_iter().map(|channel| Place::Channel(channel, since.clone())));
+    }
+    Ok(places)
+}
+
+/// Events do not come in order, and Slack brings again what was not acknowledged for some minutes.
+fn shortly_before(ts: &str) -> Option<String> {
+    let seconds: i64 = ts.split('.').next()?.parse().ok()?;
+    Some(format!("{}.000000", seconds - 600))
+}
+
+async fn look_through(session: &Session, ear: &dyn Ear, place: &Place) -> Result<(), CallError> {
     let mut cursor = String::new();
     loop {
-        let page =
-            session.api.read("conversations.replies", &[("channel", channel), ("ts", root), ("limit", "100"), ("cursor", &cursor)]).await;
-        let page = page.inspect_err(|error| tracing::warn!(channel, "a thread could not be looked through: {error}"))?;
-        let events: Vec<_> =
-            page["messages"].as_array().into_iter().flatten().filter_map(|message| said(session, channel, message)).collect();
-        if let Err(error) = ear.hear(Batch { events, ..Batch::default() }).await {
+        let (channel, page) = page(session, place, &cursor).await;
+        let page = page.inspect_err(|error| tracing::warn!(channel, "what was said meanwhile could not be read: {error}"))?;
+        let messages = || page["messages"].as_array().into_iter().flatten();
+        let mut events: Vec<_> = messages().filter_map(|message| said(session, channel, message)).collect();
+        events.sort_by(|a, b| a.event.cmp(&b.event));
+        let echoes = messages().filter_map(|message| echo(session, channel, message)).collect();
+        if let Err(error) = ear.hear(Batch { events, echoes, ..Batch::default() }).await {
             tracing::error!(%error, "what was found could not be stored: {error}");
         }
+        session.awaited.notify_one();
         match page["response_metadata"]["next_cursor"].as_str() {
             Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
             _ => return Ok(()),
@@ -48,12 +78,35 @@ async fn look_through(session: &Session, ear: &Arc<dyn Ear>, channel: &str, root
     }
 }
 
+async fn page<'a>(session: &Session, place: &'a Place, cursor: &str) -> (&'a str, Result<Value, CallError>) {
+    let common = [("limit", "100"), ("cursor", cursor), ("include_all_metadata", "true")];
+    match place {
+        Place::Channel(channel, since) => {
+            let args: Vec<_> = common.into_iter().chain([("channel", channel.as_str()), ("oldest", since)]).collect();
+            (channel, session.api.read("conversations.history", &args).await)
+        }
+        Place::Thread(channel, root) => {
+            let args: Vec<_> = common.into_iter().chain([("channel", channel.as_str()), ("ts", ts_of(root))]).collect();
+            (channel, session.api.read("conversations.replies", &args).await)
+        }
+    }
+}
+
+/// A message of ours. What it was an answer to may have been posted just before we died.
+fn echo(session: &Session, channel: &str, message: &Value) -> Option<Echo> {
+    let (ts, payload) = (message["ts"].as_str()?, &message["metadata"]["event_payload"]);
+    let key = payload["key"].as_str().filter(|_| message["user"] == session.us.user.as_str())?;
+    let part = payload["part"].as_str()?.parse().ok()?;
+    Some(Echo { message: MessageId(key.parse().ok()?), reference: reference(channel, ts), part, last: payload["last"] == "true" })
+}
+
 /// The same as if it came over a connection.
-fn said(session: &Session, channel: &str, message: &Value) -> Option<vine_domain::chat::Inbound> {
+fn said(session: &Session, channel: &str, message: &Value) -> Option<Inbound> {
     let mut event = message.clone();
+    event["type"] = json!("message");
     event["channel"] = json!(channel);
     match translate("events_api", &json!({ "event": event }), &session.us) {
         Heard::Person(inbound) => Some(inbound),
-        Heard::Write(..) | Heard::Empty | Heard::Nothing => None,
+        _ => None,
     }
 }

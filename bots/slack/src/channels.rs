@@ -3,18 +3,25 @@
 use serde_json::json;
 use vine_domain::{chat::RoomWish, ports::ChatError};
 
-use crate::api::Api;
+use crate::{
+    Session,
+    api::{Api, CallError},
+};
 
 /// Characters of a topic (reference of conversations.setTopic).
 const TOPIC: usize = 250;
 
 /// Makes the private channel of a repository, or finds the one that is there.
-pub async fn make(api: &Api, prefix: &str, wish: &RoomWish) -> Result<String, ChatError> {
-    let name = name(prefix, wish.repo.as_str());
-    let made = api.call("conversations.create", &json!({ "name": name, "is_private": true })).await;
+pub async fn make(session: &Session, prefix: &str, wish: &RoomWish) -> Result<String, ChatError> {
+    let (api, name) = (&session.api, name(prefix, wish.repo.as_str()));
+    let mut args = json!({ "name": name, "is_private": true });
+    if let Some(team) = &session.team {
+        args["team_id"] = json!(team);
+    }
+    let made = api.call("conversations.create", &args).await;
     let id = match made {
         Ok(answer) => answer["channel"]["id"].as_str().unwrap_or_default().to_owned(),
-        Err(error) if error.code() == Some("name_taken") => find(api, &name).await?.ok_or_else(|| {
+        Err(error) if error.code() == Some("name_taken") => find(session, &name).await?.ok_or_else(|| {
             ChatError::Gone(format!("the name #{name} is taken by a channel that we are not in; invite us there, or free the name"))
         })?,
         Err(error) => return Err(error.into()),
@@ -25,7 +32,9 @@ pub async fn make(api: &Api, prefix: &str, wish: &RoomWish) -> Result<String, Ch
 }
 
 /// Invites whoever belongs there. People of other workspaces are invited by people.
-pub async fn furnish(api: &Api, channel: &str, wish: &RoomWish) -> Result<(), ChatError> {
+pub async fn furnish(session: &Session, channel: &str, wish: &RoomWish) -> Result<(), ChatError> {
+    let api = &session.api;
+    is_open(api, channel).await?;
     let there = api.read("conversations.members", &[("channel", channel), ("limit", "1000")]).await?;
     let there: Vec<&str> = there["members"].as_array().into_iter().flatten().filter_map(|member| member.as_str()).collect();
     let missing = wish.members.iter().map(|member| member.subject.as_str()).filter(|user| !there.contains(user) && !user.contains(':'));
@@ -38,14 +47,26 @@ pub async fn furnish(api: &Api, channel: &str, wish: &RoomWish) -> Result<(), Ch
     Ok(())
 }
 
+/// A channel that takes words from us.
+async fn is_open(api: &Api, channel: &str) -> Result<(), ChatError> {
+    let info = api.read("conversations.info", &[("channel", channel)]).await?;
+    let code = match &info["channel"] {
+        known if known["is_archived"] == true => "is_archived",
+        known if known["is_member"] == false => "not_in_channel",
+        _ => return Ok(()),
+    };
+    Err(CallError::Refused("to let us speak".into(), code.into()).into())
+}
+
 /// Enters a channel by id (`C…`) or by name (`#…`).
-pub async fn enter(api: &Api, named: &str) -> Result<String, ChatError> {
+pub async fn enter(session: &Session, named: &str) -> Result<String, ChatError> {
     let id = match named.strip_prefix('#') {
-        Some(name) => find(api, name)
+        Some(name) => find(session, name)
             .await?
             .ok_or_else(|| ChatError::Gone(format!("there is no channel {named} that we can see; invite us there")))?,
         None => named.to_owned(),
     };
+    let api = &session.api;
     let info = api.read("conversations.info", &[("channel", &id)]).await?;
     if info["channel"]["is_member"] == true {
         return Ok(id);
@@ -55,15 +76,13 @@ pub async fn enter(api: &Api, named: &str) -> Result<String, ChatError> {
     Ok(id)
 }
 
-async fn find(api: &Api, name: &str) -> Result<Option<String>, ChatError> {
+async fn find(session: &Session, name: &str) -> Result<Option<String>, ChatError> {
     let mut cursor = String::new();
     loop {
-        let page = api
-            .read(
-                "conversations.list",
-                &[("types", "public_channel,private_channel"), ("exclude_archived", "true"), ("limit", "200"), ("cursor", &cursor)],
-            )
-            .await?;
+        let mut args =
+            vec![("types", "public_channel,private_channel"), ("exclude_archived", "true"), ("limit", "200"), ("cursor", &cursor)];
+        args.extend(session.team.as_deref().map(|team| ("team_id", team)));
+        let page = session.api.read("conversations.list", &args).await?;
         let found = page["channels"].as_array().into_iter().flatten().find(|channel| channel["name"] == name);
         if let Some(id) = found.and_then(|channel| channel["id"].as_str()) {
             return Ok(Some(id.to_owned()));

@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use vine_domain::{
-    chat::{About, Aside, Dispatch, Fate, OutboundKind, Place, Posted},
+    chat::{
+        About, Aside, Dispatch, Fate, OutboundKind, Place, Posted,
+        pieces::{Piece, edited as shortened, pieces},
+    },
     markdown::split,
     ports::ChatError,
 };
@@ -57,27 +60,46 @@ async fn react(api: &Api, to: &str, name: &str) -> Result<(), ChatError> {
 }
 
 async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
-    let key = dispatch.message.id.to_string();
+    let id = dispatch.message.id.to_string();
     let thread = dispatch.thread.as_deref().map(ts_of);
-    let parts = split(&dispatch.message.text, PART);
-    // Of several parts some may have been posted before the channel took no more.
-    let known = if careful || parts.len() > 1 { api.posted(&dispatch.room, thread, &key).await? } else { Vec::new() };
+    // A file carries no key of ours but its name.
+    let called = format!("{}-{}", dispatch.message.kind.as_str(), &id[..8]);
+    let pieces = pieces(&dispatch.message.text, split(&dispatch.message.text, PART), &called);
+    // Of several some may have been posted before the channel took no more.
+    let known = if careful || pieces.len() > 1 { api.messages(&dispatch.room, thread).await? } else { Vec::new() };
+    let last = pieces.iter().rposition(|piece| matches!(piece, Piece::Words(_)));
     let mut posted: Vec<String> = Vec::new();
-    for (number, text) in parts.iter().enumerate() {
-        let there = known.iter().find(|(part, _)| *part == number as u64).map(|(_, ts)| ts.clone());
-        let ts = match there {
-            Some(ts) => ts,
-            None => {
-                let root = thread.map(str::to_owned).or_else(|| posted.first().map(|first| ts_of(first).to_owned()));
-                let args = message(dispatch, text, number, number + 1 == parts.len(), root.as_deref());
-                let answer = api.call("chat.postMessage", &args).await.map_err(of_channel)?;
-                answer["ts"].as_str().unwrap_or_default().to_owned()
+    for (number, piece) in pieces.iter().enumerate() {
+        let root = thread.map(str::to_owned).or_else(|| posted.first().map(|first| ts_of(first).to_owned()));
+        match piece {
+            Piece::Words(text) => {
+                let args = || message(dispatch, text, number, Some(number) == last, root.as_deref());
+                let ts = match part(&known, &id, number) {
+                    Some(ts) => ts,
+                    None => api.call("chat.postMessage", &args()).await.map_err(of_channel)?["ts"].as_str().unwrap_or_default().to_owned(),
+                };
+                posted.push(reference(&dispatch.room, &ts));
             }
-        };
-        posted.push(reference(&dispatch.room, &ts));
+            Piece::File { name, .. } if has_file(&known, name) => {}
+            Piece::File { name, text } => api.upload(&dispatch.room, root.as_deref(), name, text).await?,
+        }
     }
     let thread = dispatch.thread.clone().or_else(|| posted.first().cloned()).unwrap_or_default();
     Ok(Posted { thread, parts: posted })
+}
+
+/// Where a part of a message stands, if it does.
+fn part(messages: &[Value], key: &str, number: usize) -> Option<String> {
+    let number = number.to_string();
+    let is = |message: &&Value| {
+        let payload = &message["metadata"]["event_payload"];
+        payload["key"] == key && payload["part"].as_str() == Some(number.as_str())
+    };
+    messages.iter().find(is)?["ts"].as_str().map(str::to_owned)
+}
+
+fn has_file(messages: &[Value], name: &str) -> bool {
+    messages.iter().any(|message| message["files"].as_array().is_some_and(|files| files.iter().any(|file| file["name"] == name)))
 }
 
 /// Posts are counted for each channel apart: about one in a second.
@@ -98,7 +120,7 @@ fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Optio
     let calling = (!calls.is_empty()).then(|| json!({ "type": "section", "text": { "type": "mrkdwn", "text": calls.join(" ") } }));
     let mut args = json!({
         "channel": dispatch.room, "text": mrkdwn(text, mentions), "blocks": calling.into_iter().chain(blocks).collect::<Vec<_>>(),
-        "unfurl_links": false, "unfurl_media": false, "metadata": metadata(&dispatch.message.id.to_string(), part),
+        "unfurl_links": false, "unfurl_media": false, "metadata": metadata(&dispatch.message.id.to_string(), part, last),
     });
     if let Some(root) = root {
         args["thread_ts"] = json!(root);
@@ -108,11 +130,7 @@ fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Optio
 
 /// Edits show one part; the buttons of a question go with it.
 async fn edit(api: &Api, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
-    let mut parts = split(&dispatch.message.text, PART).into_iter();
-    let mut text = parts.next().unwrap_or_default();
-    if parts.next().is_some() {
-        text += "\n\n… shortened; the page shows all of it.";
-    }
+    let text = shortened(split(&dispatch.message.text, PART));
     let args = json!({ "channel": dispatch.room, "ts": ts_of(edited), "text": mrkdwn(&text, &[]), "blocks": card::words(&text) });
     match api.call("chat.update", &args).await {
         // Somebody has deleted it, or the workspace lets nobody edit any more: there is nothing to show.

@@ -1,7 +1,8 @@
 //! Slack: a channel for each repository, a thread for each task.
 //!
-//! `socket` keeps a connection open, `translate` makes of each envelope what it is to us, `deliver` posts, `card` and `mrkdwn` are
-//! how things look, `channels` makes channels, `api` is one call and what came of it. Slack names messages within their channel
+//! `install` finds out who we are there and what we may; `socket` or `hooks` brings envelopes, `intake` stores what `translate` makes
+//! of each, `fetch` and `backfill` get what none has brought. `deliver` posts, `card` and `mrkdwn` are how things look, `channels` makes
+//! channels, `api` is one call and what came of it. Slack names messages within their channel
 //! alone: outside of this crate they are called `<channel>:<ts>`.
 #![warn(missing_docs)]
 
@@ -10,6 +11,10 @@ mod backfill;
 mod card;
 mod channels;
 mod deliver;
+mod fetch;
+mod hooks;
+mod install;
+mod intake;
 mod manifest;
 mod modal;
 mod mrkdwn;
@@ -19,14 +24,20 @@ mod translate;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use vine_domain::{
     chat::{Dispatch, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
 };
 
 use self::api::Api;
-pub use self::manifest::manifest;
+pub use self::{
+    hooks::{PATH, routes},
+    manifest::manifest,
+};
 
 /// As it stands in `rooms.platform`.
 pub const PLATFORM: &str = "slack";
@@ -39,17 +50,34 @@ pub struct Settings {
     pub api_url: String,
     /// `xoxb-…`, of the app's bot.
     pub bot_token: String,
-    /// `xapp-…`, for Socket Mode.
-    pub app_token: String,
+    /// How Slack tells us things.
+    pub way: Way,
     /// Channels are called this and the repository's name.
     pub channel_prefix: String,
+    /// The workspace in which channels are made, for an app that is installed for a whole organisation.
+    pub team: Option<String>,
+}
+
+/// How Slack tells us things.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// Over connections that we open.
+    Socket {
+        /// `xapp-…`
+        app_token: String,
+    },
+    /// By requests to us.
+    Http {
+        /// What they are signed with.
+        signing_secret: String,
+    },
 }
 
 /// Who we are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Us {
-    /// The workspace.
-    pub team: String,
+    /// The workspace; for an app of a whole organisation all of its workspaces, and itself.
+    pub teams: Vec<String>,
     /// The bot's user id.
     pub user: String,
 }
@@ -59,6 +87,10 @@ pub struct Us {
 struct Session {
     api: Arc<Api>,
     us: Us,
+    /// Where channels are made, if that has to be said.
+    team: Option<String>,
+    /// There are messages whose files are to be fetched.
+    awaited: Arc<Notify>,
     since: Instant,
 }
 
@@ -78,25 +110,38 @@ impl Slack {
     pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>) {
         let mut pause = SOON;
         loop {
-            let trouble = match self.connect().await {
-                Ok(session) => {
-                    pause = SOON;
-                    socket::run(&session, &self.settings, &ear, &self.session).await
-                }
+            let trouble = match install::connect(&self.settings).await {
+                Ok(session) => self.listen(session, &ear).await,
                 Err(why) => why,
             };
-            self.session.send_replace(None);
+            let worked = self.session.send_replace(None).is_some();
             ear.health(Err(trouble));
+            pause = if worked { SOON } else { (pause * 2).min(Duration::from_secs(60)) };
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(60));
         }
     }
 
-    async fn connect(&self) -> Result<Session, String> {
-        let api = Arc::new(Api::new(&self.settings.api_url, &self.settings.bot_token)?);
-        let known = api.call("auth.test", &serde_json::json!({})).await.map_err(|error| error.to_string())?;
-        let text = |key: &str| known[key].as_str().unwrap_or_default().to_owned();
-        Ok(Session { api, us: Us { team: text("team_id"), user: text("user_id") }, since: Instant::now() })
+    /// Until something is wrong.
+    async fn listen(&self, session: Session, ear: &Arc<dyn Ear>) -> String {
+        let heard = || {
+            self.session.send_replace(Some(session.clone()));
+            let (session, ear) = (session.clone(), Arc::clone(ear));
+            // What was said while nobody listened, beside what comes now.
+            tokio::spawn(async move { backfill::run(&session, &*ear).await });
+        };
+        let listens = async {
+            match &self.settings.way {
+                Way::Socket { app_token } => socket::run(&session, &self.settings, app_token, ear, &heard).await,
+                Way::Http { .. } => {
+                    heard();
+                    install::watch(&session, &**ear).await
+                }
+            }
+        };
+        tokio::select! {
+            trouble = listens => trouble,
+            never = fetch::run(&session, &**ear) => match never {},
+        }
     }
 
     fn session(&self) -> Result<Session, ChatError> {
@@ -118,12 +163,12 @@ impl Chat for Slack {
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
         is_fit(wish.encrypted)?;
-        channels::make(&self.session()?.api, &self.settings.channel_prefix, wish).await
+        channels::make(&self.session()?, &self.settings.channel_prefix, wish).await
     }
 
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
         is_fit(wish.encrypted)?;
-        channels::furnish(&self.session()?.api, room, wish).await
+        channels::furnish(&self.session()?, room, wish).await
     }
 
     /// Bots have no such sign in Slack.
@@ -131,7 +176,7 @@ impl Chat for Slack {
 
     async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {
         is_fit(wish.encrypted)?;
-        channels::enter(&self.session()?.api, room).await
+        channels::enter(&self.session()?, room).await
     }
 }
 

@@ -5,54 +5,122 @@ use serde_json::{Value, json};
 use crate::card;
 
 /// What the bot must be allowed, each for a reason of its own.
-const SCOPES: [&str; 13] = [
-    "app_mentions:read", // to be offered when somebody types `@vine`
-    "channels:history",  // to hear answers, and to look for what was missed and posted
-    "channels:join",     // `repo room --room #name`
-    "channels:manage",   // topics, invitations
-    "channels:read",     // to find a channel by its name
+pub const SCOPES: [&str; 12] = [
+    "channels:history", // to hear answers, and to look for what was missed and posted
+    "channels:join",    // `repo room --room #name`
+    "channels:manage",  // topics, invitations
+    "channels:read",    // to find a channel by its name
     "chat:write",
     "commands",
+    "files:read",     // text files in answers
+    "files:write",    // texts that are too long for messages
     "groups:history", // the same for private channels
     "groups:read",
-    "groups:write", // to make a private channel for each repository
-    "im:history",
+    "groups:write",    // to make a private channel for each repository
     "reactions:write", // the check mark on the answer that counts
-    "users:read",
 ];
 
-/// The manifest from which Slack makes the app (schema version 1).
-pub fn manifest() -> Value {
-    json!({
+/// What the bot hears of: messages, and channels that it cannot speak in any more or again.
+const EVENTS: [&str; 12] = [
+    "channel_archive",
+    "channel_deleted",
+    "channel_left",
+    "channel_unarchive",
+    "group_archive",
+    "group_deleted",
+    "group_left",
+    "group_unarchive",
+    "member_joined_channel",
+    "member_left_channel",
+    "message.channels",
+    "message.groups",
+];
+
+/// The manifest from which Slack makes the app (schema version 1). With the address of our door (see [`crate::routes`]) Slack sends
+/// requests there, without one everything comes over sockets. `organisation` lets it be installed for many workspaces at once.
+pub fn manifest(door: Option<&str>, organisation: bool) -> Value {
+    let mut manifest = json!({
         "_metadata": { "major_version": 1, "minor_version": 1 },
         "display_information": { "name": "AgentVine", "description": "Questions from coding agents, and your answers" },
         "features": {
             "bot_user": { "display_name": "vine", "always_online": true },
-            "app_home": { "home_tab_enabled": false, "messages_tab_enabled": true, "messages_tab_read_only_enabled": false },
             "shortcuts": [{ "name": "Answer with AgentVine", "type": "message", "callback_id": card::SHORTCUT, "description": "Answer the question in this thread" }],
             "slash_commands": [{ "command": "/vine", "description": "AgentVine: tasks, questions, sessions", "usage_hint": "task new | question list | help", "should_escape": true }],
         },
         "oauth_config": { "scopes": { "bot": SCOPES } },
         "settings": {
-            "event_subscriptions": { "bot_events": ["app_mention", "message.channels", "message.groups"] },
+            "event_subscriptions": { "bot_events": EVENTS },
             "interactivity": { "is_enabled": true },
-            "org_deploy_enabled": false, "socket_mode_enabled": true, "token_rotation_enabled": false,
+            "org_deploy_enabled": organisation, "socket_mode_enabled": door.is_none(), "token_rotation_enabled": false,
         },
-    })
+    });
+    if let Some(door) = door {
+        manifest["features"]["slash_commands"][0]["url"] = json!(door);
+        manifest["settings"]["event_subscriptions"]["request_url"] = json!(door);
+        manifest["settings"]["interactivity"]["request_url"] = json!(door);
+    }
+    manifest
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Limits of the manifest's reference.
+    /// Keys and lengths of Slack's schema of manifests (github.com/slackapi/manifest-schema, version 1.0.0 at c50cfa8), as far as
+    /// we use them: path, longest text.
+    const TEXTS: [(&str, usize); 11] = [
+        ("/display_information/name", 35),
+        ("/display_information/description", 140),
+        ("/features/bot_user/display_name", 80),
+        ("/features/shortcuts/0/name", 24),
+        ("/features/shortcuts/0/callback_id", 255),
+        ("/features/shortcuts/0/description", 150),
+        ("/features/slash_commands/0/command", 32),
+        ("/features/slash_commands/0/description", 2000),
+        ("/features/slash_commands/0/usage_hint", 1000),
+        ("/features/slash_commands/0/url", 3000),
+        ("/settings/event_subscriptions/request_url", 3500),
+    ];
+
     #[test]
     fn it_keeps_to_the_rules_of_manifests() {
-        let manifest = manifest();
-        let text = |path: &str| manifest.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("{path}")).chars().count();
-        assert!(text("/display_information/name") <= 35 && text("/display_information/description") <= 140);
-        assert!(text("/features/shortcuts/0/name") <= 24 && text("/features/shortcuts/0/description") <= 150);
-        assert!(text("/features/slash_commands/0/usage_hint") <= 1000);
-        assert!(SCOPES.is_sorted(), "each once, and easy to compare");
+        let manifest = manifest(Some("https://vine.example.org/chat/slack"), false);
+        for (path, longest) in TEXTS {
+            let length = manifest.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("{path}")).chars().count();
+            assert!(length >= 1 && length <= longest, "{path}: {length}");
+        }
+        assert!(["message", "global"].contains(&manifest["features"]["shortcuts"][0]["type"].as_str().expect("a type")));
+        assert!(SCOPES.is_sorted() && EVENTS.is_sorted(), "each once, and easy to compare");
+        assert!(SCOPES.iter().chain(&EVENTS).all(|name| name.len() <= 50));
+        let keys = |path: &str| manifest.pointer(path).and_then(Value::as_object).expect(path).keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(""), ["_metadata", "display_information", "features", "oauth_config", "settings"]);
+        assert_eq!(keys("/features"), ["bot_user", "shortcuts", "slash_commands"]);
+        let settings = ["event_subscriptions", "interactivity", "org_deploy_enabled", "socket_mode_enabled", "token_rotation_enabled"];
+        assert_eq!(keys("/settings"), settings);
+    }
+
+    /// Which scope an event needs (reference of each event).
+    #[test]
+    fn every_event_has_its_scope() {
+        for event in EVENTS {
+            let scope = match event {
+                "message.channels" => "channels:history",
+                "message.groups" => "groups:history",
+                group if group.starts_with("group_") => "groups:read",
+                _ => "channels:read",
+            };
+            assert!(SCOPES.contains(&scope), "{event}");
+        }
+    }
+
+    #[test]
+    fn requests_come_to_our_door_or_over_sockets() {
+        let (sockets, door) = (manifest(None, false), manifest(Some("https://x/chat/slack"), true));
+        assert_eq!(
+            (&sockets["settings"]["socket_mode_enabled"], &sockets["settings"]["interactivity"]["request_url"]),
+            (&json!(true), &Value::Null)
+        );
+        assert_eq!((&door["settings"]["socket_mode_enabled"], &door["settings"]["org_deploy_enabled"]), (&json!(false), &json!(true)));
+        assert_eq!(door["features"]["slash_commands"][0]["url"], "https://x/chat/slack");
     }
 }

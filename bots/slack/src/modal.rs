@@ -1,33 +1,103 @@
-//! The modal in which an answer is written.
+//! Modals: one in which an answer is written, one for a new task. A trigger opens one within three seconds and once, so opening
+//! comes before anything slow.
 
 use serde_json::{Value, json};
 
 use crate::api::Api;
 
-const BLOCK: &str = "answer";
-const FIELD: &str = "text";
+/// Characters that a field takes (reference, "plain-text input").
+const LONGEST: usize = 3000;
 
-/// Opens it for a press or a shortcut; a trigger lives for three seconds, so this comes before anything slow. `to` is the message
-/// that is answered.
-pub async fn open(api: &Api, trigger: &str, to: &str) {
-    let text = |text: &str| json!({ "type": "plain_text", "text": text });
-    let element = json!({ "type": "plain_text_input", "action_id": FIELD, "multiline": true, "max_length": 3000 });
-    let view = json!({
-        "type": "modal", "callback_id": "vine_answer", "title": text("Your answer"), "submit": text("Send"), "close": text("Cancel"),
-        "private_metadata": to, "blocks": [{ "type": "input", "block_id": BLOCK, "label": text("Answer"), "element": element }],
-    });
-    if let Err(error) = api.call("views.open", &json!({ "trigger_id": trigger, "view": view })).await {
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Modal {
+    /// An answer to this message.
+    Answer(String),
+    /// A new task for the repository of this channel.
+    Task(String),
+}
+
+/// What was written.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Written {
+    /// An answer, and to which message.
+    Answer {
+        /// The words.
+        text: String,
+        /// The message.
+        to: String,
+    },
+    /// A task.
+    Task {
+        /// In one line.
+        title: String,
+        /// What to do.
+        prompt: String,
+        /// `high`, `default` or `low`.
+        priority: String,
+        /// Where it was wished.
+        channel: String,
+    },
+    /// This field has no words.
+    Empty(&'static str),
+}
+
+/// Opens one.
+pub async fn open(api: &Api, trigger: &str, modal: &Modal) {
+    if let Err(error) = api.call("views.open", &json!({ "trigger_id": trigger, "view": view(modal) })).await {
         tracing::warn!("no modal could be opened: {error}");
     }
 }
 
-/// What was written, and in answer to which message.
-pub fn written(view: &Value) -> Option<(String, String)> {
-    let text = view["state"]["values"][BLOCK][FIELD]["value"].as_str().unwrap_or_default();
-    Some((text.trim().to_owned(), view["private_metadata"].as_str()?.to_owned()))
+fn plain(text: &str) -> Value {
+    json!({ "type": "plain_text", "text": text })
 }
 
-/// What a modal without words is told.
-pub fn refused() -> Value {
-    json!({ "response_action": "errors", "errors": { BLOCK: "Please write something." } })
+fn view(modal: &Modal) -> Value {
+    let (callback, title, about, blocks) = match modal {
+        Modal::Answer(to) => ("vine_answer", "Your answer", to, vec![field("answer", "Answer", LONGEST, true)]),
+        Modal::Task(channel) => {
+            let prompt = field("prompt", "What to do", LONGEST, true);
+            ("vine_task", "New task", channel, vec![field("title", "Title", 200, false), prompt, priorities()])
+        }
+    };
+    json!({
+        "type": "modal", "callback_id": callback, "title": plain(title), "submit": plain("Send"), "close": plain("Cancel"),
+        "private_metadata": about, "blocks": blocks,
+    })
+}
+
+fn field(name: &str, label: &str, longest: usize, lines: bool) -> Value {
+    let element = json!({ "type": "plain_text_input", "action_id": "text", "multiline": lines, "max_length": longest });
+    json!({ "type": "input", "block_id": name, "label": plain(label), "element": element })
+}
+
+fn priorities() -> Value {
+    let option = |lane: &str| json!({ "text": plain(lane), "value": lane });
+    let options: Vec<_> = ["high", "default", "low"].map(option).to_vec();
+    let element = json!({ "type": "static_select", "action_id": "text", "options": options, "initial_option": options[1] });
+    json!({ "type": "input", "block_id": "priority", "label": plain("Priority"), "element": element })
+}
+
+/// Reads a modal that was sent.
+pub fn written(view: &Value) -> Option<Written> {
+    let about = view["private_metadata"].as_str()?.to_owned();
+    let field = |name: &str| &view["state"]["values"][name]["text"];
+    let text = |name: &str| field(name)["value"].as_str().unwrap_or_default().trim().to_owned();
+    match view["callback_id"].as_str()? {
+        "vine_answer" if text("answer").is_empty() => Some(Written::Empty("answer")),
+        "vine_answer" => Some(Written::Answer { text: text("answer"), to: about }),
+        "vine_task" if text("title").is_empty() => Some(Written::Empty("title")),
+        "vine_task" if text("prompt").is_empty() => Some(Written::Empty("prompt")),
+        "vine_task" => {
+            let priority = field("priority")["selected_option"]["value"].as_str().unwrap_or("default").to_owned();
+            Some(Written::Task { title: text("title"), prompt: text("prompt"), priority, channel: about })
+        }
+        _ => None,
+    }
+}
+
+/// What a modal with an empty field is told.
+pub fn refused(field: &str) -> Value {
+    json!({ "response_action": "errors", "errors": { field: "Please write something." } })
 }

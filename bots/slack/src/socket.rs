@@ -1,7 +1,15 @@
-//! The connection over which Slack tells us things. The crate carries frames; when to open, to leave and to give up is ours: its own
+//! The connections over which Slack tells us things. The crate carries frames; when to open, to leave and to give up is ours: its own
 //! listener loses acknowledgements when a connection is refreshed, and hangs where Slack hangs (measured).
+//!
+//! Two are kept open, each by a keeper of its own, so that one that is dead without a sign stops nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -10,14 +18,13 @@ use slack_morphism::{
     listener::SlackClientEventsListenerEnvironment,
     prelude::{SlackApiToken, SlackClient, SlackClientSocketModeConfig, SlackSocketModeClientListener, SlackSocketModeWssClientId},
 };
-use tokio::sync::{mpsc, watch};
-use vine_domain::{chat::Batch, ports::Ear};
+use tokio::sync::mpsc;
+use vine_domain::ports::{ChatError, Ear};
 
 use crate::{
-    Session, Settings,
-    api::{Api, connector},
-    backfill, modal,
-    translate::{Heard, translate},
+    SOON, Session, Settings,
+    api::{Api, CallError, connector},
+    intake,
 };
 
 /// Slack greets a new connection within this, or it is given up.
@@ -26,8 +33,11 @@ const HELLO: Duration = Duration::from_secs(10);
 const OVERLAP: Duration = Duration::from_millis(300);
 /// A peer that is gone is noticed after two of these.
 const PING: u64 = 10;
+/// The longest pause between two tries.
+const PAUSE: Duration = Duration::from_secs(60);
 
 type Manager = Arc<dyn SlackSocketModeClientsManager + Send + Sync>;
+type Signs = mpsc::UnboundedReceiver<Sign>;
 
 /// What a connection tells its keeper.
 #[derive(Debug, PartialEq)]
@@ -38,42 +48,86 @@ enum Sign {
     Dead,
 }
 
-/// Listens until something is wrong that a new connection does not mend.
-pub async fn run(session: &Session, settings: &Settings, ear: &Arc<dyn Ear>, ready: &watch::Sender<Option<Session>>) -> String {
-    let mut old: Option<Manager> = None;
-    let mut missed = true;
-    loop {
-        let (manager, mut signs) = match open(session, settings, ear).await {
-            Ok(opened) => opened,
-            Err(trouble) => {
-                close(old, Duration::ZERO).await;
-                return trouble;
-            }
-        };
-        close(old.take(), OVERLAP).await;
-        if ready.borrow().is_none() {
-            ready.send_replace(Some(session.clone()));
-        }
-        ear.health(Ok(format!("{} in {}", session.us.user, session.us.team)));
-        if missed {
-            backfill(session, ear);
-        }
-        match signs.recv().await {
-            Some(Sign::Leave) => old = Some(manager),
-            _ => close(Some(manager), Duration::ZERO).await,
-        }
-        missed = old.is_none();
+/// Why there is no connection.
+enum Trouble {
+    /// A new try may fare better.
+    Passing(String),
+    /// Only a person can mend it.
+    Lasting(String),
+}
+
+/// What the keepers share.
+struct Line<'a> {
+    session: &'a Session,
+    settings: &'a Settings,
+    app_token: &'a str,
+    ear: &'a Arc<dyn Ear>,
+    /// Connections that have been greeted and not been lost.
+    open: AtomicUsize,
+    /// What to do when there is a first connection again.
+    heard: &'a (dyn Fn() + Send + Sync),
+}
+
+/// Keeps connections open until something is wrong that a new connection does not mend. `heard` is called whenever there is one
+/// after there was none.
+pub async fn run(session: &Session, settings: &Settings, app_token: &str, ear: &Arc<dyn Ear>, heard: &(dyn Fn() + Send + Sync)) -> String {
+    let line = Line { session, settings, app_token, ear, open: AtomicUsize::new(0), heard };
+    let second = async {
+        tokio::time::sleep(SOON).await;
+        keep(&line).await
+    };
+    tokio::select! {
+        trouble = keep(&line) => trouble,
+        trouble = second => trouble,
     }
 }
 
-/// Looks for what was said while nobody listened, beside what comes now.
-fn backfill(session: &Session, ear: &Arc<dyn Ear>) {
-    let (session, ear) = (session.clone(), Arc::clone(ear));
-    tokio::spawn(async move { backfill::run(&session, &ear).await });
+/// Keeps one connection open.
+async fn keep(line: &Line<'_>) -> String {
+    let (mut old, mut pause): (Option<Manager>, _) = (None, SOON);
+    loop {
+        match open(line).await {
+            Ok((manager, mut signs)) => {
+                pause = SOON;
+                close(old.take(), OVERLAP);
+                line.greeted();
+                match signs.recv().await {
+                    Some(Sign::Leave) => old = Some(manager),
+                    _ => close(Some(manager), Duration::ZERO),
+                }
+                line.open.fetch_sub(1, Ordering::SeqCst);
+            }
+            Err(Trouble::Lasting(why)) => {
+                close(old, Duration::ZERO);
+                return why;
+            }
+            Err(Trouble::Passing(why)) => {
+                line.failed(why);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE);
+            }
+        }
+    }
+}
+
+impl Line<'_> {
+    fn greeted(&self) {
+        let us = &self.session.us;
+        self.ear.health(Ok(format!("{} in {}", us.user, us.teams.join(", "))));
+        if self.open.fetch_add(1, Ordering::SeqCst) == 0 {
+            (self.heard)();
+        }
+    }
+
+    fn failed(&self, why: String) {
+        if self.open.load(Ordering::SeqCst) == 0 {
+            self.ear.health(Err(why));
+        }
+    }
 }
 
 /// Closes a connection after a while, so that what it still brings is read.
-async fn close(manager: Option<Manager>, after: Duration) {
+fn close(manager: Option<Manager>, after: Duration) {
     if let Some(manager) = manager {
         tokio::spawn(async move {
             tokio::time::sleep(after).await;
@@ -83,31 +137,39 @@ async fn close(manager: Option<Manager>, after: Duration) {
 }
 
 /// A connection that has been greeted. A call of our own comes first: it tells a bad token from a bad network.
-async fn open(session: &Session, settings: &Settings, ear: &Arc<dyn Ear>) -> Result<(Manager, mpsc::UnboundedReceiver<Sign>), String> {
-    let checked = Api::new(&settings.api_url, &settings.app_token)?;
-    let tried = tokio::time::timeout(HELLO, checked.call("apps.connections.open", &json!({}))).await;
-    tried.map_err(|_| "Slack does not answer".to_owned())?.map_err(|error| vine_domain::ports::ChatError::from(error).to_string())?;
-
-    let client = Arc::new(SlackClient::new(connector(&settings.api_url)?));
+async fn open(line: &Line<'_>) -> Result<(Manager, Signs), Trouble> {
+    let settings = line.settings;
+    may_connect(&settings.api_url, line.app_token).await?;
+    let client = Arc::new(SlackClient::new(connector(&settings.api_url).map_err(Trouble::Lasting)?));
     let environment = Arc::new(SlackClientEventsListenerEnvironment::new(Arc::clone(&client)));
     let manager: Manager = SlackSocketModeClientsManagerFactory::new_clients_manager(&*client.http_api.connector, environment);
     let (sign, mut signs) = mpsc::unbounded_channel();
-    let listener = Arc::new(Listener { session: session.clone(), ear: Arc::clone(ear), sign });
+    let listener = Arc::new(Listener { session: line.session.clone(), ear: Arc::clone(line.ear), sign });
     let config = SlackClientSocketModeConfig::new()
         .with_max_connections_count(1)
         .with_initial_backoff_in_seconds(0)
         .with_reconnect_timeout_in_seconds(HELLO.as_secs() + 1)
         .with_ping_interval_in_seconds(PING)
         .with_ping_failure_threshold_times(2);
-    let registered = manager.register_new_token(&config, SlackApiToken::new(settings.app_token.clone().into()), listener).await;
-    registered.map_err(|_| "no connection could be prepared".to_owned())?;
+    let registered = manager.register_new_token(&config, SlackApiToken::new(line.app_token.into()), listener).await;
+    registered.map_err(|_| Trouble::Passing("no connection could be prepared".to_owned()))?;
     manager.start().await;
     match tokio::time::timeout(HELLO, signs.recv()).await {
         Ok(Some(Sign::Hello)) => Ok((manager, signs)),
         _ => {
             manager.shutdown().await;
-            Err("Slack does not greet the connection".into())
+            Err(Trouble::Passing("Slack does not greet the connection".into()))
         }
+    }
+}
+
+async fn may_connect(api_url: &str, app_token: &str) -> Result<(), Trouble> {
+    let api = Api::new(api_url, app_token).map_err(Trouble::Lasting)?;
+    match tokio::time::timeout(HELLO, api.call("apps.connections.open", &json!({}))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error @ CallError::Refused(..))) => Err(Trouble::Lasting(ChatError::from(error).to_string())),
+        Ok(Err(error)) => Err(Trouble::Passing(error.to_string())),
+        Err(_) => Err(Trouble::Passing("Slack does not answer".into())),
     }
 }
 
@@ -118,24 +180,12 @@ struct Listener {
 }
 
 impl Listener {
-    /// Stores what an envelope brings and gives the acknowledgement; nothing when it could not be stored: it comes again then.
+    /// The acknowledgement of an envelope.
     async fn take(&self, envelope: &Value) -> Option<String> {
         let id = envelope["envelope_id"].as_str()?;
-        let mut answer = json!({ "envelope_id": id });
-        match translate(envelope["type"].as_str().unwrap_or_default(), &envelope["payload"], &self.session.us) {
-            Heard::Person(inbound) => {
-                if let Err(error) = self.ear.hear(Batch { events: vec![inbound], ..Batch::default() }).await {
-                    tracing::error!(%error, "an envelope could not be stored and is not acknowledged: {error}");
-                    return None;
-                }
-            }
-            Heard::Write(trigger, to) => {
-                let api = Arc::clone(&self.session.api);
-                tokio::spawn(async move { modal::open(&api, &trigger, &to).await });
-            }
-            Heard::Empty => answer["payload"] = modal::refused(),
-            Heard::Nothing => {}
-        }
+        let kind = envelope["type"].as_str().unwrap_or_default();
+        let shown = intake::take(&self.session, &*self.ear, kind, &envelope["payload"]).await?;
+        let answer = if shown.is_null() { json!({ "envelope_id": id }) } else { json!({ "envelope_id": id, "payload": shown }) };
         Some(answer.to_string())
     }
 }

@@ -3,20 +3,28 @@
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
-    chat::{Act, Inbound, Spot},
+    chat::{Act, Inbound, Spot, attachment},
 };
+use vine_grammar::line;
 
-use crate::{PLATFORM, Us, card, modal, mrkdwn::plain, reference};
+use crate::{
+    PLATFORM, Us, card,
+    modal::{self, Modal, Written},
+    mrkdwn::plain,
+    reference,
+};
 
 /// What an envelope is to us.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     /// A person did something.
     Person(Inbound),
-    /// A person wants to write an answer: (trigger, message that is answered).
-    Write(String, String),
-    /// A modal was sent without words.
-    Empty,
+    /// A person wants to write something: the trigger, and in which modal.
+    Write(String, Modal),
+    /// A modal was sent without words in this field.
+    Empty(&'static str),
+    /// We or a channel have gone or come.
+    Moved,
     /// Nothing.
     Nothing,
 }
@@ -24,8 +32,8 @@ pub enum Heard {
 /// Reads an envelope's payload.
 pub fn translate(kind: &str, payload: &Value, us: &Us) -> Heard {
     let heard = match kind {
-        "events_api" => event(&payload["event"], us).map(Heard::Person),
-        "slash_commands" => command(payload, us).map(Heard::Person),
+        "events_api" => event(&payload["event"], us),
+        "slash_commands" => command(payload, us),
         "interactive" => interaction(payload, us),
         _ => None,
     };
@@ -39,16 +47,22 @@ fn inbound(event: String, author: String, spot: Spot, text: String, act: Act) ->
 /// People of other workspaces, in shared channels, carry their workspace in their name here.
 fn author(user: &str, team: Option<&str>, us: &Us) -> String {
     match team {
-        Some(team) if team != us.team => format!("{team}:{user}"),
+        Some(team) if !us.teams.iter().any(|ours| ours == team) => format!("{team}:{user}"),
         _ => user.to_owned(),
     }
 }
 
-/// A message in a channel. `app_mention` says the same a second time.
-fn event(event: &Value, us: &Us) -> Option<Inbound> {
-    if event["type"] != "message" {
-        return None;
+fn event(event: &Value, us: &Us) -> Option<Heard> {
+    match event["type"].as_str()? {
+        "message" => message(event, us).map(Heard::Person),
+        "member_joined_channel" | "member_left_channel" => (event["user"] == us.user.as_str()).then_some(Heard::Moved),
+        kind if kind.starts_with("channel_") || kind.starts_with("group_") => Some(Heard::Moved),
+        _ => None,
     }
+}
+
+/// A message in a channel. `app_mention` says the same a second time.
+fn message(event: &Value, us: &Us) -> Option<Inbound> {
     let channel = event["channel"].as_str()?;
     match event["subtype"].as_str() {
         None | Some("thread_broadcast" | "file_share") => said(event, channel, us),
@@ -69,19 +83,29 @@ fn said(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
     let team = event["user_team"].as_str().or_else(|| event["source_team"].as_str());
     let thread = event["thread_ts"].as_str().map(|root| reference(channel, root));
     let spot = Spot::Theirs { room: channel.into(), thread, reply_to: None };
-    let files: Vec<&str> = event["files"].as_array().into_iter().flatten().filter_map(|file| file["name"].as_str()).collect();
-    let (text, act) = if files.is_empty() {
-        (plain(event["text"].as_str().unwrap_or_default(), &us.user), Act::Said)
-    } else {
-        let names = files.iter().map(|name| format!("`{}`", name.replace('`', ""))).collect::<Vec<_>>().join(", ");
-        (
-            format!("the message with {names} was not passed on: agents get words. Paste the text, or put the file into the repository"),
-            Act::Unreadable,
-        )
+    let (text, act) = match event["files"].as_array().filter(|files| !files.is_empty()) {
+        None => (plain(event["text"].as_str().unwrap_or_default(), &us.user), Act::Said),
+        Some(files) => match files.iter().map(expected).collect::<Result<Vec<_>, _>>() {
+            Ok(names) => (attachment::late(&names.join("`, `")), Act::Awaited),
+            Err(why) => (why, Act::Unreadable),
+        },
     };
     let mut said = inbound(reference(channel, ts), author(user, team, us), spot, text, act);
     said.said = moment(ts);
     Some(said)
+}
+
+/// A file's name; an error says why it is not even fetched.
+fn expected(file: &Value) -> Result<String, String> {
+    let name = attachment::shown(file["name"].as_str().unwrap_or("file"));
+    let kind = file["mimetype"].as_str().unwrap_or_default();
+    if ["image/", "video/", "audio/"].iter().any(|start| kind.starts_with(start)) {
+        return Err(attachment::no_text(&name));
+    }
+    if file["size"].as_u64().unwrap_or(0) > attachment::LIMIT as u64 {
+        return Err(attachment::too_long(&name));
+    }
+    Ok(name)
 }
 
 /// `ts` begins with the seconds since 1970.
@@ -109,12 +133,21 @@ fn deleted(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
     Some(inbound(event, author(user, before["user_team"].as_str(), us), spot, String::new(), Act::Deleted(reference(channel, ts))))
 }
 
-/// A slash command. There are none in threads, and its trigger is all that tells it from another one.
-fn command(payload: &Value, us: &Us) -> Option<Inbound> {
+/// A slash command. There are none in threads, and its trigger is all that tells it from another one. Whoever leaves out what a
+/// new task is gets a form for it.
+fn command(payload: &Value, us: &Us) -> Option<Heard> {
     let text = |key: &str| payload[key].as_str();
-    let spot = Spot::Theirs { room: text("channel_id")?.into(), thread: None, reply_to: None };
-    let line = format!("/vine {}", plain(text("text").unwrap_or_default(), &us.user));
-    Some(inbound(text("trigger_id")?.into(), author(text("user_id")?, text("team_id"), us), spot, line, Act::Said))
+    let (trigger, room) = (text("trigger_id")?, text("channel_id")?);
+    let words = plain(text("text").unwrap_or_default(), &us.user);
+    if words.split_whitespace().eq(["task", "new"]) {
+        return Some(Heard::Write(trigger.into(), Modal::Task(room.into())));
+    }
+    let author = author(text("user_id")?, text("team_id"), us);
+    Some(Heard::Person(inbound(trigger.into(), author, in_room(room), format!("/vine {words}"), Act::Said)))
+}
+
+fn in_room(room: &str) -> Spot {
+    Spot::Theirs { room: room.into(), thread: None, reply_to: None }
 }
 
 fn interaction(payload: &Value, us: &Us) -> Option<Heard> {
@@ -125,7 +158,7 @@ fn interaction(payload: &Value, us: &Us) -> Option<Heard> {
         "block_actions" => pressed(payload, user, trigger, channel),
         "message_action" if payload["callback_id"] == card::SHORTCUT => {
             let ts = payload["message"]["ts"].as_str()?;
-            Some(Heard::Write(trigger.into(), reference(channel, ts)))
+            Some(Heard::Write(trigger.into(), Modal::Answer(reference(channel, ts))))
         }
         "view_submission" => submitted(&payload["view"], user),
         _ => None,
@@ -136,7 +169,7 @@ fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Optio
     let action = payload["actions"][0]["action_id"].as_str()?;
     let on = reference(channel, payload["container"]["message_ts"].as_str()?);
     if action == card::WRITE {
-        return Some(Heard::Write(trigger.into(), on));
+        return Some(Heard::Write(trigger.into(), Modal::Answer(on)));
     }
     let index = action.strip_prefix(card::PICK)?.parse().ok()?;
     let spot = Spot::Theirs { room: channel.into(), thread: None, reply_to: Some(on) };
@@ -144,12 +177,16 @@ fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Optio
 }
 
 fn submitted(view: &Value, user: String) -> Option<Heard> {
-    let (text, to) = modal::written(view)?;
-    if text.is_empty() {
-        return Some(Heard::Empty);
-    }
-    let room = to.split(':').next().unwrap_or_default().to_owned();
-    let spot = Spot::Theirs { room, thread: None, reply_to: Some(to) };
+    let (spot, text) = match modal::written(view)? {
+        Written::Empty(field) => return Some(Heard::Empty(field)),
+        Written::Answer { text, to } => {
+            let room = to.split(':').next().unwrap_or_default().to_owned();
+            (Spot::Theirs { room, thread: None, reply_to: Some(to) }, text)
+        }
+        Written::Task { title, prompt, priority, channel } => {
+            (in_room(&channel), line(&["task", "new", "--priority", &priority, "--", &title], &prompt))
+        }
+    };
     Some(Heard::Person(inbound(view["id"].as_str()?.into(), user, spot, text, Act::Said)))
 }
 
@@ -160,7 +197,7 @@ mod tests {
     use super::*;
 
     fn us() -> Us {
-        Us { team: "T1".into(), user: "U0BOT".into() }
+        Us { teams: vec!["T1".into(), "T3".into()], user: "U0BOT".into() }
     }
 
     fn person(kind: &str, payload: &Value) -> Option<Inbound> {
@@ -184,6 +221,7 @@ mod tests {
         assert_eq!(reply.spot, Spot::Theirs { room: "C1".into(), thread: Some("C1:1.000000".into()), reply_to: None });
         assert_eq!((reply.event.as_str(), reply.author.as_str(), reply.said), ("C1:5.000001", "U1", Some(Timestamp(5_999))));
         assert_eq!(message(&json!({ "user_team": "T2" })).expect("read").author, "T2:U1", "a foreign workspace");
+        assert_eq!(message(&json!({ "user_team": "T3" })).expect("read").author, "U1", "another one of our organisation");
         assert_eq!(message(&json!({ "text": "<@U0BOT> status" })).expect("read").text, "@vine status");
     }
 
@@ -203,8 +241,9 @@ mod tests {
         assert_eq!(message(&json!({ "subtype": "message_changed", "message": unfolded })), None, "an unfolded link is no edit");
         let deleted = message(&json!({ "subtype": "message_deleted", "deleted_ts": "5.000001", "previous_message": { "user": "U1" } }));
         assert_eq!(deleted.expect("read").act, Act::Deleted("C1:5.000001".into()));
-        let file = message(&json!({ "subtype": "file_share", "files": [{ "name": "a.log" }] })).expect("read");
-        assert_eq!(file.act, Act::Unreadable);
+        let file =
+            |kind: &str| message(&json!({ "subtype": "file_share", "files": [{ "name": "a.log", "mimetype": kind }] })).expect("read").act;
+        assert_eq!((file("text/plain"), file("image/png")), (Act::Awaited, Act::Unreadable));
     }
 
     #[test]
@@ -215,7 +254,7 @@ mod tests {
         };
         let pick = person("interactive", &press("vine_pick_1")).expect("read");
         assert_eq!((pick.act, pick.text.as_str()), (Act::Pressed(1), ""));
-        assert_eq!(translate("interactive", &press("vine_write"), &us()), Heard::Write("t1".into(), "C1:7.000000".into()));
+        assert_eq!(translate("interactive", &press("vine_write"), &us()), Heard::Write("t1".into(), Modal::Answer("C1:7.000000".into())));
         assert_eq!(translate("interactive", &press("other_app"), &us()), Heard::Nothing);
     }
 
@@ -223,16 +262,40 @@ mod tests {
     fn modals_and_commands() {
         let view = |text: &str| {
             json!({ "type": "view_submission", "trigger_id": "t", "user": { "id": "U1", "team_id": "T1" }, "view": {
-            "id": "V1", "private_metadata": "C1:7.000000", "state": { "values": { "answer": { "text": { "value": text } } } } } })
+            "id": "V1", "callback_id": "vine_answer", "private_metadata": "C1:7.000000", "state": { "values": { "answer": { "text": { "value": text } } } } } })
         };
         let written = person("interactive", &view(" green ")).expect("read");
         assert_eq!(
             (written.text.as_str(), written.spot),
             ("green", Spot::Theirs { room: "C1".into(), thread: None, reply_to: Some("C1:7.000000".into()) })
         );
-        assert_eq!(translate("interactive", &view("  "), &us()), Heard::Empty);
-        let command =
-            json!({ "channel_id": "C1", "user_id": "U1", "team_id": "T1", "command": "/vine", "text": "task list", "trigger_id": "t2" });
-        assert_eq!(person("slash_commands", &command).expect("read").text, "/vine task list");
+        assert_eq!(translate("interactive", &view("  "), &us()), Heard::Empty("answer"));
+        let command = |text: &str| json!({ "channel_id": "C1", "user_id": "U1", "team_id": "T1", "command": "/vine", "text": text, "trigger_id": "t2" });
+        assert_eq!(person("slash_commands", &command("task list")).expect("read").text, "/vine task list");
+        let form = Heard::Write("t2".into(), Modal::Task("C1".into()));
+        assert_eq!(translate("slash_commands", &command(" task  new "), &us()), form);
+    }
+
+    #[test]
+    fn a_task_from_the_form_is_a_command_of_its_room_whatever_its_title_looks_like() {
+        let values = json!({ "title": { "text": { "value": "--repo \"other\" don't" } }, "prompt": { "text": { "value": "Do it.\n--now" } },
+            "priority": { "text": { "selected_option": { "value": "high" } } } });
+        let payload = json!({ "type": "view_submission", "trigger_id": "t", "user": { "id": "U1", "team_id": "T1" }, "view": {
+            "id": "V1", "callback_id": "vine_task", "private_metadata": "C1", "state": { "values": values } } });
+        let said = person("interactive", &payload).expect("read");
+        let command = vine_grammar::parse(&said.text, &vine_grammar::Context::default());
+        let Ok(vine_grammar::Command::Task(vine_grammar::TaskVerb::New { title, prompt, repo, .. })) = command else {
+            panic!("{command:?}")
+        };
+        assert_eq!((title.join(" ").as_str(), prompt.as_deref(), repo), ("--repo \"other\" don't", Some("Do it.\n--now"), None));
+    }
+
+    #[test]
+    fn channels_that_come_and_go_are_noticed() {
+        for kind in ["channel_archive", "member_left_channel", "group_left"] {
+            assert_eq!(translate("events_api", &json!({ "event": { "type": kind, "user": "U0BOT" } }), &us()), Heard::Moved, "{kind}");
+        }
+        let somebody = json!({ "event": { "type": "member_joined_channel", "user": "U1" } });
+        assert_eq!(translate("events_api", &somebody, &us()), Heard::Nothing);
     }
 }

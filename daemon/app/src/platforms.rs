@@ -149,6 +149,11 @@ impl Ear for Listening {
         self.app.store.live_threads(self.platform).await
     }
 
+    async fn rooms(&self) -> Stored<Vec<String>> {
+        let rooms = self.app.store.rooms().await?.into_iter();
+        Ok(rooms.filter(|room| room.platform == self.platform).map(|room| room.room).collect())
+    }
+
     async fn manages(&self, subject: &str) -> Stored<bool> {
         let user = self.app.store.user(self.platform, subject).await?;
         Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())

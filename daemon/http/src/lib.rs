@@ -28,12 +28,13 @@ pub struct Shared {
     boot: Arc<str>,
 }
 
-/// Serves until the daemon stops; requests that wait are answered at once then.
-pub async fn serve(listener: TcpListener, app: App, hosts: Vec<String>) -> std::io::Result<()> {
+/// Serves until the daemon stops; requests that wait are answered at once then. `doors` is where chat platforms come in; they know
+/// who knocks by themselves.
+pub async fn serve(listener: TcpListener, app: App, hosts: Vec<String>, doors: Router) -> std::io::Result<()> {
     let boot = app.ids.uuid().simple().to_string();
     let stopped = app.stop.clone().cancelled_owned();
     let shared = Shared { app, hosts: hosts.into(), boot: boot.into() };
-    axum::serve(ListenerNoDelay(listener), router(shared)).with_graceful_shutdown(stopped).await
+    axum::serve(ListenerNoDelay(listener), router(shared).merge(doors)).with_graceful_shutdown(stopped).await
 }
 
 fn router(shared: Shared) -> Router {

@@ -13,7 +13,7 @@ pub struct Chat {
     pub slack: Slack,
 }
 
-/// Slack, over Socket Mode. It is used when it has tokens.
+/// Slack. It is used when it has a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Slack {
@@ -21,6 +21,9 @@ pub struct Slack {
     pub bot_token_file: Option<PathBuf>,
     pub app_token: Option<String>,
     pub app_token_file: Option<PathBuf>,
+    pub signing_secret: Option<String>,
+    pub signing_secret_file: Option<PathBuf>,
+    pub team_id: Option<String>,
     pub channel_prefix: String,
     pub api_url: String,
 }
@@ -32,6 +35,9 @@ impl Default for Slack {
             bot_token_file: None,
             app_token: None,
             app_token_file: None,
+            signing_secret: None,
+            signing_secret_file: None,
+            team_id: None,
             channel_prefix: "vine-".into(),
             api_url: "https://slack.com/api".into(),
         }
@@ -41,7 +47,24 @@ impl Default for Slack {
 impl Slack {
     /// Whether it is wanted at all.
     pub fn is_wanted(&self) -> bool {
-        self.bot_token.is_some() || self.bot_token_file.is_some() || self.app_token.is_some() || self.app_token_file.is_some()
+        self.bot().is_set() || self.app().is_set() || self.signing().is_set()
+    }
+
+    /// Whether Slack sends requests to us.
+    pub fn by_requests(&self) -> bool {
+        self.signing().is_set()
+    }
+
+    fn bot(&self) -> Secret<'_> {
+        Secret { key: "chat.slack.bot_token", text: self.bot_token.as_ref(), file: self.bot_token_file.as_ref() }
+    }
+
+    fn app(&self) -> Secret<'_> {
+        Secret { key: "chat.slack.app_token", text: self.app_token.as_ref(), file: self.app_token_file.as_ref() }
+    }
+
+    fn signing(&self) -> Secret<'_> {
+        Secret { key: "chat.slack.signing_secret", text: self.signing_secret.as_ref(), file: self.signing_secret_file.as_ref() }
     }
 
     /// What is wrong with it, without looking at the world.
@@ -49,40 +72,76 @@ impl Slack {
         if !self.is_wanted() {
             return Ok(());
         }
-        for (key, text, file) in
-            [("bot_token", &self.bot_token, &self.bot_token_file), ("app_token", &self.app_token, &self.app_token_file)]
-        {
-            match (text, file) {
-                (None, None) => bail!("chat.slack has no {key}; set `{key}_file` (or `{key}`): Slack needs both tokens"),
-                (Some(_), Some(_)) => bail!("chat.slack has both `{key}` and `{key}_file`; keep one"),
-                _ => {}
-            }
+        for secret in [self.bot(), self.app(), self.signing()] {
+            secret.check()?;
+        }
+        match (self.bot().is_set(), self.app().is_set(), self.signing().is_set()) {
+            (false, ..) => bail!("chat.slack has no bot_token; set `bot_token_file` (or `bot_token`)"),
+            (true, false, false) => bail!(
+                "chat.slack has no app_token; set `app_token_file` (or `app_token`) for Socket Mode, or `signing_secret_file` if Slack \
+                 is to send requests to this daemon"
+            ),
+            (true, true, true) => bail!("chat.slack has an app_token and a signing_secret; keep one: sockets, or requests"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The bot's token.
+    pub fn bot_token(&self) -> Result<String> {
+        token(&self.bot(), "xoxb-")
+    }
+
+    /// The app's token, for Socket Mode.
+    pub fn app_token(&self) -> Result<String> {
+        token(&self.app(), "xapp-")
+    }
+
+    /// What Slack signs its requests with.
+    pub fn signing_secret(&self) -> Result<String> {
+        self.signing().read()
+    }
+}
+
+fn token(secret: &Secret<'_>, start: &str) -> Result<String> {
+    let token = secret.read()?;
+    if !token.starts_with(start) {
+        bail!("{} does not begin with {start}; the two tokens may have been exchanged", secret.key);
+    }
+    Ok(token)
+}
+
+/// A secret that stands in the configuration, or in a file of its own.
+struct Secret<'a> {
+    key: &'static str,
+    text: Option<&'a String>,
+    file: Option<&'a PathBuf>,
+}
+
+impl Secret<'_> {
+    fn is_set(&self) -> bool {
+        self.text.is_some() || self.file.is_some()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.text.is_some() && self.file.is_some() {
+            bail!("both `{0}` and `{0}_file` are set; keep one", self.key);
         }
         Ok(())
     }
 
-    /// The bot's token and the app's.
-    pub fn tokens(&self) -> Result<(String, String)> {
-        let bot = secret("chat.slack.bot_token", self.bot_token.as_ref(), self.bot_token_file.as_ref())?;
-        let app = secret("chat.slack.app_token", self.app_token.as_ref(), self.app_token_file.as_ref())?;
-        for (key, token, start) in [("bot_token", &bot, "xoxb-"), ("app_token", &app, "xapp-")] {
-            if !token.starts_with(start) {
-                bail!("chat.slack.{key} does not begin with {start}; the two tokens may have been exchanged");
-            }
+    fn read(&self) -> Result<String> {
+        let read = match (self.text, self.file) {
+            (Some(text), _) => text.clone(),
+            (None, Some(file)) => std::fs::read_to_string(file)
+                .with_context(|| format!("{}_file {} cannot be read", self.key, file.display()))?
+                .trim_end()
+                .to_owned(),
+            (None, None) => bail!("{} is not set", self.key),
+        };
+        if read.is_empty() {
+            bail!("{} is empty", self.key);
         }
-        Ok((bot, app))
-    }
-}
-
-/// A secret that stands in the configuration, or in a file of its own.
-fn secret(key: &str, text: Option<&String>, file: Option<&PathBuf>) -> Result<String> {
-    match (text, file) {
-        (Some(text), _) => Ok(text.clone()),
-        (None, Some(file)) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("{key}_file {} cannot be read", file.display()))?;
-            Ok(text.trim_end().to_owned())
-        }
-        (None, None) => bail!("{key} is not set"),
+        Ok(read)
     }
 }
 
@@ -118,16 +177,19 @@ impl Matrix {
         if !url.starts_with("https://") && !url.starts_with("http://") {
             bail!("chat.matrix.homeserver_url is `{url}`; write the whole address, like https://matrix.example.org");
         }
-        match (&self.password, &self.password_file) {
-            (None, None) => bail!("chat.matrix has no password; set `password_file` (or `password`) for the account `{}`", self.user),
-            (Some(_), Some(_)) => bail!("chat.matrix has both `password` and `password_file`; keep one"),
-            _ => Ok(()),
+        if !self.password().is_set() {
+            bail!("chat.matrix has no password; set `password_file` (or `password`) for the account `{}`", self.user);
         }
+        self.password().check()
+    }
+
+    fn password(&self) -> Secret<'_> {
+        Secret { key: "chat.matrix.password", text: self.password.as_ref(), file: self.password_file.as_ref() }
     }
 
     /// The account's password.
     pub fn secret(&self) -> Result<String> {
-        secret("chat.matrix.password", self.password.as_ref(), self.password_file.as_ref())
+        self.password().read()
     }
 }
 
@@ -136,16 +198,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slack_needs_both_tokens_and_each_in_its_place() {
-        let slack = |bot: Option<&str>, app: Option<&str>| Slack {
+    fn slack_needs_a_bot_and_one_way_to_tell_us_things() {
+        let slack = |bot: Option<&str>, app: Option<&str>, signing: Option<&str>| Slack {
             bot_token: bot.map(Into::into),
             app_token: app.map(Into::into),
+            signing_secret: signing.map(Into::into),
             ..Slack::default()
         };
         assert!(Slack::default().check().is_ok(), "no tokens, no Slack");
-        assert!(slack(Some("xoxb-1"), None).check().expect_err("half").to_string().contains("no app_token"));
-        assert!(slack(Some("xoxb-1"), Some("xapp-1")).tokens().is_ok());
-        let exchanged = slack(Some("xapp-1"), Some("xoxb-1")).tokens().expect_err("exchanged").to_string();
+        for (wrong, word) in [
+            (slack(Some("xoxb-1"), None, None), "no app_token"),
+            (slack(None, Some("xapp-1"), None), "no bot_token"),
+            (slack(Some("xoxb-1"), Some("xapp-1"), Some("s")), "keep one"),
+            (Slack { bot_token_file: Some("f".into()), ..slack(Some("xoxb-1"), Some("xapp-1"), None) }, "both"),
+        ] {
+            let error = wrong.check().expect_err(word).to_string();
+            assert!(error.contains(word), "{error}");
+        }
+        assert!(slack(Some("xoxb-1"), Some("xapp-1"), None).check().is_ok());
+        assert!(slack(Some("xoxb-1"), None, Some("s")).check().is_ok());
+        let exchanged = slack(Some("xapp-1"), Some("xoxb-1"), None).bot_token().expect_err("exchanged").to_string();
         assert!(exchanged.contains("exchanged") && !exchanged.contains("xapp-1"), "{exchanged}");
     }
 

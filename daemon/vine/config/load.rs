@@ -39,6 +39,9 @@ impl Config {
         self.grants()?;
         self.chat.matrix.check()?;
         self.chat.slack.check()?;
+        if self.chat.slack.by_requests() && self.daemon.public_url.is_none() {
+            bail!("chat.slack has a signing_secret and daemon.public_url is not set: Slack must know where to send its requests");
+        }
         if self.agents.claude.command.is_empty() {
             bail!("agents.claude.command is empty; name the program, like [\"claude\"]");
         }
@@ -48,7 +51,8 @@ impl Config {
     /// The configuration without secrets, as TOML.
     pub fn shown(&self) -> Result<String> {
         let mut shown = self.clone();
-        for secret in [&mut shown.chat.matrix.password, &mut shown.chat.slack.bot_token, &mut shown.chat.slack.app_token] {
+        let slack = &mut shown.chat.slack;
+        for secret in [&mut shown.chat.matrix.password, &mut slack.bot_token, &mut slack.app_token, &mut slack.signing_secret] {
             *secret = secret.take().map(|_| "(set)".into());
         }
         shown.agents.claude.env.values_mut().for_each(|value| *value = "(set)".into());
@@ -103,6 +107,9 @@ fn known() -> Result<Table> {
         ("chat.slack", "bot_token_file"),
         ("chat.slack", "app_token"),
         ("chat.slack", "app_token_file"),
+        ("chat.slack", "signing_secret"),
+        ("chat.slack", "signing_secret_file"),
+        ("chat.slack", "team_id"),
         ("daemon", "public_url"),
         ("daemon", "state"),
         ("questions", "quiet_hours"),

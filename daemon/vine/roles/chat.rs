@@ -28,19 +28,32 @@ pub fn matrix(app: &App, config: &Config, state: &std::path::Path, loops: &mut J
     Ok(())
 }
 
-/// Starts Slack, if there are tokens for it.
+/// Starts Slack, if there are tokens for it, and gives what is served for it.
 #[cfg(feature = "slack")]
-pub fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()> {
-    use vine_slack::{PLATFORM, Settings, Slack};
+pub fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<axum::Router> {
+    use vine_slack::{PLATFORM, Settings, Slack, Way};
     let slack = &config.chat.slack;
     if !slack.is_wanted() {
-        return Ok(());
+        return Ok(axum::Router::new());
     }
-    let (bot_token, app_token) = slack.tokens()?;
-    let settings = Settings { api_url: slack.api_url.clone(), bot_token, app_token, channel_prefix: slack.channel_prefix.clone() };
+    let way = match slack.by_requests() {
+        true => Way::Http { signing_secret: slack.signing_secret()? },
+        false => Way::Socket { app_token: slack.app_token()? },
+    };
+    let (api_url, channel_prefix, team) = (slack.api_url.clone(), slack.channel_prefix.clone(), slack.team_id.clone());
+    let settings = Settings { api_url, bot_token: slack.bot_token()?, way, channel_prefix, team };
     let (chat, ear) = (Slack::new(settings), platforms::Listening::new(app.clone(), PLATFORM));
+    let routes = vine_slack::routes(chat.clone(), ear.clone());
     start(app, chat.clone(), chat.run(ear), loops);
-    Ok(())
+    Ok(routes)
+}
+
+/// The manifest of the app for this configuration.
+#[cfg(feature = "slack")]
+pub fn manifest(config: &Config) -> serde_json::Value {
+    let public = config.daemon.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
+    let door = config.chat.slack.by_requests().then(|| format!("{public}{}", vine_slack::PATH));
+    vine_slack::manifest(door.as_deref(), config.chat.slack.team_id.is_some())
 }
 
 /// Posts and listens until the daemon stops.

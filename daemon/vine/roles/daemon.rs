@@ -84,9 +84,10 @@ impl Daemon {
         loops.spawn(platforms::run(app.clone(), Arc::new(Console)));
         #[cfg(feature = "matrix")]
         super::chat::matrix(&app, config, &state, &mut loops)?;
+        let doors = axum::Router::new();
         #[cfg(feature = "slack")]
-        super::chat::slack(&app, config, &mut loops)?;
-        let serve = vine_http::serve(listener, app.clone(), hosts(address, config.daemon.public_url.as_deref()));
+        let doors = doors.merge(super::chat::slack(&app, config, &mut loops)?);
+        let serve = vine_http::serve(listener, app.clone(), hosts(address, config.daemon.public_url.as_deref()), doors);
         loops.spawn(async move {
             if let Err(error) = serve.await {
                 tracing::error!("serving ended: {error}");

@@ -1,7 +1,7 @@
 //! What the binary can be, a file for each role.
 
 #[cfg(any(feature = "matrix", feature = "slack"))]
-mod chat;
+pub mod chat;
 pub mod config;
 pub mod daemon;
 pub mod demo;

@@ -73,6 +73,8 @@ pub trait Ear: Send + Sync {
     async fn awaited(&self) -> Stored<Vec<Inbound>>;
     /// Threads whose tasks are not over, as (room, thread): what was said there while nobody listened is worth looking for.
     async fn threads(&self) -> Stored<Vec<(String, String)>>;
+    /// The rooms of our repositories on this platform.
+    async fn rooms(&self) -> Stored<Vec<String>>;
     /// Whether this person may bring us into rooms.
     async fn manages(&self, subject: &str) -> Stored<bool>;
     /// We came into a room or out of one.

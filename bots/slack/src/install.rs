@@ -1,0 +1,90 @@
+//! The installation of our app: who we are in the workspace, and whether we may what we need.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use vine_domain::ports::{ChatError, Ear};
+
+use crate::{Session, Settings, Us, api::Api, manifest::SCOPES};
+
+/// How often to see whether our token still counts, where no connection tells.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Connects to the Web API.
+///
+/// # Errors
+/// Says what is wrong and what to do: of missing scopes all at once.
+pub async fn connect(settings: &Settings) -> Result<Session, String> {
+    let api = Api::new(&settings.api_url, &settings.bot_token)?;
+    let (known, scopes) = api.identity().await.map_err(|error| ChatError::from(error).to_string())?;
+    let missing = missing(&scopes);
+    if !missing.is_empty() {
+        return Err(format!(
+            "the app in Slack lacks the scopes {}: add them under \"OAuth & Permissions\" (`vine manifest slack` has all of them) and \
+             install the app again",
+            missing.join(", ")
+        ));
+    }
+    let user = known["user_id"].as_str().unwrap_or_default().to_owned();
+    let (teams, team) = if known["is_enterprise_install"] == true {
+        of_organisation(&api, &known, settings.team.as_deref()).await?
+    } else {
+        (vec![known["team_id"].as_str().unwrap_or_default().to_owned()], None)
+    };
+    Ok(Session { api: api.into(), us: Us { teams, user }, team, awaited: Arc::default(), since: Instant::now() })
+}
+
+/// The workspaces of an organisation, itself among them, and the one in which channels are made.
+async fn of_organisation(api: &Api, known: &Value, wanted: Option<&str>) -> Result<(Vec<String>, Option<String>), String> {
+    let (mut teams, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = api.call("auth.teams.list", &json!({ "limit": 100, "cursor": cursor })).await.map_err(|error| error.to_string())?;
+        teams.extend(page["teams"].as_array().into_iter().flatten().filter_map(|team| team["id"].as_str()).map(str::to_owned));
+        match page["response_metadata"]["next_cursor"].as_str() {
+            Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
+            _ => break,
+        }
+    }
+    let team = match (wanted, teams.as_slice()) {
+        (Some(wanted), all) if all.iter().any(|team| team == wanted) => wanted.to_owned(),
+        (None, [only]) => only.clone(),
+        (_, all) => {
+            return Err(format!(
+                "the app is installed for a whole organisation: set `chat.slack.team_id` to the workspace for its channels, one of {}",
+                all.join(", ")
+            ));
+        }
+    };
+    teams.extend(known["enterprise_id"].as_str().map(str::to_owned));
+    Ok((teams, Some(team)))
+}
+
+fn missing(scopes: &str) -> Vec<&'static str> {
+    let given: Vec<&str> = scopes.split(',').map(str::trim).collect();
+    SCOPES.into_iter().filter(|scope| !given.contains(scope)).collect()
+}
+
+/// Until the token counts no more.
+pub async fn watch(session: &Session, ear: &dyn Ear) -> String {
+    loop {
+        match session.api.call("auth.test", &json!({})).await {
+            Ok(_) => ear.health(Ok(format!("{} in {}", session.us.user, session.us.teams.join(", ")))),
+            Err(error) if error.code().is_some() => return ChatError::from(error).to_string(),
+            Err(error) => ear.health(Err(error.to_string())),
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_missing_scopes_are_named_at_once() {
+        assert!(missing(&SCOPES.join(",")).is_empty());
+        let fewer: Vec<_> = SCOPES.into_iter().filter(|scope| !scope.starts_with("groups:")).collect();
+        assert_eq!(missing(&fewer.join(", ")), ["groups:history", "groups:read", "groups:write"]);
+    }
+}

@@ -1,0 +1,37 @@
+//! What an envelope brings, stored before Slack hears that we have it; the same over a socket and over HTTP.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use vine_domain::{
+    chat::{Act, Batch},
+    ports::Ear,
+};
+
+use crate::{
+    Session, modal,
+    translate::{Heard, translate},
+};
+
+/// Takes an envelope in, and gives what Slack is to show in return; `None` when it could not be stored: it comes again then.
+pub async fn take(session: &Session, ear: &dyn Ear, kind: &str, payload: &Value) -> Option<Value> {
+    match translate(kind, payload, &session.us) {
+        Heard::Person(inbound) => {
+            let incomplete = inbound.act == Act::Awaited;
+            let cursor = payload["event"]["ts"].as_str().map(str::to_owned);
+            let stored = ear.hear(Batch { events: vec![inbound], cursor, ..Batch::default() }).await;
+            stored.inspect_err(|error| tracing::error!(%error, "an envelope could not be stored and is not acknowledged: {error}")).ok()?;
+            if incomplete {
+                session.awaited.notify_one();
+            }
+        }
+        Heard::Write(trigger, modal) => {
+            let api = Arc::clone(&session.api);
+            tokio::spawn(async move { modal::open(&api, &trigger, &modal).await });
+        }
+        Heard::Empty(field) => return Some(modal::refused(field)),
+        Heard::Moved => ear.moved(),
+        Heard::Nothing => {}
+    }
+    Some(Value::Null)
+}
