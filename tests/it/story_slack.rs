@@ -52,7 +52,10 @@ async fn slack_buttons_modals_and_strangers() {
     channel.place.wait(&first, "done").await;
     assert!(channel.place.log(&first).await.contains("heard No"));
 
-    let (second, _) = channel.task("Two").await;
+    let (second, root) = channel.task("Two").await;
+    channel.say("U0ANN", &format!("<@{BOT_USER}> task priority high"), Some(&root)).await;
+    let in_thread = |state: &Value| said(state, "high").is_some_and(|reply| reply["thread_ts"] == root.as_str());
+    channel.wait("a command in a thread is about its task", in_thread).await;
     let question = channel.hears("*Q-2* for").await["ts"].as_str().expect("a ts").to_owned();
     channel.click("U0ANN", &question, "vine_write").await;
     let view = channel.modal().await;

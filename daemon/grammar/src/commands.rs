@@ -263,9 +263,9 @@ pub enum RepoVerb {
         /// The room to use from now on, as the platform names it
         #[arg(long)]
         room: Option<String>,
-        /// The platform of that room
-        #[arg(long, default_value = "matrix")]
-        platform: String,
+        /// The platform of that room; left out, the one this is said on, or the only one
+        #[arg(long)]
+        platform: Option<String>,
     },
     /// List repositories
     List,

@@ -47,7 +47,8 @@ pub fn whoami(caller: &Caller) -> Done<Reply> {
 /// How to say things.
 pub fn help() -> Reply {
     let text = format!(
-        "Say `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a task's thread the task's id may be left out. \
+        "Say `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a task's thread the task's id may be left out; \
+         Slack has no `/vine` there, say `@vine …`. \
          Reply to a question with a number, a label or your own words.",
         Command::overview()
     );

@@ -25,6 +25,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             Ok(Reply::new(line(&repo), view::repo(&repo)))
         }
         RepoVerb::Room { name, platform, room: Some(room) } => {
+            let platform = platform_of(app, caller, platform)?;
             let room = app.adopt_room(caller, &name, &platform, &room).await?;
             Ok(Reply::new(
                 format!("{name} speaks in {room} on {platform} now."),
@@ -32,6 +33,17 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             ))
         }
         RepoVerb::Room { name, room: None, .. } => rooms(app, caller, &name).await,
+    }
+}
+
+/// The platform that a person means.
+fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> Done<String> {
+    let mut known: Vec<String> = app.platforms.health().into_keys().collect();
+    match named.or_else(|| known.iter().find(|platform| **platform == caller.via).cloned()) {
+        Some(platform) => Ok(platform),
+        None if known.len() == 1 => Ok(known.remove(0)),
+        None if known.is_empty() => Err(AppError::NotFound("a chat platform here".into())),
+        None => Err(AppError::Unreadable(format!("which platform? Say `--platform`, with one of: {}", known.join(", ")))),
     }
 }
 
