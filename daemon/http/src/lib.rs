@@ -11,7 +11,8 @@ mod page;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, routing::get};
+pub use axum::Router;
+use axum::{extract::DefaultBodyLimit, routing::get};
 use tokio::net::TcpListener;
 use vine_app::App;
 

@@ -30,11 +30,11 @@ pub fn matrix(app: &App, config: &Config, state: &std::path::Path, loops: &mut J
 
 /// Starts Slack, if there are tokens for it, and gives what is served for it.
 #[cfg(feature = "slack")]
-pub fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<axum::Router> {
+pub fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_http::Router> {
     use vine_slack::{PLATFORM, Settings, Slack, Way};
     let slack = &config.chat.slack;
     if !slack.is_wanted() {
-        return Ok(axum::Router::new());
+        return Ok(vine_http::Router::new());
     }
     let way = match slack.by_requests() {
         true => Way::Http { signing_secret: slack.signing_secret()? },

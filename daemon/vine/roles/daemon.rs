@@ -84,7 +84,7 @@ impl Daemon {
         loops.spawn(platforms::run(app.clone(), Arc::new(Console)));
         #[cfg(feature = "matrix")]
         super::chat::matrix(&app, config, &state, &mut loops)?;
-        let doors = axum::Router::new();
+        let doors = vine_http::Router::new();
         #[cfg(feature = "slack")]
         let doors = doors.merge(super::chat::slack(&app, config, &mut loops)?);
         let serve = vine_http::serve(listener, app.clone(), hosts(address, config.daemon.public_url.as_deref()), doors);
