@@ -23,7 +23,7 @@ pub struct Unreadable(pub String);
 #[derive(Debug, Parser)]
 #[command(name = "vine", no_binary_name = true, disable_help_subcommand = true, disable_version_flag = true)]
 #[command(about = "Give tasks to agents, answer their questions")]
-struct Line {
+pub(crate) struct Line {
     #[command(subcommand)]
     command: Command,
 }

@@ -7,6 +7,8 @@
 
 mod chat;
 mod commands;
+mod menu;
 
 pub use chat::{Context, Unreadable, from_words, is_command, line, parse};
 pub use commands::{Command, ListRange, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
+pub use menu::{Choice, Entry, Kind, menu, words};
