@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
+pub use crate::json::merge;
+
 /// Ids of the one app and the one workspace.
 pub const TEAM: &str = "T0TEAM";
 /// The organisation, when the app is installed for a whole one.
@@ -447,11 +449,4 @@ fn flag(args: &Value, key: &str) -> bool {
 /// A text among arguments.
 pub fn text<'a>(args: &'a Value, key: &str) -> Option<&'a str> {
     args[key].as_str()
-}
-
-/// Puts the keys of `more` into `value`.
-pub fn merge(value: &mut Value, more: &Value) {
-    for (key, one) in more.as_object().into_iter().flatten() {
-        value[key] = one.clone();
-    }
 }
