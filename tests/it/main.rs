@@ -2,12 +2,15 @@
 
 mod app_platforms;
 mod app_races;
+mod double_discord;
 mod double_slack;
 mod harness;
 mod measure_matrix;
 mod store_contract;
 mod story_claude;
 mod story_crashes;
+mod story_discord;
+mod story_discord_faults;
 mod story_endings;
 mod story_input;
 mod story_matrix;

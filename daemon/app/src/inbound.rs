@@ -179,7 +179,15 @@ impl App {
     async fn changed(&self, caller: &Caller, event: &Inbound, of: &str) -> Done<Option<Reply>> {
         let Some((original, found)) = self.original(event, of).await? else { return Ok(None) };
         let ours = matches!(event.spot, Spot::Ours { .. });
-        if original.author != event.author {
+        // Not every platform says who took words away: their author stands for whoever did.
+        let silent = event.author.is_empty();
+        let author = if silent {
+            Caller { user: self.store.user(&event.platform, &original.author).await?, ..caller.clone() }
+        } else {
+            caller.clone()
+        };
+        let caller = &author;
+        if original.author != event.author && !silent {
             // Moderators take away what is none of ours to judge; what was done with it stands.
             let moderated = matches!(event.act, Act::Deleted(_)) || found.task.is_none();
             let refused = AppError::Unreadable("only its author can change a message, so nothing was done".into());
@@ -199,7 +207,7 @@ impl App {
                 return self.said(caller, event, found).await;
             }
             (Act::Deleted(_), Some(used)) => {
-                let message = texts::notice(MessageId(event.own_key()), task, texts::deleted(caller.name(), &used));
+                let message = texts::notice(MessageId(event.own_key()), task, texts::deleted((!silent).then(|| caller.name()), &used));
                 self.store.post(&message).await?;
                 self.wakes.outbox();
             }

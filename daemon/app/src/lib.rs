@@ -11,6 +11,7 @@ pub mod commands;
 pub mod error;
 pub mod inbound;
 pub mod notes;
+mod offers;
 pub mod outbox;
 pub mod people;
 pub mod platforms;

@@ -154,6 +154,10 @@ impl Ear for Listening {
         Ok(rooms.filter(|room| room.platform == self.platform).map(|room| room.room).collect())
     }
 
+    async fn suggest(&self, subject: &str, what: &str, typed: &str) -> Stored<Vec<(String, String)>> {
+        self.app.offers(self.platform, subject, what, typed).await
+    }
+
     async fn manages(&self, subject: &str) -> Stored<bool> {
         let user = self.app.store.user(self.platform, subject).await?;
         Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())

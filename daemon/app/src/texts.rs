@@ -188,8 +188,10 @@ fn noted(task: &Task, note: &Note) -> String {
 }
 
 /// What is said when a message that was used is deleted. `used` says as what.
-pub fn deleted(author: &str, used: &str) -> String {
-    format!("{author} deleted the message that was {used}. What was done with it stands.")
+pub fn deleted(by: Option<&str>, used: &str) -> String {
+    let what =
+        by.map_or_else(|| format!("The message that was {used} was deleted"), |by| format!("{by} deleted the message that was {used}"));
+    format!("{what}. What was done with it stands.")
 }
 
 /// Something was said in a repository's room that could not be read.

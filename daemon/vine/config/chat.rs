@@ -11,6 +11,66 @@ use serde::{Deserialize, Serialize};
 pub struct Chat {
     pub matrix: Matrix,
     pub slack: Slack,
+    pub discord: Discord,
+}
+
+/// Discord. It is used when it has a token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Discord {
+    pub token: Option<String>,
+    pub token_file: Option<PathBuf>,
+    pub guild: Option<String>,
+    pub message_content: bool,
+    pub channel_prefix: String,
+    pub api_url: String,
+}
+
+impl Default for Discord {
+    fn default() -> Self {
+        Self {
+            token: None,
+            token_file: None,
+            guild: None,
+            message_content: true,
+            channel_prefix: "vine-".into(),
+            api_url: "https://discord.com".into(),
+        }
+    }
+}
+
+impl Discord {
+    /// Whether it is wanted at all.
+    pub fn is_wanted(&self) -> bool {
+        self.token().is_set()
+    }
+
+    fn token(&self) -> Secret<'_> {
+        Secret { key: "chat.discord.token", text: self.token.as_ref(), file: self.token_file.as_ref() }
+    }
+
+    /// What is wrong with it, without looking at the world.
+    pub fn check(&self) -> Result<()> {
+        self.token().check()?;
+        if self.is_wanted() {
+            self.server()?;
+        }
+        Ok(())
+    }
+
+    /// The server's id.
+    pub fn server(&self) -> Result<String> {
+        match self.guild.as_deref() {
+            Some(id) if id.len() >= 17 && id.bytes().all(|byte| byte.is_ascii_digit()) => Ok(id.to_owned()),
+            Some(id) => bail!("chat.discord.guild is `{id}`; copy the server's id (\"Copy Server ID\"), a long number"),
+            None => bail!("chat.discord has no guild; set it to the server's id (\"Copy Server ID\" in its menu)"),
+        }
+    }
+
+    /// The bot's token.
+    pub fn secret(&self) -> Result<String> {
+        self.token().read()
+    }
 }
 
 /// Slack. It is used when it has a token.
@@ -219,6 +279,17 @@ mod tests {
         assert!(slack(Some("xoxb-1"), None, Some("s")).check().is_ok());
         let exchanged = slack(Some("xapp-1"), Some("xoxb-1"), None).bot_token().expect_err("exchanged").to_string();
         assert!(exchanged.contains("exchanged") && !exchanged.contains("xapp-1"), "{exchanged}");
+    }
+
+    #[test]
+    fn discord_needs_a_server_by_its_id() {
+        let discord = |guild: Option<&str>| Discord { token: Some("t".into()), guild: guild.map(Into::into), ..Discord::default() };
+        assert!(Discord::default().check().is_ok(), "no token, no Discord");
+        assert!(discord(Some("1000000000000000002")).check().is_ok());
+        for (wrong, word) in [(discord(None), "no guild"), (discord(Some("Team")), "copy the server's id")] {
+            let error = wrong.check().expect_err(word).to_string();
+            assert!(error.contains(word), "{error}");
+        }
     }
 
     #[test]

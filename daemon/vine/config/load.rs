@@ -39,6 +39,7 @@ impl Config {
         self.grants()?;
         self.chat.matrix.check()?;
         self.chat.slack.check()?;
+        self.chat.discord.check()?;
         if self.chat.slack.by_requests() && self.daemon.public_url.is_none() {
             bail!("chat.slack has a signing_secret and daemon.public_url is not set: Slack must know where to send its requests");
         }
@@ -52,7 +53,8 @@ impl Config {
     pub fn shown(&self) -> Result<String> {
         let mut shown = self.clone();
         let slack = &mut shown.chat.slack;
-        for secret in [&mut shown.chat.matrix.password, &mut slack.bot_token, &mut slack.app_token, &mut slack.signing_secret] {
+        let others = [&mut shown.chat.matrix.password, &mut shown.chat.discord.token];
+        for secret in [&mut slack.bot_token, &mut slack.app_token, &mut slack.signing_secret].into_iter().chain(others) {
             *secret = secret.take().map(|_| "(set)".into());
         }
         shown.agents.claude.env.values_mut().for_each(|value| *value = "(set)".into());
@@ -110,6 +112,9 @@ fn known() -> Result<Table> {
         ("chat.slack", "signing_secret"),
         ("chat.slack", "signing_secret_file"),
         ("chat.slack", "team_id"),
+        ("chat.discord", "token"),
+        ("chat.discord", "token_file"),
+        ("chat.discord", "guild"),
         ("daemon", "public_url"),
         ("daemon", "state"),
         ("questions", "quiet_hours"),

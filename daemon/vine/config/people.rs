@@ -17,6 +17,7 @@ pub struct Person {
     pub repos: BTreeMap<Slug, Role>,
     pub matrix: Option<String>,
     pub slack: Option<String>,
+    pub discord: Option<String>,
 }
 
 impl Person {
@@ -28,6 +29,7 @@ impl Person {
             repos: [(Slug::from_text("site"), Role::Viewer)].into(),
             matrix: Some(String::new()),
             slack: Some(String::new()),
+            discord: Some(String::new()),
         }
     }
 
@@ -46,7 +48,8 @@ impl Person {
             repos: self.repos.clone(),
         };
         let slack = self.slack.as_deref().map(|id| member_id(&self.name, id)).transpose()?;
-        let identities = [("matrix", matrix), ("slack", slack)];
+        let discord = self.discord.as_deref().map(|id| snowflake(&self.name, id)).transpose()?;
+        let identities = [("matrix", matrix), ("slack", slack), ("discord", discord)];
         Ok(Grant { user, identities: identities.into_iter().filter_map(|(platform, id)| Some((platform.to_owned(), id?))).collect() })
     }
 }
@@ -66,6 +69,14 @@ fn member_id(name: &str, id: &str) -> Result<String> {
     let fits = id.starts_with(['U', 'W']) && id.len() > 4 && id.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
     if !fits {
         bail!("people: `{id}` of {name} is no member id of Slack; copy it from their profile, it looks like U024BE7LH");
+    }
+    Ok(id.to_owned())
+}
+
+/// `80351110224678912`, from "Copy User ID"; names can be changed by anybody.
+fn snowflake(name: &str, id: &str) -> Result<String> {
+    if id.len() < 17 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+        bail!("people: `{id}` of {name} is no user id of Discord; copy it with \"Copy User ID\", it is a long number");
     }
     Ok(id.to_owned())
 }

@@ -56,6 +56,21 @@ pub fn manifest(config: &Config) -> serde_json::Value {
     vine_slack::manifest(door.as_deref(), config.chat.slack.team_id.is_some())
 }
 
+/// Starts Discord, if there is a token for it.
+#[cfg(feature = "discord")]
+pub fn discord(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()> {
+    use vine_discord::{Discord, PLATFORM, Settings};
+    let discord = &config.chat.discord;
+    if !discord.is_wanted() {
+        return Ok(());
+    }
+    let (api_url, channel_prefix, message_content) = (discord.api_url.clone(), discord.channel_prefix.clone(), discord.message_content);
+    let settings = Settings { api_url, token: discord.secret()?, guild: discord.server()?, channel_prefix, message_content };
+    let (chat, ear) = (Discord::new(settings), platforms::Listening::new(app.clone(), PLATFORM));
+    start(app, chat.clone(), chat.run(ear), loops);
+    Ok(())
+}
+
 /// Posts and listens until the daemon stops.
 fn start(app: &App, chat: Arc<dyn Chat>, listens: impl Future<Output = ()> + Send + 'static, loops: &mut JoinSet<()>) {
     let stop = app.stop.clone();

@@ -84,6 +84,8 @@ impl Daemon {
         loops.spawn(platforms::run(app.clone(), Arc::new(Console)));
         #[cfg(feature = "matrix")]
         super::chat::matrix(&app, config, &state, &mut loops)?;
+        #[cfg(feature = "discord")]
+        super::chat::discord(&app, config, &mut loops)?;
         let doors = vine_http::Router::new();
         #[cfg(feature = "slack")]
         let doors = doors.merge(super::chat::slack(&app, config, &mut loops)?);

@@ -1,6 +1,6 @@
 //! What the binary can be, a file for each role.
 
-#[cfg(any(feature = "matrix", feature = "slack"))]
+#[cfg(any(feature = "matrix", feature = "slack", feature = "discord"))]
 pub mod chat;
 pub mod config;
 pub mod daemon;

@@ -75,6 +75,9 @@ pub trait Ear: Send + Sync {
     async fn threads(&self) -> Stored<Vec<(String, String)>>;
     /// The rooms of our repositories on this platform.
     async fn rooms(&self) -> Stored<Vec<String>>;
+    /// What fits what this person has typed so far: things of a kind (`task`, `repo`, `question`, `session`, `worker`) that they may see,
+    /// each with what is shown and what it stands for.
+    async fn suggest(&self, subject: &str, what: &str, typed: &str) -> Stored<Vec<(String, String)>>;
     /// Whether this person may bring us into rooms.
     async fn manages(&self, subject: &str) -> Stored<bool>;
     /// We came into a room or out of one.

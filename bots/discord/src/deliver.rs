@@ -1,0 +1,257 @@
+//! Posts: new messages, threads, edits, reactions, words to one person. Each new message carries a nonce made from its id, by which
+//! Discord knows a repetition for some minutes; what is older is looked for where it would stand.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use serenity::all::{LightMethod, Route};
+use vine_domain::{
+    MessageId,
+    chat::{
+        About, Aside, Dispatch, Fate, OutboundKind, Place, Posted,
+        pieces::{Piece, edited as shortened, pieces},
+    },
+    ports::ChatError,
+};
+
+use crate::{
+    Session, card, channel,
+    markup::{marked, parts},
+    message,
+    rest::CallError,
+    rooms,
+    waiting::Way,
+};
+
+/// After a start, what is posted may have been posted by the process before.
+const CAREFUL: Duration = Duration::from_secs(60);
+/// Links are not unfolded.
+const PLAIN: u64 = 4;
+const EPHEMERAL: u64 = 64;
+/// Threads go to the archive after a day without words; words bring them back.
+const ARCHIVE: u64 = 1440;
+
+/// Posts or edits one message.
+pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    match (&dispatch.message.place, &dispatch.message.kind, &dispatch.about, &dispatch.edits) {
+        (Place::Aside(aside), ..) => whisper(session, dispatch, aside).await,
+        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => note(session, dispatch, about).await,
+        // What it would edit is the sign that we put on the person's own message.
+        (_, OutboundKind::Note { .. }, Some(_), _) => post(session, dispatch, true).await,
+        (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
+            // First: once the edit is known to be posted, nothing of it is tried again.
+            if let Some(about) = about {
+                react(session, &about.event, "✅").await?;
+            }
+            edit(session, dispatch, edited).await
+        }
+        (_, _, _, Some(edited)) => edit(session, dispatch, edited).await,
+        _ => post(session, dispatch, dispatch.attempts > 0 || session.since.elapsed() < CAREFUL).await,
+    }
+}
+
+async fn note(session: &Session, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
+    react(session, &about.event, if about.fate == Fate::Kept { "👀" } else { "✅" }).await?;
+    Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&about.event), &about.event))
+}
+
+async fn react(session: &Session, to: &str, sign: &str) -> Result<(), ChatError> {
+    // Commands and presses are no messages: there is nothing to react to.
+    let Some((room, id)) = to.split_once(':') else { return Ok(()) };
+    let encoded: String = sign.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let route = Route::ChannelMessageReactionMe { channel_id: channel(room)?, message_id: message(id)?, reaction: &encoded };
+    match session.rest.put("reacting", route).await {
+        // Their words are gone, or the thread is closed: that must keep nothing else from anybody.
+        Err(error) if error.code().is_some() => {
+            tracing::debug!("no sign on somebody's words: {error}");
+            Ok(())
+        }
+        other => other.map(drop).map_err(Into::into),
+    }
+}
+
+/// A thread begins with its card: a message of the room, or the first one of a forum's post.
+async fn post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
+    let forum = session.kind(&dispatch.room).await? == rooms::FORUM;
+    match (&dispatch.message.place, &dispatch.thread) {
+        (Place::Thread(_), Some(thread)) => Ok(Posted { thread: thread.clone(), parts: all(session, dispatch, thread, careful).await? }),
+        _ if forum => forum_post(session, dispatch, careful).await,
+        (Place::Thread(_), None) => begin(session, dispatch, careful).await,
+        _ => {
+            let parts = all(session, dispatch, &dispatch.room, careful).await?;
+            Ok(Posted { thread: parts.first().cloned().unwrap_or_default(), parts })
+        }
+    }
+}
+
+async fn begin(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
+    let parts = all(session, dispatch, &dispatch.room, careful).await?;
+    let root = parts.first().cloned().unwrap_or_default();
+    let route = Route::ChannelMessageThreads { channel_id: channel(&dispatch.room)?, message_id: message(&root)? };
+    let wish = json!({ "name": title(&dispatch.message.text), "auto_archive_duration": ARCHIVE });
+    match session.rest.call("making the thread", LightMethod::Post, route, &wish).await {
+        Err(error) if error.code() != Some(160_004) => Err(error.into()),
+        // Made before: the thread of a message has its id.
+        _ => Ok(Posted { thread: root, parts }),
+    }
+}
+
+/// Forums know no nonce: a post of the same title is looked for first, whenever it may be there.
+async fn forum_post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
+    let name = title(&dispatch.message.text);
+    if careful {
+        let server = crate::guild(&session.guild).map_err(ChatError::Gone)?;
+        let active = session.rest.get("looking for a post", Route::GuildThreadsActive { guild_id: server }, &[]).await?;
+        let is = |one: &&Value| {
+            one["parent_id"] == dispatch.room.as_str() && one["name"] == name.as_str() && one["owner_id"] == session.us.id.as_str()
+        };
+        if let Some(id) = active["threads"].as_array().into_iter().flatten().find(is).and_then(|one| one["id"].as_str()) {
+            return Ok(Posted::one(id, id));
+        }
+    }
+    let text = shortened(parts(&dispatch.message.text));
+    let wish = json!({ "name": name, "auto_archive_duration": ARCHIVE, "message": content(dispatch, &text, true, true) });
+    let route = Route::ChannelForumPosts { channel_id: channel(&dispatch.room)? };
+    let made = session.rest.call("making a post", LightMethod::Post, route, &wish).await?;
+    let id = made["id"].as_str().unwrap_or_default();
+    Ok(Posted::one(id, id))
+}
+
+/// The name of a thread: the first line of its card, without marks; at most 100 characters.
+fn title(text: &str) -> String {
+    let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !matches!(c, '*' | '`')).take(100).collect();
+    if line.trim().is_empty() { "AgentVine".into() } else { line }
+}
+
+/// Posts all pieces of a message into a channel, and gives the ids of those that hold words.
+async fn all(session: &Session, dispatch: &Dispatch, place: &str, careful: bool) -> Result<Vec<String>, ChatError> {
+    let text = &dispatch.message.text;
+    let pieces = pieces(text, parts(text), dispatch.message.kind.as_str());
+    let last = pieces.iter().rposition(|piece| matches!(piece, Piece::Words(_)));
+    let known = if careful { ours(session, place).await? } else { Vec::new() };
+    let mut posted = Vec::new();
+    for (number, piece) in pieces.iter().enumerate() {
+        let route = Route::ChannelMessages { channel_id: channel(place)? };
+        match piece {
+            Piece::Words(text) => {
+                let mut body = content(dispatch, text, number == 0, Some(number) == last);
+                body["nonce"] = json!(nonce(dispatch.message.id, number));
+                body["enforce_nonce"] = json!(true);
+                let id = match known.iter().find(|one| one["content"] == body["content"]) {
+                    Some(there) => there["id"].clone(),
+                    None => session.rest.call("posting", LightMethod::Post, route, &body).await.map_err(unreadable)?["id"].clone(),
+                };
+                posted.push(id.as_str().unwrap_or_default().to_owned());
+            }
+            Piece::File { name, text } => {
+                let body = json!({ "nonce": nonce(dispatch.message.id, number), "enforce_nonce": true, "attachments": [{ "id": 0, "filename": name }] });
+                session.rest.upload("posting a file", route, &body, name, text).await?;
+            }
+        }
+    }
+    Ok(posted)
+}
+
+/// A message that was posted under this nonce and deleted since is not posted again: whoever deleted it meant that.
+fn unreadable(error: CallError) -> ChatError {
+    match error.code() {
+        Some(10008) => ChatError::Gone("the message was posted and somebody has deleted it".into()),
+        _ => error.into(),
+    }
+}
+
+/// Our latest messages in a channel.
+async fn ours(session: &Session, place: &str) -> Result<Vec<Value>, ChatError> {
+    let route = Route::ChannelMessages { channel_id: channel(place)? };
+    let page = session.rest.get("looking for what we posted", route, &[("limit", "100".into())]).await?;
+    Ok(page.as_array().into_iter().flatten().filter(|one| one["author"]["id"] == session.us.id.as_str()).cloned().collect())
+}
+
+/// Twenty-five characters at most: the id, moved by the part's number, in base 36.
+fn nonce(id: MessageId, part: usize) -> String {
+    let mut number = id.0.as_u128().wrapping_add(part as u128);
+    let mut digits = Vec::new();
+    while number > 0 {
+        digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
+        number /= 36;
+    }
+    digits.into_iter().rev().collect()
+}
+
+fn content(dispatch: &Dispatch, text: &str, first: bool, last: bool) -> Value {
+    let mentions = if first { dispatch.mentions.as_slice() } else { &[] };
+    let users: Vec<_> = mentions.iter().map(|mention| mention.subject.as_str()).collect();
+    let asks = last && matches!(dispatch.message.kind, OutboundKind::Question { .. });
+    let rows = if asks { card::rows(&dispatch.message.buttons) } else { Vec::new() };
+    json!({ "content": marked(text, mentions), "flags": PLAIN, "components": rows, "allowed_mentions": { "parse": [], "users": users } })
+}
+
+/// Edits show one part; the buttons of a question go with it.
+async fn edit(session: &Session, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
+    let thread = dispatch.thread.as_deref().unwrap_or(edited);
+    let starts = edited == thread && session.kind(&dispatch.room).await? != rooms::FORUM;
+    let place = if starts { &dispatch.room } else { thread };
+    let text = shortened(parts(&dispatch.message.text));
+    let body = json!({ "content": marked(&text, &[]), "components": [], "flags": PLAIN, "allowed_mentions": { "parse": [] } });
+    let route = || Ok::<_, ChatError>(Route::ChannelMessage { channel_id: channel(place)?, message_id: message(edited)? });
+    let mut done = session.rest.call("editing", LightMethod::Patch, route()?, &body).await;
+    if done.as_ref().is_err_and(|error| error.code() == Some(50083)) {
+        let open = json!({ "archived": false });
+        session.rest.call("opening the thread", LightMethod::Patch, Route::Channel { channel_id: channel(place)? }, &open).await?;
+        done = session.rest.call("editing", LightMethod::Patch, route()?, &body).await;
+    }
+    match done {
+        // Somebody has deleted it: there is nothing to show.
+        Err(error) if error.code() != Some(10008) => Err(error.into()),
+        _ => Ok(Posted::one(thread, edited)),
+    }
+}
+
+/// Words to one person: where they wait for them, else as a reply to what they said.
+async fn whisper(session: &Session, dispatch: &Dispatch, aside: &Aside) -> Result<Posted, ChatError> {
+    let text = marked(&shortened(parts(&dispatch.message.text)), &[]);
+    let done = Ok(Posted::one(aside.thread.as_ref().unwrap_or(&aside.to), &aside.to));
+    let only = json!({ "content": text, "flags": EPHEMERAL | PLAIN, "allowed_mentions": { "parse": [] } });
+    match (session.waiting.way(&aside.to), aside.to.split_once(':')) {
+        (Some(Way::Amend(token)), _) => {
+            let route = Route::WebhookOriginalInteractionResponse { application_id: session.app(), token: &token };
+            session.rest.call("answering", LightMethod::Patch, route, &only).await?;
+            done
+        }
+        (Some(Way::Anew(token)), _) => {
+            let route = Route::WebhookFollowupMessages { application_id: session.app(), token: &token };
+            session.rest.call("answering", LightMethod::Post, route, &only).await?;
+            done
+        }
+        (None, Some((room, id))) => {
+            let mut body = json!({ "content": text, "flags": PLAIN, "allowed_mentions": { "parse": [], "replied_user": true } });
+            body["message_reference"] = json!({ "message_id": id, "fail_if_not_exists": false });
+            body["nonce"] = json!(nonce(dispatch.message.id, 0));
+            body["enforce_nonce"] = json!(true);
+            session.rest.call("replying", LightMethod::Post, Route::ChannelMessages { channel_id: channel(room)? }, &body).await?;
+            done
+        }
+        (None, None) => Err(ChatError::Gone("whoever waited for this waits no more".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vine_domain::uuid_of;
+
+    use super::*;
+
+    #[test]
+    fn nonces_differ_and_are_short_enough() {
+        let id = MessageId(uuid_of("a message"));
+        let all: std::collections::HashSet<String> = (0..10).map(|part| nonce(id, part)).collect();
+        assert_eq!(all.len(), 10);
+        assert!(all.iter().all(|nonce| nonce.len() <= 25), "{all:?}");
+    }
+
+    #[test]
+    fn a_thread_is_called_like_its_card() {
+        assert_eq!(title("**T-1** Fix the `login`\nmore"), "T-1 Fix the login");
+        assert_eq!((title("").as_str(), title(&"x".repeat(300)).len()), ("AgentVine", 100));
+    }
+}

@@ -1,0 +1,149 @@
+//! What the gateway brings, stored with our place in the stream before anybody hears that we have it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use serenity::all::{InteractionId, LightMethod, Route};
+use vine_domain::{
+    chat::{Act, Batch, Inbound, Spot},
+    ports::Ear,
+};
+
+use crate::{
+    Session, backfill, card,
+    gateway::{Hear, Place},
+    menu, modal,
+    translate::{Heard, Interaction, Then, translate},
+    waiting::Way,
+};
+
+/// What only one person sees.
+const EPHEMERAL: u64 = 64;
+/// So long somebody sees that we think, if what comes of their words stands elsewhere.
+const THINKING: Duration = Duration::from_secs(2);
+
+/// Who takes what the gateway brings.
+pub struct Intake {
+    pub session: Arc<Session>,
+    pub ear: Arc<dyn Ear>,
+    /// Called when a connection stands.
+    pub ready: Box<dyn Fn() + Send + Sync>,
+}
+
+#[async_trait]
+impl Hear for Intake {
+    async fn event(&mut self, kind: &str, data: &Value, place: &mut Place) -> Result<(), String> {
+        if matches!(kind, "READY" | "RESUMED") {
+            self.begin(place).await?;
+        }
+        if kind == "MESSAGE_CREATE" {
+            place.seen = data["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or(0).max(place.seen);
+        }
+        // The bot may be in other servers, and people may write to it alone: neither is ours.
+        let by_people = kind.starts_with("MESSAGE_") || kind == "INTERACTION_CREATE";
+        if by_people && data["guild_id"] != self.session.guild.as_str() {
+            return Ok(());
+        }
+        match translate(kind, data, &self.session.us) {
+            Heard::Person(inbound) if !self.concerns(&inbound).await? => {}
+            Heard::Person(inbound) => {
+                let (awaited, hidden) = (inbound.act == Act::Awaited, inbound.act == Act::Unreadable);
+                // One hint in a thread is enough.
+                if hidden && !self.session.us.reads && !self.session.hinted(&inbound) {
+                    return Ok(());
+                }
+                self.store(Batch { events: vec![inbound], ..Batch::default() }, place).await?;
+                if awaited {
+                    self.session.awaited.notify_one();
+                }
+            }
+            Heard::Interaction(interaction) => self.interaction(interaction, place).await?,
+            Heard::Moved(channel) => {
+                let rooms = self.ear.rooms().await.map_err(|error| error.to_string())?;
+                if channel.is_none_or(|channel| rooms.contains(&channel)) {
+                    self.ear.moved();
+                }
+            }
+            Heard::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn health(&self, health: Result<(), String>) {
+        self.ear.health(health.map(|()| format!("{} in {}", self.session.us.id, self.session.guild)));
+    }
+}
+
+impl Intake {
+    /// A connection stands. What it will not bring again is looked for where it stands.
+    async fn begin(&mut self, place: &Place) -> Result<(), String> {
+        self.store(Batch::default(), place).await?;
+        (self.ready)();
+        let (session, ear, seen) = (Arc::clone(&self.session), Arc::clone(&self.ear), place.seen);
+        tokio::spawn(async move { backfill::run(&session, &*ear, seen).await });
+        Ok(())
+    }
+
+    /// A bot sees all public channels of a server. Only what is said in ours, in their threads, or to us is anything to us.
+    async fn concerns(&self, inbound: &Inbound) -> Result<bool, String> {
+        let Spot::Theirs { room, .. } = &inbound.spot else { return Ok(false) };
+        let rooms = self.ear.rooms().await.map_err(|error| error.to_string())?;
+        if rooms.contains(room) || inbound.text.starts_with("@vine") {
+            return Ok(true);
+        }
+        Ok(self.session.parent(room).await.is_none_or(|parent| rooms.contains(&parent)))
+    }
+
+    async fn store(&self, batch: Batch, place: &Place) -> Result<(), String> {
+        let cursor = serde_json::to_string(place).map_err(|error| error.to_string())?;
+        self.ear.hear(Batch { cursor: Some(cursor), ..batch }).await.map_err(|error| error.to_string())
+    }
+
+    /// Stored first. The answer is best effort: what is stored counts, however late we are.
+    async fn interaction(&self, interaction: Interaction, place: &Place) -> Result<(), String> {
+        let Interaction { id, token, then } = interaction;
+        let answer = match then {
+            Then::Say(inbound) => {
+                self.store(Batch { events: vec![inbound], ..Batch::default() }, place).await?;
+                self.session.waiting.add(&id, &token, true);
+                json!({ "type": 5, "data": { "flags": EPHEMERAL } })
+            }
+            Then::Press(inbound) => {
+                self.store(Batch { events: vec![inbound], ..Batch::default() }, place).await?;
+                self.session.waiting.add(&id, &token, false);
+                json!({ "type": 6 })
+            }
+            Then::Confirm(message, index, label) => {
+                let data = json!({ "content": "Are you sure?", "flags": EPHEMERAL, "components": card::sure(&message, index, &label) });
+                json!({ "type": 4, "data": data })
+            }
+            Then::Write(message) => json!({ "type": 9, "data": modal::view(&message) }),
+            Then::Complete(user, option, typed) => {
+                let choices = menu::offer(&self.session, &*self.ear, &user, &option, &typed).await;
+                json!({ "type": 8, "data": { "choices": choices } })
+            }
+            Then::Empty => json!({ "type": 4, "data": { "content": "Please write something.", "flags": EPHEMERAL } }),
+        };
+        let session = Arc::clone(&self.session);
+        tokio::spawn(async move { acknowledge(&session, &id, &token, &answer).await });
+        Ok(())
+    }
+}
+
+async fn acknowledge(session: &Session, id: &str, token: &str, answer: &Value) {
+    let Ok(number) = id.parse::<u64>() else { return };
+    let route = Route::InteractionResponse { interaction_id: InteractionId::new(number), token };
+    if let Err(error) = session.rest.call("answering", LightMethod::Post, route, answer).await {
+        // Too late, or twice: what was pressed or said is stored, and its message is edited by the bot's own right.
+        tracing::debug!("an interaction was not acknowledged: {error}");
+    }
+    if answer["type"] == 5 {
+        tokio::time::sleep(THINKING).await;
+        // What came of a command in a thread stands there, and what came of words is a sign or an edit.
+        if let Some(Way::Amend(token)) = session.waiting.untold(id) {
+            let route = Route::WebhookOriginalInteractionResponse { application_id: session.app(), token: &token };
+            let _it_says_that_it_failed = session.rest.call("answering", LightMethod::Patch, route, &json!({ "content": "Taken." })).await;
+        }
+    }
+}

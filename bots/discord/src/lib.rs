@@ -1,0 +1,251 @@
+//! Discord: a channel or forum for each repository, a thread for each task.
+//!
+//! `install` finds out who we are there and what we may; `gateway` brings events, `intake` stores what `translate` makes of each,
+//! `fetch` and `backfill` get what none has brought. `deliver` posts, `card`, `modal`, `menu` and `markup` are how things look, `rooms`
+//! makes channels, `waiting` knows who waits for words of their own, `rest` is one call and what came of it. Messages have one name
+//! in all of Discord, and a thread has that of the message it began with; what people say is called `<channel>:<message>` here.
+#![warn(missing_docs)]
+
+mod backfill;
+mod card;
+mod deliver;
+mod fetch;
+mod gateway;
+mod install;
+mod intake;
+mod markup;
+mod menu;
+mod modal;
+mod rest;
+mod rooms;
+mod translate;
+mod waiting;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serenity::all::{ApplicationId, ChannelId, GuildId, LightMethod, MessageId, Route};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+use vine_domain::{
+    chat::{Dispatch, Inbound, Posted, RoomWish, Spot},
+    ports::{Chat, ChatError, Ear},
+};
+
+use self::{
+    gateway::{Gateway, Place},
+    intake::Intake,
+    rest::Rest,
+    waiting::Waiting,
+};
+
+/// As it stands in `rooms.platform`.
+pub const PLATFORM: &str = "discord";
+const SOON: Duration = Duration::from_millis(500);
+/// Servers, messages, and the words in them (reference, "Gateway Intents").
+const INTENTS: u64 = 1 | 1 << 9;
+const CONTENT: u64 = 1 << 15;
+
+/// What the operator chose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the API is, without a path.
+    pub api_url: String,
+    /// The bot's token.
+    pub token: String,
+    /// The server, by id.
+    pub guild: String,
+    /// Channels are called this and the repository's name.
+    pub channel_prefix: String,
+    /// Whether we ask to read what people write; without it they answer with buttons and commands.
+    pub message_content: bool,
+}
+
+/// Who we are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Us {
+    /// The bot's user id.
+    pub id: String,
+    /// The application's.
+    pub app: String,
+    /// Whether we can read what people write.
+    pub reads: bool,
+}
+
+/// A connection that works, and what is known while it does.
+pub(crate) struct Session {
+    rest: Rest,
+    us: Us,
+    guild: String,
+    since: Instant,
+    awaited: Notify,
+    waiting: Waiting,
+    /// Kinds of rooms, by id.
+    kinds: Mutex<HashMap<String, u64>>,
+    /// Channels that threads belong to; empty for what is no thread.
+    parents: Mutex<HashMap<String, String>>,
+    /// Threads that know that we cannot read in them.
+    hinted: Mutex<HashSet<String>>,
+}
+
+impl Session {
+    fn new(rest: Rest, us: Us, guild: String) -> Self {
+        let (waiting, kinds, parents, hinted) = (Waiting::default(), Mutex::default(), Mutex::default(), Mutex::default());
+        Self { rest, us, guild, since: Instant::now(), awaited: Notify::new(), waiting, kinds, parents, hinted }
+    }
+
+    fn app(&self) -> ApplicationId {
+        ApplicationId::new(self.us.app.parse().unwrap_or(1))
+    }
+
+    fn note_kind(&self, room: &str, kind: u64) {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).insert(room.to_owned(), kind);
+    }
+
+    /// What kind of channel it is.
+    async fn kind(&self, room: &str) -> Result<u64, ChatError> {
+        let known = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).get(room).copied();
+        if let Some(kind) = known {
+            return Ok(kind);
+        }
+        let shown = self.rest.get("looking at the channel", Route::Channel { channel_id: channel(room)? }, &[]).await?;
+        let kind = shown["type"].as_u64().unwrap_or(0);
+        self.note_kind(room, kind);
+        Ok(kind)
+    }
+
+    /// The channel that a thread belongs to, empty for what is no thread; `None` when that cannot be known now.
+    async fn parent(&self, place: &str) -> Option<String> {
+        let known = self.parents.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
+        if known.is_some() {
+            return known;
+        }
+        let shown = self.rest.get("looking at a thread", Route::Channel { channel_id: channel(place).ok()? }, &[]).await.ok()?;
+        let parent = if matches!(shown["type"].as_u64(), Some(10..=12)) { shown["parent_id"].as_str().unwrap_or_default() } else { "" };
+        self.parents.lock().unwrap_or_else(PoisonError::into_inner).insert(place.to_owned(), parent.to_owned());
+        Some(parent.to_owned())
+    }
+
+    /// Whether it is time to say that we cannot read there.
+    fn hinted(&self, inbound: &Inbound) -> bool {
+        let Spot::Theirs { room, .. } = &inbound.spot else { return false };
+        self.hinted.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone())
+    }
+}
+
+/// The adapter.
+pub struct Discord {
+    settings: Settings,
+    session: watch::Sender<Option<Arc<Session>>>,
+}
+
+impl Discord {
+    /// An adapter that is not connected yet; see [`Discord::run`].
+    pub fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(Self { settings, session: watch::Sender::new(None) })
+    }
+
+    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and tried again.
+    pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>) {
+        let mut pause = SOON;
+        loop {
+            let trouble = match install::connect(&self.settings).await {
+                Ok((session, url)) => Arc::clone(&self).listen(Arc::new(session), url, &ear).await,
+                Err(why) => why,
+            };
+            let worked = self.session.send_replace(None).is_some();
+            ear.health(Err(trouble));
+            pause = if worked { SOON } else { (pause * 2).min(Duration::from_secs(60)) };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Until something is wrong that only a person can mend.
+    async fn listen(self: Arc<Self>, session: Arc<Session>, url: String, ear: &Arc<dyn Ear>) -> String {
+        let place = match ear.cursor().await {
+            Ok(cursor) => cursor.and_then(|cursor| serde_json::from_str(&cursor).ok()).unwrap_or_else(Place::default),
+            Err(error) => return error.to_string(),
+        };
+        let intents = INTENTS | if session.us.reads { CONTENT } else { 0 };
+        let gateway = Gateway { url, token: self.settings.token.clone(), intents };
+        let (known, here) = (Arc::clone(&session), Arc::clone(&self));
+        let ready = Box::new(move || drop(here.session.send_replace(Some(Arc::clone(&known)))));
+        let mut intake = Intake { session: Arc::clone(&session), ear: Arc::clone(ear), ready };
+        tokio::select! {
+            trouble = gateway.run(place, &mut intake) => trouble,
+            never = fetch::run(&session, &**ear) => match never {},
+        }
+    }
+
+    fn session(&self) -> Result<Arc<Session>, ChatError> {
+        self.session.borrow().clone().ok_or_else(|| ChatError::NotNow { why: "not connected yet".into(), after: SOON })
+    }
+}
+
+#[async_trait]
+impl Chat for Discord {
+    fn platform(&self) -> &'static str {
+        PLATFORM
+    }
+
+    async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+        is_fit(dispatch.encrypted)?;
+        deliver::deliver(&*self.session()?, dispatch).await
+    }
+
+    async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
+        is_fit(wish.encrypted)?;
+        rooms::make(&*self.session()?, &self.settings.channel_prefix, wish).await
+    }
+
+    async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
+        is_fit(wish.encrypted)?;
+        rooms::furnish(&*self.session()?, room, wish).await
+    }
+
+    async fn show_work(&self, rooms: &[String]) {
+        let Ok(session) = self.session() else { return };
+        for room in rooms {
+            let Ok(id) = channel(room) else { continue };
+            // It lasts ten seconds; a convenience.
+            let _not_shown = session.rest.call("typing", LightMethod::Post, Route::ChannelTyping { channel_id: id }, &()).await;
+        }
+    }
+
+    async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {
+        is_fit(wish.encrypted)?;
+        rooms::enter(&*self.session()?, room).await
+    }
+}
+
+/// What has to be encrypted is not said here.
+fn is_fit(encrypted: bool) -> Result<(), ChatError> {
+    if !encrypted {
+        return Ok(());
+    }
+    Err(ChatError::Gone(
+        "Discord has no end-to-end encryption for channels, and the repository asks for it; it is talked about elsewhere".into(),
+    ))
+}
+
+fn number(what: &str, id: &str) -> Result<u64, String> {
+    id.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("`{id}` is no {what} of Discord"))
+}
+
+fn channel(id: &str) -> Result<ChannelId, ChatError> {
+    number("channel", id).map(ChannelId::new).map_err(ChatError::Gone)
+}
+
+fn message(id: &str) -> Result<MessageId, ChatError> {
+    number("message", id).map(MessageId::new).map_err(ChatError::Gone)
+}
+
+fn guild(id: &str) -> Result<GuildId, String> {
+    number("server", id).map(GuildId::new)
+}

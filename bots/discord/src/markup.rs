@@ -1,0 +1,94 @@
+//! Our Markdown as Discord shows it. Much of it is the same; what people and agents wrote is escaped, so that it is shown as it is.
+//! It can call nobody whatever it says: each message names those whom it may.
+
+use vine_domain::{
+    chat::Mention,
+    markdown::{Block, Span, parse, split},
+};
+
+/// Characters of a message (reference, "Create Message").
+const LIMIT: usize = 2_000;
+/// Bytes to begin with; less if there is much to escape.
+const TEXT: usize = 1_800;
+/// Room for the people who are called.
+const CALLS: usize = 150;
+
+/// Words that begin by calling people.
+pub fn marked(text: &str, mentions: &[Mention]) -> String {
+    let calls: Vec<_> = mentions.iter().map(|mention| format!("<@{}>", mention.subject)).collect();
+    let head = if calls.is_empty() { String::new() } else { calls.join(" ") + " " };
+    head + &parse(text).iter().map(block).collect::<Vec<_>>().join("\n")
+}
+
+/// The parts of a text that fit into messages.
+pub fn parts(text: &str) -> Vec<String> {
+    let fits = |part: &String| marked(part, &[]).chars().count() <= LIMIT - CALLS;
+    let mut limit = TEXT;
+    loop {
+        let parts = split(text, limit);
+        if parts.iter().all(fits) {
+            return parts;
+        }
+        limit /= 2;
+    }
+}
+
+fn block(block: &Block) -> String {
+    match block {
+        Block::Paragraph(lines) => lines.iter().map(|spans| line(spans)).collect::<Vec<_>>().join("\n"),
+        Block::Quote(lines) => lines.iter().map(|spans| format!("> {}", line(spans))).collect::<Vec<_>>().join("\n"),
+        Block::List(entries) => entries.iter().map(|(number, spans)| entry(*number, spans)).collect::<Vec<_>>().join("\n"),
+        Block::Code(text) => format!("```\n{}\n```", text.replace("```", "`\u{200b}``")),
+    }
+}
+
+fn entry(number: Option<u32>, spans: &[Span]) -> String {
+    number.map_or_else(|| format!("- {}", line(spans)), |number| format!("{number}. {}", line(spans)))
+}
+
+fn line(spans: &[Span]) -> String {
+    let text: String = spans.iter().map(span).collect();
+    // At the beginning of a line these make headings, small print and quotes.
+    if text.starts_with(['#', '>', '-']) { format!("\\{text}") } else { text }
+}
+
+fn span(span: &Span) -> String {
+    match span {
+        Span::Text(text) => escaped(text),
+        Span::Bold(text) => format!("**{}**", escaped(text)),
+        Span::Code(text) => format!("`{text}`"),
+        Span::Link(address) => address.clone(),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\\' | '*' | '_' | '~' | '|' | '`' | '[' | ']' | '<') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_agents_write_is_shown_as_it_is() {
+        assert_eq!(marked("**bold** and `code`", &[]), "**bold** and `code`");
+        assert_eq!(marked("<@5> a_b [x](http://y) ||z||", &[]).matches('\\').count(), 8);
+        assert_eq!(marked("# no heading", &[]), "\\# no heading");
+        let ann = Mention { name: "Ann".into(), subject: "11".into() };
+        assert_eq!(marked("hi", &[ann]), "<@11> hi");
+    }
+
+    #[test]
+    fn no_part_is_too_long_however_much_there_is_to_escape() {
+        let all = parts(&"_*|~\n".repeat(1_000));
+        assert!(all.len() > 1);
+        assert!(all.iter().all(|part| marked(part, &[]).chars().count() <= LIMIT - CALLS));
+    }
+}

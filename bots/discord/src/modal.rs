@@ -1,0 +1,20 @@
+//! The modal in which an answer is written. In the older shape of rows: the newer one is not known to the crate.
+
+use serde_json::{Value, json};
+
+const FIELD: &str = "text";
+
+/// For an answer to this message.
+pub fn view(to: &str) -> Value {
+    let input = json!({ "type": 4, "custom_id": FIELD, "label": "Answer", "style": 2, "required": true, "max_length": 4000 });
+    json!({ "custom_id": format!("v1:answer:{to}"), "title": "Your answer", "components": [{ "type": 1, "components": [input] }] })
+}
+
+/// To which message, and what.
+pub fn written(data: &Value) -> Option<(String, String)> {
+    let to = data["custom_id"].as_str()?.strip_prefix("v1:answer:")?;
+    let rows = data["components"].as_array()?.iter();
+    let mut inputs = rows.flat_map(|row| row["components"].as_array().into_iter().flatten());
+    let text = inputs.find(|input| input["custom_id"] == FIELD)?["value"].as_str().unwrap_or_default();
+    Some((to.to_owned(), text.trim().to_owned()))
+}

@@ -1,0 +1,207 @@
+//! One call of the REST API, and what follows from how it ended. The crate builds requests; sending is ours, since its own way hides
+//! how long to wait and has no timeout (measured).
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde::Serialize;
+use serde_json::Value;
+use serenity::{
+    all::{LightMethod, Route},
+    http::Request,
+};
+use tokio::time::Instant;
+use vine_domain::ports::ChatError;
+
+/// Longer than Discord ever takes: what is served after we gave up is posted twice, but for the nonce.
+const PATIENCE: Duration = Duration::from_secs(20);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How a call ended that brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Discord said no, and will say no again.
+    #[error("Discord refuses {what}: {message} ({code})")]
+    Refused {
+        /// What was tried.
+        what: String,
+        /// The HTTP status.
+        status: u16,
+        /// Discord's own code, 0 if there is none.
+        code: u64,
+        /// Discord's words.
+        message: String,
+    },
+    /// Discord takes nothing for so long: of this kind in this channel, or nothing at all.
+    #[error("{what}: Discord asks us to wait for {after:?}")]
+    Limited {
+        /// What was tried.
+        what: String,
+        /// How long.
+        after: Duration,
+        /// Whether it is for everything.
+        global: bool,
+    },
+    /// It may have been done or not.
+    #[error("{what}: whether it was done is unknown: {why}")]
+    Unclear {
+        /// What was tried.
+        what: String,
+        /// What happened.
+        why: String,
+    },
+}
+
+impl CallError {
+    /// Discord's code, when it said no.
+    pub fn code(&self) -> Option<u64> {
+        match self {
+            Self::Refused { code, .. } => Some(*code),
+            Self::Limited { .. } | Self::Unclear { .. } => None,
+        }
+    }
+}
+
+impl From<CallError> for ChatError {
+    fn from(error: CallError) -> Self {
+        let why = error.to_string();
+        match error {
+            // Slow mode and the limits of a channel pass; so does overload.
+            CallError::Refused { code: 20016 | 20028 | 30046 | 130_000, .. } => Self::Retry { why, after: Duration::from_secs(10) },
+            CallError::Refused { status, code, .. } => Self::Gone(format!("{why}; {}", advice(status, code))),
+            CallError::Limited { after, global: true, .. } => Self::NotNow { why, after },
+            CallError::Limited { after, .. } => Self::RoomBusy { why, after },
+            CallError::Unclear { .. } => Self::Retry { why, after: Duration::from_secs(1) },
+        }
+    }
+}
+
+/// What a person can do about a refusal.
+fn advice(status: u16, code: u64) -> &'static str {
+    match (status, code) {
+        (401, _) => "the bot's token is not valid any more; set `chat.discord.token` anew",
+        (_, 10003) => "the channel is gone; choose another one with `repo room`",
+        (_, 50001) => "let the bot see the channel, or choose another one with `repo room`",
+        (_, 50013) => "give the bot the permission (`repo room` names which are missing)",
+        (_, 160_005) => "the thread is locked; unlock it, or give the bot \"Manage Threads\"",
+        (_, 30013 | 160_006) => "the server has too many channels or threads; archive some",
+        _ => "see the list of error codes in Discord's reference",
+    }
+}
+
+/// The bot's way to the REST API.
+pub struct Rest {
+    http: reqwest::Client,
+    token: String,
+    base: String,
+    /// Until when Discord takes nothing at all from us.
+    quiet: Mutex<Option<Instant>>,
+}
+
+impl Rest {
+    /// Nothing is called yet.
+    pub fn new(base: &str, token: &str) -> Result<Self, String> {
+        let http = reqwest::Client::builder().connect_timeout(CONNECT).timeout(PATIENCE).build().map_err(|error| error.to_string())?;
+        Ok(Self { http, token: format!("Bot {token}"), base: base.trim_end_matches('/').to_owned(), quiet: Mutex::default() })
+    }
+
+    /// Reads.
+    pub async fn get(&self, what: &str, route: Route<'_>, params: &[(&'static str, String)]) -> Result<Value, CallError> {
+        self.send(what, Request::new(route, LightMethod::Get).params((!params.is_empty()).then(|| params.to_vec()))).await
+    }
+
+    /// Does something, with JSON.
+    pub async fn call(&self, what: &str, method: LightMethod, route: Route<'_>, body: &impl Serialize) -> Result<Value, CallError> {
+        let bytes = serde_json::to_vec(body).map_err(|error| unclear(what, &error))?;
+        self.send(what, Request::new(route, method).body(Some(bytes))).await
+    }
+
+    /// Does something that needs no words.
+    pub async fn put(&self, what: &str, route: Route<'_>) -> Result<Value, CallError> {
+        self.send(what, Request::new(route, LightMethod::Put)).await
+    }
+
+    /// Posts a message with a file.
+    pub async fn upload(&self, what: &str, route: Route<'_>, body: &Value, name: &str, text: &str) -> Result<Value, CallError> {
+        let file = reqwest::multipart::Part::text(text.to_owned()).file_name(name.to_owned());
+        let form = reqwest::multipart::Form::new().text("payload_json", body.to_string()).part("files[0]", file);
+        let request = Request::new(route, LightMethod::Post).build(&self.http, &self.token, Some(&self.base));
+        let mut request = request.and_then(|request| Ok(request.build()?)).map_err(|error| unclear(what, &error))?;
+        request.headers_mut().remove("content-length");
+        let builder = reqwest::RequestBuilder::from_parts(self.http.clone(), request).multipart(form);
+        self.ended(what, builder).await
+    }
+
+    /// The bytes of a file that somebody attached; its address needs no token.
+    pub async fn download(&self, address: &str) -> Result<Vec<u8>, String> {
+        let shown = |error: reqwest::Error| error.without_url().to_string();
+        let answer = self.http.get(address).send().await.and_then(reqwest::Response::error_for_status).map_err(shown)?;
+        answer.bytes().await.map(|bytes| bytes.to_vec()).map_err(shown)
+    }
+
+    async fn send(&self, what: &str, request: Request<'_>) -> Result<Value, CallError> {
+        if let Some(after) = self.quiet_for() {
+            return Err(CallError::Limited { what: what.into(), after, global: true });
+        }
+        let builder = request.build(&self.http, &self.token, Some(&self.base)).map_err(|error| unclear(what, &error))?;
+        self.ended(what, builder).await
+    }
+
+    async fn ended(&self, what: &str, request: reqwest::RequestBuilder) -> Result<Value, CallError> {
+        let answer = request.send().await.map_err(|error| unclear(what, &error.without_url()))?;
+        let status = answer.status().as_u16();
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
+        let (waits, everything) = (header("retry-after"), answer.headers().contains_key("x-ratelimit-global"));
+        let text = answer.text().await.map_err(|error| unclear(what, &error.without_url()))?;
+        let body: Value = serde_json::from_str(&text).unwrap_or_default();
+        match status {
+            // Done, whether or not the answer can be read.
+            200..=299 => Ok(body),
+            429 => {
+                let seconds = body["retry_after"].as_f64().or(waits).unwrap_or(1.0).clamp(0.05, 3600.0);
+                let (after, global) = (Duration::from_secs_f64(seconds), everything || body["global"] == true);
+                if global {
+                    *self.quiet() = Some(Instant::now() + after);
+                }
+                Err(CallError::Limited { what: what.into(), after, global })
+            }
+            500..=599 => Err(unclear(what, &format!("status {status}"))),
+            _ => {
+                let message = body["message"].as_str().unwrap_or("no reason given").to_owned();
+                Err(CallError::Refused { what: what.into(), status, code: body["code"].as_u64().unwrap_or(0), message })
+            }
+        }
+    }
+
+    fn quiet(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.quiet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn quiet_for(&self) -> Option<Duration> {
+        let left = self.quiet().map(|until| until.saturating_duration_since(Instant::now()))?;
+        (!left.is_zero()).then_some(left)
+    }
+}
+
+fn unclear(what: &str, why: &impl ToString) -> CallError {
+    CallError::Unclear { what: what.into(), why: why.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_from_an_ending() {
+        let refused = |status, code| ChatError::from(CallError::Refused { what: "posting".into(), status, code, message: "No".into() });
+        assert!(
+            matches!(refused(403, 50013), ChatError::Gone(why) if why.contains("Discord refuses posting") && why.contains("permission"))
+        );
+        assert!(matches!(refused(400, 20028), ChatError::Retry { .. }), "slow mode passes");
+        let limited = |global| ChatError::from(CallError::Limited { what: "posting".into(), after: Duration::from_secs(2), global });
+        assert!(matches!(limited(true), ChatError::NotNow { .. }) && matches!(limited(false), ChatError::RoomBusy { .. }));
+        assert!(matches!(ChatError::from(unclear("posting", &"cut")), ChatError::Retry { .. }));
+    }
+}

@@ -1,0 +1,44 @@
+//! What fits what somebody has typed so far: ids and names that they may see, for platforms that offer them.
+
+use vine_domain::{
+    Verb, access,
+    ports::{Stored, TaskFilter},
+};
+
+use crate::App;
+
+/// Nobody reads longer lists.
+const MOST: usize = 25;
+
+impl App {
+    /// Things of a kind that fit, each with what is shown and what it stands for. Strangers are offered nothing.
+    pub(crate) async fn offers(&self, platform: &str, subject: &str, what: &str, typed: &str) -> Stored<Vec<(String, String)>> {
+        let user = self.store.user(platform, subject).await?;
+        let sees = |repo: &vine_domain::Slug| access::decide(user.as_ref(), Verb::See, Some(repo)).is_ok();
+        let everywhere = access::decide(user.as_ref(), Verb::See, None).is_ok();
+        let all: Vec<(String, String)> = match what {
+            "task" => {
+                let tasks = self.store.tasks(&TaskFilter { limit: 200, ..TaskFilter::default() }).await?;
+                let seen = tasks.into_iter().filter(|task| sees(&task.repo));
+                seen.map(|task| (format!("{} {}", task.id, task.title), task.id.to_string())).collect()
+            }
+            "repo" => {
+                let repos = self.store.repos().await?.into_iter().filter(|repo| sees(&repo.name));
+                repos.map(|repo| (repo.name.to_string(), repo.name.to_string())).collect()
+            }
+            _ if !everywhere => Vec::new(),
+            "question" => {
+                let open = self.store.open_questions(100).await?;
+                open.iter().map(|question| (format!("{} {}", question.id, question.ask.headline()), question.id.to_string())).collect()
+            }
+            "session" => {
+                let sessions = self.store.sessions(false, 100).await?;
+                sessions.iter().map(|session| (format!("{} of {}", session.id, session.task), session.id.to_string())).collect()
+            }
+            "worker" => self.store.workers().await?.into_iter().map(|(worker, ..)| (worker.name.clone(), worker.name)).collect(),
+            _ => Vec::new(),
+        };
+        let typed = typed.trim().to_lowercase();
+        Ok(all.into_iter().filter(|(shown, _)| shown.to_lowercase().contains(&typed)).take(MOST).collect())
+    }
+}
