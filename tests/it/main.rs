@@ -4,6 +4,7 @@ mod app_platforms;
 mod app_races;
 mod double_discord;
 mod double_slack;
+mod fixtures;
 mod harness;
 mod measure_matrix;
 mod store_contract;

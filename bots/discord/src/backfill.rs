@@ -8,11 +8,7 @@ use vine_domain::{
     ports::Ear,
 };
 
-use crate::{
-    Session, channel,
-    rest::CallError,
-    translate::{Heard, translate},
-};
+use crate::{Session, channel, heard, rest::CallError};
 
 /// Events do not come in order of ids: a little before the last one is read too. A minute of snowflakes.
 const BEFORE: u64 = 60_000 << 22;
@@ -45,7 +41,7 @@ async fn look_through(session: &Session, ear: &dyn Ear, place: &str, mut after: 
         let page = page.inspect_err(|error| tracing::debug!(channel = place, "{error}"))?;
         let mut messages: Vec<Value> = page.as_array().cloned().unwrap_or_default();
         messages.reverse();
-        let events: Vec<Inbound> = messages.iter().filter_map(|message| said(session, message)).collect();
+        let events: Vec<Inbound> = messages.iter().filter_map(|message| heard("MESSAGE_CREATE", message, &session.us)).collect();
         if !events.is_empty()
             && let Err(error) = ear.hear(Batch { events, ..Batch::default() }).await
         {
@@ -57,12 +53,5 @@ async fn look_through(session: &Session, ear: &dyn Ear, place: &str, mut after: 
             Some(latest) if messages.len() == 100 => after = latest,
             _ => return Ok(()),
         }
-    }
-}
-
-fn said(session: &Session, message: &Value) -> Option<Inbound> {
-    match translate("MESSAGE_CREATE", message, &session.us) {
-        Heard::Person(inbound) => Some(inbound),
-        _ => None,
     }
 }

@@ -188,6 +188,19 @@ impl Discord {
     }
 }
 
+/// What an event of the gateway says of a person, if it is anything to us.
+pub fn heard(kind: &str, data: &serde_json::Value, us: &Us) -> Option<Inbound> {
+    use translate::{Heard, Then};
+    match translate::translate(kind, data, us) {
+        Heard::Person(inbound) => Some(inbound),
+        Heard::Interaction(interaction) => match interaction.then {
+            Then::Say(inbound) | Then::Press(inbound) => Some(inbound),
+            _ => None,
+        },
+        Heard::Moved(_) | Heard::Nothing => None,
+    }
+}
+
 #[async_trait]
 impl Chat for Discord {
     fn platform(&self) -> &'static str {

@@ -28,7 +28,7 @@ use matrix_sdk::Client;
 use tokio::sync::watch;
 use vine_domain::{
     Ids,
-    chat::{Dispatch, Posted, RoomWish},
+    chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
 };
 
@@ -95,6 +95,14 @@ impl Matrix {
 
     fn client(&self) -> Result<Client, ChatError> {
         self.client.borrow().clone().ok_or_else(|| error::not_connected(SOON))
+    }
+}
+
+/// What an event of a room says of a person, if it is anything to us.
+pub fn heard(event: &serde_json::Value, room: &str, us: &str) -> Option<Inbound> {
+    match translate::translate(event, room, &translate::Us { id: us.to_owned() })? {
+        translate::Heard::Person(inbound) => Some(inbound),
+        translate::Heard::Echo(_) => None,
     }
 }
 

@@ -10,13 +10,7 @@ use vine_domain::{
     ports::Ear,
 };
 
-use crate::{
-    Session,
-    api::CallError,
-    reference,
-    translate::{Heard, translate},
-    ts_of,
-};
+use crate::{Session, api::CallError, heard, reference, ts_of};
 
 /// Slack lets an app read fifty pages a minute (reference, tier 3).
 const PACE: Duration = Duration::from_millis(1_250);
@@ -105,8 +99,5 @@ fn said(session: &Session, channel: &str, message: &Value) -> Option<Inbound> {
     let mut event = message.clone();
     event["type"] = json!("message");
     event["channel"] = json!(channel);
-    match translate("events_api", &json!({ "event": event }), &session.us) {
-        Heard::Person(inbound) => Some(inbound),
-        _ => None,
-    }
+    heard("events_api", &json!({ "event": event }), &session.us)
 }

@@ -29,7 +29,7 @@ use tokio::{
     time::Instant,
 };
 use vine_domain::{
-    chat::{Dispatch, Posted, RoomWish},
+    chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
 };
 
@@ -146,6 +146,14 @@ impl Slack {
 
     fn session(&self) -> Result<Session, ChatError> {
         self.session.borrow().clone().ok_or_else(|| ChatError::NotNow { why: "not connected yet".into(), after: SOON })
+    }
+}
+
+/// What an envelope of this kind says of a person, if it is anything to us.
+pub fn heard(kind: &str, payload: &serde_json::Value, us: &Us) -> Option<Inbound> {
+    match translate::translate(kind, payload, us) {
+        translate::Heard::Person(inbound) => Some(inbound),
+        _ => None,
     }
 }
 

@@ -93,6 +93,10 @@ pub fn line(words: &[&str], body: &str) -> String {
 
 /// Quotes of phones become plain ones, as they would be read.
 fn quoted(word: &str) -> String {
+    let needs_none = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,".contains(c);
+    if !word.is_empty() && word.chars().all(needs_none) {
+        return word.to_owned();
+    }
     let plain: String = word.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let plain = plain.replace(['“', '”', '„'], "\"").replace(['‘', '’'], "'").replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{plain}\"")
