@@ -36,14 +36,16 @@ pub async fn connect(settings: &Settings) -> Result<(Session, String), String> {
     }
     let server = guild(&settings.guild)?;
     let known = rest.get("looking at the server", Route::Guild { guild_id: server }, &[]).await;
-    known.map_err(|error| match error.code() {
+    let known = known.map_err(|error| match error.code() {
         Some(_) => format!("the bot is not in the server {}; invite it with {}", settings.guild, invitation(&id)),
         None => error.to_string(),
     })?;
     let gateway = rest.get("asking for the gateway", Route::GatewayBot, &[]).await.map_err(said)?;
     let me = rest.get("asking who we are", Route::UserMe, &[]).await.map_err(said)?;
     let us = Us { id: me["id"].as_str().unwrap_or_default().to_owned(), app: id, reads: settings.message_content };
-    let session = Session::new(rest, us, settings.guild.clone());
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let account = format!("{} in {}", text(&me, "username"), text(&known, "name"));
+    let session = Session::new(rest, us, settings.guild.clone(), account);
     menu::register(&session.rest, session.app(), server).await.map_err(said)?;
     Ok((session, gateway["url"].as_str().unwrap_or("wss://gateway.discord.gg").to_owned()))
 }

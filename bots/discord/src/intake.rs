@@ -71,7 +71,7 @@ impl Hear for Intake {
     }
 
     fn health(&self, health: Result<(), String>) {
-        self.ear.health(health.map(|()| format!("{} in {}", self.session.us.id, self.session.guild)));
+        self.ear.health(health.map(|()| self.session.account.clone()));
     }
 }
 

@@ -83,6 +83,8 @@ pub(crate) struct Session {
     rest: Rest,
     us: Us,
     guild: String,
+    /// What people call us there.
+    account: String,
     since: Instant,
     awaited: Notify,
     waiting: Waiting,
@@ -95,9 +97,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn new(rest: Rest, us: Us, guild: String) -> Self {
+    fn new(rest: Rest, us: Us, guild: String, account: String) -> Self {
         let (waiting, kinds, parents, hinted) = (Waiting::default(), Mutex::default(), Mutex::default(), Mutex::default());
-        Self { rest, us, guild, since: Instant::now(), awaited: Notify::new(), waiting, kinds, parents, hinted }
+        Self { rest, us, guild, account, since: Instant::now(), awaited: Notify::new(), waiting, kinds, parents, hinted }
     }
 
     fn app(&self) -> ApplicationId {

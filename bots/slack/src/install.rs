@@ -26,13 +26,14 @@ pub async fn connect(settings: &Settings) -> Result<Session, String> {
             missing.join(", ")
         ));
     }
-    let user = known["user_id"].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| known[key].as_str().unwrap_or_default();
+    let (user, account) = (text("user_id").to_owned(), format!("{} in {}", text("user"), text("team")));
     let (teams, team) = if known["is_enterprise_install"] == true {
         of_organisation(&api, &known, settings.team.as_deref()).await?
     } else {
         (vec![known["team_id"].as_str().unwrap_or_default().to_owned()], None)
     };
-    Ok(Session { api: api.into(), us: Us { teams, user }, team, awaited: Arc::default(), since: Instant::now() })
+    Ok(Session { api: api.into(), us: Us { teams, user }, account, team, awaited: Arc::default(), since: Instant::now() })
 }
 
 /// The workspaces of an organisation, itself among them, and the one in which channels are made.
@@ -69,7 +70,7 @@ fn missing(scopes: &str) -> Vec<&'static str> {
 pub async fn watch(session: &Session, ear: &dyn Ear) -> String {
     loop {
         match session.api.call("auth.test", &json!({})).await {
-            Ok(_) => ear.health(Ok(format!("{} in {}", session.us.user, session.us.teams.join(", ")))),
+            Ok(_) => ear.health(Ok(session.account.clone())),
             Err(error) if error.code().is_some() => return ChatError::from(error).to_string(),
             Err(error) => ear.health(Err(error.to_string())),
         }

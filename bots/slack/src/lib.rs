@@ -87,6 +87,8 @@ pub struct Us {
 struct Session {
     api: Arc<Api>,
     us: Us,
+    /// What people call us there.
+    account: String,
     /// Where channels are made, if that has to be said.
     team: Option<String>,
     /// There are messages whose files are to be fetched.

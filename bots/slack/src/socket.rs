@@ -112,8 +112,7 @@ async fn keep(line: &Line<'_>) -> String {
 
 impl Line<'_> {
     fn greeted(&self) {
-        let us = &self.session.us;
-        self.ear.health(Ok(format!("{} in {}", us.user, us.teams.join(", "))));
+        self.ear.health(Ok(self.session.account.clone()));
         if self.open.fetch_add(1, Ordering::SeqCst) == 0 {
             (self.heard)();
         }
