@@ -34,6 +34,8 @@ struct Fake {
     trouble: Mutex<Vec<ChatError>>,
     /// Answers to coming wishes for rooms.
     closed: Mutex<Vec<ChatError>>,
+    /// Events whose words were asked for.
+    fetched: Mutex<Vec<String>>,
     /// A room that takes nothing for long.
     busy: Mutex<Option<String>>,
 }
@@ -69,6 +71,11 @@ impl Chat for Fake {
     }
 
     async fn show_work(&self, _rooms: &[String]) {}
+
+    async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
+        self.fetched.lock().expect("whole").push(event.event.clone());
+        Some(Inbound { act: Act::Said, text: "fetched".into(), ..event.clone() })
+    }
 
     async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
         if room.starts_with('!') { Ok(room.to_owned()) } else { Err(ChatError::Gone(format!("there is no room {room}"))) }
@@ -292,6 +299,17 @@ async fn what_one_person_was_to_be_told_is_given_up_when_it_can_be_told_nowhere(
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(left(), 2, "and not again");
     assert_eq!(talk.team.app.store.due("matrix", 10).await.expect("read").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_that_come_late_are_fetched_and_those_of_strangers_are_not() {
+    let talk = Talk::new(Fake::default()).await;
+    let (_, id, shown) = talk.asked().await;
+    let thread = shown.dispatch.thread.as_deref();
+    talk.says("$1", "@eve:x", "a file", (thread, None), Act::Awaited).await;
+    talk.says("$2", "@ann:x", "a file", (thread, None), Act::Awaited).await;
+    assert_eq!(talk.answer(id).await, "Ann: fetched");
+    assert_eq!(*talk.chat.fetched.lock().expect("whole"), ["$2"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

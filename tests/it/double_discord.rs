@@ -2,11 +2,8 @@
 //! the real one.
 
 use std::{
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
-    time::Instant,
+    process::Command,
 };
 
 use serde_json::{Value, json};
@@ -16,22 +13,14 @@ use vine_doubles::discord::{
 };
 
 use crate::harness::{
-    PATIENCE,
-    guild::{Server, messages, reacted, text},
+    double::{Bot, messages},
+    guild::{Server, reacted, text},
 };
 
 /// A server with a bot in it.
 struct Inhabited {
     server: Server,
-    bot: Child,
-    lines: Receiver<Value>,
-}
-
-impl Drop for Inhabited {
-    fn drop(&mut self) {
-        let _ended_before = self.bot.kill();
-        let _reaped = self.bot.wait();
-    }
+    bot: Bot,
 }
 
 /// Where `tests/run` put both libraries.
@@ -56,28 +45,12 @@ fn javascript() -> Command {
 impl Inhabited {
     async fn with(mut bot: Command) -> Self {
         let server = Server::open().await;
-        bot.args([&server.url, TOKEN, GUILD]).stdout(Stdio::piped());
-        let mut bot = bot.spawn().expect("the bot starts");
-        let out = BufReader::new(bot.stdout.take().expect("piped"));
-        let (send, lines) = channel();
-        std::thread::spawn(move || {
-            out.lines().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok()).try_for_each(|line| send.send(line))
-        });
-        let inhabited = Self { server, bot, lines };
-        inhabited.hears("ready");
-        inhabited
+        bot.args([&server.url, TOKEN, GUILD]);
+        Self { server, bot: Bot::start(bot) }
     }
 
-    /// Waits for a line of the bot with this key.
     fn hears(&self, key: &str) -> Value {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("the bot says `{key}`: not within {PATIENCE:?}"));
-            if !line[key].is_null() {
-                return line;
-            }
-        }
+        self.bot.hears(key)
     }
 
     async fn say(&self, channel: &str, words: &str) -> String {

@@ -1,19 +1,13 @@
 //! The double of Slack is believable: apps on Slack's own SDKs, unmodified, work with it as with the real one.
 
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
-    time::Instant,
-};
+use std::{path::Path, process::Command};
 
 use serde_json::{Value, json};
 use vine_doubles::slack::{APP_TOKEN, BOT_TOKEN, world::BOT_USER};
 
 use crate::harness::{
-    PATIENCE,
-    workspace::{Workspace, messages},
+    double::{Bot, messages},
+    workspace::Workspace,
 };
 
 const GENERAL: &str = "C0GENERAL";
@@ -21,15 +15,7 @@ const GENERAL: &str = "C0GENERAL";
 /// A workspace with an app in it.
 struct Inhabited {
     workspace: Workspace,
-    app: Child,
-    lines: Receiver<Value>,
-}
-
-impl Drop for Inhabited {
-    fn drop(&mut self) {
-        let _ended_before = self.app.kill();
-        let _reaped = self.app.wait();
-    }
+    app: Bot,
 }
 
 /// Slack's SDK for Python.
@@ -67,28 +53,13 @@ impl Inhabited {
     }
 
     fn of(workspace: Workspace, mut app: Command, more: &[&str]) -> Self {
-        app.args([&format!("{}/api/", workspace.url), BOT_TOKEN, APP_TOKEN]).args(more).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut app = app.spawn().expect("the app starts");
-        let out = BufReader::new(app.stdout.take().expect("piped"));
-        let (send, lines) = channel();
-        std::thread::spawn(move || {
-            out.lines().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok()).try_for_each(|line| send.send(line))
-        });
-        let inhabited = Self { workspace, app, lines };
-        inhabited.hears("ready");
-        inhabited
+        app.args([&format!("{}/api/", workspace.url), BOT_TOKEN, APP_TOKEN]).args(more);
+        Self { workspace, app: Bot::start(app) }
     }
 
     /// Waits for a line of the app with this key.
     fn hears(&self, key: &str) -> Value {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("the app says `{key}`: not within {PATIENCE:?}"));
-            if !line[key].is_null() {
-                return line[key].clone();
-            }
-        }
+        self.app.hears(key)[key].clone()
     }
 
     async fn say(&self, text: &str, root: Option<&str>) -> String {

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use vine_domain::{
-    chat::{Dispatch, Posted, RoomWish},
+    chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError},
 };
 
@@ -30,6 +30,11 @@ impl Chat for Console {
     }
 
     async fn show_work(&self, _rooms: &[String]) {}
+
+    /// Nothing comes without its words here.
+    async fn fetch(&self, _event: &Inbound) -> Option<Inbound> {
+        None
+    }
 
     async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
         Err(ChatError::Gone(format!("the console has a room of its own for each repository, and none called {room}")))

@@ -47,7 +47,6 @@ async fn look_through(session: &Session, ear: &dyn Ear, place: &str, mut after: 
         {
             tracing::error!(%error, "what was found could not be stored: {error}");
         }
-        session.awaited.notify_one();
         let latest = messages.last().and_then(|message| message["id"].as_str()?.parse().ok());
         match latest {
             Some(latest) if messages.len() == 100 => after = latest,

@@ -1,43 +1,13 @@
 //! The content of text files that people attach.
 
-use std::{convert::Infallible, time::Duration};
-
 use serde_json::Value;
 use serenity::all::Route;
-use vine_domain::{
-    chat::{Act, Batch, Inbound, attachment},
-    ports::Ear,
-};
+use vine_domain::chat::{Act, Inbound, attachment};
 
 use crate::{Session, channel, message, translate::plain};
 
-/// How soon to try again what did not come.
-const AGAIN: Duration = Duration::from_secs(2);
-
-/// Fetches what is awaited, for ever. Who gives up, and when, is decided elsewhere.
-pub async fn run(session: &Session, ear: &dyn Ear) -> Infallible {
-    loop {
-        let waiting = ear.awaited().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "what is awaited cannot be read: {error}");
-            Vec::new()
-        });
-        for event in &waiting {
-            if let Some(whole) = fetched(session, event).await
-                && let Err(error) = ear.hear(Batch { events: vec![whole], ..Batch::default() }).await
-            {
-                tracing::error!(event = %event.event, %error, "fetched and not stored: {error}");
-            }
-        }
-        if waiting.is_empty() {
-            session.awaited.notified().await;
-        } else {
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-}
-
 /// The event again with its words; `None` while they are not to be had. Addresses of files end after a day: a fresh one is asked for.
-async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
+pub async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
     let (room, id) = event.event.split_once(':')?;
     let route = Route::ChannelMessage { channel_id: channel(room).ok()?, message_id: message(id).ok()? };
     let shown = session.rest.get("reading a message", route, &[]).await;

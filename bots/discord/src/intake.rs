@@ -48,15 +48,12 @@ impl Hear for Intake {
         match translate(kind, data, &self.session.us) {
             Heard::Person(inbound) if !self.concerns(&inbound).await? => {}
             Heard::Person(inbound) => {
-                let (awaited, hidden) = (inbound.act == Act::Awaited, inbound.act == Act::Unreadable);
+                let hidden = inbound.act == Act::Unreadable;
                 // One hint in a thread is enough.
                 if hidden && !self.session.us.reads && !self.session.hinted(&inbound) {
                     return Ok(());
                 }
                 self.store(Batch { events: vec![inbound], ..Batch::default() }, place).await?;
-                if awaited {
-                    self.session.awaited.notify_one();
-                }
             }
             Heard::Interaction(interaction) => self.interaction(interaction, place).await?,
             Heard::Moved(channel) => {

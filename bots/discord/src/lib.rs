@@ -29,10 +29,7 @@ use std::{
 
 use async_trait::async_trait;
 use serenity::all::{ApplicationId, ChannelId, GuildId, LightMethod, MessageId, Route};
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
-};
+use tokio::{sync::watch, time::Instant};
 use vine_domain::{
     chat::{Dispatch, Inbound, Posted, RoomWish, Spot},
     ports::{Chat, ChatError, Ear},
@@ -86,7 +83,6 @@ pub(crate) struct Session {
     /// What people call us there.
     account: String,
     since: Instant,
-    awaited: Notify,
     waiting: Waiting,
     /// Kinds of rooms, by id.
     kinds: Mutex<HashMap<String, u64>>,
@@ -99,7 +95,7 @@ pub(crate) struct Session {
 impl Session {
     fn new(rest: Rest, us: Us, guild: String, account: String) -> Self {
         let (waiting, kinds, parents, hinted) = (Waiting::default(), Mutex::default(), Mutex::default(), Mutex::default());
-        Self { rest, us, guild, account, since: Instant::now(), awaited: Notify::new(), waiting, kinds, parents, hinted }
+        Self { rest, us, guild, account, since: Instant::now(), waiting, kinds, parents, hinted }
     }
 
     fn app(&self) -> ApplicationId {
@@ -179,10 +175,7 @@ impl Discord {
         let (known, here) = (Arc::clone(&session), Arc::clone(&self));
         let ready = Box::new(move || drop(here.session.send_replace(Some(Arc::clone(&known)))));
         let mut intake = Intake { session: Arc::clone(&session), ear: Arc::clone(ear), ready };
-        tokio::select! {
-            trouble = gateway.run(place, &mut intake) => trouble,
-            never = fetch::run(&session, &**ear) => match never {},
-        }
+        gateway.run(place, &mut intake).await
     }
 
     fn session(&self) -> Result<Arc<Session>, ChatError> {
@@ -231,6 +224,10 @@ impl Chat for Discord {
             // It lasts ten seconds; a convenience.
             let _not_shown = session.rest.call("typing", LightMethod::Post, Route::ChannelTyping { channel_id: id }, &()).await;
         }
+    }
+
+    async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
+        fetch::fetched(&*self.session().ok()?, event).await
     }
 
     async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {

@@ -25,14 +25,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use matrix_sdk::Client;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use vine_domain::{
     Ids,
     chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
 };
-
-use self::listen::Signs;
 
 /// As it stands in `rooms.platform`.
 pub const PLATFORM: &str = "matrix";
@@ -85,11 +83,10 @@ impl Matrix {
     }
 
     async fn listen(&self, client: &Client, ear: &dyn Ear) -> session::Trouble {
-        let signs = Signs::default();
+        let invited = Notify::new();
         tokio::select! {
-            trouble = listen::run(client, ear, &self.client, &signs) => trouble,
-            never = fetch::run(client, ear, &signs.awaited) => match never {},
-            never = invitations::run(client, ear, &signs.invited) => match never {},
+            trouble = listen::run(client, ear, &self.client, &invited) => trouble,
+            never = invitations::run(client, ear, &invited) => match never {},
         }
     }
 
@@ -136,6 +133,10 @@ impl Chat for Matrix {
         for room in rooms {
             rooms::show_work(&client, room).await;
         }
+    }
+
+    async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
+        fetch::fetched(&self.client().ok()?, event).await
     }
 
     async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {

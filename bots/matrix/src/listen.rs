@@ -18,10 +18,7 @@ use matrix_sdk::{
 };
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
-use vine_domain::{
-    chat::{Act, Batch},
-    ports::Ear,
-};
+use vine_domain::{chat::Batch, ports::Ear};
 
 use crate::{
     history,
@@ -36,24 +33,15 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// This many events of a room come at once; more are fetched.
 const LIMIT: u32 = 50;
 
-/// What the stream tells those beside it, who look for themselves what there is to do.
-#[derive(Default)]
-pub struct Signs {
-    /// There are events whose words are to be fetched.
-    pub awaited: Notify,
-    /// Somebody invites us.
-    pub invited: Notify,
-}
-
-/// Until something goes wrong. `ready` gets the client when the stream was read once.
-pub async fn run(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, signs: &Signs) -> Trouble {
-    match listen(client, ear, ready, signs).await {
+/// Until something goes wrong. `ready` gets the client when the stream was read once; `invited` is told that somebody invites us.
+pub async fn run(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, invited: &Notify) -> Trouble {
+    match listen(client, ear, ready, invited).await {
         Ok(never) => match never {},
         Err(trouble) => trouble,
     }
 }
 
-async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, signs: &Signs) -> Result<Infallible, Trouble> {
+async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, invited: &Notify) -> Result<Infallible, Trouble> {
     let mut since = ear.cursor().await?;
     // A device that is new knows no rooms: it is told of them whole, and reads what was said since in their history.
     let mut whole = !session::has_position(client).await;
@@ -76,14 +64,10 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
         // From here on the SDK believes that we have it: whoever fails must begin again from our own position.
         let batch = batch(client, since.as_deref(), whole, &response).await?;
         whole = false;
-        let incomplete = batch.events.iter().any(|event| event.act == Act::Awaited);
         ear.hear(batch).await?;
-        if incomplete {
-            signs.awaited.notify_one();
-        }
         since = Some(response.next_batch.clone());
         if !response.rooms.invited.is_empty() {
-            signs.invited.notify_one();
+            invited.notify_one();
         }
         if !response.rooms.left.is_empty() {
             ear.moved();

@@ -64,7 +64,6 @@ async fn look_through(session: &Session, ear: &dyn Ear, place: &Place) -> Result
         if let Err(error) = ear.hear(Batch { events, echoes, ..Batch::default() }).await {
             tracing::error!(%error, "what was found could not be stored: {error}");
         }
-        session.awaited.notify_one();
         match page["response_metadata"]["next_cursor"].as_str() {
             Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
             _ => return Ok(()),

@@ -1,42 +1,12 @@
 //! The content of files that people send with a message: envelopes bring only their names.
 
-use std::{convert::Infallible, time::Duration};
-
 use serde_json::Value;
-use vine_domain::{
-    chat::{Act, Batch, Inbound, Spot, attachment},
-    ports::Ear,
-};
+use vine_domain::chat::{Act, Inbound, Spot, attachment};
 
 use crate::{Session, mrkdwn::plain, ts_of};
 
-/// How soon to try again what did not come.
-const AGAIN: Duration = Duration::from_secs(2);
-
-/// Fetches what is awaited, for ever. Who gives up, and when, is decided elsewhere.
-pub async fn run(session: &Session, ear: &dyn Ear) -> Infallible {
-    loop {
-        let waiting = ear.awaited().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "what is awaited cannot be read: {error}");
-            Vec::new()
-        });
-        for event in &waiting {
-            if let Some(whole) = fetched(session, event).await
-                && let Err(error) = ear.hear(Batch { events: vec![whole], ..Batch::default() }).await
-            {
-                tracing::error!(event = %event.event, %error, "fetched and not stored: {error}");
-            }
-        }
-        if waiting.is_empty() {
-            session.awaited.notified().await;
-        } else {
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-}
-
 /// The event again with its words; `None` while they are not to be had.
-async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
+pub async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
     let message = message(session, event).await?;
     let mut texts = vec![plain(message["text"].as_str().unwrap_or_default(), &session.us.user)];
     for file in message["files"].as_array().into_iter().flatten() {

@@ -1,6 +1,6 @@
 //! The installation of our app: who we are in the workspace, and whether we may what we need.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -33,7 +33,7 @@ pub async fn connect(settings: &Settings) -> Result<Session, String> {
     } else {
         (vec![known["team_id"].as_str().unwrap_or_default().to_owned()], None)
     };
-    Ok(Session { api: api.into(), us: Us { teams, user }, account, team, awaited: Arc::default(), since: Instant::now() })
+    Ok(Session { api: api.into(), us: Us { teams, user }, account, team, since: Instant::now() })
 }
 
 /// The workspaces of an organisation, itself among them, and the one in which channels are made.

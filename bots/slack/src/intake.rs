@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use vine_domain::{
-    chat::{Act, Batch},
-    ports::Ear,
-};
+use vine_domain::{chat::Batch, ports::Ear};
 
 use crate::{
     Session, modal,
@@ -17,13 +14,9 @@ use crate::{
 pub async fn take(session: &Session, ear: &dyn Ear, kind: &str, payload: &Value) -> Option<Value> {
     match translate(kind, payload, &session.us) {
         Heard::Person(inbound) => {
-            let incomplete = inbound.act == Act::Awaited;
             let cursor = payload["event"]["ts"].as_str().map(str::to_owned);
             let stored = ear.hear(Batch { events: vec![inbound], cursor, ..Batch::default() }).await;
             stored.inspect_err(|error| tracing::error!(%error, "an envelope could not be stored and is not acknowledged: {error}")).ok()?;
-            if incomplete {
-                session.awaited.notify_one();
-            }
         }
         Heard::Write(trigger, modal) => {
             let api = Arc::clone(&session.api);

@@ -24,10 +24,7 @@ mod translate;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
-};
+use tokio::{sync::watch, time::Instant};
 use vine_domain::{
     chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
@@ -91,8 +88,6 @@ struct Session {
     account: String,
     /// Where channels are made, if that has to be said.
     team: Option<String>,
-    /// There are messages whose files are to be fetched.
-    awaited: Arc<Notify>,
     since: Instant,
 }
 
@@ -131,18 +126,12 @@ impl Slack {
             // What was said while nobody listened, beside what comes now.
             tokio::spawn(async move { backfill::run(&session, &*ear).await });
         };
-        let listens = async {
-            match &self.settings.way {
-                Way::Socket { app_token } => socket::run(&session, &self.settings, app_token, ear, &heard).await,
-                Way::Http { .. } => {
-                    heard();
-                    install::watch(&session, &**ear).await
-                }
+        match &self.settings.way {
+            Way::Socket { app_token } => socket::run(&session, &self.settings, app_token, ear, &heard).await,
+            Way::Http { .. } => {
+                heard();
+                install::watch(&session, &**ear).await
             }
-        };
-        tokio::select! {
-            trouble = listens => trouble,
-            never = fetch::run(&session, &**ear) => match never {},
         }
     }
 
@@ -183,6 +172,10 @@ impl Chat for Slack {
 
     /// Bots have no such sign in Slack.
     async fn show_work(&self, _rooms: &[String]) {}
+
+    async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
+        fetch::fetched(&self.session().ok()?, event).await
+    }
 
     async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {
         is_fit(wish.encrypted)?;

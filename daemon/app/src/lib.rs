@@ -5,6 +5,7 @@
 //! [`inbound`] (how replies come in). What happens while nobody answers: [`reminders`].
 
 mod asides;
+mod awaited;
 pub mod beats;
 pub mod claims;
 pub mod commands;

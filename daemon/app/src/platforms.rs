@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use vine_domain::{
     MessageId, Repo, Role, Slug, Timestamp, Verb, access,
-    chat::{Batch, Inbound, Member, Mention, RoomWish},
+    chat::{Batch, Member, Mention, RoomWish},
     ports::{Chat, ChatError, Ear, StoreError, Stored, WORKING},
     uuid_of,
 };
 
-use crate::{App, AppError, Caller, Done, outbox, texts};
+use crate::{App, AppError, Caller, Done, awaited, outbox, texts};
 
 /// Rooms are looked after at least this often, while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -131,18 +131,10 @@ impl Ear for Listening {
         if !batch.events.is_empty() {
             self.app.wakes.inbox.notify_one();
         }
-        Ok(())
-    }
-
-    async fn awaited(&self) -> Stored<Vec<Inbound>> {
-        let mut known = Vec::new();
-        for event in self.app.store.awaited(self.platform).await? {
-            // Strangers do not choose what we download.
-            if self.app.store.user(self.platform, &event.author).await?.is_some() {
-                known.push(event);
-            }
+        if awaited::is_incomplete(&batch) {
+            self.app.wakes.awaited();
         }
-        Ok(known)
+        Ok(())
     }
 
     async fn threads(&self) -> Stored<Vec<(String, String)>> {
@@ -174,10 +166,15 @@ impl Ear for Listening {
     }
 }
 
-/// Serves one platform until the daemon stops: posts what is due, and keeps its rooms as they should be.
+/// Serves one platform until the daemon stops: posts what is due, fetches what is missing, and keeps its rooms as they should be.
 pub async fn run(app: App, chat: Arc<dyn Chat>) {
     lock(&app.platforms.chats).push(Arc::clone(&chat));
-    tokio::join!(outbox::run(app.clone(), Arc::clone(&chat)), furnish(app.clone(), Arc::clone(&chat)), show_work(app, chat));
+    tokio::join!(
+        outbox::run(app.clone(), Arc::clone(&chat)),
+        awaited::run(app.clone(), Arc::clone(&chat)),
+        furnish(app.clone(), Arc::clone(&chat)),
+        show_work(app, chat)
+    );
 }
 
 /// Keeps showing where agents are at work: soon after they begin, and again before platforms forget it.

@@ -22,6 +22,8 @@ pub struct Wakes {
     page: watch::Sender<u64>,
     /// There may be a room to make, or people to bring into one.
     rooms: watch::Sender<u64>,
+    /// There may be words to fetch.
+    awaited: watch::Sender<u64>,
     workers: Mutex<HashMap<WorkerId, Arc<Notify>>>,
 }
 
@@ -50,6 +52,16 @@ impl Wakes {
     /// Follows [`Wakes::rooms`].
     pub fn on_rooms(&self) -> watch::Receiver<u64> {
         self.rooms.subscribe()
+    }
+
+    /// There may be words to fetch.
+    pub fn awaited(&self) {
+        bump(&self.awaited);
+    }
+
+    /// Follows [`Wakes::awaited`].
+    pub fn on_awaited(&self) -> watch::Receiver<u64> {
+        self.awaited.subscribe()
     }
 
     /// How often [`Wakes::page`] was called: two equal numbers mean that nothing has changed in between.

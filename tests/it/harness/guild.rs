@@ -1,6 +1,6 @@
 //! A Discord server for a story: the double, the hands of the people in it, and the program at work in a channel of it.
 
-use std::time::{Duration, Instant};
+use std::ops::Deref;
 
 use serde_json::{Value, json};
 use vine_doubles::discord::{
@@ -8,55 +8,28 @@ use vine_doubles::discord::{
     world::{ANN, BOT, GUILD},
 };
 
-use super::{Agent, PATIENCE, Place, Process, Sections};
+use super::{
+    Agent, Place, Process, Sections,
+    double::{Double, messages},
+};
 
 /// The double.
-pub struct Server {
-    pub url: String,
-    http: reqwest::Client,
+pub struct Server(Double);
+
+impl Deref for Server {
+    type Target = Double;
+
+    fn deref(&self) -> &Double {
+        &self.0
+    }
 }
 
 impl Server {
     pub async fn open() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (listener, double) = Double::at_a_free_port().await;
         tokio::spawn(Discord::serve(listener));
-        Self { url, http: reqwest::Client::new() }
+        Self(double)
     }
-
-    /// Does something as a person, or to the wire; see `control.rs` of the double.
-    pub async fn act(&self, what: &str, args: Value) -> Value {
-        self.try_act(what, args).await.unwrap_or_else(|why| panic!("{what}: {why}"))
-    }
-
-    pub async fn try_act(&self, what: &str, args: Value) -> Result<Value, String> {
-        let answer = self.http.post(format!("{}/_control/{what}", self.url)).json(&args).send().await.expect("an answer");
-        let fine = answer.status().is_success();
-        let text = answer.text().await.expect("text");
-        if fine { Ok(serde_json::from_str(&text).expect("JSON")) } else { Err(text) }
-    }
-
-    pub async fn state(&self) -> Value {
-        self.http.get(format!("{}/_control/state", self.url)).send().await.expect("an answer").json().await.expect("JSON")
-    }
-
-    /// Waits until the server is like this.
-    pub async fn wait(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let state = self.state().await;
-            if is(&state) {
-                return state;
-            }
-            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}\n{:#}\n{:#}", state["channels"], state["ephemerals"]);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-/// All messages, channel by channel.
-pub fn messages(state: &Value) -> impl Iterator<Item = &Value> {
-    state["channels"].as_array().into_iter().flatten().flat_map(|channel| channel["messages"].as_array().into_iter().flatten())
 }
 
 /// What the bot says.

@@ -3,6 +3,7 @@
 
 pub mod channel;
 pub mod database;
+pub mod double;
 pub mod guild;
 pub mod nio_human;
 mod process;

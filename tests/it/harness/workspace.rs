@@ -1,32 +1,27 @@
 //! A Slack workspace for a story: the double, and the hands of the people in it.
 
-use std::time::{Duration, Instant};
+use std::ops::Deref;
 
 use serde_json::{Value, json};
 use vine_doubles::slack::{Slack, world::BOT_USER};
 
-use super::PATIENCE;
+use super::double::{Double, messages};
 
-pub struct Workspace {
-    pub url: String,
-    http: reqwest::Client,
+pub struct Workspace(Double);
+
+impl Deref for Workspace {
+    type Target = Double;
+
+    fn deref(&self) -> &Double {
+        &self.0
+    }
 }
 
 impl Workspace {
     pub async fn open() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (listener, double) = Double::at_a_free_port().await;
         tokio::spawn(Slack::serve(listener));
-        Self { url, http: reqwest::Client::new() }
-    }
-
-    /// Does something as a person, or to the wire; see `control.rs` of the double.
-    pub async fn act(&self, what: &str, args: Value) -> Value {
-        let answer = self.http.post(format!("{}/_control/{what}", self.url)).json(&args).send().await.expect("an answer");
-        let status = answer.status();
-        let text = answer.text().await.expect("text");
-        assert!(status.is_success(), "{what}: {text}");
-        serde_json::from_str(&text).expect("JSON")
+        Self(double)
     }
 
     /// Says something and gives its `ts`.
@@ -34,28 +29,6 @@ impl Workspace {
         let said = self.act("say", json!({ "user": user, "channel": channel, "text": text, "thread_ts": root })).await;
         said["ts"].as_str().expect("a ts").to_owned()
     }
-
-    pub async fn state(&self) -> Value {
-        self.http.get(format!("{}/_control/state", self.url)).send().await.expect("an answer").json().await.expect("JSON")
-    }
-
-    /// Waits until the workspace is like this.
-    pub async fn wait(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let state = self.state().await;
-            if is(&state) {
-                return state;
-            }
-            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}\n{:#}\n{:#}", state["channels"], state["ephemerals"]);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-/// All messages, channel by channel.
-pub fn messages(state: &Value) -> impl Iterator<Item = &Value> {
-    state["channels"].as_array().into_iter().flatten().flat_map(|channel| channel["messages"].as_array().into_iter().flatten())
 }
 
 /// What the bot says.

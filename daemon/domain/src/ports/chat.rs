@@ -5,6 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::Stored;
+#[cfg(doc)]
+use crate::chat::Act;
 use crate::chat::{Batch, Dispatch, Inbound, Posted, RoomWish};
 
 /// What can come of asking a platform for something.
@@ -57,6 +59,8 @@ pub trait Chat: Send + Sync {
     /// Shows for a while that agents are at work in these rooms; called again before [`WORKING`] is over. Only a convenience:
     /// what fails is not told.
     async fn show_work(&self, rooms: &[String]);
+    /// An event that came without its words ([`Act::Awaited`]) again with them; `None` while they are not to be had.
+    async fn fetch(&self, event: &Inbound) -> Option<Inbound>;
     /// Enters a room that a person has named, by id or by alias, if it can be what is wished. Returns the room, as the platform
     /// names it.
     async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError>;
@@ -69,8 +73,6 @@ pub trait Ear: Send + Sync {
     async fn cursor(&self) -> Stored<Option<String>>;
     /// Stores what the stream brought, with the new position; only then may the platform hear that we have it.
     async fn hear(&self, batch: Batch) -> Stored<()>;
-    /// Events of people that we know whose words are to be fetched; each is handed in again with them.
-    async fn awaited(&self) -> Stored<Vec<Inbound>>;
     /// Threads whose tasks are not over, as (room, thread): what was said there while nobody listened is worth looking for.
     async fn threads(&self) -> Stored<Vec<(String, String)>>;
     /// The rooms of our repositories on this platform.
