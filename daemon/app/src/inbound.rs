@@ -86,6 +86,7 @@ impl App {
             && let Err(error) = self.store.mark_read(event).await
         {
             tracing::error!(event = %event.event, %error, "an event was dealt with and could not be marked: {error}");
+            return Some(Err(error.into()));
         }
         reply.transpose()
     }

@@ -138,7 +138,9 @@ fn hosts(address: SocketAddr, public: Option<&str>) -> Vec<String> {
 /// Sends the log to standard error.
 pub fn log_to_stderr(config: &config::Log) {
     use tracing_subscriber::{EnvFilter, fmt};
-    let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Slack's crate logs addresses of sockets, with what opens them.
+    let filter =
+        EnvFilter::try_new(format!("{},slack_morphism=off", config.filter)).unwrap_or_else(|_| EnvFilter::new("info,slack_morphism=off"));
     let builder = fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
