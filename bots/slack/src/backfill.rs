@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use vine_domain::{
     MessageId,
     chat::{Batch, Echo, Inbound},
-    ports::Ear,
+    ports::{Ear, Stored},
 };
 
 use crate::{Session, api::CallError, heard, reference, ts_of};
 
 /// Slack lets an app read fifty pages a minute (reference, tier 3).
 const PACE: Duration = Duration::from_millis(1_250);
+const SOON: Duration = Duration::from_secs(1);
 
 /// Where to look.
 enum Place {
@@ -26,19 +27,27 @@ enum Place {
 /// Reads all threads whose tasks are not over, and what was said in our channels since we heard something last. What is known
 /// already is known.
 pub async fn run(session: &Session, ear: &dyn Ear) {
-    let places = match places(ear).await {
-        Ok(places) => places,
-        Err(error) => return tracing::error!(%error, "where to look for what was said meanwhile cannot be read: {error}"),
-    };
-    for place in &places {
-        while let Err(CallError::Limited(_, after)) = look_through(session, ear, place).await {
-            tokio::time::sleep(after).await;
+    for place in places(ear).await {
+        let mut pause = SOON;
+        while let Err(after) = look_through(session, ear, &place).await {
+            tokio::time::sleep(after.unwrap_or(pause)).await;
+            pause = (pause * 2).min(Duration::from_secs(60));
         }
         tokio::time::sleep(PACE).await;
     }
 }
 
-async fn places(ear: &dyn Ear) -> vine_domain::ports::Stored<Vec<Place>> {
+async fn places(ear: &dyn Ear) -> Vec<Place> {
+    loop {
+        match stored_places(ear).await {
+            Ok(places) => return places,
+            Err(error) => tracing::error!(%error, "where to look for what was said meanwhile cannot be read: {error}"),
+        }
+        tokio::time::sleep(SOON).await;
+    }
+}
+
+async fn stored_places(ear: &dyn Ear) -> Stored<Vec<Place>> {
     let mut places: Vec<Place> = ear.threads().await?.into_iter().map(|(channel, root)| Place::Thread(channel, root)).collect();
     if let Some(since) = ear.cursor().await?.as_deref().and_then(shortly_before) {
         places.extend(ear.rooms().await?.into_iter().map(|channel| Place::Channel(channel, since.clone())));
@@ -52,17 +61,25 @@ fn shortly_before(ts: &str) -> Option<String> {
     Some(format!("{}.000000", seconds - 600))
 }
 
-async fn look_through(session: &Session, ear: &dyn Ear, place: &Place) -> Result<(), CallError> {
+/// An error says that it is to be tried again, and may say when.
+async fn look_through(session: &Session, ear: &dyn Ear, place: &Place) -> Result<(), Option<Duration>> {
     let mut cursor = String::new();
     loop {
         let (channel, page) = page(session, place, &cursor).await;
-        let page = page.inspect_err(|error| tracing::warn!(channel, "what was said meanwhile could not be read: {error}"))?;
+        let page = match page {
+            Ok(page) => page,
+            Err(CallError::Limited(_, after)) => return Err(Some(after)),
+            Err(CallError::Unclear(..)) => return Err(None),
+            // The channel is gone or closed to us; that is said elsewhere.
+            Err(CallError::Refused(..)) => return Ok(()),
+        };
         let messages = || page["messages"].as_array().into_iter().flatten();
         let mut events: Vec<_> = messages().filter_map(|message| said(session, channel, message)).collect();
         events.sort_by(|a, b| a.event.cmp(&b.event));
         let echoes = messages().filter_map(|message| echo(session, channel, message)).collect();
         if let Err(error) = ear.hear(Batch { events, echoes, ..Batch::default() }).await {
             tracing::error!(%error, "what was found could not be stored: {error}");
+            return Err(None);
         }
         match page["response_metadata"]["next_cursor"].as_str() {
             Some(next) if !next.is_empty() => next.clone_into(&mut cursor),

@@ -5,8 +5,12 @@ use vine_domain::{chat::Button, markdown::split};
 
 use crate::mrkdwn::mrkdwn;
 
-/// Bytes of a section (reference, "Section block": 3,000 characters; markup grows, escapes grow more).
+/// Bytes of a section to begin with, and characters that it may show (reference, "Section block": 3,000).
 const SECTION: usize = 1_200;
+const SHOWN: usize = 2_900;
+/// Bytes of a message to begin with, and characters of all its sections: beyond some 13,200 Slack refuses it.
+const PART: usize = 9_000;
+const MESSAGE: usize = 12_000;
 /// Of a button's label (reference: 75 characters).
 const LABEL: usize = 75;
 
@@ -18,7 +22,32 @@ pub const SHORTCUT: &str = "vine_answer";
 
 /// Words without buttons.
 pub fn words(text: &str) -> Vec<Value> {
-    split(text, SECTION).iter().map(|part| json!({ "type": "section", "text": { "type": "mrkdwn", "text": mrkdwn(part, &[]) } })).collect()
+    sections(text).iter().map(|shown| json!({ "type": "section", "text": { "type": "mrkdwn", "text": shown } })).collect()
+}
+
+/// A text as sections show it: escaping makes it longer.
+fn sections(text: &str) -> Vec<String> {
+    let mut limit = SECTION;
+    loop {
+        let shown: Vec<String> = split(text, limit).iter().map(|part| mrkdwn(part, &[])).collect();
+        if shown.iter().all(|one| one.chars().count() <= SHOWN) {
+            return shown;
+        }
+        limit /= 2;
+    }
+}
+
+/// The parts of a text that fit into messages.
+pub fn parts(text: &str) -> Vec<String> {
+    let fits = |part: &String| sections(part).iter().map(|one| one.chars().count()).sum::<usize>() <= MESSAGE;
+    let mut limit = PART;
+    loop {
+        let parts = split(text, limit);
+        if parts.iter().all(fits) {
+            return parts;
+        }
+        limit /= 2;
+    }
 }
 
 /// A question with its choices, and a way to write something else.
@@ -49,6 +78,19 @@ fn button(index: usize, button: &Button) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_too_long_however_much_there_is_to_escape() {
+        let markup = "<b>&amp;</b>\n".repeat(2_000);
+        let all = parts(&markup);
+        assert!(all.len() > 1);
+        for part in &all {
+            let blocks = words(part);
+            let lengths: Vec<usize> = blocks.iter().map(|block| block["text"]["text"].as_str().expect("text").chars().count()).collect();
+            assert!(lengths.iter().all(|length| *length <= 3_000) && lengths.iter().sum::<usize>() <= 13_200, "{lengths:?}");
+            assert!(blocks.len() < 45, "{}", blocks.len());
+        }
+    }
 
     #[test]
     fn a_dangerous_choice_asks_back_and_a_long_text_has_several_sections() {

@@ -10,7 +10,6 @@ use vine_domain::{
         About, Aside, Dispatch, Fate, OutboundKind, Place, Posted,
         pieces::{Piece, edited as shortened, pieces},
     },
-    markdown::split,
     ports::ChatError,
 };
 
@@ -21,8 +20,6 @@ use crate::{
     reference, ts_of,
 };
 
-/// Bytes of one message: fifty blocks of a section each would hold more, people would not read it.
-const PART: usize = 9_000;
 /// After a start, what is posted may have been posted by the process before.
 const CAREFUL: Duration = Duration::from_secs(60);
 
@@ -54,7 +51,11 @@ async fn react(api: &Api, to: &str, name: &str) -> Result<(), ChatError> {
     // Commands and modals are no messages: there is nothing to react to.
     let Some((channel, ts)) = to.split_once(':') else { return Ok(()) };
     match api.call("reactions.add", &json!({ "channel": channel, "timestamp": ts, "name": name })).await {
-        Err(error) if matches!(error.code(), Some("already_reacted" | "message_not_found")) => Ok(()),
+        // There already, or nobody may, or their words are gone: that must keep nothing else from anybody.
+        Err(error) if error.code().is_some() => {
+            tracing::debug!("no sign on somebody's words: {error}");
+            Ok(())
+        }
         other => other.map(|_| ()).map_err(Into::into),
     }
 }
@@ -64,7 +65,7 @@ async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, C
     let thread = dispatch.thread.as_deref().map(ts_of);
     // A file carries no key of ours but its name.
     let called = format!("{}-{}", dispatch.message.kind.as_str(), &id[..8]);
-    let pieces = pieces(&dispatch.message.text, split(&dispatch.message.text, PART), &called);
+    let pieces = pieces(&dispatch.message.text, card::parts(&dispatch.message.text), &called);
     // Of several some may have been posted before the channel took no more.
     let known = if careful || pieces.len() > 1 { api.messages(&dispatch.room, thread).await? } else { Vec::new() };
     let last = pieces.iter().rposition(|piece| matches!(piece, Piece::Words(_)));
@@ -114,7 +115,8 @@ fn of_channel(error: CallError) -> ChatError {
 
 fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Option<&str>) -> Value {
     let mentions = if part == 0 { dispatch.mentions.as_slice() } else { &[] };
-    let asks = matches!(dispatch.message.kind, OutboundKind::Question { .. }) && last;
+    // With the first part, as edits are: once the question is settled they are gone.
+    let asks = matches!(dispatch.message.kind, OutboundKind::Question { .. }) && part == 0;
     let blocks = if asks { card::question(text, &dispatch.message.buttons) } else { card::words(text) };
     let calls: Vec<_> = mentions.iter().map(|mention| format!("<@{}>", mention.subject)).collect();
     let calling = (!calls.is_empty()).then(|| json!({ "type": "section", "text": { "type": "mrkdwn", "text": calls.join(" ") } }));
@@ -130,7 +132,7 @@ fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Optio
 
 /// Edits show one part; the buttons of a question go with it.
 async fn edit(api: &Api, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
-    let text = shortened(split(&dispatch.message.text, PART));
+    let text = shortened(card::parts(&dispatch.message.text));
     let args = json!({ "channel": dispatch.room, "ts": ts_of(edited), "text": mrkdwn(&text, &[]), "blocks": card::words(&text) });
     match api.call("chat.update", &args).await {
         // Somebody has deleted it, or the workspace lets nobody edit any more: there is nothing to show.

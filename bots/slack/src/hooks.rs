@@ -48,7 +48,7 @@ async fn knock(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Res
     }
     // Slack comes again with events; to people it says that this failed.
     let Ok(session) = door.slack.session() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
-    match intake::take(&session, &*door.ear, kind, &payload).await {
+    match intake::take(&session, &door.ear, kind, &payload).await {
         Some(Value::Null) => StatusCode::OK.into_response(),
         Some(shown) => Json(shown).into_response(),
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),

@@ -1,6 +1,6 @@
 //! The installation of our app: who we are in the workspace, and whether we may what we need.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -10,6 +10,8 @@ use crate::{Session, Settings, Us, api::Api, manifest::SCOPES};
 
 /// How often to see whether our token still counts, where no connection tells.
 const EVERY: Duration = Duration::from_secs(60);
+/// Each so many rounds. Slack brings requests again for some six minutes.
+const LOOK: u32 = 10;
 
 /// Connects to the Web API.
 ///
@@ -33,7 +35,7 @@ pub async fn connect(settings: &Settings) -> Result<Session, String> {
     } else {
         (vec![known["team_id"].as_str().unwrap_or_default().to_owned()], None)
     };
-    Ok(Session { api: api.into(), us: Us { teams, user }, account, team, since: Instant::now() })
+    Ok(Session { api: api.into(), us: Us { teams, user }, account, team, gap: Arc::default(), since: Instant::now() })
 }
 
 /// The workspaces of an organisation, itself among them, and the one in which channels are made.
@@ -66,9 +68,13 @@ fn missing(scopes: &str) -> Vec<&'static str> {
     SCOPES.into_iter().filter(|scope| !given.contains(scope)).collect()
 }
 
-/// Until the token counts no more.
-pub async fn watch(session: &Session, ear: &dyn Ear) -> String {
-    loop {
+/// Until the token counts no more. What Slack's requests did not bring, since something on their way was away, is looked for now
+/// and then.
+pub async fn watch(session: &Session, ear: &Arc<dyn Ear>) -> String {
+    for round in 1_u32.. {
+        if round.is_multiple_of(LOOK) {
+            session.look_back(ear);
+        }
         match session.api.call("auth.test", &json!({})).await {
             Ok(_) => ear.health(Ok(session.account.clone())),
             Err(error) if error.code().is_some() => return ChatError::from(error).to_string(),
@@ -76,6 +82,7 @@ pub async fn watch(session: &Session, ear: &dyn Ear) -> String {
         }
         tokio::time::sleep(EVERY).await;
     }
+    String::new()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What an envelope brings, stored before Slack hears that we have it; the same over a socket and over HTTP.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use serde_json::Value;
 use vine_domain::{chat::Batch, ports::Ear};
@@ -11,12 +11,21 @@ use crate::{
 };
 
 /// Takes an envelope in, and gives what Slack is to show in return; `None` when it could not be stored: it comes again then.
-pub async fn take(session: &Session, ear: &dyn Ear, kind: &str, payload: &Value) -> Option<Value> {
+pub async fn take(session: &Session, ear: &Arc<dyn Ear>, kind: &str, payload: &Value) -> Option<Value> {
     match translate(kind, payload, &session.us) {
         Heard::Person(inbound) => {
-            let cursor = payload["event"]["ts"].as_str().map(str::to_owned);
+            // The position stays before what is still looked for.
+            let whole = session.gap.whole.load(Ordering::SeqCst);
+            let cursor = payload["event"]["ts"].as_str().filter(|_| whole).map(str::to_owned);
             let stored = ear.hear(Batch { events: vec![inbound], cursor, ..Batch::default() }).await;
-            stored.inspect_err(|error| tracing::error!(%error, "an envelope could not be stored and is not acknowledged: {error}")).ok()?;
+            if let Err(error) = stored {
+                tracing::error!(%error, "an envelope could not be stored and is not acknowledged: {error}");
+                session.gap.stumbled.store(true, Ordering::SeqCst);
+                return None;
+            }
+            if session.gap.stumbled.swap(false, Ordering::SeqCst) {
+                session.look_back(ear);
+            }
         }
         Heard::Write(trigger, modal) => {
             let api = Arc::clone(&session.api);

@@ -21,10 +21,16 @@ mod mrkdwn;
 mod socket;
 mod translate;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use tokio::{sync::watch, time::Instant};
+use tokio::{sync::watch, task::AbortHandle, time::Instant};
 use vine_domain::{
     chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
@@ -88,7 +94,35 @@ struct Session {
     account: String,
     /// Where channels are made, if that has to be said.
     team: Option<String>,
+    gap: Arc<Gap>,
     since: Instant,
+}
+
+/// What may be missing of what was said.
+#[derive(Default)]
+struct Gap {
+    /// Nothing is: it was looked for.
+    whole: AtomicBool,
+    /// Something could not be stored, and Slack may have given it up since.
+    stumbled: AtomicBool,
+    /// Who looks for it.
+    looking: Mutex<Option<AbortHandle>>,
+}
+
+impl Session {
+    /// Looks for what was said while nobody listened, beside what comes now; one at a time.
+    fn look_back(&self, ear: &Arc<dyn Ear>) {
+        self.gap.whole.store(false, Ordering::SeqCst);
+        let (session, ear) = (self.clone(), Arc::clone(ear));
+        let task = tokio::spawn(async move {
+            backfill::run(&session, &*ear).await;
+            session.gap.whole.store(true, Ordering::SeqCst);
+        });
+        let old = self.gap.looking.lock().unwrap_or_else(PoisonError::into_inner).replace(task.abort_handle());
+        if let Some(old) = old {
+            old.abort();
+        }
+    }
 }
 
 /// The adapter.
@@ -122,15 +156,13 @@ impl Slack {
     async fn listen(&self, session: Session, ear: &Arc<dyn Ear>) -> String {
         let heard = || {
             self.session.send_replace(Some(session.clone()));
-            let (session, ear) = (session.clone(), Arc::clone(ear));
-            // What was said while nobody listened, beside what comes now.
-            tokio::spawn(async move { backfill::run(&session, &*ear).await });
+            session.look_back(ear);
         };
         match &self.settings.way {
             Way::Socket { app_token } => socket::run(&session, &self.settings, app_token, ear, &heard).await,
             Way::Http { .. } => {
                 heard();
-                install::watch(&session, &**ear).await
+                install::watch(&session, ear).await
             }
         }
     }

@@ -18,7 +18,7 @@ use slack_morphism::{
     listener::SlackClientEventsListenerEnvironment,
     prelude::{SlackApiToken, SlackClient, SlackClientSocketModeConfig, SlackSocketModeClientListener, SlackSocketModeWssClientId},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use vine_domain::ports::{ChatError, Ear};
 
 use crate::{
@@ -33,6 +33,8 @@ const HELLO: Duration = Duration::from_secs(10);
 const OVERLAP: Duration = Duration::from_millis(300);
 /// A peer that is gone is noticed after two of these.
 const PING: u64 = 10;
+/// A connection that has lived so long was a good one.
+const STEADY: Duration = Duration::from_secs(10);
 /// The longest pause between two tries.
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -50,8 +52,8 @@ enum Sign {
 
 /// Why there is no connection.
 enum Trouble {
-    /// A new try may fare better.
-    Passing(String),
+    /// A new try may fare better, after this.
+    Passing(String, Duration),
     /// Only a person can mend it.
     Lasting(String),
 }
@@ -88,22 +90,27 @@ async fn keep(line: &Line<'_>) -> String {
     loop {
         match open(line).await {
             Ok((manager, mut signs)) => {
-                pause = SOON;
+                let begun = Instant::now();
                 close(old.take(), OVERLAP);
                 line.greeted();
-                match signs.recv().await {
-                    Some(Sign::Leave) => old = Some(manager),
-                    _ => close(Some(manager), Duration::ZERO),
-                }
+                let sign = signs.recv().await;
                 line.open.fetch_sub(1, Ordering::SeqCst);
+                pause = if begun.elapsed() > STEADY { SOON } else { (pause * 2).min(PAUSE) };
+                if sign == Some(Sign::Leave) {
+                    old = Some(manager);
+                } else {
+                    close(Some(manager), Duration::ZERO);
+                    // One that ends at once is not opened again at once, for ever.
+                    tokio::time::sleep(if begun.elapsed() > STEADY { Duration::ZERO } else { pause }).await;
+                }
             }
             Err(Trouble::Lasting(why)) => {
                 close(old, Duration::ZERO);
                 return why;
             }
-            Err(Trouble::Passing(why)) => {
+            Err(Trouble::Passing(why, after)) => {
                 line.failed(why);
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(pause.max(after)).await;
                 pause = (pause * 2).min(PAUSE);
             }
         }
@@ -151,13 +158,13 @@ async fn open(line: &Line<'_>) -> Result<(Manager, Signs), Trouble> {
         .with_ping_interval_in_seconds(PING)
         .with_ping_failure_threshold_times(2);
     let registered = manager.register_new_token(&config, SlackApiToken::new(line.app_token.into()), listener).await;
-    registered.map_err(|_| Trouble::Passing("no connection could be prepared".to_owned()))?;
+    registered.map_err(|_| Trouble::Passing("no connection could be prepared".to_owned(), Duration::ZERO))?;
     manager.start().await;
     match tokio::time::timeout(HELLO, signs.recv()).await {
         Ok(Some(Sign::Hello)) => Ok((manager, signs)),
         _ => {
             manager.shutdown().await;
-            Err(Trouble::Passing("Slack does not greet the connection".into()))
+            Err(Trouble::Passing("Slack does not greet the connection".into(), Duration::ZERO))
         }
     }
 }
@@ -167,8 +174,11 @@ async fn may_connect(api_url: &str, app_token: &str) -> Result<(), Trouble> {
     match tokio::time::timeout(HELLO, api.call("apps.connections.open", &json!({}))).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error @ CallError::Refused(..))) => Err(Trouble::Lasting(ChatError::from(error).to_string())),
-        Ok(Err(error)) => Err(Trouble::Passing(error.to_string())),
-        Err(_) => Err(Trouble::Passing("Slack does not answer".into())),
+        Ok(Err(CallError::Limited(method, after))) => {
+            Err(Trouble::Passing(format!("{method}: Slack asks us to wait for {after:?}"), after))
+        }
+        Ok(Err(error)) => Err(Trouble::Passing(error.to_string(), Duration::ZERO)),
+        Err(_) => Err(Trouble::Passing("Slack does not answer".into(), Duration::ZERO)),
     }
 }
 
@@ -183,7 +193,7 @@ impl Listener {
     async fn take(&self, envelope: &Value) -> Option<String> {
         let id = envelope["envelope_id"].as_str()?;
         let kind = envelope["type"].as_str().unwrap_or_default();
-        let shown = intake::take(&self.session, &*self.ear, kind, &envelope["payload"]).await?;
+        let shown = intake::take(&self.session, &self.ear, kind, &envelope["payload"]).await?;
         let answer = if shown.is_null() { json!({ "envelope_id": id }) } else { json!({ "envelope_id": id, "payload": shown }) };
         Some(answer.to_string())
     }
