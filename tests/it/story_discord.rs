@@ -124,6 +124,9 @@ async fn discord_without_the_words_of_messages_people_answer_all_the_same() {
     assert_eq!(crate::harness::guild::of_bot(&state).filter(|one| text(one, "content").contains("I cannot read")).count(), 1, "said once");
     let (second, thread) = guild.task("Two").await;
     guild.hears("**Q-2** for").await;
+    let order = guild.say(BEN, "!vine task cancel", Some(&thread)).await;
+    guild.act("use", json!({ "user": ANN, "channel": thread, "message": order, "name": "Use as answer" })).await;
+    guild.whispers(ANN, "is a command, and no answer").await;
     guild.say(ANN, &format!("<@{BOT}> question answer Q-2 Yes"), Some(&thread)).await;
     guild.place.wait(&second, "done").await;
 }

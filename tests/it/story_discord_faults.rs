@@ -124,6 +124,34 @@ async fn discord_a_killed_daemon_takes_its_session_up_with_all_that_was_said_and
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn discord_the_very_first_words_that_are_said_are_found_although_nobody_listened() {
+    let mut guild = Guild::new(Agent::Script(ASKS)).await;
+    let (task, thread) = guild.task("One").await;
+    guild.hears("**Q-1** for").await;
+    guild.kill_daemon();
+    guild.act("forget", json!({})).await;
+    guild.say(ANN, "No", Some(&thread)).await;
+    guild.start_daemon().await;
+    guild.place.wait(&task, "done").await;
+    assert!(guild.place.log(&task).await.contains("heard No"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn discord_a_wish_that_was_changed_counts_from_the_next_start() {
+    let mut guild = Guild::of(Server::open().await, Agent::Script(ASKS), "message_content = false\n").await;
+    let (task, thread) = guild.task("One").await;
+    guild.hears("**Q-1** for").await;
+    guild.kill_daemon();
+    let file = guild.place.folder.path().join("vine.toml");
+    let text = std::fs::read_to_string(&file).expect("the configuration");
+    std::fs::write(&file, text.replace("message_content = false", "message_content = true")).expect("written");
+    guild.start_daemon().await;
+    guild.wait("there is a new session", |state| state["identified"] == 2 && state["connections"] == 1).await;
+    guild.say(ANN, "No", Some(&thread)).await;
+    guild.place.wait(&task, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn discord_whatever_becomes_of_a_post_it_stands_there_once() {
     let guild = Guild::new(Agent::Script(ASKS)).await;
     let faults = [

@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use serenity::all::{LightMethod, Route};
 use vine_domain::{
-    MessageId,
     chat::{
         About, Aside, Dispatch, Fate, OutboundKind, Place, Posted,
         pieces::{Piece, edited as shortened, pieces},
@@ -17,7 +16,7 @@ use vine_domain::{
 use crate::{
     Session, card, channel,
     markup::{marked, parts},
-    message,
+    message, nonce,
     rest::CallError,
     rooms,
     waiting::Way,
@@ -110,7 +109,7 @@ async fn forum_post(session: &Session, dispatch: &Dispatch, careful: bool) -> Re
         }
     }
     let text = shortened(parts(&dispatch.message.text));
-    let wish = json!({ "name": name, "auto_archive_duration": ARCHIVE, "message": content(dispatch, &text, true, true) });
+    let wish = json!({ "name": name, "auto_archive_duration": ARCHIVE, "message": content(dispatch, &text, true) });
     let route = Route::ChannelForumPosts { channel_id: channel(&dispatch.room)? };
     let made = session.rest.call("making a post", LightMethod::Post, route, &wish).await?;
     let id = made["id"].as_str().unwrap_or_default();
@@ -127,15 +126,15 @@ fn title(text: &str) -> String {
 async fn all(session: &Session, dispatch: &Dispatch, place: &str, careful: bool) -> Result<Vec<String>, ChatError> {
     let text = &dispatch.message.text;
     let pieces = pieces(text, parts(text), dispatch.message.kind.as_str());
-    let last = pieces.iter().rposition(|piece| matches!(piece, Piece::Words(_)));
-    let known = if careful { ours(session, place).await? } else { Vec::new() };
+    // Only what stands after what we know to be ours can be this.
+    let known = if careful { ours(session, place, dispatch.latest.as_deref()).await? } else { Vec::new() };
     let mut posted = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
         let route = Route::ChannelMessages { channel_id: channel(place)? };
         match piece {
             Piece::Words(text) => {
-                let mut body = content(dispatch, text, number == 0, Some(number) == last);
-                body["nonce"] = json!(nonce(dispatch.message.id, number));
+                let mut body = content(dispatch, text, number == 0);
+                body["nonce"] = json!(nonce::write(dispatch.message.id, number));
                 body["enforce_nonce"] = json!(true);
                 let id = match known.iter().find(|one| one["content"] == body["content"]) {
                     Some(there) => there["id"].clone(),
@@ -144,7 +143,7 @@ async fn all(session: &Session, dispatch: &Dispatch, place: &str, careful: bool)
                 posted.push(id.as_str().unwrap_or_default().to_owned());
             }
             Piece::File { name, text } => {
-                let body = json!({ "nonce": nonce(dispatch.message.id, number), "enforce_nonce": true, "attachments": [{ "id": 0, "filename": name }] });
+                let body = json!({ "nonce": nonce::write(dispatch.message.id, number), "enforce_nonce": true, "attachments": [{ "id": 0, "filename": name }] });
                 session.rest.upload("posting a file", route, &body, name, text).await?;
             }
         }
@@ -160,28 +159,21 @@ fn unreadable(error: CallError) -> ChatError {
     }
 }
 
-/// Our latest messages in a channel.
-async fn ours(session: &Session, place: &str) -> Result<Vec<Value>, ChatError> {
+/// Our latest messages in a channel, after the one with this id.
+async fn ours(session: &Session, place: &str, after: Option<&str>) -> Result<Vec<Value>, ChatError> {
+    let number = |id: &str| id.parse::<u64>().unwrap_or(0);
+    let after = after.map_or(0, number);
     let route = Route::ChannelMessages { channel_id: channel(place)? };
     let page = session.rest.get("looking for what we posted", route, &[("limit", "100".into())]).await?;
-    Ok(page.as_array().into_iter().flatten().filter(|one| one["author"]["id"] == session.us.id.as_str()).cloned().collect())
+    let is = |one: &&Value| one["author"]["id"] == session.us.id.as_str() && one["id"].as_str().map_or(0, number) > after;
+    Ok(page.as_array().into_iter().flatten().filter(is).cloned().collect())
 }
 
-/// Twenty-five characters at most: the id, moved by the part's number, in base 36.
-fn nonce(id: MessageId, part: usize) -> String {
-    let mut number = id.0.as_u128().wrapping_add(part as u128);
-    let mut digits = Vec::new();
-    while number > 0 {
-        digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
-        number /= 36;
-    }
-    digits.into_iter().rev().collect()
-}
-
-fn content(dispatch: &Dispatch, text: &str, first: bool, last: bool) -> Value {
+/// Buttons are with the first part, as edits are: once the question is settled they are gone.
+fn content(dispatch: &Dispatch, text: &str, first: bool) -> Value {
     let mentions = if first { dispatch.mentions.as_slice() } else { &[] };
     let users: Vec<_> = mentions.iter().map(|mention| mention.subject.as_str()).collect();
-    let asks = last && matches!(dispatch.message.kind, OutboundKind::Question { .. });
+    let asks = first && matches!(dispatch.message.kind, OutboundKind::Question { .. });
     let rows = if asks { card::rows(&dispatch.message.buttons) } else { Vec::new() };
     json!({ "content": marked(text, mentions), "flags": PLAIN, "components": rows, "allowed_mentions": { "parse": [], "users": users } })
 }
@@ -226,7 +218,7 @@ async fn whisper(session: &Session, dispatch: &Dispatch, aside: &Aside) -> Resul
         (None, Some((room, id))) => {
             let mut body = json!({ "content": text, "flags": PLAIN, "allowed_mentions": { "parse": [], "replied_user": true } });
             body["message_reference"] = json!({ "message_id": id, "fail_if_not_exists": false });
-            body["nonce"] = json!(nonce(dispatch.message.id, 0));
+            body["nonce"] = json!(nonce::write(dispatch.message.id, 0));
             body["enforce_nonce"] = json!(true);
             session.rest.call("replying", LightMethod::Post, Route::ChannelMessages { channel_id: channel(room)? }, &body).await?;
             done
@@ -237,17 +229,7 @@ async fn whisper(session: &Session, dispatch: &Dispatch, aside: &Aside) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use vine_domain::uuid_of;
-
     use super::*;
-
-    #[test]
-    fn nonces_differ_and_are_short_enough() {
-        let id = MessageId(uuid_of("a message"));
-        let all: std::collections::HashSet<String> = (0..10).map(|part| nonce(id, part)).collect();
-        assert_eq!(all.len(), 10);
-        assert!(all.iter().all(|nonce| nonce.len() <= 25), "{all:?}");
-    }
 
     #[test]
     fn a_thread_is_called_like_its_card() {

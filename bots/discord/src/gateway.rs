@@ -27,6 +27,8 @@ const IDENTIFY: Duration = Duration::from_secs(3);
 /// Discord takes a thousand new sessions a day, and then resets the token: after a few that end soon they come as slowly as that.
 const SLOWLY: Duration = Duration::from_secs(90);
 const FEW: u32 = 3;
+/// A session that so many tries could not take up is given up.
+const HOPELESS: u32 = 10;
 /// Leaving with this keeps the session; 1000 and 1001 would end it.
 const LEAVE: u16 = 4000;
 
@@ -39,8 +41,11 @@ pub struct Place {
     pub url: String,
     /// The last event that was dealt with.
     pub seq: u64,
-    /// The highest id of a message that was seen, 0 before the first.
+    /// The highest id of a message before which nothing is missing, 0 before the first.
     pub seen: u64,
+    /// What the session was asked for, and by whom: with other wishes it would go on with the old ones.
+    #[serde(default)]
+    pub asked: String,
 }
 
 /// Who is told of events.
@@ -102,6 +107,10 @@ impl Gateway {
             };
             tracing::info!("the connection to Discord ended: {why}");
             failed = if stood { 0 } else { failed + 1 };
+            if failed >= HOPELESS {
+                // Where it was to be taken up may be gone, or closed to us.
+                place.session.clear();
+            }
             anew = if begun.elapsed() > GOOD { 0 } else { anew + u32::from(place.session.is_empty()) };
             if failed > 1 {
                 hear.health(Err(format!("no connection to Discord: {why}")));
@@ -112,7 +121,7 @@ impl Gateway {
 
     /// Until the connection ends; also gives whether it stood at all.
     async fn once(&self, place: &mut Place, hear: &mut impl Hear) -> (End, bool) {
-        let base = if place.session.is_empty() { &self.url } else { &place.url };
+        let base = if place.session.is_empty() || place.url.is_empty() { &self.url } else { &place.url };
         let limits = WebSocketConfig::default().max_message_size(Some(64 << 20)).max_frame_size(Some(64 << 20));
         let address = format!("{}/?v=10&encoding=json", base.trim_end_matches('/'));
         let socket = match timeout(DIAL, connect_async_with_config(address, Some(limits), true)).await {
@@ -182,8 +191,10 @@ impl Connection {
     async fn take(&mut self, frame: Frame, gateway: &Gateway, place: &mut Place, hear: &mut impl Hear) -> Result<(), End> {
         match frame.op {
             0 => {
-                self.stood |= matches!(frame.t.as_deref(), Some("READY" | "RESUMED"));
-                dispatched(frame, place, hear).await
+                let stands = matches!(frame.t.as_deref(), Some("READY" | "RESUMED"));
+                dispatched(frame, place, hear).await?;
+                self.stood |= stands;
+                Ok(())
             }
             1 => self.send(&json!({ "op": 1, "d": place.seq })).await,
             7 => Err(End::Again("Discord asked us to connect anew".into())),

@@ -1,6 +1,9 @@
 //! What the gateway brings, stored with our place in the stream before anybody hears that we have it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -11,10 +14,10 @@ use vine_domain::{
 };
 
 use crate::{
-    Session, backfill, card,
+    Session, card,
     gateway::{Hear, Place},
     menu, modal,
-    translate::{Heard, Interaction, Then, translate},
+    translate::{Heard, Interaction, Then, now, translate},
     waiting::Way,
 };
 
@@ -37,13 +40,14 @@ impl Hear for Intake {
         if matches!(kind, "READY" | "RESUMED") {
             self.begin(place).await?;
         }
-        if kind == "MESSAGE_CREATE" {
-            place.seen = data["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or(0).max(place.seen);
-        }
         // The bot may be in other servers, and people may write to it alone: neither is ours.
-        let by_people = kind.starts_with("MESSAGE_") || kind == "INTERACTION_CREATE";
-        if by_people && data["guild_id"] != self.session.guild.as_str() {
+        let of = data["guild_id"].as_str().or_else(|| data["id"].as_str());
+        if !matches!(kind, "READY" | "RESUMED") && of != Some(&*self.session.guild) {
             return Ok(());
+        }
+        self.note(kind, data);
+        if kind == "MESSAGE_CREATE" && self.session.whole.load(Ordering::SeqCst) {
+            place.seen = data["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or(0).max(place.seen);
         }
         match translate(kind, data, &self.session.us) {
             Heard::Person(inbound) if !self.concerns(&inbound).await? => {}
@@ -56,6 +60,7 @@ impl Hear for Intake {
                 self.store(Batch { events: vec![inbound], ..Batch::default() }, place).await?;
             }
             Heard::Interaction(interaction) => self.interaction(interaction, place).await?,
+            Heard::Echo(echo) => self.store(Batch { echoes: vec![echo], ..Batch::default() }, place).await?,
             Heard::Moved(channel) => {
                 let rooms = self.ear.rooms().await.map_err(|error| error.to_string())?;
                 if channel.is_none_or(|channel| rooms.contains(&channel)) {
@@ -74,12 +79,27 @@ impl Hear for Intake {
 
 impl Intake {
     /// A connection stands. What it will not bring again is looked for where it stands.
-    async fn begin(&mut self, place: &Place) -> Result<(), String> {
+    async fn begin(&mut self, place: &mut Place) -> Result<(), String> {
+        if place.seen == 0 {
+            // What was said before we came was not to us.
+            place.seen = now();
+        }
         self.store(Batch::default(), place).await?;
         (self.ready)();
-        let (session, ear, seen) = (Arc::clone(&self.session), Arc::clone(&self.ear), place.seen);
-        tokio::spawn(async move { backfill::run(&session, &*ear, seen).await });
+        self.session.look_back(&self.ear, place.seen);
         Ok(())
+    }
+
+    /// Keeps which threads belong to which channels.
+    fn note(&self, kind: &str, data: &Value) {
+        match kind {
+            "GUILD_CREATE" => {
+                let all = ["channels", "threads"].into_iter().flat_map(|key| data[key].as_array().into_iter().flatten());
+                all.for_each(|one| self.session.note_places(one));
+            }
+            "THREAD_CREATE" | "THREAD_UPDATE" | "CHANNEL_CREATE" => self.session.note_places(data),
+            _ => {}
+        }
     }
 
     /// A bot sees all public channels of a server. Only what is said in ours, in their threads, or to us is anything to us.
@@ -120,7 +140,7 @@ impl Intake {
                 let choices = menu::offer(&self.session, &*self.ear, &user, &option, &typed).await;
                 json!({ "type": 8, "data": { "choices": choices } })
             }
-            Then::Empty => json!({ "type": 4, "data": { "content": "Please write something.", "flags": EPHEMERAL } }),
+            Then::Refuse(why) => json!({ "type": 4, "data": { "content": why, "flags": EPHEMERAL } }),
         };
         let session = Arc::clone(&self.session);
         tokio::spawn(async move { acknowledge(&session, &id, &token, &answer).await });

@@ -16,6 +16,7 @@ mod intake;
 mod markup;
 mod menu;
 mod modal;
+mod nonce;
 mod rest;
 mod rooms;
 mod translate;
@@ -23,13 +24,16 @@ mod waiting;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use serenity::all::{ApplicationId, ChannelId, GuildId, LightMethod, MessageId, Route};
-use tokio::{sync::watch, time::Instant};
+use tokio::{sync::watch, task::AbortHandle, time::Instant};
 use vine_domain::{
     chat::{Dispatch, Inbound, Posted, RoomWish, Spot},
     ports::{Chat, ChatError, Ear},
@@ -88,6 +92,10 @@ pub(crate) struct Session {
     kinds: Mutex<HashMap<String, u64>>,
     /// Channels that threads belong to; empty for what is no thread.
     parents: Mutex<HashMap<String, String>>,
+    /// Nothing is missing of what was said before now: it is looked for after each gap.
+    whole: AtomicBool,
+    /// Who looks for it.
+    looking: Mutex<Option<AbortHandle>>,
     /// Threads that know that we cannot read in them.
     hinted: Mutex<HashSet<String>>,
 }
@@ -95,7 +103,19 @@ pub(crate) struct Session {
 impl Session {
     fn new(rest: Rest, us: Us, guild: String, account: String) -> Self {
         let (waiting, kinds, parents, hinted) = (Waiting::default(), Mutex::default(), Mutex::default(), Mutex::default());
-        Self { rest, us, guild, account, since: Instant::now(), waiting, kinds, parents, hinted }
+        Self {
+            rest,
+            us,
+            guild,
+            account,
+            since: Instant::now(),
+            waiting,
+            kinds,
+            parents,
+            hinted,
+            whole: AtomicBool::new(false),
+            looking: Mutex::default(),
+        }
     }
 
     fn app(&self) -> ApplicationId {
@@ -124,10 +144,33 @@ impl Session {
         if known.is_some() {
             return known;
         }
-        let shown = self.rest.get("looking at a thread", Route::Channel { channel_id: channel(place).ok()? }, &[]).await.ok()?;
+        // The gateway waits for this, and is to be answered soon.
+        let shown = self.rest.get("looking at a thread", Route::Channel { channel_id: channel(place).ok()? }, &[]);
+        let shown = tokio::time::timeout(Duration::from_secs(2), shown).await.ok()?.ok()?;
         let parent = if matches!(shown["type"].as_u64(), Some(10..=12)) { shown["parent_id"].as_str().unwrap_or_default() } else { "" };
         self.parents.lock().unwrap_or_else(PoisonError::into_inner).insert(place.to_owned(), parent.to_owned());
         Some(parent.to_owned())
+    }
+
+    /// Notes channels and threads that an event tells of.
+    fn note_places(&self, shown: &serde_json::Value) {
+        let (Some(id), kind) = (shown["id"].as_str(), shown["type"].as_u64()) else { return };
+        let parent = if matches!(kind, Some(10..=12)) { shown["parent_id"].as_str().unwrap_or_default() } else { "" };
+        self.parents.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), parent.to_owned());
+    }
+
+    /// Looks for what was said after `seen` and not brought, beside everything else; one at a time.
+    fn look_back(self: &Arc<Self>, ear: &Arc<dyn Ear>, seen: u64) {
+        self.whole.store(false, Ordering::SeqCst);
+        let (session, ear) = (Arc::clone(self), Arc::clone(ear));
+        let task = tokio::spawn(async move {
+            backfill::run(&session, &*ear, seen).await;
+            session.whole.store(true, Ordering::SeqCst);
+        });
+        let old = self.looking.lock().unwrap_or_else(PoisonError::into_inner).replace(task.abort_handle());
+        if let Some(old) = old {
+            old.abort();
+        }
     }
 
     /// Whether it is time to say that we cannot read there.
@@ -166,10 +209,14 @@ impl Discord {
 
     /// Until something is wrong that only a person can mend.
     async fn listen(self: Arc<Self>, session: Arc<Session>, url: String, ear: &Arc<dyn Ear>) -> String {
-        let place = match ear.cursor().await {
+        let mut place = match ear.cursor().await {
             Ok(cursor) => cursor.and_then(|cursor| serde_json::from_str(&cursor).ok()).unwrap_or_else(Place::default),
             Err(error) => return error.to_string(),
         };
+        let asked = format!("{} {}", session.us.id, session.us.reads);
+        if place.asked != asked {
+            place = Place { asked, seen: place.seen, ..Place::default() };
+        }
         let intents = INTENTS | if session.us.reads { CONTENT } else { 0 };
         let gateway = Gateway { url, token: self.settings.token.clone(), intents };
         let (known, here) = (Arc::clone(&session), Arc::clone(&self));
@@ -192,7 +239,7 @@ pub fn heard(kind: &str, data: &serde_json::Value, us: &Us) -> Option<Inbound> {
             Then::Say(inbound) | Then::Press(inbound) => Some(inbound),
             _ => None,
         },
-        Heard::Moved(_) | Heard::Nothing => None,
+        Heard::Echo(_) | Heard::Moved(_) | Heard::Nothing => None,
     }
 }
 

@@ -4,15 +4,16 @@
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
-    chat::{Act, Inbound, Spot, attachment},
+    chat::{Act, Echo, Inbound, Spot, attachment},
+    clock::{Clock, System},
 };
-use vine_grammar::{line, words};
+use vine_grammar::{is_command, line, words};
 
 use crate::{
     PLATFORM, Us,
     card::{self, Press},
     menu::USE_AS_ANSWER,
-    modal,
+    modal, nonce,
 };
 
 /// Milliseconds since 1970 of snowflake 0 (reference, "Snowflakes").
@@ -23,6 +24,8 @@ const EPOCH: i64 = 1_420_070_400_000;
 pub enum Heard {
     /// A person did something.
     Person(Inbound),
+    /// A message of ours has arrived.
+    Echo(Echo),
     /// A person used something of Discord's that waits for an answer.
     Interaction(Interaction),
     /// A channel has gone or come, or what we may in it has changed; or in all of them.
@@ -55,13 +58,14 @@ pub enum Then {
     Write(String),
     /// Offer what fits: the option, and what was typed so far.
     Complete(String, String, String),
-    /// A modal without words.
-    Empty,
+    /// Nothing comes of it, for this reason.
+    Refuse(&'static str),
 }
 
 /// Reads an event.
 pub fn translate(kind: &str, data: &Value, us: &Us) -> Heard {
     let heard = match kind {
+        "MESSAGE_CREATE" if data["author"]["id"] == us.id.as_str() => echo(data).map(Heard::Echo),
         "MESSAGE_CREATE" => said(data, us).map(Heard::Person),
         "MESSAGE_UPDATE" => edited(data, us).map(Heard::Person),
         "MESSAGE_DELETE" => deleted(data).map(Heard::Person),
@@ -99,6 +103,17 @@ fn writer(message: &Value) -> Option<&str> {
     message["author"]["id"].as_str().filter(|_| human)
 }
 
+/// What is known of our own message by its nonce. Whether parts follow is not.
+fn echo(message: &Value) -> Option<Echo> {
+    let (id, part) = nonce::read(message["nonce"].as_str()?)?;
+    Some(Echo { message: id, reference: message["id"].as_str()?.to_owned(), part, last: false })
+}
+
+/// The id that something made now would have.
+pub fn now() -> u64 {
+    u64::try_from((System.now().0 - EPOCH) << 22).unwrap_or(0)
+}
+
 /// Plain messages (0) and replies (19); the others are Discord's own.
 fn said(message: &Value, us: &Us) -> Option<Inbound> {
     let (author, id, channel) = (writer(message)?, message["id"].as_str()?, message["channel_id"].as_str()?);
@@ -123,7 +138,7 @@ fn words_of(message: &Value, us: &Us) -> (String, Act) {
 }
 
 const UNREAD: &str = "I cannot read messages here: press a button, use \"Answer…\", `/vine question answer`, or \"Use as answer\" in the \
-                      menu of your message; or mention me in it.";
+                      menu of your message.";
 
 /// A file's name; an error says why it is not even fetched.
 fn expected(file: &Value) -> Result<String, String> {
@@ -166,7 +181,7 @@ fn interaction(data: &Value) -> Option<Interaction> {
     let (id, token, channel) = (text("id")?, text("token")?, text("channel_id")?);
     let user = data["member"]["user"]["id"].as_str().or_else(|| data["user"]["id"].as_str())?;
     let then = match data["type"].as_u64()? {
-        2 => Then::Say(command(id, channel, user, &data["data"])?),
+        2 => command(id, channel, user, &data["data"])?,
         3 => pressed(id, channel, user, data)?,
         4 => complete(&data["data"], user)?,
         5 => submitted(id, channel, user, &data["data"])?,
@@ -175,16 +190,20 @@ fn interaction(data: &Value) -> Option<Interaction> {
     Some(Interaction { id: id.into(), token: token.into(), then })
 }
 
-fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<Inbound> {
+fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
     if data["name"] == USE_AS_ANSWER {
         let message = &data["resolved"]["messages"][data["target_id"].as_str()?];
         let text = message["content"].as_str().unwrap_or_default().trim().to_owned();
-        return Some(inbound(id.into(), user, spot(channel, None), text, Act::Said, moment(id)));
+        // Somebody else may have written it: it is an answer, and no command of whoever picked it.
+        if is_command(&text) || text.starts_with("<@") {
+            return Some(Then::Refuse("That message is a command, and no answer."));
+        }
+        return Some(Then::Say(inbound(id.into(), user, spot(channel, None), text, Act::Said, moment(id))));
     }
     let (path, options) = picked(&data["options"]);
     let words = words(&path, &options);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    Some(inbound(id.into(), user, spot(channel, None), line(&words, ""), Act::Said, moment(id)))
+    Some(Then::Say(inbound(id.into(), user, spot(channel, None), line(&words, ""), Act::Said, moment(id))))
 }
 
 /// The words and the options of what was picked from the menu.
@@ -235,7 +254,7 @@ fn label(message: &Value, index: usize) -> String {
 fn submitted(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
     let (to, text) = modal::written(data)?;
     if text.is_empty() {
-        return Some(Then::Empty);
+        return Some(Then::Refuse("Please write something."));
     }
     Some(Then::Say(inbound(id.into(), user, spot(channel, Some(&to)), text, Act::Said, moment(id))))
 }
