@@ -37,6 +37,14 @@ async fn discord_buttons_modals_menus_and_strangers() {
     let question = guild.hears("**Q-1** for").await;
     guild.press(BEN, &question, "v1:pick:0").await;
     guild.whispers(BEN, "under `[[people]]`").await;
+    guild.say(BEN, "Yes", Some(&thread)).await;
+    guild.say(BEN, "!vine question answer Q-1 Yes", Some(&thread)).await;
+    guild.press(BEN, &question, "v1:write").await;
+    guild.wait("the modal opens", |state| state["modals"][0].is_object()).await;
+    guild.act("submit", json!({ "values": { "text": "Yes" } })).await;
+    let told = |state: &Value| state["ephemerals"].as_array().is_some_and(|all| all.iter().filter(|one| one["user"] == BEN).count() >= 2);
+    guild.wait("Ben's modal is taken", told).await;
+    assert_eq!(guild.place.show(&first).await["questions"][0]["state"], "open", "neither words nor modals of strangers answer");
     guild
         .act("press", json!({ "user": ANN, "channel": thread, "message": question["id"], "custom_id": "v1:pick:7", "forged": true }))
         .await;

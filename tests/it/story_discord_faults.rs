@@ -71,6 +71,8 @@ async fn discord_nothing_is_lost_however_the_connection_ends() {
     let mut told = Vec::new();
     for (number, (what, args, within)) in (1..).zip(ends) {
         guild.wait("it is connected", |state| state["connections"] == 1).await;
+        // What is looked for after a gap must not bring what the connection is to bring.
+        tokio::time::sleep(Duration::from_millis(500)).await;
         let begun = Instant::now();
         guild.act(what, args).await;
         if what == "refuse" {

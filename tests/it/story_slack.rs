@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use vine_doubles::slack::world::BOT_USER;
+use vine_doubles::slack::{BOT_TOKEN, world::BOT_USER};
 
 use crate::harness::{
     Agent, PATIENCE,
@@ -89,6 +89,20 @@ async fn slack_whatever_becomes_of_a_post_it_stands_there_once() {
     for number in 1..=faults.len() {
         assert_eq!(text.matches(&format!("\"*T-{number} ended without changes.*")).count(), 1, "T-{number}: {:#}", state["channels"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_a_second_copy_that_slack_made_is_the_same_question() {
+    let channel = Channel::new(Agent::Script(ASKS)).await;
+    let (task, root) = channel.task("One").await;
+    let question = channel.hears("*Q-1* for").await;
+    // Applied long after whoever posted it gave up and looked.
+    let copy = json!({ "channel": channel.id, "thread_ts": root, "text": question["text"], "blocks": question["blocks"], "metadata": question["metadata"] });
+    let post = reqwest::Client::new().post(format!("{}/api/chat.postMessage", channel.slack.url)).bearer_auth(BOT_TOKEN);
+    let posted: Value = post.json(&copy).send().await.expect("an answer").json().await.expect("JSON");
+    channel.click("U0ANN", posted["ts"].as_str().expect("a ts"), "vine_pick_1").await;
+    channel.place.wait(&task, "done").await;
+    assert!(channel.place.log(&task).await.contains("heard No"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

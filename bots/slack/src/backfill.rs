@@ -102,8 +102,9 @@ async fn page<'a>(session: &Session, place: &'a Place, cursor: &str) -> (&'a str
     }
 }
 
-/// A message of ours. What it was an answer to may have been posted just before we died.
-fn echo(session: &Session, channel: &str, message: &Value) -> Option<Echo> {
+/// A message of ours. What it was an answer to may have been posted just before we died; and where Slack has posted a message twice,
+/// both copies are known by its key.
+pub fn echo(session: &Session, channel: &str, message: &Value) -> Option<Echo> {
     let (ts, payload) = (message["ts"].as_str()?, &message["metadata"]["event_payload"]);
     let key = payload["key"].as_str().filter(|_| message["user"] == session.us.user.as_str())?;
     let part = payload["part"].as_str()?.parse().ok()?;

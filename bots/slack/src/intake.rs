@@ -6,7 +6,7 @@ use serde_json::Value;
 use vine_domain::{chat::Batch, ports::Ear};
 
 use crate::{
-    Session, modal,
+    Session, backfill, modal,
     translate::{Heard, translate},
 };
 
@@ -14,10 +14,12 @@ use crate::{
 pub async fn take(session: &Session, ear: &Arc<dyn Ear>, kind: &str, payload: &Value) -> Option<Value> {
     match translate(kind, payload, &session.us) {
         Heard::Person(inbound) => {
+            let on = payload["channel"]["id"].as_str().unwrap_or_default();
+            let echoes = backfill::echo(session, on, &payload["message"]).into_iter().collect();
             // The position stays before what is still looked for.
             let whole = session.gap.whole.load(Ordering::SeqCst);
             let cursor = payload["event"]["ts"].as_str().filter(|_| whole).map(str::to_owned);
-            let stored = ear.hear(Batch { events: vec![inbound], cursor, ..Batch::default() }).await;
+            let stored = ear.hear(Batch { events: vec![inbound], echoes, cursor, ..Batch::default() }).await;
             if let Err(error) = stored {
                 tracing::error!(%error, "an envelope could not be stored and is not acknowledged: {error}");
                 session.gap.stumbled.store(true, Ordering::SeqCst);
