@@ -75,6 +75,39 @@ async fn discord_buttons_modals_menus_and_strangers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn claude_discord_a_dangerous_choice_is_asked_about_once_more() {
+    let guild = Guild::new(Agent::Claude).await;
+    guild.say(ANN, &format!("<@{BOT}> task new Look\nMODEL: bash touch here.txt\nMODEL: finish Done."), None).await;
+    let question = guild.hears("**Q-1** for").await;
+    let careful = question["components"].to_string().contains("v1:careful:1");
+    assert!(careful, "to allow it for the whole session is dangerous: {question}");
+    guild.press(ANN, &question, "v1:careful:1").await;
+    guild.whispers(ANN, "Are you sure?").await;
+    assert_eq!(guild.place.show("T-1").await["questions"][0]["state"], "open");
+    let sure = format!("v1:sure:1:{}", text(&question, "id"));
+    let offered = guild.server.state().await["ephemerals"].to_string();
+    assert!(offered.contains(&sure), "{offered}");
+    guild
+        .act(
+            "press",
+            json!({ "user": ANN, "channel": question["channel_id"], "message": question["id"], "custom_id": sure, "forged": true }),
+        )
+        .await;
+    guild.place.wait("T-1", "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn discord_shows_that_an_agent_works_and_refuses_what_has_to_be_encrypted() {
+    let guild = Guild::new(Agent::Script("sleep 6")).await;
+    guild.task("One").await;
+    let typing =
+        |state: &Value| state["calls"].as_array().is_some_and(|calls| calls.iter().any(|call| text(call, "path").ends_with("/typing")));
+    guild.wait("somebody is at work", typing).await;
+    guild.place.say(&format!("repo add vault {} --encrypted", guild.place.repo.display())).await;
+    guild.place.room("vault", "no end-to-end encryption").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn discord_offers_what_fits_and_to_those_alone_who_may_see_it() {
     let guild = Guild::new(Agent::Script(ASKS)).await;
     guild.task("Paint the door").await;

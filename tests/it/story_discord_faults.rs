@@ -17,29 +17,6 @@ use crate::harness::{
 const ASKS: &str = "answer=$(vine ask 'Go on?' --option Yes --option No); echo heard $answer";
 const LISTENS: &str = "vine ask 'Go on?'; until [ -e \"$PLACE/go\" ]; do sleep 0.1; done";
 
-/// Waits until the room of the repository is said to be like this.
-async fn room(guild: &Guild, words: &str) {
-    for _ in 0..600 {
-        let rooms = guild.place.say("repo room site").await.to_string();
-        if rooms.contains(words) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("`{words}` is not said: {}", guild.place.say("repo room site").await);
-}
-
-/// Waits until the adapter says this of itself.
-async fn trouble(guild: &Guild, words: &str) {
-    for _ in 0..600 {
-        if guild.place.say("status").await.to_string().contains(words) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("`{words}` is not said: {}", guild.place.say("status").await);
-}
-
 fn notes(shown: &Value) -> Vec<String> {
     let notes = shown["notes"].as_array().into_iter().flatten();
     notes.filter_map(|note| note["text"].as_str()).map(str::to_owned).collect()
@@ -111,7 +88,14 @@ async fn discord_a_killed_daemon_takes_its_session_up_with_all_that_was_said_and
     guild.place.wait(&second, "done").await;
     guild.hears("Third").await;
     assert!(guild.place.log(&first).await.contains("heard No") && guild.place.log(&second).await.contains("heard Yes"));
-    assert_eq!(guild.server.state().await["identified"], 1, "the session was taken up");
+    let state = guild.server.state().await;
+    assert_eq!(state["identified"], 1, "the session was taken up");
+    let registered = state["calls"]
+        .as_array()
+        .expect("calls")
+        .iter()
+        .filter(|call| call["method"] == "PUT" && text(call, "path").ends_with("/commands"));
+    assert_eq!(registered.count(), 1, "the menu stood there at the second start");
 
     guild.hears("**Q-3** for").await;
     guild.kill_daemon();
@@ -132,6 +116,23 @@ async fn discord_the_very_first_words_that_are_said_are_found_although_nobody_li
     guild.hears("**Q-1** for").await;
     guild.kill_daemon();
     guild.act("forget", json!({})).await;
+    guild.say(ANN, "No", Some(&thread)).await;
+    // What is looked for is looked for until it could be read.
+    guild.act("fault", json!({ "method": "GET", "path": "/messages", "how": { "status": 503 }, "times": 3 })).await;
+    guild.start_daemon().await;
+    guild.place.wait(&task, "done").await;
+    assert!(guild.place.log(&task).await.contains("heard No"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn discord_a_question_whose_posting_we_did_not_live_to_note_was_shown_all_the_same() {
+    let asks = "until [ -e \"$PLACE/ask\" ]; do sleep 0.1; done; answer=$(vine ask 'Go on?'); echo heard $answer";
+    let mut guild = Guild::new(Agent::Script(asks)).await;
+    let (task, thread) = guild.task("One").await;
+    guild.act("fault", json!({ "method": "POST", "path": "/messages", "how": { "slow": 20_000 } })).await;
+    std::fs::write(guild.place.folder.path().join("ask"), "").expect("written");
+    guild.hears("**Q-1** for").await;
+    guild.kill_daemon();
     guild.say(ANN, "No", Some(&thread)).await;
     guild.start_daemon().await;
     guild.place.wait(&task, "done").await;
@@ -203,7 +204,7 @@ async fn discord_threads_are_opened_again_and_those_that_are_locked_are_named() 
     guild.act("thread", json!({ "channel": thread, "locked": true })).await;
     guild.place.answer(&second, "Q-2", "Yes").await;
     guild.place.wait(&second, "done").await;
-    room(&guild, "the thread is locked").await;
+    guild.place.room("site", "the thread is locked").await;
     guild.act("permissions", json!({ "bits": may::USUAL })).await;
     guild.hears("**T-2 ended without changes.**").await;
 }
@@ -212,15 +213,15 @@ async fn discord_threads_are_opened_again_and_those_that_are_locked_are_named() 
 async fn discord_what_the_bot_may_not_is_named_and_works_once_it_may() {
     let guild = Guild::new(Agent::Script(ASKS)).await;
     guild.act("deny", json!({ "channel": guild.id, "bits": may::SEND_IN_THREADS | may::HISTORY })).await;
-    room(&guild, "the bot lacks in #vine-site: ").await;
-    room(&guild, "Send Messages in Threads").await;
+    guild.place.room("site", "the bot lacks in #vine-site: ").await;
+    guild.place.room("site", "Send Messages in Threads").await;
     guild.act("deny", json!({ "channel": guild.id, "bits": 0 })).await;
     let (task, thread) = guild.task("One").await;
     guild.hears("**Q-1** for").await;
     guild.say(ANN, "Yes", Some(&thread)).await;
     guild.place.wait(&task, "done").await;
     guild.act("vanish", json!({ "channel": guild.id })).await;
-    room(&guild, "the channel is gone").await;
+    guild.place.room("site", "the channel is gone").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,9 +230,9 @@ async fn discord_an_intent_or_a_permission_that_was_not_granted_is_said_with_wha
     server.act("content", json!({ "granted": false })).await;
     server.act("permissions", json!({ "bits": may::USUAL & !may::MANAGE_CHANNELS })).await;
     let guild = Guild::begun(server, Agent::Script(ASKS), "").await;
-    trouble(&guild, "Message Content Intent").await;
+    guild.place.status("Message Content Intent").await;
     guild.act("content", json!({ "granted": true })).await;
-    room(&guild, "make one called #vine-site and let it in").await;
+    guild.place.room("site", "make one called #vine-site and let it in").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,7 +245,7 @@ async fn discord_a_bot_that_is_not_in_the_server_is_told_how_to_get_there() {
     let mut guild = guild;
     guild.kill_daemon();
     guild.start_daemon().await;
-    trouble(&guild, "invite it with https://discord.com/oauth2/authorize?client_id=").await;
+    guild.place.status("invite it with https://discord.com/oauth2/authorize?client_id=").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

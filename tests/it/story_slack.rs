@@ -144,9 +144,48 @@ async fn slack_an_answer_that_slack_has_given_up_on_is_found_in_its_thread() {
     channel.act("hurry", json!({ "factor": 0.0001 })).await;
     channel.say("U0ANN", "No", Some(&root)).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
+    // What is looked for is looked for until it could be read.
+    channel.act("fault", json!({ "method": "conversations.replies", "how": { "status": 503 }, "times": 3 })).await;
     channel.start_daemon().await;
     channel.place.wait(&task, "done").await;
     assert!(channel.place.log(&task).await.contains("heard No"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_a_question_whose_posting_we_did_not_live_to_note_was_shown_all_the_same() {
+    let mut channel =
+        Channel::new(Agent::Script("until [ -e \"$PLACE/ask\" ]; do sleep 0.1; done; answer=$(vine ask 'Go on?'); echo heard $answer"))
+            .await;
+    let (task, root) = channel.task("One").await;
+    channel.act("fault", json!({ "method": "chat.postMessage", "how": { "slow": 20_000 } })).await;
+    std::fs::write(channel.place.folder.path().join("ask"), "").expect("written");
+    channel.hears("*Q-1* for").await;
+    channel.kill_daemon();
+    channel.act("hurry", json!({ "factor": 0.0001 })).await;
+    channel.say("U0ANN", "No", Some(&root)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    channel.start_daemon().await;
+    channel.place.wait(&task, "done").await;
+    assert!(channel.place.log(&task).await.contains("heard No"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_markup_that_grows_when_it_is_escaped_fits_all_the_same() {
+    let channel = Channel::new(Agent::Script("vine ask \"$(yes '<b>&amp;</b>' | head -900)\"")).await;
+    let (task, root) = channel.task("Markup").await;
+    channel.wait("it is asked", |state| of_bot(state).any(|message| message["thread_ts"] == root.as_str())).await;
+    channel.say("U0ANN", "fine", Some(&root)).await;
+    channel.place.wait(&task, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_a_room_is_named_where_it_is_and_what_cannot_be_is_said() {
+    let channel = Channel::new(Agent::Script(ASKS)).await;
+    let order = |line: &str| json!({ "user": "U0ANN", "channel": channel.id, "line": line });
+    channel.act("command", order("/vine repo room site --room #general")).await;
+    channel.whispers("U0ANN", "site speaks in C0GENERAL on slack now").await;
+    channel.place.say(&format!("repo add vault {} --encrypted", channel.place.repo.display())).await;
+    channel.place.room("vault", "no end-to-end encryption").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,6 +224,7 @@ async fn slack_a_long_text_comes_in_parts_each_once_although_the_channel_is_slow
     channel.say("U0ANN", "42", Some(&root)).await;
     channel.place.wait(&task, "done").await;
     let state = channel.wait("it is settled", |state| said(state, "Ann answered in slack").is_some()).await;
+    assert!(!state["channels"].to_string().contains("vine_write"), "no part keeps a button");
     for number in ["3000", "4000", "5000"] {
         let shown =
             of_bot(&state).filter(|message| message["text"].as_str().is_some_and(|text| text.contains(&format!("\n{number}\n")))).count();

@@ -20,18 +20,6 @@ async fn hurry(channel: &Channel) {
     channel.act("hurry", json!({ "factor": 0.01 })).await;
 }
 
-/// Waits until the adapter says this of itself.
-async fn trouble(channel: &Channel, words: &str) {
-    for _ in 0..600 {
-        let status = channel.place.say("status").await.to_string();
-        if status.contains(words) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("`{words}` is not said: {}", channel.place.say("status").await);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn slack_one_connection_that_answers_nothing_any_more_stops_nothing() {
     let channel = Channel::new(Agent::Script(ASKS)).await;
@@ -154,7 +142,7 @@ async fn slack_an_app_that_may_too_little_is_told_all_that_it_lacks() {
     let mut channel = channel;
     channel.kill_daemon();
     channel.start_daemon().await;
-    trouble(&channel, "lacks the scopes files:write, groups:history, groups:read, groups:write, reactions:write").await;
+    channel.place.status("lacks the scopes files:write, groups:history, groups:read, groups:write, reactions:write").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,33 +166,32 @@ async fn slack_an_app_of_a_whole_organisation_makes_its_channels_in_one_workspac
 #[tokio::test(flavor = "multi_thread")]
 async fn slack_a_channel_that_was_closed_or_that_we_were_put_out_of_is_named_until_it_takes_us_again() {
     let channel = Channel::new(Agent::Script(ASKS)).await;
-    let room = |words: &'static str| {
-        let place = &channel.place;
-        async move {
-            for _ in 0..300 {
-                let rooms = place.say("repo room site").await.to_string();
-                if rooms.contains(words) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            panic!("`{words}` is not said: {}", place.say("repo room site").await);
-        }
-    };
     channel.act("archive", json!({ "channel": channel.id })).await;
-    room("the channel is archived").await;
+    channel.place.room("site", "the channel is archived").await;
     let task = channel.place.task("Asks meanwhile", "one").await;
     channel.place.question(&task).await;
     channel.act("archive", json!({ "channel": channel.id, "archived": false })).await;
     channel.hears("*Q-1* for").await;
     channel.act("remove", json!({ "channel": channel.id, "user": BOT_USER })).await;
-    room("invite the bot into the channel").await;
+    channel.place.room("site", "invite the bot into the channel").await;
     channel.act("admit", json!({ "channel": channel.id, "user": BOT_USER })).await;
     let state = channel.slack.state().await;
     let root = said(&state, "*Q-1* for").expect("it was said")["thread_ts"].as_str().expect("a thread").to_owned();
     channel.say("U0ANN", "Yes", Some(&root)).await;
     channel.place.wait(&task, "done").await;
     channel.hears("ended without changes").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_somebody_who_cannot_be_invited_is_named_and_keeps_nobody_out() {
+    let channel = Channel::of(
+        Workspace::open().await,
+        Agent::Script(ASKS),
+        "[[people]]\nname = \"Ghost\"\nrole = \"operator\"\nslack = \"U0GHOST\"\n",
+    )
+    .await;
+    channel.place.room("site", "inviting U0GHOST").await;
+    channel.task("One").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,20 +31,23 @@ pub async fn make(session: &Session, prefix: &str, wish: &RoomWish) -> Result<St
     Ok(id)
 }
 
-/// Invites whoever belongs there. People of other workspaces are invited by people.
+/// Invites whoever belongs there; one of them who is not to be had keeps nobody else out. People of other workspaces are invited by
+/// people.
 pub async fn furnish(session: &Session, channel: &str, wish: &RoomWish) -> Result<(), ChatError> {
     let api = &session.api;
     is_open(api, channel).await?;
     let there = api.read("conversations.members", &[("channel", channel), ("limit", "1000")]).await?;
     let there: Vec<&str> = there["members"].as_array().into_iter().flatten().filter_map(|member| member.as_str()).collect();
     let missing = wish.members.iter().map(|member| member.subject.as_str()).filter(|user| !there.contains(user) && !user.contains(':'));
+    let mut trouble = Ok(());
     for user in missing {
         match api.call("conversations.invite", &json!({ "channel": channel, "users": user })).await {
-            Err(error) if error.code().is_some() => tracing::warn!(channel, "{user} could not be invited: {error}"),
+            Err(error) if error.code() == Some("already_in_channel") => {}
+            Err(error) if error.code().is_some() => trouble = Err(ChatError::Gone(format!("inviting {user}: {error}"))),
             other => drop(other?),
         }
     }
-    Ok(())
+    trouble
 }
 
 /// A channel that takes words from us.

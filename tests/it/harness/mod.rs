@@ -184,6 +184,28 @@ impl Place {
         self.say(&format!("task show {task}")).await
     }
 
+    /// Waits until `repo room` says this of a repository's rooms.
+    pub async fn room(&self, repo: &str, words: &str) {
+        self.says(&format!("repo room {repo}"), words).await;
+    }
+
+    /// Waits until `status` says this.
+    pub async fn status(&self, words: &str) {
+        self.says("status", words).await;
+    }
+
+    async fn says(&self, line: &str, words: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let said = self.say(line).await.to_string();
+            if said.contains(words) {
+                return;
+            }
+            assert!(Instant::now() < end, "`{line}` does not say `{words}`: {said}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits until the task is in a state.
     pub async fn wait(&self, task: &str, state: &str) -> Value {
         self.wait_for(PATIENCE, task, &format!("{task} is {state}"), |shown| shown["state"] == state).await

@@ -25,6 +25,9 @@ const HOOK_USES: u32 = 5;
 /// Characters of text beyond which Slack cuts, and blocks beyond which it refuses (reference of chat.postMessage).
 const TEXT: usize = 40_000;
 const BLOCKS: usize = 50;
+/// Characters of a section, and of all of a message (slackapi/bolt-js#2509).
+const SECTION: usize = 3_000;
+const SECTIONS: usize = 13_200;
 
 /// An error code, as methods answer it.
 pub type Code = &'static str;
@@ -195,6 +198,18 @@ impl World {
         }
         if blocks > BLOCKS {
             return Err("invalid_blocks");
+        }
+        let sections: Vec<usize> = args["blocks"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|block| Some(block["text"]["text"].as_str()?.chars().count()))
+            .collect();
+        if sections.iter().any(|length| *length > SECTION) {
+            return Err("invalid_blocks");
+        }
+        if sections.iter().sum::<usize>() > SECTIONS {
+            return Err("msg_blocks_too_long");
         }
         let root = text(args, "thread_ts").map(str::to_owned);
         if let Some(root) = &root

@@ -84,7 +84,7 @@ impl World {
     fn answer(&mut self, id: &str, to: &Interaction, data: &Value, thinking: bool) {
         if data["flags"].as_u64().unwrap_or(0) & EPHEMERAL == EPHEMERAL {
             self.ephemerals.push(
-                json!({ "interaction": id, "user": to.user, "channel": to.channel, "content": data["content"], "thinking": thinking }),
+                json!({ "interaction": id, "user": to.user, "channel": to.channel, "content": data["content"], "components": data["components"], "thinking": thinking }),
             );
         } else if !thinking {
             self.put(BOT, &to.channel.clone(), data);
