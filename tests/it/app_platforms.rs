@@ -46,6 +46,10 @@ impl Chat for Fake {
         "matrix"
     }
 
+    fn encrypts(&self) -> bool {
+        true
+    }
+
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
         if self.busy.lock().expect("whole").as_ref() == Some(&dispatch.room) {
             return Err(ChatError::RoomBusy { why: "slower".into(), after: Duration::from_secs(3600) });

@@ -137,6 +137,9 @@ async fn discord_a_question_whose_posting_we_did_not_live_to_note_was_shown_all_
     guild.start_daemon().await;
     guild.place.wait(&task, "done").await;
     assert!(guild.place.log(&task).await.contains("heard No"));
+    guild.hears("ended without changes").await;
+    let state = guild.server.state().await;
+    assert_eq!(of_bot(&state).count(), 3, "a card, a question, an end: {:#}", state["channels"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

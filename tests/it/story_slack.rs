@@ -167,6 +167,9 @@ async fn slack_a_question_whose_posting_we_did_not_live_to_note_was_shown_all_th
     channel.start_daemon().await;
     channel.place.wait(&task, "done").await;
     assert!(channel.place.log(&task).await.contains("heard No"));
+    channel.hears("ended without changes").await;
+    let state = channel.slack.state().await;
+    assert_eq!(of_bot(&state).count(), 3, "a card, a question, an end: {:#}", state["channels"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,11 @@ impl Chat for Console {
         "console"
     }
 
+    /// The console speaks to nobody but us.
+    fn encrypts(&self) -> bool {
+        true
+    }
+
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
         Ok(Posted::one(dispatch.message.place.to_string(), dispatch.message.id.to_string()))
     }

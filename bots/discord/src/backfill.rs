@@ -18,6 +18,10 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// Reads all threads whose tasks are not over and all rooms, after what was seen last. What is known already is known.
 pub async fn run(session: &Session, ear: &dyn Ear, seen: u64) {
+    // What was said before we came was not to us; the first message that we post or hear begins it.
+    if seen == 0 {
+        return;
+    }
     for place in places(ear).await {
         let mut pause = SOON;
         while let Err(after) = look_through(session, ear, &place, seen.saturating_sub(BEFORE)).await {

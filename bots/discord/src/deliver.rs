@@ -1,8 +1,6 @@
 //! Posts: new messages, threads, edits, reactions, words to one person. Each new message carries a nonce made from its id, by which
 //! Discord knows a repetition for some minutes; what is older is looked for where it would stand.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use serenity::all::{LightMethod, Route};
 use vine_domain::{
@@ -22,8 +20,6 @@ use crate::{
     waiting::Way,
 };
 
-/// After a start, what is posted may have been posted by the process before.
-const CAREFUL: Duration = Duration::from_secs(60);
 /// Links are not unfolded.
 const PLAIN: u64 = 4;
 const EPHEMERAL: u64 = 64;
@@ -45,7 +41,7 @@ pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, C
             edit(session, dispatch, edited).await
         }
         (_, _, _, Some(edited)) => edit(session, dispatch, edited).await,
-        _ => post(session, dispatch, dispatch.attempts > 0 || session.since.elapsed() < CAREFUL).await,
+        _ => post(session, dispatch, dispatch.again).await,
     }
 }
 

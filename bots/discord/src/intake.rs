@@ -17,7 +17,7 @@ use crate::{
     Session, card,
     gateway::{Hear, Place},
     menu, modal,
-    translate::{Heard, Interaction, Then, now, translate},
+    translate::{Heard, Interaction, Then, translate},
     waiting::Way,
 };
 
@@ -80,10 +80,6 @@ impl Hear for Intake {
 impl Intake {
     /// A connection stands. What it will not bring again is looked for where it stands.
     async fn begin(&mut self, place: &mut Place) -> Result<(), String> {
-        if place.seen == 0 {
-            // What was said before we came was not to us.
-            place.seen = now();
-        }
         self.store(Batch::default(), place).await?;
         (self.ready)();
         self.session.look_back(&self.ear, place.seen);

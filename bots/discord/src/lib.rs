@@ -33,7 +33,7 @@ use std::{
 
 use async_trait::async_trait;
 use serenity::all::{ApplicationId, ChannelId, GuildId, LightMethod, MessageId, Route};
-use tokio::{sync::watch, task::AbortHandle, time::Instant};
+use tokio::{sync::watch, task::AbortHandle};
 use vine_domain::{
     chat::{Dispatch, Inbound, Posted, RoomWish, Spot},
     ports::{Chat, ChatError, Ear},
@@ -86,7 +86,6 @@ pub(crate) struct Session {
     guild: String,
     /// What people call us there.
     account: String,
-    since: Instant,
     waiting: Waiting,
     /// Kinds of rooms, by id.
     kinds: Mutex<HashMap<String, u64>>,
@@ -103,19 +102,7 @@ pub(crate) struct Session {
 impl Session {
     fn new(rest: Rest, us: Us, guild: String, account: String) -> Self {
         let (waiting, kinds, parents, hinted) = (Waiting::default(), Mutex::default(), Mutex::default(), Mutex::default());
-        Self {
-            rest,
-            us,
-            guild,
-            account,
-            since: Instant::now(),
-            waiting,
-            kinds,
-            parents,
-            hinted,
-            whole: AtomicBool::new(false),
-            looking: Mutex::default(),
-        }
+        Self { rest, us, guild, account, waiting, kinds, parents, hinted, whole: AtomicBool::new(false), looking: Mutex::default() }
     }
 
     fn app(&self) -> ApplicationId {
@@ -249,18 +236,19 @@ impl Chat for Discord {
         PLATFORM
     }
 
+    fn encrypts(&self) -> bool {
+        false
+    }
+
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-        is_fit(dispatch.encrypted)?;
         deliver::deliver(&*self.session()?, dispatch).await
     }
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
-        is_fit(wish.encrypted)?;
         rooms::make(&*self.session()?, &self.settings.channel_prefix, wish).await
     }
 
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
-        is_fit(wish.encrypted)?;
         rooms::furnish(&*self.session()?, room, wish).await
     }
 
@@ -277,20 +265,9 @@ impl Chat for Discord {
         fetch::fetched(&*self.session().ok()?, event).await
     }
 
-    async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {
-        is_fit(wish.encrypted)?;
+    async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
         rooms::enter(&*self.session()?, room).await
     }
-}
-
-/// What has to be encrypted is not said here.
-fn is_fit(encrypted: bool) -> Result<(), ChatError> {
-    if !encrypted {
-        return Ok(());
-    }
-    Err(ChatError::Gone(
-        "Discord has no end-to-end encryption for channels, and the repository asks for it; it is talked about elsewhere".into(),
-    ))
 }
 
 fn number(what: &str, id: &str) -> Result<u64, String> {

@@ -3,7 +3,7 @@
 
 use vine_domain::{
     chat::Mention,
-    markdown::{Block, Span, parse, split},
+    markdown::{Block, Span, parse, split_to_fit},
 };
 
 /// Characters of a message (reference, "Create Message").
@@ -22,15 +22,7 @@ pub fn marked(text: &str, mentions: &[Mention]) -> String {
 
 /// The parts of a text that fit into messages.
 pub fn parts(text: &str) -> Vec<String> {
-    let fits = |part: &String| marked(part, &[]).chars().count() <= LIMIT - CALLS;
-    let mut limit = TEXT;
-    loop {
-        let parts = split(text, limit);
-        if parts.iter().all(fits) {
-            return parts;
-        }
-        limit /= 2;
-    }
+    split_to_fit(text, TEXT, |part| marked(part, &[]).chars().count() <= LIMIT - CALLS)
 }
 
 fn block(block: &Block) -> String {

@@ -5,7 +5,6 @@ use serde_json::Value;
 use vine_domain::{
     Timestamp,
     chat::{Act, Echo, Inbound, Spot, attachment},
-    clock::{Clock, System},
 };
 use vine_grammar::{is_command, line, words};
 
@@ -107,11 +106,6 @@ fn writer(message: &Value) -> Option<&str> {
 fn echo(message: &Value) -> Option<Echo> {
     let (id, part) = nonce::read(message["nonce"].as_str()?)?;
     Some(Echo { message: id, reference: message["id"].as_str()?.to_owned(), part, last: false })
-}
-
-/// The id that something made now would have.
-pub fn now() -> u64 {
-    u64::try_from((System.now().0 - EPOCH) << 22).unwrap_or(0)
 }
 
 /// Plain messages (0) and replies (19); the others are Discord's own.

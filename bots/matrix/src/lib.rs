@@ -109,6 +109,10 @@ impl Chat for Matrix {
         PLATFORM
     }
 
+    fn encrypts(&self) -> bool {
+        true
+    }
+
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
         let room = rooms::joined(&self.client()?, &dispatch.room)?;
         rooms::is_fit(&room, dispatch.encrypted).await?;

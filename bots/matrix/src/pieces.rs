@@ -1,6 +1,6 @@
 //! Texts in the parts that fit into events.
 
-use vine_domain::markdown::split;
+use vine_domain::markdown::split_to_fit;
 
 use crate::markup::marked;
 
@@ -12,18 +12,10 @@ const TEXT: usize = 6_000;
 
 /// The parts of a text.
 pub fn parts(text: &str) -> Vec<String> {
-    let fits = |part: &String| {
+    split_to_fit(text, TEXT, |part| {
         let shown = marked(part, &[]);
         shown.plain.len() + shown.html.len() <= EVENT
-    };
-    let mut limit = TEXT;
-    loop {
-        let parts = split(text, limit);
-        if parts.iter().all(fits) {
-            return parts;
-        }
-        limit /= 2;
-    }
+    })
 }
 
 #[cfg(test)]

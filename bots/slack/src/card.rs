@@ -1,7 +1,7 @@
 //! Messages in Block Kit: words in sections, choices as buttons.
 
 use serde_json::{Value, json};
-use vine_domain::{chat::Button, markdown::split};
+use vine_domain::{chat::Button, markdown::split_to_fit};
 
 use crate::mrkdwn::mrkdwn;
 
@@ -27,27 +27,13 @@ pub fn words(text: &str) -> Vec<Value> {
 
 /// A text as sections show it: escaping makes it longer.
 fn sections(text: &str) -> Vec<String> {
-    let mut limit = SECTION;
-    loop {
-        let shown: Vec<String> = split(text, limit).iter().map(|part| mrkdwn(part, &[])).collect();
-        if shown.iter().all(|one| one.chars().count() <= SHOWN) {
-            return shown;
-        }
-        limit /= 2;
-    }
+    let parts = split_to_fit(text, SECTION, |part| mrkdwn(part, &[]).chars().count() <= SHOWN);
+    parts.iter().map(|part| mrkdwn(part, &[])).collect()
 }
 
 /// The parts of a text that fit into messages.
 pub fn parts(text: &str) -> Vec<String> {
-    let fits = |part: &String| sections(part).iter().map(|one| one.chars().count()).sum::<usize>() <= MESSAGE;
-    let mut limit = PART;
-    loop {
-        let parts = split(text, limit);
-        if parts.iter().all(fits) {
-            return parts;
-        }
-        limit /= 2;
-    }
+    split_to_fit(text, PART, |part| sections(part).iter().map(|one| one.chars().count()).sum::<usize>() <= MESSAGE)
 }
 
 /// A question with its choices, and a way to write something else.

@@ -1,10 +1,7 @@
 //! Posts: new messages, edits, reactions, words to one person. Slack does not know a repeated post; each carries an opaque key, and
 //! whenever it is unclear whether it was posted we look for that first.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use vine_domain::{
     chat::{
         About, Aside, Dispatch, Fate, OutboundKind, Place, Posted,
@@ -20,11 +17,8 @@ use crate::{
     reference, ts_of,
 };
 
-/// After a start, what is posted may have been posted by the process before.
-const CAREFUL: Duration = Duration::from_secs(60);
-
-/// Posts or edits one message. `since` is when this process has come.
-pub async fn deliver(api: &Api, dispatch: &Dispatch, since: Instant) -> Result<Posted, ChatError> {
+/// Posts or edits one message.
+pub async fn deliver(api: &Api, dispatch: &Dispatch) -> Result<Posted, ChatError> {
     match (&dispatch.message.place, &dispatch.message.kind, &dispatch.about, &dispatch.edits) {
         (Place::Aside(aside), ..) => whisper(api, dispatch, aside).await,
         (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => note(api, dispatch, about).await,
@@ -38,7 +32,7 @@ pub async fn deliver(api: &Api, dispatch: &Dispatch, since: Instant) -> Result<P
             edit(api, dispatch, edited).await
         }
         (_, _, _, Some(edited)) => edit(api, dispatch, edited).await,
-        _ => post(api, dispatch, dispatch.attempts > 0 || since.elapsed() < CAREFUL).await,
+        _ => post(api, dispatch, dispatch.again).await,
     }
 }
 

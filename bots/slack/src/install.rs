@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use vine_domain::ports::{ChatError, Ear};
 
 use crate::{Session, Settings, Us, api::Api, manifest::SCOPES};
@@ -35,7 +34,7 @@ pub async fn connect(settings: &Settings) -> Result<Session, String> {
     } else {
         (vec![known["team_id"].as_str().unwrap_or_default().to_owned()], None)
     };
-    Ok(Session { api: api.into(), us: Us { teams, user }, account, team, gap: Arc::default(), since: Instant::now() })
+    Ok(Session { api: api.into(), us: Us { teams, user }, account, team, gap: Arc::default() })
 }
 
 /// The workspaces of an organisation, itself among them, and the one in which channels are made.

@@ -30,7 +30,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::{sync::watch, task::AbortHandle, time::Instant};
+use tokio::{sync::watch, task::AbortHandle};
 use vine_domain::{
     chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
@@ -95,7 +95,6 @@ struct Session {
     /// Where channels are made, if that has to be said.
     team: Option<String>,
     gap: Arc<Gap>,
-    since: Instant,
 }
 
 /// What may be missing of what was said.
@@ -186,19 +185,19 @@ impl Chat for Slack {
         PLATFORM
     }
 
+    fn encrypts(&self) -> bool {
+        false
+    }
+
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-        is_fit(dispatch.encrypted)?;
-        let session = self.session()?;
-        deliver::deliver(&session.api, dispatch, session.since).await
+        deliver::deliver(&self.session()?.api, dispatch).await
     }
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
-        is_fit(wish.encrypted)?;
         channels::make(&self.session()?, &self.settings.channel_prefix, wish).await
     }
 
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
-        is_fit(wish.encrypted)?;
         channels::furnish(&self.session()?, room, wish).await
     }
 
@@ -209,18 +208,9 @@ impl Chat for Slack {
         fetch::fetched(&self.session().ok()?, event).await
     }
 
-    async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {
-        is_fit(wish.encrypted)?;
+    async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
         channels::enter(&self.session()?, room).await
     }
-}
-
-/// What has to be encrypted is not said here.
-fn is_fit(encrypted: bool) -> Result<(), ChatError> {
-    if !encrypted {
-        return Ok(());
-    }
-    Err(ChatError::Gone("Slack has no end-to-end encryption, and the repository asks for it; it is talked about elsewhere".into()))
 }
 
 /// Slack's name of a message, as the rest of the house has it.

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
-use vine_domain::{Clock, Grant, Ids, Patience, SessionPolicy, ports::Store};
+use vine_domain::{Clock, Grant, Ids, Patience, SessionPolicy, Timestamp, ports::Store};
 
 pub use vine_grammar::{Command, Context, TaskVerb, from_words, is_command, parse};
 
@@ -61,6 +61,8 @@ pub struct App {
     pub platforms: Arc<platforms::Platforms>,
     presence: Arc<beats::Presence>,
     refusals: Arc<asides::Refusals>,
+    /// What was stored before may have been begun by a process before this one.
+    started: Timestamp,
     on_the_way: Arc<visible::OnTheWay>,
     claims: mpsc::Sender<claims::Waiting>,
     /// Events are dealt with one after the other, in the order they were stored.
@@ -102,6 +104,7 @@ impl App {
         let settings = Arc::new(settings);
         let app = Self {
             store,
+            started: clock.now(),
             clock,
             ids,
             wakes,

@@ -8,7 +8,7 @@ use vine_domain::{
     ports::{Chat, ChatError, Stored},
 };
 
-use crate::App;
+use crate::{App, platforms::is_fit};
 
 /// Looks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
@@ -69,34 +69,26 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
     }
     for dispatch in &mut due {
         dispatch.mentions = app.mentions(chat.platform(), &dispatch.message.calls);
+        dispatch.again |= dispatch.at < app.started;
     }
     let mut next = Next::More;
     let mut posted = Vec::new();
     let begun = Instant::now();
     for dispatch in &due {
-        let kind = dispatch.message.kind;
-        app.on_the_way.begin(chat.platform(), kind, app.clock.now());
-        match deliver(chat, dispatch).await {
+        match deliver(app, chat, dispatch).await {
             Ok(place) => {
                 app.platforms.posting(chat.platform(), &dispatch.room, None);
                 posted.push((dispatch, place));
             }
             Err(ChatError::NotNow { after, .. }) => {
-                app.on_the_way.end(chat.platform(), kind);
                 next = Next::Pause(after);
                 break;
             }
             Err(ChatError::RoomBusy { after, .. }) => {
-                app.on_the_way.end(chat.platform(), kind);
                 app.store.hold(chat.platform(), &dispatch.room, after).await?;
                 break;
             }
-            Err(error) => {
-                if matches!(error, ChatError::Gone(_)) {
-                    app.on_the_way.end(chat.platform(), kind);
-                }
-                postpone(app, chat, dispatch, &error).await?;
-            }
+            Err(error) => postpone(app, chat, dispatch, &error).await?,
         }
         if begun.elapsed() >= ROUND {
             break;
@@ -111,12 +103,19 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
     Ok(next)
 }
 
-/// What the platform has shown us already is not posted again.
-async fn deliver(chat: &dyn Chat, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-    match &dispatch.already {
-        Some(reference) => Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(reference), reference)),
-        None => chat.deliver(dispatch).await,
+/// What the platform has shown us already is not posted again, and what has to be encrypted is not said where it cannot be.
+async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    if let Some(reference) = &dispatch.already {
+        return Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(reference), reference));
     }
+    is_fit(chat, dispatch.encrypted)?;
+    let kind = dispatch.message.kind;
+    app.on_the_way.begin(chat.platform(), kind, app.clock.now());
+    let done = chat.deliver(dispatch).await;
+    if !matches!(done, Ok(_) | Err(ChatError::Retry { .. })) {
+        app.on_the_way.end(chat.platform(), kind);
+    }
+    done
 }
 
 async fn postpone(app: &App, chat: &dyn Chat, dispatch: &Dispatch, error: &ChatError) -> Stored<()> {

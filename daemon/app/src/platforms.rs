@@ -198,6 +198,15 @@ async fn show_work(app: App, chat: Arc<dyn Chat>) {
     }
 }
 
+/// What has to be end-to-end encrypted is not said where nothing can be.
+pub(crate) fn is_fit(chat: &dyn Chat, encrypted: bool) -> Result<(), ChatError> {
+    if !encrypted || chat.encrypts() {
+        return Ok(());
+    }
+    let why = "has no end-to-end encryption, and the repository asks for it; it is talked about elsewhere";
+    Err(ChatError::Gone(format!("{} {why}", chat.platform())))
+}
+
 /// When to try again what came to this.
 fn soon(trouble: &ChatError) -> Duration {
     match trouble {
@@ -242,6 +251,7 @@ impl App {
 
     /// A room is spoken in as soon as it is there; who belongs into it comes after.
     async fn see_to_room(&self, chat: &dyn Chat, repo: &Repo, bound: Option<String>) -> Result<(), ChatError> {
+        is_fit(chat, repo.encrypted)?;
         let wish = self.wish_for(chat.platform(), repo);
         let room = match bound {
             Some(room) => room,
@@ -298,7 +308,9 @@ impl App {
         let chat = self.platforms.chat(platform).ok_or_else(|| AppError::NotFound(format!("platform {platform} here")))?;
         let known = self.store.repos().await?.into_iter().find(|known| known.name == *repo);
         let known = known.ok_or_else(|| AppError::NotFound(format!("repository {repo}")))?;
-        let entered = chat.enter(room, &self.wish_for(platform, &known)).await.map_err(|error| AppError::Unreadable(error.to_string()))?;
+        let unfit = |error: ChatError| AppError::Unreadable(error.to_string());
+        is_fit(&*chat, known.encrypted).map_err(unfit)?;
+        let entered = chat.enter(room, &self.wish_for(platform, &known)).await.map_err(unfit)?;
         match self.move_in(platform, &entered, repo).await {
             Err(StoreError::Taken(what)) => Err(AppError::Unreadable(format!("that room is {what} already"))),
             other => {

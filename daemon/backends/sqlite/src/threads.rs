@@ -55,6 +55,7 @@ struct DispatchRow {
     platform: String,
     room: String,
     attempts: i64,
+    at: i64,
     task: Option<i64>,
     repo: Option<String>,
     question: Option<i64>,
@@ -116,7 +117,21 @@ impl TryFrom<DispatchRow> for Dispatch {
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         let (platform, room, encrypted) = (row.platform, row.room, row.encrypted);
         let (latest, edits, already) = (row.latest, row.edits, row.already);
-        Ok(Self { message, platform, room, thread, latest, edits, about, mentions: vec![], already, encrypted, attempts })
+        Ok(Self {
+            message,
+            platform,
+            room,
+            thread,
+            latest,
+            edits,
+            about,
+            mentions: vec![],
+            already,
+            encrypted,
+            again: attempts > 0,
+            at: Timestamp(row.at),
+            attempts,
+        })
     }
 }
 
@@ -304,7 +319,7 @@ impl Threads for Sqlite {
         // A message waits for the ones before it in its thread, so that a pause of one never reorders them; only edits are
         // overtaken, and wait for one another.
         let rows: Vec<DispatchRow> = query_as(
-            "SELECT o.message, o.platform, o.room, o.attempts, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons, m.calls,
+            "SELECT o.message, o.platform, o.room, o.attempts, m.at, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons, m.calls,
                  coalesce(n.state, a.key) AS fate,
                  coalesce((SELECT encrypted FROM repos WHERE name = coalesce(m.repo, (SELECT repo FROM tasks WHERE id = o.task))), 0) AS encrypted,
                  (SELECT CASE i.body ->> '$.act.act' WHEN 'edited' THEN i.body ->> '$.act.of' ELSE i.event END FROM inbox i WHERE i.key = coalesce(m.note, a.key) AND i.platform = o.platform) AS about,

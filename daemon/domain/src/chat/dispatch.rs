@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Outbound;
+use crate::clock::Timestamp;
 
 /// A message on its way to one room, with what is known of its place there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct Dispatch {
     pub already: Option<String>,
     /// It may be shown in an end-to-end encrypted room only.
     pub encrypted: bool,
+    /// It may stand there already: an attempt ended unclearly, or a process before this one may have posted it.
+    pub again: bool,
+    /// When it was stored.
+    pub at: Timestamp,
     /// How often posting it has failed.
     pub attempts: u32,
 }

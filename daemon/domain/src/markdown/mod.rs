@@ -5,7 +5,7 @@
 
 mod split;
 
-pub use split::split;
+pub use split::{split, split_to_fit};
 
 /// A piece of a message that stands on lines of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,19 @@
 
 use super::fence;
 
+/// The text in parts of at most `limit` bytes each, or of fewer until all of them fit: what is shown may be longer than what was
+/// written.
+pub fn split_to_fit(text: &str, limit: usize, fits: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut limit = limit;
+    loop {
+        let parts = split(text, limit);
+        if limit < 8 || parts.iter().all(|part| fits(part)) {
+            return parts;
+        }
+        limit /= 2;
+    }
+}
+
 /// The text in parts of at most `limit` bytes each, cut between lines where that is possible. `limit` counts what is
 /// shown; fences that are closed and opened again come on top, as long as they are.
 ///

@@ -49,6 +49,8 @@ pub const WORKING: Duration = Duration::from_secs(15);
 pub trait Chat: Send + Sync {
     /// The platform's name, as in `rooms.platform`.
     fn platform(&self) -> &'static str;
+    /// Whether rooms can be end-to-end encrypted there.
+    fn encrypts(&self) -> bool;
     /// Posts or edits one message. Repeating a call with the same message id must not show it twice where the
     /// platform allows that.
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError>;
