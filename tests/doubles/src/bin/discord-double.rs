@@ -1,7 +1,10 @@
 //! Discord on loopback as a program, to try AgentVine without an account.
 
 use tokio::net::TcpListener;
-use vine_doubles::discord::{Discord, TOKEN, world::GUILD};
+use vine_doubles::discord::{
+    Discord, TOKEN,
+    world::{ANN, GUILD},
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
@@ -9,6 +12,8 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind(&address).await?;
     let base = listener.local_addr()?;
     println!("Discord, the double, at http://{base}/: open it to be a person there.");
-    println!("For bots: API base http://{base}, token {TOKEN}, guild {GUILD}");
+    println!("In vine.toml:\n");
+    println!("[chat.discord]\ntoken = \"{TOKEN}\"\nguild = \"{GUILD}\"\napi_url = \"http://{base}\"\n");
+    println!("[[people]]\nname = \"Ann\"\nrole = \"operator\"\ndiscord = \"{ANN}\"");
     Discord::serve(listener).await
 }

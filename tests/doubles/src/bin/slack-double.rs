@@ -9,6 +9,8 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind(&address).await?;
     let base = listener.local_addr()?;
     println!("Slack, the double, at http://{base}/: open it to be a person there.");
-    println!("For apps: API base http://{base}/api/, bot token {BOT_TOKEN}, app token {APP_TOKEN}");
+    println!("In vine.toml:\n");
+    println!("[chat.slack]\nbot_token = \"{BOT_TOKEN}\"\napp_token = \"{APP_TOKEN}\"\napi_url = \"http://{base}/api\"\n");
+    println!("[[people]]\nname = \"Ann\"\nrole = \"operator\"\nslack = \"U0ANN\"");
     Slack::serve(listener).await
 }
