@@ -6,6 +6,7 @@ mod endpoint;
 mod roles;
 mod shell;
 mod stop;
+mod store;
 
 use std::process::ExitCode;
 

@@ -95,7 +95,7 @@ CREATE TABLE tasks (
 ) STRICT;
 CREATE INDEX tasks_leased ON tasks (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX tasks_by_worker ON tasks (lease_worker) WHERE lease_worker IS NOT NULL;
-CREATE INDEX tasks_dead ON tasks (id) WHERE dead = 1;
+CREATE INDEX tasks_dead ON tasks (id) WHERE dead;
 CREATE INDEX tasks_by_state ON tasks (state, id);
 
 CREATE TABLE work_orders (                      -- a row exactly while its task is queued
@@ -187,7 +187,8 @@ CREATE TABLE answers (
 ) STRICT;
 
 CREATE TABLE notes (                            -- words for an agent that answer nothing
-    key       TEXT PRIMARY KEY,
+    seq       INTEGER PRIMARY KEY,
+    key       TEXT NOT NULL UNIQUE,
     task      INTEGER NOT NULL REFERENCES tasks (id),
     author    TEXT NOT NULL,
     text      TEXT NOT NULL,
@@ -195,8 +196,8 @@ CREATE TABLE notes (                            -- words for an agent that answe
     state     TEXT NOT NULL CHECK (state IN ('waiting', 'delivered', 'missed')),
     delivered INTEGER
 ) STRICT;
-CREATE INDEX notes_waiting ON notes (task, at) WHERE state = 'waiting';
-CREATE INDEX notes_by_task ON notes (task, at);
+CREATE INDEX notes_waiting ON notes (task, seq) WHERE state = 'waiting';
+CREATE INDEX notes_by_task ON notes (task, seq);
 
 CREATE TABLE chat_messages (                    -- all that was said in a thread, both ways
     seq      INTEGER PRIMARY KEY,
@@ -249,6 +250,8 @@ CREATE TABLE inbox (                            -- stored before the platform he
     platform TEXT NOT NULL,
     event    TEXT NOT NULL,
     key      TEXT NOT NULL,                     -- under which its words are used
+    about    TEXT NOT NULL,                     -- the event whose words these are; for an edit, the one that was edited
+    awaited  INTEGER NOT NULL,                  -- its words are still being fetched
     body     TEXT NOT NULL,                     -- JSON
     at       INTEGER NOT NULL,
     read     INTEGER,                           -- when it was dealt with

@@ -1,4 +1,4 @@
-//! Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude Code.
+// Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude Code.
 
 mod app_platforms;
 mod app_races;

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use serde_json::Value;
 use vine_domain::clock::{Clock, System};
 
-use crate::harness::{Agent, database::sql, room::Room};
+use crate::harness::{Agent, room::Room};
 
 const QUESTIONS: usize = 200;
 const ASKS: &str = "number=0; while [ $number -lt 200 ]; do vine ask \"Go on, $number?\" >/dev/null; number=$((number+1)); done";
@@ -34,7 +34,7 @@ async fn measure_matrix() {
         room.ann.say_in(&room.id, &root, "yes").await;
     }
     room.place.wait(&task, "done").await;
-    let rows = sql(&room.database(), "SELECT asked_at, delivered_at FROM questions ORDER BY id");
+    let rows = room.place.base.sql("SELECT asked_at, delivered_at FROM questions ORDER BY id");
     let number = |text: &str| text.parse::<i64>().unwrap_or_else(|_| panic!("{text} in {rows:?}"));
     let times: Vec<_> =
         rows.iter().filter_map(|row| row.split_once('\t')).map(|(asked, delivered)| (number(asked), number(delivered))).collect();

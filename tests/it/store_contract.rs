@@ -23,7 +23,10 @@ use vine_domain::{
     token::{Token, TokenKind},
     worker::Attempt,
 };
-use vine_sqlite::{Durability, Sqlite};
+use vine_postgres::Database as Postgres;
+use vine_sqlite::{Database as Sqlite, Durability};
+
+use crate::harness::base::Base;
 
 /// A clock that stands still until it is moved.
 pub struct Manual(AtomicI64);
@@ -48,14 +51,23 @@ pub struct Bed {
     pub store: Arc<dyn Store>,
     pub clock: Arc<Manual>,
     pub folder: TempDir,
+    pub base: Base,
+}
+
+/// Opens what a test's tasks are kept in.
+async fn open(base: &Base, clock: Arc<Manual>) -> Arc<dyn Store> {
+    match base {
+        Base::Sqlite(file) => Arc::new(Sqlite::open(file, Durability::Normal, clock).await.expect("opened")),
+        Base::Postgres(database, _) => Arc::new(Postgres::open_at(&database.url(), clock).await.expect("opened")),
+    }
 }
 
 impl Bed {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Manual::new();
-        let store = Sqlite::open(&folder.path().join("vine.db"), Durability::Normal, clock.clone()).await.expect("opened");
-        let store: Arc<dyn Store> = Arc::new(store);
+        let base = Base::new(folder.path());
+        let store = open(&base, clock.clone()).await;
         for name in ["site", "shop"] {
             let source = Source::try_from(format!("/srv/{name}")).expect("a path");
             let repo = Repo {
@@ -69,7 +81,7 @@ impl Bed {
             store.save_repo(&repo).await.expect("stored");
             store.bind_room("console", name, &repo.name).await.expect("stored");
         }
-        Self { store, clock, folder }
+        Self { store, clock, folder, base }
     }
 
     pub async fn worker(&self, name: &str) -> WorkerId {
@@ -88,7 +100,7 @@ impl Bed {
     }
 
     pub async fn task_in(&self, repo: &str, lane: Lane) -> TaskId {
-        let id = self.store.next_task().await.expect("an id");
+        let id = self.store.next_tasks(1).await.expect("an id")[0];
         let task = NewTask {
             id,
             title: "Title".parse().expect("a title"),
@@ -99,8 +111,9 @@ impl Bed {
             lane,
             requester: "Ann".into(),
             key: None,
+            messages: vec![notice(id, OutboundKind::Card)],
         };
-        assert_eq!(self.store.create(&task, &[notice(id, OutboundKind::Card)]).await.expect("created"), None);
+        assert_eq!(self.store.create(&[task]).await.expect("created"), [None]);
         id
     }
 
@@ -115,13 +128,10 @@ impl Bed {
 
     /// Decides and stores, as the use cases do.
     pub async fn step(&self, task: TaskId, event: Event) -> Result<(), StoreError> {
-        let situation = Situation {
-            task: self.store.task(task).await?.expect("the task"),
-            questions: self.store.questions_of(task).await?,
-            notes: self.store.waiting_notes(task).await?,
-        };
+        let situation = self.store.situations(&[task]).await?.pop().expect("the task");
         let change = decide(&situation, event, self.clock.now()).expect("allowed");
-        self.store.commit(&Commit { change, messages: vec![], reply: None, sessions: SessionPolicy::default() }).await
+        let commit = Commit { change, messages: vec![], reply: None, sessions: SessionPolicy::default() };
+        self.store.commit(&[commit]).await?.remove(0)
     }
 }
 
@@ -223,7 +233,7 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing() {
         sessions: SessionPolicy::default(),
     };
     let before = bed.store.thread(task, 0, 100).await.expect("read");
-    assert!(matches!(bed.store.commit(&late).await, Err(StoreError::Conflict)));
+    assert!(matches!(bed.store.commit(&[late]).await.expect("no error")[..], [Err(StoreError::Conflict)]));
     assert_eq!(bed.store.thread(task, 0, 100).await.expect("read"), before, "no message of a refused change");
     assert!(matches!(bed.store.task(task).await.expect("read").expect("there").state, TaskState::Cancelled { .. }));
 }
@@ -236,11 +246,11 @@ async fn leases_end_unless_renewed_and_only_their_holder_can_renew() {
     let attempt = bed.claim(worker, 1).await[0];
     let stale = Attempt { epoch: vine_domain::Epoch(0), ..attempt };
     bed.clock.pass(LEASE / 2);
-    bed.store.renew(other, &[attempt]).await.expect("no error");
-    bed.store.renew(worker, &[stale]).await.expect("no error");
+    bed.store.renew(&[(other, attempt)]).await.expect("no error");
+    bed.store.renew(&[(worker, stale)]).await.expect("no error");
     bed.clock.pass(LEASE / 2 + Duration::from_secs(1));
     assert_eq!(bed.store.expired().await.expect("read"), [attempt], "neither renewal counted");
-    bed.store.renew(worker, &[attempt]).await.expect("renewed");
+    bed.store.renew(&[(worker, attempt)]).await.expect("renewed");
     assert!(bed.store.expired().await.expect("read").is_empty());
     bed.clock.pass(LEASE * 2);
     bed.store.adopt_leases().await.expect("adopted");
@@ -533,25 +543,24 @@ async fn tokens_end_by_time_by_use_and_by_word() {
 
 #[tokio::test]
 async fn a_second_daemon_on_the_same_file_is_refused() {
-    let bed = Bed::new().await;
-    let again = Sqlite::open(&bed.folder.path().join("vine.db"), Durability::Normal, bed.clock.clone()).await;
-    let error = again.err().expect("refused").to_string();
+    let (folder, clock) = (tempfile::tempdir().expect("a folder"), Manual::new());
+    let file = folder.path().join("vine.db");
+    let _first = Sqlite::open(&file, Durability::Normal, clock.clone()).await.expect("opened");
+    let error = Sqlite::open(&file, Durability::Normal, clock).await.err().expect("refused").to_string();
     assert!(error.contains("another daemon already uses"), "{error}");
 }
 
 #[tokio::test]
-async fn everything_is_there_after_the_file_is_opened_again() {
-    let Bed { store, clock, folder } = Bed::new().await;
-    let bed = Bed { store, clock, folder };
+async fn everything_is_there_after_the_database_is_opened_again() {
+    let bed = Bed::new().await;
     let worker = bed.worker("w").await;
     let task = bed.task().await;
     let attempt = bed.claim(worker, 1).await[0];
     let before = bed.store.task(task).await.expect("read");
-    let Bed { store, clock, folder } = bed;
+    let Bed { store, clock, folder: _folder, base } = bed;
     drop(store);
-    let store = Sqlite::open(&folder.path().join("vine.db"), Durability::Full, clock.clone()).await.expect("opened again");
-    use vine_domain::ports::{Orders, Tasks};
+    let store = open(&base, clock).await;
     assert_eq!(store.task(task).await.expect("read"), before);
     assert_eq!(store.leases_of(worker).await.expect("read"), [attempt]);
-    assert!(store.next_task().await.expect("an id") > task, "ids are never given twice");
+    assert!(store.next_tasks(1).await.expect("an id")[0] > task, "ids are never given twice");
 }

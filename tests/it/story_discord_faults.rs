@@ -10,7 +10,6 @@ use vine_doubles::discord::world::{ANN, BOT, GENERAL, GUILD, may};
 
 use crate::harness::{
     Agent, PATIENCE,
-    database::sql,
     guild::{Guild, Server, of_bot, said, text},
 };
 
@@ -259,8 +258,9 @@ async fn discord_what_is_said_elsewhere_on_the_server_is_not_kept() {
     guild.say(ANN, "a secret between friends", Some(GENERAL)).await;
     guild.say(ANN, "Yes", Some(&thread)).await;
     guild.place.wait(&task, "done").await;
-    let kept = sql(&guild.place.folder.path().join("daemon/vine.db"), "SELECT group_concat(body) FROM inbox");
-    assert!(kept[0].contains("Yes") && !kept[0].contains("secret"), "{kept:?}");
+    let kept = guild.place.base.sql("SELECT body FROM inbox");
+    let kept = kept.join("\n");
+    assert!(kept.contains("Yes") && !kept.contains("secret"), "{kept}");
     guild.say(ANN, &format!("<@{BOT}> task new From elsewhere"), Some(GENERAL)).await;
     guild.hears("From elsewhere").await;
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::{
     Agent, PATIENCE,
-    database::sql,
+    base::sql,
     room::{Room, event_id},
     synapse::Limits,
 };

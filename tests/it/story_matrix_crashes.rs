@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Agent, PATIENCE,
-    database::{Held, sql},
+    base::sql,
     room::{Room, event_id},
     until,
 };
@@ -22,13 +22,13 @@ async fn matrix_words_that_were_received_and_not_stored_are_read_again() {
         room.all_is_posted().await;
         room.sdk_is_quiet().await;
         let received = fs::metadata(room.sdk_log()).and_then(|log| log.modified()).expect("the SDK's store");
-        let held = Held::new(&room.database());
+        let held = room.place.base.hold();
         let answer = room.ann.say_in(&room.id, &root, "No").await;
         // The SDK keeps its position when it has the events, before anybody sees them.
         until(PATIENCE, "the SDK has it", || (fs::metadata(room.sdk_log()).ok()?.modified().ok()? != received).then_some(())).await;
         room.kill_daemon();
         drop(held);
-        assert!(sql(&room.database(), &format!("SELECT event FROM inbox WHERE event = '{answer}'")).is_empty(), "we have not");
+        assert!(room.place.base.sql(&format!("SELECT event FROM inbox WHERE event = '{answer}'")).is_empty(), "we have not");
         if let Some(words) = meanwhile {
             room.ann.say(&room.id, words).await;
         }
@@ -47,7 +47,7 @@ async fn posted_and_not_noted(room: &mut Room, number: u32) -> String {
     room.synapse.pause();
     fs::write(room.place.folder.path().join("go"), "").expect("written");
     room.place.question(&task).await;
-    let held = Held::new(&room.database());
+    let held = room.place.base.hold();
     room.synapse.resume();
     room.ann.hears(&room.id, &format!("**Q-{number}** for")).await;
     room.kill_daemon();
@@ -55,7 +55,7 @@ async fn posted_and_not_noted(room: &mut Room, number: u32) -> String {
     let noted = format!(
         "SELECT posted FROM outbox o JOIN chat_messages m ON m.id = o.message WHERE o.platform = 'matrix' AND m.question = {number}"
     );
-    assert_eq!(sql(&room.database(), &noted), ["None"], "the post was not noted");
+    assert_eq!(room.place.base.sql(&noted), [""], "the post was not noted");
     root
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Agent, PATIENCE,
-    database::sql,
+    base::sql,
     nio_human::NioHuman,
     room::{Room, event_id},
     sdk_human::SdkHuman,
@@ -151,8 +151,8 @@ async fn matrix_keys_that_come_late_are_waited_for_and_words_without_keys_are_as
     vault.at_homeserver(&TAKE);
     vault.room.synapse.go_on().await;
     vault.room.start_daemon().await;
-    let awaited = format!("SELECT 1 FROM inbox WHERE event = '{answer}' AND read IS NULL AND body ->> '$.act.act' = 'awaited'");
-    until(PATIENCE, "the answer came without its keys", || sql(&vault.room.database(), &awaited).pop()).await;
+    let awaited = format!("SELECT 1 FROM inbox WHERE event = '{answer}' AND read IS NULL AND awaited");
+    until(PATIENCE, "the answer came without its keys", || vault.room.place.base.sql(&awaited).pop()).await;
     vault.room.synapse.stop();
     vault.at_homeserver(&BRING);
     vault.room.synapse.go_on().await;

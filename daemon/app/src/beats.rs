@@ -185,7 +185,8 @@ impl App {
         let held = self.store.leases_of(worker).await?;
         let (due, unknown) = self.presence.sort(worker, &held, &beat.leases, self.clock.now());
         if !due.is_empty() {
-            self.store.renew(worker, &due).await?;
+            let due: Vec<_> = due.into_iter().map(|attempt| (worker, attempt)).collect();
+            self.store.renew(&due).await?;
         }
         for attempt in unknown {
             self.lose(attempt, "its worker never received it").await?;

@@ -24,6 +24,7 @@ pub mod sweep;
 pub mod tasks;
 pub mod texts;
 pub mod view;
+mod together;
 mod visible;
 mod wakes;
 pub mod workers;
@@ -65,6 +66,7 @@ pub struct App {
     started: Timestamp,
     on_the_way: Arc<visible::OnTheWay>,
     claims: mpsc::Sender<claims::Waiting>,
+    together: Arc<together::Gathered>,
     /// Events are dealt with one after the other, in the order they were stored.
     reading: Arc<Mutex<()>>,
 }
@@ -115,6 +117,7 @@ impl App {
             refusals: Arc::default(),
             on_the_way: Arc::default(),
             claims,
+            together: Arc::new(together::Gathered::new(1)),
             reading: Arc::default(),
         };
         let dispatcher = claims::Dispatcher::new(app.clone(), waiting);

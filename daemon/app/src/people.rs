@@ -1,6 +1,6 @@
 //! Who calls, what they may do, and the proof of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use vine_domain::{
     Role, Slug, User, UserId, Verb, WorkerId,
@@ -8,7 +8,10 @@ use vine_domain::{
     token::{Token, TokenKind},
 };
 
-use crate::{App, AppError, Done};
+use crate::{
+    App, AppError, Done,
+    together::{Call, again},
+};
 
 /// How long each kind of token is good for.
 pub fn life(kind: TokenKind) -> Duration {
@@ -60,8 +63,19 @@ impl App {
             allowed: decision.is_ok(),
             reason,
         };
-        self.store.audit(&entry).await?;
+        self.audit(entry).await?;
         Ok(decision.map(|_| ())?)
+    }
+
+    /// Keeps a line in the audit.
+    pub(crate) async fn audit(&self, entry: AuditEntry) -> Done<()> {
+        let store = Arc::clone(&self.store);
+        let keep = |calls: Vec<Call<AuditEntry, ()>>| async move {
+            let entries: Vec<AuditEntry> = calls.iter().map(|call| call.input.clone()).collect();
+            let kept = store.audit(&entries).await;
+            calls.into_iter().for_each(|call| call.reply(kept.as_ref().map_or_else(|error| Err(again(error).into()), |()| Ok(()))));
+        };
+        self.together.audits.call(entry, keep).await
     }
 
     /// The person behind a user's or browser's token.
@@ -97,7 +111,7 @@ impl App {
                 allowed: true,
                 reason: "for oneself".into(),
             };
-            self.store.audit(&entry).await?;
+            self.audit(entry).await?;
         }
         self.make_token(kind, user.id.0).await
     }

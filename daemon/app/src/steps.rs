@@ -1,4 +1,7 @@
-//! How any change happens: load, decide, put into words, store; again from the start when somebody was faster.
+//! How any change happens: load, decide, put into words, store; again from the start when somebody was faster. Changes that come
+//! together take each of these steps together.
+
+use std::collections::HashSet;
 
 use vine_domain::{
     TaskId,
@@ -6,40 +9,109 @@ use vine_domain::{
     ports::{Commit, StoreError},
 };
 
-use crate::{App, AppError, Done, texts};
+use crate::{
+    App, AppError, Done, texts,
+    together::{Call, again},
+};
 
 /// Races are short: each retry means that another change of the same task was stored.
 const TRIES: usize = 20;
 
+/// A change that somebody wants.
+pub(crate) struct Step {
+    id: TaskId,
+    event: Event,
+    reply: Option<(String, String)>,
+    /// How often somebody else was faster.
+    tries: usize,
+}
+
 impl App {
     /// A task with its questions and waiting notes.
     pub async fn situation(&self, id: TaskId) -> Done<Situation> {
-        let task = self.store.task(id).await?.ok_or_else(|| AppError::NotFound(format!("task {id}")))?;
-        let (questions, notes) = tokio::try_join!(self.store.questions_of(id), self.store.waiting_notes(id))?;
-        Ok(Situation { task, questions, notes })
+        self.store.situations(&[id]).await?.pop().ok_or_else(|| AppError::NotFound(format!("task {id}")))
     }
 
     /// Lets `event` happen to a task. `reply` is what a person wrote that led to it, author and words.
     /// Returns the task's situation before the change.
     pub(crate) async fn step(&self, id: TaskId, event: Event, reply: Option<(String, String)>) -> Done<Situation> {
-        for _ in 0..TRIES {
-            let situation = self.situation(id).await?;
-            let change = lifecycle::decide(&situation, event.clone(), self.clock.now())?;
-            if change.is_empty() {
-                return Ok(situation);
+        let app = self.clone();
+        self.together.steps.call(Step { id, event, reply, tries: 0 }, |calls| app.step_all(calls)).await
+    }
+
+    /// Steps that came together. Of one task only one step is taken at a time.
+    async fn step_all(self, mut calls: Vec<Call<Step, Situation>>) {
+        while !calls.is_empty() {
+            let mut tasks = HashSet::new();
+            let (now, later) = calls.into_iter().partition(|call| tasks.insert(call.input.id));
+            calls = self.round(now).await;
+            calls.extend(later);
+        }
+    }
+
+    /// Loads, decides and stores. Returns the steps for which somebody was faster, to be taken again.
+    async fn round(&self, calls: Vec<Call<Step, Situation>>) -> Vec<Call<Step, Situation>> {
+        let ids: Vec<TaskId> = calls.iter().map(|call| call.input.id).collect();
+        let mut situations = match self.store.situations(&ids).await {
+            Ok(situations) => situations,
+            Err(error) => {
+                calls.into_iter().for_each(|call| call.reply(Err(again(&error).into())));
+                return Vec::new();
             }
-            let messages = texts::messages(self, &situation, &change);
-            let commit = Commit { change, messages, reply: reply.clone(), sessions: self.settings.sessions };
-            match self.store.commit(&commit).await {
-                Err(StoreError::Conflict) => {}
-                other => {
-                    other?;
-                    self.wake_after(&situation, &commit);
-                    return Ok(situation);
+        };
+        let (mut decided, mut commits) = (Vec::new(), Vec::new());
+        for call in calls {
+            let found = situations.iter().position(|one| one.task.id == call.input.id).map(|at| situations.swap_remove(at));
+            let Some(situation) = found else {
+                let what = AppError::NotFound(format!("task {}", call.input.id));
+                call.reply(Err(what));
+                continue;
+            };
+            match lifecycle::decide(&situation, call.input.event.clone(), self.clock.now()) {
+                Err(refusal) => call.reply(Err(refusal.into())),
+                Ok(change) if change.is_empty() => call.reply(Ok(situation)),
+                Ok(change) => {
+                    let (messages, reply) = (texts::messages(self, &situation, &change), call.input.reply.clone());
+                    commits.push(Commit { change, messages, reply, sessions: self.settings.sessions });
+                    decided.push((call, situation));
                 }
             }
         }
-        Err(StoreError::Conflict.into())
+        self.store_all(decided, &commits).await
+    }
+
+    async fn store_all(&self, decided: Vec<(Call<Step, Situation>, Situation)>, commits: &[Commit]) -> Vec<Call<Step, Situation>> {
+        if commits.is_empty() {
+            return Vec::new();
+        }
+        let outcomes = match self.store.commit(commits).await {
+            Ok(outcomes) => outcomes,
+            // Nothing of it is stored. One that cannot be must not fail the others.
+            Err(error) if commits.len() > 1 => {
+                tracing::warn!(%error, "storing {} changes one by one, since together they fail: {error}", commits.len());
+                let mut left = Vec::new();
+                for (call, _) in decided {
+                    left.extend(Box::pin(self.round(vec![call])).await);
+                }
+                return left;
+            }
+            Err(error) => vec![Err(error)],
+        };
+        let mut left = Vec::new();
+        for (((mut call, situation), commit), outcome) in decided.into_iter().zip(commits).zip(outcomes) {
+            match outcome {
+                Ok(()) => {
+                    self.wake_after(&situation, commit);
+                    call.reply(Ok(situation));
+                }
+                Err(StoreError::Conflict) if call.input.tries < TRIES => {
+                    call.input.tries += 1;
+                    left.push(call);
+                }
+                Err(error) => call.reply(Err(error.into())),
+            }
+        }
+        left
     }
 
     fn wake_after(&self, before: &Situation, commit: &Commit) {

@@ -1,12 +1,14 @@
 //! Creating and steering tasks.
 
+use std::collections::HashMap;
+
 use vine_domain::{
     Branch, Lane, Prompt, Repo, Slug, Task, TaskId, Timestamp, Title, Verb,
     lifecycle::{Event, Order},
     ports::NewTask,
 };
 
-use crate::{App, AppError, Caller, Done, texts};
+use crate::{App, AppError, Caller, Done, texts, together::Call};
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
@@ -27,30 +29,91 @@ pub struct Wish {
     pub key: Option<String>,
 }
 
+/// A wish that is permitted, before it has its number.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    wish: Wish,
+    repo: Repo,
+    requester: String,
+}
+
+impl Draft {
+    fn new(caller: &Caller, wish: Wish, repo: Repo) -> Self {
+        // Keys are the caller's own: somebody else's key never shows somebody else's task.
+        let key = wish.key.map(|key| format!("{}:{key}", caller.id()));
+        Self { wish: Wish { key, ..wish }, repo, requester: caller.name().to_owned() }
+    }
+
+    fn with(self, app: &App, id: TaskId) -> Done<NewTask> {
+        let Self { wish, repo, requester } = self;
+        let branch = wish.branch.map_or_else(|| format!("vine/{id}").parse(), Ok)?;
+        let prompt = wish.prompt.map_or_else(|| wish.title.as_str().parse(), Ok)?;
+        let (base, key, messages) = (wish.base.unwrap_or(repo.base), wish.key, Vec::new());
+        let (title, lane, repo) = (wish.title, wish.lane, repo.name);
+        let new = NewTask { id, title, prompt, base, repo, branch, lane, requester, key, messages };
+        let card = texts::new_card(app, &new);
+        Ok(NewTask { messages: vec![card], ..new })
+    }
+}
+
 impl App {
     /// Creates a task and queues it.
     pub async fn create(&self, caller: &Caller, wish: Wish) -> Done<Task> {
-        let repo = self.repo_for(wish.repo.as_ref()).await?;
+        let draft = self.draft(caller, wish).await?;
+        let app = self.clone();
+        let id = self.together.creations.call(draft, |calls| app.create_all(calls)).await?;
+        self.task(id).await
+    }
+
+    /// Creates several tasks at once, all or none. Returns their ids in order.
+    pub async fn create_many(&self, caller: &Caller, wishes: Vec<Wish>) -> Done<Vec<TaskId>> {
+        let mut drafts = Vec::with_capacity(wishes.len());
+        let mut repos: HashMap<Option<Slug>, Repo> = HashMap::new();
+        for wish in wishes {
+            let repo = match repos.get(&wish.repo) {
+                Some(known) => known.clone(),
+                None => self.permitted(caller, wish.repo.as_ref()).await?,
+            };
+            repos.insert(wish.repo.clone(), repo.clone());
+            drafts.push(Draft::new(caller, wish, repo));
+        }
+        self.store_drafts(drafts).await
+    }
+
+    async fn draft(&self, caller: &Caller, wish: Wish) -> Done<Draft> {
+        let repo = self.permitted(caller, wish.repo.as_ref()).await?;
+        Ok(Draft::new(caller, wish, repo))
+    }
+
+    /// The repository in which the caller may create tasks.
+    async fn permitted(&self, caller: &Caller, repo: Option<&Slug>) -> Done<Repo> {
+        let repo = self.repo_for(repo).await?;
         self.allow(caller, Verb::Operate, Some(&repo.name), "a new task").await?;
-        let id = self.store.next_task().await?;
-        let branch = wish.branch.map_or_else(|| format!("vine/{id}").parse(), Ok)?;
-        let prompt = wish.prompt.map_or_else(|| wish.title.as_str().parse(), Ok)?;
-        let new = NewTask {
-            id,
-            title: wish.title,
-            prompt,
-            base: wish.base.unwrap_or(repo.base),
-            repo: repo.name,
-            branch,
-            lane: wish.lane,
-            requester: caller.name().to_owned(),
-            // Keys are the caller's own: somebody else's key never shows somebody else's task.
-            key: wish.key.map(|key| format!("{}:{key}", caller.id())),
-        };
-        let known = self.store.create(&new, &[texts::new_card(self, &new)]).await?;
+        Ok(repo)
+    }
+
+    async fn create_all(self, calls: Vec<Call<Draft, TaskId>>) {
+        let drafts = calls.iter().map(|call| call.input.clone()).collect();
+        match self.store_drafts(drafts).await {
+            Ok(ids) => calls.into_iter().zip(ids).for_each(|(call, id)| call.reply(Ok(id))),
+            // One that cannot be stored must not fail the others.
+            Err(error) => {
+                tracing::warn!(%error, "storing {} tasks one by one, since together they fail: {error}", calls.len());
+                for call in calls {
+                    let id = self.store_drafts(vec![call.input.clone()]).await.map(|ids| ids[0]);
+                    call.reply(id);
+                }
+            }
+        }
+    }
+
+    async fn store_drafts(&self, drafts: Vec<Draft>) -> Done<Vec<TaskId>> {
+        let ids = self.store.next_tasks(u32::try_from(drafts.len()).unwrap_or(u32::MAX)).await?;
+        let news: Vec<NewTask> = drafts.into_iter().zip(&ids).map(|(draft, id)| draft.with(self, *id)).collect::<Done<_>>()?;
+        let known = self.store.create(&news).await?;
         self.wakes.work.notify_one();
         self.wakes.outbox();
-        self.task(known.unwrap_or(id)).await
+        Ok(known.into_iter().zip(ids).map(|(known, id)| known.unwrap_or(id)).collect())
     }
 
     /// Cancels, retries, moves or discards a task.

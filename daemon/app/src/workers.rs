@@ -125,8 +125,7 @@ impl App {
             allowed: true,
             reason: format!("a heartbeat says that it belongs to {}", attempt.task),
         };
-        self.store.audit(&entry).await?;
-        Ok(())
+        self.audit(entry).await
     }
 
     /// One session.

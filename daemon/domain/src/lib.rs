@@ -9,6 +9,7 @@ pub mod access;
 pub mod chat;
 pub mod clock;
 pub mod failure;
+pub mod handout;
 pub mod ids;
 pub mod input;
 pub mod lifecycle;

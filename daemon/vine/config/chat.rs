@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
+
+use super::secret::Secret;
 
 /// All platforms besides the console.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -168,41 +170,6 @@ fn token(secret: &Secret<'_>, start: &str) -> Result<String> {
         bail!("{} does not begin with {start}; the two tokens may have been exchanged", secret.key);
     }
     Ok(token)
-}
-
-/// A secret that stands in the configuration, or in a file of its own.
-struct Secret<'a> {
-    key: &'static str,
-    text: Option<&'a String>,
-    file: Option<&'a PathBuf>,
-}
-
-impl Secret<'_> {
-    fn is_set(&self) -> bool {
-        self.text.is_some() || self.file.is_some()
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.text.is_some() && self.file.is_some() {
-            bail!("both `{0}` and `{0}_file` are set; keep one", self.key);
-        }
-        Ok(())
-    }
-
-    fn read(&self) -> Result<String> {
-        let read = match (self.text, self.file) {
-            (Some(text), _) => text.clone(),
-            (None, Some(file)) => std::fs::read_to_string(file)
-                .with_context(|| format!("{}_file {} cannot be read", self.key, file.display()))?
-                .trim_end()
-                .to_owned(),
-            (None, None) => bail!("{} is not set", self.key),
-        };
-        if read.is_empty() {
-            bail!("{} is empty", self.key);
-        }
-        Ok(read)
-    }
 }
 
 /// Matrix. It is used when a homeserver is named.

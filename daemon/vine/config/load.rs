@@ -35,6 +35,8 @@ impl Config {
                 self.worker.hold_seconds
             );
         }
+        self.database.check()?;
+        self.redis.check(&self.database)?;
         self.questions.patience()?;
         self.grants()?;
         self.chat.matrix.check()?;
@@ -53,7 +55,7 @@ impl Config {
     pub fn shown(&self) -> Result<String> {
         let mut shown = self.clone();
         let slack = &mut shown.chat.slack;
-        let others = [&mut shown.chat.matrix.password, &mut shown.chat.discord.token];
+        let others = [&mut shown.chat.matrix.password, &mut shown.chat.discord.token, &mut shown.database.url, &mut shown.redis.url];
         for secret in [&mut slack.bot_token, &mut slack.app_token, &mut slack.signing_secret].into_iter().chain(others) {
             *secret = secret.take().map(|_| "(set)".into());
         }
@@ -115,6 +117,10 @@ fn known() -> Result<Table> {
         ("chat.discord", "token"),
         ("chat.discord", "token_file"),
         ("chat.discord", "guild"),
+        ("database", "url"),
+        ("database", "url_file"),
+        ("redis", "url"),
+        ("redis", "url_file"),
         ("daemon", "public_url"),
         ("daemon", "state"),
         ("questions", "quiet_hours"),

@@ -2,13 +2,16 @@
 //! section and the key in capitals, with two underscores between (`VINE_DAEMON__LISTEN`).
 
 mod chat;
+mod database;
 mod load;
 mod patience;
 mod people;
+mod secret;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use chat::Chat;
+pub use database::{Database, Durability, Redis};
 pub use people::Person;
 use serde::{Deserialize, Serialize};
 use vine_domain::{Patience, SessionPolicy};
@@ -22,6 +25,7 @@ pub const EXAMPLE: &str = include_str!("../../../deploy/vine.example.toml");
 pub struct Config {
     pub daemon: Daemon,
     pub database: Database,
+    pub redis: Redis,
     pub people: Vec<Person>,
     pub chat: Chat,
     pub questions: Questions,
@@ -45,27 +49,6 @@ impl Default for Daemon {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 7878)), public_url: None, state: None }
     }
-}
-
-/// The database.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Database {
-    pub durability: Durability,
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self { durability: Durability::Full }
-    }
-}
-
-/// How much survives a power cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Durability {
-    Full,
-    Normal,
 }
 
 /// What happens while nobody answers.

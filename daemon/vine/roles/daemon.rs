@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use vine_app::{App, Settings, inbound, platforms, sweep};
 use vine_console::Console;
 use vine_domain::{clock::System, token::TokenKind};
-use vine_sqlite::{Durability, Sqlite};
 
 use crate::{
     cli::DaemonArgs,
     config::{self, Config},
-    endpoint::{Endpoint, private_folder, state_root},
+    endpoint::{Endpoint, state_root},
     stop,
+    store::Opened,
 };
 
 /// How long requests under way may take to end.
@@ -41,23 +41,13 @@ pub fn state_folder(config: &Config, named: Option<PathBuf>) -> Result<PathBuf> 
     }
 }
 
-/// Opens the store of a state folder.
-pub async fn open_store(config: &Config, state: &std::path::Path) -> Result<Sqlite> {
-    private_folder(state)?;
-    let durability = match config.database.durability {
-        config::Durability::Full => Durability::Full,
-        config::Durability::Normal => Durability::Normal,
-    };
-    Ok(Sqlite::open(&state.join("vine.db"), durability, Arc::new(System)).await?)
-}
-
 /// A running daemon.
 pub struct Daemon {
     /// Its use cases, for `vine up`.
     pub app: App,
     /// Where it is, with a token of the person who started it.
     pub endpoint: Endpoint,
-    store: Sqlite,
+    store: Opened,
     stop: CancellationToken,
     loops: JoinSet<()>,
 }
@@ -65,7 +55,7 @@ pub struct Daemon {
 impl Daemon {
     /// Starts everything; `stop` ends it, then call [`Daemon::end`].
     pub async fn start(config: &Config, state: PathBuf, stop: CancellationToken) -> Result<Self> {
-        let store = open_store(config, &state).await?;
+        let store = Opened::open(config, &state).await?;
         let listener = TcpListener::bind(config.daemon.listen)
             .await
             .with_context(|| format!("cannot serve on {}; choose another address with --listen", config.daemon.listen))?;
@@ -73,7 +63,7 @@ impl Daemon {
         let link = config.daemon.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let (patience, people) = (Arc::new(config.questions.patience()?), config.grants()?);
         let settings = Settings { patience, sessions: config.sessions.policy(), people, ..Settings::at(&link) };
-        let (app, dispatcher) = App::new(Arc::new(store.clone()), Arc::new(System), Arc::new(System), settings, stop.clone());
+        let (app, dispatcher) = App::new(store.store(), store.clock(), Arc::new(System), settings, stop.clone());
         app.store.set_people(&app.settings.people).await?;
         let endpoint = endpoint(&app, &state, address).await?;
         app.catch_up(Duration::ZERO).await?;

@@ -1,14 +1,15 @@
 //! A place of its own for each story: a repository, a model server, real processes. Everything lives in a temporary
 //! folder and ends with the story, by its own process id.
 
+pub mod base;
 pub mod channel;
-pub mod database;
 pub mod double;
 pub mod guild;
 pub mod nio_human;
 mod process;
 pub mod room;
 pub mod sdk_human;
+pub mod servers;
 pub mod synapse;
 pub mod workspace;
 
@@ -57,6 +58,7 @@ pub struct Place {
     pub folder: TempDir,
     pub repo: PathBuf,
     pub model: Model,
+    pub base: base::Base,
     config: PathBuf,
     listen: String,
     client: Option<Client>,
@@ -88,8 +90,10 @@ impl Place {
         let model = Model::default();
         tokio::spawn(model.clone().serve(listener));
         let config = folder.path().join("vine.toml");
-        fs::write(&config, configuration(folder.path(), &agent, &format!("http://{address}"), &sections)).expect("written");
-        Self { folder, repo, model, config, listen: "127.0.0.1:0".into(), client: None }
+        let base = base::Base::new(&folder.path().join("daemon"));
+        let own = configuration(folder.path(), &agent, &format!("http://{address}"), &sections);
+        fs::write(&config, format!("{}{own}", base.sections())).expect("written");
+        Self { folder, repo, model, base, config, listen: "127.0.0.1:0".into(), client: None }
     }
 
     /// With a daemon and a worker `w-1` of one slot, which end with the story.

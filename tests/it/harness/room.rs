@@ -11,7 +11,6 @@ use vine_doubles::gate::Gate;
 
 use super::{
     Agent, PATIENCE, Place, Process, Sections,
-    database::sql,
     synapse::{Human, Limits, Synapse, sections},
     until,
 };
@@ -50,10 +49,6 @@ impl Room {
         Self { place, synapse, ann, id, processes: vec![worker, daemon] }
     }
 
-    pub fn database(&self) -> PathBuf {
-        self.place.folder.path().join("daemon/vine.db")
-    }
-
     /// What the SDK has written lately.
     pub fn sdk_log(&self) -> PathBuf {
         self.place.folder.path().join("daemon/matrix/matrix-sdk-state.sqlite3-wal")
@@ -69,7 +64,7 @@ impl Room {
     /// Waits until nothing waits to be posted.
     pub async fn all_is_posted(&self) {
         let waiting = "SELECT count(*) FROM outbox WHERE platform = 'matrix' AND posted IS NULL";
-        until(PATIENCE, "all is posted", || (sql(&self.database(), waiting) == ["0"]).then_some(())).await;
+        until(PATIENCE, "all is posted", || (self.place.base.sql(waiting) == ["0"]).then_some(())).await;
     }
 
     /// Waits until the SDK has written nothing for a second: echoes of our own posts come a little later than they are noted.

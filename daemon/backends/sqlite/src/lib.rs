@@ -1,43 +1,37 @@
 //! The store on SQLite: one writer connection, a few readers, write-ahead log.
 //!
-//! Start with [`Sqlite::open`], then `commit` (how a decided change is stored) and `orders` (how work is claimed).
+//! Start with [`Database::open`]; the statements are in `backends/sql`, shared with PostgreSQL.
 //! One daemon owns the file: it hands out task and question ids from memory and holds a lock beside the file.
 
-mod commit;
-mod fleet;
-mod group;
-mod orders;
-mod people;
-mod questions;
-mod repos;
-mod rows;
-mod sessions;
-mod tasks;
-mod threads;
+mod engine;
+#[path = "../../sql/mod.rs"]
+mod sql;
 
 use std::{
     fs::{File, TryLockError},
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::AtomicU64,
     },
     time::Duration,
 };
 
 use sqlx::{
-    ConnectOptions, Sqlite as Engine, SqlitePool, Transaction,
+    ConnectOptions, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use vine_domain::{Clock, Timestamp, ports::StoreError};
+use vine_domain::Clock;
+
+/// A connection, as the shared statements know it.
+type Connection = sqlx::SqliteConnection;
 
 /// The store of one daemon. Cheap to clone.
 #[derive(Clone)]
-pub struct Sqlite {
+pub struct Database {
     writer: SqlitePool,
     reader: SqlitePool,
     clock: Arc<dyn Clock>,
-    group: group::Group,
     last_task: Arc<AtomicU64>,
     last_question: Arc<AtomicU64>,
     /// Held for as long as the store is open.
@@ -53,7 +47,7 @@ pub enum Durability {
     Normal,
 }
 
-impl Sqlite {
+impl Database {
     /// Opens or creates the file and brings its schema up to date.
     pub async fn open(path: &Path, durability: Durability, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let owned = own(path)?;
@@ -75,7 +69,6 @@ impl Sqlite {
         let last = |table: &'static str| last_id(&writer, table);
         let (task, question) = (last("SELECT max(id) FROM tasks").await?, last("SELECT max(id) FROM questions").await?);
         Ok(Self {
-            group: group::Group::start(writer.clone(), Arc::clone(&clock)),
             writer,
             reader,
             clock,
@@ -89,18 +82,6 @@ impl Sqlite {
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    async fn begin(&self) -> Result<Transaction<'static, Engine>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
-    }
-
-    fn next(counter: &AtomicU64) -> u64 {
-        counter.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 
@@ -155,13 +136,6 @@ async fn last_id(pool: &SqlitePool, sql: &'static str) -> Result<u64, OpenError>
     Ok(max.unwrap_or(0).unsigned_abs())
 }
 
-fn unavailable(error: sqlx::Error) -> StoreError {
-    match error {
-        sqlx::Error::Database(db) if db.is_unique_violation() => StoreError::Taken(db.message().to_owned()),
-        other => StoreError::Unavailable(Box::new(other)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use vine_domain::clock::System;
@@ -176,7 +150,7 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("vine.db");
-            let open = || Sqlite::open(&path, Durability::Normal, Arc::new(System));
+            let open = || Database::open(&path, Durability::Normal, Arc::new(System));
             let store = open().await.expect("opened");
             sqlx::query(sql).execute(&store.writer).await.expect("changed");
             store.close().await;

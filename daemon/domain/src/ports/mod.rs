@@ -59,7 +59,7 @@ pub type Stored<T> = Result<T, StoreError>;
 /// A task to be created; the store gives it its id.
 #[derive(Debug, Clone)]
 pub struct NewTask {
-    /// The id that [`Tasks::next_task`] gave.
+    /// One of the ids that [`Tasks::next_tasks`] gave.
     pub id: TaskId,
     /// One line.
     pub title: Title,
@@ -77,6 +77,8 @@ pub struct NewTask {
     pub requester: String,
     /// A second creation with the same key gives the first task.
     pub key: Option<String>,
+    /// The first messages of its thread.
+    pub messages: Vec<Outbound>,
 }
 
 /// Which tasks to list, newest first.

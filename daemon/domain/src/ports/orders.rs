@@ -19,7 +19,7 @@ pub trait Orders: Send + Sync {
     /// Gives due orders to workers, all wishes decided together. Each assignment names its worker.
     async fn claim(&self, wants: &[Want]) -> Stored<Vec<(WorkerId, Assignment)>>;
     /// Extends leases; coarse, so a lease may be written less often than it is renewed.
-    async fn renew(&self, worker: WorkerId, attempts: &[Attempt]) -> Stored<()>;
+    async fn renew(&self, held: &[(WorkerId, Attempt)]) -> Stored<()>;
     /// Extends every live lease by its whole length; called once at start, so that nobody is declared dead for our absence.
     async fn adopt_leases(&self) -> Stored<()>;
     /// What a worker holds.

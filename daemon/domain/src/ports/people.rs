@@ -32,8 +32,8 @@ pub trait People: Send + Sync {
     async fn spend_token(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>>;
     /// Ends all tokens of an owner.
     async fn revoke_tokens(&self, owner: Uuid) -> Stored<()>;
-    /// Adds a line to the audit.
-    async fn audit(&self, entry: &AuditEntry) -> Stored<()>;
+    /// Adds lines to the audit.
+    async fn audit(&self, entries: &[AuditEntry]) -> Stored<()>;
     /// The audit, latest first.
     async fn audit_lines(&self, limit: u32) -> Stored<Vec<(Timestamp, AuditEntry)>>;
     /// Users with this role everywhere, without those whom the configuration names; no admin means that nobody has set the

@@ -19,8 +19,6 @@ pub trait Questions: Send + Sync {
     async fn questions_of(&self, task: TaskId) -> Stored<Vec<Question>>;
     /// One question.
     async fn question(&self, id: QuestionId) -> Stored<Option<Question>>;
-    /// The notes of a task that wait for an agent, oldest first.
-    async fn waiting_notes(&self, task: TaskId) -> Stored<Vec<Note>>;
     /// All notes of a task, oldest first.
     async fn notes_of(&self, task: TaskId) -> Stored<Vec<Note>>;
     /// Open questions whose alarm has come, with their repository, the longest waiting first.

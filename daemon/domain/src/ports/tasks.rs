@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::{Commit, Execution, LogLine, NewTask, Stored, TaskFilter};
 use crate::{
-    chat::Outbound,
     ids::{TaskId, WorkerId},
+    lifecycle::Situation,
     task::Task,
     worker::Attempt,
 };
@@ -13,16 +13,20 @@ use crate::{
 /// Tasks, their attempts and logs.
 #[async_trait]
 pub trait Tasks: Send + Sync {
-    /// A fresh task id.
-    async fn next_task(&self) -> Stored<TaskId>;
-    /// Creates a queued task with its first messages. `Some` is the earlier task made with the same key; nothing changed then.
-    async fn create(&self, task: &NewTask, messages: &[Outbound]) -> Stored<Option<TaskId>>;
+    /// Fresh task ids.
+    async fn next_tasks(&self, count: u32) -> Stored<Vec<TaskId>>;
+    /// Creates queued tasks with their first messages. `Some` is the earlier task made with the same key; nothing of that one
+    /// changed then.
+    async fn create(&self, tasks: &[NewTask]) -> Stored<Vec<Option<TaskId>>>;
     /// One task.
     async fn task(&self, id: TaskId) -> Stored<Option<Task>>;
+    /// Tasks with their questions and waiting notes, those that exist.
+    async fn situations(&self, ids: &[TaskId]) -> Stored<Vec<Situation>>;
     /// A page of tasks, newest first.
     async fn tasks(&self, filter: &TaskFilter) -> Stored<Vec<Task>>;
-    /// Stores a decided change; [`super::StoreError::Conflict`] when the task is no longer what was decided on.
-    async fn commit(&self, commit: &Commit) -> Stored<()>;
+    /// Stores decided changes of different tasks together. Each is stored whole or refused alone:
+    /// [`super::StoreError::Conflict`] when its task is no longer what was decided on.
+    async fn commit(&self, commits: &[Commit]) -> Stored<Vec<Stored<()>>>;
     /// Adds an agent's lines to the log; [`super::StoreError::Conflict`] unless `by` holds the attempt.
     async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Stored<()>;
     /// A task's log, oldest first, at most `limit` of the latest lines.

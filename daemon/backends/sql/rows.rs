@@ -1,9 +1,8 @@
-//! Rows as they lie in the tables, and the way from them to the domain and back.
+//! Rows as they lie in the tables of both engines, and the way from them to the domain and back.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{FromRow, sqlite::SqliteQueryResult};
 use uuid::Uuid;
 use vine_domain::{
     Answer, Epoch, Lane, Lease, Question, QuestionId, QuestionState, SessionId, Task, TaskId, TaskState, Timestamp, UserId, WorkerId,
@@ -13,19 +12,24 @@ use vine_domain::{
     worker::Attempt,
 };
 
-/// Numbers that the program keeps unsigned and SQLite signed.
+/// Numbers that the program keeps unsigned and databases signed.
 pub fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// A write under a condition: it changed its one row, or somebody else was faster.
-pub fn one_row(done: &SqliteQueryResult) -> Stored<()> {
-    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+pub fn one_row(changed: u64) -> Stored<()> {
+    if changed == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 /// Spans as the tables keep them.
 pub fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Text without NUL, which no text of PostgreSQL can hold; agents print anything.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
 }
 
 pub fn json<T: Serialize + ?Sized>(value: &T) -> String {
@@ -44,29 +48,38 @@ pub fn uuid(text: &str) -> Stored<Uuid> {
     Uuid::parse_str(text).map_err(|error| StoreError::Corrupt(format!("{text}: {error}")))
 }
 
-pub const TASK: &str = "id, title, prompt, repo, base, branch, lane, requester, created, updated, epoch, failures, losses, \
-                        state, detail, lease_worker, lease_until, version";
+/// Tasks, by what follows `FROM tasks`.
+macro_rules! tasks {
+    ($rest:literal $(, $arg:expr)* $(,)?) => {
+        sqlx::query_as!(
+            $crate::sql::rows::TaskRow,
+            "SELECT id, title, prompt, repo, base, branch, lane, requester, created, updated, epoch, failures, losses, state, detail,
+                 lease_worker, lease_until, version FROM tasks " + $rest
+            $(, $arg)*
+        )
+    };
+}
+pub(crate) use tasks;
 
-#[derive(FromRow)]
 pub struct TaskRow {
-    id: i64,
-    title: String,
-    prompt: String,
+    pub id: i64,
+    pub title: String,
+    pub prompt: String,
     pub repo: String,
-    base: String,
-    branch: String,
-    lane: i64,
-    requester: String,
-    created: i64,
-    updated: i64,
-    epoch: i64,
-    failures: i64,
-    losses: String,
-    state: String,
-    detail: Option<String>,
-    lease_worker: Option<String>,
-    lease_until: Option<i64>,
-    version: i64,
+    pub base: String,
+    pub branch: String,
+    pub lane: i64,
+    pub requester: String,
+    pub created: i64,
+    pub updated: i64,
+    pub epoch: i64,
+    pub failures: i64,
+    pub losses: String,
+    pub state: String,
+    pub detail: Option<String>,
+    pub lease_worker: Option<String>,
+    pub lease_until: Option<i64>,
+    pub version: i64,
 }
 
 impl TryFrom<TaskRow> for Task {
@@ -136,35 +149,46 @@ fn state(row: &TaskRow) -> Stored<TaskState> {
     }
 }
 
-pub const QUESTION: &str = "q.id, q.key, q.task, q.epoch, q.session, q.call, q.ask, q.context, q.asked_at, q.state, q.why, \
-                            q.delivered_at, q.reminders, q.escalated, q.alarm, q.expired, q.told, a.key AS answer_key, a.decision, a.user_id, a.name, a.via, a.at";
-pub const QUESTION_FROM: &str = "FROM questions q LEFT JOIN answers a ON a.question = q.id";
+/// Questions `q` with their tasks `t` and answers `a`, by what follows.
+macro_rules! questions {
+    ($rest:literal $(, $arg:expr)* $(,)?) => {
+        sqlx::query_as!(
+            $crate::sql::rows::QuestionRow,
+            r#"SELECT q.id, q.key, q.task, t.repo, q.epoch, q.session, q.call, q.ask, q.context, q.asked_at, q.state, q.why, q.delivered_at,
+                 q.reminders, q.escalated AS "escalated: bool", q.alarm, q.expired, q.told AS "told: bool", a.key AS "answer_key?", a.decision AS "decision?",
+                 a.user_id AS "user_id?", a.name AS "name?", a.via AS "via?", a.at AS "at?"
+             FROM questions q JOIN tasks t ON t.id = q.task LEFT JOIN answers a ON a.question = q.id "# + $rest
+            $(, $arg)*
+        )
+    };
+}
+pub(crate) use questions;
 
-#[derive(FromRow)]
 pub struct QuestionRow {
-    id: i64,
-    key: String,
-    task: i64,
-    epoch: i64,
-    session: Option<String>,
-    call: String,
-    ask: String,
-    context: String,
-    asked_at: i64,
-    state: String,
-    why: Option<String>,
-    delivered_at: Option<i64>,
-    reminders: i64,
-    escalated: bool,
-    alarm: Option<i64>,
-    expired: Option<i64>,
-    told: bool,
-    answer_key: Option<String>,
-    decision: Option<String>,
-    user_id: Option<String>,
-    name: Option<String>,
-    via: Option<String>,
-    at: Option<i64>,
+    pub id: i64,
+    pub key: String,
+    pub task: i64,
+    pub repo: String,
+    pub epoch: i64,
+    pub session: Option<String>,
+    pub call: String,
+    pub ask: String,
+    pub context: String,
+    pub asked_at: i64,
+    pub state: String,
+    pub why: Option<String>,
+    pub delivered_at: Option<i64>,
+    pub reminders: i64,
+    pub escalated: bool,
+    pub alarm: Option<i64>,
+    pub expired: Option<i64>,
+    pub told: bool,
+    pub answer_key: Option<String>,
+    pub decision: Option<String>,
+    pub user_id: Option<String>,
+    pub name: Option<String>,
+    pub via: Option<String>,
+    pub at: Option<i64>,
 }
 
 impl TryFrom<QuestionRow> for Question {
@@ -208,15 +232,14 @@ fn answer(row: &QuestionRow) -> Stored<Option<Answer>> {
     Ok(Some(Answer { key, decision: from_json(decision)?, by, name: name.clone(), via: via.clone(), at: Timestamp(at) }))
 }
 
-#[derive(FromRow)]
 pub struct NoteRow {
-    key: String,
-    task: i64,
-    author: String,
-    text: String,
-    at: i64,
-    state: String,
-    delivered: Option<i64>,
+    pub key: String,
+    pub task: i64,
+    pub author: String,
+    pub text: String,
+    pub at: i64,
+    pub state: String,
+    pub delivered: Option<i64>,
 }
 
 impl TryFrom<NoteRow> for Note {

@@ -1,0 +1,114 @@
+//! Workers.
+
+use async_trait::async_trait;
+use sqlx::query;
+use vine_domain::{
+    Timestamp, Worker, WorkerId,
+    ports::{Fleet, StoreError, Stored},
+};
+
+use super::{
+    rows::{all, plain, uuid},
+    unavailable,
+};
+use crate::Database;
+
+struct WorkerRow {
+    id: String,
+    name: String,
+    slots: i64,
+    version: String,
+    draining: bool,
+    trouble: Option<String>,
+    boot: Option<String>,
+    seen: i64,
+    running: i64,
+    waiting: i64,
+}
+
+impl TryFrom<WorkerRow> for (Worker, usize, usize) {
+    type Error = StoreError;
+
+    fn try_from(row: WorkerRow) -> Stored<Self> {
+        let worker = Worker {
+            id: WorkerId(uuid(&row.id)?),
+            name: row.name,
+            slots: u32::try_from(row.slots).unwrap_or(1),
+            version: row.version,
+            draining: row.draining,
+            trouble: row.trouble,
+            boot: row.boot.as_deref().map(uuid).transpose()?,
+            seen: Timestamp(row.seen),
+        };
+        let count = |number: i64| usize::try_from(number).unwrap_or(0);
+        Ok((worker, count(row.running), count(row.waiting)))
+    }
+}
+
+/// Workers with the number of their leases that run and that wait, by what follows.
+macro_rules! workers {
+    ($rest:literal $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            WorkerRow,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen,
+                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS "running!: i64",
+                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'waiting') AS "waiting!: i64" FROM workers w "# + $rest
+            $(, $arg)*
+        )
+    };
+}
+
+#[async_trait]
+impl Fleet for Database {
+    async fn add_worker(&self, worker: &Worker) -> Stored<()> {
+        let added = query!(
+            "INSERT INTO workers (id, name, slots, version, draining, trouble, boot, seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            worker.id.to_string(),
+            worker.name,
+            i64::from(worker.slots),
+            &*plain(&worker.version),
+            worker.draining,
+            worker.trouble,
+            worker.boot.map(|boot| boot.to_string()),
+            worker.seen.0
+        );
+        match added.execute(self.writer()).await.map_err(unavailable) {
+            Err(StoreError::Taken(_)) => Err(StoreError::Taken(worker.name.clone())),
+            other => other.map(|_| ()),
+        }
+    }
+
+    async fn save_worker(&self, worker: &Worker) -> Stored<()> {
+        let saved = query!(
+            "UPDATE workers SET slots = $1, version = $2, trouble = $3, boot = $4, seen = $5 WHERE id = $6",
+            i64::from(worker.slots),
+            &*plain(&worker.version),
+            worker.trouble.as_deref().map(|trouble| plain(trouble).into_owned()),
+            worker.boot.map(|boot| boot.to_string()),
+            worker.seen.0,
+            worker.id.to_string()
+        );
+        saved.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn set_draining(&self, id: WorkerId, draining: bool) -> Stored<()> {
+        let set = query!("UPDATE workers SET draining = $1 WHERE id = $2", draining, id.to_string());
+        set.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn remove_worker(&self, id: WorkerId) -> Stored<()> {
+        let (mut tx, id) = (self.begin().await?, id.to_string());
+        query!("DELETE FROM tokens WHERE owner = $1", id).execute(&mut *tx).await.map_err(unavailable)?;
+        query!("DELETE FROM workers WHERE id = $1", id).execute(&mut *tx).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn workers(&self) -> Stored<Vec<(Worker, usize, usize)>> {
+        all(workers!("ORDER BY name").fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+
+    async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>> {
+        let row = workers!("WHERE id = $1", id.to_string()).fetch_optional(self.reader()).await.map_err(unavailable)?;
+        Ok(row.map(<(Worker, usize, usize)>::try_from).transpose()?.map(|(worker, ..)| worker))
+    }
+}

@@ -1,0 +1,354 @@
+//! The queue: how work is claimed, kept and lost.
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sqlx::{query, query_scalar};
+use vine_domain::{
+    Epoch, Lane, Note, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
+    handout::{Head, Taken, Warm, hand_out},
+    ports::{Depths, Orders, StoreError, Stored, Want},
+    queue::Waiting,
+    task::LEASE,
+    worker::{Assignment, Attempt},
+};
+
+use super::{
+    repos::repos,
+    rows::{NoteRow, TaskRow, all, json, questions, uuid},
+    unavailable,
+};
+use crate::{Connection, Database, engine};
+
+#[async_trait]
+impl Orders for Database {
+    /// One transaction for all wishes: look at the heads of the lanes, hand them out, take them with one statement.
+    async fn claim(&self, wants: &[Want]) -> Stored<Vec<(WorkerId, Assignment)>> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let wants = willing(&mut tx, wants).await?;
+        let heads = if wants.is_empty() { Vec::new() } else { heads(&mut tx, &wants, now).await? };
+        let warm = if heads.is_empty() { Vec::new() } else { warm(&mut tx, &wants).await? };
+        let taken = hand_out(heads, warm, &wants, now);
+        if taken.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tasks = take(&mut tx, &taken, now).await?;
+        let reused = rebind(&mut tx, &taken, &tasks, now).await?;
+        let assignments = assign(&mut tx, tasks, &reused).await?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(assignments)
+    }
+
+    async fn renew(&self, held: &[(WorkerId, Attempt)]) -> Stored<()> {
+        let row = |(worker, attempt): &(WorkerId, Attempt)| {
+            json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "worker": worker.to_string() })
+        };
+        let rows: Vec<Value> = held.iter().map(row).collect();
+        let mut tx = self.begin().await?;
+        engine::lock(&mut tx, held.iter().map(|(_, attempt)| attempt.task)).await?;
+        let renewed = query!(
+            "UPDATE tasks SET lease_until = $1
+             FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'epoch' AS BIGINT) AS epoch, value ->> 'worker' AS worker
+                   FROM json_each($2)) c
+             WHERE tasks.id = c.task AND tasks.epoch = c.epoch AND tasks.lease_worker = c.worker",
+            self.now().plus(LEASE).0,
+            json(&rows)
+        );
+        renewed.execute(&mut *tx).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn adopt_leases(&self) -> Stored<()> {
+        let adopted = query!("UPDATE tasks SET lease_until = $1 WHERE lease_until IS NOT NULL", self.now().plus(LEASE).0);
+        adopted.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn leases_of(&self, worker: WorkerId) -> Stored<Vec<Attempt>> {
+        let rows = query!(r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_worker = $1"#, worker.to_string());
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        Ok(rows.into_iter().map(|row| attempt(row.id, row.epoch)).collect())
+    }
+
+    async fn expired(&self) -> Stored<Vec<Attempt>> {
+        let rows = query!(r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_until < $1 ORDER BY lease_until"#, self.now().0);
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        Ok(rows.into_iter().map(|row| attempt(row.id, row.epoch)).collect())
+    }
+
+    async fn undelivered(&self, worker: WorkerId) -> Stored<Vec<Question>> {
+        let rows = questions!(
+            "WHERE t.lease_worker = $1 AND (q.state = 'answered' OR (q.state = 'expired' AND NOT q.told)) ORDER BY q.id",
+            worker.to_string()
+        );
+        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+
+    async fn waiting_notes_for(&self, worker: WorkerId) -> Stored<Vec<(Attempt, Note)>> {
+        let rows = query!(
+            "SELECT t.epoch, n.key, n.task, n.author, n.text, n.at, n.state, n.delivered
+             FROM tasks t JOIN notes n ON n.task = t.id AND n.state = 'waiting' WHERE t.lease_worker = $1 ORDER BY n.seq",
+            worker.to_string()
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        rows.into_iter()
+            .map(|row| {
+                let (key, author, text, state) = (row.key, row.author, row.text, row.state);
+                let note = NoteRow { key, task: row.task, author, text, at: row.at, state, delivered: row.delivered };
+                Ok((attempt(row.task, row.epoch), Note::try_from(note)?))
+            })
+            .collect()
+    }
+
+    async fn next_due(&self) -> Stored<Option<Duration>> {
+        let now = self.now();
+        let due = query_scalar!(r#"SELECT min(due) AS "due?: i64" FROM work_orders WHERE due > $1"#, now.0);
+        let due = due.fetch_one(self.reader()).await.map_err(unavailable)?;
+        Ok(due.map(|due| Timestamp(due).since(now)))
+    }
+
+    async fn depths(&self) -> Stored<Depths> {
+        let row = query!(
+            r#"SELECT (SELECT count(*) FROM work_orders WHERE lane = 0) AS "high!: i64",
+                      (SELECT count(*) FROM work_orders WHERE lane = 1) AS "normal!: i64",
+                      (SELECT count(*) FROM work_orders WHERE lane = 2) AS "low!: i64",
+                      (SELECT count(*) FROM questions WHERE state = 'open') AS "open!: i64",
+                      (SELECT count(*) FROM questions q JOIN tasks t ON t.id = q.task
+                       WHERE q.state = 'answered' AND t.state IN ('queued', 'running', 'waiting')) AS "answered!: i64",
+                      (SELECT count(*) FROM tasks WHERE dead) AS "dead!: i64",
+                      (SELECT count(*) FROM outbox WHERE posted IS NULL) AS "outbox!: i64",
+                      (SELECT paused FROM settings) AS "paused!: bool""#
+        );
+        let row = row.fetch_one(self.reader()).await.map_err(unavailable)?;
+        Ok(Depths {
+            lanes: [row.high, row.normal, row.low].map(i64::unsigned_abs),
+            open_questions: row.open.unsigned_abs(),
+            undelivered_answers: row.answered.unsigned_abs(),
+            dead: row.dead.unsigned_abs(),
+            outbox: row.outbox.unsigned_abs(),
+            paused: row.paused,
+        })
+    }
+
+    async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> Stored<()> {
+        match repo {
+            Some(repo) => query!("UPDATE repos SET paused = $1 WHERE name = $2", paused, repo.as_str()).execute(self.writer()).await,
+            None => query!("UPDATE settings SET paused = $1", paused).execute(self.writer()).await,
+        }
+        .map(|_| ())
+        .map_err(unavailable)
+    }
+}
+
+fn attempt(task: i64, epoch: i64) -> Attempt {
+    Attempt { task: TaskId(task.unsigned_abs()), epoch: Epoch(epoch.unsigned_abs()) }
+}
+
+fn ids(wants: &[Want]) -> String {
+    json(&wants.iter().map(|want| want.worker.to_string()).collect::<Vec<_>>())
+}
+
+/// The wishes of workers that still exist and are not draining; none while everything is paused.
+async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<Vec<Want>> {
+    let fit = query_scalar!(
+        "SELECT id FROM workers
+         WHERE NOT draining AND id IN (SELECT atom FROM json_each($1)) AND NOT (SELECT paused FROM settings)",
+        ids(wants)
+    );
+    let fit = fit.fetch_all(tx).await.map_err(unavailable)?;
+    let is_fit = |want: &&Want| want.slots > 0 && fit.contains(&want.worker.to_string());
+    Ok(wants.iter().filter(is_fit).copied().collect())
+}
+
+struct HeadRow {
+    task: i64,
+    lane: i64,
+    due: i64,
+    resumes: bool,
+    kept_for: Option<String>,
+    repo: String,
+    base: String,
+    fresh: bool,
+}
+
+impl TryFrom<HeadRow> for Head {
+    type Error = StoreError;
+
+    fn try_from(row: HeadRow) -> Stored<Self> {
+        let lane = Lane::from_rank(row.lane).ok_or_else(|| StoreError::Corrupt(format!("lane {}", row.lane)))?;
+        let order = Waiting { task: TaskId(row.task.unsigned_abs()), lane, due: Timestamp(row.due), resumes: row.resumes };
+        let kept_for = row.kept_for.as_deref().map(uuid).transpose()?.map(WorkerId);
+        Ok(Self { order, kept_for, fresh: row.fresh, like: (row.repo, row.base) })
+    }
+}
+
+/// The heads of one lane, or of what resumes, with the engine's lock. An order is kept for its worker unless that is gone for
+/// too long; being busy is no absence.
+macro_rules! heads {
+    ($lock:literal, $condition:literal, $now:expr, $workers:expr, $limit:expr) => {
+        sqlx::query_as!(
+            HeadRow,
+            r#"SELECT o.task AS "task!", o.lane AS "lane!", o.due AS "due!", o.resumes AS "resumes!: bool", k.worker AS "kept_for?",
+                   o.repo AS "repo!", t.base AS "base!", t.epoch = 0 AS "fresh!: bool"
+               FROM work_orders o JOIN tasks t ON t.id = o.task
+                   LEFT JOIN (SELECT id AS worker, seen FROM workers WHERE NOT draining) k ON k.worker = o.worker AND k.seen > $1 - o.affinity
+               WHERE o.due <= $1 AND (k.worker IS NULL OR k.worker IN (SELECT atom FROM json_each($2)))
+                 AND o.repo NOT IN (SELECT name FROM repos WHERE paused) AND "# + $condition + " ORDER BY o.due, o.task LIMIT $3 " + $lock,
+            $now,
+            $workers,
+            $limit
+        )
+    };
+}
+
+/// As many heads of each lane as could be taken together: enough to fill every wish from any one of them.
+async fn heads(tx: &mut Connection, wants: &[Want], now: Timestamp) -> Stored<Vec<Head>> {
+    let (workers, slots) = (ids(wants), wants.iter().map(|want| i64::from(want.slots)).sum::<i64>());
+    let mut rows = Vec::new();
+    // Four index scans; each stops at its limit.
+    let resuming = engine::locked!(heads, "o.resumes = true", now.0, workers, slots);
+    rows.extend(resuming.fetch_all(&mut *tx).await.map_err(unavailable)?);
+    let high = engine::locked!(heads, "o.resumes = false AND o.lane = 0", now.0, workers, slots);
+    rows.extend(high.fetch_all(&mut *tx).await.map_err(unavailable)?);
+    let normal = engine::locked!(heads, "o.resumes = false AND o.lane = 1", now.0, workers, slots);
+    rows.extend(normal.fetch_all(&mut *tx).await.map_err(unavailable)?);
+    let low = engine::locked!(heads, "o.resumes = false AND o.lane = 2", now.0, workers, slots);
+    rows.extend(low.fetch_all(&mut *tx).await.map_err(unavailable)?);
+    all(rows)
+}
+
+/// Warm sessions of the workers that want work, latest used first.
+async fn warm(tx: &mut Connection, wants: &[Want]) -> Stored<Vec<Warm>> {
+    let rows = query!(
+        "SELECT s.id, s.worker, t.repo, t.base FROM sessions s JOIN tasks t ON t.id = s.task
+         WHERE s.state = 'warm' AND s.worker IN (SELECT atom FROM json_each($1)) ORDER BY s.active DESC",
+        ids(wants)
+    );
+    let rows = rows.fetch_all(tx).await.map_err(unavailable)?;
+    rows.into_iter()
+        .map(|row| Ok(Warm { id: SessionId(uuid(&row.id)?), worker: WorkerId(uuid(&row.worker)?), like: (row.repo, row.base) }))
+        .collect()
+}
+
+/// The claim itself: one statement decides, under the new epoch; the rest follows in the same transaction.
+async fn take(tx: &mut Connection, taken: &[Taken], now: Timestamp) -> Stored<Vec<Task>> {
+    let pairs: Vec<Value> = taken.iter().map(|one| json!({ "task": one.task.0, "worker": one.worker.to_string() })).collect();
+    // Concatenating keeps SQLite from walking all queued tasks by their state instead of looking up the few by id.
+    let rows = sqlx::query_as!(
+        TaskRow,
+        r#"UPDATE tasks SET state = 'running', detail = NULL, epoch = tasks.epoch + 1, version = tasks.version + 1, updated = $1,
+               lease_worker = c.worker, lease_until = $2
+           FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'worker' AS worker FROM json_each($3)) c
+           WHERE tasks.id = c.task AND tasks.state || '' = 'queued'
+           RETURNING tasks.id AS "id!", tasks.title, tasks.prompt, tasks.repo, tasks.base, tasks.branch, tasks.lane, tasks.requester, tasks.created,
+               tasks.updated, tasks.epoch, tasks.failures, tasks.losses, tasks.state, tasks.detail, tasks.lease_worker, tasks.lease_until,
+               tasks.version"#,
+        now.0,
+        now.plus(LEASE).0,
+        json(&pairs)
+    );
+    let mut tasks: Vec<Task> = all(rows.fetch_all(&mut *tx).await.map_err(unavailable)?)?;
+    // Engines give updated rows in an order of their own.
+    tasks.sort_by_key(|task| taken.iter().position(|one| one.task == task.id));
+    let ids = json(&tasks.iter().map(|task| task.id.0).collect::<Vec<_>>());
+    let orders = query!("DELETE FROM work_orders WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids);
+    orders.execute(&mut *tx).await.map_err(unavailable)?;
+    let attempts = query!(
+        "INSERT INTO executions (task, epoch, worker, started)
+         SELECT id, epoch, lease_worker, $1 FROM tasks WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($2))",
+        now.0,
+        ids
+    );
+    attempts.execute(&mut *tx).await.map_err(unavailable)?;
+    let lines = query!(
+        "INSERT INTO task_log (task, epoch, at, line)
+         SELECT t.id, t.epoch, $1, 'attempt ' || t.epoch || ' claimed by ' || coalesce(w.name, t.lease_worker)
+         FROM tasks t LEFT JOIN workers w ON w.id = t.lease_worker WHERE t.id IN (SELECT CAST(atom AS BIGINT) FROM json_each($2))",
+        now.0,
+        ids
+    );
+    lines.execute(tx).await.map_err(unavailable)?;
+    Ok(tasks)
+}
+
+/// Warm sessions now belong to the tasks that are begun in them.
+async fn rebind(tx: &mut Connection, taken: &[Taken], tasks: &[Task], now: Timestamp) -> Stored<HashMap<TaskId, SessionId>> {
+    let got = |task: TaskId| tasks.iter().any(|one| one.id == task);
+    let reused: HashMap<TaskId, SessionId> = taken.iter().filter_map(|one| Some((one.task, one.warm?))).filter(|(task, _)| got(*task)).collect();
+    if !reused.is_empty() {
+        let pairs: Vec<Value> = reused.iter().map(|(task, session)| json!({ "task": task.0, "session": session.to_string() })).collect();
+        let rebound = query!(
+            "UPDATE sessions SET state = 'active', task = c.task, active = $1, reused = sessions.reused + 1, heard = false
+             FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'session' AS session FROM json_each($2)) c
+             WHERE sessions.id = c.session",
+            now.0,
+            json(&pairs)
+        );
+        rebound.execute(tx).await.map_err(unavailable)?;
+    }
+    Ok(reused)
+}
+
+/// Adds what a worker needs beside the task: repository, session, earlier answers. Set-based, whatever the number.
+async fn assign(tx: &mut Connection, tasks: Vec<Task>, reused: &HashMap<TaskId, SessionId>) -> Stored<Vec<(WorkerId, Assignment)>> {
+    let again: Vec<u64> = tasks.iter().filter(|task| task.epoch.0 > 1).map(|task| task.id.0).collect();
+    let mut sessions = sessions(tx, &again).await?;
+    let mut answered = answered(tx, &again).await?;
+    let repos: HashMap<Slug, Repo> = repos(tx).await?.into_iter().map(|repo| (repo.name.clone(), repo)).collect();
+    tasks
+        .into_iter()
+        .map(|task| {
+            let lease = task.lease().ok_or_else(|| StoreError::Corrupt(format!("{} was claimed without a lease", task.id)))?;
+            let worker = lease.worker;
+            let repo = repos.get(&task.repo).cloned().ok_or_else(|| StoreError::Corrupt(format!("no repository {}", task.repo)))?;
+            let new = reused.get(&task.id).map(|id| (*id, false));
+            let session = new.or_else(|| sessions.remove(&(task.id, worker)));
+            let assignment = Assignment {
+                attempt: task.attempt(),
+                lease_secs: LEASE.as_secs(),
+                resume: session.map(|(id, _)| id),
+                unheard: session.is_some_and(|(_, heard)| !heard),
+                answered: answered.remove(&task.id).unwrap_or_default(),
+                title: task.title,
+                prompt: task.prompt,
+                repo,
+                base: task.base,
+                branch: task.branch,
+                requester: task.requester,
+                created: task.created,
+            };
+            Ok((worker, assignment))
+        })
+        .collect()
+}
+
+async fn sessions(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<(TaskId, WorkerId), (SessionId, bool)>> {
+    if tasks.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = query!(
+        r#"SELECT task, worker, id, heard AS "heard: bool" FROM sessions
+           WHERE state = 'active' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY active"#,
+        json(tasks)
+    );
+    let rows = rows.fetch_all(tx).await.map_err(unavailable)?;
+    rows.into_iter()
+        .map(|row| Ok(((TaskId(row.task.unsigned_abs()), WorkerId(uuid(&row.worker)?)), (SessionId(uuid(&row.id)?), row.heard))))
+        .collect()
+}
+
+async fn answered(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<TaskId, Vec<Question>>> {
+    if tasks.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = questions!(
+        "WHERE q.state IN ('answered', 'delivered', 'expired') AND q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY q.id",
+        json(tasks)
+    );
+    let mut by_task: HashMap<TaskId, Vec<Question>> = HashMap::new();
+    for question in all::<_, Question>(rows.fetch_all(tx).await.map_err(unavailable)?)? {
+        by_task.entry(question.task()).or_default().push(question);
+    }
+    Ok(by_task)
+}

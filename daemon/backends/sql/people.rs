@@ -1,0 +1,153 @@
+//! People, their tokens, and the audit.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sqlx::{query, query_scalar};
+use uuid::Uuid;
+use vine_domain::{
+    Grant, Role, Timestamp, User, UserId,
+    access::AuditEntry,
+    ports::{People, Stored},
+    token::TokenKind,
+};
+
+use super::{
+    rows::{from_json, json, plain, uuid},
+    unavailable,
+};
+use crate::{Connection, Database};
+
+async fn save(tx: &mut Connection, user: &User, configured: bool) -> Stored<()> {
+    let saved = query!(
+        "INSERT INTO users (id, name, role, repos, configured) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, repos = excluded.repos, configured = excluded.configured",
+        user.id.to_string(),
+        user.name,
+        user.role.map(Role::as_str),
+        json(&user.repos),
+        configured
+    );
+    saved.execute(tx).await.map(|_| ()).map_err(unavailable)
+}
+
+async fn identify(tx: &mut Connection, user: &User, identities: &(impl Serialize + ?Sized)) -> Stored<()> {
+    let identified = query!(
+        "INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, $1 FROM json_each($2) WHERE true
+         ON CONFLICT (platform, subject) DO UPDATE SET user_id = excluded.user_id",
+        user.id.to_string(),
+        json(identities)
+    );
+    identified.execute(tx).await.map(|_| ()).map_err(unavailable)
+}
+
+#[async_trait]
+impl People for Database {
+    async fn user(&self, platform: &str, subject: &str) -> Stored<Option<User>> {
+        let row = query!(
+            "SELECT u.id, u.name, u.role, u.repos FROM users u JOIN identities i ON i.user_id = u.id WHERE i.platform = $1 AND i.subject = $2",
+            platform,
+            &*plain(subject)
+        );
+        let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
+        row.map(|row| {
+            let role = row.role.as_deref().and_then(Role::from_word);
+            Ok(User { id: UserId(uuid(&row.id)?), name: row.name, role, repos: from_json(&row.repos)? })
+        })
+        .transpose()
+    }
+
+    async fn save_user(&self, user: &User, identities: &[(&str, &str)]) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        save(&mut tx, user, false).await?;
+        identify(&mut tx, user, identities).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn set_people(&self, grants: &[Grant]) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        let unnamed = query!("DELETE FROM identities WHERE user_id IN (SELECT id FROM users WHERE configured)");
+        unnamed.execute(&mut *tx).await.map_err(unavailable)?;
+        let powerless = query!("UPDATE users SET role = NULL, repos = '{}', configured = false WHERE configured");
+        powerless.execute(&mut *tx).await.map_err(unavailable)?;
+        for Grant { user, identities } in grants {
+            save(&mut tx, user, true).await?;
+            identify(&mut tx, user, identities).await?;
+        }
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn add_token(&self, hash: &str, kind: TokenKind, owner: Uuid, life: Duration) -> Stored<()> {
+        let added = query!(
+            "INSERT INTO tokens (hash, kind, owner, expires) VALUES ($1, $2, $3, $4)",
+            hash,
+            kind.as_str(),
+            owner.to_string(),
+            self.now().plus(life).0
+        );
+        added.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn token_owner(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>> {
+        let owner = query_scalar!(
+            "SELECT owner FROM tokens WHERE hash = $1 AND kind = $2 AND expires > $3 AND NOT spent",
+            hash,
+            kind.as_str(),
+            self.now().0
+        );
+        owner.fetch_optional(self.reader()).await.map_err(unavailable)?.as_deref().map(uuid).transpose()
+    }
+
+    async fn spend_token(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>> {
+        let owner = query_scalar!(
+            "UPDATE tokens SET spent = true WHERE hash = $1 AND kind = $2 AND expires > $3 AND NOT spent RETURNING owner",
+            hash,
+            kind.as_str(),
+            self.now().0
+        );
+        owner.fetch_optional(self.writer()).await.map_err(unavailable)?.as_deref().map(uuid).transpose()
+    }
+
+    async fn revoke_tokens(&self, owner: Uuid) -> Stored<()> {
+        query!("DELETE FROM tokens WHERE owner = $1", owner.to_string()).execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn audit(&self, entries: &[AuditEntry]) -> Stored<()> {
+        let row = |entry: &AuditEntry| {
+            json!({
+                "actor": plain(&entry.actor), "verb": entry.verb, "subject": plain(&entry.subject), "allowed": entry.allowed,
+                "reason": plain(&entry.reason),
+            })
+        };
+        let rows: Vec<Value> = entries.iter().map(row).collect();
+        let kept = query!(
+            "INSERT INTO audit (at, actor, verb, subject, allowed, reason)
+             SELECT $1, value ->> 'actor', value ->> 'verb', value ->> 'subject', CAST(value ->> 'allowed' AS BOOLEAN), value ->> 'reason'
+             FROM json_each($2) l ORDER BY l.key",
+            self.now().0,
+            json(&rows)
+        );
+        kept.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn audit_lines(&self, limit: u32) -> Stored<Vec<(Timestamp, AuditEntry)>> {
+        let rows = query!(
+            r#"SELECT at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit ORDER BY seq DESC LIMIT $1"#,
+            i64::from(limit)
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
+        let entries = rows.map(|row| {
+            let entry = AuditEntry { actor: row.actor, verb: row.verb, subject: row.subject, allowed: row.allowed, reason: row.reason };
+            (Timestamp(row.at), entry)
+        });
+        Ok(entries.collect())
+    }
+
+    async fn users_with(&self, role: Role) -> Stored<Vec<UserId>> {
+        let ids = query_scalar!("SELECT id FROM users WHERE role = $1 AND NOT configured", role.as_str());
+        let ids = ids.fetch_all(self.reader()).await.map_err(unavailable)?;
+        ids.iter().map(|id| Ok(UserId(uuid(id)?))).collect()
+    }
+}

@@ -1,0 +1,87 @@
+//! Questions of agents and notes to them: reading, and the little that changes without a decision.
+
+use async_trait::async_trait;
+use sqlx::query;
+use vine_domain::{
+    Note, Question, QuestionId, Slug, TaskId, Timestamp,
+    ports::{Questions, Stations, Stored},
+};
+
+use super::{
+    rows::{NoteRow, all, int, json, parsed, questions},
+    unavailable,
+};
+use crate::Database;
+
+#[async_trait]
+impl Questions for Database {
+    async fn next_question(&self) -> Stored<QuestionId> {
+        self.question_id().await
+    }
+
+    async fn questions_of(&self, task: TaskId) -> Stored<Vec<Question>> {
+        let rows = questions!("WHERE q.task = $1 ORDER BY q.id", int(task.0));
+        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+
+    async fn question(&self, id: QuestionId) -> Stored<Option<Question>> {
+        let row = questions!("WHERE q.id = $1", int(id.0)).fetch_optional(self.reader()).await.map_err(unavailable)?;
+        row.map(Question::try_from).transpose()
+    }
+
+    async fn open_questions(&self, limit: u32) -> Stored<Vec<Question>> {
+        let rows = questions!("WHERE q.state = 'open' ORDER BY q.id LIMIT $1", i64::from(limit));
+        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+
+    async fn open_questions_in(&self, repo: &Slug) -> Stored<Vec<Question>> {
+        let rows = questions!("WHERE q.state = 'open' AND t.repo = $1 ORDER BY q.id", repo.as_str());
+        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+
+    async fn alarms(&self, limit: u32) -> Stored<Vec<(Slug, Question)>> {
+        let rows = questions!("WHERE q.state = 'open' AND q.alarm <= $1 ORDER BY q.alarm, q.id LIMIT $2", self.now().0, i64::from(limit));
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        rows.into_iter().map(|row| Ok((parsed(&row.repo)?, row.try_into()?))).collect()
+    }
+
+    async fn reset_alarms(&self) -> Stored<()> {
+        let reset = query!("UPDATE questions SET alarm = $1 WHERE state = 'open'", self.now().0);
+        reset.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()> {
+        let ids: Vec<u64> = questions.iter().map(|id| id.0).collect();
+        let marked = query!(
+            "UPDATE questions SET seen = $1 WHERE seen IS NULL AND id IN (SELECT CAST(atom AS BIGINT) FROM json_each($2))",
+            self.now().0,
+            json(&ids)
+        );
+        marked.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn stations(&self, question: QuestionId) -> Stored<Stations> {
+        let row = query!(
+            r#"SELECT (SELECT min(o.posted) FROM chat_messages m JOIN outbox o ON o.message = m.id
+                       WHERE m.task = q.task AND m.kind = 'question' AND m.question = q.id) AS "posted?: i64",
+                   q.seen,
+                   (SELECT min(e.started) FROM executions e WHERE e.task = q.task AND e.epoch > q.epoch
+                      AND e.started >= coalesce(a.at, q.expired)) AS "resumed?: i64"
+               FROM questions q LEFT JOIN answers a ON a.question = q.id WHERE q.id = $1"#,
+            int(question.0)
+        );
+        let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
+        let stations =
+            |posted: Option<i64>, seen: Option<i64>, resumed: Option<i64>| Stations { posted: posted.map(Timestamp), seen: seen.map(Timestamp), resumed: resumed.map(Timestamp) };
+        Ok(row.map(|row| stations(row.posted, row.seen, row.resumed)).unwrap_or_default())
+    }
+
+    async fn notes_of(&self, task: TaskId) -> Stored<Vec<Note>> {
+        let rows = sqlx::query_as!(
+            NoteRow,
+            "SELECT key, task, author, text, at, state, delivered FROM notes WHERE task = $1 ORDER BY seq",
+            int(task.0)
+        );
+        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+}

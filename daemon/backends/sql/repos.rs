@@ -1,0 +1,125 @@
+//! Repositories, and the rooms they speak in.
+
+use async_trait::async_trait;
+use sqlx::{query, query_scalar};
+use vine_domain::{
+    Repo, Slug, Timestamp,
+    chat::Binding,
+    ports::{Repos, StoreError, Stored},
+    repo::Source,
+};
+
+use super::{rows::parsed, unavailable};
+use crate::{Connection, Database};
+
+/// All repositories by name.
+pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
+    let rows = query!(
+        r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool" FROM repos ORDER BY name"#
+    );
+    let rows = rows.fetch_all(at).await.map_err(unavailable)?;
+    rows.into_iter()
+        .map(|row| {
+            let source = Source::try_from(row.source).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let (paused, trusted, encrypted) = (row.paused, row.trusted, row.encrypted);
+            Ok(Repo { name: parsed(&row.name)?, source, base: parsed(&row.base)?, paused, trusted, encrypted })
+        })
+        .collect()
+}
+
+/// Shows a new room the tasks that are not over: their cards as they are now, and their open questions. What was on its
+/// way to a former room goes nowhere.
+async fn move_in(tx: &mut Connection, platform: &str, room: &str, repo: &Slug, now: Timestamp) -> Stored<()> {
+    let former = query!(
+        "DELETE FROM outbox WHERE platform = $1 AND task IN (SELECT id FROM tasks WHERE repo = $2)",
+        platform,
+        repo.as_str()
+    );
+    former.execute(&mut *tx).await.map_err(unavailable)?;
+    // Where they were posted in the former room says nothing of the new one.
+    let there = query!(
+        "DELETE FROM posts WHERE platform = $1
+           AND message IN (SELECT m.id FROM chat_messages m JOIN tasks t ON t.id = m.task WHERE t.repo = $2)",
+        platform,
+        repo.as_str()
+    );
+    there.execute(&mut *tx).await.map_err(unavailable)?;
+    let shown = query!(
+        "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
+         SELECT m.id, $1, $2, CASE WHEN m.kind = 'card' THEN 0 ELSE m.seq END, m.task, false, 0, $4
+         FROM tasks t JOIN chat_messages m ON m.task = t.id LEFT JOIN questions q ON q.id = m.question
+         WHERE t.repo = $3 AND t.state IN ('queued', 'running', 'waiting')
+           AND ((m.kind = 'card' AND m.seq = (SELECT max(seq) FROM chat_messages c WHERE c.task = t.id AND c.kind = 'card'))
+             OR (m.kind = 'question' AND q.state = 'open'))",
+        platform,
+        room,
+        repo.as_str(),
+        now.0
+    );
+    shown.execute(tx).await.map(|_| ()).map_err(unavailable)
+}
+
+#[async_trait]
+impl Repos for Database {
+    async fn save_repo(&self, repo: &Repo) -> Stored<()> {
+        let saved = query!(
+            "INSERT INTO repos (name, source, base, paused, trusted, encrypted) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
+                 encrypted = excluded.encrypted",
+            repo.name.as_str(),
+            repo.source.as_str(),
+            repo.base.as_str(),
+            repo.paused,
+            repo.trusted,
+            repo.encrypted
+        );
+        saved.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn repos(&self) -> Stored<Vec<Repo>> {
+        repos(&mut *self.reader().acquire().await.map_err(unavailable)?).await
+    }
+
+    async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        let bound = query!(
+            "SELECT repo, room FROM rooms WHERE platform = $1 AND (repo = $2 OR room = $3) ORDER BY room = $3 DESC LIMIT 1",
+            platform,
+            repo.as_str(),
+            room
+        );
+        match bound.fetch_optional(&mut *tx).await.map_err(unavailable)? {
+            Some(bound) if bound.repo != repo.as_str() => return Err(StoreError::Taken(format!("a room for {}", bound.repo))),
+            Some(bound) if bound.room == room => return Ok(()),
+            _ => {}
+        }
+        let binding = query!(
+            "INSERT INTO rooms (platform, room, repo) VALUES ($1, $2, $3) ON CONFLICT (platform, repo) DO UPDATE SET room = excluded.room",
+            platform,
+            room,
+            repo.as_str()
+        );
+        binding.execute(&mut *tx).await.map_err(unavailable)?;
+        move_in(&mut tx, platform, room, repo, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn rooms(&self) -> Stored<Vec<Binding>> {
+        let rows = query!("SELECT repo, platform, room FROM rooms ORDER BY repo, platform");
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        rows.into_iter().map(|row| Ok(Binding { repo: parsed(&row.repo)?, platform: row.platform, room: row.room })).collect()
+    }
+
+    async fn busy_rooms(&self, platform: &str) -> Stored<Vec<String>> {
+        let rooms = query_scalar!(
+            "SELECT room FROM rooms WHERE platform = $1 AND repo IN (SELECT repo FROM tasks WHERE state = 'running') ORDER BY room",
+            platform
+        );
+        rooms.fetch_all(self.reader()).await.map_err(unavailable)
+    }
+
+    async fn room_of(&self, platform: &str, room: &str) -> Stored<Option<Slug>> {
+        let repo = query_scalar!("SELECT repo FROM rooms WHERE platform = $1 AND room = $2", platform, room);
+        repo.fetch_optional(self.reader()).await.map_err(unavailable)?.as_deref().map(parsed).transpose()
+    }
+}

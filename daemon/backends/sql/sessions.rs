@@ -1,0 +1,207 @@
+//! Sessions, and the workers that hold them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::query;
+use vine_domain::{
+    Session, SessionId, SessionPolicy, SessionState, TaskId, Timestamp, WorkerId,
+    ports::{SessionFigures, Sessions, StoreError, Stored},
+    worker::Attempt,
+};
+
+use super::{
+    commit,
+    rows::{all, int, one_row, uuid},
+    unavailable,
+};
+use crate::{Connection, Database};
+
+struct SessionRow {
+    id: String,
+    task: i64,
+    worker: String,
+    worktree: String,
+    agent: String,
+    started: i64,
+    active: i64,
+    ended: Option<i64>,
+    reason: Option<String>,
+    context: Option<i64>,
+    kept: bool,
+    reused: i64,
+    state: String,
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: SessionRow) -> Stored<Self> {
+        let state = match (row.state.as_str(), row.ended, row.reason) {
+            ("ended", Some(at), Some(reason)) => SessionState::Ended { at: Timestamp(at), reason },
+            ("warm", ..) => SessionState::Warm,
+            ("active", ..) => SessionState::Active,
+            (word, ..) => return Err(StoreError::Corrupt(format!("session {} is {word} without what belongs to it", row.id))),
+        };
+        Ok(Self {
+            id: SessionId(uuid(&row.id)?),
+            task: TaskId(row.task.unsigned_abs()),
+            worker: WorkerId(uuid(&row.worker)?),
+            worktree: row.worktree,
+            agent: row.agent,
+            state,
+            started: Timestamp(row.started),
+            active: Timestamp(row.active),
+            context: row.context.and_then(|percent| u8::try_from(percent).ok()),
+            kept: row.kept,
+            reused: u32::try_from(row.reused).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+/// Sessions, by what follows.
+macro_rules! sessions {
+    ($rest:literal $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            SessionRow,
+            r#"SELECT id, task, worker, worktree, agent, started, active, ended, reason, context, kept AS "kept: bool", reused, state
+               FROM sessions "# + $rest
+            $(, $arg)*
+        )
+    };
+}
+
+#[async_trait]
+impl Sessions for Database {
+    async fn map_session(&self, session: &Session, attempt: Attempt) -> Stored<()> {
+        let (mut tx, id, worker) = (self.begin().await?, session.id.to_string(), session.worker.to_string());
+        commit::holds(&mut tx, &worker, attempt).await?;
+        let mapped = query!(
+            "INSERT INTO sessions (id, task, worker, worktree, agent, state, started, active) VALUES ($1, $2, $3, $4, $5, 'active', $6, $6)
+             ON CONFLICT (id) DO UPDATE SET active = excluded.active, worktree = excluded.worktree, agent = excluded.agent
+             WHERE sessions.task = excluded.task AND sessions.worker = excluded.worker AND sessions.state = 'active'",
+            id,
+            int(attempt.task.0),
+            worker,
+            session.worktree,
+            session.agent,
+            session.active.0
+        );
+        one_row(mapped.execute(&mut *tx).await.map_err(unavailable)?.rows_affected())?;
+        let of_attempt =
+            query!("UPDATE executions SET session = $1 WHERE task = $2 AND epoch = $3", id, int(attempt.task.0), int(attempt.epoch.0));
+        of_attempt.execute(&mut *tx).await.map_err(unavailable)?;
+        end_others(&mut tx, attempt, session.id, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn touch_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        commit::holds(&mut tx, &by.to_string(), attempt).await?;
+        let touched = query!(
+            "UPDATE sessions SET active = $1, context = coalesce($2, context), heard = true WHERE id = $3 AND task = $4 AND state = 'active'",
+            self.now().0,
+            context.map(i64::from),
+            id.to_string(),
+            int(attempt.task.0)
+        );
+        one_row(touched.execute(&mut *tx).await.map_err(unavailable)?.rows_affected())?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn correct_session(&self, by: WorkerId, attempt: Attempt, id: SessionId) -> Stored<bool> {
+        let (mut tx, worker) = (self.begin().await?, by.to_string());
+        match commit::holds(&mut tx, &worker, attempt).await {
+            Err(StoreError::Conflict) => return Ok(false),
+            other => other?,
+        }
+        let corrected = query!(
+            "UPDATE sessions SET task = $1, state = 'active', ended = NULL, reason = NULL, active = $2 WHERE id = $3 AND worker = $4",
+            int(attempt.task.0),
+            self.now().0,
+            id.to_string(),
+            worker
+        );
+        if corrected.execute(&mut *tx).await.map_err(unavailable)?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        end_others(&mut tx, attempt, id, self.now()).await?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(true)
+    }
+
+    async fn sweep_sessions(&self, policy: &SessionPolicy) -> Stored<u64> {
+        // A task that waits keeps its session, however long: its worker may come back with the files.
+        let ended = query!(
+            "UPDATE sessions SET state = 'ended', ended = $1, reason = v.reason
+             FROM (SELECT id, CASE WHEN worker NOT IN (SELECT id FROM workers) THEN 'lost'
+                                   WHEN kept THEN NULL
+                                   WHEN started <= $2 THEN 'age'
+                                   WHEN coalesce(context, 0) > $3 THEN 'context'
+                                   WHEN active <= $4 THEN 'idle' END AS reason
+                   FROM sessions WHERE state = 'warm') v
+             WHERE sessions.id = v.id AND sessions.state = 'warm' AND v.reason IS NOT NULL",
+            self.now().0,
+            self.now().minus(policy.max_age).0,
+            i64::from(policy.max_context),
+            self.now().minus(policy.max_idle).0
+        );
+        Ok(ended.execute(self.writer()).await.map_err(unavailable)?.rows_affected())
+    }
+
+    async fn session_figures(&self) -> Stored<SessionFigures> {
+        let rows = query!(
+            r#"SELECT coalesce(reason, state) AS "word!", count(*) AS "count!: i64", CAST(coalesce(sum(reused), 0) AS BIGINT) AS "reused!: i64",
+                   CAST(coalesce(sum(coalesce(ended - started, 0)), 0) AS BIGINT) AS "lived!: i64"
+               FROM sessions GROUP BY 1 ORDER BY 1"#
+        );
+        let mut figures = SessionFigures::default();
+        for row in rows.fetch_all(self.reader()).await.map_err(unavailable)? {
+            let count = row.count.unsigned_abs();
+            match row.word.as_str() {
+                "active" => figures.active = count,
+                "warm" => figures.warm = count,
+                _ => figures.ended.push((row.word, count)),
+            }
+            figures.reused += row.reused.unsigned_abs();
+            figures.lived += Duration::from_millis(row.lived.unsigned_abs());
+        }
+        Ok(figures)
+    }
+
+    async fn keep_session(&self, id: SessionId) -> Stored<()> {
+        let kept = query!("UPDATE sessions SET kept = true WHERE id = $1 AND state <> 'ended'", id.to_string());
+        kept.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn end_session(&self, id: SessionId, reason: &str) -> Stored<()> {
+        let ended = query!(
+            "UPDATE sessions SET state = 'ended', ended = $1, reason = $2 WHERE id = $3 AND state <> 'ended'",
+            self.now().0,
+            reason,
+            id.to_string()
+        );
+        ended.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn session(&self, id: SessionId) -> Stored<Option<Session>> {
+        let row = sessions!("WHERE id = $1", id.to_string()).fetch_optional(self.reader()).await.map_err(unavailable)?;
+        row.map(Session::try_from).transpose()
+    }
+
+    async fn sessions(&self, ended_too: bool, limit: u32) -> Stored<Vec<Session>> {
+        let rows = sessions!("WHERE $1 OR state <> 'ended' ORDER BY active DESC, id LIMIT $2", ended_too, i64::from(limit));
+        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+}
+
+/// A task has one session at a time: one that another worker still holds knows nothing of what happened since.
+async fn end_others(tx: &mut Connection, attempt: Attempt, id: SessionId, now: Timestamp) -> Stored<()> {
+    let others = query!(
+        "UPDATE sessions SET state = 'ended', reason = 'lost', ended = $1 WHERE task = $2 AND id <> $3 AND state = 'active'",
+        now.0,
+        int(attempt.task.0),
+        id.to_string()
+    );
+    others.execute(tx).await.map(|_| ()).map_err(unavailable)
+}

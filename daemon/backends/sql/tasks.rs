@@ -1,0 +1,199 @@
+//! Tasks, their attempts and logs.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sqlx::{query, query_scalar};
+use vine_domain::{
+    Epoch, SessionId, Task, TaskId, TaskState, Timestamp, WorkerId,
+    lifecycle::Situation,
+    ports::{Commit, Execution, LogLine, NewTask, Stored, TaskFilter, Tasks},
+    worker::Attempt,
+};
+
+use super::{
+    commit,
+    rows::{NoteRow, StateColumns, all, from_json, int, json, one_row, plain, questions, tasks, uuid},
+    unavailable,
+    words::{self, Line},
+};
+use crate::{Connection, Database};
+
+#[async_trait]
+impl Tasks for Database {
+    async fn next_tasks(&self, count: u32) -> Stored<Vec<TaskId>> {
+        self.task_ids(count).await
+    }
+
+    async fn create(&self, news: &[NewTask]) -> Stored<Vec<Option<TaskId>>> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let made = insert(&mut tx, news, now).await?;
+        let fresh: Vec<&NewTask> = news.iter().filter(|new| made.contains(&new.id)).collect();
+        put_orders(&mut tx, &fresh, now).await?;
+        let created: Vec<String> = fresh.iter().map(|new| format!("created by {}", new.requester)).collect();
+        let attempts = fresh.iter().map(|new| Attempt { task: new.id, epoch: Epoch(0) });
+        commit::log(&mut tx, &attempts.zip(created.iter().map(String::as_str)).collect::<Vec<_>>(), now).await?;
+        let said: Vec<Line> = fresh.iter().flat_map(|new| &new.messages).map(Line::Ours).collect();
+        words::say(&mut tx, &said, now).await?;
+        let mut known = Vec::with_capacity(news.len());
+        for new in news {
+            known.push(if made.contains(&new.id) { None } else { with_key(&mut tx, new.key.as_deref()).await? });
+        }
+        tx.commit().await.map_err(unavailable)?;
+        Ok(known)
+    }
+
+    async fn task(&self, id: TaskId) -> Stored<Option<Task>> {
+        let row = tasks!("WHERE id = $1", int(id.0)).fetch_optional(self.reader()).await.map_err(unavailable)?;
+        row.map(Task::try_from).transpose()
+    }
+
+    async fn situations(&self, ids: &[TaskId]) -> Stored<Vec<Situation>> {
+        let list = json(&ids.iter().map(|id| id.0).collect::<Vec<_>>());
+        let mut at = self.reader().acquire().await.map_err(unavailable)?;
+        let rows = tasks!("WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", list).fetch_all(&mut *at).await;
+        let mut situations: Vec<Situation> = all::<_, Task>(rows.map_err(unavailable)?)?
+            .into_iter()
+            .map(|task| Situation { task, questions: Vec::new(), notes: Vec::new() })
+            .collect();
+        let rows = questions!("WHERE q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY q.id", list);
+        for question in all::<_, vine_domain::Question>(rows.fetch_all(&mut *at).await.map_err(unavailable)?)? {
+            situations.iter_mut().filter(|one| one.task.id == question.task()).for_each(|one| one.questions.push(question.clone()));
+        }
+        let rows = sqlx::query_as!(
+            NoteRow,
+            "SELECT key, task, author, text, at, state, delivered FROM notes
+             WHERE state = 'waiting' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY seq",
+            list
+        );
+        for note in all::<_, vine_domain::Note>(rows.fetch_all(&mut *at).await.map_err(unavailable)?)? {
+            situations.iter_mut().filter(|one| one.task.id == note.task).for_each(|one| one.notes.push(note.clone()));
+        }
+        Ok(situations)
+    }
+
+    async fn tasks(&self, filter: &TaskFilter) -> Stored<Vec<Task>> {
+        let rows = tasks!(
+            "WHERE (CAST($1 AS TEXT) IS NULL OR state = $1 OR ($1 = 'dead' AND dead)) AND (CAST($2 AS TEXT) IS NULL OR repo = $2)
+               AND (CAST($3 AS BIGINT) IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
+            filter.state,
+            filter.repo.as_ref().map(|repo| repo.as_str()),
+            filter.before.map(|id| int(id.0)),
+            i64::from(filter.limit)
+        );
+        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+
+    async fn commit(&self, commits: &[Commit]) -> Stored<Vec<Stored<()>>> {
+        let mut tx = self.begin().await?;
+        let stored = commit::commit(&mut tx, commits, self.now()).await?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(stored)
+    }
+
+    async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        commit::holds(&mut tx, &by.to_string(), attempt).await?;
+        let lines: Vec<_> = lines.iter().map(|line| (attempt, line.as_str())).collect();
+        commit::log(&mut tx, &lines, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn log_of(&self, task: TaskId, limit: u32) -> Stored<Vec<LogLine>> {
+        let rows = query!(
+            "SELECT at, epoch, line FROM (SELECT seq, at, epoch, line FROM task_log WHERE task = $1 ORDER BY seq DESC LIMIT $2) latest
+             ORDER BY seq",
+            int(task.0),
+            i64::from(limit)
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let lines = rows.into_iter();
+        Ok(lines.map(|row| LogLine { at: Timestamp(row.at), epoch: Epoch(row.epoch.unsigned_abs()), text: row.line }).collect())
+    }
+
+    async fn executions(&self, task: TaskId) -> Stored<Vec<Execution>> {
+        let rows = query!(
+            r#"SELECT e.epoch, coalesce(w.name, e.worker) AS "worker!", e.session, e.started, e.ended, e.outcome, e.usage
+               FROM executions e LEFT JOIN workers w ON w.id = e.worker WHERE e.task = $1 ORDER BY e.epoch"#,
+            int(task.0)
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Execution {
+                    epoch: Epoch(row.epoch.unsigned_abs()),
+                    worker: row.worker,
+                    session: row.session.as_deref().map(uuid).transpose()?.map(SessionId),
+                    started: Timestamp(row.started),
+                    ended: row.ended.map(Timestamp),
+                    outcome: row.outcome,
+                    usage: from_json(&row.usage)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        commit::holds(&mut tx, &by.to_string(), attempt).await?;
+        let kept = query!(
+            "UPDATE executions SET patch = $1 WHERE task = $2 AND epoch = $3",
+            &*plain(patch),
+            int(attempt.task.0),
+            int(attempt.epoch.0)
+        );
+        one_row(kept.execute(&mut *tx).await.map_err(unavailable)?.rows_affected())?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn patch_of(&self, task: TaskId) -> Stored<Option<String>> {
+        let patch = query_scalar!(
+            r#"SELECT patch AS "patch!" FROM executions WHERE task = $1 AND patch IS NOT NULL ORDER BY epoch DESC LIMIT 1"#,
+            int(task.0)
+        );
+        patch.fetch_optional(self.reader()).await.map_err(unavailable)
+    }
+}
+
+/// Returns the ids of those whose key was new.
+async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> Stored<Vec<TaskId>> {
+    let state = StateColumns::from(&TaskState::Queued { due: now, resumes: false });
+    let row = |new: &NewTask| {
+        json!({
+            "id": new.id.0, "key": new.key.as_deref().map(plain), "title": plain(new.title.as_str()), "prompt": plain(new.prompt.as_str()),
+            "repo": new.repo, "base": new.base, "branch": new.branch, "lane": new.lane.rank(), "requester": plain(&new.requester),
+        })
+    };
+    let rows: Vec<Value> = news.iter().map(row).collect();
+    let made = query_scalar!(
+        r#"INSERT INTO tasks (id, key, title, prompt, repo, base, branch, lane, requester, created, updated, state, detail)
+           SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', value ->> 'title', value ->> 'prompt', value ->> 'repo', value ->> 'base',
+               value ->> 'branch', CAST(value ->> 'lane' AS BIGINT), value ->> 'requester', $1, $1, $2, $3 FROM json_each($4) l
+           WHERE true ORDER BY l.key ON CONFLICT (key) DO NOTHING RETURNING id AS "id!""#,
+        now.0,
+        state.word,
+        state.detail,
+        json(&rows)
+    );
+    let made = made.fetch_all(tx).await.map_err(unavailable)?;
+    Ok(made.into_iter().map(|id| TaskId(id.unsigned_abs())).collect())
+}
+
+async fn put_orders(tx: &mut Connection, news: &[&NewTask], now: Timestamp) -> Stored<()> {
+    let row = |new: &&NewTask| json!({ "task": new.id.0, "lane": new.lane.rank(), "repo": new.repo });
+    let rows: Vec<Value> = news.iter().map(row).collect();
+    let orders = query!(
+        "INSERT INTO work_orders (task, lane, repo, due, resumes)
+         SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'lane' AS BIGINT), value ->> 'repo', $1, false FROM json_each($2)",
+        now.0,
+        json(&rows)
+    );
+    orders.execute(tx).await.map_err(unavailable)?;
+    Ok(())
+}
+
+async fn with_key(tx: &mut Connection, key: Option<&str>) -> Stored<Option<TaskId>> {
+    let known = query_scalar!(r#"SELECT id AS "id!" FROM tasks WHERE key = $1"#, key.map(|key| plain(key).into_owned()));
+    let known = known.fetch_optional(tx).await.map_err(unavailable)?;
+    Ok(known.map(|id| TaskId(id.unsigned_abs())))
+}

@@ -1,0 +1,451 @@
+//! What was said: inbox, threads, outbox.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sqlx::{query, query_scalar};
+use vine_domain::{
+    MessageId, QuestionId, TaskId, Timestamp,
+    chat::{About, Act, Batch, Dispatch, Echo, Fate, Inbound, Message, Outbound, OutboundKind, Place, Posted},
+    ports::{Placed, StoreError, Stored, Threads},
+};
+
+use super::{
+    rows::{from_json, int, json, parsed, uuid},
+    unavailable,
+    words::{self, Line},
+};
+use crate::{Connection, Database};
+
+struct MessageRow {
+    seq: i64,
+    id: String,
+    task: Option<i64>,
+    question: Option<i64>,
+    note: Option<String>,
+    author: String,
+    kind: String,
+    text: String,
+    buttons: String,
+    at: i64,
+}
+
+impl TryFrom<MessageRow> for Message {
+    type Error = StoreError;
+
+    fn try_from(row: MessageRow) -> Stored<Self> {
+        Ok(Self {
+            seq: row.seq.unsigned_abs(),
+            id: MessageId(uuid(&row.id)?),
+            task: row.task.map(|number| TaskId(number.unsigned_abs())),
+            question: row.question.map(|number| QuestionId(number.unsigned_abs())),
+            note: row.note.as_deref().map(uuid).transpose()?,
+            author: row.author,
+            kind: row.kind,
+            text: row.text,
+            buttons: from_json(&row.buttons)?,
+            at: Timestamp(row.at),
+        })
+    }
+}
+
+struct DispatchRow {
+    message: String,
+    platform: String,
+    room: String,
+    attempts: i64,
+    at: i64,
+    task: Option<i64>,
+    repo: Option<String>,
+    question: Option<i64>,
+    note: Option<String>,
+    kind: String,
+    text: String,
+    buttons: String,
+    aside: Option<String>,
+    calls: String,
+    thread: Option<String>,
+    latest: Option<String>,
+    edits: Option<String>,
+    already: Option<String>,
+    about: Option<String>,
+    fate: Option<String>,
+    encrypted: bool,
+}
+
+impl DispatchRow {
+    fn place(&self) -> Stored<Place> {
+        match (self.task, &self.repo, &self.aside) {
+            (Some(task), ..) => Ok(Place::Thread(TaskId(task.unsigned_abs()))),
+            (None, Some(repo), _) => Ok(Place::Room(parsed(repo)?)),
+            (None, None, Some(aside)) => Ok(Place::Aside(from_json(aside)?)),
+            (None, None, None) => Err(StoreError::Corrupt(format!("message {} has no place", self.message))),
+        }
+    }
+
+    fn about(&self) -> Option<About> {
+        let fate = match self.fate.as_deref() {
+            Some("waiting") => Fate::Kept,
+            Some("missed") => Fate::Missed,
+            _ => Fate::Taken,
+        };
+        self.about.clone().map(|event| About { event, fate })
+    }
+}
+
+impl TryFrom<DispatchRow> for Dispatch {
+    type Error = StoreError;
+
+    fn try_from(row: DispatchRow) -> Stored<Self> {
+        let question = row.question.map(|number| QuestionId(number.unsigned_abs()));
+        let note = row.note.as_deref().map(uuid).transpose()?;
+        let kind = match (row.kind.as_str(), question, note) {
+            ("card", ..) => OutboundKind::Card,
+            ("question", Some(question), _) => OutboundKind::Question { question },
+            ("settled", Some(question), _) => OutboundKind::Settled { question },
+            ("note", _, Some(note)) => OutboundKind::Note { note },
+            _ => OutboundKind::Notice,
+        };
+        let (place, about) = (row.place()?, row.about());
+        let thread = match &place {
+            Place::Aside(aside) => aside.thread.clone(),
+            Place::Thread(_) | Place::Room(_) => row.thread,
+        };
+        let (buttons, calls) = (from_json(&row.buttons)?, from_json(&row.calls)?);
+        let message = Outbound { id: MessageId(uuid(&row.message)?), place, kind, text: row.text, buttons, calls };
+        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        let (platform, room, encrypted) = (row.platform, row.room, row.encrypted);
+        let (latest, edits, already) = (row.latest, row.edits, row.already);
+        Ok(Self {
+            message,
+            platform,
+            room,
+            thread,
+            latest,
+            edits,
+            about,
+            mentions: vec![],
+            already,
+            encrypted,
+            again: attempts > 0,
+            at: Timestamp(row.at),
+            attempts,
+        })
+    }
+}
+
+/// Messages, by what follows `FROM chat_messages`.
+macro_rules! messages {
+    ($rest:literal $(, $arg:expr)*) => {
+        sqlx::query_as!(
+            MessageRow,
+            r#"SELECT seq AS "seq!", id, task, question, note, author, kind, text, buttons, at FROM chat_messages "# + $rest
+            $(, $arg)*
+        )
+    };
+}
+
+/// Adds events to the inbox; returns how many were not known. One whose words were awaited is known without them.
+async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> Stored<u64> {
+    let row = |event: &Inbound| {
+        let about = match &event.act {
+            Act::Edited(of) => of,
+            _ => &event.event,
+        };
+        json!({
+            "platform": event.platform, "event": event.event, "key": event.own_key(), "about": about, "awaited": event.act == Act::Awaited,
+            "body": json(event),
+        })
+    };
+    let rows: Vec<Value> = events.iter().map(row).collect();
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let taken = query!(
+        "INSERT INTO inbox (platform, event, key, about, awaited, body, at)
+         SELECT value ->> 'platform', value ->> 'event', value ->> 'key', value ->> 'about', CAST(value ->> 'awaited' AS BOOLEAN),
+             value ->> 'body', $1 FROM json_each($2) l WHERE true ORDER BY l.key
+         ON CONFLICT (platform, event) DO UPDATE SET body = excluded.body, awaited = excluded.awaited, about = excluded.about
+         WHERE inbox.read IS NULL AND inbox.awaited",
+        now.0,
+        json(&rows)
+    );
+    Ok(taken.execute(tx).await.map_err(unavailable)?.rows_affected())
+}
+
+async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> Stored<()> {
+    let marked = query!("UPDATE inbox SET read = $1 WHERE platform = $2 AND event = $3", now.0, event.platform, event.event);
+    marked.execute(tx).await.map(|_| ()).map_err(unavailable)
+}
+
+/// Keeps what a platform calls parts of our messages. Of messages that are not ours nothing is kept.
+async fn noticed(tx: &mut Connection, platform: &str, echoes: &[Echo]) -> Stored<()> {
+    let row = |echo: &Echo| json!({ "ref": echo.reference, "part": echo.part, "last": echo.last, "message": echo.message.to_string() });
+    let rows: Vec<Value> = echoes.iter().map(row).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let kept = query!(
+        "INSERT INTO posts (platform, ref, message, part, last)
+         SELECT $1, c.ref, m.id, c.part, c.last
+         FROM (SELECT value ->> 'ref' AS ref, CAST(value ->> 'part' AS BIGINT) AS part, CAST(value ->> 'last' AS BOOLEAN) AS last,
+                   value ->> 'message' AS message FROM json_each($2)) c JOIN chat_messages m ON m.id = c.message
+         WHERE true ON CONFLICT (platform, ref) DO NOTHING",
+        platform,
+        json(&rows)
+    );
+    kept.execute(tx).await.map(|_| ()).map_err(unavailable)
+}
+
+#[async_trait]
+impl Threads for Database {
+    async fn receive(&self, event: &Inbound) -> Stored<bool> {
+        let mut tx = self.begin().await?;
+        let new = take(&mut tx, std::slice::from_ref(event), self.now()).await? == 1;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(new)
+    }
+
+    async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        noticed(&mut tx, platform, &batch.echoes).await?;
+        take(&mut tx, &batch.events, self.now()).await?;
+        if let Some(cursor) = &batch.cursor {
+            let position = query!(
+                "INSERT INTO cursors (platform, position) VALUES ($1, $2) ON CONFLICT (platform) DO UPDATE SET position = excluded.position",
+                platform,
+                cursor
+            );
+            position.execute(&mut *tx).await.map_err(unavailable)?;
+        }
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn cursor(&self, platform: &str) -> Stored<Option<String>> {
+        let position = query_scalar!("SELECT position FROM cursors WHERE platform = $1", platform);
+        position.fetch_optional(self.reader()).await.map_err(unavailable)
+    }
+
+    async fn placed(&self, platform: &str, reference: &str) -> Stored<Option<Placed>> {
+        let row = query!(
+            "SELECT m.task, m.question, m.buttons FROM posts p JOIN chat_messages m ON m.id = p.message WHERE p.platform = $1 AND p.ref = $2",
+            platform,
+            reference
+        );
+        let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
+        row.map(|row| {
+            let (task, question) = (row.task.map(|id| TaskId(id.unsigned_abs())), row.question.map(|id| QuestionId(id.unsigned_abs())));
+            Ok(Placed { task, question, buttons: from_json(&row.buttons)? })
+        })
+        .transpose()
+    }
+
+    async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>> {
+        let body = query_scalar!("SELECT body FROM inbox WHERE platform = $1 AND event = $2", platform, event);
+        body.fetch_optional(self.reader()).await.map_err(unavailable)?.as_deref().map(from_json).transpose()
+    }
+
+    async fn is_read(&self, event: &Inbound) -> Stored<bool> {
+        let read = query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM inbox WHERE platform = $1 AND event = $2 AND read IS NOT NULL) AS "read!: bool""#,
+            event.platform,
+            event.event
+        );
+        read.fetch_one(self.reader()).await.map_err(unavailable)
+    }
+
+    async fn unread(&self, age: Duration, awaited: Duration) -> Stored<Vec<Inbound>> {
+        let now = self.now();
+        let bodies = query_scalar!(
+            "SELECT body FROM inbox WHERE read IS NULL AND at <= $1 AND (NOT awaited OR at <= $2) ORDER BY seq LIMIT 100",
+            now.minus(age).0,
+            now.minus(awaited).0
+        );
+        bodies.fetch_all(self.reader()).await.map_err(unavailable)?.iter().map(|body| from_json(body)).collect()
+    }
+
+    async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>> {
+        let bodies =
+            query_scalar!("SELECT body FROM inbox WHERE read IS NULL AND awaited AND platform = $1 ORDER BY seq LIMIT 100", platform);
+        bodies.fetch_all(self.reader()).await.map_err(unavailable)?.iter().map(|body| from_json(body)).collect()
+    }
+
+    async fn mark_read(&self, event: &Inbound) -> Stored<()> {
+        mark(&mut *self.writer().acquire().await.map_err(unavailable)?, event, self.now()).await
+    }
+
+    async fn say(&self, task: TaskId, reply: Option<(&str, &str)>, messages: &[Outbound]) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        let reply = reply.into_iter().map(|(author, text)| Line::Reply(task, author, text));
+        let said: Vec<Line> = reply.chain(messages.iter().map(Line::Ours)).collect();
+        words::say(&mut tx, &said, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn reply(&self, event: &Inbound, author: &str, task: TaskId, message: &Outbound) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        words::say(&mut tx, &[Line::Reply(task, author, &event.text), Line::Ours(message)], self.now()).await?;
+        mark(&mut tx, event, self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn post(&self, message: &Outbound) -> Stored<()> {
+        let mut tx = self.begin().await?;
+        words::say(&mut tx, &[Line::Ours(message)], self.now()).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn thread(&self, task: TaskId, after: u64, limit: u32) -> Stored<Vec<Message>> {
+        let rows = messages!("WHERE task = $1 AND seq > $2 ORDER BY seq LIMIT $3", int(task.0), int(after), i64::from(limit));
+        rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().map(Message::try_from).collect()
+    }
+
+    async fn latest(&self, task: TaskId, limit: u32) -> Stored<Vec<Message>> {
+        let rows = messages!("WHERE task = $1 ORDER BY seq DESC LIMIT $2", int(task.0), i64::from(limit));
+        rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().rev().map(Message::try_from).collect()
+    }
+
+    async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>> {
+        let rows = messages!("WHERE seq > $1 AND aside IS NULL ORDER BY seq LIMIT $2", int(after), i64::from(limit));
+        rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().map(Message::try_from).collect()
+    }
+
+    async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>> {
+        // A message waits for the ones before it in its thread, so that a pause of one never reorders them; only edits are
+        // overtaken, and wait for one another.
+        let rows = sqlx::query_as!(
+            DispatchRow,
+            r#"SELECT o.message, o.platform, o.room, o.attempts, m.at, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons,
+                   m.calls, coalesce(n.state, a.key) AS "fate?",
+                   coalesce((SELECT encrypted FROM repos WHERE name = coalesce(m.repo, (SELECT repo FROM tasks WHERE id = o.task))), false)
+                     AS "encrypted!: bool",
+                   (SELECT i.about FROM inbox i WHERE i.key = coalesce(m.note, a.key) AND i.platform = o.platform) AS "about?",
+                   (SELECT p.ref FROM posts p WHERE p.message = o.message AND p.platform = o.platform AND p.part = 0
+                      AND EXISTS (SELECT 1 FROM posts l WHERE l.message = p.message AND l.platform = p.platform AND l.last)) AS "already?",
+                   (SELECT ref FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL AND NOT p.edit
+                    ORDER BY p.seq DESC LIMIT 1) AS "latest?",
+                   (SELECT thread FROM outbox p WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
+                    ORDER BY p.seq LIMIT 1) AS "thread?",
+                   (SELECT p.ref FROM outbox p JOIN chat_messages c ON c.id = p.message
+                    WHERE p.task = o.task AND p.platform = o.platform AND p.posted IS NOT NULL
+                      AND ((m.kind = 'card' AND c.kind = 'card') OR (m.kind = 'note' AND c.note = m.note)
+                        OR (m.kind = 'settled' AND c.kind = 'question' AND c.question = m.question))
+                    ORDER BY p.seq LIMIT 1) AS "edits?"
+               FROM outbox o JOIN chat_messages m ON m.id = o.message
+                   LEFT JOIN notes n ON n.key = m.note
+                   LEFT JOIN answers a ON a.question = m.question AND m.kind = 'settled'
+               WHERE o.posted IS NULL AND o.platform = $1 AND o.due <= $2
+                 AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.task = o.task AND b.platform = o.platform AND b.posted IS NULL
+                     AND b.seq < o.seq AND (NOT b.edit OR (o.edit AND b.rank <= o.rank)))
+               ORDER BY o.rank, o.due, o.seq LIMIT $3"#,
+            platform,
+            self.now().0,
+            i64::from(limit)
+        );
+        rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().map(Dispatch::try_from).collect()
+    }
+
+    async fn shown_questions(&self, platform: &str, task: TaskId) -> Stored<Vec<(QuestionId, Timestamp)>> {
+        // The platform may have shown us a message before we noted that it was posted.
+        let rows = query!(
+            r#"SELECT m.question AS "question!", coalesce(o.posted, m.at) AS "at!: i64" FROM outbox o JOIN chat_messages m ON m.id = o.message
+               WHERE o.platform = $1 AND o.task = $2 AND m.kind = 'question'
+                 AND (o.posted IS NOT NULL OR EXISTS (SELECT 1 FROM posts p WHERE p.message = m.id AND p.platform = $1))"#,
+            platform,
+            int(task.0)
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
+        Ok(rows.map(|row| (QuestionId(row.question.unsigned_abs()), Timestamp(row.at))).collect())
+    }
+
+    async fn due_in(&self, platform: &str) -> Stored<Option<Duration>> {
+        let now = self.now();
+        let next = query_scalar!(
+            r#"SELECT min(due) AS "due?: i64" FROM outbox WHERE posted IS NULL AND platform = $1 AND due > $2"#,
+            platform,
+            now.0
+        );
+        let next = next.fetch_one(self.reader()).await.map_err(unavailable)?;
+        Ok(next.map(|due| Timestamp(due).since(now)))
+    }
+
+    async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
+        let row = |(dispatch, posted): &(&Dispatch, Posted)| {
+            json!({
+                "message": dispatch.message.id.to_string(), "platform": dispatch.platform, "room": dispatch.room, "thread": posted.thread,
+                "ref": posted.parts.first(),
+            })
+        };
+        let rows: Vec<Value> = posted.iter().map(row).collect();
+        let mut tx = self.begin().await?;
+        let settled = query!(
+            "UPDATE outbox SET posted = $1, thread = c.thread, ref = c.ref
+             FROM (SELECT value ->> 'message' AS message, value ->> 'platform' AS platform, value ->> 'room' AS room,
+                       value ->> 'thread' AS thread, value ->> 'ref' AS ref FROM json_each($2)) c
+             WHERE outbox.message = c.message AND outbox.platform = c.platform AND outbox.room = c.room",
+            self.now().0,
+            json(&rows)
+        );
+        settled.execute(&mut *tx).await.map_err(unavailable)?;
+        // The console names its messages as we do.
+        for (dispatch, posted) in posted.iter().filter(|(dispatch, _)| dispatch.platform != "console" && dispatch.edits.is_none()) {
+            noticed(&mut tx, &dispatch.platform, &parts(dispatch.message.id, posted)).await?;
+        }
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn live_threads(&self, platform: &str) -> Stored<Vec<(String, String)>> {
+        let rows = query!(
+            r#"SELECT o.room AS "room!", o.thread AS "thread!" FROM outbox o JOIN tasks t ON t.id = o.task
+               WHERE o.platform = $1 AND o.thread IS NOT NULL AND t.state IN ('queued', 'running', 'waiting')
+               GROUP BY o.room, o.thread ORDER BY min(o.task)"#,
+            platform
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        Ok(rows.into_iter().map(|row| (row.room, row.thread)).collect())
+    }
+
+    async fn hurry(&self, platform: &str, room: &str) -> Stored<()> {
+        let hurried = query!(
+            "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due > $1",
+            self.now().0,
+            platform,
+            room
+        );
+        hurried.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn hold(&self, platform: &str, room: &str, pause: Duration) -> Stored<()> {
+        let held = query!(
+            "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due < $1",
+            self.now().plus(pause).0,
+            platform,
+            room
+        );
+        held.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn give_up(&self, message: MessageId, platform: &str) -> Stored<()> {
+        let row = query!("DELETE FROM outbox WHERE message = $1 AND platform = $2", message.to_string(), platform);
+        row.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()> {
+        let later = query!(
+            "UPDATE outbox SET attempts = attempts + $1, due = $2 WHERE message = $3 AND platform = $4",
+            i64::from(failed),
+            self.now().plus(pause).0,
+            message.to_string(),
+            platform
+        );
+        later.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+    }
+}
+
+/// The parts of a message as its platform shows them.
+fn parts(message: MessageId, posted: &Posted) -> Vec<Echo> {
+    let last = posted.parts.len();
+    let part = |(part, reference): (u32, &String)| Echo { message, reference: reference.clone(), part, last: part as usize + 1 == last };
+    (0..).zip(&posted.parts).map(part).collect()
+}

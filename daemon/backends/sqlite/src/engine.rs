@@ -1,0 +1,54 @@
+//! What SQLite does its own way: one writer, no row locks, ids from memory.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use vine_domain::{
+    QuestionId, TaskId, Timestamp,
+    ports::{StoreError, Stored},
+};
+
+use crate::{Connection, Database, sql::unavailable};
+
+/// A statement whose rows the transaction is to keep to itself: there is one writer, so it does.
+macro_rules! locked {
+    ($statement:ident, $($arg:expr),+) => { $statement!("", $($arg),+) };
+}
+pub(crate) use locked;
+
+/// Keeps tasks as they are until the transaction ends: there is one writer, so they are.
+pub async fn lock(_: &mut Connection, _: impl Iterator<Item = TaskId>) -> Stored<()> {
+    Ok(())
+}
+
+impl Database {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    pub fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// A transaction that may write. One that began by reading could not wait for its turn.
+    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
+    }
+
+    pub async fn task_ids(&self, count: u32) -> Stored<Vec<TaskId>> {
+        let last = self.last_task.fetch_add(count.into(), Ordering::Relaxed);
+        Ok((last + 1..=last + u64::from(count)).map(TaskId).collect())
+    }
+
+    pub async fn question_id(&self) -> Stored<QuestionId> {
+        Ok(QuestionId(next(&self.last_question)))
+    }
+}
+
+fn next(counter: &AtomicU64) -> u64 {
+    counter.fetch_add(1, Ordering::Relaxed) + 1
+}

@@ -1,0 +1,76 @@
+//! Who gets which order.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use crate::{
+    clock::Timestamp,
+    ids::{SessionId, TaskId, WorkerId},
+    ports::Want,
+    queue::{Waiting, serve_order},
+};
+
+/// An order at the head of its lane, the worker it is kept for, and what it is similar to.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The order.
+    pub order: Waiting,
+    /// Only this worker may have it.
+    pub kept_for: Option<WorkerId>,
+    /// It was never claimed before, so it has no session of its own.
+    pub fresh: bool,
+    /// What it is similar to.
+    pub like: Like,
+}
+
+/// Tasks with the same repository and base branch are similar.
+pub type Like = (String, String);
+
+/// A session that may do another task.
+#[derive(Debug, Clone)]
+pub struct Warm {
+    /// Which.
+    pub id: SessionId,
+    /// Who holds it.
+    pub worker: WorkerId,
+    /// What its last task was similar to.
+    pub like: Like,
+}
+
+/// An order that was handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Of this task.
+    pub task: TaskId,
+    /// To this worker.
+    pub worker: WorkerId,
+    /// The session that it is begun in.
+    pub warm: Option<SessionId>,
+}
+
+/// Who gets what: orders in the order in which they are to be served, each to a worker that still has room. New work goes to
+/// a worker with a warm session for it, else to the roomiest one.
+pub fn hand_out(heads: Vec<Head>, mut warm: Vec<Warm>, wants: &[Want], now: Timestamp) -> Vec<Taken> {
+    let mut orders: Vec<Waiting> = heads.iter().map(|head| head.order).collect();
+    let heads: HashMap<TaskId, Head> = heads.into_iter().map(|head| (head.order.task, head)).collect();
+    serve_order(&mut orders, now);
+    let mut room: Vec<(WorkerId, u32)> = wants.iter().map(|want| (want.worker, want.slots)).collect();
+    let mut taken: Vec<Taken> = Vec::new();
+    for order in orders {
+        let head = &heads[&order.task];
+        let has_room = |worker: WorkerId| room.iter().any(|(other, slots)| *other == worker && *slots > 0);
+        let fits = |session: &Warm| head.fresh && session.like == head.like && has_room(session.worker);
+        let session = warm.iter().position(fits).map(|at| warm.remove(at));
+        let wanted = session.as_ref().map(|session| session.worker).or(head.kept_for);
+        let cold = |worker: &WorkerId| !warm.iter().any(|session| session.worker == *worker);
+        let given = |worker: &WorkerId| taken.iter().filter(|other| other.worker == *worker).count();
+        // The roomiest worker first, then one whose sessions are not for others, then the one with the fewest: that spreads
+        // work over machines.
+        let free = room.iter_mut().filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|wanted| wanted == *worker));
+        if let Some((worker, slots)) = free.max_by_key(|(worker, slots)| (*slots, cold(worker), Reverse(given(worker)))) {
+            *slots -= 1;
+            taken.push(Taken { task: order.task, worker: *worker, warm: session.map(|session| session.id) });
+        }
+    }
+    taken
+}
+

@@ -1,0 +1,57 @@
+//! The store of this daemon: SQLite in its state folder, or PostgreSQL, by the configuration.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Result;
+use vine_domain::{Clock, clock::System, ports::Store};
+
+use crate::{
+    config::{Config, Durability},
+    endpoint::private_folder,
+};
+
+/// An open store.
+#[derive(Clone)]
+pub enum Opened {
+    Sqlite(vine_sqlite::Database),
+    Postgres(vine_postgres::Database),
+}
+
+impl Opened {
+    /// Opens the store that the configuration names, and brings its tables up to date.
+    pub async fn open(config: &Config, state: &Path) -> Result<Self> {
+        private_folder(state)?;
+        if let Some(url) = config.database.postgres()? {
+            return Ok(Self::Postgres(vine_postgres::Database::open(&url).await?));
+        }
+        let durability = match config.database.durability {
+            Durability::Full => vine_sqlite::Durability::Full,
+            Durability::Normal => vine_sqlite::Durability::Normal,
+        };
+        Ok(Self::Sqlite(vine_sqlite::Database::open(&state.join("vine.db"), durability, Arc::new(System)).await?))
+    }
+
+    /// As the use cases know it.
+    pub fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// The clock that judges leases and due times: the database's own.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        match self {
+            Self::Sqlite(_) => Arc::new(System),
+            Self::Postgres(store) => store.clock(),
+        }
+    }
+
+    /// Ends what is under way.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
+        }
+    }
+}

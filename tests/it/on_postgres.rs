@@ -1,0 +1,3 @@
+// The same stories, on PostgreSQL: `harness/base.rs` sees it from this program's name.
+
+include!("main.rs");

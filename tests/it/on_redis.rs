@@ -1,0 +1,3 @@
+// The same stories, on PostgreSQL with Redis: `harness/base.rs` sees it from this program's name.
+
+include!("main.rs");
