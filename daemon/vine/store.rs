@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Result;
-use vine_domain::{Clock, clock::System, ports::Store};
+use vine_domain::{Clock, clock::System, ports::{Hints, Store}};
 
 use crate::{
     config::{Config, Durability},
@@ -44,6 +44,14 @@ impl Opened {
         match self {
             Self::Sqlite(_) => Arc::new(System),
             Self::Postgres(store) => store.clock(),
+        }
+    }
+
+    /// What carries hints to the other daemons; none when there is only this one.
+    pub async fn hints(&self, _config: &Config, me: &str) -> Result<Option<Arc<dyn Hints>>> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(store) => Ok(Some(Arc::new(vine_postgres::Notifications::new(store, me)))),
         }
     }
 

@@ -277,5 +277,6 @@ CREATE TABLE cursors (                          -- how far platforms' streams we
 CREATE TABLE leases (                           -- one holder for each thing that must exist once
     name    TEXT PRIMARY KEY,
     holder  TEXT NOT NULL,
+    note    TEXT NOT NULL,                      -- what others may know of it: JSON
     expires BIGINT NOT NULL
 );

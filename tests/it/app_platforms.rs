@@ -124,7 +124,7 @@ impl Talk {
         let team = Team::with(settings).await;
         team.app.store.set_people(&team.app.settings.people).await.expect("set");
         let (chat, ear) = (Arc::new(chat), platforms::Listening::new(team.app.clone(), "matrix"));
-        tokio::spawn(platforms::run(team.app.clone(), chat.clone()));
+        tokio::spawn(platforms::run(team.app.clone(), chat.clone(), std::future::pending));
         tokio::spawn(vine_app::inbound::run(team.app.clone()));
         Self { team, chat, ear }
     }

@@ -121,7 +121,7 @@ async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up()
     let waiting = claim();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let task = team.bed.task().await;
-    team.app.wakes.work.notify_one();
+    team.app.wakes.work();
     let claimed = tokio::time::timeout(Duration::from_secs(2), waiting).await.expect("handed over").expect("ran").expect("claimed");
     assert_eq!((claimed[0].attempt.task, claimed[0].attempt.epoch.0), (task, 1));
 }

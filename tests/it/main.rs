@@ -1,30 +1,8 @@
-// Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude Code.
+// All stories, on SQLite, and what needs no store: the doubles before their judges.
 
-mod app_platforms;
-mod app_races;
+include!("stories.rs");
+
 mod double_discord;
 mod double_slack;
 mod fixtures;
-mod harness;
 mod measure_matrix;
-mod store_contract;
-mod story_claude;
-mod story_crashes;
-mod story_discord;
-mod story_discord_faults;
-mod story_endings;
-mod story_input;
-mod story_matrix;
-mod story_matrix_crashes;
-mod story_matrix_encrypted;
-mod story_matrix_rooms;
-mod story_notes;
-mod story_patience;
-mod story_script;
-mod story_sessions;
-mod story_slack;
-mod story_slack_ways;
-mod story_stale;
-mod story_trouble;
-mod story_up;
-mod story_waiting;

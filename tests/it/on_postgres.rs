@@ -1,3 +1,5 @@
-// The same stories, on PostgreSQL: `harness/base.rs` sees it from this program's name.
+// The same stories on PostgreSQL, and those of several daemons: `harness/base.rs` knows it from this program's name.
 
-include!("main.rs");
+include!("stories.rs");
+
+mod story_replicas;

@@ -1,3 +1,5 @@
-// The same stories, on PostgreSQL with Redis: `harness/base.rs` sees it from this program's name.
+// The same stories on PostgreSQL with Redis: `harness/base.rs` knows it from this program's name.
 
-include!("main.rs");
+include!("stories.rs");
+
+mod story_replicas;

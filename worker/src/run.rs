@@ -26,6 +26,7 @@ use crate::{
 const CLAIM_WAIT: f64 = 30.0;
 const BEAT_WAIT: f64 = 10.0;
 const PAUSE: Duration = Duration::from_millis(500);
+const BREATH: Duration = Duration::from_millis(100);
 /// How long a stopped attempt may take to be reported before the process ends anyway.
 const LAST_REPORTS: Duration = Duration::from_secs(10);
 
@@ -113,6 +114,9 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
         };
         match claimed {
             Ok(claimed) => {
+                if claimed.assignments.is_empty() {
+                    breathe(sent).await;
+                }
                 for task in claimed.assignments {
                     let held = bench.desk.take(&task, sent, slots.take());
                     let bench = bench.clone();
@@ -124,6 +128,13 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+/// A daemon that is being stopped answers at once what would wait; another one will take the next call.
+async fn breathe(sent: Instant) {
+    if sent.elapsed() < BREATH {
+        tokio::time::sleep(BREATH).await;
     }
 }
 
@@ -174,7 +185,12 @@ impl Beats {
                 () = self.desk.changed.notified() => continue,
             };
             match beaten {
-                Ok(beaten) => self.act(&beat.leases, beaten.deliveries, sent).await,
+                Ok(beaten) => {
+                    if beaten.deliveries.is_empty() {
+                        breathe(sent).await;
+                    }
+                    self.act(&beat.leases, beaten.deliveries, sent).await;
+                }
                 Err(ClientError::Refused { status: 401, error }) => {
                     return Err(Unknown(error.message, self.identity_file.clone()).into());
                 }

@@ -7,6 +7,8 @@
 //! 2. a new beat of the same boot clears the mark
 //! 3. after [`GONE`] without one, the sweep ends the worker's leases early
 //!
+//! Another daemon may hear of the worker meanwhile: then it is not gone, and the store says so.
+//!
 //! A silent worker whose connection stays open keeps its leases to their end. A beat with another boot id tells that
 //! the process was started again: its agents are gone, so all its leases end at once.
 
@@ -71,26 +73,26 @@ impl Presence {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Workers whose connection closed without goodbye and who did not come back in time. Each is named once.
-    pub fn gone(&self, now: Timestamp) -> Vec<WorkerId> {
+    /// Workers whose connection closed without goodbye and who did not come back in time, each with when that was. Each is named
+    /// once.
+    pub fn gone(&self, now: Timestamp) -> Vec<(WorkerId, Timestamp)> {
         let mut lines = self.lines();
-        let gone: Vec<WorkerId> = lines
-            .iter()
-            .filter(|(_, line)| line.open == 0 && line.cut.is_some_and(|cut| now.since(cut) >= GONE))
-            .map(|(worker, _)| *worker)
-            .collect();
-        for worker in &gone {
+        let cut = |line: &Line| line.cut.filter(|cut| line.open == 0 && now.since(*cut) >= GONE);
+        let gone: Vec<(WorkerId, Timestamp)> = lines.iter().filter_map(|(worker, line)| Some((*worker, cut(line)?))).collect();
+        for (worker, _) in &gone {
             lines.remove(worker);
         }
         gone
     }
 
-    /// A beat has begun.
-    fn heard(&self, worker: WorkerId) {
+    /// A beat has begun. Whether it is news to this daemon that the worker lives.
+    fn heard(&self, worker: WorkerId) -> bool {
         let mut lines = self.lines();
+        let is_new = lines.get(&worker).is_none_or(|line| line.cut.is_some());
         let line = lines.entry(worker).or_default();
         line.open += 1;
         line.cut = None;
+        is_new
     }
 
     /// Which of the held leases are to be written, and which the worker has not named for too long.
@@ -135,16 +137,16 @@ impl Drop for Open {
 impl App {
     /// Takes a beat and waits for something to tell the worker; empty when there is nothing.
     pub async fn beat(&self, worker: WorkerId, beat: Beat) -> Done<Vec<Delivery>> {
-        self.presence.heard(worker);
+        let is_new = self.presence.heard(worker);
         let mut open = Open { app: self.clone(), worker, finished: false };
-        let deliveries = self.beaten(worker, beat).await;
+        let deliveries = self.beaten(worker, beat, is_new).await;
         open.finished = true;
         deliveries
     }
 
-    async fn beaten(&self, worker: WorkerId, beat: Beat) -> Done<Vec<Delivery>> {
+    async fn beaten(&self, worker: WorkerId, beat: Beat, is_new: bool) -> Done<Vec<Delivery>> {
         let until = Instant::now() + beat.wait;
-        self.take_note_of(worker, &beat).await?;
+        self.take_note_of(worker, &beat, is_new).await?;
         let wake = self.wakes.on_worker(worker);
         loop {
             let woken = wake.notified();
@@ -163,14 +165,15 @@ impl App {
     }
 
     /// Keeps what the worker says of itself; a new process of it has none of the old one's agents.
-    async fn take_note_of(&self, worker: WorkerId, beat: &Beat) -> Done<()> {
+    /// Other daemons see in the store that it is heard of here.
+    async fn take_note_of(&self, worker: WorkerId, beat: &Beat, is_new: bool) -> Done<()> {
         let mut record = self.store.worker(worker).await?.ok_or(AppError::Unauthenticated)?;
         let now = self.clock.now();
         if record.boot.is_some_and(|boot| boot != beat.boot) {
             self.lose_all(worker, "its worker was started again").await?;
         }
         let changed = record.trouble != beat.trouble || record.slots != beat.slots || record.boot != Some(beat.boot);
-        if changed || now.since(record.seen) >= COARSE {
+        if changed || is_new || now.since(record.seen) >= COARSE {
             record.trouble.clone_from(&beat.trouble);
             record.slots = beat.slots;
             record.boot = Some(beat.boot);
@@ -232,8 +235,14 @@ impl App {
         }
     }
 
-    /// Workers that are gone, by [`Presence::gone`].
-    pub(crate) fn gone(&self) -> Vec<WorkerId> {
-        self.presence.gone(self.clock.now())
+    /// Workers that are gone, by [`Presence::gone`], and that no other daemon has heard of since.
+    pub(crate) async fn gone(&self) -> Done<Vec<WorkerId>> {
+        let mut gone = Vec::new();
+        for (id, cut) in self.presence.gone(self.clock.now()) {
+            if self.store.worker(id).await?.is_some_and(|worker| worker.seen <= cut) {
+                gone.push(id);
+            }
+        }
+        Ok(gone)
     }
 }

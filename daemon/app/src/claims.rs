@@ -9,7 +9,7 @@ use tokio::{
 };
 use vine_domain::{WorkerId, lifecycle::Event, ports::Want, worker::Assignment};
 
-use crate::{App, AppError, Done};
+use crate::{App, Done};
 
 /// A claim that waits for its order.
 pub struct Waiting {
@@ -21,10 +21,16 @@ pub struct Waiting {
 impl App {
     /// Work for at most `slots` agents; waits up to `wait` for the first, then gives what there is, perhaps nothing.
     pub async fn claim(&self, worker: WorkerId, slots: u32, wait: Duration) -> Done<Vec<Assignment>> {
+        if self.stop.is_cancelled() {
+            return Ok(Vec::new());
+        }
         let (reply, answer) = oneshot::channel();
         let waiting = Waiting { want: Want { worker, slots }, until: Instant::now() + wait, reply };
-        self.claims.send(waiting).await.map_err(|_| AppError::Stopping)?;
-        answer.await.map_err(|_| AppError::Stopping)?
+        // Once the daemon is being stopped nobody hands out work here.
+        if self.claims.send(waiting).await.is_err() {
+            return Ok(Vec::new());
+        }
+        answer.await.unwrap_or_else(|_| Ok(Vec::new()))
     }
 }
 
@@ -51,7 +57,7 @@ impl Dispatcher {
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(waiting) = self.incoming.recv() => self.waiting.push(waiting),
-                () = self.app.wakes.work.notified() => {}
+                () = self.app.wakes.on_work() => {}
                 () = tokio::time::sleep_until(alarm) => {}
             }
             while let Ok(waiting) = self.incoming.try_recv() {

@@ -33,7 +33,7 @@ pub async fn run(app: App) {
     loop {
         let age = tokio::select! {
             () = app.stop.cancelled() => return,
-            () = app.wakes.inbox.notified() => Duration::ZERO,
+            () = app.wakes.on_inbox() => Duration::ZERO,
             () = tokio::time::sleep(TICK) => LEFT_OVER,
         };
         if let Err(error) = app.catch_up(age).await {

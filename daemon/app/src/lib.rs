@@ -10,10 +10,12 @@ pub mod beats;
 pub mod claims;
 pub mod commands;
 pub mod error;
+pub mod hints;
 pub mod inbound;
 pub mod notes;
 mod offers;
 pub mod outbox;
+pub mod owner;
 pub mod people;
 pub mod platforms;
 pub mod questions;
@@ -33,7 +35,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
-use vine_domain::{Clock, Grant, Ids, Patience, SessionPolicy, Timestamp, ports::Store};
+use vine_domain::{Clock, Grant, Ids, Patience, SessionPolicy, ports::Store};
 
 pub use vine_grammar::{Command, Context, TaskVerb, from_words, is_command, parse};
 
@@ -62,8 +64,8 @@ pub struct App {
     pub platforms: Arc<platforms::Platforms>,
     presence: Arc<beats::Presence>,
     refusals: Arc<asides::Refusals>,
-    /// What was stored before may have been begun by a process before this one.
-    started: Timestamp,
+    /// Tells this daemon from others.
+    pub me: Arc<str>,
     on_the_way: Arc<visible::OnTheWay>,
     claims: mpsc::Sender<claims::Waiting>,
     together: Arc<together::Gathered>,
@@ -106,7 +108,7 @@ impl App {
         let settings = Arc::new(settings);
         let app = Self {
             store,
-            started: clock.now(),
+            me: ids.uuid().to_string().into(),
             clock,
             ids,
             wakes,

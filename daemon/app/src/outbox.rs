@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use vine_domain::{
+    Timestamp,
     chat::{Dispatch, Place, Posted},
     ports::{Chat, ChatError, Stored},
 };
@@ -22,10 +23,12 @@ const PASSES: u32 = 3;
 const ASIDES: u32 = 9;
 
 /// Posts everything that is due for one platform, until the daemon stops.
-pub async fn run(app: App, chat: Arc<dyn Chat>) {
+///
+/// What was stored before `since` may have been begun by somebody before us.
+pub async fn run(app: App, chat: Arc<dyn Chat>, since: Timestamp) {
     let mut woken = app.wakes.on_outbox();
     loop {
-        let pause = match round(&app, &*chat).await {
+        let pause = match round(&app, &*chat, since).await {
             Ok(Next::More) => continue,
             Ok(Next::Nothing(pause)) => pause,
             Ok(Next::Pause(after)) => {
@@ -61,7 +64,7 @@ enum Next {
 ///
 /// Where a message was put is noted soon after, several at a time where posting is quick: the message's id is the
 /// platform's idempotency key, so a crash in between costs at most a repetition that shows nothing twice.
-async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
+async fn round(app: &App, chat: &dyn Chat, since: Timestamp) -> Stored<Next> {
     let mut due = app.store.due(chat.platform(), BATCH).await?;
     if due.is_empty() {
         let pause = app.store.due_in(chat.platform()).await?.unwrap_or(TICK).min(TICK);
@@ -69,7 +72,7 @@ async fn round(app: &App, chat: &dyn Chat) -> Stored<Next> {
     }
     for dispatch in &mut due {
         dispatch.mentions = app.mentions(chat.platform(), &dispatch.message.calls);
-        dispatch.again |= dispatch.at < app.started;
+        dispatch.again |= dispatch.at < since;
     }
     let mut next = Next::More;
     let mut posted = Vec::new();

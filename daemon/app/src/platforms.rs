@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use vine_domain::{
     MessageId, Repo, Role, Slug, Timestamp, Verb, access,
@@ -15,7 +16,7 @@ use vine_domain::{
     uuid_of,
 };
 
-use crate::{App, AppError, Caller, Done, awaited, outbox, texts};
+use crate::{App, AppError, Caller, Done, awaited, outbox, owner, texts};
 
 /// Rooms are looked after at least this often, while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -23,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(2);
 
 /// How an adapter or a room is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// Since when.
     pub since: Timestamp,
@@ -38,8 +39,38 @@ pub struct Health {
 pub struct Platforms {
     chats: Mutex<Vec<Arc<dyn Chat>>>,
     adapters: Mutex<BTreeMap<String, Health>>,
-    rooms: Mutex<BTreeMap<(String, Slug), String>>,
+    /// By platform and repository.
+    rooms: Mutex<BTreeMap<(String, String), String>>,
+    /// By platform and room.
     posts: Mutex<BTreeMap<(String, String), String>>,
+}
+
+/// What one daemon knows of a platform and others may.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Known {
+    health: Option<Health>,
+    rooms: BTreeMap<String, String>,
+    posts: BTreeMap<String, String>,
+}
+
+/// A platform whose adapter one daemon runs.
+struct Adapter<'a> {
+    app: &'a App,
+    platform: &'static str,
+}
+
+impl owner::Shared for Adapter<'_> {
+    fn tell(&self) -> String {
+        serde_json::to_string(&self.app.platforms.known(self.platform)).unwrap_or_default()
+    }
+
+    fn hear(&self, told: &str) {
+        let known = serde_json::from_str(told).unwrap_or_default();
+        if self.app.platforms.learn(self.platform, known) {
+            self.app.wakes.page();
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -54,7 +85,7 @@ impl Platforms {
 
     /// What is wrong with the room of a repository.
     pub fn trouble(&self, platform: &str, repo: &Slug) -> Option<String> {
-        lock(&self.rooms).get(&(platform.to_owned(), repo.clone())).cloned()
+        lock(&self.rooms).get(&(platform.to_owned(), repo.to_string())).cloned()
     }
 
     /// Why nothing can be posted in a room.
@@ -69,6 +100,35 @@ impl Platforms {
             Some(trouble) => drop(posts.insert(key, trouble)),
             None => drop(posts.remove(&key)),
         }
+    }
+
+    /// All that is known of one platform.
+    fn known(&self, platform: &str) -> Known {
+        let of = |map: &Mutex<BTreeMap<(String, String), String>>| {
+            let map = lock(map);
+            let own = map.iter().filter(|((other, _), _)| other == platform);
+            own.map(|((_, key), trouble)| (key.clone(), trouble.clone())).collect()
+        };
+        Known { health: lock(&self.adapters).get(platform).cloned(), rooms: of(&self.rooms), posts: of(&self.posts) }
+    }
+
+    /// The same, from the daemon whose adapter it is.
+    fn learn(&self, platform: &str, known: Known) -> bool {
+        if known == self.known(platform) {
+            return false;
+        }
+        let put = |map: &Mutex<BTreeMap<(String, String), String>>, troubles: BTreeMap<String, String>| {
+            let mut map = lock(map);
+            map.retain(|(other, _), _| other != platform);
+            map.extend(troubles.into_iter().map(|(key, trouble)| ((platform.to_owned(), key), trouble)));
+        };
+        put(&self.rooms, known.rooms);
+        put(&self.posts, known.posts);
+        match known.health {
+            Some(health) => drop(lock(&self.adapters).insert(platform.to_owned(), health)),
+            None => drop(lock(&self.adapters).remove(platform)),
+        }
+        true
     }
 
     fn chat(&self, platform: &str) -> Option<Arc<dyn Chat>> {
@@ -129,7 +189,7 @@ impl Ear for Listening {
         }
         self.app.store.take_in(self.platform, &batch).await?;
         if !batch.events.is_empty() {
-            self.app.wakes.inbox.notify_one();
+            self.app.wakes.inbox();
         }
         if awaited::is_incomplete(&batch) {
             self.app.wakes.awaited();
@@ -166,15 +226,39 @@ impl Ear for Listening {
     }
 }
 
-/// Serves one platform until the daemon stops: posts what is due, fetches what is missing, and keeps its rooms as they should be.
-pub async fn run(app: App, chat: Arc<dyn Chat>) {
-    lock(&app.platforms.chats).push(Arc::clone(&chat));
-    tokio::join!(
-        outbox::run(app.clone(), Arc::clone(&chat)),
-        awaited::run(app.clone(), Arc::clone(&chat)),
-        furnish(app.clone(), Arc::clone(&chat)),
-        show_work(app, chat)
-    );
+/// Serves one platform, while no other daemon does, until this one stops: listens, posts what is due, fetches what is missing, and
+/// keeps its rooms as they should be.
+pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: impl Fn() -> L) {
+    let platform = chat.platform();
+    let adapter = Adapter { app: &app, platform };
+    owner::run(&app, &format!("adapter {platform}"), &adapter, |since| {
+        let (chat, listens) = (Arc::clone(&chat), listen());
+        let app = app.clone();
+        async move {
+            lock(&app.platforms.chats).push(Arc::clone(&chat));
+            let _ours = Ours { app: app.clone(), platform };
+            tokio::join!(
+                listens,
+                outbox::run(app.clone(), Arc::clone(&chat), since),
+                awaited::run(app.clone(), Arc::clone(&chat)),
+                furnish(app.clone(), Arc::clone(&chat)),
+                show_work(app.clone(), chat)
+            );
+        }
+    })
+    .await;
+}
+
+/// While it lives, the adapter runs in this daemon.
+struct Ours {
+    app: App,
+    platform: &'static str,
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        lock(&self.app.platforms.chats).retain(|chat| chat.platform() != self.platform);
+    }
 }
 
 /// Keeps showing where agents are at work: soon after they begin, and again before platforms forget it.
@@ -279,7 +363,7 @@ impl App {
 
     /// The log hears of changes only, and not of what passes by itself.
     fn note_room(&self, platform: &str, repo: &Slug, trouble: Option<ChatError>) {
-        let (key, mut rooms) = ((platform.to_owned(), repo.clone()), lock(&self.platforms.rooms));
+        let (key, mut rooms) = ((platform.to_owned(), repo.to_string()), lock(&self.platforms.rooms));
         let Some(trouble) = trouble else { return drop(rooms.remove(&key)) };
         let known = rooms.insert(key, trouble.to_string());
         if known != Some(trouble.to_string()) && !matches!(trouble, ChatError::NotNow { .. }) {
@@ -305,7 +389,7 @@ impl App {
     /// Gives a repository the room that a person names.
     pub async fn adopt_room(&self, caller: &Caller, repo: &Slug, platform: &str, room: &str) -> Done<String> {
         self.allow(caller, Verb::Operate, Some(repo), &format!("room of {repo} on {platform}")).await?;
-        let chat = self.platforms.chat(platform).ok_or_else(|| AppError::NotFound(format!("platform {platform} here")))?;
+        let chat = self.platforms.chat(platform).ok_or_else(|| self.not_here(platform))?;
         let known = self.store.repos().await?.into_iter().find(|known| known.name == *repo);
         let known = known.ok_or_else(|| AppError::NotFound(format!("repository {repo}")))?;
         let unfit = |error: ChatError| AppError::Unreadable(error.to_string());
@@ -318,6 +402,13 @@ impl App {
                 self.wakes.rooms();
                 Ok(entered)
             }
+        }
+    }
+
+    fn not_here(&self, platform: &str) -> AppError {
+        match self.platforms.health().contains_key(platform) {
+            true => AppError::Unreadable(format!("another daemon speaks on {platform} at the moment; say this in a room there")),
+            false => AppError::NotFound(format!("platform {platform} here")),
         }
     }
 

@@ -122,7 +122,7 @@ impl App {
             self.wakes.worker(lease.worker);
         }
         if matches!(after.state, vine_domain::TaskState::Queued { .. }) {
-            self.wakes.work.notify_one();
+            self.wakes.work();
         }
         self.wakes.outbox();
     }

@@ -29,7 +29,10 @@ pub async fn run(app: App) {
 }
 
 async fn start(app: &App) -> Done<()> {
-    app.store.adopt_leases().await?;
+    // While other daemons live, workers were heard of in our absence too.
+    if app.daemons().await?.is_empty() {
+        app.store.adopt_leases().await?;
+    }
     app.store.reset_alarms().await?;
     Ok(())
 }
@@ -47,7 +50,7 @@ pub async fn once(app: &App) -> Done<()> {
 }
 
 async fn lose_gone(app: &App) -> Done<()> {
-    for worker in app.gone() {
+    for worker in app.gone().await? {
         app.lose_all(worker, "the connection to its worker closed and did not come back").await?;
     }
     Ok(())

@@ -1,36 +1,52 @@
 //! Wake-ups. They carry no data: whoever wakes looks into the store. Every loop also wakes by a timer, so a lost one
-//! costs time and nothing else.
+//! costs time and nothing else. What other daemons may have to know is told to them too (`hints.rs`).
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use tokio::sync::{Notify, watch};
-use vine_domain::WorkerId;
+use tokio::sync::{Notify, mpsc, watch};
+use vine_domain::{WorkerId, ports::Hint};
 
 /// All wake-ups of a daemon.
 #[derive(Debug, Default)]
 pub struct Wakes {
-    /// There may be something to claim.
-    pub work: Notify,
-    /// A platform has brought something.
-    pub inbox: Notify,
-    /// There may be something to post.
+    work: Notify,
+    inbox: Notify,
     outbox: watch::Sender<u64>,
-    /// Something that people look at has changed.
     page: watch::Sender<u64>,
-    /// There may be a room to make, or people to bring into one.
     rooms: watch::Sender<u64>,
-    /// There may be words to fetch.
     awaited: watch::Sender<u64>,
     workers: Mutex<HashMap<WorkerId, Arc<Notify>>>,
+    /// To the other daemons, when there are any.
+    others: OnceLock<mpsc::UnboundedSender<Hint>>,
 }
 
 impl Wakes {
+    /// There may be something to claim.
+    pub fn work(&self) {
+        self.wake(Hint::Work);
+    }
+
+    /// Follows [`Wakes::work`].
+    pub async fn on_work(&self) {
+        self.work.notified().await;
+    }
+
+    /// A platform has brought something; it is read where it was stored.
+    pub fn inbox(&self) {
+        self.inbox.notify_one();
+    }
+
+    /// Follows [`Wakes::inbox`].
+    pub async fn on_inbox(&self) {
+        self.inbox.notified().await;
+    }
+
     /// Something was stored that is to be posted, and that people can see.
     pub fn outbox(&self) {
-        bump(&self.outbox);
+        self.wake(Hint::Outbox);
         self.page();
     }
 
@@ -41,12 +57,12 @@ impl Wakes {
 
     /// Something that people look at has changed.
     pub fn page(&self) {
-        bump(&self.page);
+        self.wake(Hint::Page);
     }
 
     /// There may be a room to make, or people to bring into one.
     pub fn rooms(&self) {
-        bump(&self.rooms);
+        self.wake(Hint::Rooms);
     }
 
     /// Follows [`Wakes::rooms`].
@@ -54,7 +70,7 @@ impl Wakes {
         self.rooms.subscribe()
     }
 
-    /// There may be words to fetch.
+    /// There may be words to fetch, for the adapter beside us.
     pub fn awaited(&self) {
         bump(&self.awaited);
     }
@@ -71,13 +87,41 @@ impl Wakes {
 
     /// There may be something to tell this worker.
     pub fn worker(&self, id: WorkerId) {
-        self.on_worker(id).notify_waiters();
+        self.wake(Hint::Worker(id));
     }
 
     /// Follows [`Wakes::worker`].
     pub fn on_worker(&self, id: WorkerId) -> Arc<Notify> {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(workers.entry(id).or_default())
+    }
+
+    /// From now on the other daemons are told too.
+    pub(crate) fn tell(&self, others: mpsc::UnboundedSender<Hint>) {
+        let _told_already = self.others.set(others);
+    }
+
+    /// Wakes those here that a hint is for.
+    pub(crate) fn heard(&self, hint: Hint) {
+        match hint {
+            Hint::Work => self.work.notify_one(),
+            Hint::Worker(id) => self.on_worker(id).notify_waiters(),
+            Hint::Outbox => bump(&self.outbox),
+            Hint::Rooms => bump(&self.rooms),
+            Hint::Page => bump(&self.page),
+            Hint::Anything => {
+                self.work.notify_one();
+                [&self.outbox, &self.rooms, &self.page].into_iter().for_each(bump);
+                self.workers.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|worker| worker.notify_waiters());
+            }
+        }
+    }
+
+    fn wake(&self, hint: Hint) {
+        self.heard(hint);
+        if let Some(others) = self.others.get() {
+            let _stopping = others.send(hint);
+        }
     }
 }
 

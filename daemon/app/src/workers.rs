@@ -162,7 +162,7 @@ impl App {
         let (worker, running, waiting) = self.worker_named(name).await?;
         let worker = Worker { draining, ..worker };
         self.store.set_draining(worker.id, draining).await?;
-        self.wakes.work.notify_one();
+        self.wakes.work();
         self.wakes.page();
         Ok((worker, running, waiting))
     }

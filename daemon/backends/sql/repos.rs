@@ -10,7 +10,7 @@ use vine_domain::{
 };
 
 use super::{rows::parsed, unavailable};
-use crate::{Connection, Database};
+use crate::{Connection, Database, engine};
 
 /// All repositories by name.
 pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
@@ -82,6 +82,7 @@ impl Repos for Database {
 
     async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> Stored<()> {
         let mut tx = self.begin().await?;
+        engine::silence(&mut tx).await?;
         let bound = query!(
             "SELECT repo, room FROM rooms WHERE platform = $1 AND (repo = $2 OR room = $3) ORDER BY room = $3 DESC LIMIT 1",
             platform,

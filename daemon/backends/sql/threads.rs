@@ -371,20 +371,22 @@ impl Threads for Database {
     }
 
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
+        let now = self.now();
         let row = |(dispatch, posted): &(&Dispatch, Posted)| {
+            // What the platform had shown before we noted it may have been seen ever since.
+            let at = if dispatch.already.is_some() { dispatch.at } else { now };
             json!({
-                "message": dispatch.message.id.to_string(), "platform": dispatch.platform, "room": dispatch.room, "thread": posted.thread,
+                "at": at.0, "message": dispatch.message.id.to_string(), "platform": dispatch.platform, "room": dispatch.room, "thread": posted.thread,
                 "ref": posted.parts.first(),
             })
         };
         let rows: Vec<Value> = posted.iter().map(row).collect();
         let mut tx = self.begin().await?;
         let settled = query!(
-            "UPDATE outbox SET posted = $1, thread = c.thread, ref = c.ref
-             FROM (SELECT value ->> 'message' AS message, value ->> 'platform' AS platform, value ->> 'room' AS room,
-                       value ->> 'thread' AS thread, value ->> 'ref' AS ref FROM json_each($2)) c
+            "UPDATE outbox SET posted = c.at, thread = c.thread, ref = c.ref
+             FROM (SELECT CAST(value ->> 'at' AS BIGINT) AS at, value ->> 'message' AS message, value ->> 'platform' AS platform,
+                       value ->> 'room' AS room, value ->> 'thread' AS thread, value ->> 'ref' AS ref FROM json_each($1)) c
              WHERE outbox.message = c.message AND outbox.platform = c.platform AND outbox.room = c.room",
-            self.now().0,
             json(&rows)
         );
         settled.execute(&mut *tx).await.map_err(unavailable)?;

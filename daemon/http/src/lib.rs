@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub use axum::Router;
 use axum::{extract::DefaultBodyLimit, routing::get};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use vine_app::App;
 
 /// Large enough that a prompt which is too long gets the clear error of the rules, not a cut connection.
@@ -29,13 +30,12 @@ pub struct Shared {
     boot: Arc<str>,
 }
 
-/// Serves until the daemon stops; requests that wait are answered at once then. `doors` is where chat platforms come in; they know
-/// who knocks by themselves.
-pub async fn serve(listener: TcpListener, app: App, hosts: Vec<String>, doors: Router) -> std::io::Result<()> {
+/// Serves until `closing`; requests that wait are answered at once when the daemon stops, which may be earlier. `doors` is where
+/// chat platforms come in; they know who knocks by themselves.
+pub async fn serve(listener: TcpListener, app: App, hosts: Vec<String>, doors: Router, closing: CancellationToken) -> std::io::Result<()> {
     let boot = app.ids.uuid().simple().to_string();
-    let stopped = app.stop.clone().cancelled_owned();
     let shared = Shared { app, hosts: hosts.into(), boot: boot.into() };
-    axum::serve(ListenerNoDelay(listener), router(shared).merge(doors)).with_graceful_shutdown(stopped).await
+    axum::serve(ListenerNoDelay(listener), router(shared).merge(doors)).with_graceful_shutdown(closing.cancelled_owned()).await
 }
 
 fn router(shared: Shared) -> Router {

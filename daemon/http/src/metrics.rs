@@ -8,8 +8,11 @@ use vine_domain::{WorkerState, ports::SessionFigures, session::ENDINGS};
 
 use crate::{Shared, error::Failure};
 
-/// Ready when the store answers.
+/// Ready when the store answers; no more once the daemon is being stopped, so that a load balancer looks elsewhere.
 pub async fn ready(State(shared): State<Shared>) -> Result<&'static str, Failure> {
+    if shared.app.stop.is_cancelled() {
+        return Err(vine_app::AppError::Stopping.into());
+    }
     shared.app.store.depths().await.map_err(vine_app::AppError::from)?;
     Ok("ready")
 }

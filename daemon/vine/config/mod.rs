@@ -43,11 +43,12 @@ pub struct Daemon {
     pub listen: SocketAddr,
     pub public_url: Option<String>,
     pub state: Option<PathBuf>,
+    pub drain_seconds: u64,
 }
 
 impl Default for Daemon {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7878)), public_url: None, state: None }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7878)), public_url: None, state: None, drain_seconds: 0 }
     }
 }
 

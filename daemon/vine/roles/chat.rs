@@ -24,7 +24,7 @@ pub fn matrix(app: &App, config: &Config, state: &std::path::Path, loops: &mut J
         recovery_key: matrix.recovery_key_file.clone().unwrap_or_else(|| state.join("matrix-recovery.key")),
     };
     let (chat, ear) = (Matrix::new(settings), platforms::Listening::new(app.clone(), PLATFORM));
-    start(app, chat.clone(), chat.run(ear, Arc::new(vine_domain::clock::System)), loops);
+    start(app, chat.clone(), move || chat.clone().run(ear.clone(), Arc::new(vine_domain::clock::System)), loops);
     Ok(())
 }
 
@@ -44,7 +44,14 @@ pub fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine
     let settings = Settings { api_url, bot_token: slack.bot_token()?, way, channel_prefix, team };
     let (chat, ear) = (Slack::new(settings), platforms::Listening::new(app.clone(), PLATFORM));
     let routes = vine_slack::routes(chat.clone(), ear.clone());
-    start(app, chat.clone(), chat.run(ear), loops);
+    if slack.by_requests() {
+        // Requests come to any daemon.
+        let (stop, listens) = (app.stop.clone(), chat.clone().run(ear));
+        loops.spawn(async move { stop.run_until_cancelled(listens).await.unwrap_or_default() });
+        start(app, chat, std::future::pending, loops);
+    } else {
+        start(app, chat.clone(), move || chat.clone().run(ear.clone()), loops);
+    }
     Ok(routes)
 }
 
@@ -67,18 +74,18 @@ pub fn discord(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()
     let (api_url, channel_prefix, message_content) = (discord.api_url.clone(), discord.channel_prefix.clone(), discord.message_content);
     let settings = Settings { api_url, token: discord.secret()?, guild: discord.server()?, channel_prefix, message_content };
     let (chat, ear) = (Discord::new(settings), platforms::Listening::new(app.clone(), PLATFORM));
-    start(app, chat.clone(), chat.run(ear), loops);
+    start(app, chat.clone(), move || chat.clone().run(ear.clone()), loops);
     Ok(())
 }
 
-/// Posts and listens until the daemon stops.
-fn start(app: &App, chat: Arc<dyn Chat>, listens: impl Future<Output = ()> + Send + 'static, loops: &mut JoinSet<()>) {
-    let stop = app.stop.clone();
-    loops.spawn(platforms::run(app.clone(), chat));
-    loops.spawn(async move {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = listens => {}
-        }
-    });
+/// Posts and listens, while no other daemon does, until this one stops.
+fn start<L: Future<Output = ()> + Send>(
+    app: &App,
+    chat: Arc<dyn Chat>,
+    listen: impl Fn() -> L + Send + Sync + 'static,
+    loops: &mut JoinSet<()>,
+) where
+    L: 'static,
+{
+    loops.spawn(platforms::run(app.clone(), chat, listen));
 }

@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, Settings, inbound, platforms, sweep};
+use vine_app::{App, Settings, hints, inbound, owner, platforms, sweep};
 use vine_console::Console;
 use vine_domain::{clock::System, token::TokenKind};
 
@@ -49,6 +50,9 @@ pub struct Daemon {
     pub endpoint: Endpoint,
     store: Opened,
     stop: CancellationToken,
+    /// Cancelled when no more requests are taken.
+    closing: CancellationToken,
+    drain: Duration,
     loops: JoinSet<()>,
 }
 
@@ -71,7 +75,11 @@ impl Daemon {
         loops.spawn(dispatcher.run());
         loops.spawn(sweep::run(app.clone()));
         loops.spawn(inbound::run(app.clone()));
-        loops.spawn(platforms::run(app.clone(), Arc::new(Console)));
+        loops.spawn(platforms::run(app.clone(), Arc::new(Console), std::future::pending));
+        loops.spawn(owner::register(app.clone(), json!({ "address": address, "version": env!("CARGO_PKG_VERSION") }).to_string()));
+        if let Some(hints) = store.hints(config, &app.me).await? {
+            loops.spawn(hints::run(app.clone(), hints));
+        }
         #[cfg(feature = "matrix")]
         super::chat::matrix(&app, config, &state, &mut loops)?;
         #[cfg(feature = "discord")]
@@ -79,18 +87,24 @@ impl Daemon {
         let doors = vine_http::Router::new();
         #[cfg(feature = "slack")]
         let doors = doors.merge(super::chat::slack(&app, config, &mut loops)?);
-        let serve = vine_http::serve(listener, app.clone(), hosts(address, config.daemon.public_url.as_deref()), doors);
+        let closing = CancellationToken::new();
+        let hosts = hosts(address, config.daemon.public_url.as_deref());
+        let serve = vine_http::serve(listener, app.clone(), hosts, doors, closing.clone());
         loops.spawn(async move {
             if let Err(error) = serve.await {
                 tracing::error!("serving ended: {error}");
             }
         });
-        Ok(Self { app, endpoint, store, stop, loops })
+        let drain = Duration::from_secs(config.daemon.drain_seconds);
+        Ok(Self { app, endpoint, store, stop, closing, drain, loops })
     }
 
-    /// Ends what is under way and closes the store.
+    /// Ends what is under way and closes the store. What waits is answered at once and adapters are left to other daemons; requests
+    /// are served until whoever sends them here has seen that this daemon is ready no more.
     pub async fn end(mut self) -> Result<()> {
         self.stop.cancel();
+        tokio::time::sleep(self.drain).await;
+        self.closing.cancel();
         let all = async { while self.loops.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_REQUESTS, all).await.is_err() {
             tracing::warn!("some requests did not end in time");

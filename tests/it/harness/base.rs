@@ -2,6 +2,7 @@
 //! PostgreSQL with Redis.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -44,6 +45,21 @@ impl Base {
         match self {
             Self::Sqlite(file) => sql(file, statement),
             Self::Postgres(database, _) => servers::psql(&database.url(), statement).expect(statement),
+        }
+    }
+
+    /// All that is kept, as bytes.
+    pub fn dump(&self) -> Vec<u8> {
+        match self {
+            Self::Sqlite(file) => {
+                let wal = file.with_extension("db-wal");
+                [fs::read(file).expect("the database"), fs::read(wal).unwrap_or_default()].concat()
+            }
+            Self::Postgres(database, _) => {
+                let dump = Command::new(servers::program("pg_dump")).arg(database.url()).output().expect("pg_dump runs");
+                assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+                dump.stdout
+            }
         }
     }
 

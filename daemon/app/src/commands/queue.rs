@@ -44,7 +44,7 @@ async fn pause(app: &App, caller: &Caller, repo: Option<&Slug>, paused: bool) ->
         return Err(AppError::NotFound(format!("repository {name}")));
     }
     app.store.set_paused(repo, paused).await?;
-    app.wakes.work.notify_one();
+    app.wakes.work();
     app.wakes.page();
     let text =
         if paused { format!("Nothing new is started {what}; agents at work go on.") } else { format!("Work is started again {what}.") };

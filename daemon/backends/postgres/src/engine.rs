@@ -1,6 +1,6 @@
 //! What PostgreSQL does its own way: many writers, so rows are locked, in the order of their ids; ids come from sequences.
 
-use sqlx::{PgPool, Postgres, Transaction, query_scalar};
+use sqlx::{PgPool, Postgres, Transaction, query, query_scalar};
 use vine_domain::{
     QuestionId, TaskId, Timestamp,
     ports::{StoreError, Stored},
@@ -23,6 +23,11 @@ pub async fn lock(tx: &mut Connection, tasks: impl Iterator<Item = TaskId>) -> S
         rows.fetch_all(tx).await.map_err(unavailable)?;
     }
     Ok(())
+}
+
+/// Keeps everybody from saying anything until the transaction ends: what is said while a room comes could miss it.
+pub async fn silence(tx: &mut Connection) -> Stored<()> {
+    query!("LOCK TABLE chat_messages IN SHARE ROW EXCLUSIVE MODE").execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
 impl Database {

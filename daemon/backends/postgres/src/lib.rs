@@ -4,6 +4,8 @@
 
 mod clock;
 mod engine;
+mod hints;
+mod leases;
 #[path = "../../sql/mod.rs"]
 mod sql;
 
@@ -13,6 +15,7 @@ use sqlx::{
     ConnectOptions, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+pub use hints::Notifications;
 use vine_domain::Clock;
 
 /// A connection, as the shared statements know it.

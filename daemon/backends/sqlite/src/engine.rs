@@ -21,6 +21,11 @@ pub async fn lock(_: &mut Connection, _: impl Iterator<Item = TaskId>) -> Stored
     Ok(())
 }
 
+/// Keeps everybody from saying anything until the transaction ends: there is one writer, so nobody does.
+pub async fn silence(_: &mut Connection) -> Stored<()> {
+    Ok(())
+}
+
 impl Database {
     pub fn now(&self) -> Timestamp {
         self.clock.now()

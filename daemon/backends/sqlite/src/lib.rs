@@ -4,6 +4,7 @@
 //! One daemon owns the file: it hands out task and question ids from memory and holds a lock beside the file.
 
 mod engine;
+mod leases;
 #[path = "../../sql/mod.rs"]
 mod sql;
 

@@ -1,8 +1,10 @@
-//! What the rules need from the outside: the [`Store`] in eight parts, one for each kind of thing it keeps, and
-//! [`Chat`] with its [`Ear`]. All are object-safe; every method has one meaning.
+//! What the rules need from the outside: the [`Store`] in nine parts, one for each kind of thing it keeps,
+//! [`Chat`] with its [`Ear`], and [`Hints`]. All are object-safe; every method has one meaning.
 
 mod chat;
 mod fleet;
+mod hints;
+mod leases;
 mod orders;
 mod people;
 mod questions;
@@ -14,6 +16,8 @@ mod threads;
 pub use self::{
     chat::{Chat, ChatError, Ear, WORKING},
     fleet::Fleet,
+    hints::{Hint, Hints},
+    leases::{Hold, Leases},
     orders::Orders,
     people::People,
     questions::Questions,
@@ -191,6 +195,6 @@ pub struct Depths {
 
 /// The database. It is the truth: whatever is to survive a process goes through here first. Its clock judges leases
 /// and due times; every method is one transaction.
-pub trait Store: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People {}
+pub trait Store: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases {}
 
-impl<T: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People> Store for T {}
+impl<T: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases> Store for T {}

@@ -1,0 +1,63 @@
+//! Hints by LISTEN and NOTIFY. One notification carries all that gathered while the one before it was on its way, because
+//! each takes a lock that all writers share.
+
+use async_trait::async_trait;
+use sqlx::{postgres::PgListener, query};
+use tokio::sync::Mutex;
+use vine_domain::ports::{Hint, Hints};
+
+use crate::Database;
+
+const CHANNEL: &str = "vine";
+/// PostgreSQL takes less than 8,000 bytes; more hints than that mean anything.
+const LONGEST: usize = 7_000;
+
+/// Hints between the daemons of one database.
+pub struct Notifications {
+    store: Database,
+    /// Tells our own hints from those of others.
+    me: String,
+    listening: Mutex<()>,
+}
+
+impl Notifications {
+    /// `me` differs between daemons.
+    pub fn new(store: &Database, me: &str) -> Self {
+        Self { store: store.clone(), me: me.to_owned(), listening: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl Hints for Notifications {
+    async fn tell(&self, hints: &[Hint]) -> Result<(), String> {
+        let mut text: String = hints.iter().map(|hint| hint.to_text()).collect::<Vec<_>>().join(" ");
+        if text.len() > LONGEST {
+            text = Hint::Anything.to_text();
+        }
+        let told = query!("SELECT pg_notify($1, $2)", CHANNEL, format!("{} {text}", self.me));
+        told.fetch_one(&self.store.pool).await.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    async fn listen(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> String {
+        let _one = self.listening.lock().await;
+        match self.hear_all(hear).await {
+            Ok(()) => "the connection was lost".into(),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+impl Notifications {
+    async fn hear_all(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> sqlx::Result<()> {
+        let mut listener = PgListener::connect_with(&self.store.pool).await?;
+        listener.listen(CHANNEL).await?;
+        hear(Hint::Anything);
+        while let Some(told) = listener.try_recv().await? {
+            let mut words = told.payload().split(' ');
+            if words.next() != Some(self.me.as_str()) {
+                words.map(Hint::from_text).for_each(hear);
+            }
+        }
+        Ok(())
+    }
+}
