@@ -47,12 +47,22 @@ impl Opened {
         }
     }
 
-    /// What carries hints to the other daemons; none when there is only this one.
-    pub async fn hints(&self, _config: &Config, me: &str) -> Result<Option<Arc<dyn Hints>>> {
+    /// How many batches of writes it takes at the same time.
+    pub fn batches(&self) -> usize {
         match self {
-            Self::Sqlite(_) => Ok(None),
-            Self::Postgres(store) => Ok(Some(Arc::new(vine_postgres::Notifications::new(store, me)))),
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => 4,
         }
+    }
+
+    /// What carries hints to the other daemons; none when there is only this one.
+    pub fn hints(&self, config: &Config, me: &str) -> Result<Option<Arc<dyn Hints>>> {
+        let Self::Postgres(store) = self else { return Ok(None) };
+        let notifications = Arc::new(vine_postgres::Notifications::new(store, me));
+        Ok(Some(match config.redis.address()? {
+            Some(url) => Arc::new(vine_redis::Redis::new(vine_redis::Address::parse(&url)?, store.place(), me, notifications)),
+            None => notifications,
+        }))
     }
 
     /// Ends what is under way.

@@ -2,6 +2,9 @@
 
 include!("stories.rs");
 
+#[expect(dead_code, reason = "each program uses its part of it")]
+mod harness;
+
 mod double_discord;
 mod double_slack;
 mod fixtures;

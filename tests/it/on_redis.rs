@@ -2,4 +2,7 @@
 
 include!("stories.rs");
 
+#[expect(dead_code, reason = "each program uses its part of it")]
+mod harness;
+
 mod story_replicas;

@@ -2,7 +2,6 @@
 
 mod app_platforms;
 mod app_races;
-mod harness;
 mod store_contract;
 mod story_claude;
 mod story_crashes;

@@ -1,52 +1,26 @@
-//! Several daemons on one database.
+//! Several daemons on one database: nobody notices which one they talk to, or that one is gone.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
-use vine_api::{Client, GiveAnswer};
-use vine_domain::token::Token;
-use vine_doubles::slack;
+use vine_api::GiveAnswer;
 
-use crate::harness::{Agent, PATIENCE, Place, Process, Sections, path, until, workspace};
-
-/// One of several daemons.
-struct Replica {
-    process: Process,
-    client: Client,
-}
-
-/// A daemon with a state folder of its own, on the database of the place.
-async fn replica(place: &Place, name: &str) -> Replica {
-    let state = place.folder.path().join(name);
-    let process = Process::start(name, place.vine(&["daemon", "--listen", "127.0.0.1:0", "--state", path(&state)]));
-    let endpoint: Value =
-        until(PATIENCE, "the daemon serves", || serde_json::from_slice(&std::fs::read(state.join("endpoint.json")).ok()?).ok()).await;
-    let token = Token::presented(endpoint["token"].as_str().expect("a token"));
-    let client = Client::new(endpoint["url"].as_str().expect("a url"), Some(token));
-    for _ in 0..200 {
-        if client.get::<Value>("/queue/status").await.is_ok() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Replica { process, client }
-}
-
-impl Replica {
-    async fn show(&self, task: &str) -> Value {
-        self.client.run(&["task".into(), "show".into(), task.into()], "").await.expect("shown").data
-    }
-
-    async fn wait(&self, task: &str, state: &str) {
-        let end = Instant::now() + PATIENCE;
-        while self.show(task).await["state"] != state {
-            assert!(Instant::now() < end, "{task} is not {state}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
+use crate::harness::{
+    Agent, PATIENCE, Place,
+    balancer::Balancer,
+    channel::Channel,
+    replica::{Replica, replica},
+};
 
 const ASKS: &str = "answer=$(vine ask 'Which?'); echo \"it is $answer\"";
+/// What hints bring is there long before the clocks of the loops would bring it.
+const MOMENT: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_hand_out_work_and_answers_that_came_to_another_within_moments() {
@@ -56,26 +30,122 @@ async fn replicas_hand_out_work_and_answers_that_came_to_another_within_moments(
     // The worker talks to the first daemon, people to the second.
     let _worker = place.worker("w-1", 1).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
+    asked_and_answered(&place, &second, 1).await;
+    assert!(place.log("T-1").await.contains("it is Blue"));
+}
+
+/// A task that is created, asks and is answered through `daemon`; its worker talks to another one.
+async fn asked_and_answered(place: &Place, daemon: &Replica, number: u32) {
     let begun = Instant::now();
-    let created: Value = second.client.post("/tasks", &json!({ "title": "Ask" })).await.expect("created");
-    let task = created["id"].as_str().expect("an id").to_owned();
-    second.wait(&task, "waiting").await;
+    let task = daemon.create("Ask").await;
+    daemon.wait(&task, "waiting").await;
     let asked = begun.elapsed();
     let begun = Instant::now();
     let answer = GiveAnswer { text: "Blue".into(), key: None };
-    second.client.post::<_, Value>("/questions/Q-1/answer", &answer).await.expect("answered");
-    second.wait(&task, "done").await;
+    daemon.client.post::<_, Value>(&format!("/questions/Q-{number}/answer"), &answer).await.expect("answered");
+    place.wait(&task, "done").await;
     let answered = begun.elapsed();
     println!("asked within {asked:?}, went on within {answered:?}");
-    assert!(asked < Duration::from_secs(3) && answered < Duration::from_secs(3), "{asked:?}, {answered:?}: by hints, not by the clock");
-    assert!(place.log(&task).await.contains("it is Blue"));
+    assert!(asked < MOMENT && answered < MOMENT, "{asked:?}, {answered:?}: by hints, not by the clock");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_take_an_adapter_over_when_its_daemon_is_killed_or_stopped() {
-    let double = slack::Slack::serve(slack::Settings::default()).await;
-    let place = Place::with_sections(Agent::Script(ASKS), Sections { more: &workspace::sections(&double), ..Sections::default() }).await;
-    let mut replicas = vec![replica(&place, "a").await, replica(&place, "b").await, replica(&place, "c").await];
-    drop(replicas.pop());
-    let _ = (&double, &mut replicas);
+    let mut channel = Channel::new(Agent::Script(ASKS)).await;
+    let (b, c) = (replica(&channel.place, "b").await, replica(&channel.place, "c").await);
+    let begun = Instant::now();
+    while !b.say("status").await["adapters"].to_string().contains("\"state\":\"ok\"") {
+        assert!(begun.elapsed() < PATIENCE, "who does not run the adapter knows how it is");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    let begun = Instant::now();
+    channel.kill_daemon();
+    b.create("After the kill").await;
+    channel.hears("After the kill").await;
+    let killed = begun.elapsed();
+    println!("taken over {killed:?} after the daemon was killed");
+    assert!(killed < Duration::from_secs(5), "{killed:?}");
+
+    let begun = Instant::now();
+    assert_eq!(b.process.stop().await, Some(0));
+    c.create("After the stop").await;
+    channel.hears("After the stop").await;
+    let stopped = begun.elapsed();
+    println!("taken over {stopped:?} after the other one was asked to stop");
+    assert!(stopped < Duration::from_secs(5), "{stopped:?}");
+    // What people say is heard by whoever has the adapter now.
+    channel.say("U0ANN", "@vine status", None).await;
+    channel.whispers("U0ANN", "questions wait for people").await;
+    let cards = channel.slack.state().await["channels"].to_string().matches("After the kill").count();
+    assert!(cards >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_are_restarted_one_after_the_other_without_a_failed_request() {
+    let place = Place::new(Agent::Script("echo done")).await;
+    let balancer = Balancer::start().await;
+    let mut replicas = Vec::new();
+    for name in ["a", "b", "c"] {
+        let one = replica(&place, name).await;
+        balancer.add(one.client.base());
+        replicas.push(one);
+    }
+    balancer.ready(3).await;
+    replicas[0].add_repo(&place).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            // A token is good at every daemon.
+            let (client, over) = (replicas[0].client_at(&balancer.url), Arc::clone(&over));
+            tokio::spawn(async move {
+                let mut created = 0;
+                while !over.load(Ordering::Relaxed) {
+                    client.post::<_, Value>("/tasks", &json!({ "title": "One of many" })).await.expect("no request fails");
+                    client.get::<Value>("/queue/status").await.expect("no request fails");
+                    created += 1;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                created
+            })
+        })
+        .collect();
+    for name in ["a", "b", "c"] {
+        let one = replicas.remove(0);
+        assert_eq!(one.process.stop().await, Some(0), "{name}");
+        let again = replica(&place, name).await;
+        balancer.add(again.client.base());
+        replicas.push(again);
+        balancer.ready(3).await;
+    }
+    over.store(true, Ordering::Relaxed);
+    let mut created = 0;
+    for caller in callers {
+        created += caller.await.expect("no request failed");
+    }
+    let kept = place.base.sql("SELECT count(*) FROM tasks");
+    assert_eq!(kept, [created.to_string()], "each is there once");
+    println!("{created} tasks were created while three daemons were restarted");
+    assert!(created > 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_do_not_take_a_worker_for_gone_that_talks_to_another() {
+    let mut place = Place::new(Agent::Script("while [ ! -e \"$PLACE/go\" ]; do sleep 0.1; done; echo done")).await;
+    let balancer = Balancer::start().await;
+    let first = place.daemon().await;
+    balancer.add(place.client().base());
+    balancer.ready(1).await;
+    let _worker = place.worker_at(&balancer.url, "w-1", 1).await;
+    let task = place.task("Long", "long").await;
+    place.wait(&task, "running").await;
+    // A second daemon comes, and the first one goes without a word: the worker's connection breaks and goes to the other one.
+    let second = replica(&place, "second").await;
+    balancer.add(second.client.base());
+    balancer.ready(2).await;
+    first.kill();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    std::fs::write(place.folder.path().join("go"), "").expect("written");
+    second.wait(&task, "done").await;
+    assert_eq!(second.show(&task).await["attempt"], 1, "it was never lost");
 }

@@ -17,11 +17,19 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub async fn run(app: App, hints: Arc<dyn Hints>) {
     let (send, gathered) = mpsc::unbounded_channel();
     app.wakes.tell(send);
+    let _only_one = app.hints.set(Arc::clone(&hints));
     let stop = app.stop.clone();
     tokio::select! {
         () = stop.cancelled() => {}
         () = tell(&*hints, gathered) => {}
         () = listen(&app, &*hints) => {}
+    }
+}
+
+impl App {
+    /// What is wrong with what carries hints between daemons.
+    pub fn hint_trouble(&self) -> Option<String> {
+        self.hints.get()?.trouble()
     }
 }
 

@@ -31,11 +31,13 @@ mod visible;
 mod wakes;
 pub mod workers;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
-use vine_domain::{Clock, Grant, Ids, Patience, SessionPolicy, ports::Store};
+use vine_domain::{Clock, Grant, Ids, Patience, SessionPolicy,
+    ports::{Hints, Store},
+};
 
 pub use vine_grammar::{Command, Context, TaskVerb, from_words, is_command, parse};
 
@@ -69,6 +71,7 @@ pub struct App {
     on_the_way: Arc<visible::OnTheWay>,
     claims: mpsc::Sender<claims::Waiting>,
     together: Arc<together::Gathered>,
+    hints: Arc<OnceLock<Arc<dyn Hints>>>,
     /// Events are dealt with one after the other, in the order they were stored.
     reading: Arc<Mutex<()>>,
 }
@@ -84,13 +87,15 @@ pub struct Settings {
     pub sessions: SessionPolicy,
     /// The people that the configuration names.
     pub people: Vec<Grant>,
+    /// So many batches of one kind of write may be under way at the same time: one where there is one writer.
+    pub batches: usize,
 }
 
 impl Settings {
     /// The defaults, with the page at `link`.
     pub fn at(link: &str) -> Self {
         let link = link.trim_end_matches('/').to_owned();
-        Self { link, patience: Arc::default(), sessions: SessionPolicy::default(), people: Vec::new() }
+        Self { link, patience: Arc::default(), sessions: SessionPolicy::default(), people: Vec::new(), batches: 1 }
     }
 }
 
@@ -105,6 +110,7 @@ impl App {
     ) -> (Self, claims::Dispatcher) {
         let wakes = Arc::new(Wakes::default());
         let (claims, waiting) = mpsc::channel(1024);
+        let batches = settings.batches;
         let settings = Arc::new(settings);
         let app = Self {
             store,
@@ -119,7 +125,8 @@ impl App {
             refusals: Arc::default(),
             on_the_way: Arc::default(),
             claims,
-            together: Arc::new(together::Gathered::new(1)),
+            together: Arc::new(together::Gathered::new(batches)),
+            hints: Arc::default(),
             reading: Arc::default(),
         };
         let dispatcher = claims::Dispatcher::new(app.clone(), waiting);

@@ -66,7 +66,7 @@ impl Daemon {
         let address = listener.local_addr()?;
         let link = config.daemon.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let (patience, people) = (Arc::new(config.questions.patience()?), config.grants()?);
-        let settings = Settings { patience, sessions: config.sessions.policy(), people, ..Settings::at(&link) };
+        let settings = Settings { patience, sessions: config.sessions.policy(), people, batches: store.batches(), ..Settings::at(&link) };
         let (app, dispatcher) = App::new(store.store(), store.clock(), Arc::new(System), settings, stop.clone());
         app.store.set_people(&app.settings.people).await?;
         let endpoint = endpoint(&app, &state, address).await?;
@@ -77,7 +77,7 @@ impl Daemon {
         loops.spawn(inbound::run(app.clone()));
         loops.spawn(platforms::run(app.clone(), Arc::new(Console), std::future::pending));
         loops.spawn(owner::register(app.clone(), json!({ "address": address, "version": env!("CARGO_PKG_VERSION") }).to_string()));
-        if let Some(hints) = store.hints(config, &app.me).await? {
+        if let Some(hints) = store.hints(config, &app.me)? {
             loops.spawn(hints::run(app.clone(), hints));
         }
         #[cfg(feature = "matrix")]

@@ -1,12 +1,14 @@
 //! A place of its own for each story: a repository, a model server, real processes. Everything lives in a temporary
 //! folder and ends with the story, by its own process id.
 
+pub mod balancer;
 pub mod base;
 pub mod channel;
 pub mod double;
 pub mod guild;
 pub mod nio_human;
 mod process;
+pub mod replica;
 pub mod room;
 pub mod sdk_human;
 pub mod servers;
@@ -134,10 +136,14 @@ impl Place {
 
     /// Starts a worker, enrolled if it is new.
     pub async fn worker(&self, name: &str, slots: u32) -> Process {
+        self.worker_at(self.client().base(), name, slots).await
+    }
+
+    /// The same with the daemons behind an address.
+    pub async fn worker_at(&self, url: &str, name: &str, slots: u32) -> Process {
         let state = self.state(name);
-        let url = self.client().base().to_owned();
         let slots = slots.to_string();
-        let mut arguments = vec!["worker", "--daemon", &url, "--name", name, "--slots", &slots, "--state", path(&state)];
+        let mut arguments = vec!["worker", "--daemon", url, "--name", name, "--slots", &slots, "--state", path(&state)];
         let code = match state.join("worker.json").exists() {
             true => String::new(),
             false => self.secret("enrolment").await,

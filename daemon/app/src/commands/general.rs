@@ -23,6 +23,8 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     lines.extend(running.iter().map(|running| task::line(app, running)));
     let adapters = app.platforms.health();
     lines.extend(adapters.iter().filter_map(|(platform, health)| Some(format!("{platform} is in trouble: {}", health.trouble.as_ref()?))));
+    let hints = app.hint_trouble();
+    lines.extend(hints.clone());
     lines.push(queues.iter().map(|(name, depth)| format!("{name} {depth}")).collect::<Vec<_>>().join(" · "));
     let data = json!({
         "id": "status", "state": if depths.paused { "paused" } else { "open" },
@@ -30,6 +32,7 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
         "running": running.iter().map(view::task).collect::<Vec<_>>(),
         "workers": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>(),
         "adapters": adapters.iter().map(|(platform, health)| view::adapter(platform, health)).collect::<Vec<_>>(),
+        "hints": hints,
         "queues": queues.iter().map(|(name, depth)| json!({ "id": name, "depth": depth })).collect::<Vec<_>>(),
     });
     Ok(Reply::new(lines.join("\n"), data))

@@ -45,6 +45,10 @@ impl Hints for Notifications {
             Err(error) => error.to_string(),
         }
     }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Notifications {

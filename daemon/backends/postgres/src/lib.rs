@@ -14,6 +14,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use sqlx::{
     ConnectOptions, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
+    query_scalar,
 };
 pub use hints::Notifications;
 use vine_domain::Clock;
@@ -33,6 +34,8 @@ const IDLE_TRANSACTION_TIMEOUT: &str = "10s";
 pub struct Database {
     pool: PgPool,
     clock: Arc<dyn Clock>,
+    /// Tells this database from others.
+    place: Arc<str>,
 }
 
 impl Database {
@@ -40,17 +43,25 @@ impl Database {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let pool = connect(url).await?;
         let clock = clock::Server::follow(&pool).await.map_err(OpenError::Engine)?;
-        Ok(Self { pool, clock })
+        let place = place(&pool).await?;
+        Ok(Self { pool, clock, place })
     }
 
     /// The same with another clock, for tests.
     pub async fn open_at(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        Ok(Self { pool: connect(url).await?, clock })
+        let pool = connect(url).await?;
+        let place = place(&pool).await?;
+        Ok(Self { pool, clock, place })
     }
 
     /// The clock that judges leases and due times.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
+    }
+
+    /// Tells this database from others, for what several teams share.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// Ends all connections after the statements under way.
@@ -92,6 +103,14 @@ async fn connect(url: &str) -> Result<PgPool, OpenError> {
         .map_err(OpenError::Engine)?;
     migrate(&pool).await?;
     Ok(pool)
+}
+
+/// A server's own number and the database's in it.
+async fn place(pool: &PgPool) -> Result<Arc<str>, OpenError> {
+    let place = query_scalar!(
+        r#"SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid AS "place!" FROM pg_database WHERE datname = current_database()"#
+    );
+    place.fetch_one(pool).await.map(Into::into).map_err(OpenError::Engine)
 }
 
 async fn migrate(pool: &PgPool) -> Result<(), OpenError> {

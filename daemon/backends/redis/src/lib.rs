@@ -1,1 +1,130 @@
+//! Hints between daemons through Redis: quicker than through PostgreSQL, and never the truth. Whatever becomes of Redis costs
+//! time and nothing else: while it does not answer, hints go another way, and every daemon looks by the clock as well.
+#![warn(missing_docs)]
 
+mod address;
+mod breaker;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use redis::{AsyncCommands, Client, aio::MultiplexedConnection};
+use tokio::time::Instant;
+use vine_domain::ports::{Hint, Hints};
+
+pub use self::address::{Address, Unreadable};
+use self::breaker::Breaker;
+
+/// No command takes this long on a Redis that is well.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// A connection over which nothing is published by anybody is asked this often whether it still lives.
+const PING: Duration = Duration::from_secs(5);
+
+/// Hints through Redis, and another way while it does not answer.
+pub struct Redis {
+    address: Address,
+    /// Daemons of one database.
+    channel: String,
+    /// Tells our own hints from those of others.
+    me: String,
+    other_way: Arc<dyn Hints>,
+    breaker: Mutex<Breaker>,
+    connection: tokio::sync::Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Redis {
+    /// `place` names the database that the daemons share, `me` this daemon.
+    pub fn new(address: Address, place: &str, me: &str, other_way: Arc<dyn Hints>) -> Self {
+        let channel = format!("vine:{place}");
+        Self { address, channel, me: me.to_owned(), other_way, breaker: Mutex::default(), connection: tokio::sync::Mutex::default() }
+    }
+
+    fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn publish(&self, hints: &[Hint]) -> Result<(), String> {
+        let words: Vec<String> = hints.iter().map(|hint| hint.to_text()).collect();
+        let message = format!("{} {}", self.me, words.join(" "));
+        let mut kept = self.connection.lock().await;
+        let published = tokio::time::timeout(PATIENCE, async {
+            let connection = match &mut *kept {
+                Some(connection) => connection,
+                none => none.insert(self.address.master().await?.get_multiplexed_async_connection().await?),
+            };
+            connection.publish::<_, _, ()>(&self.channel, message).await
+        });
+        let published = published.await.map_err(|_| "it does not answer".to_owned()).and_then(|done| done.map_err(|error| error.to_string()));
+        if published.is_err() {
+            *kept = None;
+        }
+        published
+    }
+
+    async fn hear_all(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> Result<(), String> {
+        let client = within(self.address.master()).await?;
+        let (mut sink, mut stream) = within(subscribed(&client, &self.channel)).await?;
+        hear(Hint::Anything);
+        loop {
+            tokio::select! {
+                message = stream.next() => {
+                    let Some(message) = message else { return Err("the connection was lost".into()) };
+                    let text: String = message.get_payload().map_err(|error| error.to_string())?;
+                    let mut words = text.split(' ');
+                    if words.next() != Some(self.me.as_str()) {
+                        words.map(Hint::from_text).for_each(hear);
+                    }
+                }
+                () = tokio::time::sleep(PING) => within(async { sink.ping::<()>().await }).await?,
+            }
+        }
+    }
+}
+
+/// The two halves of a subscription.
+type Subscribed = (redis::aio::PubSubSink, redis::aio::PubSubStream);
+
+async fn subscribed(client: &Client, channel: &str) -> redis::RedisResult<Subscribed> {
+    let (mut sink, stream) = client.get_async_pubsub().await?.split();
+    sink.subscribe(channel).await?;
+    Ok((sink, stream))
+}
+
+async fn within<T>(asked: impl Future<Output = redis::RedisResult<T>>) -> Result<T, String> {
+    let answered = tokio::time::timeout(PATIENCE * 4, asked).await;
+    answered.map_err(|_| "it does not answer".to_owned())?.map_err(|error| error.to_string())
+}
+
+#[async_trait]
+impl Hints for Redis {
+    async fn tell(&self, hints: &[Hint]) -> Result<(), String> {
+        if self.breaker().lets_through(Instant::now()) {
+            let told = self.publish(hints).await;
+            self.breaker().note(told.as_ref().err(), Instant::now());
+            if told.is_ok() {
+                return Ok(());
+            }
+        }
+        self.other_way.tell(hints).await
+    }
+
+    /// Both ways are listened to always: each daemon decides by itself which one it tells.
+    async fn listen(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> String {
+        tokio::select! {
+            why = self.hear_all(hear) => {
+                let why = why.err().unwrap_or_default();
+                self.breaker().note(Some(&why), Instant::now());
+                format!("Redis: {why}")
+            }
+            why = self.other_way.listen(hear) => why,
+        }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.breaker().trouble().map(|why| format!("Redis is not used, PostgreSQL carries the hints: {why}"))
+    }
+}

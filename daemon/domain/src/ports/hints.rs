@@ -29,6 +29,8 @@ pub trait Hints: Send + Sync {
     /// Hears what others tell until the connection is lost, and says why it was. Whoever begins to listen has missed what was told
     /// before.
     async fn listen(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> String;
+    /// What is wrong with the usual way of hints, so that people can see it.
+    fn trouble(&self) -> Option<String>;
 }
 
 impl Hint {

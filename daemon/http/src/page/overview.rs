@@ -81,6 +81,7 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
             }
             div {
                 h2 { "Queues" }
+                @if let Some(trouble) = app.hint_trouble() { p.problem { (trouble) } }
                 @if depths.paused { p.problem { "Claiming is paused." } }
                 table { tbody { @for (name, depth) in view::queues(&depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
             }

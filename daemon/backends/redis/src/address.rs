@@ -1,0 +1,114 @@
+//! Where Redis is: one server, a cluster, or whatever a set of sentinels says.
+
+use redis::{
+    Client, IntoConnectionInfo, RedisError, RedisResult,
+    sentinel::{Sentinel, SentinelNodeConnectionInfo},
+};
+
+/// Where Redis is.
+#[derive(Debug, Clone)]
+pub enum Address {
+    /// One server.
+    Server(Client),
+    /// Nodes of a cluster: each carries what is published on any other.
+    Cluster(Vec<Client>),
+    /// Sentinels, the name of the service they watch, and its password.
+    Sentinels {
+        /// Addresses of sentinels.
+        urls: Vec<String>,
+        /// The name they know it by.
+        service: String,
+        /// How to log in at the server they name.
+        user: Option<(String, String)>,
+    },
+}
+
+/// The address makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0}; it looks like redis://host:6379, rediss://user:password@host:6379, redis-cluster://a:6379,b:6379 or \
+     redis-sentinel://a:26379,b:26379/name"
+)]
+pub struct Unreadable(String);
+
+impl Address {
+    /// Reads an address.
+    pub fn parse(url: &str) -> Result<Self, Unreadable> {
+        // Its TLS takes whichever provider the process has.
+        let _set_before = rustls::crypto::ring::default_provider().install_default();
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| Unreadable("the address of Redis has no scheme".into()))?;
+        let (login, hosts) = rest.rsplit_once('@').map_or(("", rest), |(login, hosts)| (login, hosts));
+        let at = |host: &str| if login.is_empty() { format!("redis://{host}") } else { format!("redis://{login}@{host}") };
+        match scheme {
+            "redis" | "rediss" => Ok(Self::Server(client(url)?)),
+            "redis-cluster" => Ok(Self::Cluster(hosts.split(',').map(|host| client(&at(host))).collect::<Result<_, _>>()?)),
+            "redis-sentinel" => {
+                let (hosts, service) = hosts.split_once('/').filter(|(_, service)| !service.is_empty()).ok_or_else(|| {
+                    Unreadable("the address of the sentinels does not name the service that they watch".into())
+                })?;
+                let urls: Vec<String> = hosts.split(',').map(|host| format!("redis://{host}")).collect();
+                urls.iter().try_for_each(|url| client(url).map(|_| ()))?;
+                let user = login.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()));
+                Ok(Self::Sentinels { urls, service: service.to_owned(), user })
+            }
+            other => Err(Unreadable(format!("`{other}` is no scheme of Redis"))),
+        }
+    }
+
+    /// A server that takes what is published, and brings what others publish.
+    pub async fn master(&self) -> RedisResult<Client> {
+        match self {
+            Self::Server(client) => Ok(client.clone()),
+            Self::Cluster(nodes) => reachable(nodes).await,
+            Self::Sentinels { urls, service, user } => {
+                let mut node = SentinelNodeConnectionInfo::default();
+                if let Some((name, password)) = user {
+                    let login = redis::RedisConnectionInfo::default().set_password(password.as_str());
+                    node = node.set_redis_connection_info(if name.is_empty() { login } else { login.set_username(name.as_str()) });
+                }
+                let infos = urls.iter().map(|url| url.as_str().into_connection_info()).collect::<RedisResult<Vec<_>>>()?;
+                Sentinel::build(infos)?.async_master_for(service, Some(&node)).await
+            }
+        }
+    }
+}
+
+async fn reachable(nodes: &[Client]) -> RedisResult<Client> {
+    let mut why = RedisError::from((redis::ErrorKind::InvalidClientConfig, "no node of the cluster is named"));
+    for node in nodes {
+        match node.get_multiplexed_async_connection().await {
+            Ok(_) => return Ok(node.clone()),
+            Err(error) => why = error,
+        }
+    }
+    Err(why)
+}
+
+fn client(url: &str) -> Result<Client, Unreadable> {
+    Client::open(url).map_err(|error| Unreadable(format!("the address of Redis cannot be read ({error})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_clusters_and_sentinels_have_addresses() {
+        assert!(matches!(Address::parse("redis://localhost:6379/2"), Ok(Address::Server(_))));
+        assert!(matches!(Address::parse("rediss://u:p@localhost:6379"), Ok(Address::Server(_))));
+        let Ok(Address::Cluster(nodes)) = Address::parse("redis-cluster://u:p@a:1,b:2,c:3") else { panic!("a cluster") };
+        assert_eq!(nodes.len(), 3);
+        let Ok(Address::Sentinels { urls, service, user }) = Address::parse("redis-sentinel://:p@a:1,b:2/main") else { panic!("sentinels") };
+        assert_eq!((urls.len(), service.as_str(), user), (2, "main", Some((String::new(), "p".into()))));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_in_words() {
+        for (url, words) in
+            [("localhost:6379", "has no scheme"), ("http://a", "no scheme of Redis"), ("redis-sentinel://a:1", "does not name the service")]
+        {
+            let refused = Address::parse(url).expect_err("refused").to_string();
+            assert!(refused.contains(words) && refused.contains("redis-sentinel://a:26379"), "{refused}");
+        }
+    }
+}
