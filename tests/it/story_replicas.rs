@@ -18,7 +18,7 @@ use crate::harness::{
     replica::{Replica, replica},
 };
 
-const ASKS: &str = "answer=$(vine ask 'Which?'); echo \"it is $answer\"";
+pub const ASKS: &str = "answer=$(vine ask 'Which?'); echo \"it is $answer\"";
 /// What hints bring is there long before the clocks of the loops would bring it.
 const MOMENT: Duration = Duration::from_secs(2);
 
@@ -35,7 +35,7 @@ async fn replicas_hand_out_work_and_answers_that_came_to_another_within_moments(
 }
 
 /// A task that is created, asks and is answered through `daemon`; its worker talks to another one.
-async fn asked_and_answered(place: &Place, daemon: &Replica, number: u32) {
+pub async fn asked_and_answered(place: &Place, daemon: &Replica, number: u32) {
     let begun = Instant::now();
     let task = daemon.create("Ask").await;
     daemon.wait(&task, "waiting").await;

@@ -12,7 +12,13 @@ mod page;
 use std::sync::Arc;
 
 pub use axum::Router;
-use axum::{extract::DefaultBodyLimit, routing::get};
+use axum::{
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderValue, header},
+    middleware::map_response_with_state,
+    response::Response,
+    routing::get,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vine_app::App;
@@ -35,7 +41,16 @@ pub struct Shared {
 pub async fn serve(listener: TcpListener, app: App, hosts: Vec<String>, doors: Router, closing: CancellationToken) -> std::io::Result<()> {
     let boot = app.ids.uuid().simple().to_string();
     let shared = Shared { app, hosts: hosts.into(), boot: boot.into() };
-    axum::serve(ListenerNoDelay(listener), router(shared).merge(doors)).with_graceful_shutdown(closing.cancelled_owned()).await
+    let router = router(shared.clone()).merge(doors).layer(map_response_with_state(shared, farewell));
+    axum::serve(ListenerNoDelay(listener), router).with_graceful_shutdown(closing.cancelled_owned()).await
+}
+
+/// While the daemon stops each connection ends with its next answer, so that none is closed under a request.
+async fn farewell(State(shared): State<Shared>, mut response: Response) -> Response {
+    if shared.app.stop.is_cancelled() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn router(shared: Shared) -> Router {

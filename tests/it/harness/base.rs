@@ -29,6 +29,14 @@ impl Base {
         }
     }
 
+    /// The Redis of this story.
+    pub fn redis(&mut self) -> &mut Redis {
+        match self {
+            Self::Postgres(_, Some(redis)) => redis,
+            _ => panic!("this story runs with Redis"),
+        }
+    }
+
     /// Sections of the configuration.
     pub fn sections(&self) -> String {
         match self {

@@ -6,6 +6,7 @@ mod address;
 mod breaker;
 
 use std::{
+    convert::Infallible,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -23,6 +24,8 @@ use self::breaker::Breaker;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// A connection over which nothing is published by anybody is asked this often whether it still lives.
 const PING: Duration = Duration::from_secs(5);
+/// Between tries to hear again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Hints through Redis, and another way while it does not answer.
 pub struct Redis {
@@ -63,6 +66,17 @@ impl Redis {
             *kept = None;
         }
         published
+    }
+
+    /// For ever; the other way is listened to meanwhile.
+    async fn keep_hearing(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> Infallible {
+        loop {
+            if let Err(why) = self.hear_all(hear).await {
+                tracing::debug!("hints are not heard through Redis: {why}");
+                self.breaker().note(Some(&why), Instant::now());
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     async fn hear_all(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> Result<(), String> {
@@ -115,11 +129,7 @@ impl Hints for Redis {
     /// Both ways are listened to always: each daemon decides by itself which one it tells.
     async fn listen(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> String {
         tokio::select! {
-            why = self.hear_all(hear) => {
-                let why = why.err().unwrap_or_default();
-                self.breaker().note(Some(&why), Instant::now());
-                format!("Redis: {why}")
-            }
+            never = self.keep_hearing(hear) => match never {},
             why = self.other_way.listen(hear) => why,
         }
     }
