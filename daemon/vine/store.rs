@@ -3,7 +3,11 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Result;
-use vine_domain::{Clock, clock::System, ports::{Hints, Store}};
+use vine_domain::{
+    Clock,
+    clock::System,
+    ports::{Hints, Store},
+};
 
 use crate::{
     config::{Config, Durability},

@@ -25,8 +25,8 @@ mod steps;
 pub mod sweep;
 pub mod tasks;
 pub mod texts;
-pub mod view;
 mod together;
+pub mod view;
 mod visible;
 mod wakes;
 pub mod workers;
@@ -35,7 +35,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
-use vine_domain::{Clock, Grant, Ids, Patience, SessionPolicy,
+use vine_domain::{
+    Clock, Grant, Ids, Patience, SessionPolicy,
     ports::{Hints, Store},
 };
 

@@ -91,4 +91,3 @@ impl App {
         Ok(self.store.held(DAEMON).await?.into_iter().map(|(_, note)| note).collect())
     }
 }
-

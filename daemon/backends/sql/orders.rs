@@ -42,9 +42,7 @@ impl Orders for Database {
     }
 
     async fn renew(&self, held: &[(WorkerId, Attempt)]) -> Stored<()> {
-        let row = |(worker, attempt): &(WorkerId, Attempt)| {
-            json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "worker": worker.to_string() })
-        };
+        let row = |(worker, attempt): &(WorkerId, Attempt)| json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "worker": worker.to_string() });
         let rows: Vec<Value> = held.iter().map(row).collect();
         let mut tx = self.begin().await?;
         engine::lock(&mut tx, held.iter().map(|(_, attempt)| attempt.task)).await?;
@@ -275,7 +273,8 @@ async fn take(tx: &mut Connection, taken: &[Taken], now: Timestamp) -> Stored<Ve
 /// Warm sessions now belong to the tasks that are begun in them.
 async fn rebind(tx: &mut Connection, taken: &[Taken], tasks: &[Task], now: Timestamp) -> Stored<HashMap<TaskId, SessionId>> {
     let got = |task: TaskId| tasks.iter().any(|one| one.id == task);
-    let reused: HashMap<TaskId, SessionId> = taken.iter().filter_map(|one| Some((one.task, one.warm?))).filter(|(task, _)| got(*task)).collect();
+    let reused: HashMap<TaskId, SessionId> =
+        taken.iter().filter_map(|one| Some((one.task, one.warm?))).filter(|(task, _)| got(*task)).collect();
     if !reused.is_empty() {
         let pairs: Vec<Value> = reused.iter().map(|(task, session)| json!({ "task": task.0, "session": session.to_string() })).collect();
         let rebound = query!(

@@ -71,8 +71,11 @@ impl Questions for Database {
             int(question.0)
         );
         let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
-        let stations =
-            |posted: Option<i64>, seen: Option<i64>, resumed: Option<i64>| Stations { posted: posted.map(Timestamp), seen: seen.map(Timestamp), resumed: resumed.map(Timestamp) };
+        let stations = |posted: Option<i64>, seen: Option<i64>, resumed: Option<i64>| Stations {
+            posted: posted.map(Timestamp),
+            seen: seen.map(Timestamp),
+            resumed: resumed.map(Timestamp),
+        };
         Ok(row.map(|row| stations(row.posted, row.seen, row.resumed)).unwrap_or_default())
     }
 

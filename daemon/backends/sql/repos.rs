@@ -30,11 +30,8 @@ pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
 /// Shows a new room the tasks that are not over: their cards as they are now, and their open questions. What was on its
 /// way to a former room goes nowhere.
 async fn move_in(tx: &mut Connection, platform: &str, room: &str, repo: &Slug, now: Timestamp) -> Stored<()> {
-    let former = query!(
-        "DELETE FROM outbox WHERE platform = $1 AND task IN (SELECT id FROM tasks WHERE repo = $2)",
-        platform,
-        repo.as_str()
-    );
+    let former =
+        query!("DELETE FROM outbox WHERE platform = $1 AND task IN (SELECT id FROM tasks WHERE repo = $2)", platform, repo.as_str());
     former.execute(&mut *tx).await.map_err(unavailable)?;
     // Where they were posted in the former room says nothing of the new one.
     let there = query!(

@@ -73,4 +73,3 @@ pub fn hand_out(heads: Vec<Head>, mut warm: Vec<Warm>, wants: &[Want], now: Time
     }
     taken
 }
-

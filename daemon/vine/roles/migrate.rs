@@ -2,11 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{
-    config::Config,
-    roles::daemon::state_folder,
-    store::Opened,
-};
+use crate::{config::Config, roles::daemon::state_folder, store::Opened};
 
 pub async fn run(config: &Config) -> Result<()> {
     let state = state_folder(config, std::env::var_os("VINE_STATE").map(Into::into))?;

@@ -16,7 +16,7 @@ use super::{
 /// The engines under a story.
 pub enum Base {
     Sqlite(PathBuf),
-    Postgres(Database, Option<Redis>),
+    Postgres(Database, Option<Box<Redis>>),
 }
 
 impl Base {
@@ -24,7 +24,7 @@ impl Base {
     pub fn new(state: &Path) -> Self {
         match env!("CARGO_CRATE_NAME") {
             "it_postgres" => Self::Postgres(Database::new(), None),
-            "it_redis" => Self::Postgres(Database::new(), Some(Redis::start())),
+            "it_redis" => Self::Postgres(Database::new(), Some(Box::new(Redis::start()))),
             _ => Self::Sqlite(state.join("vine.db")),
         }
     }

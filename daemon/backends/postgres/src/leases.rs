@@ -35,7 +35,8 @@ impl Leases for Database {
     }
 
     async fn held(&self, prefix: &str) -> Stored<Vec<(String, String)>> {
-        let rows = query!("SELECT name, note FROM leases WHERE starts_with(name, $1) AND expires >= $2 ORDER BY name", prefix, self.now().0);
+        let rows =
+            query!("SELECT name, note FROM leases WHERE starts_with(name, $1) AND expires >= $2 ORDER BY name", prefix, self.now().0);
         let rows = rows.fetch_all(&self.pool).await.map_err(unavailable)?;
         Ok(rows.into_iter().map(|row| (row.name, row.note)).collect())
     }

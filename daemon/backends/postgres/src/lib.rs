@@ -11,12 +11,12 @@ mod sql;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
+pub use hints::Notifications;
 use sqlx::{
     ConnectOptions, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
     query_scalar,
 };
-pub use hints::Notifications;
 use vine_domain::Clock;
 
 /// A connection, as the shared statements know it.

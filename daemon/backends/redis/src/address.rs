@@ -43,9 +43,10 @@ impl Address {
             "redis" | "rediss" => Ok(Self::Server(client(url)?)),
             "redis-cluster" => Ok(Self::Cluster(hosts.split(',').map(|host| client(&at(host))).collect::<Result<_, _>>()?)),
             "redis-sentinel" => {
-                let (hosts, service) = hosts.split_once('/').filter(|(_, service)| !service.is_empty()).ok_or_else(|| {
-                    Unreadable("the address of the sentinels does not name the service that they watch".into())
-                })?;
+                let (hosts, service) = hosts
+                    .split_once('/')
+                    .filter(|(_, service)| !service.is_empty())
+                    .ok_or_else(|| Unreadable("the address of the sentinels does not name the service that they watch".into()))?;
                 let urls: Vec<String> = hosts.split(',').map(|host| format!("redis://{host}")).collect();
                 urls.iter().try_for_each(|url| client(url).map(|_| ()))?;
                 let user = login.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()));
@@ -98,7 +99,9 @@ mod tests {
         assert!(matches!(Address::parse("rediss://u:p@localhost:6379"), Ok(Address::Server(_))));
         let Ok(Address::Cluster(nodes)) = Address::parse("redis-cluster://u:p@a:1,b:2,c:3") else { panic!("a cluster") };
         assert_eq!(nodes.len(), 3);
-        let Ok(Address::Sentinels { urls, service, user }) = Address::parse("redis-sentinel://:p@a:1,b:2/main") else { panic!("sentinels") };
+        let Ok(Address::Sentinels { urls, service, user }) = Address::parse("redis-sentinel://:p@a:1,b:2/main") else {
+            panic!("sentinels")
+        };
         assert_eq!((urls.len(), service.as_str(), user), (2, "main", Some((String::new(), "p".into()))));
     }
 

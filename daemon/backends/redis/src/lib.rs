@@ -61,7 +61,8 @@ impl Redis {
             };
             connection.publish::<_, _, ()>(&self.channel, message).await
         });
-        let published = published.await.map_err(|_| "it does not answer".to_owned()).and_then(|done| done.map_err(|error| error.to_string()));
+        let published =
+            published.await.map_err(|_| "it does not answer".to_owned()).and_then(|done| done.map_err(|error| error.to_string()));
         if published.is_err() {
             *kept = None;
         }

@@ -11,10 +11,7 @@ mod sql;
 use std::{
     fs::{File, TryLockError},
     path::Path,
-    sync::{
-        Arc,
-        atomic::AtomicU64,
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 

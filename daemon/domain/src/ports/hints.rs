@@ -50,7 +50,10 @@ impl Hint {
     pub fn from_text(text: &str) -> Self {
         match text.split_once(':') {
             Some(("worker", id)) => id.parse().map_or(Self::Anything, Self::Worker),
-            _ => [Self::Work, Self::Outbox, Self::Rooms, Self::Page].into_iter().find(|hint| hint.to_text() == text).unwrap_or(Self::Anything),
+            _ => [Self::Work, Self::Outbox, Self::Rooms, Self::Page]
+                .into_iter()
+                .find(|hint| hint.to_text() == text)
+                .unwrap_or(Self::Anything),
         }
     }
 }
