@@ -30,6 +30,21 @@ pub enum What {
     Worker(WorkerArgs),
     /// Bring the database up to date and stop
     Migrate,
+    /// Write everything to a file, to be taken in by another database
+    Export {
+        /// A new file
+        file: PathBuf,
+    },
+    /// Take in what `vine export` wrote, into an empty database
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// Copy the database while the daemon goes on (SQLite)
+    Backup {
+        /// A new file
+        file: PathBuf,
+    },
     /// Check this machine and its configuration
     Doctor,
     /// Show or check the configuration

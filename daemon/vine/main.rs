@@ -37,6 +37,9 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         What::Daemon(daemon) => roles::daemon::run(&config()?, daemon).await?,
         What::Worker(worker) if worker.verb.is_none() => roles::worker::run(&config()?, worker).await?,
         What::Migrate => roles::migrate::run(&config()?).await?,
+        What::Export { file } => roles::transfer::export(&config()?, &file).await?,
+        What::Import { file } => roles::transfer::import(&config()?, &file).await?,
+        What::Backup { file } => roles::transfer::backup(&config()?, &file).await?,
         What::Doctor => return roles::doctor::run(&config()?).await,
         #[cfg(feature = "slack")]
         What::Manifest { platform: cli::Manifested::Slack } => println!("{:#}", roles::chat::manifest(&config()?)),

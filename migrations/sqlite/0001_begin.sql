@@ -109,6 +109,7 @@ CREATE TABLE work_orders (                      -- a row exactly while its task 
 ) STRICT;
 CREATE INDEX work_orders_head ON work_orders (resumes, lane, due, task);
 CREATE INDEX work_orders_due ON work_orders (due);
+CREATE INDEX work_orders_kept ON work_orders (worker) WHERE worker IS NOT NULL;
 
 CREATE TABLE executions (
     task    INTEGER NOT NULL REFERENCES tasks (id),

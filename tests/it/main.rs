@@ -9,3 +9,4 @@ mod double_discord;
 mod double_slack;
 mod fixtures;
 mod measure_matrix;
+mod story_transfer;

@@ -5,5 +5,6 @@ include!("stories.rs");
 #[expect(dead_code, reason = "each program uses its part of it")]
 mod harness;
 
+mod story_ledger;
 mod story_redis;
 mod story_replicas;

@@ -281,7 +281,7 @@ async fn orders_wait_for_their_time() {
     let attempt = bed.claim(worker, 1).await[0];
     bed.step(attempt.task, Event::LeaseLost { attempt, why: "gone".into() }).await.expect("stored");
     assert!(bed.claim(worker, 1).await.is_empty());
-    let wait = bed.store.next_due().await.expect("read").expect("an order waits");
+    let wait = bed.store.next_due().await.expect("read").next.expect("an order waits");
     assert!(wait > Duration::ZERO && wait <= Duration::from_secs(5), "{wait:?}");
     bed.clock.pass(wait);
     assert_eq!(bed.claim(worker, 1).await[0].epoch.0, 2);

@@ -76,6 +76,11 @@ impl Client {
         Self { token: Some(token), ..self.clone() }
     }
 
+    /// The secret it speaks with.
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
     /// Where the daemon is.
     pub fn base(&self) -> &str {
         &self.base

@@ -40,6 +40,21 @@ pub struct CreateTask {
     pub priority: Option<Lane>,
 }
 
+/// `POST /api/v1/tasks/bulk`: all of them or none, at most a thousand.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTasks {
+    /// Each as it would be created alone.
+    pub tasks: Vec<CreateTask>,
+}
+
+/// The ids of the new tasks, in order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CreatedTasks {
+    /// `["T-1", …]`
+    pub ids: Vec<TaskId>,
+}
+
 /// `PATCH /api/v1/tasks/{id}`; exactly one field.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -209,6 +224,39 @@ pub struct Complete {
     /// Claim this many in the same call.
     #[serde(default)]
     pub next: u32,
+}
+
+/// `POST /api/v1/queue/completions`: for hosts with many slots. Each attempt is completed or refused alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Completions {
+    /// At most a hundred.
+    pub completed: Vec<Completed>,
+    /// Claim this many in the same call.
+    #[serde(default)]
+    pub next: u32,
+}
+
+/// One of several completed attempts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Completed {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// What came of it.
+    pub report: Report,
+    /// The patch, cut at 256 KiB; empty when nothing changed.
+    #[serde(default)]
+    pub patch: String,
+}
+
+/// What came of several completions.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Accepted {
+    /// In order: nothing, or why it was refused.
+    pub refused: Vec<Option<ApiError>>,
+    /// What was claimed in the same call.
+    pub assignments: Vec<Assignment>,
 }
 
 /// `POST /api/v1/queue/fail`

@@ -1,13 +1,21 @@
 //! Handing out work. Claims that wait together are decided together and written by one statement; a waiting claim is
 //! handed its order directly, nobody polls.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
-use vine_domain::{WorkerId, lifecycle::Event, ports::Want, worker::Assignment};
+use vine_domain::{
+    WorkerId,
+    lifecycle::Event,
+    ports::{Stored, Want},
+    worker::Assignment,
+};
 
 use crate::{App, Done};
 
@@ -39,59 +47,97 @@ pub struct Dispatcher {
     app: App,
     incoming: mpsc::Receiver<Waiting>,
     waiting: Vec<Waiting>,
+    /// No order is due before this moment, so nobody need look.
+    quiet_until: Option<Instant>,
+    /// Where the next look at more claims than [`TOGETHER`] begins.
+    turn: usize,
 }
 
 /// Looks for work at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(5);
+/// At most so many claims are decided together. When more wait, those for whom something is kept are among them.
+const TOGETHER: usize = 200;
+/// At most so many orders go to one claim: one host must not empty the queue while others are on their way.
+const LARGEST: u32 = 50;
 
 impl Dispatcher {
     pub(crate) fn new(app: App, incoming: mpsc::Receiver<Waiting>) -> Self {
-        Self { app, incoming, waiting: Vec::new() }
+        Self { app, incoming, waiting: Vec::new(), quiet_until: None, turn: 0 }
     }
 
     /// Runs until the daemon stops.
     pub async fn run(mut self) {
         let stop = self.app.stop.clone();
         loop {
-            let alarm = self.alarm().await;
+            let alarm = self.alarm();
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(waiting) = self.incoming.recv() => self.waiting.push(waiting),
-                () = self.app.wakes.on_work() => {}
+                () = self.app.wakes.on_work() => self.quiet_until = None,
                 () = tokio::time::sleep_until(alarm) => {}
             }
             while let Ok(waiting) = self.incoming.try_recv() {
                 self.waiting.push(waiting);
             }
-            self.hand_out().await;
+            self.waiting.retain(|waiting| !waiting.reply.is_closed());
+            if !self.waiting.is_empty() && self.quiet_until.is_none_or(|until| until <= Instant::now()) {
+                self.hand_out().await;
+            }
+            let now = Instant::now();
+            for over in self.waiting.extract_if(.., |waiting| waiting.until <= now) {
+                let _gone = over.reply.send(Ok(Vec::new()));
+            }
         }
     }
 
     /// When to look again without being woken: a claim's patience ends, an order's time comes, or the tick.
-    async fn alarm(&self) -> Instant {
-        let now = Instant::now();
-        let patience = self.waiting.iter().map(|waiting| waiting.until).min().unwrap_or(now + TICK);
-        let due = match self.waiting.is_empty() {
-            true => None,
-            false => self.app.store.next_due().await.unwrap_or_default(),
-        };
-        patience.min(now + due.unwrap_or(TICK).min(TICK) + Duration::from_millis(1))
+    fn alarm(&self) -> Instant {
+        let tick = Instant::now() + TICK;
+        let patience = self.waiting.iter().map(|waiting| waiting.until).min().unwrap_or(tick);
+        let due = self.quiet_until.filter(|_| !self.waiting.is_empty()).unwrap_or(tick);
+        // A moment later, so that what was waited for has come.
+        patience.min(due).min(tick) + Duration::from_millis(1)
     }
 
+    /// Gives what there is; if nobody gets anything, notes until when that stays so.
     async fn hand_out(&mut self) {
-        self.waiting.retain(|waiting| !waiting.reply.is_closed());
-        if self.waiting.is_empty() {
-            return;
+        let claimed = match self.wants().await {
+            Ok(wants) => self.app.store.claim(&wants).await,
+            Err(error) => Err(error),
+        };
+        match claimed {
+            Ok(claimed) if claimed.is_empty() => self.quiet_until = self.quiet().await,
+            Ok(claimed) => {
+                // There may be more for those who got nothing yet.
+                if !self.waiting.is_empty() {
+                    self.app.wakes.work_here();
+                }
+                self.give(claimed).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot claim work: {error}");
+                self.quiet_until = Some(Instant::now() + Duration::from_millis(500));
+            }
         }
-        let wants: Vec<Want> = self.waiting.iter().map(|waiting| waiting.want).collect();
-        match self.app.store.claim(&wants).await {
-            Ok(claimed) => self.give(claimed).await,
-            Err(error) => tracing::error!(%error, "cannot claim work: {error}"),
+    }
+
+    /// Until when nothing is due; `None` when something is that nobody of those who wait may have.
+    async fn quiet(&self) -> Option<Instant> {
+        let due = self.app.store.next_due().await.ok()?;
+        (!due.now).then(|| Instant::now() + due.next.unwrap_or(TICK).min(TICK))
+    }
+
+    async fn wants(&mut self) -> Stored<Vec<Want>> {
+        let all = self.waiting.iter().map(|waiting| Want { slots: waiting.want.slots.min(LARGEST), ..waiting.want });
+        if self.waiting.len() <= TOGETHER {
+            return Ok(all.collect());
         }
-        let now = Instant::now();
-        for over in self.waiting.extract_if(.., |waiting| waiting.until <= now) {
-            let _gone = over.reply.send(Ok(Vec::new()));
-        }
+        let preferred: HashSet<WorkerId> = self.app.store.preferred(1000).await?.into_iter().collect();
+        let (mut chosen, others): (Vec<Want>, Vec<Want>) = all.partition(|want| preferred.contains(&want.worker));
+        chosen.truncate(TOGETHER);
+        self.turn = (self.turn + TOGETHER) % others.len().max(1);
+        chosen.extend(others.iter().cycle().skip(self.turn).take((TOGETHER - chosen.len()).min(others.len())));
+        Ok(chosen)
     }
 
     async fn give(&mut self, claimed: Vec<(WorkerId, Assignment)>) {

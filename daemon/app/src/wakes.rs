@@ -29,6 +29,11 @@ impl Wakes {
         self.wake(Hint::Work);
     }
 
+    /// The same, for this daemon alone.
+    pub fn work_here(&self) {
+        self.heard(Hint::Work);
+    }
+
     /// Follows [`Wakes::work`].
     pub async fn on_work(&self) {
         self.work.notified().await;

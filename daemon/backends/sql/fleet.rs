@@ -45,19 +45,6 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
     }
 }
 
-/// Workers with the number of their leases that run and that wait, by what follows.
-macro_rules! workers {
-    ($rest:literal $(, $arg:expr)*) => {
-        sqlx::query_as!(
-            WorkerRow,
-            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen,
-                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS "running!: i64",
-                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'waiting') AS "waiting!: i64" FROM workers w "# + $rest
-            $(, $arg)*
-        )
-    };
-}
-
 #[async_trait]
 impl Fleet for Database {
     async fn add_worker(&self, worker: &Worker) -> Stored<()> {
@@ -104,11 +91,24 @@ impl Fleet for Database {
     }
 
     async fn workers(&self) -> Stored<Vec<(Worker, usize, usize)>> {
-        all(workers!("ORDER BY name").fetch_all(self.reader()).await.map_err(unavailable)?)
+        let rows = sqlx::query_as!(
+            WorkerRow,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen,
+                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS "running!: i64",
+                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'waiting') AS "waiting!: i64"
+               FROM workers w ORDER BY name"#
+        );
+        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
 
     async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>> {
-        let row = workers!("WHERE id = $1", id.to_string()).fetch_optional(self.reader()).await.map_err(unavailable)?;
+        let row = sqlx::query_as!(
+            WorkerRow,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen, 0 AS "running!: i64", 0 AS "waiting!: i64"
+               FROM workers WHERE id = $1"#,
+            id.to_string()
+        );
+        let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
         Ok(row.map(<(Worker, usize, usize)>::try_from).transpose()?.map(|(worker, ..)| worker))
     }
 }

@@ -17,8 +17,10 @@ mod rows;
 mod sessions;
 mod tasks;
 mod threads;
+mod transfer;
 mod words;
 
+pub use transfer::TransferError;
 use vine_domain::ports::StoreError;
 
 /// What the engine says, in the words of the port.

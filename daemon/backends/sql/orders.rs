@@ -1,6 +1,6 @@
 //! The queue: how work is claimed, kept and lost.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, Lane, Note, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
     handout::{Head, Taken, Warm, hand_out},
-    ports::{Depths, Orders, StoreError, Stored, Want},
+    ports::{Depths, Due, Orders, StoreError, Stored, Want},
     queue::Waiting,
     task::LEASE,
     worker::{Assignment, Attempt},
@@ -99,11 +99,25 @@ impl Orders for Database {
             .collect()
     }
 
-    async fn next_due(&self) -> Stored<Option<Duration>> {
+    async fn next_due(&self) -> Stored<Due> {
         let now = self.now();
-        let due = query_scalar!(r#"SELECT min(due) AS "due?: i64" FROM work_orders WHERE due > $1"#, now.0);
+        let due = query!(
+            r#"SELECT EXISTS (SELECT 1 FROM work_orders WHERE due <= $1) AS "now!: bool",
+                      (SELECT min(due) FROM work_orders WHERE due > $1) AS "next?: i64""#,
+            now.0
+        );
         let due = due.fetch_one(self.reader()).await.map_err(unavailable)?;
-        Ok(due.map(|due| Timestamp(due).since(now)))
+        Ok(Due { now: due.now, next: due.next.map(|due| Timestamp(due).since(now)) })
+    }
+
+    async fn preferred(&self, limit: u32) -> Stored<Vec<WorkerId>> {
+        let ids = query_scalar!(
+            r#"SELECT worker AS "worker!" FROM work_orders WHERE worker IS NOT NULL AND due <= $1
+               UNION SELECT worker AS "worker!" FROM sessions WHERE state = 'warm' LIMIT $2"#,
+            self.now().0,
+            i64::from(limit)
+        );
+        ids.fetch_all(self.reader()).await.map_err(unavailable)?.iter().map(|id| Ok(WorkerId(uuid(id)?))).collect()
     }
 
     async fn depths(&self) -> Stored<Depths> {
@@ -147,16 +161,20 @@ fn ids(wants: &[Want]) -> String {
     json(&wants.iter().map(|want| want.worker.to_string()).collect::<Vec<_>>())
 }
 
-/// The wishes of workers that still exist and are not draining; none while everything is paused.
+/// The wishes of workers that still exist and are not draining, as far as they have room; none while everything is paused.
 async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<Vec<Want>> {
-    let fit = query_scalar!(
-        "SELECT id FROM workers
-         WHERE NOT draining AND id IN (SELECT atom FROM json_each($1)) AND NOT (SELECT paused FROM settings)",
+    let fit = query!(
+        r#"SELECT id, slots - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS "room!: i64" FROM workers w
+           WHERE NOT draining AND id IN (SELECT atom FROM json_each($1)) AND NOT (SELECT paused FROM settings)"#,
         ids(wants)
     );
-    let fit = fit.fetch_all(tx).await.map_err(unavailable)?;
-    let is_fit = |want: &&Want| want.slots > 0 && fit.contains(&want.worker.to_string());
-    Ok(wants.iter().filter(is_fit).copied().collect())
+    let rows = fit.fetch_all(tx).await.map_err(unavailable)?;
+    let room: HashMap<String, u32> = rows.into_iter().map(|row| (row.id, u32::try_from(row.room).unwrap_or(0))).collect();
+    let fit = |want: &Want| {
+        let slots = want.slots.min(*room.get(&want.worker.to_string())?);
+        (slots > 0).then_some(Want { slots, ..*want })
+    };
+    Ok(wants.iter().filter_map(fit).collect())
 }
 
 struct HeadRow {

@@ -24,6 +24,11 @@ impl Failure {
         if self.1.hint.is_empty() { self.1.message.clone() } else { format!("{}. {}", self.1.message.trim_end_matches('.'), self.1.hint) }
     }
 
+    /// What would be sent, for one of several things in one answer.
+    pub fn into_error(self) -> ApiError {
+        self.1
+    }
+
     pub fn status(&self) -> StatusCode {
         self.0
     }

@@ -1,11 +1,10 @@
 //! The chat platforms of a daemon.
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::task::JoinSet;
 use vine_app::{App, platforms};
-use vine_domain::ports::Chat;
 
 use crate::config::Config;
 
@@ -24,7 +23,9 @@ pub fn matrix(app: &App, config: &Config, state: &std::path::Path, loops: &mut J
         recovery_key: matrix.recovery_key_file.clone().unwrap_or_else(|| state.join("matrix-recovery.key")),
     };
     let (chat, ear) = (Matrix::new(settings), platforms::Listening::new(app.clone(), PLATFORM));
-    start(app, chat.clone(), move || chat.clone().run(ear.clone(), Arc::new(vine_domain::clock::System)), loops);
+    let listens = chat.clone();
+    let listen = move || listens.clone().run(ear.clone(), Arc::new(vine_domain::clock::System));
+    loops.spawn(platforms::run(app.clone(), chat, listen));
     Ok(())
 }
 
@@ -48,9 +49,9 @@ pub fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine
         // Requests come to any daemon.
         let (stop, listens) = (app.stop.clone(), chat.clone().run(ear));
         loops.spawn(async move { stop.run_until_cancelled(listens).await.unwrap_or_default() });
-        start(app, chat, std::future::pending, loops);
+        loops.spawn(platforms::run(app.clone(), chat, std::future::pending));
     } else {
-        start(app, chat.clone(), move || chat.clone().run(ear.clone()), loops);
+        loops.spawn(platforms::run(app.clone(), chat.clone(), move || chat.clone().run(ear.clone())));
     }
     Ok(routes)
 }
@@ -74,18 +75,6 @@ pub fn discord(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()
     let (api_url, channel_prefix, message_content) = (discord.api_url.clone(), discord.channel_prefix.clone(), discord.message_content);
     let settings = Settings { api_url, token: discord.secret()?, guild: discord.server()?, channel_prefix, message_content };
     let (chat, ear) = (Discord::new(settings), platforms::Listening::new(app.clone(), PLATFORM));
-    start(app, chat.clone(), move || chat.clone().run(ear.clone()), loops);
+    loops.spawn(platforms::run(app.clone(), chat.clone(), move || chat.clone().run(ear.clone())));
     Ok(())
-}
-
-/// Posts and listens, while no other daemon does, until this one stops.
-fn start<L: Future<Output = ()> + Send>(
-    app: &App,
-    chat: Arc<dyn Chat>,
-    listen: impl Fn() -> L + Send + Sync + 'static,
-    loops: &mut JoinSet<()>,
-) where
-    L: 'static,
-{
-    loops.spawn(platforms::run(app.clone(), chat, listen));
 }

@@ -8,5 +8,6 @@ pub mod demo;
 pub mod doctor;
 pub mod login;
 pub mod migrate;
+pub mod transfer;
 pub mod up;
 pub mod worker;

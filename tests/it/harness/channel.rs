@@ -128,6 +128,11 @@ pub fn said<'a>(state: &'a Value, words: &str) -> Option<&'a Value> {
     of_bot(state).find(|message| message["text"].as_str().is_some_and(|text| text.contains(words)))
 }
 
+/// Sections of the configuration for a workspace that is heard over sockets.
+pub fn by_sockets(slack: &Workspace) -> String {
+    sections(slack, &format!("app_token = \"{APP_TOKEN}\"\n"))
+}
+
 fn sections(slack: &Workspace, more: &str) -> String {
     format!(
         "[[people]]\nname = \"Ann\"\nrole = \"operator\"\nslack = \"U0ANN\"\n\

@@ -61,6 +61,8 @@ pub struct Place {
     pub repo: PathBuf,
     pub model: Model,
     pub base: base::Base,
+    /// More of the environment.
+    pub env: Vec<(String, String)>,
     config: PathBuf,
     listen: String,
     client: Option<Client>,
@@ -85,6 +87,17 @@ impl Place {
     /// The same with more lines in several sections.
     pub async fn with_sections(agent: Agent<'_>, sections: Sections<'_>) -> Self {
         let folder = tempfile::Builder::new().prefix("vine-it-").tempdir().expect("a temporary folder");
+        let base = base::Base::new(&folder.path().join("daemon"));
+        Self::in_folder(folder, base, agent, sections).await
+    }
+
+    /// The same on engines of its own.
+    pub async fn on(base: base::Base, agent: Agent<'_>, sections: Sections<'_>) -> Self {
+        let folder = tempfile::Builder::new().prefix("vine-it-").tempdir().expect("a temporary folder");
+        Self::in_folder(folder, base, agent, sections).await
+    }
+
+    async fn in_folder(folder: TempDir, base: base::Base, agent: Agent<'_>, sections: Sections<'_>) -> Self {
         let repo = folder.path().join("site");
         make_repository(&repo);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -92,10 +105,9 @@ impl Place {
         let model = Model::default();
         tokio::spawn(model.clone().serve(listener));
         let config = folder.path().join("vine.toml");
-        let base = base::Base::new(&folder.path().join("daemon"));
         let own = configuration(folder.path(), &agent, &format!("http://{address}"), &sections);
         fs::write(&config, format!("{}{own}", base.sections())).expect("written");
-        Self { folder, repo, model, base, config, listen: "127.0.0.1:0".into(), client: None }
+        Self { folder, repo, model, base, env: Vec::new(), config, listen: "127.0.0.1:0".into(), client: None }
     }
 
     /// With a daemon and a worker `w-1` of one slot, which end with the story.
@@ -165,8 +177,26 @@ impl Place {
         let mut command = Command::new(VINE);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
         command.env("XDG_STATE_HOME", self.folder.path().join("xdg")).env("NO_COLOR", "1").current_dir(self.folder.path());
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.args(["--config", path(&self.config)]).args(arguments);
         command
+    }
+
+    /// Runs the program on the daemon's state and gives what it says.
+    pub fn shell(&self, arguments: &[&str]) -> String {
+        self.try_shell(arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+    }
+
+    /// The same, or what it complains of.
+    pub fn try_shell(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = self.vine(arguments).env("VINE_STATE", self.state("daemon")).output().expect("the program runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// From now on this client speaks for the place.
+    pub fn know(&mut self, client: Client) {
+        self.client = Some(client);
     }
 
     pub fn client(&self) -> &Client {

@@ -279,9 +279,17 @@ impl Human {
         assert_eq!(self.call(Method::POST, "/logout/all", Some(json!({}))).await, json!({}));
     }
 
+    /// As soon as the bot has given the power to.
     pub async fn invite(&self, user: &str, room: &str) {
-        let invited = self.call(Method::POST, &format!("/rooms/{room}/invite"), Some(json!({ "user_id": user }))).await;
-        assert_eq!(invited, json!({}), "{} cannot invite", self.id);
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let invited = self.call(Method::POST, &format!("/rooms/{room}/invite"), Some(json!({ "user_id": user }))).await;
+            if invited == json!({}) {
+                return;
+            }
+            assert!(Instant::now() < end, "{} cannot invite: {invited}", self.id);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Throws somebody out.

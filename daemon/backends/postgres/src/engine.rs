@@ -30,6 +30,40 @@ pub async fn silence(tx: &mut Connection) -> Stored<()> {
     query!("LOCK TABLE chat_messages IN SHARE ROW EXCLUSIVE MODE").execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
+/// A transaction that sees the database as it is at one moment.
+pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, Postgres>> {
+    database.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+}
+
+/// A table's columns, each with its type.
+pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(String, String)>> {
+    let rows = query!(
+        r#"SELECT column_name::TEXT AS "name!", data_type::TEXT AS "kind!" FROM information_schema.columns
+           WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position"#,
+        table
+    );
+    Ok(rows.fetch_all(at).await?.into_iter().map(|row| (row.name, row.kind)).collect())
+}
+
+/// The statement that gives a table's rows as JSON.
+pub fn as_json(table: &str, _: &[(String, String)]) -> String {
+    format!("SELECT row_to_json(r)::TEXT FROM {table} r")
+}
+
+/// Ids go on after those that are there.
+pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
+    let given = query!(
+        "SELECT setval('task_ids', (SELECT coalesce(max(id), 0) + 1 FROM tasks), false) AS tasks,
+                setval('question_ids', (SELECT coalesce(max(id), 0) + 1 FROM questions), false) AS questions,
+                setval(pg_get_serial_sequence('audit', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM audit), false) AS audit,
+                setval(pg_get_serial_sequence('task_log', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM task_log), false) AS task_log,
+                setval(pg_get_serial_sequence('notes', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM notes), false) AS notes,
+                setval(pg_get_serial_sequence('chat_messages', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM chat_messages), false) AS chat_messages,
+                setval(pg_get_serial_sequence('inbox', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM inbox), false) AS inbox"
+    );
+    given.fetch_one(tx).await.map(|_| ())
+}
+
 impl Database {
     pub fn now(&self) -> Timestamp {
         self.clock.now()

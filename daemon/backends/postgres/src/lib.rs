@@ -19,6 +19,8 @@ use sqlx::{
 };
 use vine_domain::Clock;
 
+pub use sql::TransferError;
+
 /// A connection, as the shared statements know it.
 type Connection = sqlx::PgConnection;
 

@@ -26,6 +26,28 @@ pub async fn silence(_: &mut Connection) -> Stored<()> {
     Ok(())
 }
 
+/// A transaction that sees the database as it is at one moment.
+pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, Sqlite>> {
+    database.reader.begin().await
+}
+
+/// A table's columns, each with its type.
+pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(String, String)>> {
+    // The macros do not know this table of SQLite's own.
+    sqlx::query_as("SELECT name, type FROM pragma_table_info($1)").bind(table).fetch_all(at).await
+}
+
+/// The statement that gives a table's rows as JSON.
+pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
+    let pairs: Vec<String> = columns.iter().map(|(name, _)| format!("'{name}', {name}")).collect();
+    format!("SELECT json_object({}) FROM {table}", pairs.join(", "))
+}
+
+/// Ids go on after those that are there: they are counted when the file is opened.
+pub async fn count_on(_: &mut Connection) -> sqlx::Result<()> {
+    Ok(())
+}
+
 impl Database {
     pub fn now(&self) -> Timestamp {
         self.clock.now()

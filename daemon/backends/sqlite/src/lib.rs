@@ -16,10 +16,12 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, SqlitePool, query, query_scalar,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use vine_domain::Clock;
+
+pub use sql::TransferError;
 
 /// A connection, as the shared statements know it.
 type Connection = sqlx::SqliteConnection;
@@ -83,6 +85,34 @@ impl Database {
     }
 }
 
+/// Copies the database to a new file while a daemon goes on with it, as it is at one moment, and looks whether the copy is whole.
+pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
+    if copy.exists() {
+        return Err(BackupError::Exists(copy.display().to_string()));
+    }
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    let mut source = options.connect().await?;
+    // SQLite's own way of an online copy that needs no lock on writers.
+    query("VACUUM INTO ?").bind(copy.display().to_string()).execute(&mut source).await?;
+    let mut made = SqliteConnectOptions::new().filename(copy).read_only(true).connect().await?;
+    let found: String = query_scalar("PRAGMA integrity_check").fetch_one(&mut made).await?;
+    if found == "ok" { Ok(()) } else { Err(BackupError::Damaged(found)) }
+}
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// Nothing is overwritten.
+    #[error("{0} exists already; name a new file")]
+    Exists(String),
+    /// SQLite refused.
+    #[error("the database cannot be copied: {0}")]
+    Engine(#[from] sqlx::Error),
+    /// The copy is not what it should be, so the original may be damaged too.
+    #[error("the copy is damaged: {0}")]
+    Damaged(String),
+}
+
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -130,7 +160,7 @@ async fn migrate(pool: &SqlitePool) -> Result<(), OpenError> {
 }
 
 async fn last_id(pool: &SqlitePool, sql: &'static str) -> Result<u64, OpenError> {
-    let max: Option<i64> = sqlx::query_scalar(sql).fetch_one(pool).await.map_err(OpenError::Engine)?;
+    let max: Option<i64> = query_scalar(sql).fetch_one(pool).await.map_err(OpenError::Engine)?;
     Ok(max.unwrap_or(0).unsigned_abs())
 }
 

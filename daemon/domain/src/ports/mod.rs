@@ -120,6 +120,15 @@ pub struct Want {
     pub slots: u32,
 }
 
+/// When orders are due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Due {
+    /// One is due now, whoever may take it.
+    pub now: bool,
+    /// How long until the next one of those that wait for their time.
+    pub next: Option<Duration>,
+}
+
 /// The log of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Execution {

@@ -2,9 +2,7 @@
 
 use async_trait::async_trait;
 
-use std::time::Duration;
-
-use super::{Depths, Stored, Want};
+use super::{Depths, Due, Stored, Want};
 use crate::{
     ids::WorkerId,
     input::Slug,
@@ -30,8 +28,10 @@ pub trait Orders: Send + Sync {
     async fn undelivered(&self, worker: WorkerId) -> Stored<Vec<Question>>;
     /// Waiting notes for tasks that `worker` holds, oldest first, each with the attempt under way.
     async fn waiting_notes_for(&self, worker: WorkerId) -> Stored<Vec<(Attempt, Note)>>;
-    /// How long until the next order is due; `None` when no order waits for its time.
-    async fn next_due(&self) -> Stored<Option<Duration>>;
+    /// Whether an order is due, and how long until the next one is.
+    async fn next_due(&self) -> Stored<Due>;
+    /// Workers for whom orders or warm sessions are kept, at most so many: they are asked first.
+    async fn preferred(&self, limit: u32) -> Stored<Vec<WorkerId>>;
     /// Depths of everything that queues.
     async fn depths(&self) -> Stored<Depths>;
     /// Stops or resumes claiming, everywhere or in one repository.

@@ -20,6 +20,7 @@ use crate::Shared;
 pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/tasks", post(tasks::create).get(tasks::list))
+        .route("/tasks/bulk", post(tasks::create_bulk))
         .route("/tasks/{id}", get(tasks::show).patch(tasks::patch))
         .route("/tasks/{id}/log", get(tasks::log))
         .route("/workers", post(workers::enrol).get(workers::list))
@@ -29,6 +30,7 @@ pub fn routes() -> Router<Shared> {
         .route("/queue/enqueue", post(queue::enqueue))
         .route("/queue/claim", post(queue::claim))
         .route("/queue/complete", post(queue::complete))
+        .route("/queue/completions", post(queue::completions))
         .route("/queue/fail", post(queue::fail))
         .route("/queue/log", post(queue::log))
         .route("/queue/status", get(queue::status))

@@ -1,11 +1,12 @@
 //! `/api/v1/queue`: claiming and ending attempts. Every write of an attempt names its lease.
 
 use axum::{Json, extract::State, http::StatusCode};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use vine_api::{Claim, Claimed, Complete, Ended, Enqueue, Fail, GaveUp, Log};
+use vine_api::{Accepted, Claim, Claimed, Complete, Completed, Completions, Ended, Enqueue, Fail, GaveUp, Log};
 use vine_app::{AppError, view};
 use vine_domain::{
-    Verb,
+    Invalid, Verb,
     lifecycle::{Event, Order},
 };
 
@@ -24,7 +25,7 @@ pub async fn enqueue(State(shared): State<Shared>, Person(caller): Person, Body(
 
 /// `POST /claim`: waits for work.
 pub async fn claim(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(claim): Body<Claim>) -> Result<Json<Claimed>, Failure> {
-    let assignments = shared.app.claim(worker, claim.slots.min(1000), patience(claim.wait)).await?;
+    let assignments = shared.app.claim(worker, claim.slots, patience(claim.wait)).await?;
     Ok(Json(Claimed { assignments }))
 }
 
@@ -37,9 +38,34 @@ pub async fn complete(
     shared.app.complete(worker, complete.attempt, complete.report, &complete.patch).await?;
     let assignments = match complete.next {
         0 => Vec::new(),
-        next => shared.app.claim(worker, next.min(1000), std::time::Duration::ZERO).await?,
+        next => shared.app.claim(worker, next, std::time::Duration::ZERO).await?,
     };
     Ok(Json(Claimed { assignments }))
+}
+
+/// At most so many attempts end in one call.
+const COMPLETIONS: usize = 100;
+
+/// `POST /completions`: ends several attempts, each completed or refused alone, and claims the next ones in the same call.
+pub async fn completions(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Body(all): Body<Completions>,
+) -> Result<Json<Accepted>, Failure> {
+    if all.completed.len() > COMPLETIONS {
+        let many =
+            Invalid::new("list of completions", format!("it has {}", all.completed.len()), format!("send at most {COMPLETIONS} at once"));
+        return Err(AppError::from(many).into());
+    }
+    let app = &shared.app;
+    let one = |done: Completed| async move { app.complete(worker, done.attempt, done.report, &done.patch).await };
+    let outcomes = join_all(all.completed.into_iter().map(one)).await;
+    let refused = outcomes.into_iter().map(|outcome| outcome.err().map(|error| Failure::from(error).into_error())).collect();
+    let assignments = match all.next {
+        0 => Vec::new(),
+        next => app.claim(worker, next, std::time::Duration::ZERO).await?,
+    };
+    Ok(Json(Accepted { refused, assignments }))
 }
 
 /// `POST /fail`

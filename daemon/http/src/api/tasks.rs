@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use vine_api::{CreateTask, PatchTask};
+use vine_api::{CreateTask, CreateTasks, CreatedTasks, PatchTask};
 use vine_app::{AppError, Command, TaskVerb, tasks::Wish, view};
 use vine_domain::{Invalid, Lane, Slug, TaskId, Verb, lifecycle::Order, ports::TaskFilter};
 
@@ -25,17 +25,35 @@ pub async fn create(
     headers: HeaderMap,
     Body(new): Body<CreateTask>,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
-    let wish = Wish {
-        title: new.title,
-        prompt: new.prompt,
-        repo: new.repo,
-        base: new.base,
-        branch: new.branch,
-        lane: new.priority.unwrap_or(Lane::Default),
-        key: idempotency_key(&headers)?,
-    };
-    let task = shared.app.create(&caller, wish).await?;
+    let key = idempotency_key(&headers)?;
+    let task = shared.app.create(&caller, wish(new, key)).await?;
     Ok((StatusCode::CREATED, Json(view::task(&task))))
+}
+
+fn wish(new: CreateTask, key: Option<String>) -> Wish {
+    let lane = new.priority.unwrap_or(Lane::Default);
+    Wish { title: new.title, prompt: new.prompt, repo: new.repo, base: new.base, branch: new.branch, lane, key }
+}
+
+/// At most so many tasks are created at once.
+const BULK: usize = 1000;
+
+/// `POST /bulk` with an optional `Idempotency-Key` for all of them.
+pub async fn create_bulk(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    headers: HeaderMap,
+    Body(new): Body<CreateTasks>,
+) -> Result<(StatusCode, Json<CreatedTasks>), Failure> {
+    if !(1..=BULK).contains(&new.tasks.len()) {
+        let many = Invalid::new("list of tasks", format!("it has {}", new.tasks.len()), format!("send 1 to {BULK} at once"));
+        return Err(AppError::from(many).into());
+    }
+    let key = idempotency_key(&headers)?;
+    let keyed = |(number, new): (usize, CreateTask)| wish(new, key.as_ref().map(|key| format!("{key}/{number}")));
+    let wishes = new.tasks.into_iter().enumerate().map(keyed).collect();
+    let ids = shared.app.create_many(&caller, wishes).await?;
+    Ok((StatusCode::CREATED, Json(CreatedTasks { ids })))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {

@@ -1,0 +1,172 @@
+//! A whole team on its way from one database to another: every row of every table as a line of JSON, the same from both engines.
+
+use std::io::{BufRead, Write};
+
+use futures_util::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sqlx::{AssertSqlSafe, query, query_scalar};
+
+use crate::{Connection, Database, engine};
+
+/// Tables in an order in which each refers to earlier ones only. Leases are not among them: they belong to living daemons.
+const TABLES: [&str; 21] = [
+    "users",
+    "identities",
+    "tokens",
+    "audit",
+    "settings",
+    "repos",
+    "rooms",
+    "workers",
+    "tasks",
+    "work_orders",
+    "executions",
+    "task_log",
+    "sessions",
+    "questions",
+    "answers",
+    "notes",
+    "chat_messages",
+    "outbox",
+    "posts",
+    "inbox",
+    "cursors",
+];
+/// What the lines are, in case that ever changes.
+const FORMAT: u32 = 1;
+/// So many rows go into one statement.
+const PORTION: usize = 500;
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    agentvine_export: u32,
+    /// The program that wrote it.
+    version: String,
+}
+
+/// Every other line.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    table: String,
+    row: Box<RawValue>,
+}
+
+/// The last line: how many came before it. Without it the file is not whole.
+#[derive(Serialize, Deserialize)]
+struct End {
+    rows: u64,
+}
+
+/// Why a team did not get there. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// The database refused.
+    #[error("the database refused: {0}")]
+    Engine(#[from] sqlx::Error),
+    /// The file could not be written or read.
+    #[error("the file cannot be used: {0}")]
+    File(#[from] std::io::Error),
+    /// The file is not what an export writes.
+    #[error("line {0} is none of an export: {1}")]
+    Line(usize, String),
+    /// There is something already.
+    #[error("the database has {0} rows in `{1}` already; import into an empty one")]
+    NotEmpty(i64, &'static str),
+}
+
+impl Database {
+    /// Writes all rows, as they were at one moment. Returns how many.
+    pub async fn export(&self, out: &mut (dyn Write + Send)) -> Result<u64, TransferError> {
+        let head = Head { agentvine_export: FORMAT, version: env!("CARGO_PKG_VERSION").into() };
+        writeln!(out, "{}", json(&head))?;
+        let mut tx = engine::snapshot(self).await?;
+        let mut rows = 0;
+        for table in TABLES {
+            let columns = engine::columns(&mut tx, table).await?;
+            let statement = AssertSqlSafe(engine::as_json(table, &columns));
+            let mut found = query_scalar::<_, String>(statement).fetch(&mut *tx);
+            while let Some(row) = found.try_next().await? {
+                let row = RawValue::from_string(row).map_err(|error| TransferError::Line(0, error.to_string()))?;
+                writeln!(out, "{}", json(&Line { table: table.into(), row }))?;
+                rows += 1;
+            }
+        }
+        writeln!(out, "{}", json(&End { rows }))?;
+        Ok(rows)
+    }
+
+    /// Takes in all rows of an export, or none. Returns how many.
+    pub async fn import(&self, from: &mut (dyn BufRead + Send)) -> Result<u64, TransferError> {
+        let mut lines = from.lines().zip(1..);
+        let (head, _) = lines.next().ok_or_else(|| TransferError::Line(1, "the file is empty".into()))?;
+        let head: Head = read(1, &head?)?;
+        if head.agentvine_export != FORMAT {
+            let why =
+                format!("it was written in format {} by version {}, and this program reads {FORMAT}", head.agentvine_export, head.version);
+            return Err(TransferError::Line(1, why));
+        }
+        let mut tx = self.begin().await.map_err(|error| TransferError::File(std::io::Error::other(error.to_string())))?;
+        is_empty(&mut tx).await?;
+        query(AssertSqlSafe("DELETE FROM settings".to_owned())).execute(&mut *tx).await?;
+        let (mut taken, mut portion, mut table, mut end) = (0, Vec::new(), String::new(), None);
+        for (line, number) in lines {
+            let line = line?;
+            if let Ok(last) = serde_json::from_str::<End>(&line) {
+                end = Some(last.rows);
+                break;
+            }
+            let line: Line = read(number, &line)?;
+            if !TABLES.contains(&line.table.as_str()) {
+                return Err(TransferError::Line(number, format!("there is no table `{}`", line.table)));
+            }
+            if line.table != table || portion.len() == PORTION {
+                put(&mut tx, &table, &portion).await?;
+                portion.clear();
+                table = line.table;
+            }
+            portion.push(line.row);
+            taken += 1;
+        }
+        put(&mut tx, &table, &portion).await?;
+        if end != Some(taken) {
+            return Err(TransferError::Line(0, format!("{taken} rows came and {} were promised; the file is not whole", end.unwrap_or(0))));
+        }
+        engine::count_on(&mut tx).await?;
+        tx.commit().await?;
+        Ok(taken)
+    }
+}
+
+/// Nobody has begun anything here.
+async fn is_empty(tx: &mut Connection) -> Result<(), TransferError> {
+    for table in TABLES.into_iter().filter(|table| *table != "settings") {
+        let count: i64 = query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}"))).fetch_one(&mut *tx).await?;
+        if count > 0 {
+            return Err(TransferError::NotEmpty(count, table));
+        }
+    }
+    Ok(())
+}
+
+async fn put(tx: &mut Connection, table: &str, rows: &[Box<RawValue>]) -> Result<(), TransferError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let columns = engine::columns(&mut *tx, table).await?;
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let values: Vec<String> = columns.iter().map(|(name, kind)| format!("CAST(value ->> '{name}' AS {kind})")).collect();
+    let statement =
+        format!("INSERT INTO {table} ({}) SELECT {} FROM json_each($1) l WHERE true ORDER BY l.key", names.join(", "), values.join(", "));
+    query(AssertSqlSafe(statement)).bind(json(rows)).execute(tx).await?;
+    Ok(())
+}
+
+fn read<T: for<'a> Deserialize<'a>>(number: usize, line: &str) -> Result<T, TransferError> {
+    serde_json::from_str(line).map_err(|error| TransferError::Line(number, error.to_string()))
+}
+
+fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("rows are JSON")
+}
