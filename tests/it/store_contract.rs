@@ -88,7 +88,7 @@ impl Bed {
         let worker = Worker {
             id: WorkerId(System.uuid()),
             name: name.into(),
-            slots: 10,
+            slots: 50,
             version: "test".into(),
             draining: false,
             trouble: None,

@@ -20,7 +20,6 @@ use crate::harness::{
     balancer::Balancer,
     base::Base,
     channel,
-    double::messages,
     replica::{Replica, replica},
     servers::{Postgres, Redis},
     workspace::{Workspace, of_bot},
@@ -86,21 +85,35 @@ fn question_of(message: &Value) -> Option<u64> {
 }
 
 /// Reads the channel as a person would, and answers each question in its thread, once.
-async fn answer(slack: Arc<Workspace>, channel: String, over: Arc<AtomicBool>, said: Arc<Mutex<BTreeMap<u64, String>>>) {
+async fn answer(slack: Arc<Workspace>, channel: String, over: Arc<AtomicBool>, book: Arc<Mutex<Book>>) {
     while !over.load(Ordering::Relaxed) {
         let state = slack.state().await;
         for message in of_bot(&state) {
             let Some(number) = question_of(message) else { continue };
-            if said.lock().expect("whole").contains_key(&number) {
-                continue;
+            let ts = message["ts"].as_str().expect("a ts").to_owned();
+            let first = {
+                let mut book = book.lock().expect("whole");
+                book.posted.entry(number).or_default().insert(ts);
+                !book.said.contains_key(&number)
+            };
+            if first {
+                let words = format!("colour-{number}-{}", &System.uuid().simple().to_string()[20..]);
+                let root = message["thread_ts"].as_str().expect("in a thread");
+                slack.say("U0ANN", &channel, &format!("Q-{number} {words}"), Some(root)).await;
+                book.lock().expect("whole").said.insert(number, words);
             }
-            let words = format!("colour-{number}-{}", &System.uuid().simple().to_string()[20..]);
-            let root = message["thread_ts"].as_str().expect("in a thread");
-            slack.say("U0ANN", &channel, &format!("Q-{number} {words}"), Some(root)).await;
-            said.lock().expect("whole").insert(number, words);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// What the people wrote down.
+#[derive(Default)]
+struct Book {
+    /// Messages that asked a question, by its number. A question that is settled looks different, so it is noted while it is open.
+    posted: BTreeMap<u64, BTreeSet<String>>,
+    /// What was answered.
+    said: BTreeMap<u64, String>,
 }
 
 /// Everything that can be killed.
@@ -185,9 +198,9 @@ async fn ledger_of_asked_posted_answered_and_delivered_adds_up_whatever_is_kille
     let channel = channels.iter().find(|one| one["name"] == "vine-site").expect("just seen")["id"].as_str().expect("an id").to_owned();
 
     let (over, all_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (granted, said) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(Mutex::new(BTreeMap::new())));
+    let (granted, book) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(Mutex::new(Book::default())));
     let wishes = tokio::spawn(wish(person.clone(), Arc::clone(&over), Arc::clone(&granted)));
-    let answers = tokio::spawn(answer(Arc::clone(&slack), channel, Arc::clone(&all_over), Arc::clone(&said)));
+    let answers = tokio::spawn(answer(Arc::clone(&slack), channel, Arc::clone(&all_over), Arc::clone(&book)));
     let end = Instant::now() + span();
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(800 + 200 * dice.roll(6) as u64)).await;
@@ -201,8 +214,7 @@ async fn ledger_of_asked_posted_answered_and_delivered_adds_up_whatever_is_kille
     all_over.store(true, Ordering::Relaxed);
     answers.await.expect("read and answered");
 
-    let said = said.lock().expect("whole").clone();
-    compare(&stage, &slack.state().await, &granted, &said);
+    compare(&stage, &granted, &book.lock().expect("whole"));
     for what in ["daemon", "worker"] {
         assert!(stage.killed.get(what).is_some_and(|times| *times > 0), "no {what} was killed: this shows nothing");
     }
@@ -236,7 +248,7 @@ async fn settle(person: &Client, granted: &BTreeSet<String>) {
     }
 }
 
-fn compare(stage: &Stage, state: &Value, granted: &BTreeSet<String>, said: &BTreeMap<u64, String>) {
+fn compare(stage: &Stage, granted: &BTreeSet<String>, Book { posted, said }: &Book) {
     let sql = |statement: &str| stage.place.base.sql(statement);
     // Wished and kept.
     let kept: BTreeSet<String> = sql("SELECT 'T-' || id FROM tasks").into_iter().collect();
@@ -251,13 +263,11 @@ fn compare(stage: &Stage, state: &Value, granted: &BTreeSet<String>, said: &BTre
             (next().parse().expect("a number"), (format!("T-{}", next()), next()))
         })
         .collect();
-    let mut posted: BTreeMap<u64, usize> = BTreeMap::new();
-    messages(state).filter_map(question_of).for_each(|number| *posted.entry(number).or_default() += 1);
     let unposted: Vec<_> = asked.iter().filter(|(number, (_, state))| !posted.contains_key(number) && state != "withdrawn").collect();
     assert!(unposted.is_empty(), "asked and never posted: {unposted:?}");
     let unasked: Vec<_> = posted.keys().filter(|number| !asked.contains_key(number)).collect();
     assert!(unasked.is_empty(), "posted and never asked: {unasked:?}");
-    let twice = posted.values().filter(|times| **times > 1).count();
+    let twice = posted.values().filter(|messages| messages.len() > 1).count();
 
     // Answered: what the book of the people says, or nothing.
     let answers = sql("SELECT question, decision FROM answers");
@@ -278,15 +288,17 @@ fn compare(stage: &Stage, state: &Value, granted: &BTreeSet<String>, said: &BTre
 
     // Received: each what was said to a question of its own task, once.
     let received = fs::read_to_string(stage.place.folder.path().join("received")).expect("the agents' book");
-    let mut heard: BTreeSet<u64> = BTreeSet::new();
+    // A task whose worker was killed begins anew, and its next attempt hears what was answered before.
+    let mut heard: BTreeSet<(u64, &str)> = BTreeSet::new();
     let mut done: BTreeSet<String> = BTreeSet::new();
     for line in received.lines() {
         let mut words = line.split(' ');
-        let (task, colour) = (words.next().expect("a task"), words.nth(1).expect("words"));
+        let mut next = || words.next().expect("three words");
+        let (task, attempt, colour) = (next(), next(), next());
         let number: u64 = colour.split('-').nth(1).and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{line}"));
         assert_eq!(said.get(&number).map(String::as_str), Some(colour), "it received what was said: {line}");
         assert_eq!(asked[&number].0, task, "it received what was said to it: {line}");
-        assert!(heard.insert(number), "Q-{number} was delivered twice");
+        assert!(heard.insert((number, attempt)), "Q-{number} was delivered twice to attempt {attempt}");
         done.insert(task.to_owned());
     }
     let unheard: Vec<_> = granted.difference(&done).collect();
