@@ -112,6 +112,7 @@ impl Bed {
             requester: "Ann".into(),
             key: None,
             messages: vec![notice(id, OutboundKind::Card)],
+            audit: None,
         };
         assert_eq!(self.store.create(&[task]).await.expect("created"), [None]);
         id
@@ -130,7 +131,8 @@ impl Bed {
     pub async fn step(&self, task: TaskId, event: Event) -> Result<(), StoreError> {
         let situation = self.store.situations(&[task]).await?.pop().expect("the task");
         let change = decide(&situation, event, self.clock.now()).expect("allowed");
-        let commit = Commit { change, messages: vec![], reply: None, sessions: SessionPolicy::default() };
+        let was_queued = matches!(situation.task.state, TaskState::Queued { .. });
+        let commit = Commit { change, messages: vec![], reply: None, sessions: SessionPolicy::default(), was_queued, audit: None };
         self.store.commit(&[commit]).await?.remove(0)
     }
 }
@@ -231,6 +233,8 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing() {
         messages: vec![notice(task, OutboundKind::Notice)],
         reply: Some(("Bob".into(), "late".into())),
         sessions: SessionPolicy::default(),
+        was_queued: false,
+        audit: None,
     };
     let before = bed.store.thread(task, 0, 100).await.expect("read");
     assert!(matches!(bed.store.commit(&[late]).await.expect("no error")[..], [Err(StoreError::Conflict)]));

@@ -91,6 +91,18 @@ impl Client {
         self.call::<(), R>(Method::GET, path, None, Duration::ZERO).await
     }
 
+    /// `GET` a path that asks the daemon to hold it for `wait`.
+    pub async fn get_waiting<R: DeserializeOwned>(&self, path: &str, wait: Duration) -> Result<R, ClientError> {
+        self.call::<(), R>(Method::GET, path, None, wait).await
+    }
+
+    /// The text at a path beside the API, like `/metrics`.
+    pub async fn get_text(&self, path: &str) -> Result<String, ClientError> {
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable { base: self.base.clone(), why: causes(&error.without_url()) };
+        let response = self.http.get(format!("{}{path}", self.base)).timeout(PATIENCE).send().await.map_err(unreachable)?;
+        response.text().await.map_err(unreachable)
+    }
+
     /// `POST` to a path below `/api/v1`.
     pub async fn post<B: Serialize + Sync, R: DeserializeOwned>(&self, path: &str, body: &B) -> Result<R, ClientError> {
         self.call(Method::POST, path, Some(body), Duration::ZERO).await

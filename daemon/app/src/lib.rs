@@ -10,6 +10,7 @@ pub mod beats;
 pub mod claims;
 pub mod commands;
 pub mod error;
+mod feed;
 pub mod hints;
 pub mod inbound;
 pub mod notes;

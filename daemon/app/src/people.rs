@@ -51,20 +51,25 @@ impl App {
     /// Decides whether `caller` may do `verb` to `subject`, and keeps the decision in the audit. Allowed looks are not
     /// kept: a page that refreshes would bury everything else.
     pub async fn allow(&self, caller: &Caller, verb: Verb, repo: Option<&Slug>, subject: &str) -> Done<()> {
-        let decision = access::decide(caller.user.as_ref(), verb, repo);
-        if verb == Verb::See && decision.is_ok() {
-            return Ok(());
+        match self.permit(caller, verb, repo, subject).await? {
+            Some(entry) if verb != Verb::See => self.audit(entry).await,
+            _ => Ok(()),
         }
+    }
+
+    /// The same for what is written at once: the line for the audit is stored with it. Denials are kept here.
+    pub(crate) async fn permit(&self, caller: &Caller, verb: Verb, repo: Option<&Slug>, subject: &str) -> Done<Option<AuditEntry>> {
+        let decision = access::decide(caller.user.as_ref(), verb, repo);
         let reason = decision.as_ref().map_or_else(ToString::to_string, |role| role.as_str().to_owned());
-        let entry = AuditEntry {
-            actor: format!("{} ({})", caller.name(), caller.via),
-            verb: verb.as_str().into(),
-            subject: subject.into(),
-            allowed: decision.is_ok(),
-            reason,
-        };
-        self.audit(entry).await?;
-        Ok(decision.map(|_| ())?)
+        let (actor, allowed) = (format!("{} ({})", caller.name(), caller.via), decision.is_ok());
+        let entry = AuditEntry { actor, verb: verb.as_str().into(), subject: subject.into(), allowed, reason };
+        match decision {
+            Ok(_) => Ok(Some(entry)),
+            Err(denied) => {
+                self.audit(entry).await?;
+                Err(denied.into())
+            }
+        }
     }
 
     /// Keeps a line in the audit.

@@ -54,11 +54,11 @@ impl App {
     pub async fn answer(&self, caller: &Caller, id: QuestionId, text: &str, key: Uuid) -> Done<Question> {
         let question = self.question(id).await?;
         let task = self.task(question.task()).await?;
-        self.allow(caller, question.ask.verb(), Some(&task.repo), &id.to_string()).await?;
+        let audit = self.permit(caller, question.ask.verb(), Some(&task.repo), &id.to_string()).await?;
         let decision = reading::decision(&question.ask, text)?;
         let answer = self.signed(caller, decision, key)?;
         let reply = (caller.name().to_owned(), text.trim().to_owned());
-        let step = self.step(task.id, Event::Answered { question: id, answer }, Some(reply)).await;
+        let step = self.step_for(task.id, Event::Answered { question: id, answer }, Some(reply), audit).await;
         if let Err(AppError::Refused(Refusal::AnsweredBefore { .. } | Refusal::Withdrawn { .. })) = &step {
             self.keep_words(caller, task.id, text).await?;
         }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use vine_domain::{
-    TaskId,
+    AuditEntry, TaskId, TaskState,
     lifecycle::{self, Event, Situation},
     ports::{Commit, StoreError},
 };
@@ -22,8 +22,17 @@ pub(crate) struct Step {
     id: TaskId,
     event: Event,
     reply: Option<(String, String)>,
+    audit: Option<AuditEntry>,
     /// How often somebody else was faster.
     tries: usize,
+}
+
+/// What came of a step.
+pub(crate) struct Stepped {
+    /// The task's situation before it.
+    before: Situation,
+    /// Something was stored.
+    changed: bool,
 }
 
 impl App {
@@ -35,12 +44,30 @@ impl App {
     /// Lets `event` happen to a task. `reply` is what a person wrote that led to it, author and words.
     /// Returns the task's situation before the change.
     pub(crate) async fn step(&self, id: TaskId, event: Event, reply: Option<(String, String)>) -> Done<Situation> {
+        self.step_for(id, event, reply, None).await
+    }
+
+    /// The same on somebody's word: the decision that allowed it is kept in the audit, whatever comes of it.
+    pub(crate) async fn step_for(
+        &self,
+        id: TaskId,
+        event: Event,
+        reply: Option<(String, String)>,
+        audit: Option<AuditEntry>,
+    ) -> Done<Situation> {
         let app = self.clone();
-        self.together.steps.call(Step { id, event, reply, tries: 0 }, |calls| app.step_all(calls)).await
+        let step = Step { id, event, reply, audit: audit.clone(), tries: 0 };
+        let taken = self.together.steps.call(step, |calls| app.step_all(calls)).await;
+        // A change takes its line along; what changed nothing has left it behind.
+        match (&taken, audit) {
+            (Ok(Stepped { changed: false, .. }) | Err(_), Some(entry)) => self.audit(entry).await?,
+            _ => {}
+        }
+        taken.map(|stepped| stepped.before)
     }
 
     /// Steps that came together. Of one task only one step is taken at a time.
-    async fn step_all(self, mut calls: Vec<Call<Step, Situation>>) {
+    async fn step_all(self, mut calls: Vec<Call<Step, Stepped>>) {
         while !calls.is_empty() {
             let mut tasks = HashSet::new();
             let (now, later) = calls.into_iter().partition(|call| tasks.insert(call.input.id));
@@ -50,7 +77,7 @@ impl App {
     }
 
     /// Loads, decides and stores. Returns the steps for which somebody was faster, to be taken again.
-    async fn round(&self, calls: Vec<Call<Step, Situation>>) -> Vec<Call<Step, Situation>> {
+    async fn round(&self, calls: Vec<Call<Step, Stepped>>) -> Vec<Call<Step, Stepped>> {
         let ids: Vec<TaskId> = calls.iter().map(|call| call.input.id).collect();
         let mut situations = match self.store.situations(&ids).await {
             Ok(situations) => situations,
@@ -69,10 +96,12 @@ impl App {
             };
             match lifecycle::decide(&situation, call.input.event.clone(), self.clock.now()) {
                 Err(refusal) => call.reply(Err(refusal.into())),
-                Ok(change) if change.is_empty() => call.reply(Ok(situation)),
+                Ok(change) if change.is_empty() => call.reply(Ok(Stepped { before: situation, changed: false })),
                 Ok(change) => {
                     let (messages, reply) = (texts::messages(self, &situation, &change), call.input.reply.clone());
-                    commits.push(Commit { change, messages, reply, sessions: self.settings.sessions });
+                    let was_queued = matches!(situation.task.state, TaskState::Queued { .. });
+                    let (sessions, audit) = (self.settings.sessions, call.input.audit.clone());
+                    commits.push(Commit { change, messages, reply, sessions, was_queued, audit });
                     decided.push((call, situation));
                 }
             }
@@ -80,7 +109,7 @@ impl App {
         self.store_all(decided, &commits).await
     }
 
-    async fn store_all(&self, decided: Vec<(Call<Step, Situation>, Situation)>, commits: &[Commit]) -> Vec<Call<Step, Situation>> {
+    async fn store_all(&self, decided: Vec<(Call<Step, Stepped>, Situation)>, commits: &[Commit]) -> Vec<Call<Step, Stepped>> {
         if commits.is_empty() {
             return Vec::new();
         }
@@ -102,7 +131,7 @@ impl App {
             match outcome {
                 Ok(()) => {
                     self.wake_after(&situation, commit);
-                    call.reply(Ok(situation));
+                    call.reply(Ok(Stepped { before: situation, changed: true }));
                 }
                 Err(StoreError::Conflict) if call.input.tries < TRIES => {
                     call.input.tries += 1;
@@ -121,7 +150,7 @@ impl App {
         if let Some(lease) = before.task.lease() {
             self.wakes.worker(lease.worker);
         }
-        if matches!(after.state, vine_domain::TaskState::Queued { .. }) {
+        if matches!(after.state, TaskState::Queued { .. }) {
             self.wakes.work();
         }
         self.wakes.outbox();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use vine_domain::{
-    Branch, Lane, Prompt, Repo, Slug, Task, TaskId, Timestamp, Title, Verb,
+    AuditEntry, Branch, Lane, Prompt, Repo, Slug, Task, TaskId, Timestamp, Title, Verb,
     lifecycle::{Event, Order},
     ports::NewTask,
 };
@@ -35,22 +35,23 @@ pub(crate) struct Draft {
     wish: Wish,
     repo: Repo,
     requester: String,
+    audit: Option<AuditEntry>,
 }
 
 impl Draft {
-    fn new(caller: &Caller, wish: Wish, repo: Repo) -> Self {
+    fn new(caller: &Caller, wish: Wish, repo: Repo, audit: Option<AuditEntry>) -> Self {
         // Keys are the caller's own: somebody else's key never shows somebody else's task.
         let key = wish.key.map(|key| format!("{}:{key}", caller.id()));
-        Self { wish: Wish { key, ..wish }, repo, requester: caller.name().to_owned() }
+        Self { wish: Wish { key, ..wish }, repo, requester: caller.name().to_owned(), audit }
     }
 
     fn with(self, app: &App, id: TaskId) -> Done<NewTask> {
-        let Self { wish, repo, requester } = self;
+        let Self { wish, repo, requester, audit } = self;
         let branch = wish.branch.map_or_else(|| format!("vine/{id}").parse(), Ok)?;
         let prompt = wish.prompt.map_or_else(|| wish.title.as_str().parse(), Ok)?;
         let (base, key, messages) = (wish.base.unwrap_or(repo.base), wish.key, Vec::new());
         let (title, lane, repo) = (wish.title, wish.lane, repo.name);
-        let new = NewTask { id, title, prompt, base, repo, branch, lane, requester, key, messages };
+        let new = NewTask { id, title, prompt, base, repo, branch, lane, requester, key, messages, audit };
         let card = texts::new_card(app, &new);
         Ok(NewTask { messages: vec![card], ..new })
     }
@@ -70,26 +71,27 @@ impl App {
         let mut drafts = Vec::with_capacity(wishes.len());
         let mut repos: HashMap<Option<Slug>, Repo> = HashMap::new();
         for wish in wishes {
-            let repo = match repos.get(&wish.repo) {
-                Some(known) => known.clone(),
-                None => self.permitted(caller, wish.repo.as_ref()).await?,
+            // One line of the audit stands for all tasks of a repository.
+            let (repo, audit) = match repos.get(&wish.repo) {
+                Some(known) => (known.clone(), None),
+                None => self.permitted(caller, wish.repo.as_ref(), "new tasks").await?,
             };
             repos.insert(wish.repo.clone(), repo.clone());
-            drafts.push(Draft::new(caller, wish, repo));
+            drafts.push(Draft::new(caller, wish, repo, audit));
         }
         self.store_drafts(drafts).await
     }
 
     async fn draft(&self, caller: &Caller, wish: Wish) -> Done<Draft> {
-        let repo = self.permitted(caller, wish.repo.as_ref()).await?;
-        Ok(Draft::new(caller, wish, repo))
+        let (repo, audit) = self.permitted(caller, wish.repo.as_ref(), "a new task").await?;
+        Ok(Draft::new(caller, wish, repo, audit))
     }
 
-    /// The repository in which the caller may create tasks.
-    async fn permitted(&self, caller: &Caller, repo: Option<&Slug>) -> Done<Repo> {
+    /// The repository in which the caller may create tasks, and the decision.
+    async fn permitted(&self, caller: &Caller, repo: Option<&Slug>, what: &str) -> Done<(Repo, Option<AuditEntry>)> {
         let repo = self.repo_for(repo).await?;
-        self.allow(caller, Verb::Operate, Some(&repo.name), "a new task").await?;
-        Ok(repo)
+        let audit = self.permit(caller, Verb::Operate, Some(&repo.name), what).await?;
+        Ok((repo, audit))
     }
 
     async fn create_all(self, calls: Vec<Call<Draft, TaskId>>) {
@@ -119,8 +121,8 @@ impl App {
     /// Cancels, retries, moves or discards a task.
     pub async fn order(&self, caller: &Caller, id: TaskId, order: Order) -> Done<Task> {
         let task = self.task(id).await?;
-        self.allow(caller, Verb::Operate, Some(&task.repo), &format!("{id} ({order:?})")).await?;
-        self.step(id, Event::Ordered { order, by: caller.name().to_owned() }, None).await?;
+        let audit = self.permit(caller, Verb::Operate, Some(&task.repo), &format!("{id} ({order:?})")).await?;
+        self.step_for(id, Event::Ordered { order, by: caller.name().to_owned() }, None, audit).await?;
         self.task(id).await
     }
 

@@ -8,9 +8,13 @@ use std::{
 
 use tokio::sync::{Semaphore, oneshot};
 
-use vine_domain::{AuditEntry, TaskId, lifecycle::Situation, ports::StoreError};
+use vine_domain::{AuditEntry, TaskId, ports::StoreError};
 
-use crate::{AppError, Done, steps::Step, tasks::Draft};
+use crate::{
+    AppError, Done,
+    steps::{Step, Stepped},
+    tasks::Draft,
+};
 
 /// At most this many go together, so that none waits for long.
 const LARGEST: usize = 100;
@@ -84,7 +88,7 @@ impl<I: Send + 'static, O: Send + 'static> Together<I, O> {
 /// The calls that are made together.
 pub(crate) struct Gathered {
     /// Changes of tasks.
-    pub steps: Together<Step, Situation>,
+    pub steps: Together<Step, Stepped>,
     /// New tasks; answered with the id, which is that of an earlier one when the key is known.
     pub creations: Together<Draft, TaskId>,
     /// Lines of the audit.

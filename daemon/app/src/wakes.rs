@@ -65,6 +65,11 @@ impl Wakes {
         self.wake(Hint::Page);
     }
 
+    /// Follows [`Wakes::page`].
+    pub fn on_page(&self) -> watch::Receiver<u64> {
+        self.page.subscribe()
+    }
+
     /// There may be a room to make, or people to bring into one.
     pub fn rooms(&self) {
         self.wake(Hint::Rooms);

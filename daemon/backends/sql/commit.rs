@@ -13,6 +13,7 @@ use vine_domain::{
 };
 
 use super::{
+    people::audit,
     rows::{StateColumns, int, json, millis, plain},
     unavailable,
     words::{self, Line},
@@ -37,6 +38,7 @@ async fn follow(tx: &mut Connection, commits: &[&Commit], now: Timestamp) -> Sto
     save_notes(tx, commits.iter().flat_map(|commit| &commit.change.notes)).await?;
     end_attempts(tx, commits, now).await?;
     end_sessions(tx, commits, now).await?;
+    audit(tx, commits.iter().filter_map(|commit| commit.audit.as_ref()), now).await?;
     let mut logged = Vec::new();
     for Change { task, log, .. } in commits.iter().map(|commit| &commit.change) {
         logged.extend(log.iter().map(|line| (task.attempt(), line.as_str())));
@@ -81,7 +83,9 @@ async fn save_orders(tx: &mut Connection, commits: &[&Commit]) -> Stored<()> {
     for commit in commits {
         let task = &commit.change.task;
         let TaskState::Queued { due, resumes } = task.state else {
-            gone.push(task.id.0);
+            if commit.was_queued {
+                gone.push(task.id.0);
+            }
             continue;
         };
         if resumes {

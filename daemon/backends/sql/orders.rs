@@ -27,9 +27,9 @@ impl Orders for Database {
     async fn claim(&self, wants: &[Want]) -> Stored<Vec<(WorkerId, Assignment)>> {
         let now = self.now();
         let mut tx = self.begin().await?;
-        let wants = willing(&mut tx, wants).await?;
+        let (wants, has_warm) = willing(&mut tx, wants).await?;
         let heads = if wants.is_empty() { Vec::new() } else { heads(&mut tx, &wants, now).await? };
-        let warm = if heads.is_empty() { Vec::new() } else { warm(&mut tx, &wants).await? };
+        let warm = if heads.is_empty() || !has_warm { Vec::new() } else { warm(&mut tx, &wants).await? };
         let taken = hand_out(heads, warm, &wants, now);
         if taken.is_empty() {
             return Ok(Vec::new());
@@ -161,20 +161,23 @@ fn ids(wants: &[Want]) -> String {
     json(&wants.iter().map(|want| want.worker.to_string()).collect::<Vec<_>>())
 }
 
-/// The wishes of workers that still exist and are not draining, as far as they have room; none while everything is paused.
-async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<Vec<Want>> {
+/// The wishes of workers that still exist and are not draining, as far as they have room, and whether any of them holds a warm
+/// session. None while everything is paused.
+async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool)> {
     let fit = query!(
-        r#"SELECT id, slots - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS "room!: i64" FROM workers w
+        r#"SELECT id, slots - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS "room!: i64",
+               EXISTS (SELECT 1 FROM sessions WHERE worker = w.id AND state = 'warm') AS "warm!: bool" FROM workers w
            WHERE NOT draining AND id IN (SELECT atom FROM json_each($1)) AND NOT (SELECT paused FROM settings)"#,
         ids(wants)
     );
     let rows = fit.fetch_all(tx).await.map_err(unavailable)?;
+    let has_warm = rows.iter().any(|row| row.warm);
     let room: HashMap<String, u32> = rows.into_iter().map(|row| (row.id, u32::try_from(row.room).unwrap_or(0))).collect();
     let fit = |want: &Want| {
         let slots = want.slots.min(*room.get(&want.worker.to_string())?);
         (slots > 0).then_some(Want { slots, ..*want })
     };
-    Ok(wants.iter().filter_map(fit).collect())
+    Ok((wants.iter().filter_map(fit).collect(), has_warm))
 }
 
 struct HeadRow {
@@ -199,18 +202,29 @@ impl TryFrom<HeadRow> for Head {
     }
 }
 
-/// The heads of one lane, or of what resumes, with the engine's lock. An order is kept for its worker unless that is gone for
-/// too long; being busy is no absence.
+/// The heads of each lane and of what resumes, with the engine's lock: four index scans that each stop at their limit. An order
+/// is kept for its worker unless that is gone for too long; being busy is no absence.
 macro_rules! heads {
-    ($lock:literal, $condition:literal, $now:expr, $workers:expr, $limit:expr) => {
+    ($lock:literal, $now:expr, $workers:expr, $limit:expr) => {
+        heads!(
+            @ "(SELECT o.task, o.lane, o.due, o.resumes, k.worker AS kept_for, o.repo, t.base, t.epoch = 0 AS fresh
+                FROM work_orders o JOIN tasks t ON t.id = o.task
+                    LEFT JOIN (SELECT id AS worker, seen FROM workers WHERE NOT draining) k ON k.worker = o.worker AND k.seen > $1 - o.affinity
+                WHERE o.due <= $1 AND (k.worker IS NULL OR k.worker IN (SELECT atom FROM json_each($2)))
+                  AND o.repo NOT IN (SELECT name FROM repos WHERE paused) AND ",
+            " ORDER BY o.due, o.task LIMIT $3 ",
+            $lock, $now, $workers, $limit
+        )
+    };
+    (@ $begin:literal, $end:literal, $lock:literal, $now:expr, $workers:expr, $limit:expr) => {
         sqlx::query_as!(
             HeadRow,
-            r#"SELECT o.task AS "task!", o.lane AS "lane!", o.due AS "due!", o.resumes AS "resumes!: bool", k.worker AS "kept_for?",
-                   o.repo AS "repo!", t.base AS "base!", t.epoch = 0 AS "fresh!: bool"
-               FROM work_orders o JOIN tasks t ON t.id = o.task
-                   LEFT JOIN (SELECT id AS worker, seen FROM workers WHERE NOT draining) k ON k.worker = o.worker AND k.seen > $1 - o.affinity
-               WHERE o.due <= $1 AND (k.worker IS NULL OR k.worker IN (SELECT atom FROM json_each($2)))
-                 AND o.repo NOT IN (SELECT name FROM repos WHERE paused) AND "# + $condition + " ORDER BY o.due, o.task LIMIT $3 " + $lock,
+            r#"SELECT task AS "task!", lane AS "lane!", due AS "due!", resumes AS "resumes!: bool", kept_for AS "kept_for?", repo AS "repo!",
+                   base AS "base!", fresh AS "fresh!: bool" FROM (SELECT * FROM "#
+                + $begin + "o.resumes = true" + $end + $lock + ") r UNION ALL SELECT * FROM "
+                + $begin + "o.resumes = false AND o.lane = 0" + $end + $lock + ") h UNION ALL SELECT * FROM "
+                + $begin + "o.resumes = false AND o.lane = 1" + $end + $lock + ") n UNION ALL SELECT * FROM "
+                + $begin + "o.resumes = false AND o.lane = 2" + $end + $lock + ") l) heads",
             $now,
             $workers,
             $limit
@@ -220,18 +234,9 @@ macro_rules! heads {
 
 /// As many heads of each lane as could be taken together: enough to fill every wish from any one of them.
 async fn heads(tx: &mut Connection, wants: &[Want], now: Timestamp) -> Stored<Vec<Head>> {
-    let (workers, slots) = (ids(wants), wants.iter().map(|want| i64::from(want.slots)).sum::<i64>());
-    let mut rows = Vec::new();
-    // Four index scans; each stops at its limit.
-    let resuming = engine::locked!(heads, "o.resumes = true", now.0, workers, slots);
-    rows.extend(resuming.fetch_all(&mut *tx).await.map_err(unavailable)?);
-    let high = engine::locked!(heads, "o.resumes = false AND o.lane = 0", now.0, workers, slots);
-    rows.extend(high.fetch_all(&mut *tx).await.map_err(unavailable)?);
-    let normal = engine::locked!(heads, "o.resumes = false AND o.lane = 1", now.0, workers, slots);
-    rows.extend(normal.fetch_all(&mut *tx).await.map_err(unavailable)?);
-    let low = engine::locked!(heads, "o.resumes = false AND o.lane = 2", now.0, workers, slots);
-    rows.extend(low.fetch_all(&mut *tx).await.map_err(unavailable)?);
-    all(rows)
+    let slots = wants.iter().map(|want| i64::from(want.slots)).sum::<i64>();
+    let rows = engine::locked!(heads, now.0, ids(wants), slots);
+    all(rows.fetch_all(tx).await.map_err(unavailable)?)
 }
 
 /// Warm sessions of the workers that want work, latest used first.

@@ -43,6 +43,28 @@ async fn identify(tx: &mut Connection, user: &User, identities: &(impl Serialize
     identified.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
+/// Adds lines to the audit.
+pub async fn audit(tx: &mut Connection, entries: impl Iterator<Item = &AuditEntry>, now: Timestamp) -> Stored<()> {
+    let row = |entry: &AuditEntry| {
+        json!({
+            "actor": plain(&entry.actor), "verb": entry.verb, "subject": plain(&entry.subject), "allowed": entry.allowed,
+            "reason": plain(&entry.reason),
+        })
+    };
+    let rows: Vec<Value> = entries.map(row).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let kept = query!(
+        "INSERT INTO audit (at, actor, verb, subject, allowed, reason)
+         SELECT $1, value ->> 'actor', value ->> 'verb', value ->> 'subject', CAST(value ->> 'allowed' AS BOOLEAN), value ->> 'reason'
+         FROM json_each($2) l ORDER BY l.key",
+        now.0,
+        json(&rows)
+    );
+    kept.execute(tx).await.map(|_| ()).map_err(unavailable)
+}
+
 #[async_trait]
 impl People for Database {
     async fn user(&self, platform: &str, subject: &str) -> Stored<Option<User>> {
@@ -115,21 +137,7 @@ impl People for Database {
     }
 
     async fn audit(&self, entries: &[AuditEntry]) -> Stored<()> {
-        let row = |entry: &AuditEntry| {
-            json!({
-                "actor": plain(&entry.actor), "verb": entry.verb, "subject": plain(&entry.subject), "allowed": entry.allowed,
-                "reason": plain(&entry.reason),
-            })
-        };
-        let rows: Vec<Value> = entries.iter().map(row).collect();
-        let kept = query!(
-            "INSERT INTO audit (at, actor, verb, subject, allowed, reason)
-             SELECT $1, value ->> 'actor', value ->> 'verb', value ->> 'subject', CAST(value ->> 'allowed' AS BOOLEAN), value ->> 'reason'
-             FROM json_each($2) l ORDER BY l.key",
-            self.now().0,
-            json(&rows)
-        );
-        kept.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        audit(&mut *self.writer().acquire().await.map_err(unavailable)?, entries.iter(), self.now()).await
     }
 
     async fn audit_lines(&self, limit: u32) -> Stored<Vec<(Timestamp, AuditEntry)>> {

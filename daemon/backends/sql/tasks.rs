@@ -12,6 +12,7 @@ use vine_domain::{
 
 use super::{
     commit,
+    people::audit,
     rows::{NoteRow, StateColumns, all, from_json, int, json, one_row, plain, questions, tasks, uuid},
     unavailable,
     words::{self, Line},
@@ -30,6 +31,7 @@ impl Tasks for Database {
         let made = insert(&mut tx, news, now).await?;
         let fresh: Vec<&NewTask> = news.iter().filter(|new| made.contains(&new.id)).collect();
         put_orders(&mut tx, &fresh, now).await?;
+        audit(&mut tx, news.iter().filter_map(|new| new.audit.as_ref()), now).await?;
         let created: Vec<String> = fresh.iter().map(|new| format!("created by {}", new.requester)).collect();
         let attempts = fresh.iter().map(|new| Attempt { task: new.id, epoch: Epoch(0) });
         commit::log(&mut tx, &attempts.zip(created.iter().map(String::as_str)).collect::<Vec<_>>(), now).await?;

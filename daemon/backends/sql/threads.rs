@@ -20,6 +20,7 @@ use crate::{Connection, Database};
 
 struct MessageRow {
     seq: i64,
+    aside: bool,
     id: String,
     task: Option<i64>,
     question: Option<i64>,
@@ -140,7 +141,8 @@ macro_rules! messages {
     ($rest:literal $(, $arg:expr)*) => {
         sqlx::query_as!(
             MessageRow,
-            r#"SELECT seq AS "seq!", id, task, question, note, author, kind, text, buttons, at FROM chat_messages "# + $rest
+            r#"SELECT seq AS "seq!", id, task, aside IS NOT NULL AS "aside!: bool", question, note, author, kind, text, buttons, at
+               FROM chat_messages "# + $rest
             $(, $arg)*
         )
     };
@@ -307,8 +309,9 @@ impl Threads for Database {
     }
 
     async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>> {
-        let rows = messages!("WHERE seq > $1 AND aside IS NULL ORDER BY seq LIMIT $2", int(after), i64::from(limit));
-        rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().map(Message::try_from).collect()
+        let rows = messages!("WHERE seq > $1 ORDER BY seq LIMIT $2", int(after), i64::from(limit));
+        let rows = settled(rows.fetch_all(self.reader()).await.map_err(unavailable)?, after, self.now());
+        rows.into_iter().filter(|row| !row.aside).map(Message::try_from).collect()
     }
 
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>> {
@@ -443,6 +446,22 @@ impl Threads for Database {
         );
         later.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
     }
+}
+
+/// No transaction takes this long.
+const SETTLED: Duration = Duration::from_secs(20);
+
+/// Messages up to the first that may still be preceded by one of a transaction under way: numbers are given before transactions
+/// end, and whoever reads on after a number must not miss what comes below it later.
+fn settled(mut rows: Vec<MessageRow>, after: u64, now: Timestamp) -> Vec<MessageRow> {
+    let mut last = int(after);
+    let gap = rows.iter().position(|row| {
+        let follows = row.seq == last + 1 || now.since(Timestamp(row.at)) >= SETTLED;
+        last = row.seq;
+        !follows
+    });
+    rows.truncate(gap.unwrap_or(rows.len()));
+    rows
 }
 
 /// The parts of a message as its platform shows them.

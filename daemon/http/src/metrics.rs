@@ -38,6 +38,12 @@ pub async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, 
         "# HELP vine_outbox_depth Messages not yet posted.\n# TYPE vine_outbox_depth gauge\nvine_outbox_depth {}\n",
         depths.outbox
     );
+    let _infallible = write!(
+        text,
+        "# HELP vine_store_transactions_total Transactions of this daemon at its database.\n# TYPE vine_store_transactions_total counter\n\
+         vine_store_transactions_total {}\n",
+        app.store.transactions()
+    );
     text.push_str(&of_sessions(&sessions));
     text.push_str(&of_adapters(&app.platforms.health()));
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))

@@ -1,201 +1,40 @@
 //! Measures AgentVine from outside, over HTTP, with every guarantee on, and prints JSON lines.
 //!
-//! `tests/bench/run` builds the release program and calls this with its path. One daemon of its own on loopback, in a
-//! temporary folder; bounded in count and time.
+//! - `vine-bench measure PROGRAM`: latencies of a question's way, memory, idle costs (`tests/bench/run`)
+//! - `vine-bench scale PROGRAM`: one daemon, up to 5,000 workers and 100,000 tasks (`tests/bench/scale`)
+//! - `vine-bench peer …`: one of several job queues before one driver (`tests/bench/peers`)
 
+mod measure;
+mod peer;
 mod place;
+mod scale;
+mod worker;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use tokio::{task::JoinSet, time::Instant};
-use uuid::Uuid;
-use vine_api::{Beat, Claim, Claimed, Client, Complete, Delivered, GiveAnswer, PostQuestion, PostedQuestion};
-use vine_domain::{
-    Ask,
-    clock::{Ids, System},
-    question::Item,
-    task::Report,
-    worker::{Assignment, Delivery},
-};
-
-use place::{Place, WorkerClient};
-
-const SAMPLES: usize = 300;
-const DRAINED: usize = 5_000;
-const DRAINERS: usize = 16;
-const QUEUED: usize = 10_000;
-const IDLE_WORKERS: usize = 100;
-const IDLE_SPAN: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let program = std::env::args().nth(1).context("name the program to measure: target/release/vine")?;
-    let place = Place::start(&program).await?;
-    print("memory_idle", json!({ "rss_mib": place.rss_mib()? }));
-    latencies(&place).await?;
-    drain(&place).await?;
-    idle(&place).await?;
-    memory_with_backlog(&place).await
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let program = || words.get(1).context("name the program to measure: target/release/vine");
+    match words.first().map(String::as_str) {
+        Some("measure") => measure::run(program()?).await,
+        Some("scale") => scale::run(program()?, &words[2..]).await,
+        Some("peer") => peer::run(&words[1..]).await,
+        _ => bail!("measure, scale or peer"),
+    }
 }
 
-fn print(what: &str, mut figures: Value) {
+pub fn print(what: &str, mut figures: Value) {
     figures["what"] = what.into();
     println!("{figures}");
 }
 
 /// Milliseconds: median, 95th and 99th percentile.
-fn spread(what: &str, mut samples: Vec<Duration>) {
+pub fn spread(what: &str, mut samples: Vec<Duration>) {
     samples.sort();
     let at = |share: f64| (samples[((samples.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e6).round() / 1e3;
     print(what, json!({ "samples": samples.len(), "p50_ms": at(0.5), "p95_ms": at(0.95), "p99_ms": at(0.99), "max_ms": at(1.0) }));
-}
-
-/// The three latencies of a question's way, one task after the other on an otherwise idle daemon.
-async fn latencies(place: &Place) -> Result<()> {
-    let worker = place.worker("latency").await?;
-    let beats = worker.beats();
-    let (mut claimed, mut asked, mut answered) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..SAMPLES {
-        let waiting = tokio::spawn(worker.clone().claim_one());
-        // The claim must be waiting before the task comes.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        let start = Instant::now();
-        place.create().await?;
-        let (task, at) = waiting.await??;
-        claimed.push(at - start);
-        let start = Instant::now();
-        let question = ask(&worker, &task).await?;
-        asked.push(start.elapsed());
-        let mut heard = beats.subscribe();
-        let start = Instant::now();
-        let answer = GiveAnswer { text: "yes".into(), key: None };
-        place.user.post::<_, Value>(&format!("/questions/{}/answer", question.id), &answer).await?;
-        let (at, answer) = heard.recv().await.context("the beat tells the answer")?;
-        answered.push(at - start);
-        let delivered = Delivered { attempt: task.attempt, answer };
-        worker.client.post::<_, ()>(&format!("/questions/{}/delivered", question.id), &delivered).await?;
-        complete(&worker.client, &task, 0).await?;
-    }
-    spread("task_created_to_claimed", claimed);
-    spread("question_asked_to_stored", asked);
-    spread("answer_given_to_received", answered);
-    Ok(())
-}
-
-async fn ask(worker: &WorkerClient, task: &Assignment) -> Result<PostedQuestion> {
-    let item = Item { question: "Go on?".into(), header: String::new(), options: vec![], multi: false };
-    let ask = Ask::Clarify { items: vec![item] };
-    let post = PostQuestion { attempt: task.attempt, key: System.uuid(), session: None, call: "call".into(), ask, context: String::new() };
-    Ok(worker.client.post("/questions", &post).await?)
-}
-
-async fn complete(client: &Client, task: &Assignment, next: u32) -> Result<Vec<Assignment>> {
-    let complete = Complete { attempt: task.attempt, report: Report::default(), patch: String::new(), next };
-    Ok(client.post::<_, Claimed>("/queue/complete", &complete).await?.assignments)
-}
-
-/// How fast 16 workers that do nothing empty the queue, one claim for each task.
-async fn drain(place: &Place) -> Result<()> {
-    place.create_many(DRAINED).await?;
-    let mut workers = Vec::new();
-    for number in 0..DRAINERS {
-        workers.push(place.worker(&format!("drain-{number}")).await?);
-    }
-    let start = Instant::now();
-    let mut running = JoinSet::new();
-    for worker in workers {
-        running.spawn(async move {
-            let mut done = 0;
-            let mut tasks = worker.client.claim(&Claim { slots: 1, wait: 0.0 }).await?.assignments;
-            while let Some(task) = tasks.pop() {
-                tasks = complete(&worker.client, &task, 1).await?;
-                done += 1;
-            }
-            anyhow::Ok(done)
-        });
-    }
-    let mut done = 0;
-    while let Some(one) = running.join_next().await {
-        done += one??;
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    print(
-        "drain_16_workers",
-        json!({ "tasks": done, "seconds": (seconds * 1e3).round() / 1e3, "tasks_per_second": (done as f64 / seconds).round() }),
-    );
-    Ok(())
-}
-
-async fn memory_with_backlog(place: &Place) -> Result<()> {
-    place.user.run(&["queue".into(), "pause".into()], "").await?;
-    place.create_many(QUEUED).await?;
-    print("memory_10000_queued", json!({ "rss_mib": place.rss_mib()? }));
-    Ok(())
-}
-
-/// What the daemon costs while 100 workers wait for work and there is none to give.
-async fn idle(place: &Place) -> Result<()> {
-    let mut waiting = JoinSet::new();
-    for number in 0..IDLE_WORKERS {
-        let worker = place.worker(&format!("idle-{number}")).await?;
-        waiting.spawn(worker.clone().beat_for_ever());
-        waiting.spawn(async move {
-            loop {
-                let _nothing_to_do = worker.client.claim(&Claim { slots: 1, wait: 30.0 }).await;
-            }
-        });
-    }
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let before = place.cpu_seconds()?;
-    tokio::time::sleep(IDLE_SPAN).await;
-    let used = place.cpu_seconds()? - before;
-    let percent = used / IDLE_SPAN.as_secs_f64() * 100.0;
-    print(
-        "idle_cpu_100_workers",
-        json!({ "percent_of_a_core": (percent * 100.0).round() / 100.0, "seconds": IDLE_SPAN.as_secs(), "rss_mib": place.rss_mib()? }),
-    );
-    Ok(())
-}
-
-impl WorkerClient {
-    async fn claim_one(self) -> Result<(Assignment, Instant)> {
-        let mut claimed = self.client.claim(&Claim { slots: 1, wait: 30.0 }).await?;
-        let at = Instant::now();
-        Ok((claimed.assignments.pop().context("a task")?, at))
-    }
-
-    fn beat(&self) -> Beat {
-        Beat { boot: self.boot, slots: 1, leases: vec![], handling: vec![], noting: vec![], trouble: None, wait: 10.0 }
-    }
-
-    async fn beat_for_ever(self) {
-        loop {
-            let _nothing_to_tell = self.client.beat(self.id, &self.beat()).await;
-        }
-    }
-
-    /// Beats in the background; tells when an answer came, and which.
-    fn beats(&self) -> Arc<tokio::sync::broadcast::Sender<(Instant, Option<Uuid>)>> {
-        let (tell, _) = tokio::sync::broadcast::channel(16);
-        let (tell, worker) = (Arc::new(tell), self.clone());
-        let told = Arc::clone(&tell);
-        tokio::spawn(async move {
-            let mut handling = Vec::new();
-            loop {
-                let Ok(beaten) = worker.client.beat(worker.id, &Beat { handling: handling.clone(), ..worker.beat() }).await else {
-                    continue;
-                };
-                let at = Instant::now();
-                for delivery in beaten.deliveries {
-                    if let Delivery::Answer { question } = delivery {
-                        handling.push(question.id);
-                        let _nobody_listens = told.send((at, question.heard().answer));
-                    }
-                }
-            }
-        });
-        tell
-    }
 }

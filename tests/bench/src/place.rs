@@ -10,13 +10,8 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use uuid::Uuid;
-use vine_api::{Client, Enrol, Enrolled, MadeToken, MakeToken};
-use vine_domain::{
-    WorkerId,
-    clock::{Ids, System},
-    token::Token,
-};
+use vine_api::{Client, CreatedTasks};
+use vine_domain::token::Token;
 
 pub struct Place {
     pub user: Client,
@@ -24,59 +19,37 @@ pub struct Place {
     _folder: TempDir,
 }
 
-/// A worker that does nothing by itself.
-#[derive(Clone)]
-pub struct WorkerClient {
-    pub client: Client,
-    pub id: WorkerId,
-    pub boot: Uuid,
-}
-
 impl Place {
-    pub async fn start(program: &str) -> Result<Self> {
+    /// Starts a daemon; `more` is environment.
+    pub async fn start(program: &str, more: &[(&str, String)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let state = folder.path().join("state");
         let mut command = Command::new(program);
         command.args(["daemon", "--listen", "127.0.0.1:0", "--state"]).arg(&state).env("VINE_LOG__FILTER", "error");
+        command.envs(more.iter().map(|(name, value)| (name, value)));
         let daemon = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
-        let endpoint = endpoint(&state.join("endpoint.json")).await?;
-        let token = Token::presented(endpoint["token"].as_str().context("a token")?);
-        let user = Client::new(endpoint["url"].as_str().context("an address")?, Some(token));
+        let user = user_of(&state).await?;
         let place = Self { user, daemon, _folder: folder };
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let words = ["repo", "add", "bench", "/nowhere"].map(str::to_owned);
-        place.user.run(&words, "").await?;
+        add_repo(&place.user).await?;
         Ok(place)
     }
 
+    /// One task.
     pub async fn create(&self) -> Result<()> {
         self.user.post::<_, Value>("/tasks", &json!({ "title": "A task that does nothing" })).await?;
         Ok(())
     }
 
-    /// Creates tasks from eight connections.
+    /// Creates many tasks, a thousand at once.
     pub async fn create_many(&self, count: usize) -> Result<()> {
-        let mut running = tokio::task::JoinSet::new();
-        for _ in 0..8 {
-            let user = self.user.clone();
-            running.spawn(async move {
-                for _ in 0..count / 8 {
-                    user.post::<_, Value>("/tasks", &json!({ "title": "A task that does nothing" })).await?;
-                }
-                anyhow::Ok(())
-            });
-        }
-        while let Some(one) = running.join_next().await {
-            one??;
+        let mut left = count;
+        while left > 0 {
+            let tasks = vec![json!({ "title": "A task that does nothing" }); left.min(1000)];
+            left -= tasks.len();
+            self.user.post::<_, CreatedTasks>("/tasks/bulk", &json!({ "tasks": tasks })).await?;
         }
         Ok(())
-    }
-
-    pub async fn worker(&self, name: &str) -> Result<WorkerClient> {
-        let code: MadeToken = self.user.post("/tokens", &MakeToken { kind: "enrolment".into() }).await?;
-        let enrol = Enrol { code: code.token, name: name.into(), slots: 1, version: "bench".into() };
-        let Enrolled { id, token } = Client::new(self.user.base(), None).post("/workers", &enrol).await?;
-        Ok(WorkerClient { client: Client::new(self.user.base(), Some(token)), id, boot: System.uuid() })
     }
 
     fn proc(&self, file: &str) -> Result<String> {
@@ -89,6 +62,13 @@ impl Place {
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
         let kib: f64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
         Ok((kib / 1024.0 * 10.0).round() / 10.0)
+    }
+
+    /// Transactions of the daemon at its database so far.
+    pub async fn transactions(&self) -> Result<f64> {
+        let text = self.user.get_text("/metrics").await?;
+        let line = text.lines().find(|line| line.starts_with("vine_store_transactions_total ")).context("the counter")?;
+        Ok(line.rsplit(' ').next().context("a number")?.parse()?)
     }
 
     /// Processor time of the daemon so far.
@@ -105,6 +85,20 @@ impl Drop for Place {
         let _ended_before = self.daemon.kill();
         let _ended_before = self.daemon.wait();
     }
+}
+
+/// The person who started the daemon with this state folder.
+pub async fn user_of(state: &std::path::Path) -> Result<Client> {
+    let endpoint = endpoint(&state.join("endpoint.json")).await?;
+    let token = Token::presented(endpoint["token"].as_str().context("a token")?);
+    Ok(Client::new(endpoint["url"].as_str().context("an address")?, Some(token)))
+}
+
+/// The repository of all tasks; there is nothing in it.
+pub async fn add_repo(user: &Client) -> Result<()> {
+    let words = ["repo", "add", "bench", "/nowhere"].map(str::to_owned);
+    user.run(&words, "").await?;
+    Ok(())
 }
 
 async fn endpoint(file: &std::path::Path) -> Result<Value> {

@@ -1,9 +1,11 @@
 //! What PostgreSQL does its own way: many writers, so rows are locked, in the order of their ids; ids come from sequences.
 
+use std::sync::atomic::Ordering;
+
 use sqlx::{PgPool, Postgres, Transaction, query, query_scalar};
 use vine_domain::{
     QuestionId, TaskId, Timestamp,
-    ports::{StoreError, Stored},
+    ports::{Counted, StoreError, Stored},
 };
 
 use crate::{Connection, Database, sql::unavailable};
@@ -64,20 +66,33 @@ pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
     given.fetch_one(tx).await.map(|_| ())
 }
 
+impl Counted for Database {
+    fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+}
+
 impl Database {
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
+    fn count(&self) {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub fn reader(&self) -> &PgPool {
+        self.count();
         &self.pool
     }
 
     pub fn writer(&self) -> &PgPool {
+        self.count();
         &self.pool
     }
 
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.count();
         self.pool.begin().await.map_err(unavailable)
     }
 

@@ -9,7 +9,11 @@ mod leases;
 #[path = "../../sql/mod.rs"]
 mod sql;
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 pub use hints::Notifications;
 use sqlx::{
@@ -38,6 +42,7 @@ pub struct Database {
     clock: Arc<dyn Clock>,
     /// Tells this database from others.
     place: Arc<str>,
+    transactions: Arc<AtomicU64>,
 }
 
 impl Database {
@@ -46,14 +51,14 @@ impl Database {
         let pool = connect(url).await?;
         let clock = clock::Server::follow(&pool).await.map_err(OpenError::Engine)?;
         let place = place(&pool).await?;
-        Ok(Self { pool, clock, place })
+        Ok(Self { pool, clock, place, transactions: Arc::default() })
     }
 
     /// The same with another clock, for tests.
     pub async fn open_at(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let pool = connect(url).await?;
         let place = place(&pool).await?;
-        Ok(Self { pool, clock, place })
+        Ok(Self { pool, clock, place, transactions: Arc::default() })
     }
 
     /// The clock that judges leases and due times.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use vine_domain::{
     QuestionId, TaskId, Timestamp,
-    ports::{StoreError, Stored},
+    ports::{Counted, StoreError, Stored},
 };
 
 use crate::{Connection, Database, sql::unavailable};
@@ -48,21 +48,34 @@ pub async fn count_on(_: &mut Connection) -> sqlx::Result<()> {
     Ok(())
 }
 
+impl Counted for Database {
+    fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+}
+
 impl Database {
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
+    fn count(&self) {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub fn reader(&self) -> &SqlitePool {
+        self.count();
         &self.reader
     }
 
     pub fn writer(&self) -> &SqlitePool {
+        self.count();
         &self.writer
     }
 
     /// A transaction that may write. One that began by reading could not wait for its turn.
     pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.count();
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
     }
 

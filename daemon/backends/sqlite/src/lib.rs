@@ -34,6 +34,7 @@ pub struct Database {
     clock: Arc<dyn Clock>,
     last_task: Arc<AtomicU64>,
     last_question: Arc<AtomicU64>,
+    transactions: Arc<AtomicU64>,
     /// Held for as long as the store is open.
     _owned: Arc<File>,
 }
@@ -74,6 +75,7 @@ impl Database {
             clock,
             last_task: Arc::new(AtomicU64::new(task)),
             last_question: Arc::new(AtomicU64::new(question)),
+            transactions: Arc::default(),
             _owned: Arc::new(owned),
         })
     }
@@ -180,7 +182,7 @@ mod tests {
             let path = folder.path().join("vine.db");
             let open = || Database::open(&path, Durability::Normal, Arc::new(System));
             let store = open().await.expect("opened");
-            sqlx::query(sql).execute(&store.writer).await.expect("changed");
+            query(sql).execute(&store.writer).await.expect("changed");
             store.close().await;
             drop(store);
             let refused = open().await.err().expect("refused").to_string();

@@ -30,6 +30,7 @@ pub use self::{
 use std::time::Duration;
 
 use crate::{
+    access::AuditEntry,
     chat::Outbound,
     clock::Timestamp,
     ids::{Epoch, SessionId, TaskId, WorkerId},
@@ -83,6 +84,8 @@ pub struct NewTask {
     pub key: Option<String>,
     /// The first messages of its thread.
     pub messages: Vec<Outbound>,
+    /// The decision that allowed it, for the audit.
+    pub audit: Option<AuditEntry>,
 }
 
 /// Which tasks to list, newest first.
@@ -109,6 +112,10 @@ pub struct Commit {
     pub reply: Option<(String, String)>,
     /// What becomes of the task's session.
     pub sessions: SessionPolicy,
+    /// The task was queued before, so that its order goes with the change.
+    pub was_queued: bool,
+    /// The decision that allowed it, for the audit.
+    pub audit: Option<AuditEntry>,
 }
 
 /// A worker's wish for work.
@@ -202,8 +209,14 @@ pub struct Depths {
     pub paused: bool,
 }
 
+/// What a store costs its database.
+pub trait Counted: Send + Sync {
+    /// Transactions since it was opened, with those of one statement.
+    fn transactions(&self) -> u64;
+}
+
 /// The database. It is the truth: whatever is to survive a process goes through here first. Its clock judges leases
 /// and due times; every method is one transaction.
-pub trait Store: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases {}
+pub trait Store: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases + Counted {}
 
-impl<T: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases> Store for T {}
+impl<T: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases + Counted> Store for T {}

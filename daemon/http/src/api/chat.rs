@@ -11,7 +11,7 @@ use vine_domain::{
     chat::{Act, Inbound, Spot},
 };
 
-use super::limit;
+use super::{limit, patience};
 use crate::{
     Shared,
     auth::Person,
@@ -27,24 +27,22 @@ pub struct Listing {
     #[serde(default)]
     after: u64,
     limit: Option<u32>,
+    /// Wait at most this many seconds when there is nothing yet.
+    #[serde(default)]
+    wait: f64,
 }
 
-/// `GET /messages`, oldest first: `{items, next}`.
+/// `GET /messages`, oldest first: `{items, next}`. With `wait` it answers as soon as something is said.
 pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
     let app = &shared.app;
-    let limit = limit(listing.limit);
-    let messages = match listing.task {
+    match listing.task {
         Some(task) => {
             let repo = app.task(task).await?.repo;
             app.allow(&caller, Verb::See, Some(&repo), &task.to_string()).await?;
-            app.store.thread(task, listing.after, limit).await
         }
-        None => {
-            app.allow(&caller, Verb::See, None, "messages").await?;
-            app.store.messages(listing.after, limit).await
-        }
-    };
-    let messages = messages.map_err(AppError::from)?;
+        None => app.allow(&caller, Verb::See, None, "messages").await?,
+    }
+    let messages = app.messages(listing.task, listing.after, limit(listing.limit), patience(listing.wait)).await?;
     let next = messages.last().map_or(listing.after, |message| message.seq);
     Ok(Json(json!({ "items": messages, "next": next })))
 }

@@ -1,0 +1,33 @@
+//! What was said, for programs that follow it: they wait for the next words instead of asking again and again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use vine_domain::{TaskId, chat::Message};
+
+use crate::{App, Done};
+
+/// Looks at least this often, in case a wake-up was lost.
+const TICK: Duration = Duration::from_secs(1);
+
+impl App {
+    /// Messages after a number, of one thread or of all, oldest first; waits for the first one for so long.
+    pub async fn messages(&self, task: Option<TaskId>, after: u64, limit: u32, wait: Duration) -> Done<Vec<Message>> {
+        let (until, mut changed) = (Instant::now() + wait, self.wakes.on_page());
+        loop {
+            changed.mark_unchanged();
+            let messages = match task {
+                Some(task) => self.store.thread(task, after, limit).await?,
+                None => self.store.messages(after, limit).await?,
+            };
+            if !messages.is_empty() || Instant::now() >= until || self.stop.is_cancelled() {
+                return Ok(messages);
+            }
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep_until(until.min(Instant::now() + TICK)) => {}
+            }
+        }
+    }
+}
