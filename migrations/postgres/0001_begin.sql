@@ -183,7 +183,8 @@ CREATE TABLE questions (
     seen     BIGINT                            -- when somebody who may answer first looked at it
 );
 CREATE INDEX questions_by_task ON questions (task);
-CREATE INDEX questions_live ON questions (state, id) WHERE state IN ('open', 'answered', 'expired');
+CREATE INDEX questions_open ON questions (id) WHERE state = 'open';
+CREATE INDEX questions_answered ON questions (task) WHERE state = 'answered';
 CREATE INDEX questions_alarm ON questions (alarm) WHERE state = 'open';
 
 CREATE TABLE answers (

@@ -79,7 +79,7 @@ impl Bed {
                 encrypted: false,
             };
             store.save_repo(&repo).await.expect("stored");
-            store.bind_room("console", name, &repo.name).await.expect("stored");
+            store.bind_room("chat", name, &repo.name).await.expect("stored");
         }
         Self { store, clock, folder, base }
     }
@@ -387,20 +387,20 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
     let bed = Bed::new().await;
     let task = bed.task().await;
     bed.store.say(task, None, &[notice(task, OutboundKind::Notice)]).await.expect("said");
-    let due = bed.store.due("console", 10).await.expect("read");
+    let due = bed.store.due("chat", 10).await.expect("read");
     assert_eq!(due.len(), 1, "the second message waits for the first");
     assert_eq!((due[0].message.kind, due[0].thread.as_deref()), (OutboundKind::Card, None));
-    bed.store.postpone(due[0].message.id, "console", Duration::from_secs(5), true).await.expect("postponed");
-    assert!(bed.store.due("console", 10).await.expect("read").is_empty(), "nothing overtakes");
+    bed.store.postpone(due[0].message.id, "chat", Duration::from_secs(5), true).await.expect("postponed");
+    assert!(bed.store.due("chat", 10).await.expect("read").is_empty(), "nothing overtakes");
     bed.clock.pass(Duration::from_secs(5));
-    let due = bed.store.due("console", 10).await.expect("read");
+    let due = bed.store.due("chat", 10).await.expect("read");
     assert_eq!(due[0].attempts, 1);
     bed.store.settle(&[(&due[0], Posted::one("th", "root"))]).await.expect("settled");
-    let next = bed.store.due("console", 10).await.expect("read");
+    let next = bed.store.due("chat", 10).await.expect("read");
     assert_eq!((next.len(), next[0].thread.as_deref(), next[0].edits.as_deref()), (1, Some("th"), None));
     bed.store.settle(&[(&next[0], Posted::one("th", "m2"))]).await.expect("settled");
     bed.store.say(task, None, &[notice(task, OutboundKind::Card)]).await.expect("said");
-    let edit = bed.store.due("console", 10).await.expect("read");
+    let edit = bed.store.due("chat", 10).await.expect("read");
     assert_eq!(edit[0].edits.as_deref(), Some("root"), "a later card edits the root");
     assert!(bed.store.due("slack", 10).await.expect("read").is_empty(), "a platform without a room gets nothing");
 }
@@ -426,7 +426,7 @@ fn said(text: &str, kind: OutboundKind, task: TaskId) -> Outbound {
 async fn what_people_wait_for_overtakes_states_and_a_newer_state_replaces_the_older_ones() {
     let bed = Bed::new().await;
     let task = bed.task().await;
-    post_all(&bed, "console").await;
+    post_all(&bed, "chat").await;
     let question = OutboundKind::Question { question: QuestionId(1) };
     let messages = [
         said("runs", OutboundKind::Card, task),
@@ -436,7 +436,7 @@ async fn what_people_wait_for_overtakes_states_and_a_newer_state_replaces_the_ol
         said("done", OutboundKind::Card, task),
     ];
     bed.store.say(task, None, &messages).await.expect("said");
-    assert_eq!(post_all(&bed, "console").await, ["notice hello", "question which?", "card done"].map(String::from));
+    assert_eq!(post_all(&bed, "chat").await, ["notice hello", "question which?", "card done"].map(String::from));
 }
 
 #[tokio::test]
@@ -445,13 +445,13 @@ async fn a_question_never_overtakes_the_root_of_its_thread_nor_what_was_said_bef
     let task = bed.task().await;
     let question = OutboundKind::Question { question: QuestionId(1) };
     bed.store.say(task, None, &[said("hello", OutboundKind::Notice, task), said("which?", question, task)]).await.expect("said");
-    let kinds: Vec<_> = post_all(&bed, "console").await.iter().map(|text| text.split(' ').next().expect("a word").to_owned()).collect();
+    let kinds: Vec<_> = post_all(&bed, "chat").await.iter().map(|text| text.split(' ').next().expect("a word").to_owned()).collect();
     assert_eq!(kinds, ["card", "notice", "question"]);
     let other = bed.task().await;
-    post_all(&bed, "console").await;
+    post_all(&bed, "chat").await;
     bed.store.say(task, None, &[notice(task, OutboundKind::Notice)]).await.expect("said");
     bed.store.say(other, None, &[said("urgent", question, other)]).await.expect("said");
-    assert_eq!(post_all(&bed, "console").await[0], "question urgent", "news of another thread wait");
+    assert_eq!(post_all(&bed, "chat").await[0], "question urgent", "news of another thread wait");
 }
 
 #[tokio::test]

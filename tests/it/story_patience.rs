@@ -105,7 +105,7 @@ async fn with_three_questions_open_in_a_room_one_digest_stands_for_all_reminders
     pass(&team, Duration::from_secs(4 * 60)).await;
     assert_eq!(rooms(&team).await.len(), 2, "a question that was just listed is not listed again at its own time: {attempt:?}");
     // Its place is the room itself, on every platform.
-    let due = team.bed.store.due("console", 1000).await.expect("read");
+    let due = team.bed.store.due("chat", 1000).await.expect("read");
     assert!(due.iter().any(|dispatch| matches!(&dispatch.message.place, In::Room(repo) if repo.as_str() == "site")));
 }
 

@@ -149,10 +149,14 @@ impl Dispatcher {
             by_worker.entry(worker).or_default().push(assignment);
         }
         for waiting in std::mem::take(&mut self.waiting) {
-            let Some(assignments) = by_worker.remove(&waiting.want.worker) else {
+            // A worker may wait with several claims.
+            let own = by_worker.get_mut(&waiting.want.worker).filter(|own| !own.is_empty());
+            let Some(own) = own else {
                 self.waiting.push(waiting);
                 continue;
             };
+            let count = own.len().min(waiting.want.slots as usize);
+            let assignments = own.drain(..count).collect();
             if let Err(Ok(unread)) = waiting.reply.send(Ok(assignments)) {
                 take_back(&self.app, waiting.want.worker, unread).await;
             }

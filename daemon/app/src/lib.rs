@@ -13,6 +13,7 @@ pub mod error;
 mod feed;
 pub mod hints;
 pub mod inbound;
+mod known;
 pub mod notes;
 mod offers;
 pub mod outbox;
@@ -71,6 +72,7 @@ pub struct App {
     /// Tells this daemon from others.
     pub me: Arc<str>,
     on_the_way: Arc<visible::OnTheWay>,
+    known: Arc<known::Known>,
     claims: mpsc::Sender<claims::Waiting>,
     together: Arc<together::Gathered>,
     hints: Arc<OnceLock<Arc<dyn Hints>>>,
@@ -126,6 +128,7 @@ impl App {
             presence: Arc::default(),
             refusals: Arc::default(),
             on_the_way: Arc::default(),
+            known: Arc::default(),
             claims,
             together: Arc::new(together::Gathered::new(batches)),
             hints: Arc::default(),

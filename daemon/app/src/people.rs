@@ -10,6 +10,7 @@ use vine_domain::{
 
 use crate::{
     App, AppError, Done,
+    known::Owner,
     together::{Call, again},
 };
 
@@ -85,15 +86,28 @@ impl App {
 
     /// The person behind a user's or browser's token.
     pub async fn caller(&self, token: &Token, kind: TokenKind, via: &str) -> Done<Caller> {
-        let owner = self.store.token_owner(&token.hash(), kind).await?.ok_or(AppError::Unauthenticated)?;
+        let hash = token.hash();
+        // Kinds have prefixes of their own, so a hash belongs to one kind; browsers' are looked up each time.
+        if let (TokenKind::User, Some(Owner::Person(user))) = (kind, self.known.owner(&hash)) {
+            return Ok(Caller { user: Some(user), via: via.into() });
+        }
+        let owner = self.store.token_owner(&hash, kind).await?.ok_or(AppError::Unauthenticated)?;
         let user = self.store.user(OURSELVES, &owner.to_string()).await?.ok_or(AppError::Unauthenticated)?;
+        if kind == TokenKind::User {
+            self.known.note(hash, Owner::Person(user.clone()));
+        }
         Ok(Caller { user: Some(user), via: via.into() })
     }
 
     /// The worker behind a worker's token.
     pub async fn worker_of(&self, token: &Token) -> Done<WorkerId> {
-        let owner = self.store.token_owner(&token.hash(), TokenKind::Worker).await?;
-        owner.map(WorkerId).ok_or(AppError::Unauthenticated)
+        let hash = token.hash();
+        if let Some(Owner::Worker(worker)) = self.known.owner(&hash) {
+            return Ok(worker);
+        }
+        let worker = self.store.token_owner(&hash, TokenKind::Worker).await?.map(WorkerId).ok_or(AppError::Unauthenticated)?;
+        self.known.note(hash, Owner::Worker(worker));
+        Ok(worker)
     }
 
     /// Makes a secret for `owner` and keeps its hash.

@@ -172,6 +172,7 @@ impl App {
         self.allow(caller, Verb::Administer, None, &format!("worker {name}")).await?;
         let (worker, ..) = self.worker_named(name).await?;
         self.store.remove_worker(worker.id).await?;
+        self.known.forget();
         self.lose_all(worker.id, "its worker was removed").await?;
         self.wakes.page();
         Ok(())
@@ -183,6 +184,7 @@ impl App {
             self.give_up(attempt, Event::Released { by: id, attempt }).await?;
         }
         self.store.remove_worker(id).await?;
+        self.known.forget();
         self.wakes.page();
         Ok(())
     }

@@ -94,8 +94,8 @@ impl Fleet for Database {
         let rows = sqlx::query_as!(
             WorkerRow,
             r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen,
-                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS "running!: i64",
-                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'waiting') AS "waiting!: i64"
+                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "running!: i64",
+                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'waiting') AS "waiting!: i64"
                FROM workers w ORDER BY name"#
         );
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)

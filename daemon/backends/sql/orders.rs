@@ -165,7 +165,7 @@ fn ids(wants: &[Want]) -> String {
 /// session. None while everything is paused.
 async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool)> {
     let fit = query!(
-        r#"SELECT id, slots - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state = 'running') AS "room!: i64",
+        r#"SELECT id, slots - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "room!: i64",
                EXISTS (SELECT 1 FROM sessions WHERE worker = w.id AND state = 'warm') AS "warm!: bool" FROM workers w
            WHERE NOT draining AND id IN (SELECT atom FROM json_each($1)) AND NOT (SELECT paused FROM settings)"#,
         ids(wants)
@@ -173,11 +173,14 @@ async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool
     let rows = fit.fetch_all(tx).await.map_err(unavailable)?;
     let has_warm = rows.iter().any(|row| row.warm);
     let room: HashMap<String, u32> = rows.into_iter().map(|row| (row.id, u32::try_from(row.room).unwrap_or(0))).collect();
-    let fit = |want: &Want| {
-        let slots = want.slots.min(*room.get(&want.worker.to_string())?);
-        (slots > 0).then_some(Want { slots, ..*want })
+    // Several wishes of one worker are one.
+    let mut wishes: HashMap<WorkerId, u32> = HashMap::new();
+    wants.iter().for_each(|want| *wishes.entry(want.worker).or_default() += want.slots);
+    let fit = |(worker, slots): (WorkerId, u32)| {
+        let slots = slots.min(*room.get(&worker.to_string())?);
+        (slots > 0).then_some(Want { worker, slots })
     };
-    Ok((wants.iter().filter_map(fit).collect(), has_warm))
+    Ok((wishes.into_iter().filter_map(fit).collect(), has_warm))
 }
 
 struct HeadRow {

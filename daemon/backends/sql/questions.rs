@@ -64,6 +64,7 @@ impl Questions for Database {
         let row = query!(
             r#"SELECT (SELECT min(o.posted) FROM chat_messages m JOIN outbox o ON o.message = m.id
                        WHERE m.task = q.task AND m.kind = 'question' AND m.question = q.id) AS "posted?: i64",
+                   EXISTS (SELECT 1 FROM tasks t JOIN rooms r ON r.repo = t.repo WHERE t.id = q.task) AS "has_room!: bool", q.asked_at,
                    q.seen,
                    (SELECT min(e.started) FROM executions e WHERE e.task = q.task AND e.epoch > q.epoch
                       AND e.started >= coalesce(a.at, q.expired)) AS "resumed?: i64"
@@ -71,12 +72,14 @@ impl Questions for Database {
             int(question.0)
         );
         let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
-        let stations = |posted: Option<i64>, seen: Option<i64>, resumed: Option<i64>| Stations {
-            posted: posted.map(Timestamp),
-            seen: seen.map(Timestamp),
-            resumed: resumed.map(Timestamp),
-        };
-        Ok(row.map(|row| stations(row.posted, row.seen, row.resumed)).unwrap_or_default())
+        Ok(row
+            .map(|row| Stations {
+                // Without a room the console alone shows it, which reads it where it is stored.
+                posted: row.posted.or((!row.has_room).then_some(row.asked_at)).map(Timestamp),
+                seen: row.seen.map(Timestamp),
+                resumed: row.resumed.map(Timestamp),
+            })
+            .unwrap_or_default())
     }
 
     async fn notes_of(&self, task: TaskId) -> Stored<Vec<Note>> {

@@ -393,8 +393,7 @@ impl Threads for Database {
             json(&rows)
         );
         settled.execute(&mut *tx).await.map_err(unavailable)?;
-        // The console names its messages as we do.
-        for (dispatch, posted) in posted.iter().filter(|(dispatch, _)| dispatch.platform != "console" && dispatch.edits.is_none()) {
+        for (dispatch, posted) in posted.iter().filter(|(dispatch, _)| dispatch.edits.is_none()) {
             noticed(&mut tx, &dispatch.platform, &parts(dispatch.message.id, posted)).await?;
         }
         tx.commit().await.map_err(unavailable)

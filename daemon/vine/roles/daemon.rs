@@ -6,8 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, Settings, hints, inbound, owner, platforms, sweep};
-use vine_console::Console;
+use vine_app::{App, Settings, hints, inbound, owner, sweep};
 use vine_domain::{clock::System, token::TokenKind};
 
 use crate::{
@@ -75,7 +74,6 @@ impl Daemon {
         loops.spawn(dispatcher.run());
         loops.spawn(sweep::run(app.clone()));
         loops.spawn(inbound::run(app.clone()));
-        loops.spawn(platforms::run(app.clone(), Arc::new(Console), std::future::pending));
         loops.spawn(owner::register(app.clone(), json!({ "address": address, "version": env!("CARGO_PKG_VERSION") }).to_string()));
         if let Some(hints) = store.hints(config, &app.me)? {
             loops.spawn(hints::run(app.clone(), hints));

@@ -121,7 +121,7 @@ async fn slot(worker: &WorkerClient, out: &Out) -> Result<()> {
         handle(worker, &task, out).await?;
         worker.release(task.attempt);
         let complete = Complete { attempt: task.attempt, report: Report::default(), patch: String::new(), next: 1 };
-        tasks = worker.client.post::<_, Claimed>("/queue/complete", &complete).await?.assignments;
+        tasks.extend(worker.client.post::<_, Claimed>("/queue/complete", &complete).await?.assignments);
     }
 }
 

@@ -102,10 +102,9 @@ fn line(repo: &Repo) -> String {
 }
 
 impl App {
-    /// Adds a repository, or corrects the one of that name, and gives it its room in the console.
+    /// Adds a repository, or corrects the one of that name. The console shows it without a room, platforms make one.
     pub async fn add_repo(&self, repo: &Repo) -> Done<()> {
         self.store.save_repo(repo).await?;
-        self.store.bind_room("console", repo.name.as_str(), &repo.name).await?;
         self.wakes.rooms();
         self.wakes.page();
         Ok(())
