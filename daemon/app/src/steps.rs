@@ -59,9 +59,8 @@ impl App {
         let step = Step { id, event, reply, audit: audit.clone(), tries: 0 };
         let taken = self.together.steps.call(step, |calls| app.step_all(calls)).await;
         // A change takes its line along; what changed nothing has left it behind.
-        match (&taken, audit) {
-            (Ok(Stepped { changed: false, .. }) | Err(_), Some(entry)) => self.audit(entry).await?,
-            _ => {}
+        if let (Ok(Stepped { changed: false, .. }) | Err(_), Some(entry)) = (&taken, audit) {
+            self.audit(entry).await?;
         }
         taken.map(|stepped| stepped.before)
     }
