@@ -55,10 +55,21 @@ pub struct Bed {
 }
 
 /// Opens what a test's tasks are kept in.
-async fn open(base: &Base, clock: Arc<Manual>) -> Arc<dyn Store> {
+pub async fn open(base: &Base, clock: Arc<Manual>) -> Arc<dyn Store> {
+    try_open(base, clock).await.expect("opened")
+}
+
+/// The same, or why it cannot be.
+pub async fn try_open(base: &Base, clock: Arc<Manual>) -> Result<Arc<dyn Store>, String> {
     match base {
-        Base::Sqlite(file) => Arc::new(Sqlite::open(file, Durability::Normal, clock).await.expect("opened")),
-        Base::Postgres(database, _) => Arc::new(Postgres::open_at(&database.url(), clock).await.expect("opened")),
+        Base::Sqlite(file) => match Sqlite::open(file, Durability::Normal, clock).await {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => Err(error.to_string()),
+        },
+        Base::Postgres(database, _) => match Postgres::open_at(&database.url(), clock).await {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => Err(error.to_string()),
+        },
     }
 }
 

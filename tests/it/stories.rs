@@ -13,6 +13,7 @@ mod story_matrix;
 mod story_matrix_crashes;
 mod story_matrix_encrypted;
 mod story_matrix_rooms;
+mod story_migrations;
 mod story_notes;
 mod story_patience;
 mod story_script;

@@ -103,21 +103,21 @@ async fn batch(client: &Client, since: Option<&str>, whole: bool, response: &Syn
         }
         let events: Vec<Value> = events.iter().filter_map(|event| event.raw().deserialize_as_unchecked().ok()).collect();
         for event in &events[came(&events, &us)..] {
-            match translate(event, id.as_str(), &us) {
-                Some(Heard::Person(inbound)) => batch.events.push(inbound),
-                Some(Heard::Echo(echo)) => batch.echoes.push(echo),
-                None => {}
-            }
+            take(&mut batch, translate(event, id.as_str(), &us));
         }
     }
     for (id, update) in &response.rooms.left {
         // What was said before we were put out; further back we may not read any more.
         let events = update.timeline.events.iter().filter_map(|event| event.raw().deserialize_as_unchecked::<Value>().ok());
-        let people = events.filter_map(|event| match translate(&event, id.as_str(), &us)? {
-            Heard::Person(inbound) => Some(inbound),
-            Heard::Echo(_) => None,
-        });
-        batch.events.extend(people);
+        events.for_each(|event| take(&mut batch, translate(&event, id.as_str(), &us)));
     }
     Ok(batch)
+}
+
+fn take(batch: &mut Batch, heard: Option<Heard>) {
+    match heard {
+        Some(Heard::Person(inbound)) => batch.events.push(inbound),
+        Some(Heard::Echo(echo)) => batch.echoes.push(echo),
+        None => {}
+    }
 }

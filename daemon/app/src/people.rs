@@ -6,6 +6,7 @@ use vine_domain::{
     Role, Slug, User, UserId, Verb, WorkerId,
     access::{self, AuditEntry},
     token::{Token, TokenKind},
+    uuid_of,
 };
 
 use crate::{
@@ -146,7 +147,9 @@ impl App {
         if let Some(known) = self.store.users_with(Role::Admin).await?.first() {
             return Ok(*known);
         }
-        let user = User { id: UserId(self.ids.uuid()), name: name.into(), role: Some(Role::Admin), repos: [].into() };
+        // Daemons that start together make the same person.
+        let user =
+            User { id: UserId(uuid_of("the person who set this place up")), name: name.into(), role: Some(Role::Admin), repos: [].into() };
         self.store.save_user(&user, &[(OURSELVES, &user.id.to_string())]).await?;
         Ok(user.id)
     }

@@ -9,6 +9,7 @@
 
 mod commit;
 mod fleet;
+mod migrations;
 mod orders;
 mod people;
 mod questions;
@@ -20,6 +21,7 @@ mod threads;
 mod transfer;
 mod words;
 
+pub use migrations::{Unfit, run as migrate};
 pub use transfer::TransferError;
 use vine_domain::ports::StoreError;
 

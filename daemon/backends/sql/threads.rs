@@ -376,8 +376,8 @@ impl Threads for Database {
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
         let now = self.now();
         let row = |(dispatch, posted): &(&Dispatch, Posted)| {
-            // What the platform had shown before we noted it may have been seen ever since.
-            let at = if dispatch.already.is_some() { dispatch.at } else { now };
+            // What may have been shown before we noted it may have been seen ever since.
+            let at = if dispatch.already.is_some() || dispatch.again { dispatch.at } else { now };
             json!({
                 "at": at.0, "message": dispatch.message.id.to_string(), "platform": dispatch.platform, "room": dispatch.room, "thread": posted.thread,
                 "ref": posted.parts.first(),

@@ -84,7 +84,7 @@ impl Database {
         let mut tx = engine::snapshot(self).await?;
         let mut rows = 0;
         for table in TABLES {
-            let columns = engine::columns(&mut tx, table).await?;
+            let columns = columns(&mut tx, table).await?;
             let statement = AssertSqlSafe(engine::as_json(table, &columns));
             let mut found = query_scalar::<_, String>(statement).fetch(&mut *tx);
             while let Some(row) = found.try_next().await? {
@@ -108,6 +108,7 @@ impl Database {
             return Err(TransferError::Line(1, why));
         }
         let mut tx = self.begin().await.map_err(|error| TransferError::File(std::io::Error::other(error.to_string())))?;
+        engine::take_time(&mut tx).await?;
         is_empty(&mut tx).await?;
         query(AssertSqlSafe("DELETE FROM settings".to_owned())).execute(&mut *tx).await?;
         let (mut taken, mut portion, mut table, mut end) = (0, Vec::new(), String::new(), None);
@@ -150,11 +151,18 @@ async fn is_empty(tx: &mut Connection) -> Result<(), TransferError> {
     Ok(())
 }
 
+/// A table's columns, each with its type, but for what tells one place from another.
+async fn columns(tx: &mut Connection, table: &str) -> Result<Vec<(String, String)>, TransferError> {
+    let mut columns = engine::columns(tx, table).await?;
+    columns.retain(|(name, _)| (table, name.as_str()) != ("settings", "place"));
+    Ok(columns)
+}
+
 async fn put(tx: &mut Connection, table: &str, rows: &[Box<RawValue>]) -> Result<(), TransferError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let columns = engine::columns(&mut *tx, table).await?;
+    let columns = columns(&mut *tx, table).await?;
     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<String> = columns.iter().map(|(name, kind)| format!("CAST(value ->> '{name}' AS {kind})")).collect();
     let statement =

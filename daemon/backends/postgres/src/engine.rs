@@ -34,7 +34,14 @@ pub async fn silence(tx: &mut Connection) -> Stored<()> {
 
 /// A transaction that sees the database as it is at one moment.
 pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, Postgres>> {
-    database.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    let mut tx = database.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    take_time(&mut tx).await?;
+    Ok(tx)
+}
+
+/// Statements of this transaction may take as long as they need.
+pub async fn take_time(tx: &mut Connection) -> sqlx::Result<()> {
+    query("SET LOCAL statement_timeout = 0").execute(tx).await.map(|_| ())
 }
 
 /// A table's columns, each with its type.
@@ -48,8 +55,9 @@ pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(Stri
 }
 
 /// The statement that gives a table's rows as JSON.
-pub fn as_json(table: &str, _: &[(String, String)]) -> String {
-    format!("SELECT row_to_json(r)::TEXT FROM {table} r")
+pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
+    let pairs: Vec<String> = columns.iter().map(|(name, _)| format!("'{name}', {name}")).collect();
+    format!("SELECT json_build_object({})::TEXT FROM {table}", pairs.join(", "))
 }
 
 /// Ids go on after those that are there.

@@ -19,11 +19,11 @@ pub use hints::Notifications;
 use sqlx::{
     ConnectOptions, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
-    query_scalar,
+    query, query_scalar,
 };
 use vine_domain::Clock;
 
-pub use sql::TransferError;
+pub use sql::{TransferError, Unfit};
 
 /// A connection, as the shared statements know it.
 type Connection = sqlx::PgConnection;
@@ -48,7 +48,7 @@ pub struct Database {
 impl Database {
     /// Connects and brings the schema up to date; daemons that start together take turns. Time is the server's.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let pool = connect(url).await?;
+        let pool = connect(url, None).await?;
         let clock = clock::Server::follow(&pool).await.map_err(OpenError::Engine)?;
         let place = place(&pool).await?;
         Ok(Self { pool, clock, place, transactions: Arc::default() })
@@ -56,9 +56,15 @@ impl Database {
 
     /// The same with another clock, for tests.
     pub async fn open_at(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let pool = connect(url).await?;
+        let pool = connect(url, None).await?;
         let place = place(&pool).await?;
         Ok(Self { pool, clock, place, transactions: Arc::default() })
+    }
+
+    /// Makes the tables of an earlier version, as an earlier program would have; for tests of migrations.
+    pub async fn make(url: &str, version: i64) -> Result<(), OpenError> {
+        connect(url, Some(version)).await?.close().await;
+        Ok(())
     }
 
     /// The clock that judges leases and due times.
@@ -83,18 +89,15 @@ pub enum OpenError {
     /// The address makes no sense.
     #[error("the address of the database cannot be read: {0}; it looks like postgres://user@host:5432/name")]
     Address(sqlx::Error),
-    /// The database was written by a newer version that this one does not understand.
-    #[error("the database is newer than this program ({0}); use the newer program, or restore a backup")]
-    Newer(sqlx::migrate::MigrateError),
-    /// The database was made before the first release, whose tables still changed.
-    #[error("the database was made by a development version with other tables; start with an empty one")]
-    Draft,
+    /// Its tables are not for this program.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// PostgreSQL refused.
     #[error("the database cannot be opened: {0}")]
     Engine(sqlx::Error),
 }
 
-async fn connect(url: &str) -> Result<PgPool, OpenError> {
+async fn connect(url: &str, to: Option<i64>) -> Result<PgPool, OpenError> {
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Address)?.application_name("agentvine").options([
         ("statement_timeout", STATEMENT_TIMEOUT),
         ("idle_in_transaction_session_timeout", IDLE_TRANSACTION_TIMEOUT),
@@ -108,24 +111,19 @@ async fn connect(url: &str) -> Result<PgPool, OpenError> {
         .connect_with(options.disable_statement_logging())
         .await
         .map_err(OpenError::Engine)?;
-    migrate(&pool).await?;
+    migrate(&pool, to).await?;
     Ok(pool)
 }
 
-/// A server's own number and the database's in it.
 async fn place(pool: &PgPool) -> Result<Arc<str>, OpenError> {
-    let place = query_scalar!(
-        r#"SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid AS "place!" FROM pg_database WHERE datname = current_database()"#
-    );
-    place.fetch_one(pool).await.map(Into::into).map_err(OpenError::Engine)
+    query_scalar!("SELECT place FROM settings").fetch_one(pool).await.map(Into::into).map_err(OpenError::Engine)
 }
 
-async fn migrate(pool: &PgPool) -> Result<(), OpenError> {
-    use sqlx::migrate::MigrateError as E;
-    sqlx::migrate!("../../../migrations/postgres").run(pool).await.map_err(|error| match error {
-        E::VersionMissing(_) | E::VersionTooNew(..) => OpenError::Newer(error),
-        E::VersionMismatch(_) => OpenError::Draft,
-        E::Execute(error) => OpenError::Engine(error),
-        other => OpenError::Engine(sqlx::Error::Migrate(Box::new(other))),
-    })
+async fn migrate(pool: &PgPool, to: Option<i64>) -> Result<(), OpenError> {
+    let mut at = pool.acquire().await.map_err(OpenError::Engine)?;
+    // A large table takes its time.
+    query("SET statement_timeout = 0").execute(&mut *at).await.map_err(OpenError::Engine)?;
+    sql::migrate(&mut at, sqlx::migrate!("../../../migrations/postgres"), to).await?;
+    query("RESET statement_timeout").execute(&mut *at).await.map_err(OpenError::Engine)?;
+    Ok(())
 }
