@@ -26,15 +26,18 @@ pub trait Shared: Send + Sync {
 /// since when the lease is ours.
 pub async fn run<F: Future<Output = ()>>(app: &App, name: &str, shared: &dyn Shared, work: impl Fn(Timestamp) -> F) {
     while !app.stop.is_cancelled() {
-        match app.store.lease(name, &app.me, LIFE, &shared.tell()).await {
-            Ok(Hold::Ours) => {
+        let (asked, told) = (Instant::now(), shared.tell());
+        match app.store.lease(name, &app.me, LIFE, &told).await {
+            // An answer that took long may be too old by now.
+            Ok(Hold::Ours) if asked.elapsed() < TRUST => {
                 tracing::debug!("{name} is ours");
                 tokio::select! {
                     () = work(app.clock.now()) => {}
-                    why = keep(app, name, shared) => if let Some(why) = why { tracing::warn!("{name} is left to another daemon: {why}") },
+                    why = keep(app, name, shared, asked) => tracing::warn!("{name} is left to another daemon: {why}"),
                     () = app.stop.cancelled() => {}
                 }
             }
+            Ok(Hold::Ours) => {}
             Ok(Hold::Theirs(told)) => shared.hear(&told),
             Err(error) => tracing::debug!("who does {name} cannot be read: {error}"),
         }
@@ -48,19 +51,18 @@ pub async fn run<F: Future<Output = ()>>(app: &App, name: &str, shared: &dyn Sha
     }
 }
 
-/// Until the lease is lost, or may be.
-async fn keep(app: &App, name: &str, shared: &dyn Shared) -> Option<String> {
-    let mut kept = Instant::now();
+/// Until the lease is lost, or may be; says how. `kept` is when it was asked for.
+async fn keep(app: &App, name: &str, shared: &dyn Shared, mut kept: Instant) -> String {
     loop {
         tokio::time::sleep(LOOK).await;
         let (asked, told) = (Instant::now(), shared.tell());
         let hold = app.store.lease(name, &app.me, LIFE, &told);
         match tokio::time::timeout_at(kept + TRUST, hold).await {
             Ok(Ok(Hold::Ours)) => kept = asked,
-            Ok(Ok(Hold::Theirs(_))) => return Some("it took it over".into()),
+            Ok(Ok(Hold::Theirs(_))) => return "it took it over".into(),
             Ok(Err(error)) if kept.elapsed() < TRUST => tracing::debug!("{name} could not be kept yet: {error}"),
-            Ok(Err(error)) => return Some(error.to_string()),
-            Err(_) => return Some("the store does not answer".into()),
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => return "the store does not answer".into(),
         }
     }
 }
