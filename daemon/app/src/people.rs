@@ -53,20 +53,18 @@ impl App {
     /// Decides whether `caller` may do `verb` to `subject`, and keeps the decision in the audit. Allowed looks are not
     /// kept: a page that refreshes would bury everything else.
     pub async fn allow(&self, caller: &Caller, verb: Verb, repo: Option<&Slug>, subject: &str) -> Done<()> {
-        match self.permit(caller, verb, repo, subject).await? {
-            Some(entry) if verb != Verb::See => self.audit(entry).await,
-            _ => Ok(()),
-        }
+        let entry = self.permit(caller, verb, repo, subject).await?;
+        if verb == Verb::See { Ok(()) } else { self.audit(entry).await }
     }
 
     /// The same for what is written at once: the line for the audit is stored with it. Denials are kept here.
-    pub(crate) async fn permit(&self, caller: &Caller, verb: Verb, repo: Option<&Slug>, subject: &str) -> Done<Option<AuditEntry>> {
+    pub(crate) async fn permit(&self, caller: &Caller, verb: Verb, repo: Option<&Slug>, subject: &str) -> Done<AuditEntry> {
         let decision = access::decide(caller.user.as_ref(), verb, repo);
         let reason = decision.as_ref().map_or_else(ToString::to_string, |role| role.as_str().to_owned());
         let (actor, allowed) = (format!("{} ({})", caller.name(), caller.via), decision.is_ok());
         let entry = AuditEntry { actor, verb: verb.as_str().into(), subject: subject.into(), allowed, reason };
         match decision {
-            Ok(_) => Ok(Some(entry)),
+            Ok(_) => Ok(entry),
             Err(denied) => {
                 self.audit(entry).await?;
                 Err(denied.into())

@@ -58,7 +58,7 @@ impl App {
         let decision = reading::decision(&question.ask, text)?;
         let answer = self.signed(caller, decision, key)?;
         let reply = (caller.name().to_owned(), text.trim().to_owned());
-        let step = self.step_for(task.id, Event::Answered { question: id, answer }, Some(reply), audit).await;
+        let step = self.step_for(task.id, Event::Answered { question: id, answer }, Some(reply), Some(audit)).await;
         if let Err(AppError::Refused(Refusal::AnsweredBefore { .. } | Refusal::Withdrawn { .. })) = &step {
             self.keep_words(caller, task.id, text).await?;
         }

@@ -74,7 +74,10 @@ impl App {
             // One line of the audit stands for all tasks of a repository.
             let (repo, audit) = match repos.get(&wish.repo) {
                 Some(known) => (known.clone(), None),
-                None => self.permitted(caller, wish.repo.as_ref(), "new tasks").await?,
+                None => {
+                    let (repo, audit) = self.permitted(caller, wish.repo.as_ref(), "new tasks").await?;
+                    (repo, Some(audit))
+                }
             };
             repos.insert(wish.repo.clone(), repo.clone());
             drafts.push(Draft::new(caller, wish, repo, audit));
@@ -84,11 +87,11 @@ impl App {
 
     async fn draft(&self, caller: &Caller, wish: Wish) -> Done<Draft> {
         let (repo, audit) = self.permitted(caller, wish.repo.as_ref(), "a new task").await?;
-        Ok(Draft::new(caller, wish, repo, audit))
+        Ok(Draft::new(caller, wish, repo, Some(audit)))
     }
 
     /// The repository in which the caller may create tasks, and the decision.
-    async fn permitted(&self, caller: &Caller, repo: Option<&Slug>, what: &str) -> Done<(Repo, Option<AuditEntry>)> {
+    async fn permitted(&self, caller: &Caller, repo: Option<&Slug>, what: &str) -> Done<(Repo, AuditEntry)> {
         let repo = self.repo_for(repo).await?;
         let audit = self.permit(caller, Verb::Operate, Some(&repo.name), what).await?;
         Ok((repo, audit))
@@ -98,6 +101,7 @@ impl App {
         let drafts = calls.iter().map(|call| call.input.clone()).collect();
         match self.store_drafts(drafts).await {
             Ok(ids) => calls.into_iter().zip(ids).for_each(|(call, id)| call.reply(Ok(id))),
+            Err(error) if calls.len() == 1 => calls.into_iter().zip([error]).for_each(|(call, error)| call.reply(Err(error))),
             // One that cannot be stored must not fail the others.
             Err(error) => {
                 tracing::warn!(%error, "storing {} tasks one by one, since together they fail: {error}", calls.len());
@@ -122,7 +126,7 @@ impl App {
     pub async fn order(&self, caller: &Caller, id: TaskId, order: Order) -> Done<Task> {
         let task = self.task(id).await?;
         let audit = self.permit(caller, Verb::Operate, Some(&task.repo), &format!("{id} ({order:?})")).await?;
-        self.step_for(id, Event::Ordered { order, by: caller.name().to_owned() }, None, audit).await?;
+        self.step_for(id, Event::Ordered { order, by: caller.name().to_owned() }, None, Some(audit)).await?;
         self.task(id).await
     }
 
