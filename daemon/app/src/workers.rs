@@ -178,13 +178,13 @@ impl App {
         Ok(())
     }
 
-    /// A worker says goodbye: what it still holds is handed back unharmed.
+    /// A worker says goodbye: what it still holds is handed back unharmed. First it is forgotten, so that it claims nothing more.
     pub async fn deregister(&self, id: WorkerId) -> Done<()> {
+        self.store.remove_worker(id).await?;
+        self.known.forget();
         for attempt in self.store.leases_of(id).await? {
             self.give_up(attempt, Event::Released { by: id, attempt }).await?;
         }
-        self.store.remove_worker(id).await?;
-        self.known.forget();
         self.wakes.page();
         Ok(())
     }

@@ -21,14 +21,39 @@ mod threads;
 mod transfer;
 mod words;
 
+use std::sync::atomic::Ordering;
+
+use vine_domain::{
+    Timestamp,
+    ports::{Counted, StoreError},
+};
+
+use crate::Database;
+
 pub use migrations::{Unfit, run as migrate};
 pub use transfer::TransferError;
-use vine_domain::ports::StoreError;
 
 /// What the engine says, in the words of the port.
 pub fn unavailable(error: sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(db) if db.is_unique_violation() => StoreError::Taken(db.message().to_owned()),
         other => StoreError::Unavailable(Box::new(other)),
+    }
+}
+
+impl Counted for Database {
+    fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+}
+
+impl Database {
+    /// The time that judges leases and due times.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn count(&self) {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -161,15 +161,24 @@ fn ids(wants: &[Want]) -> String {
     json(&wants.iter().map(|want| want.worker.to_string()).collect::<Vec<_>>())
 }
 
+/// Workers that may have something, with how much room they have. In the order of ids, so that claims never wait for one another in a
+/// circle.
+macro_rules! fit {
+    ($lock:literal, $workers:expr) => {
+        query!(
+            r#"SELECT id, slots - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "room!: i64",
+                   EXISTS (SELECT 1 FROM sessions WHERE worker = w.id AND state = 'warm') AS "warm!: bool" FROM workers w
+               WHERE NOT draining AND id IN (SELECT atom FROM json_each($1)) AND NOT (SELECT paused FROM settings) ORDER BY id "#
+                + $lock,
+            $workers
+        )
+    };
+}
+
 /// The wishes of workers that still exist and are not draining, as far as they have room, and whether any of them holds a warm
 /// session. None while everything is paused.
 async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool)> {
-    let fit = query!(
-        r#"SELECT id, slots - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "room!: i64",
-               EXISTS (SELECT 1 FROM sessions WHERE worker = w.id AND state = 'warm') AS "warm!: bool" FROM workers w
-           WHERE NOT draining AND id IN (SELECT atom FROM json_each($1)) AND NOT (SELECT paused FROM settings)"#,
-        ids(wants)
-    );
+    let fit = engine::kept!(fit, ids(wants));
     let rows = fit.fetch_all(tx).await.map_err(unavailable)?;
     let has_warm = rows.iter().any(|row| row.warm);
     let room: HashMap<String, u32> = rows.into_iter().map(|row| (row.id, u32::try_from(row.room).unwrap_or(0))).collect();

@@ -1,11 +1,9 @@
 //! What PostgreSQL does its own way: many writers, so rows are locked, in the order of their ids; ids come from sequences.
 
-use std::sync::atomic::Ordering;
-
 use sqlx::{PgPool, Postgres, Transaction, query, query_scalar};
 use vine_domain::{
-    QuestionId, TaskId, Timestamp,
-    ports::{Counted, StoreError, Stored},
+    QuestionId, TaskId,
+    ports::{StoreError, Stored},
 };
 
 use crate::{Connection, Database, sql::unavailable};
@@ -15,6 +13,12 @@ macro_rules! locked {
     ($statement:ident, $($arg:expr),+) => { $statement!("FOR NO KEY UPDATE OF o, t SKIP LOCKED", $($arg),+) };
 }
 pub(crate) use locked;
+
+/// A statement whose workers stay until the transaction ends: one that is removed meanwhile waits, and then finds what was claimed.
+macro_rules! kept {
+    ($statement:ident, $($arg:expr),+) => { $statement!("FOR KEY SHARE OF w", $($arg),+) };
+}
+pub(crate) use kept;
 
 /// Keeps tasks as they are until the transaction ends. The order of ids keeps transactions from waiting for one another in a
 /// circle.
@@ -74,21 +78,7 @@ pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
     given.fetch_one(tx).await.map(|_| ())
 }
 
-impl Counted for Database {
-    fn transactions(&self) -> u64 {
-        self.transactions.load(Ordering::Relaxed)
-    }
-}
-
 impl Database {
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn count(&self) {
-        self.transactions.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub fn reader(&self) -> &PgPool {
         self.count();
         &self.pool

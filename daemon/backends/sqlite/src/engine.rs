@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use vine_domain::{
-    QuestionId, TaskId, Timestamp,
-    ports::{Counted, StoreError, Stored},
+    QuestionId, TaskId,
+    ports::{StoreError, Stored},
 };
 
 use crate::{Connection, Database, sql::unavailable};
@@ -15,6 +15,12 @@ macro_rules! locked {
     ($statement:ident, $($arg:expr),+) => { $statement!("", $($arg),+) };
 }
 pub(crate) use locked;
+
+/// A statement whose workers stay until the transaction ends: there is one writer, so they do.
+macro_rules! kept {
+    ($statement:ident, $($arg:expr),+) => { $statement!("", $($arg),+) };
+}
+pub(crate) use kept;
 
 /// Keeps tasks as they are until the transaction ends: there is one writer, so they are.
 pub async fn lock(_: &mut Connection, _: impl Iterator<Item = TaskId>) -> Stored<()> {
@@ -53,21 +59,7 @@ pub async fn count_on(_: &mut Connection) -> sqlx::Result<()> {
     Ok(())
 }
 
-impl Counted for Database {
-    fn transactions(&self) -> u64 {
-        self.transactions.load(Ordering::Relaxed)
-    }
-}
-
 impl Database {
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn count(&self) {
-        self.transactions.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub fn reader(&self) -> &SqlitePool {
         self.count();
         &self.reader
