@@ -3,12 +3,14 @@
 mod app_platforms;
 mod app_races;
 mod store_contract;
+mod store_feed;
 mod story_claude;
 mod story_crashes;
 mod story_discord;
 mod story_discord_faults;
 mod story_endings;
 mod story_input;
+mod story_many;
 mod story_matrix;
 mod story_matrix_crashes;
 mod story_matrix_encrypted;

@@ -308,10 +308,17 @@ impl Threads for Database {
         rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().rev().map(Message::try_from).collect()
     }
 
-    async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>> {
-        let rows = messages!("WHERE seq > $1 ORDER BY seq LIMIT $2", int(after), i64::from(limit));
-        let rows = settled(rows.fetch_all(self.reader()).await.map_err(unavailable)?, after, self.now());
-        rows.into_iter().filter(|row| !row.aside).map(Message::try_from).collect()
+    async fn messages(&self, mut after: u64, limit: u32) -> Stored<Vec<Message>> {
+        loop {
+            let rows = messages!("WHERE seq > $1 ORDER BY seq LIMIT $2", int(after), i64::from(limit));
+            let rows = settled(rows.fetch_all(self.reader()).await.map_err(unavailable)?, after, self.now());
+            // What was said aside counts for the numbers but is not shown; a page of nothing else must not look like the end.
+            let only_aside = rows.last().filter(|_| rows.iter().all(|row| row.aside)).map(|row| row.seq.unsigned_abs());
+            match only_aside {
+                Some(last) => after = last,
+                None => return rows.into_iter().filter(|row| !row.aside).map(Message::try_from).collect(),
+            }
+        }
     }
 
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>> {

@@ -56,7 +56,7 @@ pub trait Threads: Send + Sync {
     async fn thread(&self, task: TaskId, after: u64, limit: u32) -> Stored<Vec<Message>>;
     /// The latest messages of a thread, oldest of them first.
     async fn latest(&self, task: TaskId, limit: u32) -> Stored<Vec<Message>>;
-    /// All threads after `seq`, oldest first.
+    /// All threads after `seq`, oldest first, up to where something may still be under way that comes before; nothing aside.
     async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>>;
     /// Messages due for a platform, at most `limit`: in order within each thread, and questions before news of states.
     /// Edits of states may come later than what was said after them.
