@@ -127,6 +127,29 @@ async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn claims_of_one_worker_that_wait_together_get_no_more_than_each_asked_for() {
+    let team = Team::new().await;
+    let claims: Vec<_> = (0..3)
+        .map(|_| {
+            let (app, worker) = (team.app.clone(), team.worker);
+            tokio::spawn(async move { app.claim(worker, 1, Duration::from_secs(10)).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut made = vec![team.bed.task().await, team.bed.task().await, team.bed.task().await];
+    team.app.wakes.work();
+    let mut given = Vec::new();
+    for claim in claims {
+        let claimed = claim.await.expect("ran").expect("claimed");
+        assert_eq!(claimed.len(), 1);
+        given.push(claimed[0].attempt.task);
+    }
+    made.sort();
+    given.sort();
+    assert_eq!(given, made);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_in_order() {
     let team = Team::new().await;
     let (attempt, question) = team.asked().await;

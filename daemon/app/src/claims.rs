@@ -108,11 +108,11 @@ impl Dispatcher {
         match claimed {
             Ok(claimed) if claimed.is_empty() => self.quiet_until = self.quiet().await,
             Ok(claimed) => {
+                self.give(claimed).await;
                 // There may be more for those who got nothing yet.
                 if !self.waiting.is_empty() {
                     self.app.wakes.work_here();
                 }
-                self.give(claimed).await;
             }
             Err(error) => {
                 tracing::error!(%error, "cannot claim work: {error}");
@@ -141,9 +141,6 @@ impl Dispatcher {
     }
 
     async fn give(&mut self, claimed: Vec<(WorkerId, Assignment)>) {
-        if claimed.is_empty() {
-            return;
-        }
         let mut by_worker: HashMap<WorkerId, Vec<Assignment>> = HashMap::new();
         for (worker, assignment) in claimed {
             by_worker.entry(worker).or_default().push(assignment);
