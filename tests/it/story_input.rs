@@ -5,40 +5,7 @@ use std::process::Output;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Agent, Place};
-
-struct Api {
-    http: reqwest::Client,
-    base: String,
-}
-
-impl Api {
-    fn of(place: &Place) -> Self {
-        Self { http: reqwest::Client::builder().no_proxy().build().expect("a client"), base: place.client().base().to_owned() }
-    }
-
-    async fn call(&self, method: Method, path: &str, token: Option<&str>, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
-        let mut request =
-            self.http.request(method, format!("{}/api/v1{path}", self.base)).header("content-type", "application/json").body(body);
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        let response = request.send().await.expect("an answer");
-        let status = response.status();
-        let text = response.text().await.expect("a body");
-        (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path} answered {status} without JSON: {text}")))
-    }
-
-    /// The call is refused with this status, and in our form.
-    async fn refused(&self, method: Method, path: &str, token: Option<&str>, body: impl Into<reqwest::Body>, status: u16) -> Value {
-        let (got, error) = self.call(method.clone(), path, token, body).await;
-        assert_eq!(got.as_u16(), status, "{method} {path}: {error:#}");
-        for field in ["code", "message", "hint"] {
-            assert!(error[field].as_str().is_some_and(|text| !text.is_empty()), "{method} {path} has no {field}: {error:#}");
-        }
-        error
-    }
-}
+use crate::harness::{Agent, Place, api::Api};
 
 /// Everything that a refused call could have half-written.
 async fn everything(place: &Place) -> Value {

@@ -1,6 +1,7 @@
 //! A place of its own for each story: a repository, a model server, real processes. Everything lives in a temporary
 //! folder and ends with the story, by its own process id.
 
+pub mod api;
 pub mod balancer;
 pub mod base;
 pub mod channel;
