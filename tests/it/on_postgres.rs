@@ -5,4 +5,5 @@ include!("stories.rs");
 #[expect(dead_code, reason = "each program uses its part of it")]
 mod harness;
 
+mod story_reach;
 mod story_replicas;

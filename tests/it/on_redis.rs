@@ -6,5 +6,6 @@ include!("stories.rs");
 mod harness;
 
 mod story_ledger;
+mod story_reach;
 mod story_redis;
 mod story_replicas;

@@ -35,6 +35,8 @@ impl Check {
 
 pub async fn run(config: &Config) -> Result<ExitCode> {
     let mut checks = vec![git(), claude(config), state()];
+    checks.extend(database(config).await);
+    checks.extend(redis(config).await);
     checks.extend(daemon(config).await);
     for Check { what, found } in &checks {
         match found {
@@ -70,6 +72,28 @@ fn state() -> Check {
             .map_err(|error| format!("{} cannot be written: {error}", root.display()))
     });
     Check::new("state", found)
+}
+
+/// The database that several daemons share; a file is no matter of its own.
+async fn database(config: &Config) -> Option<Check> {
+    let looked = async {
+        let Some(url) = config.database.postgres()? else { return Ok(None) };
+        anyhow::Ok(Some(vine_postgres::Database::look(&url).await?))
+    };
+    let found = looked.await.transpose()?;
+    Some(Check::new("database", found.map_err(|error| error.to_string())))
+}
+
+/// What carries hints between daemons. Without it they go through PostgreSQL.
+async fn redis(config: &Config) -> Option<Check> {
+    let looked = async {
+        let Some(url) = config.redis.address()? else { return Ok(None) };
+        let answer = vine_redis::Redis::look(&vine_redis::Address::parse(&url)?).await;
+        let hint = "; start it or correct redis.url, until then PostgreSQL carries the hints";
+        answer.map(Some).map_err(|why| anyhow::anyhow!("Redis cannot be used ({why}){hint}"))
+    };
+    let found = looked.await.transpose()?;
+    Some(Check::new("redis", found.map_err(|error| error.to_string())))
 }
 
 /// The daemon, and its chat platforms as it sees them.

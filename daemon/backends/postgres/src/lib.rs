@@ -6,21 +6,18 @@ mod clock;
 mod engine;
 mod hints;
 mod leases;
+mod reach;
 #[path = "../../sql/mod.rs"]
 mod sql;
 
 use std::{
-    str::FromStr,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
 pub use hints::Notifications;
-use sqlx::{
-    ConnectOptions, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-    query, query_scalar,
-};
+pub use reach::Unreached;
+use sqlx::{PgPool, postgres::PgPoolOptions, query, query_scalar};
 use vine_domain::Clock;
 
 pub use sql::{TransferError, Unfit};
@@ -30,11 +27,6 @@ type Connection = sqlx::PgConnection;
 
 /// Connections of one daemon. Statements are short, so few are enough.
 const CONNECTIONS: u32 = 16;
-/// No statement takes this long unless something is wrong with it, or with a lock that somebody else holds.
-const STATEMENT_TIMEOUT: &str = "20s";
-/// A daemon that is stopped in the middle of a transaction loses what it had locked after this long.
-const IDLE_TRANSACTION_TIMEOUT: &str = "10s";
-
 /// The store of one of several daemons. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
@@ -59,6 +51,11 @@ impl Database {
         let pool = connect(url, None).await?;
         let place = place(&pool).await?;
         Ok(Self { pool, clock, place, transactions: Arc::default() })
+    }
+
+    /// Whether it can be reached, in words; changes nothing.
+    pub async fn look(url: &str) -> Result<String, OpenError> {
+        reach::greet(&reach::options(url)?).await
     }
 
     /// Makes the tables of an earlier version, as an earlier program would have; for tests of migrations.
@@ -89,6 +86,9 @@ pub enum OpenError {
     /// The address makes no sense.
     #[error("the address of the database cannot be read: {0}; it looks like postgres://user@host:5432/name")]
     Address(sqlx::Error),
+    /// There is no connection.
+    #[error(transparent)]
+    Unreached(#[from] Unreached),
     /// Its tables are not for this program.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -98,17 +98,13 @@ pub enum OpenError {
 }
 
 async fn connect(url: &str, to: Option<i64>) -> Result<PgPool, OpenError> {
-    let options = PgConnectOptions::from_str(url).map_err(OpenError::Address)?.application_name("agentvine").options([
-        ("statement_timeout", STATEMENT_TIMEOUT),
-        ("idle_in_transaction_session_timeout", IDLE_TRANSACTION_TIMEOUT),
-        // What was confirmed survives a power cut, whatever the server's default is.
-        ("synchronous_commit", "on"),
-    ]);
+    let options = reach::options(url)?;
+    reach::greet(&options).await?;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options.disable_statement_logging())
+        .connect_with(options)
         .await
         .map_err(OpenError::Engine)?;
     migrate(&pool, to).await?;

@@ -46,6 +46,12 @@ impl Redis {
         Self { address, channel, me: me.to_owned(), other_way, breaker: Mutex::default(), connection: tokio::sync::Mutex::default() }
     }
 
+    /// Whether it can be reached, in words.
+    pub async fn look(address: &Address) -> Result<String, String> {
+        let asked = async { address.master().await?.get_multiplexed_async_connection().await?.ping::<()>().await };
+        within(asked).await.map(|()| "answers".into())
+    }
+
     fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
