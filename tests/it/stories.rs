@@ -4,6 +4,7 @@ mod app_platforms;
 mod app_races;
 mod store_contract;
 mod store_feed;
+mod store_outbox;
 mod story_claude;
 mod story_crashes;
 mod story_discord;

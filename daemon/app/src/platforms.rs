@@ -37,12 +37,18 @@ pub struct Health {
 /// All adapters, and how they and their rooms are.
 #[derive(Default)]
 pub struct Platforms {
-    chats: Mutex<Vec<Arc<dyn Chat>>>,
+    chats: Mutex<Vec<Served>>,
     adapters: Mutex<BTreeMap<String, Health>>,
     /// By platform and repository.
     rooms: Mutex<BTreeMap<(String, String), String>>,
     /// By platform and room.
     posts: Mutex<BTreeMap<(String, String), String>>,
+}
+
+/// A platform that this daemon speaks for, and since when.
+struct Served {
+    chat: Arc<dyn Chat>,
+    since: Timestamp,
 }
 
 /// What one daemon knows of a platform and others may.
@@ -132,7 +138,13 @@ impl Platforms {
     }
 
     fn chat(&self, platform: &str) -> Option<Arc<dyn Chat>> {
-        lock(&self.chats).iter().find(|chat| chat.platform() == platform).map(Arc::clone)
+        lock(&self.chats).iter().find(|served| served.chat.platform() == platform).map(|served| Arc::clone(&served.chat))
+    }
+
+    /// Since when this daemon speaks for a platform, if it does. What was stored earlier may have been posted by somebody who
+    /// did not live to note it.
+    pub(crate) fn served_since(&self, platform: &str) -> Option<Timestamp> {
+        lock(&self.chats).iter().find(|served| served.chat.platform() == platform).map(|served| served.since)
     }
 
     /// Notes how an adapter is; the log hears of changes only.
@@ -235,7 +247,7 @@ pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: 
         let (chat, listens) = (Arc::clone(&chat), listen());
         let app = app.clone();
         async move {
-            lock(&app.platforms.chats).push(Arc::clone(&chat));
+            lock(&app.platforms.chats).push(Served { chat: Arc::clone(&chat), since });
             let _ours = Ours { app: app.clone(), platform };
             tokio::join!(
                 listens,
@@ -257,7 +269,7 @@ struct Ours {
 
 impl Drop for Ours {
     fn drop(&mut self) {
-        lock(&self.app.platforms.chats).retain(|chat| chat.platform() != self.platform);
+        lock(&self.app.platforms.chats).retain(|served| served.chat.platform() != self.platform);
     }
 }
 

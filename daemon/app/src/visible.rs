@@ -51,7 +51,8 @@ impl App {
         }
         // In this order: what arrives in between is in both.
         let mut shown = self.on_the_way.on(&event.platform);
-        shown.extend(self.store.shown_questions(&event.platform, task).await?);
+        let begun = self.platforms.served_since(&event.platform);
+        shown.extend(self.store.shown_questions(&event.platform, task, begun).await?);
         let stood = |question: &Question| shown.iter().any(|(id, since)| *id == question.id && !event.is_before(*since));
         Ok(open.into_iter().filter(stood).collect())
     }

@@ -356,14 +356,15 @@ impl Threads for Database {
         rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().map(Dispatch::try_from).collect()
     }
 
-    async fn shown_questions(&self, platform: &str, task: TaskId) -> Stored<Vec<(QuestionId, Timestamp)>> {
+    async fn shown_questions(&self, platform: &str, task: TaskId, begun: Option<Timestamp>) -> Stored<Vec<(QuestionId, Timestamp)>> {
         // The platform may have shown us a message before we noted that it was posted.
         let rows = query!(
             r#"SELECT m.question AS "question!", coalesce(o.posted, m.at) AS "at!: i64" FROM outbox o JOIN chat_messages m ON m.id = o.message
                WHERE o.platform = $1 AND o.task = $2 AND m.kind = 'question'
-                 AND (o.posted IS NOT NULL OR EXISTS (SELECT 1 FROM posts p WHERE p.message = m.id AND p.platform = $1))"#,
+                 AND (o.posted IS NOT NULL OR m.at < $3 OR EXISTS (SELECT 1 FROM posts p WHERE p.message = m.id AND p.platform = $1))"#,
             platform,
-            int(task.0)
+            int(task.0),
+            begun.map_or(0, |begun| begun.0)
         );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
         Ok(rows.map(|row| (QuestionId(row.question.unsigned_abs()), Timestamp(row.at))).collect())

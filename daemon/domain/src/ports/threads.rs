@@ -61,8 +61,8 @@ pub trait Threads: Send + Sync {
     /// Messages due for a platform, at most `limit`: in order within each thread, and questions before news of states.
     /// Edits of states may come later than what was said after them.
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>>;
-    /// The questions of a task that a platform has shown, each with since when.
-    async fn shown_questions(&self, platform: &str, task: TaskId) -> Stored<Vec<(QuestionId, Timestamp)>>;
+    /// The questions of a task that a platform has shown, or may have if they were stored before `begun`, each with since when.
+    async fn shown_questions(&self, platform: &str, task: TaskId, begun: Option<Timestamp>) -> Stored<Vec<(QuestionId, Timestamp)>>;
     /// How long until the next message that waits for its time is due, if any does.
     async fn due_in(&self, platform: &str) -> Stored<Option<Duration>>;
     /// Notes where messages were put, all in one write.
