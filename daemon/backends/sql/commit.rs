@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use sqlx::query;
 use vine_domain::{
     Note, NoteState, Question, QuestionState, TaskId, TaskState, Timestamp,
     lifecycle::Change,
@@ -13,8 +12,10 @@ use vine_domain::{
 };
 
 use super::{
+    orders::DROP_ORDERS,
     people::audit,
     rows::{StateColumns, int, json, millis, plain},
+    script::{Script, part},
     unavailable,
     words::{self, Line},
 };
@@ -22,30 +23,31 @@ use crate::{Connection, engine};
 
 /// Writes decided changes, at most one for each task, inside the transaction under way.
 pub async fn commit(tx: &mut Connection, commits: &[Commit], now: Timestamp) -> Stored<Vec<Stored<()>>> {
-    engine::lock(tx, commits.iter().map(|commit| commit.change.task.id)).await?;
+    let lines = commits.iter().flat_map(Line::of).filter_map(|line| line.task());
+    engine::lock(tx, commits.iter().map(|commit| commit.change.task.id).chain(lines)).await?;
     let kept = save_tasks(tx, commits, now).await?;
     let is_kept = |commit: &&Commit| kept.contains(&commit.change.task.id);
     let stored: Vec<&Commit> = commits.iter().filter(is_kept).collect();
-    if !stored.is_empty() {
-        follow(tx, &stored, now).await?;
-    }
+    let mut script = Script::default();
+    follow(&mut script, &stored, now);
+    script.run(tx, now).await?;
     Ok(commits.iter().map(|commit| if is_kept(&commit) { Ok(()) } else { Err(StoreError::Conflict) }).collect())
 }
 
-async fn follow(tx: &mut Connection, commits: &[&Commit], now: Timestamp) -> Stored<()> {
-    save_orders(tx, commits).await?;
-    save_questions(tx, commits.iter().flat_map(|commit| &commit.change.questions)).await?;
-    save_notes(tx, commits.iter().flat_map(|commit| &commit.change.notes)).await?;
-    end_attempts(tx, commits, now).await?;
-    end_sessions(tx, commits, now).await?;
-    audit(tx, commits.iter().filter_map(|commit| commit.audit.as_ref()), now).await?;
+/// Everything that follows from changes that are kept.
+fn follow(script: &mut Script, commits: &[&Commit], now: Timestamp) {
+    save_orders(script, commits);
+    save_questions(script, commits.iter().flat_map(|commit| &commit.change.questions));
+    save_notes(script, commits.iter().flat_map(|commit| &commit.change.notes));
+    end_attempts(script, commits);
+    end_sessions(script, commits, now);
+    audit(script, commits.iter().filter_map(|commit| commit.audit.as_ref()));
     let mut logged = Vec::new();
     for Change { task, log, .. } in commits.iter().map(|commit| &commit.change) {
         logged.extend(log.iter().map(|line| (task.attempt(), line.as_str())));
     }
-    log(tx, &logged, now).await?;
-    let said: Vec<Line> = commits.iter().flat_map(|commit| Line::of(commit)).collect();
-    words::say(tx, &said, now).await
+    log(script, &logged);
+    words::put(script, &commits.iter().flat_map(|commit| Line::of(commit)).collect::<Vec<_>>());
 }
 
 /// The fence: nothing is written unless the row is still the one that was decided on. Returns the tasks that were.
@@ -77,72 +79,64 @@ async fn save_tasks(tx: &mut Connection, commits: &[Commit], now: Timestamp) -> 
     Ok(kept.into_iter().map(|id| TaskId(id.unsigned_abs())).collect())
 }
 
+// A task that goes on after its end goes back into the session that it ended in.
+part!(
+    REVIVE_SESSIONS,
+    "UPDATE sessions SET state = 'active', ended = NULL, reason = NULL
+     WHERE id IN (SELECT (SELECT s.id FROM sessions s WHERE s.task = c.task AND (s.state = 'warm' OR s.reason IN ('completed', 'failed'))
+                          ORDER BY s.active DESC LIMIT 1)
+                  FROM (SELECT CAST(atom AS BIGINT) AS task FROM json_each($1)) c
+                  WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.task = c.task AND s.state = 'active'))"
+);
+
+part!(
+    PUT_ORDERS,
+    "INSERT INTO work_orders (task, lane, repo, due, resumes, worker, affinity)
+     SELECT o.task, o.lane, o.repo, o.due, o.resumes, o.worker, CASE WHEN o.worker IS NOT NULL THEN o.affinity END
+     FROM (SELECT c.task, c.lane, c.repo, c.due, c.resumes, c.affinity,
+               (SELECT s.worker FROM sessions s JOIN workers w ON w.id = s.worker AND NOT w.draining
+                WHERE c.resumes AND s.task = c.task AND s.state = 'active' ORDER BY s.active DESC LIMIT 1) AS worker
+           FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'lane' AS BIGINT) AS lane, value ->> 'repo' AS repo,
+                     CAST(value ->> 'due' AS BIGINT) AS due, CAST(value ->> 'resumes' AS BOOLEAN) AS resumes,
+                     CAST(value ->> 'affinity' AS BIGINT) AS affinity FROM json_each($1)) c) o
+     WHERE true
+     ON CONFLICT (task) DO UPDATE SET lane = excluded.lane, due = excluded.due, resumes = excluded.resumes,
+         worker = excluded.worker, affinity = excluded.affinity"
+);
+
 /// A work order exists exactly while its task is queued. One that resumes is kept for the worker with the session.
-async fn save_orders(tx: &mut Connection, commits: &[&Commit]) -> Stored<()> {
+fn save_orders(script: &mut Script, commits: &[&Commit]) {
     let (mut gone, mut back, mut queued) = (Vec::new(), Vec::new(), Vec::new());
     for commit in commits {
         let task = &commit.change.task;
         let TaskState::Queued { due, resumes } = task.state else {
             if commit.was_queued {
-                gone.push(task.id.0);
+                gone.push(task.id.0.into());
             }
             continue;
         };
         if resumes {
-            back.push(task.id.0);
+            back.push(task.id.0.into());
         }
         let affinity = millis(commit.sessions.affinity);
         queued.push(json!({
             "task": task.id.0, "lane": task.lane.rank(), "repo": task.repo, "due": due.0, "resumes": resumes, "affinity": affinity,
         }));
     }
-    if !gone.is_empty() {
-        let orders = query!("DELETE FROM work_orders WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", json(&gone));
-        orders.execute(&mut *tx).await.map_err(unavailable)?;
-    }
-    if !back.is_empty() {
-        revive_sessions(tx, &back).await?;
-    }
-    if !queued.is_empty() {
-        put_orders(tx, &queued).await?;
-    }
-    Ok(())
+    script.add(&gone, &[&DROP_ORDERS]);
+    script.add(&back, &[&REVIVE_SESSIONS]);
+    script.add(&queued, &[&PUT_ORDERS]);
 }
 
-async fn put_orders(tx: &mut Connection, queued: &[Value]) -> Stored<()> {
-    let orders = query!(
-        "INSERT INTO work_orders (task, lane, repo, due, resumes, worker, affinity)
-         SELECT o.task, o.lane, o.repo, o.due, o.resumes, o.worker, CASE WHEN o.worker IS NOT NULL THEN o.affinity END
-         FROM (SELECT c.task, c.lane, c.repo, c.due, c.resumes, c.affinity,
-                   (SELECT s.worker FROM sessions s JOIN workers w ON w.id = s.worker AND NOT w.draining
-                    WHERE c.resumes AND s.task = c.task AND s.state = 'active' ORDER BY s.active DESC LIMIT 1) AS worker
-               FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'lane' AS BIGINT) AS lane, value ->> 'repo' AS repo,
-                         CAST(value ->> 'due' AS BIGINT) AS due, CAST(value ->> 'resumes' AS BOOLEAN) AS resumes,
-                         CAST(value ->> 'affinity' AS BIGINT) AS affinity FROM json_each($1)) c) o
-         WHERE true
-         ON CONFLICT (task) DO UPDATE SET lane = excluded.lane, due = excluded.due, resumes = excluded.resumes,
-             worker = excluded.worker, affinity = excluded.affinity",
-        json(queued)
-    );
-    orders.execute(tx).await.map_err(unavailable)?;
-    Ok(())
-}
+part!(
+    SAVE_NOTES,
+    "INSERT INTO notes (key, task, author, text, at, state, delivered)
+     SELECT value ->> 'key', CAST(value ->> 'task' AS BIGINT), value ->> 'author', value ->> 'text', CAST(value ->> 'at' AS BIGINT),
+         value ->> 'state', CAST(value ->> 'delivered' AS BIGINT) FROM json_each($1) l WHERE true ORDER BY l.key
+     ON CONFLICT (key) DO UPDATE SET state = excluded.state, delivered = excluded.delivered WHERE notes.state = 'waiting'"
+);
 
-/// A task that goes on after its end goes back into the session that it ended in.
-async fn revive_sessions(tx: &mut Connection, tasks: &[u64]) -> Stored<()> {
-    let last = query!(
-        "UPDATE sessions SET state = 'active', ended = NULL, reason = NULL
-         WHERE id IN (SELECT (SELECT s.id FROM sessions s WHERE s.task = c.task AND (s.state = 'warm' OR s.reason IN ('completed', 'failed'))
-                              ORDER BY s.active DESC LIMIT 1)
-                      FROM (SELECT CAST(atom AS BIGINT) AS task FROM json_each($1)) c
-                      WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.task = c.task AND s.state = 'active'))",
-        json(tasks)
-    );
-    last.execute(tx).await.map_err(unavailable)?;
-    Ok(())
-}
-
-async fn save_notes(tx: &mut Connection, notes: impl Iterator<Item = &Note>) -> Stored<()> {
+fn save_notes<'a>(script: &mut Script, notes: impl Iterator<Item = &'a Note>) {
     let row = |note: &Note| {
         let delivered = match note.state {
             NoteState::Delivered { at } => Some(at.0),
@@ -154,40 +148,27 @@ async fn save_notes(tx: &mut Connection, notes: impl Iterator<Item = &Note>) -> 
         })
     };
     let rows: Vec<Value> = notes.map(row).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let notes = query!(
-        "INSERT INTO notes (key, task, author, text, at, state, delivered)
-         SELECT value ->> 'key', CAST(value ->> 'task' AS BIGINT), value ->> 'author', value ->> 'text', CAST(value ->> 'at' AS BIGINT),
-             value ->> 'state', CAST(value ->> 'delivered' AS BIGINT) FROM json_each($1) l WHERE true ORDER BY l.key
-         ON CONFLICT (key) DO UPDATE SET state = excluded.state, delivered = excluded.delivered WHERE notes.state = 'waiting'",
-        json(&rows)
-    );
-    notes.execute(tx).await.map_err(unavailable)?;
-    Ok(())
+    script.add(&rows, &[&SAVE_NOTES]);
 }
 
-async fn save_questions(tx: &mut Connection, questions: impl Iterator<Item = &Question> + Clone) -> Stored<()> {
+part!(
+    SAVE_QUESTIONS,
+    "INSERT INTO questions (id, key, task, epoch, session, call, ask, context, asked_at, state, why, delivered_at, reminders, escalated,
+         alarm, expired, told)
+     SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'epoch' AS BIGINT),
+         value ->> 'session', value ->> 'call', value ->> 'ask', value ->> 'context', CAST(value ->> 'asked_at' AS BIGINT),
+         value ->> 'state', value ->> 'why', CAST(value ->> 'delivered_at' AS BIGINT), CAST(value ->> 'reminders' AS BIGINT),
+         CAST(value ->> 'escalated' AS BOOLEAN), CAST(value ->> 'alarm' AS BIGINT), CAST(value ->> 'expired' AS BIGINT),
+         CAST(value ->> 'told' AS BOOLEAN) FROM json_each($1) WHERE true
+     ON CONFLICT (id) DO UPDATE SET state = excluded.state, why = excluded.why, delivered_at = excluded.delivered_at,
+         reminders = excluded.reminders, escalated = excluded.escalated, alarm = excluded.alarm, expired = excluded.expired,
+         told = excluded.told"
+);
+
+fn save_questions<'a>(script: &mut Script, questions: impl Iterator<Item = &'a Question> + Clone) {
     let rows: Vec<Value> = questions.clone().map(question_row).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let saved = query!(
-        "INSERT INTO questions (id, key, task, epoch, session, call, ask, context, asked_at, state, why, delivered_at, reminders, escalated,
-             alarm, expired, told)
-         SELECT CAST(value ->> 'id' AS BIGINT), value ->> 'key', CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'epoch' AS BIGINT),
-             value ->> 'session', value ->> 'call', value ->> 'ask', value ->> 'context', CAST(value ->> 'asked_at' AS BIGINT),
-             value ->> 'state', value ->> 'why', CAST(value ->> 'delivered_at' AS BIGINT), CAST(value ->> 'reminders' AS BIGINT),
-             CAST(value ->> 'escalated' AS BOOLEAN), CAST(value ->> 'alarm' AS BIGINT), CAST(value ->> 'expired' AS BIGINT),
-             CAST(value ->> 'told' AS BOOLEAN) FROM json_each($1) WHERE true
-         ON CONFLICT (id) DO UPDATE SET state = excluded.state, why = excluded.why, delivered_at = excluded.delivered_at,
-             reminders = excluded.reminders, escalated = excluded.escalated, alarm = excluded.alarm, expired = excluded.expired,
-             told = excluded.told",
-        json(&rows)
-    );
-    saved.execute(&mut *tx).await.map_err(unavailable)?;
-    save_answers(tx, questions).await
+    script.add(&rows, &[&SAVE_QUESTIONS]);
+    save_answers(script, questions);
 }
 
 fn question_row(question: &Question) -> Value {
@@ -206,7 +187,14 @@ fn question_row(question: &Question) -> Value {
     })
 }
 
-async fn save_answers(tx: &mut Connection, questions: impl Iterator<Item = &Question>) -> Stored<()> {
+part!(
+    SAVE_ANSWERS,
+    "INSERT INTO answers (question, key, decision, user_id, name, via, at)
+     SELECT CAST(value ->> 'question' AS BIGINT), value ->> 'key', value ->> 'decision', value ->> 'user_id', value ->> 'name',
+         value ->> 'via', CAST(value ->> 'at' AS BIGINT) FROM json_each($1)"
+);
+
+fn save_answers<'a>(script: &mut Script, questions: impl Iterator<Item = &'a Question>) {
     let row = |question: &Question| {
         let QuestionState::Answered { answer } = &question.state else { return None };
         Some(json!({
@@ -215,43 +203,47 @@ async fn save_answers(tx: &mut Connection, questions: impl Iterator<Item = &Ques
         }))
     };
     let rows: Vec<Value> = questions.filter_map(row).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let answers = query!(
-        "INSERT INTO answers (question, key, decision, user_id, name, via, at)
-         SELECT CAST(value ->> 'question' AS BIGINT), value ->> 'key', value ->> 'decision', value ->> 'user_id', value ->> 'name',
-             value ->> 'via', CAST(value ->> 'at' AS BIGINT) FROM json_each($1)",
-        json(&rows)
-    );
-    answers.execute(tx).await.map_err(unavailable)?;
-    Ok(())
+    script.add(&rows, &[&SAVE_ANSWERS]);
 }
 
-async fn end_attempts(tx: &mut Connection, commits: &[&Commit], now: Timestamp) -> Stored<()> {
+part!(
+    END_ATTEMPTS,
+    now,
+    "UPDATE executions SET ended = $2, outcome = c.outcome, usage = c.usage
+     FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'epoch' AS BIGINT) AS epoch, value ->> 'outcome' AS outcome,
+               value ->> 'usage' AS usage FROM json_each($1)) c
+     WHERE executions.task = c.task AND executions.epoch = c.epoch AND executions.ended IS NULL"
+);
+
+fn end_attempts(script: &mut Script, commits: &[&Commit]) {
     let row = |commit: &&Commit| {
         let (ended, attempt) = (commit.change.ended.as_ref()?, commit.change.task.attempt());
         Some(json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "outcome": ended.outcome, "usage": json(&ended.usage) }))
     };
     let rows: Vec<Value> = commits.iter().filter_map(row).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let attempts = query!(
-        "UPDATE executions SET ended = $1, outcome = c.outcome, usage = c.usage
-         FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'epoch' AS BIGINT) AS epoch, value ->> 'outcome' AS outcome,
-                   value ->> 'usage' AS usage FROM json_each($2)) c
-         WHERE executions.task = c.task AND executions.epoch = c.epoch AND executions.ended IS NULL",
-        now.0,
-        json(&rows)
-    );
-    attempts.execute(tx).await.map_err(unavailable)?;
-    Ok(())
+    script.add(&rows, &[&END_ATTEMPTS]);
 }
+
+part!(
+    END_SESSIONS,
+    now,
+    "UPDATE sessions SET state = v.state, active = CASE WHEN v.state = 'warm' THEN $2 ELSE sessions.active END,
+         ended = CASE WHEN v.state = 'ended' THEN $2 END, reason = CASE WHEN v.state = 'ended' THEN v.reason END
+     FROM (SELECT s.id, c.reason,
+               CASE WHEN c.done AND s.agent LIKE 'claude %' AND (s.kept OR (c.reuse AND s.started > c.since
+                   AND coalesce(s.context, 0) <= c.context AND EXISTS (SELECT 1 FROM work_orders o JOIN tasks t ON t.id = o.task
+                       WHERE o.repo = c.repo AND t.base = c.base AND NOT o.resumes))) THEN 'warm' ELSE 'ended' END AS state
+           FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'repo' AS repo, value ->> 'base' AS base,
+                     CAST(value ->> 'done' AS BOOLEAN) AS done, CAST(value ->> 'reuse' AS BOOLEAN) AS reuse,
+                     CAST(value ->> 'since' AS BIGINT) AS since, CAST(value ->> 'context' AS BIGINT) AS context,
+                     value ->> 'reason' AS reason FROM json_each($1)) c
+               JOIN sessions s ON s.task = c.task AND s.state = 'active') v
+     WHERE sessions.id = v.id"
+);
 
 /// The session of a task that is done is kept warm when something similar is queued: the same repository and the same base
 /// branch. Every other one ends with its task. Scripts have no memory that could be used again.
-async fn end_sessions(tx: &mut Connection, commits: &[&Commit], now: Timestamp) -> Stored<()> {
+fn end_sessions(script: &mut Script, commits: &[&Commit], now: Timestamp) {
     let row = |commit: &&Commit| {
         let (task, policy) = (&commit.change.task, &commit.sessions);
         let done = matches!(task.state, TaskState::Done { .. });
@@ -264,44 +256,21 @@ async fn end_sessions(tx: &mut Connection, commits: &[&Commit], now: Timestamp) 
         })
     };
     let rows: Vec<Value> = commits.iter().filter_map(row).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let sessions = query!(
-        "UPDATE sessions SET state = v.state, active = CASE WHEN v.state = 'warm' THEN $1 ELSE sessions.active END,
-             ended = CASE WHEN v.state = 'ended' THEN $1 END, reason = CASE WHEN v.state = 'ended' THEN v.reason END
-         FROM (SELECT s.id, c.reason,
-                   CASE WHEN c.done AND s.agent LIKE 'claude %' AND (s.kept OR (c.reuse AND s.started > c.since
-                       AND coalesce(s.context, 0) <= c.context AND EXISTS (SELECT 1 FROM work_orders o JOIN tasks t ON t.id = o.task
-                           WHERE o.repo = c.repo AND t.base = c.base AND NOT o.resumes))) THEN 'warm' ELSE 'ended' END AS state
-               FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'repo' AS repo, value ->> 'base' AS base,
-                         CAST(value ->> 'done' AS BOOLEAN) AS done, CAST(value ->> 'reuse' AS BOOLEAN) AS reuse,
-                         CAST(value ->> 'since' AS BIGINT) AS since, CAST(value ->> 'context' AS BIGINT) AS context,
-                         value ->> 'reason' AS reason FROM json_each($2)) c
-                   JOIN sessions s ON s.task = c.task AND s.state = 'active') v
-         WHERE sessions.id = v.id",
-        now.0,
-        json(&rows)
-    );
-    sessions.execute(tx).await.map_err(unavailable)?;
-    Ok(())
+    script.add(&rows, &[&END_SESSIONS]);
 }
 
+part!(
+    LOG,
+    now,
+    "INSERT INTO task_log (task, epoch, at, line)
+     SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'epoch' AS BIGINT), $2, value ->> 'line' FROM json_each($1) l ORDER BY l.key"
+);
+
 /// Adds lines to the logs of tasks.
-pub async fn log(tx: &mut Connection, lines: &[(Attempt, &str)], now: Timestamp) -> Stored<()> {
+pub fn log(script: &mut Script, lines: &[(Attempt, &str)]) {
     let row = |(attempt, line): &(Attempt, &str)| json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "line": plain(line) });
     let rows: Vec<Value> = lines.iter().map(row).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let lines = query!(
-        "INSERT INTO task_log (task, epoch, at, line)
-         SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'epoch' AS BIGINT), $1, value ->> 'line' FROM json_each($2) l ORDER BY l.key",
-        now.0,
-        json(&rows)
-    );
-    lines.execute(tx).await.map_err(unavailable)?;
-    Ok(())
+    script.add(&rows, &[&LOG]);
 }
 
 /// The fence of writes beside the task: the attempt is still `worker`'s. Its row stays as it is until the transaction ends.

@@ -15,6 +15,7 @@ mod people;
 mod questions;
 mod repos;
 mod rows;
+mod script;
 mod sessions;
 mod tasks;
 mod threads;
@@ -31,6 +32,7 @@ use vine_domain::{
 use crate::Database;
 
 pub use migrations::{Unfit, run as migrate};
+pub use script::Script;
 pub use transfer::TransferError;
 
 /// What the engine says, in the words of the port.

@@ -17,6 +17,7 @@ use vine_domain::{
 use super::{
     repos::repos,
     rows::{NoteRow, TaskRow, all, json, questions, uuid},
+    script::{Script, part},
     unavailable,
 };
 use crate::{Connection, Database, engine};
@@ -35,7 +36,7 @@ impl Orders for Database {
             return Ok(Vec::new());
         }
         let tasks = take(&mut tx, &taken, now).await?;
-        let reused = rebind(&mut tx, &taken, &tasks, now).await?;
+        let reused = follow(&mut tx, &taken, &tasks, now).await?;
         let assignments = assign(&mut tx, tasks, &reused).await?;
         tx.commit().await.map_err(unavailable)?;
         Ok(assignments)
@@ -284,43 +285,44 @@ async fn take(tx: &mut Connection, taken: &[Taken], now: Timestamp) -> Stored<Ve
     let mut tasks: Vec<Task> = all(rows.fetch_all(&mut *tx).await.map_err(unavailable)?)?;
     // Engines give updated rows in an order of their own.
     tasks.sort_by_key(|task| taken.iter().position(|one| one.task == task.id));
-    let ids = json(&tasks.iter().map(|task| task.id.0).collect::<Vec<_>>());
-    let orders = query!("DELETE FROM work_orders WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids);
-    orders.execute(&mut *tx).await.map_err(unavailable)?;
-    let attempts = query!(
-        "INSERT INTO executions (task, epoch, worker, started)
-         SELECT id, epoch, lease_worker, $1 FROM tasks WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($2))",
-        now.0,
-        ids
-    );
-    attempts.execute(&mut *tx).await.map_err(unavailable)?;
-    let lines = query!(
-        "INSERT INTO task_log (task, epoch, at, line)
-         SELECT t.id, t.epoch, $1, 'attempt ' || t.epoch || ' claimed by ' || coalesce(w.name, t.lease_worker)
-         FROM tasks t LEFT JOIN workers w ON w.id = t.lease_worker WHERE t.id IN (SELECT CAST(atom AS BIGINT) FROM json_each($2))",
-        now.0,
-        ids
-    );
-    lines.execute(tx).await.map_err(unavailable)?;
     Ok(tasks)
 }
 
-/// Warm sessions now belong to the tasks that are begun in them.
-async fn rebind(tx: &mut Connection, taken: &[Taken], tasks: &[Task], now: Timestamp) -> Stored<HashMap<TaskId, SessionId>> {
-    let got = |task: TaskId| tasks.iter().any(|one| one.id == task);
+part!(pub DROP_ORDERS, "DELETE FROM work_orders WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))");
+
+part!(
+    BEGIN_ATTEMPTS,
+    now,
+    "INSERT INTO executions (task, epoch, worker, started)
+     SELECT id, epoch, lease_worker, $2 FROM tasks WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))"
+);
+
+part!(
+    LOG_CLAIMS,
+    now,
+    "INSERT INTO task_log (task, epoch, at, line)
+     SELECT t.id, t.epoch, $2, 'attempt ' || t.epoch || ' claimed by ' || coalesce(w.name, t.lease_worker)
+     FROM tasks t LEFT JOIN workers w ON w.id = t.lease_worker WHERE t.id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))"
+);
+
+part!(
+    REBIND,
+    now,
+    "UPDATE sessions SET state = 'active', task = c.task, active = $2, reused = sessions.reused + 1, heard = false
+     FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'session' AS session FROM json_each($1)) c
+     WHERE sessions.id = c.session"
+);
+
+/// What follows from a claim. Warm sessions now belong to the tasks that are begun in them; returns which.
+async fn follow(tx: &mut Connection, taken: &[Taken], tasks: &[Task], now: Timestamp) -> Stored<HashMap<TaskId, SessionId>> {
+    let got: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
     let reused: HashMap<TaskId, SessionId> =
-        taken.iter().filter_map(|one| Some((one.task, one.warm?))).filter(|(task, _)| got(*task)).collect();
-    if !reused.is_empty() {
-        let pairs: Vec<Value> = reused.iter().map(|(task, session)| json!({ "task": task.0, "session": session.to_string() })).collect();
-        let rebound = query!(
-            "UPDATE sessions SET state = 'active', task = c.task, active = $1, reused = sessions.reused + 1, heard = false
-             FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, value ->> 'session' AS session FROM json_each($2)) c
-             WHERE sessions.id = c.session",
-            now.0,
-            json(&pairs)
-        );
-        rebound.execute(tx).await.map_err(unavailable)?;
-    }
+        taken.iter().filter(|one| got.contains(&one.task)).filter_map(|one| Some((one.task, one.warm?))).collect();
+    let pairs = reused.iter().map(|(task, session)| json!({ "task": task.0, "session": session.to_string() }));
+    let mut script = Script::default();
+    script.add(&got.iter().map(|task| task.0.into()).collect::<Vec<_>>(), &[&DROP_ORDERS, &BEGIN_ATTEMPTS, &LOG_CLAIMS]);
+    script.add(&pairs.collect::<Vec<_>>(), &[&REBIND]);
+    script.run(tx, now).await?;
     Ok(reused)
 }
 

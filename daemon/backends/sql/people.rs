@@ -16,6 +16,7 @@ use vine_domain::{
 
 use super::{
     rows::{from_json, json, plain, uuid},
+    script::{Script, part},
     unavailable,
 };
 use crate::{Connection, Database};
@@ -43,8 +44,16 @@ async fn identify(tx: &mut Connection, user: &User, identities: &(impl Serialize
     identified.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
+part!(
+    AUDIT,
+    now,
+    "INSERT INTO audit (at, actor, verb, subject, allowed, reason)
+     SELECT $2, value ->> 'actor', value ->> 'verb', value ->> 'subject', CAST(value ->> 'allowed' AS BOOLEAN), value ->> 'reason'
+     FROM json_each($1) l ORDER BY l.key"
+);
+
 /// Adds lines to the audit.
-pub async fn audit(tx: &mut Connection, entries: impl Iterator<Item = &AuditEntry>, now: Timestamp) -> Stored<()> {
+pub fn audit<'a>(script: &mut Script, entries: impl Iterator<Item = &'a AuditEntry>) {
     let row = |entry: &AuditEntry| {
         json!({
             "actor": plain(&entry.actor), "verb": entry.verb, "subject": plain(&entry.subject), "allowed": entry.allowed,
@@ -52,17 +61,7 @@ pub async fn audit(tx: &mut Connection, entries: impl Iterator<Item = &AuditEntr
         })
     };
     let rows: Vec<Value> = entries.map(row).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let kept = query!(
-        "INSERT INTO audit (at, actor, verb, subject, allowed, reason)
-         SELECT $1, value ->> 'actor', value ->> 'verb', value ->> 'subject', CAST(value ->> 'allowed' AS BOOLEAN), value ->> 'reason'
-         FROM json_each($2) l ORDER BY l.key",
-        now.0,
-        json(&rows)
-    );
-    kept.execute(tx).await.map(|_| ()).map_err(unavailable)
+    script.add(&rows, &[&AUDIT]);
 }
 
 #[async_trait]
@@ -137,7 +136,9 @@ impl People for Database {
     }
 
     async fn audit(&self, entries: &[AuditEntry]) -> Stored<()> {
-        audit(&mut *self.writer().acquire().await.map_err(unavailable)?, entries.iter(), self.now()).await
+        let mut script = Script::default();
+        audit(&mut script, entries.iter());
+        script.run(&mut *self.writer().acquire().await.map_err(unavailable)?, self.now()).await
     }
 
     async fn audit_lines(&self, limit: u32) -> Stored<Vec<(Timestamp, AuditEntry)>> {

@@ -14,6 +14,7 @@ use super::{
     commit,
     people::audit,
     rows::{NoteRow, StateColumns, all, from_json, int, json, one_row, plain, questions, tasks, uuid},
+    script::{Script, part},
     unavailable,
     words::{self, Line},
 };
@@ -30,13 +31,14 @@ impl Tasks for Database {
         let mut tx = self.begin().await?;
         let made = insert(&mut tx, news, now).await?;
         let fresh: Vec<&NewTask> = news.iter().filter(|new| made.contains(&new.id)).collect();
-        put_orders(&mut tx, &fresh, now).await?;
-        audit(&mut tx, news.iter().filter_map(|new| new.audit.as_ref()), now).await?;
+        let mut script = Script::default();
+        put_orders(&mut script, &fresh);
+        audit(&mut script, news.iter().filter_map(|new| new.audit.as_ref()));
         let created: Vec<String> = fresh.iter().map(|new| format!("created by {}", new.requester)).collect();
         let attempts = fresh.iter().map(|new| Attempt { task: new.id, epoch: Epoch(0) });
-        commit::log(&mut tx, &attempts.zip(created.iter().map(String::as_str)).collect::<Vec<_>>(), now).await?;
-        let said: Vec<Line> = fresh.iter().flat_map(|new| &new.messages).map(Line::Ours).collect();
-        words::say(&mut tx, &said, now).await?;
+        commit::log(&mut script, &attempts.zip(created.iter().map(String::as_str)).collect::<Vec<_>>());
+        words::put(&mut script, &fresh.iter().flat_map(|new| &new.messages).map(Line::Ours).collect::<Vec<_>>());
+        script.run(&mut tx, now).await?;
         let mut known = Vec::with_capacity(news.len());
         for new in news {
             known.push(if made.contains(&new.id) { None } else { with_key(&mut tx, new.key.as_deref()).await? });
@@ -97,7 +99,9 @@ impl Tasks for Database {
         let mut tx = self.begin().await?;
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
         let lines: Vec<_> = lines.iter().map(|line| (attempt, line.as_str())).collect();
-        commit::log(&mut tx, &lines, self.now()).await?;
+        let mut script = Script::default();
+        commit::log(&mut script, &lines);
+        script.run(&mut tx, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -181,17 +185,16 @@ async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> Stored
     Ok(made.into_iter().map(|id| TaskId(id.unsigned_abs())).collect())
 }
 
-async fn put_orders(tx: &mut Connection, news: &[&NewTask], now: Timestamp) -> Stored<()> {
+part!(
+    PUT_ORDERS,
+    now,
+    "INSERT INTO work_orders (task, lane, repo, due, resumes)
+     SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'lane' AS BIGINT), value ->> 'repo', $2, false FROM json_each($1)"
+);
+
+fn put_orders(script: &mut Script, news: &[&NewTask]) {
     let row = |new: &&NewTask| json!({ "task": new.id.0, "lane": new.lane.rank(), "repo": new.repo });
-    let rows: Vec<Value> = news.iter().map(row).collect();
-    let orders = query!(
-        "INSERT INTO work_orders (task, lane, repo, due, resumes)
-         SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'lane' AS BIGINT), value ->> 'repo', $1, false FROM json_each($2)",
-        now.0,
-        json(&rows)
-    );
-    orders.execute(tx).await.map_err(unavailable)?;
-    Ok(())
+    script.add(&news.iter().map(row).collect::<Vec<_>>(), &[&PUT_ORDERS]);
 }
 
 async fn with_key(tx: &mut Connection, key: Option<&str>) -> Stored<Option<TaskId>> {

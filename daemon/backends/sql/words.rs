@@ -1,7 +1,6 @@
 //! What is said in threads, and where it is to be shown: each message is stored once, with a row for each room it goes to.
 
 use serde_json::{Value, json};
-use sqlx::{query, query_scalar};
 use uuid::Uuid;
 use vine_domain::{
     TaskId, Timestamp,
@@ -12,7 +11,7 @@ use vine_domain::{
 
 use super::{
     rows::{json, plain},
-    unavailable,
+    script::{Script, part},
 };
 use crate::{Connection, engine};
 
@@ -31,7 +30,8 @@ impl<'a> Line<'a> {
         reply.chain(commit.messages.iter().map(Line::Ours))
     }
 
-    fn task(&self) -> Option<TaskId> {
+    /// In whose thread it stands.
+    pub fn task(&self) -> Option<TaskId> {
         match self {
             Self::Reply(task, ..) => Some(*task),
             Self::Ours(message) => message.place.task(),
@@ -71,67 +71,61 @@ fn ours(message: &Outbound) -> Value {
     })
 }
 
-/// Adds lines to their threads, and a row for each room that is to show them. A message that is there already is none.
+part!(
+    ADD,
+    now,
+    "INSERT INTO chat_messages (id, task, repo, aside, question, note, author, kind, text, buttons, calls, at)
+     SELECT value ->> 'id', CAST(value ->> 'task' AS BIGINT), value ->> 'repo', value ->> 'aside', CAST(value ->> 'question' AS BIGINT),
+         value ->> 'note', value ->> 'author', value ->> 'kind', value ->> 'text', coalesce(value ->> 'buttons', '[]'),
+         coalesce(value ->> 'calls', '[]'), $2 FROM json_each($1) l WHERE true ORDER BY l.key
+     ON CONFLICT (id) DO NOTHING"
+);
+
+// A newer state of a card stands for all older ones that still wait, but for the first, which makes the thread.
+part!(
+    SUPERSEDE_CARDS,
+    "DELETE FROM outbox WHERE posted IS NULL
+       AND task IN (SELECT CAST(value ->> 'task' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'card')
+       AND rank = (SELECT max(CAST(value ->> 'rank' AS BIGINT)) FROM json_each($1) WHERE value ->> 'kind' = 'card')
+       AND seq < (SELECT max(m.seq) FROM chat_messages m JOIN json_each($1) l ON m.id = l.value ->> 'id' WHERE m.task = outbox.task)"
+);
+
+// A row for each room of the repository, or for the one place where a person is told something. What is there already is not
+// put out again.
+part!(
+    PUT_OUT,
+    "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
+     SELECT m.id, coalesce(c.platform, r.platform), coalesce(c.room, r.room), m.seq, m.task,
+         CASE WHEN m.begins THEN c.first_edit ELSE c.edit END, CASE WHEN m.begins THEN c.first_rank ELSE c.rank END, m.at
+     FROM (SELECT value ->> 'id' AS id, value ->> 'platform' AS platform, value ->> 'room' AS room,
+               CAST(value ->> 'edit' AS BOOLEAN) AS edit, CAST(value ->> 'rank' AS BIGINT) AS rank,
+               CAST(value ->> 'first_edit' AS BOOLEAN) AS first_edit, CAST(value ->> 'first_rank' AS BIGINT) AS first_rank
+           FROM json_each($1)) c
+         JOIN (SELECT n.id, n.seq, n.task, n.repo, n.at,
+                   n.kind = 'card' AND NOT EXISTS (SELECT 1 FROM chat_messages e
+                       WHERE e.task = n.task AND e.kind = 'card' AND e.seq < n.seq) AS begins,
+                   n.kind = 'card' AND EXISTS (SELECT 1 FROM chat_messages e
+                       WHERE e.task = n.task AND e.kind = 'card' AND e.seq > n.seq) AS is_old FROM chat_messages n) m ON m.id = c.id
+         LEFT JOIN tasks t ON t.id = m.task
+         LEFT JOIN rooms r ON c.platform IS NULL AND r.repo = coalesce(m.repo, t.repo)
+     WHERE (c.platform IS NOT NULL OR r.platform IS NOT NULL) AND (m.begins OR NOT m.is_old)
+     ON CONFLICT (message, platform) DO NOTHING"
+);
+
+/// Adds lines to their threads, and a row for each room that is to show them. Threads stay as they are until the transaction
+/// ends.
 pub async fn say(tx: &mut Connection, lines: &[Line<'_>], now: Timestamp) -> Stored<()> {
-    if lines.is_empty() {
-        return Ok(());
-    }
     engine::lock(tx, lines.iter().filter_map(Line::task)).await?;
-    let mut rows: Vec<Value> = lines.iter().map(Line::row).collect();
-    let added = add(tx, &rows, now).await?;
-    rows.retain(|row| row["out"] == true && added.iter().any(|id| row["id"] == id.as_str()));
-    if rows.iter().any(|row| row["kind"] == OutboundKind::Card.as_str()) {
-        supersede_cards(tx, &rows).await?;
-    }
-    if rows.is_empty() { Ok(()) } else { put_out(tx, &rows).await }
+    let mut script = Script::default();
+    put(&mut script, lines);
+    script.run(tx, now).await
 }
 
-/// Returns the ids of those that are new.
-async fn add(tx: &mut Connection, rows: &[Value], now: Timestamp) -> Stored<Vec<String>> {
-    let added = query_scalar!(
-        "INSERT INTO chat_messages (id, task, repo, aside, question, note, author, kind, text, buttons, calls, at)
-         SELECT value ->> 'id', CAST(value ->> 'task' AS BIGINT), value ->> 'repo', value ->> 'aside', CAST(value ->> 'question' AS BIGINT),
-             value ->> 'note', value ->> 'author', value ->> 'kind', value ->> 'text', coalesce(value ->> 'buttons', '[]'),
-             coalesce(value ->> 'calls', '[]'), $1 FROM json_each($2) l WHERE true ORDER BY l.key
-         ON CONFLICT (id) DO NOTHING RETURNING id",
-        now.0,
-        json(rows)
-    );
-    added.fetch_all(tx).await.map_err(unavailable)
-}
-
-/// A newer state of a card stands for all older ones that still wait, but for the first, which makes the thread.
-async fn supersede_cards(tx: &mut Connection, rows: &[Value]) -> Stored<()> {
-    let older = query!(
-        "DELETE FROM outbox WHERE posted IS NULL AND rank = $1
-           AND task IN (SELECT CAST(value ->> 'task' AS BIGINT) FROM json_each($2) WHERE value ->> 'kind' = 'card')",
-        i64::from(OutboundKind::Card.rank(false)),
-        json(rows)
-    );
-    older.execute(tx).await.map_err(unavailable)?;
-    Ok(())
-}
-
-/// A row for each room of the repository, or for the one place where a person is told something.
-async fn put_out(tx: &mut Connection, rows: &[Value]) -> Stored<()> {
-    let out = query!(
-        "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
-         SELECT m.id, coalesce(c.platform, r.platform), coalesce(c.room, r.room), m.seq, m.task,
-             CASE WHEN m.begins THEN c.first_edit ELSE c.edit END, CASE WHEN m.begins THEN c.first_rank ELSE c.rank END, m.at
-         FROM (SELECT value ->> 'id' AS id, value ->> 'platform' AS platform, value ->> 'room' AS room,
-                   CAST(value ->> 'edit' AS BOOLEAN) AS edit, CAST(value ->> 'rank' AS BIGINT) AS rank,
-                   CAST(value ->> 'first_edit' AS BOOLEAN) AS first_edit, CAST(value ->> 'first_rank' AS BIGINT) AS first_rank
-               FROM json_each($1)) c
-             JOIN (SELECT n.id, n.seq, n.task, n.repo, n.at,
-                       n.kind = 'card' AND NOT EXISTS (SELECT 1 FROM chat_messages e
-                           WHERE e.task = n.task AND e.kind = 'card' AND e.seq < n.seq) AS begins,
-                       n.kind = 'card' AND EXISTS (SELECT 1 FROM chat_messages e
-                           WHERE e.task = n.task AND e.kind = 'card' AND e.seq > n.seq) AS is_old FROM chat_messages n) m ON m.id = c.id
-             LEFT JOIN tasks t ON t.id = m.task
-             LEFT JOIN rooms r ON c.platform IS NULL AND r.repo = coalesce(m.repo, t.repo)
-         WHERE (c.platform IS NOT NULL OR r.platform IS NOT NULL) AND (m.begins OR NOT m.is_old)",
-        json(rows)
-    );
-    out.execute(tx).await.map_err(unavailable)?;
-    Ok(())
+/// The same as part of something whose threads are kept as they are already.
+pub fn put(script: &mut Script, lines: &[Line<'_>]) {
+    let rows: Vec<Value> = lines.iter().map(Line::row).collect();
+    script.add(&rows, &[&ADD]);
+    let out: Vec<Value> = rows.into_iter().filter(|row| row["out"] == true).collect();
+    let has_card = out.iter().any(|row| row["kind"] == OutboundKind::Card.as_str());
+    script.add(&out, if has_card { &[&SUPERSEDE_CARDS, &PUT_OUT] } else { &[&PUT_OUT] });
 }

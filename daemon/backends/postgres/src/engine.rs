@@ -2,11 +2,14 @@
 
 use sqlx::{PgPool, Postgres, Transaction, query, query_scalar};
 use vine_domain::{
-    QuestionId, TaskId,
+    QuestionId, TaskId, Timestamp,
     ports::{StoreError, Stored},
 };
 
-use crate::{Connection, Database, sql::unavailable};
+use crate::{
+    Connection, Database,
+    sql::{Script, unavailable},
+};
 
 /// A statement whose rows the transaction is to keep to itself: what another one holds is left to it.
 macro_rules! locked {
@@ -76,6 +79,16 @@ pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
                 setval(pg_get_serial_sequence('inbox', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM inbox), false) AS inbox"
     );
     given.fetch_one(tx).await.map(|_| ())
+}
+
+/// Runs the statements of a script, one after the other.
+pub async fn run(tx: &mut Connection, script: Script, now: Timestamp) -> Stored<()> {
+    for (part, list) in script.parts {
+        let part_of_it = query(part.sql).bind(&script.lists[list]);
+        let timed = if part.timed { part_of_it.bind(now.0) } else { part_of_it };
+        timed.execute(&mut *tx).await.map_err(unavailable)?;
+    }
+    Ok(())
 }
 
 impl Database {

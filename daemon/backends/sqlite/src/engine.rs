@@ -2,13 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction, query};
 use vine_domain::{
-    QuestionId, TaskId,
+    QuestionId, TaskId, Timestamp,
     ports::{StoreError, Stored},
 };
 
-use crate::{Connection, Database, sql::unavailable};
+use crate::{
+    Connection, Database,
+    sql::{Script, unavailable},
+};
 
 /// A statement whose rows the transaction is to keep to itself: there is one writer, so it does.
 macro_rules! locked {
@@ -59,6 +62,26 @@ pub async fn count_on(_: &mut Connection) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// Runs the statements of a script as one text. Its first parameters are the lists, its last is the time.
+pub async fn run(tx: &mut Connection, script: Script, now: Timestamp) -> Stored<()> {
+    let (time, is_timed) = (script.lists.len() + 1, script.parts.iter().any(|(part, _)| part.timed));
+    let text: Vec<String> = script.parts.iter().map(|(part, list)| numbered(part.sql, list + 1, time)).collect();
+    // The macros have checked each part; only the numbers of its parameters are others.
+    let whole = script.lists.into_iter().fold(query(AssertSqlSafe(text.join(";\n"))), |whole, list| whole.bind(list));
+    let whole = if is_timed { whole.bind(now.0) } else { whole };
+    whole.execute(tx).await.map(|_| ()).map_err(unavailable)
+}
+
+/// A statement with other numbers for its parameters `$1` and `$2`.
+fn numbered(sql: &str, first: usize, second: usize) -> String {
+    let mut pieces = sql.split('$');
+    let begin = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(begin, |text, piece| {
+        let (number, rest) = piece.split_at(1);
+        format!("{text}${}{rest}", if number == "1" { first } else { second })
+    })
+}
+
 impl Database {
     pub fn reader(&self) -> &SqlitePool {
         self.count();
@@ -88,4 +111,16 @@ impl Database {
 
 fn next(counter: &AtomicU64) -> u64 {
     counter.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbered;
+
+    #[test]
+    fn parameters_of_a_part_get_their_places_in_the_whole() {
+        assert_eq!(numbered("SELECT $2, $1, $1", 3, 12), "SELECT $12, $3, $3");
+        assert_eq!(numbered("$1", 10, 11), "$10");
+        assert_eq!(numbered("SELECT 1", 2, 3), "SELECT 1");
+    }
 }

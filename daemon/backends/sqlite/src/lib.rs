@@ -53,9 +53,9 @@ impl Database {
     pub async fn open(path: &Path, durability: Durability, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let owned = own(path)?;
         let options = options(path, durability);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(OpenError::Engine)?;
+        let writer = pool(1).connect_with(options.clone()).await.map_err(OpenError::Engine)?;
         migrate(&writer, None).await?;
-        let reader = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(OpenError::Engine)?;
+        let reader = pool(4).connect_with(options.read_only(true)).await.map_err(OpenError::Engine)?;
         let last = |table: &'static str| last_id(&writer, table);
         let (task, question) = (last("SELECT max(id) FROM tasks").await?, last("SELECT max(id) FROM questions").await?);
         Ok(Self {
@@ -96,6 +96,11 @@ fn options(path: &Path, durability: Durability) -> SqliteConnectOptions {
         .busy_timeout(Duration::from_secs(5))
         .statement_cache_capacity(200)
         .disable_statement_logging()
+}
+
+/// A file does not hang up, so nothing has to be tried before a connection is used.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false)
 }
 
 async fn migrate(pool: &SqlitePool, to: Option<i64>) -> Result<(), OpenError> {

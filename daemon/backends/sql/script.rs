@@ -1,0 +1,52 @@
+//! What follows from a decision: statements that give nothing back, gathered and run together. SQLite takes them in one go,
+//! since the way to its thread and back costs more than most of them do; PostgreSQL takes one after the other.
+
+use serde_json::Value;
+use vine_domain::{Timestamp, ports::Stored};
+
+use super::rows::json;
+use crate::{Connection, engine};
+
+/// A statement that reads a list of rows, as JSON, from `$1`, and if it is `timed` the time from `$2`. Made by [`part`].
+pub struct Part {
+    pub sql: &'static str,
+    pub timed: bool,
+}
+
+/// Names a statement, and has it checked as any other.
+macro_rules! part {
+    ($vis:vis $name:ident, $sql:literal) => { part!(@ $vis $name, false, $sql, String::new()); };
+    ($vis:vis $name:ident, now, $sql:literal) => { part!(@ $vis $name, true, $sql, String::new(), 0_i64); };
+    (@ $vis:vis $name:ident, $timed:literal, $sql:literal, $($arg:expr),+) => {
+        $vis const $name: $crate::sql::script::Part = {
+            fn _is_checked() {
+                let _statement = sqlx::query!($sql, $($arg),+);
+            }
+            $crate::sql::script::Part { sql: $sql, timed: $timed }
+        };
+    };
+}
+pub(crate) use part;
+
+/// Statements in the order in which they are to run.
+#[derive(Default)]
+pub struct Script {
+    pub lists: Vec<String>,
+    /// Each with the place of its list.
+    pub parts: Vec<(&'static Part, usize)>,
+}
+
+impl Script {
+    /// Adds statements that read the same rows; none if there are none.
+    pub fn add(&mut self, rows: &[Value], parts: &[&'static Part]) {
+        if !rows.is_empty() {
+            self.parts.extend(parts.iter().map(|part| (*part, self.lists.len())));
+            self.lists.push(json(rows));
+        }
+    }
+
+    /// Runs all of them in the transaction under way.
+    pub async fn run(self, tx: &mut Connection, now: Timestamp) -> Stored<()> {
+        if self.parts.is_empty() { Ok(()) } else { engine::run(tx, self, now).await }
+    }
+}
