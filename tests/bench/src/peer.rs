@@ -1,4 +1,4 @@
-//! AgentVine as one peer among job queues: the command line that the driver in `peers/` gives all of them. A job is a task
+//! AgentVine as one peer among job queues: the command line that the driver in `tests/bench/peers` gives all of them. A job is a task
 //! whose title says what its handler does; the handler is a line in a file, as for every peer.
 //!
 //! Everything goes over HTTP to a daemon with its usual guarantees: each call is authorised, each write fenced, and durable
