@@ -117,12 +117,28 @@ fn grant(name: &str, role: Role) -> Grant {
     Grant { user, identities: vec![("matrix".into(), format!("@{}:x", name.to_lowercase()))] }
 }
 
+fn colour() -> Ask {
+    let option = |label: &str| Choice { label: label.into(), description: String::new() };
+    let item = Item { question: "Which?".into(), header: String::new(), options: vec![option("Red"), option("Blue")], multi: false };
+    Ask::Clarify { items: vec![item] }
+}
+
+/// A team with its people.
+async fn team() -> Team {
+    let mut settings = Settings::at("http://vine");
+    settings.people = vec![grant("Ann", Role::Operator), grant("Vic", Role::Viewer)];
+    let team = Team::with(settings).await;
+    team.app.store.set_people(&team.app.settings.people).await.expect("set");
+    team
+}
+
 impl Talk {
     async fn new(chat: Fake) -> Self {
-        let mut settings = Settings::at("http://vine");
-        settings.people = vec![grant("Ann", Role::Operator), grant("Vic", Role::Viewer)];
-        let team = Team::with(settings).await;
-        team.app.store.set_people(&team.app.settings.people).await.expect("set");
+        Self::begin(team().await, chat)
+    }
+
+    /// From now on this daemon speaks for the platform.
+    fn begin(team: Team, chat: Fake) -> Self {
         let (chat, ear) = (Arc::new(chat), platforms::Listening::new(team.app.clone(), "matrix"));
         tokio::spawn(platforms::run(team.app.clone(), chat.clone(), std::future::pending));
         tokio::spawn(vine_app::inbound::run(team.app.clone()));
@@ -137,9 +153,7 @@ impl Talk {
     }
 
     async fn asked(&self) -> (Attempt, QuestionId, Shown) {
-        let option = |label: &str| Choice { label: label.into(), description: String::new() };
-        let item = Item { question: "Which?".into(), header: String::new(), options: vec![option("Red"), option("Blue")], multi: false };
-        let (attempt, id) = self.team.asked_this(Ask::Clarify { items: vec![item] }).await;
+        let (attempt, id) = self.team.asked_this(colour()).await;
         let shown = self.chat.question(id).await;
         (attempt, id, shown)
     }
@@ -418,4 +432,21 @@ async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its
     talk.chat.question(second).await;
     talk.says("$3", "@ann:x", "go home", (Some(&root), None), Act::Said).await;
     assert_eq!(talk.answer(second).await, "Ann: go home");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_a_daemon_before_us_may_have_posted_is_answered_before_we_know_whether_it_was() {
+    let team = team().await;
+    let store = &team.bed.store;
+    store.bind_room("matrix", "!site", &Slug::from_text("site")).await.expect("bound");
+    let (_, id) = team.asked_this(colour()).await;
+    // The one before us lived to note where the card is, and no longer.
+    let card = store.due("matrix", 1).await.expect("read").remove(0);
+    store.settle(&[(&card, Posted::one("$card", "$card"))]).await.expect("noted");
+    team.bed.clock.pass(Duration::from_secs(5));
+    let talk = Talk::begin(team, Fake { busy: Mutex::new(Some("!site".into())), ..Fake::default() });
+    until(Duration::from_secs(10), "we speak for it", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
+    talk.says("$1", "@ann:x", "Red", (Some("$card"), None), Act::Said).await;
+    assert_eq!(talk.answer(id).await, "Ann: Red");
+    assert!(talk.chat.shown.lock().expect("whole").is_empty(), "we could post nothing yet");
 }

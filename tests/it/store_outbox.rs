@@ -157,3 +157,18 @@ async fn a_question_counts_as_shown_once_it_is_posted_or_somebody_before_us_may_
     post_all(&bed, "chat").await;
     assert_eq!(shown(None).await, [(question, bed.clock.now())], "what is noted counts");
 }
+
+#[tokio::test]
+async fn words_that_are_stored_twice_are_shown_once_and_an_old_state_replaces_no_newer_one() {
+    let bed = Bed::new().await;
+    let task = bed.task().await;
+    post_all(&bed, "chat").await;
+    let (runs, hello) = (said("runs", OutboundKind::Card, task), said("hello", OutboundKind::Notice, task));
+    bed.store.say(task, None, &[runs.clone(), hello.clone()]).await.expect("said");
+    bed.store.say(task, None, &[said("waits", OutboundKind::Card, task)]).await.expect("said");
+    bed.store.say(task, None, &[runs, hello.clone()]).await.expect("said again");
+    assert_eq!(post_all(&bed, "chat").await, ["notice hello", "card waits"].map(String::from));
+    bed.store.say(task, None, &[hello]).await.expect("said once more");
+    assert_eq!(post_all(&bed, "chat").await, Vec::<String>::new(), "what is posted is not posted again");
+    assert_eq!(bed.store.thread(task, 0, 10).await.expect("read").len(), 4);
+}
