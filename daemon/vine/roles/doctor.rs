@@ -31,6 +31,12 @@ impl Check {
     fn new(what: &str, found: Result<String, String>) -> Self {
         Self { what: what.into(), found: found.map_or_else(Found::Problem, Found::Fine) }
     }
+
+    /// Of what may be no matter here.
+    fn of(what: &'static str, looked: Result<Option<String>>) -> Option<Self> {
+        let found = looked.transpose()?;
+        Some(Self::new(what, found.map_err(|error| error.to_string())))
+    }
 }
 
 pub async fn run(config: &Config) -> Result<ExitCode> {
@@ -80,8 +86,7 @@ async fn database(config: &Config) -> Option<Check> {
         let Some(url) = config.database.postgres()? else { return Ok(None) };
         anyhow::Ok(Some(vine_postgres::Database::look(&url).await?))
     };
-    let found = looked.await.transpose()?;
-    Some(Check::new("database", found.map_err(|error| error.to_string())))
+    Check::of("database", looked.await)
 }
 
 /// What carries hints between daemons. Without it they go through PostgreSQL.
@@ -92,8 +97,7 @@ async fn redis(config: &Config) -> Option<Check> {
         let hint = "; start it or correct redis.url, until then PostgreSQL carries the hints";
         answer.map(Some).map_err(|why| anyhow::anyhow!("Redis cannot be used ({why}){hint}"))
     };
-    let found = looked.await.transpose()?;
-    Some(Check::new("redis", found.map_err(|error| error.to_string())))
+    Check::of("redis", looked.await)
 }
 
 /// The daemon, and its chat platforms as it sees them.

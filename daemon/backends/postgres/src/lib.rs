@@ -27,6 +27,7 @@ type Connection = sqlx::PgConnection;
 
 /// Connections of one daemon. Statements are short, so few are enough.
 const CONNECTIONS: u32 = 16;
+
 /// The store of one of several daemons. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
