@@ -51,11 +51,12 @@ impl Opened {
         }
     }
 
-    /// How many batches of writes it takes at the same time.
+    /// How many batches of writes it takes at the same time: SQLite has one writer; with PostgreSQL one is on its way to the disk while
+    /// the next one is made. More of them are smaller, and cost more (docs/performance.md).
     pub fn batches(&self) -> usize {
         match self {
             Self::Sqlite(_) => 1,
-            Self::Postgres(_) => 4,
+            Self::Postgres(_) => 2,
         }
     }
 

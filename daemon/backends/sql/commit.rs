@@ -206,13 +206,15 @@ fn save_answers<'a>(script: &mut Script, questions: impl Iterator<Item = &'a Que
     script.add(&rows, &[&SAVE_ANSWERS]);
 }
 
+// What ended once stays as it is. That is no condition, since few attempts run: PostgreSQL would look for those among all.
 part!(
     END_ATTEMPTS,
     now,
-    "UPDATE executions SET ended = $2, outcome = c.outcome, usage = c.usage
+    "UPDATE executions SET ended = coalesce(executions.ended, $2), outcome = coalesce(executions.outcome, c.outcome),
+         usage = CASE WHEN executions.ended IS NULL THEN c.usage ELSE executions.usage END
      FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'epoch' AS BIGINT) AS epoch, value ->> 'outcome' AS outcome,
                value ->> 'usage' AS usage FROM json_each($1)) c
-     WHERE executions.task = c.task AND executions.epoch = c.epoch AND executions.ended IS NULL"
+     WHERE executions.task = c.task AND executions.epoch = c.epoch"
 );
 
 fn end_attempts(script: &mut Script, commits: &[&Commit]) {

@@ -17,7 +17,7 @@ use std::{
 
 pub use hints::Notifications;
 pub use reach::Unreached;
-use sqlx::{PgPool, postgres::PgPoolOptions, query, query_scalar};
+use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions, query, query_scalar};
 use vine_domain::Clock;
 
 pub use sql::{TransferError, Unfit};
@@ -27,6 +27,9 @@ type Connection = sqlx::PgConnection;
 
 /// Connections of one daemon. Statements are short, so few are enough.
 const CONNECTIONS: u32 = 16;
+
+/// A connection that was used so lately is taken to be well; asking costs as much as a statement.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// The store of one of several daemons. Cheap to clone.
 #[derive(Clone)]
@@ -105,6 +108,8 @@ async fn connect(url: &str, to: Option<i64>) -> Result<PgPool, OpenError> {
         .max_connections(CONNECTIONS)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .before_acquire(|at, is| Box::pin(async move { if is.idle_for < FRESH { Ok(true) } else { at.ping().await.map(|()| true) } }))
         .connect_with(options)
         .await
         .map_err(OpenError::Engine)?;

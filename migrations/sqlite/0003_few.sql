@@ -1,0 +1,2 @@
+-- What PostgreSQL is told here about the length of lists, SQLite needs not be told.
+SELECT 1;

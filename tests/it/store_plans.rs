@@ -1,0 +1,30 @@
+//! How PostgreSQL goes about our statements. Plans are made once for each connection, perhaps while there is nothing to walk yet.
+
+use vine_domain::{lifecycle::Event, task::Report};
+
+use crate::store_contract::Bed;
+
+#[tokio::test]
+async fn what_is_claimed_and_ended_is_found_by_its_key_however_much_is_queued() {
+    const QUEUED: i64 = 1_000;
+    let bed = Bed::new().await;
+    let worker = bed.worker("w").await;
+    for _ in 0..QUEUED {
+        bed.task().await;
+    }
+    for _ in 0..20 {
+        let attempt = bed.claim(worker, 1).await[0];
+        let done = Event::Finished { by: worker, attempt, report: Report::default() };
+        bed.step(attempt.task, done).await.expect("stored");
+    }
+    // What a connection has read is known for certain when it has ended.
+    let others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    while bed.base.sql(&format!("SELECT count(pg_terminate_backend(pid)) {others}")) != ["0"] {}
+    let read = |rows: &str| {
+        let tables = "('tasks', 'work_orders', 'executions', 'task_log', 'chat_messages', 'outbox')";
+        let sum = bed.base.sql(&format!("SELECT sum({rows}) FROM pg_stat_user_tables WHERE relname IN {tables}"));
+        sum[0].parse::<i64>().expect("a number")
+    };
+    assert!(read("n_tup_ins") >= 4 * QUEUED, "what was done is counted");
+    assert!(read("seq_tup_read") < QUEUED, "a table was walked: {} rows", read("seq_tup_read"));
+}
