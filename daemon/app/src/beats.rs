@@ -153,13 +153,14 @@ impl App {
             tokio::pin!(woken);
             woken.as_mut().enable();
             let deliveries = self.deliveries(worker, &beat).await?;
-            if !deliveries.is_empty() || Instant::now() >= until || self.stop.is_cancelled() {
+            if !deliveries.is_empty() || beat.wait.is_zero() {
                 return Ok(deliveries);
             }
+            // When nothing has happened, the next beat looks: it follows at once.
             tokio::select! {
                 () = woken => {}
-                () = self.stop.cancelled() => {}
-                () = tokio::time::sleep_until(until) => {}
+                () = self.stop.cancelled() => return Ok(Vec::new()),
+                () = tokio::time::sleep_until(until) => return Ok(Vec::new()),
             }
         }
     }
