@@ -8,4 +8,5 @@ mod harness;
 mod story_ledger;
 mod story_reach;
 mod story_redis;
+mod story_redis_sets;
 mod story_replicas;

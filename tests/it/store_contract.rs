@@ -230,27 +230,43 @@ async fn wishes_that_wait_together_are_served_together_and_spread() {
 }
 
 #[tokio::test]
-async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing() {
+async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_while_others_beside_it_are_stored() {
+    let bed = Bed::new().await;
+    let worker = bed.worker("w").await;
+    let (task, other) = (bed.task().await, bed.task().await);
+    let mut commits = Vec::new();
+    for attempt in bed.claim(worker, 2).await {
+        let task = bed.store.task(attempt.task).await.expect("read").expect("there");
+        let situation = Situation { task, questions: vec![], notes: vec![] };
+        let finished = Event::Finished { by: worker, attempt, report: Report::default() };
+        commits.push(Commit {
+            change: decide(&situation, finished, bed.clock.now()).expect("allowed"),
+            messages: vec![notice(attempt.task, OutboundKind::Notice)],
+            reply: Some(("Bob".into(), "late".into())),
+            sessions: SessionPolicy::default(),
+            was_queued: false,
+            audit: None,
+        });
+    }
+    bed.step(task, Event::Ordered { order: Order::Cancel, by: "Ann".into() }).await.expect("cancelled");
+    let before = bed.store.thread(task, 0, 100).await.expect("read");
+    assert!(matches!(bed.store.commit(&commits).await.expect("no error")[..], [Err(StoreError::Conflict), Ok(())]));
+    assert_eq!(bed.store.thread(task, 0, 100).await.expect("read"), before, "no message of a refused change");
+    assert!(matches!(bed.store.task(task).await.expect("read").expect("there").state, TaskState::Cancelled { .. }));
+    assert!(matches!(bed.store.task(other).await.expect("read").expect("there").state, TaskState::Done { .. }));
+    assert_eq!(bed.store.thread(other, 0, 100).await.expect("read").len(), before.len() + 2, "with its message and its reply");
+}
+
+#[tokio::test]
+async fn text_with_a_zero_in_it_is_kept_with_a_sign_in_its_place() {
     let bed = Bed::new().await;
     let worker = bed.worker("w").await;
     let task = bed.task().await;
     let attempt = bed.claim(worker, 1).await[0];
-    let situation = Situation { task: bed.store.task(task).await.expect("read").expect("there"), questions: vec![], notes: vec![] };
-    let finished = Event::Finished { by: worker, attempt, report: Report::default() };
-    let change = decide(&situation, finished, bed.clock.now()).expect("allowed");
-    bed.step(task, Event::Ordered { order: Order::Cancel, by: "Ann".into() }).await.expect("cancelled");
-    let late = Commit {
-        change,
-        messages: vec![notice(task, OutboundKind::Notice)],
-        reply: Some(("Bob".into(), "late".into())),
-        sessions: SessionPolicy::default(),
-        was_queued: false,
-        audit: None,
-    };
-    let before = bed.store.thread(task, 0, 100).await.expect("read");
-    assert!(matches!(bed.store.commit(&[late]).await.expect("no error")[..], [Err(StoreError::Conflict)]));
-    assert_eq!(bed.store.thread(task, 0, 100).await.expect("read"), before, "no message of a refused change");
-    assert!(matches!(bed.store.task(task).await.expect("read").expect("there").state, TaskState::Cancelled { .. }));
+    bed.store.log(worker, attempt, &["a\0b".into()]).await.expect("kept");
+    bed.store.keep_patch(worker, attempt, "-\0\n+1").await.expect("kept");
+    assert!(bed.store.log_of(task, 9).await.expect("read").iter().any(|line| line.text == "a\u{2400}b"));
+    assert_eq!(bed.store.patch_of(task).await.expect("read").as_deref(), Some("-\u{2400}\n+1"));
 }
 
 #[tokio::test]

@@ -127,10 +127,31 @@ pub struct Redis {
 
 impl Redis {
     pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With further arguments.
+    pub fn with(more: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("vine-redis-").tempdir().expect("a folder");
         let mut server = Self { folder, port: free_port(), process: None };
-        server.run(&[]);
+        server.run(more);
         server
+    }
+
+    /// Three servers that are one cluster.
+    pub fn cluster() -> [Self; 3] {
+        let node = |_| Self::with(&["--cluster-enabled", "yes", "--cluster-port", &free_port().to_string()]);
+        let nodes = [0, 1, 2].map(node);
+        let addresses = nodes.each_ref().map(|node| format!("127.0.0.1:{}", node.port));
+        let made = Command::new("redis-cli").args(["--cluster", "create"]).args(addresses).arg("--cluster-yes").output();
+        let made = made.expect("redis-cli runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        nodes
+    }
+
+    /// A server that follows another one.
+    pub fn following(leader: &Self) -> Self {
+        Self::with(&["--replicaof", &format!("127.0.0.1 {}", leader.port)])
     }
 
     fn run(&mut self, more: &[&str]) {
@@ -161,9 +182,40 @@ impl Redis {
 
     /// What it answers to a command.
     pub fn say(&self, words: &[&str]) -> String {
-        let said = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(words).output().expect("redis-cli runs");
-        String::from_utf8_lossy(&said.stdout).trim().to_owned()
+        redis_says(self.port, words)
     }
+}
+
+/// A sentinel: it watches a Redis that it calls `main`, and puts a follower in its place when it is gone.
+pub struct Sentinel {
+    port: u16,
+    _folder: TempDir,
+    _process: Process,
+}
+
+impl Sentinel {
+    pub fn over(leader: &Redis) -> Self {
+        let folder = tempfile::Builder::new().prefix("vine-sentinel-").tempdir().expect("a folder");
+        let (port, file) = (free_port(), folder.path().join("sentinel.conf"));
+        let watch = "down-after-milliseconds main 500\nsentinel failover-timeout main 3000";
+        let rules = format!("port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {} 1\nsentinel {watch}\n", leader.port);
+        fs::write(&file, rules).expect("written");
+        let mut command = Command::new("redis-server");
+        command.arg(&file).arg("--sentinel");
+        let sentinel = Self { port, _folder: folder, _process: Process::start("sentinel", command) };
+        let asked = || redis_says(port, &["SENTINEL", "replicas", "main"]);
+        wait_until(|| asked().contains("127.0.0.1"), "the sentinel knows leader and follower");
+        sentinel
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis-sentinel://127.0.0.1:{}/main", self.port)
+    }
+}
+
+fn redis_says(port: u16, words: &[&str]) -> String {
+    let said = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output().expect("redis-cli runs");
+    String::from_utf8_lossy(&said.stdout).trim().to_owned()
 }
 
 /// Runs one statement and gives its rows, a line each, columns apart by tabs.
