@@ -47,6 +47,7 @@ PEERS = {
     # ours: through HTTP, each call authorised, every commit on disk but with `vine-normal`
     "vine": dict(cmd=[VINE_BENCH, "peer"], env={}, store="vine", n=4000, e=(1500, 20000)),
     "vine-normal": dict(cmd=[VINE_BENCH, "peer"], env={"VINE_DATABASE__DURABILITY": "normal"}, store="vine", n=4000, e=(1500, 20000)),
+    "vine-batch": dict(cmd=[VINE_BENCH, "peer"], env={"BENCH_BATCH": "50"}, store="vine", n=10000, e=(1500, 20000)),
     "vine-pg": dict(cmd=[VINE_BENCH, "peer"], env={}, store="vine-pg", n=4000, e=(1500, 20000)),
 }
 _children = []
@@ -95,7 +96,6 @@ def end_store(pr):
 
 def store_pids(p, pr):
     st = PEERS[p]["store"]
-    if st == "vine-pg": return [pr.pid, int(open(os.path.join(WORK, "pg", "postmaster.pid")).readline())]
     if st == "vine-pg": return [pr.pid, int(open(os.path.join(WORK, "pg", "postmaster.pid")).readline())]
     if pr: return [pr.pid]
     if st == "redis": return [int(open(os.path.join(WORK, "redis", "redis.pid")).read())]

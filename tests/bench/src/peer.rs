@@ -13,12 +13,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use vine_api::{Claim, Claimed, Client, Complete, CreatedTasks, PostQuestion, PostedQuestion};
+use vine_api::{Claim, Client, CreatedTasks, PostQuestion, PostedQuestion};
 use vine_domain::{
     Ask,
     clock::{Ids, System},
     question::Item,
-    task::Report,
     worker::Assignment,
 };
 
@@ -85,20 +84,23 @@ async fn enqueue(user: &Client, count: usize, bulk: bool, kind: &str) -> Result<
     Ok(())
 }
 
-/// `slots` agents that do what the title says, until the process ends. With `BENCH_PROCS` each is a worker of its own.
+/// `slots` agents that do what the title says, until the process ends. With `BENCH_PROCS` each is a worker of its own; with
+/// `BENCH_BATCH` each is a host of so many slots, which ends and claims for all of them in one call.
 async fn work(user: &Client, slots: usize, out: Arc<Out>) -> Result<()> {
-    let apart = std::env::var_os("BENCH_PROCS").is_some();
+    let batch: Option<u32> = std::env::var("BENCH_BATCH").ok().map(|text| text.parse()).transpose()?;
+    let apart = batch.is_some() || std::env::var_os("BENCH_PROCS").is_some();
     let workers = if apart { slots } else { 1 };
     let mut running = tokio::task::JoinSet::new();
     for number in 0..workers {
         let name = format!("bench-{}-{number}", std::process::id());
-        let worker = WorkerClient::enrol(user, &name, u32::try_from(slots / workers)?).await?;
+        let worker = WorkerClient::enrol(user, &name, batch.unwrap_or(u32::try_from(slots / workers)?)).await?;
         running.spawn(worker.clone().beat_for_ever());
         for _ in 0..slots / workers {
             let (worker, out) = (worker.clone(), Arc::clone(&out));
             running.spawn(async move {
                 loop {
-                    if let Err(error) = slot(&worker, &out).await {
+                    let worked = if let Some(batch) = batch { host(&worker, batch, &out).await } else { slot(&worker, &out).await };
+                    if let Err(error) = worked {
                         eprintln!("{error:#}");
                         tokio::time::sleep(Duration::from_millis(200)).await;
                     }
@@ -120,8 +122,22 @@ async fn slot(worker: &WorkerClient, out: &Out) -> Result<()> {
         worker.hold(task.attempt);
         handle(worker, &task, out).await?;
         worker.release(task.attempt);
-        let complete = Complete { attempt: task.attempt, report: Report::default(), patch: String::new(), next: 1 };
-        tasks.extend(worker.client.post::<_, Claimed>("/queue/complete", &complete).await?.assignments);
+        tasks.extend(worker.complete(&task, 1).await?);
+    }
+}
+
+async fn host(worker: &WorkerClient, batch: u32, out: &Out) -> Result<()> {
+    let mut tasks: Vec<Assignment> = Vec::new();
+    loop {
+        if tasks.is_empty() {
+            tasks = worker.client.claim(&Claim { slots: batch, wait: 30.0 }).await?.assignments;
+        }
+        for task in &tasks {
+            handle(worker, task, out).await?;
+        }
+        if !tasks.is_empty() {
+            tasks = worker.complete_all(tasks).await?;
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::{
     fs,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    time::Duration,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -16,6 +17,10 @@ use vine_domain::token::Token;
 pub struct Place {
     pub user: Client,
     daemon: Child,
+    /// How the daemon is started.
+    command: Command,
+    state: PathBuf,
+    names: AtomicU32,
     _folder: TempDir,
 }
 
@@ -27,12 +32,30 @@ impl Place {
         let mut command = Command::new(program);
         command.args(["daemon", "--listen", "127.0.0.1:0", "--state"]).arg(&state).env("VINE_LOG__FILTER", "error");
         command.envs(more.iter().map(|(name, value)| (name, value)));
-        let daemon = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        let daemon = command.spawn()?;
         let user = user_of(&state).await?;
-        let place = Self { user, daemon, _folder: folder };
+        let place = Self { user, daemon, command, state, names: AtomicU32::new(0), _folder: folder };
         tokio::time::sleep(Duration::from_millis(300)).await;
         add_repo(&place.user).await?;
         Ok(place)
+    }
+
+    /// Kills the daemon and starts it again. Returns how long it took to answer.
+    pub async fn restart(&mut self) -> Result<Duration> {
+        self.daemon.kill()?;
+        self.daemon.wait()?;
+        fs::remove_file(self.state.join("endpoint.json"))?;
+        let begun = Instant::now();
+        self.daemon = self.command.spawn()?;
+        self.user = user_of(&self.state).await?;
+        self.transactions().await?;
+        Ok(begun.elapsed())
+    }
+
+    /// A name that no worker here has.
+    pub fn fresh_name(&self) -> String {
+        format!("bench-{}", self.names.fetch_add(1, Ordering::Relaxed))
     }
 
     /// One task.

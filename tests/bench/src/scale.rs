@@ -11,23 +11,18 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::{task::JoinSet, time::Instant};
-use vine_api::{Claim, Claimed, Complete};
-use vine_domain::task::Report;
+use vine_api::Claim;
 
-use crate::{place::Place, print, worker::WorkerClient};
+use crate::{percent, place::Place, print, quantile, worker::WorkerClient};
 
 /// How long each step is watched.
 const SPAN: Duration = Duration::from_secs(20);
 /// What a task takes: agents work for minutes, so a fleet of 5,000 ends a few dozen tasks in a second.
 const TASKS_PER_SECOND: f64 = 50.0;
 
-/// Steps by number of workers (default 50, 500, 5000), before this many tasks (default 100,000).
-pub async fn run(program: &str, words: &[String]) -> Result<()> {
-    let option = |name: &str| words.iter().position(|word| word == name).and_then(|at| words.get(at + 1));
-    let steps = option("--workers").map_or("50,500,5000", String::as_str);
-    let queued: usize = option("--queued").map_or(Ok(100_000), |text| text.parse())?;
-    let more: Vec<(&str, String)> = option("--database").map(|url| ("VINE_DATABASE__URL", url.clone())).into_iter().collect();
-    let place = Place::start(program, &more).await?;
+/// Steps by number of workers, before so many tasks.
+pub async fn run(program: &str, steps: &str, queued: usize, more: &[(&str, String)]) -> Result<()> {
+    let place = Place::start(program, more).await?;
     let begun = Instant::now();
     place.create_many(queued).await?;
     print("queued", json!({ "tasks": queued, "seconds": begun.elapsed().as_secs_f64(), "rss_mib": place.rss_mib()? }));
@@ -57,15 +52,14 @@ async fn fleet(place: &Place, count: usize) -> Result<()> {
                 for task in claimed.assignments {
                     worker.hold(task.attempt);
                     tokio::time::sleep(work).await;
-                    let complete = Complete { attempt: task.attempt, report: Report::default(), patch: String::new(), next: 0 };
-                    let _counted_only_when_it_worked =
-                        worker.client.post::<_, Claimed>("/queue/complete", &complete).await.map(|_| done.fetch_add(1, Ordering::Relaxed));
+                    let _counted_only_when_it_worked = worker.complete(&task, 0).await.map(|_| done.fetch_add(1, Ordering::Relaxed));
                     worker.release(task.attempt);
                 }
             }
         });
     }
-    tokio::time::sleep(work.min(SPAN)).await;
+    // Until the first of them end.
+    tokio::time::sleep(work).await;
     claims.lock().expect("whole").clear();
     let (before, cpu, transactions) = (done.load(Ordering::Relaxed), place.cpu_seconds()?, place.transactions().await?);
     let begun = Instant::now();
@@ -73,13 +67,12 @@ async fn fleet(place: &Place, count: usize) -> Result<()> {
     let seconds = begun.elapsed().as_secs_f64();
     let mut claims = std::mem::take(&mut *claims.lock().expect("whole"));
     claims.sort();
-    let at = |share: f64| claims.get(((claims.len().saturating_sub(1)) as f64 * share) as usize).map_or(0.0, |one| one.as_secs_f64() * 1e3);
     print(
         "fleet",
         json!({
             "workers": count, "tasks_per_second": (done.load(Ordering::Relaxed) - before) as f64 / seconds,
-            "claim_p50_ms": at(0.5), "claim_p99_ms": at(0.99), "claims": claims.len(),
-            "daemon_cpu_percent": (place.cpu_seconds()? - cpu) / seconds * 100.0, "rss_mib": place.rss_mib()?,
+            "claim_p50_ms": quantile(&claims, 0.5), "claim_p99_ms": quantile(&claims, 0.99), "claims": claims.len(),
+            "daemon_cpu_percent": percent((place.cpu_seconds()? - cpu) / seconds), "rss_mib": place.rss_mib()?,
             "transactions_per_second": (place.transactions().await? - transactions) / seconds,
         }),
     );

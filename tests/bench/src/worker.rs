@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use tokio::time::Instant;
 use uuid::Uuid;
-use vine_api::{Beat, Claim, Client, Enrol, Enrolled, MadeToken, MakeToken};
+use vine_api::{Accepted, Beat, Claim, Claimed, Client, Complete, Completed, Completions, Enrol, Enrolled, MadeToken, MakeToken};
 use vine_domain::{
     WorkerId,
     clock::{Ids, System},
+    task::Report,
     worker::{Assignment, Attempt, Delivery},
 };
 
@@ -49,6 +50,24 @@ impl WorkerClient {
         let mut claimed = self.client.claim(&Claim { slots: 1, wait: 30.0 }).await?;
         let at = Instant::now();
         Ok((claimed.assignments.pop().context("a task")?, at))
+    }
+
+    /// Ends a task, and claims so many more in the same call.
+    pub async fn complete(&self, task: &Assignment, next: u32) -> Result<Vec<Assignment>> {
+        let complete = Complete { attempt: task.attempt, report: Report::default(), patch: String::new(), next };
+        Ok(self.client.post::<_, Claimed>("/queue/complete", &complete).await?.assignments)
+    }
+
+    /// Ends several tasks together, and claims as many.
+    pub async fn complete_all(&self, tasks: Vec<Assignment>) -> Result<Vec<Assignment>> {
+        let next = u32::try_from(tasks.len())?;
+        let done = |task: Assignment| Completed { attempt: task.attempt, report: Report::default(), patch: String::new() };
+        let all = Completions { completed: tasks.into_iter().map(done).collect(), next };
+        let accepted: Accepted = self.client.post("/queue/completions", &all).await?;
+        match accepted.refused.into_iter().flatten().next() {
+            Some(refused) => anyhow::bail!("refused: {refused:?}"),
+            None => Ok(accepted.assignments),
+        }
     }
 
     fn beat(&self) -> Beat {
