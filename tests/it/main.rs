@@ -9,4 +9,5 @@ mod double_discord;
 mod double_slack;
 mod fixtures;
 mod measure_matrix;
+mod story_browser;
 mod story_transfer;

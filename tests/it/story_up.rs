@@ -36,10 +36,15 @@ impl Browser {
         let request = self.http.post(format!("{}{path}", self.base)).header("cookie", &self.cookie).header("sec-fetch-site", site);
         request.form(form).send().await.expect("an answer").status()
     }
+
+    /// A button that does what a command does.
+    async fn press(&self, line: &str, back: &str) -> StatusCode {
+        self.send("/do", &[("line", line), ("back", back)], "same-origin").await
+    }
 }
 
 /// Starts `vine up` and waits for its link; gives the link and how long that took.
-async fn up(place: &Place, arguments: &[&str]) -> (Process, String, Duration) {
+pub async fn up(place: &Place, arguments: &[&str]) -> (Process, String, Duration) {
     let state = place.folder.path().join("up");
     let all = [&["up", "--listen", "127.0.0.1:0", "--state", path(&state)], arguments].concat();
     let mut command = place.vine(&all);
@@ -228,4 +233,53 @@ async fn a_removed_local_worker_comes_back_and_an_answered_demo_can_be_tried_aga
 
 fn page_question(page: &str) -> String {
     page.split("Answer <strong>").nth(1).expect("a question").split('<').next().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_screen_shows_what_there_is_and_its_buttons_do_what_commands_do() {
+    let place = Place::new(Agent::Script("vine ask 'Which?'")).await;
+    let (_process, link, _) = up(&place, &[]).await;
+    let browser = Browser::log_in(&link).await;
+    for title in ["One <i>task</i>", "Another"] {
+        let form = [("title", title), ("prompt", ""), ("priority", "default")];
+        assert_eq!(browser.send("/tasks", &form, "same-origin").await, StatusCode::SEE_OTHER);
+    }
+    let shows = |path: &'static str, words: &'static str| {
+        let browser = &browser;
+        async move {
+            let end = Instant::now() + Duration::from_secs(20);
+            loop {
+                let page = browser.page(path).await;
+                if page.contains(words) {
+                    return page;
+                }
+                assert!(Instant::now() < end, "{path} does not show {words}: {page}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    };
+    let tasks = shows("/tasks?state=waiting&repo=", "T-2").await;
+    assert!(tasks.contains("One &lt;i&gt;task&lt;/i&gt;") && tasks.contains("<a href=\"/tasks\" aria-current=\"page\">"), "{tasks}");
+    assert!(!browser.page("/tasks?state=done&repo=").await.contains("/tasks/T-1"), "none is done");
+
+    let workers = shows("/workers", "One &lt;i&gt;task&lt;/i&gt;").await;
+    let name = workers.split("worker drain ").nth(1).and_then(|rest| rest.split('"').next()).expect("a button that drains").to_owned();
+    assert_eq!(browser.press(&format!("worker drain {name}"), "/workers").await, StatusCode::SEE_OTHER);
+    assert!(browser.page("/workers").await.contains(&format!("worker resume {name}")), "it drains, and can be told to go on");
+
+    assert_eq!(browser.press("queue pause", "/queues").await, StatusCode::SEE_OTHER);
+    shows("/queues", "queue resume").await;
+    assert_eq!(browser.press("task cancel T-1", "/tasks").await, StatusCode::SEE_OTHER);
+    shows("/tasks?state=cancelled&repo=", "T-1").await;
+    let audit = browser.page("/audit").await;
+    assert!(audit.contains("queue (paused everywhere)") && audit.contains("allowed: admin"), "{audit}");
+    assert!(browser.page("/sessions").await.contains("<h1>Sessions</h1>"));
+
+    // What makes no sense changes nothing, nor does what comes from elsewhere; and nobody is sent elsewhere.
+    assert_eq!(browser.press("task cancel T-99", "/tasks").await, StatusCode::NOT_FOUND);
+    assert_eq!(browser.send("/do", &[("line", "queue resume"), ("back", "/queues")], "cross-site").await, StatusCode::FORBIDDEN);
+    shows("/queues", "queue resume").await;
+    let form = [("line", "queue resume"), ("back", "https://evil.example/")];
+    let request = browser.http.post(format!("{}/do", browser.base)).header("cookie", &browser.cookie).header("sec-fetch-site", "same-origin");
+    assert_eq!(request.form(&form).send().await.expect("an answer").headers()["location"], "/");
 }

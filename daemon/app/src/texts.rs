@@ -10,7 +10,7 @@ use vine_domain::{
     ports::{NewTask, Stations},
     question::Item,
     reading,
-    task::Report,
+    task::{Report, Usage},
 };
 
 use crate::App;
@@ -305,17 +305,15 @@ fn settled(question: &Question) -> String {
     }
 }
 
+/// What an attempt cost.
+pub fn spent(usage: &Usage) -> String {
+    let Usage { turns, input_tokens, output_tokens, cost_microdollars } = usage;
+    let cents = cost_microdollars / 10_000;
+    format!("{turns} turns, {input_tokens} tokens in, {output_tokens} out, about ${}.{:02}", cents / 100, cents % 100)
+}
+
 fn done(task: &Task, report: &Report) -> String {
-    let usage = &report.usage;
-    let cost = usage.cost_microdollars / 10_000;
-    let spent = format!(
-        "{} turns, {} tokens in, {} out, about ${}.{:02}",
-        usage.turns,
-        usage.input_tokens,
-        usage.output_tokens,
-        cost / 100,
-        cost % 100
-    );
+    let spent = spent(&report.usage);
     let outcome = match &report.commit {
         Some(commit) => {
             format!("Commit `{}` on `{}`:\n{}", commit.get(..12).unwrap_or(commit), task.branch, fenced(report.diffstat.trim_end()))

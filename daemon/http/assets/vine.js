@@ -21,9 +21,9 @@ const swap = (text) => {
 };
 
 const refresh = async () => {
-  if (document.hidden || typing() || document.querySelector(".reply")) return;
+  if (document.hidden || typing() || document.querySelector("pre.reply")) return;
   try {
-    const answer = await fetch(location.pathname, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+    const answer = await fetch(location.pathname + location.search, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
     if (answer.redirected) { location.reload(); return; }
     if (answer.ok) { tag = answer.headers.get("etag"); const text = await answer.text(); if (!typing()) swap(text); }
     if (answer.ok || answer.status === 304) at = Date.now();

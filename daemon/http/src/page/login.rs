@@ -53,5 +53,5 @@ fn how(status: StatusCode, why: &str) -> Response {
         p { "On the machine where AgentVine runs, this prints a link that works once:" }
         pre { code { "vine login" } }
     };
-    (status, Html(document("Log in", None, &body).into_string())).into_response()
+    (status, Html(document("Log in", None, None, &body).into_string())).into_response()
 }

@@ -1,10 +1,17 @@
 //! The page: who waits for whom, and the console to answer in. Rendered here, refreshed by a small script; reading
 //! and writing work without it too.
 
+mod audit;
 mod login;
 mod overview;
+mod queues;
+mod screen;
+mod sessions;
+mod story;
 mod task;
+mod tasks;
 mod text;
+mod workers;
 
 use axum::{
     Router,
@@ -17,6 +24,7 @@ use axum::{
 use maud::{DOCTYPE, Markup, html};
 use vine_app::AppError;
 
+use self::screen::Screen;
 use crate::{
     Shared,
     auth::{self, Visitor},
@@ -26,10 +34,15 @@ use crate::{
 pub fn routes(shared: Shared) -> Router<Shared> {
     Router::new()
         .route("/", get(overview::show))
-        .route("/tasks", post(overview::create))
+        .route("/tasks", get(tasks::show).post(overview::create))
         .route("/tasks/{id}", get(task::show))
         .route("/tasks/{id}/say", post(task::say))
+        .route("/workers", get(workers::show))
+        .route("/sessions", get(sessions::show))
+        .route("/queues", get(queues::show))
+        .route("/audit", get(audit::show))
         .route("/command", post(overview::command))
+        .route("/do", post(screen::done))
         .route("/login", get(login::show))
         .route("/logout", post(login::leave))
         .route("/assets/style.css", get(|| asset("text/css", include_str!("../../assets/style.css"))))
@@ -42,8 +55,8 @@ async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
 }
 
-/// A whole document around `body`.
-fn document(title: &str, visitor: Option<&Visitor>, body: &Markup) -> Markup {
+/// A whole document around `body`, as it looks on a screen.
+fn document(title: &str, here: Option<Screen>, visitor: Option<&Visitor>, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -58,10 +71,11 @@ fn document(title: &str, visitor: Option<&Visitor>, body: &Markup) -> Markup {
             body {
                 header {
                     a.home href="/" { "AgentVine" }
-                    @if let Some(Visitor(caller)) = visitor {
+                    @if let Some(visitor) = visitor {
+                        (screen::menu(here, visitor))
                         span.who {
                             span #updated role="status" {}
-                            (caller.name())
+                            (visitor.0.name())
                             form method="post" action="/logout" { button.quiet { "Log out" } }
                         }
                     }
@@ -80,6 +94,7 @@ async fn fresh<F>(
     shared: &Shared,
     visitor: &Visitor,
     headers: &HeaderMap,
+    here: Screen,
     title: &str,
     body: impl FnOnce() -> F,
 ) -> Result<Response, Response>
@@ -92,7 +107,7 @@ where
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     let body = body().await.map_err(|error| problem(visitor, error))?;
-    let page = document(title, Some(visitor), &body);
+    let page = document(title, Some(here), Some(visitor), &body);
     Ok(([(header::ETAG, tag), (header::CACHE_CONTROL, "no-cache".into())], Html(page.into_string())).into_response())
 }
 
@@ -104,7 +119,7 @@ fn problem(visitor: &Visitor, error: AppError) -> Response {
         p.problem role="alert" { (failure.message()) }
         p { a href="/" { "Back to the overview" } }
     };
-    (failure.status(), Html(document("Problem", Some(visitor), &body).into_string())).into_response()
+    (failure.status(), Html(document("Problem", None, Some(visitor), &body).into_string())).into_response()
 }
 
 /// Shorthand for the shared state.

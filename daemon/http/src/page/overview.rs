@@ -8,14 +8,18 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{App, AppError, Caller, Context, from_words, parse, tasks::Wish, texts, view};
-use vine_domain::{Lane, Question, Task, Timestamp, Verb, ports::TaskFilter};
+use vine_domain::{Lane, Question, Repo, Task, Timestamp, Verb, ports::TaskFilter};
 
-use super::{In, document, fresh, problem, text};
+use super::{
+    In, document, fresh, problem,
+    screen::{self, Screen},
+    text,
+};
 use crate::auth::Visitor;
 
 /// `GET /`
 pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
-    fresh(&shared, &visitor, &headers, "Overview", || body(&shared.app, &visitor.0, None)).await
+    fresh(&shared, &visitor, &headers, Screen::Overview, "Overview", || body(&shared.app, &visitor.0, None)).await
 }
 
 async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
@@ -34,20 +38,7 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
         section aria-labelledby="tasks" {
             h2 #tasks { "Tasks" }
             (listing(app, &tasks))
-            details open[tasks.is_empty()] {
-                summary { "New task" }
-                form.new method="post" action="/tasks" {
-                    label { "Title" input name="title" required maxlength="200" autocomplete="off"; }
-                    label { "What should the agent do?" textarea name="prompt" rows="4" {} }
-                    @if repos.len() > 1 {
-                        label { "Repository" select name="repo" { @for repo in &repos { option { (repo.name) } } } }
-                    }
-                    label { "Priority" select name="priority" {
-                        @for lane in [Lane::Default, Lane::High, Lane::Low] { option { (lane.as_str()) } }
-                    } }
-                    button { "Create" }
-                }
-            }
+            (new_task(&repos, tasks.is_empty()))
         }
         section.pair {
             div {
@@ -142,7 +133,25 @@ pub fn answers(question: &Question) -> Markup {
     }
 }
 
-fn listing(app: &App, tasks: &[Task]) -> Markup {
+/// Where a task is made.
+pub fn new_task(repos: &[Repo], open: bool) -> Markup {
+    html! {
+        details open[open] {
+            summary { "New task" }
+            form.new method="post" action="/tasks" {
+                label { "Title" input name="title" required maxlength="200" autocomplete="off"; }
+                label { "What should the agent do?" textarea name="prompt" rows="4" {} }
+                @if repos.len() > 1 { (screen::choose_repo(repos, None, None)) }
+                label { "Priority" select name="priority" {
+                    @for lane in [Lane::Default, Lane::High, Lane::Low] { option { (lane.as_str()) } }
+                } }
+                button { "Create" }
+            }
+        }
+    }
+}
+
+pub fn listing(app: &App, tasks: &[Task]) -> Markup {
     html! {
         @if tasks.is_empty() { p.none { "None yet." } }
         @else {
@@ -214,10 +223,11 @@ pub async fn command(State(shared): In, visitor: Visitor, Form(Line { line }): F
     let reply = run(&shared.app, &visitor.0, &line).await;
     let text = reply.unwrap_or_else(|error| error.told());
     let body = body(&shared.app, &visitor.0, Some((&line, &text))).await.map_err(|error| problem(&visitor, error))?;
-    Ok(axum::response::Html(document("Overview", Some(&visitor), &body).into_string()).into_response())
+    Ok(axum::response::Html(document("Overview", Some(Screen::Overview), Some(&visitor), &body).into_string()).into_response())
 }
 
-async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppError> {
+/// Runs a command line, with or without `/vine` before it.
+pub async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppError> {
     let command = match line.trim() {
         "" => from_words(&[], "", &Context::default()),
         line if vine_app::is_command(line) => parse(line, &Context::default()),

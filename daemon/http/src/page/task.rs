@@ -13,7 +13,7 @@ use vine_domain::{
     chat::{Act, Inbound, Message, Spot},
 };
 
-use super::{In, fresh, overview, problem, text};
+use super::{In, fresh, overview, problem, screen::Screen, story, text};
 use crate::{Shared, auth::Visitor};
 
 const THREAD: u32 = 500;
@@ -21,7 +21,7 @@ const THREAD: u32 = 500;
 /// `GET /tasks/{id}`
 pub async fn show(State(shared): In, visitor: Visitor, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Response> {
     let id: TaskId = id.parse().map_err(|invalid: vine_domain::Invalid| problem(&visitor, invalid.into()))?;
-    fresh(&shared, &visitor, &headers, &id.to_string(), || body(&shared.app, &visitor.0, id)).await
+    fresh(&shared, &visitor, &headers, Screen::Tasks, &id.to_string(), || body(&shared.app, &visitor.0, id)).await
 }
 
 async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError> {
@@ -32,6 +32,10 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
     let thread = app.store.latest(id, THREAD).await?;
     let attempts = app.store.executions(id).await?;
     let session = attempts.iter().rev().find_map(|attempt| attempt.session);
+    let mut ways = Vec::new();
+    for question in &questions {
+        ways.push((question, app.store.stations(question.id).await?));
+    }
     let log = app.store.log_of(id, 200).await?;
     let patch = app.store.patch_of(id).await?;
     let now = app.clock.now();
@@ -51,6 +55,8 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             label { input name="text" aria-label="Say something in this thread" placeholder=(placeholder(&questions)) autocomplete="off" required; }
             button { "Send" }
         }
+        @if !ways.is_empty() { details { summary { "Ways of the questions" } (story::ways(&ways)) } }
+        @if !attempts.is_empty() { details { summary { "Attempts" } (story::attempts(&attempts)) } }
         details { summary { "Log, " (attempts.len()) @if attempts.len() == 1 { " attempt" } @else { " attempts" } }
             ol.log { @for line in &log { li { time datetime=(line.at) { (line.at) } " " (line.text) } } }
         }

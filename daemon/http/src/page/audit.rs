@@ -1,0 +1,43 @@
+//! Who wanted what, and how it was decided; for administrators.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use maud::{Markup, html};
+use vine_app::{App, AppError};
+use vine_domain::{Verb, access};
+
+use super::{
+    In, fresh,
+    screen::{self, Screen},
+};
+use crate::auth::Visitor;
+
+const LINES: u32 = 300;
+
+/// `GET /audit`
+pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
+    fresh(&shared, &visitor, &headers, Screen::Audit, "Audit", || body(&shared.app, &visitor)).await
+}
+
+async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
+    // Only refusals are kept: a page that refreshes would bury everything else.
+    if access::decide(visitor.0.user.as_ref(), Verb::Administer, None).is_err() {
+        app.allow(&visitor.0, Verb::Administer, None, "audit").await?;
+    }
+    let lines = app.store.audit_lines(LINES).await?;
+    let now = app.clock.now();
+    Ok(html! {
+        h1 { "Audit" }
+        p.dim { "The latest " (lines.len()) " decisions. Looking at things is not among them." }
+        (screen::table("Decisions", &["When", "Who", "What", "To what", "Decision"], &html! {
+            @for (at, entry) in &lines {
+                tr {
+                    td { (screen::moment(now, *at)) }
+                    th scope="row" { (entry.actor) }
+                    td { (entry.verb) }
+                    td { (entry.subject) }
+                    td { @if entry.allowed { "allowed: " (entry.reason) } @else { span.problem { "refused: " (entry.reason) } } }
+                }
+            }
+        }))
+    })
+}

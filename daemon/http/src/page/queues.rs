@@ -1,0 +1,80 @@
+//! What waits, where claiming is paused, and the dead letters: tasks that failed for good until somebody decides.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use maud::{Markup, html};
+use vine_app::{App, AppError, view};
+use vine_domain::{Task, TaskState, Verb, ports::TaskFilter};
+
+use super::{
+    In, fresh,
+    screen::{self, Screen},
+};
+use crate::auth::Visitor;
+
+const DEAD: u32 = 100;
+
+/// `GET /queues`
+pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
+    fresh(&shared, &visitor, &headers, Screen::Queues, "Queues", || body(&shared.app, &visitor)).await
+}
+
+async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
+    app.allow(&visitor.0, Verb::See, None, "queues").await?;
+    let depths = app.store.depths().await?;
+    let repos = app.store.repos().await?;
+    let dead = app.store.tasks(&TaskFilter { state: Some("dead".into()), limit: DEAD, ..TaskFilter::default() }).await?;
+    let now = app.clock.now();
+    Ok(html! {
+        h1 { "Queues" }
+        @if let Some(trouble) = app.hint_trouble() { p.problem { (trouble) } }
+        table { tbody { @for (name, depth) in view::queues(&depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
+        h2 { "Claiming" }
+        (screen::table("Claiming", &["Where", "State", "Actions"], &html! {
+            (claiming(visitor, "everywhere", "", depths.paused))
+            @for repo in &repos { (claiming(visitor, repo.name.as_str(), &format!(" {}", repo.name), repo.paused)) }
+        }))
+        h2 #dead { "Dead letters" }
+        @if dead.is_empty() { p.none { "None." } }
+        @else {
+            (screen::table("Dead letters", &["Task", "Failed", "Why", "Actions"], &html! {
+                @for task in &dead {
+                    tr {
+                        th scope="row" { a href={ "/tasks/" (task.id) } { (task.id) " " (task.title) } }
+                        td { (screen::moment(now, task.updated)) }
+                        td { (why(task)) }
+                        td { (screen::offer(visitor, Verb::Operate, &turns(task))) }
+                    }
+                }
+            }))
+        }
+    })
+}
+
+/// Whether work is started in one place, and the button that changes it. `words` follow the command.
+fn claiming(visitor: &Visitor, place: &str, words: &str, paused: bool) -> Markup {
+    let (state, label, verb) = if paused { ("paused", "Resume", "resume") } else { ("open", "Pause", "pause") };
+    html! {
+        tr {
+            th scope="row" { (place) }
+            td { span.(format!("badge {state}")) { (state) } }
+            td { (screen::offer(visitor, Verb::Operate, &screen::does(label, place, &format!("queue {verb}{words}"), Screen::Queues))) }
+        }
+    }
+}
+
+fn why(task: &Task) -> Markup {
+    html! {
+        @if let TaskState::Failed { failure, .. } = &task.state {
+            (failure.what)
+            p.dim { (failure.advice()) }
+        }
+    }
+}
+
+fn turns(task: &Task) -> Markup {
+    let (id, command) = (task.id.to_string(), |verb: &str| format!("queue {verb} {}", task.id));
+    html! {
+        (screen::does("Replay", &id, &command("replay"), Screen::Queues))
+        (screen::does("Discard", &id, &command("discard"), Screen::Queues))
+    }
+}

@@ -1,0 +1,126 @@
+//! The screens, and what all of them are made of.
+
+use axum::{
+    extract::{Form, State},
+    response::{Redirect, Response},
+};
+use maud::{Markup, html};
+use serde::Deserialize;
+use vine_domain::{Repo, Timestamp, Verb, access};
+
+use super::{In, overview, problem};
+use crate::auth::Visitor;
+
+/// What the page has, in the order of its menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    Overview,
+    Tasks,
+    Workers,
+    Sessions,
+    Queues,
+    Audit,
+}
+
+impl Screen {
+    pub const ALL: [Self; 6] = [Self::Overview, Self::Tasks, Self::Workers, Self::Sessions, Self::Queues, Self::Audit];
+
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "/",
+            Self::Tasks => "/tasks",
+            Self::Workers => "/workers",
+            Self::Sessions => "/sessions",
+            Self::Queues => "/queues",
+            Self::Audit => "/audit",
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Tasks => "Tasks",
+            Self::Workers => "Workers",
+            Self::Sessions => "Sessions",
+            Self::Queues => "Queues",
+            Self::Audit => "Audit",
+        }
+    }
+
+    /// Whether there is anything on it for this person.
+    fn is_for(self, visitor: &Visitor) -> bool {
+        self != Self::Audit || access::decide(visitor.0.user.as_ref(), Verb::Administer, None).is_ok()
+    }
+
+    fn at(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|screen| screen.path() == path)
+    }
+}
+
+/// The way to the other screens.
+pub fn menu(here: Option<Screen>, visitor: &Visitor) -> Markup {
+    html! {
+        nav aria-label="Screens" {
+            @for screen in Screen::ALL.into_iter().filter(|screen| screen.is_for(visitor)) {
+                a href=(screen.path()) aria-current=[(here == Some(screen)).then_some("page")] { (screen.title()) }
+            }
+        }
+    }
+}
+
+/// A button that does what a command does, and comes back. `what` names the thing for those who hear the page.
+pub fn does(label: &str, what: &str, command: &str, back: Screen) -> Markup {
+    html! {
+        form.does method="post" action="/do" {
+            input type="hidden" name="line" value=(command);
+            input type="hidden" name="back" value=(back.path());
+            button aria-label={ (label) " " (what) } { (label) }
+        }
+    }
+}
+
+/// What such a button sends.
+#[derive(Deserialize)]
+pub struct Done {
+    line: String,
+    back: String,
+}
+
+/// `POST /do`: the command, and back to where its button was.
+pub async fn done(State(shared): In, visitor: Visitor, Form(Done { line, back }): Form<Done>) -> Result<Redirect, Response> {
+    overview::run(&shared.app, &visitor.0, &line).await.map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(Screen::at(&back).unwrap_or(Screen::Overview).path()))
+}
+
+/// Buttons for those who may do something everywhere. Each command decides for itself; this only spares people buttons that would be
+/// refused.
+pub fn offer(visitor: &Visitor, verb: Verb, buttons: &Markup) -> Markup {
+    html! { @if access::decide(visitor.0.user.as_ref(), verb, None).is_ok() { (buttons) } }
+}
+
+/// A table that may be wider than the window.
+pub fn table(name: &str, heads: &[&str], rows: &Markup) -> Markup {
+    html! {
+        div.scroll role="region" aria-label=(name) tabindex="0" {
+            table.wide {
+                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                tbody { (rows) }
+            }
+        }
+    }
+}
+
+/// Where a repository is chosen, with `chosen` as it stands; `none` is the choice of no particular one.
+pub fn choose_repo(repos: &[Repo], chosen: Option<&str>, none: Option<&str>) -> Markup {
+    html! {
+        label { "Repository" select name="repo" {
+            @if let Some(none) = none { option value="" { (none) } }
+            @for repo in repos { option selected[chosen == Some(repo.name.as_str())] { (repo.name) } }
+        } }
+    }
+}
+
+/// A moment, as how long ago it was; the exact time is there for those who look for it.
+pub fn moment(now: Timestamp, then: Timestamp) -> Markup {
+    html! { time datetime=(then) title=(then) { (overview::ago(now, then)) } }
+}

@@ -1,0 +1,71 @@
+//! Live sessions: whose they are, how full they are, and until when they are kept.
+
+use std::collections::HashMap;
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use maud::{Markup, html};
+use vine_app::{App, AppError, texts};
+use vine_domain::{Session, SessionState, Verb, WorkerId};
+
+use super::{
+    In, fresh,
+    screen::{self, Screen},
+};
+use crate::auth::Visitor;
+
+const LIMIT: u32 = 200;
+const HEADS: [&str; 10] = ["Session", "Task", "Worker", "State", "Begun", "Used", "Context", "Further tasks", "Kept", "Actions"];
+
+/// `GET /sessions`
+pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
+    fresh(&shared, &visitor, &headers, Screen::Sessions, "Sessions", || body(&shared.app, &visitor)).await
+}
+
+async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
+    app.allow(&visitor.0, Verb::See, None, "sessions").await?;
+    let sessions = app.store.sessions(false, LIMIT).await?;
+    let names: HashMap<WorkerId, String> = app.store.workers().await?.into_iter().map(|(worker, ..)| (worker.id, worker.name)).collect();
+    let now = app.clock.now();
+    Ok(html! {
+        h1 { "Sessions" }
+        @if sessions.is_empty() { p.none { "No live ones." } }
+        @else {
+            (screen::table("Sessions", &HEADS, &html! {
+                @for session in &sessions {
+                    tr {
+                        th scope="row" { code { (session.id) } br; span.dim { (session.agent) } }
+                        td { a href={ "/tasks/" (session.task) } { (session.task) } }
+                        td { (names.get(&session.worker).map_or("gone", String::as_str)) }
+                        td { span.badge { (session.state.as_str()) } }
+                        td { (screen::moment(now, session.started)) }
+                        td { (screen::moment(now, session.active)) }
+                        td { @if let Some(context) = session.context { (context) " %" } }
+                        td { (session.reused) }
+                        td { (kept(app, session)) }
+                        td { (screen::offer(visitor, Verb::Operate, &turns(session))) }
+                    }
+                }
+            }))
+        }
+    })
+}
+
+/// Until when the policy leaves a session alone.
+fn kept(app: &App, session: &Session) -> String {
+    match session.state {
+        _ if session.kept => "until somebody ends it".into(),
+        SessionState::Warm => {
+            let policy = &app.settings.sessions;
+            format!("ends {}", texts::when(app, session.active.plus(policy.max_idle).min(session.started.plus(policy.max_age))))
+        }
+        SessionState::Active | SessionState::Ended { .. } => "while its task goes on".into(),
+    }
+}
+
+fn turns(session: &Session) -> Markup {
+    let (id, command) = (session.id.to_string(), |verb: &str| format!("session {verb} {}", session.id));
+    html! {
+        @if !session.kept { (screen::does("Keep", &id, &command("keep"), Screen::Sessions)) }
+        (screen::does("End", &id, &command("end"), Screen::Sessions))
+    }
+}

@@ -1,0 +1,56 @@
+//! How a task came to where it is: its attempts with what they cost, and how long each hop of its questions took.
+
+use maud::{Markup, html};
+use vine_app::{texts, view};
+use vine_domain::{
+    Question,
+    ports::{Execution, Stations},
+};
+
+use super::screen;
+
+/// Attempts, oldest first.
+pub fn attempts(attempts: &[Execution]) -> Markup {
+    screen::table(
+        "Attempts",
+        &["Attempt", "Worker", "Begun", "Took", "Ended", "Cost"],
+        &html! {
+            @for attempt in attempts {
+                tr {
+                    th scope="row" { (attempt.epoch.0) }
+                    td { (attempt.worker) }
+                    td { time datetime=(attempt.started) { (attempt.started.to_minute()) } }
+                    td { @if let Some(ended) = attempt.ended { (texts::span(ended.since(attempt.started))) } }
+                    td { (attempt.outcome.as_deref().unwrap_or("at work")) }
+                    td { @if attempt.usage.turns > 0 { (texts::spent(&attempt.usage)) } }
+                }
+            }
+        },
+    )
+}
+
+/// Stations that questions have reached, each with the time since the one before.
+pub fn ways(ways: &[(&Question, Stations)]) -> Markup {
+    screen::table(
+        "Ways of the questions",
+        &["Question", "Station", "When", "After"],
+        &html! {
+            @for (question, stations) in ways {
+                @let reached = view::timeline_of(question, stations);
+                @for (number, (station, at)) in reached.iter().enumerate() {
+                    tr {
+                        @if number == 0 { th scope="row" rowspan=(reached.len()) { (question.id) } }
+                        td { (station) }
+                        td { time datetime=(at) { (at.to_minute()) } }
+                        td { @if let Some((_, before)) = number.checked_sub(1).map(|before| reached[before]) { (after(at.since(before))) } }
+                    }
+                }
+            }
+        },
+    )
+}
+
+/// Machines take milliseconds, people minutes.
+fn after(span: std::time::Duration) -> String {
+    if span.as_secs() < 10 { format!("{:.2} s", span.as_secs_f64()) } else { texts::span(span) }
+}

@@ -1,0 +1,62 @@
+//! All tasks, newest first, by state and repository.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+use vine_app::{App, AppError, Caller};
+use vine_domain::{Slug, TaskId, Verb, ports::TaskFilter};
+
+use super::{In, fresh, overview, problem, screen, screen::Screen};
+use crate::{auth::Visitor, error::Params};
+
+const PAGE: u32 = 100;
+/// `dead` are those that failed and wait for somebody to replay or discard them.
+const STATES: [&str; 7] = ["queued", "running", "waiting", "done", "failed", "cancelled", "dead"];
+
+/// What the address says after `?`. A form sends empty words for what was not chosen.
+#[derive(Debug, Default, Deserialize)]
+pub struct Choice {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    repo: String,
+    before: Option<String>,
+}
+
+impl Choice {
+    fn filter(&self) -> Result<TaskFilter, AppError> {
+        let state = Some(self.state.as_str()).filter(|state| STATES.contains(state)).map(str::to_owned);
+        let repo: Option<Slug> = Some(&self.repo).filter(|name| !name.is_empty()).map(|name| name.parse()).transpose()?;
+        let before: Option<TaskId> = self.before.as_deref().map(str::parse).transpose()?;
+        Ok(TaskFilter { state, repo, before, limit: PAGE })
+    }
+}
+
+/// `GET /tasks`
+pub async fn show(State(shared): In, visitor: Visitor, Params(choice): Params<Choice>, headers: HeaderMap) -> Result<Response, Response> {
+    let filter = choice.filter().map_err(|error| problem(&visitor, error))?;
+    fresh(&shared, &visitor, &headers, Screen::Tasks, "Tasks", || body(&shared.app, &visitor.0, &choice, filter)).await
+}
+
+async fn body(app: &App, caller: &Caller, choice: &Choice, filter: TaskFilter) -> Result<Markup, AppError> {
+    app.allow(caller, Verb::See, filter.repo.as_ref(), "tasks").await?;
+    let tasks = app.store.tasks(&filter).await?;
+    let repos = app.store.repos().await?;
+    let more = tasks.last().filter(|_| tasks.len() >= PAGE as usize);
+    Ok(html! {
+        h1 { "Tasks" }
+        form.line method="get" action="/tasks" {
+            label { "State" select name="state" {
+                option value="" { "any" }
+                @for state in STATES { option selected[choice.state == state] { (state) } }
+            } }
+            @if repos.len() > 1 { (screen::choose_repo(&repos, Some(&choice.repo), Some("any"))) }
+            button { "Show" }
+        }
+        (overview::listing(app, &tasks))
+        @if let Some(last) = more {
+            p { a href={ "/tasks?state=" (choice.state) "&repo=" (choice.repo) "&before=" (last.id) } { "Older ones" } }
+        }
+        (overview::new_task(&repos, false))
+    })
+}
