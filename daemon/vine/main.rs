@@ -25,6 +25,9 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("vine: {error:#}");
+            if let Some(hint) = shell::hint(&error) {
+                eprintln!("{hint}");
+            }
             ExitCode::from(shell::exit_code(&error))
         }
     }

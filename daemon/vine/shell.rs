@@ -40,6 +40,14 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
+/// What the daemon says to do next, if it refused and has something to say.
+pub fn hint(error: &anyhow::Error) -> Option<&str> {
+    match error.downcast_ref::<ClientError>()? {
+        ClientError::Refused { error, .. } => Some(error.hint.as_str()).filter(|hint| !hint.is_empty()),
+        ClientError::Unreachable { .. } => None,
+    }
+}
+
 /// The exit codes that `--help` lists.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<NoDaemon>().is_some() {
