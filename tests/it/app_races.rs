@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, AppError, Caller, Settings, questions::Asked};
+use vine_app::{App, AppError, Caller, Settings, beats::Beat, questions::Asked};
 use vine_domain::{
     Ask, Role, User, UserId, WorkerId,
     chat::{Act, Inbound, Spot},
@@ -106,6 +106,33 @@ async fn people_without_the_role_change_nothing_and_the_audit_knows() {
     let lines = team.bed.store.audit_lines(100).await.expect("read");
     assert_eq!(lines.iter().filter(|(_, entry)| !entry.allowed).count(), 6, "{lines:#?}");
     assert!(lines.iter().any(|(_, entry)| entry.actor == "Vic (test)" && entry.subject == question.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again() {
+    let team = Team::new().await;
+    let beat = Beat {
+        boot: System.uuid(),
+        slots: 50,
+        leases: vec![],
+        handling: vec![],
+        noting: vec![],
+        trouble: None,
+        wait: Duration::from_millis(200),
+    };
+    let beats = || team.app.beat(team.worker, beat.clone());
+    assert!(beats().await.expect("beaten").is_empty(), "the first one is news and is noted");
+    let looked = team.bed.store.transactions();
+    assert!(beats().await.expect("beaten").is_empty());
+    let in_vain = team.bed.store.transactions() - looked;
+    assert_eq!(in_vain, 2, "who it is, and what it holds");
+    let wake = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        team.app.wakes.worker(team.worker);
+    };
+    let (beaten, ()) = tokio::join!(beats(), wake);
+    assert!(beaten.expect("beaten").is_empty());
+    assert_eq!(team.bed.store.transactions() - looked - in_vain, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
