@@ -32,6 +32,9 @@ const seen = async (name) => {
   for (const { id, nodes } of violations) found.violations.push(`${name}: ${id}: ${nodes.map((node) => node.html).join(' ')}`);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (wide > 0) found.wide.push(`${name}: ${wide} px`);
+  // A word that is broken into letters makes its cell high.
+  const heads = await page.locator('th[scope=col], button, nav a').evaluateAll((all) => all.filter((one) => one.offsetHeight > 60).map((one) => one.textContent));
+  if (heads.length) found.wide.push(`${name}: too high: ${heads}`);
 };
 
 const create = async (title) => {
