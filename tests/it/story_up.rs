@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::{StatusCode, redirect::Policy};
 
-use crate::harness::{Agent, Place, Process, git, make_repository, path, until};
+use crate::harness::{
+    Agent, Place, Process,
+    base::{self, Base},
+    git, make_repository, path, until,
+};
 
 struct Browser {
     http: reqwest::Client,
@@ -93,6 +97,9 @@ async fn a_newcomer_answers_a_first_question_on_the_page() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(thread.contains("is done.") && thread.contains("name-the-cat.md"), "{thread}");
+    let way = thread.split("<summary>Ways of the questions").nth(1).expect("a table").split("</table>").next().expect("its end");
+    assert!(["asked", "posted", "seen", "answered", "delivered"].iter().all(|station| way.contains(&format!("<td>{station}</td>"))), "{way}");
+    assert!(thread.split("<summary>Attempts").nth(1).is_some_and(|attempts| attempts.contains("local-")), "{thread}");
     assert!(thread.contains("Professor &lt;b&gt;Whiskers&lt;/b&gt;") && !thread.contains("<b>Whiskers"), "words stay words");
 
     // Ctrl-C ends it soon, though a question is open; the next start goes on.
@@ -267,13 +274,24 @@ async fn each_screen_shows_what_there_is_and_its_buttons_do_what_commands_do() {
     assert_eq!(browser.press(&format!("worker drain {name}"), "/workers").await, StatusCode::SEE_OTHER);
     assert!(browser.page("/workers").await.contains(&format!("worker resume {name}")), "it drains, and can be told to go on");
 
+    // A task that cannot be begun at all is a dead letter, until somebody decides.
+    assert_eq!(browser.press("task new Broken --base no-such-branch", "/queues").await, StatusCode::SEE_OTHER);
+    let dead = shows("/queues", "queue replay T-3").await;
+    assert!(dead.contains("no-such-branch"), "and says why: {dead}");
+    assert_eq!(browser.press("queue discard T-3", "/queues").await, StatusCode::SEE_OTHER);
+    assert!(!browser.page("/queues").await.contains("queue replay T-3"));
+
     assert_eq!(browser.press("queue pause", "/queues").await, StatusCode::SEE_OTHER);
     shows("/queues", "queue resume").await;
     assert_eq!(browser.press("task cancel T-1", "/tasks").await, StatusCode::SEE_OTHER);
     shows("/tasks?state=cancelled&repo=", "T-1").await;
     let audit = browser.page("/audit").await;
     assert!(audit.contains("queue (paused everywhere)") && audit.contains("allowed: admin"), "{audit}");
-    assert!(browser.page("/sessions").await.contains("<h1>Sessions</h1>"));
+    let sessions = browser.page("/sessions").await;
+    assert!(sessions.contains("href=\"/tasks/T-2\"") && sessions.contains("while its task goes on"), "{sessions}");
+    assert!(!sessions.contains("href=\"/tasks/T-1\""), "its session ended with it");
+    let older = browser.page("/tasks?before=T-2").await;
+    assert!(older.contains("/tasks/T-1") && !older.contains("/tasks/T-2"), "{older}");
 
     // What makes no sense changes nothing, nor does what comes from elsewhere; and nobody is sent elsewhere.
     assert_eq!(browser.press("task cancel T-99", "/tasks").await, StatusCode::NOT_FOUND);
@@ -282,4 +300,22 @@ async fn each_screen_shows_what_there_is_and_its_buttons_do_what_commands_do() {
     let form = [("line", "queue resume"), ("back", "https://evil.example/")];
     let request = browser.http.post(format!("{}/do", browser.base)).header("cookie", &browser.cookie).header("sec-fetch-site", "same-origin");
     assert_eq!(request.form(&form).send().await.expect("an answer").headers()["location"], "/");
+    let refused = browser.http.get(format!("{}/tasks?state=nope", browser.base)).header("cookie", &browser.cookie).send().await;
+    let refused = refused.expect("an answer");
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text().await.expect("text").contains("queued, running, waiting"), "it says what there is");
+
+    // Whoever may only look has no buttons, and no audit.
+    let demote = "UPDATE users SET role = 'viewer'";
+    match &place.base {
+        Base::Sqlite(_) => base::sql(&place.folder.path().join("up/vine.db"), demote),
+        base => base.sql(demote),
+    };
+    for path in ["/workers", "/sessions", "/queues"] {
+        let page = browser.page(path).await;
+        assert!(!page.contains("action=\"/do\"") && !page.contains("href=\"/audit\""), "{page}");
+    }
+    assert_eq!(browser.press("queue resume", "/queues").await, StatusCode::FORBIDDEN);
+    let audit = browser.http.get(format!("{}/audit", browser.base)).header("cookie", &browser.cookie).send().await.expect("an answer");
+    assert_eq!(audit.status(), StatusCode::FORBIDDEN);
 }

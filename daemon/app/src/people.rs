@@ -54,7 +54,7 @@ impl App {
     /// kept: a page that refreshes would bury everything else.
     pub async fn allow(&self, caller: &Caller, verb: Verb, repo: Option<&Slug>, subject: &str) -> Done<()> {
         let entry = self.permit(caller, verb, repo, subject).await?;
-        if verb == Verb::See { Ok(()) } else { self.audit(entry).await }
+        if verb.only_looks() { Ok(()) } else { self.audit(entry).await }
     }
 
     /// The same for what is written at once: the line for the audit is stored with it. Denials are kept here.

@@ -4,6 +4,7 @@ use uuid::Uuid;
 use vine_domain::{
     Answer, Ask, Decision, Heard, Question, QuestionId, SessionId, Slug, WorkerId, access,
     lifecycle::{Event, Refusal},
+    ports::Stations,
     reading,
     worker::Attempt,
 };
@@ -94,5 +95,10 @@ impl App {
     /// One question.
     pub async fn question(&self, id: QuestionId) -> Done<Question> {
         self.store.question(id).await?.ok_or_else(|| AppError::NotFound(format!("question {id}")))
+    }
+
+    /// When a question reached its stations.
+    pub async fn stations(&self, id: QuestionId) -> Done<Stations> {
+        Ok(self.store.stations(&[id]).await?.remove(&id).unwrap_or_default())
     }
 }

@@ -1,5 +1,7 @@
 //! Questions of agents and notes to them: reading, and the little that changes without a decision.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
@@ -60,26 +62,26 @@ impl Questions for Database {
         marked.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
     }
 
-    async fn stations(&self, question: QuestionId) -> Stored<Stations> {
-        let row = query!(
-            r#"SELECT (SELECT min(o.posted) FROM chat_messages m JOIN outbox o ON o.message = m.id
+    async fn stations(&self, questions: &[QuestionId]) -> Stored<HashMap<QuestionId, Stations>> {
+        let list = json(&questions.iter().map(|question| question.0).collect::<Vec<_>>());
+        let rows = query!(
+            r#"SELECT q.id AS "id!", (SELECT min(o.posted) FROM chat_messages m JOIN outbox o ON o.message = m.id
                        WHERE m.task = q.task AND m.kind = 'question' AND m.question = q.id) AS "posted?: i64",
                    EXISTS (SELECT 1 FROM tasks t JOIN rooms r ON r.repo = t.repo WHERE t.id = q.task) AS "has_room!: bool", q.asked_at,
                    q.seen,
                    (SELECT min(e.started) FROM executions e WHERE e.task = q.task AND e.epoch > q.epoch
                       AND e.started >= coalesce(a.at, q.expired)) AS "resumed?: i64"
-               FROM questions q LEFT JOIN answers a ON a.question = q.id WHERE q.id = $1"#,
-            int(question.0)
+               FROM questions q LEFT JOIN answers a ON a.question = q.id WHERE q.id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))"#,
+            list
         );
-        let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
-        Ok(row
-            .map(|row| Stations {
-                // Without a room the console alone shows it, which reads it where it is stored.
-                posted: row.posted.or((!row.has_room).then_some(row.asked_at)).map(Timestamp),
-                seen: row.seen.map(Timestamp),
-                resumed: row.resumed.map(Timestamp),
-            })
-            .unwrap_or_default())
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let stations = rows.into_iter().map(|row| {
+            // Without a room the console alone shows it, which reads it where it is stored.
+            let posted = row.posted.or((!row.has_room).then_some(row.asked_at)).map(Timestamp);
+            let stations = Stations { posted, seen: row.seen.map(Timestamp), resumed: row.resumed.map(Timestamp) };
+            (QuestionId(row.id.unsigned_abs()), stations)
+        });
+        Ok(stations.collect())
     }
 
     async fn notes_of(&self, task: TaskId) -> Stored<Vec<Note>> {

@@ -43,6 +43,8 @@ impl Role {
 pub enum Verb {
     /// Look at tasks, questions, workers and queues.
     See,
+    /// Look at who did what.
+    Inspect,
     /// Answer a clarifying question, or approve or send back a plan.
     Answer,
     /// Decide on a permission question.
@@ -60,14 +62,20 @@ impl Verb {
             Self::See => Role::Viewer,
             Self::Answer => Role::Answerer,
             Self::Approve | Self::Operate => Role::Operator,
-            Self::Administer => Role::Admin,
+            Self::Inspect | Self::Administer => Role::Admin,
         }
+    }
+
+    /// It changes nothing.
+    pub fn only_looks(self) -> bool {
+        matches!(self, Self::See | Self::Inspect)
     }
 
     /// The word for this verb in the audit.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::See => "see",
+            Self::Inspect => "inspect",
             Self::Answer => "answer",
             Self::Approve => "approve",
             Self::Operate => "operate",

@@ -36,6 +36,15 @@ pub struct Session {
     pub reused: u32,
 }
 
+impl Session {
+    /// When the policy ends it, if nobody uses it before; `None` while its task goes on, when somebody asked to keep it, and once it has
+    /// ended.
+    pub fn ends(&self, policy: &SessionPolicy) -> Option<Timestamp> {
+        let by_itself = self.state == SessionState::Warm && !self.kept;
+        by_itself.then(|| self.active.plus(policy.max_idle).min(self.started.plus(policy.max_age)))
+    }
+}
+
 /// When a session is worth keeping, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionPolicy {
@@ -89,3 +98,34 @@ impl SessionState {
 /// Why sessions end: their task is over (three words), a person said so, their worker is gone, nobody used them, they grew
 /// too old, or too full.
 pub const ENDINGS: [&str; 8] = ["completed", "failed", "cancelled", "command", "lost", "idle", "age", "context"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Ids, System};
+
+    #[test]
+    fn a_warm_session_ends_when_it_is_unused_or_old_whichever_comes_first_and_no_other_ends_by_itself() {
+        let minutes = |count: i64| Timestamp(count * 60_000);
+        let session = |state: SessionState, kept: bool, active: i64| Session {
+            id: SessionId(System.uuid()),
+            task: TaskId(1),
+            worker: WorkerId(System.uuid()),
+            worktree: "/w".into(),
+            agent: "claude 1".into(),
+            state,
+            started: minutes(0),
+            active: minutes(active),
+            context: None,
+            kept,
+            reused: 0,
+        };
+        let policy = SessionPolicy::default();
+        assert_eq!(session(SessionState::Warm, false, 10).ends(&policy), Some(minutes(40)), "unused for half an hour");
+        assert_eq!(session(SessionState::Warm, false, 50).ends(&policy), Some(minutes(60)), "an hour old");
+        assert_eq!(session(SessionState::Warm, true, 10).ends(&policy), None);
+        assert_eq!(session(SessionState::Active, false, 10).ends(&policy), None);
+        let ended = SessionState::Ended { at: minutes(20), reason: "idle".into() };
+        assert_eq!(session(ended, false, 10).ends(&policy), None);
+    }
+}

@@ -8,7 +8,7 @@ use crate::{
     clock::Timestamp,
     failure::Failure,
     ids::{Epoch, TaskId, WorkerId},
-    input::{Branch, Prompt, Slug, Title},
+    input::{Branch, Invalid, Prompt, Slug, Title, shown},
     queue::Lane,
     worker::Attempt,
 };
@@ -144,6 +144,12 @@ impl TaskState {
 
     /// All words that [`TaskState::as_str`] can give.
     pub const WORDS: [&'static str; 6] = ["queued", "running", "waiting", "done", "failed", "cancelled"];
+
+    /// One of [`TaskState::WORDS`], or what is wrong with it.
+    pub fn word(text: &str) -> Result<String, Invalid> {
+        let is_none = || Invalid::new("state", format!("`{}` is none", shown(text)), Self::WORDS.join(", "));
+        Self::WORDS.contains(&text).then(|| text.to_owned()).ok_or_else(is_none)
+    }
 }
 
 impl Task {

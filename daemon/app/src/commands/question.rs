@@ -18,7 +18,7 @@ pub async fn run(app: &App, caller: &Caller, verb: QuestionVerb, key: Option<Str
             let repo = app.task(question.task()).await?.repo;
             app.allow(caller, Verb::See, Some(&repo), &question.id.to_string()).await?;
             app.seen(caller, &repo, std::slice::from_ref(&question)).await?;
-            let stations = app.store.stations(question.id).await?;
+            let stations = app.stations(question.id).await?;
             let (body, way) = (texts::body(&question.ask), texts::timeline(&question, &stations));
             let text = format!("{}\n{}\n\n{body}\n\n{way}", line(&question), question.context);
             Ok(Reply::new(text, view::question_whole(&question, &stations)))

@@ -1,5 +1,7 @@
 //! Questions of agents and notes to them.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use super::{Stations, Stored};
@@ -29,8 +31,8 @@ pub trait Questions: Send + Sync {
     async fn open_questions_in(&self, repo: &Slug) -> Stored<Vec<Question>>;
     /// Notes that somebody who may answer has looked at these open questions; the first time counts.
     async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()>;
-    /// When a question reached its stations beside those that it knows itself.
-    async fn stations(&self, question: QuestionId) -> Stored<Stations>;
+    /// When questions reached their stations beside those that they know themselves.
+    async fn stations(&self, questions: &[QuestionId]) -> Stored<HashMap<QuestionId, Stations>>;
     /// Open questions, oldest first.
     async fn open_questions(&self, limit: u32) -> Stored<Vec<Question>>;
 }

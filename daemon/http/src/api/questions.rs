@@ -38,7 +38,7 @@ pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): 
     let repo = shared.app.task(question.task()).await?.repo;
     shared.app.allow(&caller, Verb::See, Some(&repo), &id.to_string()).await?;
     shared.app.seen(&caller, &repo, std::slice::from_ref(&question)).await?;
-    let stations = shared.app.store.stations(id).await.map_err(AppError::from)?;
+    let stations = shared.app.stations(id).await?;
     Ok(Json(view::question_whole(&question, &stations)))
 }
 

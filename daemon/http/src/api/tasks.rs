@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use vine_api::{CreateTask, CreateTasks, CreatedTasks, PatchTask};
 use vine_app::{AppError, Command, TaskVerb, tasks::Wish, view};
-use vine_domain::{Invalid, Lane, Slug, TaskId, Verb, lifecycle::Order, ports::TaskFilter};
+use vine_domain::{Invalid, Lane, Slug, TaskId, TaskState, Verb, lifecycle::Order, ports::TaskFilter};
 
 use super::{Page, limit};
 use crate::{
@@ -78,12 +78,9 @@ pub struct Listing {
 /// `GET /`, newest first: `{items, next}`.
 pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, listing.repo.as_ref(), "tasks").await?;
-    if let Some(state) = listing.state.as_deref().filter(|state| !vine_domain::TaskState::WORDS.contains(state)) {
-        let why = format!("`{}` is none", vine_domain::input::shown(state));
-        return Err(AppError::from(Invalid::new("state", why, vine_domain::TaskState::WORDS.join(", "))).into());
-    }
+    let state = listing.state.as_deref().map(TaskState::word).transpose().map_err(AppError::from)?;
     let limit = limit(listing.limit);
-    let filter = TaskFilter { state: listing.state, repo: listing.repo, before: listing.before, limit };
+    let filter = TaskFilter { state, repo: listing.repo, before: listing.before, limit };
     let tasks = shared.app.store.tasks(&filter).await.map_err(AppError::from)?;
     let next = (tasks.len() == limit as usize).then(|| tasks.last().map(|task| task.id));
     Ok(Json(json!({ "items": tasks.iter().map(view::task).collect::<Vec<_>>(), "next": next })))

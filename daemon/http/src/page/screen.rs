@@ -49,7 +49,7 @@ impl Screen {
 
     /// Whether there is anything on it for this person.
     fn is_for(self, visitor: &Visitor) -> bool {
-        self != Self::Audit || access::decide(visitor.0.user.as_ref(), Verb::Administer, None).is_ok()
+        self != Self::Audit || may(visitor, Verb::Inspect)
     }
 
     fn at(path: &str) -> Option<Self> {
@@ -95,7 +95,11 @@ pub async fn done(State(shared): In, visitor: Visitor, Form(Done { line, back })
 /// Buttons for those who may do something everywhere. Each command decides for itself; this only spares people buttons that would be
 /// refused.
 pub fn offer(visitor: &Visitor, verb: Verb, buttons: &Markup) -> Markup {
-    html! { @if access::decide(visitor.0.user.as_ref(), verb, None).is_ok() { (buttons) } }
+    html! { @if may(visitor, verb) { (buttons) } }
+}
+
+fn may(visitor: &Visitor, verb: Verb) -> bool {
+    access::decide(visitor.0.user.as_ref(), verb, None).is_ok()
 }
 
 /// A table that may be wider than the window.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use vine_app::{App, AppError, texts};
-use vine_domain::{Session, SessionState, Verb, WorkerId};
+use vine_domain::{Session, Verb, WorkerId};
 
 use super::{
     In, fresh,
@@ -52,13 +52,10 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
 
 /// Until when the policy leaves a session alone.
 fn kept(app: &App, session: &Session) -> String {
-    match session.state {
-        _ if session.kept => "until somebody ends it".into(),
-        SessionState::Warm => {
-            let policy = &app.settings.sessions;
-            format!("ends {}", texts::when(app, session.active.plus(policy.max_idle).min(session.started.plus(policy.max_age))))
-        }
-        SessionState::Active | SessionState::Ended { .. } => "while its task goes on".into(),
+    match session.ends(&app.settings.sessions) {
+        Some(at) => format!("ends {}", texts::when(app, at)),
+        None if session.kept => "until somebody ends it".into(),
+        None => "while its task goes on".into(),
     }
 }
 

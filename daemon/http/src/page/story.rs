@@ -1,9 +1,11 @@
 //! How a task came to where it is: its attempts with what they cost, and how long each hop of its questions took.
 
+use std::{collections::HashMap, time::Duration};
+
 use maud::{Markup, html};
 use vine_app::{texts, view};
 use vine_domain::{
-    Question,
+    Question, QuestionId,
     ports::{Execution, Stations},
 };
 
@@ -30,13 +32,13 @@ pub fn attempts(attempts: &[Execution]) -> Markup {
 }
 
 /// Stations that questions have reached, each with the time since the one before.
-pub fn ways(ways: &[(&Question, Stations)]) -> Markup {
+pub fn ways(questions: &[Question], stations: &HashMap<QuestionId, Stations>) -> Markup {
     screen::table(
         "Ways of the questions",
         &["Question", "Station", "When", "After"],
         &html! {
-            @for (question, stations) in ways {
-                @let reached = view::timeline_of(question, stations);
+            @for question in questions {
+                @let reached = view::timeline_of(question, &stations.get(&question.id).copied().unwrap_or_default());
                 @for (number, (station, at)) in reached.iter().enumerate() {
                     tr {
                         @if number == 0 { th scope="row" rowspan=(reached.len()) { (question.id) } }
@@ -51,6 +53,6 @@ pub fn ways(ways: &[(&Question, Stations)]) -> Markup {
 }
 
 /// Machines take milliseconds, people minutes.
-fn after(span: std::time::Duration) -> String {
+fn after(span: Duration) -> String {
     if span.as_secs() < 10 { format!("{:.2} s", span.as_secs_f64()) } else { texts::span(span) }
 }

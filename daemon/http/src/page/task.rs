@@ -32,10 +32,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
     let thread = app.store.latest(id, THREAD).await?;
     let attempts = app.store.executions(id).await?;
     let session = attempts.iter().rev().find_map(|attempt| attempt.session);
-    let mut ways = Vec::new();
-    for question in &questions {
-        ways.push((question, app.store.stations(question.id).await?));
-    }
+    let stations = app.store.stations(&questions.iter().map(|question| question.id).collect::<Vec<_>>()).await?;
     let log = app.store.log_of(id, 200).await?;
     let patch = app.store.patch_of(id).await?;
     let now = app.clock.now();
@@ -55,7 +52,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             label { input name="text" aria-label="Say something in this thread" placeholder=(placeholder(&questions)) autocomplete="off" required; }
             button { "Send" }
         }
-        @if !ways.is_empty() { details { summary { "Ways of the questions" } (story::ways(&ways)) } }
+        @if !questions.is_empty() { details { summary { "Ways of the questions" } (story::ways(&questions, &stations)) } }
         @if !attempts.is_empty() { details { summary { "Attempts" } (story::attempts(&attempts)) } }
         details { summary { "Log, " (attempts.len()) @if attempts.len() == 1 { " attempt" } @else { " attempts" } }
             ol.log { @for line in &log { li { time datetime=(line.at) { (line.at) } " " (line.text) } } }

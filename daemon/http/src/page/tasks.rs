@@ -4,14 +4,14 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{App, AppError, Caller};
-use vine_domain::{Slug, TaskId, Verb, ports::TaskFilter};
+use vine_domain::{Slug, TaskId, TaskState, Verb, ports::TaskFilter};
 
 use super::{In, fresh, overview, problem, screen, screen::Screen};
 use crate::{auth::Visitor, error::Params};
 
 const PAGE: u32 = 100;
-/// `dead` are those that failed and wait for somebody to replay or discard them.
-const STATES: [&str; 7] = ["queued", "running", "waiting", "done", "failed", "cancelled", "dead"];
+/// Those that failed and wait for somebody to replay or discard them.
+const DEAD: &str = "dead";
 
 /// What the address says after `?`. A form sends empty words for what was not chosen.
 #[derive(Debug, Default, Deserialize)]
@@ -25,7 +25,11 @@ pub struct Choice {
 
 impl Choice {
     fn filter(&self) -> Result<TaskFilter, AppError> {
-        let state = Some(self.state.as_str()).filter(|state| STATES.contains(state)).map(str::to_owned);
+        let state = match self.state.as_str() {
+            "" => None,
+            DEAD => Some(DEAD.to_owned()),
+            word => Some(TaskState::word(word)?),
+        };
         let repo: Option<Slug> = Some(&self.repo).filter(|name| !name.is_empty()).map(|name| name.parse()).transpose()?;
         let before: Option<TaskId> = self.before.as_deref().map(str::parse).transpose()?;
         Ok(TaskFilter { state, repo, before, limit: PAGE })
@@ -45,10 +49,10 @@ async fn body(app: &App, caller: &Caller, choice: &Choice, filter: TaskFilter) -
     let more = tasks.last().filter(|_| tasks.len() >= PAGE as usize);
     Ok(html! {
         h1 { "Tasks" }
-        form.line method="get" action="/tasks" {
+        form.filter method="get" action="/tasks" {
             label { "State" select name="state" {
                 option value="" { "any" }
-                @for state in STATES { option selected[choice.state == state] { (state) } }
+                @for state in TaskState::WORDS.into_iter().chain([DEAD]) { option selected[choice.state == state] { (state) } }
             } }
             @if repos.len() > 1 { (screen::choose_repo(&repos, Some(&choice.repo), Some("any"))) }
             button { "Show" }
