@@ -120,6 +120,24 @@ async fn a_worktree_whose_making_was_cut_off_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worktree_that_git_died_over_does_not_poison_the_repository() {
+    let mut place = Place::new(Agent::Script("cat README.md; echo fine")).await;
+    let _daemon = place.daemon().await;
+    let task = place.task("Cut", "cut").await;
+    let (folder, branch) = (place.folder.path().join(format!("w-1/worktrees/site/{task}")), format!("vine/{task}"));
+    let created: vine_domain::Timestamp = serde_json::from_value(place.show(&task).await["created"].clone()).expect("a time");
+    git(&place.repo, &["config", "--local", &format!("branch.{branch}.vine"), &format!("agentvine {task} {}", created.0)]);
+    git(&place.repo, &["worktree", "add", "--quiet", "--no-checkout", "-b", &branch, path(&folder), "main"]);
+    // As git leaves it that is killed between opening this file and writing to it.
+    std::fs::write(place.repo.join(format!(".git/worktrees/{task}/commondir")), "").expect("written");
+    let _worker = place.worker("w-1", 1).await;
+    let done = place.wait(&task, "done").await;
+    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "it costs no attempt: {done:#}");
+    assert!(place.log(&task).await.contains("# Site"), "the folder is whole");
+    place.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_ends_the_script_is_on_record_as_delivered() {
     let (place, _processes) = Place::new(Agent::Script("vine ask 'Go on?'")).await.at_work().await;
     for number in 0..5 {

@@ -4,7 +4,10 @@
 //! `git worktree prune` takes it away. Work is never lost: what an earlier attempt left is committed before anything
 //! else happens, and a worktree is removed only after that.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use vine_domain::{Failure, FailureKind, TaskId, Timestamp, repo::Source, task::Report, worker::Assignment};
 
@@ -18,6 +21,8 @@ use crate::{
 const PATCH_LIMIT: usize = 256 * 1024;
 const STAT_LIMIT: usize = 16 * 1024;
 const SUMMARY_LIMIT: usize = 64 * 1024;
+/// The making of a worktree that stands still for this long was cut off.
+const HALF_MADE: Duration = Duration::from_secs(1);
 
 /// A task's worktree.
 #[derive(Debug)]
@@ -74,7 +79,7 @@ impl Workspace {
         }
         Ok(Self {
             folder: folder.into(),
-            home: git(folder, &["rev-parse", "--path-format=absolute", "--git-common-dir"]).await?.into(),
+            home: common(folder).await?,
             remote: false,
             base: String::new(),
             branch,
@@ -100,7 +105,9 @@ impl Workspace {
             notes: Vec::new(),
         };
         workspace.folder = {
-            let _alone = alone(&workspace.home).await?;
+            let common = common(&workspace.home).await?;
+            let _alone = alone(&common).await?;
+            forget_half_made(&common).await;
             match workspace.checked_out(task).await? {
                 Some(folder) => folder,
                 None => workspace.add(state, task).await?,
@@ -268,11 +275,15 @@ async fn home(state: &Path, task: &Assignment) -> Result<(PathBuf, bool), Failur
     }
 }
 
+/// The folder that all worktrees of a repository share.
+async fn common(home: &Path) -> Result<PathBuf, GitError> {
+    git(home, &["rev-parse", "--path-format=absolute", "--git-common-dir"]).await.map(PathBuf::from)
+}
+
 /// Waits until nobody else makes a worktree of this repository, in this worker or another one on the machine: git lists all
 /// worktrees to make one, and stumbles over one that is being made. Ends with the file.
-async fn alone(home: &Path) -> Result<std::fs::File, Failure> {
-    let folder = git(home, &["rev-parse", "--path-format=absolute", "--git-common-dir"]).await?;
-    let path = Path::new(folder.trim()).join("agentvine.lock");
+async fn alone(common: &Path) -> Result<std::fs::File, Failure> {
+    let path = common.join("agentvine.lock");
     let locked = tokio::task::spawn_blocking(move || {
         let file = std::fs::File::create(path)?;
         file.lock()?;
@@ -280,6 +291,30 @@ async fn alone(home: &Path) -> Result<std::fs::File, Failure> {
     });
     let locked = locked.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
     locked.map_err(|error| GitError::new("worktree", format!("the repository's folder cannot be locked: {error}")).into())
+}
+
+/// Git keeps a folder for each worktree and writes `commondir` into it. When it dies in between, the file is empty, and from
+/// then on git fails for the whole repository (`failed to read .git/worktrees/T-1/commondir: Success`, git 2.39). Nothing was
+/// checked out yet. Call it [`alone`]; a stranger who makes one at this moment needs no second for it.
+async fn forget_half_made(common: &Path) {
+    let half_made = || -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(common.join("worktrees")).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter(|entry| std::fs::metadata(entry.join("commondir")).is_ok_and(|file| file.len() == 0)).collect()
+    };
+    let seen = half_made();
+    if seen.is_empty() {
+        return;
+    }
+    tokio::time::sleep(HALF_MADE).await;
+    for entry in half_made().iter().filter(|entry| seen.contains(entry)) {
+        tracing::warn!("the making of a worktree was cut off; git is made to forget {}", entry.display());
+        if let Ok(link) = std::fs::read_to_string(entry.join("gitdir")) {
+            let link = Path::new(link.trim());
+            let _gone_already = std::fs::remove_file(link);
+            let _not_empty = link.parent().map(std::fs::remove_dir);
+        }
+        let _shows_up_in_git = std::fs::remove_dir_all(entry);
+    }
 }
 
 /// Made under another name first, so that a copy that is there is whole.
