@@ -20,18 +20,18 @@ use crate::{app_races::Team, harness::until};
 
 /// What was delivered: kind, room, thread, words, the people mentioned.
 #[derive(Debug, Clone)]
-struct Shown {
-    dispatch: Dispatch,
-    reference: String,
+pub struct Shown {
+    pub dispatch: Dispatch,
+    pub reference: String,
 }
 
 /// A platform in memory.
 #[derive(Default)]
-struct Fake {
+pub struct Fake {
     shown: Mutex<Vec<Shown>>,
     wishes: Mutex<Vec<(String, RoomWish)>>,
     /// Answers to coming deliveries, before all is well again.
-    trouble: Mutex<Vec<ChatError>>,
+    pub trouble: Mutex<Vec<ChatError>>,
     /// Answers to coming wishes for rooms.
     closed: Mutex<Vec<ChatError>>,
     /// Events whose words were asked for.
@@ -76,6 +76,10 @@ impl Chat for Fake {
 
     async fn show_work(&self, _rooms: &[String]) {}
 
+    async fn call(&self) -> Result<(), ChatError> {
+        Ok(())
+    }
+
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
         self.fetched.lock().expect("whole").push(event.event.clone());
         Some(Inbound { act: Act::Said, text: "fetched".into(), ..event.clone() })
@@ -87,11 +91,11 @@ impl Chat for Fake {
 }
 
 impl Fake {
-    async fn wait(&self, what: &str, is: impl Fn(&Dispatch) -> bool) -> Shown {
+    pub async fn wait(&self, what: &str, is: impl Fn(&Dispatch) -> bool) -> Shown {
         until(Duration::from_secs(10), what, || self.shown.lock().expect("whole").iter().find(|shown| is(&shown.dispatch)).cloned()).await
     }
 
-    async fn question(&self, id: QuestionId) -> Shown {
+    pub async fn question(&self, id: QuestionId) -> Shown {
         self.wait("the question is shown", |dispatch| dispatch.message.kind == OutboundKind::Question { question: id }).await
     }
 
@@ -106,10 +110,10 @@ impl Fake {
 }
 
 /// A team whose repository `site` has a room on the platform, with Ann, an operator, and Vic, who only reads.
-struct Talk {
-    team: Team,
-    chat: Arc<Fake>,
-    ear: Arc<platforms::Listening>,
+pub struct Talk {
+    pub team: Team,
+    pub chat: Arc<Fake>,
+    pub ear: Arc<platforms::Listening>,
 }
 
 fn grant(name: &str, role: Role) -> Grant {
@@ -133,7 +137,7 @@ async fn team() -> Team {
 }
 
 impl Talk {
-    async fn new(chat: Fake) -> Self {
+    pub async fn new(chat: Fake) -> Self {
         Self::begin(team().await, chat)
     }
 
@@ -152,7 +156,7 @@ impl Talk {
         self.ear.hear(Batch { events: vec![event], ..Batch::default() }).await.expect("stored");
     }
 
-    async fn asked(&self) -> (Attempt, QuestionId, Shown) {
+    pub async fn asked(&self) -> (Attempt, QuestionId, Shown) {
         let (attempt, id) = self.team.asked_this(colour()).await;
         let shown = self.chat.question(id).await;
         (attempt, id, shown)

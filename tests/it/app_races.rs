@@ -118,6 +118,7 @@ async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again(
         handling: vec![],
         noting: vec![],
         trouble: None,
+        worktree_bytes: 0,
         wait: Duration::from_millis(200),
     };
     let beats = || team.app.beat(team.worker, beat.clone());

@@ -105,6 +105,7 @@ impl Bed {
             trouble: None,
             boot: None,
             seen: self.clock.now(),
+            worktree_bytes: 0,
         };
         self.store.add_worker(&worker).await.expect("added");
         worker.id
@@ -135,7 +136,7 @@ impl Bed {
 
     pub async fn claim(&self, worker: WorkerId, slots: u32) -> Vec<Attempt> {
         let claimed = self.store.claim(&[Want { worker, slots }]).await.expect("claimed");
-        claimed.into_iter().map(|(_, assignment)| assignment.attempt).collect()
+        claimed.into_iter().map(|handed| handed.assignment.attempt).collect()
     }
 
     /// Decides and stores, as the use cases do.
@@ -205,7 +206,7 @@ async fn claims_at_the_same_time_never_give_one_order_twice() {
                 if claimed.is_empty() {
                     return mine;
                 }
-                mine.extend(claimed.into_iter().map(|(_, assignment)| assignment.attempt.task));
+                mine.extend(claimed.into_iter().map(|handed| handed.assignment.attempt.task));
             }
         })
     });
@@ -225,7 +226,7 @@ async fn wishes_that_wait_together_are_served_together_and_spread() {
         bed.task().await;
     }
     let claimed = bed.store.claim(&[Want { worker: a, slots: 2 }, Want { worker: b, slots: 3 }]).await.expect("claimed");
-    let of = |worker| claimed.iter().filter(|(owner, _)| *owner == worker).count();
+    let of = |worker| claimed.iter().filter(|handed| handed.worker == worker).count();
     assert_eq!((of(a), of(b)), (2, 2));
 }
 

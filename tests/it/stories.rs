@@ -1,5 +1,6 @@
 // Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude Code.
 
+mod app_metrics;
 mod app_platforms;
 mod app_races;
 mod store_contract;
@@ -16,6 +17,7 @@ mod story_matrix;
 mod story_matrix_crashes;
 mod story_matrix_encrypted;
 mod story_matrix_rooms;
+mod story_metrics;
 mod story_migrations;
 mod story_notes;
 mod story_patience;

@@ -6,10 +6,7 @@ use std::{fs, path::Path, time::Duration};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::{
-    harness::{Agent, Place, path},
-    story_up::up,
-};
+use crate::harness::{Agent, Place, path, visitor::up};
 
 /// Asks with options, and then without.
 const AGENT: &str = "plant=$(vine ask 'Which plant should it be of?' --option Hornbeam --option Beech)

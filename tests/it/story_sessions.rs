@@ -219,7 +219,7 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
     let urgent = team.bed.task_in("shop", Lane::High).await;
     let want = |worker, slots| vine_domain::ports::Want { worker, slots };
     let claimed = team.bed.store.claim(&[want(roomy, 1), want(team.worker, 1)]).await.expect("claimed");
-    let got: Vec<_> = claimed.iter().map(|(worker, one)| (*worker, one.attempt.task, one.resume, one.unheard)).collect();
+    let got: Vec<_> = claimed.iter().map(|one| (one.worker, one.assignment.attempt.task, one.assignment.resume, one.assignment.unheard)).collect();
     let similar = vine_domain::TaskId(warm.task.0 + 1);
     assert_eq!(got.iter().find(|one| one.1 == similar), Some(&(team.worker, similar, Some(warm.id), true)), "{got:?}");
     assert_eq!(got.iter().find(|one| one.1 == urgent), Some(&(roomy, urgent, None, false)), "{got:?}");
@@ -229,7 +229,7 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
     let warm = done_with(&team, 1, 10).await;
     let urgent = team.bed.task_in("shop", Lane::High).await;
     let claimed = team.bed.store.claim(&[want(team.worker, 1)]).await.expect("claimed");
-    assert_eq!((claimed[0].1.attempt.task, claimed[0].1.resume), (urgent, None), "the urgent one first, warm session or not");
+    assert_eq!((claimed[0].assignment.attempt.task, claimed[0].assignment.resume), (urgent, None), "the urgent one first, warm session or not");
     assert_eq!(team.app.session(warm.id).await.expect("read").state, SessionState::Warm);
 }
 

@@ -7,6 +7,7 @@ mod agent;
 mod attempt;
 mod config;
 mod desk;
+mod disk;
 mod git;
 mod host;
 mod identity;

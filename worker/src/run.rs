@@ -16,6 +16,7 @@ use crate::{
     attempt::{self, Bench},
     config::WorkerConfig,
     desk::{Desk, Held, Stopped},
+    disk::Disk,
     identity::Identity,
     limit::Limit,
     process::Mark,
@@ -58,11 +59,21 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
         limit: bench_limit,
     };
     let identity_file = Identity::file(&config.state).display().to_string();
-    let beats = Beats { client, desk: Arc::clone(&desk), limit, identity, identity_file, slots: config.slots, boot: System.uuid() };
-    let tracker = TaskTracker::new();
+    let beats = Beats {
+        client,
+        desk: Arc::clone(&desk),
+        limit,
+        identity,
+        identity_file,
+        slots: config.slots,
+        boot: System.uuid(),
+        disk: Disk::default(),
+    };
+    let (tracker, worktrees) = (TaskTracker::new(), config.state.join("worktrees"));
     let end = tokio::select! {
         end = beats.run() => end,
         () = reaper::run(&bench, beats.identity.id) => unreachable!("it goes on for ever"),
+        () = beats.disk.run(&worktrees) => unreachable!("it goes on for ever"),
         () = claim(&bench, &beats, &tracker, &stop) => {
             drain(&beats, &desk, &tracker, config.drain).await;
             Ok(())
@@ -171,6 +182,7 @@ struct Beats {
     identity_file: String,
     slots: u32,
     boot: Uuid,
+    disk: Disk,
 }
 
 impl Beats {
@@ -223,6 +235,7 @@ impl Beats {
             handling: self.desk.handling(),
             noting: self.desk.noting(),
             trouble: self.limit.trouble(),
+            worktree_bytes: self.disk.taken(),
             wait,
         }
     }

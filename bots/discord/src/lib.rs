@@ -261,6 +261,10 @@ impl Chat for Discord {
         }
     }
 
+    async fn call(&self) -> Result<(), ChatError> {
+        Ok(self.session()?.rest.get("asking who we are", Route::UserMe, &[]).await.map(|_| ())?)
+    }
+
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
         fetch::fetched(&*self.session().ok()?, event).await
     }

@@ -139,6 +139,11 @@ impl Chat for Matrix {
         }
     }
 
+    async fn call(&self) -> Result<(), ChatError> {
+        let answer = self.client()?.whoami().await;
+        answer.map(|_| ()).map_err(|error| error::chat("asking who we are", &error.into()))
+    }
+
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
         fetch::fetched(&self.client().ok()?, event).await
     }

@@ -204,6 +204,10 @@ impl Chat for Slack {
     /// Bots have no such sign in Slack.
     async fn show_work(&self, _rooms: &[String]) {}
 
+    async fn call(&self) -> Result<(), ChatError> {
+        Ok(self.session()?.api.call("auth.test", &serde_json::json!({})).await.map(|_| ())?)
+    }
+
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
         fetch::fetched(&self.session().ok()?, event).await
     }

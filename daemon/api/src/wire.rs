@@ -174,6 +174,9 @@ pub struct Beat {
     pub noting: Vec<Uuid>,
     /// What keeps it from working.
     pub trouble: Option<String>,
+    /// What its worktrees take on its disk.
+    #[serde(default)]
+    pub worktree_bytes: u64,
     /// Wait at most this many seconds when there is nothing to tell.
     pub wait: f64,
 }

@@ -50,6 +50,8 @@ pub struct Beat {
     pub noting: Vec<Uuid>,
     /// What keeps it from working.
     pub trouble: Option<String>,
+    /// What its worktrees take on its disk.
+    pub worktree_bytes: u64,
     /// Wait at most this long.
     pub wait: Duration,
 }
@@ -176,6 +178,7 @@ impl App {
         let changed = record.trouble != beat.trouble || record.slots != beat.slots || record.boot != Some(beat.boot);
         if changed || is_new || now.since(record.seen) >= COARSE {
             record.trouble.clone_from(&beat.trouble);
+            record.worktree_bytes = beat.worktree_bytes;
             record.slots = beat.slots;
             record.boot = Some(beat.boot);
             record.seen = now;
@@ -191,6 +194,7 @@ impl App {
         if !due.is_empty() {
             let due: Vec<_> = due.into_iter().map(|attempt| (worker, attempt)).collect();
             self.store.renew(&due).await?;
+            self.meter.renewed(due.len());
         }
         for attempt in unknown {
             self.lose(attempt, "its worker never received it").await?;
@@ -231,7 +235,11 @@ impl App {
     /// Ends one lease; no error when somebody else just did.
     pub(crate) async fn lose(&self, attempt: Attempt, why: &str) -> Done<()> {
         match self.step(attempt.task, Event::LeaseLost { attempt, why: why.into() }, None).await {
-            Ok(_) | Err(AppError::Refused(_)) => Ok(()),
+            Ok(_) => {
+                self.meter.expired();
+                Ok(())
+            }
+            Err(AppError::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }

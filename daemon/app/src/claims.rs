@@ -13,7 +13,7 @@ use tokio::{
 use vine_domain::{
     WorkerId,
     lifecycle::Event,
-    ports::{Stored, Want},
+    ports::{Handed, Stored, Want},
     worker::Assignment,
 };
 
@@ -140,10 +140,11 @@ impl Dispatcher {
         Ok(chosen)
     }
 
-    async fn give(&mut self, claimed: Vec<(WorkerId, Assignment)>) {
+    async fn give(&mut self, claimed: Vec<Handed>) {
         let mut by_worker: HashMap<WorkerId, Vec<Assignment>> = HashMap::new();
-        for (worker, assignment) in claimed {
-            by_worker.entry(worker).or_default().push(assignment);
+        for handed in claimed {
+            self.app.meter.claimed(handed.lane, handed.waited);
+            by_worker.entry(handed.worker).or_default().push(handed.assignment);
         }
         for waiting in std::mem::take(&mut self.waiting) {
             // A worker may wait with several claims.

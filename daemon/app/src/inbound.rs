@@ -161,6 +161,7 @@ impl App {
         let Some(task) = context.task else { return Ok(Some(reply)) };
         let message = texts::notice(MessageId(uuid_of(&format!("reply {}", event.own_key()))), task, reply.text.clone());
         self.store.reply(event, caller.name(), task, &message).await?;
+        self.meter.said(1, 1);
         self.wakes.outbox();
         Ok(Some(reply).filter(|_| matches!(event.spot, Spot::Ours { .. })))
     }

@@ -14,6 +14,7 @@ mod feed;
 pub mod hints;
 pub mod inbound;
 mod known;
+pub mod meter;
 pub mod notes;
 mod offers;
 pub mod outbox;
@@ -22,12 +23,14 @@ pub mod people;
 pub mod platforms;
 pub mod questions;
 pub mod reminders;
+mod secrets;
 mod spots;
 mod steps;
 pub mod sweep;
 pub mod tasks;
 pub mod texts;
 mod together;
+pub mod trends;
 pub mod view;
 mod visible;
 mod wakes;
@@ -65,6 +68,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Cancelled when the daemon stops; calls that wait are answered at once then.
     pub stop: CancellationToken,
+    /// What this daemon counts and measures.
+    pub meter: Arc<meter::Meter>,
     /// Adapters, and how they and their rooms are.
     pub platforms: Arc<platforms::Platforms>,
     presence: Arc<beats::Presence>,
@@ -73,6 +78,7 @@ pub struct App {
     pub me: Arc<str>,
     on_the_way: Arc<visible::OnTheWay>,
     known: Arc<known::Known>,
+    trends: Arc<trends::Latest>,
     claims: mpsc::Sender<claims::Waiting>,
     together: Arc<together::Gathered>,
     hints: Arc<OnceLock<Arc<dyn Hints>>>,
@@ -124,11 +130,13 @@ impl App {
             wakes,
             settings,
             stop,
+            meter: Arc::default(),
             platforms: Arc::default(),
             presence: Arc::default(),
             refusals: Arc::default(),
             on_the_way: Arc::default(),
             known: Arc::default(),
+            trends: Arc::default(),
             claims,
             together: Arc::new(together::Gathered::new(batches)),
             hints: Arc::default(),

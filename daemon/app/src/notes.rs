@@ -37,6 +37,7 @@ impl App {
     /// Words that led to nothing stay readable in the thread.
     pub(crate) async fn keep_words(&self, caller: &Caller, task: TaskId, text: &str) -> Done<()> {
         self.store.say(task, Some((caller.name(), text.trim())), &[]).await?;
+        self.meter.said(0, 1);
         self.wakes.page();
         Ok(())
     }

@@ -115,6 +115,7 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Post
     let kind = dispatch.message.kind;
     app.on_the_way.begin(chat.platform(), kind, app.clock.now());
     let done = chat.deliver(dispatch).await;
+    app.meter.delivered(chat.platform(), kind, &done);
     if !matches!(done, Ok(_) | Err(ChatError::Retry { .. })) {
         app.on_the_way.end(chat.platform(), kind);
     }

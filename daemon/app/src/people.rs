@@ -12,6 +12,7 @@ use vine_domain::{
 use crate::{
     App, AppError, Done,
     known::Owner,
+    meter::Refused,
     together::{Call, again},
 };
 
@@ -66,6 +67,7 @@ impl App {
         match decision {
             Ok(_) => Ok(entry),
             Err(denied) => {
+                self.meter.denied(Refused::Role);
                 self.audit(entry).await?;
                 Err(denied.into())
             }
@@ -90,12 +92,18 @@ impl App {
         if let (TokenKind::User, Some(Owner::Person(user))) = (kind, self.known.owner(&hash)) {
             return Ok(Caller { user: Some(user), via: via.into() });
         }
-        let owner = self.store.token_owner(&hash, kind).await?.ok_or(AppError::Unauthenticated)?;
-        let user = self.store.user(OURSELVES, &owner.to_string()).await?.ok_or(AppError::Unauthenticated)?;
+        let owner = self.store.token_owner(&hash, kind).await?.ok_or_else(|| self.unknown())?;
+        let user = self.store.user(OURSELVES, &owner.to_string()).await?.ok_or_else(|| self.unknown())?;
         if kind == TokenKind::User {
             self.known.note(hash, Owner::Person(user.clone()));
         }
         Ok(Caller { user: Some(user), via: via.into() })
+    }
+
+    /// Somebody came with a token that is none here.
+    fn unknown(&self) -> AppError {
+        self.meter.denied(Refused::Token);
+        AppError::Unauthenticated
     }
 
     /// The worker behind a worker's token.
@@ -104,7 +112,7 @@ impl App {
         if let Some(Owner::Worker(worker)) = self.known.owner(&hash) {
             return Ok(worker);
         }
-        let worker = self.store.token_owner(&hash, TokenKind::Worker).await?.map(WorkerId).ok_or(AppError::Unauthenticated)?;
+        let worker = self.store.token_owner(&hash, TokenKind::Worker).await?.map(WorkerId).ok_or_else(|| self.unknown())?;
         self.known.note(hash, Owner::Worker(worker));
         Ok(worker)
     }
@@ -136,7 +144,10 @@ impl App {
 
     /// Trades a one-time login code for a browser session.
     pub async fn log_in(&self, code: &Token) -> Done<Token> {
-        let owner = self.store.spend_token(&code.hash(), TokenKind::Login).await?.ok_or(AppError::Unauthenticated)?;
+        let owner = self.store.spend_token(&code.hash(), TokenKind::Login).await?.ok_or_else(|| {
+            self.meter.denied(Refused::Login);
+            AppError::Unauthenticated
+        })?;
         self.make_token(TokenKind::Browser, owner).await
     }
 

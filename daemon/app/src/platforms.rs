@@ -20,6 +20,8 @@ use crate::{App, AppError, Caller, Done, awaited, outbox, owner, texts};
 
 /// Rooms are looked after at least this often, while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
+/// How often a platform is asked whether it is there.
+const CANARY: Duration = Duration::from_secs(30);
 /// How often to look whether agents are at work.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -199,7 +201,8 @@ impl Ear for Listening {
         for room in &batch.missed {
             self.missed(room, batch.cursor.as_deref()).await?;
         }
-        self.app.store.take_in(self.platform, &batch).await?;
+        let twice = self.app.store.take_in(self.platform, &batch).await?;
+        self.app.meter.heard(self.platform, self.app.clock.now(), twice);
         if !batch.events.is_empty() {
             self.app.wakes.inbox();
         }
@@ -254,7 +257,8 @@ pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: 
                 outbox::run(app.clone(), Arc::clone(&chat), since),
                 awaited::run(app.clone(), Arc::clone(&chat)),
                 furnish(app.clone(), Arc::clone(&chat)),
-                show_work(app.clone(), chat)
+                show_work(app.clone(), Arc::clone(&chat)),
+                canary(app.clone(), chat)
             );
         }
     })
@@ -270,6 +274,22 @@ struct Ours {
 impl Drop for Ours {
     fn drop(&mut self) {
         lock(&self.app.platforms.chats).retain(|served| served.chat.platform() != self.platform);
+        self.app.meter.canary(self.platform, None);
+    }
+}
+
+/// Keeps asking the platform whether it is there: a stream that says nothing may be deaf, a call that comes back is not.
+async fn canary(app: App, chat: Arc<dyn Chat>) {
+    loop {
+        let sent = Instant::now();
+        match chat.call().await {
+            Ok(()) => app.meter.canary(chat.platform(), Some(sent.elapsed())),
+            Err(error) => tracing::debug!(platform = chat.platform(), "a call did not come back: {error}"),
+        }
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            () = tokio::time::sleep(CANARY) => {}
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use vine_domain::{
-    Answer, Ask, Decision, Heard, Question, QuestionId, SessionId, Slug, WorkerId, access,
+    Answer, Ask, Decision, Heard, Question, QuestionId, SessionId, Slug, Task, TaskId, WorkerId, access,
     lifecycle::{Event, Refusal},
     ports::Stations,
     reading,
@@ -35,8 +35,9 @@ impl App {
             return Ok(known);
         }
         let id = self.store.next_question().await?;
-        let fresh = Question::new(id, asked.key, asked.attempt, asked.ask.clone(), self.clock.now());
-        let mut question = Question { session: asked.session, call: asked.call.clone(), context: asked.context.clone(), ..fresh };
+        let (ask, context) = self.without_secrets((asked.ask.clone(), asked.context.clone()));
+        let fresh = Question::new(id, asked.key, asked.attempt, ask, self.clock.now());
+        let mut question = Question { session: asked.session, call: asked.call.clone(), context, ..fresh };
         question.alarm = Some(self.settings.patience.alarm(&question, question.asked_at));
         self.step(asked.attempt.task, Event::Asked { by, question: Box::new(question) }, None).await?;
         // The same call may have been under way twice; only one of them was stored, under its own id.
@@ -84,12 +85,27 @@ impl App {
 
     /// Somebody looks at these questions; it counts when that person may answer them.
     pub async fn seen(&self, caller: &Caller, repo: &Slug, questions: &[Question]) -> Done<()> {
-        let may = |question: &Question| access::decide(caller.user.as_ref(), question.ask.verb(), Some(repo)).is_ok();
-        let open: Vec<QuestionId> = questions.iter().filter(|one| one.is_open() && may(one)).map(|one| one.id).collect();
+        self.noticed(caller, questions.iter().map(|question| (question, repo))).await
+    }
+
+    async fn noticed<'a>(&self, caller: &Caller, shown: impl Iterator<Item = (&'a Question, &'a Slug)>) -> Done<()> {
+        let may = |question: &Question, repo: &Slug| access::decide(caller.user.as_ref(), question.ask.verb(), Some(repo)).is_ok();
+        let open: Vec<QuestionId> = shown.filter(|(one, repo)| one.is_open() && may(one, repo)).map(|(one, _)| one.id).collect();
         if !open.is_empty() {
             self.store.mark_seen(&open).await?;
         }
         Ok(())
+    }
+
+    /// Open questions that somebody looks at, oldest first, each with its task.
+    pub async fn waiting(&self, caller: &Caller, limit: u32) -> Done<Vec<(Question, Task)>> {
+        let questions = self.store.open_questions(limit).await?;
+        let tasks: Vec<TaskId> = questions.iter().map(Question::task).collect();
+        let situations = if tasks.is_empty() { Vec::new() } else { self.store.situations(&tasks).await? };
+        let task_of = |question: &Question| situations.iter().find(|one| one.task.id == question.task()).map(|one| one.task.clone());
+        let waiting: Vec<_> = questions.into_iter().filter_map(|question| task_of(&question).map(|task| (question, task))).collect();
+        self.noticed(caller, waiting.iter().map(|(question, task)| (question, &task.repo))).await?;
+        Ok(waiting)
     }
 
     /// One question.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use vine_domain::{
     AuditEntry, TaskId, TaskState,
-    lifecycle::{self, Event, Situation},
+    lifecycle::{self, Event, Refusal, Situation},
     ports::{Commit, StoreError},
 };
 
@@ -94,7 +94,12 @@ impl App {
                 continue;
             };
             match lifecycle::decide(&situation, call.input.event.clone(), self.clock.now()) {
-                Err(refusal) => call.reply(Err(refusal.into())),
+                Err(refusal) => {
+                    if matches!(refusal, Refusal::Stale(_)) {
+                        self.meter.stale();
+                    }
+                    call.reply(Err(refusal.into()));
+                }
                 Ok(change) if change.is_empty() => call.reply(Ok(Stepped { before: situation, changed: false })),
                 Ok(change) => {
                     let (messages, reply) = (texts::messages(self, &situation, &change), call.input.reply.clone());
@@ -153,5 +158,6 @@ impl App {
             self.wakes.work();
         }
         self.wakes.outbox();
+        self.meter.stored(before, commit, self.clock.now());
     }
 }

@@ -117,6 +117,7 @@ impl App {
         let ids = self.store.next_tasks(u32::try_from(drafts.len()).unwrap_or(u32::MAX)).await?;
         let news: Vec<NewTask> = drafts.into_iter().zip(&ids).map(|(draft, id)| draft.with(self, *id)).collect::<Done<_>>()?;
         let known = self.store.create(&news).await?;
+        self.meter.created(known.iter().filter(|known| known.is_none()).count());
         self.wakes.work();
         self.wakes.outbox();
         Ok(known.into_iter().zip(ids).map(|(known, id)| known.unwrap_or(id)).collect())

@@ -18,7 +18,7 @@ pub fn task(task: &Task) -> Value {
     let own = match &task.state {
         TaskState::Queued { due, resumes } => json!({ "due": due, "resumes": resumes }),
         TaskState::Running { lease } | TaskState::Waiting { lease: Some(lease) } => {
-            json!({ "worker": lease.worker, "lease_until": lease.until })
+            json!({ "worker": lease.worker, "claimed": lease.since, "lease_until": lease.until })
         }
         TaskState::Waiting { lease: None } => json!({ "parked": true }),
         TaskState::Done { report } => json!({ "report": report }),

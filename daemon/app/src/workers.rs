@@ -1,14 +1,16 @@
 //! Workers: enrolment, the end of their attempts, their sessions.
 
+use serde::{Serialize, de::DeserializeOwned};
 use vine_domain::{
     AuditEntry, Session, SessionId, SessionState, Verb, Worker, WorkerId,
     lifecycle::{Event, Refusal},
+    ports::{StoreError, Stored},
     task::Report,
     token::{Token, TokenKind},
     worker::Attempt,
 };
 
-use crate::{App, AppError, Caller, Done};
+use crate::{App, AppError, Caller, Done, secrets};
 
 /// What a machine says of itself when it becomes a worker.
 #[derive(Debug, Clone)]
@@ -33,9 +35,10 @@ impl App {
             trouble: None,
             boot: None,
             seen: self.clock.now(),
+            worktree_bytes: 0,
         };
         if self.store.workers().await?.iter().any(|(known, ..)| known.name == worker.name) {
-            return Err(vine_domain::ports::StoreError::Taken(worker.name).into());
+            return Err(StoreError::Taken(worker.name).into());
         }
         self.store.spend_token(&code.hash(), TokenKind::Enrolment).await?.ok_or(AppError::Unauthenticated)?;
         self.store.add_worker(&worker).await?;
@@ -46,8 +49,9 @@ impl App {
 
     /// The agent finished.
     pub async fn complete(&self, by: WorkerId, attempt: Attempt, report: Report, patch: &str) -> Done<()> {
+        let report = self.without_secrets(report);
         if !patch.is_empty() {
-            self.keep_patch(by, attempt, patch).await?;
+            self.keep_patch(by, attempt, &self.without_secrets(patch.to_owned())).await?;
         }
         self.step(attempt.task, Event::Finished { by, attempt, report }, None).await.map(|_| ())
     }
@@ -55,14 +59,37 @@ impl App {
     /// The patch is kept under the lease, so before the end; a repeated completion finds it kept.
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Done<()> {
         match self.store.keep_patch(by, attempt, patch).await {
-            Err(vine_domain::ports::StoreError::Conflict) if self.task(attempt.task).await?.is_over() => Ok(()),
-            Err(vine_domain::ports::StoreError::Conflict) => Err(Refusal::Stale(attempt).into()),
+            Err(StoreError::Conflict) if self.task(attempt.task).await?.is_over() => Ok(()),
+            other => self.fenced(attempt, other),
+        }
+    }
+
+    /// What the store refused because the attempt is over.
+    fn fenced(&self, attempt: Attempt, stored: Stored<()>) -> Done<()> {
+        match stored {
+            Err(StoreError::Conflict) => Err(self.stale(attempt)),
             other => Ok(other?),
         }
     }
 
+    fn stale(&self, attempt: Attempt) -> AppError {
+        self.meter.stale();
+        Refusal::Stale(attempt).into()
+    }
+
+    /// What an agent says, without the secrets in it.
+    pub(crate) fn without_secrets<T: Serialize + DeserializeOwned>(&self, said: T) -> T {
+        let (said, found) = secrets::without_any(said);
+        self.meter.redacted(found);
+        said
+    }
+
     /// The attempt ended without a result: failed, released or parked. Returns whether the task is over.
     pub async fn give_up(&self, attempt: Attempt, event: Event) -> Done<bool> {
+        let event = match event {
+            Event::Failed { by, attempt, failure } => Event::Failed { by, attempt, failure: self.without_secrets(failure) },
+            other => other,
+        };
         self.step(attempt.task, event, None).await?;
         Ok(self.task(attempt.task).await?.is_over())
     }
@@ -70,8 +97,10 @@ impl App {
     /// Something that people should know about an attempt, for the thread and the log.
     pub async fn tell(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
         self.log(by, attempt, lines).await?;
+        let (lines, _) = secrets::without_any(lines.to_vec());
         let message = crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, lines.join("\n"));
         self.store.say(attempt.task, None, &[message]).await?;
+        self.meter.said(1, 0);
         self.wakes.outbox();
         Ok(())
     }
@@ -79,7 +108,8 @@ impl App {
     /// The agent's words for the task's log.
     pub async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
         let lines: Vec<String> = lines.iter().take(1000).map(|line| line.chars().take(2000).collect()).collect();
-        fenced(attempt, self.store.log(by, attempt, &lines).await)
+        let lines = self.without_secrets(lines);
+        self.fenced(attempt, self.store.log(by, attempt, &lines).await)
     }
 
     /// Maps a session to the task whose attempt `by` holds; a mapping to another task is refused.
@@ -99,7 +129,7 @@ impl App {
             kept: false,
             reused: 0,
         };
-        fenced(attempt, self.store.map_session(&session, attempt).await)?;
+        self.fenced(attempt, self.store.map_session(&session, attempt).await)?;
         self.wakes.page();
         Ok(())
     }
@@ -107,7 +137,7 @@ impl App {
     /// The agent is alive in its session.
     pub async fn session_beat(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Done<()> {
         match self.store.touch_session(by, attempt, id, context).await {
-            Err(vine_domain::ports::StoreError::Conflict) => self.correct_session(by, attempt, id).await,
+            Err(StoreError::Conflict) => self.correct_session(by, attempt, id).await,
             other => Ok(other?),
         }
     }
@@ -115,7 +145,7 @@ impl App {
     /// The worker uses a session that is not mapped to its task here: what the worker does is what is true.
     async fn correct_session(&self, by: WorkerId, attempt: Attempt, id: SessionId) -> Done<()> {
         if !self.store.correct_session(by, attempt, id).await? {
-            return Err(Refusal::Stale(attempt).into());
+            return Err(self.stale(attempt));
         }
         let worker = self.store.worker(by).await?.map_or_else(|| by.to_string(), |worker| worker.name);
         let entry = AuditEntry {
@@ -191,13 +221,6 @@ impl App {
 }
 
 /// A write beside the task that its fence refused.
-fn fenced(attempt: Attempt, stored: vine_domain::ports::Stored<()>) -> Done<()> {
-    match stored {
-        Err(vine_domain::ports::StoreError::Conflict) => Err(Refusal::Stale(attempt).into()),
-        other => Ok(other?),
-    }
-}
-
 fn worker_name(text: &str) -> Done<String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !text.is_empty() && text.len() <= 64 && text.chars().all(fine) && !text.starts_with('-') {

@@ -8,7 +8,7 @@ use vine_domain::{
 };
 
 use super::{
-    rows::{all, plain, uuid},
+    rows::{all, int, plain, uuid},
     unavailable,
 };
 use crate::Database;
@@ -22,6 +22,7 @@ struct WorkerRow {
     trouble: Option<String>,
     boot: Option<String>,
     seen: i64,
+    worktree_bytes: i64,
     running: i64,
     waiting: i64,
 }
@@ -39,6 +40,7 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
             trouble: row.trouble,
             boot: row.boot.as_deref().map(uuid).transpose()?,
             seen: Timestamp(row.seen),
+            worktree_bytes: row.worktree_bytes.unsigned_abs(),
         };
         let count = |number: i64| usize::try_from(number).unwrap_or(0);
         Ok((worker, count(row.running), count(row.waiting)))
@@ -67,12 +69,13 @@ impl Fleet for Database {
 
     async fn save_worker(&self, worker: &Worker) -> Stored<()> {
         let saved = query!(
-            "UPDATE workers SET slots = $1, version = $2, trouble = $3, boot = $4, seen = $5 WHERE id = $6",
+            "UPDATE workers SET slots = $1, version = $2, trouble = $3, boot = $4, seen = $5, worktree_bytes = $6 WHERE id = $7",
             i64::from(worker.slots),
             &*plain(&worker.version),
             worker.trouble.as_deref().map(|trouble| plain(trouble).into_owned()),
             worker.boot.map(|boot| boot.to_string()),
             worker.seen.0,
+            int(worker.worktree_bytes),
             worker.id.to_string()
         );
         saved.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
@@ -93,7 +96,7 @@ impl Fleet for Database {
     async fn workers(&self) -> Stored<Vec<(Worker, usize, usize)>> {
         let rows = sqlx::query_as!(
             WorkerRow,
-            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen, worktree_bytes,
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "running!: i64",
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'waiting') AS "waiting!: i64"
                FROM workers w ORDER BY name"#
@@ -104,7 +107,8 @@ impl Fleet for Database {
     async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>> {
         let row = sqlx::query_as!(
             WorkerRow,
-            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen, 0 AS "running!: i64", 0 AS "waiting!: i64"
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen, worktree_bytes,
+                   0 AS "running!: i64", 0 AS "waiting!: i64"
                FROM workers WHERE id = $1"#,
             id.to_string()
         );

@@ -8,6 +8,7 @@
 //! for a hundred.
 
 mod commit;
+mod figures;
 mod fleet;
 mod migrations;
 mod orders;

@@ -8,7 +8,7 @@ use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, Lane, Note, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
     handout::{Head, Taken, Warm, hand_out},
-    ports::{Depths, Due, Orders, StoreError, Stored, Want},
+    ports::{Depths, Due, Handed, Orders, StoreError, Stored, Want},
     queue::Waiting,
     task::LEASE,
     worker::{Assignment, Attempt},
@@ -25,7 +25,7 @@ use crate::{Connection, Database, engine};
 #[async_trait]
 impl Orders for Database {
     /// One transaction for all wishes: look at the heads of the lanes, hand them out, take them with one statement.
-    async fn claim(&self, wants: &[Want]) -> Stored<Vec<(WorkerId, Assignment)>> {
+    async fn claim(&self, wants: &[Want]) -> Stored<Vec<Handed>> {
         let now = self.now();
         let mut tx = self.begin().await?;
         let (wants, has_warm) = willing(&mut tx, wants).await?;
@@ -39,7 +39,12 @@ impl Orders for Database {
         let reused = follow(&mut tx, &taken, &tasks, now).await?;
         let assignments = assign(&mut tx, tasks, &reused).await?;
         tx.commit().await.map_err(unavailable)?;
-        Ok(assignments)
+        let orders: HashMap<TaskId, Waiting> = taken.iter().map(|one| (one.order.task, one.order)).collect();
+        let handed = |(worker, assignment): (WorkerId, Assignment)| {
+            let order = orders.get(&assignment.attempt.task)?;
+            Some(Handed { worker, assignment, lane: order.lane, waited: now.since(order.due) })
+        };
+        Ok(assignments.into_iter().filter_map(handed).collect())
     }
 
     async fn renew(&self, held: &[(WorkerId, Attempt)]) -> Stored<()> {
@@ -267,7 +272,7 @@ async fn warm(tx: &mut Connection, wants: &[Want]) -> Stored<Vec<Warm>> {
 
 /// The claim itself: one statement decides, under the new epoch; the rest follows in the same transaction.
 async fn take(tx: &mut Connection, taken: &[Taken], now: Timestamp) -> Stored<Vec<Task>> {
-    let pairs: Vec<Value> = taken.iter().map(|one| json!({ "task": one.task.0, "worker": one.worker.to_string() })).collect();
+    let pairs: Vec<Value> = taken.iter().map(|one| json!({ "task": one.order.task.0, "worker": one.worker.to_string() })).collect();
     // Concatenating keeps SQLite from walking all queued tasks by their state instead of looking up the few by id.
     let rows = sqlx::query_as!(
         TaskRow,
@@ -277,14 +282,14 @@ async fn take(tx: &mut Connection, taken: &[Taken], now: Timestamp) -> Stored<Ve
            WHERE tasks.id = c.task AND tasks.state || '' = 'queued'
            RETURNING tasks.id AS "id!", tasks.title, tasks.prompt, tasks.repo, tasks.base, tasks.branch, tasks.lane, tasks.requester, tasks.created,
                tasks.updated, tasks.epoch, tasks.failures, tasks.losses, tasks.state, tasks.detail, tasks.lease_worker, tasks.lease_until,
-               tasks.version"#,
+               tasks.version, tasks.updated AS "claimed?""#,
         now.0,
         now.plus(LEASE).0,
         json(&pairs)
     );
     let mut tasks: Vec<Task> = all(rows.fetch_all(&mut *tx).await.map_err(unavailable)?)?;
     // Engines give updated rows in an order of their own.
-    tasks.sort_by_key(|task| taken.iter().position(|one| one.task == task.id));
+    tasks.sort_by_key(|task| taken.iter().position(|one| one.order.task == task.id));
     Ok(tasks)
 }
 
@@ -317,7 +322,7 @@ part!(
 async fn follow(tx: &mut Connection, taken: &[Taken], tasks: &[Task], now: Timestamp) -> Stored<HashMap<TaskId, SessionId>> {
     let got: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
     let reused: HashMap<TaskId, SessionId> =
-        taken.iter().filter(|one| got.contains(&one.task)).filter_map(|one| Some((one.task, one.warm?))).collect();
+        taken.iter().filter(|one| got.contains(&one.order.task)).filter_map(|one| Some((one.order.task, one.warm?))).collect();
     let pairs = reused.iter().map(|(task, session)| json!({ "task": task.0, "session": session.to_string() }));
     let mut script = Script::default();
     script.add(&got.iter().map(|task| task.0.into()).collect::<Vec<_>>(), &[&DROP_ORDERS, &BEGIN_ATTEMPTS, &LOG_CLAIMS]);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::query;
+use sqlx::{query, query_scalar};
 use vine_domain::{
     Note, Question, QuestionId, Slug, TaskId, Timestamp,
     ports::{Questions, Stations, Stored},
@@ -36,6 +36,11 @@ impl Questions for Database {
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
 
+    async fn latest_questions(&self, limit: u32) -> Stored<Vec<Question>> {
+        let rows = questions!("WHERE true ORDER BY q.id DESC LIMIT $1", i64::from(limit));
+        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+
     async fn open_questions_in(&self, repo: &Slug) -> Stored<Vec<Question>> {
         let rows = questions!("WHERE q.state = 'open' AND t.repo = $1 ORDER BY q.id", repo.as_str());
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
@@ -54,6 +59,14 @@ impl Questions for Database {
 
     async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()> {
         let ids: Vec<u64> = questions.iter().map(|id| id.0).collect();
+        let unseen = query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM questions WHERE seen IS NULL AND id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))) AS "any!: bool""#,
+            json(&ids)
+        );
+        // Whoever looks again and again writes nothing.
+        if !unseen.fetch_one(self.reader()).await.map_err(unavailable)? {
+            return Ok(());
+        }
         let marked = query!(
             "UPDATE questions SET seen = $1 WHERE seen IS NULL AND id IN (SELECT CAST(atom AS BIGINT) FROM json_each($2))",
             self.now().0,

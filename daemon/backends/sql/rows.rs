@@ -54,7 +54,8 @@ macro_rules! tasks {
         sqlx::query_as!(
             $crate::sql::rows::TaskRow,
             "SELECT id, title, prompt, repo, base, branch, lane, requester, created, updated, epoch, failures, losses, state, detail,
-                 lease_worker, lease_until, version FROM tasks " + $rest
+                 lease_worker, lease_until, version,
+                 (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks " + $rest
             $(, $arg)*
         )
     };
@@ -80,6 +81,8 @@ pub struct TaskRow {
     pub lease_worker: Option<String>,
     pub lease_until: Option<i64>,
     pub version: i64,
+    /// When its latest attempt was.
+    pub claimed: Option<i64>,
 }
 
 impl TryFrom<TaskRow> for Task {
@@ -136,12 +139,16 @@ impl From<&TaskState> for StateColumns {
     }
 }
 
+fn lease(worker: &str, since: i64, until: i64) -> Stored<Lease> {
+    Ok(Lease { worker: WorkerId(uuid(worker)?), since: Timestamp(since), until: Timestamp(until) })
+}
+
 fn state(row: &TaskRow) -> Stored<TaskState> {
-    let lease = match (&row.lease_worker, row.lease_until) {
-        (Some(worker), Some(until)) => Some(Lease { worker: WorkerId(uuid(worker)?), until: Timestamp(until) }),
+    let held = match (&row.lease_worker, row.lease_until) {
+        (Some(worker), Some(until)) => Some(lease(worker, row.claimed.unwrap_or(row.updated), until)?),
         _ => None,
     };
-    match (row.state.as_str(), lease, &row.detail) {
+    match (row.state.as_str(), held, &row.detail) {
         ("running", Some(lease), _) => Ok(TaskState::Running { lease }),
         ("waiting", lease, _) => Ok(TaskState::Waiting { lease }),
         (_, None, Some(detail)) => from_json(detail),

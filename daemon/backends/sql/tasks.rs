@@ -79,11 +79,14 @@ impl Tasks for Database {
     async fn tasks(&self, filter: &TaskFilter) -> Stored<Vec<Task>> {
         let rows = tasks!(
             "WHERE (CAST($1 AS TEXT) IS NULL OR state = $1 OR ($1 = 'dead' AND dead)) AND (CAST($2 AS TEXT) IS NULL OR repo = $2)
-               AND (CAST($3 AS BIGINT) IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
+               AND (CAST($3 AS BIGINT) IS NULL OR id < $3)
+               AND (CAST($5 AS TEXT) IS NULL OR lower(title) LIKE $5 ESCAPE '!' OR lower(branch) LIKE $5 ESCAPE '!')
+             ORDER BY id DESC LIMIT $4",
             filter.state,
             filter.repo.as_ref().map(|repo| repo.as_str()),
             filter.before.map(|id| int(id.0)),
-            i64::from(filter.limit)
+            i64::from(filter.limit),
+            filter.text.as_deref().map(containing)
         );
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
@@ -201,4 +204,10 @@ async fn with_key(tx: &mut Connection, key: Option<&str>) -> Stored<Option<TaskI
     let known = query_scalar!(r#"SELECT id AS "id!" FROM tasks WHERE key = $1"#, key.map(|key| plain(key).into_owned()));
     let known = known.fetch_optional(tx).await.map_err(unavailable)?;
     Ok(known.map(|id| TaskId(id.unsigned_abs())))
+}
+
+/// What a text with these words in it is like, for `LIKE … ESCAPE '!'`.
+fn containing(words: &str) -> String {
+    let escaped: String = words.to_lowercase().chars().flat_map(|c| "!%_".contains(c).then_some('!').into_iter().chain([c])).collect();
+    format!("%{escaped}%")
 }

@@ -182,22 +182,26 @@ async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> Stored<()
 }
 
 /// Keeps what a platform calls parts of our messages. Of messages that are not ours nothing is kept.
-async fn noticed(tx: &mut Connection, platform: &str, echoes: &[Echo]) -> Stored<()> {
+/// Returns how many parts turned out to be there under another name too.
+async fn noticed(tx: &mut Connection, platform: &str, echoes: &[Echo]) -> Stored<u64> {
     let row = |echo: &Echo| json!({ "ref": echo.reference, "part": echo.part, "last": echo.last, "message": echo.message.to_string() });
     let rows: Vec<Value> = echoes.iter().map(row).collect();
     if rows.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
-    let kept = query!(
-        "INSERT INTO posts (platform, ref, message, part, last)
+    let twice = query_scalar!(
+        r#"INSERT INTO posts (platform, ref, message, part, last)
          SELECT $1, c.ref, m.id, c.part, c.last
          FROM (SELECT value ->> 'ref' AS ref, CAST(value ->> 'part' AS BIGINT) AS part, CAST(value ->> 'last' AS BOOLEAN) AS last,
                    value ->> 'message' AS message FROM json_each($2)) c JOIN chat_messages m ON m.id = c.message
-         WHERE true ON CONFLICT (platform, ref) DO NOTHING",
+         WHERE true ON CONFLICT (platform, ref) DO NOTHING
+         RETURNING EXISTS (SELECT 1 FROM posts o WHERE o.message = posts.message AND o.platform = posts.platform
+                           AND o.part = posts.part AND o.ref <> posts.ref) AS "twice!: bool""#,
         platform,
         json(&rows)
     );
-    kept.execute(tx).await.map(|_| ()).map_err(unavailable)
+    let twice = twice.fetch_all(tx).await.map_err(unavailable)?;
+    Ok(twice.into_iter().filter(|twice| *twice).count() as u64)
 }
 
 #[async_trait]
@@ -209,9 +213,9 @@ impl Threads for Database {
         Ok(new)
     }
 
-    async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<()> {
+    async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<u64> {
         let mut tx = self.begin().await?;
-        noticed(&mut tx, platform, &batch.echoes).await?;
+        let twice = noticed(&mut tx, platform, &batch.echoes).await?;
         take(&mut tx, &batch.events, self.now()).await?;
         if let Some(cursor) = &batch.cursor {
             let position = query!(
@@ -221,7 +225,8 @@ impl Threads for Database {
             );
             position.execute(&mut *tx).await.map_err(unavailable)?;
         }
-        tx.commit().await.map_err(unavailable)
+        tx.commit().await.map_err(unavailable)?;
+        Ok(twice)
     }
 
     async fn cursor(&self, platform: &str) -> Stored<Option<String>> {

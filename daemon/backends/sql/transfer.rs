@@ -10,9 +10,10 @@ use sqlx::{AssertSqlSafe, query, query_scalar};
 use crate::{Connection, Database, engine};
 
 /// Tables in an order in which each refers to earlier ones only. Leases are not among them: they belong to living daemons.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 22] = [
     "users",
     "identities",
+    "passwords",
     "tokens",
     "audit",
     "settings",

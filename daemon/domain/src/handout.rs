@@ -39,8 +39,8 @@ pub struct Warm {
 /// An order that was handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
-    /// Of this task.
-    pub task: TaskId,
+    /// Which.
+    pub order: Waiting,
     /// To this worker.
     pub worker: WorkerId,
     /// The session that it is begun in.
@@ -68,7 +68,7 @@ pub fn hand_out(heads: Vec<Head>, mut warm: Vec<Warm>, wants: &[Want], now: Time
         let free = room.iter_mut().filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|wanted| wanted == *worker));
         if let Some((worker, slots)) = free.max_by_key(|(worker, slots)| (*slots, cold(worker), Reverse(given(worker)))) {
             *slots -= 1;
-            taken.push(Taken { task: order.task, worker: *worker, warm: session.map(|session| session.id) });
+            taken.push(Taken { order, worker: *worker, warm: session.map(|session| session.id) });
         }
     }
     taken

@@ -96,6 +96,8 @@ pub enum TaskState {
 pub struct Lease {
     /// Who holds it.
     pub worker: WorkerId,
+    /// When the attempt was claimed.
+    pub since: Timestamp,
     /// When it ends unless renewed.
     pub until: Timestamp,
 }

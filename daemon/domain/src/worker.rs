@@ -31,6 +31,9 @@ pub struct Worker {
     pub boot: Option<Uuid>,
     /// When it was last heard of.
     pub seen: Timestamp,
+    /// What its worktrees take on its disk, as it last said.
+    #[serde(default)]
+    pub worktree_bytes: u64,
 }
 
 /// The plan's five words for what a worker is doing.

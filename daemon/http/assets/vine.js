@@ -35,5 +35,5 @@ document.addEventListener("visibilitychange", refresh);
 setInterval(() => {
   const seconds = Math.round((Date.now() - at) / 1000);
   const place = document.getElementById("updated");
-  if (place) place.textContent = seconds < 6 ? "" : `updated ${seconds} s ago`;
+  if (place) place.textContent = seconds < 4 ? "updated just now" : `updated ${seconds} s ago`;
 }, 1000);

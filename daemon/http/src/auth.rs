@@ -6,7 +6,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use vine_app::{AppError, Caller};
+use vine_app::{AppError, Caller, meter::Refused};
 use vine_domain::{
     WorkerId,
     token::{Token, TokenKind},
@@ -26,16 +26,19 @@ pub struct Enrolled(pub WorkerId);
 /// A person at the page, by cookie. Writes must come from our own page.
 pub struct Visitor(pub Caller);
 
-fn bearer(headers: &HeaderMap) -> Result<Token, AppError> {
+fn bearer(shared: &Shared, headers: &HeaderMap) -> Result<Token, AppError> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.strip_prefix("Bearer ")).map(Token::presented).ok_or(AppError::Unauthenticated)
+    value.and_then(|value| value.strip_prefix("Bearer ")).map(Token::presented).ok_or_else(|| {
+        shared.app.meter.denied(Refused::Token);
+        AppError::Unauthenticated
+    })
 }
 
 impl FromRequestParts<Shared> for Person {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
-        let token = bearer(&parts.headers)?;
+        let token = bearer(shared, &parts.headers)?;
         Ok(Self(shared.app.caller(&token, TokenKind::User, "api").await?))
     }
 }
@@ -44,7 +47,7 @@ impl FromRequestParts<Shared> for Enrolled {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
-        Ok(Self(shared.app.worker_of(&bearer(&parts.headers)?).await?))
+        Ok(Self(shared.app.worker_of(&bearer(shared, &parts.headers)?).await?))
     }
 }
 
@@ -95,6 +98,7 @@ fn check(shared: &Shared, method: &Method, headers: &HeaderMap) -> Result<(), Fa
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
     if !shared.hosts.iter().any(|known| known == host) {
+        shared.app.meter.denied(Refused::Host);
         let hint = format!("open the page as http://{}", shared.hosts.first().map_or("localhost", String::as_str));
         return Err(Failure::new(StatusCode::FORBIDDEN, "unknown_host", "the page is not served under this name", &hint));
     }
@@ -106,6 +110,9 @@ fn check(shared: &Shared, method: &Method, headers: &HeaderMap) -> Result<(), Fa
     match site {
         Some("same-origin") => Ok(()),
         None if own_origin => Ok(()),
-        _ => Err(Failure::new(StatusCode::FORBIDDEN, "cross_site", "this came from another site", "use the page itself")),
+        _ => {
+            shared.app.meter.denied(Refused::CrossSite);
+            Err(Failure::new(StatusCode::FORBIDDEN, "cross_site", "this came from another site", "use the page itself"))
+        }
     }
 }

@@ -72,7 +72,7 @@ impl WorkerClient {
 
     fn beat(&self) -> Beat {
         let leases = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Beat { boot: self.boot, slots: self.slots, leases, handling: vec![], noting: vec![], trouble: None, wait: 10.0 }
+        Beat { boot: self.boot, slots: self.slots, leases, handling: vec![], noting: vec![], trouble: None, worktree_bytes: 0, wait: 10.0 }
     }
 
     /// Beats and listens to nothing.

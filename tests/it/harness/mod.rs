@@ -8,12 +8,14 @@ pub mod channel;
 pub mod double;
 pub mod guild;
 pub mod nio_human;
+pub mod numbers;
 mod process;
 pub mod replica;
 pub mod room;
 pub mod sdk_human;
 pub mod servers;
 pub mod synapse;
+pub mod visitor;
 pub mod workspace;
 
 use std::{

@@ -1,8 +1,11 @@
 //! What PostgreSQL does its own way: many writers, so rows are locked, in the order of their ids; ids come from sequences.
 
+use std::time::Duration;
+
 use sqlx::{PgPool, Postgres, Transaction, query, query_scalar};
 use vine_domain::{
-    QuestionId, TaskId, Timestamp,
+    Clock, QuestionId, TaskId, Timestamp,
+    clock::System,
     ports::{StoreError, Stored},
 };
 
@@ -37,6 +40,11 @@ pub async fn lock(tx: &mut Connection, tasks: impl Iterator<Item = TaskId>) -> S
 /// Keeps everybody from saying anything until the transaction ends: what is said while a room comes could miss it.
 pub async fn silence(tx: &mut Connection) -> Stored<()> {
     query!("LOCK TABLE chat_messages IN SHARE ROW EXCLUSIVE MODE").execute(tx).await.map(|_| ()).map_err(unavailable)
+}
+
+/// How far this machine's clock and the server's are apart.
+pub fn skew(database: &Database) -> Duration {
+    Duration::from_millis(database.now().0.abs_diff(System.now().0))
 }
 
 /// A transaction that sees the database as it is at one moment.

@@ -1,6 +1,9 @@
 //! What SQLite does its own way: one writer, no row locks, ids from memory.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction, query};
 use vine_domain::{
@@ -33,6 +36,11 @@ pub async fn lock(_: &mut Connection, _: impl Iterator<Item = TaskId>) -> Stored
 /// Keeps everybody from saying anything until the transaction ends: there is one writer, so nobody does.
 pub async fn silence(_: &mut Connection) -> Stored<()> {
     Ok(())
+}
+
+/// There is one clock.
+pub fn skew(_: &Database) -> Duration {
+    Duration::ZERO
 }
 
 /// A transaction that sees the database as it is at one moment.

@@ -22,7 +22,7 @@ fn worker(n: u128) -> WorkerId {
 }
 
 fn lease(n: u128) -> Lease {
-    Lease { worker: worker(n), until: NOW }
+    Lease { worker: worker(n), since: NOW, until: NOW }
 }
 
 fn task(state: TaskState) -> Task {

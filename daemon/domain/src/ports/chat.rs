@@ -61,6 +61,8 @@ pub trait Chat: Send + Sync {
     /// Shows for a while that agents are at work in these rooms; called again before [`WORKING`] is over. Only a convenience:
     /// what fails is not told.
     async fn show_work(&self, rooms: &[String]);
+    /// Makes a call that changes nothing, to learn whether the platform answers.
+    async fn call(&self) -> Result<(), ChatError>;
     /// An event that came without its words ([`Act::Awaited`]) again with them; `None` while they are not to be had.
     async fn fetch(&self, event: &Inbound) -> Option<Inbound>;
     /// Enters a room that a person has named, by id or by alias, if it can be what is wished. Returns the room, as the platform

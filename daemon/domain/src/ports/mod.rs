@@ -1,7 +1,8 @@
-//! What the rules need from the outside: the [`Store`] in nine parts, one for each kind of thing it keeps,
+//! What the rules need from the outside: the [`Store`] in ten parts, one for each kind of thing it keeps,
 //! [`Chat`] with its [`Ear`], and [`Hints`]. All are object-safe; every method has one meaning.
 
 mod chat;
+mod figures;
 mod fleet;
 mod hints;
 mod leases;
@@ -15,6 +16,7 @@ mod threads;
 
 pub use self::{
     chat::{Chat, ChatError, Ear, WORKING},
+    figures::{Ages, Ended, Figures},
     fleet::Fleet,
     hints::{Hint, Hints},
     leases::{Hold, Leases},
@@ -39,6 +41,7 @@ use crate::{
     queue::Lane,
     session::SessionPolicy,
     task::Usage,
+    worker::Assignment,
 };
 
 /// What can come of talking to the store.
@@ -95,6 +98,8 @@ pub struct TaskFilter {
     pub state: Option<String>,
     /// Only this repository.
     pub repo: Option<Slug>,
+    /// Only those with these words in their title or branch, in capitals or not.
+    pub text: Option<String>,
     /// Only ids below this one: the last id of the page before.
     pub before: Option<TaskId>,
     /// At most this many.
@@ -125,6 +130,19 @@ pub struct Want {
     pub worker: WorkerId,
     /// At most this many.
     pub slots: u32,
+}
+
+/// An order that was handed out.
+#[derive(Debug, Clone)]
+pub struct Handed {
+    /// To whom.
+    pub worker: WorkerId,
+    /// What is to be done.
+    pub assignment: Assignment,
+    /// The lane it waited in.
+    pub lane: Lane,
+    /// How long it could have been claimed and was not.
+    pub waited: Duration,
 }
 
 /// When orders are due.
@@ -217,6 +235,6 @@ pub trait Counted: Send + Sync {
 
 /// The database. It is the truth: whatever is to survive a process goes through here first. Its clock judges leases
 /// and due times; every method is one transaction.
-pub trait Store: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases + Counted {}
+pub trait Store: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases + Figures + Counted {}
 
-impl<T: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases + Counted> Store for T {}
+impl<T: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases + Figures + Counted> Store for T {}

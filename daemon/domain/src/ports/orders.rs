@@ -2,20 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::{Depths, Due, Stored, Want};
-use crate::{
-    ids::WorkerId,
-    input::Slug,
-    note::Note,
-    question::Question,
-    worker::{Assignment, Attempt},
-};
+use super::{Depths, Due, Handed, Stored, Want};
+use crate::{ids::WorkerId, input::Slug, note::Note, question::Question, worker::Attempt};
 
 /// The queue: work orders, leases and what they wait for.
 #[async_trait]
 pub trait Orders: Send + Sync {
-    /// Gives due orders to workers, all wishes decided together. Each assignment names its worker.
-    async fn claim(&self, wants: &[Want]) -> Stored<Vec<(WorkerId, Assignment)>>;
+    /// Gives due orders to workers, all wishes decided together.
+    async fn claim(&self, wants: &[Want]) -> Stored<Vec<Handed>>;
     /// Extends leases; coarse, so a lease may be written less often than it is renewed.
     async fn renew(&self, held: &[(WorkerId, Attempt)]) -> Stored<()>;
     /// Extends every live lease by its whole length; called once at start, so that nobody is declared dead for our absence.

@@ -33,6 +33,8 @@ pub trait Questions: Send + Sync {
     async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()>;
     /// When questions reached their stations beside those that they know themselves.
     async fn stations(&self, questions: &[QuestionId]) -> Stored<HashMap<QuestionId, Stations>>;
+    /// All questions, latest first.
+    async fn latest_questions(&self, limit: u32) -> Stored<Vec<Question>>;
     /// Open questions, oldest first.
     async fn open_questions(&self, limit: u32) -> Stored<Vec<Question>>;
 }

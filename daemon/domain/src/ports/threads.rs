@@ -28,8 +28,8 @@ pub trait Threads: Send + Sync {
     /// Stores an event before the platform is told that we have it; `false` when it is known already.
     async fn receive(&self, event: &Inbound) -> Stored<bool>;
     /// Stores what a platform's stream brought, and its new position. Events that are known already stay as they are, but for
-    /// those whose words were awaited.
-    async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<()>;
+    /// those whose words were awaited. Returns how many of our messages turned out to be shown twice.
+    async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<u64>;
     /// The position that the last batch of a platform brought.
     async fn cursor(&self, platform: &str) -> Stored<Option<String>>;
     /// A message of ours by the platform's id of it, or of one of its parts.

@@ -70,6 +70,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {
 pub struct Listing {
     state: Option<String>,
     repo: Option<Slug>,
+    /// Words in the title or the branch.
+    text: Option<String>,
     /// The `next` of the page before.
     before: Option<TaskId>,
     limit: Option<u32>,
@@ -80,7 +82,7 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
     shared.app.allow(&caller, Verb::See, listing.repo.as_ref(), "tasks").await?;
     let state = listing.state.as_deref().map(TaskState::word).transpose().map_err(AppError::from)?;
     let limit = limit(listing.limit);
-    let filter = TaskFilter { state, repo: listing.repo, before: listing.before, limit };
+    let filter = TaskFilter { state, repo: listing.repo, text: listing.text, before: listing.before, limit };
     let tasks = shared.app.store.tasks(&filter).await.map_err(AppError::from)?;
     let next = (tasks.len() == limit as usize).then(|| tasks.last().map(|task| task.id));
     Ok(Json(json!({ "items": tasks.iter().map(view::task).collect::<Vec<_>>(), "next": next })))

@@ -66,6 +66,7 @@ pub async fn beat(
         handling: beat.handling,
         noting: beat.noting,
         trouble: beat.trouble.map(|text| text.chars().take(500).collect()),
+        worktree_bytes: beat.worktree_bytes,
         wait: patience(beat.wait),
     };
     Ok(Json(Beaten { deliveries: shared.app.beat(id, beat).await? }))

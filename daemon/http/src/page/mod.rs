@@ -2,11 +2,14 @@
 //! and writing work without it too.
 
 mod audit;
+mod chart;
 mod login;
 mod overview;
+mod questions;
 mod queues;
 mod screen;
 mod sessions;
+mod settings;
 mod story;
 mod task;
 mod tasks;
@@ -40,7 +43,9 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/workers", get(workers::show))
         .route("/sessions", get(sessions::show))
         .route("/queues", get(queues::show))
+        .route("/questions", get(questions::show))
         .route("/audit", get(audit::show))
+        .route("/settings", get(settings::show))
         .route("/command", post(overview::command))
         .route("/do", post(screen::done))
         .route("/login", get(login::show))
@@ -74,7 +79,7 @@ fn document(title: &str, here: Option<Screen>, visitor: Option<&Visitor>, body: 
                     @if let Some(visitor) = visitor {
                         (screen::menu(here, visitor))
                         span.who {
-                            span #updated role="status" {}
+                            span #updated {}
                             (visitor.0.name())
                             form method="post" action="/logout" { button.quiet { "Log out" } }
                         }

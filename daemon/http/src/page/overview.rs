@@ -7,13 +7,13 @@ use axum::{
 };
 use maud::{Markup, html};
 use serde::Deserialize;
-use vine_app::{App, AppError, Caller, Context, from_words, parse, tasks::Wish, texts, view};
-use vine_domain::{Lane, Question, Repo, Task, Timestamp, Verb, ports::TaskFilter};
+use vine_app::{App, AppError, Caller, Context, from_words, parse, platforms::Health, tasks::Wish, texts, view};
+use vine_domain::{Lane, Question, Repo, Task, Timestamp, Verb, Worker, ports::TaskFilter};
 
 use super::{
-    In, document, fresh, problem,
+    In, chart, document, fresh, problem,
     screen::{self, Screen},
-    text,
+    sessions, text, workers,
 };
 use crate::auth::Visitor;
 
@@ -22,18 +22,30 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
     fresh(&shared, &visitor, &headers, Screen::Overview, "Overview", || body(&shared.app, &visitor.0, None)).await
 }
 
+/// So many of each are shown here; the rest is on a screen of its own.
+const FEW: usize = 12;
+const QUESTIONS: u32 = 50;
+
 async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
     app.allow(caller, Verb::See, None, "overview").await?;
     let now = app.clock.now();
-    let questions = waiting(app, caller).await?;
+    let questions = app.waiting(caller, QUESTIONS).await?;
     let tasks = app.store.tasks(&TaskFilter { limit: 50, ..TaskFilter::default() }).await?;
     let workers = app.store.workers().await?;
+    let at_work = workers::at_work(app).await?;
+    let sessions = app.store.sessions(false, FEW as u32).await?;
     let depths = app.store.depths().await?;
     let repos = app.store.repos().await?;
+    let trends = app.trends().await?;
     Ok(html! {
         section aria-labelledby="waiting" {
-            h1 #waiting { @if questions.is_empty() { "Nobody waits for an answer" } @else { (questions.len()) " waiting for an answer" } }
-            @for (question, title) in &questions { (card(question, title, now)) }
+            h1 #waiting {
+                @if let Some((oldest, _)) = questions.first() {
+                    @if questions.len() < QUESTIONS as usize { (questions.len()) } @else { "At least " (questions.len()) } " waiting for an answer"
+                    @if questions.len() > 1 { span.dim { ", the oldest for " (texts::span(now.since(oldest.asked_at))) } }
+                } @else { "Nobody waits for an answer" }
+            }
+            @for (question, task) in &questions { (card(question, task.title.as_str(), now)) }
         }
         section aria-labelledby="tasks" {
             h2 #tasks { "Tasks" }
@@ -45,37 +57,35 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
                 h2 { "Workers" }
                 @if workers.is_empty() { p.none { "None. " code { "vine worker" } " starts one." } }
                 ul.plain {
-                    @for row in &workers {
-                        @let state = row.0.state(row.1, row.2, now).as_str();
-                        li { span.(format!("badge {}", state.to_lowercase())) { (state) } " " (row.0.name)
-                            span.dim { " " (row.1 + row.2) " of " (row.0.slots) @if row.0.draining { ", draining" } }
-                            @if let Some(trouble) = &row.0.trouble { span.problem { " " (trouble) } }
-                        }
-                    }
+                    @for row in workers.iter().take(FEW) { (worker(row, &at_work, now)) }
                 }
-            }
-            @let adapters = app.platforms.health();
-            @if !adapters.is_empty() {
-                div {
-                    h2 { "Chat" }
-                    ul.plain {
-                        @for (platform, health) in &adapters {
-                            li {
-                                @if health.trouble.is_some() { span.badge.error { "trouble" } } @else { span.badge.done { "ok" } }
-                                " " (platform)
-                                @if let Some(account) = &health.account { span.dim { " " (account) } }
-                                @if let Some(trouble) = &health.trouble { span.problem { " " (trouble) } }
-                            }
-                        }
-                    }
-                }
+                @if workers.len() > FEW { p { a href=(Screen::Workers.path()) { "All " (workers.len()) } } }
             }
             div {
                 h2 { "Queues" }
                 @if let Some(trouble) = app.hint_trouble() { p.problem { (trouble) } }
                 @if depths.paused { p.problem { "Claiming is paused." } }
                 table { tbody { @for (name, depth) in view::queues(&depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
+                @if depths.dead > 0 { p { a href="/queues#dead" { "Dead letters" } } }
             }
+            @if !sessions.is_empty() {
+                div {
+                    h2 { "Sessions" }
+                    ul.plain { @for session in &sessions { (sessions::line(app, session, now)) } }
+                    @if sessions.len() >= FEW { p { a href=(Screen::Sessions.path()) { "All of them" } } }
+                }
+            }
+            @let adapters = app.platforms.health();
+            @if !adapters.is_empty() {
+                div {
+                    h2 { "Chat" }
+                    ul.plain { @for (platform, health) in &adapters { (adapter(platform, health)) } }
+                }
+            }
+        }
+        section aria-labelledby="trends" {
+            h2 #trends { "How it goes" }
+            @for one in trends.iter() { (chart::trend(one)) }
         }
         section {
             h2 { "Command line" }
@@ -91,15 +101,28 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
     })
 }
 
-/// Open questions, oldest first, each with the title of its task.
-async fn waiting(app: &App, caller: &Caller) -> Result<Vec<(Question, String)>, AppError> {
-    let mut waiting = Vec::new();
-    for question in app.store.open_questions(50).await? {
-        let task = app.task(question.task()).await?;
-        app.seen(caller, &task.repo, std::slice::from_ref(&question)).await?;
-        waiting.push((question, task.title.to_string()));
+/// A worker, and what it is at.
+fn worker((worker, running, waiting): &(Worker, usize, usize), at_work: &[Task], now: Timestamp) -> Markup {
+    let state = worker.state(*running, *waiting, now).as_str();
+    html! {
+        li { span.(format!("badge {}", state.to_lowercase())) { (state) } " " (worker.name)
+            span.dim { " " (running + waiting) " of " (worker.slots) @if worker.draining { ", draining" } }
+            @for task in workers::held(at_work, worker).take(3) { " " a href={ "/tasks/" (task.id) } { (task.id) } }
+            @if let Some(trouble) = &worker.trouble { span.problem { " " (trouble) } }
+        }
     }
-    Ok(waiting)
+}
+
+/// How a chat platform is.
+fn adapter(platform: &str, health: &Health) -> Markup {
+    html! {
+        li {
+            @if health.trouble.is_some() { span.badge.error { "trouble" } } @else { span.badge.done { "ok" } }
+            " " (platform)
+            @if let Some(account) = &health.account { span.dim { " " (account) } }
+            @if let Some(trouble) = &health.trouble { span.problem { " " (trouble) } }
+        }
+    }
 }
 
 /// An open question with its quickest answers.

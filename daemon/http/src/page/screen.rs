@@ -16,23 +16,28 @@ use crate::auth::Visitor;
 pub enum Screen {
     Overview,
     Tasks,
+    Questions,
     Workers,
     Sessions,
     Queues,
     Audit,
+    Settings,
 }
 
 impl Screen {
-    pub const ALL: [Self; 6] = [Self::Overview, Self::Tasks, Self::Workers, Self::Sessions, Self::Queues, Self::Audit];
+    pub const ALL: [Self; 8] =
+        [Self::Overview, Self::Tasks, Self::Questions, Self::Workers, Self::Sessions, Self::Queues, Self::Audit, Self::Settings];
 
     pub fn path(self) -> &'static str {
         match self {
             Self::Overview => "/",
             Self::Tasks => "/tasks",
+            Self::Questions => "/questions",
             Self::Workers => "/workers",
             Self::Sessions => "/sessions",
             Self::Queues => "/queues",
             Self::Audit => "/audit",
+            Self::Settings => "/settings",
         }
     }
 
@@ -40,10 +45,12 @@ impl Screen {
         match self {
             Self::Overview => "Overview",
             Self::Tasks => "Tasks",
+            Self::Questions => "Questions",
             Self::Workers => "Workers",
             Self::Sessions => "Sessions",
             Self::Queues => "Queues",
             Self::Audit => "Audit",
+            Self::Settings => "Settings",
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use vine_app::{App, AppError, texts};
-use vine_domain::{Session, Verb, WorkerId};
+use vine_domain::{Session, Timestamp, Verb, WorkerId};
 
 use super::{
     In, fresh,
@@ -48,6 +48,15 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
             }))
         }
     })
+}
+
+/// A session in one line.
+pub fn line(app: &App, session: &Session, now: Timestamp) -> Markup {
+    html! {
+        li { span.badge { (session.state.as_str()) } " " a href={ "/tasks/" (session.task) } { (session.task) }
+            span.dim { " begun " (screen::moment(now, session.started)) @if let Some(context) = session.context { ", " (context) " % full" } ", " (kept(app, session)) }
+        }
+    }
 }
 
 /// Until when the policy leaves a session alone.

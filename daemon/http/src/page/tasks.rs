@@ -1,6 +1,10 @@
 //! All tasks, newest first, by state and repository.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{App, AppError, Caller};
@@ -20,10 +24,17 @@ pub struct Choice {
     state: String,
     #[serde(default)]
     repo: String,
+    #[serde(default)]
+    text: String,
     before: Option<String>,
 }
 
 impl Choice {
+    /// Whoever types an id means that task.
+    fn one(&self) -> Option<TaskId> {
+        Some(self.text.trim()).filter(|text| text.starts_with(['T', 't'])).and_then(|text| text.parse().ok())
+    }
+
     fn filter(&self) -> Result<TaskFilter, AppError> {
         let state = match self.state.as_str() {
             "" => None,
@@ -32,12 +43,16 @@ impl Choice {
         };
         let repo: Option<Slug> = Some(&self.repo).filter(|name| !name.is_empty()).map(|name| name.parse()).transpose()?;
         let before: Option<TaskId> = self.before.as_deref().map(str::parse).transpose()?;
-        Ok(TaskFilter { state, repo, before, limit: PAGE })
+        let text = Some(self.text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
+        Ok(TaskFilter { state, repo, text, before, limit: PAGE })
     }
 }
 
 /// `GET /tasks`
 pub async fn show(State(shared): In, visitor: Visitor, Params(choice): Params<Choice>, headers: HeaderMap) -> Result<Response, Response> {
+    if let Some(id) = choice.one() {
+        return Ok(Redirect::to(&format!("/tasks/{id}")).into_response());
+    }
     let filter = choice.filter().map_err(|error| problem(&visitor, error))?;
     fresh(&shared, &visitor, &headers, Screen::Tasks, "Tasks", || body(&shared.app, &visitor.0, &choice, filter)).await
 }
@@ -55,12 +70,19 @@ async fn body(app: &App, caller: &Caller, choice: &Choice, filter: TaskFilter) -
                 @for state in TaskState::WORDS.into_iter().chain([DEAD]) { option selected[choice.state == state] { (state) } }
             } }
             @if repos.len() > 1 { (screen::choose_repo(&repos, Some(&choice.repo), Some("any"))) }
+            label { "Words" input type="search" name="text" value=(choice.text) placeholder="title, branch or T-…" maxlength="200"; }
             button { "Show" }
         }
         (overview::listing(app, &tasks))
         @if let Some(last) = more {
-            p { a href={ "/tasks?state=" (choice.state) "&repo=" (choice.repo) "&before=" (last.id) } { "Older ones" } }
+            p { a href={ "/tasks?state=" (choice.state) "&repo=" (choice.repo) "&text=" (encoded(&choice.text)) "&before=" (last.id) } { "Older ones" } }
         }
         (overview::new_task(&repos, false))
     })
+}
+
+/// Words as a part of an address.
+fn encoded(words: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    words.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

@@ -22,10 +22,7 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
     app.allow(&visitor.0, Verb::See, None, "workers").await?;
     let workers = app.store.workers().await?;
-    let mut at_work = Vec::new();
-    for state in ["running", "waiting"] {
-        at_work.extend(app.store.tasks(&TaskFilter { state: Some(state.into()), limit: AT_WORK, ..TaskFilter::default() }).await?);
-    }
+    let at_work = at_work(app).await?;
     let now = app.clock.now();
     Ok(html! {
         h1 { "Workers" }
@@ -50,7 +47,17 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
     })
 }
 
-fn held<'a>(at_work: &'a [Task], worker: &Worker) -> impl Iterator<Item = &'a Task> {
+/// Tasks that somebody may be at.
+pub async fn at_work(app: &App) -> Result<Vec<Task>, AppError> {
+    let mut at_work = Vec::new();
+    for state in ["running", "waiting"] {
+        at_work.extend(app.store.tasks(&TaskFilter { state: Some(state.into()), limit: AT_WORK, ..TaskFilter::default() }).await?);
+    }
+    Ok(at_work)
+}
+
+/// What a worker is at.
+pub fn held<'a>(at_work: &'a [Task], worker: &Worker) -> impl Iterator<Item = &'a Task> {
     let id = worker.id;
     at_work.iter().filter(move |task| task.lease().is_some_and(|lease| lease.worker == id))
 }

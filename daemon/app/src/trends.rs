@@ -1,0 +1,150 @@
+//! How it went lately: what was finished, and how soon people answered. Read now and then; whoever looks meanwhile sees what was
+//! read last, so that a look never waits for it but the first.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use vine_domain::{
+    Timestamp,
+    ports::{Ended, Stored},
+};
+
+use crate::App;
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// Read again when it is older than this.
+const GOOD_FOR: Duration = Duration::from_secs(60);
+/// Of more answers within a week only the latest are looked at.
+const ANSWERS: u32 = 20_000;
+
+/// One span of time, oldest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Attempts that ended with a result.
+    pub done: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// How long people took to answer, by the median; `None` when nobody answered.
+    pub response: Option<Duration>,
+}
+
+/// A row of spans that ends now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trend {
+    /// How long all of them are together, in words.
+    pub words: &'static str,
+    /// How long one is.
+    pub each: Duration,
+    /// Oldest first.
+    pub spans: Vec<Span>,
+    /// How long people took to answer: the median.
+    pub median: Option<Duration>,
+    /// 95 of 100 took no longer.
+    pub p95: Option<Duration>,
+}
+
+impl Trend {
+    /// All that ended with a result.
+    pub fn done(&self) -> u64 {
+        self.spans.iter().map(|span| span.done).sum()
+    }
+
+    /// All that failed.
+    pub fn failed(&self) -> u64 {
+        self.spans.iter().map(|span| span.failed).sum()
+    }
+}
+
+/// The last day and the last week.
+pub type Trends = [Trend; 2];
+
+/// What was read last, and when.
+#[derive(Default)]
+pub struct Latest(Mutex<Option<(Timestamp, Arc<Trends>)>>);
+
+impl Latest {
+    fn known(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, Arc<Trends>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl App {
+    /// How it went lately, at most a minute or so ago.
+    pub async fn trends(&self) -> Stored<Arc<Trends>> {
+        let now = self.clock.now();
+        let Some((read, known)) = self.trends.known().clone() else { return self.read_trends(now).await };
+        if now.since(read) > GOOD_FOR {
+            // Others who look meanwhile need not read it too.
+            *self.trends.known() = Some((now, Arc::clone(&known)));
+            let app = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = app.read_trends(now).await {
+                    tracing::warn!(%error, "how it went lately cannot be read: {error}");
+                }
+            });
+        }
+        Ok(known)
+    }
+
+    async fn read_trends(&self, now: Timestamp) -> Stored<Arc<Trends>> {
+        let answers = self.store.answers_since(now.minus(28 * 6 * HOUR), ANSWERS).await?;
+        let mut trends = Vec::new();
+        for (words, each, count) in [("24 hours", HOUR, 24), ("7 days", 6 * HOUR, 28)] {
+            let begin = now.minus(each * count);
+            let ended = self.store.ended_since(begin, each).await?;
+            trends.push(trend(words, each, begin, count as usize, &ended, &answers));
+        }
+        let trends = Arc::new(<Trends>::try_from(trends).expect("two of them"));
+        *self.trends.known() = Some((now, Arc::clone(&trends)));
+        Ok(trends)
+    }
+}
+
+fn trend(words: &'static str, each: Duration, begin: Timestamp, count: usize, ended: &[Ended], answers: &[(Timestamp, Duration)]) -> Trend {
+    let mut spans = vec![Span::default(); count];
+    for one in ended {
+        // What ends at this very moment belongs to the last one.
+        let span = &mut spans[one.span.min(count - 1)];
+        span.done += one.done;
+        span.failed += one.failed;
+    }
+    let mut took: Vec<Vec<Duration>> = vec![Vec::new(); count];
+    for (at, waited) in answers.iter().filter(|(at, _)| *at >= begin) {
+        let span = at.since(begin).as_millis() / each.as_millis();
+        took[usize::try_from(span).unwrap_or(0).min(count - 1)].push(*waited);
+    }
+    for (span, took) in spans.iter_mut().zip(&took) {
+        span.response = share(took, 50);
+    }
+    let all = took.concat();
+    Trend { words, each, spans, median: share(&all, 50), p95: share(&all, 95) }
+}
+
+/// What so many of a hundred do not exceed.
+fn share(spans: &[Duration], percent: usize) -> Option<Duration> {
+    let mut sorted = spans.to_vec();
+    sorted.sort_unstable();
+    let at = (sorted.len() * percent).div_ceil(100).checked_sub(1)?;
+    sorted.get(at).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_and_ends_fall_into_their_spans() {
+        let ended = [Ended { span: 0, done: 2, failed: 1 }, Ended { span: 2, done: 1, failed: 0 }];
+        let seconds = Duration::from_secs;
+        let at = |hours: u64| Timestamp(0).plus(HOUR * u32::try_from(hours).expect("few"));
+        let answers =
+            [(at(1), seconds(10)), (at(1), seconds(30)), (at(1), seconds(20)), (at(2), seconds(600)), (Timestamp(-5), seconds(1))];
+        let trend = trend("2 hours", HOUR, Timestamp(0), 2, &ended, &answers);
+        assert_eq!(trend.spans[0], Span { done: 2, failed: 1, response: None });
+        assert_eq!(trend.spans[1], Span { done: 1, failed: 0, response: Some(seconds(20)) }, "the median, and the end of the row");
+        assert_eq!((trend.median, trend.p95), (Some(seconds(20)), Some(seconds(600))));
+        assert_eq!((share(&[], 50), share(&[seconds(1)], 95)), (None, Some(seconds(1))));
+    }
+}

@@ -1,0 +1,64 @@
+//! Numbers about the place as a whole.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::query;
+use vine_domain::{
+    Timestamp,
+    ports::{Ages, Ended, Figures, Stored},
+};
+
+use super::{rows::millis, unavailable};
+use crate::{Database, engine};
+
+#[async_trait]
+impl Figures for Database {
+    async fn ages(&self) -> Stored<Ages> {
+        let row = query!(
+            r#"SELECT (SELECT min(due) FROM work_orders WHERE due <= $1) AS "queued?: i64",
+                      (SELECT min(asked_at) FROM questions WHERE state = 'open') AS "question?: i64",
+                      (SELECT min(e.started) FROM tasks t JOIN executions e ON e.task = t.id AND e.epoch = t.epoch
+                       WHERE t.lease_until IS NOT NULL) AS "lease?: i64",
+                      (SELECT min(m.at) FROM outbox o JOIN chat_messages m ON m.id = o.message WHERE o.posted IS NULL) AS "outbox?: i64",
+                      (SELECT min(at) FROM inbox WHERE read IS NULL) AS "inbox?: i64",
+                      (SELECT count(*) FROM inbox WHERE read IS NULL) AS "inbox_depth!: i64""#,
+            self.now().0
+        );
+        let row = row.fetch_one(self.reader()).await.map_err(unavailable)?;
+        let [queued, question, lease, outbox, inbox] =
+            [row.queued, row.question, row.lease, row.outbox, row.inbox].map(|at| at.map(Timestamp));
+        Ok(Ages { queued, question, lease, outbox, inbox, inbox_depth: row.inbox_depth.unsigned_abs() })
+    }
+
+    async fn ended_since(&self, since: Timestamp, span: Duration) -> Stored<Vec<Ended>> {
+        let rows = query!(
+            r#"SELECT (ended - $1) / $2 AS "span!: i64", sum(CASE outcome WHEN 'done' THEN 1 ELSE 0 END) AS "done!: i64",
+                   sum(CASE outcome WHEN 'failed' THEN 1 ELSE 0 END) AS "failed!: i64"
+               FROM executions WHERE ended >= $1 GROUP BY 1 ORDER BY 1"#,
+            since.0,
+            millis(span)
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
+        let ended = rows.map(|row| Ended {
+            span: usize::try_from(row.span).unwrap_or(0),
+            done: row.done.unsigned_abs(),
+            failed: row.failed.unsigned_abs(),
+        });
+        Ok(ended.collect())
+    }
+
+    async fn answers_since(&self, since: Timestamp, limit: u32) -> Stored<Vec<(Timestamp, Duration)>> {
+        let rows = query!(
+            "SELECT a.at, q.asked_at FROM answers a JOIN questions q ON q.id = a.question WHERE a.at >= $1 ORDER BY a.at DESC LIMIT $2",
+            since.0,
+            i64::from(limit)
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
+        Ok(rows.map(|row| (Timestamp(row.at), Timestamp(row.at).since(Timestamp(row.asked_at)))).collect())
+    }
+
+    fn skew(&self) -> Duration {
+        engine::skew(self)
+    }
+}

@@ -1,0 +1,49 @@
+//! Numbers about the place as a whole.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Stored;
+use crate::clock::Timestamp;
+
+/// Since when the oldest of each kind waits; `None` when there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ages {
+    /// A task that could be claimed.
+    pub queued: Option<Timestamp>,
+    /// An open question.
+    pub question: Option<Timestamp>,
+    /// The claim of an attempt under way.
+    pub lease: Option<Timestamp>,
+    /// A message that is to be posted.
+    pub outbox: Option<Timestamp>,
+    /// An event that is to be dealt with.
+    pub inbox: Option<Timestamp>,
+    /// How many of those there are.
+    pub inbox_depth: u64,
+}
+
+/// Attempts that ended within one span of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Which span, counted from the first one asked for.
+    pub span: usize,
+    /// With a result.
+    pub done: u64,
+    /// With a failure.
+    pub failed: u64,
+}
+
+/// Numbers about the place as a whole.
+#[async_trait]
+pub trait Figures: Send + Sync {
+    /// Since when what waits has waited.
+    async fn ages(&self) -> Stored<Ages>;
+    /// What came to an end since then, for each span of that length in which anything did.
+    async fn ended_since(&self, since: Timestamp, span: Duration) -> Stored<Vec<Ended>>;
+    /// The answers since then, latest first, at most so many: when each was given, and how long its question had waited.
+    async fn answers_since(&self, since: Timestamp, limit: u32) -> Stored<Vec<(Timestamp, Duration)>>;
+    /// How far the clocks of this machine and of the database are apart.
+    fn skew(&self) -> Duration;
+}

@@ -1,0 +1,84 @@
+//! Charts: small, drawn here, in the colours of the page. What they show stands beside them in words, for those who do not see them.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+use vine_app::{
+    texts,
+    trends::{Span, Trend},
+};
+
+/// The height of a chart, and the width of one span, in its own units.
+const HEIGHT: u64 = 48;
+const WIDTH: u64 = 10;
+
+/// A trend: what was finished, and how soon people answered.
+pub fn trend(trend: &Trend) -> Markup {
+    html! {
+        figure {
+            figcaption { strong { "Last " (trend.words) } ": " (words(trend)) }
+            div.charts {
+                (bars(&format!("Tasks finished in the last {}", trend.words), &trend.spans, |span| (span.done, span.failed)))
+                (bars(&format!("Time to answer in the last {}, by the median", trend.words), &trend.spans, |span| (span.response.map_or(0, height_of), 0)))
+            }
+        }
+    }
+}
+
+fn words(trend: &Trend) -> String {
+    let (done, failed) = (trend.done(), trend.failed());
+    let ended = match done + failed {
+        0 => "nothing finished".to_owned(),
+        all => format!("{done} finished, {failed} failed ({} %)", failed * 100 / all),
+    };
+    match (trend.median, trend.p95) {
+        (Some(median), Some(p95)) => {
+            format!("{ended}; people answered within {}, nearly always within {}", texts::span(median), texts::span(p95))
+        }
+        _ => format!("{ended}; nobody was asked"),
+    }
+}
+
+/// Seconds and days in one picture: each doubling is one step.
+fn height_of(took: Duration) -> u64 {
+    u64::from(took.as_secs().max(1).ilog2()) + 1
+}
+
+/// Bars, each of two parts, as high as the largest allows.
+fn bars(name: &str, spans: &[Span], parts: impl Fn(&Span) -> (u64, u64)) -> Markup {
+    let largest = spans.iter().map(|span| parts(span).0 + parts(span).1).max().unwrap_or(0).max(1);
+    let high = |count: u64| (count * HEIGHT).div_ceil(largest);
+    html! {
+        svg.chart role="img" aria-label=(name) viewBox={ "0 0 " (WIDTH * spans.len() as u64) " " (HEIGHT + 1) } {
+            @for (number, span) in spans.iter().enumerate() {
+                @let (first, second) = parts(span);
+                @let left = WIDTH * number as u64;
+                @if first > 0 { rect x=(left) y=(HEIGHT - high(first)) width=(WIDTH - 2) height=(high(first)) {} }
+                @if second > 0 { rect.bad x=(left) y=((HEIGHT - high(first)).saturating_sub(high(second))) width=(WIDTH - 2) height=(high(second)) {} }
+            }
+            line x1="0" x2=(WIDTH * spans.len() as u64) y1=(HEIGHT) y2=(HEIGHT) {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_say_what_the_chart_shows() {
+        let span = Span { done: 3, failed: 1, response: Some(Duration::from_secs(90)) };
+        let some = Trend {
+            words: "24 hours",
+            each: Duration::from_secs(3600),
+            spans: vec![Span::default(), span],
+            median: Some(Duration::from_secs(90)),
+            p95: Some(Duration::from_secs(600)),
+        };
+        assert_eq!(words(&some), "3 finished, 1 failed (25 %); people answered within 90 s, nearly always within 10 min");
+        let none = Trend { spans: vec![Span::default()], median: None, p95: None, ..some };
+        assert_eq!(words(&none), "nothing finished; nobody was asked");
+        let drawn = trend(&none).into_string();
+        assert!(!drawn.contains("<rect") && !drawn.contains("style="), "{drawn}");
+    }
+}

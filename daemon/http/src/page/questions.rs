@@ -1,0 +1,64 @@
+//! All questions, latest first: what was asked, what became of it, and how long that took.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use maud::{Markup, html};
+use vine_app::{App, AppError, Caller, texts};
+use vine_domain::{Question, QuestionState, Timestamp, Verb};
+
+use super::{
+    In, fresh,
+    screen::{self, Screen},
+};
+use crate::auth::Visitor;
+
+const LATEST: u32 = 200;
+
+/// `GET /questions`
+pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
+    fresh(&shared, &visitor, &headers, Screen::Questions, "Questions", || body(&shared.app, &visitor.0)).await
+}
+
+async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
+    app.allow(caller, Verb::See, None, "questions").await?;
+    let questions = app.store.latest_questions(LATEST).await?;
+    let now = app.clock.now();
+    Ok(html! {
+        h1 { "Questions" }
+        @if questions.is_empty() { p.none { "No agent has asked anything yet." } }
+        @else {
+            (screen::table("Questions", &["Question", "Task", "Asked", "What", "State", "Answer"], &html! {
+                @for question in &questions {
+                    tr {
+                        th scope="row" { (question.id) br; span.dim { (question.ask.kind()) } }
+                        td { a href={ "/tasks/" (question.task()) } { (question.task()) } }
+                        td { (screen::moment(now, question.asked_at)) }
+                        td { (question.ask.headline()) }
+                        td { span.(format!("badge {}", look(question))) { (question.state.as_str()) } br; span.dim { (waited(question, now)) } }
+                        td { (answer(question)) }
+                    }
+                }
+            }))
+        }
+    })
+}
+
+fn look(question: &Question) -> &'static str {
+    if question.is_open() { "waiting" } else { question.state.as_str() }
+}
+
+/// How long it took people, or is taking them.
+fn waited(question: &Question, now: Timestamp) -> String {
+    let until = question.answer().map(|answer| answer.at).or(question.expired);
+    match (until, question.is_open()) {
+        (Some(until), _) => format!("after {}", texts::span(until.since(question.asked_at))),
+        (None, true) => format!("for {}", texts::span(now.since(question.asked_at))),
+        (None, false) => String::new(),
+    }
+}
+
+fn answer(question: &Question) -> Markup {
+    html! {
+        @if let Some(answer) = question.answer() { (answer.decision.headline()) " " span.dim { (answer.name) ", " (answer.via) } }
+        @if let QuestionState::Withdrawn { why } = &question.state { span.dim { (why) } }
+    }
+}

@@ -1,0 +1,62 @@
+//! What the worktrees take on this machine's disk, for whoever looks after it.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// Looking at every file of large repositories is not for every minute.
+const EVERY: Duration = Duration::from_secs(300);
+/// `st_blocks` counts in these, whatever the file system does (stat(2)).
+const BLOCK: u64 = 512;
+
+/// The size as it was last measured, in bytes.
+#[derive(Debug, Default)]
+pub struct Disk(AtomicU64);
+
+impl Disk {
+    /// What was last measured.
+    pub fn taken(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Measures `worktrees` now and then, for ever.
+    pub async fn run(&self, worktrees: &Path) {
+        loop {
+            let folder = worktrees.to_owned();
+            let taken = tokio::task::spawn_blocking(move || size(&folder)).await;
+            self.0.store(taken.unwrap_or_default(), Ordering::Relaxed);
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}
+
+/// What a folder takes with all that is in it. What cannot be read counts nothing; links are not followed.
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let of = |entry: fs::DirEntry| match entry.path().symlink_metadata() {
+        Ok(found) if found.is_dir() => found.blocks() * BLOCK + size(&entry.path()),
+        Ok(found) => found.blocks() * BLOCK,
+        Err(_) => 0,
+    };
+    entries.map(of).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_inside_count_and_links_do_not_lead_out() {
+        let place = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(place.path().join("a/b")).expect("made");
+        fs::write(place.path().join("a/b/large"), vec![1; 200_000]).expect("written");
+        std::os::unix::fs::symlink("/", place.path().join("a/everything")).expect("linked");
+        let taken = size(place.path());
+        assert!((200_000..2_000_000).contains(&taken), "{taken}");
+        assert_eq!(size(&place.path().join("nothing")), 0);
+    }
+}
