@@ -29,3 +29,4 @@ mod story_stale;
 mod story_trouble;
 mod story_up;
 mod story_waiting;
+mod story_weight;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 
 use crate::harness::{
-    Agent, Place, Process,
+    Agent, Place,
     base::{self, Base},
-    git, make_repository, path, until,
+    git, make_repository, path,
     visitor::{Browser, up},
 };
 

@@ -15,7 +15,7 @@ use crate::App;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Read again when it is older than this.
-const GOOD_FOR: Duration = Duration::from_secs(60);
+const GOOD_FOR: Duration = Duration::from_secs(10);
 /// Of more answers within a week only the latest are looked at.
 const ANSWERS: u32 = 20_000;
 
@@ -71,7 +71,7 @@ impl Latest {
 }
 
 impl App {
-    /// How it went lately, at most a minute or so ago.
+    /// How it went lately, at most some seconds ago while somebody looks.
     pub async fn trends(&self) -> Stored<Arc<Trends>> {
         let now = self.clock.now();
         let Some((read, known)) = self.trends.known().clone() else { return self.read_trends(now).await };

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
-    Timestamp, Worker, WorkerId,
+    TaskId, Timestamp, Worker, WorkerId,
     ports::{Fleet, StoreError, Stored},
 };
 
 use super::{
-    rows::{all, int, plain, uuid},
+    rows::{all, int, json, plain, uuid},
     unavailable,
 };
 use crate::Database;
@@ -102,6 +102,17 @@ impl Fleet for Database {
                FROM workers w ORDER BY name"#
         );
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    }
+
+    async fn at_work(&self, workers: &[WorkerId]) -> Stored<Vec<(WorkerId, TaskId, String)>> {
+        let ids: Vec<String> = workers.iter().map(ToString::to_string).collect();
+        let rows = query!(
+            r#"SELECT lease_worker AS "worker!", id AS "id!", title FROM tasks
+               WHERE lease_worker IN (SELECT atom FROM json_each($1)) ORDER BY id"#,
+            json(&ids)
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        rows.into_iter().map(|row| Ok((WorkerId(uuid(&row.worker)?), TaskId(row.id.unsigned_abs()), row.title))).collect()
     }
 
     async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>> {

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 
 use super::Stored;
-use crate::{ids::WorkerId, worker::Worker};
+use crate::{
+    ids::{TaskId, WorkerId},
+    worker::Worker,
+};
 
 /// Workers.
 #[async_trait]
@@ -18,6 +21,8 @@ pub trait Fleet: Send + Sync {
     async fn remove_worker(&self, id: WorkerId) -> Stored<()>;
     /// All workers by name, each with the number of its leases that run and that wait.
     async fn workers(&self) -> Stored<Vec<(Worker, usize, usize)>>;
+    /// What these workers are at: worker, task, its title.
+    async fn at_work(&self, workers: &[WorkerId]) -> Stored<Vec<(WorkerId, TaskId, String)>>;
     /// One worker.
     async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>>;
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::auth::Visitor;
 
-const LINES: u32 = 300;
+const LINES: u32 = 150;
 
 /// `GET /audit`
 pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {

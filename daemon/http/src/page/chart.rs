@@ -14,13 +14,25 @@ const WIDTH: u64 = 10;
 
 /// A trend: what was finished, and how soon people answered.
 pub fn trend(trend: &Trend) -> Markup {
+    let (ended, asked) = (trend.done() + trend.failed() > 0, trend.median.is_some());
     html! {
         figure {
             figcaption { strong { "Last " (trend.words) } ": " (words(trend)) }
             div.charts {
-                (bars(&format!("Tasks finished in the last {}", trend.words), &trend.spans, |span| (span.done, span.failed)))
-                (bars(&format!("Time to answer in the last {}, by the median", trend.words), &trend.spans, |span| (span.response.map_or(0, height_of), 0)))
+                @if ended { (chart("Finished, failed on top", trend, |span| (span.done, span.failed))) }
+                @if asked { (chart("Time to answer, each step is twice as long", trend, |span| (span.response.map_or(0, height_of), 0))) }
             }
+        }
+    }
+}
+
+/// A chart with what it is and where its sides are.
+fn chart(name: &str, trend: &Trend, parts: impl Fn(&Span) -> (u64, u64)) -> Markup {
+    html! {
+        div {
+            p.dim { (name) }
+            (bars(&format!("{name}, last {}", trend.words), &trend.spans, parts))
+            p.dim.axis { span { (trend.words) " ago" } span { "now" } }
         }
     }
 }
@@ -49,7 +61,7 @@ fn bars(name: &str, spans: &[Span], parts: impl Fn(&Span) -> (u64, u64)) -> Mark
     let largest = spans.iter().map(|span| parts(span).0 + parts(span).1).max().unwrap_or(0).max(1);
     let high = |count: u64| (count * HEIGHT).div_ceil(largest);
     html! {
-        svg.chart role="img" aria-label=(name) viewBox={ "0 0 " (WIDTH * spans.len() as u64) " " (HEIGHT + 1) } {
+        svg.chart role="img" aria-label=(name) viewBox={ "0 0 " (WIDTH * spans.len() as u64) " " (HEIGHT + 1) } preserveAspectRatio="none" {
             @for (number, span) in spans.iter().enumerate() {
                 @let (first, second) = parts(span);
                 @let left = WIDTH * number as u64;

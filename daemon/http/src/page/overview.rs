@@ -24,32 +24,36 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 
 /// So many of each are shown here; the rest is on a screen of its own.
 const FEW: usize = 12;
-const QUESTIONS: u32 = 50;
+const QUESTIONS: u32 = 20;
+const TASKS: u32 = 25;
 
 async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
     app.allow(caller, Verb::See, None, "overview").await?;
     let now = app.clock.now();
     let questions = app.waiting(caller, QUESTIONS).await?;
-    let tasks = app.store.tasks(&TaskFilter { limit: 50, ..TaskFilter::default() }).await?;
+    let tasks = app.store.tasks(&TaskFilter { limit: TASKS, ..TaskFilter::default() }).await?;
     let workers = app.store.workers().await?;
-    let at_work = workers::at_work(app).await?;
+    let at_work = workers::at_work(app, workers.iter().take(FEW)).await?;
     let sessions = app.store.sessions(false, FEW as u32).await?;
     let depths = app.store.depths().await?;
     let repos = app.store.repos().await?;
     let trends = app.trends().await?;
+    let more = if questions.len() < QUESTIONS as usize { 0 } else { depths.open_questions.saturating_sub(u64::from(QUESTIONS)) };
     Ok(html! {
         section aria-labelledby="waiting" {
             h1 #waiting {
                 @if let Some((oldest, _)) = questions.first() {
-                    @if questions.len() < QUESTIONS as usize { (questions.len()) } @else { "At least " (questions.len()) } " waiting for an answer"
+                    (questions.len() as u64 + more) " waiting for an answer"
                     @if questions.len() > 1 { span.dim { ", the oldest for " (texts::span(now.since(oldest.asked_at))) } }
                 } @else { "Nobody waits for an answer" }
             }
             @for (question, task) in &questions { (card(question, task.title.as_str(), now)) }
+            @if more > 0 { p { a href=(Screen::Questions.path()) { (more) " more" } } }
         }
         section aria-labelledby="tasks" {
             h2 #tasks { "Tasks" }
             (listing(app, &tasks))
+            @if tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "All of them" } } }
             (new_task(&repos, tasks.is_empty()))
         }
         section.pair {
@@ -102,12 +106,12 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
 }
 
 /// A worker, and what it is at.
-fn worker((worker, running, waiting): &(Worker, usize, usize), at_work: &[Task], now: Timestamp) -> Markup {
+fn worker((worker, running, waiting): &(Worker, usize, usize), at_work: &[workers::AtWork], now: Timestamp) -> Markup {
     let state = worker.state(*running, *waiting, now).as_str();
     html! {
         li { span.(format!("badge {}", state.to_lowercase())) { (state) } " " (worker.name)
             span.dim { " " (running + waiting) " of " (worker.slots) @if worker.draining { ", draining" } }
-            @for task in workers::held(at_work, worker).take(3) { " " a href={ "/tasks/" (task.id) } { (task.id) } }
+            @for (task, _) in workers::held(at_work, worker).take(3) { " " a href={ "/tasks/" (task) } { (task) } }
             @if let Some(trouble) = &worker.trouble { span.problem { " " (trouble) } }
         }
     }

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::auth::Visitor;
 
-const LATEST: u32 = 200;
+/// So many open ones, and so many of the latest among which closed ones are shown.
+const OPEN: u32 = 60;
+const LATEST: u32 = 60;
 
 /// `GET /questions`
 pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
@@ -20,14 +22,24 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 
 async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
     app.allow(caller, Verb::See, None, "questions").await?;
-    let questions = app.store.latest_questions(LATEST).await?;
+    let (open, latest) = (app.store.open_questions(OPEN).await?, app.store.latest_questions(LATEST).await?);
+    let closed: Vec<Question> = latest.into_iter().filter(|question| !question.is_open()).collect();
     let now = app.clock.now();
     Ok(html! {
         h1 { "Questions" }
-        @if questions.is_empty() { p.none { "No agent has asked anything yet." } }
+        h2 { "Open, oldest first" }
+        (table("Open questions", &open, now))
+        h2 { "Closed, latest first" }
+        (table("Closed questions", &closed, now))
+    })
+}
+
+fn table(name: &str, questions: &[Question], now: Timestamp) -> Markup {
+    html! {
+        @if questions.is_empty() { p.none { "None." } }
         @else {
-            (screen::table("Questions", &["Question", "Task", "Asked", "What", "State", "Answer"], &html! {
-                @for question in &questions {
+            (screen::table(name, &["Question", "Task", "Asked", "What", "State", "Answer"], &html! {
+                @for question in questions {
                     tr {
                         th scope="row" { (question.id) br; span.dim { (question.ask.kind()) } }
                         td { a href={ "/tasks/" (question.task()) } { (question.task()) } }
@@ -39,7 +51,7 @@ async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
                 }
             }))
         }
-    })
+    }
 }
 
 fn look(question: &Question) -> &'static str {

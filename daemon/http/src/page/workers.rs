@@ -2,40 +2,54 @@
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
+use serde::Deserialize;
 use vine_app::{App, AppError};
-use vine_domain::{Task, Verb, Worker, ports::TaskFilter};
+use vine_domain::{TaskId, Verb, Worker, WorkerId};
 
 use super::{
     In, fresh,
     screen::{self, Screen},
 };
-use crate::auth::Visitor;
+use crate::{auth::Visitor, error::Params};
 
-/// Tasks at work that are looked through for who has them.
-const AT_WORK: u32 = 1000;
+/// Who is at which task, with its title.
+pub type AtWork = (WorkerId, TaskId, String);
 
-/// `GET /workers`
-pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
-    fresh(&shared, &visitor, &headers, Screen::Workers, "Workers", || body(&shared.app, &visitor)).await
+/// So many on one page.
+const PAGE: usize = 50;
+
+/// What the address says after `?`.
+#[derive(Debug, Default, Deserialize)]
+pub struct From {
+    /// The last name of the page before.
+    #[serde(default)]
+    after: String,
 }
 
-async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
+/// `GET /workers`
+pub async fn show(State(shared): In, visitor: Visitor, Params(from): Params<From>, headers: HeaderMap) -> Result<Response, Response> {
+    fresh(&shared, &visitor, &headers, Screen::Workers, "Workers", || body(&shared.app, &visitor, &from.after)).await
+}
+
+async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppError> {
     app.allow(&visitor.0, Verb::See, None, "workers").await?;
     let workers = app.store.workers().await?;
-    let at_work = at_work(app).await?;
     let now = app.clock.now();
+    let page: Vec<_> = workers.iter().filter(|(worker, ..)| worker.name.as_str() > after).take(PAGE).collect();
+    let at_work = at_work(app, page.iter().copied()).await?;
+    let more = page.last().filter(|last| workers.last().is_some_and(|(worker, ..)| worker.name != last.0.name));
     Ok(html! {
         h1 { "Workers" }
         @if workers.is_empty() { p.none { "None. " code { "vine worker" } " starts one." } }
         @else {
             (screen::table("Workers", &["Worker", "State", "At work", "Slots", "Heard of", "Version", "Actions"], &html! {
-                @for (worker, running, waiting) in &workers {
+                @for (worker, running, waiting) in page.iter().copied() {
                     @let state = worker.state(*running, *waiting, now).as_str();
                     tr {
                         th scope="row" { (worker.name) }
                         td { span.(format!("badge {}", state.to_lowercase())) { (state) } @if worker.draining { " draining" }
                             @if let Some(trouble) = &worker.trouble { p.problem { (trouble) } } }
-                        td { @for task in held(&at_work, worker) { p { a href={ "/tasks/" (task.id) } { (task.id) " " (task.title) } } } }
+                        td { @for (task, title) in held(&at_work, worker) { p { a href={ "/tasks/" (task) } { (task) " " (title) } } } }
                         td { (running + waiting) " of " (worker.slots) }
                         td { (screen::moment(now, worker.seen)) }
                         td { (worker.version) }
@@ -43,23 +57,20 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
                     }
                 }
             }))
+            @if let Some((last, ..)) = more { p { a href={ "/workers?after=" (last.name) } { "Further ones, of " (workers.len()) } } }
         }
     })
 }
 
-/// Tasks that somebody may be at.
-pub async fn at_work(app: &App) -> Result<Vec<Task>, AppError> {
-    let mut at_work = Vec::new();
-    for state in ["running", "waiting"] {
-        at_work.extend(app.store.tasks(&TaskFilter { state: Some(state.into()), limit: AT_WORK, ..TaskFilter::default() }).await?);
-    }
-    Ok(at_work)
+/// What these workers are at.
+pub async fn at_work(app: &App, workers: impl Iterator<Item = &(Worker, usize, usize)>) -> Result<Vec<AtWork>, AppError> {
+    Ok(app.store.at_work(&workers.map(|(worker, ..)| worker.id).collect::<Vec<_>>()).await?)
 }
 
-/// What a worker is at.
-pub fn held<'a>(at_work: &'a [Task], worker: &Worker) -> impl Iterator<Item = &'a Task> {
+/// What one of them is at: tasks with their titles.
+pub fn held<'a>(at_work: &'a [AtWork], worker: &Worker) -> impl Iterator<Item = (TaskId, &'a str)> {
     let id = worker.id;
-    at_work.iter().filter(move |task| task.lease().is_some_and(|lease| lease.worker == id))
+    at_work.iter().filter(move |(by, ..)| *by == id).map(|(_, task, title)| (*task, title.as_str()))
 }
 
 /// A worker that drains takes nothing new.
