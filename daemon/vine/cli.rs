@@ -51,7 +51,7 @@ pub enum What {
     #[command(subcommand)]
     Config(ConfigVerb),
     /// Print a link that opens the page, once
-    Login,
+    Login(LoginArgs),
     /// Make a secret: for a program of yours, or for a new worker
     Token(TokenArgs),
     /// Inside a task of the script agent: ask people, print the answer
@@ -158,12 +158,23 @@ pub struct WorkerArgs {
     pub agent: Option<String>,
 }
 
+/// `vine login`
+#[derive(Debug, clap::Args)]
+pub struct LoginArgs {
+    /// For this person of the configuration instead of you
+    #[arg(long = "for", value_name = "NAME")]
+    pub whom: Option<String>,
+}
+
 /// `vine token`
 #[derive(Debug, clap::Args)]
 pub struct TokenArgs {
     /// user: for a program that acts as you; enrolment: for a new worker, once
     #[arg(value_parser = ["user", "enrolment"])]
     pub kind: String,
+    /// For this person of the configuration instead of you
+    #[arg(long = "for", value_name = "NAME")]
+    pub whom: Option<String>,
 }
 
 /// `vine ask`

@@ -47,8 +47,8 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "slack")]
         What::Manifest { platform: cli::Manifested::Slack } => println!("{:#}", roles::chat::manifest(&config()?)),
         What::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
-        What::Login => roles::login::login(&globals).await?,
-        What::Token(token) => roles::login::token(&globals, &token).await?,
+        What::Login(login) => roles::login::login(&globals, login).await?,
+        What::Token(token) => roles::login::token(&globals, token).await?,
         What::Ask(ask) => println!("{}", vine_worker::ask_from_script(ask.question.join(" "), ask.option, ask.multi).await?),
         What::Completions { shell } => cli::completions(shell),
         What::DemoAgent => roles::demo::agent().await?,

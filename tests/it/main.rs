@@ -10,4 +10,5 @@ mod double_slack;
 mod fixtures;
 mod measure_matrix;
 mod story_browser;
+mod story_openapi;
 mod story_transfer;

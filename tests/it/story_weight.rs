@@ -9,6 +9,7 @@ use crate::harness::{Agent, Place, visitor::Browser};
 /// The limits that were set for it.
 const FIRST_VIEW: usize = 60_000;
 const REFRESH: usize = 1_000;
+const RENDERED: Duration = Duration::from_millis(10);
 const LOOKS: usize = 200;
 
 /// Numbers from 1 to `$1`, then a statement that reads them as `i`.
@@ -98,7 +99,7 @@ async fn ten_thousand_tasks_make_the_page_neither_heavy_nor_slow() {
     let mut place = Place::new(Agent::Script("true")).await;
     let _daemon = place.daemon().await;
     fill(&place);
-    let browser = Browser::log_in(&place.shell(&["login"]).split_whitespace().find(|word| word.contains("/login")).expect("a link").to_owned()).await;
+    let browser = Browser::log_in(place.shell(&["login"]).split_whitespace().find(|word| word.contains("/login")).expect("a link")).await;
 
     let mut weight = 0;
     for path in ["/", "/assets/style.css", "/assets/vine.js", "/assets/icon.svg"] {
@@ -126,6 +127,11 @@ async fn ten_thousand_tasks_make_the_page_neither_heavy_nor_slow() {
         let (median, p99) = (took[LOOKS / 2], took[LOOKS * 99 / 100]);
         println!("{path}: {bytes} bytes, rendered in {median:?} by the median, p99 {p99:?}");
         assert!(bytes < FIRST_VIEW, "{path}: {bytes} bytes");
-        assert!(median < Duration::from_millis(100), "{path}: {median:?}");
+        let quick = match std::env::var_os("VINE_TEST_PROGRAM") {
+            Some(_) => p99 < RENDERED,
+            // Unoptimised, and beside other stories.
+            None => median < 10 * RENDERED,
+        };
+        assert!(quick, "{path}: {median:?} by the median, p99 {p99:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use vine_domain::{
     Ask, Branch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp, Title, WorkerId,
@@ -11,7 +12,7 @@ use vine_domain::{
 };
 
 /// An error as every endpoint reports it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ApiError {
     /// A word for programs, stable.
     pub code: String,
@@ -23,7 +24,7 @@ pub struct ApiError {
 }
 
 /// `POST /api/v1/tasks`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTask {
     /// One line.
@@ -41,7 +42,7 @@ pub struct CreateTask {
 }
 
 /// `POST /api/v1/tasks/bulk`: all of them or none, at most a thousand.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTasks {
     /// Each as it would be created alone.
@@ -49,24 +50,25 @@ pub struct CreateTasks {
 }
 
 /// The ids of the new tasks, in order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CreatedTasks {
     /// `["T-1", …]`
     pub ids: Vec<TaskId>,
 }
 
 /// `PATCH /api/v1/tasks/{id}`; exactly one field.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchTask {
     /// `cancelled` or `queued`.
+    #[schema(pattern = "^(cancelled|queued)$")]
     pub state: Option<String>,
     /// Another lane.
     pub priority: Option<Lane>,
 }
 
 /// `POST /api/v1/commands`: what a person typed, split into words.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunCommand {
     /// `["task", "show", "T-1"]`
@@ -77,7 +79,7 @@ pub struct RunCommand {
 }
 
 /// What a command gives back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CommandReply {
     /// For people.
     pub text: String,
@@ -86,7 +88,7 @@ pub struct CommandReply {
 }
 
 /// `POST /api/v1/questions/{id}/answer`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GiveAnswer {
     /// A number, a label, or own words.
@@ -96,7 +98,7 @@ pub struct GiveAnswer {
 }
 
 /// `POST /api/v1/chat/messages`: a person writes into a task's thread.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendMessage {
     /// The thread.
@@ -110,7 +112,7 @@ pub struct SendMessage {
 }
 
 /// `PATCH /api/v1/chat/messages/{key}`: its author changes a message. One that was used already is corrected.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditMessage {
     /// The words as they are now.
@@ -118,15 +120,19 @@ pub struct EditMessage {
 }
 
 /// `POST /api/v1/tokens`: a secret for a program of the caller, or an enrolment code.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MakeToken {
     /// `user`, `enrolment` or `login`.
+    #[schema(pattern = "^(user|enrolment|login)$")]
     pub kind: String,
+    /// The name of a person of the configuration, instead of oneself; for administrators.
+    #[serde(rename = "for", default)]
+    pub whom: Option<String>,
 }
 
 /// The secret, shown once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct MadeToken {
     /// The secret itself.
     pub token: Token,
@@ -135,7 +141,7 @@ pub struct MadeToken {
 }
 
 /// `POST /api/v1/workers`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enrol {
     /// The one-time code.
@@ -143,13 +149,14 @@ pub struct Enrol {
     /// What people will call it.
     pub name: String,
     /// How many agents at once.
+    #[schema(minimum = 1, maximum = 1000)]
     pub slots: u32,
     /// Program and version.
     pub version: String,
 }
 
 /// The new worker's identity and secret.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Enrolled {
     /// Identity.
     pub id: WorkerId,
@@ -158,7 +165,7 @@ pub struct Enrolled {
 }
 
 /// `POST /api/v1/workers/{id}/heartbeat`: renews leases, then waits for something to tell the worker.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Beat {
     /// Made at each start of the worker's process; another one means that its agents are gone.
@@ -182,14 +189,14 @@ pub struct Beat {
 }
 
 /// What the worker is told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Beaten {
     /// Acted upon by the worker, repeated until it is.
     pub deliveries: Vec<Delivery>,
 }
 
 /// `POST /api/v1/workers/{id}/orphans`: tasks whose worktrees a worker found; the reply holds those that are over.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Orphans {
     /// Each with when it was created, which tells it from tasks of other installations.
@@ -197,7 +204,7 @@ pub struct Orphans {
 }
 
 /// `POST /api/v1/queue/claim`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// At most this many.
@@ -207,14 +214,14 @@ pub struct Claim {
 }
 
 /// What was claimed; empty when there was nothing.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Claimed {
     /// Each under a lease of its own.
     pub assignments: Vec<Assignment>,
 }
 
 /// `POST /api/v1/queue/complete`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Complete {
     /// Which attempt.
@@ -230,7 +237,7 @@ pub struct Complete {
 }
 
 /// `POST /api/v1/queue/completions`: for hosts with many slots. Each attempt is completed or refused alone.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Completions {
     /// At most a hundred.
@@ -241,7 +248,7 @@ pub struct Completions {
 }
 
 /// One of several completed attempts.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Completed {
     /// Which attempt.
@@ -254,7 +261,7 @@ pub struct Completed {
 }
 
 /// What came of several completions.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Accepted {
     /// In order: nothing, or why it was refused.
     pub refused: Vec<Option<ApiError>>,
@@ -263,7 +270,7 @@ pub struct Accepted {
 }
 
 /// `POST /api/v1/queue/fail`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fail {
     /// Which attempt.
@@ -273,7 +280,7 @@ pub struct Fail {
 }
 
 /// Why an attempt ended without a result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "how")]
 pub enum GaveUp {
     /// Something went wrong.
@@ -285,14 +292,14 @@ pub enum GaveUp {
 }
 
 /// Where the task is after an attempt that gave up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ended {
     /// Nothing more will happen to the task by itself; its worktree can go.
     pub over: bool,
 }
 
 /// `POST /api/v1/queue/enqueue`: puts a task back into its lane.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enqueue {
     /// Which.
@@ -300,7 +307,7 @@ pub struct Enqueue {
 }
 
 /// `POST /api/v1/queue/log`: the agent's words for the task's log.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
     /// Which attempt.
@@ -313,7 +320,7 @@ pub struct Log {
 }
 
 /// `POST /api/v1/questions`: an agent asks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostQuestion {
     /// Which attempt.
@@ -331,14 +338,14 @@ pub struct PostQuestion {
 }
 
 /// The question as it was stored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PostedQuestion {
     /// Its id.
     pub id: QuestionId,
 }
 
 /// `POST /api/v1/questions/{id}/delivered`, `POST /api/v1/notes/{key}/delivered`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delivered {
     /// Which attempt.
@@ -349,7 +356,7 @@ pub struct Delivered {
 }
 
 /// `POST /api/v1/questions/{id}/withdraw`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CloseQuestion {
     /// Which attempt.
@@ -360,7 +367,7 @@ pub struct CloseQuestion {
 }
 
 /// `POST /api/v1/sessions`: maps a session to its task.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MapSession {
     /// Which session.
@@ -374,7 +381,7 @@ pub struct MapSession {
 }
 
 /// `POST /api/v1/sessions/{id}/heartbeat`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SessionBeat {
     /// Which attempt.

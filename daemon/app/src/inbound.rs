@@ -15,12 +15,13 @@ use std::time::Duration;
 use uuid::Uuid;
 use vine_domain::{
     MessageId, Question, QuestionId, TaskId, Verb,
+    access::OURSELVES,
     chat::{Act, Button, Inbound, Spot},
     uuid_of,
 };
 use vine_grammar::{Context, is_command, parse};
 
-use crate::{App, AppError, Caller, Done, commands::Reply, people::OURSELVES, spots::Found, texts};
+use crate::{App, AppError, Caller, Done, commands::Reply, spots::Found, texts};
 
 /// An event that is this old and unread was left over by somebody.
 const LEFT_OVER: Duration = Duration::from_secs(10);

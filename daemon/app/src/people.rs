@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use vine_domain::{
     Role, Slug, User, UserId, Verb, WorkerId,
-    access::{self, AuditEntry},
+    access::{self, AuditEntry, OURSELVES},
+    input::shown,
     token::{Token, TokenKind},
     uuid_of,
 };
@@ -25,9 +26,6 @@ pub fn life(kind: TokenKind) -> Duration {
         TokenKind::Worker => Duration::from_secs(365 * 24 * 3600),
     }
 }
-
-/// The platform under which the page and the API know people: by their own [`UserId`].
-pub const OURSELVES: &str = "vine";
 
 /// A person, as known when the request came in, and where it came from.
 #[derive(Debug, Clone)]
@@ -124,12 +122,12 @@ impl App {
         Ok(token)
     }
 
-    /// A secret that a person asks for: for their programs, for a browser, or for a new worker.
-    pub async fn make_token_for(&self, caller: &Caller, kind: TokenKind) -> Done<Token> {
-        let verb = if kind == TokenKind::Enrolment { Verb::Administer } else { Verb::See };
-        self.allow(caller, verb, None, &format!("token ({})", kind.as_str())).await?;
-        let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
-        if verb == Verb::See {
+    /// A secret that a person asks for: for their programs, for a browser, or for a new worker; administrators also ask for others.
+    pub async fn make_token_for(&self, caller: &Caller, kind: TokenKind, whom: Option<&str>) -> Done<Token> {
+        let own = whom.is_none() && kind != TokenKind::Enrolment;
+        let subject = whom.map_or_else(|| format!("token ({})", kind.as_str()), |name| format!("token ({}) for {name}", kind.as_str()));
+        self.allow(caller, if own { Verb::See } else { Verb::Administer }, None, &subject).await?;
+        if own {
             let entry = AuditEntry {
                 actor: format!("{} ({})", caller.name(), caller.via),
                 verb: "make token".into(),
@@ -139,7 +137,17 @@ impl App {
             };
             self.audit(entry).await?;
         }
-        self.make_token(kind, user.id.0).await
+        let owner = match whom {
+            Some(name) => self.person_named(name)?,
+            None => caller.user.as_ref().ok_or(AppError::Unauthenticated)?.id,
+        };
+        self.make_token(kind, owner.0).await
+    }
+
+    /// A person of the configuration.
+    fn person_named(&self, name: &str) -> Done<UserId> {
+        let grant = self.settings.people.iter().find(|grant| grant.user.name == name);
+        grant.map(|grant| grant.user.id).ok_or_else(|| AppError::NotFound(format!("person {} in the configuration", shown(name))))
     }
 
     /// Trades a one-time login code for a browser session.

@@ -9,7 +9,7 @@ use sqlx::{query, query_scalar};
 use uuid::Uuid;
 use vine_domain::{
     Grant, Role, Timestamp, User, UserId,
-    access::AuditEntry,
+    access::{AuditEntry, OURSELVES},
     ports::{People, Stored},
     token::TokenKind,
 };
@@ -96,6 +96,8 @@ impl People for Database {
         for Grant { user, identities } in grants {
             save(&mut tx, user, true).await?;
             identify(&mut tx, user, identities).await?;
+            // So that they can come to the page and have tokens.
+            identify(&mut tx, user, &[(OURSELVES.to_owned(), user.id.to_string())]).await?;
         }
         tx.commit().await.map_err(unavailable)
     }

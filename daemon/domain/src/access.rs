@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ids::UserId, input::Slug};
 
+/// The platform under which the page and the API know people: by their own [`UserId`].
+pub const OURSELVES: &str = "vine";
+
 /// What a person is trusted with. Each role includes the ones above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -21,6 +21,7 @@ pub mod question;
 pub mod queue;
 pub mod reading;
 pub mod repo;
+mod schema;
 pub mod session;
 pub mod task;
 pub mod token;

@@ -1,12 +1,13 @@
 //! Notes: what people say to an agent at work that answers no question of it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{clock::Timestamp, ids::TaskId};
 
 /// Words for the agent of a task. They enter its session as a message of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Note {
     /// Made where the words came in; also the uuid under which they enter a session, which drops a second copy.
     pub key: Uuid,
@@ -23,7 +24,7 @@ pub struct Note {
 }
 
 /// Where a note is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum NoteState {
     /// Kept until an agent reads it.

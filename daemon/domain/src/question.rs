@@ -1,6 +1,7 @@
 //! Questions: what an agent needs from a person, and what a person decided.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// One thing an agent asked, with everything a person needs to decide it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Question {
     /// What people call it.
     pub id: QuestionId,
@@ -44,7 +45,7 @@ pub struct Question {
 }
 
 /// Where a question is in its life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum QuestionState {
     /// Waits for a person.
@@ -155,7 +156,7 @@ pub struct Heard {
 }
 
 /// What is asked, in the shape its kind needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Ask {
     /// One to four clarifying questions, asked together.
@@ -183,7 +184,7 @@ pub enum Ask {
 }
 
 /// One clarifying question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Item {
     /// The question itself.
     pub question: String,
@@ -199,7 +200,7 @@ pub struct Item {
 }
 
 /// One choice of a clarifying question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Choice {
     /// What is chosen.
     pub label: String,
@@ -238,7 +239,7 @@ impl Ask {
 }
 
 /// What a person decided, and who, when and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Answer {
     /// Made where the answer came in, so that answering twice is answering once; also the uuid under which words
     /// enter a session, which drops a second copy.
@@ -256,7 +257,7 @@ pub struct Answer {
 }
 
 /// A decision, in the shape its question needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "decision")]
 pub enum Decision {
     /// Clarify: for each item the chosen labels, in the order of the items.

@@ -1,11 +1,12 @@
 //! Repositories that tasks work on.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::input::{Branch, Invalid, Slug};
 
 /// A repository and how its tasks start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Repo {
     /// Its short name, unique.
     pub name: Slug,

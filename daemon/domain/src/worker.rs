@@ -1,6 +1,7 @@
 //! Workers: what they are, what they hold, what they are handed.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -37,7 +38,7 @@ pub struct Worker {
 }
 
 /// The plan's five words for what a worker is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum WorkerState {
     /// Free for work.
@@ -79,7 +80,7 @@ impl Worker {
 }
 
 /// One attempt, as its writes name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct Attempt {
     /// The task.
     pub task: TaskId,
@@ -88,7 +89,7 @@ pub struct Attempt {
 }
 
 /// A claimed task with everything a worker needs to run it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Assignment {
     /// The lease that every write of this attempt must name.
     pub attempt: Attempt,
@@ -119,7 +120,7 @@ pub struct Assignment {
 }
 
 /// Something a worker must be told, repeated until it is acted upon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum Delivery {
     /// Something came of a question ([`Question::untold`]); pass it to the agent, then confirm.

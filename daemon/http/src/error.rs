@@ -102,6 +102,11 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Params<
     }
 }
 
+pub async fn wrong_method() -> Failure {
+    let hint = "`Allow` names the methods that do; /api/v1/docs describes them";
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this address does not know that method", hint)
+}
+
 pub async fn no_such_path() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address", "the API is under /api/v1, the page at /")
 }

@@ -55,12 +55,13 @@ async fn farewell(State(shared): State<Shared>, mut response: Response) -> Respo
 
 fn router(shared: Shared) -> Router {
     Router::new()
-        .nest("/api/v1", api::routes())
+        .merge(api::routes())
         .merge(page::routes(shared.clone()))
         .route("/livez", get(|| async { "alive" }))
         .route("/readyz", get(metrics::ready))
         .route("/metrics", get(metrics::metrics))
         .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(shared)
 }

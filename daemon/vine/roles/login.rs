@@ -4,17 +4,17 @@ use anyhow::Result;
 use vine_api::{MadeToken, MakeToken};
 
 use crate::{
-    cli::{Globals, TokenArgs},
+    cli::{Globals, LoginArgs, TokenArgs},
     endpoint::Endpoint,
 };
 
-async fn make(endpoint: &Endpoint, kind: &str) -> Result<MadeToken> {
-    Ok(endpoint.client().post("/tokens", &MakeToken { kind: kind.into() }).await?)
+async fn make(endpoint: &Endpoint, kind: &str, whom: Option<String>) -> Result<MadeToken> {
+    Ok(endpoint.client().post("/tokens", &MakeToken { kind: kind.into(), whom }).await?)
 }
 
-pub async fn login(globals: &Globals) -> Result<()> {
+pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
     let endpoint = Endpoint::find()?;
-    let made = make(&endpoint, "login").await?;
+    let made = make(&endpoint, "login", args.whom).await?;
     let link = format!("{}/login?code={}", endpoint.url, made.token.reveal());
     if globals.json {
         println!("{}", serde_json::json!({ "link": link, "expires_in": made.expires_in }));
@@ -24,8 +24,8 @@ pub async fn login(globals: &Globals) -> Result<()> {
     Ok(())
 }
 
-pub async fn token(globals: &Globals, args: &TokenArgs) -> Result<()> {
-    let made = make(&Endpoint::find()?, &args.kind).await?;
+pub async fn token(globals: &Globals, args: TokenArgs) -> Result<()> {
+    let made = make(&Endpoint::find()?, &args.kind, args.whom).await?;
     if globals.json {
         println!("{}", serde_json::json!({ "token": made.token, "expires_in": made.expires_in }));
     } else {

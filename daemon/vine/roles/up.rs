@@ -62,7 +62,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     };
     daemon.app.add_repo(&repo).await?;
     let admin = daemon.app.caller(&daemon.endpoint.token, TokenKind::User, "shell").await?;
-    let login = daemon.app.make_token_for(&admin, TokenKind::Login).await?;
+    let login = daemon.app.make_token_for(&admin, TokenKind::Login, None).await?;
     // The link is printed when there is something to see behind it.
     if args.demo {
         demo::tasks(&daemon.app, &admin).await?;
@@ -136,7 +136,7 @@ impl Local {
             // Its folder is gone, so nobody can speak for it any more.
             self.app.remove_worker(&self.admin, name).await?;
         }
-        let code = self.app.make_token_for(&self.admin, TokenKind::Enrolment).await?;
+        let code = self.app.make_token_for(&self.admin, TokenKind::Enrolment, None).await?;
         enrol(daemon, state, name, 1, Some(code)).await
     }
 }

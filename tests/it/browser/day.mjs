@@ -69,5 +69,9 @@ for (const name of SCREENS) {
   await page.getByRole('heading', { level: 1 }).first().waitFor();
   await seen(name.toLowerCase());
 }
+// The reference of the API, which others have drawn: it has to stand on its own feet, its looks are theirs.
+await page.goto(new URL('/api/v1/docs/', link).href);
+await page.getByText('/api/v1/questions/{id}/answer').waitFor();
+await page.screenshot({ path: `${folder}/${look}-reference.png` });
 await browser.close();
 console.log(JSON.stringify(found));

@@ -35,7 +35,7 @@ use vine_doubles::model::Model;
 
 pub use process::{Process, agents, gone, signal};
 
-/// The program under test.
+/// The program under test, unless `VINE_TEST_PROGRAM` names another one: what users run is faster than what tests build.
 pub const VINE: &str = env!("CARGO_BIN_EXE_vine");
 /// How long anything that does not wait for a lease may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -177,7 +177,7 @@ impl Place {
 
     /// The program with an environment made from nothing.
     pub fn vine(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(VINE);
+        let mut command = Command::new(std::env::var("VINE_TEST_PROGRAM").unwrap_or_else(|_| VINE.into()));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
         command.env("XDG_STATE_HOME", self.folder.path().join("xdg")).env("NO_COLOR", "1").current_dir(self.folder.path());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));

@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 use uuid::Uuid;
 use vine_api::{EditMessage, SendMessage};
 use vine_app::{AppError, Caller};
@@ -11,7 +12,7 @@ use vine_domain::{
     chat::{Act, Inbound, Spot},
 };
 
-use super::{limit, patience};
+use super::{limit, patience, shapes};
 use crate::{
     Shared,
     auth::Person,
@@ -19,13 +20,16 @@ use crate::{
 };
 
 /// What `GET /messages` can be asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Listing {
     task: Option<TaskId>,
     /// The `next` of the page before.
     #[serde(default)]
     after: u64,
+    /// At most so many (default: 50).
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
     /// Wait at most this many seconds when there is nothing yet.
     #[serde(default)]
@@ -33,6 +37,13 @@ pub struct Listing {
 }
 
 /// `GET /messages`, oldest first: `{items, next}`. With `wait` it answers as soon as something is said.
+#[utoipa::path(
+    get, path = "/chat/messages", tag = "chat", operation_id = "chat_list",
+    summary = "What is said in threads, oldest first.",
+    params(Listing),
+    responses((status = 200, body = shapes::Messages, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
     let app = &shared.app;
     match listing.task {
@@ -42,12 +53,19 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
         }
         None => app.allow(&caller, Verb::See, None, "messages").await?,
     }
-    let messages = app.messages(listing.task, listing.after, limit(listing.limit), patience(listing.wait)).await?;
+    let messages = app.messages(listing.task, listing.after, limit(listing.limit)?, patience(listing.wait)).await?;
     let next = messages.last().map_or(listing.after, |message| message.seq);
     Ok(Json(json!({ "items": messages, "next": next })))
 }
 
 /// `POST /messages`: a person says something in a thread.
+#[utoipa::path(
+    post, path = "/chat/messages", tag = "chat", operation_id = "chat_send",
+    summary = "A person says something: an answer, a note, or a command.",
+    request_body = SendMessage,
+    responses((status = 200, body = shapes::Heard, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn send(State(shared): State<Shared>, Person(caller): Person, Body(send): Body<SendMessage>) -> Result<Json<Value>, Failure> {
     let key = send.key.unwrap_or_else(|| shared.app.ids.uuid());
     let said = Said { event: key, task: send.task, reply_to: send.reply_to, text: send.text, act: Act::Said };
@@ -55,6 +73,14 @@ pub async fn send(State(shared): State<Shared>, Person(caller): Person, Body(sen
 }
 
 /// `PATCH /messages/{key}`: its author changes what was sent under this key.
+#[utoipa::path(
+    patch, path = "/chat/messages/{key}", tag = "chat", operation_id = "chat_edit",
+    summary = "Its author changes what was sent under this key.",
+    request_body = EditMessage,
+    params(("key" = MessageId, Path)),
+    responses((status = 200, body = shapes::Heard, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn edit(
     State(shared): State<Shared>,
     Person(caller): Person,
@@ -66,6 +92,13 @@ pub async fn edit(
 }
 
 /// `DELETE /messages/{key}`: its author takes back what was sent under this key.
+#[utoipa::path(
+    delete, path = "/chat/messages/{key}", tag = "chat", operation_id = "chat_delete",
+    summary = "Its author takes back what was sent under this key.",
+    params(("key" = MessageId, Path)),
+    responses((status = 200, body = shapes::Heard, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn delete(State(shared): State<Shared>, Person(caller): Person, Id(key): Id<MessageId>) -> Result<Json<Value>, Failure> {
     let act = Act::Deleted(key.to_string());
     hear(&shared, &caller, Said { event: shared.app.ids.uuid(), task: None, reply_to: None, text: String::new(), act }).await

@@ -5,6 +5,7 @@ use vine_api::{CommandReply, MadeToken, MakeToken, RunCommand};
 use vine_app::{AppError, Context, from_words, people};
 use vine_domain::{Invalid, token::TokenKind};
 
+use super::shapes;
 use crate::{
     Shared,
     auth::Person,
@@ -12,6 +13,13 @@ use crate::{
 };
 
 /// `POST /commands`
+#[utoipa::path(
+    post, path = "/commands", tag = "commands", operation_id = "commands_run",
+    summary = "Runs a command, as the shell does. What it needs depends on the command.",
+    request_body = RunCommand,
+    responses((status = 200, body = CommandReply, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn run(
     State(shared): State<Shared>,
     Person(mut caller): Person,
@@ -24,6 +32,13 @@ pub async fn run(
 }
 
 /// `POST /tokens`: a secret for a program, a browser or a new worker.
+#[utoipa::path(
+    post, path = "/tokens", tag = "commands", operation_id = "commands_make_token",
+    summary = "A secret for a program, a browser or a new worker; for the last the role `admin`.",
+    request_body = MakeToken,
+    responses((status = 201, body = MadeToken, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn make_token(
     State(shared): State<Shared>,
     Person(caller): Person,
@@ -39,6 +54,6 @@ pub async fn make_token(
             );
         }
     };
-    let token = shared.app.make_token_for(&caller, kind).await?;
+    let token = shared.app.make_token_for(&caller, kind, make.whom.as_deref()).await?;
     Ok((StatusCode::CREATED, Json(MadeToken { token, expires_in: people::life(kind).as_secs() })))
 }

@@ -1,70 +1,130 @@
 //! The API under `/api/v1`, a file for each endpoint group of the plan.
 
+#[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod chat;
 mod commands;
 mod questions;
 mod queue;
+#[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod sessions;
+mod shapes;
+#[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod tasks;
 mod workers;
 
-use axum::{
-    Router,
-    routing::{get, patch, post},
-};
+use axum::{Router, http::HeaderValue, middleware::map_response, response::Response};
 use serde::Deserialize;
+use utoipa::{
+    IntoParams, Modify, OpenApi,
+    openapi::{
+        self,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::SwaggerUi;
+
+use vine_app::AppError;
+use vine_domain::Invalid;
 
 use crate::Shared;
 
-/// All endpoints.
-pub fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/tasks", post(tasks::create).get(tasks::list))
-        .route("/tasks/bulk", post(tasks::create_bulk))
-        .route("/tasks/{id}", get(tasks::show).patch(tasks::patch))
-        .route("/tasks/{id}/log", get(tasks::log))
-        .route("/workers", post(workers::enrol).get(workers::list))
-        .route("/workers/{id}", get(workers::show).delete(workers::leave))
-        .route("/workers/{id}/heartbeat", post(workers::beat))
-        .route("/workers/{id}/orphans", post(workers::orphans))
-        .route("/queue/enqueue", post(queue::enqueue))
-        .route("/queue/claim", post(queue::claim))
-        .route("/queue/complete", post(queue::complete))
-        .route("/queue/completions", post(queue::completions))
-        .route("/queue/fail", post(queue::fail))
-        .route("/queue/log", post(queue::log))
-        .route("/queue/status", get(queue::status))
-        .route("/sessions", post(sessions::map).get(sessions::list))
-        .route("/sessions/{id}", get(sessions::show).delete(sessions::end))
-        .route("/sessions/{id}/heartbeat", post(sessions::beat))
-        .route("/questions", post(questions::ask).get(questions::list))
-        .route("/questions/{id}", get(questions::show))
-        .route("/questions/{id}/answer", post(questions::answer))
-        .route("/questions/{id}/delivered", post(questions::delivered))
-        .route("/questions/{id}/withdraw", post(questions::withdraw))
-        .route("/notes/{key}/delivered", post(questions::note_delivered))
-        .route("/chat/messages", get(chat::list).post(chat::send))
-        .route("/chat/messages/{key}", patch(chat::edit).delete(chat::delete))
-        .route("/commands", post(commands::run))
-        .route("/tokens", post(commands::make_token))
-        .fallback(crate::error::no_such_path)
-}
+/// What stands in the document beside the endpoints.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "AgentVine", description = "Many headless Claude Code workers; their questions answered where the team already talks."),
+    modifiers(&Tokens),
+    tags(
+        (name = "tasks", description = "What people ask for."),
+        (name = "questions", description = "What agents need people for."),
+        (name = "chat", description = "Threads, for programs."),
+        (name = "queue", description = "Claiming and ending attempts."),
+        (name = "sessions", description = "Sessions of agents."),
+        (name = "workers", description = "Machines that run agents."),
+        (name = "commands", description = "What the shell speaks."),
+    )
+)]
+struct Document;
 
-/// How much a listing gives.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Page {
-    limit: Option<u32>,
-}
+/// The two kinds of bearer tokens.
+struct Tokens;
 
-impl Page {
-    fn limit(&self) -> u32 {
-        limit(self.limit)
+impl Modify for Tokens {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let bearer = |what: &str| SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build());
+        let parts = document.components.get_or_insert_default();
+        parts.add_security_scheme("person", bearer("A person's token: `vine token new`."));
+        parts.add_security_scheme("worker", bearer("A worker's token, which it got when it was enrolled."));
     }
 }
 
-fn limit(wish: Option<u32>) -> u32 {
-    wish.unwrap_or(50).clamp(1, 1000)
+/// All endpoints with what is written about them, each once.
+fn documented() -> OpenApiRouter<Shared> {
+    let endpoints = OpenApiRouter::new()
+        .routes(routes!(tasks::create, tasks::list))
+        .routes(routes!(tasks::create_bulk))
+        .routes(routes!(tasks::show, tasks::patch))
+        .routes(routes!(tasks::log))
+        .routes(routes!(workers::enrol, workers::list))
+        .routes(routes!(workers::show, workers::leave))
+        .routes(routes!(workers::beat))
+        .routes(routes!(workers::orphans))
+        .routes(routes!(queue::enqueue))
+        .routes(routes!(queue::claim))
+        .routes(routes!(queue::complete))
+        .routes(routes!(queue::completions))
+        .routes(routes!(queue::fail))
+        .routes(routes!(queue::log))
+        .routes(routes!(queue::status))
+        .routes(routes!(sessions::map, sessions::list))
+        .routes(routes!(sessions::show, sessions::end))
+        .routes(routes!(sessions::beat))
+        .routes(routes!(questions::ask, questions::list))
+        .routes(routes!(questions::show))
+        .routes(routes!(questions::answer))
+        .routes(routes!(questions::delivered))
+        .routes(routes!(questions::withdraw))
+        .routes(routes!(questions::note_delivered))
+        .routes(routes!(chat::list, chat::send))
+        .routes(routes!(chat::edit, chat::delete))
+        .routes(routes!(commands::run))
+        .routes(routes!(commands::make_token));
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", endpoints)
+}
+
+/// All endpoints, the document that describes them, and a page to try them on.
+pub fn routes() -> Router<Shared> {
+    let (endpoints, document) = documented().split_for_parts();
+    let reference = Router::from(SwaggerUi::new("/api/v1/docs").url("/api/v1/openapi.json", document));
+    endpoints.merge(reference.layer(map_response(fenced)))
+}
+
+/// The page to try things on comes from here alone, as ours does.
+async fn fenced(mut response: Response) -> Response {
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+                  base-uri 'none'; frame-ancestors 'none'";
+    response.headers_mut().insert("content-security-policy", HeaderValue::from_static(policy));
+    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// How much a listing gives.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// At most so many (default: 50).
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+/// How much is given at once.
+fn limit(wish: Option<u32>) -> Result<u32, AppError> {
+    let limit = wish.unwrap_or(50);
+    if (1..=1000).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Invalid::new("limit", limit.to_string(), "use 1 to 1000").into())
 }
 
 /// Waits are bounded, whatever the caller asks for.

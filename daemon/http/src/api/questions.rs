@@ -6,7 +6,7 @@ use vine_api::{CloseQuestion, Delivered, GiveAnswer, PostQuestion, PostedQuestio
 use vine_app::{AppError, questions::Asked, view};
 use vine_domain::{Heard, MessageId, QuestionId, Verb};
 
-use super::Page;
+use super::{Page, limit, shapes};
 use crate::{
     Shared,
     auth::{Enrolled, Person},
@@ -14,6 +14,13 @@ use crate::{
 };
 
 /// `POST /`, by the worker. The answer means that the question is stored.
+#[utoipa::path(
+    post, path = "/questions", tag = "questions", operation_id = "questions_ask",
+    summary = "An agent asks; the answer means that the question is stored.",
+    request_body = PostQuestion,
+    responses((status = 201, body = PostedQuestion, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn ask(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
@@ -26,13 +33,27 @@ pub async fn ask(
 }
 
 /// `GET /`: open questions, oldest first.
+#[utoipa::path(
+    get, path = "/questions", tag = "questions", operation_id = "questions_list",
+    summary = "Open questions, oldest first.",
+    params(Page),
+    responses((status = 200, body = shapes::List<shapes::Question>, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(page): Params<Page>) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, None, "questions").await?;
-    let questions = shared.app.store.open_questions(page.limit()).await.map_err(AppError::from)?;
+    let questions = shared.app.store.open_questions(limit(page.limit)?).await.map_err(AppError::from)?;
     Ok(Json(json!({ "items": questions.iter().map(view::question).collect::<Vec<_>>() })))
 }
 
 /// `GET /{id}`
+#[utoipa::path(
+    get, path = "/questions/{id}", tag = "questions", operation_id = "questions_show",
+    summary = "A question, with the time of each station on its way.",
+    params(("id" = QuestionId, Path)),
+    responses((status = 200, body = shapes::Question, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<QuestionId>) -> Result<Json<Value>, Failure> {
     let question = shared.app.question(id).await?;
     let repo = shared.app.task(question.task()).await?.repo;
@@ -43,6 +64,14 @@ pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): 
 }
 
 /// `POST /{id}/answer`
+#[utoipa::path(
+    post, path = "/questions/{id}/answer", tag = "questions", operation_id = "questions_answer",
+    summary = "Answers a question. Needs the role `answerer`, for permissions `operator`.",
+    request_body = GiveAnswer,
+    params(("id" = QuestionId, Path)),
+    responses((status = 200, body = shapes::Question, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn answer(
     State(shared): State<Shared>,
     Person(caller): Person,
@@ -55,6 +84,14 @@ pub async fn answer(
 }
 
 /// `POST /{id}/delivered`, by the worker.
+#[utoipa::path(
+    post, path = "/questions/{id}/delivered", tag = "questions", operation_id = "questions_delivered",
+    summary = "The agent has the answer, or knows that there is none.",
+    request_body = Delivered,
+    params(("id" = QuestionId, Path)),
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn delivered(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
@@ -67,6 +104,14 @@ pub async fn delivered(
 }
 
 /// `POST /api/v1/notes/{key}/delivered`, by the worker.
+#[utoipa::path(
+    post, path = "/notes/{key}/delivered", tag = "questions", operation_id = "questions_note_delivered",
+    summary = "The agent has read a note.",
+    request_body = Delivered,
+    params(("key" = MessageId, Path)),
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn note_delivered(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
@@ -78,6 +123,14 @@ pub async fn note_delivered(
 }
 
 /// `POST /{id}/withdraw`, by the worker.
+#[utoipa::path(
+    post, path = "/questions/{id}/withdraw", tag = "questions", operation_id = "questions_withdraw",
+    summary = "The agent needs the answer no more.",
+    request_body = CloseQuestion,
+    params(("id" = QuestionId, Path)),
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn withdraw(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,

@@ -10,7 +10,7 @@ use vine_domain::{
     lifecycle::{Event, Order},
 };
 
-use super::patience;
+use super::{patience, shapes};
 use crate::{
     Shared,
     auth::{Enrolled, Person},
@@ -18,18 +18,39 @@ use crate::{
 };
 
 /// `POST /enqueue`: puts a task back into its lane.
+#[utoipa::path(
+    post, path = "/queue/enqueue", tag = "queue", operation_id = "queue_enqueue",
+    summary = "Puts a task back into its lane. Needs the role `operator`.",
+    request_body = Enqueue,
+    responses((status = 200, body = shapes::Task, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn enqueue(State(shared): State<Shared>, Person(caller): Person, Body(enqueue): Body<Enqueue>) -> Result<Json<Value>, Failure> {
     let task = shared.app.order(&caller, enqueue.task, Order::Retry).await?;
     Ok(Json(view::task(&task)))
 }
 
 /// `POST /claim`: waits for work.
+#[utoipa::path(
+    post, path = "/queue/claim", tag = "queue", operation_id = "queue_claim",
+    summary = "Waits for work.",
+    request_body = Claim,
+    responses((status = 200, body = Claimed, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn claim(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(claim): Body<Claim>) -> Result<Json<Claimed>, Failure> {
     let assignments = shared.app.claim(worker, claim.slots, patience(claim.wait)).await?;
     Ok(Json(Claimed { assignments }))
 }
 
 /// `POST /complete`: ends an attempt, and claims the next in the same call if asked to.
+#[utoipa::path(
+    post, path = "/queue/complete", tag = "queue", operation_id = "queue_complete",
+    summary = "Ends an attempt, and claims the next in the same call if asked to.",
+    request_body = Complete,
+    responses((status = 200, body = Claimed, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn complete(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
@@ -47,6 +68,13 @@ pub async fn complete(
 const COMPLETIONS: usize = 100;
 
 /// `POST /completions`: ends several attempts, each completed or refused alone, and claims the next ones in the same call.
+#[utoipa::path(
+    post, path = "/queue/completions", tag = "queue", operation_id = "queue_completions",
+    summary = "Ends several attempts, each completed or refused alone.",
+    request_body = Completions,
+    responses((status = 200, body = Accepted, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn completions(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
@@ -69,6 +97,13 @@ pub async fn completions(
 }
 
 /// `POST /fail`
+#[utoipa::path(
+    post, path = "/queue/fail", tag = "queue", operation_id = "queue_fail",
+    summary = "Ends an attempt without a result.",
+    request_body = Fail,
+    responses((status = 200, body = Ended, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn fail(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(fail): Body<Fail>) -> Result<Json<Ended>, Failure> {
     let (by, attempt) = (worker, fail.attempt);
     let event = match fail.how {
@@ -81,6 +116,13 @@ pub async fn fail(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body
 }
 
 /// `POST /log`
+#[utoipa::path(
+    post, path = "/queue/log", tag = "queue", operation_id = "queue_log",
+    summary = "The agent's words for the task's log.",
+    request_body = Log,
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn log(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(log): Body<Log>) -> Result<StatusCode, Failure> {
     match log.tell {
         true => shared.app.tell(worker, log.attempt, &log.lines).await?,
@@ -90,6 +132,12 @@ pub async fn log(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(
 }
 
 /// `GET /status`
+#[utoipa::path(
+    get, path = "/queue/status", tag = "queue", operation_id = "queue_status",
+    summary = "How much waits where.",
+    responses((status = 200, body = shapes::Queues, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn status(State(shared): State<Shared>, Person(caller): Person) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, None, "queues").await?;
     let depths = shared.app.store.depths().await.map_err(AppError::from)?;

@@ -3,11 +3,12 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 use vine_api::{MapSession, SessionBeat};
 use vine_app::{AppError, view};
 use vine_domain::{SessionId, Verb};
 
-use super::limit;
+use super::{limit, shapes};
 use crate::{
     Shared,
     auth::{Enrolled, Person},
@@ -15,12 +16,27 @@ use crate::{
 };
 
 /// `POST /`, by the worker: maps a session to its task.
+#[utoipa::path(
+    post, path = "/sessions", tag = "sessions", operation_id = "sessions_map",
+    summary = "Maps a session to its task.",
+    request_body = MapSession,
+    responses((status = 201, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn map(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(map): Body<MapSession>) -> Result<StatusCode, Failure> {
     shared.app.map_session(worker, map.attempt, map.id, map.worktree, map.agent).await?;
     Ok(StatusCode::CREATED)
 }
 
 /// `POST /{id}/heartbeat`, by the worker.
+#[utoipa::path(
+    post, path = "/sessions/{id}/heartbeat", tag = "sessions", operation_id = "sessions_beat",
+    summary = "The agent is alive in its session.",
+    request_body = SessionBeat,
+    params(("id" = SessionId, Path)),
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn beat(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
@@ -32,29 +48,53 @@ pub async fn beat(
 }
 
 /// What `GET /` can be asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Listing {
     #[serde(default)]
     all: bool,
+    /// At most so many (default: 50).
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
 /// `GET /`, latest first.
+#[utoipa::path(
+    get, path = "/sessions", tag = "sessions", operation_id = "sessions_list",
+    summary = "Sessions, latest first.",
+    params(Listing),
+    responses((status = 200, body = shapes::List<shapes::Session>, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, None, "sessions").await?;
     let now = shared.app.clock.now();
-    let sessions = shared.app.store.sessions(listing.all, limit(listing.limit)).await.map_err(AppError::from)?;
+    let sessions = shared.app.store.sessions(listing.all, limit(listing.limit)?).await.map_err(AppError::from)?;
     Ok(Json(json!({ "items": sessions.iter().map(|session| view::session(session, now)).collect::<Vec<_>>() })))
 }
 
 /// `GET /{id}`
+#[utoipa::path(
+    get, path = "/sessions/{id}", tag = "sessions", operation_id = "sessions_show",
+    summary = "One session.",
+    params(("id" = SessionId, Path)),
+    responses((status = 200, body = shapes::Session, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<SessionId>) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, None, "sessions").await?;
     Ok(Json(view::session(&shared.app.session(id).await?, shared.app.clock.now())))
 }
 
 /// `DELETE /{id}`
+#[utoipa::path(
+    delete, path = "/sessions/{id}", tag = "sessions", operation_id = "sessions_end",
+    summary = "Ends a session. Needs the role `operator`.",
+    params(("id" = SessionId, Path)),
+    responses((status = 200, body = shapes::Session, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn end(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<SessionId>) -> Result<Json<Value>, Failure> {
     let session = shared.app.order_session(&caller, id, true).await?;
     Ok(Json(view::session(&session, shared.app.clock.now())))

@@ -7,11 +7,12 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 use vine_api::{CreateTask, CreateTasks, CreatedTasks, PatchTask};
 use vine_app::{AppError, Command, TaskVerb, tasks::Wish, view};
 use vine_domain::{Invalid, Lane, Slug, TaskId, TaskState, Verb, lifecycle::Order, ports::TaskFilter};
 
-use super::{Page, limit};
+use super::{Page, limit, shapes};
 use crate::{
     Shared,
     auth::Person,
@@ -19,6 +20,14 @@ use crate::{
 };
 
 /// `POST /` with an optional `Idempotency-Key`.
+#[utoipa::path(
+    post, path = "/tasks", tag = "tasks", operation_id = "tasks_create",
+    summary = "Creates a task and queues it. Needs the role `operator`.",
+    request_body = CreateTask,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A second creation with the same key gives the first task.")),
+    responses((status = 201, body = shapes::Task, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn create(
     State(shared): State<Shared>,
     Person(caller): Person,
@@ -39,6 +48,14 @@ fn wish(new: CreateTask, key: Option<String>) -> Wish {
 const BULK: usize = 1000;
 
 /// `POST /bulk` with an optional `Idempotency-Key` for all of them.
+#[utoipa::path(
+    post, path = "/tasks/bulk", tag = "tasks", operation_id = "tasks_create_bulk",
+    summary = "Creates up to a thousand tasks, all or none. Needs the role `operator`.",
+    request_body = CreateTasks,
+    params(("Idempotency-Key" = Option<String>, Header, description = "For all of them.")),
+    responses((status = 201, body = CreatedTasks, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn create_bulk(
     State(shared): State<Shared>,
     Person(caller): Person,
@@ -65,8 +82,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {
 }
 
 /// What `GET /` can be asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Listing {
     state: Option<String>,
     repo: Option<Slug>,
@@ -74,14 +92,23 @@ pub struct Listing {
     text: Option<String>,
     /// The `next` of the page before.
     before: Option<TaskId>,
+    /// At most so many (default: 50).
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
 /// `GET /`, newest first: `{items, next}`.
+#[utoipa::path(
+    get, path = "/tasks", tag = "tasks", operation_id = "tasks_list",
+    summary = "Tasks, newest first.",
+    params(Listing),
+    responses((status = 200, body = shapes::Tasks, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, listing.repo.as_ref(), "tasks").await?;
     let state = listing.state.as_deref().map(TaskState::word).transpose().map_err(AppError::from)?;
-    let limit = limit(listing.limit);
+    let limit = limit(listing.limit)?;
     let filter = TaskFilter { state, repo: listing.repo, text: listing.text, before: listing.before, limit };
     let tasks = shared.app.store.tasks(&filter).await.map_err(AppError::from)?;
     let next = (tasks.len() == limit as usize).then(|| tasks.last().map(|task| task.id));
@@ -89,6 +116,13 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
 }
 
 /// `GET /{id}`
+#[utoipa::path(
+    get, path = "/tasks/{id}", tag = "tasks", operation_id = "tasks_show",
+    summary = "A task with everything that belongs to it.",
+    params(("id" = TaskId, Path)),
+    responses((status = 200, body = shapes::Task, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<TaskId>) -> Result<Json<Value>, Failure> {
     let command = Command::Task(TaskVerb::Show { task: Some(id) });
     let reply = shared.app.run(&caller, command, None).await?;
@@ -96,6 +130,14 @@ pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): 
 }
 
 /// `PATCH /{id}`
+#[utoipa::path(
+    patch, path = "/tasks/{id}", tag = "tasks", operation_id = "tasks_patch",
+    summary = "Cancels, retries or moves a task. Needs the role `operator`.",
+    request_body = PatchTask,
+    params(("id" = TaskId, Path)),
+    responses((status = 200, body = shapes::Task, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn patch(
     State(shared): State<Shared>,
     Person(caller): Person,
@@ -120,6 +162,13 @@ pub async fn patch(
 }
 
 /// `GET /{id}/log`, oldest first.
+#[utoipa::path(
+    get, path = "/tasks/{id}/log", tag = "tasks", operation_id = "tasks_log",
+    summary = "The log of a task, oldest first.",
+    params(("id" = TaskId, Path), Page),
+    responses((status = 200, body = shapes::List<shapes::LogLine>, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn log(
     State(shared): State<Shared>,
     Person(caller): Person,
@@ -128,6 +177,6 @@ pub async fn log(
 ) -> Result<Json<Value>, Failure> {
     let repo = shared.app.task(id).await?.repo;
     shared.app.allow(&caller, Verb::See, Some(&repo), &id.to_string()).await?;
-    let lines = shared.app.store.log_of(id, page.limit()).await.map_err(AppError::from)?;
+    let lines = shared.app.store.log_of(id, limit(page.limit)?).await.map_err(AppError::from)?;
     Ok(Json(json!({ "items": lines })))
 }

@@ -6,7 +6,7 @@ use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Orphans};
 use vine_app::{AppError, beats, view, workers::Candidate};
 use vine_domain::{Invalid, Verb, WorkerId};
 
-use super::patience;
+use super::{patience, shapes};
 use crate::{
     Shared,
     auth::{Enrolled, Person},
@@ -14,6 +14,13 @@ use crate::{
 };
 
 /// `POST /` with a one-time code.
+#[utoipa::path(
+    post, path = "/workers", tag = "workers", operation_id = "workers_enrol",
+    summary = "Trades a one-time code for a worker's identity and secret.",
+    request_body = Enrol,
+    responses((status = 201, body = Identity, description = "Done."), shapes::Refused),
+    security(()),
+)]
 pub async fn enrol(State(shared): State<Shared>, Body(enrol): Body<Enrol>) -> Result<(StatusCode, Json<Identity>), Failure> {
     let slots = slots(enrol.slots)?;
     let version = enrol.version.chars().take(60).collect();
@@ -29,6 +36,12 @@ fn slots(wish: u32) -> Result<u32, AppError> {
 }
 
 /// `GET /`
+#[utoipa::path(
+    get, path = "/workers", tag = "workers", operation_id = "workers_list",
+    summary = "Workers, by name.",
+    responses((status = 200, body = shapes::List<shapes::Worker>, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn list(State(shared): State<Shared>, Person(caller): Person) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, None, "workers").await?;
     let now = shared.app.clock.now();
@@ -37,6 +50,13 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person) -> Resul
 }
 
 /// `GET /{id}`
+#[utoipa::path(
+    get, path = "/workers/{id}", tag = "workers", operation_id = "workers_show",
+    summary = "One worker.",
+    params(("id" = WorkerId, Path)),
+    responses((status = 200, body = shapes::Worker, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
 pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<WorkerId>) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, None, "workers").await?;
     let workers = shared.app.store.workers().await.map_err(AppError::from)?;
@@ -45,6 +65,13 @@ pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): 
 }
 
 /// `DELETE /{id}`, by the worker itself.
+#[utoipa::path(
+    delete, path = "/workers/{id}", tag = "workers", operation_id = "workers_leave",
+    summary = "A worker says goodbye; what it holds goes back unharmed.",
+    params(("id" = WorkerId, Path)),
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn leave(State(shared): State<Shared>, Enrolled(worker): Enrolled, Id(id): Id<WorkerId>) -> Result<StatusCode, Failure> {
     itself(worker, id)?;
     shared.app.deregister(id).await?;
@@ -52,6 +79,14 @@ pub async fn leave(State(shared): State<Shared>, Enrolled(worker): Enrolled, Id(
 }
 
 /// `POST /{id}/heartbeat`, by the worker itself; waits until there is something to tell.
+#[utoipa::path(
+    post, path = "/workers/{id}/heartbeat", tag = "workers", operation_id = "workers_beat",
+    summary = "Renews leases, then waits for something to tell the worker.",
+    request_body = Beat,
+    params(("id" = WorkerId, Path)),
+    responses((status = 200, body = Beaten, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn beat(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
@@ -73,6 +108,14 @@ pub async fn beat(
 }
 
 /// `POST /{id}/orphans`, by the worker itself.
+#[utoipa::path(
+    post, path = "/workers/{id}/orphans", tag = "workers", operation_id = "workers_orphans",
+    summary = "Which of these tasks are over.",
+    request_body = Orphans,
+    params(("id" = WorkerId, Path)),
+    responses((status = 200, body = Orphans, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
 pub async fn orphans(
     State(shared): State<Shared>,
     Enrolled(worker): Enrolled,
