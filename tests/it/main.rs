@@ -10,5 +10,6 @@ mod double_slack;
 mod fixtures;
 mod measure_matrix;
 mod story_browser;
+mod story_hostile;
 mod story_openapi;
 mod story_transfer;

@@ -12,6 +12,7 @@ mod story_discord;
 mod story_discord_faults;
 mod story_endings;
 mod story_input;
+mod story_login;
 mod story_many;
 mod story_matrix;
 mod story_matrix_crashes;

@@ -1,5 +1,7 @@
 //! What a use case says when it does not do what was asked.
 
+use std::time::Duration;
+
 use vine_domain::{Denied, Invalid, lifecycle::Refusal, ports::StoreError};
 
 /// Shorthand for what use cases give back.
@@ -26,6 +28,9 @@ pub enum AppError {
     /// The command cannot be read.
     #[error("{0}")]
     Unreadable(String),
+    /// It was tried too often; not before this pause.
+    #[error("that was tried too often")]
+    TooOften(Duration),
     /// The daemon is being stopped; another one, or the same one later, will do it.
     #[error("the daemon is stopping")]
     Stopping,
@@ -47,6 +52,7 @@ impl AppError {
             Self::Refused(Refusal::Withdrawn { .. }) => "withdrawn",
             Self::Refused(Refusal::NobodyReads { .. }) => "nobody_reads",
             Self::Refused(Refusal::NotNow { .. }) => "not_now",
+            Self::TooOften(_) => "too_often",
             Self::Stopping => "stopping",
             Self::Store(StoreError::Taken(_)) => "taken",
             Self::Store(StoreError::Conflict) => "conflict",
@@ -63,6 +69,7 @@ impl AppError {
             Self::Invalid(invalid) => invalid.hint.clone(),
             Self::Refused(refusal) => refusal.hint(),
             Self::Unreadable(_) => "say `help` for how to say things".into(),
+            Self::TooOften(wait) => format!("try again in {} s", wait.as_secs() + 1),
             Self::Stopping => "try again in a moment".into(),
             Self::Store(StoreError::Taken(_)) => "choose another name".into(),
             Self::Store(StoreError::Conflict) => "look at it again and repeat".into(),

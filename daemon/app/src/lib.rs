@@ -19,6 +19,7 @@ pub mod notes;
 mod offers;
 pub mod outbox;
 pub mod owner;
+mod passwords;
 pub mod people;
 pub mod platforms;
 pub mod questions;
@@ -79,6 +80,7 @@ pub struct App {
     on_the_way: Arc<visible::OnTheWay>,
     known: Arc<known::Known>,
     trends: Arc<trends::Latest>,
+    door: Arc<passwords::Door>,
     claims: mpsc::Sender<claims::Waiting>,
     together: Arc<together::Gathered>,
     hints: Arc<OnceLock<Arc<dyn Hints>>>,
@@ -137,6 +139,7 @@ impl App {
             on_the_way: Arc::default(),
             known: Arc::default(),
             trends: Arc::default(),
+            door: Arc::default(),
             claims,
             together: Arc::new(together::Gathered::new(batches)),
             hints: Arc::default(),

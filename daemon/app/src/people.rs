@@ -14,6 +14,7 @@ use crate::{
     App, AppError, Done,
     known::Owner,
     meter::Refused,
+    passwords::entered,
     together::{Call, again},
 };
 
@@ -152,10 +153,13 @@ impl App {
 
     /// Trades a one-time login code for a browser session.
     pub async fn log_in(&self, code: &Token) -> Done<Token> {
-        let owner = self.store.spend_token(&code.hash(), TokenKind::Login).await?.ok_or_else(|| {
+        let Some(owner) = self.store.spend_token(&code.hash(), TokenKind::Login).await? else {
             self.meter.denied(Refused::Login);
-            AppError::Unauthenticated
-        })?;
+            self.knock(None)?;
+            return Err(AppError::Unauthenticated);
+        };
+        let name = self.store.user(OURSELVES, &owner.to_string()).await?.map_or_else(|| owner.to_string(), |user| user.name);
+        self.audit(entered(&name, "with a link", true)).await?;
         self.make_token(TokenKind::Browser, owner).await
     }
 

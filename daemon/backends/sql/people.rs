@@ -133,6 +133,32 @@ impl People for Database {
         owner.fetch_optional(self.writer()).await.map_err(unavailable)?.as_deref().map(uuid).transpose()
     }
 
+    async fn passwords_of(&self, name: &str) -> Stored<Vec<(UserId, String)>> {
+        let rows = query!("SELECT u.id, p.hash FROM users u JOIN passwords p ON p.user_id = u.id WHERE u.name = $1", &*plain(name));
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        rows.into_iter().map(|row| Ok((UserId(uuid(&row.id)?), row.hash))).collect()
+    }
+
+    async fn password_of(&self, user: UserId) -> Stored<Option<String>> {
+        let hash = query_scalar!("SELECT hash FROM passwords WHERE user_id = $1", user.to_string());
+        hash.fetch_optional(self.reader()).await.map_err(unavailable)
+    }
+
+    async fn set_password(&self, user: UserId, hash: &str, session: &str) -> Stored<()> {
+        let (mut tx, id) = (self.begin().await?, user.to_string());
+        let set = query!(
+            "INSERT INTO passwords (user_id, hash, changed) VALUES ($1, $2, $3)
+             ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, changed = excluded.changed",
+            id,
+            hash,
+            self.now().0
+        );
+        set.execute(&mut *tx).await.map_err(unavailable)?;
+        let others = query!("UPDATE tokens SET spent = true WHERE owner = $1 AND kind = 'browser' AND hash <> $2", id, session);
+        others.execute(&mut *tx).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)
+    }
+
     async fn revoke_tokens(&self, owner: Uuid) -> Stored<()> {
         query!("DELETE FROM tokens WHERE owner = $1", owner.to_string()).execute(self.writer()).await.map(|_| ()).map_err(unavailable)
     }

@@ -14,8 +14,21 @@ use vine_domain::{
 
 use crate::{Shared, error::Failure};
 
-/// The cookie that keeps a browser logged in.
-pub const COOKIE: &str = "vine_session";
+/// The cookie that keeps a browser logged in. Where the page is reached by https it has the prefix that keeps other hosts, subdomains
+/// and plain connections from setting it (RFC 6265bis, 4.1.3.2).
+fn cookie_name(shared: &Shared) -> &'static str {
+    if is_secure(shared) { "__Host-vine_session" } else { "vine_session" }
+}
+
+fn is_secure(shared: &Shared) -> bool {
+    shared.app.settings.link.starts_with("https://")
+}
+
+/// The line that sets or, with no life, takes away the cookie.
+pub fn set_cookie(shared: &Shared, value: &str, life: u64) -> String {
+    let secure = if is_secure(shared) { "; Secure" } else { "" };
+    format!("{}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={life}{secure}", cookie_name(shared))
+}
 
 /// A person, by API token.
 pub struct Person(pub Caller);
@@ -52,10 +65,11 @@ impl FromRequestParts<Shared> for Enrolled {
 }
 
 /// The browser session of a request.
-pub fn cookie(headers: &HeaderMap) -> Option<Token> {
+pub fn cookie(shared: &Shared, headers: &HeaderMap) -> Option<Token> {
+    let own = cookie_name(shared);
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| Token::presented(value))
+    pairs.find(|(name, _)| *name == own).map(|(_, value)| Token::presented(value))
 }
 
 impl FromRequestParts<Shared> for Visitor {
@@ -63,7 +77,7 @@ impl FromRequestParts<Shared> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
         let to_login = || Redirect::to("/login").into_response();
-        let token = cookie(&parts.headers).ok_or_else(to_login)?;
+        let token = cookie(shared, &parts.headers).ok_or_else(to_login)?;
         match shared.app.caller(&token, TokenKind::Browser, "console").await {
             Ok(caller) => Ok(Self(caller)),
             Err(AppError::Unauthenticated) => Err(to_login()),

@@ -30,6 +30,12 @@ pub trait People: Send + Sync {
     async fn token_owner(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>>;
     /// Takes a one-time token out of use and returns its owner; a second call gets `None`.
     async fn spend_token(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>>;
+    /// People of this name who have a password, each with its hash.
+    async fn passwords_of(&self, name: &str) -> Stored<Vec<(UserId, String)>>;
+    /// The hash of a person's password.
+    async fn password_of(&self, user: UserId) -> Stored<Option<String>>;
+    /// Keeps the hash of a person's password, and ends their browsers' sessions but the one whose token has the hash `session`.
+    async fn set_password(&self, user: UserId, hash: &str, session: &str) -> Stored<()>;
     /// Ends all tokens of an owner.
     async fn revoke_tokens(&self, owner: Uuid) -> Stored<()>;
     /// Adds lines to the audit.

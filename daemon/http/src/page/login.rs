@@ -1,7 +1,9 @@
 //! Logging in and out.
 
+use std::time::Duration;
+
 use axum::{
-    extract::State,
+    extract::{Form, State},
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
@@ -10,9 +12,10 @@ use serde::Deserialize;
 use vine_app::{AppError, people};
 use vine_domain::token::{Token, TokenKind};
 
-use super::{In, document};
+use super::{In, document, problem, screen::Screen};
 use crate::{
-    auth::{self, COOKIE, Visitor},
+    Shared,
+    auth::{self, Visitor},
     error::{Failure, Params},
 };
 
@@ -22,36 +25,84 @@ pub struct Link {
     code: Option<String>,
 }
 
-/// `GET /login?code=…` spends the code; without one, or with a spent one, says how to get one.
+/// `GET /login?code=…` spends the code; without one, or with a spent one, says how to get in.
 pub async fn show(State(shared): In, Params(link): Params<Link>) -> Result<Response, Failure> {
     let Some(code) = link.code else { return Ok(how(StatusCode::OK, "You are not logged in.")) };
     match shared.app.log_in(&Token::presented(code)).await {
-        Ok(session) => {
-            let life = people::life(TokenKind::Browser).as_secs();
-            let secure = if shared.app.settings.link.starts_with("https://") { "; Secure" } else { "" };
-            let cookie = format!("{COOKIE}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={life}{secure}", session.reveal());
-            Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
-        }
+        Ok(session) => Ok(entered(&shared, &session)),
         Err(AppError::Unauthenticated) => Ok(how(StatusCode::UNAUTHORIZED, "This link was used before, or is older than ten minutes.")),
+        Err(AppError::TooOften(wait)) => Ok(later(wait)),
         Err(error) => Err(error.into()),
     }
 }
 
+/// What the form sends.
+#[derive(Deserialize)]
+pub struct Name {
+    name: String,
+    password: String,
+}
+
+/// `POST /login`
+pub async fn enter(State(shared): In, Form(Name { name, password }): Form<Name>) -> Result<Response, Failure> {
+    match shared.app.log_in_with(name.trim(), &password).await {
+        Ok(session) => Ok(entered(&shared, &session)),
+        Err(AppError::Unauthenticated) => Ok(how(StatusCode::UNAUTHORIZED, "The name or the password is wrong.")),
+        Err(AppError::TooOften(wait)) => Ok(later(wait)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A change of one's own password.
+#[derive(Deserialize)]
+pub struct Change {
+    #[serde(default)]
+    old: String,
+    new: String,
+}
+
+/// `POST /password`
+pub async fn change(State(shared): In, visitor: Visitor, headers: HeaderMap, Form(change): Form<Change>) -> Result<Redirect, Response> {
+    let done = match auth::cookie(&shared, &headers) {
+        Some(session) => shared.app.set_password(&visitor.0, &change.old, &change.new, &session).await,
+        None => Err(AppError::Unauthenticated),
+    };
+    done.map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(Screen::Settings.path()))
+}
+
+fn entered(shared: &Shared, session: &Token) -> Response {
+    let life = people::life(TokenKind::Browser).as_secs();
+    ([(header::SET_COOKIE, auth::set_cookie(shared, session.reveal(), life))], Redirect::to("/")).into_response()
+}
+
 /// `POST /logout`
 pub async fn leave(State(shared): In, Visitor(_): Visitor, headers: HeaderMap) -> Result<Response, Failure> {
-    if let Some(token) = auth::cookie(&headers) {
+    if let Some(token) = auth::cookie(&shared, &headers) {
         shared.app.store.spend_token(&token.hash(), TokenKind::Browser).await.map_err(AppError::from)?;
     }
-    let gone = format!("{COOKIE}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");
-    Ok(([(header::SET_COOKIE, gone)], Redirect::to("/login")).into_response())
+    Ok(([(header::SET_COOKIE, auth::set_cookie(&shared, "", 0))], Redirect::to("/login")).into_response())
+}
+
+/// Too many tries.
+fn later(wait: Duration) -> Response {
+    let seconds = wait.as_secs() + 1;
+    let mut response = how(StatusCode::TOO_MANY_REQUESTS, &format!("That was tried too often. Try again in {seconds} s."));
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
 }
 
 fn how(status: StatusCode, why: &str) -> Response {
     let body = html! {
         h1 { "Log in" }
         p role="alert" { (why) }
-        p { "On the machine where AgentVine runs, this prints a link that works once:" }
-        pre { code { "vine login" } }
+        form.new method="post" action="/login" {
+            label { "Name" input name="name" autocomplete="username" required; }
+            label { "Password" input name="password" type="password" autocomplete="current-password" required; }
+            button { "Log in" }
+        }
+        p { "No password yet? On the machine where AgentVine runs, this prints a link that works once; an administrator makes one for others. " }
+        pre { code { "vine login\nvine login --for NAME" } }
     };
     (status, Html(document("Log in", None, None, &body).into_string())).into_response()
 }

@@ -22,6 +22,16 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
     Ok(html! {
         h1 { "Settings" }
         p.dim { "AgentVine " (env!("CARGO_PKG_VERSION")) ", at " (app.settings.link) ". They stand in " code { "vine.toml" } "; " code { "vine config check" } " explains what is wrong with it." }
+        h2 { "Your password" }
+        details { summary { "Set a password, to log in without a link" }
+            form.new method="post" action="/password" {
+                input type="hidden" name="name" autocomplete="username" value=(visitor.0.name());
+                label { "The present one, if you have one" input name="old" type="password" autocomplete="current-password"; }
+                label { "The new one, 15 characters or more" input name="new" type="password" autocomplete="new-password" minlength="15" maxlength="500" required; }
+                button { "Set" }
+            }
+            p.dim { "Your other browsers are logged out." }
+        }
         h2 { "Open questions" }
         (facts(&patience(app)))
         h2 { "Sessions" }
