@@ -7,6 +7,7 @@ mod roles;
 mod shell;
 mod stop;
 mod store;
+mod traces;
 
 use std::process::ExitCode;
 

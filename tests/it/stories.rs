@@ -27,6 +27,7 @@ mod story_sessions;
 mod story_slack;
 mod story_slack_ways;
 mod story_stale;
+mod story_traces;
 mod story_trouble;
 mod story_up;
 mod story_waiting;

@@ -13,6 +13,7 @@ pub mod error;
 mod feed;
 pub mod hints;
 pub mod inbound;
+pub mod journeys;
 mod known;
 pub mod meter;
 pub mod notes;
@@ -81,6 +82,7 @@ pub struct App {
     known: Arc<known::Known>,
     trends: Arc<trends::Latest>,
     door: Arc<passwords::Door>,
+    journeys: Arc<journeys::Listener>,
     claims: mpsc::Sender<claims::Waiting>,
     together: Arc<together::Gathered>,
     hints: Arc<OnceLock<Arc<dyn Hints>>>,
@@ -140,6 +142,7 @@ impl App {
             known: Arc::default(),
             trends: Arc::default(),
             door: Arc::default(),
+            journeys: Arc::default(),
             claims,
             together: Arc::new(together::Gathered::new(batches)),
             hints: Arc::default(),

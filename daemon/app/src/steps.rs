@@ -159,5 +159,6 @@ impl App {
         }
         self.wakes.outbox();
         self.meter.stored(before, commit, self.clock.now());
+        self.tell_of_journeys(before, commit);
     }
 }

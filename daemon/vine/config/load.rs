@@ -127,6 +127,8 @@ fn known() -> Result<Table> {
         ("worker", "daemon"),
         ("worker", "name"),
         ("worker", "state"),
+        ("traces", "otlp_url"),
+        ("traces", "authorization_file"),
     ];
     for (section, key) in optional {
         let section = section.split('.').try_fold(&mut known, |table, name| table.get_mut(name)?.as_table_mut());

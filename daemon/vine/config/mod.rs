@@ -34,6 +34,7 @@ pub struct Config {
     pub agents: Agents,
     pub commit: Commit,
     pub log: Log,
+    pub traces: Traces,
 }
 
 /// The daemon.
@@ -50,6 +51,14 @@ impl Default for Daemon {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 7878)), public_url: None, state: None, drain_seconds: 0 }
     }
+}
+
+/// Where traces of questions go; nowhere, unless it is said.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Traces {
+    pub otlp_url: Option<String>,
+    pub authorization_file: Option<PathBuf>,
 }
 
 /// What happens while nobody answers.

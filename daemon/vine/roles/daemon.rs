@@ -15,6 +15,7 @@ use crate::{
     endpoint::{Endpoint, state_root},
     stop,
     store::Opened,
+    traces,
 };
 
 /// How long requests under way may take to end.
@@ -77,6 +78,9 @@ impl Daemon {
         loops.spawn(owner::register(app.clone(), json!({ "address": address, "version": env!("CARGO_PKG_VERSION") }).to_string()));
         if let Some(hints) = store.hints(config, &app.me)? {
             loops.spawn(hints::run(app.clone(), hints));
+        }
+        if let Some(traces) = traces::start(&app, &config.traces)? {
+            loops.spawn(traces);
         }
         #[cfg(feature = "matrix")]
         super::chat::matrix(&app, config, &state, &mut loops)?;

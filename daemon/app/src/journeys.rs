@@ -1,0 +1,51 @@
+//! Questions that have come to their end, for whoever wants to tell of them.
+
+use std::sync::OnceLock;
+
+use tokio::sync::mpsc;
+use vine_domain::{Question, QuestionState, Slug, Timestamp, lifecycle::Situation, ports::Commit, ports::Stations};
+
+use crate::App;
+
+/// A question's whole way.
+#[derive(Debug)]
+pub struct Journey {
+    /// The question as it ended.
+    pub question: Question,
+    /// In this repository.
+    pub repo: Slug,
+    /// When it ended.
+    pub at: Timestamp,
+    /// The stations that others note.
+    pub stations: Stations,
+}
+
+/// Where they are told to, once somebody listens.
+pub(crate) type Listener = OnceLock<mpsc::UnboundedSender<Journey>>;
+
+impl App {
+    /// From now on the questions that end in this daemon.
+    pub fn journeys(&self) -> mpsc::UnboundedReceiver<Journey> {
+        let (tell, told) = mpsc::unbounded_channel();
+        let _only_once = self.journeys.set(tell);
+        told
+    }
+
+    /// A change of a task was stored.
+    pub(crate) fn tell_of_journeys(&self, before: &Situation, commit: &Commit) {
+        let Some(listener) = self.journeys.get() else { return };
+        let was_over = |question: &Question| before.questions.iter().any(|known| known.id == question.id && is_over(known));
+        for question in commit.change.questions.iter().filter(|question| is_over(question) && !was_over(question)) {
+            let (app, listener, question) = (self.clone(), listener.clone(), question.clone());
+            let (repo, at) = (before.task.repo.clone(), self.clock.now());
+            tokio::spawn(async move {
+                let stations = app.stations(question.id).await.unwrap_or_default();
+                let _nobody_listens = listener.send(Journey { question, repo, at, stations });
+            });
+        }
+    }
+}
+
+fn is_over(question: &Question) -> bool {
+    matches!(question.state, QuestionState::Delivered { .. } | QuestionState::Withdrawn { .. } | QuestionState::Expired { told: true })
+}

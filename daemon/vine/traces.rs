@@ -1,0 +1,104 @@
+//! One trace for each question, from asked to its end, for whoever collects traces (`[traces]`). It is made when the question has come to
+//! its end, out of what is on record: no daemon has to live through all of it, and two daemons would make the same one.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use opentelemetry::{
+    InstrumentationScope, KeyValue,
+    trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState},
+};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks},
+};
+use tokio::sync::mpsc;
+use vine_app::{App, journeys::Journey, view};
+use vine_domain::{Timestamp, uuid_of};
+
+use crate::config;
+
+/// A collector that does not answer holds up nothing but this.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends a trace for each question that comes to its end here, until the daemon stops.
+pub fn start(app: &App, config: &config::Traces) -> Result<Option<impl Future<Output = ()> + use<>>> {
+    let Some(url) = &config.otlp_url else { return Ok(None) };
+    let mut headers = std::collections::HashMap::new();
+    if let Some(file) = &config.authorization_file {
+        let value = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        headers.insert("authorization".to_owned(), value.trim().to_owned());
+    }
+    let exporter = SpanExporter::builder().with_http().with_endpoint(url).with_protocol(Protocol::HttpBinary);
+    let exporter = exporter.with_timeout(PATIENCE).with_headers(headers).build();
+    let mut exporter = exporter.with_context(|| format!("traces.otlp_url: nothing can be sent to {url}"))?;
+    exporter.set_resource(&Resource::builder_empty().with_service_name("agentvine").build());
+    Ok(Some(run(app.journeys(), exporter, app.stop.clone())))
+}
+
+async fn run(mut ended: mpsc::UnboundedReceiver<Journey>, exporter: SpanExporter, stop: tokio_util::sync::CancellationToken) {
+    loop {
+        let journey = tokio::select! {
+            () = stop.cancelled() => return,
+            Some(journey) = ended.recv() => journey,
+        };
+        if let Err(error) = exporter.export(spans(&journey)).await {
+            tracing::warn!("the trace of {} was not taken: {error}", journey.question.id);
+        }
+    }
+}
+
+/// The whole way, and a span for each hop of it.
+fn spans(journey: &Journey) -> Vec<SpanData> {
+    let question = &journey.question;
+    let stations = view::timeline_of(question, &journey.stations);
+    let (first, last) = (question.asked_at, journey.at.max(stations.last().map_or(journey.at, |(_, at)| *at)));
+    let trace = TraceId::from_bytes(*question.key.as_bytes());
+    let id = |name: &str| {
+        let bytes = *uuid_of(&format!("{} {name}", question.key)).as_bytes();
+        SpanId::from_bytes(std::array::from_fn(|at| bytes[at]))
+    };
+    let about = vec![
+        KeyValue::new("vine.question", question.id.to_string()),
+        KeyValue::new("vine.task", question.task().to_string()),
+        KeyValue::new("vine.kind", question.ask.kind()),
+        KeyValue::new("vine.repo", journey.repo.to_string()),
+        KeyValue::new("vine.end", question.state.as_str()),
+    ];
+    let mut spans = vec![span(trace, id("question"), SpanId::INVALID, "question", (first, last), about)];
+    for pair in stations.windows(2) {
+        let ((_, begun), (station, reached)) = (pair[0], pair[1]);
+        spans.push(span(trace, id(station), id("question"), station, (begun, reached), Vec::new()));
+    }
+    spans
+}
+
+fn span(
+    trace: TraceId,
+    id: SpanId,
+    parent: SpanId,
+    name: &'static str,
+    (begun, ended): (Timestamp, Timestamp),
+    attributes: Vec<KeyValue>,
+) -> SpanData {
+    SpanData {
+        span_context: SpanContext::new(trace, id, TraceFlags::SAMPLED, false, TraceState::NONE),
+        parent_span_id: parent,
+        parent_span_is_remote: false,
+        span_kind: SpanKind::Internal,
+        name: name.into(),
+        start_time: time(begun),
+        end_time: time(ended),
+        attributes,
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status: Status::Unset,
+        instrumentation_scope: InstrumentationScope::builder("vine").build(),
+    }
+}
+
+fn time(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(at.0.unsigned_abs())
+}
