@@ -11,5 +11,6 @@ mod fixtures;
 mod measure_matrix;
 mod story_browser;
 mod story_hostile;
+mod story_issuer;
 mod story_openapi;
 mod story_transfer;

@@ -14,20 +14,36 @@ use vine_domain::{
 
 use crate::{Shared, error::Failure};
 
-/// The cookie that keeps a browser logged in. Where the page is reached by https it has the prefix that keeps other hosts, subdomains
-/// and plain connections from setting it (RFC 6265bis, 4.1.3.2).
-fn cookie_name(shared: &Shared) -> &'static str {
-    if is_secure(shared) { "__Host-vine_session" } else { "vine_session" }
+/// The cookie that keeps a browser logged in.
+const SESSION: &str = "vine_session";
+
+/// Where the page is reached by https our cookies have the prefix that keeps other hosts, subdomains and plain connections from setting
+/// them (RFC 6265bis, 4.1.3.2).
+fn full_name(shared: &Shared, name: &str) -> String {
+    format!("{}{name}", if is_secure(shared) { "__Host-" } else { "" })
 }
 
 fn is_secure(shared: &Shared) -> bool {
     shared.app.settings.link.starts_with("https://")
 }
 
-/// The line that sets or, with no life, takes away the cookie.
-pub fn set_cookie(shared: &Shared, value: &str, life: u64) -> String {
+/// The line that sets a cookie or, with no life, takes it away.
+pub fn keep(shared: &Shared, name: &str, value: &str, life: u64) -> String {
     let secure = if is_secure(shared) { "; Secure" } else { "" };
-    format!("{}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={life}{secure}", cookie_name(shared))
+    format!("{}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={life}{secure}", full_name(shared, name))
+}
+
+/// The line that logs a browser in or, with no life, out.
+pub fn keep_session(shared: &Shared, value: &str, life: u64) -> String {
+    keep(shared, SESSION, value, life)
+}
+
+/// What a cookie of ours holds.
+pub fn kept(shared: &Shared, headers: &HeaderMap, name: &str) -> Option<String> {
+    let own = full_name(shared, name);
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == own).map(|(_, value)| value.to_owned())
 }
 
 /// A person, by API token.
@@ -66,10 +82,7 @@ impl FromRequestParts<Shared> for Enrolled {
 
 /// The browser session of a request.
 pub fn cookie(shared: &Shared, headers: &HeaderMap) -> Option<Token> {
-    let own = cookie_name(shared);
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == own).map(|(_, value)| Token::presented(value))
+    kept(shared, headers, SESSION).map(Token::presented)
 }
 
 impl FromRequestParts<Shared> for Visitor {

@@ -23,6 +23,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vine_app::App;
 
+use crate::page::Issuer;
+pub use crate::page::Oidc;
+
 /// Large enough that a prompt which is too long gets the clear error of the rules, not a cut connection.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
@@ -32,16 +35,28 @@ pub struct Shared {
     app: App,
     /// Names under which browsers may reach the page, with port. Anything else is a rebinding attack.
     hosts: Arc<[String]>,
+    /// Where people have their accounts, if they log in with those.
+    issuer: Option<Arc<Issuer>>,
     /// Differs between starts, so that a browser never keeps the page of an earlier process.
     boot: Arc<str>,
 }
 
-/// Serves until `closing`; requests that wait are answered at once when the daemon stops, which may be earlier. `doors` is where
-/// chat platforms come in; they know who knocks by themselves.
-pub async fn serve(listener: TcpListener, app: App, hosts: Vec<String>, doors: Router, closing: CancellationToken) -> std::io::Result<()> {
+/// What stands at the front besides the use cases.
+pub struct Front {
+    /// Names under which browsers may reach the page, with port.
+    pub hosts: Vec<String>,
+    /// Where chat platforms come in; they know who knocks by themselves.
+    pub doors: Router,
+    /// Where people have their accounts, if they log in with those.
+    pub oidc: Option<Oidc>,
+}
+
+/// Serves until `closing`; requests that wait are answered at once when the daemon stops, which may be earlier.
+pub async fn serve(listener: TcpListener, app: App, front: Front, closing: CancellationToken) -> std::io::Result<()> {
     let boot = app.ids.uuid().simple().to_string();
-    let shared = Shared { app, hosts: hosts.into(), boot: boot.into() };
-    let router = router(shared.clone()).merge(doors).layer(map_response_with_state(shared, farewell));
+    let issuer = front.oidc.map(|settings| Arc::new(Issuer::new(settings)));
+    let shared = Shared { app, hosts: front.hosts.into(), issuer, boot: boot.into() };
+    let router = router(shared.clone()).merge(front.doors).layer(map_response_with_state(shared, farewell));
     axum::serve(ListenerNoDelay(listener), router).with_graceful_shutdown(closing.cancelled_owned()).await
 }
 

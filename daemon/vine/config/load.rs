@@ -127,6 +127,9 @@ fn known() -> Result<Table> {
         ("worker", "daemon"),
         ("worker", "name"),
         ("worker", "state"),
+        ("login.oidc", "issuer_url"),
+        ("login.oidc", "client_secret"),
+        ("login.oidc", "client_secret_file"),
         ("traces", "otlp_url"),
         ("traces", "authorization_file"),
     ];

@@ -4,6 +4,7 @@
 mod chat;
 mod database;
 mod load;
+mod login;
 mod patience;
 mod people;
 mod secret;
@@ -12,6 +13,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 pub use chat::Chat;
 pub use database::{Database, Durability, Redis};
+pub use login::Login;
 pub use people::Person;
 use serde::{Deserialize, Serialize};
 use vine_domain::{Patience, SessionPolicy};
@@ -35,6 +37,7 @@ pub struct Config {
     pub commit: Commit,
     pub log: Log,
     pub traces: Traces,
+    pub login: Login,
 }
 
 /// The daemon.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
+use vine_app::people::ISSUER;
 use vine_domain::{Grant, Role, Slug, User, UserId, uuid_of};
 
 use super::Config;
@@ -18,6 +19,7 @@ pub struct Person {
     pub matrix: Option<String>,
     pub slack: Option<String>,
     pub discord: Option<String>,
+    pub oidc: Option<String>,
 }
 
 impl Person {
@@ -30,6 +32,7 @@ impl Person {
             matrix: Some(String::new()),
             slack: Some(String::new()),
             discord: Some(String::new()),
+            oidc: Some(String::new()),
         }
     }
 
@@ -49,7 +52,7 @@ impl Person {
         };
         let slack = self.slack.as_deref().map(|id| member_id(&self.name, id)).transpose()?;
         let discord = self.discord.as_deref().map(|id| snowflake(&self.name, id)).transpose()?;
-        let identities = [("matrix", matrix), ("slack", slack), ("discord", discord)];
+        let identities = [("matrix", matrix), ("slack", slack), ("discord", discord), (ISSUER, self.oidc.clone())];
         Ok(Grant { user, identities: identities.into_iter().filter_map(|(platform, id)| Some((platform.to_owned(), id?))).collect() })
     }
 }

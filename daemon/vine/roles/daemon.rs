@@ -91,7 +91,8 @@ impl Daemon {
         let doors = doors.merge(super::chat::slack(&app, config, &mut loops)?);
         let closing = CancellationToken::new();
         let hosts = hosts(address, config.daemon.public_url.as_deref());
-        let serve = vine_http::serve(listener, app.clone(), hosts, doors, closing.clone());
+        let front = vine_http::Front { hosts, doors, oidc: config.login.oidc.settings()? };
+        let serve = vine_http::serve(listener, app.clone(), front, closing.clone());
         loops.spawn(async move {
             if let Err(error) = serve.await {
                 tracing::error!("serving ended: {error}");

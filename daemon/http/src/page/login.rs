@@ -27,11 +27,13 @@ pub struct Link {
 
 /// `GET /login?code=…` spends the code; without one, or with a spent one, says how to get in.
 pub async fn show(State(shared): In, Params(link): Params<Link>) -> Result<Response, Failure> {
-    let Some(code) = link.code else { return Ok(how(StatusCode::OK, "You are not logged in.")) };
+    let Some(code) = link.code else { return Ok(how(&shared, StatusCode::OK, "You are not logged in.")) };
     match shared.app.log_in(&Token::presented(code)).await {
         Ok(session) => Ok(entered(&shared, &session)),
-        Err(AppError::Unauthenticated) => Ok(how(StatusCode::UNAUTHORIZED, "This link was used before, or is older than ten minutes.")),
-        Err(AppError::TooOften(wait)) => Ok(later(wait)),
+        Err(AppError::Unauthenticated) => {
+            Ok(how(&shared, StatusCode::UNAUTHORIZED, "This link was used before, or is older than ten minutes."))
+        }
+        Err(AppError::TooOften(wait)) => Ok(later(&shared, wait)),
         Err(error) => Err(error.into()),
     }
 }
@@ -47,8 +49,8 @@ pub struct Name {
 pub async fn enter(State(shared): In, Form(Name { name, password }): Form<Name>) -> Result<Response, Failure> {
     match shared.app.log_in_with(name.trim(), &password).await {
         Ok(session) => Ok(entered(&shared, &session)),
-        Err(AppError::Unauthenticated) => Ok(how(StatusCode::UNAUTHORIZED, "The name or the password is wrong.")),
-        Err(AppError::TooOften(wait)) => Ok(later(wait)),
+        Err(AppError::Unauthenticated) => Ok(how(&shared, StatusCode::UNAUTHORIZED, "The name or the password is wrong.")),
+        Err(AppError::TooOften(wait)) => Ok(later(&shared, wait)),
         Err(error) => Err(error.into()),
     }
 }
@@ -71,9 +73,10 @@ pub async fn change(State(shared): In, visitor: Visitor, headers: HeaderMap, For
     Ok(Redirect::to(Screen::Settings.path()))
 }
 
-fn entered(shared: &Shared, session: &Token) -> Response {
+/// A browser that is logged in now.
+pub fn entered(shared: &Shared, session: &Token) -> Response {
     let life = people::life(TokenKind::Browser).as_secs();
-    ([(header::SET_COOKIE, auth::set_cookie(shared, session.reveal(), life))], Redirect::to("/")).into_response()
+    ([(header::SET_COOKIE, auth::keep_session(shared, session.reveal(), life))], Redirect::to("/")).into_response()
 }
 
 /// `POST /logout`
@@ -81,21 +84,23 @@ pub async fn leave(State(shared): In, Visitor(_): Visitor, headers: HeaderMap) -
     if let Some(token) = auth::cookie(&shared, &headers) {
         shared.app.store.spend_token(&token.hash(), TokenKind::Browser).await.map_err(AppError::from)?;
     }
-    Ok(([(header::SET_COOKIE, auth::set_cookie(&shared, "", 0))], Redirect::to("/login")).into_response())
+    Ok(([(header::SET_COOKIE, auth::keep_session(&shared, "", 0))], Redirect::to("/login")).into_response())
 }
 
 /// Too many tries.
-fn later(wait: Duration) -> Response {
+fn later(shared: &Shared, wait: Duration) -> Response {
     let seconds = wait.as_secs() + 1;
-    let mut response = how(StatusCode::TOO_MANY_REQUESTS, &format!("That was tried too often. Try again in {seconds} s."));
+    let mut response = how(shared, StatusCode::TOO_MANY_REQUESTS, &format!("That was tried too often. Try again in {seconds} s."));
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
 }
 
-fn how(status: StatusCode, why: &str) -> Response {
+/// How to get in, and why one is not.
+pub fn how(shared: &Shared, status: StatusCode, why: &str) -> Response {
     let body = html! {
         h1 { "Log in" }
         p role="alert" { (why) }
+        @if let Some(issuer) = &shared.issuer { p { a href="/login/oidc" { "Log in with " (issuer.name()) } } }
         form.new method="post" action="/login" {
             label { "Name" input name="name" autocomplete="username" required; }
             label { "Password" input name="password" type="password" autocomplete="current-password" required; }

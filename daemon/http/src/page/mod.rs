@@ -4,6 +4,7 @@
 mod audit;
 mod chart;
 mod login;
+mod oidc;
 mod overview;
 mod questions;
 mod queues;
@@ -29,6 +30,7 @@ use axum::{
 use maud::{DOCTYPE, Markup, html};
 use vine_app::AppError;
 
+pub use self::oidc::{Issuer, Oidc};
 use self::screen::Screen;
 use crate::{
     Shared,
@@ -51,6 +53,8 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/command", post(overview::command))
         .route("/do", post(screen::done))
         .route("/login", get(login::show).post(login::enter))
+        .route("/login/oidc", get(oidc::leave))
+        .route("/login/oidc/back", get(oidc::back))
         .route("/password", post(login::change))
         .route("/logout", post(login::leave))
         .route("/assets/style.css", get(|| asset("text/css", include_str!("../../assets/style.css"))))

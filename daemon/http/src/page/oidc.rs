@@ -1,0 +1,176 @@
+//! Coming in with an account of one's organisation: OpenID Connect, authorization code with PKCE. What ties an answer to its question is in
+//! a cookie of the browser that asked, so that any daemon may take the answer.
+
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
+};
+use openidconnect::{
+    AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
+    core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata},
+    reqwest,
+};
+use serde::Deserialize;
+use tokio::{sync::Mutex, time::Instant};
+use vine_app::AppError;
+
+use super::{In, login};
+use crate::{Shared, auth, error::Params};
+
+/// How long somebody may take to log in over there.
+const LIFE: u64 = 600;
+/// Keys and addresses of the issuer are asked for again after this long.
+const KNOWN_FOR: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_secs(15);
+const COOKIE: &str = "vine_oidc";
+const BACK: &str = "/login/oidc/back";
+
+/// Where people have their accounts, as the configuration says.
+#[derive(Debug, Clone)]
+pub struct Oidc {
+    /// What the button says: `Log in with <name>`.
+    pub name: String,
+    /// The issuer's address; its document is at `<issuer>/.well-known/openid-configuration`.
+    pub issuer_url: String,
+    /// What the issuer calls us.
+    pub client_id: String,
+    /// What we prove that with; public clients have none.
+    pub client_secret: Option<String>,
+}
+
+/// An issuer that is spoken to.
+pub struct Issuer {
+    settings: Oidc,
+    http: reqwest::Client,
+    known: Mutex<Option<(Instant, CoreProviderMetadata)>>,
+}
+
+type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+/// What went wrong, for the log.
+type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+impl Issuer {
+    /// Nothing is asked before somebody wants to come in.
+    pub fn new(settings: Oidc) -> Self {
+        // Redirects would lead requests of ours to wherever an answer says.
+        let http = reqwest::ClientBuilder::new().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build();
+        Self { settings, http: http.expect("a client without any files"), known: Mutex::default() }
+    }
+
+    /// What the button says.
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    async fn client(&self, shared: &Shared) -> Result<Client, Trouble> {
+        let mut known = self.known.lock().await;
+        let metadata = match known.as_ref().filter(|(since, _)| since.elapsed() < KNOWN_FOR) {
+            Some((_, metadata)) => metadata.clone(),
+            None => {
+                let issuer = IssuerUrl::new(self.settings.issuer_url.clone())?;
+                let metadata = CoreProviderMetadata::discover_async(issuer, &self.http).await?;
+                *known = Some((Instant::now(), metadata.clone()));
+                metadata
+            }
+        };
+        let secret = self.settings.client_secret.clone().map(ClientSecret::new);
+        let client = CoreClient::from_provider_metadata(metadata, ClientId::new(self.settings.client_id.clone()), secret);
+        Ok(client.set_redirect_uri(RedirectUrl::new(format!("{}{BACK}", shared.app.settings.link))?))
+    }
+
+    /// Who the issuer says it is: the subject, and the address if the issuer has made sure of it.
+    async fn redeem(&self, shared: &Shared, code: String, asked: &Asked) -> Result<(String, Option<String>), Trouble> {
+        let client = self.client(shared).await?;
+        let request = client.exchange_code(AuthorizationCode::new(code))?.set_pkce_verifier(PkceCodeVerifier::new(asked.verifier.clone()));
+        let answer = request.request_async(&self.http).await?;
+        let token = answer.id_token().ok_or("the issuer gave no ID token")?;
+        let claims = token.claims(&client.id_token_verifier(), &Nonce::new(asked.nonce.clone()))?;
+        let sure = claims.email_verified() == Some(true);
+        Ok((claims.subject().to_string(), claims.email().filter(|_| sure).map(|email| email.to_string())))
+    }
+}
+
+/// What the browser keeps while its person is over there.
+struct Asked {
+    state: String,
+    nonce: String,
+    verifier: String,
+}
+
+impl Asked {
+    fn read(shared: &Shared, headers: &HeaderMap) -> Option<Self> {
+        let kept = auth::kept(shared, headers, COOKIE)?;
+        let mut parts = kept.split('.').map(str::to_owned);
+        Some(Self { state: parts.next()?, nonce: parts.next()?, verifier: parts.next()? })
+    }
+}
+
+/// `GET /login/oidc`: off to the issuer.
+pub async fn leave(State(shared): In) -> Response {
+    let Some(issuer) = &shared.issuer else {
+        return login::how(&shared, StatusCode::NOT_FOUND, "No organisation's accounts are known here.");
+    };
+    let client = match issuer.client(&shared).await {
+        Ok(client) => client,
+        Err(trouble) => return failed(&shared, &trouble),
+    };
+    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+    let request = client.authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random);
+    let (url, state, nonce) = request.add_scope(Scope::new("email".into())).set_pkce_challenge(challenge).url();
+    let kept = format!("{}.{}.{}", state.secret(), nonce.secret(), verifier.secret());
+    ([(header::SET_COOKIE, auth::keep(&shared, COOKIE, &kept, LIFE))], Redirect::to(url.as_str())).into_response()
+}
+
+/// What the issuer sends back.
+#[derive(Deserialize)]
+pub struct Answer {
+    code: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+}
+
+/// `GET /login/oidc/back`
+pub async fn back(State(shared): In, Params(answer): Params<Answer>, headers: HeaderMap) -> Response {
+    let Some(issuer) = &shared.issuer else {
+        return login::how(&shared, StatusCode::NOT_FOUND, "No organisation's accounts are known here.");
+    };
+    if let Some(error) = answer.error {
+        return failed(&shared, &format!("the issuer says {}", vine_domain::input::shown(&error)).into());
+    }
+    let asked = Asked::read(&shared, &headers).filter(|asked| answer.state.as_ref() == Some(&asked.state));
+    let (Some(asked), Some(code)) = (asked, answer.code) else {
+        return login::how(&shared, StatusCode::UNAUTHORIZED, "That was not begun in this browser, or too long ago. Try again.");
+    };
+    let (subject, email) = match issuer.redeem(&shared, code, &asked).await {
+        Ok(known) => known,
+        Err(trouble) => return failed(&shared, &trouble),
+    };
+    let names: Vec<&str> = [Some(subject.as_str()), email.as_deref()].into_iter().flatten().collect();
+    match shared.app.log_in_as(&names).await {
+        Ok(session) => {
+            let forgotten = auth::keep(&shared, COOKIE, "", 0);
+            (AppendHeaders([(header::SET_COOKIE, forgotten)]), login::entered(&shared, &session)).into_response()
+        }
+        Err(AppError::Unauthenticated) => {
+            let name = email.unwrap_or(subject);
+            let why = format!(
+                "You are {name} there, and nobody here is known by that. An administrator adds `oidc = \"{name}\"` to your entry under [[people]]."
+            );
+            login::how(&shared, StatusCode::FORBIDDEN, &why)
+        }
+        Err(error) => crate::error::Failure::from(error).into_response(),
+    }
+}
+
+fn failed(shared: &Shared, trouble: &Trouble) -> Response {
+    tracing::warn!("logging in through the issuer failed: {trouble}");
+    login::how(
+        shared,
+        StatusCode::BAD_GATEWAY,
+        "That did not work over there; the daemon's log says why. Try again, or come in another way.",
+    )
+}
