@@ -56,7 +56,8 @@ fn spans(journey: &Journey) -> Vec<SpanData> {
     let (first, last) = (question.asked_at, journey.at.max(stations.last().map_or(journey.at, |(_, at)| *at)));
     let trace = TraceId::from_bytes(*question.key.as_bytes());
     let id = |name: &str| {
-        let bytes = *uuid_of(&format!("{} {name}", question.key)).as_bytes();
+        // An answer that comes after the end makes another way of the same question.
+        let bytes = *uuid_of(&format!("{} {name} {}", question.key, question.state.as_str())).as_bytes();
         SpanId::from_bytes(std::array::from_fn(|at| bytes[at]))
     };
     let about = vec![

@@ -5,6 +5,7 @@ include!("stories.rs");
 #[expect(dead_code, reason = "each program uses its part of it")]
 mod harness;
 
+mod store_cancelled;
 mod store_plans;
 mod story_reach;
 mod story_replicas;

@@ -90,7 +90,8 @@ async fn an_answer_that_nobody_here_asked_for_opens_nothing() {
         (format!("/login/oidc/back?code=x&state={state}"), "", StatusCode::UNAUTHORIZED),
         // The state is right, and the code is none of the issuer's.
         (format!("/login/oidc/back?code=x&state={state}"), cookie.as_str(), StatusCode::BAD_GATEWAY),
-        ("/login/oidc/back?error=access_denied".to_owned(), cookie.as_str(), StatusCode::BAD_GATEWAY),
+        (format!("/login/oidc/back?error=access_denied&state={state}"), cookie.as_str(), StatusCode::BAD_GATEWAY),
+        ("/login/oidc/back?error=access_denied".to_owned(), cookie.as_str(), StatusCode::UNAUTHORIZED),
     ] {
         let answer = get(&path, cookie).await;
         assert_eq!(answer.status(), status, "{path}");

@@ -59,6 +59,30 @@ async fn a_person_sets_a_password_and_comes_back_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_taken_out_of_the_configuration_leaves_no_password_and_no_token_behind() {
+    let ann = "[[people]]\nname = \"Ann\"\nrole = \"operator\"\nmatrix = \"@ann:x\"\n";
+    let (mut place, daemon, base) = begun(ann).await;
+    let said = place.shell(&["login", "--for", "Ann"]);
+    let browser = Browser::log_in(said.split_whitespace().next().expect("a link")).await;
+    assert_eq!(browser.send("/password", &[("new", PASSWORD)], "same-origin").await, StatusCode::SEE_OTHER);
+    assert_eq!(tried(&base, "Ann", PASSWORD).await.status(), StatusCode::SEE_OTHER);
+    let count = |place: &Place, table: &str| place.base.sql(&format!("SELECT count(*) FROM {table}"))[0].clone();
+    assert_eq!(count(&place, "passwords"), "1");
+    daemon.stop().await;
+    let config = std::fs::read_to_string(place.config()).expect("read");
+    std::fs::write(place.config(), config.replace(ann, "")).expect("written");
+    let daemon = place.daemon().await;
+    assert_eq!(tried(&base, "Ann", PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(count(&place, "passwords"), "0");
+    daemon.stop().await;
+    std::fs::write(place.config(), config).expect("written");
+    let _daemon = place.daemon().await;
+    assert_eq!(tried(&base, "Ann", PASSWORD).await.status(), StatusCode::UNAUTHORIZED, "another Ann, perhaps");
+    let old = browser.http.get(format!("{base}/")).header("cookie", &browser.cookie).send().await.expect("an answer");
+    assert_eq!(old.status(), StatusCode::SEE_OTHER, "nor does her browser come back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_tries_too_often_has_to_wait() {
     let (place, _daemon, base) = begun("").await;
     let browser = Browser::log_in(&link(&place, &base)).await;

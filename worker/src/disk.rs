@@ -4,7 +4,10 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,20 +28,26 @@ impl Disk {
 
     /// Measures `worktrees` now and then, for ever.
     pub async fn run(&self, worktrees: &Path) {
+        // Nobody waits for the walk once this is dropped.
+        let wanted = Arc::new(());
         loop {
-            let folder = worktrees.to_owned();
-            let taken = tokio::task::spawn_blocking(move || size(&folder)).await;
+            let (folder, wanted) = (worktrees.to_owned(), Arc::downgrade(&wanted));
+            let taken = tokio::task::spawn_blocking(move || size(&folder, &wanted)).await;
             self.0.store(taken.unwrap_or_default(), Ordering::Relaxed);
             tokio::time::sleep(EVERY).await;
         }
     }
 }
 
-/// What a folder takes with all that is in it. What cannot be read counts nothing; links are not followed.
-fn size(folder: &Path) -> u64 {
+/// What a folder takes with all that is in it, as long as somebody wants to know. What cannot be read counts nothing; links are not
+/// followed.
+fn size(folder: &Path, wanted: &Weak<()>) -> u64 {
+    if wanted.strong_count() == 0 {
+        return 0;
+    }
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let of = |entry: fs::DirEntry| match entry.path().symlink_metadata() {
-        Ok(found) if found.is_dir() => found.blocks() * BLOCK + size(&entry.path()),
+        Ok(found) if found.is_dir() => found.blocks() * BLOCK + size(&entry.path(), wanted),
         Ok(found) => found.blocks() * BLOCK,
         Err(_) => 0,
     };
@@ -55,8 +64,12 @@ mod tests {
         fs::create_dir_all(place.path().join("a/b")).expect("made");
         fs::write(place.path().join("a/b/large"), vec![1; 200_000]).expect("written");
         std::os::unix::fs::symlink("/", place.path().join("a/everything")).expect("linked");
-        let taken = size(place.path());
+        let somebody = Arc::new(());
+        let wanted = Arc::downgrade(&somebody);
+        let taken = size(place.path(), &wanted);
         assert!((200_000..2_000_000).contains(&taken), "{taken}");
-        assert_eq!(size(&place.path().join("nothing")), 0);
+        assert_eq!(size(&place.path().join("nothing"), &wanted), 0);
+        drop(somebody);
+        assert_eq!(size(place.path(), &wanted), 0, "nobody wants to know");
     }
 }

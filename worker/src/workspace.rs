@@ -307,14 +307,30 @@ async fn forget_half_made(common: &Path) {
     }
     tokio::time::sleep(HALF_MADE).await;
     for entry in half_made().iter().filter(|entry| seen.contains(entry)) {
-        tracing::warn!("the making of a worktree was cut off; git is made to forget {}", entry.display());
-        if let Ok(link) = std::fs::read_to_string(entry.join("gitdir")) {
-            let link = Path::new(link.trim());
-            let _gone_already = std::fs::remove_file(link);
-            let _not_empty = link.parent().map(std::fs::remove_dir);
+        tracing::warn!("the making of a worktree was cut off: {}", entry.display());
+        let folder = worktree_of(entry);
+        if folder.as_deref().is_some_and(holds_work) {
+            // After a loss of power it may be this file alone that is not whole.
+            let _shows_up_in_git = std::fs::write(entry.join("commondir"), "../..\n");
+            continue;
+        }
+        if let Some(folder) = folder {
+            let _gone_already = std::fs::remove_file(folder.join(".git"));
+            let _not_empty = std::fs::remove_dir(folder);
         }
         let _shows_up_in_git = std::fs::remove_dir_all(entry);
     }
+}
+
+/// The worktree that git keeps an entry for.
+fn worktree_of(entry: &Path) -> Option<PathBuf> {
+    let link = entry.join(std::fs::read_to_string(entry.join("gitdir")).ok()?.trim());
+    link.ends_with(".git").then(|| link.parent().map(Path::to_owned))?
+}
+
+/// There is more in it than git's own file.
+fn holds_work(folder: &Path) -> bool {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().any(|one| one.file_name() != ".git")
 }
 
 /// Made under another name first, so that a copy that is there is whole.

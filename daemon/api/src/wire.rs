@@ -138,6 +138,10 @@ pub struct MadeToken {
     pub token: Token,
     /// How long it is good for, in seconds.
     pub expires_in: u64,
+    /// Of a login: the link that it opens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub link: Option<String>,
 }
 
 /// `POST /api/v1/workers`

@@ -109,6 +109,7 @@ async fn round(app: &App, chat: &dyn Chat, since: Timestamp) -> Stored<Next> {
 /// What the platform has shown us already is not posted again, and what has to be encrypted is not said where it cannot be.
 async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Posted, ChatError> {
     if let Some(reference) = &dispatch.already {
+        app.meter.delivered(chat.platform(), dispatch.message.kind, &Ok(()));
         return Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(reference), reference));
     }
     is_fit(chat, dispatch.encrypted)?;

@@ -1,5 +1,6 @@
 //! Passwords, for people who come to the page without a link. Kept as Argon2id with the parameters that OWASP recommends (19 MiB, two
-//! passes, which are the crate's own), tried seldom, and never told apart from a name that is none.
+//! passes, which are the crate's own), tried seldom, and never told apart from a name that is none. Whoever tries a name too often keeps its
+//! person out of this way for a while; links and accounts of an organisation go on working.
 
 use std::{num::NonZeroU32, sync::LazyLock, time::Duration};
 
@@ -15,6 +16,7 @@ use tokio::sync::Semaphore;
 use vine_domain::{
     AuditEntry, Invalid, UserId,
     token::{Token, TokenKind},
+    uuid_of,
 };
 
 use crate::{App, AppError, Caller, Done, meter::Refused};
@@ -27,7 +29,7 @@ const LONGEST: usize = 500;
 const AT_ONCE: usize = 2;
 /// Tries for one person: so many at once, then one in twelve seconds.
 const TRIES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
-/// Tries with names that are none and links that are spent, for all together.
+/// Tries with links that are spent, for all together.
 const STRAYS: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
 /// Takes as long as a real one.
@@ -36,6 +38,9 @@ static NOBODYS: LazyLock<String> = LazyLock::new(|| hash("the password of nobody
 /// How often passwords are tried.
 pub struct Door {
     ways: Semaphore,
+    /// By the name that was tried, known or not.
+    names: DefaultKeyedRateLimiter<u16>,
+    /// By whose password is changed.
     people: DefaultKeyedRateLimiter<UserId>,
     strays: DefaultDirectRateLimiter,
 }
@@ -43,29 +48,47 @@ pub struct Door {
 impl Default for Door {
     fn default() -> Self {
         let (people, strays) = (Quota::per_minute(TRIES), Quota::per_minute(STRAYS));
-        Self { ways: Semaphore::new(AT_ONCE), people: RateLimiter::hashmap(people), strays: RateLimiter::direct(strays) }
+        let names = RateLimiter::hashmap(people);
+        Self { ways: Semaphore::new(AT_ONCE), names, people: RateLimiter::hashmap(people), strays: RateLimiter::direct(strays) }
     }
 }
 
 impl Door {
-    /// Somebody tries; `who` is nobody for a name that is none.
-    fn knock(&self, who: Option<UserId>) -> Result<(), Duration> {
-        let tried = match who {
-            Some(who) => self.people.check_key(&who),
-            None => self.strays.check(),
+    fn knock(&self, with: Knock<'_>) -> Result<(), Duration> {
+        let tried = match with {
+            Knock::Name(name) => self.names.check_key(&bucket(name)),
+            Knock::Own(who) => self.people.check_key(&who),
+            Knock::Link => self.strays.check(),
         };
         tried.map_err(|until| until.wait_time_from(DefaultClock::default().now()))
     }
 }
 
+/// What somebody tries to come in with.
+#[derive(Clone, Copy)]
+pub(crate) enum Knock<'a> {
+    /// A name and a password.
+    Name(&'a str),
+    /// One's present password, to change it.
+    Own(UserId),
+    /// A link that is none, or was spent.
+    Link,
+}
+
+/// Names share so many counters, so that trying new ones takes no memory.
+fn bucket(name: &str) -> u16 {
+    let bytes = uuid_of(&format!("name {name}")).into_bytes();
+    u16::from_be_bytes([bytes[0], bytes[1]])
+}
+
 impl App {
     /// Trades a name and a password for a browser session.
     pub async fn log_in_with(&self, name: &str, password: &str) -> Done<Token> {
+        self.knock(Knock::Name(name))?;
         let known = self.store.passwords_of(name).await?;
         // Two people of one name are told apart by links.
         let known = if let [one] = known.as_slice() { Some(one.clone()) } else { None };
         let who = known.as_ref().map(|(user, _)| *user);
-        self.knock(who)?;
         let hash = known.map_or_else(|| NOBODYS.clone(), |(_, hash)| hash);
         let right = self.is_right(password.to_owned(), hash).await?;
         match who.filter(|_| right) {
@@ -76,7 +99,9 @@ impl App {
             None => {
                 self.meter.denied(Refused::Login);
                 if who.is_some() {
-                    self.audit(entered(name, "with a password", false)).await?;
+                    // Beside the answer, which takes as long for a name that is none.
+                    let (app, line) = (self.clone(), entered(name, "with a password", false));
+                    tokio::spawn(async move { app.audit(line).await });
                 }
                 Err(AppError::Unauthenticated)
             }
@@ -84,8 +109,8 @@ impl App {
     }
 
     /// A try to come in; refused when there were too many.
-    pub(crate) fn knock(&self, who: Option<UserId>) -> Done<()> {
-        self.door.knock(who).map_err(|wait| {
+    pub(crate) fn knock(&self, with: Knock<'_>) -> Done<()> {
+        self.door.knock(with).map_err(|wait| {
             self.meter.denied(Refused::Rate);
             AppError::TooOften(wait)
         })
@@ -101,9 +126,9 @@ impl App {
             _ => {}
         }
         if let Some(known) = self.store.password_of(user.id).await? {
-            self.knock(Some(user.id))?;
+            self.knock(Knock::Own(user.id))?;
             if !self.is_right(old.to_owned(), known).await? {
-                return refuse("the present one is another", "log in with a link (`vine login`) and ask an admin if you forgot it");
+                return refuse("the present one is another", "try again; a link (`vine login`) opens the page without it");
             }
         }
         let new = new.to_owned();

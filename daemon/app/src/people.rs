@@ -14,7 +14,7 @@ use crate::{
     App, AppError, Done,
     known::Owner,
     meter::Refused,
-    passwords::entered,
+    passwords::{Knock, entered},
     together::{Call, again},
 };
 
@@ -129,7 +129,8 @@ impl App {
     /// A secret that a person asks for: for their programs, for a browser, or for a new worker; administrators also ask for others.
     pub async fn make_token_for(&self, caller: &Caller, kind: TokenKind, whom: Option<&str>) -> Done<Token> {
         let own = whom.is_none() && kind != TokenKind::Enrolment;
-        let subject = whom.map_or_else(|| format!("token ({})", kind.as_str()), |name| format!("token ({}) for {name}", kind.as_str()));
+        let subject =
+            whom.map_or_else(|| format!("token ({})", kind.as_str()), |name| format!("token ({}) for {}", kind.as_str(), shown(name)));
         self.allow(caller, if own { Verb::See } else { Verb::Administer }, None, &subject).await?;
         if own {
             let entry = AuditEntry {
@@ -157,8 +158,8 @@ impl App {
     /// Trades a one-time login code for a browser session.
     pub async fn log_in(&self, code: &Token) -> Done<Token> {
         let Some(owner) = self.store.spend_token(&code.hash(), TokenKind::Login).await? else {
+            self.knock(Knock::Link)?;
             self.meter.denied(Refused::Login);
-            self.knock(None)?;
             return Err(AppError::Unauthenticated);
         };
         let name = self.store.user(OURSELVES, &owner.to_string()).await?.map_or_else(|| owner.to_string(), |user| user.name);

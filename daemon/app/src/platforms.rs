@@ -22,6 +22,8 @@ use crate::{App, AppError, Caller, Done, awaited, outbox, owner, texts};
 const AGAIN: Duration = Duration::from_secs(60);
 /// How often a platform is asked whether it is there.
 const CANARY: Duration = Duration::from_secs(30);
+/// A call that failed is told as one that took at least so long.
+const DEAF: Duration = Duration::from_secs(60);
 /// How often to look whether agents are at work.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -284,7 +286,10 @@ async fn canary(app: App, chat: Arc<dyn Chat>) {
         let sent = Instant::now();
         match chat.call().await {
             Ok(()) => app.meter.canary(chat.platform(), Some(sent.elapsed())),
-            Err(error) => tracing::debug!(platform = chat.platform(), "a call did not come back: {error}"),
+            Err(error) => {
+                tracing::debug!(platform = chat.platform(), "a call did not come back: {error}");
+                app.meter.canary(chat.platform(), Some(sent.elapsed().max(DEAF)));
+            }
         }
         tokio::select! {
             () = app.stop.cancelled() => return,

@@ -35,13 +35,22 @@ impl App {
             return Ok(known);
         }
         let id = self.store.next_question().await?;
-        let (ask, context) = self.without_secrets((asked.ask.clone(), asked.context.clone()));
+        let (ask, context) = (self.fit_to_show(asked.ask.clone()), self.without_secrets(asked.context.clone()));
         let fresh = Question::new(id, asked.key, asked.attempt, ask, self.clock.now());
         let mut question = Question { session: asked.session, call: asked.call.clone(), context, ..fresh };
         question.alarm = Some(self.settings.patience.alarm(&question, question.asked_at));
         self.step(asked.attempt.task, Event::Asked { by, question: Box::new(question) }, None).await?;
         // The same call may have been under way twice; only one of them was stored, under its own id.
         Ok(self.asked_as(&asked).await?.unwrap_or(id))
+    }
+
+    /// What an agent asks, without the secrets in it. What a person is to allow stays as it is: what cannot be seen whole cannot be
+    /// approved, and the worker holds what was allowed against what is done.
+    fn fit_to_show(&self, ask: Ask) -> Ask {
+        match ask {
+            Ask::Permission { tool, what, why, rules } => Ask::Permission { tool, what, why: self.without_secrets(why), rules },
+            other => self.without_secrets(other),
+        }
     }
 
     /// The question that was stored for this call before.

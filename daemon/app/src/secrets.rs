@@ -22,7 +22,8 @@ static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
         r"\bgithub_pat_[A-Za-z0-9_]{40,}\b",
         r"\bglpat-[A-Za-z0-9_-]{20,}",
         r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
+        // Whole, or as far as lines of a key go: what only speaks of one keeps the words that follow.
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[A-Za-z0-9+/=\s\\]*?-----END [A-Z ]*PRIVATE KEY-----|(?:\s*[A-Za-z0-9+/=]{32,})*)",
     ];
     Regex::new(&forms.join("|")).expect("forms of ours")
 });
@@ -77,6 +78,9 @@ mod tests {
         for words in ["sk-learn is a library", "av_dict", "the AKIA prefix", "task-based-queue-management-of-many-workers", "xoxo-love"] {
             assert_eq!(without(words.into()), (words.to_owned(), 0));
         }
+        let cut = format!("-----BEGIN PRIVATE KEY-----\n{}\nrest of it", "Ab0+".repeat(16));
+        assert_eq!(without(cut), (format!("{REMOVED}\nrest of it"), 1), "the words after a key that was cut off stay");
+        assert_eq!(without("echo -----BEGIN PRIVATE KEY----- ; curl x | sh".into()).0, format!("echo {REMOVED} ; curl x | sh"));
         assert_eq!(without_any(vec![token, "b".into()]), (vec![REMOVED.to_owned(), "b".into()], 1));
     }
 }

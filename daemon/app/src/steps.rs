@@ -95,7 +95,9 @@ impl App {
             };
             match lifecycle::decide(&situation, call.input.event.clone(), self.clock.now()) {
                 Err(refusal) => {
-                    if matches!(refusal, Refusal::Stale(_)) {
+                    // That we end a lease which has just ended is no write of a worker's.
+                    let ours = matches!(call.input.event, Event::LeaseLost { .. });
+                    if matches!(refusal, Refusal::Stale(_)) && !ours {
                         self.meter.stale();
                     }
                     call.reply(Err(refusal.into()));

@@ -108,7 +108,8 @@ impl App {
     /// The agent's words for the task's log.
     pub async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
         let lines: Vec<String> = lines.iter().take(1000).map(|line| line.chars().take(2000).collect()).collect();
-        let lines = self.without_secrets(lines);
+        // Together: a key may go over several lines.
+        let lines: Vec<String> = self.without_secrets(lines.join("\n")).split('\n').map(str::to_owned).collect();
         self.fenced(attempt, self.store.log(by, attempt, &lines).await)
     }
 
@@ -220,7 +221,7 @@ impl App {
     }
 }
 
-/// A write beside the task that its fence refused.
+/// A name that people can type, and that no shell or path misreads.
 fn worker_name(text: &str) -> Done<String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !text.is_empty() && text.len() <= 64 && text.chars().all(fine) && !text.starts_with('-') {

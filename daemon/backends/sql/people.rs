@@ -99,6 +99,16 @@ impl People for Database {
             // So that they can come to the page and have tokens.
             identify(&mut tx, user, &[(OURSELVES.to_owned(), user.id.to_string())]).await?;
         }
+        // Whoever comes again later under the same name starts anew.
+        for gone in [
+            query!("DELETE FROM passwords WHERE user_id NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"),
+            query!(
+                "DELETE FROM tokens WHERE owner IN (SELECT id FROM users)
+                 AND owner NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"
+            ),
+        ] {
+            gone.execute(&mut *tx).await.map_err(unavailable)?;
+        }
         tx.commit().await.map_err(unavailable)
     }
 
@@ -134,7 +144,11 @@ impl People for Database {
     }
 
     async fn passwords_of(&self, name: &str) -> Stored<Vec<(UserId, String)>> {
-        let rows = query!("SELECT u.id, p.hash FROM users u JOIN passwords p ON p.user_id = u.id WHERE u.name = $1", &*plain(name));
+        let rows = query!(
+            "SELECT u.id, p.hash FROM users u JOIN passwords p ON p.user_id = u.id
+             JOIN identities i ON i.user_id = u.id AND i.platform = 'vine' WHERE u.name = $1",
+            &*plain(name)
+        );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
         rows.into_iter().map(|row| Ok((UserId(uuid(&row.id)?), row.hash))).collect()
     }

@@ -86,7 +86,7 @@ impl Tasks for Database {
             filter.repo.as_ref().map(|repo| repo.as_str()),
             filter.before.map(|id| int(id.0)),
             i64::from(filter.limit),
-            filter.text.as_deref().map(containing)
+            filter.text.as_deref().map(|text| containing(&plain(text)))
         );
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }

@@ -6,7 +6,8 @@ let at = Date.now();
 
 const typing = () => {
   const field = document.activeElement;
-  return field && /^(INPUT|TEXTAREA|SELECT)$/.test(field.tagName) && field.value !== "";
+  if (field && field.tagName === "SELECT") return true;
+  return [...document.querySelectorAll("main input:not([type=hidden]), main textarea")].some((one) => one.value !== one.defaultValue);
 };
 
 const swap = (text) => {
@@ -30,10 +31,11 @@ const refresh = async () => {
   } catch { /* shown by the age below */ }
 };
 
-setInterval(refresh, every);
-document.addEventListener("visibilitychange", refresh);
+// Only for those who are logged in: the door is not knocked at again and again.
+const place = document.getElementById("updated");
+if (place) setInterval(refresh, every);
+if (place) document.addEventListener("visibilitychange", refresh);
 setInterval(() => {
   const seconds = Math.round((Date.now() - at) / 1000);
-  const place = document.getElementById("updated");
   if (place) place.textContent = seconds < 4 ? "updated just now" : `updated ${seconds} s ago`;
 }, 1000);

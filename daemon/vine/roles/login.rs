@@ -15,7 +15,7 @@ async fn make(endpoint: &Endpoint, kind: &str, whom: Option<String>) -> Result<M
 pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
     let endpoint = Endpoint::find()?;
     let made = make(&endpoint, "login", args.whom).await?;
-    let link = format!("{}/login?code={}", endpoint.url, made.token.reveal());
+    let link = made.link.unwrap_or_else(|| format!("{}/login?code={}", endpoint.url, made.token.reveal()));
     if globals.json {
         println!("{}", serde_json::json!({ "link": link, "expires_in": made.expires_in }));
     } else {

@@ -120,6 +120,11 @@ impl Place {
         (self, [worker, daemon])
     }
 
+    /// The configuration that all processes read.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     fn state(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -187,8 +187,9 @@ impl Meter {
         if change.task.is_over() && !before.task.is_over() {
             self.ended.with_label_values(&[change.task.state.as_str()]).inc();
         }
-        // Edits of the card and of questions stand where something stood before.
-        let said = commit.messages.iter().filter(|one| !matches!(one.kind, OutboundKind::Card | OutboundKind::Settled { .. }));
+        // Cards, fates of questions and of notes stand where something stands already.
+        let edits = |kind| matches!(kind, OutboundKind::Card | OutboundKind::Settled { .. } | OutboundKind::Note { .. });
+        let said = commit.messages.iter().filter(|one| !edits(one.kind));
         self.said(said.count(), usize::from(commit.reply.is_some()));
     }
 

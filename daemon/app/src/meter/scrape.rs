@@ -132,7 +132,12 @@ impl Sheet {
         let ages = inbound.iter().map(|(platform, at)| (platform.as_str(), now.since(*at).as_secs_f64()));
         self.gauges("vine_adapter_last_inbound_age_seconds", "Since a platform last brought something.", "platform", ages);
         let took = canary.iter().map(|(platform, took)| (*platform, took.as_secs_f64()));
-        self.gauges("vine_adapter_canary_rtt_seconds", "How long a platform last took to answer a call.", "platform", took);
+        self.gauges(
+            "vine_adapter_canary_rtt_seconds",
+            "How long a platform last took to answer a call; 60 or more when the call failed.",
+            "platform",
+            took,
+        );
     }
 }
 

@@ -110,9 +110,14 @@ impl Database {
         &self.pool
     }
 
+    /// Begins in a task of its own: a caller that hangs up in the middle of BEGIN would leave the transaction open in a connection that
+    /// goes back to the pool, and others would work on in it, unseen and holding its locks (sqlx 0.9.0 rolls back only what it has
+    /// counted, `sqlx-postgres/src/transaction.rs`).
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         self.count();
-        self.pool.begin().await.map_err(unavailable)
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin().await }).await;
+        begun.map_err(|ended| StoreError::Unavailable(Box::new(ended)))?.map_err(unavailable)
     }
 
     pub async fn task_ids(&self, count: u32) -> Stored<Vec<TaskId>> {

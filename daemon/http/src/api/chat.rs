@@ -61,7 +61,7 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
 /// `POST /messages`: a person says something in a thread.
 #[utoipa::path(
     post, path = "/chat/messages", tag = "chat", operation_id = "chat_send",
-    summary = "A person says something: an answer, a note, or a command.",
+    summary = "A person says something: an answer or a note (role `answerer`), or a command (the role that it needs).",
     request_body = SendMessage,
     responses((status = 200, body = shapes::Heard, description = "Done."), shapes::Refused),
     security(("person" = [])),

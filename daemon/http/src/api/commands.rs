@@ -34,7 +34,7 @@ pub async fn run(
 /// `POST /tokens`: a secret for a program, a browser or a new worker.
 #[utoipa::path(
     post, path = "/tokens", tag = "commands", operation_id = "commands_make_token",
-    summary = "A secret for a program, a browser or a new worker; for the last the role `admin`.",
+    summary = "A secret for a program, a browser or a new worker; for the last, and for others, the role `admin`.",
     request_body = MakeToken,
     responses((status = 201, body = MadeToken, description = "Done."), shapes::Refused),
     security(("person" = [])),
@@ -55,5 +55,6 @@ pub async fn make_token(
         }
     };
     let token = shared.app.make_token_for(&caller, kind, make.whom.as_deref()).await?;
-    Ok((StatusCode::CREATED, Json(MadeToken { token, expires_in: people::life(kind).as_secs() })))
+    let link = (kind == TokenKind::Login).then(|| format!("{}/login?code={}", shared.app.settings.link, token.reveal()));
+    Ok((StatusCode::CREATED, Json(MadeToken { token, expires_in: people::life(kind).as_secs(), link })))
 }

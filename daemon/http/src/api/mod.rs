@@ -53,7 +53,7 @@ impl Modify for Tokens {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let bearer = |what: &str| SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build());
         let parts = document.components.get_or_insert_default();
-        parts.add_security_scheme("person", bearer("A person's token: `vine token new`."));
+        parts.add_security_scheme("person", bearer("A person's token: `vine token user`."));
         parts.add_security_scheme("worker", bearer("A worker's token, which it got when it was enrolled."));
     }
 }

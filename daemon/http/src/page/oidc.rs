@@ -138,10 +138,10 @@ pub async fn back(State(shared): In, Params(answer): Params<Answer>, headers: He
     let Some(issuer) = &shared.issuer else {
         return login::how(&shared, StatusCode::NOT_FOUND, "No organisation's accounts are known here.");
     };
-    if let Some(error) = answer.error {
+    let asked = Asked::read(&shared, &headers).filter(|asked| answer.state.as_ref() == Some(&asked.state));
+    if let (Some(_), Some(error)) = (&asked, answer.error) {
         return failed(&shared, &format!("the issuer says {}", vine_domain::input::shown(&error)).into());
     }
-    let asked = Asked::read(&shared, &headers).filter(|asked| answer.state.as_ref() == Some(&asked.state));
     let (Some(asked), Some(code)) = (asked, answer.code) else {
         return login::how(&shared, StatusCode::UNAUTHORIZED, "That was not begun in this browser, or too long ago. Try again.");
     };
@@ -167,7 +167,13 @@ pub async fn back(State(shared): In, Params(answer): Params<Answer>, headers: He
 }
 
 fn failed(shared: &Shared, trouble: &Trouble) -> Response {
-    tracing::warn!("logging in through the issuer failed: {trouble}");
+    let mut why = trouble.to_string();
+    let mut cause = trouble.source();
+    while let Some(deeper) = cause {
+        why = format!("{why}: {deeper}");
+        cause = deeper.source();
+    }
+    tracing::warn!("logging in through the issuer failed: {why}");
     login::how(
         shared,
         StatusCode::BAD_GATEWAY,

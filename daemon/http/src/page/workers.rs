@@ -20,14 +20,14 @@ const PAGE: usize = 50;
 
 /// What the address says after `?`.
 #[derive(Debug, Default, Deserialize)]
-pub struct From {
+pub struct Start {
     /// The last name of the page before.
     #[serde(default)]
     after: String,
 }
 
 /// `GET /workers`
-pub async fn show(State(shared): In, visitor: Visitor, Params(from): Params<From>, headers: HeaderMap) -> Result<Response, Response> {
+pub async fn show(State(shared): In, visitor: Visitor, Params(from): Params<Start>, headers: HeaderMap) -> Result<Response, Response> {
     fresh(&shared, &visitor, &headers, Screen::Workers, "Workers", || body(&shared.app, &visitor, &from.after)).await
 }
 
