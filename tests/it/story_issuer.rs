@@ -60,7 +60,8 @@ async fn browser_comes_in_with_an_account_and_whoever_is_not_named_here_does_not
     let bob = comes_in(&base, "bob").await;
     assert!(bob["text"].as_str().expect("text").contains("Bob"), "by an address that the issuer has made sure of: {bob:#}");
     // An address that anybody may have typed is nobody's, and strangers are told what to ask for.
-    for (name, shown) in [("mallory", "oidc = \"mallory\""), ("eve", "oidc = \"eve@example.org\"")] {
+    let posing = ("mallory@example.org", "oidc = \"mallory@example.org@example.org\"");
+    for (name, shown) in [("mallory", "oidc = \"mallory\""), ("eve", "oidc = \"eve@example.org\""), posing] {
         let stranger = comes_in(&base, name).await;
         assert_eq!(stranger["heading"], "Log in", "{stranger:#}");
         assert!(stranger["text"].as_str().expect("text").contains(shown), "{stranger:#}");

@@ -149,7 +149,9 @@ pub async fn back(State(shared): In, Params(answer): Params<Answer>, headers: He
         Ok(known) => known,
         Err(trouble) => return failed(&shared, &trouble),
     };
-    let names: Vec<&str> = [Some(subject.as_str()), email.as_deref()].into_iter().flatten().collect();
+    // Some issuers let people choose their subject: one that looks like an address is not taken for somebody's address.
+    let chosen = Some(subject.as_str()).filter(|subject| !subject.contains('@'));
+    let names: Vec<&str> = [chosen, email.as_deref()].into_iter().flatten().collect();
     match shared.app.log_in_as(&names).await {
         Ok(session) => {
             let forgotten = auth::keep(&shared, COOKIE, "", 0);
