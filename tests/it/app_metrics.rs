@@ -257,6 +257,19 @@ async fn what_platforms_take_doubt_and_show_twice_is_counted_and_their_silence_i
     assert_eq!(numbers(team).await.of("vine_adapter_connected{platform=\"matrix\"}"), 0.0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_answers_no_call_counts_as_a_very_slow_one() {
+    let talk = Talk::new(Fake::deaf()).await;
+    let slow = "vine_adapter_canary_rtt_seconds{platform=\"matrix\"} 60";
+    for _ in 0..500 {
+        if talk.team.app.metrics().await.expect("read").contains(slow) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{}", talk.team.app.metrics().await.expect("read"));
+}
+
 #[tokio::test]
 async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
     let team = Team::new().await;

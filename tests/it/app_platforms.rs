@@ -36,6 +36,8 @@ pub struct Fake {
     closed: Mutex<Vec<ChatError>>,
     /// Events whose words were asked for.
     fetched: Mutex<Vec<String>>,
+    /// Calls to it come to nothing.
+    deaf: bool,
     /// A room that takes nothing for long.
     busy: Mutex<Option<String>>,
 }
@@ -77,7 +79,7 @@ impl Chat for Fake {
     async fn show_work(&self, _rooms: &[String]) {}
 
     async fn call(&self) -> Result<(), ChatError> {
-        Ok(())
+        if self.deaf { Err(ChatError::Retry { why: "no answer".into(), after: Duration::ZERO }) } else { Ok(()) }
     }
 
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
@@ -91,6 +93,11 @@ impl Chat for Fake {
 }
 
 impl Fake {
+    /// One whose calls come to nothing.
+    pub fn deaf() -> Self {
+        Self { deaf: true, ..Self::default() }
+    }
+
     pub async fn wait(&self, what: &str, is: impl Fn(&Dispatch) -> bool) -> Shown {
         until(Duration::from_secs(10), what, || self.shown.lock().expect("whole").iter().find(|shown| is(&shown.dispatch)).cloned()).await
     }

@@ -96,6 +96,11 @@ async fn who_tries_too_often_has_to_wait() {
     assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(tried(&base, "admin", PASSWORD).await.status(), StatusCode::TOO_MANY_REQUESTS, "also with the right one");
     Browser::log_in(&link(&place, &base)).await;
+    // A name that is none is bounded just as soon: the limit tells nobody who has a password.
+    for number in 0..6 {
+        let expected = if number < 5 { StatusCode::UNAUTHORIZED } else { StatusCode::TOO_MANY_REQUESTS };
+        assert_eq!(tried(&base, "nobody", "a wrong one").await.status(), expected, "try {number}");
+    }
     // Guesses at links are bounded too.
     let http = Browser::client();
     let mut refused = StatusCode::OK;
