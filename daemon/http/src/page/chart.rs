@@ -47,7 +47,7 @@ fn words(trend: &Trend) -> String {
         (Some(median), Some(p95)) => {
             format!("{ended}; people answered within {}, nearly always within {}", texts::span(median), texts::span(p95))
         }
-        _ => format!("{ended}; nobody was asked"),
+        _ => format!("{ended}; nobody answered a question"),
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
         };
         assert_eq!(words(&some), "3 finished, 1 failed (25 %); people answered within 90 s, nearly always within 10 min");
         let none = Trend { spans: vec![Span::default()], median: None, p95: None, ..some };
-        assert_eq!(words(&none), "nothing finished; nobody was asked");
+        assert_eq!(words(&none), "nothing finished; nobody answered a question");
         let drawn = trend(&none).into_string();
         assert!(!drawn.contains("<rect") && !drawn.contains("style="), "{drawn}");
     }
