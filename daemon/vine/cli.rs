@@ -164,6 +164,9 @@ pub struct LoginArgs {
     /// For this person of the configuration instead of you
     #[arg(long = "for", value_name = "NAME")]
     pub whom: Option<String>,
+    /// Also forget the password, so that a new one can be set, and log the browsers out; for administrators
+    #[arg(long)]
+    pub new_password: bool,
 }
 
 /// `vine token`

@@ -37,7 +37,7 @@ pub fn start(app: &App, config: &config::Traces) -> Result<Option<impl Future<Ou
     Ok(Some(run(app.journeys(), exporter, app.stop.clone())))
 }
 
-async fn run(mut ended: mpsc::UnboundedReceiver<Journey>, exporter: SpanExporter, stop: tokio_util::sync::CancellationToken) {
+async fn run(mut ended: mpsc::Receiver<Journey>, exporter: SpanExporter, stop: tokio_util::sync::CancellationToken) {
     loop {
         let journey = tokio::select! {
             () = stop.cancelled() => return,

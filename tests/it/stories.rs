@@ -24,6 +24,7 @@ mod story_notes;
 mod story_patience;
 mod story_script;
 mod story_sessions;
+mod story_sight;
 mod story_slack;
 mod story_slack_ways;
 mod story_stale;

@@ -83,6 +83,35 @@ async fn whoever_is_taken_out_of_the_configuration_leaves_no_password_and_no_tok
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_password_is_forgotten_here_too() {
+    let people = "[[people]]\nname = \"Ann\"\nrole = \"operator\"\nmatrix = \"@ann:x\"\n";
+    let (place, _daemon, base) = begun(people).await;
+    let opened = async |arguments: &[&str]| {
+        let said = place.shell(arguments);
+        Browser::log_in(said.split_whitespace().next().expect("a link")).await
+    };
+    let first = opened(&["login", "--for", "Ann"]).await;
+    assert_eq!(first.send("/password", &[("new", PASSWORD)], "same-origin").await, StatusCode::SEE_OTHER);
+
+    let second = opened(&["login", "--for", "Ann", "--new-password"]).await;
+    assert_eq!(tried(&base, "Ann", PASSWORD).await.status(), StatusCode::UNAUTHORIZED, "the old one is gone");
+    let old = first.http.get(format!("{base}/")).header("cookie", &first.cookie).send().await.expect("an answer");
+    assert_eq!(old.status(), StatusCode::SEE_OTHER, "so is the old session");
+    assert_eq!(second.send("/password", &[("new", "another one that is long")], "same-origin").await, StatusCode::SEE_OTHER);
+    assert_eq!(tried(&base, "Ann", "another one that is long").await.status(), StatusCode::SEE_OTHER);
+    assert!(place.base.sql("SELECT actor, subject FROM audit WHERE verb = 'administer'").concat().contains("password of Ann"));
+
+    let secret = place.shell(&["token", "user", "--for", "Ann"]);
+    let ann = vine_api::Client::new(&base, Some(vine_domain::token::Token::presented(secret.trim().to_owned())));
+    let wish = |kind: &str| serde_json::json!({ "kind": kind, "new_password": true });
+    let refused = ann.post::<_, serde_json::Value>("/tokens", &wish("login")).await.expect_err("an operator");
+    assert!(refused.to_string().contains("needs the role `admin`"), "{refused}");
+    let refused = place.client().post::<_, serde_json::Value>("/tokens", &wish("user")).await.expect_err("no login");
+    assert!(refused.to_string().contains("only a login"), "{refused}");
+    assert_eq!(tried(&base, "Ann", "another one that is long").await.status(), StatusCode::SEE_OTHER, "neither changed anything");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_tries_too_often_has_to_wait() {
     let (place, _daemon, base) = begun("").await;
     let browser = Browser::log_in(&link(&place, &base)).await;

@@ -129,6 +129,9 @@ pub struct MakeToken {
     /// The name of a person of the configuration, instead of oneself; for administrators.
     #[serde(rename = "for", default)]
     pub whom: Option<String>,
+    /// Of a login: also forgets the password, so that a new one can be set, and logs the browsers out; for administrators.
+    #[serde(default)]
+    pub new_password: bool,
 }
 
 /// The secret, shown once.

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use vine_domain::{Question, QuestionState, Slug, Timestamp, lifecycle::Situation, ports::Commit, ports::Stations};
 
 use crate::App;
@@ -20,13 +20,16 @@ pub struct Journey {
     pub stations: Stations,
 }
 
+/// So many may wait for a slow listener; those beyond are not told.
+const WAITING: usize = 1000;
+
 /// Where they are told to, once somebody listens.
-pub(crate) type Listener = OnceLock<mpsc::UnboundedSender<Journey>>;
+pub(crate) type Listener = OnceLock<mpsc::Sender<Journey>>;
 
 impl App {
     /// From now on the questions that end in this daemon.
-    pub fn journeys(&self) -> mpsc::UnboundedReceiver<Journey> {
-        let (tell, told) = mpsc::unbounded_channel();
+    pub fn journeys(&self) -> mpsc::Receiver<Journey> {
+        let (tell, told) = mpsc::channel(WAITING);
         let _only_once = self.journeys.set(tell);
         told
     }
@@ -40,7 +43,9 @@ impl App {
             let (repo, at) = (before.task.repo.clone(), self.clock.now());
             tokio::spawn(async move {
                 let stations = app.stations(question.id).await.unwrap_or_default();
-                let _nobody_listens = listener.send(Journey { question, repo, at, stations });
+                if let Err(TrySendError::Full(untold)) = listener.try_send(Journey { question, repo, at, stations }) {
+                    tracing::warn!("traces are not taken quickly enough: there is none of {}", untold.question.id);
+                }
             });
         }
     }

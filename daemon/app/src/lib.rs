@@ -15,6 +15,7 @@ pub mod hints;
 pub mod inbound;
 pub mod journeys;
 mod known;
+mod lists;
 pub mod meter;
 pub mod notes;
 mod offers;

@@ -1,7 +1,7 @@
 //! What fits what somebody has typed so far: ids and names that they may see, for platforms that offer them.
 
 use vine_domain::{
-    Verb, access,
+    access::{self, Sight},
     ports::{Stored, TaskFilter},
 };
 
@@ -14,23 +14,21 @@ impl App {
     /// Things of a kind that fit, each with what is shown and what it stands for. Strangers are offered nothing.
     pub(crate) async fn offers(&self, platform: &str, subject: &str, what: &str, typed: &str) -> Stored<Vec<(String, String)>> {
         let user = self.store.user(platform, subject).await?;
-        let sees = |repo: &vine_domain::Slug| access::decide(user.as_ref(), Verb::See, Some(repo)).is_ok();
-        let everywhere = access::decide(user.as_ref(), Verb::See, None).is_ok();
+        let Ok(sight) = access::sight(user.as_ref()) else { return Ok(Vec::new()) };
         let all: Vec<(String, String)> = match what {
             "task" => {
-                let tasks = self.store.tasks(&TaskFilter { limit: 200, ..TaskFilter::default() }).await?;
-                let seen = tasks.into_iter().filter(|task| sees(&task.repo));
-                seen.map(|task| (format!("{} {}", task.id, task.title), task.id.to_string())).collect()
+                let tasks = self.tasks_in(&sight, &TaskFilter { limit: 200, ..TaskFilter::default() }).await?;
+                tasks.iter().map(|task| (format!("{} {}", task.id, task.title), task.id.to_string())).collect()
             }
             "repo" => {
-                let repos = self.store.repos().await?.into_iter().filter(|repo| sees(&repo.name));
-                repos.map(|repo| (repo.name.to_string(), repo.name.to_string())).collect()
+                let repos = self.repos_in(&sight).await?;
+                repos.iter().map(|repo| (repo.name.to_string(), repo.name.to_string())).collect()
             }
-            _ if !everywhere => Vec::new(),
             "question" => {
-                let open = self.store.open_questions(100).await?;
+                let open = self.open_questions_in(&sight, 100).await?;
                 open.iter().map(|question| (format!("{} {}", question.id, question.ask.headline()), question.id.to_string())).collect()
             }
+            _ if sight != Sight::Everything => Vec::new(),
             "session" => {
                 let sessions = self.store.sessions(false, 100).await?;
                 sessions.iter().map(|session| (format!("{} of {}", session.id, session.task), session.id.to_string())).collect()

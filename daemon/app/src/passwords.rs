@@ -14,12 +14,12 @@ use governor::{
 };
 use tokio::sync::Semaphore;
 use vine_domain::{
-    AuditEntry, Invalid, UserId,
+    Invalid, UserId,
     token::{Token, TokenKind},
     uuid_of,
 };
 
-use crate::{App, AppError, Caller, Done, meter::Refused};
+use crate::{App, AppError, Caller, Done, meter::Refused, people::entered};
 
 /// NIST SP 800-63B asks for 8 at least where a second factor guards, and for 15 where none does; no rules about kinds of characters.
 const SHORTEST: usize = 15;
@@ -128,7 +128,10 @@ impl App {
         if let Some(known) = self.store.password_of(user.id).await? {
             self.knock(Knock::Own(user.id))?;
             if !self.is_right(old.to_owned(), known).await? {
-                return refuse("the present one is another", "try again; a link (`vine login`) opens the page without it");
+                return refuse(
+                    "the present one is another",
+                    "try again; if it is lost, an administrator runs `vine login --new-password`, with `--for` your name",
+                );
             }
         }
         let new = new.to_owned();
@@ -154,10 +157,4 @@ impl App {
 
 fn hash(password: &str) -> Option<String> {
     Argon2::default().hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
-}
-
-/// A line for the audit.
-pub(crate) fn entered(name: &str, how: &str, allowed: bool) -> AuditEntry {
-    let reason = if allowed { "known" } else { "the password is another" };
-    AuditEntry { actor: format!("{name} (console)"), verb: "log in".into(), subject: how.into(), allowed, reason: reason.into() }
 }

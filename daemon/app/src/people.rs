@@ -14,7 +14,7 @@ use crate::{
     App, AppError, Done,
     known::Owner,
     meter::Refused,
-    passwords::{Knock, entered},
+    passwords::Knock,
     together::{Call, again},
 };
 
@@ -103,7 +103,7 @@ impl App {
     }
 
     /// Somebody came with a token that is none here.
-    fn unknown(&self) -> AppError {
+    pub(crate) fn unknown(&self) -> AppError {
         self.meter.denied(Refused::Token);
         AppError::Unauthenticated
     }
@@ -128,29 +128,35 @@ impl App {
 
     /// A secret that a person asks for: for their programs, for a browser, or for a new worker; administrators also ask for others.
     pub async fn make_token_for(&self, caller: &Caller, kind: TokenKind, whom: Option<&str>) -> Done<Token> {
-        let own = whom.is_none() && kind != TokenKind::Enrolment;
-        let subject =
-            whom.map_or_else(|| format!("token ({})", kind.as_str()), |name| format!("token ({}) for {}", kind.as_str(), shown(name)));
-        self.allow(caller, if own { Verb::See } else { Verb::Administer }, None, &subject).await?;
-        if own {
-            let entry = AuditEntry {
-                actor: format!("{} ({})", caller.name(), caller.via),
-                verb: "make token".into(),
-                subject: kind.as_str().into(),
-                allowed: true,
-                reason: "for oneself".into(),
-            };
-            self.audit(entry).await?;
+        let mut subject = format!("token ({})", kind.as_str());
+        match whom {
+            None if kind != TokenKind::Enrolment => self.allow_own(caller, &subject).await?,
+            _ => {
+                subject.extend(whom.map(|name| format!(" for {}", shown(name))));
+                self.allow(caller, Verb::Administer, None, &subject).await?;
+            }
         }
-        let owner = match whom {
-            Some(name) => self.person_named(name)?,
-            None => caller.user.as_ref().ok_or(AppError::Unauthenticated)?.id,
-        };
-        self.make_token(kind, owner.0).await
+        self.make_token(kind, self.person(caller, whom)?.0).await
     }
 
-    /// A person of the configuration.
-    fn person_named(&self, name: &str) -> Done<UserId> {
+    /// Whoever sees anything here may have secrets of their own.
+    async fn allow_own(&self, caller: &Caller, subject: &str) -> Done<()> {
+        self.sight(caller, subject).await?;
+        let actor = format!("{} ({})", caller.name(), caller.via);
+        let (verb, reason) = ("make token".into(), "for oneself".into());
+        self.audit(AuditEntry { actor, verb, subject: subject.into(), allowed: true, reason }).await
+    }
+
+    /// An administrator has a password forgotten, so that its person can set a new one. Their browsers are logged out.
+    pub async fn forget_password(&self, caller: &Caller, whom: Option<&str>) -> Done<()> {
+        let subject = format!("password of {}", shown(whom.unwrap_or(caller.name())));
+        self.allow(caller, Verb::Administer, None, &subject).await?;
+        Ok(self.store.forget_password(self.person(caller, whom)?).await?)
+    }
+
+    /// Somebody whom the configuration names, or the caller.
+    fn person(&self, caller: &Caller, named: Option<&str>) -> Done<UserId> {
+        let Some(name) = named else { return caller.user.as_ref().map(|user| user.id).ok_or(AppError::Unauthenticated) };
         let grant = self.settings.people.iter().find(|grant| grant.user.name == name);
         grant.map(|grant| grant.user.id).ok_or_else(|| AppError::NotFound(format!("person {} in the configuration", shown(name))))
     }
@@ -190,4 +196,10 @@ impl App {
         self.store.save_user(&user, &[(OURSELVES, &user.id.to_string())]).await?;
         Ok(user.id)
     }
+}
+
+/// A line of the audit: somebody came to the page, or tried to.
+pub(crate) fn entered(name: &str, how: &str, allowed: bool) -> AuditEntry {
+    let reason = if allowed { "known" } else { "the password is another" };
+    AuditEntry { actor: format!("{name} (console)"), verb: "log in".into(), subject: how.into(), allowed, reason: reason.into() }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use vine_domain::{
-    Answer, Ask, Decision, Heard, Question, QuestionId, SessionId, Slug, Task, TaskId, WorkerId, access,
+    Answer, Ask, Decision, Heard, Question, QuestionId, SessionId, Slug, Task, WorkerId, access,
     lifecycle::{Event, Refusal},
     ports::Stations,
     reading,
@@ -108,11 +108,8 @@ impl App {
 
     /// Open questions that somebody looks at, oldest first, each with its task.
     pub async fn waiting(&self, caller: &Caller, limit: u32) -> Done<Vec<(Question, Task)>> {
-        let questions = self.store.open_questions(limit).await?;
-        let tasks: Vec<TaskId> = questions.iter().map(Question::task).collect();
-        let situations = if tasks.is_empty() { Vec::new() } else { self.store.situations(&tasks).await? };
-        let task_of = |question: &Question| situations.iter().find(|one| one.task.id == question.task()).map(|one| one.task.clone());
-        let waiting: Vec<_> = questions.into_iter().filter_map(|question| task_of(&question).map(|task| (question, task))).collect();
+        let questions = self.open_questions(caller, limit).await?;
+        let waiting = self.with_tasks(questions).await?;
         self.noticed(caller, waiting.iter().map(|(question, task)| (question, &task.repo))).await?;
         Ok(waiting)
     }

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use vine_domain::{
@@ -14,8 +14,9 @@ use vine_domain::{
 use crate::App;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// Read again when it is older than this.
+/// Read again when it is older than this, and than so many times what reading it took: it never takes more than a twentieth of the time.
 const GOOD_FOR: Duration = Duration::from_secs(10);
+const RESTS: u32 = 20;
 /// Of more answers within a week only the latest are looked at.
 const ANSWERS: u32 = 20_000;
 
@@ -35,8 +36,6 @@ pub struct Span {
 pub struct Trend {
     /// How long all of them are together, in words.
     pub words: &'static str,
-    /// How long one is.
-    pub each: Duration,
     /// Oldest first.
     pub spans: Vec<Span>,
     /// How long people took to answer: the median.
@@ -60,7 +59,7 @@ impl Trend {
 /// The last day and the last week.
 pub type Trends = [Trend; 2];
 
-/// What was read last, and when.
+/// What was read last, and until when that is good enough.
 #[derive(Default)]
 pub struct Latest(Mutex<Option<(Timestamp, Arc<Trends>)>>);
 
@@ -74,10 +73,10 @@ impl App {
     /// How it went lately, at most some seconds ago while somebody looks.
     pub async fn trends(&self) -> Stored<Arc<Trends>> {
         let now = self.clock.now();
-        let Some((read, known)) = self.trends.known().clone() else { return self.read_trends(now).await };
-        if now.since(read) > GOOD_FOR {
+        let Some((until, known)) = self.trends.known().clone() else { return self.read_trends(now).await };
+        if now > until {
             // Others who look meanwhile need not read it too.
-            *self.trends.known() = Some((now, Arc::clone(&known)));
+            *self.trends.known() = Some((now.plus(GOOD_FOR), Arc::clone(&known)));
             let app = self.clone();
             tokio::spawn(async move {
                 if let Err(error) = app.read_trends(now).await {
@@ -89,6 +88,7 @@ impl App {
     }
 
     async fn read_trends(&self, now: Timestamp) -> Stored<Arc<Trends>> {
+        let begun = Instant::now();
         let answers = self.store.answers_since(now.minus(28 * 6 * HOUR), ANSWERS).await?;
         let mut trends = Vec::new();
         for (words, each, count) in [("24 hours", HOUR, 24), ("7 days", 6 * HOUR, 28)] {
@@ -97,7 +97,7 @@ impl App {
             trends.push(trend(words, each, begin, count as usize, &ended, &answers));
         }
         let trends = Arc::new(<Trends>::try_from(trends).expect("two of them"));
-        *self.trends.known() = Some((now, Arc::clone(&trends)));
+        *self.trends.known() = Some((now.plus(GOOD_FOR.max(begun.elapsed() * RESTS)), Arc::clone(&trends)));
         Ok(trends)
     }
 }
@@ -119,7 +119,7 @@ fn trend(words: &'static str, each: Duration, begin: Timestamp, count: usize, en
         span.response = share(took, 50);
     }
     let all = took.concat();
-    Trend { words, each, spans, median: share(&all, 50), p95: share(&all, 95) }
+    Trend { words, spans, median: share(&all, 50), p95: share(&all, 95) }
 }
 
 /// What so many of a hundred do not exceed.

@@ -40,7 +40,7 @@ impl App {
         if self.store.workers().await?.iter().any(|(known, ..)| known.name == worker.name) {
             return Err(StoreError::Taken(worker.name).into());
         }
-        self.store.spend_token(&code.hash(), TokenKind::Enrolment).await?.ok_or(AppError::Unauthenticated)?;
+        self.store.spend_token(&code.hash(), TokenKind::Enrolment).await?.ok_or_else(|| self.unknown())?;
         self.store.add_worker(&worker).await?;
         let token = self.make_token(TokenKind::Worker, worker.id.0).await?;
         self.wakes.page();

@@ -34,6 +34,12 @@ async fn save(tx: &mut Connection, user: &User, configured: bool) -> Stored<()> 
     saved.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
+/// Ends a person's browser sessions but the one whose token has the hash `but`.
+async fn log_out(tx: &mut Connection, user: &str, but: &str) -> Stored<()> {
+    let ended = query!("UPDATE tokens SET spent = true WHERE owner = $1 AND kind = 'browser' AND hash <> $2", user, but);
+    ended.execute(tx).await.map(|_| ()).map_err(unavailable)
+}
+
 async fn identify(tx: &mut Connection, user: &User, identities: &(impl Serialize + ?Sized)) -> Stored<()> {
     let identified = query!(
         "INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, $1 FROM json_each($2) WHERE true
@@ -168,8 +174,14 @@ impl People for Database {
             self.now().0
         );
         set.execute(&mut *tx).await.map_err(unavailable)?;
-        let others = query!("UPDATE tokens SET spent = true WHERE owner = $1 AND kind = 'browser' AND hash <> $2", id, session);
-        others.execute(&mut *tx).await.map_err(unavailable)?;
+        log_out(&mut tx, &id, session).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn forget_password(&self, user: UserId) -> Stored<()> {
+        let (mut tx, id) = (self.begin().await?, user.to_string());
+        query!("DELETE FROM passwords WHERE user_id = $1", id).execute(&mut *tx).await.map_err(unavailable)?;
+        log_out(&mut tx, &id, "").await?;
         tx.commit().await.map_err(unavailable)
     }
 

@@ -80,7 +80,7 @@ impl Tasks for Database {
         let rows = tasks!(
             "WHERE (CAST($1 AS TEXT) IS NULL OR state = $1 OR ($1 = 'dead' AND dead)) AND (CAST($2 AS TEXT) IS NULL OR repo = $2)
                AND (CAST($3 AS BIGINT) IS NULL OR id < $3)
-               AND (CAST($5 AS TEXT) IS NULL OR lower(title) LIKE $5 ESCAPE '!' OR lower(branch) LIKE $5 ESCAPE '!')
+               AND (CAST($5 AS TEXT) IS NULL OR lower(title) LIKE lower($5) ESCAPE '!' OR lower(branch) LIKE lower($5) ESCAPE '!')
              ORDER BY id DESC LIMIT $4",
             filter.state,
             filter.repo.as_ref().map(|repo| repo.as_str()),
@@ -208,6 +208,6 @@ async fn with_key(tx: &mut Connection, key: Option<&str>) -> Stored<Option<TaskI
 
 /// What a text with these words in it is like, for `LIKE … ESCAPE '!'`.
 fn containing(words: &str) -> String {
-    let escaped: String = words.to_lowercase().chars().flat_map(|c| "!%_".contains(c).then_some('!').into_iter().chain([c])).collect();
+    let escaped: String = words.chars().flat_map(|c| "!%_".contains(c).then_some('!').into_iter().chain([c])).collect();
     format!("%{escaped}%")
 }

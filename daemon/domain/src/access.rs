@@ -135,6 +135,26 @@ pub fn decide(user: Option<&User>, verb: Verb, repo: Option<&Slug>) -> Result<Ro
     here.max(everywhere).filter(|role| *role >= verb.needs()).ok_or(Denied { who, verb })
 }
 
+/// Where a person sees tasks and questions in lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// Everywhere, and with it what belongs to no repository: workers, queues, sessions.
+    Everything,
+    /// In these repositories.
+    Only(Vec<Slug>),
+}
+
+/// Where `user` may [`Verb::See`]. Denied is who may nowhere.
+pub fn sight(user: Option<&User>) -> Result<Sight, Denied> {
+    let denied = match decide(user, Verb::See, None) {
+        Ok(_) => return Ok(Sight::Everything),
+        Err(denied) => denied,
+    };
+    let repos = user.into_iter().flat_map(|user| user.repos.keys());
+    let own: Vec<Slug> = repos.filter(|repo| decide(user, Verb::See, Some(repo)).is_ok()).cloned().collect();
+    if own.is_empty() { Err(denied) } else { Ok(Sight::Only(own)) }
+}
+
 /// One line of the audit: who wanted what, and how it was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
@@ -179,5 +199,12 @@ mod tests {
         assert_eq!(decide(Some(&ann), Verb::Operate, Some(&here)), Ok(Role::Operator));
         assert!(decide(Some(&ann), Verb::Operate, Some(&there)).is_err());
         assert!(decide(Some(&ann), Verb::Operate, None).is_err());
+    }
+
+    #[test]
+    fn a_person_of_one_repository_sees_that_one_and_a_stranger_none() {
+        assert_eq!(sight(Some(&user(Some(Role::Viewer), Some(Role::Admin)))), Ok(Sight::Everything));
+        assert_eq!(sight(Some(&user(None, Some(Role::Viewer)))), Ok(Sight::Only(vec![Slug::from_text("site")])));
+        assert!(sight(Some(&user(None, None))).is_err() && sight(None).is_err());
     }
 }

@@ -8,13 +8,13 @@ use crate::{
     endpoint::Endpoint,
 };
 
-async fn make(endpoint: &Endpoint, kind: &str, whom: Option<String>) -> Result<MadeToken> {
-    Ok(endpoint.client().post("/tokens", &MakeToken { kind: kind.into(), whom }).await?)
+async fn make(endpoint: &Endpoint, wish: MakeToken) -> Result<MadeToken> {
+    Ok(endpoint.client().post("/tokens", &wish).await?)
 }
 
 pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
     let endpoint = Endpoint::find()?;
-    let made = make(&endpoint, "login", args.whom).await?;
+    let made = make(&endpoint, MakeToken { kind: "login".into(), whom: args.whom, new_password: args.new_password }).await?;
     let link = made.link.unwrap_or_else(|| format!("{}/login?code={}", endpoint.url, made.token.reveal()));
     if globals.json {
         println!("{}", serde_json::json!({ "link": link, "expires_in": made.expires_in }));
@@ -25,7 +25,7 @@ pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
 }
 
 pub async fn token(globals: &Globals, args: TokenArgs) -> Result<()> {
-    let made = make(&Endpoint::find()?, &args.kind, args.whom).await?;
+    let made = make(&Endpoint::find()?, MakeToken { kind: args.kind, whom: args.whom, new_password: false }).await?;
     if globals.json {
         println!("{}", serde_json::json!({ "token": made.token, "expires_in": made.expires_in }));
     } else {

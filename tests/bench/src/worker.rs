@@ -29,7 +29,7 @@ pub type Heard = (Instant, Option<Uuid>);
 impl WorkerClient {
     /// Enrols one, on a person's word.
     pub async fn enrol(user: &Client, name: &str, slots: u32) -> Result<Self> {
-        let code: MadeToken = user.post("/tokens", &MakeToken { kind: "enrolment".into(), whom: None }).await?;
+        let code: MadeToken = user.post("/tokens", &MakeToken { kind: "enrolment".into(), whom: None, new_password: false }).await?;
         let enrol = Enrol { code: code.token, name: name.into(), slots, version: "bench".into() };
         let Enrolled { id, token } = Client::new(user.base(), None).post("/workers", &enrol).await?;
         Ok(Self { client: user.with_token(token), id, boot: System.uuid(), slots, held: Arc::default() })

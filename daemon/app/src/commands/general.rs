@@ -1,7 +1,7 @@
 //! `status`, `whoami`, `help`
 
 use serde_json::json;
-use vine_domain::{Role, TaskState, Verb, ports::TaskFilter};
+use vine_domain::{Question, Role, Task, access::Sight, ports::TaskFilter};
 use vine_grammar::Command;
 
 use super::{Reply, question, task};
@@ -9,11 +9,14 @@ use crate::{App, AppError, Caller, Done, view};
 
 /// Who waits for whom, in a few lines.
 pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
-    app.allow(caller, Verb::See, None, "status").await?;
+    let everything = app.sight(caller, "status").await? == Sight::Everything;
     let now = app.clock.now();
-    let questions = app.store.open_questions(20).await?;
-    let recent = app.store.tasks(&TaskFilter { limit: 200, ..TaskFilter::default() }).await?;
-    let running: Vec<_> = recent.into_iter().filter(|task| matches!(task.state, TaskState::Running { .. })).collect();
+    let questions = app.open_questions(caller, 20).await?;
+    let filter = TaskFilter { state: Some("running".into()), limit: 200, ..TaskFilter::default() };
+    let running = app.tasks(caller, &filter).await?;
+    if !everything {
+        return Ok(own_status(app, &questions, &running));
+    }
     let workers = app.store.workers().await?;
     let depths = app.store.depths().await?;
     let queues = view::queues(&depths);
@@ -36,6 +39,19 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
         "queues": queues.iter().map(|(name, depth)| json!({ "id": name, "depth": depth })).collect::<Vec<_>>(),
     });
     Ok(Reply::new(lines.join("\n"), data))
+}
+
+/// The same for somebody who sees some repositories only: nothing of what serves all of them.
+fn own_status(app: &App, questions: &[Question], running: &[Task]) -> Reply {
+    let mut lines = vec![format!("{} questions wait for people and {} tasks run in your repositories", questions.len(), running.len())];
+    lines.extend(questions.iter().map(question::line));
+    lines.extend(running.iter().map(|running| task::line(app, running)));
+    let data = json!({
+        "id": "status", "state": "open",
+        "questions": questions.iter().map(view::question).collect::<Vec<_>>(),
+        "running": running.iter().map(view::task).collect::<Vec<_>>(),
+    });
+    Reply::new(lines.join("\n"), data)
 }
 
 /// Who the caller is and what they may do.

@@ -9,8 +9,7 @@ use crate::{App, Caller, Done, texts, view};
 pub async fn run(app: &App, caller: &Caller, verb: QuestionVerb, key: Option<String>) -> Done<Reply> {
     match verb {
         QuestionVerb::List { range } => {
-            app.allow(caller, Verb::See, None, "questions").await?;
-            let questions = app.store.open_questions(range.limit).await?;
+            let questions = app.open_questions(caller, range.limit).await?;
             Ok(Reply::list(&questions, line, view::question, "Nobody waits for an answer."))
         }
         QuestionVerb::Show { question } => {

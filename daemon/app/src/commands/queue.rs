@@ -13,9 +13,8 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> Done<Reply> {
         QueueVerb::Pause { repo } => pause(app, caller, repo.as_ref(), true).await,
         QueueVerb::Resume { repo } => pause(app, caller, repo.as_ref(), false).await,
         QueueVerb::Dead { range } => {
-            app.allow(caller, Verb::See, None, "dead letters").await?;
             let filter = TaskFilter { state: Some("dead".into()), limit: range.limit, ..TaskFilter::default() };
-            let dead = app.store.tasks(&filter).await?;
+            let dead = app.tasks(caller, &filter).await?;
             Ok(Reply::list(&dead, |dead| task::line(app, dead), view::task, "No dead tasks."))
         }
         QueueVerb::Replay { task } => task::ordered(app, caller, task, Order::Retry).await,

@@ -16,8 +16,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             Ok(Reply::new(line(&repo), view::repo(&repo)))
         }
         RepoVerb::List => {
-            app.allow(caller, Verb::See, None, "repositories").await?;
-            Ok(Reply::list(&app.store.repos().await?, line, view::repo, "No repositories. `repo add <name> <path or URL>` adds one."))
+            Ok(Reply::list(&app.repos(caller).await?, line, view::repo, "No repositories. `repo add <name> <path or URL>` adds one."))
         }
         RepoVerb::Show { name } => {
             app.allow(caller, Verb::See, Some(&name), &format!("repo {name}")).await?;

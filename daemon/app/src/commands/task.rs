@@ -16,8 +16,7 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
             Ok(Reply::new(format!("{} is queued: {}\n{}/tasks/{}", task.id, task.title, app.settings.link, task.id), view::task(&task)))
         }
         TaskVerb::List { state, repo, range } => {
-            app.allow(caller, Verb::See, repo.as_ref(), "tasks").await?;
-            let tasks = app.store.tasks(&TaskFilter { state, repo, limit: range.limit, ..TaskFilter::default() }).await?;
+            let tasks = app.tasks(caller, &TaskFilter { state, repo, limit: range.limit, ..TaskFilter::default() }).await?;
             Ok(Reply::list(&tasks, |task| line(app, task), view::task, "No tasks. `task new <title>` makes one."))
         }
         TaskVerb::Show { task } => show(app, caller, named(task)?).await,

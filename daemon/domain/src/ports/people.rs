@@ -36,6 +36,8 @@ pub trait People: Send + Sync {
     async fn password_of(&self, user: UserId) -> Stored<Option<String>>;
     /// Keeps the hash of a person's password, and ends their browsers' sessions but the one whose token has the hash `session`.
     async fn set_password(&self, user: UserId, hash: &str, session: &str) -> Stored<()>;
+    /// Forgets a person's password and ends their browsers' sessions.
+    async fn forget_password(&self, user: UserId) -> Stored<()>;
     /// Ends all tokens of an owner.
     async fn revoke_tokens(&self, owner: Uuid) -> Stored<()>;
     /// Adds lines to the audit.

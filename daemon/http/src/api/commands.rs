@@ -54,6 +54,14 @@ pub async fn make_token(
             );
         }
     };
+    if make.new_password {
+        if kind != TokenKind::Login {
+            return Err(
+                AppError::from(Invalid::new("wish", "only a login goes with a new password", "make a token of the kind login")).into()
+            );
+        }
+        shared.app.forget_password(&caller, make.whom.as_deref()).await?;
+    }
     let token = shared.app.make_token_for(&caller, kind, make.whom.as_deref()).await?;
     let link = (kind == TokenKind::Login).then(|| format!("{}/login?code={}", shared.app.settings.link, token.reveal()));
     Ok((StatusCode::CREATED, Json(MadeToken { token, expires_in: people::life(kind).as_secs(), link })))

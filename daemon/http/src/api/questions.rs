@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 use vine_api::{CloseQuestion, Delivered, GiveAnswer, PostQuestion, PostedQuestion};
-use vine_app::{AppError, questions::Asked, view};
+use vine_app::{questions::Asked, view};
 use vine_domain::{Heard, MessageId, QuestionId, Verb};
 
 use super::{Page, limit, shapes};
@@ -41,8 +41,7 @@ pub async fn ask(
     security(("person" = [])),
 )]
 pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(page): Params<Page>) -> Result<Json<Value>, Failure> {
-    shared.app.allow(&caller, Verb::See, None, "questions").await?;
-    let questions = shared.app.store.open_questions(limit(page.limit)?).await.map_err(AppError::from)?;
+    let questions = shared.app.open_questions(&caller, limit(page.limit)?).await?;
     Ok(Json(json!({ "items": questions.iter().map(view::question).collect::<Vec<_>>() })))
 }
 

@@ -106,11 +106,10 @@ pub struct Listing {
     security(("person" = [])),
 )]
 pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
-    shared.app.allow(&caller, Verb::See, listing.repo.as_ref(), "tasks").await?;
     let state = listing.state.as_deref().map(TaskState::word).transpose().map_err(AppError::from)?;
     let limit = limit(listing.limit)?;
     let filter = TaskFilter { state, repo: listing.repo, text: listing.text, before: listing.before, limit };
-    let tasks = shared.app.store.tasks(&filter).await.map_err(AppError::from)?;
+    let tasks = shared.app.tasks(&caller, &filter).await?;
     let next = (tasks.len() == limit as usize).then(|| tasks.last().map(|task| task.id));
     Ok(Json(json!({ "items": tasks.iter().map(view::task).collect::<Vec<_>>(), "next": next })))
 }

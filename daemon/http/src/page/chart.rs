@@ -82,7 +82,6 @@ mod tests {
         let span = Span { done: 3, failed: 1, response: Some(Duration::from_secs(90)) };
         let some = Trend {
             words: "24 hours",
-            each: Duration::from_secs(3600),
             spans: vec![Span::default(), span],
             median: Some(Duration::from_secs(90)),
             p95: Some(Duration::from_secs(600)),

@@ -106,7 +106,7 @@ pub fn how(shared: &Shared, status: StatusCode, why: &str) -> Response {
             label { "Password" input name="password" type="password" autocomplete="current-password" required; }
             button { "Log in" }
         }
-        p { "No password yet? On the machine where AgentVine runs, this prints a link that works once; an administrator makes one for others. " }
+        p { "No password, or forgotten? On the machine where AgentVine runs, this prints a link that works once; an administrator makes one for others. " }
         pre { code { "vine login\nvine login --for NAME" } }
     };
     (status, Html(document("Log in", None, None, &body).into_string())).into_response()

@@ -103,8 +103,8 @@ fn document(title: &str, here: Option<Screen>, visitor: Option<&Visitor>, body: 
 
 /// Sends a page, or nothing but 304 when what the browser has is still right.
 ///
-/// The tag is made of the daemon's start, its count of visible changes and a ten-second tick for what changes by time
-/// alone (a worker falling silent), so an unchanged page costs neither a query nor a rendering.
+/// The tag is made of the daemon's start, its count of visible changes, a ten-second tick for what changes by time alone (a worker falling
+/// silent) and who looks, so an unchanged page costs neither a query nor a rendering.
 async fn fresh<F>(
     shared: &Shared,
     visitor: &Visitor,
@@ -117,7 +117,7 @@ where
     F: Future<Output = Result<Markup, AppError>>,
 {
     let tick = shared.app.clock.now().0 / 10_000;
-    let tag = format!("W/\"{}-{}-{tick}\"", shared.boot, shared.app.wakes.page_version());
+    let tag = format!("W/\"{}-{}-{tick}-{}\"", shared.boot, shared.app.wakes.page_version(), visitor.0.id());
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }

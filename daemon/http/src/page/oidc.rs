@@ -1,7 +1,10 @@
 //! Coming in with an account of one's organisation: OpenID Connect, authorization code with PKCE. What ties an answer to its question is in
 //! a cookie of the browser that asked, so that any daemon may take the answer.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     extract::State,
@@ -9,13 +12,13 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use openidconnect::{
-    AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
+    AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet,
+    IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
     core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata},
     reqwest,
 };
 use serde::Deserialize;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{sync::Semaphore, time::Instant};
 use vine_app::AppError;
 
 use super::{In, login};
@@ -42,10 +45,14 @@ pub struct Oidc {
     pub client_secret: Option<String>,
 }
 
+/// So many answers are looked into at once: each costs a call to the issuer, and anybody can send one.
+const AT_ONCE: usize = 4;
+
 /// An issuer that is spoken to.
 pub struct Issuer {
     settings: Oidc,
     http: reqwest::Client,
+    ways: Semaphore,
     known: Mutex<Option<(Instant, CoreProviderMetadata)>>,
 }
 
@@ -58,7 +65,8 @@ impl Issuer {
     pub fn new(settings: Oidc) -> Self {
         // Redirects would lead requests of ours to wherever an answer says.
         let http = reqwest::ClientBuilder::new().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build();
-        Self { settings, http: http.expect("a client without any files"), known: Mutex::default() }
+        let http = http.expect("a client without any files");
+        Self { settings, http, ways: Semaphore::new(AT_ONCE), known: Mutex::default() }
     }
 
     /// What the button says.
@@ -67,28 +75,44 @@ impl Issuer {
     }
 
     async fn client(&self, shared: &Shared) -> Result<Client, Trouble> {
-        let mut known = self.known.lock().await;
-        let metadata = match known.as_ref().filter(|(since, _)| since.elapsed() < KNOWN_FOR) {
-            Some((_, metadata)) => metadata.clone(),
-            None => {
-                let issuer = IssuerUrl::new(self.settings.issuer_url.clone())?;
-                let metadata = CoreProviderMetadata::discover_async(issuer, &self.http).await?;
-                *known = Some((Instant::now(), metadata.clone()));
-                metadata
-            }
+        let metadata = match self.kept() {
+            Some(metadata) => metadata,
+            None => self.discover().await?,
         };
         let secret = self.settings.client_secret.clone().map(ClientSecret::new);
         let client = CoreClient::from_provider_metadata(metadata, ClientId::new(self.settings.client_id.clone()), secret);
         Ok(client.set_redirect_uri(RedirectUrl::new(format!("{}{BACK}", shared.app.settings.link))?))
     }
 
+    fn kept(&self) -> Option<CoreProviderMetadata> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|(since, _)| since.elapsed() < KNOWN_FOR).map(|(_, metadata)| metadata.clone())
+    }
+
+    async fn discover(&self) -> Result<CoreProviderMetadata, Trouble> {
+        let issuer = IssuerUrl::new(self.settings.issuer_url.clone())?;
+        let metadata = CoreProviderMetadata::discover_async(issuer, &self.http).await?;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), metadata.clone()));
+        Ok(metadata)
+    }
+
     /// Who the issuer says it is: the subject, and the address if the issuer has made sure of it.
     async fn redeem(&self, shared: &Shared, code: String, asked: &Asked) -> Result<(String, Option<String>), Trouble> {
+        let _way = self.ways.acquire().await?;
         let client = self.client(shared).await?;
         let request = client.exchange_code(AuthorizationCode::new(code))?.set_pkce_verifier(PkceCodeVerifier::new(asked.verifier.clone()));
         let answer = request.request_async(&self.http).await?;
         let token = answer.id_token().ok_or("the issuer gave no ID token")?;
-        let claims = token.claims(&client.id_token_verifier(), &Nonce::new(asked.nonce.clone()))?;
+        let nonce = Nonce::new(asked.nonce.clone());
+        let verified = match token.claims(&client.id_token_verifier(), &nonce) {
+            // Issuers change their keys whenever they like (OpenID Connect Core 1.0, 10.1.1).
+            Err(ClaimsVerificationError::SignatureVerification(_)) => {
+                self.discover().await?;
+                token.claims(&self.client(shared).await?.id_token_verifier(), &nonce)
+            }
+            verified => verified,
+        };
+        let claims = verified?;
         let sure = claims.email_verified() == Some(true);
         Ok((claims.subject().to_string(), claims.email().filter(|_| sure).map(|email| email.to_string())))
     }
@@ -133,36 +157,41 @@ pub struct Answer {
     error: Option<String>,
 }
 
-/// `GET /login/oidc/back`
+/// `GET /login/oidc/back`: whatever becomes of it, what was kept for it is used up.
 pub async fn back(State(shared): In, Params(answer): Params<Answer>, headers: HeaderMap) -> Response {
     let Some(issuer) = &shared.issuer else {
         return login::how(&shared, StatusCode::NOT_FOUND, "No organisation's accounts are known here.");
     };
     let asked = Asked::read(&shared, &headers).filter(|asked| answer.state.as_ref() == Some(&asked.state));
-    if let (Some(_), Some(error)) = (&asked, answer.error) {
-        return failed(&shared, &format!("the issuer says {}", vine_domain::input::shown(&error)).into());
-    }
-    let (Some(asked), Some(code)) = (asked, answer.code) else {
+    let Some(asked) = asked else {
         return login::how(&shared, StatusCode::UNAUTHORIZED, "That was not begun in this browser, or too long ago. Try again.");
     };
-    let (subject, email) = match issuer.redeem(&shared, code, &asked).await {
+    let forgotten = auth::keep(&shared, COOKIE, "", 0);
+    (AppendHeaders([(header::SET_COOKIE, forgotten)]), answered(&shared, issuer, answer, &asked).await).into_response()
+}
+
+/// Lets in whom the issuer names.
+async fn answered(shared: &Shared, issuer: &Issuer, answer: Answer, asked: &Asked) -> Response {
+    let code = match (answer.error, answer.code) {
+        (Some(error), _) => return failed(shared, &format!("the issuer says {}", vine_domain::input::shown(&error)).into()),
+        (None, Some(code)) => code,
+        (None, None) => return failed(shared, &"the issuer says nothing".into()),
+    };
+    let (subject, email) = match issuer.redeem(shared, code, asked).await {
         Ok(known) => known,
-        Err(trouble) => return failed(&shared, &trouble),
+        Err(trouble) => return failed(shared, &trouble),
     };
     // Some issuers let people choose their subject: one that looks like an address is not taken for somebody's address.
     let chosen = Some(subject.as_str()).filter(|subject| !subject.contains('@'));
     let names: Vec<&str> = [chosen, email.as_deref()].into_iter().flatten().collect();
     match shared.app.log_in_as(&names).await {
-        Ok(session) => {
-            let forgotten = auth::keep(&shared, COOKIE, "", 0);
-            (AppendHeaders([(header::SET_COOKIE, forgotten)]), login::entered(&shared, &session)).into_response()
-        }
+        Ok(session) => login::entered(shared, &session),
         Err(AppError::Unauthenticated) => {
             let name = email.unwrap_or(subject);
             let why = format!(
                 "You are {name} there, and nobody here is known by that. An administrator adds `oidc = \"{name}\"` to your entry under [[people]]."
             );
-            login::how(&shared, StatusCode::FORBIDDEN, &why)
+            login::how(shared, StatusCode::FORBIDDEN, &why)
         }
         Err(error) => crate::error::Failure::from(error).into_response(),
     }

@@ -8,7 +8,11 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{App, AppError, Caller, Context, from_words, parse, platforms::Health, tasks::Wish, texts, view};
-use vine_domain::{Lane, Question, Repo, Task, Timestamp, Verb, Worker, ports::TaskFilter};
+use vine_domain::{
+    Lane, Question, Repo, Task, Timestamp, Worker,
+    access::Sight,
+    ports::{Depths, TaskFilter},
+};
 
 use super::{
     In, chart, document, fresh, problem,
@@ -28,17 +32,29 @@ const QUESTIONS: u32 = 20;
 const TASKS: u32 = 25;
 
 async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
-    app.allow(caller, Verb::See, None, "overview").await?;
+    let everything = app.sight(caller, "overview").await? == Sight::Everything;
+    let tasks = app.tasks(caller, &TaskFilter { limit: TASKS, ..TaskFilter::default() }).await?;
+    let repos = app.repos(caller).await?;
+    let depths = if everything { Some(app.store.depths().await?) } else { None };
+    Ok(html! {
+        (waiting(app, caller, depths.as_ref()).await?)
+        section aria-labelledby="tasks" {
+            h2 #tasks { "Tasks" }
+            (listing(app, &tasks))
+            @if tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "All of them" } } }
+            (new_task(&repos, tasks.is_empty()))
+        }
+        @if let Some(depths) = &depths { (machinery(app, depths).await?) (trends(app).await?) }
+        (command_line(said))
+    })
+}
+
+/// Who waits for whom.
+async fn waiting(app: &App, caller: &Caller, depths: Option<&Depths>) -> Result<Markup, AppError> {
     let now = app.clock.now();
     let questions = app.waiting(caller, QUESTIONS).await?;
-    let tasks = app.store.tasks(&TaskFilter { limit: TASKS, ..TaskFilter::default() }).await?;
-    let workers = app.store.workers().await?;
-    let at_work = workers::at_work(app, workers.iter().take(FEW)).await?;
-    let sessions = app.store.sessions(false, FEW as u32).await?;
-    let depths = app.store.depths().await?;
-    let repos = app.store.repos().await?;
-    let trends = app.trends().await?;
-    let more = if questions.len() < QUESTIONS as usize { 0 } else { depths.open_questions.saturating_sub(u64::from(QUESTIONS)) };
+    let all = depths.map_or(0, |depths| depths.open_questions);
+    let more = if questions.len() < QUESTIONS as usize { 0 } else { all.saturating_sub(u64::from(QUESTIONS)) };
     Ok(html! {
         section aria-labelledby="waiting" {
             h1 #waiting {
@@ -50,26 +66,29 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
             @for (question, task) in &questions { (card(question, task.title.as_str(), now)) }
             @if more > 0 { p { a href=(Screen::Questions.path()) { (more) " more" } } }
         }
-        section aria-labelledby="tasks" {
-            h2 #tasks { "Tasks" }
-            (listing(app, &tasks))
-            @if tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "All of them" } } }
-            (new_task(&repos, tasks.is_empty()))
-        }
+    })
+}
+
+/// What does the work.
+async fn machinery(app: &App, depths: &Depths) -> Result<Markup, AppError> {
+    let now = app.clock.now();
+    let all = app.store.workers().await?;
+    let at_work = workers::at_work(app, all.iter().take(FEW)).await?;
+    let sessions = app.store.sessions(false, FEW as u32).await?;
+    let adapters = app.platforms.health();
+    Ok(html! {
         section.pair {
             div {
                 h2 { "Workers" }
-                @if workers.is_empty() { p.none { "None. " code { "vine worker" } " starts one." } }
-                ul.plain {
-                    @for row in workers.iter().take(FEW) { (worker(row, &at_work, now)) }
-                }
-                @if workers.len() > FEW { p { a href=(Screen::Workers.path()) { "All " (workers.len()) } } }
+                @if all.is_empty() { p.none { "None. " code { "vine worker" } " starts one." } }
+                ul.plain { @for row in all.iter().take(FEW) { (worker(row, &at_work, now)) } }
+                @if all.len() > FEW { p { a href=(Screen::Workers.path()) { "All " (all.len()) } } }
             }
             div {
                 h2 { "Queues" }
                 @if let Some(trouble) = app.hint_trouble() { p.problem { (trouble) } }
                 @if depths.paused { p.problem { "Claiming is paused." } }
-                table { tbody { @for (name, depth) in view::queues(&depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
+                table { tbody { @for (name, depth) in view::queues(depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
                 @if depths.dead > 0 { p { a href="/queues#dead" { "Dead letters" } } }
             }
             @if !sessions.is_empty() {
@@ -79,7 +98,6 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
                     @if sessions.len() >= FEW { p { a href=(Screen::Sessions.path()) { "All of them" } } }
                 }
             }
-            @let adapters = app.platforms.health();
             @if !adapters.is_empty() {
                 div {
                     h2 { "Chat" }
@@ -87,10 +105,22 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
                 }
             }
         }
+    })
+}
+
+async fn trends(app: &App) -> Result<Markup, AppError> {
+    let trends = app.trends().await?;
+    Ok(html! {
         section aria-labelledby="trends" {
             h2 #trends { "How it goes" }
             @for one in trends.iter() { (chart::trend(one)) }
         }
+    })
+}
+
+/// Where commands are typed, with the last one and what it said.
+fn command_line(said: Option<(&str, &str)>) -> Markup {
+    html! {
         section {
             h2 { "Command line" }
             form.line method="post" action="/command" {
@@ -102,7 +132,7 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
                 pre.reply role="status" tabindex="0" { (reply) }
             }
         }
-    })
+    }
 }
 
 /// A worker, and what it is at.

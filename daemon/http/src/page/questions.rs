@@ -3,7 +3,7 @@
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use vine_app::{App, AppError, Caller, texts};
-use vine_domain::{Question, QuestionState, Timestamp, Verb};
+use vine_domain::{Question, QuestionState, Timestamp};
 
 use super::{
     In, fresh,
@@ -21,8 +21,8 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 }
 
 async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
-    app.allow(caller, Verb::See, None, "questions").await?;
-    let (open, latest) = (app.store.open_questions(OPEN).await?, app.store.latest_questions(LATEST).await?);
+    let open = app.open_questions(caller, OPEN).await?;
+    let latest = app.latest_questions(caller, LATEST).await?;
     let closed: Vec<Question> = latest.into_iter().filter(|question| !question.is_open()).collect();
     let now = app.clock.now();
     Ok(html! {

@@ -56,7 +56,11 @@ impl Screen {
 
     /// Whether there is anything on it for this person.
     fn is_for(self, visitor: &Visitor) -> bool {
-        self != Self::Audit || may(visitor, Verb::Inspect)
+        match self {
+            Self::Overview | Self::Tasks | Self::Questions | Self::Settings => true,
+            Self::Workers | Self::Sessions | Self::Queues => may(visitor, Verb::See),
+            Self::Audit => may(visitor, Verb::Inspect),
+        }
     }
 
     fn at(path: &str) -> Option<Self> {

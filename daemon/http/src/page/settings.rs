@@ -17,8 +17,7 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 }
 
 async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
-    app.allow(&visitor.0, Verb::See, None, "settings").await?;
-    let (repos, rooms) = (app.store.repos().await?, app.store.rooms().await?);
+    let (repos, rooms) = (app.repos(&visitor.0).await?, app.store.rooms().await?);
     Ok(html! {
         h1 { "Settings" }
         p.dim { "AgentVine " (env!("CARGO_PKG_VERSION")) ", at " (app.settings.link) ". They stand in " code { "vine.toml" } "; " code { "vine config check" } " explains what is wrong with it." }

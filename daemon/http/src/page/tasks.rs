@@ -8,7 +8,7 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{App, AppError, Caller};
-use vine_domain::{Slug, TaskId, TaskState, Verb, ports::TaskFilter};
+use vine_domain::{Slug, TaskId, TaskState, ports::TaskFilter};
 
 use super::{In, fresh, overview, problem, screen, screen::Screen};
 use crate::{auth::Visitor, error::Params};
@@ -58,9 +58,8 @@ pub async fn show(State(shared): In, visitor: Visitor, Params(choice): Params<Ch
 }
 
 async fn body(app: &App, caller: &Caller, choice: &Choice, filter: TaskFilter) -> Result<Markup, AppError> {
-    app.allow(caller, Verb::See, filter.repo.as_ref(), "tasks").await?;
-    let tasks = app.store.tasks(&filter).await?;
-    let repos = app.store.repos().await?;
+    let tasks = app.tasks(caller, &filter).await?;
+    let repos = app.repos(caller).await?;
     let more = tasks.last().filter(|_| tasks.len() >= PAGE as usize);
     Ok(html! {
         h1 { "Tasks" }

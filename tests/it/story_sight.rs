@@ -1,0 +1,74 @@
+//! People with a role in one repository: they see and do what belongs to it, and nothing else.
+
+use reqwest::StatusCode;
+use serde_json::Value;
+use vine_api::Client;
+use vine_domain::token::Token;
+
+use crate::harness::{Agent, Place, Sections, visitor::Browser};
+
+const ANN: &str = "[[people]]\nname = \"Ann\"\nrepos = { garden = \"operator\" }\nmatrix = \"@ann:x\"\n\
+                   [[people]]\nname = \"Nil\"\nmatrix = \"@nil:x\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
+    let mut place = Place::with_sections(Agent::Script("vine ask 'Which flowers?'"), Sections { more: ANN, ..Sections::default() }).await;
+    let _daemon = place.daemon().await;
+    let _worker = place.worker("w-1", 2).await;
+    let source = place.folder.path().join("roses");
+    crate::harness::make_repository(&source);
+    let source = source.display();
+    place.say(&format!("repo add garden {source} --base main")).await;
+    place.say("task new Theirs --repo site").await;
+    place.say("task new Hers --repo garden").await;
+    let [(theirs, _), (hers, _)] = [place.question("T-1").await, place.question("T-2").await];
+
+    // The shell, with a token of her own; and one that she makes herself.
+    let secret = place.shell(&["token", "user", "--for", "Ann"]);
+    let ann = Client::new(place.client().base(), Some(Token::presented(secret.trim().to_owned())));
+    let say = async |line: &str| ann.run(&line.split(' ').map(str::to_owned).collect::<Vec<_>>(), "").await;
+    for (line, word) in [("task list", "Hers"), ("question list", &*hers), ("status", &*hers), ("repo list", "garden")] {
+        let text = say(line).await.expect(line).text;
+        assert!(text.contains(word) && !text.contains("Theirs") && !text.contains(&theirs) && !text.contains("site "), "{line}: {text}");
+    }
+    for line in ["worker list", "session list", "queue status", "task show T-1", "task list --repo site"] {
+        assert!(say(line).await.is_err(), "{line}");
+    }
+    let listed: Value = ann.get("/tasks").await.expect("a list");
+    assert_eq!(listed["items"].as_array().map(|items| items.iter().map(|item| item["id"].clone()).collect::<Vec<_>>()), Some(vec!["T-2".into()]));
+    ann.post::<_, Value>("/tokens", &serde_json::json!({ "kind": "user" })).await.expect("a token of her own");
+
+    // The page.
+    let said = place.shell(&["login", "--for", "Ann"]);
+    let browser = Browser::log_in(said.split_whitespace().next().expect("a link")).await;
+    for path in ["/", "/tasks", "/questions", "/settings"] {
+        let page = browser.page(path).await;
+        assert!(!page.contains("Theirs") && !page.contains(&theirs) && !page.contains("/workers"), "{path}: {page}");
+        assert_eq!(page.contains("T-2"), path != "/settings", "{path}: {page}");
+    }
+    for path in ["/workers", "/sessions", "/queues", "/audit", "/tasks/T-1", "/tasks?repo=site"] {
+        let refused = browser.http.get(format!("{}{path}", browser.base)).header("cookie", &browser.cookie).send().await.expect("an answer");
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");
+    }
+    let answered = browser.send("/tasks/T-2/say", &[("reply_to", &hers), ("text", "roses")], "same-origin").await;
+    assert_eq!(answered, StatusCode::SEE_OTHER);
+    place.wait("T-2", "done").await;
+    assert!(browser.page("/questions").await.contains("roses"), "what became of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_without_any_role_sees_nothing_and_two_people_of_one_browser_do_not_share_a_page() {
+    let mut place = Place::with_sections(Agent::Script("true"), Sections { more: ANN, ..Sections::default() }).await;
+    let _daemon = place.daemon().await;
+    let said = place.shell(&["login", "--for", "Nil"]);
+    let nobody = Browser::log_in(said.split_whitespace().next().expect("a link")).await;
+    let asked = async |browser: &Browser, tag: &str| {
+        let request = browser.http.get(format!("{}/", browser.base)).header("cookie", &browser.cookie).header("if-none-match", tag);
+        request.send().await.expect("an answer")
+    };
+    assert_eq!(asked(&nobody, "").await.status(), StatusCode::FORBIDDEN);
+    let said = place.shell(&["login"]);
+    let admin = Browser::log_in(said.split_whitespace().next().expect("a link")).await;
+    let tag = asked(&admin, "").await.headers()["etag"].to_str().expect("text").to_owned();
+    assert_eq!(asked(&nobody, &tag).await.status(), StatusCode::FORBIDDEN, "what the one saw is not still right for the other");
+}
