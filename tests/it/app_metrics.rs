@@ -243,11 +243,12 @@ async fn what_platforms_take_doubt_and_show_twice_is_counted_and_their_silence_i
     // The platform shows what we posted under a second name.
     let echo = |reference: &str| Echo { message: shown.dispatch.message.id, reference: reference.into(), part: 0, last: true };
     let now = numbers(team).await;
-    for reference in [shown.reference.as_str(), "$second", "$second"] {
-        talk.ear.hear(Batch { echoes: vec![echo(reference)], ..Batch::default() }).await.expect("heard");
+    for references in [vec![shown.reference.as_str()], vec!["$second"], vec!["$second"], vec!["$third", "$fourth"]] {
+        let echoes = references.into_iter().map(echo).collect();
+        talk.ear.hear(Batch { echoes, ..Batch::default() }).await.expect("heard");
     }
     let after = numbers(team).await;
-    assert_eq!(after.since(&now, "vine_questions_duplicate_posts_total{platform=\"matrix\"}"), 1.0, "{question}: once for each that is too many");
+    assert_eq!(after.since(&now, "vine_questions_duplicate_posts_total{platform=\"matrix\"}"), 3.0, "{question}: once for each that is too many");
     assert_eq!(after.of("vine_adapter_connected{platform=\"matrix\"}"), 1.0);
     assert_eq!(after.of("vine_adapter_last_inbound_age_seconds{platform=\"matrix\"}"), 0.0);
     assert!(after.of("vine_adapter_canary_rtt_seconds{platform=\"matrix\"}") < 1.0);
@@ -255,6 +256,38 @@ async fn what_platforms_take_doubt_and_show_twice_is_counted_and_their_silence_i
     assert_eq!(numbers(team).await.of("vine_adapter_last_inbound_age_seconds{platform=\"matrix\"}"), 77.0);
     talk.ear.health(Err("cut off".into()));
     assert_eq!(numbers(team).await.of("vine_adapter_connected{platform=\"matrix\"}"), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_of_which_only_the_platform_tells_is_counted_and_not_made_again() {
+    let talk = Talk::new(Fake::default()).await;
+    let (team, trouble) = (&talk.team, &talk.chat.trouble);
+    talk.ear.health(Ok("@vine:x".into()));
+    team.bed.task().await;
+    team.app.wakes.outbox();
+    talk.chat.wait("the card is shown", |dispatch| dispatch.message.kind == OutboundKind::Card).await;
+    let before = numbers(team).await;
+    // It arrived, and the answer that would have said so did not.
+    *trouble.lock().expect("whole") = vec![ChatError::Retry { why: "cut off".into(), after: Duration::ZERO }];
+    let attempt = claim(team).await;
+    let ask = vine_domain::Ask::Plan { plan: "Dig.".into() };
+    let asked = Asked { attempt, key: System.uuid(), session: None, call: "c".into(), ask, context: String::new() };
+    let question = team.app.ask(team.worker, asked).await.expect("asked");
+    until(Duration::from_secs(10), "its post is in doubt", || trouble.lock().expect("whole").is_empty().then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let thread = team.app.store.thread(attempt.task, 0, 100).await.expect("read");
+    let message = thread.iter().find(|message| message.kind == "question").expect("the question").id;
+    let posted = "vine_questions_posted_total{platform=\"matrix\"}";
+    assert_eq!(numbers(team).await.since(&before, posted), 0.0);
+    let echo = Echo { message, reference: "$there".into(), part: 0, last: true };
+    talk.ear.hear(Batch { echoes: vec![echo], ..Batch::default() }).await.expect("heard");
+    team.bed.clock.pass(Duration::from_secs(2));
+    team.app.wakes.outbox();
+    while numbers(team).await.since(&before, posted) == 0.0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(numbers(team).await.since(&before, posted), 1.0);
+    assert!(!talk.chat.shows(|dispatch| dispatch.message.kind == OutboundKind::Question { question }), "it stood there already");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -102,6 +102,10 @@ impl Fake {
         until(Duration::from_secs(10), what, || self.shown.lock().expect("whole").iter().find(|shown| is(&shown.dispatch)).cloned()).await
     }
 
+    pub fn shows(&self, is: impl Fn(&Dispatch) -> bool) -> bool {
+        self.shown.lock().expect("whole").iter().any(|shown| is(&shown.dispatch))
+    }
+
     pub async fn question(&self, id: QuestionId) -> Shown {
         self.wait("the question is shown", |dispatch| dispatch.message.kind == OutboundKind::Question { question: id }).await
     }

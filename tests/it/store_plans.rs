@@ -1,11 +1,11 @@
 //! How PostgreSQL goes about our statements. Plans are made once for each connection, perhaps while there is nothing to walk yet.
 
-use vine_domain::{lifecycle::Event, task::Report};
+use vine_domain::{lifecycle::Event, ports::TaskFilter, task::Report};
 
 use crate::store_contract::Bed;
 
 #[tokio::test]
-async fn what_is_claimed_and_ended_is_found_by_its_key_however_much_is_queued() {
+async fn what_is_claimed_ended_and_listed_is_found_by_its_key_however_much_is_queued() {
     const QUEUED: i64 = 1_000;
     let bed = Bed::new().await;
     let worker = bed.worker("w").await;
@@ -16,6 +16,10 @@ async fn what_is_claimed_and_ended_is_found_by_its_key_however_much_is_queued() 
         let attempt = bed.claim(worker, 1).await[0];
         let done = Event::Finished { by: worker, attempt, report: Report::default() };
         bed.step(attempt.task, done).await.expect("stored");
+    }
+    for state in [None, Some("queued"), Some("dead")] {
+        let filter = TaskFilter { state: state.map(str::to_owned), limit: 10, ..TaskFilter::default() };
+        bed.store.tasks(&filter).await.expect("read");
     }
     // What a connection has read is known for certain when it has ended.
     let others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";

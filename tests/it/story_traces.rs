@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value, trace::v1::Span};
+use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, common::v1::{AnyValue, any_value::Value}, trace::v1::Span};
 use prost::Message;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -37,6 +37,14 @@ async fn collector() -> (String, mpsc::UnboundedReceiver<(String, Vec<u8>)>) {
     (url, taken)
 }
 
+/// The words of an attribute.
+fn named(value: &Option<AnyValue>) -> String {
+    match value.as_ref().and_then(|value| value.value.clone()) {
+        Some(Value::StringValue(text)) => text,
+        other => format!("{other:?}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_becomes_one_trace_with_a_span_for_each_hop() {
     let (url, mut taken) = collector().await;
@@ -55,10 +63,6 @@ async fn a_question_becomes_one_trace_with_a_span_for_each_hop() {
     assert!(head.contains("content-type: application/x-protobuf"), "{head}");
     let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("as the protocol says");
     let resource = &request.resource_spans[0];
-    let named = |value: &Option<opentelemetry_proto::tonic::common::v1::AnyValue>| match value.as_ref().and_then(|value| value.value.clone()) {
-        Some(Value::StringValue(text)) => text,
-        other => format!("{other:?}"),
-    };
     let service = &resource.resource.as_ref().expect("a resource").attributes[0];
     assert_eq!((service.key.as_str(), named(&service.value)), ("service.name", "agentvine".into()));
     let spans: &[Span] = &resource.scope_spans[0].spans;
@@ -83,4 +87,30 @@ async fn a_question_becomes_one_trace_with_a_span_for_each_hop() {
     let stored: vine_domain::Timestamp = serde_json::from_value(asked["asked"].clone()).expect("a time");
     assert_eq!(begun, u128::from(stored.0.unsigned_abs()), "it begins when the question was asked");
     assert!(tokio::time::timeout(Duration::from_secs(1), taken.recv()).await.is_err(), "one trace for one question");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_late_makes_a_second_way_in_the_same_trace() {
+    let (url, mut taken) = collector().await;
+    let traces = format!("[traces]\notlp_url = \"{url}\"\n");
+    let sections = Sections { more: &traces, questions: "expire_after_seconds = 2\n", ..Sections::default() };
+    let script = "answer=$(vine ask 'Which?' || echo none); sleep 4; echo \"$answer\"";
+    let (place, _processes) = Place::with_sections(Agent::Script(script), sections).await.at_work().await;
+    let mut told = async || {
+        let (_, body) = tokio::time::timeout(PATIENCE, taken.recv()).await.expect("in time").expect("a request");
+        let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("as the protocol says");
+        request.resource_spans[0].scope_spans[0].spans.clone()
+    };
+    let task = place.task("Which", "which").await;
+    let (question, _) = place.question(&task).await;
+    let given_up = told().await;
+    place.answer(&task, &question, "Blue").await;
+    let delivered = told().await;
+    let end = |spans: &[Span]| spans[0].attributes.iter().find(|one| one.key == "vine.end").map(|one| named(&one.value));
+    assert_eq!((end(&given_up).as_deref(), end(&delivered).as_deref()), (Some("expired"), Some("delivered")));
+    assert_eq!(given_up[0].trace_id, delivered[0].trace_id, "one question, one trace");
+    let ids: std::collections::HashSet<_> = given_up.iter().chain(&delivered).map(|span| &span.span_id).collect();
+    assert_eq!(ids.len(), given_up.len() + delivered.len(), "and no span stands for two things");
+    let late = delivered.iter().map(|span| span.name.as_str()).collect::<Vec<_>>();
+    assert!(late.contains(&"expired") && late.contains(&"answered"), "{late:?}");
 }

@@ -60,11 +60,12 @@ fn fill(place: &Place) {
         ),
         rows(
             5_050,
-            "questions (id, key, task, epoch, call, ask, context, asked_at, state, seen)",
+            "questions (id, key, task, epoch, call, ask, context, asked_at, state, seen, delivered_at)",
             &format!(
                 "i, {key}, CASE WHEN i <= 50 THEN 9500 + i ELSE i END, 1, 'c', {ask}, '', {},
-                 CASE WHEN i <= 50 THEN 'open' ELSE 'answered' END, {now}",
-                ago(110_000)
+                 CASE WHEN i <= 50 THEN 'open' ELSE 'delivered' END, {now}, CASE WHEN i > 50 THEN {} END",
+                ago(110_000),
+                ago(100_000)
             ),
         ),
         rows(
@@ -116,7 +117,7 @@ async fn ten_thousand_tasks_make_the_page_neither_heavy_nor_slow() {
     println!("refresh without change: {bytes} bytes");
     assert!(bytes < REFRESH, "{bytes} bytes");
 
-    for path in ["/", "/tasks", "/tasks/T-9501", "/questions", "/workers", "/sessions", "/queues", "/audit", "/settings"] {
+    for path in ["/", "/tasks", "/tasks?state=running", "/tasks?text=number+77", "/tasks/T-9501", "/questions", "/workers", "/sessions", "/queues", "/audit", "/settings"] {
         let mut took = Vec::new();
         let mut bytes = 0;
         for _ in 0..LOOKS {

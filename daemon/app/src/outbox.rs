@@ -27,6 +27,7 @@ const ASIDES: u32 = 9;
 /// What was stored before `since` may have been begun by somebody before us.
 pub async fn run(app: App, chat: Arc<dyn Chat>, since: Timestamp) {
     let mut woken = app.wakes.on_outbox();
+    app.meter.speaks_on(chat.platform());
     loop {
         let pause = match round(&app, &*chat, since).await {
             Ok(Next::More) => continue,

@@ -93,13 +93,15 @@ impl Fleet for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn workers(&self) -> Stored<Vec<(Worker, usize, usize)>> {
+    async fn workers_after(&self, name: &str, limit: u32) -> Stored<Vec<(Worker, usize, usize)>> {
         let rows = sqlx::query_as!(
             WorkerRow,
             r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen, worktree_bytes,
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "running!: i64",
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'waiting') AS "waiting!: i64"
-               FROM workers w ORDER BY name"#
+               FROM workers w WHERE name > $1 ORDER BY name LIMIT $2"#,
+            &*plain(name),
+            i64::from(limit)
         );
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }

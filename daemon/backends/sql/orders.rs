@@ -136,6 +136,7 @@ impl Orders for Database {
                        WHERE q.state = 'answered' AND t.state IN ('queued', 'running', 'waiting')) AS "answered!: i64",
                       (SELECT count(*) FROM tasks WHERE dead) AS "dead!: i64",
                       (SELECT count(*) FROM outbox WHERE posted IS NULL) AS "outbox!: i64",
+                      (SELECT count(*) FROM workers) AS "workers!: i64",
                       (SELECT paused FROM settings) AS "paused!: bool""#
         );
         let row = row.fetch_one(self.reader()).await.map_err(unavailable)?;
@@ -145,6 +146,7 @@ impl Orders for Database {
             undelivered_answers: row.answered.unsigned_abs(),
             dead: row.dead.unsigned_abs(),
             outbox: row.outbox.unsigned_abs(),
+            workers: row.workers.unsigned_abs(),
             paused: row.paused,
         })
     }

@@ -50,12 +50,12 @@ pub fn uuid(text: &str) -> Stored<Uuid> {
 
 /// Tasks, by what follows `FROM tasks`.
 macro_rules! tasks {
-    ($rest:literal $(, $arg:expr)* $(,)?) => {
+    ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
         sqlx::query_as!(
             $crate::sql::rows::TaskRow,
             "SELECT id, title, prompt, repo, base, branch, lane, requester, created, updated, epoch, failures, losses, state, detail,
                  lease_worker, lease_until, version,
-                 (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks " + $rest
+                 (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks " + $rest $(+ $more)*
             $(, $arg)*
         )
     };

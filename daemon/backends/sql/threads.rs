@@ -1,6 +1,6 @@
 //! What was said: inbox, threads, outbox.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -184,11 +184,20 @@ async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> Stored<()
 /// Keeps what a platform calls parts of our messages. Of messages that are not ours nothing is kept.
 /// Returns how many parts turned out to be there under another name too.
 async fn noticed(tx: &mut Connection, platform: &str, echoes: &[Echo]) -> Stored<u64> {
-    let row = |echo: &Echo| json!({ "ref": echo.reference, "part": echo.part, "last": echo.last, "message": echo.message.to_string() });
-    let rows: Vec<Value> = echoes.iter().map(row).collect();
-    if rows.is_empty() {
-        return Ok(0);
+    let (mut twice, mut rest) = (0, echoes.iter().collect::<Vec<_>>());
+    // A statement does not see its own rows: names of the same part go in one after the other.
+    while !rest.is_empty() {
+        let mut parts = HashSet::new();
+        let (now, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(|echo| parts.insert((echo.message, echo.part)));
+        twice += name(tx, platform, &now).await?;
+        rest = later;
     }
+    Ok(twice)
+}
+
+async fn name(tx: &mut Connection, platform: &str, echoes: &[&Echo]) -> Stored<u64> {
+    let row = |echo: &&Echo| json!({ "ref": echo.reference, "part": echo.part, "last": echo.last, "message": echo.message.to_string() });
+    let rows: Vec<Value> = echoes.iter().map(row).collect();
     let twice = query_scalar!(
         r#"INSERT INTO posts (platform, ref, message, part, last)
          SELECT $1, c.ref, m.id, c.part, c.last

@@ -69,6 +69,14 @@ for (const name of SCREENS) {
   await page.getByRole('heading', { level: 1 }).first().waitFor();
   await seen(name.toLowerCase());
 }
+// Whoever is not logged in is shown the door, which does not knock at itself.
+await page.getByRole('button', { name: 'Log out' }).click();
+await page.getByRole('heading', { name: 'Log in' }).waitFor();
+await seen('login');
+const knock = (request) => found.errors.push(`a page that rests asks for ${request.url()}`);
+page.on('request', knock);
+await page.waitForTimeout(6000);
+page.off('request', knock);
 // The reference of the API, which others have drawn: it has to stand on its own feet, its looks are theirs.
 await page.goto(new URL('/api/v1/docs/', link).href);
 await page.getByText('/api/v1/questions/{id}/answer').waitFor();

@@ -239,6 +239,13 @@ impl Meter {
         self.stale.inc();
     }
 
+    /// A platform that is spoken on from now: its numbers are shown from the start, so that the first of each is seen as a rise.
+    pub(crate) fn speaks_on(&self, platform: &str) {
+        for counts in [&self.posted, &self.in_doubt, &self.duplicates] {
+            counts.with_label_values(&[platform]).inc_by(0);
+        }
+    }
+
     /// What came of posting a message.
     pub(crate) fn delivered<T>(&self, platform: &str, kind: OutboundKind, done: &Result<T, ChatError>) {
         match (kind, done) {

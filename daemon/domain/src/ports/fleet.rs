@@ -20,7 +20,11 @@ pub trait Fleet: Send + Sync {
     /// Forgets a worker and its tokens.
     async fn remove_worker(&self, id: WorkerId) -> Stored<()>;
     /// All workers by name, each with the number of its leases that run and that wait.
-    async fn workers(&self) -> Stored<Vec<(Worker, usize, usize)>>;
+    async fn workers(&self) -> Stored<Vec<(Worker, usize, usize)>> {
+        self.workers_after("", u32::MAX).await
+    }
+    /// The same of those whose names come after this one, at most so many.
+    async fn workers_after(&self, name: &str, limit: u32) -> Stored<Vec<(Worker, usize, usize)>>;
     /// What these workers are at: worker, task, its title.
     async fn at_work(&self, workers: &[WorkerId]) -> Stored<Vec<(WorkerId, TaskId, String)>>;
     /// One worker.

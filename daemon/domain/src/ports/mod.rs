@@ -223,6 +223,8 @@ pub struct Depths {
     pub dead: u64,
     /// Messages not yet posted.
     pub outbox: u64,
+    /// Workers that are enrolled.
+    pub workers: u64,
     /// Nothing is claimed anywhere.
     pub paused: bool,
 }

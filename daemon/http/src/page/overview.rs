@@ -27,7 +27,7 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 }
 
 /// So many of each are shown here; the rest is on a screen of its own.
-const FEW: usize = 12;
+const FEW: u32 = 12;
 const QUESTIONS: u32 = 20;
 const TASKS: u32 = 25;
 
@@ -72,17 +72,17 @@ async fn waiting(app: &App, caller: &Caller, depths: Option<&Depths>) -> Result<
 /// What does the work.
 async fn machinery(app: &App, depths: &Depths) -> Result<Markup, AppError> {
     let now = app.clock.now();
-    let all = app.store.workers().await?;
-    let at_work = workers::at_work(app, all.iter().take(FEW)).await?;
-    let sessions = app.store.sessions(false, FEW as u32).await?;
+    let few = app.store.workers_after("", FEW).await?;
+    let at_work = workers::at_work(app, &few).await?;
+    let sessions = app.store.sessions(false, FEW).await?;
     let adapters = app.platforms.health();
     Ok(html! {
         section.pair {
             div {
                 h2 { "Workers" }
-                @if all.is_empty() { p.none { "None. " code { "vine worker" } " starts one." } }
-                ul.plain { @for row in all.iter().take(FEW) { (worker(row, &at_work, now)) } }
-                @if all.len() > FEW { p { a href=(Screen::Workers.path()) { "All " (all.len()) } } }
+                @if few.is_empty() { p.none { "None. " code { "vine worker" } " starts one." } }
+                ul.plain { @for row in &few { (worker(row, &at_work, now)) } }
+                @if depths.workers > u64::from(FEW) { p { a href=(Screen::Workers.path()) { "All " (depths.workers) } } }
             }
             div {
                 h2 { "Queues" }
@@ -95,7 +95,7 @@ async fn machinery(app: &App, depths: &Depths) -> Result<Markup, AppError> {
                 div {
                     h2 { "Sessions" }
                     ul.plain { @for session in &sessions { (sessions::line(app, session, now)) } }
-                    @if sessions.len() >= FEW { p { a href=(Screen::Sessions.path()) { "All of them" } } }
+                    @if sessions.len() >= FEW as usize { p { a href=(Screen::Sessions.path()) { "All of them" } } }
                 }
             }
             @if !adapters.is_empty() {

@@ -16,7 +16,7 @@ use crate::{auth::Visitor, error::Params};
 pub type AtWork = (WorkerId, TaskId, String);
 
 /// So many on one page.
-const PAGE: usize = 50;
+const PAGE: u32 = 50;
 
 /// What the address says after `?`.
 #[derive(Debug, Default, Deserialize)]
@@ -33,17 +33,18 @@ pub async fn show(State(shared): In, visitor: Visitor, Params(from): Params<Star
 
 async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppError> {
     app.allow(&visitor.0, Verb::See, None, "workers").await?;
-    let workers = app.store.workers().await?;
+    let page = app.store.workers_after(after, PAGE).await?;
+    let all = app.store.depths().await?.workers;
     let now = app.clock.now();
-    let page: Vec<_> = workers.iter().filter(|(worker, ..)| worker.name.as_str() > after).take(PAGE).collect();
-    let at_work = at_work(app, page.iter().copied()).await?;
-    let more = page.last().filter(|last| workers.last().is_some_and(|(worker, ..)| worker.name != last.0.name));
+    let at_work = at_work(app, &page).await?;
+    let more = page.last().filter(|_| page.len() >= PAGE as usize);
     Ok(html! {
         h1 { "Workers" }
-        @if workers.is_empty() { p.none { "None. " code { "vine worker" } " starts one." } }
+        @if all == 0 { p.none { "None. " code { "vine worker" } " starts one." } }
+        @else if page.is_empty() { p.none { "No further ones." } }
         @else {
             (screen::table("Workers", &["Worker", "State", "At work", "Slots", "Heard of", "Version", "Actions"], &html! {
-                @for (worker, running, waiting) in page.iter().copied() {
+                @for (worker, running, waiting) in &page {
                     @let state = worker.state(*running, *waiting, now).as_str();
                     tr {
                         th scope="row" { (worker.name) }
@@ -57,14 +58,14 @@ async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppEr
                     }
                 }
             }))
-            @if let Some((last, ..)) = more { p { a href={ "/workers?after=" (last.name) } { "Further ones, of " (workers.len()) } } }
+            @if let Some((last, ..)) = more { p { a href={ "/workers?after=" (last.name) } { "Further ones, of " (all) } } }
         }
     })
 }
 
 /// What these workers are at.
-pub async fn at_work(app: &App, workers: impl Iterator<Item = &(Worker, usize, usize)>) -> Result<Vec<AtWork>, AppError> {
-    Ok(app.store.at_work(&workers.map(|(worker, ..)| worker.id).collect::<Vec<_>>()).await?)
+pub async fn at_work(app: &App, workers: &[(Worker, usize, usize)]) -> Result<Vec<AtWork>, AppError> {
+    Ok(app.store.at_work(&workers.iter().map(|(worker, ..)| worker.id).collect::<Vec<_>>()).await?)
 }
 
 /// What one of them is at: tasks with their titles.
