@@ -29,12 +29,16 @@ async fn begun(people: &str) -> (Place, [Process; 2], String) {
     let mut place = Place::with_sections(Agent::Script("true"), Sections { more: &more, ..Sections::default() }).await;
     let daemon = place.daemon().await;
     let base = place.client().base().to_owned();
+    (place, [issuer(port, &base).await, daemon], base)
+}
+
+async fn issuer(port: u16, base: &str) -> Process {
     let mut command = std::process::Command::new("node");
     command.arg(script("issuer.mjs")).args([port.to_string(), format!("{base}/login/oidc/back")]);
     command.env("VINE_TEST_ISSUER", of_environment("VINE_TEST_ISSUER"));
     let issuer = Process::start("issuer", command);
     until(PATIENCE, "the issuer is ready", || issuer.output().contains("ready").then_some(())).await;
-    (place, [issuer, daemon], base)
+    issuer
 }
 
 async fn comes_in(base: &str, name: &str) -> Value {
@@ -69,6 +73,19 @@ async fn browser_comes_in_with_an_account_and_whoever_is_not_named_here_does_not
     }
     let audit = place.base.sql("SELECT actor, subject FROM audit WHERE verb = 'log in' ORDER BY seq").join("\n");
     assert_eq!(audit, "Ann (console)\twith an organisation's account\nBob (console)\twith an organisation's account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_comes_in_when_the_issuer_has_changed_its_keys() {
+    let (_place, [first, _daemon], base) = begun(PEOPLE).await;
+    assert!(comes_in(&base, "ann-0815").await["text"].as_str().expect("text").contains("Ann"));
+    let asked = Browser::client().get(format!("{base}/login/oidc")).send().await.expect("an answer");
+    let to = asked.headers()["location"].to_str().expect("text");
+    let port = to.trim_start_matches("http://127.0.0.1:").split('/').next().and_then(|port| port.parse().ok()).expect("a port");
+    first.kill();
+    let _second = issuer(port, &base).await;
+    let again = comes_in(&base, "ann-0815").await;
+    assert_eq!(again["heading"], "Nobody waits for an answer", "{again:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -127,10 +127,10 @@ pub struct MakeToken {
     #[schema(pattern = "^(user|enrolment|login)$")]
     pub kind: String,
     /// The name of a person of the configuration, instead of oneself; for administrators.
-    #[serde(rename = "for", default)]
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
     pub whom: Option<String>,
     /// Of a login: also forgets the password, so that a new one can be set, and logs the browsers out; for administrators.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub new_password: bool,
 }
 

@@ -15,7 +15,7 @@ use crate::App;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Read again when it is older than this, and than so many times what reading it took: it never takes more than a twentieth of the time.
-const GOOD_FOR: Duration = Duration::from_secs(10);
+const GOOD_FOR: Duration = Duration::from_secs(2);
 const RESTS: u32 = 20;
 /// Of more answers within a week only the latest are looked at.
 const ANSWERS: u32 = 20_000;

@@ -39,7 +39,7 @@ pub struct Listing {
 /// `GET /messages`, oldest first: `{items, next}`. With `wait` it answers as soon as something is said.
 #[utoipa::path(
     get, path = "/chat/messages", tag = "chat", operation_id = "chat_list",
-    summary = "What is said in threads, oldest first.",
+    summary = "What is said in threads, oldest first. Needs the role `viewer`, without a task everywhere.",
     params(Listing),
     responses((status = 200, body = shapes::Messages, description = "Done."), shapes::Refused),
     security(("person" = [])),

@@ -35,7 +35,7 @@ pub async fn ask(
 /// `GET /`: open questions, oldest first.
 #[utoipa::path(
     get, path = "/questions", tag = "questions", operation_id = "questions_list",
-    summary = "Open questions, oldest first.",
+    summary = "Open questions of the repositories where one has the role `viewer`, oldest first.",
     params(Page),
     responses((status = 200, body = shapes::List<shapes::Question>, description = "Done."), shapes::Refused),
     security(("person" = [])),
@@ -48,7 +48,7 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(p
 /// `GET /{id}`
 #[utoipa::path(
     get, path = "/questions/{id}", tag = "questions", operation_id = "questions_show",
-    summary = "A question, with the time of each station on its way.",
+    summary = "A question, with the time of each station on its way. Needs the role `viewer`.",
     params(("id" = QuestionId, Path)),
     responses((status = 200, body = shapes::Question, description = "Done."), shapes::Refused),
     security(("person" = [])),

@@ -134,7 +134,7 @@ pub async fn log(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(
 /// `GET /status`
 #[utoipa::path(
     get, path = "/queue/status", tag = "queue", operation_id = "queue_status",
-    summary = "How much waits where.",
+    summary = "How much waits where. Needs the role `viewer` everywhere.",
     responses((status = 200, body = shapes::Queues, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]

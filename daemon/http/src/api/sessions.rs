@@ -62,7 +62,7 @@ pub struct Listing {
 /// `GET /`, latest first.
 #[utoipa::path(
     get, path = "/sessions", tag = "sessions", operation_id = "sessions_list",
-    summary = "Sessions, latest first.",
+    summary = "Sessions, latest first. Needs the role `viewer` everywhere.",
     params(Listing),
     responses((status = 200, body = shapes::List<shapes::Session>, description = "Done."), shapes::Refused),
     security(("person" = [])),
@@ -77,7 +77,7 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
 /// `GET /{id}`
 #[utoipa::path(
     get, path = "/sessions/{id}", tag = "sessions", operation_id = "sessions_show",
-    summary = "One session.",
+    summary = "One session. Needs the role `viewer` everywhere.",
     params(("id" = SessionId, Path)),
     responses((status = 200, body = shapes::Session, description = "Done."), shapes::Refused),
     security(("person" = [])),

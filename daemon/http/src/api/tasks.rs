@@ -100,7 +100,7 @@ pub struct Listing {
 /// `GET /`, newest first: `{items, next}`.
 #[utoipa::path(
     get, path = "/tasks", tag = "tasks", operation_id = "tasks_list",
-    summary = "Tasks, newest first.",
+    summary = "Tasks of the repositories where one has the role `viewer`, newest first.",
     params(Listing),
     responses((status = 200, body = shapes::Tasks, description = "Done."), shapes::Refused),
     security(("person" = [])),
@@ -117,7 +117,7 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
 /// `GET /{id}`
 #[utoipa::path(
     get, path = "/tasks/{id}", tag = "tasks", operation_id = "tasks_show",
-    summary = "A task with everything that belongs to it.",
+    summary = "A task with everything that belongs to it. Needs the role `viewer`.",
     params(("id" = TaskId, Path)),
     responses((status = 200, body = shapes::Task, description = "Done."), shapes::Refused),
     security(("person" = [])),
@@ -163,7 +163,7 @@ pub async fn patch(
 /// `GET /{id}/log`, oldest first.
 #[utoipa::path(
     get, path = "/tasks/{id}/log", tag = "tasks", operation_id = "tasks_log",
-    summary = "The log of a task, oldest first.",
+    summary = "The log of a task, oldest first. Needs the role `viewer`.",
     params(("id" = TaskId, Path), Page),
     responses((status = 200, body = shapes::List<shapes::LogLine>, description = "Done."), shapes::Refused),
     security(("person" = [])),

@@ -38,7 +38,7 @@ fn slots(wish: u32) -> Result<u32, AppError> {
 /// `GET /`
 #[utoipa::path(
     get, path = "/workers", tag = "workers", operation_id = "workers_list",
-    summary = "Workers, by name.",
+    summary = "Workers, by name. Needs the role `viewer` everywhere.",
     responses((status = 200, body = shapes::List<shapes::Worker>, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
@@ -52,7 +52,7 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person) -> Resul
 /// `GET /{id}`
 #[utoipa::path(
     get, path = "/workers/{id}", tag = "workers", operation_id = "workers_show",
-    summary = "One worker.",
+    summary = "One worker. Needs the role `viewer` everywhere.",
     params(("id" = WorkerId, Path)),
     responses((status = 200, body = shapes::Worker, description = "Done."), shapes::Refused),
     security(("person" = [])),
