@@ -71,8 +71,10 @@ async fn browser_comes_in_with_an_account_and_whoever_is_not_named_here_does_not
         assert!(stranger["text"].as_str().expect("text").contains(shown), "{stranger:#}");
         assert!(!stranger["cookies"].as_array().expect("a list").contains(&"vine_session".into()), "{stranger:#}");
     }
-    let audit = place.base.sql("SELECT actor, subject FROM audit WHERE verb = 'log in' ORDER BY seq").join("\n");
-    assert_eq!(audit, "Ann (console)\twith an organisation's account\nBob (console)\twith an organisation's account");
+    let audit = place.base.sql("SELECT actor, reason FROM audit WHERE verb = 'log in' ORDER BY seq").join("\n");
+    let refused = "(console)\tnobody here is known by that";
+    let strangers = format!("mallory {refused}\neve@example.org {refused}\nmallory@example.org@example.org {refused}");
+    assert_eq!(audit, format!("Ann (console)\tknown\nBob (console)\tknown\n{strangers}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,7 +93,10 @@ async fn a_forgotten_password_is_forgotten_here_too() {
     let first = opened(&["login", "--for", "Ann"]).await;
     assert_eq!(first.send("/password", &[("new", PASSWORD)], "same-origin").await, StatusCode::SEE_OTHER);
 
+    let unused = place.shell(&["login", "--for", "Ann"]);
     let second = opened(&["login", "--for", "Ann", "--new-password"]).await;
+    let unused = Browser::client().get(unused.split_whitespace().next().expect("a link")).send().await.expect("an answer");
+    assert_eq!(unused.status(), StatusCode::UNAUTHORIZED, "links from before are gone");
     assert_eq!(tried(&base, "Ann", PASSWORD).await.status(), StatusCode::UNAUTHORIZED, "the old one is gone");
     let old = first.http.get(format!("{base}/")).header("cookie", &first.cookie).send().await.expect("an answer");
     assert_eq!(old.status(), StatusCode::SEE_OTHER, "so is the old session");

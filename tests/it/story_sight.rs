@@ -31,11 +31,21 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
         let text = say(line).await.expect(line).text;
         assert!(text.contains(word) && !text.contains("Theirs") && !text.contains(&theirs) && !text.contains("site "), "{line}: {text}");
     }
+    // She makes tasks where she may without naming the place, says nothing elsewhere, and learns of no other place by trying.
+    assert!(say("task new Weeds").await.expect("hers is the only one").text.contains("Weeds"));
+    place.say("task cancel T-3").await;
+    for thread in ["T-1", "T-999"] {
+        let words = serde_json::json!({ "task": thread, "text": "/vine task list" });
+        assert!(ann.post::<_, Value>("/chat/messages", &words).await.is_err(), "{thread}");
+    }
+    assert!(!place.thread("T-1").await.contains("Hers"), "nothing was said in another's thread");
+    let refused = say("task new Weeds --repo nowhere").await.expect_err("no such place").to_string();
+    assert!(refused.contains("may not operate") && !refused.contains("site"), "{refused}");
     for line in ["worker list", "session list", "queue status", "task show T-1", "task list --repo site"] {
         assert!(say(line).await.is_err(), "{line}");
     }
     let listed: Value = ann.get("/tasks").await.expect("a list");
-    assert_eq!(listed["items"].as_array().map(|items| items.iter().map(|item| item["id"].clone()).collect::<Vec<_>>()), Some(vec!["T-2".into()]));
+    assert_eq!(listed["items"].as_array().map(|items| items.iter().map(|item| item["id"].clone()).collect::<Vec<_>>()), Some(vec!["T-3".into(), "T-2".into()]));
     ann.post::<_, Value>("/tokens", &serde_json::json!({ "kind": "user" })).await.expect("a token of her own");
 
     // The page.
@@ -52,6 +62,7 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
     }
     let answered = browser.send("/tasks/T-2/say", &[("reply_to", &hers), ("text", "roses")], "same-origin").await;
     assert_eq!(answered, StatusCode::SEE_OTHER);
+    assert_eq!(browser.send("/tasks", &[("title", "Paths"), ("priority", "default")], "same-origin").await, StatusCode::SEE_OTHER);
     place.wait("T-2", "done").await;
     assert!(browser.page("/questions").await.contains("roses"), "what became of it");
 }
@@ -67,6 +78,11 @@ async fn a_person_without_any_role_sees_nothing_and_two_people_of_one_browser_do
         request.send().await.expect("an answer")
     };
     assert_eq!(asked(&nobody, "").await.status(), StatusCode::FORBIDDEN);
+    // Words that belong nowhere stop nobody's.
+    for words in ["/vine help", "/vine whoami", "hello"] {
+        assert_eq!(nobody.send("/tasks/T-999/say", &[("text", words)], "same-origin").await, StatusCode::NOT_FOUND, "{words}");
+    }
+    assert_eq!(place.base.sql("SELECT count(*) FROM inbox WHERE read IS NULL"), ["0"]);
     let said = place.shell(&["login"]);
     let admin = Browser::log_in(said.split_whitespace().next().expect("a link")).await;
     let tag = asked(&admin, "").await.headers()["etag"].to_str().expect("text").to_owned();

@@ -182,6 +182,9 @@ impl App {
             }
         }
         self.meter.denied(Refused::Login);
+        let name = shown(subjects.last().copied().unwrap_or_default());
+        self.audit(AuditEntry { reason: "nobody here is known by that".into(), ..entered(&name, "with an organisation's account", false) })
+            .await?;
         Err(AppError::Unauthenticated)
     }
 

@@ -92,9 +92,13 @@ impl App {
 
     /// The repository in which the caller may create tasks, and the decision.
     async fn permitted(&self, caller: &Caller, repo: Option<&Slug>, what: &str) -> Done<(Repo, AuditEntry)> {
-        let repo = self.repo_for(repo).await?;
-        let audit = self.permit(caller, Verb::Operate, Some(&repo.name), what).await?;
-        Ok((repo, audit))
+        let name = match repo {
+            Some(name) => name.clone(),
+            None => self.only_repo(caller).await?,
+        };
+        let audit = self.permit(caller, Verb::Operate, Some(&name), what).await?;
+        let found = self.store.repos().await?.into_iter().find(|repo| repo.name == name);
+        Ok((found.ok_or_else(|| AppError::NotFound(format!("repository {name}")))?, audit))
     }
 
     async fn create_all(self, calls: Vec<Call<Draft, TaskId>>) {
@@ -142,17 +146,13 @@ impl App {
         Ok(task.is_some_and(|task| task.created == created && task.is_over()))
     }
 
-    /// The repository of that name, or the only one.
-    async fn repo_for(&self, name: Option<&Slug>) -> Done<Repo> {
-        let mut repos = self.store.repos().await?;
-        match name {
-            Some(name) => repos.into_iter().find(|repo| repo.name == *name).ok_or_else(|| AppError::NotFound(format!("repository {name}"))),
-            None if repos.len() == 1 => Ok(repos.remove(0)),
-            None => {
-                let names: Vec<_> = repos.iter().map(|repo| repo.name.as_str()).collect();
-                let hint = format!("name one with --repo: {}", names.join(", "));
-                Err(vine_domain::Invalid::new("task", format!("there are {} repositories", names.len()), hint).into())
-            }
+    /// The only repository that the caller sees.
+    async fn only_repo(&self, caller: &Caller) -> Done<Slug> {
+        let names: Vec<Slug> = self.repos(caller).await?.into_iter().map(|repo| repo.name).collect();
+        if let [only] = names.as_slice() {
+            return Ok(only.clone());
         }
+        let hint = format!("name one with --repo: {}", names.iter().map(Slug::as_str).collect::<Vec<_>>().join(", "));
+        Err(vine_domain::Invalid::new("task", format!("there are {} repositories", names.len()), hint).into())
     }
 }

@@ -17,6 +17,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Read again when it is older than this, and than so many times what reading it took: it never takes more than a twentieth of the time.
 const GOOD_FOR: Duration = Duration::from_secs(2);
 const RESTS: u32 = 20;
+/// A read that has not come to its end by then is given up, and another begun.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Of more answers within a week only the latest are looked at.
 const ANSWERS: u32 = 20_000;
 
@@ -76,7 +78,7 @@ impl App {
         let Some((until, known)) = self.trends.known().clone() else { return self.read_trends(now).await };
         if now > until {
             // Others who look meanwhile need not read it too.
-            *self.trends.known() = Some((now.plus(GOOD_FOR), Arc::clone(&known)));
+            *self.trends.known() = Some((now.plus(PATIENCE), Arc::clone(&known)));
             let app = self.clone();
             tokio::spawn(async move {
                 if let Err(error) = app.read_trends(now).await {

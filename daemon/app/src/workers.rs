@@ -164,6 +164,14 @@ impl App {
         self.store.session(id).await?.ok_or_else(|| AppError::NotFound(format!("session {id}")))
     }
 
+    /// The same for a person who may see its task.
+    pub async fn look_at_session(&self, caller: &Caller, id: SessionId) -> Done<Session> {
+        let session = self.session(id).await?;
+        let repo = self.task(session.task).await?.repo;
+        self.allow(caller, Verb::See, Some(&repo), &format!("session {id}")).await?;
+        Ok(session)
+    }
+
     /// Ends or keeps a session, on a person's word.
     pub async fn order_session(&self, caller: &Caller, id: SessionId, end: bool) -> Done<Session> {
         let session = self.session(id).await?;

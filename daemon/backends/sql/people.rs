@@ -34,9 +34,9 @@ async fn save(tx: &mut Connection, user: &User, configured: bool) -> Stored<()> 
     saved.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
-/// Ends a person's browser sessions but the one whose token has the hash `but`.
+/// Ends a person's browser sessions but the one whose token has the hash `but`, and the links that would open another.
 async fn log_out(tx: &mut Connection, user: &str, but: &str) -> Stored<()> {
-    let ended = query!("UPDATE tokens SET spent = true WHERE owner = $1 AND kind = 'browser' AND hash <> $2", user, but);
+    let ended = query!("UPDATE tokens SET spent = true WHERE owner = $1 AND kind IN ('browser', 'login') AND hash <> $2", user, but);
     ended.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 

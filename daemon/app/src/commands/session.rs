@@ -15,10 +15,7 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> Done<Reply> {
             let sessions = app.store.sessions(all, range.limit).await?;
             Ok(Reply::list(&sessions, line, |session| view::session(session, now), "No live sessions."))
         }
-        SessionVerb::Show { session } => {
-            app.allow(caller, Verb::See, None, "sessions").await?;
-            Ok(one(&app.session(session).await?))
-        }
+        SessionVerb::Show { session } => Ok(one(&app.look_at_session(caller, session).await?)),
         SessionVerb::End { session } => Ok(one(&app.order_session(caller, session, true).await?)),
         SessionVerb::Keep { session } => Ok(one(&app.order_session(caller, session, false).await?)),
     }

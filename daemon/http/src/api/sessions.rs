@@ -77,14 +77,14 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
 /// `GET /{id}`
 #[utoipa::path(
     get, path = "/sessions/{id}", tag = "sessions", operation_id = "sessions_show",
-    summary = "One session. Needs the role `viewer` everywhere.",
+    summary = "One session. Needs the role `viewer`.",
     params(("id" = SessionId, Path)),
     responses((status = 200, body = shapes::Session, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
 pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<SessionId>) -> Result<Json<Value>, Failure> {
-    shared.app.allow(&caller, Verb::See, None, "sessions").await?;
-    Ok(Json(view::session(&shared.app.session(id).await?, shared.app.clock.now())))
+    let session = shared.app.look_at_session(&caller, id).await?;
+    Ok(Json(view::session(&session, shared.app.clock.now())))
 }
 
 /// `DELETE /{id}`

@@ -88,7 +88,7 @@ pub async fn leave(State(shared): In, Visitor(_): Visitor, headers: HeaderMap) -
 }
 
 /// Too many tries.
-fn later(shared: &Shared, wait: Duration) -> Response {
+pub fn later(shared: &Shared, wait: Duration) -> Response {
     let seconds = wait.as_secs() + 1;
     let mut response = how(shared, StatusCode::TOO_MANY_REQUESTS, &format!("That was tried too often. Try again in {seconds} s."));
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -107,7 +107,7 @@ pub fn how(shared: &Shared, status: StatusCode, why: &str) -> Response {
             button { "Log in" }
         }
         p { "No password, or forgotten? On the machine where AgentVine runs, this prints a link that works once; an administrator makes one for others. " }
-        pre { code { "vine login\nvine login --for NAME" } }
+        pre { code { "vine login\nvine login --for NAME\nvine login --for NAME --new-password" } }
     };
     (status, Html(document("Log in", None, None, &body).into_string())).into_response()
 }

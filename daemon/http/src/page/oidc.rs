@@ -1,10 +1,7 @@
 //! Coming in with an account of one's organisation: OpenID Connect, authorization code with PKCE. What ties an answer to its question is in
 //! a cookie of the browser that asked, so that any daemon may take the answer.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::{
     extract::State,
@@ -18,7 +15,10 @@ use openidconnect::{
     reqwest,
 };
 use serde::Deserialize;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{Mutex, Semaphore, SemaphorePermit, TryAcquireError},
+    time::Instant,
+};
 use vine_app::AppError;
 
 use super::{In, login};
@@ -45,8 +45,8 @@ pub struct Oidc {
     pub client_secret: Option<String>,
 }
 
-/// So many answers are looked into at once: each costs a call to the issuer, and anybody can send one.
-const AT_ONCE: usize = 4;
+/// So many people are on their way in at once: each may cost a call to the issuer, and anybody can ask for one.
+const AT_ONCE: usize = 32;
 
 /// An issuer that is spoken to.
 pub struct Issuer {
@@ -75,30 +75,28 @@ impl Issuer {
     }
 
     async fn client(&self, shared: &Shared) -> Result<Client, Trouble> {
-        let metadata = match self.kept() {
-            Some(metadata) => metadata,
-            None => self.discover().await?,
+        let mut known = self.known.lock().await;
+        let metadata = match known.as_ref().filter(|(since, _)| since.elapsed() < KNOWN_FOR) {
+            Some((_, metadata)) => metadata.clone(),
+            None => {
+                let issuer = IssuerUrl::new(self.settings.issuer_url.clone())?;
+                let metadata = CoreProviderMetadata::discover_async(issuer, &self.http).await?;
+                *known = Some((Instant::now(), metadata.clone()));
+                metadata
+            }
         };
         let secret = self.settings.client_secret.clone().map(ClientSecret::new);
         let client = CoreClient::from_provider_metadata(metadata, ClientId::new(self.settings.client_id.clone()), secret);
         Ok(client.set_redirect_uri(RedirectUrl::new(format!("{}{BACK}", shared.app.settings.link))?))
     }
 
-    fn kept(&self) -> Option<CoreProviderMetadata> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().filter(|(since, _)| since.elapsed() < KNOWN_FOR).map(|(_, metadata)| metadata.clone())
-    }
-
-    async fn discover(&self) -> Result<CoreProviderMetadata, Trouble> {
-        let issuer = IssuerUrl::new(self.settings.issuer_url.clone())?;
-        let metadata = CoreProviderMetadata::discover_async(issuer, &self.http).await?;
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), metadata.clone()));
-        Ok(metadata)
+    /// A place among those who are on their way in.
+    fn way(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
+        self.ways.try_acquire()
     }
 
     /// Who the issuer says it is: the subject, and the address if the issuer has made sure of it.
     async fn redeem(&self, shared: &Shared, code: String, asked: &Asked) -> Result<(String, Option<String>), Trouble> {
-        let _way = self.ways.acquire().await?;
         let client = self.client(shared).await?;
         let request = client.exchange_code(AuthorizationCode::new(code))?.set_pkce_verifier(PkceCodeVerifier::new(asked.verifier.clone()));
         let answer = request.request_async(&self.http).await?;
@@ -107,7 +105,7 @@ impl Issuer {
         let verified = match token.claims(&client.id_token_verifier(), &nonce) {
             // Issuers change their keys whenever they like (OpenID Connect Core 1.0, 10.1.1).
             Err(ClaimsVerificationError::SignatureVerification(_)) => {
-                self.discover().await?;
+                *self.known.lock().await = None;
                 token.claims(&self.client(shared).await?.id_token_verifier(), &nonce)
             }
             verified => verified,
@@ -138,6 +136,7 @@ pub async fn leave(State(shared): In) -> Response {
     let Some(issuer) = &shared.issuer else {
         return login::how(&shared, StatusCode::NOT_FOUND, "No organisation's accounts are known here.");
     };
+    let Ok(_way) = issuer.way() else { return login::later(&shared, PATIENCE) };
     let client = match issuer.client(&shared).await {
         Ok(client) => client,
         Err(trouble) => return failed(&shared, &trouble),
@@ -177,6 +176,7 @@ async fn answered(shared: &Shared, issuer: &Issuer, answer: Answer, asked: &Aske
         (None, Some(code)) => code,
         (None, None) => return failed(shared, &"the issuer says nothing".into()),
     };
+    let Ok(_way) = issuer.way() else { return login::later(shared, PATIENCE) };
     let (subject, email) = match issuer.redeem(shared, code, asked).await {
         Ok(known) => known,
         Err(trouble) => return failed(shared, &trouble),
