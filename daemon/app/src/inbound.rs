@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use vine_domain::{
-    MessageId, Question, QuestionId, TaskId, Verb,
+    MessageId, Question, QuestionId, TaskId,
     access::OURSELVES,
     chat::{Act, Button, Inbound, Spot},
     uuid_of,
@@ -158,7 +158,7 @@ impl App {
         let context = Context { task: found.task, repo: found.repo };
         let command = parse(&event.text, &context).map_err(|unreadable| AppError::Unreadable(unreadable.0))?;
         if let Some(task) = context.task {
-            self.seen_by(caller, task).await?;
+            self.look_at(caller, task).await?;
         }
         let key = format!("{}:{}", event.platform, event.event);
         let reply = self.run(caller, command, Some(key)).await?;
@@ -172,18 +172,12 @@ impl App {
 
     /// Words in a task's thread: an answer or a note.
     async fn say_as(&self, caller: &Caller, task: TaskId, event: &Inbound, replied: Option<QuestionId>) -> Done<Option<Reply>> {
-        self.seen_by(caller, task).await?;
+        self.look_at(caller, task).await?;
         let open = self.visible(task, event).await?;
         match matched(&open, event, replied)? {
             Matched::Answer(id, words) => self.answer(caller, id, words, event.key()).await.map(|_| None),
             Matched::Note => self.note(caller, task, &event.text, event.key()).await.map(|()| None),
         }
-    }
-
-    /// Whoever says something in a thread may see it.
-    async fn seen_by(&self, caller: &Caller, task: TaskId) -> Done<()> {
-        let repo = self.task(task).await?.repo;
-        self.allow(caller, Verb::See, Some(&repo), &task.to_string()).await
     }
 
     /// A person edited or deleted what they had said before.

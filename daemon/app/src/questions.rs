@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use vine_domain::{
-    Answer, Ask, Decision, Heard, Question, QuestionId, SessionId, Slug, Task, WorkerId, access,
+    Answer, Ask, Decision, Heard, Question, QuestionId, SessionId, Slug, Task, Verb, WorkerId, access,
     lifecycle::{Event, Refusal},
     ports::Stations,
     reading,
@@ -117,6 +117,15 @@ impl App {
     /// One question.
     pub async fn question(&self, id: QuestionId) -> Done<Question> {
         self.store.question(id).await?.ok_or_else(|| AppError::NotFound(format!("question {id}")))
+    }
+
+    /// The same for a person who may see its task, and who sees it now.
+    pub async fn look_at_question(&self, caller: &Caller, id: QuestionId) -> Done<Question> {
+        let question = self.question(id).await?;
+        let repo = self.task(question.task()).await?.repo;
+        self.allow(caller, Verb::See, Some(&repo), &id.to_string()).await?;
+        self.seen(caller, &repo, std::slice::from_ref(&question)).await?;
+        Ok(question)
     }
 
     /// When a question reached its stations.

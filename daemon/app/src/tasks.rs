@@ -140,6 +140,13 @@ impl App {
         self.store.task(id).await?.ok_or_else(|| AppError::NotFound(format!("task {id}")))
     }
 
+    /// The same for a person who may see it.
+    pub async fn look_at(&self, caller: &Caller, id: TaskId) -> Done<Task> {
+        let task = self.task(id).await?;
+        self.allow(caller, Verb::See, Some(&task.repo), &id.to_string()).await?;
+        Ok(task)
+    }
+
     /// Whether nothing more will happen to the task that was created then; an unknown one is not over.
     pub async fn is_over(&self, id: TaskId, created: Timestamp) -> Done<bool> {
         let task = self.store.task(id).await?;

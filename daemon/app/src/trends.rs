@@ -17,7 +17,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Read again when it is older than this, and than so many times what reading it took: it never takes more than a twentieth of the time.
 const GOOD_FOR: Duration = Duration::from_secs(2);
 const RESTS: u32 = 20;
-/// A read that has not come to its end by then is given up, and another begun.
+/// A read that has not come to its end by then is not waited for any more, and another begun.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Of more answers within a week only the latest are looked at.
 const ANSWERS: u32 = 20_000;
@@ -99,9 +99,14 @@ impl App {
             trends.push(trend(words, each, begin, count as usize, &ended, &answers));
         }
         let trends = Arc::new(<Trends>::try_from(trends).expect("two of them"));
-        *self.trends.known() = Some((now.plus(GOOD_FOR.max(begun.elapsed() * RESTS)), Arc::clone(&trends)));
+        *self.trends.known() = Some((now.plus(good_for(begun.elapsed())), Arc::clone(&trends)));
         Ok(trends)
     }
+}
+
+/// How long what took so long to read is good enough.
+fn good_for(took: Duration) -> Duration {
+    GOOD_FOR.max(took * RESTS)
 }
 
 fn trend(words: &'static str, each: Duration, begin: Timestamp, count: usize, ended: &[Ended], answers: &[(Timestamp, Duration)]) -> Trend {
@@ -135,6 +140,12 @@ fn share(spans: &[Duration], percent: usize) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_dear_to_read_is_read_seldom() {
+        let seconds = Duration::from_secs;
+        assert_eq!([Duration::ZERO, seconds(1), seconds(30)].map(good_for), [seconds(2), seconds(20), seconds(600)]);
+    }
 
     #[test]
     fn answers_and_ends_fall_into_their_spans() {

@@ -1,22 +1,24 @@
 //! `status`, `whoami`, `help`
 
 use serde_json::json;
-use vine_domain::{Question, Role, Task, access::Sight, ports::TaskFilter};
+use vine_domain::{Role, Task, access::Sight, ports::TaskFilter};
 use vine_grammar::Command;
 
 use super::{Reply, question, task};
 use crate::{App, AppError, Caller, Done, view};
 
+/// So many questions are shown.
+const QUESTIONS: u32 = 20;
+
 /// Who waits for whom, in a few lines.
 pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     let everything = app.sight(caller, "status").await? == Sight::Everything;
-    let now = app.clock.now();
-    let questions = app.open_questions(caller, 20).await?;
-    let filter = TaskFilter { state: Some("running".into()), limit: 200, ..TaskFilter::default() };
-    let running = app.tasks(caller, &filter).await?;
+    let running = app.tasks(caller, &TaskFilter { state: Some("running".into()), limit: 200, ..TaskFilter::default() }).await?;
     if !everything {
-        return Ok(own_status(app, &questions, &running));
+        return own_status(app, caller, &running).await;
     }
+    let now = app.clock.now();
+    let questions = app.open_questions(caller, QUESTIONS).await?;
     let workers = app.store.workers().await?;
     let depths = app.store.depths().await?;
     let queues = view::queues(&depths);
@@ -42,16 +44,19 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
 }
 
 /// The same for somebody who sees some repositories only: nothing of what serves all of them.
-fn own_status(app: &App, questions: &[Question], running: &[Task]) -> Reply {
+async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> Done<Reply> {
+    let questions = app.open_questions(caller, u32::MAX).await?;
+    let state = if app.store.depths().await?.paused { "paused" } else { "open" };
     let mut lines = vec![format!("{} questions wait for people and {} tasks run in your repositories", questions.len(), running.len())];
-    lines.extend(questions.iter().map(question::line));
+    let shown = questions.iter().take(QUESTIONS as usize);
+    lines.extend(shown.clone().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
     let data = json!({
-        "id": "status", "state": "open",
-        "questions": questions.iter().map(view::question).collect::<Vec<_>>(),
+        "id": "status", "state": state,
+        "questions": shown.map(view::question).collect::<Vec<_>>(),
         "running": running.iter().map(view::task).collect::<Vec<_>>(),
     });
-    Reply::new(lines.join("\n"), data)
+    Ok(Reply::new(lines.join("\n"), data))
 }
 
 /// Who the caller is and what they may do.

@@ -1,6 +1,6 @@
 //! `question ...`
 
-use vine_domain::{Question, QuestionState, Verb, uuid_of};
+use vine_domain::{Question, QuestionState, uuid_of};
 use vine_grammar::QuestionVerb;
 
 use super::Reply;
@@ -13,10 +13,7 @@ pub async fn run(app: &App, caller: &Caller, verb: QuestionVerb, key: Option<Str
             Ok(Reply::list(&questions, line, view::question, "Nobody waits for an answer."))
         }
         QuestionVerb::Show { question } => {
-            let question = app.question(question).await?;
-            let repo = app.task(question.task()).await?.repo;
-            app.allow(caller, Verb::See, Some(&repo), &question.id.to_string()).await?;
-            app.seen(caller, &repo, std::slice::from_ref(&question)).await?;
+            let question = app.look_at_question(caller, question).await?;
             let stations = app.stations(question.id).await?;
             let (body, way) = (texts::body(&question.ask), texts::timeline(&question, &stations));
             let text = format!("{}\n{}\n\n{body}\n\n{way}", line(&question), question.context);

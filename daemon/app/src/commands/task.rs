@@ -1,6 +1,6 @@
 //! `task ...`
 
-use vine_domain::{Task, TaskId, TaskState, Timestamp, Verb, WorkerState, lifecycle::Order, ports::TaskFilter};
+use vine_domain::{Task, TaskId, TaskState, Timestamp, WorkerState, lifecycle::Order, ports::TaskFilter};
 use vine_grammar::TaskVerb;
 
 use super::Reply;
@@ -53,14 +53,8 @@ fn named(task: Option<TaskId>) -> Done<TaskId> {
     task.ok_or_else(|| AppError::Unreadable("which task? Name it, like T-7; `task list` shows them.".into()))
 }
 
-async fn seen(app: &App, caller: &Caller, id: TaskId) -> Done<Task> {
-    let task = app.task(id).await?;
-    app.allow(caller, Verb::See, Some(&task.repo), &id.to_string()).await?;
-    Ok(task)
-}
-
 async fn show(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
-    let task = seen(app, caller, id).await?;
+    let task = app.look_at(caller, id).await?;
     let questions = app.store.questions_of(id).await?;
     let executions = app.store.executions(id).await?;
     let notes = app.store.notes_of(id).await?;
@@ -80,7 +74,7 @@ fn outcome(task: &Task) -> String {
 }
 
 async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> Done<Reply> {
-    seen(app, caller, id).await?;
+    app.look_at(caller, id).await?;
     let lines = app.store.log_of(id, limit).await?;
     Ok(Reply::list(
         &lines,
@@ -91,7 +85,7 @@ async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> Done<Reply> 
 }
 
 async fn diff(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
-    let task = seen(app, caller, id).await?;
+    let task = app.look_at(caller, id).await?;
     let patch = app.store.patch_of(id).await?;
     let text = patch.clone().unwrap_or_else(|| format!("No changes of {id} have been reported yet."));
     Ok(Reply::new(text, serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch })))
@@ -160,7 +154,7 @@ async fn repeat(app: &App, task: &Task) -> Done<String> {
 }
 
 async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
-    let task = seen(app, caller, id).await?;
+    let task = app.look_at(caller, id).await?;
     let open: Vec<_> = app.store.questions_of(id).await?.into_iter().filter(vine_domain::Question::is_open).collect();
     let workers = app.store.workers().await?;
     let paused = app.store.depths().await?.paused || app.store.repos().await?.iter().any(|repo| repo.name == task.repo && repo.paused);

@@ -34,9 +34,10 @@ pub trait People: Send + Sync {
     async fn passwords_of(&self, name: &str) -> Stored<Vec<(UserId, String)>>;
     /// The hash of a person's password.
     async fn password_of(&self, user: UserId) -> Stored<Option<String>>;
-    /// Keeps the hash of a person's password, and ends their browsers' sessions but the one whose token has the hash `session`.
+    /// Keeps the hash of a person's password, and ends their browsers' sessions but the one whose token has the hash `session`, with the
+    /// links that would begin another.
     async fn set_password(&self, user: UserId, hash: &str, session: &str) -> Stored<()>;
-    /// Forgets a person's password and ends their browsers' sessions.
+    /// Forgets a person's password, and ends their browsers' sessions and the links that would begin one.
     async fn forget_password(&self, user: UserId) -> Stored<()>;
     /// Ends all tokens of an owner.
     async fn revoke_tokens(&self, owner: Uuid) -> Stored<()>;

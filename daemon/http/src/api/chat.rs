@@ -47,10 +47,7 @@ pub struct Listing {
 pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
     let app = &shared.app;
     match listing.task {
-        Some(task) => {
-            let repo = app.task(task).await?.repo;
-            app.allow(&caller, Verb::See, Some(&repo), &task.to_string()).await?;
-        }
+        Some(task) => drop(app.look_at(&caller, task).await?),
         None => app.allow(&caller, Verb::See, None, "messages").await?,
     }
     let messages = app.messages(listing.task, listing.after, limit(listing.limit)?, patience(listing.wait)).await?;

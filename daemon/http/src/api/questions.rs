@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 use vine_api::{CloseQuestion, Delivered, GiveAnswer, PostQuestion, PostedQuestion};
 use vine_app::{questions::Asked, view};
-use vine_domain::{Heard, MessageId, QuestionId, Verb};
+use vine_domain::{Heard, MessageId, QuestionId};
 
 use super::{Page, limit, shapes};
 use crate::{
@@ -54,10 +54,7 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(p
     security(("person" = [])),
 )]
 pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<QuestionId>) -> Result<Json<Value>, Failure> {
-    let question = shared.app.question(id).await?;
-    let repo = shared.app.task(question.task()).await?.repo;
-    shared.app.allow(&caller, Verb::See, Some(&repo), &id.to_string()).await?;
-    shared.app.seen(&caller, &repo, std::slice::from_ref(&question)).await?;
+    let question = shared.app.look_at_question(&caller, id).await?;
     let stations = shared.app.stations(id).await?;
     Ok(Json(view::question_whole(&question, &stations)))
 }

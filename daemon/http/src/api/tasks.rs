@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 use vine_api::{CreateTask, CreateTasks, CreatedTasks, PatchTask};
 use vine_app::{AppError, Command, TaskVerb, tasks::Wish, view};
-use vine_domain::{Invalid, Lane, Slug, TaskId, TaskState, Verb, lifecycle::Order, ports::TaskFilter};
+use vine_domain::{Invalid, Lane, Slug, TaskId, TaskState, lifecycle::Order, ports::TaskFilter};
 
 use super::{Page, limit, shapes};
 use crate::{
@@ -174,8 +174,7 @@ pub async fn log(
     Id(id): Id<TaskId>,
     Params(page): Params<Page>,
 ) -> Result<Json<Value>, Failure> {
-    let repo = shared.app.task(id).await?.repo;
-    shared.app.allow(&caller, Verb::See, Some(&repo), &id.to_string()).await?;
+    shared.app.look_at(&caller, id).await?;
     let lines = shared.app.store.log_of(id, limit(page.limit)?).await.map_err(AppError::from)?;
     Ok(Json(json!({ "items": lines })))
 }

@@ -16,10 +16,10 @@ use openidconnect::{
 };
 use serde::Deserialize;
 use tokio::{
-    sync::{Mutex, Semaphore, SemaphorePermit, TryAcquireError},
+    sync::{Mutex, Semaphore, SemaphorePermit},
     time::Instant,
 };
-use vine_app::AppError;
+use vine_app::{AppError, meter::Refused};
 
 use super::{In, login};
 use crate::{Shared, auth, error::Params};
@@ -90,9 +90,12 @@ impl Issuer {
         Ok(client.set_redirect_uri(RedirectUrl::new(format!("{}{BACK}", shared.app.settings.link))?))
     }
 
-    /// A place among those who are on their way in.
-    fn way(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
-        self.ways.try_acquire()
+    /// A place among those who are on their way in, or what they are told instead.
+    fn way(&self, shared: &Shared) -> Result<SemaphorePermit<'_>, Box<Response>> {
+        self.ways.try_acquire().map_err(|_| {
+            shared.app.meter.denied(Refused::Rate);
+            Box::new(login::later(shared, PATIENCE))
+        })
     }
 
     /// Who the issuer says it is: the subject, and the address if the issuer has made sure of it.
@@ -136,7 +139,10 @@ pub async fn leave(State(shared): In) -> Response {
     let Some(issuer) = &shared.issuer else {
         return login::how(&shared, StatusCode::NOT_FOUND, "No organisation's accounts are known here.");
     };
-    let Ok(_way) = issuer.way() else { return login::later(&shared, PATIENCE) };
+    let _way = match issuer.way(&shared) {
+        Ok(way) => way,
+        Err(later) => return *later,
+    };
     let client = match issuer.client(&shared).await {
         Ok(client) => client,
         Err(trouble) => return failed(&shared, &trouble),
@@ -176,7 +182,10 @@ async fn answered(shared: &Shared, issuer: &Issuer, answer: Answer, asked: &Aske
         (None, Some(code)) => code,
         (None, None) => return failed(shared, &"the issuer says nothing".into()),
     };
-    let Ok(_way) = issuer.way() else { return login::later(shared, PATIENCE) };
+    let _way = match issuer.way(shared) {
+        Ok(way) => way,
+        Err(later) => return *later,
+    };
     let (subject, email) = match issuer.redeem(shared, code, asked).await {
         Ok(known) => known,
         Err(trouble) => return failed(shared, &trouble),

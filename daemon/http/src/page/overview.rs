@@ -53,7 +53,10 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
 async fn waiting(app: &App, caller: &Caller, depths: Option<&Depths>) -> Result<Markup, AppError> {
     let now = app.clock.now();
     let questions = app.waiting(caller, QUESTIONS).await?;
-    let all = depths.map_or(0, |depths| depths.open_questions);
+    let all = match depths {
+        Some(depths) => depths.open_questions,
+        None => app.open_questions(caller, u32::MAX).await?.len() as u64,
+    };
     let more = if questions.len() < QUESTIONS as usize { 0 } else { all.saturating_sub(u64::from(QUESTIONS)) };
     Ok(html! {
         section aria-labelledby="waiting" {

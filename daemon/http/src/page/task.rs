@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{App, AppError, Caller, texts, view};
 use vine_domain::{
-    Question, QuestionId, TaskId, Verb,
+    Question, QuestionId, TaskId,
     chat::{Act, Inbound, Message, Spot},
 };
 
@@ -25,8 +25,7 @@ pub async fn show(State(shared): In, visitor: Visitor, Path(id): Path<String>, h
 }
 
 async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError> {
-    let task = app.task(id).await?;
-    app.allow(caller, Verb::See, Some(&task.repo), &id.to_string()).await?;
+    let task = app.look_at(caller, id).await?;
     let questions = app.store.questions_of(id).await?;
     app.seen(caller, &task.repo, &questions).await?;
     let thread = app.store.latest(id, THREAD).await?;
