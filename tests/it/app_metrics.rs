@@ -10,6 +10,7 @@ use vine_domain::{
     lifecycle::{Event, Order},
     ports::{ChatError, Ear},
     task::Report,
+    token::Token,
     worker::Attempt,
 };
 
@@ -131,6 +132,11 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     let late = Event::Failed { by: team.worker, attempt: done, failure: failure() };
     team.app.give_up(done, late).await.expect_err("stale");
     assert_eq!(numbers(&team).await.since(&after, "vine_lease_stale_write_rejected_total"), 2.0);
+
+    // So is a code for workers that is none.
+    let candidate = vine_app::workers::Candidate { name: "w-9".into(), slots: 1, version: "test".into() };
+    team.app.enrol(&Token::presented("ave_none".to_owned()), candidate).await.expect_err("no such code");
+    assert_eq!(numbers(&team).await.since(&before, "vine_auth_denied_total{why=\"token\"}"), 1.0);
 
     // So is somebody who may not.
     team.app.order(&person("Vic", Some(Role::Viewer)), done.task, Order::Retry).await.expect_err("denied");

@@ -16,7 +16,7 @@ use vine_domain::{
     chat::{Act, Batch, Echo, Inbound, Outbound, OutboundKind, Place, Spot},
     clock::{Ids, System},
     lifecycle::{Event, Order, Situation, decide},
-    ports::{Commit, NewTask, Store, StoreError, Want},
+    ports::{Commit, NewTask, Store, StoreError, TaskFilter, Want},
     queue::AGEING,
     repo::Source,
     task::{LEASE, Report},
@@ -112,10 +112,14 @@ impl Bed {
     }
 
     pub async fn task_in(&self, repo: &str, lane: Lane) -> TaskId {
+        self.made("Title", repo, lane).await
+    }
+
+    async fn made(&self, title: &str, repo: &str, lane: Lane) -> TaskId {
         let id = self.store.next_tasks(1).await.expect("an id")[0];
         let task = NewTask {
             id,
-            title: "Title".parse().expect("a title"),
+            title: title.parse().expect("a title"),
             prompt: "Do it".parse().expect("a prompt"),
             repo: Slug::from_text(repo),
             base: "main".parse().expect("a branch"),
@@ -468,4 +472,37 @@ async fn everything_is_there_after_the_database_is_opened_again() {
     assert_eq!(store.task(task).await.expect("read"), before);
     assert_eq!(store.leases_of(worker).await.expect("read"), [attempt]);
     assert!(store.next_tasks(1).await.expect("an id")[0] > task, "ids are never given twice");
+}
+
+#[tokio::test]
+async fn tasks_are_found_by_words_whatever_stands_in_them_and_paged() {
+    let bed = Bed::new().await;
+    for title in ["Paint 100% of it", "Paint 1000 of it", "snake_case", "snakeXcase", "Grüße, Ä"] {
+        bed.made(title, "site", Lane::Default).await;
+    }
+    let found = async |text: &str, before: Option<TaskId>, limit: u32| {
+        let filter = TaskFilter { text: Some(text.into()), before, limit, ..TaskFilter::default() };
+        bed.store.tasks(&filter).await.expect("read").into_iter().map(|task| task.title.to_string()).collect::<Vec<_>>()
+    };
+    for (text, expected) in [("100%", vec!["Paint 100% of it"]), ("SNAKE_c", vec!["snake_case"]), ("Grüße, Ä", vec!["Grüße, Ä"]), ("nothing", vec![])] {
+        assert_eq!(found(text, None, 10).await, expected, "{text}");
+    }
+    assert_eq!(found("", None, 10).await.len(), 5, "no words fit all");
+    assert_eq!(found("paint", None, 1).await, ["Paint 1000 of it"], "the newest first");
+    assert_eq!(found("paint", Some(TaskId(2)), 1).await, ["Paint 100% of it"], "then those before it");
+}
+
+#[tokio::test]
+async fn workers_are_read_a_page_at_a_time() {
+    let bed = Bed::new().await;
+    for name in ["w-1", "w-2", "w-3"] {
+        bed.worker(name).await;
+    }
+    let page = async |after: &str, limit: u32| {
+        bed.store.workers_after(after, limit).await.expect("read").into_iter().map(|(worker, ..)| worker.name).collect::<Vec<_>>()
+    };
+    assert_eq!(page("", 2).await, ["w-1", "w-2"]);
+    assert_eq!(page("w-2", 2).await, ["w-3"]);
+    assert!(page("w-3", 2).await.is_empty());
+    assert_eq!(bed.store.depths().await.expect("read").workers, 3);
 }

@@ -16,6 +16,28 @@ fn script(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/browser").join(name)
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_says_nothing_keeps_only_so_many_waiting() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let login = format!("[login.oidc]\nissuer_url = \"http://{}\"\nname = \"Silent Ltd\"\n", silent.local_addr().expect("an address"));
+    let mut place = Place::with_sections(Agent::Script("true"), Sections { more: &login, ..Sections::default() }).await;
+    let _daemon = place.daemon().await;
+    let leave = format!("{}/login/oidc", place.client().base());
+    let waiting: Vec<_> = (0..32).map(|_| tokio::spawn(Browser::client().get(&leave).send())).collect();
+    let refused = async {
+        loop {
+            let asked = tokio::time::timeout(Duration::from_millis(500), Browser::client().get(&leave).send()).await;
+            if let Ok(answer) = asked {
+                return answer.expect("an answer");
+            }
+        }
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(10), refused).await.expect("refused at once");
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key("retry-after") && waiting.iter().all(|one| !one.is_finished()));
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 /// A place whose people have accounts elsewhere, the address of its page, and the issuer.
 async fn begun(people: &str) -> (Place, [Process; 2], String) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
