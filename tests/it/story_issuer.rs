@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use reqwest::StatusCode;
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::{process::Command, task::JoinSet};
 
 use crate::harness::{Agent, PATIENCE, Place, Process, Sections, until, visitor::Browser};
 
@@ -23,19 +23,18 @@ async fn an_issuer_that_says_nothing_keeps_only_so_many_waiting() {
     let mut place = Place::with_sections(Agent::Script("true"), Sections { more: &login, ..Sections::default() }).await;
     let _daemon = place.daemon().await;
     let leave = format!("{}/login/oidc", place.client().base());
-    let waiting: Vec<_> = (0..32).map(|_| tokio::spawn(Browser::client().get(&leave).send())).collect();
-    let refused = async {
-        loop {
-            let asked = tokio::time::timeout(Duration::from_millis(500), Browser::client().get(&leave).send()).await;
-            if let Ok(answer) = asked {
-                return answer.expect("an answer");
-            }
-        }
-    };
-    let refused = tokio::time::timeout(Duration::from_secs(10), refused).await.expect("refused at once");
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert!(refused.headers().contains_key("retry-after") && waiting.iter().all(|one| !one.is_finished()));
-    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    let browser = Browser::client();
+    let mut ways: JoinSet<_> = (0..40).map(|_| browser.get(&leave).send()).collect();
+    for _ in 0..8 {
+        let refused = ways.join_next().await.expect("forty asked").expect("it ends").expect("an answer");
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused.headers().contains_key("retry-after"));
+    }
+    let another = tokio::time::timeout(Duration::from_secs(1), ways.join_next()).await;
+    assert!(another.is_err(), "the other 32 wait for their issuer: {another:?}");
+    // None of them waits for all the others.
+    let told = tokio::time::timeout(Duration::from_secs(50), ways.join_all()).await.expect("all of them are told");
+    assert!(told.len() == 32 && told.into_iter().all(|told| told.expect("an answer").status() == StatusCode::BAD_GATEWAY));
 }
 
 /// A place whose people have accounts elsewhere, the address of its page, and the issuer.

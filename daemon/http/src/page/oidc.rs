@@ -17,7 +17,7 @@ use openidconnect::{
 use serde::Deserialize;
 use tokio::{
     sync::{Mutex, Semaphore, SemaphorePermit},
-    time::Instant,
+    time::{Instant, timeout},
 };
 use vine_app::{AppError, meter::Refused};
 
@@ -75,7 +75,8 @@ impl Issuer {
     }
 
     async fn client(&self, shared: &Shared) -> Result<Client, Trouble> {
-        let mut known = self.known.lock().await;
+        // One asks; who waited for that as long as the one may has waited enough.
+        let mut known = timeout(PATIENCE, self.known.lock()).await.map_err(|_| "the issuer has not answered the one who came first")?;
         let metadata = match known.as_ref().filter(|(since, _)| since.elapsed() < KNOWN_FOR) {
             Some((_, metadata)) => metadata.clone(),
             None => {
