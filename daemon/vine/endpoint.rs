@@ -64,8 +64,7 @@ impl Endpoint {
         if let (Ok(url), Some(token)) = (std::env::var("VINE_DAEMON"), token_of_environment()?) {
             return Ok(Self { url, token });
         }
-        if let Some(state) = std::env::var_os("VINE_STATE") {
-            let state = PathBuf::from(state);
+        if let Some(state) = state_of_environment() {
             return Self::load(&state).with_context(|| format!("no daemon was started with the state folder {}", state.display()));
         }
         let root = state_root()?;
@@ -107,6 +106,11 @@ impl std::fmt::Display for NoDaemon {
 }
 
 impl std::error::Error for NoDaemon {}
+
+/// The state folder that `VINE_STATE` names; nothing in it counts as not set (XDG Base Directory Specification, "Environment variables").
+pub fn state_of_environment() -> Option<PathBuf> {
+    std::env::var_os("VINE_STATE").filter(|state| !state.is_empty()).map(PathBuf::from)
+}
 
 fn token_of_environment() -> Result<Option<Token>> {
     if let Ok(token) = std::env::var("VINE_TOKEN") {

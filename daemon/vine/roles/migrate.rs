@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use crate::{config::Config, roles::daemon::state_folder, store::Opened};
+use crate::{config::Config, endpoint::state_of_environment, roles::daemon::state_folder, store::Opened};
 
 pub async fn run(config: &Config) -> Result<()> {
-    let state = state_folder(config, std::env::var_os("VINE_STATE").map(Into::into))?;
+    let state = state_folder(config, state_of_environment())?;
     let store = Opened::open(config, &state).await?;
     store.close().await;
     match store {

@@ -8,11 +8,16 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{config::Config, endpoint::private_folder, roles::daemon::state_folder, store::Opened};
+use crate::{
+    config::Config,
+    endpoint::{private_folder, state_of_environment},
+    roles::daemon::state_folder,
+    store::Opened,
+};
 
 /// The state folder that the commands without a daemon mean.
 fn state(config: &Config) -> Result<std::path::PathBuf> {
-    state_folder(config, std::env::var_os("VINE_STATE").map(Into::into))
+    state_folder(config, state_of_environment())
 }
 
 /// Writes everything to a new file. No daemon may use a file of SQLite meanwhile: what happens after the export would be lost.
