@@ -83,9 +83,13 @@ impl Tasks for Database {
         let (text, limit) = (text.as_deref(), i64::from(filter.limit));
         // A statement for each index that leads there, since each has one plan.
         let rows = match filter.state.as_deref() {
-            None => listing!("WHERE true", before, repo, text, limit).fetch_all(self.reader()).await,
-            Some("dead") => listing!("WHERE dead", before, repo, text, limit).fetch_all(self.reader()).await,
-            Some(state) => listing!("WHERE state = $5", before, repo, text, limit, state).fetch_all(self.reader()).await,
+            None if repo.is_some() => {
+                // Said as a range: PostgreSQL would walk through all tasks for an order by id alone.
+                listing!("WHERE repo BETWEEN $2 AND $2", "repo DESC, id DESC", before, repo, text, limit).fetch_all(self.reader()).await
+            }
+            None => listing!("WHERE true", "id DESC", before, repo, text, limit).fetch_all(self.reader()).await,
+            Some("dead") => listing!("WHERE dead", "id DESC", before, repo, text, limit).fetch_all(self.reader()).await,
+            Some(state) => listing!("WHERE state = $5", "id DESC", before, repo, text, limit, state).fetch_all(self.reader()).await,
         };
         all(rows.map_err(unavailable)?)
     }
@@ -208,12 +212,12 @@ async fn with_key(tx: &mut Connection, key: Option<&str>) -> Stored<Option<TaskI
 /// Tasks below an id, newest first, that fit what may have been asked for. PostgreSQL takes a text for one that hardly fits anything when
 /// it is asked for with LIKE, and would sort the whole table for the few that it expects.
 macro_rules! listing {
-    ($first:literal, $($arg:expr),*) => {
+    ($first:literal, $order:literal, $($arg:expr),*) => {
         tasks!(
             $first + " AND id < $1 AND (CAST($2 AS TEXT) IS NULL OR repo = $2)
                AND (CAST($3 AS TEXT) IS NULL OR replace(lower(title), lower($3), '') <> lower(title)
                     OR replace(lower(branch), lower($3), '') <> lower(branch))
-             ORDER BY id DESC LIMIT $4",
+             ORDER BY " + $order + " LIMIT $4",
             $($arg),*
         )
     };
