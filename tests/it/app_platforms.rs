@@ -1,14 +1,17 @@
 //! A chat platform's way through the use cases, with a platform that does what a test says.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use vine_app::{Settings, platforms};
 use vine_domain::{
-    Ask, Grant, MessageId, QuestionId, Role, Slug, User, UserId,
+    Ask, Clock, Grant, MessageId, QuestionId, Role, Slug, Timestamp, User, UserId,
     chat::{Act, Batch, Dispatch, Inbound, Outbound, OutboundKind, Place, Posted, RoomWish, Spot},
     clock::{Ids, System},
     ports::{Chat, ChatError, Ear},
@@ -40,6 +43,12 @@ pub struct Fake {
     deaf: bool,
     /// A room that takes nothing for long.
     busy: Mutex<Option<String>>,
+    /// Nothing comes through, and nobody can tell whether it did.
+    down: AtomicBool,
+    /// Questions are acknowledged later than they are shown.
+    slow: AtomicBool,
+    /// When messages came to stand there, if it tells.
+    at: Mutex<Option<Timestamp>>,
 }
 
 #[async_trait]
@@ -56,12 +65,22 @@ impl Chat for Fake {
         if self.busy.lock().expect("whole").as_ref() == Some(&dispatch.room) {
             return Err(ChatError::RoomBusy { why: "slower".into(), after: Duration::from_secs(3600) });
         }
+        if self.down.load(Ordering::SeqCst) {
+            return Err(ChatError::Retry { why: "no answer".into(), after: Duration::from_secs(300) });
+        }
         if let Some(error) = self.trouble.lock().expect("whole").pop() {
             return Err(error);
         }
         let reference = format!("${}", dispatch.message.id);
         self.shown.lock().expect("whole").push(Shown { dispatch: dispatch.clone(), reference: reference.clone() });
+        while self.slow.load(Ordering::SeqCst) && matches!(dispatch.message.kind, OutboundKind::Question { .. }) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&reference), reference.clone()))
+    }
+
+    async fn posted_at(&self, _room: &str, _reference: &str) -> Option<Timestamp> {
+        *self.at.lock().expect("whole")
     }
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
@@ -167,10 +186,38 @@ impl Talk {
         self.ear.hear(Batch { events: vec![event], ..Batch::default() }).await.expect("stored");
     }
 
+    /// What Ann does in a thread now, by the platform's clock.
+    fn words(&self, event: &str, root: &str, text: &str, act: Act) -> Inbound {
+        let spot = Spot::Theirs { room: "!site".into(), thread: Some(root.into()), reply_to: None };
+        let (event, platform, author) = (event.into(), "matrix".into(), "@ann:x".into());
+        Inbound { event, platform, author, spot, text: text.into(), act, said: Some(self.team.bed.clock.now()) }
+    }
+
     pub async fn asked(&self) -> (Attempt, QuestionId, Shown) {
         let (attempt, id) = self.team.asked_this(colour()).await;
         let shown = self.chat.question(id).await;
         (attempt, id, shown)
+    }
+
+    /// All was posted, or was tried.
+    async fn nothing_due(&self) {
+        for _ in 0..500 {
+            if self.team.app.store.due("matrix", 1).await.expect("read").is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("something is due for long");
+    }
+
+    async fn noted(&self, attempt: Attempt, words: &str) {
+        for _ in 0..500 {
+            if self.team.app.store.notes_of(attempt.task).await.expect("read").iter().any(|note| note.text == words) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{words} are no note");
     }
 
     async fn answer(&self, id: QuestionId) -> String {
@@ -389,15 +436,18 @@ async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_b
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_for_a_role_calls_everybody_who_has_it_or_a_higher_one() {
     let talk = Talk::new(Fake::default()).await;
-    let called = |whom: &str| {
-        let mentions = talk.team.app.mentions("matrix", &[whom.to_owned()]);
-        mentions.into_iter().map(|mention| mention.subject).collect::<Vec<_>>()
+    let (_, _, shown) = talk.asked().await;
+    let called_on = |platform: &str, whom: &str| {
+        let message = Outbound { calls: vec![whom.to_owned()], ..shown.dispatch.message.clone() };
+        let dispatch = Dispatch { platform: platform.into(), message, ..shown.dispatch.clone() };
+        talk.team.app.mentions(&dispatch).into_iter().map(|mention| mention.subject).collect::<Vec<_>>()
     };
+    let called = |whom: &str| called_on("matrix", whom);
     assert_eq!(called("operator"), ["@ann:x"]);
     assert_eq!(called("viewer"), ["@ann:x", "@vic:x"]);
     assert_eq!(called("Vic"), ["@vic:x"]);
     assert!(called("Nobody").is_empty());
-    assert!(talk.team.app.mentions("slack", &["operator".to_owned()]).is_empty(), "they are unknown there");
+    assert!(called_on("slack", "operator").is_empty(), "they are unknown there");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -426,23 +476,13 @@ async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its
     talk.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said).await;
     talk.answer(first).await;
     *talk.chat.busy.lock().expect("whole") = Some("!site".into());
-    let item = Item { question: "And then?".into(), header: String::new(), options: vec![], multi: false };
-    let ask = Ask::Clarify { items: vec![item] };
     let app = &talk.team.app;
-    let asked = vine_app::questions::Asked { attempt, key: System.uuid(), session: None, call: "d".into(), ask, context: String::new() };
-    let second = app.ask(talk.team.worker, asked).await.expect("asked");
+    let second = talk.team.asks(attempt, crate::app_races::which()).await;
     talk.says("$2", "@ann:x", "mind the dog", (Some(&root), None), Act::Said).await;
-    for look in 0.. {
-        let notes = app.store.notes_of(attempt.task).await.expect("read");
-        if notes.iter().any(|note| note.text == "mind the dog") {
-            break;
-        }
-        assert!(look < 500, "the words are kept as a note");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    talk.noted(attempt, "mind the dog").await;
     assert!(app.question(second).await.expect("read").is_open(), "nobody has seen it yet");
     *talk.chat.busy.lock().expect("whole") = None;
-    app.store.hurry("matrix", "!site").await.expect("hurried");
+    talk.team.bed.clock.pass(Duration::from_secs(3600));
     app.wakes.outbox();
     talk.chat.question(second).await;
     talk.says("$3", "@ann:x", "go home", (Some(&root), None), Act::Said).await;
@@ -450,7 +490,7 @@ async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_question_that_a_daemon_before_us_may_have_posted_is_answered_before_we_know_whether_it_was() {
+async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_and_answer_it_then() {
     let team = team().await;
     let store = &team.bed.store;
     store.bind_room("matrix", "!site", &Slug::from_text("site")).await.expect("bound");
@@ -462,6 +502,80 @@ async fn a_question_that_a_daemon_before_us_may_have_posted_is_answered_before_w
     let talk = Talk::begin(team, Fake { busy: Mutex::new(Some("!site".into())), ..Fake::default() });
     until(Duration::from_secs(10), "we speak for it", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
     talk.says("$1", "@ann:x", "Red", (Some("$card"), None), Act::Said).await;
+    talk.says("$2", "@ann:x", "!vine help", (None, None), Act::Said).await;
+    let command = talk.team.bed.store.event("matrix", "$2").await.expect("read").expect("stored");
+    for look in 0.. {
+        if talk.team.bed.store.is_read(&command).await.expect("read") {
+            break;
+        }
+        assert!(look < 500, "the command is read");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(talk.team.app.question(id).await.expect("read").is_open(), "what can be understood is not held up by what cannot");
+    talk.team.bed.clock.pass(Duration::from_secs(60));
+    talk.team.app.wakes.inbox();
     assert_eq!(talk.answer(id).await, "Ann: Red");
     assert!(talk.chat.shown.lock().expect("whole").is_empty(), "we could post nothing yet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_while_a_platform_could_not_be_reached_answers_nothing_that_was_asked_meanwhile() {
+    let talk = Talk::new(Fake::default()).await;
+    let (attempt, first, shown) = talk.asked().await;
+    let root = shown.dispatch.thread.expect("a thread");
+    talk.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said).await;
+    talk.answer(first).await;
+    // The line breaks; that is only seen when something is to be posted, and then nobody knows whether it was.
+    let (app, clock) = (&talk.team.app, &talk.team.bed.clock);
+    talk.chat.down.store(true, Ordering::SeqCst);
+    let second = talk.team.asks(attempt, colour()).await;
+    talk.nothing_due().await;
+    talk.ear.health(Err("no connection".into()));
+    clock.pass(Duration::from_secs(120));
+    let early = talk.words("$2", &root, "mind the dog", Act::Said);
+    clock.pass(Duration::from_secs(60));
+    *talk.chat.at.lock().expect("whole") = Some(clock.now());
+    talk.ear.hear(Batch { events: vec![early], ..Batch::default() }).await.expect("stored");
+    talk.chat.down.store(false, Ordering::SeqCst);
+    talk.ear.health(Ok("vine".into()));
+    talk.chat.question(second).await;
+    talk.noted(attempt, "mind the dog").await;
+    assert!(app.question(second).await.expect("read").is_open());
+    talk.ear.hear(Batch { events: vec![talk.words("$3", &root, "Blue", Act::Said)], ..Batch::default() }).await.expect("stored");
+    assert_eq!(talk.answer(second).await, "Ann: Blue");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_under_a_post_that_is_not_acknowledged_yet_are_heard_when_it_is() {
+    let talk = Talk::new(Fake::default()).await;
+    let (attempt, first, shown) = talk.asked().await;
+    let root = shown.dispatch.thread.expect("a thread");
+    let (store, clock) = (&talk.team.app.store, &talk.team.bed.clock);
+    talk.nothing_due().await;
+    talk.chat.slow.store(true, Ordering::SeqCst);
+    let second = talk.team.asks(attempt, crate::app_races::which()).await;
+    talk.chat.question(second).await;
+    clock.pass(Duration::from_secs(10));
+    let events = vec![
+        talk.words("$1", &root, "north", Act::Said),
+        talk.words("$2", &root, "", Act::Deleted("$1".into())),
+        talk.words("$3", &root, &format!("{first} Red"), Act::Said),
+    ];
+    talk.ear.hear(Batch { events: events.clone(), ..Batch::default() }).await.expect("stored");
+    assert_eq!(talk.answer(first).await, "Ann: Red", "what says which question it is for waits for no other");
+    for waits in &events[..2] {
+        assert!(!store.is_read(waits).await.expect("read"), "{waits:?}");
+    }
+    // The platform does not say when it was posted.
+    clock.pass(Duration::from_secs(10));
+    talk.chat.slow.store(false, Ordering::SeqCst);
+    assert_eq!(talk.answer(second).await, "Ann: north");
+    let told = async || store.thread(attempt.task, 0, 100).await.expect("read").iter().any(|message| message.text.contains("deleted"));
+    for look in 0.. {
+        if told().await {
+            break;
+        }
+        assert!(look < 500, "what was used cannot be unsaid, and the thread says so");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

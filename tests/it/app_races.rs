@@ -6,7 +6,7 @@ use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 use vine_app::{App, AppError, Caller, Settings, beats::Beat, questions::Asked};
 use vine_domain::{
-    Ask, Role, User, UserId, WorkerId,
+    Ask, Lane, Role, User, UserId, WorkerId,
     chat::{Act, Inbound, Spot},
     clock::{Ids, System},
     lifecycle::Refusal,
@@ -38,19 +38,34 @@ impl Team {
 
     /// A task that was claimed and asks one question.
     pub async fn asked(&self) -> (Attempt, vine_domain::QuestionId) {
-        let item = Item { question: "Which?".into(), header: String::new(), options: vec![], multi: false };
-        self.asked_this(Ask::Clarify { items: vec![item] }).await
+        let attempt = self.claimed("site").await;
+        (attempt, self.asks(attempt, which()).await)
     }
 
     /// The same with a question of one's own.
     pub async fn asked_this(&self, ask: Ask) -> (Attempt, vine_domain::QuestionId) {
-        self.bed.task().await;
-        let attempt = self.app.claim(self.worker, 1, Duration::from_secs(5)).await.expect("claimed")[0].attempt;
+        let attempt = self.claimed("site").await;
+        (attempt, self.asks(attempt, ask).await)
+    }
+
+    /// A new task that was claimed.
+    pub async fn claimed(&self, repo: &str) -> Attempt {
+        self.bed.task_in(repo, Lane::Default).await;
+        self.app.claim(self.worker, 1, Duration::from_secs(5)).await.expect("claimed")[0].attempt
+    }
+
+    /// An agent's question.
+    pub async fn asks(&self, attempt: Attempt, ask: Ask) -> vine_domain::QuestionId {
         let asked = Asked { attempt, key: System.uuid(), session: None, call: "c".into(), ask, context: String::new() };
         let id = self.app.ask(self.worker, asked.clone()).await.expect("asked");
         assert_eq!(self.app.ask(self.worker, asked).await.expect("asked"), id, "asking twice is asking once");
-        (attempt, id)
+        id
     }
+}
+
+/// A question in the open.
+pub fn which() -> Ask {
+    Ask::Clarify { items: vec![Item { question: "Which?".into(), header: String::new(), options: vec![], multi: false }] }
 }
 
 pub fn person(name: &str, role: Option<Role>) -> Caller {

@@ -328,15 +328,20 @@ fn hello() -> Inbound {
     Inbound { event, platform, author, spot: Spot::Ours { task: None, question: None }, text, act: Act::Said, said: None }
 }
 
+async fn unread(bed: &Bed, awaited: Duration) -> Vec<(Inbound, Timestamp)> {
+    let unread = bed.store.unread(Duration::ZERO, awaited, 0).await.expect("read");
+    unread.into_iter().map(|one| (one.event, one.at)).collect()
+}
+
 #[tokio::test]
 async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
     let bed = Bed::new().await;
     let event = hello();
     assert!(bed.store.receive(&event).await.expect("stored"));
     assert!(!bed.store.receive(&event).await.expect("known"));
-    assert_eq!(bed.store.unread(Duration::ZERO, Duration::ZERO).await.expect("read"), std::slice::from_ref(&event));
+    assert_eq!(unread(&bed, Duration::ZERO).await, [(event.clone(), bed.clock.now())]);
     bed.store.mark_read(&event).await.expect("marked");
-    assert!(bed.store.unread(Duration::ZERO, Duration::ZERO).await.expect("read").is_empty());
+    assert!(unread(&bed, Duration::ZERO).await.is_empty());
     assert!(!bed.store.receive(&event).await.expect("still known"));
 }
 
@@ -370,12 +375,13 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
     assert!(bed.store.receive(&awaited).await.expect("stored"));
     assert_eq!(bed.store.awaited("matrix").await.expect("read"), std::slice::from_ref(&awaited));
     assert!(bed.store.awaited("slack").await.expect("read").is_empty());
-    assert!(bed.store.unread(Duration::ZERO, minute).await.expect("read").is_empty(), "not yet");
+    assert!(unread(&bed, minute).await.is_empty(), "not yet");
+    let came = bed.clock.now();
     bed.clock.pass(minute);
-    assert_eq!(bed.store.unread(Duration::ZERO, minute).await.expect("read"), [awaited], "given up");
+    assert_eq!(unread(&bed, minute).await, [(awaited, came)], "given up");
     let whole = event(Act::Said, "hello");
     bed.store.take_in("matrix", &Batch { events: vec![whole.clone()], ..Batch::default() }).await.expect("stored");
-    assert_eq!(bed.store.unread(Duration::ZERO, minute).await.expect("read"), std::slice::from_ref(&whole), "it came after all");
+    assert_eq!(unread(&bed, minute).await, [(whole.clone(), came)], "it came after all");
     bed.store.take_in("matrix", &Batch { events: vec![event(Act::Said, "forged")], ..Batch::default() }).await.expect("stored");
     assert_eq!(bed.store.event("matrix", "$1").await.expect("read"), Some(whole), "what was said is not said again otherwise");
 }
@@ -403,9 +409,9 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         bed.store.take_in("matrix", &batch).await.expect("stored");
     }
     assert_eq!(bed.store.cursor("matrix").await.expect("read").as_deref(), Some("s1"));
-    let unread: Vec<_> =
-        bed.store.unread(Duration::ZERO, Duration::ZERO).await.expect("read").into_iter().map(|event| event.event).collect();
-    assert_eq!(unread, ["$b", "$a"], "each once, in the order they came");
+    let came = bed.store.unread(Duration::ZERO, Duration::ZERO, 0).await.expect("read");
+    assert_eq!(came.iter().map(|one| &*one.event.event).collect::<Vec<_>>(), ["$b", "$a"], "each once, in the order they came");
+    assert_eq!(bed.store.unread(Duration::ZERO, Duration::ZERO, came[0].seq).await.expect("read"), came[1..], "what comes after");
     assert_eq!(bed.store.due("matrix", 1).await.expect("read")[0].already, None, "a part of it is missing");
     bed.store.take_in("matrix", &Batch { echoes: vec![echo(1, true)], ..Batch::default() }).await.expect("stored");
     assert_eq!(bed.store.due("matrix", 1).await.expect("read")[0].already.as_deref(), Some("$p0"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vine_domain::{
     Clock, Lane, QuestionId, Slug, TaskId, Timestamp,
-    chat::{Outbound, OutboundKind, Posted},
+    chat::{Dispatch, Outbound, OutboundKind, Posted, Showing},
     lifecycle::{Event, Order},
     ports::StoreError,
 };
@@ -29,7 +29,14 @@ async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again()
     bed.store.hold("matrix", "!site", Duration::from_secs(1)).await.expect("held");
     assert_eq!(bed.store.due_in("matrix").await.expect("read"), Some(Duration::from_secs(7)), "the longer one counts");
     bed.store.hurry("matrix", "!site").await.expect("hurried");
+    assert_eq!(rooms().await, ["!shop"], "what the platform asked for is kept");
+    bed.clock.pass(Duration::from_secs(7));
     assert_eq!(rooms().await.len(), 2);
+    let failed = bed.store.due("matrix", 10).await.expect("read").into_iter().find(|one| one.room == "!site").expect("due");
+    bed.store.postpone(failed.message.id, "matrix", Duration::from_secs(300), true).await.expect("stored");
+    assert_eq!(rooms().await, ["!shop"]);
+    bed.store.hurry("matrix", "!site").await.expect("hurried");
+    assert_eq!(rooms().await.len(), 2, "what failed is tried at once");
 
     assert!(bed.store.live_threads("matrix").await.expect("read").is_empty(), "nothing is posted");
     post_all(&bed, "matrix").await;
@@ -139,7 +146,7 @@ async fn a_room_that_is_new_shows_what_is_not_over_and_one_room_serves_one_repos
 }
 
 #[tokio::test]
-async fn a_question_counts_as_shown_once_it_is_posted_or_somebody_before_us_may_have_posted_it() {
+async fn a_question_is_shown_once_it_is_posted_and_perhaps_as_soon_as_somebody_may_have_posted_it() {
     let bed = Bed::new().await;
     let task = bed.task().await;
     post_all(&bed, "chat").await;
@@ -148,14 +155,31 @@ async fn a_question_counts_as_shown_once_it_is_posted_or_somebody_before_us_may_
     bed.store.say(task, None, &[said("which?", OutboundKind::Question { question }, task)]).await.expect("said");
     let shown = |begun: Option<Timestamp>| {
         let store = &bed.store;
-        async move { store.shown_questions("chat", task, begun).await.expect("read") }
+        async move { store.showings("chat", task, begun).await.expect("read") }
     };
-    assert_eq!(shown(None).await, [], "nobody has posted it");
-    assert_eq!(shown(Some(asked)).await, [], "it was asked after we began to post");
+    let perhaps = [(question, Showing::Perhaps(asked))];
+    assert_eq!(shown(Some(asked)).await, [], "it was asked after we began to post, and we did not");
+    assert_eq!(shown(None).await, perhaps, "somebody else posts");
     bed.clock.pass(Duration::from_secs(9));
-    assert_eq!(shown(Some(bed.clock.now())).await, [(question, asked)], "whoever posted before us may have been stopped before it was noted");
+    assert_eq!(shown(Some(bed.clock.now())).await, perhaps, "whoever posted before us may have been stopped before it was noted");
+    // The platform knows since when it stands there.
+    let again = bed.store.due("chat", 1).await.expect("read").remove(0);
+    let at = asked.plus(Duration::from_secs(7));
+    bed.store.settle(&[(&again, Posted { at: Some(at), ..Posted::one("t", "q") })]).await.expect("stored");
+    assert_eq!(shown(Some(asked)).await, [(question, Showing::Stands(at))]);
+}
+
+#[tokio::test]
+async fn a_post_of_unknown_age_is_as_old_as_it_can_be() {
+    let bed = Bed::new().await;
+    let task = bed.task().await;
     post_all(&bed, "chat").await;
-    assert_eq!(shown(None).await, [(question, bed.clock.now())], "what is noted counts");
+    let (asked, question) = (bed.clock.now(), QuestionId(1));
+    bed.store.say(task, None, &[said("which?", OutboundKind::Question { question }, task)]).await.expect("said");
+    bed.clock.pass(Duration::from_secs(9));
+    let due = bed.store.due("chat", 1).await.expect("read").remove(0);
+    bed.store.settle(&[(&Dispatch { again: true, ..due }, Posted::one("t", "q"))]).await.expect("stored");
+    assert_eq!(bed.store.showings("chat", task, None).await.expect("read"), [(question, Showing::Stands(asked))]);
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ async fn the_shell_says_what_is_wrong_and_exits_by_the_documented_codes() {
         command.env("VINE_STATE", place.folder.path().join("daemon")).output().expect("it runs")
     };
     for (arguments, code, hint) in [
-        (&["task", "show", "T-99"][..], 3, "no task T-99\ncheck the name; the listings show what there is"),
+        (&["task", "show", "T-99"][..], 3, "no task T-99\n`task list` shows what there is"),
         (&["task", "show", "T-x"], 2, "like T-7"),
         (&["task", "list", "--colour"], 2, "unexpected argument"),
         (&["tsak"], 2, "similar"),

@@ -31,7 +31,7 @@ async fn migrations_run_over_filled_tables_of_the_first_version() {
     assert!(matches!(situation.task.state, TaskState::Waiting { lease: None }));
     assert!(matches!(situation.questions[0].state, QuestionState::Open) && situation.notes.len() == 1);
     assert_eq!(store.thread(TaskId(1), 0, 10).await.expect("read").len(), 2);
-    assert_eq!(store.sessions(true, 10).await.expect("read").len(), 1);
+    assert_eq!(store.sessions(None, true, 10).await.expect("read").len(), 1);
     assert_eq!(store.rooms().await.expect("read").len(), 1);
     assert_eq!(base.sql("SELECT needs FROM settings"), ["1"]);
 }

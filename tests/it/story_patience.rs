@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use vine_app::Settings;
-use vine_domain::{Patience, TaskId, chat::Place as In, clock::Clock, patience::Quiet};
+use vine_domain::{Grant, Patience, Role, Slug, TaskId, User, chat::{Dispatch, Place as In, Posted}, clock::Clock, patience::Quiet};
 
 use crate::{
     app_races::{Team, person},
@@ -51,12 +51,43 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
 
     team.app.complete(team.worker, attempt, vine_domain::task::Report::default(), "").await.expect("done");
     team.app
-        .answer(&person("Bob", Some(vine_domain::Role::Answerer)), question, "blue", uuid::Uuid::from_u128(1))
+        .answer(&person("Bob", Some(Role::Answerer)), question, "blue", uuid::Uuid::from_u128(1))
         .await
         .expect("it counts");
     assert_eq!(team.app.task(attempt.task).await.expect("read").state.as_str(), "queued");
     let claimed = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed");
     assert_eq!(claimed[0].answered[0].answer().map(|answer| answer.name.as_str()), Some("Bob"), "the agent is told");
+}
+
+#[tokio::test]
+async fn more_people_are_those_who_may_help_in_that_repository() {
+    let mut settings = Settings::at("http://vine");
+    let known = |name: &str, role, repo: &str, there| {
+        let repos = [(Slug::from_text(repo), there)].into();
+        let user = User { repos, ..person(name, role).user.expect("a person") };
+        Grant { user, identities: vec![("chat".into(), format!("@{name}"))] }
+    };
+    settings.people = vec![
+        known("here", None, "site", Role::Operator),
+        known("everywhere", Some(Role::Admin), "shop", Role::Viewer),
+        known("elsewhere", Some(Role::Viewer), "shop", Role::Admin),
+        known("reads", None, "site", Role::Answerer),
+    ];
+    let team = Team::with(settings).await;
+    team.asked().await;
+    pass(&team, HOUR * 5).await;
+    let call = loop {
+        let due = team.bed.store.due("chat", 1000).await.expect("read");
+        if let Some(call) = due.iter().find(|dispatch| dispatch.message.calls == ["operator"]) {
+            break call.clone();
+        }
+        // What comes before it in its thread is posted first.
+        let posted = |dispatch: &Dispatch| Posted::one("t", dispatch.message.id.to_string());
+        let posted: Vec<_> = due.iter().map(|dispatch| (dispatch, posted(dispatch))).collect();
+        team.bed.store.settle(&posted).await.expect("stored");
+    };
+    let names: Vec<String> = team.app.mentions(&call).into_iter().map(|mention| mention.name).collect();
+    assert_eq!(names, ["here", "everywhere"]);
 }
 
 #[tokio::test]

@@ -3,9 +3,17 @@
 use reqwest::StatusCode;
 use serde_json::Value;
 use vine_api::Client;
-use vine_domain::token::Token;
+use vine_domain::{
+    Role, SessionId, Slug,
+    clock::{Ids, System},
+    ports::TaskFilter,
+    token::Token,
+};
 
-use crate::harness::{Agent, Place, Sections, visitor::Browser};
+use crate::{
+    app_races::{Team, person, which},
+    harness::{Agent, Place, Sections, visitor::Browser},
+};
 
 const ANN: &str = "[[people]]\nname = \"Ann\"\nrepos = { garden = \"operator\" }\nmatrix = \"@ann:x\"\n\
                    [[people]]\nname = \"Nil\"\nmatrix = \"@nil:x\"\n";
@@ -27,7 +35,7 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
     let secret = place.shell(&["token", "user", "--for", "Ann"]);
     let ann = Client::new(place.client().base(), Some(Token::presented(secret.trim().to_owned())));
     let say = async |line: &str| ann.run(&line.split(' ').map(str::to_owned).collect::<Vec<_>>(), "").await;
-    for (line, word) in [("task list", "Hers"), ("question list", &*hers), ("status", &*hers), ("repo list", "garden")] {
+    for (line, word) in [("task list", "Hers"), ("question list", &*hers), ("status", &*hers), ("session list", "T-2"), ("repo list", "garden")] {
         let text = say(line).await.expect(line).text;
         assert!(text.contains(word) && !text.contains("Theirs") && !text.contains(&theirs) && !text.contains("site "), "{line}: {text}");
     }
@@ -41,7 +49,7 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
     assert!(!place.thread("T-1").await.contains("Hers"), "nothing was said in another's thread");
     let refused = say("task new Weeds --repo nowhere").await.expect_err("no such place").to_string();
     assert!(refused.contains("may not operate") && !refused.contains("site"), "{refused}");
-    for line in ["worker list", "session list", "queue status", "task show T-1", "task list --repo site"] {
+    for line in ["worker list", "queue status", "task show T-1", "task list --repo site"] {
         assert!(say(line).await.is_err(), "{line}");
     }
     let listed: Value = ann.get("/tasks").await.expect("a list");
@@ -51,12 +59,12 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
     // The page.
     let said = place.shell(&["login", "--for", "Ann"]);
     let browser = Browser::log_in(said.split_whitespace().next().expect("a link")).await;
-    for path in ["/", "/tasks", "/questions", "/settings"] {
+    for path in ["/", "/tasks", "/questions", "/sessions", "/settings"] {
         let page = browser.page(path).await;
         assert!(!page.contains("Theirs") && !page.contains(&theirs) && !page.contains("/workers"), "{path}: {page}");
         assert_eq!(page.contains("T-2"), path != "/settings", "{path}: {page}");
     }
-    for path in ["/workers", "/sessions", "/queues", "/audit", "/tasks/T-1", "/tasks?repo=site"] {
+    for path in ["/workers", "/queues", "/audit", "/tasks/T-1", "/tasks?repo=site"] {
         let refused = browser.http.get(format!("{}{path}", browser.base)).header("cookie", &browser.cookie).send().await.expect("an answer");
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");
     }
@@ -87,4 +95,31 @@ async fn a_person_without_any_role_sees_nothing_and_two_people_of_one_browser_do
     let admin = Browser::log_in(said.split_whitespace().next().expect("a link")).await;
     let tag = asked(&admin, "").await.headers()["etag"].to_str().expect("text").to_owned();
     assert_eq!(asked(&nobody, &tag).await.status(), StatusCode::FORBIDDEN, "what the one saw is not still right for the other");
+}
+
+#[tokio::test]
+async fn whoever_sees_one_repository_sees_as_much_of_it_as_there_is() {
+    let team = Team::new().await;
+    let (mut sessions, mut asked) = (Vec::new(), Vec::new());
+    for repo in ["shop", "site", "site"] {
+        let attempt = team.claimed(repo).await;
+        let (session, question) = (SessionId(System.uuid()), team.asks(attempt, which()).await);
+        team.app.map_session(team.worker, attempt, session, "/w".into(), "claude test".into()).await.expect("mapped");
+        team.app.answer(&person("Bob", Some(Role::Admin)), question, "blue", System.uuid()).await.expect("answered");
+        sessions.push(session);
+        asked.push(question);
+    }
+    let mut ann = person("Ann", None);
+    ann.user.as_mut().expect("a person").repos = [(Slug::from_text("shop"), Role::Viewer)].into();
+    let closed = team.app.closed_questions(&ann, 1).await.expect("read");
+    assert_eq!(closed.iter().map(|question| question.id).collect::<Vec<_>>(), asked[..1], "the latest of all are not hers");
+    let listed = team.app.sessions(&ann, false, 1).await.expect("read");
+    assert_eq!(listed.iter().map(|(repo, session)| (repo.as_str(), session.id)).collect::<Vec<_>>(), [("shop", sessions[0])]);
+    assert_eq!(team.app.tasks(&ann, &TaskFilter { limit: 1, ..TaskFilter::default() }).await.expect("read").len(), 1);
+    // Two repositories: what is latest, of both.
+    ann.user.as_mut().expect("a person").repos.insert(Slug::from_text("site"), Role::Viewer);
+    let closed = team.app.closed_questions(&ann, 2).await.expect("read");
+    assert_eq!(closed.iter().map(|question| question.id).collect::<Vec<_>>(), [asked[2], asked[1]]);
+    assert_eq!(team.app.sessions(&ann, true, 10).await.expect("read").len(), 3);
+    assert!(team.app.sessions(&person("Nil", None), true, 10).await.is_err());
 }

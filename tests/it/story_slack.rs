@@ -173,6 +173,22 @@ async fn slack_a_question_whose_posting_we_did_not_live_to_note_was_shown_all_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn slack_a_form_under_a_question_whose_posting_is_not_acknowledged_yet_answers_it() {
+    let channel =
+        Channel::new(Agent::Script("until [ -e \"$PLACE/ask\" ]; do sleep 0.1; done; answer=$(vine ask 'Go on?'); echo heard $answer"))
+            .await;
+    let (task, _) = channel.task("One").await;
+    channel.act("fault", json!({ "method": "chat.postMessage", "how": { "slow": 8_000 } })).await;
+    std::fs::write(channel.place.folder.path().join("ask"), "").expect("written");
+    let question = channel.hears("*Q-1* for").await["ts"].as_str().expect("a ts").to_owned();
+    channel.click("U0ANN", &question, "vine_write").await;
+    let view = channel.modal().await;
+    channel.submit(&view, &[("answer", "only on Mondays")]).await;
+    channel.place.wait(&task, "done").await;
+    assert!(channel.place.log(&task).await.contains("heard only on Mondays"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn slack_markup_that_grows_when_it_is_escaped_fits_all_the_same() {
     let channel = Channel::new(Agent::Script("vine ask \"$(yes '<b>&amp;</b>' | head -900)\"")).await;
     let (task, root) = channel.task("Markup").await;

@@ -69,12 +69,12 @@ async fn react(session: &Session, to: &str, sign: &str) -> Result<(), ChatError>
 async fn post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
     let forum = session.kind(&dispatch.room).await? == rooms::FORUM;
     match (&dispatch.message.place, &dispatch.thread) {
-        (Place::Thread(_), Some(thread)) => Ok(Posted { thread: thread.clone(), parts: all(session, dispatch, thread, careful).await? }),
+        (Place::Thread(_), Some(thread)) => Ok(Posted::all(thread.clone(), all(session, dispatch, thread, careful).await?)),
         _ if forum => forum_post(session, dispatch, careful).await,
         (Place::Thread(_), None) => begin(session, dispatch, careful).await,
         _ => {
             let parts = all(session, dispatch, &dispatch.room, careful).await?;
-            Ok(Posted { thread: parts.first().cloned().unwrap_or_default(), parts })
+            Ok(Posted::all(parts.first().cloned().unwrap_or_default(), parts))
         }
     }
 }
@@ -87,7 +87,7 @@ async fn begin(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<
     match session.rest.call("making the thread", LightMethod::Post, route, &wish).await {
         Err(error) if error.code() != Some(160_004) => Err(error.into()),
         // Made before: the thread of a message has its id.
-        _ => Ok(Posted { thread: root, parts }),
+        _ => Ok(Posted::all(root, parts)),
     }
 }
 

@@ -35,6 +35,7 @@ use async_trait::async_trait;
 use serenity::all::{ApplicationId, ChannelId, GuildId, LightMethod, MessageId, Route};
 use tokio::{sync::watch, task::AbortHandle};
 use vine_domain::{
+    Timestamp,
     chat::{Dispatch, Inbound, Posted, RoomWish, Spot},
     ports::{Chat, ChatError, Ear},
 };
@@ -242,6 +243,10 @@ impl Chat for Discord {
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
         deliver::deliver(&*self.session()?, dispatch).await
+    }
+
+    async fn posted_at(&self, _room: &str, reference: &str) -> Option<Timestamp> {
+        translate::moment(reference)
     }
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {

@@ -68,8 +68,10 @@ impl From<CallError> for ChatError {
     fn from(error: CallError) -> Self {
         let why = error.to_string();
         match error {
-            // Slow mode and the limits of a channel pass; so does overload.
-            CallError::Refused { code: 20016 | 20028 | 30046 | 130_000, .. } => Self::Retry { why, after: Duration::from_secs(10) },
+            // Slow mode and what may be written in a channel at once: nothing was posted, and that passes.
+            CallError::Refused { code: 20016 | 20028, .. } => Self::RoomBusy { why, after: Duration::from_secs(10) },
+            // So do limits of edits, and overload.
+            CallError::Refused { code: 30046 | 130_000, .. } => Self::Retry { why, after: Duration::from_secs(10) },
             CallError::Refused { status, code, .. } => Self::Gone(format!("{why}; {}", advice(status, code))),
             CallError::Limited { after, global: true, .. } => Self::NotNow { why, after },
             CallError::Limited { after, .. } => Self::RoomBusy { why, after },
@@ -199,7 +201,8 @@ mod tests {
         assert!(
             matches!(refused(403, 50013), ChatError::Gone(why) if why.contains("Discord refuses posting") && why.contains("permission"))
         );
-        assert!(matches!(refused(400, 20028), ChatError::Retry { .. }), "slow mode passes");
+        assert!(matches!(refused(400, 20028), ChatError::RoomBusy { .. }), "slow mode passes, and nothing was posted");
+        assert!(matches!(refused(503, 130_000), ChatError::Retry { .. }));
         let limited = |global| ChatError::from(CallError::Limited { what: "posting".into(), after: Duration::from_secs(2), global });
         assert!(matches!(limited(true), ChatError::NotNow { .. }) && matches!(limited(false), ChatError::RoomBusy { .. }));
         assert!(matches!(ChatError::from(unclear("posting", &"cut")), ChatError::Retry { .. }));

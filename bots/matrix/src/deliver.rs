@@ -74,7 +74,7 @@ async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
     }
     let thread = dispatch.thread.clone().or_else(|| posted.first().cloned()).unwrap_or_default();
     offer(room, dispatch, posted.last()).await;
-    Ok(Posted { thread, parts: posted })
+    Ok(Posted::all(thread, posted))
 }
 
 /// The reactions that stand for buttons, to be tapped. They are a convenience: words do the same, so none is repeated.

@@ -6,17 +6,17 @@ use matrix_sdk::{
     ruma::{OwnedEventId, OwnedRoomId, events::room::MediaSource},
 };
 use serde_json::Value;
-use vine_domain::chat::{Act, Inbound, Spot};
+use vine_domain::{
+    Timestamp,
+    chat::{Act, Inbound, Spot},
+};
 
 use crate::translate::{Heard, Us, in_words, is_sealed, translate};
 
 /// The event again with its words; `None` while they are not to be had.
 pub async fn fetched(client: &Client, event: &Inbound) -> Option<Inbound> {
     let Spot::Theirs { room, .. } = &event.spot else { return None };
-    let known = client.get_room(&OwnedRoomId::try_from(room.as_str()).ok()?)?;
-    let id = OwnedEventId::try_from(event.event.as_str()).ok()?;
-    let shown = known.event(&id, None).await.inspect_err(|error| tracing::debug!(event = %id, "not fetched: {error}")).ok()?;
-    let raw: Value = shown.raw().deserialize_as_unchecked().ok()?;
+    let raw = raw(client, room, &event.event).await?;
     if is_sealed(&raw) {
         return None;
     }
@@ -27,6 +27,18 @@ pub async fn fetched(client: &Client, event: &Inbound) -> Option<Inbound> {
         // It has become nothing to us: deleted, or of a kind that we do not read.
         Some(Heard::Echo(_)) | None => Some(Inbound { act: Act::Said, text: String::new(), ..event.clone() }),
     }
+}
+
+/// When the homeserver took an event.
+pub async fn posted_at(client: &Client, room: &str, event: &str) -> Option<Timestamp> {
+    raw(client, room, event).await?["origin_server_ts"].as_i64().map(Timestamp)
+}
+
+async fn raw(client: &Client, room: &str, event: &str) -> Option<Value> {
+    let known = client.get_room(&OwnedRoomId::try_from(room).ok()?)?;
+    let id = OwnedEventId::try_from(event).ok()?;
+    let shown = known.event(&id, None).await.inspect_err(|error| tracing::debug!(event = %id, "not fetched: {error}")).ok()?;
+    shown.raw().deserialize_as_unchecked().ok()
 }
 
 async fn download(client: &Client, file: Inbound, content: &Value) -> Option<Inbound> {

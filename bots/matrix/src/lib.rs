@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use matrix_sdk::Client;
 use tokio::sync::{Notify, watch};
 use vine_domain::{
-    Ids,
+    Ids, Timestamp,
     chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
 };
@@ -117,6 +117,10 @@ impl Chat for Matrix {
         let room = rooms::joined(&self.client()?, &dispatch.room)?;
         rooms::is_fit(&room, dispatch.encrypted).await?;
         deliver::deliver(&room, dispatch).await
+    }
+
+    async fn posted_at(&self, room: &str, reference: &str) -> Option<Timestamp> {
+        fetch::posted_at(&self.client().ok()?, room, reference).await
     }
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {

@@ -80,7 +80,7 @@ async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, C
         }
     }
     let thread = dispatch.thread.clone().or_else(|| posted.first().cloned()).unwrap_or_default();
-    Ok(Posted { thread, parts: posted })
+    Ok(Posted::all(thread, posted))
 }
 
 /// Where a part of a message stands, if it does.

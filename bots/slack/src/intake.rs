@@ -3,7 +3,10 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use serde_json::Value;
-use vine_domain::{chat::Batch, ports::Ear};
+use vine_domain::{
+    chat::{Batch, Echo},
+    ports::Ear,
+};
 
 use crate::{
     Session, backfill, modal,
@@ -14,8 +17,7 @@ use crate::{
 pub async fn take(session: &Session, ear: &Arc<dyn Ear>, kind: &str, payload: &Value) -> Option<Value> {
     match translate(kind, payload, &session.us) {
         Heard::Person(inbound) => {
-            let on = payload["channel"]["id"].as_str().unwrap_or_default();
-            let echoes = backfill::echo(session, on, &payload["message"]).into_iter().collect();
+            let echoes = echo(session, payload);
             // The position stays before what is still looked for.
             let whole = session.gap.whole.load(Ordering::SeqCst);
             let cursor = payload["event"]["ts"].as_str().filter(|_| whole).map(str::to_owned);
@@ -30,12 +32,24 @@ pub async fn take(session: &Session, ear: &Arc<dyn Ear>, kind: &str, payload: &V
             }
         }
         Heard::Write(trigger, modal) => {
-            let api = Arc::clone(&session.api);
-            tokio::spawn(async move { modal::open(&api, &trigger, &modal).await });
+            let (api, ear, echoes) = (Arc::clone(&session.api), Arc::clone(ear), echo(session, payload));
+            // What is written there belongs to the message under whose button it was opened.
+            tokio::spawn(async move {
+                if let Err(error) = ear.hear(Batch { echoes, ..Batch::default() }).await {
+                    tracing::warn!(%error, "what a form was opened for could not be stored: {error}");
+                }
+                modal::open(&api, &trigger, &modal).await;
+            });
         }
         Heard::Empty(field) => return Some(modal::refused(field)),
         Heard::Moved => ear.moved(),
         Heard::Nothing => {}
     }
     Some(Value::Null)
+}
+
+/// The message of ours whose button was pressed: it may have been posted without our hearing of it.
+fn echo(session: &Session, payload: &Value) -> Vec<Echo> {
+    let on = payload["channel"]["id"].as_str().unwrap_or_default();
+    backfill::echo(session, on, &payload["message"]).into_iter().collect()
 }

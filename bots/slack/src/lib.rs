@@ -32,6 +32,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::{sync::watch, task::AbortHandle};
 use vine_domain::{
+    Timestamp,
     chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
 };
@@ -191,6 +192,10 @@ impl Chat for Slack {
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
         deliver::deliver(&self.session()?.api, dispatch).await
+    }
+
+    async fn posted_at(&self, _room: &str, reference: &str) -> Option<Timestamp> {
+        translate::second(ts_of(reference))
     }
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {

@@ -1,5 +1,7 @@
 //! One envelope of a socket, as what it is to us. Pure: JSON in, value out.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
@@ -108,11 +110,15 @@ fn expected(file: &Value) -> Result<String, String> {
     Ok(name)
 }
 
-/// `ts` begins with the seconds since 1970.
-fn moment(ts: &str) -> Option<Timestamp> {
+/// The second in which a message was posted: `ts` begins with the seconds since 1970.
+pub fn second(ts: &str) -> Option<Timestamp> {
     let seconds: i64 = ts.split('.').next()?.parse().ok()?;
-    // The end of that second: what was said in it was not said before it.
-    Some(Timestamp(seconds * 1000 + 999))
+    Some(Timestamp(seconds * 1000))
+}
+
+/// The end of that second: what was said in it was not said before it.
+fn moment(ts: &str) -> Option<Timestamp> {
+    second(ts).map(|second| second.plus(Duration::from_millis(999)))
 }
 
 /// Slack also says that a message has changed when a link in it was unfolded; only an edit has a time.

@@ -42,7 +42,7 @@ impl App {
         let Spot::Theirs { room, thread, .. } = &event.spot else { return Ok(()) };
         let stranger = self.store.user(&event.platform, &event.author).await?.is_none();
         let text = match outcome {
-            Ok(None) | Err(AppError::Store(_) | AppError::Stopping) => return Ok(()),
+            Ok(None) | Err(AppError::Store(_) | AppError::Early | AppError::Stopping) => return Ok(()),
             Err(_) | Ok(Some(_)) if stranger || matches!(outcome, Err(AppError::Denied(_))) => {
                 let who = format!("{}:{}", event.platform, event.author);
                 if !self.refusals.due(&who, self.clock.now()) {

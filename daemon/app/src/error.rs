@@ -2,17 +2,62 @@
 
 use std::time::Duration;
 
-use vine_domain::{Denied, Invalid, lifecycle::Refusal, ports::StoreError};
+use vine_domain::{Denied, Invalid, QuestionId, SessionId, Slug, TaskId, lifecycle::Refusal, ports::StoreError};
 
 /// Shorthand for what use cases give back.
 pub type Done<T> = Result<T, AppError>;
+
+/// What is not there, by the name that it was asked for with.
+#[derive(Debug, thiserror::Error)]
+pub enum Missing {
+    /// A task.
+    #[error("task {0}")]
+    Task(TaskId),
+    /// A question.
+    #[error("question {0}")]
+    Question(QuestionId),
+    /// A session.
+    #[error("session {0}")]
+    Session(SessionId),
+    /// A worker, by name or id.
+    #[error("worker {0}")]
+    Worker(String),
+    /// A repository.
+    #[error("repository {0}")]
+    Repo(Slug),
+    /// A person.
+    #[error("person {0}")]
+    Person(String),
+    /// A chat platform.
+    #[error("{0} here")]
+    Platform(String),
+    /// A message that its author could change.
+    #[error("message {0} that could be changed")]
+    Message(String),
+}
+
+impl Missing {
+    /// Where what there is can be seen.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Task(_) => "`task list` shows what there is",
+            Self::Question(_) => "`question list` shows those that wait",
+            Self::Session(_) => "`session list --all` shows what there is",
+            Self::Worker(_) => "`worker list` shows what there is",
+            Self::Repo(_) => "`repo list` shows what there is",
+            Self::Person(_) => "people are named under `[[people]]` in the configuration",
+            Self::Platform(_) => "platforms are named in the configuration; `doctor` says how they do",
+            Self::Message(_) => "say it anew",
+        }
+    }
+}
 
 /// Why something was not done. Each has a word for programs, a message and a hint for people.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// There is no such thing.
     #[error("there is no {0}")]
-    NotFound(String),
+    NotFound(#[from] Missing),
     /// The caller could not be told from a stranger.
     #[error("this needs a valid token")]
     Unauthenticated,
@@ -31,6 +76,9 @@ pub enum AppError {
     /// It was tried too often; not before this pause.
     #[error("that was tried too often")]
     TooOften(Duration),
+    /// It may be about a question that is just being posted. It stays where it was stored and is read in a moment.
+    #[error("it is not known yet what this is about")]
+    Early,
     /// The daemon is being stopped; another one, or the same one later, will do it.
     #[error("the daemon is stopping")]
     Stopping,
@@ -53,6 +101,7 @@ impl AppError {
             Self::Refused(Refusal::NobodyReads { .. }) => "nobody_reads",
             Self::Refused(Refusal::NotNow { .. }) => "not_now",
             Self::TooOften(_) => "too_often",
+            Self::Early => "early",
             Self::Stopping => "stopping",
             Self::Store(StoreError::Taken(_)) => "taken",
             Self::Store(StoreError::Conflict) => "conflict",
@@ -63,14 +112,14 @@ impl AppError {
     /// What to do next; may be empty.
     pub fn hint(&self) -> String {
         match self {
-            Self::NotFound(_) => "check the name; the listings show what there is".into(),
+            Self::NotFound(missing) => missing.hint().into(),
             Self::Unauthenticated => "log in with `vine login`, or send `Authorization: Bearer …`".into(),
             Self::Denied(denied) => format!("ask somebody with the role `admin` to give you `{}`", denied.verb.needs().as_str()),
             Self::Invalid(invalid) => invalid.hint.clone(),
             Self::Refused(refusal) => refusal.hint(),
             Self::Unreadable(_) => "say `help` for how to say things".into(),
             Self::TooOften(wait) => format!("try again in {} s", wait.as_secs() + 1),
-            Self::Stopping => "try again in a moment".into(),
+            Self::Early | Self::Stopping => "try again in a moment".into(),
             Self::Store(StoreError::Taken(_)) => "choose another name".into(),
             Self::Store(StoreError::Conflict) => "look at it again and repeat".into(),
             Self::Store(_) => "try again; if it stays, look at the daemon's log".into(),

@@ -14,14 +14,15 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use vine_domain::{
-    MessageId, Question, QuestionId, TaskId,
+    MessageId, Question, QuestionId, TaskId, Timestamp,
     access::OURSELVES,
     chat::{Act, Button, Inbound, Spot},
+    ports::Unread,
     uuid_of,
 };
 use vine_grammar::{Context, is_command, parse};
 
-use crate::{App, AppError, Caller, Done, commands::Reply, spots::Found, texts};
+use crate::{App, AppError, Caller, Done, Missing, commands::Reply, spots::Found, texts};
 
 /// An event that is this old and unread was left over by somebody.
 const LEFT_OVER: Duration = Duration::from_secs(10);
@@ -51,8 +52,8 @@ impl App {
         if !self.store.receive(&event).await? {
             return Ok(None);
         }
-        let app = self.clone();
-        let dealt = tokio::spawn(async move { app.deal_with(&event).await });
+        let (app, now) = (self.clone(), self.clock.now());
+        let dealt = tokio::spawn(async move { app.deal_with(&event, now).await });
         dealt.await.map_err(|_| AppError::Stopping)
     }
 
@@ -70,7 +71,7 @@ impl App {
         }
     }
 
-    async fn deal_with(&self, event: &Inbound) -> Option<Result<Reply, AppError>> {
+    async fn deal_with(&self, event: &Inbound, stored: Timestamp) -> Option<Result<Reply, AppError>> {
         let _in_order = self.reading.lock().await;
         // It may have been dealt with while this call waited for its turn.
         match self.store.is_read(event).await {
@@ -78,12 +79,12 @@ impl App {
             Ok(false) => {}
             Err(error) => return Some(Err(error.into())),
         }
-        let reply = self.read(event).await;
+        let reply = self.read(event, stored).await;
         if let Err(error) = self.say_aside(event, &reply).await {
             return Some(Err(error));
         }
-        // What the store could not take stays unread and is tried again.
-        if !matches!(reply, Err(AppError::Store(_)))
+        // What could not be done now stays unread and is tried again, and so is what cannot be understood yet.
+        if !matches!(reply, Err(AppError::Store(_) | AppError::Stopping | AppError::Early))
             && let Err(error) = self.store.mark_read(event).await
         {
             tracing::error!(event = %event.event, %error, "an event was dealt with and could not be marked: {error}");
@@ -94,30 +95,32 @@ impl App {
 
     /// Deals with events that nobody finished: of a former process, or while the store could not serve.
     pub async fn catch_up(&self, age: Duration) -> Done<()> {
+        let mut after = 0;
         loop {
-            let unread = self.store.unread(age, AWAITED).await?;
-            for event in &unread {
-                match self.deal_with(event).await {
-                    Some(Err(AppError::Store(error))) => return Err(error.into()),
+            let unread = self.store.unread(age, AWAITED, after).await?;
+            for Unread { event, at, .. } in &unread {
+                match self.deal_with(event, *at).await {
+                    Some(Err(error @ (AppError::Store(_) | AppError::Stopping))) => return Err(error),
+                    Some(Err(AppError::Early)) | Some(Ok(_)) | None => {}
                     Some(Err(error)) => {
                         tracing::info!(event = %event.event, platform = %event.platform, "an event led to nothing: {error}");
                     }
-                    _ => {}
                 }
             }
-            if unread.is_empty() {
-                return Ok(());
+            match unread.last() {
+                Some(last) => after = last.seq,
+                None => return Ok(()),
             }
         }
     }
 
-    async fn read(&self, event: &Inbound) -> Done<Option<Reply>> {
+    async fn read(&self, event: &Inbound, stored: Timestamp) -> Done<Option<Reply>> {
         let platform = if event.platform == "console" { OURSELVES } else { &event.platform };
         let user = self.store.user(platform, &event.author).await?;
         let caller = Caller { user, via: event.platform.clone() };
         let found = self.surroundings(event).await?;
         match &event.act {
-            Act::Said => self.said(&caller, event, found).await,
+            Act::Said => self.said(&caller, event, found, stored).await,
             Act::Reacted => {
                 let pressed = Button::signed(&found.buttons, &event.text).cloned();
                 self.pressed(&caller, event, &found, pressed).await
@@ -126,13 +129,13 @@ impl App {
                 let pressed = found.buttons.get(*index).cloned();
                 self.pressed(&caller, event, &found, pressed).await
             }
-            Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of).await,
+            Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of, stored).await,
             Act::Unreadable | Act::Awaited if found.task.is_some() => Err(AppError::Unreadable(event.text.clone())),
             Act::Unreadable | Act::Awaited => Ok(None),
         }
     }
 
-    async fn said(&self, caller: &Caller, event: &Inbound, found: Found) -> Done<Option<Reply>> {
+    async fn said(&self, caller: &Caller, event: &Inbound, found: Found, stored: Timestamp) -> Done<Option<Reply>> {
         let ours = matches!(event.spot, Spot::Ours { .. });
         if event.text.trim().is_empty() {
             return if ours { Err(AppError::Unreadable("the message is empty, so nothing was done".into())) } else { Ok(None) };
@@ -141,7 +144,14 @@ impl App {
             return self.command(caller, event, found).await;
         }
         match found.task {
-            Some(task) => self.say_as(caller, task, event, found.question).await,
+            Some(task) => {
+                self.look_at(caller, task).await?;
+                let matched = match addressed(event, found.question) {
+                    Some(addressed) => addressed,
+                    None => matched(&self.visible(task, event, stored).await?, event)?,
+                };
+                self.say_as(caller, task, event, matched).await
+            }
             None if ours => Err(AppError::Unreadable("this is no command and no reply to a question".into())),
             None => Ok(None),
         }
@@ -170,18 +180,16 @@ impl App {
         Ok(Some(reply).filter(|_| matches!(event.spot, Spot::Ours { .. })))
     }
 
-    /// Words in a task's thread: an answer or a note.
-    async fn say_as(&self, caller: &Caller, task: TaskId, event: &Inbound, replied: Option<QuestionId>) -> Done<Option<Reply>> {
-        self.look_at(caller, task).await?;
-        let open = self.visible(task, event).await?;
-        match matched(&open, event, replied)? {
+    /// Words in a task's thread.
+    async fn say_as(&self, caller: &Caller, task: TaskId, event: &Inbound, matched: Matched<'_>) -> Done<Option<Reply>> {
+        match matched {
             Matched::Answer(id, words) => self.answer(caller, id, words, event.key()).await.map(|_| None),
             Matched::Note => self.note(caller, task, &event.text, event.key()).await.map(|()| None),
         }
     }
 
     /// A person edited or deleted what they had said before.
-    async fn changed(&self, caller: &Caller, event: &Inbound, of: &str) -> Done<Option<Reply>> {
+    async fn changed(&self, caller: &Caller, event: &Inbound, of: &str, stored: Timestamp) -> Done<Option<Reply>> {
         let Some((original, found)) = self.original(event, of).await? else { return Ok(None) };
         let ours = matches!(event.spot, Spot::Ours { .. });
         // Not every platform says who took words away: their author stands for whoever did.
@@ -199,6 +207,10 @@ impl App {
             return if moderated && !ours { Ok(None) } else { Err(refused) };
         }
         let Some(task) = found.task else { return Ok(None) };
+        if !self.store.is_read(&original).await? {
+            // What becomes of it shows when it is read.
+            return Err(AppError::Early);
+        }
         let used = self.use_of(task, event.key()).await?;
         match (&event.act, used) {
             (Act::Edited(_), Some(used)) => {
@@ -209,7 +221,7 @@ impl App {
                 return Err(AppError::Unreadable("a command cannot be changed once it was sent; send it anew".into()));
             }
             (Act::Edited(_), None) => {
-                return self.said(caller, event, found).await;
+                return self.said(caller, event, found, stored).await;
             }
             (Act::Deleted(_), Some(used)) => {
                 let message = texts::notice(MessageId(event.own_key()), task, texts::deleted((!silent).then(|| caller.name()), &used));
@@ -227,7 +239,7 @@ impl App {
         let ours = matches!(event.spot, Spot::Ours { .. });
         let original = self.store.event(&event.platform, of).await?;
         let Some(original) = original.filter(|one| matches!(one.act, Act::Said)) else {
-            return if ours { Err(AppError::NotFound(format!("message {of} that could be changed"))) } else { Ok(None) };
+            return if ours { Err(Missing::Message(of.to_owned()).into()) } else { Ok(None) };
         };
         let found = self.surroundings(&original).await?;
         Ok(Some((original, found)))
@@ -254,15 +266,18 @@ enum Matched<'a> {
     Note,
 }
 
-/// `open` are the questions that can be meant.
-fn matched<'a>(open: &[Question], event: &'a Inbound, replied: Option<QuestionId>) -> Done<Matched<'a>> {
+/// What says for itself which question it is for.
+fn addressed(event: &Inbound, replied: Option<QuestionId>) -> Option<Matched<'_>> {
     if let Some(id) = replied {
-        return Ok(Matched::Answer(id, &event.text));
+        return Some(Matched::Answer(id, &event.text));
     }
     let (first, rest) = event.text.trim().split_once([' ', '\n', ':']).unwrap_or((event.text.trim(), ""));
-    if let Some(id) = first.get(..2).filter(|start| start.eq_ignore_ascii_case("q-")).and_then(|_| first.parse().ok()) {
-        return Ok(Matched::Answer(id, rest));
-    }
+    let id = first.get(..2).filter(|start| start.eq_ignore_ascii_case("q-")).and_then(|_| first.parse().ok())?;
+    Some(Matched::Answer(id, rest))
+}
+
+/// Words that do not say it; `open` are the questions that can be meant.
+fn matched<'a>(open: &[Question], event: &'a Inbound) -> Done<Matched<'a>> {
     match open {
         // An edit may have been meant for a question that is closed by now.
         [only] if event.act == Act::Said => Ok(Matched::Answer(only.id, &event.text)),
@@ -276,7 +291,7 @@ fn matched<'a>(open: &[Question], event: &'a Inbound, replied: Option<QuestionId
 
 #[cfg(test)]
 mod tests {
-    use vine_domain::{Ask, Epoch, QuestionState, Timestamp, question::Item, worker::Attempt};
+    use vine_domain::{Ask, Epoch, QuestionState, question::Item, worker::Attempt};
 
     use super::*;
 
@@ -295,7 +310,8 @@ mod tests {
     fn find(open: &[u64], text: &str, reply_to: Option<u64>) -> Result<Option<(u64, String)>, ()> {
         let questions: Vec<_> = open.iter().map(|id| question(*id, QuestionState::Open)).collect();
         let event = said(text);
-        match matched(&questions, &event, reply_to.map(QuestionId)).map_err(|_| ())? {
+        let addressed = addressed(&event, reply_to.map(QuestionId)).map(Ok);
+        match addressed.unwrap_or_else(|| matched(&questions, &event)).map_err(|_| ())? {
             Matched::Answer(id, words) => Ok(Some((id.0, words.to_owned()))),
             Matched::Note => Ok(None),
         }

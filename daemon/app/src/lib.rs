@@ -51,7 +51,7 @@ use vine_domain::{
 pub use vine_grammar::{Command, Context, TaskVerb, from_words, is_command, parse};
 
 pub use crate::{
-    error::{AppError, Done},
+    error::{AppError, Done, Missing},
     people::Caller,
     wakes::Wakes,
 };

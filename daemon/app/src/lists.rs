@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 
 use vine_domain::{
-    Question, Repo, Task, TaskId, Verb,
+    Question, Repo, Session, Slug, Task, TaskId, Verb,
     access::{self, Sight},
     ports::{Stored, TaskFilter},
 };
 
-use crate::{App, Caller, Done};
+use crate::{App, Caller, Done, Missing};
 
 impl App {
     /// Where the caller sees; whoever sees nowhere is refused, and the audit says so.
@@ -30,14 +30,11 @@ impl App {
     }
 
     pub(crate) async fn tasks_in(&self, sight: &Sight, filter: &TaskFilter) -> Stored<Vec<Task>> {
-        let Sight::Only(repos) = sight else { return self.store.tasks(filter).await };
-        let mut tasks = Vec::new();
-        for repo in repos {
-            tasks.extend(self.store.tasks(&TaskFilter { repo: Some(repo.clone()), ..filter.clone() }).await?);
-        }
-        tasks.sort_by_key(|task| Reverse(task.id));
-        tasks.truncate(filter.limit as usize);
-        Ok(tasks)
+        let within = |repo: Option<&Slug>| {
+            let filter = TaskFilter { repo: repo.cloned(), ..filter.clone() };
+            async move { self.store.tasks(&filter).await }
+        };
+        merged(sight, filter.limit, within, |task| Reverse(task.id)).await
     }
 
     /// Open questions, oldest first.
@@ -47,23 +44,23 @@ impl App {
     }
 
     pub(crate) async fn open_questions_in(&self, sight: &Sight, limit: u32) -> Stored<Vec<Question>> {
-        let Sight::Only(repos) = sight else { return self.store.open_questions(limit).await };
-        let mut open = Vec::new();
-        for repo in repos {
-            open.extend(self.store.open_questions_in(repo).await?);
-        }
-        open.sort_by_key(|question| question.id);
-        open.truncate(limit as usize);
-        Ok(open)
+        merged(sight, limit, |repo| self.store.open_questions(repo, limit), |question| question.id).await
     }
 
-    /// Those of the latest questions of all that the caller sees, latest first.
-    pub async fn latest_questions(&self, caller: &Caller, among: u32) -> Done<Vec<Question>> {
+    /// Questions that are over, latest first.
+    pub async fn closed_questions(&self, caller: &Caller, limit: u32) -> Done<Vec<Question>> {
         let sight = self.sight(caller, "questions").await?;
-        let latest = self.store.latest_questions(among).await?;
-        let Sight::Only(repos) = sight else { return Ok(latest) };
-        let theirs = self.with_tasks(latest).await?.into_iter().filter(|(_, task)| repos.contains(&task.repo));
-        Ok(theirs.map(|(question, _)| question).collect())
+        Ok(merged(&sight, limit, |repo| self.store.closed_questions(repo, limit), |question| Reverse(question.id)).await?)
+    }
+
+    /// Sessions with their repositories, those that were active last first; only live ones unless `ended_too`.
+    pub async fn sessions(&self, caller: &Caller, ended_too: bool, limit: u32) -> Done<Vec<(Slug, Session)>> {
+        let sight = self.sight(caller, "sessions").await?;
+        Ok(self.sessions_in(&sight, ended_too, limit).await?)
+    }
+
+    pub(crate) async fn sessions_in(&self, sight: &Sight, ended_too: bool, limit: u32) -> Stored<Vec<(Slug, Session)>> {
+        merged(sight, limit, |repo| self.store.sessions(repo, ended_too, limit), |(_, session)| Reverse(session.active)).await
     }
 
     /// Each question with its task.
@@ -72,6 +69,12 @@ impl App {
         let situations = if ids.is_empty() { Vec::new() } else { self.store.situations(&ids).await? };
         let task_of = |question: &Question| situations.iter().find(|one| one.task.id == question.task()).map(|one| one.task.clone());
         Ok(questions.into_iter().filter_map(|question| task_of(&question).map(|task| (question, task))).collect())
+    }
+
+    /// One repository.
+    pub async fn repo(&self, name: &Slug) -> Done<Repo> {
+        let found = self.store.repos().await?.into_iter().find(|repo| repo.name == *name);
+        found.ok_or_else(|| Missing::Repo(name.clone()).into())
     }
 
     /// Repositories, by name.
@@ -87,4 +90,21 @@ impl App {
         }
         Ok(repos)
     }
+}
+
+/// A list as somebody sees it: of everything at one look, or put together from a look into each of their repositories.
+async fn merged<'a, T, K: Ord, L: Future<Output = Stored<Vec<T>>>>(
+    sight: &'a Sight,
+    limit: u32,
+    look: impl Fn(Option<&'a Slug>) -> L,
+    order: impl Fn(&T) -> K,
+) -> Stored<Vec<T>> {
+    let Sight::Only(repos) = sight else { return look(None).await };
+    let mut all = Vec::new();
+    for repo in repos {
+        all.extend(look(Some(repo)).await?);
+    }
+    all.sort_by_key(order);
+    all.truncate(limit as usize);
+    Ok(all)
 }

@@ -28,11 +28,11 @@ impl App {
                 let open = self.open_questions_in(&sight, 100).await?;
                 open.iter().map(|question| (format!("{} {}", question.id, question.ask.headline()), question.id.to_string())).collect()
             }
-            _ if sight != Sight::Everything => Vec::new(),
             "session" => {
-                let sessions = self.store.sessions(false, 100).await?;
-                sessions.iter().map(|session| (format!("{} of {}", session.id, session.task), session.id.to_string())).collect()
+                let sessions = self.sessions_in(&sight, false, 100).await?;
+                sessions.iter().map(|(_, session)| (format!("{} of {}", session.id, session.task), session.id.to_string())).collect()
             }
+            _ if sight != Sight::Everything => Vec::new(),
             "worker" => self.store.workers().await?.into_iter().map(|(worker, ..)| (worker.name.clone(), worker.name)).collect(),
             _ => Vec::new(),
         };

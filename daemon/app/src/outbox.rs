@@ -1,21 +1,24 @@
 //! The outbox: posts what was stored, one loop for each platform, in order within each thread.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use vine_domain::{
-    Timestamp,
-    chat::{Dispatch, Place, Posted},
+    MessageId, Timestamp,
+    chat::{Dispatch, OutboundKind, Place, Posted},
     ports::{Chat, ChatError, Stored},
 };
 
-use crate::{App, platforms::is_fit};
+use crate::{App, platforms::is_fit, visible::Ended};
 
 /// Looks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
 const BATCH: u32 = 100;
 /// A round that has taken this long ends: what was posted is noted, and what has become most urgent meanwhile goes next.
 const ROUND: Duration = Duration::from_millis(20);
+
+/// A platform that does not tell soon since when a question stands there is not waited for.
+const DATED: Duration = Duration::from_secs(5);
 
 /// What failed no oftener than this may pass by itself, and is nothing that people must know.
 const PASSES: u32 = 3;
@@ -28,8 +31,9 @@ const ASIDES: u32 = 9;
 pub async fn run(app: App, chat: Arc<dyn Chat>, since: Timestamp) {
     let mut woken = app.wakes.on_outbox();
     app.meter.speaks_on(chat.platform());
+    let mut unsettled = HashSet::new();
     loop {
-        let pause = match round(&app, &*chat, since).await {
+        let pause = match round(&app, &*chat, since, &mut unsettled).await {
             Ok(Next::More) => continue,
             Ok(Next::Nothing(pause)) => pause,
             Ok(Next::Pause(after)) => {
@@ -64,16 +68,17 @@ enum Next {
 /// Posts what is due now.
 ///
 /// Where a message was put is noted soon after, several at a time where posting is quick: the message's id is the
-/// platform's idempotency key, so a crash in between costs at most a repetition that shows nothing twice.
-async fn round(app: &App, chat: &dyn Chat, since: Timestamp) -> Stored<Next> {
+/// platform's idempotency key, so a crash in between costs at most a repetition that shows nothing twice. What was put somewhere and could
+/// not be noted is `unsettled`.
+async fn round(app: &App, chat: &dyn Chat, since: Timestamp, unsettled: &mut HashSet<MessageId>) -> Stored<Next> {
     let mut due = app.store.due(chat.platform(), BATCH).await?;
     if due.is_empty() {
         let pause = app.store.due_in(chat.platform()).await?.unwrap_or(TICK).min(TICK);
         return Ok(Next::Nothing(pause));
     }
     for dispatch in &mut due {
-        dispatch.mentions = app.mentions(chat.platform(), &dispatch.message.calls);
-        dispatch.again |= dispatch.at < since;
+        dispatch.mentions = app.mentions(dispatch);
+        dispatch.again |= dispatch.at < since || unsettled.contains(&dispatch.message.id);
     }
     let mut next = Next::More;
     let mut posted = Vec::new();
@@ -82,7 +87,8 @@ async fn round(app: &App, chat: &dyn Chat, since: Timestamp) -> Stored<Next> {
         match deliver(app, chat, dispatch).await {
             Ok(place) => {
                 app.platforms.posting(chat.platform(), &dispatch.room, None);
-                posted.push((dispatch, place));
+                unsettled.insert(dispatch.message.id);
+                posted.push((dispatch, dated(app, chat, dispatch, place).await));
             }
             Err(ChatError::NotNow { after, .. }) => {
                 next = Next::Pause(after);
@@ -101,10 +107,20 @@ async fn round(app: &App, chat: &dyn Chat, since: Timestamp) -> Stored<Next> {
     if !posted.is_empty() {
         app.store.settle(&posted).await?;
         for (dispatch, _) in &posted {
-            app.on_the_way.end(chat.platform(), dispatch.message.kind);
+            unsettled.remove(&dispatch.message.id);
+            app.tried(chat.platform(), dispatch.message.kind, Ended::Posted);
         }
     }
     Ok(next)
+}
+
+/// With since when a question stands there: what is said earlier in its thread is not its answer.
+async fn dated(app: &App, chat: &dyn Chat, dispatch: &Dispatch, posted: Posted) -> Posted {
+    let (OutboundKind::Question { question }, Some(first)) = (dispatch.message.kind, posted.parts.first()) else { return posted };
+    let told = timeout(DATED, chat.posted_at(&dispatch.room, first)).await.ok().flatten();
+    // Posted by this try if by any: not before it began.
+    let begun = || app.on_the_way.since(chat.platform(), question).filter(|_| !dispatch.again);
+    Posted { at: told.or_else(begun), ..posted }
 }
 
 /// What the platform has shown us already is not posted again, and what has to be encrypted is not said where it cannot be.
@@ -118,8 +134,10 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Post
     app.on_the_way.begin(chat.platform(), kind, app.clock.now());
     let done = chat.deliver(dispatch).await;
     app.meter.delivered(chat.platform(), kind, &done);
-    if !matches!(done, Ok(_) | Err(ChatError::Retry { .. })) {
-        app.on_the_way.end(chat.platform(), kind);
+    match &done {
+        // What was posted is on record later.
+        Ok(_) | Err(ChatError::Retry { .. }) => app.tried(chat.platform(), kind, Ended::Unclear),
+        Err(_) => app.tried(chat.platform(), kind, Ended::Refused),
     }
     done
 }

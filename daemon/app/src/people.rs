@@ -11,7 +11,7 @@ use vine_domain::{
 };
 
 use crate::{
-    App, AppError, Done,
+    App, AppError, Done, Missing,
     known::Owner,
     meter::Refused,
     passwords::Knock,
@@ -158,7 +158,7 @@ impl App {
     fn person(&self, caller: &Caller, named: Option<&str>) -> Done<UserId> {
         let Some(name) = named else { return caller.user.as_ref().map(|user| user.id).ok_or(AppError::Unauthenticated) };
         let grant = self.settings.people.iter().find(|grant| grant.user.name == name);
-        grant.map(|grant| grant.user.id).ok_or_else(|| AppError::NotFound(format!("person {} in the configuration", shown(name))))
+        grant.map(|grant| grant.user.id).ok_or_else(|| Missing::Person(shown(name)).into())
     }
 
     /// Trades a one-time login code for a browser session.

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use vine_domain::{
     MessageId, Repo, Role, Slug, Timestamp, Verb, access,
-    chat::{Batch, Member, Mention, RoomWish},
+    chat::{Batch, Dispatch, Member, Mention, RoomWish},
     ports::{Chat, ChatError, Ear, StoreError, Stored, WORKING},
     uuid_of,
 };
 
-use crate::{App, AppError, Caller, Done, awaited, outbox, owner, texts};
+use crate::{App, AppError, Caller, Done, Missing, awaited, outbox, owner, texts};
 
 /// Rooms are looked after at least this often, while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -151,6 +151,11 @@ impl Platforms {
         lock(&self.chats).iter().find(|served| served.chat.platform() == platform).map(|served| served.since)
     }
 
+    /// It was in trouble when it was last heard of, or was not heard of yet.
+    fn is_away(&self, platform: &str) -> bool {
+        lock(&self.adapters).get(platform).is_none_or(|health| health.trouble.is_some())
+    }
+
     /// Notes how an adapter is; the log hears of changes only.
     fn note(&self, platform: &str, health: Result<String, String>, now: Timestamp) -> bool {
         let mut adapters = lock(&self.adapters);
@@ -237,8 +242,12 @@ impl Ear for Listening {
     }
 
     fn health(&self, health: Result<String, String>) {
+        let back = health.is_ok() && self.app.platforms.is_away(self.platform);
         if self.app.platforms.note(self.platform, health, self.app.clock.now()) {
             self.app.wakes.page();
+        }
+        if back {
+            tokio::spawn(self.app.clone().hurried(self.platform));
         }
     }
 }
@@ -370,6 +379,16 @@ impl App {
         Ok(again)
     }
 
+    /// Whatever failed while the platform was away need not wait any longer.
+    async fn hurried(self, platform: &'static str) {
+        for room in self.store.rooms().await.unwrap_or_default().into_iter().filter(|room| room.platform == platform) {
+            if let Err(error) = self.store.hurry(platform, &room.room).await {
+                tracing::warn!(platform, room = %room.room, %error, "what waits for a room waits on: {error}");
+            }
+        }
+        self.wakes.outbox();
+    }
+
     /// A room is spoken in as soon as it is there; who belongs into it comes after.
     async fn see_to_room(&self, chat: &dyn Chat, repo: &Repo, bound: Option<String>) -> Result<(), ChatError> {
         is_fit(chat, repo.encrypted)?;
@@ -427,8 +446,7 @@ impl App {
     pub async fn adopt_room(&self, caller: &Caller, repo: &Slug, platform: &str, room: &str) -> Done<String> {
         self.allow(caller, Verb::Operate, Some(repo), &format!("room of {repo} on {platform}")).await?;
         let chat = self.platforms.chat(platform).ok_or_else(|| self.not_here(platform))?;
-        let known = self.store.repos().await?.into_iter().find(|known| known.name == *repo);
-        let known = known.ok_or_else(|| AppError::NotFound(format!("repository {repo}")))?;
+        let known = self.repo(repo).await?;
         let unfit = |error: ChatError| AppError::Unreadable(error.to_string());
         is_fit(&*chat, known.encrypted).map_err(unfit)?;
         let entered = chat.enter(room, &self.wish_for(platform, &known)).await.map_err(unfit)?;
@@ -445,18 +463,20 @@ impl App {
     fn not_here(&self, platform: &str) -> AppError {
         match self.platforms.health().contains_key(platform) {
             true => AppError::Unreadable(format!("another daemon speaks on {platform} at the moment; say this in a room there")),
-            false => AppError::NotFound(format!("platform {platform} here")),
+            false => Missing::Platform(format!("platform {platform}")).into(),
         }
     }
 
-    /// The people that a message calls, as a platform knows them. Whoever is named by role is everybody with that role or a
-    /// higher one.
-    pub fn mentions(&self, platform: &str, calls: &[String]) -> Vec<Mention> {
+    /// The people that a message calls, as its platform knows them. Whoever is named by role is everybody who has that role or a
+    /// higher one where the message belongs.
+    pub fn mentions(&self, dispatch: &Dispatch) -> Vec<Mention> {
         let called = |grant: &&vine_domain::Grant| {
-            let by_role = |name: &String| Role::from_word(name).is_some_and(|role| grant.user.role >= Some(role));
-            calls.iter().any(|name| *name == grant.user.name || by_role(name))
+            let here = grant.user.role_in(dispatch.repo.as_ref());
+            let by_role = |name: &String| Role::from_word(name).is_some_and(|role| here >= Some(role));
+            dispatch.message.calls.iter().any(|name| *name == grant.user.name || by_role(name))
         };
-        let mention = |grant: &vine_domain::Grant| Some(Mention { name: grant.user.name.clone(), subject: grant.on(platform)?.to_owned() });
+        let mention =
+            |grant: &vine_domain::Grant| Some(Mention { name: grant.user.name.clone(), subject: grant.on(&dispatch.platform)?.to_owned() });
         self.settings.people.iter().filter(called).filter_map(mention).collect()
     }
 }

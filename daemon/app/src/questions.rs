@@ -9,7 +9,7 @@ use vine_domain::{
     worker::Attempt,
 };
 
-use crate::{App, AppError, Caller, Done};
+use crate::{App, AppError, Caller, Done, Missing};
 
 /// What a worker hands in when its agent needs a person.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ impl App {
 
     /// One question.
     pub async fn question(&self, id: QuestionId) -> Done<Question> {
-        self.store.question(id).await?.ok_or_else(|| AppError::NotFound(format!("question {id}")))
+        self.store.question(id).await?.ok_or_else(|| Missing::Question(id).into())
     }
 
     /// The same for a person who may see its task, and who sees it now.

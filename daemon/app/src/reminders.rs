@@ -33,7 +33,7 @@ impl App {
     async fn ring(&self, repo: &Slug, rung: &[Question]) -> Done<()> {
         let (patience, now) = (&self.settings.patience, self.clock.now());
         let reminders: Vec<&Question> = rung.iter().filter(|question| patience.due(question, now) == Due::Remind).collect();
-        let open = if reminders.is_empty() { Vec::new() } else { self.store.open_questions_in(repo).await? };
+        let open = if reminders.is_empty() { Vec::new() } else { self.store.open_questions(Some(repo), u32::MAX).await? };
         let digest = open.len() >= patience.digest;
         if digest {
             let id = digest_id(repo, &reminders);

@@ -10,7 +10,7 @@ use vine_domain::{
 };
 
 use crate::{
-    App, AppError, Done, texts,
+    App, Done, Missing, texts,
     together::{Call, again},
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct Stepped {
 impl App {
     /// A task with its questions and waiting notes.
     pub async fn situation(&self, id: TaskId) -> Done<Situation> {
-        self.store.situations(&[id]).await?.pop().ok_or_else(|| AppError::NotFound(format!("task {id}")))
+        self.store.situations(&[id]).await?.pop().ok_or_else(|| Missing::Task(id).into())
     }
 
     /// Lets `event` happen to a task. `reply` is what a person wrote that led to it, author and words.
@@ -89,8 +89,8 @@ impl App {
         for call in calls {
             let found = situations.iter().position(|one| one.task.id == call.input.id).map(|at| situations.swap_remove(at));
             let Some(situation) = found else {
-                let what = AppError::NotFound(format!("task {}", call.input.id));
-                call.reply(Err(what));
+                let missing = Missing::Task(call.input.id);
+                call.reply(Err(missing.into()));
                 continue;
             };
             match lifecycle::decide(&situation, call.input.event.clone(), self.clock.now()) {

@@ -8,7 +8,7 @@ use vine_domain::{
     ports::NewTask,
 };
 
-use crate::{App, AppError, Caller, Done, texts, together::Call};
+use crate::{App, Caller, Done, Missing, texts, together::Call};
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
@@ -97,8 +97,7 @@ impl App {
             None => self.only_repo(caller).await?,
         };
         let audit = self.permit(caller, Verb::Operate, Some(&name), what).await?;
-        let found = self.store.repos().await?.into_iter().find(|repo| repo.name == name);
-        Ok((found.ok_or_else(|| AppError::NotFound(format!("repository {name}")))?, audit))
+        Ok((self.repo(&name).await?, audit))
     }
 
     async fn create_all(self, calls: Vec<Call<Draft, TaskId>>) {
@@ -137,7 +136,7 @@ impl App {
 
     /// One task.
     pub async fn task(&self, id: TaskId) -> Done<Task> {
-        self.store.task(id).await?.ok_or_else(|| AppError::NotFound(format!("task {id}")))
+        self.store.task(id).await?.ok_or_else(|| Missing::Task(id).into())
     }
 
     /// The same for a person who may see it.

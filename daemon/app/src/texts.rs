@@ -213,7 +213,8 @@ pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbo
     let lines: Vec<String> = open.iter().take(DIGEST).map(line).collect();
     let rest =
         if open.len() > DIGEST { format!("\n… and {} more; `question list` shows all", open.len() - DIGEST) } else { String::new() };
-    let text = format!("**{} questions wait for people** in `{repo}`:\n{}{rest}", open.len(), lines.join("\n"));
+    let waiting = counted(open.len() as u64, "question waits", "questions wait");
+    let text = format!("**{waiting} for people** in `{repo}`:\n{}{rest}", lines.join("\n"));
     Outbound::new(id, Place::Room(repo.clone()), OutboundKind::Notice, text)
 }
 
@@ -229,6 +230,11 @@ pub fn timeline(question: &Question, stations: &Stations) -> String {
         line
     };
     crate::view::timeline_of(question, stations).into_iter().map(hop).collect::<Vec<_>>().join("\n")
+}
+
+/// A number of things: `1 task runs`, `2 tasks run`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A span in its largest fitting unit.

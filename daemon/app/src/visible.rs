@@ -1,59 +1,133 @@
-//! What people could see when they said something. Words that were said before a question was shown cannot be its answer, however
-//! long ago it was asked: platforms are slow at times, and away at others.
+//! What people could see when they said something. Words in a thread wait while it is being found out whether a question that is on
+//! its way there stood before their author already.
 
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use vine_domain::{
     Question, QuestionId, TaskId, Timestamp,
-    chat::{Inbound, OutboundKind, Spot},
+    chat::{self, Inbound, OutboundKind, Seen, Showing, Spot},
 };
 
-use crate::{App, Done};
+use crate::{App, AppError, Done};
 
-/// Questions that are being posted, by platform, each with since when: people may see one before its platform tells us that it is
-/// there, and that may take half a minute.
+/// So long words wait until it is known whether a question stood before their author.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Questions that are being posted: people may see one before its platform tells us that it is there, and that may take half a minute.
 #[derive(Debug, Default)]
-pub(crate) struct OnTheWay(Mutex<HashMap<(&'static str, QuestionId), Timestamp>>);
+pub(crate) struct OnTheWay(Mutex<HashMap<(&'static str, QuestionId), Try>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Try {
+    /// Since when it may stand there.
+    since: Timestamp,
+    /// A try ended, and nobody knows how.
+    unclear: bool,
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It stands there, and that is on record.
+    Posted,
+    /// It was not posted.
+    Refused,
+    /// Nobody knows.
+    Unclear,
+}
 
 impl OnTheWay {
-    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<(&'static str, QuestionId), Timestamp>> {
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<(&'static str, QuestionId), Try>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Posting begins.
     pub fn begin(&self, platform: &'static str, kind: OutboundKind, now: Timestamp) {
         if let OutboundKind::Question { question } = kind {
-            self.all().entry((platform, question)).or_insert(now);
+            self.all().entry((platform, question)).or_insert(Try { since: now, unclear: false });
         }
     }
 
-    /// It is on record that it was posted, or certain that it was not.
-    pub fn end(&self, platform: &'static str, kind: OutboundKind) {
-        if let OutboundKind::Question { question } = kind {
-            self.all().remove(&(platform, question));
+    /// Returns whether more is known now.
+    fn end(&self, platform: &'static str, question: QuestionId, how: Ended) -> bool {
+        let (mut all, this) = (self.all(), (platform, question));
+        let Some(tried) = all.get_mut(&this) else { return how == Ended::Posted };
+        tried.unclear |= how == Ended::Unclear;
+        let known = how == Ended::Posted || !tried.unclear;
+        if known {
+            all.remove(&this);
         }
+        known
     }
 
-    fn on(&self, platform: &str) -> Vec<(QuestionId, Timestamp)> {
-        self.all().iter().filter(|((where_to, _), _)| *where_to == platform).map(|((_, id), since)| (*id, *since)).collect()
+    /// When posting it began.
+    pub fn since(&self, platform: &'static str, question: QuestionId) -> Option<Timestamp> {
+        self.all().get(&(platform, question)).map(|tried| tried.since)
+    }
+
+    fn on(&self, platform: &str) -> Vec<(QuestionId, Showing)> {
+        let all = self.all();
+        let here = all.iter().filter(|((where_to, _), _)| *where_to == platform);
+        here.map(|((_, id), tried)| (*id, Showing::Perhaps(tried.since))).collect()
     }
 }
 
 impl App {
-    /// The open questions of a task that stood before the eyes of whoever said this.
-    pub(crate) async fn visible(&self, task: TaskId, event: &Inbound) -> Done<Vec<Question>> {
+    /// The open questions of a task that stood before the eyes of whoever said this; [`AppError::Early`] while that shows later.
+    pub(crate) async fn visible(&self, task: TaskId, event: &Inbound, stored: Timestamp) -> Done<Vec<Question>> {
         let open: Vec<_> = self.store.questions_of(task).await?.into_iter().filter(Question::is_open).collect();
         if matches!(event.spot, Spot::Ours { .. }) || open.is_empty() {
             return Ok(open);
         }
         // In this order: what arrives in between is in both.
-        let mut shown = self.on_the_way.on(&event.platform);
+        let mut showings = self.on_the_way.on(&event.platform);
         let begun = self.platforms.served_since(&event.platform);
-        shown.extend(self.store.shown_questions(&event.platform, task, begun).await?);
-        let stood = |question: &Question| shown.iter().any(|(id, since)| *id == question.id && !event.is_before(*since));
-        Ok(open.into_iter().filter(stood).collect())
+        showings.extend(self.store.showings(&event.platform, task, begun).await?);
+        let patient = self.clock.now().since(stored) < PATIENCE;
+        let mut visible = Vec::new();
+        for question in open {
+            let of_it: Vec<Showing> = showings.iter().filter(|(id, _)| *id == question.id).map(|(_, showing)| *showing).collect();
+            match chat::seen(event, &of_it) {
+                Seen::No => {}
+                Seen::NotYetKnown if patient => return Err(AppError::Early),
+                // Rather taken for its answer than told to somebody who has seen it that it is none, while the agent waits.
+                Seen::Yes | Seen::NotYetKnown => visible.push(question),
+            }
+        }
+        Ok(visible)
+    }
+
+    /// A try to post this has ended: words may wait for that.
+    pub(crate) fn tried(&self, platform: &'static str, kind: OutboundKind, how: Ended) {
+        if let OutboundKind::Question { question } = kind
+            && self.on_the_way.end(platform, question, how)
+        {
+            self.wakes.inbox();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_stand_there_since_a_try_that_ended_unclearly_stands_there_perhaps_until_it_is_found() {
+        let (ways, question) = (OnTheWay::default(), QuestionId(1));
+        let kind = OutboundKind::Question { question };
+        let on_the_way = || ways.on("matrix");
+        ways.begin("matrix", kind, Timestamp(1));
+        assert_eq!((on_the_way(), ways.on("slack")), (vec![(question, Showing::Perhaps(Timestamp(1)))], vec![]));
+        assert!(ways.end("matrix", question, Ended::Refused) && on_the_way().is_empty());
+        ways.begin("matrix", kind, Timestamp(2));
+        assert!(!ways.end("matrix", question, Ended::Unclear));
+        ways.begin("matrix", kind, Timestamp(3));
+        assert!(!ways.end("matrix", question, Ended::Refused), "that says nothing of the first try");
+        assert_eq!(on_the_way(), [(question, Showing::Perhaps(Timestamp(2)))]);
+        assert!(ways.end("matrix", question, Ended::Posted) && on_the_way().is_empty());
     }
 }

@@ -10,7 +10,7 @@ use vine_domain::{
     worker::Attempt,
 };
 
-use crate::{App, AppError, Caller, Done, secrets};
+use crate::{App, AppError, Caller, Done, Missing, secrets};
 
 /// What a machine says of itself when it becomes a worker.
 #[derive(Debug, Clone)]
@@ -161,7 +161,7 @@ impl App {
 
     /// One session.
     pub async fn session(&self, id: SessionId) -> Done<Session> {
-        self.store.session(id).await?.ok_or_else(|| AppError::NotFound(format!("session {id}")))
+        self.store.session(id).await?.ok_or_else(|| Missing::Session(id).into())
     }
 
     /// The same for a person who may see its task.
@@ -192,7 +192,7 @@ impl App {
     /// One worker by its name.
     pub async fn worker_named(&self, name: &str) -> Done<(Worker, usize, usize)> {
         let found = self.store.workers().await?.into_iter().find(|(worker, ..)| worker.name == name);
-        found.ok_or_else(|| AppError::NotFound(format!("worker {}", vine_domain::input::shown(name))))
+        found.ok_or_else(|| Missing::Worker(vine_domain::input::shown(name)).into())
     }
 
     /// Stops or resumes handing work to a worker.

@@ -31,18 +31,21 @@ impl Questions for Database {
         row.map(Question::try_from).transpose()
     }
 
-    async fn open_questions(&self, limit: u32) -> Stored<Vec<Question>> {
-        let rows = questions!("WHERE q.state = 'open' ORDER BY q.id LIMIT $1", i64::from(limit));
+    async fn open_questions(&self, within: Option<&Slug>, limit: u32) -> Stored<Vec<Question>> {
+        let rows = questions!(
+            "WHERE q.state = 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY q.id LIMIT $2",
+            within.map(Slug::as_str),
+            i64::from(limit)
+        );
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
 
-    async fn latest_questions(&self, limit: u32) -> Stored<Vec<Question>> {
-        let rows = questions!("WHERE true ORDER BY q.id DESC LIMIT $1", i64::from(limit));
-        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
-    }
-
-    async fn open_questions_in(&self, repo: &Slug) -> Stored<Vec<Question>> {
-        let rows = questions!("WHERE q.state = 'open' AND t.repo = $1 ORDER BY q.id", repo.as_str());
+    async fn closed_questions(&self, within: Option<&Slug>, limit: u32) -> Stored<Vec<Question>> {
+        let rows = questions!(
+            "WHERE q.state <> 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY q.id DESC LIMIT $2",
+            within.map(Slug::as_str),
+            i64::from(limit)
+        );
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
 

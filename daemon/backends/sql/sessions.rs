@@ -5,14 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
-    Session, SessionId, SessionPolicy, SessionState, TaskId, Timestamp, WorkerId,
+    Session, SessionId, SessionPolicy, SessionState, Slug, TaskId, Timestamp, WorkerId,
     ports::{SessionFigures, Sessions, StoreError, Stored},
     worker::Attempt,
 };
 
 use super::{
     commit,
-    rows::{all, int, one_row, uuid},
+    rows::{int, one_row, parsed, uuid},
     unavailable,
 };
 use crate::{Connection, Database};
@@ -20,6 +20,7 @@ use crate::{Connection, Database};
 struct SessionRow {
     id: String,
     task: i64,
+    repo: String,
     worker: String,
     worktree: String,
     agent: String,
@@ -61,12 +62,23 @@ impl TryFrom<SessionRow> for Session {
 
 /// Sessions, by what follows.
 macro_rules! sessions {
-    ($rest:literal $(, $arg:expr)*) => {
+    ($rest:literal $(+ $more:literal)* $(, $arg:expr)*) => {
         sqlx::query_as!(
             SessionRow,
-            r#"SELECT id, task, worker, worktree, agent, started, active, ended, reason, context, kept AS "kept: bool", reused, state
-               FROM sessions "# + $rest
+            r#"SELECT s.id, s.task, t.repo, s.worker, s.worktree, s.agent, s.started, s.active, s.ended, s.reason, s.context,
+                 s.kept AS "kept: bool", s.reused, s.state
+               FROM sessions s JOIN tasks t ON t.id = s.task "# + $rest $(+ $more)*
             $(, $arg)*
+        )
+    };
+}
+
+/// Sessions of one repository or of all, latest first.
+macro_rules! listing {
+    ($first:literal, $($arg:expr),*) => {
+        sessions!(
+            $first + " AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY s.active DESC, s.id LIMIT $2",
+            $($arg),*
         )
     };
 }
@@ -185,13 +197,24 @@ impl Sessions for Database {
     }
 
     async fn session(&self, id: SessionId) -> Stored<Option<Session>> {
-        let row = sessions!("WHERE id = $1", id.to_string()).fetch_optional(self.reader()).await.map_err(unavailable)?;
+        let row = sessions!("WHERE s.id = $1", id.to_string()).fetch_optional(self.reader()).await.map_err(unavailable)?;
         row.map(Session::try_from).transpose()
     }
 
-    async fn sessions(&self, ended_too: bool, limit: u32) -> Stored<Vec<Session>> {
-        let rows = sessions!("WHERE $1 OR state <> 'ended' ORDER BY active DESC, id LIMIT $2", ended_too, i64::from(limit));
-        all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
+    async fn sessions(&self, within: Option<&Slug>, ended_too: bool, limit: u32) -> Stored<Vec<(Slug, Session)>> {
+        let (within, limit) = (within.map(Slug::as_str), i64::from(limit));
+        // The live ones have an index of their own.
+        let rows = if ended_too {
+            listing!("WHERE true", within, limit).fetch_all(self.reader()).await
+        } else {
+            listing!("WHERE s.state <> 'ended'", within, limit).fetch_all(self.reader()).await
+        };
+        rows.map_err(unavailable)?.into_iter().map(|row| Ok((parsed(&row.repo)?, row.try_into()?))).collect()
+    }
+
+    async fn session_of(&self, task: TaskId) -> Stored<Option<Session>> {
+        let row = sessions!("WHERE s.task = $1 AND s.state <> 'ended' ORDER BY s.active DESC, s.id LIMIT 1", int(task.0));
+        row.fetch_optional(self.reader()).await.map_err(unavailable)?.map(Session::try_from).transpose()
     }
 }
 

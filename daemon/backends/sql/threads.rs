@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use sqlx::{query, query_scalar};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
-    chat::{About, Act, Batch, Dispatch, Echo, Fate, Inbound, Message, Outbound, OutboundKind, Place, Posted},
-    ports::{Placed, StoreError, Stored, Threads},
+    chat::{About, Act, Batch, Dispatch, Echo, Fate, Inbound, Message, Outbound, OutboundKind, Place, Posted, Showing},
+    ports::{Placed, StoreError, Stored, Threads, Unread},
 };
 
 use super::{
@@ -72,6 +72,7 @@ struct DispatchRow {
     already: Option<String>,
     about: Option<String>,
     fate: Option<String>,
+    within: Option<String>,
     encrypted: bool,
 }
 
@@ -117,11 +118,13 @@ impl TryFrom<DispatchRow> for Dispatch {
         let message = Outbound { id: MessageId(uuid(&row.message)?), place, kind, text: row.text, buttons, calls };
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         let (platform, room, encrypted) = (row.platform, row.room, row.encrypted);
+        let repo = row.within.as_deref().map(parsed).transpose()?;
         let (latest, edits, already) = (row.latest, row.edits, row.already);
         Ok(Self {
             message,
             platform,
             room,
+            repo,
             thread,
             latest,
             edits,
@@ -271,14 +274,17 @@ impl Threads for Database {
         read.fetch_one(self.reader()).await.map_err(unavailable)
     }
 
-    async fn unread(&self, age: Duration, awaited: Duration) -> Stored<Vec<Inbound>> {
+    async fn unread(&self, age: Duration, awaited: Duration, after: u64) -> Stored<Vec<Unread>> {
         let now = self.now();
-        let bodies = query_scalar!(
-            "SELECT body FROM inbox WHERE read IS NULL AND at <= $1 AND (NOT awaited OR at <= $2) ORDER BY seq LIMIT 100",
+        let rows = query!(
+            r#"SELECT seq AS "seq!", body, at FROM inbox WHERE read IS NULL AND seq > $3 AND at <= $1 AND (NOT awaited OR at <= $2)
+               ORDER BY seq LIMIT 100"#,
             now.minus(age).0,
-            now.minus(awaited).0
+            now.minus(awaited).0,
+            int(after)
         );
-        bodies.fetch_all(self.reader()).await.map_err(unavailable)?.iter().map(|body| from_json(body)).collect()
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
+        rows.map(|row| Ok(Unread { seq: row.seq.unsigned_abs(), at: Timestamp(row.at), event: from_json(&row.body)? })).collect()
     }
 
     async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>> {
@@ -342,8 +348,7 @@ impl Threads for Database {
             DispatchRow,
             r#"SELECT o.message, o.platform, o.room, o.attempts, m.at, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons,
                    m.calls, coalesce(n.state, a.key) AS "fate?",
-                   coalesce((SELECT encrypted FROM repos WHERE name = coalesce(m.repo, (SELECT repo FROM tasks WHERE id = o.task))), false)
-                     AS "encrypted!: bool",
+                   coalesce(m.repo, t.repo) AS "within?", coalesce(r.encrypted, false) AS "encrypted!: bool",
                    (SELECT i.about FROM inbox i WHERE i.key = coalesce(m.note, a.key) AND i.platform = o.platform) AS "about?",
                    (SELECT p.ref FROM posts p WHERE p.message = o.message AND p.platform = o.platform AND p.part = 0
                       AND EXISTS (SELECT 1 FROM posts l WHERE l.message = p.message AND l.platform = p.platform AND l.last)) AS "already?",
@@ -357,6 +362,8 @@ impl Threads for Database {
                         OR (m.kind = 'settled' AND c.kind = 'question' AND c.question = m.question))
                     ORDER BY p.seq LIMIT 1) AS "edits?"
                FROM outbox o JOIN chat_messages m ON m.id = o.message
+                   LEFT JOIN tasks t ON t.id = o.task
+                   LEFT JOIN repos r ON r.name = coalesce(m.repo, t.repo)
                    LEFT JOIN notes n ON n.key = m.note
                    LEFT JOIN answers a ON a.question = m.question AND m.kind = 'settled'
                WHERE o.posted IS NULL AND o.platform = $1 AND o.due <= $2
@@ -370,18 +377,19 @@ impl Threads for Database {
         rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().map(Dispatch::try_from).collect()
     }
 
-    async fn shown_questions(&self, platform: &str, task: TaskId, begun: Option<Timestamp>) -> Stored<Vec<(QuestionId, Timestamp)>> {
+    async fn showings(&self, platform: &str, task: TaskId, begun: Option<Timestamp>) -> Stored<Vec<(QuestionId, Showing)>> {
         // The platform may have shown us a message before we noted that it was posted.
         let rows = query!(
-            r#"SELECT m.question AS "question!", coalesce(o.posted, m.at) AS "at!: i64" FROM outbox o JOIN chat_messages m ON m.id = o.message
+            r#"SELECT m.question AS "question!", o.posted, m.at FROM outbox o JOIN chat_messages m ON m.id = o.message
                WHERE o.platform = $1 AND o.task = $2 AND m.kind = 'question'
                  AND (o.posted IS NOT NULL OR m.at < $3 OR EXISTS (SELECT 1 FROM posts p WHERE p.message = m.id AND p.platform = $1))"#,
             platform,
             int(task.0),
-            begun.map_or(0, |begun| begun.0)
+            begun.map_or(i64::MAX, |begun| begun.0)
         );
+        let showing = |posted: Option<i64>, at| posted.map_or(Showing::Perhaps(Timestamp(at)), |posted| Showing::Stands(Timestamp(posted)));
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
-        Ok(rows.map(|row| (QuestionId(row.question.unsigned_abs()), Timestamp(row.at))).collect())
+        Ok(rows.map(|row| (QuestionId(row.question.unsigned_abs()), showing(row.posted, row.at))).collect())
     }
 
     async fn due_in(&self, platform: &str) -> Stored<Option<Duration>> {
@@ -398,8 +406,9 @@ impl Threads for Database {
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
         let now = self.now();
         let row = |(dispatch, posted): &(&Dispatch, Posted)| {
-            // What may have been shown before we noted it may have been seen ever since.
-            let at = if dispatch.already.is_some() || dispatch.again { dispatch.at } else { now };
+            // What may have been shown before we noted it, we do not know when, may have been seen ever since.
+            let unclear = dispatch.already.is_some() || dispatch.again;
+            let at = posted.at.unwrap_or(if unclear { dispatch.at } else { now });
             json!({
                 "at": at.0, "message": dispatch.message.id.to_string(), "platform": dispatch.platform, "room": dispatch.room, "thread": posted.thread,
                 "ref": posted.parts.first(),
@@ -434,7 +443,8 @@ impl Threads for Database {
 
     async fn hurry(&self, platform: &str, room: &str) -> Stored<()> {
         let hurried = query!(
-            "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due > $1",
+            "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due > $1 AND attempts > 0
+               AND NOT EXISTS (SELECT 1 FROM chat_messages m WHERE m.id = outbox.message AND m.aside IS NOT NULL)",
             self.now().0,
             platform,
             room

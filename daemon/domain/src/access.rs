@@ -101,6 +101,13 @@ pub struct User {
     pub repos: BTreeMap<Slug, Role>,
 }
 
+impl User {
+    /// The role that counts in `repo`, or in what belongs to no repository.
+    pub fn role_in(&self, repo: Option<&Slug>) -> Option<Role> {
+        repo.and_then(|repo| self.repos.get(repo).copied()).max(self.role)
+    }
+}
+
 /// A person whom the configuration names, with what others know them by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -130,15 +137,13 @@ pub struct Denied {
 /// The one decision about access: may `user` do `verb`, in `repo` if one is meant? Returns the role that allowed it.
 pub fn decide(user: Option<&User>, verb: Verb, repo: Option<&Slug>) -> Result<Role, Denied> {
     let who = user.map_or_else(|| "a stranger".to_owned(), |user| user.name.clone());
-    let here = user.and_then(|user| repo.and_then(|repo| user.repos.get(repo).copied()));
-    let everywhere = user.and_then(|user| user.role);
-    here.max(everywhere).filter(|role| *role >= verb.needs()).ok_or(Denied { who, verb })
+    user.and_then(|user| user.role_in(repo)).filter(|role| *role >= verb.needs()).ok_or(Denied { who, verb })
 }
 
-/// Where a person sees tasks and questions in lists.
+/// Where a person sees tasks, questions and sessions in lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sight {
-    /// Everywhere, and with it what belongs to no repository: workers, queues, sessions.
+    /// Everywhere, and with it what belongs to no repository: workers and queues.
     Everything,
     /// In these repositories.
     Only(Vec<Slug>),

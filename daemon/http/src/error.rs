@@ -41,7 +41,7 @@ impl From<AppError> for Failure {
             AppError::Unauthenticated => StatusCode::UNAUTHORIZED,
             AppError::Denied(_) => StatusCode::FORBIDDEN,
             AppError::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
-            AppError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            AppError::Early | AppError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             AppError::Invalid(_) | AppError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             AppError::Refused(vine_domain::lifecycle::Refusal::NoQuestion(_)) => StatusCode::NOT_FOUND,
             AppError::Refused(_) | AppError::Store(StoreError::Conflict | StoreError::Taken(_)) => StatusCode::CONFLICT,

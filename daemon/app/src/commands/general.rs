@@ -5,7 +5,7 @@ use vine_domain::{Role, Task, access::Sight, ports::TaskFilter};
 use vine_grammar::Command;
 
 use super::{Reply, question, task};
-use crate::{App, AppError, Caller, Done, view};
+use crate::{App, AppError, Caller, Done, texts, view};
 
 /// So many questions are shown.
 const QUESTIONS: u32 = 20;
@@ -22,8 +22,9 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     let workers = app.store.workers().await?;
     let depths = app.store.depths().await?;
     let queues = view::queues(&depths);
-    let mut lines =
-        vec![format!("{} questions wait for people, {} tasks run, {} workers", depths.open_questions, running.len(), workers.len())];
+    let waiting = texts::counted(depths.open_questions, "question waits", "questions wait");
+    let (tasks, crew) = (counted_tasks(&running), texts::counted(workers.len() as u64, "worker", "workers"));
+    let mut lines = vec![format!("{waiting} for people, {tasks}, {crew}")];
     lines.extend(questions.iter().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
     let adapters = app.platforms.health();
@@ -43,11 +44,16 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     Ok(Reply::new(lines.join("\n"), data))
 }
 
+fn counted_tasks(running: &[Task]) -> String {
+    texts::counted(running.len() as u64, "task runs", "tasks run")
+}
+
 /// The same for somebody who sees some repositories only: nothing of what serves all of them.
 async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> Done<Reply> {
     let questions = app.open_questions(caller, u32::MAX).await?;
     let state = if app.store.depths().await?.paused { "paused" } else { "open" };
-    let mut lines = vec![format!("{} questions wait for people and {} tasks run in your repositories", questions.len(), running.len())];
+    let waiting = texts::counted(questions.len() as u64, "question waits", "questions wait");
+    let mut lines = vec![format!("{waiting} for people and {} in your repositories", counted_tasks(running))];
     let shown = questions.iter().take(QUESTIONS as usize);
     lines.extend(shown.clone().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));

@@ -5,7 +5,7 @@ use vine_domain::{Slug, Verb, lifecycle::Order, ports::TaskFilter};
 use vine_grammar::QueueVerb;
 
 use super::{Reply, task};
-use crate::{App, AppError, Caller, Done, view};
+use crate::{App, Caller, Done, view};
 
 pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> Done<Reply> {
     match verb {
@@ -37,10 +37,8 @@ async fn pause(app: &App, caller: &Caller, repo: Option<&Slug>, paused: bool) ->
     let what = repo.map_or("everywhere".into(), |repo| format!("in {repo}"));
     let word = if paused { "paused" } else { "open" };
     app.allow(caller, Verb::Operate, repo, &format!("queue ({word} {what})")).await?;
-    if let Some(name) = repo
-        && !app.store.repos().await?.iter().any(|known| known.name == *name)
-    {
-        return Err(AppError::NotFound(format!("repository {name}")));
+    if let Some(name) = repo {
+        app.repo(name).await?;
     }
     app.store.set_paused(repo, paused).await?;
     app.wakes.work();

@@ -5,7 +5,7 @@ use vine_domain::{Repo, Slug, Verb, repo::Source};
 use vine_grammar::RepoVerb;
 
 use super::Reply;
-use crate::{App, AppError, Caller, Done, view};
+use crate::{App, AppError, Caller, Done, Missing, view};
 
 pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
     match verb {
@@ -20,7 +20,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
         }
         RepoVerb::Show { name } => {
             app.allow(caller, Verb::See, Some(&name), &format!("repo {name}")).await?;
-            let repo = find(app, &name).await?;
+            let repo = app.repo(&name).await?;
             Ok(Reply::new(line(&repo), view::repo(&repo)))
         }
         RepoVerb::Room { name, platform, room: Some(room) } => {
@@ -41,7 +41,7 @@ fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> Done<String
     match named.or_else(|| known.iter().find(|platform| **platform == caller.via).cloned()) {
         Some(platform) => Ok(platform),
         None if known.len() == 1 => Ok(known.remove(0)),
-        None if known.is_empty() => Err(AppError::NotFound("a chat platform here".into())),
+        None if known.is_empty() => Err(Missing::Platform("chat platform".into()).into()),
         None => Err(AppError::Unreadable(format!("which platform? Say `--platform`, with one of: {}", known.join(", ")))),
     }
 }
@@ -49,7 +49,7 @@ fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> Done<String
 /// The rooms of a repository, and what is wrong with them.
 async fn rooms(app: &App, caller: &Caller, name: &Slug) -> Done<Reply> {
     app.allow(caller, Verb::See, Some(name), &format!("rooms of {name}")).await?;
-    find(app, name).await?;
+    app.repo(name).await?;
     let bound = app.store.rooms().await?;
     let mut platforms = app.platforms.health().into_keys().collect::<std::collections::BTreeSet<_>>();
     platforms.extend(bound.iter().map(|room| room.platform.clone()));
@@ -84,11 +84,6 @@ impl Shown {
         };
         json!({ "id": self.platform, "state": state, "room": self.room, "trouble": self.trouble })
     }
-}
-
-async fn find(app: &App, name: &Slug) -> Done<Repo> {
-    let found = app.store.repos().await?.into_iter().find(|repo| repo.name == *name);
-    found.ok_or_else(|| AppError::NotFound(format!("repository {name}")))
 }
 
 fn line(repo: &Repo) -> String {

@@ -1,6 +1,6 @@
 //! `session ...`
 
-use vine_domain::{Session, SessionState, Verb};
+use vine_domain::{Session, SessionState};
 use vine_grammar::SessionVerb;
 
 use super::Reply;
@@ -11,8 +11,7 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> Done<Reply> {
     let one = |session: &Session| Reply::new(line(session), view::session(session, now));
     match verb {
         SessionVerb::List { all, range } => {
-            app.allow(caller, Verb::See, None, "sessions").await?;
-            let sessions = app.store.sessions(all, range.limit).await?;
+            let sessions: Vec<Session> = app.sessions(caller, all, range.limit).await?.into_iter().map(|(_, session)| session).collect();
             Ok(Reply::list(&sessions, line, |session| view::session(session, now), "No live sessions."))
         }
         SessionVerb::Show { session } => Ok(one(&app.look_at_session(caller, session).await?)),

@@ -121,8 +121,8 @@ fn states(workers: &Fleet, now: Timestamp) -> String {
 
 /// An answered task: whom it waits for.
 async fn resuming(app: &App, task: &Task) -> Done<String> {
-    let (id, sessions) = (task.id, app.store.sessions(false, 1000).await?);
-    let holder = match sessions.into_iter().find(|session| session.task == id) {
+    let id = task.id;
+    let holder = match app.store.session_of(id).await? {
         Some(session) => app.store.worker(session.worker).await?,
         None => None,
     };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Outbound;
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, input::Slug};
 
 /// A message on its way to one room, with what is known of its place there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Dispatch {
     pub platform: String,
     /// The room, as the platform names it.
     pub room: String,
+    /// The repository that it is about; what is said to one person is about none.
+    pub repo: Option<Slug>,
     /// The thread, as the platform names it; `None` before its root is posted.
     pub thread: Option<String>,
     /// The latest message of ours in the thread, for platforms that show threads as chains of replies.
@@ -72,11 +74,19 @@ pub struct Posted {
     pub thread: String,
     /// The message's parts, as the platform names them; at least one. Edits go to the first.
     pub parts: Vec<String>,
+    /// Since when, by the platform's clock, as far as that was asked for and is known.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
 }
 
 impl Posted {
     /// A message in one part.
     pub fn one(thread: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { thread: thread.into(), parts: vec![message.into()] }
+        Self::all(thread.into(), vec![message.into()])
+    }
+
+    /// A message in these parts.
+    pub fn all(thread: String, parts: Vec<String>) -> Self {
+        Self { thread, parts, at: None }
     }
 }

@@ -8,10 +8,12 @@ mod inbound;
 mod outbound;
 pub mod pieces;
 mod room;
+mod showing;
 
 pub use self::{
     dispatch::{About, Dispatch, Fate, Mention, Posted},
     inbound::{Act, Batch, Echo, Inbound, Spot},
     outbound::{Aside, Button, Message, Outbound, OutboundKind, Place},
     room::{Binding, Member, RoomWish},
+    showing::{Seen, Showing, seen},
 };

@@ -11,6 +11,10 @@ use crate::{
 
 impl Step<'_> {
     pub(super) fn noted(mut self, note: Note) -> Decided {
+        // By two daemons at once, or after a crash: words may be read twice, and were an answer the first time.
+        if self.current.questions.iter().any(|question| question.answer().is_some_and(|answer| answer.key == note.key)) {
+            return Ok(self.change);
+        }
         let task = &self.current.task;
         if task.is_over() {
             return Err(Refusal::NobodyReads { task: task.id, state: task.state.as_str() });

@@ -321,6 +321,16 @@ fn note(key: u128) -> Note {
 }
 
 #[test]
+fn words_that_were_an_answer_are_no_note_when_they_are_read_again() {
+    let mut situation = given_up();
+    apply(&mut situation, answered(1, 7)).expect("it counts");
+    assert_eq!(apply_at(&mut situation, Event::Noted(note(7)), NOW), Ok(vec![]));
+    assert!(situation.notes.is_empty());
+    apply(&mut situation, Event::Noted(note(8))).expect("other words");
+    assert_eq!(situation.notes.len(), 1);
+}
+
+#[test]
 fn a_note_waits_until_an_agent_has_it_and_is_missed_when_the_task_ends_before() {
     let has = |by, epoch| Event::NoteDelivered { by: worker(by), attempt: attempt(epoch), note: Uuid::from_u128(5) };
     let mut situation = at_first(running());

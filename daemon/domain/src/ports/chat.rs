@@ -7,7 +7,10 @@ use async_trait::async_trait;
 use super::Stored;
 #[cfg(doc)]
 use crate::chat::Act;
-use crate::chat::{Batch, Dispatch, Inbound, Posted, RoomWish};
+use crate::{
+    chat::{Batch, Dispatch, Inbound, Posted, RoomWish},
+    clock::Timestamp,
+};
 
 /// What can come of asking a platform for something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +57,8 @@ pub trait Chat: Send + Sync {
     /// Posts or edits one message. Repeating a call with the same message id must not show it twice where the
     /// platform allows that.
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError>;
+    /// When a message of ours came to stand there, by the platform's clock; `None` when it does not say.
+    async fn posted_at(&self, room: &str, reference: &str) -> Option<Timestamp>;
     /// Makes the room of a repository and returns it, as the platform names it. Doing it again finds the same room.
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError>;
     /// Sees to it that a room is as wished: who belongs there is invited, who manages may. Doing it again changes nothing.

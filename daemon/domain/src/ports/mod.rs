@@ -26,7 +26,7 @@ pub use self::{
     repos::Repos,
     sessions::Sessions,
     tasks::Tasks,
-    threads::{Placed, Threads},
+    threads::{Placed, Threads, Unread},
 };
 
 use std::time::Duration;

@@ -27,14 +27,12 @@ pub trait Questions: Send + Sync {
     async fn alarms(&self, limit: u32) -> Stored<Vec<(Slug, Question)>>;
     /// Lets all open questions be looked at anew; called once at start, since settings may have changed.
     async fn reset_alarms(&self) -> Stored<()>;
-    /// Open questions of a repository, oldest first.
-    async fn open_questions_in(&self, repo: &Slug) -> Stored<Vec<Question>>;
     /// Notes that somebody who may answer has looked at these open questions; the first time counts.
     async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()>;
     /// When questions reached their stations beside those that they know themselves.
     async fn stations(&self, questions: &[QuestionId]) -> Stored<HashMap<QuestionId, Stations>>;
-    /// All questions, latest first.
-    async fn latest_questions(&self, limit: u32) -> Stored<Vec<Question>>;
-    /// Open questions, oldest first.
-    async fn open_questions(&self, limit: u32) -> Stored<Vec<Question>>;
+    /// Open questions, of one repository or of all, oldest first.
+    async fn open_questions(&self, within: Option<&Slug>, limit: u32) -> Stored<Vec<Question>>;
+    /// Questions that are over, of one repository or of all, latest first.
+    async fn closed_questions(&self, within: Option<&Slug>, limit: u32) -> Stored<Vec<Question>>;
 }

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use super::{SessionFigures, Stored};
 use crate::{
-    ids::{SessionId, WorkerId},
+    ids::{SessionId, TaskId, WorkerId},
+    input::Slug,
     session::{Session, SessionPolicy},
     worker::Attempt,
 };
@@ -30,6 +31,8 @@ pub trait Sessions: Send + Sync {
     async fn end_session(&self, id: SessionId, reason: &str) -> Stored<()>;
     /// One session.
     async fn session(&self, id: SessionId) -> Stored<Option<Session>>;
-    /// Sessions, latest first; only live ones unless `ended_too`.
-    async fn sessions(&self, ended_too: bool, limit: u32) -> Stored<Vec<Session>>;
+    /// Sessions, of one repository or of all, each with its repository, latest first; only live ones unless `ended_too`.
+    async fn sessions(&self, within: Option<&Slug>, ended_too: bool, limit: u32) -> Stored<Vec<(Slug, Session)>>;
+    /// The live session of a task, the latest if there are several.
+    async fn session_of(&self, task: TaskId) -> Stored<Option<Session>>;
 }

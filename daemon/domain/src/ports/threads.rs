@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Stored;
 use crate::{
-    chat::{Batch, Button, Dispatch, Inbound, Message, Outbound, Posted},
+    chat::{Batch, Button, Dispatch, Inbound, Message, Outbound, Posted, Showing},
     clock::Timestamp,
     ids::{MessageId, QuestionId, TaskId},
 };
@@ -20,6 +20,17 @@ pub struct Placed {
     pub question: Option<QuestionId>,
     /// Its buttons.
     pub buttons: Vec<Button>,
+}
+
+/// An event that nobody has dealt with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Its place in the inbox.
+    pub seq: u64,
+    /// When it was stored.
+    pub at: Timestamp,
+    /// What somebody did.
+    pub event: Inbound,
 }
 
 /// What was said: inbox, threads, outbox.
@@ -38,9 +49,9 @@ pub trait Threads: Send + Sync {
     async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>>;
     /// Whether an event was dealt with.
     async fn is_read(&self, event: &Inbound) -> Stored<bool>;
-    /// Events that were stored at least `age` ago and not yet dealt with, oldest first; those whose words are awaited only
-    /// after `awaited`.
-    async fn unread(&self, age: Duration, awaited: Duration) -> Stored<Vec<Inbound>>;
+    /// Some of the events after `after` that were stored at least `age` ago and not yet dealt with, oldest first; those whose words are
+    /// awaited only after `awaited`.
+    async fn unread(&self, age: Duration, awaited: Duration, after: u64) -> Stored<Vec<Unread>>;
     /// Events of a platform whose words its adapter is to fetch, oldest first.
     async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>>;
     /// Marks an event as dealt with.
@@ -61,15 +72,16 @@ pub trait Threads: Send + Sync {
     /// Messages due for a platform, at most `limit`: in order within each thread, and questions before news of states.
     /// Edits of states may come later than what was said after them.
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>>;
-    /// The questions of a task that a platform has shown, or may have if they were stored before `begun`, each with since when.
-    async fn shown_questions(&self, platform: &str, task: TaskId, begun: Option<Timestamp>) -> Stored<Vec<(QuestionId, Timestamp)>>;
+    /// The questions of a task that a platform shows, or may show: somebody else may have posted what was stored before `begun`, since
+    /// when we post; whenever it was stored, if somebody else does.
+    async fn showings(&self, platform: &str, task: TaskId, begun: Option<Timestamp>) -> Stored<Vec<(QuestionId, Showing)>>;
     /// How long until the next message that waits for its time is due, if any does.
     async fn due_in(&self, platform: &str) -> Stored<Option<Duration>>;
     /// Notes where messages were put, all in one write.
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()>;
     /// Threads on a platform whose tasks are not over, as (room, thread).
     async fn live_threads(&self, platform: &str) -> Stored<Vec<(String, String)>>;
-    /// Makes everything due that waits for a room.
+    /// Makes due what could not be posted in a room; nothing that is told to one person.
     async fn hurry(&self, platform: &str, room: &str) -> Stored<()>;
     /// Lets everything that waits for a room wait for so long at least.
     async fn hold(&self, platform: &str, room: &str, pause: Duration) -> Stored<()>;

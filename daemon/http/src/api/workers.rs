@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Orphans};
-use vine_app::{AppError, beats, view, workers::Candidate};
+use vine_app::{AppError, Missing, beats, view, workers::Candidate};
 use vine_domain::{Invalid, Verb, WorkerId};
 
 use super::{patience, shapes};
@@ -60,7 +60,7 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person) -> Resul
 pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<WorkerId>) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, None, "workers").await?;
     let workers = shared.app.store.workers().await.map_err(AppError::from)?;
-    let found = workers.iter().find(|(worker, ..)| worker.id == id).ok_or_else(|| AppError::NotFound(format!("worker {id}")))?;
+    let found = workers.iter().find(|(worker, ..)| worker.id == id).ok_or_else(|| AppError::from(Missing::Worker(id.to_string())))?;
     Ok(Json(view::worker(found, shared.app.clock.now())))
 }
 
@@ -133,5 +133,5 @@ pub async fn orphans(
 }
 
 fn itself(worker: WorkerId, id: WorkerId) -> Result<(), AppError> {
-    if worker == id { Ok(()) } else { Err(AppError::NotFound(format!("worker {id} of this token"))) }
+    if worker == id { Ok(()) } else { Err(Missing::Worker(format!("{id} of this token")).into()) }
 }

@@ -75,13 +75,14 @@ impl Issuer {
     }
 
     async fn client(&self, shared: &Shared) -> Result<Client, Trouble> {
-        // One asks; who waited for that as long as the one may has waited enough.
+        // One asks; whoever has waited for that as long as the one may has waited enough.
         let mut known = timeout(PATIENCE, self.known.lock()).await.map_err(|_| "the issuer has not answered the one who came first")?;
         let metadata = match known.as_ref().filter(|(since, _)| since.elapsed() < KNOWN_FOR) {
             Some((_, metadata)) => metadata.clone(),
             None => {
                 let issuer = IssuerUrl::new(self.settings.issuer_url.clone())?;
-                let metadata = CoreProviderMetadata::discover_async(issuer, &self.http).await?;
+                let found = timeout(PATIENCE, CoreProviderMetadata::discover_async(issuer, &self.http)).await;
+                let metadata = found.map_err(|_| "the issuer takes too long to say who it is")??;
                 *known = Some((Instant::now(), metadata.clone()));
                 metadata
             }
@@ -109,7 +110,7 @@ impl Issuer {
         let verified = match token.claims(&client.id_token_verifier(), &nonce) {
             // Issuers change their keys whenever they like (OpenID Connect Core 1.0, 10.1.1).
             Err(ClaimsVerificationError::SignatureVerification(_)) => {
-                *self.known.lock().await = None;
+                *timeout(PATIENCE, self.known.lock()).await? = None;
                 token.claims(&self.client(shared).await?.id_token_verifier(), &nonce)
             }
             verified => verified,

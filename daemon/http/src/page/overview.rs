@@ -77,7 +77,7 @@ async fn machinery(app: &App, depths: &Depths) -> Result<Markup, AppError> {
     let now = app.clock.now();
     let few = app.store.workers_after("", FEW).await?;
     let at_work = workers::at_work(app, &few).await?;
-    let sessions = app.store.sessions(false, FEW).await?;
+    let sessions = app.store.sessions(None, false, FEW).await?;
     let adapters = app.platforms.health();
     Ok(html! {
         section.pair {
@@ -97,7 +97,7 @@ async fn machinery(app: &App, depths: &Depths) -> Result<Markup, AppError> {
             @if !sessions.is_empty() {
                 div {
                     h2 { "Sessions" }
-                    ul.plain { @for session in &sessions { (sessions::line(app, session, now)) } }
+                    ul.plain { @for (_, session) in &sessions { (sessions::line(app, session, now)) } }
                     @if sessions.len() >= FEW as usize { p { a href=(Screen::Sessions.path()) { "All of them" } } }
                 }
             }

@@ -11,9 +11,8 @@ use super::{
 };
 use crate::auth::Visitor;
 
-/// So many open ones, and so many of the latest among which closed ones are shown.
-const OPEN: u32 = 60;
-const LATEST: u32 = 60;
+/// So many open ones, and so many closed ones.
+const EACH: u32 = 60;
 
 /// `GET /questions`
 pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
@@ -21,9 +20,8 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 }
 
 async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
-    let open = app.open_questions(caller, OPEN).await?;
-    let latest = app.latest_questions(caller, LATEST).await?;
-    let closed: Vec<Question> = latest.into_iter().filter(|question| !question.is_open()).collect();
+    let open = app.open_questions(caller, EACH).await?;
+    let closed = app.closed_questions(caller, EACH).await?;
     let now = app.clock.now();
     Ok(html! {
         h1 { "Questions" }

@@ -3,7 +3,7 @@
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use vine_app::{App, AppError, view};
-use vine_domain::{Task, TaskState, Verb, ports::TaskFilter};
+use vine_domain::{Slug, Task, TaskState, Verb, ports::TaskFilter};
 
 use super::{
     In, fresh,
@@ -30,8 +30,8 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
         table { tbody { @for (name, depth) in view::queues(&depths) { tr { th scope="row" { (name) } td { (depth) } } } } }
         h2 { "Claiming" }
         (screen::table("Claiming", &["Where", "State", "Actions"], &html! {
-            (claiming(visitor, "everywhere", "", depths.paused))
-            @for repo in &repos { (claiming(visitor, repo.name.as_str(), &format!(" {}", repo.name), repo.paused)) }
+            (claiming(visitor, None, depths.paused))
+            @for repo in &repos { (claiming(visitor, Some(&repo.name), repo.paused)) }
         }))
         h2 #dead { "Dead letters" }
         @if dead.is_empty() { p.none { "None." } }
@@ -42,7 +42,7 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
                         th scope="row" { a href={ "/tasks/" (task.id) } { (task.id) " " (task.title) } }
                         td { (screen::moment(now, task.updated)) }
                         td { (why(task)) }
-                        td { (screen::offer(visitor, Verb::Operate, &turns(task))) }
+                        td { (screen::offer(visitor, Verb::Operate, Some(&task.repo), &turns(task))) }
                     }
                 }
             }))
@@ -50,14 +50,15 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
     })
 }
 
-/// Whether work is started in one place, and the button that changes it. `words` follow the command.
-fn claiming(visitor: &Visitor, place: &str, words: &str, paused: bool) -> Markup {
+/// Whether work is started in a repository, or anywhere, and the button that changes it.
+fn claiming(visitor: &Visitor, repo: Option<&Slug>, paused: bool) -> Markup {
     let (state, label, verb) = if paused { ("paused", "Resume", "resume") } else { ("open", "Pause", "pause") };
+    let (place, words) = repo.map_or(("everywhere", String::new()), |repo| (repo.as_str(), format!(" {repo}")));
     html! {
         tr {
             th scope="row" { (place) }
             td { span.(format!("badge {state}")) { (state) } }
-            td { (screen::offer(visitor, Verb::Operate, &screen::does(label, place, &format!("queue {verb}{words}"), Screen::Queues))) }
+            td { (screen::offer(visitor, Verb::Operate, repo, &screen::does(label, place, &format!("queue {verb}{words}"), Screen::Queues))) }
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 use maud::{Markup, html};
 use serde::Deserialize;
-use vine_domain::{Repo, Timestamp, Verb, access};
+use vine_domain::{Repo, Slug, Timestamp, Verb, access};
 
 use super::{In, overview, problem};
 use crate::auth::Visitor;
@@ -57,9 +57,9 @@ impl Screen {
     /// Whether there is anything on it for this person.
     fn is_for(self, visitor: &Visitor) -> bool {
         match self {
-            Self::Overview | Self::Tasks | Self::Questions | Self::Settings => true,
-            Self::Workers | Self::Sessions | Self::Queues => may(visitor, Verb::See),
-            Self::Audit => may(visitor, Verb::Inspect),
+            Self::Overview | Self::Tasks | Self::Questions | Self::Sessions | Self::Settings => true,
+            Self::Workers | Self::Queues => may(visitor, Verb::See, None),
+            Self::Audit => may(visitor, Verb::Inspect, None),
         }
     }
 
@@ -103,14 +103,14 @@ pub async fn done(State(shared): In, visitor: Visitor, Form(Done { line, back })
     Ok(Redirect::to(Screen::at(&back).unwrap_or(Screen::Overview).path()))
 }
 
-/// Buttons for those who may do something everywhere. Each command decides for itself; this only spares people buttons that would be
+/// Buttons for those who may do something, in `repo` or to what belongs to none. Each command decides for itself; this only spares people buttons that would be
 /// refused.
-pub fn offer(visitor: &Visitor, verb: Verb, buttons: &Markup) -> Markup {
-    html! { @if may(visitor, verb) { (buttons) } }
+pub fn offer(visitor: &Visitor, verb: Verb, repo: Option<&Slug>, buttons: &Markup) -> Markup {
+    html! { @if may(visitor, verb, repo) { (buttons) } }
 }
 
-fn may(visitor: &Visitor, verb: Verb) -> bool {
-    access::decide(visitor.0.user.as_ref(), verb, None).is_ok()
+fn may(visitor: &Visitor, verb: Verb, repo: Option<&Slug>) -> bool {
+    access::decide(visitor.0.user.as_ref(), verb, repo).is_ok()
 }
 
 /// A table that may be wider than the window.

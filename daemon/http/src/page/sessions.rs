@@ -22,8 +22,7 @@ pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Re
 }
 
 async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
-    app.allow(&visitor.0, Verb::See, None, "sessions").await?;
-    let sessions = app.store.sessions(false, LIMIT).await?;
+    let sessions = app.sessions(&visitor.0, false, LIMIT).await?;
     let names: HashMap<WorkerId, String> = app.store.workers().await?.into_iter().map(|(worker, ..)| (worker.id, worker.name)).collect();
     let now = app.clock.now();
     Ok(html! {
@@ -31,7 +30,7 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
         @if sessions.is_empty() { p.none { "No live ones." } }
         @else {
             (screen::table("Sessions", &HEADS, &html! {
-                @for session in &sessions {
+                @for (repo, session) in &sessions {
                     tr {
                         th scope="row" { code { (session.id) } br; span.dim { (session.agent) } }
                         td { a href={ "/tasks/" (session.task) } { (session.task) } }
@@ -42,7 +41,7 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
                         td { @if let Some(context) = session.context { (context) " %" } }
                         td { (session.reused) }
                         td { (kept(app, session)) }
-                        td { (screen::offer(visitor, Verb::Operate, &turns(session))) }
+                        td { (screen::offer(visitor, Verb::Operate, Some(repo), &turns(session))) }
                     }
                 }
             }))

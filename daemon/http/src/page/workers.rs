@@ -54,7 +54,7 @@ async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppEr
                         td { (running + waiting) " of " (worker.slots) }
                         td { (screen::moment(now, worker.seen)) }
                         td { (worker.version) }
-                        td { (screen::offer(visitor, Verb::Administer, &turns(worker))) }
+                        td { (screen::offer(visitor, Verb::Administer, None, &turns(worker))) }
                     }
                 }
             }))
