@@ -199,6 +199,19 @@ impl Talk {
         (attempt, id, shown)
     }
 
+    /// Says a command that needs nothing to be understood, and waits until it is read, with all that was said before it.
+    async fn read(&self, event: &str) {
+        self.says(event, "@ann:x", "!vine help", (None, None), Act::Said).await;
+        let command = self.team.bed.store.event("matrix", event).await.expect("read").expect("stored");
+        for _ in 0..500 {
+            if self.team.bed.store.is_read(&command).await.expect("read") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{event} is not read");
+    }
+
     /// All was posted, or was tried.
     async fn nothing_due(&self) {
         for _ in 0..500 {
@@ -490,6 +503,26 @@ async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn words_wait_while_a_question_may_stand_there_in_part() {
+    let talk = Talk::new(Fake::default()).await;
+    let (attempt, first, shown) = talk.asked().await;
+    let root = shown.dispatch.thread.expect("a thread");
+    talk.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said).await;
+    talk.answer(first).await;
+    talk.nothing_due().await;
+    *talk.chat.busy.lock().expect("whole") = Some("!site".into());
+    let second = talk.team.asks(attempt, Ask::Plan { plan: "First this, then that. ".repeat(100) }).await;
+    talk.nothing_due().await;
+    talk.says("$2", "@ann:x", "yes", (Some(&root), None), Act::Said).await;
+    talk.read("$3").await;
+    assert!(talk.team.app.store.notes_of(attempt.task).await.expect("read").is_empty(), "it is no note yet");
+    talk.team.bed.clock.pass(Duration::from_secs(3600));
+    *talk.chat.busy.lock().expect("whole") = None;
+    talk.team.app.wakes.outbox();
+    assert_eq!(talk.answer(second).await, "Ann: approved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_and_answer_it_then() {
     let team = team().await;
     let store = &team.bed.store;
@@ -502,15 +535,7 @@ async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_a
     let talk = Talk::begin(team, Fake { busy: Mutex::new(Some("!site".into())), ..Fake::default() });
     until(Duration::from_secs(10), "we speak for it", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
     talk.says("$1", "@ann:x", "Red", (Some("$card"), None), Act::Said).await;
-    talk.says("$2", "@ann:x", "!vine help", (None, None), Act::Said).await;
-    let command = talk.team.bed.store.event("matrix", "$2").await.expect("read").expect("stored");
-    for look in 0.. {
-        if talk.team.bed.store.is_read(&command).await.expect("read") {
-            break;
-        }
-        assert!(look < 500, "the command is read");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    talk.read("$2").await;
     assert!(talk.team.app.question(id).await.expect("read").is_open(), "what can be understood is not held up by what cannot");
     talk.team.bed.clock.pass(Duration::from_secs(60));
     talk.team.app.wakes.inbox();

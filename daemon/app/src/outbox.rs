@@ -17,6 +17,8 @@ const BATCH: u32 = 100;
 /// A round that has taken this long ends: what was posted is noted, and what has become most urgent meanwhile goes next.
 const ROUND: Duration = Duration::from_millis(20);
 
+/// A text of so many bytes is one message everywhere, with its markup; Discord takes the fewest, 2,000 characters.
+const ONE_PART: usize = 1_000;
 /// A platform that does not tell soon since when a question stands there is not waited for.
 const DATED: Duration = Duration::from_secs(5);
 
@@ -137,6 +139,8 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Post
     match &done {
         // What was posted is on record later.
         Ok(_) | Err(ChatError::Retry { .. }) => app.tried(chat.platform(), kind, Ended::Unclear),
+        // Of several parts some may have come through.
+        Err(_) if dispatch.message.text.len() > ONE_PART => app.tried(chat.platform(), kind, Ended::Unclear),
         Err(_) => app.tried(chat.platform(), kind, Ended::Refused),
     }
     done
