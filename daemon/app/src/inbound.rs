@@ -10,7 +10,7 @@
 //! What was used cannot be unsaid: a later edit of it reaches the agent as a correction, a deletion is noted. An edit of
 //! words that could not be used is read as if it were said now.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use uuid::Uuid;
 use vine_domain::{
@@ -72,14 +72,14 @@ impl App {
     }
 
     async fn deal_with(&self, event: &Inbound, stored: Timestamp) -> Option<Result<Reply, AppError>> {
-        let _in_order = self.reading.lock().await;
+        let mut held = self.reading.lock().await;
         // It may have been dealt with while this call waited for its turn.
         match self.store.is_read(event).await {
             Ok(true) => return None,
             Ok(false) => {}
             Err(error) => return Some(Err(error.into())),
         }
-        let reply = self.read(event, stored).await;
+        let reply = self.read(event, &mut Turn { stored, held: &mut held }).await;
         if let Err(error) = self.say_aside(event, &reply).await {
             return Some(Err(error));
         }
@@ -95,6 +95,7 @@ impl App {
 
     /// Deals with events that nobody finished: of a former process, or while the store could not serve.
     pub async fn catch_up(&self, age: Duration) -> Done<()> {
+        self.reading.lock().await.clear();
         let mut after = 0;
         loop {
             let unread = self.store.unread(age, AWAITED, after).await?;
@@ -114,13 +115,13 @@ impl App {
         }
     }
 
-    async fn read(&self, event: &Inbound, stored: Timestamp) -> Done<Option<Reply>> {
+    async fn read(&self, event: &Inbound, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
         let platform = if event.platform == "console" { OURSELVES } else { &event.platform };
         let user = self.store.user(platform, &event.author).await?;
         let caller = Caller { user, via: event.platform.clone() };
         let found = self.surroundings(event).await?;
         match &event.act {
-            Act::Said => self.said(&caller, event, found, stored).await,
+            Act::Said => self.said(&caller, event, found, turn).await,
             Act::Reacted => {
                 let pressed = Button::signed(&found.buttons, &event.text).cloned();
                 self.pressed(&caller, event, &found, pressed).await
@@ -129,13 +130,13 @@ impl App {
                 let pressed = found.buttons.get(*index).cloned();
                 self.pressed(&caller, event, &found, pressed).await
             }
-            Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of, stored).await,
+            Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of, turn).await,
             Act::Unreadable | Act::Awaited if found.task.is_some() => Err(AppError::Unreadable(event.text.clone())),
             Act::Unreadable | Act::Awaited => Ok(None),
         }
     }
 
-    async fn said(&self, caller: &Caller, event: &Inbound, found: Found, stored: Timestamp) -> Done<Option<Reply>> {
+    async fn said(&self, caller: &Caller, event: &Inbound, found: Found, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
         let ours = matches!(event.spot, Spot::Ours { .. });
         if event.text.trim().is_empty() {
             return if ours { Err(AppError::Unreadable("the message is empty, so nothing was done".into())) } else { Ok(None) };
@@ -148,7 +149,7 @@ impl App {
                 self.look_at(caller, task).await?;
                 let matched = match addressed(event, found.question) {
                     Some(addressed) => addressed,
-                    None => matched(&self.visible(task, event, stored).await?, event)?,
+                    None => matched(&self.visible_in(task, event, turn).await?, event)?,
                 };
                 self.say_as(caller, task, event, matched).await
             }
@@ -180,6 +181,18 @@ impl App {
         Ok(Some(reply).filter(|_| matches!(event.spot, Spot::Ours { .. })))
     }
 
+    /// What stood before their author; words wait for those that wait before them, so that the first ones are the answer.
+    async fn visible_in(&self, task: TaskId, event: &Inbound, turn: &mut Turn<'_>) -> Done<Vec<Question>> {
+        if turn.held.contains(&task) && matches!(event.spot, Spot::Theirs { .. }) {
+            return Err(AppError::Early);
+        }
+        let visible = self.visible(task, event, turn.stored).await;
+        if matches!(visible, Err(AppError::Early)) {
+            turn.held.insert(task);
+        }
+        visible
+    }
+
     /// Words in a task's thread.
     async fn say_as(&self, caller: &Caller, task: TaskId, event: &Inbound, matched: Matched<'_>) -> Done<Option<Reply>> {
         match matched {
@@ -189,7 +202,7 @@ impl App {
     }
 
     /// A person edited or deleted what they had said before.
-    async fn changed(&self, caller: &Caller, event: &Inbound, of: &str, stored: Timestamp) -> Done<Option<Reply>> {
+    async fn changed(&self, caller: &Caller, event: &Inbound, of: &str, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
         let Some((original, found)) = self.original(event, of).await? else { return Ok(None) };
         let ours = matches!(event.spot, Spot::Ours { .. });
         // Not every platform says who took words away: their author stands for whoever did.
@@ -221,7 +234,7 @@ impl App {
                 return Err(AppError::Unreadable("a command cannot be changed once it was sent; send it anew".into()));
             }
             (Act::Edited(_), None) => {
-                return self.said(caller, event, found, stored).await;
+                return self.said(caller, event, found, turn).await;
             }
             (Act::Deleted(_), Some(used)) => {
                 let message = texts::notice(MessageId(event.own_key()), task, texts::deleted((!silent).then(|| caller.name()), &used));
@@ -255,6 +268,14 @@ impl App {
         let notes = self.store.notes_of(task).await?;
         Ok(notes.iter().any(|note| note.key == key).then(|| "an earlier note".to_owned()))
     }
+}
+
+/// An event's turn to be dealt with.
+struct Turn<'a> {
+    /// When it was stored.
+    stored: Timestamp,
+    /// Tasks in whose threads words wait that came before it.
+    held: &'a mut HashSet<TaskId>,
 }
 
 /// What words in a thread are.

@@ -39,12 +39,15 @@ mod visible;
 mod wakes;
 pub mod workers;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use vine_domain::{
-    Clock, Grant, Ids, Patience, SessionPolicy,
+    Clock, Grant, Ids, Patience, SessionPolicy, TaskId,
     ports::{Hints, Store},
 };
 
@@ -87,8 +90,8 @@ pub struct App {
     claims: mpsc::Sender<claims::Waiting>,
     together: Arc<together::Gathered>,
     hints: Arc<OnceLock<Arc<dyn Hints>>>,
-    /// Events are dealt with one after the other, in the order they were stored.
-    reading: Arc<Mutex<()>>,
+    /// Events are dealt with one after the other, in the order they were stored. Holds the tasks in whose threads words wait.
+    reading: Arc<Mutex<HashSet<TaskId>>>,
 }
 
 /// What the operator chose.

@@ -406,11 +406,8 @@ impl Threads for Database {
     async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
         let now = self.now();
         let row = |(dispatch, posted): &(&Dispatch, Posted)| {
-            // What may have been shown before we noted it, we do not know when, may have been seen ever since.
-            let unclear = dispatch.already.is_some() || dispatch.again;
-            let at = posted.at.unwrap_or(if unclear { dispatch.at } else { now });
             json!({
-                "at": at.0, "message": dispatch.message.id.to_string(), "platform": dispatch.platform, "room": dispatch.room, "thread": posted.thread,
+                "at": dispatch.stands_since(posted, now).0, "message": dispatch.message.id.to_string(), "platform": dispatch.platform, "room": dispatch.room, "thread": posted.thread,
                 "ref": posted.parts.first(),
             })
         };

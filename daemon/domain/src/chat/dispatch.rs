@@ -38,6 +38,15 @@ pub struct Dispatch {
     pub attempts: u32,
 }
 
+impl Dispatch {
+    /// Since when it stands where it was `posted`, noted `now`: by the platform's clock if that is known. What may have been shown before
+    /// this try, nobody knows when, may have been seen ever since it was stored.
+    pub fn stands_since(&self, posted: &Posted, now: Timestamp) -> Timestamp {
+        let unclear = self.already.is_some() || self.again;
+        posted.at.unwrap_or(if unclear { self.at } else { now })
+    }
+}
+
 /// Words of a person, and what became of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
