@@ -31,24 +31,24 @@ pub struct Shown {
 /// A platform in memory.
 #[derive(Default)]
 pub struct Fake {
-    shown: Mutex<Vec<Shown>>,
-    wishes: Mutex<Vec<(String, RoomWish)>>,
+    pub shown: Mutex<Vec<Shown>>,
+    pub wishes: Mutex<Vec<(String, RoomWish)>>,
     /// Answers to coming deliveries, before all is well again.
     pub trouble: Mutex<Vec<ChatError>>,
     /// Answers to coming wishes for rooms.
-    closed: Mutex<Vec<ChatError>>,
+    pub closed: Mutex<Vec<ChatError>>,
     /// Events whose words were asked for.
-    fetched: Mutex<Vec<String>>,
+    pub fetched: Mutex<Vec<String>>,
     /// Calls to it come to nothing.
-    deaf: bool,
+    pub deaf: bool,
     /// A room that takes nothing for long.
-    busy: Mutex<Option<String>>,
+    pub busy: Mutex<Option<String>>,
     /// Nothing comes through, and nobody can tell whether it did.
-    down: AtomicBool,
+    pub down: AtomicBool,
     /// Questions are acknowledged later than they are shown.
-    slow: AtomicBool,
+    pub slow: AtomicBool,
     /// When messages came to stand there, if it tells.
-    at: Mutex<Option<Timestamp>>,
+    pub at: Mutex<Option<Timestamp>>,
 }
 
 #[async_trait]
@@ -151,14 +151,14 @@ fn grant(name: &str, role: Role) -> Grant {
     Grant { user, identities: vec![("matrix".into(), format!("@{}:x", name.to_lowercase()))] }
 }
 
-fn colour() -> Ask {
+pub fn colour() -> Ask {
     let option = |label: &str| Choice { label: label.into(), description: String::new() };
     let item = Item { question: "Which?".into(), header: String::new(), options: vec![option("Red"), option("Blue")], multi: false };
     Ask::Clarify { items: vec![item] }
 }
 
 /// A team with its people.
-async fn team() -> Team {
+pub async fn team() -> Team {
     let mut settings = Settings::at("http://vine");
     settings.people = vec![grant("Ann", Role::Operator), grant("Vic", Role::Viewer)];
     let team = Team::with(settings).await;
@@ -172,14 +172,14 @@ impl Talk {
     }
 
     /// From now on this daemon speaks for the platform.
-    fn begin(team: Team, chat: Fake) -> Self {
+    pub fn begin(team: Team, chat: Fake) -> Self {
         let (chat, ear) = (Arc::new(chat), platforms::Listening::new(team.app.clone(), "matrix"));
         tokio::spawn(platforms::run(team.app.clone(), chat.clone(), std::future::pending));
         tokio::spawn(vine_app::inbound::run(team.app.clone()));
         Self { team, chat, ear }
     }
 
-    async fn says(&self, event: &str, author: &str, text: &str, at: (Option<&str>, Option<&str>), act: Act) {
+    pub async fn says(&self, event: &str, author: &str, text: &str, at: (Option<&str>, Option<&str>), act: Act) {
         let spot = Spot::Theirs { room: "!site".into(), thread: at.0.map(Into::into), reply_to: at.1.map(Into::into) };
         let event =
             Inbound { event: event.into(), platform: "matrix".into(), author: author.into(), spot, text: text.into(), act, said: None };
@@ -187,10 +187,20 @@ impl Talk {
     }
 
     /// What Ann does in a thread now, by the platform's clock.
-    fn words(&self, event: &str, root: &str, text: &str, act: Act) -> Inbound {
+    pub fn words(&self, event: &str, root: &str, text: &str, act: Act) -> Inbound {
         let spot = Spot::Theirs { room: "!site".into(), thread: Some(root.into()), reply_to: None };
         let (event, platform, author) = (event.into(), "matrix".into(), "@ann:x".into());
         Inbound { event, platform, author, spot, text: text.into(), act, said: Some(self.team.bed.clock.now()) }
+    }
+
+    /// A task whose first question was answered, and the root of its thread; nothing is on its way.
+    pub async fn answered(&self) -> (Attempt, String) {
+        let (attempt, first, shown) = self.asked().await;
+        let root = shown.dispatch.thread.expect("a thread");
+        self.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said).await;
+        self.answer(first).await;
+        self.nothing_due().await;
+        (attempt, root)
     }
 
     pub async fn asked(&self) -> (Attempt, QuestionId, Shown) {
@@ -200,7 +210,7 @@ impl Talk {
     }
 
     /// Says a command that needs nothing to be understood, and waits until it is read, with all that was said before it.
-    async fn read(&self, event: &str) {
+    pub async fn read(&self, event: &str) {
         self.says(event, "@ann:x", "!vine help", (None, None), Act::Said).await;
         let command = self.team.bed.store.event("matrix", event).await.expect("read").expect("stored");
         for _ in 0..500 {
@@ -213,7 +223,7 @@ impl Talk {
     }
 
     /// All was posted, or was tried.
-    async fn nothing_due(&self) {
+    pub async fn nothing_due(&self) {
         for _ in 0..500 {
             if self.team.app.store.due("matrix", 1).await.expect("read").is_empty() {
                 return;
@@ -223,7 +233,7 @@ impl Talk {
         panic!("something is due for long");
     }
 
-    async fn noted(&self, attempt: Attempt, words: &str) {
+    pub async fn noted(&self, attempt: Attempt, words: &str) {
         for _ in 0..500 {
             if self.team.app.store.notes_of(attempt.task).await.expect("read").iter().any(|note| note.text == words) {
                 return;
@@ -233,7 +243,7 @@ impl Talk {
         panic!("{words} are no note");
     }
 
-    async fn answer(&self, id: QuestionId) -> String {
+    pub async fn answer(&self, id: QuestionId) -> String {
         for _ in 0..500 {
             if let Some(answer) = self.team.app.question(id).await.expect("read").answer() {
                 return format!("{}: {}", answer.name, answer.decision.headline());
@@ -479,128 +489,4 @@ async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_
     talk.says("$7", "@vic:x", "!vine status", (None, None), Act::Said).await;
     talk.chat.aside("$7").await;
     assert_eq!(talk.chat.asides(), 2, "Eve once, Vic once");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its_answer() {
-    let talk = Talk::new(Fake::default()).await;
-    let (attempt, first, shown) = talk.asked().await;
-    let root = shown.dispatch.thread.expect("a thread");
-    talk.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said).await;
-    talk.answer(first).await;
-    *talk.chat.busy.lock().expect("whole") = Some("!site".into());
-    let app = &talk.team.app;
-    let second = talk.team.asks(attempt, crate::app_races::which()).await;
-    talk.says("$2", "@ann:x", "mind the dog", (Some(&root), None), Act::Said).await;
-    talk.noted(attempt, "mind the dog").await;
-    assert!(app.question(second).await.expect("read").is_open(), "nobody has seen it yet");
-    *talk.chat.busy.lock().expect("whole") = None;
-    talk.team.bed.clock.pass(Duration::from_secs(3600));
-    app.wakes.outbox();
-    talk.chat.question(second).await;
-    talk.says("$3", "@ann:x", "go home", (Some(&root), None), Act::Said).await;
-    assert_eq!(talk.answer(second).await, "Ann: go home");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn words_wait_while_a_question_may_stand_there_in_part() {
-    let talk = Talk::new(Fake::default()).await;
-    let (attempt, first, shown) = talk.asked().await;
-    let root = shown.dispatch.thread.expect("a thread");
-    talk.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said).await;
-    talk.answer(first).await;
-    talk.nothing_due().await;
-    *talk.chat.busy.lock().expect("whole") = Some("!site".into());
-    let second = talk.team.asks(attempt, Ask::Plan { plan: "First this, then that. ".repeat(100) }).await;
-    talk.nothing_due().await;
-    talk.says("$2", "@ann:x", "yes", (Some(&root), None), Act::Said).await;
-    talk.read("$3").await;
-    assert!(talk.team.app.store.notes_of(attempt.task).await.expect("read").is_empty(), "it is no note yet");
-    talk.team.bed.clock.pass(Duration::from_secs(3600));
-    *talk.chat.busy.lock().expect("whole") = None;
-    talk.team.app.wakes.outbox();
-    assert_eq!(talk.answer(second).await, "Ann: approved");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_and_answer_it_then() {
-    let team = team().await;
-    let store = &team.bed.store;
-    store.bind_room("matrix", "!site", &Slug::from_text("site")).await.expect("bound");
-    let (_, id) = team.asked_this(colour()).await;
-    // The one before us lived to note where the card is, and no longer.
-    let card = store.due("matrix", 1).await.expect("read").remove(0);
-    store.settle(&[(&card, Posted::one("$card", "$card"))]).await.expect("noted");
-    team.bed.clock.pass(Duration::from_secs(5));
-    let talk = Talk::begin(team, Fake { busy: Mutex::new(Some("!site".into())), ..Fake::default() });
-    until(Duration::from_secs(10), "we speak for it", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
-    talk.says("$1", "@ann:x", "Red", (Some("$card"), None), Act::Said).await;
-    talk.read("$2").await;
-    assert!(talk.team.app.question(id).await.expect("read").is_open(), "what can be understood is not held up by what cannot");
-    talk.team.bed.clock.pass(Duration::from_secs(60));
-    talk.team.app.wakes.inbox();
-    assert_eq!(talk.answer(id).await, "Ann: Red");
-    assert!(talk.chat.shown.lock().expect("whole").is_empty(), "we could post nothing yet");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_said_while_a_platform_could_not_be_reached_answers_nothing_that_was_asked_meanwhile() {
-    let talk = Talk::new(Fake::default()).await;
-    let (attempt, first, shown) = talk.asked().await;
-    let root = shown.dispatch.thread.expect("a thread");
-    talk.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said).await;
-    talk.answer(first).await;
-    // The line breaks; that is only seen when something is to be posted, and then nobody knows whether it was.
-    let (app, clock) = (&talk.team.app, &talk.team.bed.clock);
-    talk.chat.down.store(true, Ordering::SeqCst);
-    let second = talk.team.asks(attempt, colour()).await;
-    talk.nothing_due().await;
-    talk.ear.health(Err("no connection".into()));
-    clock.pass(Duration::from_secs(120));
-    let early = talk.words("$2", &root, "mind the dog", Act::Said);
-    clock.pass(Duration::from_secs(60));
-    *talk.chat.at.lock().expect("whole") = Some(clock.now());
-    talk.ear.hear(Batch { events: vec![early], ..Batch::default() }).await.expect("stored");
-    talk.chat.down.store(false, Ordering::SeqCst);
-    talk.ear.health(Ok("vine".into()));
-    talk.chat.question(second).await;
-    talk.noted(attempt, "mind the dog").await;
-    assert!(app.question(second).await.expect("read").is_open());
-    talk.ear.hear(Batch { events: vec![talk.words("$3", &root, "Blue", Act::Said)], ..Batch::default() }).await.expect("stored");
-    assert_eq!(talk.answer(second).await, "Ann: Blue");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn words_under_a_post_that_is_not_acknowledged_yet_are_heard_when_it_is() {
-    let talk = Talk::new(Fake::default()).await;
-    let (attempt, first, shown) = talk.asked().await;
-    let root = shown.dispatch.thread.expect("a thread");
-    let (store, clock) = (&talk.team.app.store, &talk.team.bed.clock);
-    talk.nothing_due().await;
-    talk.chat.slow.store(true, Ordering::SeqCst);
-    let second = talk.team.asks(attempt, crate::app_races::which()).await;
-    talk.chat.question(second).await;
-    clock.pass(Duration::from_secs(10));
-    let events = vec![
-        talk.words("$1", &root, "north", Act::Said),
-        talk.words("$2", &root, "", Act::Deleted("$1".into())),
-        talk.words("$3", &root, &format!("{first} Red"), Act::Said),
-    ];
-    talk.ear.hear(Batch { events: events.clone(), ..Batch::default() }).await.expect("stored");
-    assert_eq!(talk.answer(first).await, "Ann: Red", "what says which question it is for waits for no other");
-    for waits in &events[..2] {
-        assert!(!store.is_read(waits).await.expect("read"), "{waits:?}");
-    }
-    // The platform does not say when it was posted.
-    clock.pass(Duration::from_secs(10));
-    talk.chat.slow.store(false, Ordering::SeqCst);
-    assert_eq!(talk.answer(second).await, "Ann: north");
-    let told = async || store.thread(attempt.task, 0, 100).await.expect("read").iter().any(|message| message.text.contains("deleted"));
-    for look in 0.. {
-        if told().await {
-            break;
-        }
-        assert!(look < 500, "what was used cannot be unsaid, and the thread says so");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

@@ -3,6 +3,7 @@
 mod app_metrics;
 mod app_platforms;
 mod app_races;
+mod app_words;
 mod store_contract;
 mod store_feed;
 mod store_outbox;

@@ -28,6 +28,9 @@ async fn claude_discord_the_whole_way_of_a_question_through_a_thread() {
     let settled = guild.hears("Ann answered in discord").await;
     assert_eq!((&settled["id"], &settled["components"]), (&question["id"], &json!([])), "the card has no buttons any more");
     guild.hears("ended without changes").await;
+    let number: i64 = text(&question, "id").parse().expect("a snowflake");
+    let moment = (number >> 22) + 1_420_070_400_000;
+    assert_eq!(guild.place.base.asked_since("discord"), [moment.to_string()], "it stands there since then by Discord's clock");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -161,6 +161,8 @@ async fn the_shell_says_what_is_wrong_and_exits_by_the_documented_codes() {
     let nowhere = run(&place, &["task", "list"]);
     assert_eq!(nowhere.status.code(), Some(5), "{}", said(&nowhere));
     assert!(said(&nowhere).contains("vine up"));
+    let unset = place.vine(&["task", "list"]).env("VINE_STATE", "").output().expect("it runs");
+    assert_eq!((unset.status.code(), said(&unset)), (Some(5), said(&nowhere)), "nothing in it is as if it were not set");
     let _daemon = place.daemon().await;
     let in_place = |arguments: &[&str]| {
         let mut command = place.vine(arguments);

@@ -25,6 +25,8 @@ async fn claude_matrix_the_whole_way_of_a_question_through_a_thread() {
     let accepted = |event: &Value| event["type"] == "m.reaction" && event["content"]["m.relates_to"]["event_id"] == answer.as_str();
     room.ann.wait(&room.id, "the answer is marked as taken", accepted).await;
     room.ann.hears(&room.id, "ended without changes").await;
+    let moment = question["origin_server_ts"].to_string();
+    assert_eq!(room.place.base.asked_since("matrix"), [moment], "it stands there since then by the homeserver's clock");
 }
 
 const ASKS: &str = "answer=$(vine ask 'Go on?' --option Yes --option No); echo heard $answer";

@@ -64,6 +64,7 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
         assert!(!page.contains("Theirs") && !page.contains(&theirs) && !page.contains("/workers"), "{path}: {page}");
         assert_eq!(page.contains("T-2"), path != "/settings", "{path}: {page}");
     }
+    assert!(browser.page("/sessions").await.contains("session end "), "she may end what runs there");
     for path in ["/workers", "/queues", "/audit", "/tasks/T-1", "/tasks?repo=site"] {
         let refused = browser.http.get(format!("{}{path}", browser.base)).header("cookie", &browser.cookie).send().await.expect("an answer");
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");

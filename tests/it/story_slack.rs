@@ -39,6 +39,8 @@ async fn claude_slack_the_whole_way_of_a_question_through_a_thread() {
         "the card has no buttons any more"
     );
     channel.hears("ended without changes").await;
+    let second = question["ts"].as_str().and_then(|ts| ts.split('.').next()).expect("seconds");
+    assert_eq!(channel.place.base.asked_since("slack"), [format!("{second}000")], "it stands there since then by Slack's clock");
 }
 
 #[tokio::test(flavor = "multi_thread")]

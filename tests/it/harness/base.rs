@@ -56,6 +56,12 @@ impl Base {
         }
     }
 
+    /// Since when each question stands on a platform.
+    pub fn asked_since(&self, platform: &str) -> Vec<String> {
+        let questions = "outbox o JOIN chat_messages m ON m.id = o.message AND m.kind = 'question'";
+        self.sql(&format!("SELECT o.posted FROM {questions} WHERE o.platform = '{platform}' ORDER BY m.question"))
+    }
+
     /// All that is kept, as bytes.
     pub fn dump(&self) -> Vec<u8> {
         match self {
