@@ -7,15 +7,22 @@ use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, Wor
 
 /// `vine`
 #[derive(Debug, Parser)]
-#[command(name = "vine", version, about = "Many headless Claude Code workers; their questions answered where the team already talks")]
+#[command(
+    name = "vine",
+    version,
+    about = "Many headless Claude Code workers; their questions answered where the team already \
+     talks"
+)]
 #[command(after_help = EXIT_CODES, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub what: What,
 }
 
-const EXIT_CODES: &str = "Everywhere: --json prints data instead of text, --config FILE names the configuration.\n\n\
-    Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 no such thing, 4 not allowed, 5 daemon not reached,
+const EXIT_CODES: &str = "Everywhere: --json prints data instead of text, --config FILE names the \
+ configuration.\n\n\
+    Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 no such thing, 4 not allowed, 5 \
+    daemon not reached,
     6 nobody answered `vine ask` in time.";
 
 /// What can be done from a shell.
@@ -56,7 +63,8 @@ pub enum What {
     Token(TokenArgs),
     /// Inside a task of the script agent: ask people, print the answer
     Ask(AskArgs),
-    /// Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create New App"
+    /// Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create
+    /// New App"
     #[cfg(feature = "slack")]
     Manifest {
         /// Which platform
@@ -164,7 +172,8 @@ pub struct LoginArgs {
     /// For this person of the configuration instead of you
     #[arg(long = "for", value_name = "NAME")]
     pub whom: Option<String>,
-    /// Also forget the password, so that a new one can be set, and log the browsers out; for administrators
+    /// Also forget the password, so that a new one can be set, and log the browsers out; for
+    /// administrators
     #[arg(long)]
     pub new_password: bool,
 }
@@ -216,8 +225,8 @@ pub struct Globals {
     pub words: Vec<String>,
 }
 
-/// Takes `--json` and `--config` out of the words, wherever they stand before a `--`, so that they also work behind an
-/// answer's free text.
+/// Takes `--json` and `--config` out of the words, wherever they stand before a `--`, so that they
+/// also work behind an answer's free text.
 pub fn split(arguments: Vec<String>) -> (Vec<String>, Globals) {
     let mut globals = Globals::default();
     let mut kept = Vec::new();
@@ -255,8 +264,13 @@ mod tests {
         tree.clone().debug_assert();
         for line in vine_grammar::Command::overview().lines() {
             let words: Vec<_> = line.split_whitespace().take(2).collect();
-            let noun = tree.find_subcommand(words[0]).unwrap_or_else(|| panic!("no {}", words[0]));
-            assert!(!noun.has_subcommands() || noun.find_subcommand(words[1]).is_some(), "no {words:?}");
+            let noun = tree
+                .find_subcommand(words[0])
+                .unwrap_or_else(|| panic!("no {}", words[0]));
+            assert!(
+                !noun.has_subcommands() || noun.find_subcommand(words[1]).is_some(),
+                "no {words:?}"
+            );
         }
     }
 

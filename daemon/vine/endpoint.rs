@@ -1,4 +1,5 @@
-//! How a shell on this machine finds the daemon: a file in the daemon's state folder that only its user can read.
+//! How a shell on this machine finds the daemon: a file in the daemon's state folder that only its
+//! user can read.
 
 use std::{
     fs,
@@ -23,15 +24,23 @@ pub struct Endpoint {
 
 /// The folder under which all state of this user lives by default.
 pub fn state_root() -> Result<PathBuf> {
-    let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    let base = base.or_else(home).context("neither XDG_STATE_HOME nor HOME is set; name a folder with --state")?;
+    let base = base
+        .or_else(home)
+        .context("neither XDG_STATE_HOME nor HOME is set; name a folder with --state")?;
     Ok(base.join("agentvine"))
 }
 
 /// Makes a folder that only this user can enter.
 pub fn private_folder(path: &Path) -> Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| format!("the folder {} cannot be made", path.display()))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("the folder {} cannot be made", path.display()))
 }
 
 impl Endpoint {
@@ -59,34 +68,57 @@ impl Endpoint {
         serde_json::from_slice(&fs::read(Self::file(state)).ok()?).ok()
     }
 
-    /// The daemon that a shell means: by environment, by state folder, by repository, or the only one there is.
+    /// The daemon that a shell means: by environment, by state folder, by repository, or the only
+    /// one there is.
     pub fn find() -> Result<Self> {
         if let (Ok(url), Some(token)) = (std::env::var("VINE_DAEMON"), token_of_environment()?) {
             return Ok(Self { url, token });
         }
         if let Some(state) = state_of_environment() {
-            return Self::load(&state).with_context(|| format!("no daemon was started with the state folder {}", state.display()));
+            return Self::load(&state).with_context(|| {
+                format!(
+                    "no daemon was started with the state folder {}",
+                    state.display()
+                )
+            });
         }
         let root = state_root()?;
-        let here = std::env::current_dir().ok().and_then(|folder| crate::roles::up::state_for(&folder).ok());
+        let here = std::env::current_dir()
+            .ok()
+            .and_then(|folder| crate::roles::up::state_for(&folder).ok());
         if let Some(endpoint) = here.and_then(|state| Self::load(&state)) {
             return Ok(endpoint);
         }
-        let folders = fs::read_dir(&root).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut known: Vec<Self> = folders.filter_map(|folder| Self::load(&folder)).filter(Self::answers).collect();
+        let folders = fs::read_dir(&root)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        let mut known: Vec<Self> = folders
+            .filter_map(|folder| Self::load(&folder))
+            .filter(Self::answers)
+            .collect();
         match known.len() {
             1 => Ok(known.remove(0)),
             0 => bail!(NoDaemon(
-                "no daemon of yours runs on this machine; start one with `vine up`, or set VINE_DAEMON and VINE_TOKEN".into()
+                "no daemon of yours runs on this machine; start one with `vine up`, or set \
+                 VINE_DAEMON and VINE_TOKEN"
+                    .into()
             )),
-            _ => bail!("several daemons of yours run here; go into the repository of the one you mean, or set VINE_STATE"),
+            _ => bail!(
+                "several daemons of yours run here; go into the repository of the one you \
+             mean, or set VINE_STATE"
+            ),
         }
     }
 
     /// Somebody listens there.
     fn answers(&self) -> bool {
         let address = self.url.trim_start_matches("http://").parse();
-        address.is_ok_and(|address| std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(300)).is_ok())
+        address.is_ok_and(|address| {
+            std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(300))
+                .is_ok()
+        })
     }
 
     /// A client for it.
@@ -107,16 +139,26 @@ impl std::fmt::Display for NoDaemon {
 
 impl std::error::Error for NoDaemon {}
 
-/// The state folder that `VINE_STATE` names; nothing in it counts as not set (XDG Base Directory Specification, "Environment variables").
+/// The state folder that `VINE_STATE` names; nothing in it counts as not set (XDG Base Directory
+/// Specification, "Environment variables").
 pub fn state_of_environment() -> Option<PathBuf> {
-    std::env::var_os("VINE_STATE").filter(|state| !state.is_empty()).map(PathBuf::from)
+    std::env::var_os("VINE_STATE")
+        .filter(|state| !state.is_empty())
+        .map(PathBuf::from)
 }
 
 fn token_of_environment() -> Result<Option<Token>> {
     if let Ok(token) = std::env::var("VINE_TOKEN") {
         return Ok(Some(Token::presented(token)));
     }
-    let Some(file) = std::env::var_os("VINE_TOKEN_FILE") else { return Ok(None) };
-    let text = fs::read_to_string(&file).with_context(|| format!("VINE_TOKEN_FILE {} cannot be read", Path::new(&file).display()))?;
+    let Some(file) = std::env::var_os("VINE_TOKEN_FILE") else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(&file).with_context(|| {
+        format!(
+            "VINE_TOKEN_FILE {} cannot be read",
+            Path::new(&file).display()
+        )
+    })?;
     Ok(Some(Token::presented(text.trim())))
 }

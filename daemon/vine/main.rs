@@ -39,21 +39,33 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
     match cli.what {
         What::Up(up) => roles::up::run(&config()?, up).await?,
         What::Daemon(daemon) => roles::daemon::run(&config()?, daemon).await?,
-        What::Worker(worker) if worker.verb.is_none() => roles::worker::run(&config()?, worker).await?,
+        What::Worker(worker) if worker.verb.is_none() => {
+            roles::worker::run(&config()?, worker).await?;
+        }
         What::Migrate => roles::migrate::run(&config()?).await?,
         What::Export { file } => roles::transfer::export(&config()?, &file).await?,
         What::Import { file } => roles::transfer::import(&config()?, &file).await?,
         What::Backup { file } => roles::transfer::backup(&config()?, &file).await?,
         What::Doctor => return roles::doctor::run(&config()?).await,
         #[cfg(feature = "slack")]
-        What::Manifest { platform: cli::Manifested::Slack } => println!("{:#}", roles::chat::manifest(&config()?)),
+        What::Manifest {
+            platform: cli::Manifested::Slack,
+        } => println!("{:#}", roles::chat::manifest(&config()?)),
         What::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
         What::Login(login) => roles::login::login(&globals, login).await?,
         What::Token(token) => roles::login::token(&globals, token).await?,
-        What::Ask(ask) => println!("{}", vine_worker::ask_from_script(ask.question.join(" "), ask.option, ask.multi).await?),
+        What::Ask(ask) => println!(
+            "{}",
+            vine_worker::ask_from_script(ask.question.join(" "), ask.option, ask.multi).await?
+        ),
         What::Completions { shell } => cli::completions(shell),
         What::DemoAgent => roles::demo::agent().await?,
-        What::Task(_) | What::Question(_) | What::Session(_) | What::Worker(_) | What::Queue(_) | What::Repo(_) => {
+        What::Task(_)
+        | What::Question(_)
+        | What::Session(_)
+        | What::Worker(_)
+        | What::Queue(_)
+        | What::Repo(_) => {
             shell::order(&globals).await?;
         }
         What::Status | What::Whoami | What::Help => shell::order(&globals).await?,

@@ -26,7 +26,9 @@ pub async fn order(globals: &Globals) -> Result<()> {
 fn with_prompt_of_stdin(mut words: Vec<String>) -> Result<Vec<String>> {
     if let Some(at) = words.windows(2).position(|pair| pair == ["--prompt", "-"]) {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("the prompt cannot be read from standard input")?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("the prompt cannot be read from standard input")?;
         words[at + 1] = text;
     }
     Ok(words)
@@ -37,13 +39,23 @@ fn printable(text: &str) -> String {
     if !std::io::stdout().is_terminal() {
         return text.to_owned();
     }
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// What the daemon says to do next, if it refused and has something to say.
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
     match error.downcast_ref::<ClientError>()? {
-        ClientError::Refused { error, .. } => Some(error.hint.as_str()).filter(|hint| !hint.is_empty()),
+        ClientError::Refused { error, .. } => {
+            Some(error.hint.as_str()).filter(|hint| !hint.is_empty())
+        }
         ClientError::Unreachable { .. } => None,
     }
 }
@@ -53,13 +65,18 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<NoDaemon>().is_some() {
         return 5;
     }
-    if error.downcast_ref::<vine_worker::NobodyAnswered>().is_some() {
+    if error
+        .downcast_ref::<vine_worker::NobodyAnswered>()
+        .is_some()
+    {
         return 6;
     }
     match error.downcast_ref::<ClientError>() {
         Some(ClientError::Unreachable { .. }) => 5,
         Some(ClientError::Refused { status: 404, .. }) => 3,
-        Some(ClientError::Refused { status: 401 | 403, .. }) => 4,
+        Some(ClientError::Refused {
+            status: 401 | 403, ..
+        }) => 4,
         Some(ClientError::Refused { status: 422, .. }) => 2,
         _ => 1,
     }

@@ -32,7 +32,10 @@ impl Opened {
             Durability::Full => vine_sqlite::Durability::Full,
             Durability::Normal => vine_sqlite::Durability::Normal,
         };
-        Ok(Self::Sqlite(vine_sqlite::Database::open(&state.join("vine.db"), durability, Arc::new(System)).await?))
+        Ok(Self::Sqlite(
+            vine_sqlite::Database::open(&state.join("vine.db"), durability, Arc::new(System))
+                .await?,
+        ))
     }
 
     /// As the use cases know it.
@@ -51,8 +54,9 @@ impl Opened {
         }
     }
 
-    /// How many batches of writes it takes at the same time: SQLite has one writer; with PostgreSQL one is on its way to the disk while
-    /// the next one is made. More of them are smaller, and cost more (docs/performance.md).
+    /// How many batches of writes it takes at the same time: SQLite has one writer; with PostgreSQL
+    /// one is on its way to the disk while the next one is made. More of them are smaller, and cost
+    /// more (docs/performance.md).
     pub fn batches(&self) -> usize {
         match self {
             Self::Sqlite(_) => 1,
@@ -62,10 +66,17 @@ impl Opened {
 
     /// What carries hints to the other daemons; none when there is only this one.
     pub fn hints(&self, config: &Config, me: &str) -> Result<Option<Arc<dyn Hints>>> {
-        let Self::Postgres(store) = self else { return Ok(None) };
+        let Self::Postgres(store) = self else {
+            return Ok(None);
+        };
         let notifications = Arc::new(vine_postgres::Notifications::new(store, me));
         Ok(Some(match config.redis.address()? {
-            Some(url) => Arc::new(vine_redis::Redis::new(vine_redis::Address::parse(&url)?, store.place(), me, notifications)),
+            Some(url) => Arc::new(vine_redis::Redis::new(
+                vine_redis::Address::parse(&url)?,
+                store.place(),
+                me,
+                notifications,
+            )),
             None => notifications,
         }))
     }

@@ -1,5 +1,6 @@
-//! One trace for each question, from asked to its end, for whoever collects traces (`[traces]`). It is made when the question has come to
-//! its end, out of what is on record: no daemon has to live through all of it, and two daemons would make the same one.
+//! One trace for each question, from asked to its end, for whoever collects traces (`[traces]`). It
+//! is made when the question has come to its end, out of what is on record: no daemon has to live
+//! through all of it, and two daemons would make the same one.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,28 +24,52 @@ use crate::config;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends a trace for each question that comes to its end here, until the daemon stops.
-pub fn start(app: &App, config: &config::Traces) -> Result<Option<impl Future<Output = ()> + use<>>> {
-    let Some(url) = &config.otlp_url else { return Ok(None) };
+pub fn start(
+    app: &App,
+    config: &config::Traces,
+) -> Result<Option<impl Future<Output = ()> + use<>>> {
+    let Some(url) = &config.otlp_url else {
+        return Ok(None);
+    };
     let mut headers = std::collections::HashMap::new();
     if let Some(file) = &config.authorization_file {
-        let value = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let value = std::fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
         headers.insert("authorization".to_owned(), value.trim().to_owned());
     }
-    let exporter = SpanExporter::builder().with_http().with_endpoint(url).with_protocol(Protocol::HttpBinary);
-    let exporter = exporter.with_timeout(PATIENCE).with_headers(headers).build();
-    let mut exporter = exporter.with_context(|| format!("traces.otlp_url: nothing can be sent to {url}"))?;
-    exporter.set_resource(&Resource::builder_empty().with_service_name("agentvine").build());
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_endpoint(url)
+        .with_protocol(Protocol::HttpBinary);
+    let exporter = exporter
+        .with_timeout(PATIENCE)
+        .with_headers(headers)
+        .build();
+    let mut exporter =
+        exporter.with_context(|| format!("traces.otlp_url: nothing can be sent to {url}"))?;
+    exporter.set_resource(
+        &Resource::builder_empty()
+            .with_service_name("agentvine")
+            .build(),
+    );
     Ok(Some(run(app.journeys(), exporter, app.stop.clone())))
 }
 
-async fn run(mut ended: mpsc::Receiver<Journey>, exporter: SpanExporter, stop: tokio_util::sync::CancellationToken) {
+async fn run(
+    mut ended: mpsc::Receiver<Journey>,
+    exporter: SpanExporter,
+    stop: tokio_util::sync::CancellationToken,
+) {
     loop {
         let journey = tokio::select! {
             () = stop.cancelled() => return,
             Some(journey) = ended.recv() => journey,
         };
         if let Err(error) = exporter.export(spans(&journey)).await {
-            tracing::warn!("the trace of {} was not taken: {error}", journey.question.id);
+            tracing::warn!(
+                "the trace of {} was not taken: {error}",
+                journey.question.id
+            );
         }
     }
 }
@@ -53,11 +78,21 @@ async fn run(mut ended: mpsc::Receiver<Journey>, exporter: SpanExporter, stop: t
 fn spans(journey: &Journey) -> Vec<SpanData> {
     let question = &journey.question;
     let stations = view::timeline_of(question, &journey.stations);
-    let (first, last) = (question.asked_at, journey.at.max(stations.last().map_or(journey.at, |(_, at)| *at)));
+    let (first, last) = (
+        question.asked_at,
+        journey
+            .at
+            .max(stations.last().map_or(journey.at, |(_, at)| *at)),
+    );
     let trace = TraceId::from_bytes(*question.key.as_bytes());
     let id = |name: &str| {
         // An answer that comes after the end makes another way of the same question.
-        let bytes = *uuid_of(&format!("{} {name} {}", question.key, question.state.as_str())).as_bytes();
+        let bytes = *uuid_of(&format!(
+            "{} {name} {}",
+            question.key,
+            question.state.as_str()
+        ))
+        .as_bytes();
         SpanId::from_bytes(std::array::from_fn(|at| bytes[at]))
     };
     let about = vec![
@@ -67,10 +102,24 @@ fn spans(journey: &Journey) -> Vec<SpanData> {
         KeyValue::new("vine.repo", journey.repo.to_string()),
         KeyValue::new("vine.end", question.state.as_str()),
     ];
-    let mut spans = vec![span(trace, id("question"), SpanId::INVALID, "question", (first, last), about)];
+    let mut spans = vec![span(
+        trace,
+        id("question"),
+        SpanId::INVALID,
+        "question",
+        (first, last),
+        about,
+    )];
     for pair in stations.windows(2) {
         let ((_, begun), (station, reached)) = (pair[0], pair[1]);
-        spans.push(span(trace, id(station), id("question"), station, (begun, reached), Vec::new()));
+        spans.push(span(
+            trace,
+            id(station),
+            id("question"),
+            station,
+            (begun, reached),
+            Vec::new(),
+        ));
     }
     spans
 }

@@ -63,20 +63,34 @@ impl Chat for Fake {
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
         if self.busy.lock().expect("whole").as_ref() == Some(&dispatch.room) {
-            return Err(ChatError::RoomBusy { why: "slower".into(), after: Duration::from_secs(3600) });
+            return Err(ChatError::RoomBusy {
+                why: "slower".into(),
+                after: Duration::from_secs(3600),
+            });
         }
         if self.down.load(Ordering::SeqCst) {
-            return Err(ChatError::Retry { why: "no answer".into(), after: Duration::from_secs(300) });
+            return Err(ChatError::Retry {
+                why: "no answer".into(),
+                after: Duration::from_secs(300),
+            });
         }
         if let Some(error) = self.trouble.lock().expect("whole").pop() {
             return Err(error);
         }
         let reference = format!("${}", dispatch.message.id);
-        self.shown.lock().expect("whole").push(Shown { dispatch: dispatch.clone(), reference: reference.clone() });
-        while self.slow.load(Ordering::SeqCst) && matches!(dispatch.message.kind, OutboundKind::Question { .. }) {
+        self.shown.lock().expect("whole").push(Shown {
+            dispatch: dispatch.clone(),
+            reference: reference.clone(),
+        });
+        while self.slow.load(Ordering::SeqCst)
+            && matches!(dispatch.message.kind, OutboundKind::Question { .. })
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&reference), reference.clone()))
+        Ok(Posted::one(
+            dispatch.thread.as_ref().unwrap_or(&reference),
+            reference.clone(),
+        ))
     }
 
     async fn posted_at(&self, _room: &str, _reference: &str) -> Option<Timestamp> {
@@ -91,55 +105,102 @@ impl Chat for Fake {
     }
 
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
-        self.wishes.lock().expect("whole").push((room.into(), wish.clone()));
+        self.wishes
+            .lock()
+            .expect("whole")
+            .push((room.into(), wish.clone()));
         Ok(())
     }
 
     async fn show_work(&self, _rooms: &[String]) {}
 
     async fn call(&self) -> Result<(), ChatError> {
-        if self.deaf { Err(ChatError::Retry { why: "no answer".into(), after: Duration::ZERO }) } else { Ok(()) }
+        if self.deaf {
+            Err(ChatError::Retry {
+                why: "no answer".into(),
+                after: Duration::ZERO,
+            })
+        } else {
+            Ok(())
+        }
     }
 
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
-        self.fetched.lock().expect("whole").push(event.event.clone());
-        Some(Inbound { act: Act::Said, text: "fetched".into(), ..event.clone() })
+        self.fetched
+            .lock()
+            .expect("whole")
+            .push(event.event.clone());
+        Some(Inbound {
+            act: Act::Said,
+            text: "fetched".into(),
+            ..event.clone()
+        })
     }
 
     async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
-        if room.starts_with('!') { Ok(room.to_owned()) } else { Err(ChatError::Gone(format!("there is no room {room}"))) }
+        if room.starts_with('!') {
+            Ok(room.to_owned())
+        } else {
+            Err(ChatError::Gone(format!("there is no room {room}")))
+        }
     }
 }
 
 impl Fake {
     /// One whose calls come to nothing.
     pub fn deaf() -> Self {
-        Self { deaf: true, ..Self::default() }
+        Self {
+            deaf: true,
+            ..Self::default()
+        }
     }
 
     pub async fn wait(&self, what: &str, is: impl Fn(&Dispatch) -> bool) -> Shown {
-        until(Duration::from_secs(10), what, || self.shown.lock().expect("whole").iter().find(|shown| is(&shown.dispatch)).cloned()).await
+        until(Duration::from_secs(10), what, || {
+            self.shown
+                .lock()
+                .expect("whole")
+                .iter()
+                .find(|shown| is(&shown.dispatch))
+                .cloned()
+        })
+        .await
     }
 
     pub fn shows(&self, is: impl Fn(&Dispatch) -> bool) -> bool {
-        self.shown.lock().expect("whole").iter().any(|shown| is(&shown.dispatch))
+        self.shown
+            .lock()
+            .expect("whole")
+            .iter()
+            .any(|shown| is(&shown.dispatch))
     }
 
     pub async fn question(&self, id: QuestionId) -> Shown {
-        self.wait("the question is shown", |dispatch| dispatch.message.kind == OutboundKind::Question { question: id }).await
+        self.wait("the question is shown", |dispatch| {
+            dispatch.message.kind == OutboundKind::Question { question: id }
+        })
+        .await
     }
 
     async fn aside(&self, to: &str) -> Shown {
-        self.wait("its author is told", |dispatch| matches!(&dispatch.message.place, Place::Aside(aside) if aside.to == to)).await
+        self.wait(
+            "its author is told",
+            |dispatch| matches!(&dispatch.message.place, Place::Aside(aside) if aside.to == to),
+        )
+        .await
     }
 
     fn asides(&self) -> usize {
         let shown = self.shown.lock().expect("whole");
-        shown.iter().filter(|shown| matches!(shown.dispatch.message.place, Place::Aside(_))).count()
+        shown
+            .iter()
+            .filter(|shown| matches!(shown.dispatch.message.place, Place::Aside(_)))
+            .count()
     }
 }
 
-/// A team whose repository `site` has a room on the platform, with Ann, an operator, and Vic, who only reads.
+/// A team whose repository `site` has a room on the platform, with Ann, an operator, and Vic, who
+/// only reads.
 pub struct Talk {
     pub team: Team,
     pub chat: Arc<Fake>,
@@ -147,13 +208,29 @@ pub struct Talk {
 }
 
 fn grant(name: &str, role: Role) -> Grant {
-    let user = User { id: UserId(System.uuid()), name: name.into(), role: Some(role), repos: [].into() };
-    Grant { user, identities: vec![("matrix".into(), format!("@{}:x", name.to_lowercase()))] }
+    let user = User {
+        id: UserId(System.uuid()),
+        name: name.into(),
+        role: Some(role),
+        repos: [].into(),
+    };
+    Grant {
+        user,
+        identities: vec![("matrix".into(), format!("@{}:x", name.to_lowercase()))],
+    }
 }
 
 pub fn colour() -> Ask {
-    let option = |label: &str| Choice { label: label.into(), description: String::new() };
-    let item = Item { question: "Which?".into(), header: String::new(), options: vec![option("Red"), option("Blue")], multi: false };
+    let option = |label: &str| Choice {
+        label: label.into(),
+        description: String::new(),
+    };
+    let item = Item {
+        question: "Which?".into(),
+        header: String::new(),
+        options: vec![option("Red"), option("Blue")],
+        multi: false,
+    };
     Ask::Clarify { items: vec![item] }
 }
 
@@ -162,7 +239,11 @@ pub async fn team() -> Team {
     let mut settings = Settings::at("http://vine");
     settings.people = vec![grant("Ann", Role::Operator), grant("Vic", Role::Viewer)];
     let team = Team::with(settings).await;
-    team.app.store.set_people(&team.app.settings.people).await.expect("set");
+    team.app
+        .store
+        .set_people(&team.app.settings.people)
+        .await
+        .expect("set");
     team
 }
 
@@ -173,31 +254,75 @@ impl Talk {
 
     /// From now on this daemon speaks for the platform.
     pub fn begin(team: Team, chat: Fake) -> Self {
-        let (chat, ear) = (Arc::new(chat), platforms::Listening::new(team.app.clone(), "matrix"));
-        tokio::spawn(platforms::run(team.app.clone(), chat.clone(), std::future::pending));
+        let (chat, ear) = (
+            Arc::new(chat),
+            platforms::Listening::new(team.app.clone(), "matrix"),
+        );
+        tokio::spawn(platforms::run(
+            team.app.clone(),
+            chat.clone(),
+            std::future::pending,
+        ));
         tokio::spawn(vine_app::inbound::run(team.app.clone()));
         Self { team, chat, ear }
     }
 
-    pub async fn says(&self, event: &str, author: &str, text: &str, at: (Option<&str>, Option<&str>), act: Act) {
-        let spot = Spot::Theirs { room: "!site".into(), thread: at.0.map(Into::into), reply_to: at.1.map(Into::into) };
-        let event =
-            Inbound { event: event.into(), platform: "matrix".into(), author: author.into(), spot, text: text.into(), act, said: None };
-        self.ear.hear(Batch { events: vec![event], ..Batch::default() }).await.expect("stored");
+    pub async fn says(
+        &self,
+        event: &str,
+        author: &str,
+        text: &str,
+        at: (Option<&str>, Option<&str>),
+        act: Act,
+    ) {
+        let spot = Spot::Theirs {
+            room: "!site".into(),
+            thread: at.0.map(Into::into),
+            reply_to: at.1.map(Into::into),
+        };
+        let event = Inbound {
+            event: event.into(),
+            platform: "matrix".into(),
+            author: author.into(),
+            spot,
+            text: text.into(),
+            act,
+            said: None,
+        };
+        self.ear
+            .hear(Batch {
+                events: vec![event],
+                ..Batch::default()
+            })
+            .await
+            .expect("stored");
     }
 
     /// What Ann does in a thread now, by the platform's clock.
     pub fn words(&self, event: &str, root: &str, text: &str, act: Act) -> Inbound {
-        let spot = Spot::Theirs { room: "!site".into(), thread: Some(root.into()), reply_to: None };
+        let spot = Spot::Theirs {
+            room: "!site".into(),
+            thread: Some(root.into()),
+            reply_to: None,
+        };
         let (event, platform, author) = (event.into(), "matrix".into(), "@ann:x".into());
-        Inbound { event, platform, author, spot, text: text.into(), act, said: Some(self.team.bed.clock.now()) }
+        Inbound {
+            event,
+            platform,
+            author,
+            spot,
+            text: text.into(),
+            act,
+            said: Some(self.team.bed.clock.now()),
+        }
     }
 
     /// A task whose first question was answered, and the root of its thread; nothing is on its way.
     pub async fn answered(&self) -> (Attempt, String) {
         let (attempt, first, shown) = self.asked().await;
         let root = shown.dispatch.thread.expect("a thread");
-        self.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said).await;
+        self.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said)
+            .await;
         self.answer(first).await;
         self.nothing_due().await;
         (attempt, root)
@@ -209,10 +334,19 @@ impl Talk {
         (attempt, id, shown)
     }
 
-    /// Says a command that needs nothing to be understood, and waits until it is read, with all that was said before it.
+    /// Says a command that needs nothing to be understood, and waits until it is read, with all
+    /// that was said before it.
     pub async fn read(&self, event: &str) {
-        self.says(event, "@ann:x", "!vine help", (None, None), Act::Said).await;
-        let command = self.team.bed.store.event("matrix", event).await.expect("read").expect("stored");
+        self.says(event, "@ann:x", "!vine help", (None, None), Act::Said)
+            .await;
+        let command = self
+            .team
+            .bed
+            .store
+            .event("matrix", event)
+            .await
+            .expect("read")
+            .expect("stored");
         for _ in 0..500 {
             if self.team.bed.store.is_read(&command).await.expect("read") {
                 return;
@@ -225,7 +359,15 @@ impl Talk {
     /// All was posted, or was tried.
     pub async fn nothing_due(&self) {
         for _ in 0..500 {
-            if self.team.app.store.due("matrix", 1).await.expect("read").is_empty() {
+            if self
+                .team
+                .app
+                .store
+                .due("matrix", 1)
+                .await
+                .expect("read")
+                .is_empty()
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -235,7 +377,16 @@ impl Talk {
 
     pub async fn noted(&self, attempt: Attempt, words: &str) {
         for _ in 0..500 {
-            if self.team.app.store.notes_of(attempt.task).await.expect("read").iter().any(|note| note.text == words) {
+            if self
+                .team
+                .app
+                .store
+                .notes_of(attempt.task)
+                .await
+                .expect("read")
+                .iter()
+                .any(|note| note.text == words)
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -267,16 +418,43 @@ async fn a_question_goes_into_its_thread_with_a_mention_and_each_kind_of_reply_r
     .enumerate()
     {
         let (_, id, shown) = talk.asked().await;
-        let thread = shown.dispatch.thread.clone().expect("in the thread of the card");
-        assert_eq!(shown.dispatch.mentions.iter().map(|one| one.subject.as_str()).collect::<Vec<_>>(), ["@ann:x"]);
-        let at = (in_thread.then_some(thread.as_str()), of_question.then_some(shown.reference.as_str()));
+        let thread = shown
+            .dispatch
+            .thread
+            .clone()
+            .expect("in the thread of the card");
+        assert_eq!(
+            shown
+                .dispatch
+                .mentions
+                .iter()
+                .map(|one| one.subject.as_str())
+                .collect::<Vec<_>>(),
+            ["@ann:x"]
+        );
+        let at = (
+            in_thread.then_some(thread.as_str()),
+            of_question.then_some(shown.reference.as_str()),
+        );
         let event = format!("$e{number}");
         talk.says(&event, "@ann:x", text, at, act).await;
         assert_eq!(talk.answer(id).await, "Ann: Blue", "{text}");
         let settled = OutboundKind::Settled { question: id };
-        let edit = talk.chat.wait("the question's message is edited", |dispatch| dispatch.message.kind == settled).await;
-        assert_eq!(edit.dispatch.edits.as_deref(), Some(shown.reference.as_str()));
-        assert_eq!(edit.dispatch.about.map(|about| about.event), Some(event), "and it is known which words were taken");
+        let edit = talk
+            .chat
+            .wait("the question's message is edited", |dispatch| {
+                dispatch.message.kind == settled
+            })
+            .await;
+        assert_eq!(
+            edit.dispatch.edits.as_deref(),
+            Some(shown.reference.as_str())
+        );
+        assert_eq!(
+            edit.dispatch.about.map(|about| about.event),
+            Some(event),
+            "and it is known which words were taken"
+        );
     }
 }
 
@@ -284,19 +462,56 @@ async fn a_question_goes_into_its_thread_with_a_mention_and_each_kind_of_reply_r
 async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() {
     let talk = Talk::new(Fake::default()).await;
     let (_, id, shown) = talk.asked().await;
-    let (thread, question) = (shown.dispatch.thread.as_deref(), Some(shown.reference.as_str()));
-    talk.says("$1", "@ann:x", "Lunch?", (None, None), Act::Said).await;
-    talk.says("$2", "@ann:x", "👍", (None, question), Act::Reacted).await;
-    talk.says("$3", "@ann:x", "Lunch!", (None, None), Act::Edited("$0".into())).await;
-    talk.says("$4", "@ann:x", "yes", (Some("$somewhere"), Some("$else")), Act::Said).await;
-    talk.says("$5", "@eve:x", "Red", (thread, None), Act::Said).await;
-    talk.says("$6", "@eve:x", "1️⃣", (None, question), Act::Reacted).await;
-    talk.says("$7", "@vic:x", "Red", (thread, None), Act::Said).await;
+    let (thread, question) = (
+        shown.dispatch.thread.as_deref(),
+        Some(shown.reference.as_str()),
+    );
+    talk.says("$1", "@ann:x", "Lunch?", (None, None), Act::Said)
+        .await;
+    talk.says("$2", "@ann:x", "👍", (None, question), Act::Reacted)
+        .await;
+    talk.says(
+        "$3",
+        "@ann:x",
+        "Lunch!",
+        (None, None),
+        Act::Edited("$0".into()),
+    )
+    .await;
+    talk.says(
+        "$4",
+        "@ann:x",
+        "yes",
+        (Some("$somewhere"), Some("$else")),
+        Act::Said,
+    )
+    .await;
+    talk.says("$5", "@eve:x", "Red", (thread, None), Act::Said)
+        .await;
+    talk.says("$6", "@eve:x", "1️⃣", (None, question), Act::Reacted)
+        .await;
+    talk.says("$7", "@vic:x", "Red", (thread, None), Act::Said)
+        .await;
     let told = talk.chat.aside("$5").await;
-    assert!(told.dispatch.message.text.contains("a stranger may not"), "{}", told.dispatch.message.text);
-    assert!(told.dispatch.message.text.contains("@eve:x"), "with the id that an admin needs");
+    assert!(
+        told.dispatch.message.text.contains("a stranger may not"),
+        "{}",
+        told.dispatch.message.text
+    );
+    assert!(
+        told.dispatch.message.text.contains("@eve:x"),
+        "with the id that an admin needs"
+    );
     assert_eq!(told.dispatch.thread.as_deref(), thread, "where it was said");
-    assert!(talk.chat.aside("$7").await.dispatch.message.text.contains("Vic may not answer"));
+    assert!(
+        talk.chat
+            .aside("$7")
+            .await
+            .dispatch
+            .message
+            .text
+            .contains("Vic may not answer")
+    );
     assert!(talk.team.app.question(id).await.expect("read").is_open());
     assert_eq!(talk.chat.asides(), 2);
 }
@@ -304,23 +519,66 @@ async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_changes_a_message() {
     let talk = Talk::new(Fake::default()).await;
-    talk.says("$1", "@ann:x", "!vine status", (None, None), Act::Said).await;
-    assert!(talk.chat.aside("$1").await.dispatch.message.text.contains("questions wait for people"));
+    talk.says("$1", "@ann:x", "!vine status", (None, None), Act::Said)
+        .await;
+    assert!(
+        talk.chat
+            .aside("$1")
+            .await
+            .dispatch
+            .message
+            .text
+            .contains("questions wait for people")
+    );
     let (attempt, id, shown) = talk.asked().await;
     let thread = shown.dispatch.thread.as_deref();
-    talk.says("$2", "@ann:x", "@vine task show", (thread, None), Act::Said).await;
+    talk.says("$2", "@ann:x", "@vine task show", (thread, None), Act::Said)
+        .await;
     let reply = talk.chat.wait("the thread shows it", |dispatch| {
-        dispatch.message.kind == OutboundKind::Notice && dispatch.message.text.contains(&format!("{}", attempt.task))
+        dispatch.message.kind == OutboundKind::Notice
+            && dispatch.message.text.contains(&format!("{}", attempt.task))
     });
     assert_eq!(reply.await.dispatch.thread.as_deref(), thread);
-    talk.says("$3", "@ann:x", "Red", (thread, None), Act::Said).await;
+    talk.says("$3", "@ann:x", "Red", (thread, None), Act::Said)
+        .await;
     assert_eq!(talk.answer(id).await, "Ann: Red");
-    talk.says("$4", "@vic:x", "Blue", (None, None), Act::Edited("$3".into())).await;
-    assert!(talk.chat.aside("$4").await.dispatch.message.text.contains("only its author"));
-    talk.says("$5", "@ann:x", "Blue", (None, None), Act::Edited("$3".into())).await;
+    talk.says(
+        "$4",
+        "@vic:x",
+        "Blue",
+        (None, None),
+        Act::Edited("$3".into()),
+    )
+    .await;
+    assert!(
+        talk.chat
+            .aside("$4")
+            .await
+            .dispatch
+            .message
+            .text
+            .contains("only its author")
+    );
+    talk.says(
+        "$5",
+        "@ann:x",
+        "Blue",
+        (None, None),
+        Act::Edited("$3".into()),
+    )
+    .await;
     for _ in 0..500 {
-        let notes = talk.team.app.store.notes_of(attempt.task).await.expect("read");
-        if notes.iter().any(|note| note.author == "Ann" && note.text.starts_with("Correction of the answer")) {
+        let notes = talk
+            .team
+            .app
+            .store
+            .notes_of(attempt.task)
+            .await
+            .expect("read");
+        if notes
+            .iter()
+            .any(|note| note.author == "Ann" && note.text.starts_with("Correction of the answer"))
+        {
             assert_eq!(notes.len(), 1, "the forged edit reached nobody");
             return;
         }
@@ -332,7 +590,10 @@ async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_change
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_costs_nothing_and_holds_everything_back_until_it_ends() {
     let talk = Talk::new(Fake::default()).await;
-    let limited = ChatError::NotNow { why: "slower".into(), after: Duration::from_millis(300) };
+    let limited = ChatError::NotNow {
+        why: "slower".into(),
+        after: Duration::from_millis(300),
+    };
     *talk.chat.trouble.lock().expect("whole") = vec![limited.clone(), limited];
     let began = std::time::Instant::now();
     let (_, _, shown) = talk.asked().await;
@@ -342,66 +603,141 @@ async fn a_limit_costs_nothing_and_holds_everything_back_until_it_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_takes_nothing_for_an_hour_holds_up_no_other() {
-    let talk = Talk::new(Fake { busy: Mutex::new(Some("!site".into())), ..Fake::default() }).await;
+    let talk = Talk::new(Fake {
+        busy: Mutex::new(Some("!site".into())),
+        ..Fake::default()
+    })
+    .await;
     let app = &talk.team.app;
-    until(Duration::from_secs(10), "both have their rooms", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
+    until(Duration::from_secs(10), "both have their rooms", || {
+        (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())
+    })
+    .await;
     for repo in ["site", "shop"] {
-        let message = Outbound::new(MessageId(System.uuid()), Place::Room(Slug::from_text(repo)), OutboundKind::Notice, repo);
+        let message = Outbound::new(
+            MessageId(System.uuid()),
+            Place::Room(Slug::from_text(repo)),
+            OutboundKind::Notice,
+            repo,
+        );
         app.store.post(&message).await.expect("stored");
     }
     app.wakes.outbox();
-    talk.chat.wait("the other room has its words", |dispatch| dispatch.room == "!shop").await;
+    talk.chat
+        .wait("the other room has its words", |dispatch| {
+            dispatch.room == "!shop"
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_tried_again_is_tried_when_its_time_has_come_and_not_at_the_next_tick() {
     let talk = Talk::new(Fake::default()).await;
     let app = &talk.team.app;
-    until(Duration::from_secs(10), "both have their rooms", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
-    *talk.chat.trouble.lock().expect("whole") = vec![ChatError::Retry { why: "once".into(), after: Duration::ZERO }];
-    let message = Outbound::new(MessageId(System.uuid()), Place::Room(Slug::from_text("shop")), OutboundKind::Notice, "shop");
+    until(Duration::from_secs(10), "both have their rooms", || {
+        (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())
+    })
+    .await;
+    *talk.chat.trouble.lock().expect("whole") = vec![ChatError::Retry {
+        why: "once".into(),
+        after: Duration::ZERO,
+    }];
+    let message = Outbound::new(
+        MessageId(System.uuid()),
+        Place::Room(Slug::from_text("shop")),
+        OutboundKind::Notice,
+        "shop",
+    );
     app.store.post(&message).await.expect("stored");
     app.wakes.outbox();
     let began = std::time::Instant::now();
-    until(Duration::from_secs(10), "it failed once", || talk.chat.trouble.lock().expect("whole").is_empty().then_some(())).await;
-    // Half a second of the loop's second has to go by; without knowing when something is due it looks every two.
+    until(Duration::from_secs(10), "it failed once", || {
+        talk.chat
+            .trouble
+            .lock()
+            .expect("whole")
+            .is_empty()
+            .then_some(())
+    })
+    .await;
+    // Half a second of the loop's second has to go by; without knowing when something is due it
+    // looks every two.
     tokio::time::sleep(Duration::from_millis(500)).await;
     talk.team.bed.clock.pass(Duration::from_secs(1));
-    let shown = talk.chat.wait("it is there", |dispatch| dispatch.room == "!shop").await;
+    let shown = talk
+        .chat
+        .wait("it is there", |dispatch| dispatch.room == "!shop")
+        .await;
     assert_eq!(shown.dispatch.attempts, 1);
-    assert!(began.elapsed() < Duration::from_millis(1_900), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_millis(1_900),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
     let talk = Talk::new(Fake::default()).await;
     let app = &talk.team.app;
-    until(Duration::from_secs(10), "both have their rooms", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
+    until(Duration::from_secs(10), "both have their rooms", || {
+        (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())
+    })
+    .await;
     *talk.chat.trouble.lock().expect("whole") = vec![ChatError::Gone("we are muted there".into())];
-    let message = Outbound::new(MessageId(System.uuid()), Place::Room(Slug::from_text("shop")), OutboundKind::Notice, "shop");
+    let message = Outbound::new(
+        MessageId(System.uuid()),
+        Place::Room(Slug::from_text("shop")),
+        OutboundKind::Notice,
+        "shop",
+    );
     app.store.post(&message).await.expect("stored");
     app.wakes.outbox();
-    let named = until(Duration::from_secs(10), "the trouble is named", || app.platforms.unposted("matrix", "!shop")).await;
+    let named = until(Duration::from_secs(10), "the trouble is named", || {
+        app.platforms.unposted("matrix", "!shop")
+    })
+    .await;
     assert_eq!(named, "we are muted there");
     talk.team.bed.clock.pass(Duration::from_secs(300));
-    talk.chat.wait("it is there", |dispatch| dispatch.room == "!shop").await;
-    until(Duration::from_secs(10), "the trouble is over", || app.platforms.unposted("matrix", "!shop").is_none().then_some(())).await;
+    talk.chat
+        .wait("it is there", |dispatch| dispatch.room == "!shop")
+        .await;
+    until(Duration::from_secs(10), "the trouble is over", || {
+        app.platforms
+            .unposted("matrix", "!shop")
+            .is_none()
+            .then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_person_was_to_be_told_is_given_up_when_it_can_be_told_nowhere() {
     let talk = Talk::new(Fake::default()).await;
     *talk.chat.trouble.lock().expect("whole") = vec![ChatError::Gone("they have left".into()); 12];
-    talk.says("$1", "@eve:x", "!vine status", (None, None), Act::Said).await;
+    talk.says("$1", "@eve:x", "!vine status", (None, None), Act::Said)
+        .await;
     let left = || talk.chat.trouble.lock().expect("whole").len();
     for tries in (2..12).rev() {
-        until(Duration::from_secs(10), "it is tried", || (left() == tries).then_some(())).await;
+        until(Duration::from_secs(10), "it is tried", || {
+            (left() == tries).then_some(())
+        })
+        .await;
         talk.team.bed.clock.pass(Duration::from_secs(300));
         talk.team.app.wakes.outbox();
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(left(), 2, "and not again");
-    assert_eq!(talk.team.app.store.due("matrix", 10).await.expect("read").len(), 0);
+    assert_eq!(
+        talk.team
+            .app
+            .store
+            .due("matrix", 10)
+            .await
+            .expect("read")
+            .len(),
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -409,8 +745,10 @@ async fn words_that_come_late_are_fetched_and_those_of_strangers_are_not() {
     let talk = Talk::new(Fake::default()).await;
     let (_, id, shown) = talk.asked().await;
     let thread = shown.dispatch.thread.as_deref();
-    talk.says("$1", "@eve:x", "a file", (thread, None), Act::Awaited).await;
-    talk.says("$2", "@ann:x", "a file", (thread, None), Act::Awaited).await;
+    talk.says("$1", "@eve:x", "a file", (thread, None), Act::Awaited)
+        .await;
+    talk.says("$2", "@ann:x", "a file", (thread, None), Act::Awaited)
+        .await;
     assert_eq!(talk.answer(id).await, "Ann: fetched");
     assert_eq!(*talk.chat.fetched.lock().expect("whole"), ["$2"]);
 }
@@ -418,41 +756,105 @@ async fn words_that_come_late_are_fetched_and_those_of_strangers_are_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_we_could_not_read_whole_is_told_so() {
     let talk = Talk::new(Fake::default()).await;
-    until(Duration::from_secs(10), "both have their rooms", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
-    let missed = Batch { missed: vec!["!site".into(), "!elsewhere".into()], cursor: Some("9".into()), ..Batch::default() };
+    until(Duration::from_secs(10), "both have their rooms", || {
+        (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())
+    })
+    .await;
+    let missed = Batch {
+        missed: vec!["!site".into(), "!elsewhere".into()],
+        cursor: Some("9".into()),
+        ..Batch::default()
+    };
     for _ in 0..2 {
         talk.ear.hear(missed.clone()).await.expect("stored");
     }
-    let told = talk.chat.wait("the room is told", |dispatch| dispatch.message.text.contains("did not let us read")).await;
-    assert_eq!((told.dispatch.room.as_str(), told.dispatch.thread), ("!site", None));
+    let told = talk
+        .chat
+        .wait("the room is told", |dispatch| {
+            dispatch.message.text.contains("did not let us read")
+        })
+        .await;
+    assert_eq!(
+        (told.dispatch.room.as_str(), told.dispatch.thread),
+        ("!site", None)
+    );
     let shown = talk.chat.shown.lock().expect("whole");
-    assert_eq!(shown.iter().filter(|one| one.dispatch.message.text.contains("did not let us read")).count(), 1);
+    assert_eq!(
+        shown
+            .iter()
+            .filter(|one| one.dispatch.message.text.contains("did not let us read"))
+            .count(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_be_had_is_named() {
     let gone = ChatError::Gone("the alias #vine-site:x is taken by somebody else".into());
-    let talk = Talk::new(Fake { closed: Mutex::new(vec![gone]), ..Fake::default() }).await;
+    let talk = Talk::new(Fake {
+        closed: Mutex::new(vec![gone]),
+        ..Fake::default()
+    })
+    .await;
     let app = &talk.team.app;
     let trouble = until(Duration::from_secs(10), "the trouble is known", || {
-        ["site", "shop"].iter().find_map(|repo| Some((Slug::from_text(repo), app.platforms.trouble("matrix", &Slug::from_text(repo))?)))
+        ["site", "shop"].iter().find_map(|repo| {
+            Some((
+                Slug::from_text(repo),
+                app.platforms.trouble("matrix", &Slug::from_text(repo))?,
+            ))
+        })
     });
     let (repo, why) = trouble.await;
     assert!(why.contains("taken by somebody else"));
-    let (_, wish) =
-        until(Duration::from_secs(10), "the other has its room", || talk.chat.wishes.lock().expect("whole").first().cloned()).await;
-    let members: Vec<_> = wish.members.iter().map(|member| (member.subject.as_str(), member.manages)).collect();
+    let (_, wish) = until(Duration::from_secs(10), "the other has its room", || {
+        talk.chat.wishes.lock().expect("whole").first().cloned()
+    })
+    .await;
+    let members: Vec<_> = wish
+        .members
+        .iter()
+        .map(|member| (member.subject.as_str(), member.manages))
+        .collect();
     assert_eq!(members, [("@ann:x", true), ("@vic:x", false)]);
 
     let ann = crate::app_races::person("Ann", Some(Role::Operator));
-    let refused = app.adopt_room(&ann, &repo, "matrix", "#nowhere:x").await.expect_err("no room");
+    let refused = app
+        .adopt_room(&ann, &repo, "matrix", "#nowhere:x")
+        .await
+        .expect_err("no room");
     assert!(refused.to_string().contains("there is no room"));
-    assert_eq!(app.adopt_room(&ann, &repo, "matrix", "!theirs").await.expect("adopted"), "!theirs");
-    until(Duration::from_secs(10), "the trouble is over", || app.platforms.trouble("matrix", &repo).is_none().then_some(())).await;
-    let other = Slug::from_text(if repo.as_str() == "site" { "shop" } else { "site" });
-    let taken = app.adopt_room(&ann, &other, "matrix", "!theirs").await.expect_err("one room, one repository");
+    assert_eq!(
+        app.adopt_room(&ann, &repo, "matrix", "!theirs")
+            .await
+            .expect("adopted"),
+        "!theirs"
+    );
+    until(Duration::from_secs(10), "the trouble is over", || {
+        app.platforms
+            .trouble("matrix", &repo)
+            .is_none()
+            .then_some(())
+    })
+    .await;
+    let other = Slug::from_text(if repo.as_str() == "site" {
+        "shop"
+    } else {
+        "site"
+    });
+    let taken = app
+        .adopt_room(&ann, &other, "matrix", "!theirs")
+        .await
+        .expect_err("one room, one repository");
     assert!(taken.to_string().contains(repo.as_str()), "{taken}");
-    let denied = app.adopt_room(&crate::app_races::person("Ben", Some(Role::Answerer)), &repo, "matrix", "!x").await;
+    let denied = app
+        .adopt_room(
+            &crate::app_races::person("Ben", Some(Role::Answerer)),
+            &repo,
+            "matrix",
+            "!x",
+        )
+        .await;
     assert!(denied.is_err(), "rooms are for operators");
 }
 
@@ -461,16 +863,31 @@ async fn a_call_for_a_role_calls_everybody_who_has_it_or_a_higher_one() {
     let talk = Talk::new(Fake::default()).await;
     let (_, _, shown) = talk.asked().await;
     let called_on = |platform: &str, whom: &str| {
-        let message = Outbound { calls: vec![whom.to_owned()], ..shown.dispatch.message.clone() };
-        let dispatch = Dispatch { platform: platform.into(), message, ..shown.dispatch.clone() };
-        talk.team.app.mentions(&dispatch).into_iter().map(|mention| mention.subject).collect::<Vec<_>>()
+        let message = Outbound {
+            calls: vec![whom.to_owned()],
+            ..shown.dispatch.message.clone()
+        };
+        let dispatch = Dispatch {
+            platform: platform.into(),
+            message,
+            ..shown.dispatch.clone()
+        };
+        talk.team
+            .app
+            .mentions(&dispatch)
+            .into_iter()
+            .map(|mention| mention.subject)
+            .collect::<Vec<_>>()
     };
     let called = |whom: &str| called_on("matrix", whom);
     assert_eq!(called("operator"), ["@ann:x"]);
     assert_eq!(called("viewer"), ["@ann:x", "@vic:x"]);
     assert_eq!(called("Vic"), ["@vic:x"]);
     assert!(called("Nobody").is_empty());
-    assert!(called_on("slack", "operator").is_empty(), "they are unknown there");
+    assert!(
+        called_on("slack", "operator").is_empty(),
+        "they are unknown there"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -478,15 +895,47 @@ async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_
     let talk = Talk::new(Fake::default()).await;
     let (_, _, shown) = talk.asked().await;
     let root = shown.dispatch.thread.expect("a thread");
-    talk.says("$1", "@eve:x", "!vine nonsense", (None, None), Act::Said).await;
+    talk.says("$1", "@eve:x", "!vine nonsense", (None, None), Act::Said)
+        .await;
     let told = talk.chat.aside("$1").await;
-    assert!(told.dispatch.message.text.contains("You are `@eve:x` there"), "{}", told.dispatch.message.text);
-    talk.says("$2", "@eve:x", "!vine help", (None, None), Act::Said).await;
-    talk.says("$3", "@eve:x", "`a.png` was not passed on", (Some(&root), None), Act::Unreadable).await;
-    talk.says("$4", "@eve:x", "!vine whoami", (Some(&root), None), Act::Said).await;
-    talk.says("$5", "@ann:x", "Red, I think", (Some(&root), None), Act::Said).await;
-    talk.says("$6", "@mod:x", "", (None, None), Act::Deleted("$5".into())).await;
-    talk.says("$7", "@vic:x", "!vine status", (None, None), Act::Said).await;
+    assert!(
+        told.dispatch
+            .message
+            .text
+            .contains("You are `@eve:x` there"),
+        "{}",
+        told.dispatch.message.text
+    );
+    talk.says("$2", "@eve:x", "!vine help", (None, None), Act::Said)
+        .await;
+    talk.says(
+        "$3",
+        "@eve:x",
+        "`a.png` was not passed on",
+        (Some(&root), None),
+        Act::Unreadable,
+    )
+    .await;
+    talk.says(
+        "$4",
+        "@eve:x",
+        "!vine whoami",
+        (Some(&root), None),
+        Act::Said,
+    )
+    .await;
+    talk.says(
+        "$5",
+        "@ann:x",
+        "Red, I think",
+        (Some(&root), None),
+        Act::Said,
+    )
+    .await;
+    talk.says("$6", "@mod:x", "", (None, None), Act::Deleted("$5".into()))
+        .await;
+    talk.says("$7", "@vic:x", "!vine status", (None, None), Act::Said)
+        .await;
     talk.chat.aside("$7").await;
     assert_eq!(talk.chat.asides(), 2, "Eve once, Vic once");
 }

@@ -30,7 +30,13 @@ impl Team {
 
     pub async fn with(settings: Settings) -> Self {
         let bed = Bed::new().await;
-        let (app, dispatcher) = App::new(bed.store.clone(), bed.clock.clone(), Arc::new(System), settings, CancellationToken::new());
+        let (app, dispatcher) = App::new(
+            bed.store.clone(),
+            bed.clock.clone(),
+            Arc::new(System),
+            settings,
+            CancellationToken::new(),
+        );
         tokio::spawn(dispatcher.run());
         let worker = bed.worker("w").await;
         Self { app, bed, worker }
@@ -51,26 +57,60 @@ impl Team {
     /// A new task that was claimed.
     pub async fn claimed(&self, repo: &str) -> Attempt {
         self.bed.task_in(repo, Lane::Default).await;
-        self.app.claim(self.worker, 1, Duration::from_secs(5)).await.expect("claimed")[0].attempt
+        self.app
+            .claim(self.worker, 1, Duration::from_secs(5))
+            .await
+            .expect("claimed")[0]
+            .attempt
     }
 
     /// An agent's question.
     pub async fn asks(&self, attempt: Attempt, ask: Ask) -> vine_domain::QuestionId {
-        let asked = Asked { attempt, key: System.uuid(), session: None, call: "c".into(), ask, context: String::new() };
-        let id = self.app.ask(self.worker, asked.clone()).await.expect("asked");
-        assert_eq!(self.app.ask(self.worker, asked).await.expect("asked"), id, "asking twice is asking once");
+        let asked = Asked {
+            attempt,
+            key: System.uuid(),
+            session: None,
+            call: "c".into(),
+            ask,
+            context: String::new(),
+        };
+        let id = self
+            .app
+            .ask(self.worker, asked.clone())
+            .await
+            .expect("asked");
+        assert_eq!(
+            self.app.ask(self.worker, asked).await.expect("asked"),
+            id,
+            "asking twice is asking once"
+        );
         id
     }
 }
 
 /// A question in the open.
 pub fn which() -> Ask {
-    Ask::Clarify { items: vec![Item { question: "Which?".into(), header: String::new(), options: vec![], multi: false }] }
+    Ask::Clarify {
+        items: vec![Item {
+            question: "Which?".into(),
+            header: String::new(),
+            options: vec![],
+            multi: false,
+        }],
+    }
 }
 
 pub fn person(name: &str, role: Option<Role>) -> Caller {
-    let user = User { id: UserId(System.uuid()), name: name.into(), role, repos: [].into() };
-    Caller { user: Some(user), via: "test".into() }
+    let user = User {
+        id: UserId(System.uuid()),
+        name: name.into(),
+        role,
+        repos: [].into(),
+    };
+    Caller {
+        user: Some(user),
+        via: "test".into(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +123,13 @@ async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told(
             let (app, start) = (team.app.clone(), Arc::clone(&start));
             tokio::spawn(async move {
                 start.wait().await;
-                app.answer(&person(name, Some(Role::Answerer)), question, &format!("{name} says"), System.uuid()).await
+                app.answer(
+                    &person(name, Some(Role::Answerer)),
+                    question,
+                    &format!("{name} says"),
+                    System.uuid(),
+                )
+                .await
             })
         });
         let mut won = Vec::new();
@@ -97,12 +143,31 @@ async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told(
         }
         assert_eq!((won.len(), told.len()), (1, 1), "round {round}");
         assert_eq!(won, told, "the loser is told who won");
-        let thread = team.bed.store.thread(attempt.task, 0, 100).await.expect("read");
-        let replies = thread.iter().filter(|message| message.kind == "reply").count();
+        let thread = team
+            .bed
+            .store
+            .thread(attempt.task, 0, 100)
+            .await
+            .expect("read");
+        let replies = thread
+            .iter()
+            .filter(|message| message.kind == "reply")
+            .count();
         assert_eq!(replies, 2, "the second words are kept");
         let heard = team.app.question(question).await.expect("read").heard();
-        team.app.delivered(team.worker, attempt, heard).await.expect("delivered");
-        team.app.complete(team.worker, attempt, vine_domain::task::Report::default(), "").await.expect("done");
+        team.app
+            .delivered(team.worker, attempt, heard)
+            .await
+            .expect("delivered");
+        team.app
+            .complete(
+                team.worker,
+                attempt,
+                vine_domain::task::Report::default(),
+                "",
+            )
+            .await
+            .expect("done");
     }
 }
 
@@ -110,17 +175,38 @@ async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told(
 async fn people_without_the_role_change_nothing_and_the_audit_knows() {
     let team = Team::new().await;
     let (attempt, question) = team.asked().await;
-    let stranger = Caller { user: None, via: "test".into() };
-    for caller in [person("Vic", Some(Role::Viewer)), person("Nobody", None), stranger] {
-        let answer = team.app.answer(&caller, question, "me!", System.uuid()).await;
+    let stranger = Caller {
+        user: None,
+        via: "test".into(),
+    };
+    for caller in [
+        person("Vic", Some(Role::Viewer)),
+        person("Nobody", None),
+        stranger,
+    ] {
+        let answer = team
+            .app
+            .answer(&caller, question, "me!", System.uuid())
+            .await;
         assert!(matches!(answer, Err(AppError::Denied(_))), "{answer:?}");
-        let cancel = team.app.order(&caller, attempt.task, vine_domain::lifecycle::Order::Cancel).await;
+        let cancel = team
+            .app
+            .order(&caller, attempt.task, vine_domain::lifecycle::Order::Cancel)
+            .await;
         assert!(matches!(cancel, Err(AppError::Denied(_))), "{cancel:?}");
     }
     assert!(team.app.question(question).await.expect("read").is_open());
     let lines = team.bed.store.audit_lines(100).await.expect("read");
-    assert_eq!(lines.iter().filter(|(_, entry)| !entry.allowed).count(), 6, "{lines:#?}");
-    assert!(lines.iter().any(|(_, entry)| entry.actor == "Vic (test)" && entry.subject == question.to_string()));
+    assert_eq!(
+        lines.iter().filter(|(_, entry)| !entry.allowed).count(),
+        6,
+        "{lines:#?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|(_, entry)| entry.actor == "Vic (test)" && entry.subject == question.to_string())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +223,10 @@ async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again(
         wait: Duration::from_millis(200),
     };
     let beats = || team.app.beat(team.worker, beat.clone());
-    assert!(beats().await.expect("beaten").is_empty(), "the first one is news and is noted");
+    assert!(
+        beats().await.expect("beaten").is_empty(),
+        "the first one is news and is noted"
+    );
     let looked = team.bed.store.transactions();
     assert!(beats().await.expect("beaten").is_empty());
     let in_vain = team.bed.store.transactions() - looked;
@@ -165,8 +254,15 @@ async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up()
     tokio::time::sleep(Duration::from_millis(50)).await;
     let task = team.bed.task().await;
     team.app.wakes.work();
-    let claimed = tokio::time::timeout(Duration::from_secs(2), waiting).await.expect("handed over").expect("ran").expect("claimed");
-    assert_eq!((claimed[0].attempt.task, claimed[0].attempt.epoch.0), (task, 1));
+    let claimed = tokio::time::timeout(Duration::from_secs(2), waiting)
+        .await
+        .expect("handed over")
+        .expect("ran")
+        .expect("claimed");
+    assert_eq!(
+        (claimed[0].attempt.task, claimed[0].attempt.epoch.0),
+        (task, 1)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,7 +275,11 @@ async fn claims_of_one_worker_that_wait_together_get_no_more_than_each_asked_for
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let mut made = vec![team.bed.task().await, team.bed.task().await, team.bed.task().await];
+    let mut made = vec![
+        team.bed.task().await,
+        team.bed.task().await,
+        team.bed.task().await,
+    ];
     team.app.wakes.work();
     let mut given = Vec::new();
     for claim in claims {
@@ -196,14 +296,26 @@ async fn claims_of_one_worker_that_wait_together_get_no_more_than_each_asked_for
 async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_in_order() {
     let team = Team::new().await;
     let (attempt, question) = team.asked().await;
-    let ann = User { id: UserId(System.uuid()), name: "Ann".into(), role: Some(Role::Answerer), repos: [].into() };
+    let ann = User {
+        id: UserId(System.uuid()),
+        name: "Ann".into(),
+        role: Some(Role::Answerer),
+        repos: [].into(),
+    };
     let subject = ann.id.to_string();
-    team.bed.store.save_user(&ann, &[("vine", &subject)]).await.expect("stored");
+    team.bed
+        .store
+        .save_user(&ann, &[("vine", &subject)])
+        .await
+        .expect("stored");
     let said = |number: u32| Inbound {
         event: format!("e-{number}"),
         platform: "console".into(),
         author: subject.clone(),
-        spot: Spot::Ours { task: Some(attempt.task), question: None },
+        spot: Spot::Ours {
+            task: Some(attempt.task),
+            question: None,
+        },
         text: format!("words {number}"),
         act: Act::Said,
         said: None,
@@ -213,8 +325,15 @@ async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_
         assert!(heard.is_none_or(|reply| reply.is_ok()), "{number}");
     }
     let answered = team.app.question(question).await.expect("read");
-    assert_eq!(answered.answer().map(|answer| answer.decision.headline()), Some("words 1".into()));
+    assert_eq!(
+        answered.answer().map(|answer| answer.decision.headline()),
+        Some("words 1".into())
+    );
     let notes = team.bed.store.notes_of(attempt.task).await.expect("read");
     let texts: Vec<&str> = notes.iter().map(|note| note.text.as_str()).collect();
-    assert_eq!(texts, ["words 2", "words 3"], "each once, in order, and none is lost");
+    assert_eq!(
+        texts,
+        ["words 2", "words 3"],
+        "each once, in order, and none is lost"
+    );
 }

@@ -1,4 +1,5 @@
-//! Whether what people say answers a question: what stood before their eyes when they said it, whatever becomes of its posting.
+//! Whether what people say answers a question: what stood before their eyes when they said it,
+//! whatever becomes of its posting.
 
 use std::{
     sync::{Mutex, atomic::Ordering},
@@ -24,14 +25,25 @@ async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its
     *talk.chat.busy.lock().expect("whole") = Some("!site".into());
     let app = &talk.team.app;
     let second = talk.team.asks(attempt, which()).await;
-    talk.says("$2", "@ann:x", "mind the dog", (Some(&root), None), Act::Said).await;
+    talk.says(
+        "$2",
+        "@ann:x",
+        "mind the dog",
+        (Some(&root), None),
+        Act::Said,
+    )
+    .await;
     talk.noted(attempt, "mind the dog").await;
-    assert!(app.question(second).await.expect("read").is_open(), "nobody has seen it yet");
+    assert!(
+        app.question(second).await.expect("read").is_open(),
+        "nobody has seen it yet"
+    );
     *talk.chat.busy.lock().expect("whole") = None;
     talk.team.bed.clock.pass(Duration::from_secs(3600));
     app.wakes.outbox();
     talk.chat.question(second).await;
-    talk.says("$3", "@ann:x", "go home", (Some(&root), None), Act::Said).await;
+    talk.says("$3", "@ann:x", "go home", (Some(&root), None), Act::Said)
+        .await;
     assert_eq!(talk.answer(second).await, "Ann: go home");
 }
 
@@ -40,11 +52,29 @@ async fn words_wait_while_a_question_may_stand_there_in_part() {
     let talk = Talk::new(Fake::default()).await;
     let (attempt, root) = talk.answered().await;
     *talk.chat.busy.lock().expect("whole") = Some("!site".into());
-    let second = talk.team.asks(attempt, Ask::Plan { plan: "First this, then that. ".repeat(100) }).await;
+    let second = talk
+        .team
+        .asks(
+            attempt,
+            Ask::Plan {
+                plan: "First this, then that. ".repeat(100),
+            },
+        )
+        .await;
     talk.nothing_due().await;
-    talk.says("$2", "@ann:x", "yes", (Some(&root), None), Act::Said).await;
+    talk.says("$2", "@ann:x", "yes", (Some(&root), None), Act::Said)
+        .await;
     talk.read("$3").await;
-    assert!(talk.team.app.store.notes_of(attempt.task).await.expect("read").is_empty(), "it is no note yet");
+    assert!(
+        talk.team
+            .app
+            .store
+            .notes_of(attempt.task)
+            .await
+            .expect("read")
+            .is_empty(),
+        "it is no note yet"
+    );
     talk.team.bed.clock.pass(Duration::from_secs(3600));
     *talk.chat.busy.lock().expect("whole") = None;
     talk.team.app.wakes.outbox();
@@ -52,31 +82,62 @@ async fn words_wait_while_a_question_may_stand_there_in_part() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_and_answer_it_then() {
+async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_and_answer_it_then()
+{
     let team = team().await;
     let store = &team.bed.store;
-    store.bind_room("matrix", "!site", &Slug::from_text("site")).await.expect("bound");
+    store
+        .bind_room("matrix", "!site", &Slug::from_text("site"))
+        .await
+        .expect("bound");
     let (_, id) = team.asked_this(colour()).await;
     // The one before us lived to note where the card is, and no longer.
     let card = store.due("matrix", 1).await.expect("read").remove(0);
-    store.settle(&[(&card, Posted::one("$card", "$card"))]).await.expect("noted");
+    store
+        .settle(&[(&card, Posted::one("$card", "$card"))])
+        .await
+        .expect("noted");
     team.bed.clock.pass(Duration::from_secs(5));
-    let talk = Talk::begin(team, Fake { busy: Mutex::new(Some("!site".into())), ..Fake::default() });
-    until(Duration::from_secs(10), "we speak for it", || (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())).await;
-    talk.says("$1", "@ann:x", "Red", (Some("$card"), None), Act::Said).await;
+    let talk = Talk::begin(
+        team,
+        Fake {
+            busy: Mutex::new(Some("!site".into())),
+            ..Fake::default()
+        },
+    );
+    until(Duration::from_secs(10), "we speak for it", || {
+        (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())
+    })
+    .await;
+    talk.says("$1", "@ann:x", "Red", (Some("$card"), None), Act::Said)
+        .await;
     for number in 0..100 {
-        talk.says(&format!("$more{number}"), "@ann:x", "and then", (Some("$card"), None), Act::Said).await;
+        talk.says(
+            &format!("$more{number}"),
+            "@ann:x",
+            "and then",
+            (Some("$card"), None),
+            Act::Said,
+        )
+        .await;
     }
     talk.read("$2").await;
-    assert!(talk.team.app.question(id).await.expect("read").is_open(), "what can be understood is not held up by what cannot");
+    assert!(
+        talk.team.app.question(id).await.expect("read").is_open(),
+        "what can be understood is not held up by what cannot"
+    );
     talk.team.bed.clock.pass(Duration::from_secs(60));
     talk.team.app.wakes.inbox();
     assert_eq!(talk.answer(id).await, "Ann: Red");
-    assert!(talk.chat.shown.lock().expect("whole").is_empty(), "we could post nothing yet");
+    assert!(
+        talk.chat.shown.lock().expect("whole").is_empty(),
+        "we could post nothing yet"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_said_while_a_platform_could_not_be_reached_answers_nothing_that_was_asked_meanwhile() {
+async fn what_was_said_while_a_platform_could_not_be_reached_answers_nothing_that_was_asked_meanwhile()
+ {
     away(true).await;
 }
 
@@ -89,7 +150,8 @@ async fn nor_does_it_when_the_platform_is_reached_for_the_first_time() {
 async fn away(known: bool) {
     let talk = Talk::new(Fake::default()).await;
     let (attempt, root) = talk.answered().await;
-    // The line breaks; that is only seen when something is to be posted, and then nobody knows whether it was.
+    // The line breaks; that is only seen when something is to be posted, and then nobody knows
+    // whether it was.
     let (app, clock) = (&talk.team.app, &talk.team.bed.clock);
     talk.chat.down.store(true, Ordering::SeqCst);
     let second = talk.team.asks(attempt, colour()).await;
@@ -101,13 +163,25 @@ async fn away(known: bool) {
     let early = talk.words("$2", &root, "mind the dog", Act::Said);
     clock.pass(Duration::from_secs(60));
     *talk.chat.at.lock().expect("whole") = Some(clock.now());
-    talk.ear.hear(Batch { events: vec![early], ..Batch::default() }).await.expect("stored");
+    talk.ear
+        .hear(Batch {
+            events: vec![early],
+            ..Batch::default()
+        })
+        .await
+        .expect("stored");
     talk.chat.down.store(false, Ordering::SeqCst);
     talk.ear.health(Ok("vine".into()));
     talk.chat.question(second).await;
     talk.noted(attempt, "mind the dog").await;
     assert!(app.question(second).await.expect("read").is_open());
-    talk.ear.hear(Batch { events: vec![talk.words("$3", &root, "Blue", Act::Said)], ..Batch::default() }).await.expect("stored");
+    talk.ear
+        .hear(Batch {
+            events: vec![talk.words("$3", &root, "Blue", Act::Said)],
+            ..Batch::default()
+        })
+        .await
+        .expect("stored");
     assert_eq!(talk.answer(second).await, "Ann: Blue");
 }
 
@@ -122,7 +196,9 @@ async fn what_was_posted_and_could_not_be_noted_is_looked_for_before_it_is_poste
     talk.chat.slow.store(false, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(500)).await;
     talk.team.bed.base.sql("ALTER TABLE away RENAME TO posts");
-    let again = |dispatch: &Dispatch| dispatch.again && dispatch.message.kind == OutboundKind::Question { question };
+    let again = |dispatch: &Dispatch| {
+        dispatch.again && dispatch.message.kind == OutboundKind::Question { question }
+    };
     talk.chat.wait("it is posted with care", again).await;
 }
 
@@ -142,8 +218,18 @@ async fn words_under_a_post_that_is_not_acknowledged_yet_are_heard_when_it_is() 
         talk.words("$2", &root, "", Act::Deleted("$1".into())),
         talk.words("$3", &root, &format!("{first} Red"), Act::Said),
     ];
-    talk.ear.hear(Batch { events: events.clone(), ..Batch::default() }).await.expect("stored");
-    assert_eq!(talk.answer(first).await, "Ann: Red", "what says which question it is for waits for no other");
+    talk.ear
+        .hear(Batch {
+            events: events.clone(),
+            ..Batch::default()
+        })
+        .await
+        .expect("stored");
+    assert_eq!(
+        talk.answer(first).await,
+        "Ann: Red",
+        "what says which question it is for waits for no other"
+    );
     for waits in &events[..2] {
         assert!(!store.is_read(waits).await.expect("read"), "{waits:?}");
     }
@@ -151,12 +237,22 @@ async fn words_under_a_post_that_is_not_acknowledged_yet_are_heard_when_it_is() 
     clock.pass(Duration::from_secs(10));
     talk.chat.slow.store(false, Ordering::SeqCst);
     assert_eq!(talk.answer(second).await, "Ann: north");
-    let told = async || store.thread(attempt.task, 0, 100).await.expect("read").iter().any(|message| message.text.contains("deleted"));
+    let told = async || {
+        store
+            .thread(attempt.task, 0, 100)
+            .await
+            .expect("read")
+            .iter()
+            .any(|message| message.text.contains("deleted"))
+    };
     for look in 0.. {
         if told().await {
             break;
         }
-        assert!(look < 500, "what was used cannot be unsaid, and the thread says so");
+        assert!(
+            look < 500,
+            "what was used cannot be unsaid, and the thread says so"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,5 +1,6 @@
-//! What the platforms send for the same deed of a person comes to the same with us: one fixture for each deed, with the JSON of each
-//! platform that has it, as it is sent (shapes of the platforms' references and SDK tests).
+//! What the platforms send for the same deed of a person comes to the same with us: one fixture for
+//! each deed, with the JSON of each platform that has it, as it is sent (shapes of the platforms'
+//! references and SDK tests).
 
 use serde_json::{Value, json};
 use vine_domain::chat::{Act, Inbound, Spot};
@@ -11,20 +12,39 @@ fn heard(platform: &str, event: &Value) -> Option<Inbound> {
     let kind = event["kind"].as_str().unwrap_or_default();
     match platform {
         "matrix" => vine_matrix::heard(event, "!room:example.org", "@vine:example.org"),
-        "slack" => vine_slack::heard(kind, &event["payload"], &vine_slack::Us { teams: vec!["T0HOME".into()], user: "U0BOT".into() }),
+        "slack" => vine_slack::heard(
+            kind,
+            &event["payload"],
+            &vine_slack::Us {
+                teams: vec!["T0HOME".into()],
+                user: "U0BOT".into(),
+            },
+        ),
         _ => {
-            let us = vine_discord::Us { id: "1500000000000000009".into(), app: "1500000000000000009".into(), reads: true };
+            let us = vine_discord::Us {
+                id: "1500000000000000009".into(),
+                app: "1500000000000000009".into(),
+                reads: true,
+            };
             vine_discord::heard(kind, &event["data"], &us)
         }
     }
 }
 
-/// The same with names that all platforms have in common; keys that `means` does not have are left out.
+/// The same with names that all platforms have in common; keys that `means` does not have are left
+/// out.
 fn meaning(inbound: &Inbound, ids: &Value, means: &Value) -> Value {
     let named = |id: &str| {
-        ids.as_object().and_then(|ids| ids.iter().find(|(_, known)| *known == id)).map_or(id.to_owned(), |(name, _)| name.clone())
+        ids.as_object()
+            .and_then(|ids| ids.iter().find(|(_, known)| *known == id))
+            .map_or(id.to_owned(), |(name, _)| name.clone())
     };
-    let Spot::Theirs { thread, reply_to, .. } = &inbound.spot else { panic!("{inbound:?}") };
+    let Spot::Theirs {
+        thread, reply_to, ..
+    } = &inbound.spot
+    else {
+        panic!("{inbound:?}")
+    };
     let act = match &inbound.act {
         Act::Said => "said".into(),
         Act::Reacted => "reacted".into(),
@@ -51,9 +71,14 @@ fn the_same_deed_is_the_same_on_every_platform() {
     let all: Value = serde_json::from_str(include_str!("fixtures/heard.json")).expect("JSON");
     let mut judged = 0;
     for case in all["cases"].as_array().expect("cases") {
-        for platform in PLATFORMS.into_iter().filter(|platform| !case[platform].is_null()) {
+        for platform in PLATFORMS
+            .into_iter()
+            .filter(|platform| !case[platform].is_null())
+        {
             let inbound = heard(platform, &case[platform]);
-            let found = inbound.as_ref().map_or(Value::Null, |inbound| meaning(inbound, &all["ids"][platform], &case["means"]));
+            let found = inbound.as_ref().map_or(Value::Null, |inbound| {
+                meaning(inbound, &all["ids"][platform], &case["means"])
+            });
             assert_eq!(found, case["means"], "{} in {platform}", case["what"]);
             judged += 1;
         }

@@ -1,4 +1,5 @@
-//! How long a question takes to a person in Matrix, and the answer back. A measurement and no test: `tests/bench/matrix` runs it.
+//! How long a question takes to a person in Matrix, and the answer back. A measurement and no test:
+//! `tests/bench/matrix` runs it.
 
 use std::{fs, time::Duration};
 
@@ -20,9 +21,9 @@ async fn measure_matrix() {
     let (mut visible, mut sent) = (Vec::new(), Vec::new());
     while visible.len() < QUESTIONS {
         let asks = |event: &&Value| {
-            event["content"]["body"]
-                .as_str()
-                .is_some_and(|body| body.contains(&format!("Go on, {}?", visible.len())) && body.contains("** for"))
+            event["content"]["body"].as_str().is_some_and(|body| {
+                body.contains(&format!("Go on, {}?", visible.len())) && body.contains("** for")
+            })
         };
         if !stream.next(&room.id).await.iter().any(|event| asks(&event)) {
             continue;
@@ -34,15 +35,38 @@ async fn measure_matrix() {
         room.ann.say_in(&room.id, &root, "yes").await;
     }
     room.place.wait(&task, "done").await;
-    let rows = room.place.base.sql("SELECT asked_at, delivered_at FROM questions ORDER BY id");
-    let number = |text: &str| text.parse::<i64>().unwrap_or_else(|_| panic!("{text} in {rows:?}"));
-    let times: Vec<_> =
-        rows.iter().filter_map(|row| row.split_once('\t')).map(|(asked, delivered)| (number(asked), number(delivered))).collect();
-    let seen: Vec<i64> = times.iter().zip(&visible).map(|((asked, _), seen)| seen - asked).collect();
-    let received: Vec<i64> = times.iter().zip(&sent).map(|((_, delivered), sent)| delivered - sent).collect();
+    let rows = room
+        .place
+        .base
+        .sql("SELECT asked_at, delivered_at FROM questions ORDER BY id");
+    let number = |text: &str| {
+        text.parse::<i64>()
+            .unwrap_or_else(|_| panic!("{text} in {rows:?}"))
+    };
+    let times: Vec<_> = rows
+        .iter()
+        .filter_map(|row| row.split_once('\t'))
+        .map(|(asked, delivered)| (number(asked), number(delivered)))
+        .collect();
+    let seen: Vec<i64> = times
+        .iter()
+        .zip(&visible)
+        .map(|((asked, _), seen)| seen - asked)
+        .collect();
+    let received: Vec<i64> = times
+        .iter()
+        .zip(&sent)
+        .map(|((_, delivered), sent)| delivered - sent)
+        .collect();
     println!("question stored -> visible, ms: {}", spread(seen));
-    println!("reply sent -> received by the agent, ms: {}", spread(received));
-    println!("daemon resident, MiB: {fresh} fresh, {} after {QUESTIONS} questions", resident(&room));
+    println!(
+        "reply sent -> received by the agent, ms: {}",
+        spread(received)
+    );
+    println!(
+        "daemon resident, MiB: {fresh} fresh, {} after {QUESTIONS} questions",
+        resident(&room)
+    );
 }
 
 /// Milliseconds since 1970, as the daemon counts.
@@ -53,12 +77,26 @@ fn now() -> i64 {
 fn spread(mut all: Vec<i64>) -> String {
     all.sort_unstable();
     let at = |percent: usize| all[(all.len() * percent / 100).min(all.len() - 1)];
-    format!("p50 {}, p95 {}, p99 {}, max {} of {}", at(50), at(95), at(99), at(100), all.len())
+    format!(
+        "p50 {}, p95 {}, p99 {}, max {} of {}",
+        at(50),
+        at(95),
+        at(99),
+        at(100),
+        all.len()
+    )
 }
 
 fn resident(room: &Room) -> u64 {
     let daemon = room.processes.last().expect("the daemon").pid();
     let status = fs::read_to_string(format!("/proc/{daemon}/status")).expect("it lives");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("a line");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<u64>().ok())
+        .expect("a number")
+        / 1024
 }

@@ -1,4 +1,5 @@
-// The same stories on PostgreSQL, and those of several daemons: `harness/base.rs` knows it from this program's name.
+// The same stories on PostgreSQL, and those of several daemons: `harness/base.rs` knows it from
+// this program's name.
 
 include!("stories.rs");
 

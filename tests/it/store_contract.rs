@@ -11,8 +11,8 @@ use std::{
 
 use tempfile::TempDir;
 use vine_domain::{
-    Clock, Grant, Lane, MessageId, Repo, Role, SessionPolicy, Slug, TaskId, TaskState, Timestamp, User, UserId, Worker,
-    WorkerId,
+    Clock, Grant, Lane, MessageId, Repo, Role, SessionPolicy, Slug, TaskId, TaskState, Timestamp,
+    User, UserId, Worker, WorkerId,
     chat::{Act, Batch, Echo, Inbound, Outbound, OutboundKind, Place, Spot},
     clock::{Ids, System},
     lifecycle::{Event, Order, Situation, decide},
@@ -37,7 +37,10 @@ impl Manual {
     }
 
     pub fn pass(&self, span: Duration) {
-        self.0.fetch_add(i64::try_from(span.as_millis()).expect("a short span"), Ordering::SeqCst);
+        self.0.fetch_add(
+            i64::try_from(span.as_millis()).expect("a short span"),
+            Ordering::SeqCst,
+        );
     }
 }
 
@@ -90,9 +93,17 @@ impl Bed {
                 encrypted: false,
             };
             store.save_repo(&repo).await.expect("stored");
-            store.bind_room("chat", name, &repo.name).await.expect("stored");
+            store
+                .bind_room("chat", name, &repo.name)
+                .await
+                .expect("stored");
         }
-        Self { store, clock, folder, base }
+        Self {
+            store,
+            clock,
+            folder,
+            base,
+        }
     }
 
     pub async fn worker(&self, name: &str) -> WorkerId {
@@ -139,16 +150,35 @@ impl Bed {
     }
 
     pub async fn claim(&self, worker: WorkerId, slots: u32) -> Vec<Attempt> {
-        let claimed = self.store.claim(&[Want { worker, slots }]).await.expect("claimed");
-        claimed.into_iter().map(|handed| handed.assignment.attempt).collect()
+        let claimed = self
+            .store
+            .claim(&[Want { worker, slots }])
+            .await
+            .expect("claimed");
+        claimed
+            .into_iter()
+            .map(|handed| handed.assignment.attempt)
+            .collect()
     }
 
     /// Decides and stores, as the use cases do.
     pub async fn step(&self, task: TaskId, event: Event) -> Result<(), StoreError> {
-        let situation = self.store.situations(&[task]).await?.pop().expect("the task");
+        let situation = self
+            .store
+            .situations(&[task])
+            .await?
+            .pop()
+            .expect("the task");
         let change = decide(&situation, event, self.clock.now()).expect("allowed");
         let was_queued = matches!(situation.task.state, TaskState::Queued { .. });
-        let commit = Commit { change, messages: vec![], reply: None, sessions: SessionPolicy::default(), was_queued, audit: None };
+        let commit = Commit {
+            change,
+            messages: vec![],
+            reply: None,
+            sessions: SessionPolicy::default(),
+            was_queued,
+            audit: None,
+        };
         self.store.commit(&[commit]).await?.remove(0)
     }
 }
@@ -169,11 +199,18 @@ async fn lanes_are_strict_fifo_inside_and_old_low_work_rises() {
     bed.clock.pass(Duration::from_secs(1));
     let (first, second) = (bed.task().await, bed.task().await);
     let high = bed.task_in("site", Lane::High).await;
-    assert_eq!(ids(&bed.claim(worker, 3).await), [high.0, first.0, second.0]);
+    assert_eq!(
+        ids(&bed.claim(worker, 3).await),
+        [high.0, first.0, second.0]
+    );
 
     bed.clock.pass(AGEING * 2);
     let newer = bed.task_in("site", Lane::High).await;
-    assert_eq!(ids(&bed.claim(worker, 1).await), [low.0], "low work starts after two spans");
+    assert_eq!(
+        ids(&bed.claim(worker, 1).await),
+        [low.0],
+        "low work starts after two spans"
+    );
     assert_eq!(ids(&bed.claim(worker, 1).await), [newer.0]);
 }
 
@@ -181,13 +218,22 @@ async fn lanes_are_strict_fifo_inside_and_old_low_work_rises() {
 async fn paused_work_stays_where_it_is() {
     let bed = Bed::new().await;
     let worker = bed.worker("w").await;
-    let (site, shop) = (bed.task_in("site", Lane::Default).await, bed.task_in("shop", Lane::Default).await);
+    let (site, shop) = (
+        bed.task_in("site", Lane::Default).await,
+        bed.task_in("shop", Lane::Default).await,
+    );
     bed.store.set_paused(None, true).await.expect("paused");
     assert!(bed.claim(worker, 9).await.is_empty());
     bed.store.set_paused(None, false).await.expect("resumed");
-    bed.store.set_paused(Some(&Slug::from_text("site")), true).await.expect("paused");
+    bed.store
+        .set_paused(Some(&Slug::from_text("site")), true)
+        .await
+        .expect("paused");
     assert_eq!(ids(&bed.claim(worker, 9).await), [shop.0]);
-    bed.store.set_paused(Some(&Slug::from_text("site")), false).await.expect("resumed");
+    bed.store
+        .set_paused(Some(&Slug::from_text("site")), false)
+        .await
+        .expect("resumed");
     assert_eq!(ids(&bed.claim(worker, 9).await), [site.0]);
 }
 
@@ -206,11 +252,18 @@ async fn claims_at_the_same_time_never_give_one_order_twice() {
         tokio::spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let claimed = store.claim(&[Want { worker, slots: 3 }]).await.expect("claimed");
+                let claimed = store
+                    .claim(&[Want { worker, slots: 3 }])
+                    .await
+                    .expect("claimed");
                 if claimed.is_empty() {
                     return mine;
                 }
-                mine.extend(claimed.into_iter().map(|handed| handed.assignment.attempt.task));
+                mine.extend(
+                    claimed
+                        .into_iter()
+                        .map(|handed| handed.assignment.attempt.task),
+                );
             }
         })
     });
@@ -219,7 +272,11 @@ async fn claims_at_the_same_time_never_give_one_order_twice() {
         all.extend(claim.await.expect("ran"));
     }
     assert_eq!(all.len(), 100);
-    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 100, "each exactly once");
+    assert_eq!(
+        all.iter().collect::<BTreeSet<_>>().len(),
+        100,
+        "each exactly once"
+    );
 }
 
 #[tokio::test]
@@ -229,21 +286,53 @@ async fn wishes_that_wait_together_are_served_together_and_spread() {
     for _ in 0..4 {
         bed.task().await;
     }
-    let claimed = bed.store.claim(&[Want { worker: a, slots: 2 }, Want { worker: b, slots: 3 }]).await.expect("claimed");
-    let of = |worker| claimed.iter().filter(|handed| handed.worker == worker).count();
+    let claimed = bed
+        .store
+        .claim(&[
+            Want {
+                worker: a,
+                slots: 2,
+            },
+            Want {
+                worker: b,
+                slots: 3,
+            },
+        ])
+        .await
+        .expect("claimed");
+    let of = |worker| {
+        claimed
+            .iter()
+            .filter(|handed| handed.worker == worker)
+            .count()
+    };
     assert_eq!((of(a), of(b)), (2, 2));
 }
 
 #[tokio::test]
-async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_while_others_beside_it_are_stored() {
+async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_while_others_beside_it_are_stored()
+ {
     let bed = Bed::new().await;
     let worker = bed.worker("w").await;
     let (task, other) = (bed.task().await, bed.task().await);
     let mut commits = Vec::new();
     for attempt in bed.claim(worker, 2).await {
-        let task = bed.store.task(attempt.task).await.expect("read").expect("there");
-        let situation = Situation { task, questions: vec![], notes: vec![] };
-        let finished = Event::Finished { by: worker, attempt, report: Report::default() };
+        let task = bed
+            .store
+            .task(attempt.task)
+            .await
+            .expect("read")
+            .expect("there");
+        let situation = Situation {
+            task,
+            questions: vec![],
+            notes: vec![],
+        };
+        let finished = Event::Finished {
+            by: worker,
+            attempt,
+            report: Report::default(),
+        };
         commits.push(Commit {
             change: decide(&situation, finished, bed.clock.now()).expect("allowed"),
             messages: vec![notice(attempt.task, OutboundKind::Notice)],
@@ -253,13 +342,48 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_whil
             audit: None,
         });
     }
-    bed.step(task, Event::Ordered { order: Order::Cancel, by: "Ann".into() }).await.expect("cancelled");
+    bed.step(
+        task,
+        Event::Ordered {
+            order: Order::Cancel,
+            by: "Ann".into(),
+        },
+    )
+    .await
+    .expect("cancelled");
     let before = bed.store.thread(task, 0, 100).await.expect("read");
-    assert!(matches!(bed.store.commit(&commits).await.expect("no error")[..], [Err(StoreError::Conflict), Ok(())]));
-    assert_eq!(bed.store.thread(task, 0, 100).await.expect("read"), before, "no message of a refused change");
-    assert!(matches!(bed.store.task(task).await.expect("read").expect("there").state, TaskState::Cancelled { .. }));
-    assert!(matches!(bed.store.task(other).await.expect("read").expect("there").state, TaskState::Done { .. }));
-    assert_eq!(bed.store.thread(other, 0, 100).await.expect("read").len(), before.len() + 2, "with its message and its reply");
+    assert!(matches!(
+        bed.store.commit(&commits).await.expect("no error")[..],
+        [Err(StoreError::Conflict), Ok(())]
+    ));
+    assert_eq!(
+        bed.store.thread(task, 0, 100).await.expect("read"),
+        before,
+        "no message of a refused change"
+    );
+    assert!(matches!(
+        bed.store
+            .task(task)
+            .await
+            .expect("read")
+            .expect("there")
+            .state,
+        TaskState::Cancelled { .. }
+    ));
+    assert!(matches!(
+        bed.store
+            .task(other)
+            .await
+            .expect("read")
+            .expect("there")
+            .state,
+        TaskState::Done { .. }
+    ));
+    assert_eq!(
+        bed.store.thread(other, 0, 100).await.expect("read").len(),
+        before.len() + 2,
+        "with its message and its reply"
+    );
 }
 
 #[tokio::test]
@@ -268,10 +392,26 @@ async fn text_with_a_zero_in_it_is_kept_with_a_sign_in_its_place() {
     let worker = bed.worker("w").await;
     let task = bed.task().await;
     let attempt = bed.claim(worker, 1).await[0];
-    bed.store.log(worker, attempt, &["a\0b".into()]).await.expect("kept");
-    bed.store.keep_patch(worker, attempt, "-\0\n+1").await.expect("kept");
-    assert!(bed.store.log_of(task, 9).await.expect("read").iter().any(|line| line.text == "a\u{2400}b"));
-    assert_eq!(bed.store.patch_of(task).await.expect("read").as_deref(), Some("-\u{2400}\n+1"));
+    bed.store
+        .log(worker, attempt, &["a\0b".into()])
+        .await
+        .expect("kept");
+    bed.store
+        .keep_patch(worker, attempt, "-\0\n+1")
+        .await
+        .expect("kept");
+    assert!(
+        bed.store
+            .log_of(task, 9)
+            .await
+            .expect("read")
+            .iter()
+            .any(|line| line.text == "a\u{2400}b")
+    );
+    assert_eq!(
+        bed.store.patch_of(task).await.expect("read").as_deref(),
+        Some("-\u{2400}\n+1")
+    );
 }
 
 #[tokio::test]
@@ -280,17 +420,33 @@ async fn leases_end_unless_renewed_and_only_their_holder_can_renew() {
     let (worker, other) = (bed.worker("w").await, bed.worker("o").await);
     bed.task().await;
     let attempt = bed.claim(worker, 1).await[0];
-    let stale = Attempt { epoch: vine_domain::Epoch(0), ..attempt };
+    let stale = Attempt {
+        epoch: vine_domain::Epoch(0),
+        ..attempt
+    };
     bed.clock.pass(LEASE / 2);
-    bed.store.renew(&[(other, attempt)]).await.expect("no error");
+    bed.store
+        .renew(&[(other, attempt)])
+        .await
+        .expect("no error");
     bed.store.renew(&[(worker, stale)]).await.expect("no error");
     bed.clock.pass(LEASE / 2 + Duration::from_secs(1));
-    assert_eq!(bed.store.expired().await.expect("read"), [attempt], "neither renewal counted");
-    bed.store.renew(&[(worker, attempt)]).await.expect("renewed");
+    assert_eq!(
+        bed.store.expired().await.expect("read"),
+        [attempt],
+        "neither renewal counted"
+    );
+    bed.store
+        .renew(&[(worker, attempt)])
+        .await
+        .expect("renewed");
     assert!(bed.store.expired().await.expect("read").is_empty());
     bed.clock.pass(LEASE * 2);
     bed.store.adopt_leases().await.expect("adopted");
-    assert!(bed.store.expired().await.expect("read").is_empty(), "our own absence is nobody's death");
+    assert!(
+        bed.store.expired().await.expect("read").is_empty(),
+        "our own absence is nobody's death"
+    );
 }
 
 #[tokio::test]
@@ -299,14 +455,36 @@ async fn writes_beside_the_task_are_fenced_too() {
     let (worker, other) = (bed.worker("w").await, bed.worker("o").await);
     bed.task().await;
     let attempt = bed.claim(worker, 1).await[0];
-    let stale = Attempt { epoch: vine_domain::Epoch(0), ..attempt };
+    let stale = Attempt {
+        epoch: vine_domain::Epoch(0),
+        ..attempt
+    };
     for (by, attempt) in [(other, attempt), (worker, stale)] {
-        assert!(matches!(bed.store.log(by, attempt, &["line".into()]).await, Err(StoreError::Conflict)));
-        assert!(matches!(bed.store.keep_patch(by, attempt, "patch").await, Err(StoreError::Conflict)));
+        assert!(matches!(
+            bed.store.log(by, attempt, &["line".into()]).await,
+            Err(StoreError::Conflict)
+        ));
+        assert!(matches!(
+            bed.store.keep_patch(by, attempt, "patch").await,
+            Err(StoreError::Conflict)
+        ));
     }
-    bed.store.log(worker, attempt, &["line".into()]).await.expect("logged");
-    bed.store.keep_patch(worker, attempt, "patch").await.expect("kept");
-    assert_eq!(bed.store.patch_of(attempt.task).await.expect("read").as_deref(), Some("patch"));
+    bed.store
+        .log(worker, attempt, &["line".into()])
+        .await
+        .expect("logged");
+    bed.store
+        .keep_patch(worker, attempt, "patch")
+        .await
+        .expect("kept");
+    assert_eq!(
+        bed.store
+            .patch_of(attempt.task)
+            .await
+            .expect("read")
+            .as_deref(),
+        Some("patch")
+    );
 }
 
 #[tokio::test]
@@ -315,21 +493,54 @@ async fn orders_wait_for_their_time() {
     let worker = bed.worker("w").await;
     bed.task().await;
     let attempt = bed.claim(worker, 1).await[0];
-    bed.step(attempt.task, Event::LeaseLost { attempt, why: "gone".into() }).await.expect("stored");
+    bed.step(
+        attempt.task,
+        Event::LeaseLost {
+            attempt,
+            why: "gone".into(),
+        },
+    )
+    .await
+    .expect("stored");
     assert!(bed.claim(worker, 1).await.is_empty());
-    let wait = bed.store.next_due().await.expect("read").next.expect("an order waits");
-    assert!(wait > Duration::ZERO && wait <= Duration::from_secs(5), "{wait:?}");
+    let wait = bed
+        .store
+        .next_due()
+        .await
+        .expect("read")
+        .next
+        .expect("an order waits");
+    assert!(
+        wait > Duration::ZERO && wait <= Duration::from_secs(5),
+        "{wait:?}"
+    );
     bed.clock.pass(wait);
     assert_eq!(bed.claim(worker, 1).await[0].epoch.0, 2);
 }
 
 fn hello() -> Inbound {
-    let (event, platform, author, text) = ("e-1".into(), "console".into(), "ann".into(), "hi".into());
-    Inbound { event, platform, author, spot: Spot::Ours { task: None, question: None }, text, act: Act::Said, said: None }
+    let (event, platform, author, text) =
+        ("e-1".into(), "console".into(), "ann".into(), "hi".into());
+    Inbound {
+        event,
+        platform,
+        author,
+        spot: Spot::Ours {
+            task: None,
+            question: None,
+        },
+        text,
+        act: Act::Said,
+        said: None,
+    }
 }
 
 async fn unread(bed: &Bed, awaited: Duration) -> Vec<(Inbound, Timestamp)> {
-    let unread = bed.store.unread(Duration::ZERO, awaited, 0).await.expect("read");
+    let unread = bed
+        .store
+        .unread(Duration::ZERO, awaited, 0)
+        .await
+        .expect("read");
     unread.into_iter().map(|one| (one.event, one.at)).collect()
 }
 
@@ -339,7 +550,10 @@ async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
     let event = hello();
     assert!(bed.store.receive(&event).await.expect("stored"));
     assert!(!bed.store.receive(&event).await.expect("known"));
-    assert_eq!(unread(&bed, Duration::ZERO).await, [(event.clone(), bed.clock.now())]);
+    assert_eq!(
+        unread(&bed, Duration::ZERO).await,
+        [(event.clone(), bed.clock.now())]
+    );
     bed.store.mark_read(&event).await.expect("marked");
     assert!(unread(&bed, Duration::ZERO).await.is_empty());
     assert!(!bed.store.receive(&event).await.expect("still known"));
@@ -351,11 +565,32 @@ async fn a_command_is_dealt_with_when_its_reply_is_stored() {
     let task = bed.task().await;
     let event = hello();
     assert!(bed.store.receive(&event).await.expect("stored"));
-    let reply = Outbound::new(MessageId(System.uuid()), Place::Thread(task), OutboundKind::Notice, "done so");
-    bed.store.reply(&event, "Ann", task, &reply).await.expect("stored");
-    assert!(bed.store.is_read(&event).await.expect("read"), "a crash now does not run it again");
-    let thread: Vec<_> = bed.store.thread(task, 0, 10).await.expect("read").into_iter().map(|message| message.text).collect();
-    assert_eq!(thread[thread.len() - 2..], [event.text, "done so".to_owned()]);
+    let reply = Outbound::new(
+        MessageId(System.uuid()),
+        Place::Thread(task),
+        OutboundKind::Notice,
+        "done so",
+    );
+    bed.store
+        .reply(&event, "Ann", task, &reply)
+        .await
+        .expect("stored");
+    assert!(
+        bed.store.is_read(&event).await.expect("read"),
+        "a crash now does not run it again"
+    );
+    let thread: Vec<_> = bed
+        .store
+        .thread(task, 0, 10)
+        .await
+        .expect("read")
+        .into_iter()
+        .map(|message| message.text)
+        .collect();
+    assert_eq!(
+        thread[thread.len() - 2..],
+        [event.text, "done so".to_owned()]
+    );
 }
 
 #[tokio::test]
@@ -365,7 +600,11 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
         event: "$1".into(),
         platform: "matrix".into(),
         author: "@ann:x".into(),
-        spot: Spot::Theirs { room: "!one".into(), thread: None, reply_to: None },
+        spot: Spot::Theirs {
+            room: "!one".into(),
+            thread: None,
+            reply_to: None,
+        },
         text: text.into(),
         act,
         said: None,
@@ -373,26 +612,62 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
     let minute = Duration::from_secs(60);
     let awaited = event(Act::Awaited, "it did not come");
     assert!(bed.store.receive(&awaited).await.expect("stored"));
-    assert_eq!(bed.store.awaited("matrix").await.expect("read"), std::slice::from_ref(&awaited));
+    assert_eq!(
+        bed.store.awaited("matrix").await.expect("read"),
+        std::slice::from_ref(&awaited)
+    );
     assert!(bed.store.awaited("slack").await.expect("read").is_empty());
     assert!(unread(&bed, minute).await.is_empty(), "not yet");
     let came = bed.clock.now();
     bed.clock.pass(minute);
     assert_eq!(unread(&bed, minute).await, [(awaited, came)], "given up");
     let whole = event(Act::Said, "hello");
-    bed.store.take_in("matrix", &Batch { events: vec![whole.clone()], ..Batch::default() }).await.expect("stored");
-    assert_eq!(unread(&bed, minute).await, [(whole.clone(), came)], "it came after all");
-    bed.store.take_in("matrix", &Batch { events: vec![event(Act::Said, "forged")], ..Batch::default() }).await.expect("stored");
-    assert_eq!(bed.store.event("matrix", "$1").await.expect("read"), Some(whole), "what was said is not said again otherwise");
+    bed.store
+        .take_in(
+            "matrix",
+            &Batch {
+                events: vec![whole.clone()],
+                ..Batch::default()
+            },
+        )
+        .await
+        .expect("stored");
+    assert_eq!(
+        unread(&bed, minute).await,
+        [(whole.clone(), came)],
+        "it came after all"
+    );
+    bed.store
+        .take_in(
+            "matrix",
+            &Batch {
+                events: vec![event(Act::Said, "forged")],
+                ..Batch::default()
+            },
+        )
+        .await
+        .expect("stored");
+    assert_eq!(
+        bed.store.event("matrix", "$1").await.expect("read"),
+        Some(whole),
+        "what was said is not said again otherwise"
+    );
 }
 
 #[tokio::test]
 async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_what_was_posted() {
     let bed = Bed::new().await;
     let task = bed.task().await;
-    bed.store.bind_room("matrix", "!one", &Slug::from_text("site")).await.expect("bound");
+    bed.store
+        .bind_room("matrix", "!one", &Slug::from_text("site"))
+        .await
+        .expect("bound");
     let due = bed.store.due("matrix", 10).await.expect("read").remove(0);
-    let spot = Spot::Theirs { room: "!one".into(), thread: Some("$root".into()), reply_to: None };
+    let spot = Spot::Theirs {
+        room: "!one".into(),
+        thread: Some("$root".into()),
+        reply_to: None,
+    };
     let event = |id: &str| Inbound {
         event: id.into(),
         platform: "matrix".into(),
@@ -402,38 +677,123 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         act: Act::Said,
         said: None,
     };
-    let echo = |part, last| Echo { message: due.message.id, reference: format!("$p{part}"), part, last };
-    let batch =
-        Batch { events: vec![event("$b"), event("$a")], echoes: vec![echo(0, false)], cursor: Some("s1".into()), ..Batch::default() };
+    let echo = |part, last| Echo {
+        message: due.message.id,
+        reference: format!("$p{part}"),
+        part,
+        last,
+    };
+    let batch = Batch {
+        events: vec![event("$b"), event("$a")],
+        echoes: vec![echo(0, false)],
+        cursor: Some("s1".into()),
+        ..Batch::default()
+    };
     for _ in 0..2 {
         bed.store.take_in("matrix", &batch).await.expect("stored");
     }
-    assert_eq!(bed.store.cursor("matrix").await.expect("read").as_deref(), Some("s1"));
-    let came = bed.store.unread(Duration::ZERO, Duration::ZERO, 0).await.expect("read");
-    assert_eq!(came.iter().map(|one| &*one.event.event).collect::<Vec<_>>(), ["$b", "$a"], "each once, in the order they came");
-    assert_eq!(bed.store.unread(Duration::ZERO, Duration::ZERO, came[0].seq).await.expect("read"), came[1..], "what comes after");
-    assert_eq!(bed.store.due("matrix", 1).await.expect("read")[0].already, None, "a part of it is missing");
-    bed.store.take_in("matrix", &Batch { echoes: vec![echo(1, true)], ..Batch::default() }).await.expect("stored");
-    assert_eq!(bed.store.due("matrix", 1).await.expect("read")[0].already.as_deref(), Some("$p0"));
-    assert_eq!(bed.store.placed("matrix", "$p1").await.expect("read").expect("known").task, Some(task));
+    assert_eq!(
+        bed.store.cursor("matrix").await.expect("read").as_deref(),
+        Some("s1")
+    );
+    let came = bed
+        .store
+        .unread(Duration::ZERO, Duration::ZERO, 0)
+        .await
+        .expect("read");
+    assert_eq!(
+        came.iter().map(|one| &*one.event.event).collect::<Vec<_>>(),
+        ["$b", "$a"],
+        "each once, in the order they came"
+    );
+    assert_eq!(
+        bed.store
+            .unread(Duration::ZERO, Duration::ZERO, came[0].seq)
+            .await
+            .expect("read"),
+        came[1..],
+        "what comes after"
+    );
+    assert_eq!(
+        bed.store.due("matrix", 1).await.expect("read")[0].already,
+        None,
+        "a part of it is missing"
+    );
+    bed.store
+        .take_in(
+            "matrix",
+            &Batch {
+                echoes: vec![echo(1, true)],
+                ..Batch::default()
+            },
+        )
+        .await
+        .expect("stored");
+    assert_eq!(
+        bed.store.due("matrix", 1).await.expect("read")[0]
+            .already
+            .as_deref(),
+        Some("$p0")
+    );
+    assert_eq!(
+        bed.store
+            .placed("matrix", "$p1")
+            .await
+            .expect("read")
+            .expect("known")
+            .task,
+        Some(task)
+    );
     assert_eq!(bed.store.placed("slack", "$p1").await.expect("read"), None);
-    assert_eq!(bed.store.cursor("matrix").await.expect("read").as_deref(), Some("s1"), "a batch without a position keeps it");
+    assert_eq!(
+        bed.store.cursor("matrix").await.expect("read").as_deref(),
+        Some("s1"),
+        "a batch without a position keeps it"
+    );
 }
 
 #[tokio::test]
 async fn people_of_the_configuration_come_and_go_with_it_and_others_stay() {
     let bed = Bed::new().await;
-    let user = |name: &str, role| User { id: UserId(System.uuid()), name: name.into(), role: Some(role), repos: [].into() };
+    let user = |name: &str, role| User {
+        id: UserId(System.uuid()),
+        name: name.into(),
+        role: Some(role),
+        repos: [].into(),
+    };
     let own = user("root", Role::Admin);
-    bed.store.save_user(&own, &[("vine", "root")]).await.expect("saved");
-    let ann = Grant { user: user("Ann", Role::Admin), identities: vec![("matrix".into(), "@ann:x".into())] };
-    bed.store.set_people(std::slice::from_ref(&ann)).await.expect("set");
+    bed.store
+        .save_user(&own, &[("vine", "root")])
+        .await
+        .expect("saved");
+    let ann = Grant {
+        user: user("Ann", Role::Admin),
+        identities: vec![("matrix".into(), "@ann:x".into())],
+    };
+    bed.store
+        .set_people(std::slice::from_ref(&ann))
+        .await
+        .expect("set");
     let known = bed.store.user("matrix", "@ann:x").await.expect("read");
     assert_eq!(known.map(|user| user.name).as_deref(), Some("Ann"));
-    assert_eq!(bed.store.users_with(Role::Admin).await.expect("read"), [own.id], "the shell never speaks as somebody else");
+    assert_eq!(
+        bed.store.users_with(Role::Admin).await.expect("read"),
+        [own.id],
+        "the shell never speaks as somebody else"
+    );
     bed.store.set_people(&[]).await.expect("set");
-    assert_eq!(bed.store.user("matrix", "@ann:x").await.expect("read"), None, "whoever is named no more may nothing");
-    assert!(bed.store.user("vine", "root").await.expect("read").is_some());
+    assert_eq!(
+        bed.store.user("matrix", "@ann:x").await.expect("read"),
+        None,
+        "whoever is named no more may nothing"
+    );
+    assert!(
+        bed.store
+            .user("vine", "root")
+            .await
+            .expect("read")
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -441,27 +801,79 @@ async fn tokens_end_by_time_by_use_and_by_word() {
     let bed = Bed::new().await;
     let owner = System.uuid();
     let token = Token::make(TokenKind::Login, &System).hash();
-    bed.store.add_token(&token, TokenKind::Login, owner, Duration::from_secs(60)).await.expect("added");
-    assert_eq!(bed.store.token_owner(&token, TokenKind::User).await.expect("read"), None, "another kind");
-    assert_eq!(bed.store.spend_token(&token, TokenKind::Login).await.expect("spent"), Some(owner));
-    assert_eq!(bed.store.spend_token(&token, TokenKind::Login).await.expect("no error"), None);
+    bed.store
+        .add_token(&token, TokenKind::Login, owner, Duration::from_secs(60))
+        .await
+        .expect("added");
+    assert_eq!(
+        bed.store
+            .token_owner(&token, TokenKind::User)
+            .await
+            .expect("read"),
+        None,
+        "another kind"
+    );
+    assert_eq!(
+        bed.store
+            .spend_token(&token, TokenKind::Login)
+            .await
+            .expect("spent"),
+        Some(owner)
+    );
+    assert_eq!(
+        bed.store
+            .spend_token(&token, TokenKind::Login)
+            .await
+            .expect("no error"),
+        None
+    );
     let token = Token::make(TokenKind::User, &System).hash();
-    bed.store.add_token(&token, TokenKind::User, owner, Duration::from_secs(60)).await.expect("added");
-    assert_eq!(bed.store.token_owner(&token, TokenKind::User).await.expect("read"), Some(owner));
+    bed.store
+        .add_token(&token, TokenKind::User, owner, Duration::from_secs(60))
+        .await
+        .expect("added");
+    assert_eq!(
+        bed.store
+            .token_owner(&token, TokenKind::User)
+            .await
+            .expect("read"),
+        Some(owner)
+    );
     bed.clock.pass(Duration::from_secs(61));
-    assert_eq!(bed.store.token_owner(&token, TokenKind::User).await.expect("read"), None);
+    assert_eq!(
+        bed.store
+            .token_owner(&token, TokenKind::User)
+            .await
+            .expect("read"),
+        None
+    );
     let token = Token::make(TokenKind::Worker, &System).hash();
-    bed.store.add_token(&token, TokenKind::Worker, owner, Duration::from_secs(60)).await.expect("added");
+    bed.store
+        .add_token(&token, TokenKind::Worker, owner, Duration::from_secs(60))
+        .await
+        .expect("added");
     bed.store.revoke_tokens(owner).await.expect("revoked");
-    assert_eq!(bed.store.token_owner(&token, TokenKind::Worker).await.expect("read"), None);
+    assert_eq!(
+        bed.store
+            .token_owner(&token, TokenKind::Worker)
+            .await
+            .expect("read"),
+        None
+    );
 }
 
 #[tokio::test]
 async fn a_second_daemon_on_the_same_file_is_refused() {
     let (folder, clock) = (tempfile::tempdir().expect("a folder"), Manual::new());
     let file = folder.path().join("vine.db");
-    let _first = Sqlite::open(&file, Durability::Normal, clock.clone()).await.expect("opened");
-    let error = Sqlite::open(&file, Durability::Normal, clock).await.err().expect("refused").to_string();
+    let _first = Sqlite::open(&file, Durability::Normal, clock.clone())
+        .await
+        .expect("opened");
+    let error = Sqlite::open(&file, Durability::Normal, clock)
+        .await
+        .err()
+        .expect("refused")
+        .to_string();
     assert!(error.contains("another daemon already uses"), "{error}");
 }
 
@@ -472,30 +884,68 @@ async fn everything_is_there_after_the_database_is_opened_again() {
     let task = bed.task().await;
     let attempt = bed.claim(worker, 1).await[0];
     let before = bed.store.task(task).await.expect("read");
-    let Bed { store, clock, folder: _folder, base } = bed;
+    let Bed {
+        store,
+        clock,
+        folder: _folder,
+        base,
+    } = bed;
     drop(store);
     let store = open(&base, clock).await;
     assert_eq!(store.task(task).await.expect("read"), before);
     assert_eq!(store.leases_of(worker).await.expect("read"), [attempt]);
-    assert!(store.next_tasks(1).await.expect("an id")[0] > task, "ids are never given twice");
+    assert!(
+        store.next_tasks(1).await.expect("an id")[0] > task,
+        "ids are never given twice"
+    );
 }
 
 #[tokio::test]
 async fn tasks_are_found_by_words_whatever_stands_in_them_and_paged() {
     let bed = Bed::new().await;
-    for title in ["Paint 100% of it", "Paint 1000 of it", "snake_case", "snakeXcase", "Grüße, Ä"] {
+    for title in [
+        "Paint 100% of it",
+        "Paint 1000 of it",
+        "snake_case",
+        "snakeXcase",
+        "Grüße, Ä",
+    ] {
         bed.made(title, "site", Lane::Default).await;
     }
     let found = async |text: &str, before: Option<TaskId>, limit: u32| {
-        let filter = TaskFilter { text: Some(text.into()), before, limit, ..TaskFilter::default() };
-        bed.store.tasks(&filter).await.expect("read").into_iter().map(|task| task.title.to_string()).collect::<Vec<_>>()
+        let filter = TaskFilter {
+            text: Some(text.into()),
+            before,
+            limit,
+            ..TaskFilter::default()
+        };
+        bed.store
+            .tasks(&filter)
+            .await
+            .expect("read")
+            .into_iter()
+            .map(|task| task.title.to_string())
+            .collect::<Vec<_>>()
     };
-    for (text, expected) in [("100%", vec!["Paint 100% of it"]), ("SNAKE_c", vec!["snake_case"]), ("Grüße, Ä", vec!["Grüße, Ä"]), ("nothing", vec![])] {
+    for (text, expected) in [
+        ("100%", vec!["Paint 100% of it"]),
+        ("SNAKE_c", vec!["snake_case"]),
+        ("Grüße, Ä", vec!["Grüße, Ä"]),
+        ("nothing", vec![]),
+    ] {
         assert_eq!(found(text, None, 10).await, expected, "{text}");
     }
     assert_eq!(found("", None, 10).await.len(), 5, "no words fit all");
-    assert_eq!(found("paint", None, 1).await, ["Paint 1000 of it"], "the newest first");
-    assert_eq!(found("paint", Some(TaskId(2)), 1).await, ["Paint 100% of it"], "then those before it");
+    assert_eq!(
+        found("paint", None, 1).await,
+        ["Paint 1000 of it"],
+        "the newest first"
+    );
+    assert_eq!(
+        found("paint", Some(TaskId(2)), 1).await,
+        ["Paint 100% of it"],
+        "then those before it"
+    );
 }
 
 #[tokio::test]
@@ -505,7 +955,13 @@ async fn workers_are_read_a_page_at_a_time() {
         bed.worker(name).await;
     }
     let page = async |after: &str, limit: u32| {
-        bed.store.workers_after(after, limit).await.expect("read").into_iter().map(|(worker, ..)| worker.name).collect::<Vec<_>>()
+        bed.store
+            .workers_after(after, limit)
+            .await
+            .expect("read")
+            .into_iter()
+            .map(|(worker, ..)| worker.name)
+            .collect::<Vec<_>>()
     };
     assert_eq!(page("", 2).await, ["w-1", "w-2"]);
     assert_eq!(page("w-2", 2).await, ["w-3"]);

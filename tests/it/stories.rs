@@ -1,4 +1,5 @@
-// Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude Code.
+// Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude
+// Code.
 
 mod app_metrics;
 mod app_platforms;

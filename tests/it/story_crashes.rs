@@ -1,5 +1,5 @@
-//! Processes die where it hurts most: no question and no answer is lost, none is delivered twice, and the session goes
-//! on where one can survive.
+//! Processes die where it hurts most: no question and no answer is lost, none is delivered twice,
+//! and the session goes on where one can survive.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::harness::{Agent, PATIENCE, Place, agents, git, gone, until};
 
-const SCRIPT: &str = "Paint the door.\nMODEL: ask Which colour? | Red | Blue\nMODEL: bash echo painted > door.txt\nMODEL: finish Painted.";
+const SCRIPT: &str = "Paint the door.\nMODEL: ask Which colour? | Red | Blue\nMODEL: bash echo \
+ painted > door.txt\nMODEL: finish Painted.";
 /// As the model reads an answer that came while the agent was alive.
 const LIVE: &str = "\"Which colour?\"=\"Blue\"";
 /// As it reads one that came while the agent was away.
@@ -40,8 +41,16 @@ async fn claude_the_daemon_is_killed_while_a_question_is_open() {
     place.answer(&task, &question, "Blue").await;
     let done = finish(&place, &task).await;
     assert_eq!(session(&done), before);
-    assert_eq!(place.heard(LIVE), 1, "delivered once, into the live session");
-    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "one attempt: {done:#}");
+    assert_eq!(
+        place.heard(LIVE),
+        1,
+        "delivered once, into the live session"
+    );
+    assert_eq!(
+        done["executions"].as_array().map(Vec::len),
+        Some(1),
+        "one attempt: {done:#}"
+    );
     place.assert_clean().await;
 }
 
@@ -58,7 +67,10 @@ async fn claude_the_daemon_is_killed_while_an_answer_is_being_delivered() {
     worker.signal(Signal::STOP);
     place.answer(&task, &question, "Blue").await;
     let shown = place.say(&format!("question show {question}")).await;
-    assert_eq!(shown["state"], "answered", "stored, not delivered: {shown:#}");
+    assert_eq!(
+        shown["state"], "answered",
+        "stored, not delivered: {shown:#}"
+    );
     daemon.kill();
     worker.signal(Signal::CONT);
 
@@ -87,17 +99,32 @@ async fn claude_the_worker_is_killed_while_it_waits_and_the_same_session_goes_on
         gone(agent, PATIENCE).await;
     }
     // The closed connection tells that the worker is gone, long before its lease ends.
-    let parked = place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
+    let parked = place
+        .wait_for(PATIENCE, &task, "it is parked", |shown| {
+            shown["parked"] == true
+        })
+        .await;
     assert_eq!(parked["state"], "waiting");
-    assert!(place.thread(&task).await.contains("The open questions stay open"));
+    assert!(
+        place
+            .thread(&task)
+            .await
+            .contains("The open questions stay open")
+    );
 
     place.answer(&task, &question, "Blue").await;
     let _worker = place.worker("w-1", 1).await;
     let done = finish(&place, &task).await;
     assert_eq!(session(&done), before, "the same Claude session");
     assert_eq!(place.heard(RETOLD), 1, "delivered once, in words");
-    assert!(place.model.seen().iter().all(|seen| seen.session == before), "no other session was ever made");
-    assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:door.txt")]), "painted");
+    assert!(
+        place.model.seen().iter().all(|seen| seen.session == before),
+        "no other session was ever made"
+    );
+    assert_eq!(
+        git(&place.repo, &["show", &format!("vine/{task}:door.txt")]),
+        "painted"
+    );
     place.assert_clean().await;
 }
 
@@ -106,16 +133,32 @@ async fn claude_a_permission_given_while_the_worker_was_dead_is_not_asked_for_ag
     let mut place = Place::new(Agent::Claude).await;
     let _daemon = place.daemon().await;
     let worker = place.worker("w-1", 1).await;
-    let task = place.task("Paint", "MODEL: bash echo painted > door.txt\nMODEL: finish Painted.").await;
+    let task = place
+        .task(
+            "Paint",
+            "MODEL: bash echo painted > door.txt\nMODEL: finish Painted.",
+        )
+        .await;
     let (question, shown) = place.question(&task).await;
     place.recorded(&shown).await;
     worker.kill();
-    place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
+    place
+        .wait_for(PATIENCE, &task, "it is parked", |shown| {
+            shown["parked"] == true
+        })
+        .await;
     place.answer(&task, &question, "yes").await;
     let _worker = place.worker("w-1", 1).await;
     let done = place.wait(&task, "done").await;
-    assert_eq!(done["questions"].as_array().map(Vec::len), Some(1), "people were asked once: {done:#}");
-    assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:door.txt")]), "painted");
+    assert_eq!(
+        done["questions"].as_array().map(Vec::len),
+        Some(1),
+        "people were asked once: {done:#}"
+    );
+    assert_eq!(
+        git(&place.repo, &["show", &format!("vine/{task}:door.txt")]),
+        "painted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +183,8 @@ async fn claude_daemon_and_worker_both_die_and_the_answer_waits_for_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claude_an_absence_of_the_daemon_longer_than_the_trust_in_a_lease_ends_the_agent_not_the_session() {
+async fn claude_an_absence_of_the_daemon_longer_than_the_trust_in_a_lease_ends_the_agent_not_the_session()
+ {
     let mut place = Place::new(Agent::Claude).await;
     let daemon = place.daemon().await;
     let worker = place.worker("w-1", 1).await;
@@ -150,8 +194,15 @@ async fn claude_an_absence_of_the_daemon_longer_than_the_trust_in_a_lease_ends_t
     let before = session(&place.show(&task).await);
     daemon.kill();
     let place_of = place.folder.path().to_owned();
-    until(Duration::from_secs(70), "the agent is stopped", || agents(&place_of).is_empty().then_some(())).await;
-    assert!(worker.output().contains("was not heard of for too long"), "{}", worker.output());
+    until(Duration::from_secs(70), "the agent is stopped", || {
+        agents(&place_of).is_empty().then_some(())
+    })
+    .await;
+    assert!(
+        worker.output().contains("was not heard of for too long"),
+        "{}",
+        worker.output()
+    );
 
     let _daemon = place.daemon().await;
     place.answer(&task, &question, "Blue").await;
@@ -171,33 +222,58 @@ async fn a_stopped_worker_hands_waiting_tasks_back_at_once_and_ends_cleanly() {
     let (question, _) = place.question(&task).await;
     assert_eq!(worker.stop().await, Some(0));
     let parked = place.show(&task).await;
-    assert_eq!((parked["state"].as_str(), parked["parked"].as_bool()), (Some("waiting"), Some(true)));
+    assert_eq!(
+        (parked["state"].as_str(), parked["parked"].as_bool()),
+        (Some("waiting"), Some(true))
+    );
     assert!(agents(place.folder.path()).is_empty(), "no agent is left");
     place.answer(&task, &question, "no").await;
     let _worker = place.worker("w-1", 1).await;
     let done = place.wait(&task, "done").await;
-    assert_eq!(done["questions"].as_array().map(Vec::len), Some(1), "the script's question was answered from what is known");
-    assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:answer.txt")]), "no");
+    assert_eq!(
+        done["questions"].as_array().map(Vec::len),
+        Some(1),
+        "the script's question was answered from what is known"
+    );
+    assert_eq!(
+        git(&place.repo, &["show", &format!("vine/{task}:answer.txt")]),
+        "no"
+    );
     place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_survives_an_absence_of_the_daemon_and_reports_what_was_finished_meanwhile() {
-    let script = "while [ ! -f \"$PLACE/gate\" ]; do sleep 0.1; done; echo done > work.txt; echo finished";
+    let script =
+        "while [ ! -f \"$PLACE/gate\" ]; do sleep 0.1; done; echo done > work.txt; echo finished";
     let mut place = Place::new(Agent::Script(script)).await;
     let daemon = place.daemon().await;
     let _worker = place.worker("w-1", 1).await;
     let task = place.task("Work", "work").await;
     place.wait(&task, "running").await;
-    until(PATIENCE, "the script runs", || (!agents(place.folder.path()).is_empty()).then_some(())).await;
+    until(PATIENCE, "the script runs", || {
+        (!agents(place.folder.path()).is_empty()).then_some(())
+    })
+    .await;
     daemon.kill();
     std::fs::write(place.folder.path().join("gate"), "").expect("written");
     let folder = place.folder.path().to_owned();
-    until(PATIENCE, "the script has ended", || agents(&folder).is_empty().then_some(())).await;
+    until(PATIENCE, "the script has ended", || {
+        agents(&folder).is_empty().then_some(())
+    })
+    .await;
     let _daemon = place.daemon().await;
     let done = place.wait(&task, "done").await;
-    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "one attempt:\n{}", place.log(&task).await);
-    assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:work.txt")]), "done");
+    assert_eq!(
+        done["executions"].as_array().map(Vec::len),
+        Some(1),
+        "one attempt:\n{}",
+        place.log(&task).await
+    );
+    assert_eq!(
+        git(&place.repo, &["show", &format!("vine/{task}:work.txt")]),
+        "done"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,8 +300,15 @@ async fn claude_an_answer_that_the_agent_never_read_is_not_lost() {
     }
     let _worker = place.worker("w-1", 1).await;
     finish(&place, &task).await;
-    assert_eq!((place.heard(LIVE), place.heard(RETOLD)), (0, 1), "told once, after the restart");
-    assert_eq!(place.say(&format!("question show {question}")).await["state"], "delivered");
+    assert_eq!(
+        (place.heard(LIVE), place.heard(RETOLD)),
+        (0, 1),
+        "told once, after the restart"
+    );
+    assert_eq!(
+        place.say(&format!("question show {question}")).await["state"],
+        "delivered"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,7 +321,11 @@ async fn claude_an_agent_killed_while_it_waits_leaves_its_question_open() {
     for agent in agents(place.folder.path()) {
         crate::harness::signal(agent, Signal::KILL);
     }
-    let parked = place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
+    let parked = place
+        .wait_for(PATIENCE, &task, "it is parked", |shown| {
+            shown["parked"] == true
+        })
+        .await;
     assert_eq!(parked["failures"], 0, "waiting costs no attempt");
     place.answer(&task, &question, "Blue").await;
     let done = finish(&place, &task).await;
@@ -250,17 +337,46 @@ async fn claude_a_worker_killed_after_it_took_up_a_parked_call_neither_asks_nor_
     let mut place = Place::with_worker(Agent::Claude, "hold_seconds = 1\n").await;
     let _daemon = place.daemon().await;
     let worker = place.worker("w-1", 1).await;
-    let task = place.task("Paint", "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: slow 3\nMODEL: finish Painted.").await;
+    let task = place
+        .task(
+            "Paint",
+            "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: slow 3\nMODEL: finish Painted.",
+        )
+        .await;
     let (question, _) = place.question(&task).await;
-    place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
+    place
+        .wait_for(PATIENCE, &task, "it is parked", |shown| {
+            shown["parked"] == true
+        })
+        .await;
     place.answer(&task, &question, "Blue").await;
-    until(PATIENCE, "the call has its answer", || (place.heard("\"Which colour?\"=\"Blue\"") > 0).then_some(())).await;
+    until(PATIENCE, "the call has its answer", || {
+        (place.heard("\"Which colour?\"=\"Blue\"") > 0).then_some(())
+    })
+    .await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     worker.kill();
     let _worker = place.worker("w-1", 1).await;
     let done = place.wait(&task, "done").await;
-    assert_eq!(done["questions"].as_array().map(Vec::len), Some(1), "people were asked once");
-    let conversation = place.model.seen().last().expect("a request").conversation.clone();
-    assert_eq!(conversation.matches("\"Which colour?\"=\"Blue\"").count(), 1, "{conversation}");
-    assert!(!conversation.contains("You asked:"), "what had arrived was not told again in words: {conversation}");
+    assert_eq!(
+        done["questions"].as_array().map(Vec::len),
+        Some(1),
+        "people were asked once"
+    );
+    let conversation = place
+        .model
+        .seen()
+        .last()
+        .expect("a request")
+        .conversation
+        .clone();
+    assert_eq!(
+        conversation.matches("\"Which colour?\"=\"Blue\"").count(),
+        1,
+        "{conversation}"
+    );
+    assert!(
+        !conversation.contains("You asked:"),
+        "what had arrived was not told again in words: {conversation}"
+    );
 }

@@ -1,5 +1,6 @@
-//! The books: three daemons, twelve workers, PostgreSQL and Redis under load, and something is killed every other second. Whoever
-//! asks, posts, answers or receives keeps a book of its own, outside of what is tested; in the end all books agree.
+//! The books: three daemons, twelve workers, PostgreSQL and Redis under load, and something is
+//! killed every other second. Whoever asks, posts, answers or receives keeps a book of its own,
+//! outside of what is tested; in the end all books agree.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,7 +36,9 @@ const AFTERMATH: Duration = Duration::from_secs(240);
 
 /// How long it goes on; less by hand with `VINE_TEST_LEDGER_SECONDS`.
 fn span() -> Duration {
-    let seconds = std::env::var("VINE_TEST_LEDGER_SECONDS").ok().and_then(|text| text.parse().ok());
+    let seconds = std::env::var("VINE_TEST_LEDGER_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(300))
 }
 
@@ -44,7 +47,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).expect("31 bits") % below
     }
 }
@@ -60,10 +66,18 @@ async fn wish(client: Client, over: Arc<AtomicBool>, granted: Arc<Mutex<BTreeSet
         loop {
             let http = reqwest::Client::new();
             let url = format!("{}/api/v1/tasks", client.base());
-            let asked = http.post(url).bearer_auth(client.token().expect("a token").reveal()).header("Idempotency-Key", &key).json(&words);
+            let asked = http
+                .post(url)
+                .bearer_auth(client.token().expect("a token").reveal())
+                .header("Idempotency-Key", &key)
+                .json(&words);
             match asked.timeout(Duration::from_secs(10)).send().await {
                 Ok(answer) if answer.status().is_success() => {
-                    let id = answer.json::<Value>().await.ok().and_then(|task| Some(task["id"].as_str()?.to_owned()));
+                    let id = answer
+                        .json::<Value>()
+                        .await
+                        .ok()
+                        .and_then(|task| Some(task["id"].as_str()?.to_owned()));
                     if let Some(id) = id {
                         granted.lock().expect("whole").insert(id);
                         break;
@@ -85,11 +99,18 @@ fn question_of(message: &Value) -> Option<u64> {
 }
 
 /// Reads the channel as a person would, and answers each question in its thread, once.
-async fn answer(slack: Arc<Workspace>, channel: String, over: Arc<AtomicBool>, book: Arc<Mutex<Book>>) {
+async fn answer(
+    slack: Arc<Workspace>,
+    channel: String,
+    over: Arc<AtomicBool>,
+    book: Arc<Mutex<Book>>,
+) {
     while !over.load(Ordering::Relaxed) {
         let state = slack.state().await;
         for message in of_bot(&state) {
-            let Some(number) = question_of(message) else { continue };
+            let Some(number) = question_of(message) else {
+                continue;
+            };
             let ts = message["ts"].as_str().expect("a ts").to_owned();
             let first = {
                 let mut book = book.lock().expect("whole");
@@ -97,9 +118,19 @@ async fn answer(slack: Arc<Workspace>, channel: String, over: Arc<AtomicBool>, b
                 !book.said.contains_key(&number)
             };
             if first {
-                let words = format!("colour-{number}-{}", &System.uuid().simple().to_string()[20..]);
+                let words = format!(
+                    "colour-{number}-{}",
+                    &System.uuid().simple().to_string()[20..]
+                );
                 let root = message["thread_ts"].as_str().expect("in a thread");
-                slack.say("U0ANN", &channel, &format!("Q-{number} {words}"), Some(root)).await;
+                slack
+                    .say(
+                        "U0ANN",
+                        &channel,
+                        &format!("Q-{number} {words}"),
+                        Some(root),
+                    )
+                    .await;
                 book.lock().expect("whole").said.insert(number, words);
             }
         }
@@ -110,7 +141,8 @@ async fn answer(slack: Arc<Workspace>, channel: String, over: Arc<AtomicBool>, b
 /// What the people wrote down.
 #[derive(Default)]
 struct Book {
-    /// Messages that asked a question, by its number. A question that is settled looks different, so it is noted while it is open.
+    /// Messages that asked a question, by its number. A question that is settled looks different,
+    /// so it is noted while it is open.
     posted: BTreeMap<u64, BTreeSet<String>>,
     /// What was answered.
     said: BTreeMap<u64, String>,
@@ -172,35 +204,88 @@ impl Stage {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ledger_of_asked_posted_answered_and_delivered_adds_up_whatever_is_killed() {
-    let seed = std::env::var("VINE_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = std::env::var("VINE_TEST_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| u64::from(std::process::id()));
     println!("seed {seed}");
     let mut dice = Dice(seed);
     let slack = Arc::new(Workspace::open().await);
     let postgres = Postgres::start();
     let base = Base::Postgres(postgres.database(), Some(Box::new(Redis::start())));
-    let place = Place::on(base, Agent::Script(SCRIPT), Sections { more: &channel::by_sockets(&slack), ..Sections::default() }).await;
+    let place = Place::on(
+        base,
+        Agent::Script(SCRIPT),
+        Sections {
+            more: &channel::by_sockets(&slack),
+            ..Sections::default()
+        },
+    )
+    .await;
     let balancer = Balancer::start().await;
-    let (replicas, workers) = (DAEMONS.map(|_| None).into(), (0..WORKERS).map(|_| None).collect());
-    let mut stage = Stage { place, balancer, replicas, workers, postgres, killed: BTreeMap::new() };
+    let (replicas, workers) = (
+        DAEMONS.map(|_| None).into(),
+        (0..WORKERS).map(|_| None).collect(),
+    );
+    let mut stage = Stage {
+        place,
+        balancer,
+        replicas,
+        workers,
+        postgres,
+        killed: BTreeMap::new(),
+    };
     for index in 0..DAEMONS.len() {
         stage.start_replica(index).await;
     }
     stage.balancer.ready(DAEMONS.len()).await;
-    let person = stage.replicas[0].as_ref().expect("it runs").client_at(&stage.balancer.url);
-    stage.replicas[0].as_ref().expect("it runs").add_repo(&stage.place).await;
+    let person = stage.replicas[0]
+        .as_ref()
+        .expect("it runs")
+        .client_at(&stage.balancer.url);
+    stage.replicas[0]
+        .as_ref()
+        .expect("it runs")
+        .add_repo(&stage.place)
+        .await;
     stage.place.know(person.clone());
     for index in 0..WORKERS {
         stage.start_worker(index).await;
     }
-    let made = |state: &Value| state["channels"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "vine-site"));
+    let made = |state: &Value| {
+        state["channels"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one["name"] == "vine-site"))
+    };
     let state = slack.wait("the channel is made", made).await;
     let channels = state["channels"].as_array().expect("channels");
-    let channel = channels.iter().find(|one| one["name"] == "vine-site").expect("just seen")["id"].as_str().expect("an id").to_owned();
+    let channel = channels
+        .iter()
+        .find(|one| one["name"] == "vine-site")
+        .expect("just seen")["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
 
-    let (over, all_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (granted, book) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(Mutex::new(Book::default())));
-    let wishes = tokio::spawn(wish(person.clone(), Arc::clone(&over), Arc::clone(&granted)));
-    let answers = tokio::spawn(answer(Arc::clone(&slack), channel, Arc::clone(&all_over), Arc::clone(&book)));
+    let (over, all_over) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (granted, book) = (
+        Arc::new(Mutex::new(BTreeSet::new())),
+        Arc::new(Mutex::new(Book::default())),
+    );
+    let wishes = tokio::spawn(wish(
+        person.clone(),
+        Arc::clone(&over),
+        Arc::clone(&granted),
+    ));
+    let answers = tokio::spawn(answer(
+        Arc::clone(&slack),
+        channel,
+        Arc::clone(&all_over),
+        Arc::clone(&book),
+    ));
     let end = Instant::now() + span();
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(800 + 200 * dice.roll(6) as u64)).await;
@@ -216,31 +301,44 @@ async fn ledger_of_asked_posted_answered_and_delivered_adds_up_whatever_is_kille
 
     compare(&stage, &granted, &book.lock().expect("whole"));
     for what in ["daemon", "worker"] {
-        assert!(stage.killed.get(what).is_some_and(|times| *times > 0), "no {what} was killed: this shows nothing");
+        assert!(
+            stage.killed.get(what).is_some_and(|times| *times > 0),
+            "no {what} was killed: this shows nothing"
+        );
     }
 }
 
-/// Waits until all tasks are done; those that were lost too often are begun again, as a person would.
+/// Waits until all tasks are done; those that were lost too often are begun again, as a person
+/// would.
 async fn settle(person: &Client, granted: &BTreeSet<String>) {
     let (end, retried) = (Instant::now() + AFTERMATH, AtomicUsize::new(0));
     loop {
         let mut open = Vec::new();
         for state in ["queued", "running", "waiting", "failed"] {
-            let listed: Value = match person.get(&format!("/tasks?state={state}&limit=1000")).await {
+            let listed: Value = match person
+                .get(&format!("/tasks?state={state}&limit=1000"))
+                .await
+            {
                 Ok(listed) => listed,
                 Err(_) => json!({ "items": [{ "id": "unknown", "state": "unknown" }] }),
             };
             for task in listed["items"].as_array().expect("items") {
                 let id = task["id"].as_str().expect("an id").to_owned();
                 if task["state"] == "failed" {
-                    let _next_round = person.run(&["task".into(), "retry".into(), id.clone()], "").await;
+                    let _next_round = person
+                        .run(&["task".into(), "retry".into(), id.clone()], "")
+                        .await;
                     retried.fetch_add(1, Ordering::Relaxed);
                 }
                 open.push((id, task["state"].clone()));
             }
         }
         if open.is_empty() {
-            println!("{} tasks are done; {} were begun again by hand", granted.len(), retried.load(Ordering::Relaxed));
+            println!(
+                "{} tasks are done; {} were begun again by hand",
+                granted.len(),
+                retried.load(Ordering::Relaxed)
+            );
             return;
         }
         assert!(Instant::now() < end, "not done in the end: {open:?}");
@@ -252,7 +350,10 @@ fn compare(stage: &Stage, granted: &BTreeSet<String>, Book { posted, said }: &Bo
     let sql = |statement: &str| stage.place.base.sql(statement);
     // Wished and kept.
     let kept: BTreeSet<String> = sql("SELECT 'T-' || id FROM tasks").into_iter().collect();
-    assert_eq!(kept, *granted, "each wish is one task, and no task was wished by nobody");
+    assert_eq!(
+        kept, *granted,
+        "each wish is one task, and no task was wished by nobody"
+    );
 
     // Asked and posted.
     let asked: BTreeMap<u64, (String, String)> = sql("SELECT id, task, state FROM questions")
@@ -260,14 +361,26 @@ fn compare(stage: &Stage, granted: &BTreeSet<String>, Book { posted, said }: &Bo
         .map(|row| {
             let mut columns = row.split('\t');
             let mut next = || columns.next().expect("a column").to_owned();
-            (next().parse().expect("a number"), (format!("T-{}", next()), next()))
+            (
+                next().parse().expect("a number"),
+                (format!("T-{}", next()), next()),
+            )
         })
         .collect();
-    let unposted: Vec<_> = asked.iter().filter(|(number, (_, state))| !posted.contains_key(number) && state != "withdrawn").collect();
+    let unposted: Vec<_> = asked
+        .iter()
+        .filter(|(number, (_, state))| !posted.contains_key(number) && state != "withdrawn")
+        .collect();
     assert!(unposted.is_empty(), "asked and never posted: {unposted:?}");
-    let unasked: Vec<_> = posted.keys().filter(|number| !asked.contains_key(number)).collect();
+    let unasked: Vec<_> = posted
+        .keys()
+        .filter(|number| !asked.contains_key(number))
+        .collect();
     assert!(unasked.is_empty(), "posted and never asked: {unasked:?}");
-    let twice = posted.values().filter(|messages| messages.len() > 1).count();
+    let twice = posted
+        .values()
+        .filter(|messages| messages.len() > 1)
+        .count();
 
     // Answered: what the book of the people says, or nothing.
     let answers = sql("SELECT question, decision FROM answers");
@@ -277,28 +390,58 @@ fn compare(stage: &Stage, granted: &BTreeSet<String>, Book { posted, said }: &Bo
         .map(|(number, words)| (number.parse().expect("a number"), words.to_owned()))
         .collect();
     for (number, decision) in &answered {
-        let words = said.get(number).unwrap_or_else(|| panic!("Q-{number} was answered by nobody: {decision}"));
-        assert!(decision.contains(words.as_str()), "Q-{number} was answered with {words} and has {decision}");
+        let words = said
+            .get(number)
+            .unwrap_or_else(|| panic!("Q-{number} was answered by nobody: {decision}"));
+        assert!(
+            decision.contains(words.as_str()),
+            "Q-{number} was answered with {words} and has {decision}"
+        );
     }
-    let open: Vec<_> = asked.iter().filter(|(_, (_, state))| state == "open" || state == "answered").collect();
-    assert!(open.is_empty(), "still open, or answered and never delivered: {open:?}");
+    let open: Vec<_> = asked
+        .iter()
+        .filter(|(_, (_, state))| state == "open" || state == "answered")
+        .collect();
+    assert!(
+        open.is_empty(),
+        "still open, or answered and never delivered: {open:?}"
+    );
     for number in said.keys().filter(|number| !answered.contains_key(number)) {
-        assert_eq!(asked[number].1, "withdrawn", "the answer to Q-{number} was lost");
+        assert_eq!(
+            asked[number].1, "withdrawn",
+            "the answer to Q-{number} was lost"
+        );
     }
 
     // Received: each what was said to a question of its own task, once.
-    let received = fs::read_to_string(stage.place.folder.path().join("received")).expect("the agents' book");
-    // A task whose worker was killed begins anew, and its next attempt hears what was answered before.
+    let received =
+        fs::read_to_string(stage.place.folder.path().join("received")).expect("the agents' book");
+    // A task whose worker was killed begins anew, and its next attempt hears what was answered
+    // before.
     let mut heard: BTreeSet<(u64, &str)> = BTreeSet::new();
     let mut done: BTreeSet<String> = BTreeSet::new();
     for line in received.lines() {
         let mut words = line.split(' ');
         let mut next = || words.next().expect("three words");
         let (task, attempt, colour) = (next(), next(), next());
-        let number: u64 = colour.split('-').nth(1).and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{line}"));
-        assert_eq!(said.get(&number).map(String::as_str), Some(colour), "it received what was said: {line}");
-        assert_eq!(asked[&number].0, task, "it received what was said to it: {line}");
-        assert!(heard.insert((number, attempt)), "Q-{number} was delivered twice to attempt {attempt}");
+        let number: u64 = colour
+            .split('-')
+            .nth(1)
+            .and_then(|number| number.parse().ok())
+            .unwrap_or_else(|| panic!("{line}"));
+        assert_eq!(
+            said.get(&number).map(String::as_str),
+            Some(colour),
+            "it received what was said: {line}"
+        );
+        assert_eq!(
+            asked[&number].0, task,
+            "it received what was said to it: {line}"
+        );
+        assert!(
+            heard.insert((number, attempt)),
+            "Q-{number} was delivered twice to attempt {attempt}"
+        );
         done.insert(task.to_owned());
     }
     let unheard: Vec<_> = granted.difference(&done).collect();

@@ -1,4 +1,5 @@
-//! The plug is pulled in a Matrix room: between hearing and storing, between posting and noting, and by other people.
+//! The plug is pulled in a Matrix room: between hearing and storing, between posting and noting,
+//! and by other people.
 
 use std::{fs, time::Duration};
 
@@ -18,17 +19,30 @@ async fn matrix_words_that_were_received_and_not_stored_are_read_again() {
     let mut room = Room::new(Agent::Script(ASKS)).await;
     for (number, meanwhile) in [(1, None), (2, Some("said before the daemon is back"))] {
         let (task, root) = room.task(&format!("Task {number}"), "one").await;
-        room.ann.hears(&room.id, &format!("**Q-{number}** for")).await;
+        room.ann
+            .hears(&room.id, &format!("**Q-{number}** for"))
+            .await;
         room.all_is_posted().await;
         room.sdk_is_quiet().await;
-        let received = fs::metadata(room.sdk_log()).and_then(|log| log.modified()).expect("the SDK's store");
+        let received = fs::metadata(room.sdk_log())
+            .and_then(|log| log.modified())
+            .expect("the SDK's store");
         let held = room.place.base.hold();
         let answer = room.ann.say_in(&room.id, &root, "No").await;
         // The SDK keeps its position when it has the events, before anybody sees them.
-        until(PATIENCE, "the SDK has it", || (fs::metadata(room.sdk_log()).ok()?.modified().ok()? != received).then_some(())).await;
+        until(PATIENCE, "the SDK has it", || {
+            (fs::metadata(room.sdk_log()).ok()?.modified().ok()? != received).then_some(())
+        })
+        .await;
         room.kill_daemon();
         drop(held);
-        assert!(room.place.base.sql(&format!("SELECT event FROM inbox WHERE event = '{answer}'")).is_empty(), "we have not");
+        assert!(
+            room.place
+                .base
+                .sql(&format!("SELECT event FROM inbox WHERE event = '{answer}'"))
+                .is_empty(),
+            "we have not"
+        );
         if let Some(words) = meanwhile {
             room.ann.say(&room.id, words).await;
         }
@@ -39,7 +53,8 @@ async fn matrix_words_that_were_received_and_not_stored_are_read_again() {
     }
 }
 
-/// Lets the homeserver take a question while the daemon cannot note that, and kills the daemon then.
+/// Lets the homeserver take a question while the daemon cannot note that, and kills the daemon
+/// then.
 async fn posted_and_not_noted(room: &mut Room, number: u32) -> String {
     let (task, root) = room.task(&format!("Task {number}"), "one").await;
     room.place.wait(&task, "running").await;
@@ -49,11 +64,14 @@ async fn posted_and_not_noted(room: &mut Room, number: u32) -> String {
     room.place.question(&task).await;
     let held = room.place.base.hold();
     room.synapse.resume();
-    room.ann.hears(&room.id, &format!("**Q-{number}** for")).await;
+    room.ann
+        .hears(&room.id, &format!("**Q-{number}** for"))
+        .await;
     room.kill_daemon();
     drop(held);
     let noted = format!(
-        "SELECT posted FROM outbox o JOIN chat_messages m ON m.id = o.message WHERE o.platform = 'matrix' AND m.question = {number}"
+        "SELECT posted FROM outbox o JOIN chat_messages m ON m.id = o.message WHERE o.platform = \
+         'matrix' AND m.question = {number}"
     );
     assert_eq!(room.place.base.sql(&noted), [""], "the post was not noted");
     root
@@ -69,7 +87,12 @@ async fn matrix_what_was_posted_and_not_noted_is_not_posted_again_not_even_after
             // What the homeserver does after 24 hours: it forgets which requests it has served.
             room.synapse.stop();
             assert_eq!(
-                sql(&room.synapse.database(), "DELETE FROM event_txn_id_device_id RETURNING 1").first().map(String::as_str),
+                sql(
+                    &room.synapse.database(),
+                    "DELETE FROM event_txn_id_device_id RETURNING 1"
+                )
+                .first()
+                .map(String::as_str),
                 Some("1")
             );
             room.synapse.go_on().await;
@@ -80,7 +103,14 @@ async fn matrix_what_was_posted_and_not_noted_is_not_posted_again_not_even_after
         room.ann.hears(&room.id, &settled).await;
         room.place.wait(&format!("T-{number}"), "done").await;
         let events = room.ann.events(&room.id).await;
-        assert_eq!(events.iter().filter(|event| is_question(event, number)).count(), 1, "Q-{number} stands there once");
+        assert_eq!(
+            events
+                .iter()
+                .filter(|event| is_question(event, number))
+                .count(),
+            1,
+            "Q-{number} stands there once"
+        );
     }
 }
 
@@ -91,24 +121,47 @@ async fn matrix_a_session_that_was_ended_is_reported_and_begun_anew_when_its_fol
     room.ann.hears(&room.id, "**Q-1** for").await;
     room.synapse.log_in("vine").await.log_out_everywhere().await;
     let trouble = room.adapter_trouble().await;
-    assert!(trouble.contains("ended our session") && trouble.contains("remove the folder `matrix`"), "{trouble}");
+    assert!(
+        trouble.contains("ended our session") && trouble.contains("remove the folder `matrix`"),
+        "{trouble}"
+    );
     room.ann.say_in(&room.id, &root, "No").await;
     fs::remove_dir_all(room.place.folder.path().join("daemon/matrix")).expect("removed");
     room.place.wait(&task, "done").await;
-    assert!(room.place.log(&task).await.contains("heard No"), "what was said meanwhile is heard");
+    assert!(
+        room.place.log(&task).await.contains("heard No"),
+        "what was said meanwhile is heard"
+    );
     room.ann.hears(&room.id, "ended without changes").await;
-    let asked = room.ann.events(&room.id).await.iter().filter(|event| is_question(event, 1)).count();
+    let asked = room
+        .ann
+        .events(&room.id)
+        .await
+        .iter()
+        .filter(|event| is_question(event, 1))
+        .count();
     assert_eq!(asked, 1, "the new device posts nothing again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn matrix_a_room_that_we_were_thrown_out_of_is_named_and_served_again_after_an_invitation() {
     let room = Room::new(Agent::Script(ASKS)).await;
-    let other = room.ann.create(&json!({ "preset": "private_chat", "invite": ["@vine:vine.test"] })).await;
-    room.ann.wait(&other, "we come when an operator calls", |event| is_member(event, "join")).await;
-    room.place.say(&format!("repo room site --room {other}")).await;
+    let other = room
+        .ann
+        .create(&json!({ "preset": "private_chat", "invite": ["@vine:vine.test"] }))
+        .await;
+    room.ann
+        .wait(&other, "we come when an operator calls", |event| {
+            is_member(event, "join")
+        })
+        .await;
+    room.place
+        .say(&format!("repo room site --room {other}"))
+        .await;
     room.ann.put_out("@vine:vine.test", &other).await;
-    room.ann.wait(&other, "we are out", |event| is_member(event, "leave")).await;
+    room.ann
+        .wait(&other, "we are out", |event| is_member(event, "leave"))
+        .await;
     let task = room.place.task("Asks into the void", "one").await;
     room.place.question(&task).await;
     let named = || async { room.place.say("repo room site").await.to_string() };
@@ -121,15 +174,26 @@ async fn matrix_a_room_that_we_were_thrown_out_of_is_named_and_served_again_afte
     let question = room.ann.hears(&other, "**Q-1** for").await;
     room.ann.reply(&other, &event_id(&question), "Yes").await;
     room.place.wait(&task, "done").await;
-    assert!(!named().await.contains("is not in the room"), "{}", named().await);
+    assert!(
+        !named().await.contains("is not in the room"),
+        "{}",
+        named().await
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn matrix_what_was_said_before_we_were_thrown_out_is_heard() {
     let mut room = Room::new(Agent::Script(ASKS)).await;
-    let other = room.ann.create(&json!({ "preset": "private_chat", "invite": ["@vine:vine.test"] })).await;
-    room.ann.wait(&other, "we come", |event| is_member(event, "join")).await;
-    room.place.say(&format!("repo room site --room {other}")).await;
+    let other = room
+        .ann
+        .create(&json!({ "preset": "private_chat", "invite": ["@vine:vine.test"] }))
+        .await;
+    room.ann
+        .wait(&other, "we come", |event| is_member(event, "join"))
+        .await;
+    room.place
+        .say(&format!("repo room site --room {other}"))
+        .await;
     let task = room.place.task("Asks there", "one").await;
     let question = room.ann.hears(&other, "**Q-1** for").await;
     room.kill_daemon();
@@ -141,7 +205,9 @@ async fn matrix_what_was_said_before_we_were_thrown_out_is_heard() {
 }
 
 fn is_question(event: &Value, number: u32) -> bool {
-    event["content"]["body"].as_str().is_some_and(|body| body.contains(&format!("**Q-{number}** for")))
+    event["content"]["body"]
+        .as_str()
+        .is_some_and(|body| body.contains(&format!("**Q-{number}** for")))
 }
 
 fn is_member(event: &Value, membership: &str) -> bool {

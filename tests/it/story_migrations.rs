@@ -1,4 +1,5 @@
-//! Tables of several versions: filled ones are brought up to date, newer ones are used as long as they allow that.
+//! Tables of several versions: filled ones are brought up to date, newer ones are used as long as
+//! they allow that.
 
 use vine_domain::{QuestionState, TaskId, TaskState, ports::TaskFilter};
 use vine_postgres::Database as Postgres;
@@ -20,16 +21,36 @@ async fn migrations_run_over_filled_tables_of_the_first_version() {
         Base::Sqlite(file) => Sqlite::make(file, 1).await.expect("made"),
         Base::Postgres(database, _) => Postgres::make(&database.url(), 1).await.expect("made"),
     }
-    for statement in SAMPLE.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
+    for statement in SAMPLE
+        .split(";\n")
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty())
+    {
         base.sql(statement);
     }
     let store = open(&base, Manual::new()).await;
-    let tasks = store.tasks(&TaskFilter { limit: 10, ..TaskFilter::default() }).await.expect("read");
+    let tasks = store
+        .tasks(&TaskFilter {
+            limit: 10,
+            ..TaskFilter::default()
+        })
+        .await
+        .expect("read");
     let states: Vec<&str> = tasks.iter().map(|task| task.state.as_str()).collect();
     assert_eq!(states, ["queued", "waiting", "done"]);
-    let situation = store.situations(&[TaskId(2)]).await.expect("read").pop().expect("there");
-    assert!(matches!(situation.task.state, TaskState::Waiting { lease: None }));
-    assert!(matches!(situation.questions[0].state, QuestionState::Open) && situation.notes.len() == 1);
+    let situation = store
+        .situations(&[TaskId(2)])
+        .await
+        .expect("read")
+        .pop()
+        .expect("there");
+    assert!(matches!(
+        situation.task.state,
+        TaskState::Waiting { lease: None }
+    ));
+    assert!(
+        matches!(situation.questions[0].state, QuestionState::Open) && situation.notes.len() == 1
+    );
     assert_eq!(store.thread(TaskId(1), 0, 10).await.expect("read").len(), 2);
     assert_eq!(store.sessions(None, true, 10).await.expect("read").len(), 1);
     assert_eq!(store.rooms().await.expect("read").len(), 1);
@@ -43,15 +64,26 @@ async fn migrations_of_a_newer_program_are_left_alone_until_they_take_something_
     drop(open(&base, clock.clone()).await);
     base.sql(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         SELECT 9999, 'of tomorrow', success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1",
+         SELECT 9999, 'of tomorrow', success, checksum, execution_time FROM _sqlx_migrations WHERE \
+         version = 1",
     );
     drop(open(&base, clock.clone()).await);
     base.sql("UPDATE settings SET needs = 9999");
     let refused = try_open(&base, clock.clone()).await.err().expect("refused");
-    assert!(refused.contains("needs a program that knows tables of version 9999") && refused.contains("restore a backup"), "{refused}");
+    assert!(
+        refused.contains("needs a program that knows tables of version 9999")
+            && refused.contains("restore a backup"),
+        "{refused}"
+    );
 
     base.sql("UPDATE settings SET needs = 1");
-    base.sql("UPDATE _sqlx_migrations SET checksum = (SELECT checksum FROM _sqlx_migrations WHERE version = 2) WHERE version = 1");
+    base.sql(
+        "UPDATE _sqlx_migrations SET checksum = (SELECT checksum FROM _sqlx_migrations WHERE \
+     version = 2) WHERE version = 1",
+    );
     let refused = try_open(&base, clock).await.err().expect("refused");
-    assert!(refused.contains("made by a development version"), "{refused}");
+    assert!(
+        refused.contains("made by a development version"),
+        "{refused}"
+    );
 }

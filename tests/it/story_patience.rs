@@ -1,11 +1,16 @@
-//! What happens while nobody answers: on a real store with a clock that the test moves, and once with real processes and
-//! the real Claude Code.
+//! What happens while nobody answers: on a real store with a clock that the test moves, and once
+//! with real processes and the real Claude Code.
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use vine_app::Settings;
-use vine_domain::{Grant, Patience, Role, Slug, TaskId, User, chat::{Dispatch, Place as In, Posted}, clock::Clock, patience::Quiet};
+use vine_domain::{
+    Grant, Patience, Role, Slug, TaskId, User,
+    chat::{Dispatch, Place as In, Posted},
+    clock::Clock,
+    patience::Quiet,
+};
 
 use crate::{
     app_races::{Team, person},
@@ -24,13 +29,21 @@ async fn pass(team: &Team, span: Duration) {
 
 async fn thread(team: &Team, task: TaskId) -> Vec<String> {
     let messages = team.bed.store.thread(task, 0, 1000).await.expect("read");
-    messages.into_iter().filter(|message| message.kind == "notice").map(|message| message.text).collect()
+    messages
+        .into_iter()
+        .filter(|message| message.kind == "notice")
+        .map(|message| message.text)
+        .collect()
 }
 
 /// What stands in rooms, outside of all threads.
 async fn rooms(team: &Team) -> Vec<String> {
     let messages = team.bed.store.messages(0, 1000).await.expect("read");
-    messages.into_iter().filter(|message| message.task.is_none()).map(|message| message.text).collect()
+    messages
+        .into_iter()
+        .filter(|message| message.task.is_none())
+        .map(|message| message.text)
+        .collect()
 }
 
 #[tokio::test]
@@ -39,24 +52,85 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
     let (attempt, question) = team.asked().await;
     pass(&team, HOUR * 5).await;
     let heard = thread(&team, attempt.task).await;
-    let pings: Vec<bool> = heard.iter().map(|text| text.contains("calling **operator**")).collect();
-    assert_eq!(pings, [false, false, false, true], "30 min, 1 h, 2 h, and after 4 h more people: {heard:#?}");
-    assert!(heard[0].starts_with(&format!("**{question}** still waits, since 30 min · for Ann")), "{heard:#?}");
+    let pings: Vec<bool> = heard
+        .iter()
+        .map(|text| text.contains("calling **operator**"))
+        .collect();
+    assert_eq!(
+        pings,
+        [false, false, false, true],
+        "30 min, 1 h, 2 h, and after 4 h more people: {heard:#?}"
+    );
+    assert!(
+        heard[0].starts_with(&format!(
+            "**{question}** still waits, since 30 min · for Ann"
+        )),
+        "{heard:#?}"
+    );
     pass(&team, HOUR * 24 * 7).await;
     let heard = thread(&team, attempt.task).await;
-    assert!(heard.last().expect("words").contains("An answer still counts"), "{heard:#?}");
+    assert!(
+        heard
+            .last()
+            .expect("words")
+            .contains("An answer still counts"),
+        "{heard:#?}"
+    );
     let asked = team.app.question(question).await.expect("read");
-    assert_eq!((asked.state.as_str(), asked.answer()), ("expired", None), "nobody answered for anybody");
-    assert_eq!(team.app.task(attempt.task).await.expect("read").state.as_str(), "running");
+    assert_eq!(
+        (asked.state.as_str(), asked.answer()),
+        ("expired", None),
+        "nobody answered for anybody"
+    );
+    assert_eq!(
+        team.app
+            .task(attempt.task)
+            .await
+            .expect("read")
+            .state
+            .as_str(),
+        "running"
+    );
 
-    team.app.complete(team.worker, attempt, vine_domain::task::Report::default(), "").await.expect("done");
     team.app
-        .answer(&person("Bob", Some(Role::Answerer)), question, "blue", uuid::Uuid::from_u128(1))
+        .complete(
+            team.worker,
+            attempt,
+            vine_domain::task::Report::default(),
+            "",
+        )
+        .await
+        .expect("done");
+    team.app
+        .answer(
+            &person("Bob", Some(Role::Answerer)),
+            question,
+            "blue",
+            uuid::Uuid::from_u128(1),
+        )
         .await
         .expect("it counts");
-    assert_eq!(team.app.task(attempt.task).await.expect("read").state.as_str(), "queued");
-    let claimed = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed");
-    assert_eq!(claimed[0].answered[0].answer().map(|answer| answer.name.as_str()), Some("Bob"), "the agent is told");
+    assert_eq!(
+        team.app
+            .task(attempt.task)
+            .await
+            .expect("read")
+            .state
+            .as_str(),
+        "queued"
+    );
+    let claimed = team
+        .app
+        .claim(team.worker, 1, Duration::ZERO)
+        .await
+        .expect("claimed");
+    assert_eq!(
+        claimed[0].answered[0]
+            .answer()
+            .map(|answer| answer.name.as_str()),
+        Some("Bob"),
+        "the agent is told"
+    );
 }
 
 #[tokio::test]
@@ -64,8 +138,14 @@ async fn more_people_are_those_who_may_help_in_that_repository() {
     let mut settings = Settings::at("http://vine");
     let known = |name: &str, role, repo: &str, there| {
         let repos = [(Slug::from_text(repo), there)].into();
-        let user = User { repos, ..person(name, role).user.expect("a person") };
-        Grant { user, identities: vec![("chat".into(), format!("@{name}"))] }
+        let user = User {
+            repos,
+            ..person(name, role).user.expect("a person")
+        };
+        Grant {
+            user,
+            identities: vec![("chat".into(), format!("@{name}"))],
+        }
     };
     settings.people = vec![
         known("here", None, "site", Role::Operator),
@@ -78,15 +158,26 @@ async fn more_people_are_those_who_may_help_in_that_repository() {
     pass(&team, HOUR * 5).await;
     let call = loop {
         let due = team.bed.store.due("chat", 1000).await.expect("read");
-        if let Some(call) = due.iter().find(|dispatch| dispatch.message.calls == ["operator"]) {
+        if let Some(call) = due
+            .iter()
+            .find(|dispatch| dispatch.message.calls == ["operator"])
+        {
             break call.clone();
         }
         // What comes before it in its thread is posted first.
         let posted = |dispatch: &Dispatch| Posted::one("t", dispatch.message.id.to_string());
-        let posted: Vec<_> = due.iter().map(|dispatch| (dispatch, posted(dispatch))).collect();
+        let posted: Vec<_> = due
+            .iter()
+            .map(|dispatch| (dispatch, posted(dispatch)))
+            .collect();
         team.bed.store.settle(&posted).await.expect("stored");
     };
-    let names: Vec<String> = team.app.mentions(&call).into_iter().map(|mention| mention.name).collect();
+    let names: Vec<String> = team
+        .app
+        .mentions(&call)
+        .into_iter()
+        .map(|mention| mention.name)
+        .collect();
     assert_eq!(names, ["here", "everywhere"]);
 }
 
@@ -94,21 +185,61 @@ async fn more_people_are_those_who_may_help_in_that_repository() {
 async fn quiet_hours_delay_pings_never_records() {
     let time = |text: &str| text.parse().expect("a time");
     // The clock of the bed starts at 08:00 UTC.
-    let quiet = Quiet { from: time("08:15"), until: time("20:00"), zone: TimeZone::UTC };
-    let patience = Patience { quiet: Some(quiet), expire: HOUR * 10, ..Patience::default() };
-    let team = Team::with(Settings { patience: Arc::new(patience), ..Settings::at("http://vine") }).await;
+    let quiet = Quiet {
+        from: time("08:15"),
+        until: time("20:00"),
+        zone: TimeZone::UTC,
+    };
+    let patience = Patience {
+        quiet: Some(quiet),
+        expire: HOUR * 10,
+        ..Patience::default()
+    };
+    let team = Team::with(Settings {
+        patience: Arc::new(patience),
+        ..Settings::at("http://vine")
+    })
+    .await;
     let (first, _) = team.asked().await;
-    assert!(team.bed.clock.now().to_minute().ends_with("08:00 UTC"), "{}", team.bed.clock.now());
+    assert!(
+        team.bed.clock.now().to_minute().ends_with("08:00 UTC"),
+        "{}",
+        team.bed.clock.now()
+    );
     pass(&team, HOUR * 9).await;
-    assert_eq!(thread(&team, first.task).await, [""; 0], "nobody was pinged");
+    assert_eq!(
+        thread(&team, first.task).await,
+        [""; 0],
+        "nobody was pinged"
+    );
     let (second, question) = team.asked().await;
-    assert!(team.bed.store.question(question).await.expect("read").is_some(), "records are made at all hours");
+    assert!(
+        team.bed
+            .store
+            .question(question)
+            .await
+            .expect("read")
+            .is_some(),
+        "records are made at all hours"
+    );
     pass(&team, HOUR + Duration::from_secs(60)).await;
-    assert!(thread(&team, first.task).await[0].starts_with("**Nobody answered"), "and the wait ends at its time");
+    assert!(
+        thread(&team, first.task).await[0].starts_with("**Nobody answered"),
+        "and the wait ends at its time"
+    );
     pass(&team, HOUR * 2).await;
     let heard = thread(&team, second.task).await;
-    assert_eq!(heard.len(), 1, "one reminder when the quiet hours end, not one for each that was held back: {heard:#?}");
-    assert!(heard[0].contains("since 3 h") || heard[0].contains("since 180 min") || heard[0].contains("since 179 min"), "{heard:#?}");
+    assert_eq!(
+        heard.len(),
+        1,
+        "one reminder when the quiet hours end, not one for each that was held back: {heard:#?}"
+    );
+    assert!(
+        heard[0].contains("since 3 h")
+            || heard[0].contains("since 180 min")
+            || heard[0].contains("since 179 min"),
+        "{heard:#?}"
+    );
 }
 
 #[tokio::test]
@@ -121,23 +252,46 @@ async fn with_three_questions_open_in_a_room_one_digest_stands_for_all_reminders
     pass(&team, Duration::from_secs(35 * 60)).await;
     let digests = rooms(&team).await;
     assert_eq!(digests.len(), 1, "{digests:#?}");
-    assert!(digests[0].starts_with("**3 questions wait for people** in `site`"), "{digests:#?}");
+    assert!(
+        digests[0].starts_with("**3 questions wait for people** in `site`"),
+        "{digests:#?}"
+    );
     for (attempt, question) in &asked {
-        assert!(digests[0].contains(&format!("**{question}** since 30 min: Which? · http://vine/tasks/{}", attempt.task)), "{digests:#?}");
-        assert_eq!(thread(&team, attempt.task).await, [""; 0], "no thread was pinged as well");
+        assert!(
+            digests[0].contains(&format!(
+                "**{question}** since 30 min: Which? · http://vine/tasks/{}",
+                attempt.task
+            )),
+            "{digests:#?}"
+        );
+        assert_eq!(
+            thread(&team, attempt.task).await,
+            [""; 0],
+            "no thread was pinged as well"
+        );
     }
     let (attempt, _) = team.asked().await;
     pass(&team, Duration::from_secs(20 * 60)).await;
     team.asked().await;
     pass(&team, Duration::from_secs(8 * 60)).await;
     let digests = rooms(&team).await;
-    assert_eq!(digests.len(), 2, "one digest at the hour for old and new: {digests:#?}");
+    assert_eq!(
+        digests.len(),
+        2,
+        "one digest at the hour for old and new: {digests:#?}"
+    );
     assert!(digests[1].starts_with("**5 questions"), "{digests:#?}");
     pass(&team, Duration::from_secs(4 * 60)).await;
-    assert_eq!(rooms(&team).await.len(), 2, "a question that was just listed is not listed again at its own time: {attempt:?}");
+    assert_eq!(
+        rooms(&team).await.len(),
+        2,
+        "a question that was just listed is not listed again at its own time: {attempt:?}"
+    );
     // Its place is the room itself, on every platform.
     let due = team.bed.store.due("chat", 1000).await.expect("read");
-    assert!(due.iter().any(|dispatch| matches!(&dispatch.message.place, In::Room(repo) if repo.as_str() == "site")));
+    assert!(due.iter().any(
+        |dispatch| matches!(&dispatch.message.place, In::Room(repo) if repo.as_str() == "site")
+    ));
 }
 
 #[tokio::test]
@@ -146,7 +300,11 @@ async fn a_daemon_that_starts_again_repeats_nothing_and_forgets_nothing() {
     let (attempt, _) = team.asked().await;
     pass(&team, Duration::from_secs(35 * 60)).await;
     for _ in 0..3 {
-        team.bed.store.reset_alarms().await.expect("as at every start");
+        team.bed
+            .store
+            .reset_alarms()
+            .await
+            .expect("as at every start");
         team.app.ring_alarms().await.expect("rung");
     }
     assert_eq!(thread(&team, attempt.task).await.len(), 1);
@@ -157,61 +315,144 @@ async fn a_daemon_that_starts_again_repeats_nothing_and_forgets_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_hears_that_nobody_answered_and_takes_a_late_answer_up_in_the_same_session() {
     let questions = "remind_after_seconds = 1\nexpire_after_seconds = 4\n";
-    let (place, _processes) = Place::with_sections(Agent::Claude, Sections { questions, ..Sections::default() }).await.at_work().await;
-    let task = place.task("Paint", "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: finish Painted.").await;
+    let (place, _processes) = Place::with_sections(
+        Agent::Claude,
+        Sections {
+            questions,
+            ..Sections::default()
+        },
+    )
+    .await
+    .at_work()
+    .await;
+    let task = place
+        .task(
+            "Paint",
+            "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: finish Painted.",
+        )
+        .await;
     let (question, asked) = place.question(&task).await;
     let done = place.wait(&task, "done").await;
     assert_eq!(done["questions"][0]["state"], "expired");
-    assert_eq!(place.heard("This is no refusal: nobody has decided anything."), 1, "the agent knows");
+    assert_eq!(
+        place.heard("This is no refusal: nobody has decided anything."),
+        1,
+        "the agent knows"
+    );
     let thread = place.thread(&task).await;
-    assert!(thread.contains("still waits, since") && thread.contains("**Nobody answered Q-1 within 4 s.**"), "{thread}");
+    assert!(
+        thread.contains("still waits, since")
+            && thread.contains("**Nobody answered Q-1 within 4 s.**"),
+        "{thread}"
+    );
 
     place.answer(&task, &question, "Blue").await;
-    let again = place.wait_for(PATIENCE, &task, "it is done again", |shown| shown["executions"][1]["outcome"] == "done").await;
+    let again = place
+        .wait_for(PATIENCE, &task, "it is done again", |shown| {
+            shown["executions"][1]["outcome"] == "done"
+        })
+        .await;
     let last = place.model.seen().last().expect("a request").clone();
-    assert_eq!(last.session, asked["session"].as_str().expect("a session"), "in the same session");
+    assert_eq!(
+        last.session,
+        asked["session"].as_str().expect("a session"),
+        "in the same session"
+    );
     assert!(last.heard.contains("answered: Blue"), "{}", last.heard);
     assert_eq!(again["questions"][0]["state"], "delivered");
     let shown = place.say(&format!("question show {question}")).await;
-    let stations: Vec<&str> =
-        shown["timeline"].as_array().expect("a timeline").iter().map(|hop| hop["station"].as_str().expect("a name")).collect();
-    assert_eq!(stations, ["asked", "posted", "seen", "expired", "answered", "resumed", "delivered"]);
+    let stations: Vec<&str> = shown["timeline"]
+        .as_array()
+        .expect("a timeline")
+        .iter()
+        .map(|hop| hop["station"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(
+        stations,
+        [
+            "asked",
+            "posted",
+            "seen",
+            "expired",
+            "answered",
+            "resumed",
+            "delivered"
+        ]
+    );
     place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_at_work_after_its_question_was_given_up_gets_the_late_answer_in_the_same_run() {
     let questions = "expire_after_seconds = 2\n";
-    let (place, _processes) = Place::with_sections(Agent::Claude, Sections { questions, ..Sections::default() }).await.at_work().await;
-    let prompt = "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: slow 4\nMODEL: finish Painted.";
+    let (place, _processes) = Place::with_sections(
+        Agent::Claude,
+        Sections {
+            questions,
+            ..Sections::default()
+        },
+    )
+    .await
+    .at_work()
+    .await;
+    let prompt =
+        "Paint.\nMODEL: ask Which colour? | Red | Blue\nMODEL: slow 4\nMODEL: finish Painted.";
     let task = place.task("Paint", prompt).await;
     let (question, _) = place.question(&task).await;
     place.wait(&task, "running").await;
     place.answer(&task, &question, "Blue").await;
     let done = place.wait(&task, "done").await;
     assert_eq!(place.heard("An answer has come after all."), 1);
-    assert_eq!((&done["questions"][0]["state"], done["executions"].as_array().map(Vec::len)), (&"delivered".into(), Some(1)));
+    assert_eq!(
+        (
+            &done["questions"][0]["state"],
+            done["executions"].as_array().map(Vec::len)
+        ),
+        (&"delivered".into(), Some(1))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_that_went_on_without_an_answer_is_run_once_more_with_the_late_one() {
     let script = "answer=$(vine ask 'Which?' || echo none); sleep 4; echo \"$answer\"";
-    let sections = Sections { questions: "expire_after_seconds = 2\n", ..Sections::default() };
-    let (place, _processes) = Place::with_sections(Agent::Script(script), sections).await.at_work().await;
+    let sections = Sections {
+        questions: "expire_after_seconds = 2\n",
+        ..Sections::default()
+    };
+    let (place, _processes) = Place::with_sections(Agent::Script(script), sections)
+        .await
+        .at_work()
+        .await;
     let task = place.task("Which", "which").await;
     let (question, _) = place.question(&task).await;
     place.wait(&task, "running").await;
     place.answer(&task, &question, "Blue").await;
     let done = place.wait(&task, "done").await;
-    assert_eq!((&done["report"]["summary"], done["executions"].as_array().map(Vec::len)), (&"Blue".into(), Some(2)), "{done:#}");
-    assert!(place.thread(&task).await.contains("none"), "the first run's report was told as well");
+    assert_eq!(
+        (
+            &done["report"]["summary"],
+            done["executions"].as_array().map(Vec::len)
+        ),
+        (&"Blue".into(), Some(2)),
+        "{done:#}"
+    );
+    assert!(
+        place.thread(&task).await.contains("none"),
+        "the first run's report was told as well"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_hears_that_nobody_answered_by_its_exit_code() {
     let script = "vine ask 'Which?' > answer.txt; echo \"exit code $?\"";
-    let sections = Sections { questions: "expire_after_seconds = 2\n", ..Sections::default() };
-    let (place, _processes) = Place::with_sections(Agent::Script(script), sections).await.at_work().await;
+    let sections = Sections {
+        questions: "expire_after_seconds = 2\n",
+        ..Sections::default()
+    };
+    let (place, _processes) = Place::with_sections(Agent::Script(script), sections)
+        .await
+        .at_work()
+        .await;
     let task = place.task("Which", "which").await;
     let done = place.wait(&task, "done").await;
     assert_eq!(done["report"]["summary"], "exit code 6", "{done:#}");

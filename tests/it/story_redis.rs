@@ -1,4 +1,5 @@
-//! Whatever becomes of Redis costs moments and nothing else: PostgreSQL carries the hints meanwhile, and people can see that.
+//! Whatever becomes of Redis costs moments and nothing else: PostgreSQL carries the hints
+//! meanwhile, and people can see that.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,10 @@ async fn redis_may_be_emptied_filled_up_stopped_and_hang_and_nobody_waits_for_it
     asked_and_answered(&place, &second, 2).await;
 
     place.base.redis().say(&["CONFIG", "SET", "maxmemory", "1"]);
-    assert!(place.base.redis().say(&["SET", "a", "b"]).contains("OOM"), "it is full");
+    assert!(
+        place.base.redis().say(&["SET", "a", "b"]).contains("OOM"),
+        "it is full"
+    );
     asked_and_answered(&place, &second, 3).await;
 
     place.base.redis().stop();
@@ -32,7 +36,10 @@ async fn redis_may_be_emptied_filled_up_stopped_and_hang_and_nobody_waits_for_it
 
     let port = place.base.redis().port();
     let hang = std::thread::spawn(move || {
-        std::process::Command::new("redis-cli").args(["-p", &port.to_string(), "DEBUG", "SLEEP", "8"]).output().expect("redis-cli runs")
+        std::process::Command::new("redis-cli")
+            .args(["-p", &port.to_string(), "DEBUG", "SLEEP", "8"])
+            .output()
+            .expect("redis-cli runs")
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     asked_and_answered(&place, &second, 6).await;
@@ -42,17 +49,26 @@ async fn redis_may_be_emptied_filled_up_stopped_and_hang_and_nobody_waits_for_it
     asked_and_answered(&place, &second, 7).await;
 }
 
-/// Waits until `status` tells of trouble with Redis, or of none. Something is to be told meanwhile, else nobody would notice.
+/// Waits until `status` tells of trouble with Redis, or of none. Something is to be told meanwhile,
+/// else nobody would notice.
 async fn seen(place: &Place, trouble: bool) {
     let end = Instant::now() + PATIENCE;
     loop {
         place.say("queue pause").await;
         place.say("queue resume").await;
         let status = place.say("status").await;
-        if status["hints"].as_str().is_some_and(|why| why.contains("Redis is not used")) == trouble {
+        if status["hints"]
+            .as_str()
+            .is_some_and(|why| why.contains("Redis is not used"))
+            == trouble
+        {
             return;
         }
-        assert!(Instant::now() < end, "trouble: {trouble}, not seen: {}", status["hints"]);
+        assert!(
+            Instant::now() < end,
+            "trouble: {trouble}, not seen: {}",
+            status["hints"]
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

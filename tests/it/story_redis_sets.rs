@@ -1,4 +1,5 @@
-//! Redis may be several servers: a cluster, or a leader that sentinels watch. Hints go through them, also when one has died.
+//! Redis may be several servers: a cluster, or a leader that sentinels watch. Hints go through
+//! them, also when one has died.
 
 use std::{
     sync::Arc,
@@ -41,12 +42,25 @@ struct Two {
 
 impl Two {
     fn at(teller: &str, listener: &str) -> Self {
-        let redis = |url: &str, me: &str| Redis::new(Address::parse(url).expect("an address"), "place", me, Arc::new(NoOtherWay));
+        let redis = |url: &str, me: &str| {
+            Redis::new(
+                Address::parse(url).expect("an address"),
+                "place",
+                me,
+                Arc::new(NoOtherWay),
+            )
+        };
         let (hears, (tell, heard)) = (redis(listener, "listener"), mpsc::unbounded_channel());
         let listener = tokio::spawn(async move {
-            hears.listen(&move |hint| tell.send(hint).expect("somebody listens")).await;
+            hears
+                .listen(&move |hint| tell.send(hint).expect("somebody listens"))
+                .await;
         });
-        Self { teller: redis(teller, "teller"), heard, listener }
+        Self {
+            teller: redis(teller, "teller"),
+            heard,
+            listener,
+        }
     }
 
     /// Tells until it is heard.
@@ -54,7 +68,8 @@ impl Two {
         let end = Instant::now() + PATIENCE;
         loop {
             let told = self.teller.tell(&[Hint::Work]).await;
-            while let Ok(Some(hint)) = timeout(Duration::from_millis(200), self.heard.recv()).await {
+            while let Ok(Some(hint)) = timeout(Duration::from_millis(200), self.heard.recv()).await
+            {
                 if hint == Hint::Work {
                     return;
                 }
@@ -74,7 +89,9 @@ impl Drop for Two {
 async fn redis_as_a_cluster_carries_hints_from_any_node_to_any_other() {
     let mut nodes = servers::Redis::cluster();
     let [a, b, c] = nodes.each_ref().map(servers::Redis::port);
-    let url = |first: u16, then: u16, last: u16| format!("redis-cluster://127.0.0.1:{first},127.0.0.1:{then},127.0.0.1:{last}");
+    let url = |first: u16, then: u16, last: u16| {
+        format!("redis-cluster://127.0.0.1:{first},127.0.0.1:{then},127.0.0.1:{last}")
+    };
     let mut two = Two::at(&url(a, b, c), &url(c, b, a));
     two.hear().await;
     nodes[0].stop();
@@ -92,6 +109,9 @@ async fn redis_under_sentinels_carries_hints_through_whichever_server_leads() {
     assert!(follower.say(&["ROLE"]).starts_with("slave"));
     leader.stop();
     two.hear().await;
-    assert!(follower.say(&["ROLE"]).starts_with("master"), "the sentinel put it in the place of the one that died");
+    assert!(
+        follower.say(&["ROLE"]).starts_with("master"),
+        "the sentinel put it in the place of the one that died"
+    );
     assert_eq!(two.teller.trouble(), None, "it is well again");
 }

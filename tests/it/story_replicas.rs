@@ -44,12 +44,25 @@ async fn replicas_whose_listening_connections_are_cut_hear_each_other_again() {
     let _first = place.daemon().await;
     let second = replica(&place, "second").await;
     let _worker = place.worker("w-1", 1).await;
-    let listeners = "FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'";
-    let pids = || place.base.sql(&format!("SELECT pid {listeners} ORDER BY pid"));
-    let before = until(PATIENCE, "both daemons listen", || Some(pids()).filter(|pids| pids.len() == 2)).await;
-    place.base.sql(&format!("SELECT pg_terminate_backend(pid) {listeners}"));
+    let listeners =
+        "FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'";
+    let pids = || {
+        place
+            .base
+            .sql(&format!("SELECT pid {listeners} ORDER BY pid"))
+    };
+    let before = until(PATIENCE, "both daemons listen", || {
+        Some(pids()).filter(|pids| pids.len() == 2)
+    })
+    .await;
+    place
+        .base
+        .sql(&format!("SELECT pg_terminate_backend(pid) {listeners}"));
     let anew = |pids: &Vec<String>| pids.len() == 2 && pids.iter().all(|pid| !before.contains(pid));
-    until(PATIENCE, "both daemons listen again", || Some(pids()).filter(anew)).await;
+    until(PATIENCE, "both daemons listen again", || {
+        Some(pids()).filter(anew)
+    })
+    .await;
     asked_and_answered(&place, &second, 1).await;
 }
 
@@ -60,21 +73,40 @@ pub async fn asked_and_answered(place: &Place, daemon: &Replica, number: u32) {
     daemon.wait(&task, "waiting").await;
     let asked = begun.elapsed();
     let begun = Instant::now();
-    let answer = GiveAnswer { text: "Blue".into(), key: None };
-    daemon.client.post::<_, Value>(&format!("/questions/Q-{number}/answer"), &answer).await.expect("answered");
+    let answer = GiveAnswer {
+        text: "Blue".into(),
+        key: None,
+    };
+    daemon
+        .client
+        .post::<_, Value>(&format!("/questions/Q-{number}/answer"), &answer)
+        .await
+        .expect("answered");
     place.wait(&task, "done").await;
     let answered = begun.elapsed();
     println!("asked within {asked:?}, went on within {answered:?}");
-    assert!(asked < MOMENT && answered < MOMENT, "{asked:?}, {answered:?}: by hints, not by the clock");
+    assert!(
+        asked < MOMENT && answered < MOMENT,
+        "{asked:?}, {answered:?}: by hints, not by the clock"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_take_an_adapter_over_when_its_daemon_is_killed_or_stopped() {
     let mut channel = Channel::new(Agent::Script(ASKS)).await;
-    let (b, c) = (replica(&channel.place, "b").await, replica(&channel.place, "c").await);
+    let (b, c) = (
+        replica(&channel.place, "b").await,
+        replica(&channel.place, "c").await,
+    );
     let begun = Instant::now();
-    while !b.say("status").await["adapters"].to_string().contains("\"state\":\"ok\"") {
-        assert!(begun.elapsed() < PATIENCE, "who does not run the adapter knows how it is");
+    while !b.say("status").await["adapters"]
+        .to_string()
+        .contains("\"state\":\"ok\"")
+    {
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "who does not run the adapter knows how it is"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
@@ -104,7 +136,11 @@ async fn assert_said_once(channel: &Channel) {
     let state = channel.slack.state().await;
     let mut said = HashSet::new();
     for message in messages(&state).filter(|message| !message["bot_id"].is_null()) {
-        let what = (message["channel"].to_string(), message["thread_ts"].to_string(), message["text"].to_string());
+        let what = (
+            message["channel"].to_string(),
+            message["thread_ts"].to_string(),
+            message["text"].to_string(),
+        );
         assert!(said.insert(what.clone()), "twice: {what:?}");
     }
     assert!(said.len() > 1, "{said:?}");
@@ -125,7 +161,13 @@ async fn replicas_take_an_adapter_over_from_one_that_stands_still_and_goes_on_la
         b.create(&later).await;
         channel.hears(&later).await;
     }
-    until(PATIENCE, "it lets go", || still.output().contains("is left to another daemon").then_some(())).await;
+    until(PATIENCE, "it lets go", || {
+        still
+            .output()
+            .contains("is left to another daemon")
+            .then_some(())
+    })
+    .await;
     // Whatever it still had in hand would be posted by now.
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_said_once(&channel).await;
@@ -151,8 +193,14 @@ async fn replicas_are_restarted_one_after_the_other_without_a_failed_request() {
             tokio::spawn(async move {
                 let mut created = 0;
                 while !over.load(Ordering::Relaxed) {
-                    client.post::<_, Value>("/tasks", &json!({ "title": "One of many" })).await.expect("no request fails");
-                    client.get::<Value>("/queue/status").await.expect("no request fails");
+                    client
+                        .post::<_, Value>("/tasks", &json!({ "title": "One of many" }))
+                        .await
+                        .expect("no request fails");
+                    client
+                        .get::<Value>("/queue/status")
+                        .await
+                        .expect("no request fails");
                     created += 1;
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
@@ -181,7 +229,10 @@ async fn replicas_are_restarted_one_after_the_other_without_a_failed_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_do_not_take_a_worker_for_gone_that_talks_to_another() {
-    let mut place = Place::new(Agent::Script("while [ ! -e \"$PLACE/go\" ]; do sleep 0.1; done; echo done")).await;
+    let mut place = Place::new(Agent::Script(
+        "while [ ! -e \"$PLACE/go\" ]; do sleep 0.1; done; echo done",
+    ))
+    .await;
     let balancer = Balancer::start().await;
     let first = place.daemon().await;
     balancer.add(place.client().base());
@@ -189,7 +240,8 @@ async fn replicas_do_not_take_a_worker_for_gone_that_talks_to_another() {
     let _worker = place.worker_at(&balancer.url, "w-1", 1).await;
     let task = place.task("Long", "long").await;
     place.wait(&task, "running").await;
-    // A second daemon comes, and the first one goes without a word: the worker's connection breaks and goes to the other one.
+    // A second daemon comes, and the first one goes without a word: the worker's connection breaks
+    // and goes to the other one.
     let second = replica(&place, "second").await;
     balancer.add(second.client.base());
     balancer.ready(2).await;

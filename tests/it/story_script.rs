@@ -1,4 +1,5 @@
-//! The script agent in the hands of people who write scripts, and what workers do with odd repositories.
+//! The script agent in the hands of people who write scripts, and what workers do with odd
+//! repositories.
 
 use std::time::Duration;
 
@@ -6,7 +7,8 @@ use crate::harness::{Agent, PATIENCE, Place, git, path, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_words_asked_twice_are_two_questions() {
-    let script = "a=$(vine ask 'Again?' --option yes --option no); b=$(vine ask 'Again?' --option yes --option no); echo $a-$b > both.txt";
+    let script = "a=$(vine ask 'Again?' --option yes --option no); b=$(vine ask 'Again?' --option \
+     yes --option no); echo $a-$b > both.txt";
     let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;
     let task = place.task("Twice", "twice").await;
     for answer in ["yes", "no"] {
@@ -14,7 +16,10 @@ async fn the_same_words_asked_twice_are_two_questions() {
         place.answer(&task, &question, answer).await;
     }
     place.wait(&task, "done").await;
-    assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:both.txt")]), "yes-no");
+    assert_eq!(
+        git(&place.repo, &["show", &format!("vine/{task}:both.txt")]),
+        "yes-no"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,28 +27,54 @@ async fn two_questions_open_at_once_are_told_apart_and_a_plain_reply_is_not_gues
     let script = "vine ask 'Left?' > left.txt & vine ask 'Right?' > right.txt; wait; echo both";
     let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;
     let task = place.task("Both", "both").await;
-    let two = |shown: &serde_json::Value| shown["questions"].as_array().is_some_and(|all| all.len() == 2);
+    let two = |shown: &serde_json::Value| {
+        shown["questions"]
+            .as_array()
+            .is_some_and(|all| all.len() == 2)
+    };
     let shown = place.wait_for(PATIENCE, &task, "two questions", two).await;
     let id = |words: &str| {
         let all = shown["questions"].as_array().expect("questions");
-        all.iter().find(|one| one["headline"] == words).expect(words)["id"].as_str().expect("an id").to_owned()
+        all.iter()
+            .find(|one| one["headline"] == words)
+            .expect(words)["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
     };
     let plain = serde_json::json!({ "task": task, "text": "yes" });
-    let refused = place.client().post::<_, serde_json::Value>("/chat/messages", &plain).await.expect_err("not guessed");
+    let refused = place
+        .client()
+        .post::<_, serde_json::Value>("/chat/messages", &plain)
+        .await
+        .expect_err("not guessed");
     assert!(refused.to_string().contains("Say which"), "{refused}");
-    let named = serde_json::json!({ "task": task, "text": format!("{} to the right", id("Right?")) });
-    place.client().post::<_, serde_json::Value>("/chat/messages", &named).await.expect("taken");
+    let named =
+        serde_json::json!({ "task": task, "text": format!("{} to the right", id("Right?")) });
+    place
+        .client()
+        .post::<_, serde_json::Value>("/chat/messages", &named)
+        .await
+        .expect("taken");
     let only = serde_json::json!({ "task": task, "text": "to the left" });
-    place.client().post::<_, serde_json::Value>("/chat/messages", &only).await.expect("one is left, so a plain reply will do");
+    place
+        .client()
+        .post::<_, serde_json::Value>("/chat/messages", &only)
+        .await
+        .expect("one is left, so a plain reply will do");
     place.wait(&task, "done").await;
     for side in ["left", "right"] {
-        assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:{side}.txt")]), format!("to the {side}"));
+        assert_eq!(
+            git(&place.repo, &["show", &format!("vine/{task}:{side}.txt")]),
+            format!("to the {side}")
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_output_leftover_programs_and_long_paths_do_no_harm() {
-    let script = "printf 'caf\\351 \\000 \\n'; head -c 300000 /dev/zero | tr '\\0' x; echo; (sleep 300 &) ; vine ask 'Fine?' > /dev/null; echo the end";
+    let script = "printf 'caf\\351 \\000 \\n'; head -c 300000 /dev/zero | tr '\\0' x; echo; (sleep \
+     300 &) ; vine ask 'Fine?' > /dev/null; echo the end";
     let mut place = Place::new(Agent::Script(script)).await;
     let _daemon = place.daemon().await;
     let name = "a-worker-with-a-name-so-long-that-the-paths-below-are-long";
@@ -54,24 +85,42 @@ async fn odd_output_leftover_programs_and_long_paths_do_no_harm() {
     let done = place.wait(&task, "done").await;
     assert_eq!(done["report"]["summary"], "the end");
     assert!(place.log(&task).await.contains("caf"));
-    assert!(crate::harness::agents(place.folder.path()).is_empty(), "the leftover program is gone");
+    assert!(
+        crate::harness::agents(place.folder.path()).is_empty(),
+        "the leftover program is gone"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_on_a_remote_repository_is_pushed_to_it() {
     let mut place = Place::new(Agent::Script("echo far > far.txt; echo pushed")).await;
     let bare = place.folder.path().join("far.git");
-    git(place.folder.path(), &["clone", "--quiet", "--bare", path(&place.repo), path(&bare)]);
+    git(
+        place.folder.path(),
+        &["clone", "--quiet", "--bare", path(&place.repo), path(&bare)],
+    );
     let _daemon = place.daemon().await;
     let _worker = place.worker("w-1", 2).await;
-    place.say(&format!("repo add far file://{}", bare.display())).await;
+    place
+        .say(&format!("repo add far file://{}", bare.display()))
+        .await;
     let mut tasks = Vec::new();
     for number in 1..=2 {
-        tasks.push(place.say(&format!("task new Far {number} --repo far")).await["id"].as_str().expect("an id").to_owned());
+        tasks.push(
+            place
+                .say(&format!("task new Far {number} --repo far"))
+                .await["id"]
+                .as_str()
+                .expect("an id")
+                .to_owned(),
+        );
     }
     for task in tasks {
         place.wait(&task, "done").await;
-        assert_eq!(git(&bare, &["show", &format!("vine/{task}:far.txt")]), "far");
+        assert_eq!(
+            git(&bare, &["show", &format!("vine/{task}:far.txt")]),
+            "far"
+        );
     }
 }
 
@@ -87,19 +136,39 @@ async fn a_drained_worker_gets_nothing_new_and_a_resumed_one_does_at_once() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(place.show(&second).await["state"], "queued");
     place.say("worker resume w-1").await;
-    place.wait_for(Duration::from_secs(5), &second, "it runs at once", |shown| shown["state"] == "done").await;
+    place
+        .wait_for(
+            Duration::from_secs(5),
+            &second,
+            "it runs at once",
+            |shown| shown["state"] == "done",
+        )
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_worker_on_the_same_folder_is_refused_and_the_first_goes_on() {
-    let (place, _processes) = Place::new(Agent::Script("vine ask 'Go on?'; echo went on")).await.at_work().await;
+    let (place, _processes) = Place::new(Agent::Script("vine ask 'Go on?'; echo went on"))
+        .await
+        .at_work()
+        .await;
     let task = place.task("Ask", "ask").await;
     let (question, _) = place.question(&task).await;
     let second = place.worker("w-1", 1).await;
-    until(PATIENCE, "the second one says why", || second.output().contains("another worker already uses").then_some(())).await;
+    until(PATIENCE, "the second one says why", || {
+        second
+            .output()
+            .contains("another worker already uses")
+            .then_some(())
+    })
+    .await;
     place.answer(&task, &question, "yes").await;
     let done = place.wait(&task, "done").await;
-    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "{done:#}");
+    assert_eq!(
+        done["executions"].as_array().map(Vec::len),
+        Some(1),
+        "{done:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,15 +176,46 @@ async fn a_worktree_whose_making_was_cut_off_is_made_anew() {
     let mut place = Place::new(Agent::Script("cat README.md; echo fine")).await;
     let _daemon = place.daemon().await;
     let task = place.task("Cut", "cut").await;
-    let created: vine_domain::Timestamp = serde_json::from_value(place.show(&task).await["created"].clone()).expect("a time");
+    let created: vine_domain::Timestamp =
+        serde_json::from_value(place.show(&task).await["created"].clone()).expect("a time");
     // As a worker leaves it that is killed between making the branch and filling the folder.
-    let folder = place.folder.path().join(format!("w-1/worktrees/site/{task}"));
-    git(&place.repo, &["config", "--local", &format!("branch.vine/{task}.vine"), &format!("agentvine {task} {}", created.0)]);
-    git(&place.repo, &["worktree", "add", "--quiet", "--no-checkout", "-b", &format!("vine/{task}"), path(&folder), "main"]);
+    let folder = place
+        .folder
+        .path()
+        .join(format!("w-1/worktrees/site/{task}"));
+    git(
+        &place.repo,
+        &[
+            "config",
+            "--local",
+            &format!("branch.vine/{task}.vine"),
+            &format!("agentvine {task} {}", created.0),
+        ],
+    );
+    git(
+        &place.repo,
+        &[
+            "worktree",
+            "add",
+            "--quiet",
+            "--no-checkout",
+            "-b",
+            &format!("vine/{task}"),
+            path(&folder),
+            "main",
+        ],
+    );
     let _worker = place.worker("w-1", 1).await;
     let done = place.wait(&task, "done").await;
-    assert!(place.log(&task).await.contains("# Site"), "the folder is whole");
-    assert_eq!(done["report"]["commit"], serde_json::Value::Null, "nothing counts as deleted: {done:#}");
+    assert!(
+        place.log(&task).await.contains("# Site"),
+        "the folder is whole"
+    );
+    assert_eq!(
+        done["report"]["commit"],
+        serde_json::Value::Null,
+        "nothing counts as deleted: {done:#}"
+    );
     place.assert_clean().await;
 }
 
@@ -124,22 +224,63 @@ async fn a_worktree_that_git_died_over_does_not_poison_the_repository() {
     let mut place = Place::new(Agent::Script("cat README.md; echo fine")).await;
     let _daemon = place.daemon().await;
     let task = place.task("Cut", "cut").await;
-    let (folder, branch) = (place.folder.path().join(format!("w-1/worktrees/site/{task}")), format!("vine/{task}"));
-    let created: vine_domain::Timestamp = serde_json::from_value(place.show(&task).await["created"].clone()).expect("a time");
-    git(&place.repo, &["config", "--local", &format!("branch.{branch}.vine"), &format!("agentvine {task} {}", created.0)]);
-    git(&place.repo, &["worktree", "add", "--quiet", "--no-checkout", "-b", &branch, path(&folder), "main"]);
+    let (folder, branch) = (
+        place
+            .folder
+            .path()
+            .join(format!("w-1/worktrees/site/{task}")),
+        format!("vine/{task}"),
+    );
+    let created: vine_domain::Timestamp =
+        serde_json::from_value(place.show(&task).await["created"].clone()).expect("a time");
+    git(
+        &place.repo,
+        &[
+            "config",
+            "--local",
+            &format!("branch.{branch}.vine"),
+            &format!("agentvine {task} {}", created.0),
+        ],
+    );
+    git(
+        &place.repo,
+        &[
+            "worktree",
+            "add",
+            "--quiet",
+            "--no-checkout",
+            "-b",
+            &branch,
+            path(&folder),
+            "main",
+        ],
+    );
     // As git leaves it that is killed between opening this file and writing to it.
-    std::fs::write(place.repo.join(format!(".git/worktrees/{task}/commondir")), "").expect("written");
+    std::fs::write(
+        place.repo.join(format!(".git/worktrees/{task}/commondir")),
+        "",
+    )
+    .expect("written");
     let _worker = place.worker("w-1", 1).await;
     let done = place.wait(&task, "done").await;
-    assert_eq!(done["executions"].as_array().map(Vec::len), Some(1), "it costs no attempt: {done:#}");
-    assert!(place.log(&task).await.contains("# Site"), "the folder is whole");
+    assert_eq!(
+        done["executions"].as_array().map(Vec::len),
+        Some(1),
+        "it costs no attempt: {done:#}"
+    );
+    assert!(
+        place.log(&task).await.contains("# Site"),
+        "the folder is whole"
+    );
     place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_ends_the_script_is_on_record_as_delivered() {
-    let (place, _processes) = Place::new(Agent::Script("vine ask 'Go on?'")).await.at_work().await;
+    let (place, _processes) = Place::new(Agent::Script("vine ask 'Go on?'"))
+        .await
+        .at_work()
+        .await;
     for number in 0..5 {
         let task = place.task(&format!("Ask {number}"), "ask").await;
         let (question, _) = place.question(&task).await;

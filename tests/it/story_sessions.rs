@@ -1,4 +1,5 @@
-//! Sessions that are worth keeping: used for the next task, ended by policy, found again or done without.
+//! Sessions that are worth keeping: used for the next task, ended by policy, found again or done
+//! without.
 
 use std::time::Duration;
 
@@ -27,34 +28,70 @@ async fn metrics(place: &Place) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claude_the_next_task_of_a_repository_is_begun_in_the_warm_session_in_a_worktree_of_its_own() {
+async fn claude_the_next_task_of_a_repository_is_begun_in_the_warm_session_in_a_worktree_of_its_own()
+ {
     let mut place = Place::new(Agent::Claude).await;
     let _daemon = place.daemon().await;
-    let first = place.task("First", "Look around, says the first.\nMODEL: slow 1\nMODEL: finish First.").await;
-    let second = place.task("Second", "MODEL: bash pwd > where.txt\nMODEL: finish Second.").await;
+    let first = place
+        .task(
+            "First",
+            "Look around, says the first.\nMODEL: slow 1\nMODEL: finish First.",
+        )
+        .await;
+    let second = place
+        .task(
+            "Second",
+            "MODEL: bash pwd > where.txt\nMODEL: finish Second.",
+        )
+        .await;
     let _worker = place.worker("w-1", 1).await;
     let (question, asked) = place.question(&second).await;
     let done = place.show(&first).await;
-    assert_eq!(asked["session"], done["session"], "the second task is in the session of the first");
+    assert_eq!(
+        asked["session"], done["session"],
+        "the second task is in the session of the first"
+    );
     place.answer(&second, &question, "yes").await;
     let done = place.wait(&second, "done").await;
     assert_eq!(done["executions"].as_array().map(Vec::len), Some(1));
     let seen = place.model.seen();
     let last = seen.last().expect("a request");
-    assert!(last.conversation.contains("says the first"), "it remembers: {}", last.conversation);
+    assert!(
+        last.conversation.contains("says the first"),
+        "it remembers: {}",
+        last.conversation
+    );
     let place_of = git(&place.repo, &["show", &format!("vine/{second}:where.txt")]);
-    assert!(place_of.ends_with(&format!("/worktrees/site/{second}")), "it works in its own worktree: {place_of}");
+    assert!(
+        place_of.ends_with(&format!("/worktrees/site/{second}")),
+        "it works in its own worktree: {place_of}"
+    );
 
     let listed = place.say("session list --all").await;
-    let session = listed.as_array().expect("sessions").iter().find(|one| one["id"] == asked["session"]).expect("it is listed").clone();
+    let session = listed
+        .as_array()
+        .expect("sessions")
+        .iter()
+        .find(|one| one["id"] == asked["session"])
+        .expect("it is listed")
+        .clone();
     assert_eq!(
         (&session["state"], &session["reason"], &session["reused"]),
         (&"ended".into(), &"completed".into(), &1.into()),
         "{session:#}"
     );
-    assert!(session["context_percent"].as_u64().is_some_and(|percent| percent <= 100), "{session:#}");
+    assert!(
+        session["context_percent"]
+            .as_u64()
+            .is_some_and(|percent| percent <= 100),
+        "{session:#}"
+    );
     let text = metrics(&place).await;
-    for line in ["vine_sessions_reused_total 1", "vine_sessions{state=\"active\"} 0", "vine_sessions_ended_total{reason=\"completed\"} 1"] {
+    for line in [
+        "vine_sessions_reused_total 1",
+        "vine_sessions{state=\"active\"} 0",
+        "vine_sessions_ended_total{reason=\"completed\"} 1",
+    ] {
         assert!(text.contains(line), "{line} in {text}");
     }
     place.assert_clean().await;
@@ -62,9 +99,19 @@ async fn claude_the_next_task_of_a_repository_is_begun_in_the_warm_session_in_a_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_with_reuse_off_or_nothing_similar_queued_each_task_has_a_session_of_its_own() {
-    let mut place = Place::with_sections(Agent::Claude, Sections { sessions: "reuse = false\n", ..Sections::default() }).await;
+    let mut place = Place::with_sections(
+        Agent::Claude,
+        Sections {
+            sessions: "reuse = false\n",
+            ..Sections::default()
+        },
+    )
+    .await;
     let _daemon = place.daemon().await;
-    let tasks = [place.task("First", "MODEL: finish First.").await, place.task("Second", "MODEL: finish Second.").await];
+    let tasks = [
+        place.task("First", "MODEL: finish First.").await,
+        place.task("Second", "MODEL: finish Second.").await,
+    ];
     let _worker = place.worker("w-1", 1).await;
     let mut sessions = Vec::new();
     for task in &tasks {
@@ -75,19 +122,37 @@ async fn claude_with_reuse_off_or_nothing_similar_queued_each_task_has_a_session
 
 /// Seconds from the claim of each task but the first to its first request at the model.
 async fn starts(sessions: &str) -> Vec<f64> {
-    let mut place = Place::with_sections(Agent::Claude, Sections { sessions, ..Sections::default() }).await;
+    let mut place = Place::with_sections(
+        Agent::Claude,
+        Sections {
+            sessions,
+            ..Sections::default()
+        },
+    )
+    .await;
     let _daemon = place.daemon().await;
     let mut tasks = Vec::new();
     for number in 0..6 {
-        tasks.push(place.task("Measure", &format!("This is number {number}.\nMODEL: finish Done.")).await);
+        tasks.push(
+            place
+                .task(
+                    "Measure",
+                    &format!("This is number {number}.\nMODEL: finish Done."),
+                )
+                .await,
+        );
     }
     let _worker = place.worker("w-1", 1).await;
     let mut spans = Vec::new();
     for (number, task) in tasks.iter().enumerate() {
         let done = place.wait(task, "done").await;
-        let claimed: vine_domain::Timestamp = serde_json::from_value(done["executions"][0]["started"].clone()).expect("a time");
+        let claimed: vine_domain::Timestamp =
+            serde_json::from_value(done["executions"][0]["started"].clone()).expect("a time");
         let seen = place.model.seen();
-        let first = seen.iter().find(|one| one.heard.contains(&format!("number {number}."))).expect("it was asked");
+        let first = seen
+            .iter()
+            .find(|one| one.heard.contains(&format!("number {number}.")))
+            .expect("it was asked");
         spans.push(first.at.since(claimed).as_secs_f64());
     }
     spans.split_off(1)
@@ -102,34 +167,77 @@ fn median(spans: &mut [f64]) -> f64 {
 async fn claude_a_warm_session_starts_about_as_fast_as_a_fresh_one() {
     let (mut fresh, mut warm) = (starts("reuse = false\n").await, starts("").await);
     let (fresh_median, warm_median) = (median(&mut fresh), median(&mut warm));
-    eprintln!("claim to first model request: fresh {fresh_median:.2} s {fresh:.2?}, warm {warm_median:.2} s {warm:.2?}");
-    assert!(warm_median < 2.0 * fresh_median + 1.0, "resuming is not what a task waits for");
+    eprintln!(
+        "claim to first model request: fresh {fresh_median:.2} s {fresh:.2?}, warm \
+         {warm_median:.2} s {warm:.2?}"
+    );
+    assert!(
+        warm_median < 2.0 * fresh_median + 1.0,
+        "resuming is not what a task waits for"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_when_the_worker_with_the_session_stays_away_another_starts_afresh_and_says_so() {
-    let sections = Sections { sessions: "affinity_seconds = 1\n", worker: "hold_seconds = 1\n", ..Sections::default() };
+    let sections = Sections {
+        sessions: "affinity_seconds = 1\n",
+        worker: "hold_seconds = 1\n",
+        ..Sections::default()
+    };
     let mut place = Place::with_sections(Agent::Claude, sections).await;
     let _daemon = place.daemon().await;
     let away = place.worker("w-1", 1).await;
-    let prompt = "Paint the door.\nMODEL: say I looked at the door.\nMODEL: ask Which colour? | Red | Blue\nMODEL: finish Painted.";
+    let prompt = "Paint the door.\nMODEL: say I looked at the door.\nMODEL: ask Which colour? | \
+     Red | Blue\nMODEL: finish Painted.";
     let task = place.task("Paint", prompt).await;
     let (question, asked) = place.question(&task).await;
-    place.wait_for(PATIENCE, &task, "it is parked", |shown| shown["parked"] == true).await;
+    place
+        .wait_for(PATIENCE, &task, "it is parked", |shown| {
+            shown["parked"] == true
+        })
+        .await;
     away.kill();
     place.answer(&task, &question, "Blue").await;
-    let why = place.say(&format!("task explain {task}")).await["explanation"].as_str().expect("words").to_owned();
-    assert!(why.contains("waits for a slot on w-1, which holds its session"), "{why}");
+    let why = place.say(&format!("task explain {task}")).await["explanation"]
+        .as_str()
+        .expect("words")
+        .to_owned();
+    assert!(
+        why.contains("waits for a slot on w-1, which holds its session"),
+        "{why}"
+    );
     let _other = place.worker("w-2", 1).await;
     let (again, fresh) = place.question(&task).await;
     assert_ne!(fresh["session"], asked["session"]);
     let listed = place.say("session list --all").await;
-    let old = listed.as_array().expect("sessions").iter().find(|one| one["id"] == asked["session"]).expect("listed").clone();
-    assert_eq!((&old["state"], &old["reason"]), (&"ended".into(), &"lost".into()), "a task has one session at a time");
+    let old = listed
+        .as_array()
+        .expect("sessions")
+        .iter()
+        .find(|one| one["id"] == asked["session"])
+        .expect("listed")
+        .clone();
+    assert_eq!(
+        (&old["state"], &old["reason"]),
+        (&"ended".into(), &"lost".into()),
+        "a task has one session at a time"
+    );
     let thread = place.thread(&task).await;
-    assert!(thread.contains("The session that asked is on another worker"), "{thread}");
-    let heard = place.model.seen().last().expect("a request").conversation.clone();
-    assert!(heard.contains("You asked: Which colour?\nadmin answered: Blue"), "{heard}");
+    assert!(
+        thread.contains("The session that asked is on another worker"),
+        "{thread}"
+    );
+    let heard = place
+        .model
+        .seen()
+        .last()
+        .expect("a request")
+        .conversation
+        .clone();
+    assert!(
+        heard.contains("You asked: Which colour?\nadmin answered: Blue"),
+        "{heard}"
+    );
     assert!(heard.contains("you said: I looked at the door."), "{heard}");
     place.answer(&task, &again, "Blue").await;
     place.wait(&task, "done").await;
@@ -161,17 +269,46 @@ async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
     for _ in 0..queued {
         team.bed.task().await;
     }
-    let attempt = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed")[0].attempt;
+    let attempt = team
+        .app
+        .claim(team.worker, 1, Duration::ZERO)
+        .await
+        .expect("claimed")[0]
+        .attempt;
     assert_eq!(attempt.task, task);
     let session = session_of(task, team);
-    team.app.map_session(team.worker, attempt, session.id, "/w".into(), "claude test".into()).await.expect("mapped");
-    team.app.session_beat(team.worker, attempt, session.id, Some(context)).await.expect("alive");
-    team.app.complete(team.worker, attempt, vine_domain::task::Report::default(), "").await.expect("done");
+    team.app
+        .map_session(
+            team.worker,
+            attempt,
+            session.id,
+            "/w".into(),
+            "claude test".into(),
+        )
+        .await
+        .expect("mapped");
+    team.app
+        .session_beat(team.worker, attempt, session.id, Some(context))
+        .await
+        .expect("alive");
+    team.app
+        .complete(
+            team.worker,
+            attempt,
+            vine_domain::task::Report::default(),
+            "",
+        )
+        .await
+        .expect("done");
     team.app.session(session.id).await.expect("read")
 }
 
 async fn state(team: &Team, session: &Session) -> String {
-    team.app.store.sweep_sessions(&SessionPolicy::default()).await.expect("swept");
+    team.app
+        .store
+        .sweep_sessions(&SessionPolicy::default())
+        .await
+        .expect("swept");
     match team.app.session(session.id).await.expect("read").state {
         SessionState::Ended { reason, .. } => reason,
         other => other.as_str().into(),
@@ -182,11 +319,19 @@ async fn state(team: &Team, session: &Session) -> String {
 async fn each_policy_ends_a_session_with_its_own_reason_and_keep_overrules_them() {
     let team = Team::new().await;
     let alone = done_with(&team, 0, 10).await;
-    assert_eq!(state(&team, &alone).await, "completed", "nothing similar was queued");
+    assert_eq!(
+        state(&team, &alone).await,
+        "completed",
+        "nothing similar was queued"
+    );
 
     let team = Team::new().await;
     let full = done_with(&team, 1, 61).await;
-    assert_eq!(state(&team, &full).await, "completed", "too full to be used again");
+    assert_eq!(
+        state(&team, &full).await,
+        "completed",
+        "too full to be used again"
+    );
 
     let team = Team::new().await;
     let warm = done_with(&team, 1, 60).await;
@@ -199,15 +344,25 @@ async fn each_policy_ends_a_session_with_its_own_reason_and_keep_overrules_them(
     let team = Team::new().await;
     let kept = done_with(&team, 1, 10).await;
     let admin = crate::app_races::person("Ann", Some(vine_domain::Role::Operator));
-    team.app.order_session(&admin, kept.id, false).await.expect("kept");
+    team.app
+        .order_session(&admin, kept.id, false)
+        .await
+        .expect("kept");
     team.bed.clock.pass(HOUR * 100);
     assert_eq!(state(&team, &kept).await, "warm", "no policy ends it");
-    team.app.order_session(&admin, kept.id, true).await.expect("ended");
+    team.app
+        .order_session(&admin, kept.id, true)
+        .await
+        .expect("ended");
     assert_eq!(state(&team, &kept).await, "command");
 
     let team = Team::new().await;
     let orphan = done_with(&team, 1, 10).await;
-    team.bed.store.remove_worker(team.worker).await.expect("removed");
+    team.bed
+        .store
+        .remove_worker(team.worker)
+        .await
+        .expect("removed");
     assert_eq!(state(&team, &orphan).await, "lost");
 }
 
@@ -218,19 +373,61 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
     let warm = done_with(&team, 1, 10).await;
     let urgent = team.bed.task_in("shop", Lane::High).await;
     let want = |worker, slots| vine_domain::ports::Want { worker, slots };
-    let claimed = team.bed.store.claim(&[want(roomy, 1), want(team.worker, 1)]).await.expect("claimed");
-    let got: Vec<_> = claimed.iter().map(|one| (one.worker, one.assignment.attempt.task, one.assignment.resume, one.assignment.unheard)).collect();
+    let claimed = team
+        .bed
+        .store
+        .claim(&[want(roomy, 1), want(team.worker, 1)])
+        .await
+        .expect("claimed");
+    let got: Vec<_> = claimed
+        .iter()
+        .map(|one| {
+            (
+                one.worker,
+                one.assignment.attempt.task,
+                one.assignment.resume,
+                one.assignment.unheard,
+            )
+        })
+        .collect();
     let similar = vine_domain::TaskId(warm.task.0 + 1);
-    assert_eq!(got.iter().find(|one| one.1 == similar), Some(&(team.worker, similar, Some(warm.id), true)), "{got:?}");
-    assert_eq!(got.iter().find(|one| one.1 == urgent), Some(&(roomy, urgent, None, false)), "{got:?}");
-    assert_eq!(team.app.session(warm.id).await.expect("read").task, similar, "the session is bound to one task at a time");
+    assert_eq!(
+        got.iter().find(|one| one.1 == similar),
+        Some(&(team.worker, similar, Some(warm.id), true)),
+        "{got:?}"
+    );
+    assert_eq!(
+        got.iter().find(|one| one.1 == urgent),
+        Some(&(roomy, urgent, None, false)),
+        "{got:?}"
+    );
+    assert_eq!(
+        team.app.session(warm.id).await.expect("read").task,
+        similar,
+        "the session is bound to one task at a time"
+    );
 
     let team = Team::new().await;
     let warm = done_with(&team, 1, 10).await;
     let urgent = team.bed.task_in("shop", Lane::High).await;
-    let claimed = team.bed.store.claim(&[want(team.worker, 1)]).await.expect("claimed");
-    assert_eq!((claimed[0].assignment.attempt.task, claimed[0].assignment.resume), (urgent, None), "the urgent one first, warm session or not");
-    assert_eq!(team.app.session(warm.id).await.expect("read").state, SessionState::Warm);
+    let claimed = team
+        .bed
+        .store
+        .claim(&[want(team.worker, 1)])
+        .await
+        .expect("claimed");
+    assert_eq!(
+        (
+            claimed[0].assignment.attempt.task,
+            claimed[0].assignment.resume
+        ),
+        (urgent, None),
+        "the urgent one first, warm session or not"
+    );
+    assert_eq!(
+        team.app.session(warm.id).await.expect("read").state,
+        SessionState::Warm
+    );
 }
 
 #[tokio::test]
@@ -238,11 +435,32 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
     let team = Team::new().await;
     let other = team.bed.worker("other").await;
     let warm = done_with(&team, 1, 10).await;
-    let attempt = team.app.claim(other, 1, Duration::ZERO).await.expect("claimed")[0].attempt;
-    team.app.give_up(attempt, vine_domain::lifecycle::Event::Released { by: other, attempt }).await.expect("handed back");
-    let again = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed");
-    assert_eq!((again[0].attempt.task, again[0].resume, again[0].unheard), (attempt.task, None, false));
-    assert_eq!(team.app.session(warm.id).await.expect("read").state, SessionState::Warm);
+    let attempt = team
+        .app
+        .claim(other, 1, Duration::ZERO)
+        .await
+        .expect("claimed")[0]
+        .attempt;
+    team.app
+        .give_up(
+            attempt,
+            vine_domain::lifecycle::Event::Released { by: other, attempt },
+        )
+        .await
+        .expect("handed back");
+    let again = team
+        .app
+        .claim(team.worker, 1, Duration::ZERO)
+        .await
+        .expect("claimed");
+    assert_eq!(
+        (again[0].attempt.task, again[0].resume, again[0].unheard),
+        (attempt.task, None, false)
+    );
+    assert_eq!(
+        team.app.session(warm.id).await.expect("read").state,
+        SessionState::Warm
+    );
 }
 
 #[tokio::test]
@@ -250,17 +468,54 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
     let team = Team::new().await;
     let warm = done_with(&team, 1, 10).await;
     for _ in 0..2 {
-        let claimed = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed");
-        assert_eq!((claimed[0].resume, claimed[0].unheard), (Some(warm.id), true));
+        let claimed = team
+            .app
+            .claim(team.worker, 1, Duration::ZERO)
+            .await
+            .expect("claimed");
+        assert_eq!(
+            (claimed[0].resume, claimed[0].unheard),
+            (Some(warm.id), true)
+        );
         let attempt = claimed[0].attempt;
-        let released = vine_domain::lifecycle::Event::Released { by: team.worker, attempt };
-        team.app.give_up(attempt, released).await.expect("handed back before the agent said anything");
+        let released = vine_domain::lifecycle::Event::Released {
+            by: team.worker,
+            attempt,
+        };
+        team.app
+            .give_up(attempt, released)
+            .await
+            .expect("handed back before the agent said anything");
     }
-    let attempt = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed")[0].attempt;
-    team.app.session_beat(team.worker, attempt, warm.id, None).await.expect("it speaks");
-    team.app.give_up(attempt, vine_domain::lifecycle::Event::Released { by: team.worker, attempt }).await.expect("handed back");
-    let claimed = team.app.claim(team.worker, 1, Duration::ZERO).await.expect("claimed");
-    assert_eq!((claimed[0].resume, claimed[0].unheard), (Some(warm.id), false));
+    let attempt = team
+        .app
+        .claim(team.worker, 1, Duration::ZERO)
+        .await
+        .expect("claimed")[0]
+        .attempt;
+    team.app
+        .session_beat(team.worker, attempt, warm.id, None)
+        .await
+        .expect("it speaks");
+    team.app
+        .give_up(
+            attempt,
+            vine_domain::lifecycle::Event::Released {
+                by: team.worker,
+                attempt,
+            },
+        )
+        .await
+        .expect("handed back");
+    let claimed = team
+        .app
+        .claim(team.worker, 1, Duration::ZERO)
+        .await
+        .expect("claimed");
+    assert_eq!(
+        (claimed[0].resume, claimed[0].unheard),
+        (Some(warm.id), false)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -270,10 +525,17 @@ async fn what_an_agent_left_on_a_branch_of_its_own_is_not_committed_and_its_work
     let task = place.task("Wander", "x").await;
     place.question(&task).await;
     place.say(&format!("task cancel {task}")).await;
-    let folder = place.folder.path().join(format!("w-1/worktrees/site/{task}"));
+    let folder = place
+        .folder
+        .path()
+        .join(format!("w-1/worktrees/site/{task}"));
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(folder.join("half.txt").exists(), "it is left to people");
-    assert_eq!(git(&place.repo, &["rev-parse", "elsewhere"]), git(&place.repo, &["rev-parse", "main"]), "nothing was committed there");
+    assert_eq!(
+        git(&place.repo, &["rev-parse", "elsewhere"]),
+        git(&place.repo, &["rev-parse", "main"]),
+        "nothing was committed there"
+    );
 }
 
 #[tokio::test]
@@ -281,14 +543,42 @@ async fn a_session_whose_mapping_disagrees_with_a_heartbeat_is_corrected_and_the
     let team = Team::new().await;
     let (attempt, _) = team.asked().await;
     let session = session_of(attempt.task, &team);
-    team.app.map_session(team.worker, attempt, session.id, "/w".into(), "claude test".into()).await.expect("mapped");
-    team.bed.store.end_session(session.id, "command").await.expect("ended");
-    team.app.session_beat(team.worker, attempt, session.id, None).await.expect("what the worker does is true");
-    assert_eq!(team.app.session(session.id).await.expect("read").state, SessionState::Active);
+    team.app
+        .map_session(
+            team.worker,
+            attempt,
+            session.id,
+            "/w".into(),
+            "claude test".into(),
+        )
+        .await
+        .expect("mapped");
+    team.bed
+        .store
+        .end_session(session.id, "command")
+        .await
+        .expect("ended");
+    team.app
+        .session_beat(team.worker, attempt, session.id, None)
+        .await
+        .expect("what the worker does is true");
+    assert_eq!(
+        team.app.session(session.id).await.expect("read").state,
+        SessionState::Active
+    );
     let audit = team.bed.store.audit_lines(10).await.expect("read");
-    assert!(audit.iter().any(|(_, line)| line.verb == "correct" && line.subject == format!("session {}", session.id)), "{audit:#?}");
+    assert!(
+        audit
+            .iter()
+            .any(|(_, line)| line.verb == "correct"
+                && line.subject == format!("session {}", session.id)),
+        "{audit:#?}"
+    );
     let stranger = team.bed.worker("other").await;
-    let refused = team.app.session_beat(stranger, attempt, session.id, None).await;
+    let refused = team
+        .app
+        .session_beat(stranger, attempt, session.id, None)
+        .await;
     assert!(refused.is_err(), "another worker corrects nothing");
 }
 
@@ -301,14 +591,37 @@ async fn a_worktree_that_nobody_needs_any_more_is_taken_away_and_its_work_is_kep
     place.question(&gone).await;
     worker.kill();
     place.say(&format!("task cancel {gone}")).await;
-    let folder = |task: &str| place.folder.path().join(format!("w-1/worktrees/site/{task}"));
-    assert!(folder(&gone).exists(), "its worker was dead when the task was cancelled");
+    let folder = |task: &str| {
+        place
+            .folder
+            .path()
+            .join(format!("w-1/worktrees/site/{task}"))
+    };
+    assert!(
+        folder(&gone).exists(),
+        "its worker was dead when the task was cancelled"
+    );
     std::fs::create_dir_all(place.folder.path().join("w-1/worktrees/site/not-ours")).expect("made");
     let _worker = place.worker("w-1", 1).await;
-    until(PATIENCE, "the orphan is gone", || (!folder(&gone).exists()).then_some(())).await;
-    assert_eq!(git(&place.repo, &["show", &format!("vine/{gone}:half.txt")]), "half", "what was not committed is on the branch");
+    until(PATIENCE, "the orphan is gone", || {
+        (!folder(&gone).exists()).then_some(())
+    })
+    .await;
+    assert_eq!(
+        git(&place.repo, &["show", &format!("vine/{gone}:half.txt")]),
+        "half",
+        "what was not committed is on the branch"
+    );
     place.question(&kept).await;
-    assert!(folder(&kept).exists() && place.folder.path().join("w-1/worktrees/site/not-ours").exists(), "nothing else is touched");
+    assert!(
+        folder(&kept).exists()
+            && place
+                .folder
+                .path()
+                .join("w-1/worktrees/site/not-ours")
+                .exists(),
+        "nothing else is touched"
+    );
     let shown: Value = place.show(&kept).await;
     assert_eq!(shown["state"], "waiting");
 }
@@ -320,23 +633,60 @@ async fn an_answered_task_is_kept_for_a_worker_that_is_busy_and_not_for_one_that
     let other = team.bed.worker("other").await;
     let (attempt, question) = team.asked().await;
     let session = session_of(attempt.task, &team);
-    team.app.map_session(team.worker, attempt, session.id, "/w".into(), "claude test".into()).await.expect("mapped");
-    team.app.give_up(attempt, Event::Parked { by: team.worker, attempt }).await.expect("parked");
+    team.app
+        .map_session(
+            team.worker,
+            attempt,
+            session.id,
+            "/w".into(),
+            "claude test".into(),
+        )
+        .await
+        .expect("mapped");
+    team.app
+        .give_up(
+            attempt,
+            Event::Parked {
+                by: team.worker,
+                attempt,
+            },
+        )
+        .await
+        .expect("parked");
     let ann = crate::app_races::person("Ann", Some(vine_domain::Role::Answerer));
-    team.app.answer(&ann, question, "blue", uuid::Uuid::from_u128(3)).await.expect("answered");
+    team.app
+        .answer(&ann, question, "blue", uuid::Uuid::from_u128(3))
+        .await
+        .expect("answered");
     let seen = async || {
-        let worker = team.bed.store.worker(team.worker).await.expect("read").expect("there");
+        let worker = team
+            .bed
+            .store
+            .worker(team.worker)
+            .await
+            .expect("read")
+            .expect("there");
         team.bed
             .store
-            .save_worker(&vine_domain::Worker { seen: vine_domain::Clock::now(&*team.bed.clock), ..worker })
+            .save_worker(&vine_domain::Worker {
+                seen: vine_domain::Clock::now(&*team.bed.clock),
+                ..worker
+            })
             .await
             .expect("stored");
     };
     for _ in 0..3 {
         team.bed.clock.pass(HOUR);
         seen().await;
-        assert!(team.bed.claim(other, 1).await.is_empty(), "its worker is there, only busy");
+        assert!(
+            team.bed.claim(other, 1).await.is_empty(),
+            "its worker is there, only busy"
+        );
     }
     team.bed.clock.pass(SessionPolicy::default().affinity);
-    assert_eq!(team.bed.claim(other, 1).await.len(), 1, "its worker is gone");
+    assert_eq!(
+        team.bed.claim(other, 1).await.len(),
+        1,
+        "its worker is gone"
+    );
 }

@@ -1,4 +1,5 @@
-//! A worker that stands still beyond its lease, then goes on: it changes nothing and stops its agent by itself.
+//! A worker that stands still beyond its lease, then goes on: it changes nothing and stops its
+//! agent by itself.
 
 use std::time::Duration;
 
@@ -8,13 +9,17 @@ use crate::harness::{Agent, PATIENCE, Place, agents, git, gone, until};
 
 /// Says which attempt it is, waits for the gate, writes its attempt down.
 const SCRIPT: &str = "echo attempt $VINE_ATTEMPT; while [ ! -f \"$PLACE/gate-$VINE_ATTEMPT\" ]; do sleep 0.1; done; \
-                      echo \"attempt $VINE_ATTEMPT\" >> result.txt; echo finished attempt $VINE_ATTEMPT";
+                      echo \"attempt $VINE_ATTEMPT\" >> result.txt; echo finished attempt \
+                      $VINE_ATTEMPT";
 /// A lease of 60 s, the sweep, a pause of up to 5 s, and a busy machine.
 const LEASE_AND_MORE: Duration = Duration::from_secs(110);
 
 async fn running_agent(place: &Place, task: &str) -> Vec<i32> {
     place.wait(task, "running").await;
-    until(PATIENCE, "the agent runs", || Some(agents(place.folder.path())).filter(|agents| !agents.is_empty())).await
+    until(PATIENCE, "the agent runs", || {
+        Some(agents(place.folder.path())).filter(|agents| !agents.is_empty())
+    })
+    .await
 }
 
 fn open_gate(place: &Place, attempt: u32) {
@@ -29,18 +34,36 @@ async fn a_worker_that_stood_still_stops_its_own_agent_and_starts_over() {
     let task = place.task("Work", "work").await;
     let old = running_agent(&place, &task).await;
     worker.signal(Signal::STOP);
-    place.wait_for(LEASE_AND_MORE, &task, "the lease has ended", |shown| shown["state"] == "queued").await;
-    assert!(!agents(place.folder.path()).is_empty(), "the agent of the still worker is alive until then");
+    place
+        .wait_for(LEASE_AND_MORE, &task, "the lease has ended", |shown| {
+            shown["state"] == "queued"
+        })
+        .await;
+    assert!(
+        !agents(place.folder.path()).is_empty(),
+        "the agent of the still worker is alive until then"
+    );
     worker.signal(Signal::CONT);
     for agent in old {
         gone(agent, PATIENCE).await;
     }
-    assert!(worker.output().contains("stopping the agent"), "{}", worker.output());
+    assert!(
+        worker.output().contains("stopping the agent"),
+        "{}",
+        worker.output()
+    );
     open_gate(&place, 1);
     open_gate(&place, 2);
     let done = place.wait(&task, "done").await;
-    assert_eq!((done["attempt"].as_u64(), done["report"]["summary"].as_str()), (Some(2), Some("finished attempt 2")));
-    assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:result.txt")]), "attempt 2", "attempt 1 wrote nothing");
+    assert_eq!(
+        (done["attempt"].as_u64(), done["report"]["summary"].as_str()),
+        (Some(2), Some("finished attempt 2"))
+    );
+    assert_eq!(
+        git(&place.repo, &["show", &format!("vine/{task}:result.txt")]),
+        "attempt 2",
+        "attempt 1 wrote nothing"
+    );
     place.assert_clean().await;
 }
 
@@ -53,7 +76,11 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     let old = running_agent(&place, &task).await;
     still.signal(Signal::STOP);
     let _other = place.worker("w-2", 1).await;
-    place.wait_for(LEASE_AND_MORE, &task, "another attempt runs", |shown| shown["state"] == "running" && shown["attempt"] == 2).await;
+    place
+        .wait_for(LEASE_AND_MORE, &task, "another attempt runs", |shown| {
+            shown["state"] == "running" && shown["attempt"] == 2
+        })
+        .await;
     // On one machine the new owner makes sure that nobody else is at work in the worktree.
     for agent in old {
         gone(agent, PATIENCE).await;
@@ -63,14 +90,31 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     let commit = git(&place.repo, &["rev-parse", &format!("vine/{task}")]);
 
     still.signal(Signal::CONT);
-    until(PATIENCE, "the old attempt is given up", || still.output().contains("the report was not wanted").then_some(())).await;
+    until(PATIENCE, "the old attempt is given up", || {
+        still
+            .output()
+            .contains("the report was not wanted")
+            .then_some(())
+    })
+    .await;
     let after = place.show(&task).await;
     for what in ["state", "attempt", "report", "updated"] {
         assert_eq!(after[what], done[what], "{what}");
     }
-    assert_eq!(git(&place.repo, &["rev-parse", &format!("vine/{task}")]), commit);
-    assert_eq!(git(&place.repo, &["show", &format!("vine/{task}:result.txt")]), "attempt 2");
-    let outcomes: Vec<_> = after["executions"].as_array().expect("attempts").iter().map(|one| one["outcome"].clone()).collect();
+    assert_eq!(
+        git(&place.repo, &["rev-parse", &format!("vine/{task}")]),
+        commit
+    );
+    assert_eq!(
+        git(&place.repo, &["show", &format!("vine/{task}:result.txt")]),
+        "attempt 2"
+    );
+    let outcomes: Vec<_> = after["executions"]
+        .as_array()
+        .expect("attempts")
+        .iter()
+        .map(|one| one["outcome"].clone())
+        .collect();
     assert_eq!(outcomes, ["lost", "done"]);
     place.assert_clean().await;
 }

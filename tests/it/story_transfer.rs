@@ -1,4 +1,5 @@
-//! A team outgrows its machine: from a file of SQLite to PostgreSQL and back, and copies while the daemon goes on.
+//! A team outgrows its machine: from a file of SQLite to PostgreSQL and back, and copies while the
+//! daemon goes on.
 
 use std::{collections::BTreeMap, fs};
 
@@ -13,7 +14,9 @@ fn rows(text: &str) -> BTreeMap<String, Vec<Value>> {
     let mut tables: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for line in text.lines().skip(1) {
         let mut line: Value = serde_json::from_str(line).expect("JSON");
-        let Some(table) = line["table"].as_str().map(str::to_owned) else { continue };
+        let Some(table) = line["table"].as_str().map(str::to_owned) else {
+            continue;
+        };
         for value in line["row"].as_object_mut().expect("a row").values_mut() {
             if let Some(is) = value.as_bool() {
                 *value = u8::from(is).into();
@@ -21,7 +24,9 @@ fn rows(text: &str) -> BTreeMap<String, Vec<Value>> {
         }
         tables.entry(table).or_default().push(line["row"].take());
     }
-    tables.values_mut().for_each(|rows| rows.sort_by_key(ToString::to_string));
+    tables
+        .values_mut()
+        .for_each(|rows| rows.sort_by_key(ToString::to_string));
     tables
 }
 
@@ -30,7 +35,9 @@ async fn transfer_moves_a_team_to_postgresql_and_back_with_nothing_lost() {
     let (mut place, [worker, daemon]) = Place::new(Agent::Script(ASKS)).await.at_work().await;
     let first = place.task("Über “all”", "one\u{1F331}\n\ttwo").await;
     let (question, _) = place.question(&first).await;
-    place.answer(&first, &question, "naïve: {\"json\": [1, true, null]}").await;
+    place
+        .answer(&first, &question, "naïve: {\"json\": [1, true, null]}")
+        .await;
     place.wait(&first, "done").await;
     let second = place.task("Two", "waits").await;
     let (question, _) = place.question(&second).await;
@@ -43,14 +50,29 @@ async fn transfer_moves_a_team_to_postgresql_and_back_with_nothing_lost() {
     let said = place.shell(&["export", file]);
     assert!(said.contains("rows are in sqlite.jsonl"), "{said}");
 
-    // The same configuration with the address of an empty database: from here on everything is there.
+    // The same configuration with the address of an empty database: from here on everything is
+    // there.
     let database = Database::new();
-    place.env.push(("VINE_DATABASE__URL".into(), database.url()));
+    place
+        .env
+        .push(("VINE_DATABASE__URL".into(), database.url()));
     assert!(place.shell(&["import", file]).contains("rows are here"));
-    assert!(place.try_shell(&["import", file]).expect_err("twice").contains("import into an empty one"));
+    assert!(
+        place
+            .try_shell(&["import", file])
+            .expect_err("twice")
+            .contains("import into an empty one")
+    );
     place.shell(&["export", again]);
-    assert_eq!(rows(&read(file)), rows(&read(again)), "nothing was lost and nothing changed");
-    assert!(rows(&read(file)).values().map(Vec::len).sum::<usize>() > 50, "and there was something to lose");
+    assert_eq!(
+        rows(&read(file)),
+        rows(&read(again)),
+        "nothing was lost and nothing changed"
+    );
+    assert!(
+        rows(&read(file)).values().map(Vec::len).sum::<usize>() > 50,
+        "and there was something to lose"
+    );
 
     // The worker was there all the time, and its agent still waits for the answer.
     let daemon = place.daemon().await;
@@ -74,7 +96,9 @@ async fn transfer_moves_a_team_to_postgresql_and_back_with_nothing_lost() {
     let cut = read(back).lines().take(30).collect::<Vec<_>>().join("\n");
     fs::write(folder.join("cut.jsonl"), cut).expect("written");
     fs::remove_file(folder.join("daemon/vine.db")).expect("there");
-    let refused = place.try_shell(&["import", "cut.jsonl"]).expect_err("half a file");
+    let refused = place
+        .try_shell(&["import", "cut.jsonl"])
+        .expect_err("half a file");
     assert!(refused.contains("the file is not whole"), "{refused}");
     place.shell(&["import", back]);
 }
@@ -86,20 +110,35 @@ async fn a_backup_is_made_while_the_daemon_goes_on_and_what_it_holds_goes_on_too
     place.question(&task).await;
     let said = place.shell(&["backup", "copy.db"]);
     assert!(said.contains("copy.db is a whole copy"), "{said}");
-    assert!(place.try_shell(&["backup", "copy.db"]).expect_err("again").contains("exists already"));
+    assert!(
+        place
+            .try_shell(&["backup", "copy.db"])
+            .expect_err("again")
+            .contains("exists already")
+    );
     place.say(&format!("task cancel {task}")).await;
     drop(worker);
     assert_eq!(daemon.stop().await, Some(0));
 
     // Back to the copy.
-    let (state, copy) = (place.folder.path().join("daemon"), place.folder.path().join("copy.db"));
+    let (state, copy) = (
+        place.folder.path().join("daemon"),
+        place.folder.path().join("copy.db"),
+    );
     for file in ["vine.db", "vine.db-wal", "vine.db-shm"] {
         let _not_each_is_there = fs::remove_file(state.join(file));
     }
     fs::copy(copy, state.join("vine.db")).expect("copied");
     let _daemon = place.daemon().await;
     let shown = place.show(&task).await;
-    assert_eq!((shown["state"].as_str(), shown["questions"][0]["state"].as_str()), (Some("waiting"), Some("open")), "as it was then");
+    assert_eq!(
+        (
+            shown["state"].as_str(),
+            shown["questions"][0]["state"].as_str()
+        ),
+        (Some("waiting"), Some("open")),
+        "as it was then"
+    );
     let _worker = place.worker("w-1", 1).await;
     place.answer(&task, "Q-1", "Blue").await;
     place.wait(&task, "done").await;

@@ -1,5 +1,5 @@
-//! Everything that goes wrong ends in the right state, with words that say what happened and what to do next: in the
-//! log, in the API and in the task's thread.
+//! Everything that goes wrong ends in the right state, with words that say what happened and what
+//! to do next: in the log, in the API and in the task's thread.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -20,36 +20,77 @@ async fn assert_failed(place: &Place, task: &str, expected: &Expected) {
     let shown = place.wait(task, expected.state).await;
     let failure = &shown["failure"];
     assert_eq!(failure["kind"], expected.kind, "{shown:#}");
-    assert!(failure["message"].as_str().expect("words").contains(expected.says), "{failure:#}");
-    assert!(failure["hint"].as_str().expect("words").contains(expected.advice), "{failure:#}");
+    assert!(
+        failure["message"]
+            .as_str()
+            .expect("words")
+            .contains(expected.says),
+        "{failure:#}"
+    );
+    assert!(
+        failure["hint"]
+            .as_str()
+            .expect("words")
+            .contains(expected.advice),
+        "{failure:#}"
+    );
     let (log, thread) = (place.log(task).await, place.thread(task).await);
     assert!(log.contains(expected.says), "the log says it:\n{log}");
-    assert!(thread.contains(expected.says) && thread.contains(expected.advice), "the thread says it:\n{thread}");
+    assert!(
+        thread.contains(expected.says) && thread.contains(expected.advice),
+        "the thread says it:\n{thread}"
+    );
     let dead = place.say("queue dead").await;
-    assert!(dead.as_array().expect("a list").iter().any(|one| one["id"] == task), "listed as dead");
+    assert!(
+        dead.as_array()
+            .expect("a list")
+            .iter()
+            .any(|one| one["id"] == task),
+        "listed as dead"
+    );
 }
 
 /// A task that is tried again by itself: queued for later, with the reason in log and thread.
 async fn assert_tried_again(place: &Place, task: &str, says: &str) -> Value {
     let queued = |shown: &Value| shown["state"] == "queued" && shown["attempt"] == 1;
-    let shown = place.wait_for(PATIENCE, task, "it is queued again", queued).await;
+    let shown = place
+        .wait_for(PATIENCE, task, "it is queued again", queued)
+        .await;
     let (log, thread) = (place.log(task).await, place.thread(task).await);
     assert!(log.contains(says), "the log says it:\n{log}");
-    assert!(thread.contains(says) && thread.contains("tried again in"), "the thread says it:\n{thread}");
+    assert!(
+        thread.contains(says) && thread.contains("tried again in"),
+        "the thread says it:\n{thread}"
+    );
     let explained = place.say(&format!("task explain {task}")).await;
-    assert!(explained["explanation"].as_str().expect("words").contains("it may start from"), "{explained:#}");
+    assert!(
+        explained["explanation"]
+            .as_str()
+            .expect("words")
+            .contains("it may start from"),
+        "{explained:#}"
+    );
     shown
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_crashes() {
-    let (place, _processes) = Place::new(Agent::Script("echo I begin; echo out of cheese >&2; kill -SEGV $$")).await.at_work().await;
+    let (place, _processes) = Place::new(Agent::Script(
+        "echo I begin; echo out of cheese >&2; kill -SEGV $$",
+    ))
+    .await
+    .at_work()
+    .await;
     let task = place.task("Crash", "crash").await;
     let shown = assert_tried_again(&place, &task, "out of cheese").await;
     assert_eq!(shown["failures"], 1);
     // A person who has mended the cause need not wait.
     place.say(&format!("task retry {task}")).await;
-    place.wait_for(PATIENCE, &task, "the second attempt failed", |shown| shown["attempt"] == 2 && shown["state"] == "queued").await;
+    place
+        .wait_for(PATIENCE, &task, "the second attempt failed", |shown| {
+            shown["attempt"] == 2 && shown["state"] == "queued"
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,25 +99,42 @@ async fn claude_the_model_service_is_overloaded() {
     let task = place.task("Overload", "MODEL: fail 529 Overloaded").await;
     let shown = assert_tried_again(&place, &task, "no capacity").await;
     assert_eq!(shown["failures"], 1);
-    assert!(place.log(&task).await.contains("trying again (1 of 1)"), "the CLI's own tries are in the log");
+    assert!(
+        place.log(&task).await.contains("trying again (1 of 1)"),
+        "the CLI's own tries are in the log"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_the_usage_limit_is_reached() {
     let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
-    let task = place.task("Limit", "MODEL: fail 429 Claude AI usage limit reached|4102444800").await;
+    let task = place
+        .task(
+            "Limit",
+            "MODEL: fail 429 Claude AI usage limit reached|4102444800",
+        )
+        .await;
     let shown = assert_tried_again(&place, &task, "usage limit").await;
     assert_eq!(shown["failures"], 0, "a limit costs no attempt");
-    assert_eq!(shown["due"], "2100-01-01T00:00:00.000Z", "it starts when the limit is reset: {shown:#}");
+    assert_eq!(
+        shown["due"], "2100-01-01T00:00:00.000Z",
+        "it starts when the limit is reset: {shown:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_the_credentials_are_refused() {
     let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
     for status in ["401 invalid x-api-key", "403 forbidden"] {
-        let task = place.task("Refused", &format!("MODEL: fail {status}")).await;
-        let expected =
-            Expected { state: "failed", kind: "bad_credentials", says: "refused the agent's credentials", advice: "agents.claude.env" };
+        let task = place
+            .task("Refused", &format!("MODEL: fail {status}"))
+            .await;
+        let expected = Expected {
+            state: "failed",
+            kind: "bad_credentials",
+            says: "refused the agent's credentials",
+            advice: "agents.claude.env",
+        };
         assert_failed(&place, &task, &expected).await;
     }
 }
@@ -84,17 +142,33 @@ async fn claude_the_credentials_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_the_context_is_too_long() {
     let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
-    let task = place.task("Long", "MODEL: fail 400 prompt is too long: 250000 tokens > 200000 maximum").await;
-    let expected = Expected { state: "failed", kind: "context_too_long", says: "no longer fits", advice: "Split the task" };
+    let task = place
+        .task(
+            "Long",
+            "MODEL: fail 400 prompt is too long: 250000 tokens > 200000 maximum",
+        )
+        .await;
+    let expected = Expected {
+        state: "failed",
+        kind: "context_too_long",
+        says: "no longer fits",
+        advice: "Split the task",
+    };
     assert_failed(&place, &task, &expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_hangs() {
-    let (place, _processes) = Place::with_config(Agent::Claude, "hang_after_seconds = 3\n").await.at_work().await;
+    let (place, _processes) = Place::with_config(Agent::Claude, "hang_after_seconds = 3\n")
+        .await
+        .at_work()
+        .await;
     let task = place.task("Hang", "MODEL: hang").await;
     assert_tried_again(&place, &task, "said nothing for 0.1 minutes").await;
-    assert!(crate::harness::agents(place.folder.path()).is_empty(), "nothing of the agent is left");
+    assert!(
+        crate::harness::agents(place.folder.path()).is_empty(),
+        "nothing of the agent is left"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +178,13 @@ async fn the_agent_exits_without_finishing() {
     let program = folder.path().join("claude");
     fs::write(&program, "#!/bin/sh\necho Bye. >&2\nexit 0\n").expect("written");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
-    let (place, _processes) = Place::with_config(Agent::Claude, &format!("command = [\"{}\"]\n", path(&program))).await.at_work().await;
+    let (place, _processes) = Place::with_config(
+        Agent::Claude,
+        &format!("command = [\"{}\"]\n", path(&program)),
+    )
+    .await
+    .at_work()
+    .await;
     let task = place.task("Leave", "leave").await;
     assert_tried_again(&place, &task, "before it finished").await;
     assert!(place.log(&task).await.contains("Bye."));
@@ -115,9 +195,20 @@ async fn the_agent_does_not_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("claude");
     fs::write(&program, "no program").expect("written");
-    let (place, _processes) = Place::with_config(Agent::Claude, &format!("command = [\"{}\"]\n", path(&program))).await.at_work().await;
+    let (place, _processes) = Place::with_config(
+        Agent::Claude,
+        &format!("command = [\"{}\"]\n", path(&program)),
+    )
+    .await
+    .at_work()
+    .await;
     let task = place.task("Start", "start").await;
-    let expected = Expected { state: "failed", kind: "agent_missing", says: "does not start", advice: "Install the agent" };
+    let expected = Expected {
+        state: "failed",
+        kind: "agent_missing",
+        says: "does not start",
+        advice: "Install the agent",
+    };
     assert_failed(&place, &task, &expected).await;
 }
 
@@ -127,8 +218,12 @@ async fn the_repository_is_missing_and_put_back() {
     let away = place.folder.path().join("elsewhere");
     fs::rename(&place.repo, &away).expect("moved");
     let task = place.task("Lost", "lost").await;
-    let expected =
-        Expected { state: "failed", kind: "repository_missing", says: "there is no such folder", advice: "Put the repository back" };
+    let expected = Expected {
+        state: "failed",
+        kind: "repository_missing",
+        says: "there is no such folder",
+        advice: "Put the repository back",
+    };
     assert_failed(&place, &task, &expected).await;
     fs::rename(&away, &place.repo).expect("moved back");
     place.say(&format!("queue replay {task}")).await;
@@ -138,8 +233,16 @@ async fn the_repository_is_missing_and_put_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_base_branch_is_missing() {
     let (place, _processes) = Place::new(Agent::Script("echo fine")).await.at_work().await;
-    let task = place.say("task new x --base nowhere").await["id"].as_str().expect("an id").to_owned();
-    let expected = Expected { state: "failed", kind: "base_missing", says: "has no branch `nowhere`", advice: "Create the branch" };
+    let task = place.say("task new x --base nowhere").await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let expected = Expected {
+        state: "failed",
+        kind: "base_missing",
+        says: "has no branch `nowhere`",
+        advice: "Create the branch",
+    };
     assert_failed(&place, &task, &expected).await;
     place.say(&format!("queue discard {task}")).await;
     assert_eq!(place.say("queue dead").await, serde_json::json!([]));
@@ -149,40 +252,80 @@ async fn the_base_branch_is_missing() {
 async fn the_branch_is_taken() {
     let (place, _processes) = Place::new(Agent::Script("echo fine")).await.at_work().await;
     git(&place.repo, &["branch", "mine"]);
-    for (branch, says) in [("mine", "was not made for this task"), ("main", "is checked out in")] {
-        let task = place.say(&format!("task new x --branch {branch}")).await["id"].as_str().expect("an id").to_owned();
-        let expected = Expected { state: "failed", kind: "branch_taken", says, advice: "another `--branch`" };
+    for (branch, says) in [
+        ("mine", "was not made for this task"),
+        ("main", "is checked out in"),
+    ] {
+        let task = place.say(&format!("task new x --branch {branch}")).await["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        let expected = Expected {
+            state: "failed",
+            kind: "branch_taken",
+            says,
+            advice: "another `--branch`",
+        };
         assert_failed(&place, &task, &expected).await;
     }
-    assert_eq!(git(&place.repo, &["rev-parse", "mine"]), git(&place.repo, &["rev-parse", "main"]), "nothing was changed");
+    assert_eq!(
+        git(&place.repo, &["rev-parse", "mine"]),
+        git(&place.repo, &["rev-parse", "main"]),
+        "nothing was changed"
+    );
     place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worktree_is_dirty_from_an_earlier_attempt() {
-    let script = "if [ $VINE_ATTEMPT = 1 ]; then echo half > half.txt; exit 3; fi; cat half.txt; echo whole > whole.txt; echo finished";
+    let script = "if [ $VINE_ATTEMPT = 1 ]; then echo half > half.txt; exit 3; fi; cat half.txt; \
+     echo whole > whole.txt; echo finished";
     let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;
     let task = place.task("Dirty", "dirty").await;
     assert_tried_again(&place, &task, "ended with exit status: 3").await;
     place.say(&format!("task retry {task}")).await;
     let done = place.wait(&task, "done").await;
     for said in [place.log(&task).await, place.thread(&task).await] {
-        assert!(said.contains("uncommitted changes of an earlier attempt"), "{said}");
+        assert!(
+            said.contains("uncommitted changes of an earlier attempt"),
+            "{said}"
+        );
     }
     let branch = format!("vine/{task}");
-    assert_eq!(git(&place.repo, &["show", &format!("{branch}:half.txt")]), "half", "nothing is lost");
-    assert_eq!(git(&place.repo, &["rev-list", "--count", &format!("main..{branch}")]), "2", "{done:#}");
+    assert_eq!(
+        git(&place.repo, &["show", &format!("{branch}:half.txt")]),
+        "half",
+        "nothing is lost"
+    );
+    assert_eq!(
+        git(
+            &place.repo,
+            &["rev-list", "--count", &format!("main..{branch}")]
+        ),
+        "2",
+        "{done:#}"
+    );
     place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
-    let (place, _processes) = Place::new(Agent::Script("echo begun > begun.txt; sleep 600")).await.at_work().await;
+    let (place, _processes) = Place::new(Agent::Script("echo begun > begun.txt; sleep 600"))
+        .await
+        .at_work()
+        .await;
     let task = place.task("Long", "long").await;
     place.wait(&task, "running").await;
     let agents = crate::harness::until(PATIENCE, "the agent works", || {
-        let worktree = fs::read_dir(place.folder.path().join("w-1/worktrees/site")).ok()?.next()?.ok()?.path();
-        worktree.join("begun.txt").exists().then(|| crate::harness::agents(place.folder.path()))
+        let worktree = fs::read_dir(place.folder.path().join("w-1/worktrees/site"))
+            .ok()?
+            .next()?
+            .ok()?
+            .path();
+        worktree
+            .join("begun.txt")
+            .exists()
+            .then(|| crate::harness::agents(place.folder.path()))
     })
     .await;
     place.say(&format!("task cancel {task}")).await;
@@ -192,7 +335,11 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
     assert_eq!(place.show(&task).await["state"], "cancelled");
     let branch = format!("vine/{task}:begun.txt");
     crate::harness::until(PATIENCE, "the work is kept on the branch", || {
-        let output = std::process::Command::new("git").args(["show", &branch]).current_dir(&place.repo).output().ok()?;
+        let output = std::process::Command::new("git")
+            .args(["show", &branch])
+            .current_dir(&place.repo)
+            .output()
+            .ok()?;
         output.status.success().then_some(())
     })
     .await;

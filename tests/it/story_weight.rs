@@ -1,4 +1,5 @@
-//! The page stays light and quick when there is much to show: 10,000 tasks, 100,000 messages, 500 workers.
+//! The page stays light and quick when there is much to show: 10,000 tasks, 100,000 messages, 500
+//! workers.
 
 use std::time::Duration;
 
@@ -15,30 +16,46 @@ const LOOKS: usize = 200;
 /// Numbers from 1 to `$1`, then a statement that reads them as `i`.
 fn rows(count: u32, insert: &str, select: &str) -> String {
     format!(
-        "INSERT INTO {insert} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT {select} FROM n"
+        "INSERT INTO {insert} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+         WHERE i < {count}) SELECT {select} FROM n"
     )
 }
 
-/// A place where much has happened in the last week: most tasks are done, 500 run, 50 wait for a person.
+/// A place where much has happened in the last week: most tasks are done, 500 run, 50 wait for a
+/// person.
 fn fill(place: &Place) {
     let now = System.now().0;
-    let uuid = |of: char| format!("'00000000-0000-4000-8000-{of}' || substr(CAST(100000000000 + i AS TEXT), 2, 11)");
+    let uuid = |of: char| {
+        format!("'00000000-0000-4000-8000-{of}' || substr(CAST(100000000000 + i AS TEXT), 2, 11)")
+    };
     let ago = |step: i64| format!("{now} - i * {step}");
     let (worker, message, key) = (uuid('a'), uuid('b'), uuid('c'));
     let done = r#"'{"state":"done","report":{"summary":"It is done.","commit":null,"diffstat":"","usage":{"turns":1,"input_tokens":1,"output_tokens":1,"cost_microdollars":1}}}'"#;
     let ask = r#"'{"kind":"clarify","items":[{"question":"Which colour should the door of the shed be painted in?","header":"","options":[{"label":"Green","description":""},{"label":"Blue","description":""}],"multi":false}]}'"#;
     let decision = r#"'{"decision":"chosen","labels":[["Green"]]}'"#;
-    let of_worker = "'00000000-0000-4000-8000-a' || substr(CAST(100000000000 + 1 + (i - 9000) % 500 AS TEXT), 2, 11)";
+    let of_worker = "'00000000-0000-4000-8000-a' || substr(CAST(100000000000 + 1 + (i - 9000) % \
+     500 AS TEXT), 2, 11)";
     let statements = [
-        rows(500, "workers (id, name, slots, version, seen)", &format!("{worker}, 'worker-' || i, 4, 'vine 0.1.0', {now}")),
+        rows(
+            500,
+            "workers (id, name, slots, version, seen)",
+            &format!(
+                "{worker}, 'worker-' || i, \
+         4, 'vine 0.1.0', {now}"
+            ),
+        ),
         rows(
             10_000,
-            "tasks (id, title, prompt, repo, base, branch, lane, requester, created, updated, epoch, state, detail, lease_worker, lease_until)",
+            "tasks (id, title, prompt, repo, base, branch, lane, requester, created, updated, \
+             epoch, state, detail, lease_worker, lease_until)",
             &format!(
-                "i, 'Paint the door of shed number ' || i, 'Paint it.', 'site', 'main', 'vine/T-' || i, 1, 'admin', {}, {}, 1,
-                 CASE WHEN i <= 9000 THEN 'done' WHEN i <= 9500 THEN 'running' WHEN i <= 9550 THEN 'waiting' ELSE 'done' END,
+                "i, 'Paint the door of shed number ' || i, 'Paint it.', 'site', 'main', 'vine/T-' \
+                 || i, 1, 'admin', {}, {}, 1,
+                 CASE WHEN i <= 9000 THEN 'done' WHEN i <= 9500 THEN 'running' WHEN i <= 9550 THEN \
+                 'waiting' ELSE 'done' END,
                  CASE WHEN i <= 9000 OR i > 9550 THEN {done} END,
-                 CASE WHEN i > 9000 AND i <= 9550 THEN {of_worker} END, CASE WHEN i > 9000 AND i <= 9550 THEN {now} + 3600000 END",
+                 CASE WHEN i > 9000 AND i <= 9550 THEN {of_worker} END, CASE WHEN i > 9000 AND i \
+                 <= 9550 THEN {now} + 3600000 END",
                 ago(60_000),
                 ago(55_000)
             ),
@@ -48,7 +65,8 @@ fn fill(place: &Place) {
             "executions (task, epoch, worker, started, ended, outcome)",
             &format!(
                 "i, 1, {worker}, {}, CASE WHEN i <= 9000 OR i > 9550 THEN {} END,
-                 CASE WHEN i <= 9000 OR i > 9550 THEN CASE i % 10 WHEN 0 THEN 'failed' ELSE 'done' END END",
+                 CASE WHEN i <= 9000 OR i > 9550 THEN CASE i % 10 WHEN 0 THEN 'failed' ELSE 'done' \
+                 END END",
                 ago(60_000),
                 ago(55_000)
             ),
@@ -56,14 +74,20 @@ fn fill(place: &Place) {
         rows(
             100_000,
             "chat_messages (seq, id, task, author, kind, text, at)",
-            &format!("i, {message}, 1 + i % 10000, 'vine', 'notice', 'The first coat of paint is on the door, and it dries.', {}", ago(5_000)),
+            &format!(
+                "i, {message}, 1 + i % 10000, 'vine', 'notice', 'The first coat of paint is \
+             on the door, and it dries.', {}",
+                ago(5_000)
+            ),
         ),
         rows(
             5_050,
-            "questions (id, key, task, epoch, call, ask, context, asked_at, state, seen, delivered_at)",
+            "questions (id, key, task, epoch, call, ask, context, asked_at, state, seen, \
+             delivered_at)",
             &format!(
                 "i, {key}, CASE WHEN i <= 50 THEN 9500 + i ELSE i END, 1, 'c', {ask}, '', {},
-                 CASE WHEN i <= 50 THEN 'open' ELSE 'delivered' END, {now}, CASE WHEN i > 50 THEN {} END",
+                 CASE WHEN i <= 50 THEN 'open' ELSE 'delivered' END, {now}, CASE WHEN i > 50 THEN \
+                 {} END",
                 ago(110_000),
                 ago(100_000)
             ),
@@ -71,7 +95,10 @@ fn fill(place: &Place) {
         rows(
             5_000,
             "answers (question, key, decision, user_id, name, via, at)",
-            &format!("i + 50, {key}, {decision}, {key}, 'Ann', 'console', {now} - (i + 50) * 110000 + (i % 40) * 1000"),
+            &format!(
+                "i + 50, {key}, {decision}, {key}, 'Ann', 'console', {now} - (i + 50) * \
+             110000 + (i % 40) * 1000"
+            ),
         ),
     ];
     for statement in statements {
@@ -81,18 +108,41 @@ fn fill(place: &Place) {
 
 /// A view with its headers, and how long the server worked on it.
 async fn view(browser: &Browser, path: &str, known: Option<&str>) -> (usize, String, Duration) {
-    let mut request = browser.http.get(format!("{}{path}", browser.base)).header("cookie", &browser.cookie);
+    let mut request = browser
+        .http
+        .get(format!("{}{path}", browser.base))
+        .header("cookie", &browser.cookie);
     if let Some(known) = known {
         request = request.header("if-none-match", known);
     }
     let answer = request.send().await.expect("an answer");
-    assert!(matches!(answer.status().as_u16(), 200 | 304), "{path}: {}", answer.status());
-    let head: usize = answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
-    let took = header("server-timing").and_then(|text| text.strip_prefix("render;dur=").and_then(|number| number.parse::<f64>().ok()));
+    assert!(
+        matches!(answer.status().as_u16(), 200 | 304),
+        "{path}: {}",
+        answer.status()
+    );
+    let head: usize = answer
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    let header = |name: &str| {
+        answer
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().expect("text").to_owned())
+    };
+    let took = header("server-timing").and_then(|text| {
+        text.strip_prefix("render;dur=")
+            .and_then(|number| number.parse::<f64>().ok())
+    });
     let tag = header("etag").unwrap_or_default();
     let body = answer.bytes().await.expect("a body").len();
-    (head + body, tag, Duration::from_secs_f64(took.unwrap_or_default() / 1000.0))
+    (
+        head + body,
+        tag,
+        Duration::from_secs_f64(took.unwrap_or_default() / 1000.0),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,10 +150,22 @@ async fn ten_thousand_tasks_make_the_page_neither_heavy_nor_slow() {
     let mut place = Place::new(Agent::Script("true")).await;
     let _daemon = place.daemon().await;
     fill(&place);
-    let browser = Browser::log_in(place.shell(&["login"]).split_whitespace().find(|word| word.contains("/login")).expect("a link")).await;
+    let browser = Browser::log_in(
+        place
+            .shell(&["login"])
+            .split_whitespace()
+            .find(|word| word.contains("/login"))
+            .expect("a link"),
+    )
+    .await;
 
     let mut weight = 0;
-    for path in ["/", "/assets/style.css", "/assets/vine.js", "/assets/icon.svg"] {
+    for path in [
+        "/",
+        "/assets/style.css",
+        "/assets/vine.js",
+        "/assets/icon.svg",
+    ] {
         let (bytes, ..) = view(&browser, path, None).await;
         println!("{path}: {bytes} bytes");
         weight += bytes;
@@ -117,7 +179,19 @@ async fn ten_thousand_tasks_make_the_page_neither_heavy_nor_slow() {
     println!("refresh without change: {bytes} bytes");
     assert!(bytes < REFRESH, "{bytes} bytes");
 
-    for path in ["/", "/tasks", "/tasks?state=running", "/tasks?text=number+77", "/tasks/T-9501", "/questions", "/workers", "/sessions", "/queues", "/audit", "/settings"] {
+    for path in [
+        "/",
+        "/tasks",
+        "/tasks?state=running",
+        "/tasks?text=number+77",
+        "/tasks/T-9501",
+        "/questions",
+        "/workers",
+        "/sessions",
+        "/queues",
+        "/audit",
+        "/settings",
+    ] {
         let mut took = Vec::new();
         let mut bytes = 0;
         for _ in 0..LOOKS {

@@ -40,7 +40,8 @@ pub struct Bench {
     pub limit: Arc<Limit>,
 }
 
-/// One attempt after the other for each task, so that none works in a folder that another one takes away.
+/// One attempt after the other for each task, so that none works in a folder that another one takes
+/// away.
 #[derive(Default)]
 pub struct Turns(Mutex<HashMap<TaskId, Arc<AsyncMutex<()>>>>);
 
@@ -61,10 +62,20 @@ impl Bench {
 
 /// Runs one task to its end and reports.
 pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
-    let host = Host::new(bench.client.clone(), Arc::clone(&bench.desk), Arc::clone(held));
-    let name = format!("{} {} {}", task.attempt.task, task.created.0, task.repo.source.as_str());
+    let host = Host::new(
+        bench.client.clone(),
+        Arc::clone(&bench.desk),
+        Arc::clone(held),
+    );
+    let name = format!(
+        "{} {} {}",
+        task.attempt.task,
+        task.created.0,
+        task.repo.source.as_str()
+    );
     let mark = Mark::new(&name, &bench.worker);
-    // An agent of an earlier attempt, whose worker lost its lease, may still be at work in the same worktree.
+    // An agent of an earlier attempt, whose worker lost its lease, may still be at work in the same
+    // worktree.
     mark.kill().await;
     let mut workspace = None;
     let result = work(bench, &host, task, mark, &mut workspace).await;
@@ -82,14 +93,26 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
 }
 
 /// What the thread is told when a task goes on without the session that asked.
-const ELSEWHERE: &str = "The session that asked is on another worker, which is away, or it is gone. The agent starts afresh from the \
+const ELSEWHERE: &str = "The session that asked is on another worker, which is away, or it is \
+ gone. The agent starts afresh from the \
                          branch, with what was asked and answered.";
 
 /// `None` when the attempt was stopped.
-async fn work(bench: &Bench, host: &Host, task: &Assignment, mark: Mark, slot: &mut Option<Workspace>) -> Result<Option<Finished>, GaveUp> {
+async fn work(
+    bench: &Bench,
+    host: &Host,
+    task: &Assignment,
+    mark: Mark,
+    slot: &mut Option<Workspace>,
+) -> Result<Option<Finished>, GaveUp> {
     let kind_resumes = bench.config.agent.kind.resumes();
     let resume = task.resume.filter(|_| kind_resumes);
-    let prepare = Workspace::prepare(&bench.config.state, task, &bench.config.commit, resume.is_some());
+    let prepare = Workspace::prepare(
+        &bench.config.state,
+        task,
+        &bench.config.commit,
+        resume.is_some(),
+    );
     let workspace = tokio::select! {
         // Git may wait for a network; a stop must not wait for git.
         () = host.stopped() => return Ok(None),
@@ -107,8 +130,18 @@ async fn work(bench: &Bench, host: &Host, task: &Assignment, mark: Mark, slot: &
     }
     let mut outcome = converse(bench, host, task, &mark, workspace, resume).await;
     if matches!(outcome, Ok(Outcome::NoSession)) {
-        let told = host.tell("The agent's session cannot be resumed; it starts afresh with what was asked and answered.".into()).await;
-        outcome = if told.is_ok() { converse(bench, host, task, &mark, workspace, None).await } else { Err(Over) };
+        let told = host
+            .tell(
+                "The agent's session cannot be resumed; it starts afresh with what \
+         was asked and answered."
+                    .into(),
+            )
+            .await;
+        outcome = if told.is_ok() {
+            converse(bench, host, task, &mark, workspace, None).await
+        } else {
+            Err(Over)
+        };
     }
     match outcome {
         Ok(Outcome::Finished(finished)) => Ok(Some(finished)),
@@ -128,7 +161,12 @@ async fn converse(
     resume: Option<SessionId>,
 ) -> Result<Outcome, Over> {
     let session = resume.unwrap_or_else(|| SessionId(session_uuid()));
-    host.map_session(session, workspace.folder.display().to_string(), bench.agent.to_string()).await?;
+    host.map_session(
+        session,
+        workspace.folder.display().to_string(),
+        bench.agent.to_string(),
+    )
+    .await?;
     let kind = bench.config.agent.kind;
     let job = Job {
         worker: &bench.config,
@@ -147,11 +185,24 @@ fn session_uuid() -> uuid::Uuid {
     System.uuid()
 }
 
-/// Commits and reports; the lease is confirmed before anything is written to the repository. Returns whether the task
-/// is over.
-async fn report(bench: &Bench, held: &Held, host: &Host, task: &Assignment, workspace: Option<&Workspace>, finished: Finished) -> bool {
-    let Some(workspace) = workspace else { return false };
-    if host.confirm("the agent has finished; committing").await.is_err() {
+/// Commits and reports; the lease is confirmed before anything is written to the repository.
+/// Returns whether the task is over.
+async fn report(
+    bench: &Bench,
+    held: &Held,
+    host: &Host,
+    task: &Assignment,
+    workspace: Option<&Workspace>,
+    finished: Finished,
+) -> bool {
+    let Some(workspace) = workspace else {
+        return false;
+    };
+    if host
+        .confirm("the agent has finished; committing")
+        .await
+        .is_err()
+    {
         return give_up(bench, held, task, GaveUp::Released).await;
     }
     let changes = match workspace.commit().await {
@@ -159,13 +210,26 @@ async fn report(bench: &Bench, held: &Held, host: &Host, task: &Assignment, work
         Err(failure) => return give_up(bench, held, task, GaveUp::Failed(failure)).await,
     };
     let (report, patch) = changes.report(finished);
-    let complete = Complete { attempt: task.attempt, report, patch, next: 0 };
-    let done = insist(std::future::pending(), || bench.client.post::<_, vine_api::Claimed>("/queue/complete", &complete)).await;
+    let complete = Complete {
+        attempt: task.attempt,
+        report,
+        patch,
+        next: 0,
+    };
+    let done = insist(std::future::pending(), || {
+        bench
+            .client
+            .post::<_, vine_api::Claimed>("/queue/complete", &complete)
+    })
+    .await;
     match done {
         Some(Ok(_)) => true,
         Some(Err(error)) if error.code() == Some("stale") => stale(task, &error),
         Some(Err(error)) => {
-            let failure = Failure::new(FailureKind::Git, format!("The daemon refused the report: {error}"));
+            let failure = Failure::new(
+                FailureKind::Git,
+                format!("The daemon refused the report: {error}"),
+            );
             give_up(bench, held, task, GaveUp::Failed(failure)).await
         }
         None => false,
@@ -186,11 +250,20 @@ async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp) -> 
     let how = match (how, held.stopped(), held.refused()) {
         // Stopped by us: whatever it said on its way out is no failure of the task.
         (GaveUp::Failed(_), Some(_), _) => GaveUp::Released,
-        (GaveUp::Released, None, Some(what)) => GaveUp::Failed(Failure::new(FailureKind::StoppedEarly, what)),
+        (GaveUp::Released, None, Some(what)) => {
+            GaveUp::Failed(Failure::new(FailureKind::StoppedEarly, what))
+        }
         (how, ..) => how,
     };
-    let fail = Fail { attempt: task.attempt, how };
-    match insist(std::future::pending(), || bench.client.post::<_, Ended>("/queue/fail", &fail)).await {
+    let fail = Fail {
+        attempt: task.attempt,
+        how,
+    };
+    match insist(std::future::pending(), || {
+        bench.client.post::<_, Ended>("/queue/fail", &fail)
+    })
+    .await
+    {
         Some(Ok(ended)) => ended.over,
         Some(Err(error)) => stale(task, &error),
         None => false,

@@ -13,7 +13,8 @@ pub struct WorkerConfig {
     pub name: String,
     /// How many agents at once.
     pub slots: u32,
-    /// Where identity, worktrees and temporary files live; outside every repository that tasks work on.
+    /// Where identity, worktrees and temporary files live; outside every repository that tasks work
+    /// on.
     pub state: PathBuf,
     /// How agents are started.
     pub agent: AgentConfig,

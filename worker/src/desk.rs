@@ -1,4 +1,5 @@
-//! What a worker holds right now: its attempts, whether their leases can be trusted, and who waits for which answer.
+//! What a worker holds right now: its attempts, whether their leases can be trusted, and who waits
+//! for which answer.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -159,7 +160,8 @@ impl Held {
                 () = tokio::time::sleep_until(until) => {}
             }
             if !self.is_trusted() {
-                tracing::warn!(task.id = %self.attempt.task, "{}: the daemon was not heard of for too long; stopping the agent", self.attempt.task);
+                tracing::warn!(task.id = %self.attempt.task, "{}: the daemon was not heard of for \
+                 too long; stopping the agent", self.attempt.task);
                 return self.stop(Stopped::Untrusted);
             }
         }
@@ -172,7 +174,12 @@ impl Desk {
         let attempt = task.attempt;
         // A quarter of the lease is kept as a margin for the clocks and for stopping the agent.
         let trust = Duration::from_secs(task.lease_secs) * 3 / 4;
-        let known = task.answered.iter().filter(|question| question.answer().is_some()).map(|question| question.id).collect();
+        let known = task
+            .answered
+            .iter()
+            .filter(|question| question.answer().is_some())
+            .map(|question| question.id)
+            .collect();
         let held = Arc::new(Held {
             attempt,
             stop: CancellationToken::new(),
@@ -211,12 +218,18 @@ impl Desk {
 
     /// How many attempts wait for people.
     pub fn waiting(&self) -> usize {
-        lock(&self.held).values().filter(|held| held.is_waiting()).count()
+        lock(&self.held)
+            .values()
+            .filter(|held| held.is_waiting())
+            .count()
     }
 
     /// The daemon confirmed the leases with an answer to a call sent at `sent`.
     pub fn confirm(&self, attempts: &[Attempt], sent: Instant) {
-        for held in attempts.iter().filter_map(|attempt| lock(&self.held).get(attempt).cloned()) {
+        for held in attempts
+            .iter()
+            .filter_map(|attempt| lock(&self.held).get(attempt).cloned())
+        {
             *lock(&held.trusted) = sent + held.trust;
         }
     }
@@ -228,19 +241,27 @@ impl Desk {
         }
     }
 
-    /// Passes what came of a question to whoever waits for it, or as words when it was given up before; `false` when
-    /// that is not possible yet.
+    /// Passes what came of a question to whoever waits for it, or as words when it was given up
+    /// before; `false` when that is not possible yet.
     pub fn answer(&self, question: Question) -> bool {
         let held = lock(&self.held);
         // The question may have been asked under an earlier epoch of the same task.
-        let mut of_task = held.values().filter(|held| held.attempt.task == question.task());
-        let found = of_task.clone().find_map(|held| Some((held.attempt, lock(&held.waiting).remove(&question.id)?)));
+        let mut of_task = held
+            .values()
+            .filter(|held| held.attempt.task == question.task());
+        let found = of_task
+            .clone()
+            .find_map(|held| Some((held.attempt, lock(&held.waiting).remove(&question.id)?)));
         match (found, of_task.next()) {
             (Some((by, waiter)), _) => {
                 lock(&self.handling).insert(question.id, by);
                 waiter.send(question).is_ok()
             }
-            (None, Some(held)) if question.expired.is_some() && question.answer().is_some() && !held.known.contains(&question.id) => {
+            (None, Some(held))
+                if question.expired.is_some()
+                    && question.answer().is_some()
+                    && !held.known.contains(&question.id) =>
+            {
                 lock(&self.handling).insert(question.id, held.attempt);
                 held.put_words(Words::Late(Box::new(question)));
                 true
@@ -251,7 +272,9 @@ impl Desk {
 
     /// Passes a note on; `false` when nobody holds the attempt.
     pub fn note(&self, attempt: Attempt, note: Note) -> bool {
-        let Some(held) = lock(&self.held).get(&attempt).cloned() else { return false };
+        let Some(held) = lock(&self.held).get(&attempt).cloned() else {
+            return false;
+        };
         lock(&self.noting).insert(note.key, attempt);
         held.put_words(Words::Note(note));
         true
@@ -275,7 +298,8 @@ impl Desk {
     /// The daemon knows that the answer was passed on.
     pub fn handled(&self, question: QuestionId) {
         lock(&self.handling).remove(&question);
-        // A beat under way still says that it is being passed on, and would not hear of a later answer.
+        // A beat under way still says that it is being passed on, and would not hear of a later
+        // answer.
         self.changed.notify_one();
     }
 }
@@ -294,7 +318,10 @@ mod tests {
     use crate::slots::Slots;
 
     fn attempt() -> Attempt {
-        Attempt { task: TaskId(1), epoch: Epoch(1) }
+        Attempt {
+            task: TaskId(1),
+            epoch: Epoch(1),
+        }
     }
 
     fn task(answered: Vec<Question>) -> Assignment {
@@ -324,11 +351,30 @@ mod tests {
     }
 
     fn late() -> Question {
-        let decision = Decision::Words { text: "Blue".into() };
+        let decision = Decision::Words {
+            text: "Blue".into(),
+        };
         let by = vine_domain::UserId(System.uuid());
-        let answer = Answer { key: System.uuid(), decision, by, name: "Bob".into(), via: "console".into(), at: Timestamp(9) };
-        let question = Question::new(QuestionId(1), System.uuid(), attempt(), Ask::Plan { plan: "p".into() }, Timestamp(0));
-        Question { expired: Some(Timestamp(5)), state: vine_domain::QuestionState::Answered { answer }, ..question }
+        let answer = Answer {
+            key: System.uuid(),
+            decision,
+            by,
+            name: "Bob".into(),
+            via: "console".into(),
+            at: Timestamp(9),
+        };
+        let question = Question::new(
+            QuestionId(1),
+            System.uuid(),
+            attempt(),
+            Ask::Plan { plan: "p".into() },
+            Timestamp(0),
+        );
+        Question {
+            expired: Some(Timestamp(5)),
+            state: vine_domain::QuestionState::Answered { answer },
+            ..question
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -360,9 +406,15 @@ mod tests {
         assert!(matches!(held.take_words(), Some(Words::Note(first)) if first == note));
         assert!(matches!(held.take_words(), Some(Words::Late(_))));
         assert!(held.take_words().is_none());
-        assert_eq!((desk.noting(), desk.handling()), (vec![note.key], vec![QuestionId(1)]));
+        assert_eq!(
+            (desk.noting(), desk.handling()),
+            (vec![note.key], vec![QuestionId(1)])
+        );
         desk.release(attempt());
-        assert!(desk.noting().is_empty() && desk.handling().is_empty(), "what was not passed on is told to whoever goes on");
+        assert!(
+            desk.noting().is_empty() && desk.handling().is_empty(),
+            "what was not passed on is told to whoever goes on"
+        );
 
         let _held = desk.take(&task(vec![late()]), Instant::now(), Slots::new(1).take());
         assert!(!desk.answer(late()), "the agent hears of it when it begins");

@@ -39,8 +39,8 @@ impl Disk {
     }
 }
 
-/// What a folder takes with all that is in it, as long as somebody wants to know. What cannot be read counts nothing; links are not
-/// followed.
+/// What a folder takes with all that is in it, as long as somebody wants to know. What cannot be
+/// read counts nothing; links are not followed.
 fn size(folder: &Path, wanted: &Weak<()>) -> u64 {
     if wanted.strong_count() == 0 {
         return 0;

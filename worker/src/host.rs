@@ -1,5 +1,5 @@
-//! What an agent may ask of its worker: put a question to people, write to the log. The daemon may be away for any
-//! time; what must reach it is repeated until it does or the lease is gone.
+//! What an agent may ask of its worker: put a question to people, write to the log. The daemon may
+//! be away for any time; what must reach it is repeated until it does or the lease is gone.
 
 use std::{
     sync::{
@@ -12,7 +12,10 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
-use vine_api::{Client, ClientError, CloseQuestion, Delivered, Log, MapSession, PostQuestion, PostedQuestion, SessionBeat};
+use vine_api::{
+    Client, ClientError, CloseQuestion, Delivered, Log, MapSession, PostQuestion, PostedQuestion,
+    SessionBeat,
+};
 use vine_domain::{Ask, Heard, Question, QuestionId, SessionId, uuid_of, worker::Attempt};
 
 use crate::{
@@ -47,7 +50,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Repeats a call until the daemon answers it; `None` when `stop` came first.
-pub async fn insist<R, F>(stop: impl Future<Output = ()>, call: impl Fn() -> F) -> Option<Result<R, ClientError>>
+pub async fn insist<R, F>(
+    stop: impl Future<Output = ()>,
+    call: impl Fn() -> F,
+) -> Option<Result<R, ClientError>>
 where
     F: Future<Output = Result<R, ClientError>>,
 {
@@ -69,8 +75,18 @@ impl Host {
     /// The host of one attempt. Log lines are sent on in the background, a batch at a time.
     pub fn new(client: Client, desk: Arc<Desk>, held: Arc<Held>) -> Self {
         let (lines, queue) = mpsc::channel(ROOM);
-        let host = Self { client, desk, held, lines, left_out: Arc::default() };
-        tokio::spawn(send_lines(host.client.clone(), Arc::clone(&host.held), queue));
+        let host = Self {
+            client,
+            desk,
+            held,
+            lines,
+            left_out: Arc::default(),
+        };
+        tokio::spawn(send_lines(
+            host.client.clone(),
+            Arc::clone(&host.held),
+            queue,
+        ));
         host
     }
 
@@ -96,17 +112,36 @@ impl Host {
         let (done, flushed) = oneshot::channel();
         let left_out = self.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            let _log_is_over = self.lines.send(Line::Text(format!("({left_out} lines came too fast and were left out)"))).await;
+            let _log_is_over = self
+                .lines
+                .send(Line::Text(format!(
+                    "({left_out} lines came too fast and were left out)"
+                )))
+                .await;
         }
         if self.lines.send(Line::Flush(done)).await.is_ok() {
             let _log_is_over = flushed.await;
         }
     }
 
-    /// Puts a question to people and waits, for however long, until something came of it ([`Question::reply`]). `call` is
-    /// the agent's own name for it: asking twice under one name is asking once.
-    pub async fn ask(&self, session: Option<SessionId>, call: &str, ask: Ask, context: String) -> Result<Question, Over> {
-        let post = PostQuestion { attempt: self.attempt(), key: key(self.attempt(), call), session, call: call.into(), ask, context };
+    /// Puts a question to people and waits, for however long, until something came of it
+    /// ([`Question::reply`]). `call` is the agent's own name for it: asking twice under one name is
+    /// asking once.
+    pub async fn ask(
+        &self,
+        session: Option<SessionId>,
+        call: &str,
+        ask: Ask,
+        context: String,
+    ) -> Result<Question, Over> {
+        let post = PostQuestion {
+            attempt: self.attempt(),
+            key: key(self.attempt(), call),
+            session,
+            call: call.into(),
+            ask,
+            context,
+        };
         let PostedQuestion { id } = self.send("/questions", &post).await?;
         let question = self.held.wait_for(id);
         let waiting = Waiting::begin(self, id);
@@ -150,13 +185,25 @@ impl Host {
 
     /// How long this agent may be held while it waits; hardly at all when too many wait already.
     pub fn hold(&self, config: &WorkerConfig) -> Duration {
-        if self.desk.waiting() > config.max_held { SHORT_HOLD.min(config.hold) } else { config.hold }
+        if self.desk.waiting() > config.max_held {
+            SHORT_HOLD.min(config.hold)
+        } else {
+            config.hold
+        }
     }
 
     /// The agent has heard what came of its question.
     pub async fn delivered(&self, heard: Heard) -> Result<(), Over> {
-        let delivered = Delivered { attempt: self.attempt(), answer: heard.answer };
-        let done = self.send::<_, ()>(&format!("/questions/{}/delivered", heard.question), &delivered).await;
+        let delivered = Delivered {
+            attempt: self.attempt(),
+            answer: heard.answer,
+        };
+        let done = self
+            .send::<_, ()>(
+                &format!("/questions/{}/delivered", heard.question),
+                &delivered,
+            )
+            .await;
         self.desk.handled(heard.question);
         done
     }
@@ -176,8 +223,13 @@ impl Host {
         match words {
             Words::Late(question) => self.delivered(question.heard()).await,
             Words::Note(note) => {
-                let delivered = Delivered { attempt: self.attempt(), answer: None };
-                let done = self.send::<_, ()>(&format!("/notes/{}/delivered", note.key), &delivered).await;
+                let delivered = Delivered {
+                    attempt: self.attempt(),
+                    answer: None,
+                };
+                let done = self
+                    .send::<_, ()>(&format!("/notes/{}/delivered", note.key), &delivered)
+                    .await;
                 self.desk.noted(note.key);
                 done
             }
@@ -194,34 +246,78 @@ impl Host {
             ask,
             context: String::new(),
         };
-        let Ok(PostedQuestion { id }) = self.send("/questions", &post).await else { return };
-        let close = CloseQuestion { attempt: self.attempt(), why: "the agent no longer needs it".into() };
-        let _over = self.send::<_, ()>(&format!("/questions/{id}/withdraw"), &close).await;
+        let Ok(PostedQuestion { id }) = self.send("/questions", &post).await else {
+            return;
+        };
+        let close = CloseQuestion {
+            attempt: self.attempt(),
+            why: "the agent no longer needs it".into(),
+        };
+        let _over = self
+            .send::<_, ()>(&format!("/questions/{id}/withdraw"), &close)
+            .await;
     }
 
     /// Maps the session to the task.
-    pub async fn map_session(&self, id: SessionId, worktree: String, agent: String) -> Result<(), Over> {
-        let map = MapSession { id, attempt: self.attempt(), worktree, agent };
+    pub async fn map_session(
+        &self,
+        id: SessionId,
+        worktree: String,
+        agent: String,
+    ) -> Result<(), Over> {
+        let map = MapSession {
+            id,
+            attempt: self.attempt(),
+            worktree,
+            agent,
+        };
         self.send("/sessions", &map).await
     }
 
     /// The session is alive.
     pub async fn session_beat(&self, id: SessionId, context: Option<u8>) -> Result<(), Over> {
-        self.send(&format!("/sessions/{id}/heartbeat"), &SessionBeat { attempt: self.attempt(), context }).await
+        self.send(
+            &format!("/sessions/{id}/heartbeat"),
+            &SessionBeat {
+                attempt: self.attempt(),
+                context,
+            },
+        )
+        .await
     }
 
     /// Tells the thread and the log; with the daemon's answer the lease is confirmed.
     pub async fn tell(&self, line: String) -> Result<(), Over> {
-        self.send("/queue/log", &Log { attempt: self.attempt(), lines: vec![line], tell: true }).await
+        self.send(
+            "/queue/log",
+            &Log {
+                attempt: self.attempt(),
+                lines: vec![line],
+                tell: true,
+            },
+        )
+        .await
     }
 
     /// Makes sure that the lease is still ours, by a write under it.
     pub async fn confirm(&self, doing: &str) -> Result<(), Over> {
-        self.send("/queue/log", &Log { attempt: self.attempt(), lines: vec![doing.into()], tell: false }).await
+        self.send(
+            "/queue/log",
+            &Log {
+                attempt: self.attempt(),
+                lines: vec![doing.into()],
+                tell: false,
+            },
+        )
+        .await
     }
 
     /// Repeats a call until it is answered, while the lease can be trusted.
-    async fn send<B: Serialize + Sync, R: DeserializeOwned>(&self, path: &str, body: &B) -> Result<R, Over> {
+    async fn send<B: Serialize + Sync, R: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<R, Over> {
         if !self.held.is_trusted() {
             return Err(Over);
         }
@@ -230,7 +326,9 @@ impl Host {
             Some(Err(error)) => {
                 tracing::warn!(task.id = %self.attempt().task, "{path}: {error}");
                 if error.code() != Some("stale") {
-                    self.held.refuse(format!("The daemon refused what the agent asked for ({path}): {error}"));
+                    self.held.refuse(format!(
+                        "The daemon refused what the agent asked for ({path}): {error}"
+                    ));
                 }
                 Err(Over)
             }
@@ -267,7 +365,8 @@ fn key(attempt: Attempt, call: &str) -> Uuid {
 /// Long enough for Claude Code to write its session down before it is parked.
 const SHORT_HOLD: Duration = Duration::from_secs(2);
 const BATCH: usize = 200;
-/// Lines of an agent that wait to be sent; more than this at once are left out, and their number is said.
+/// Lines of an agent that wait to be sent; more than this at once are left out, and their number is
+/// said.
 const ROOM: usize = 5_000;
 const GATHER: Duration = Duration::from_millis(300);
 
@@ -285,7 +384,9 @@ async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::Receiver<L
             if flushed.is_some() || lines.len() >= BATCH {
                 break;
             }
-            next = tokio::time::timeout_at(gathered, queue.recv()).await.unwrap_or_default();
+            next = tokio::time::timeout_at(gathered, queue.recv())
+                .await
+                .unwrap_or_default();
         }
         send(&client, &held, std::mem::take(&mut lines)).await;
         if let Some(done) = flushed {
@@ -298,8 +399,16 @@ async fn send(client: &Client, held: &Held, lines: Vec<String>) {
     if lines.is_empty() {
         return;
     }
-    let log = Log { attempt: held.attempt, lines, tell: false };
-    if let Some(Err(error)) = insist(held.stop.cancelled(), || client.post::<_, ()>("/queue/log", &log)).await {
+    let log = Log {
+        attempt: held.attempt,
+        lines,
+        tell: false,
+    };
+    if let Some(Err(error)) = insist(held.stop.cancelled(), || {
+        client.post::<_, ()>("/queue/log", &log)
+    })
+    .await
+    {
         tracing::debug!("log lines are not wanted any more: {error}");
     }
 }

@@ -31,16 +31,17 @@ impl Identity {
     pub fn load(state: &Path) -> Result<Option<Self>> {
         let file = Self::file(state);
         match fs::read(&file) {
-            Ok(bytes) => Ok(Some(
-                serde_json::from_slice(&bytes).with_context(|| format!("{} cannot be read; enrol this worker again", file.display()))?,
-            )),
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).with_context(|| {
+                format!("{} cannot be read; enrol this worker again", file.display())
+            })?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", file.display())),
         }
     }
 
     fn keep(&self, state: &Path) -> Result<()> {
-        fs::create_dir_all(state).with_context(|| format!("the folder {} cannot be made", state.display()))?;
+        fs::create_dir_all(state)
+            .with_context(|| format!("the folder {} cannot be made", state.display()))?;
         let file = Self::file(state);
         let mut open = fs::OpenOptions::new();
         let mut handle = open
@@ -56,19 +57,33 @@ impl Identity {
 }
 
 /// The kept identity, or a new one for a one-time code.
-pub async fn enrol(daemon: &str, state: &Path, name: &str, slots: u32, code: Option<Token>) -> Result<Identity> {
+pub async fn enrol(
+    daemon: &str,
+    state: &Path,
+    name: &str,
+    slots: u32,
+    code: Option<Token>,
+) -> Result<Identity> {
     if let Some(known) = Identity::load(state)? {
         return Ok(known);
     }
     let Some(code) = code else {
         bail!(
-            "this worker is not enrolled yet; run `vine token enrolment` where the daemon runs, then start the worker with `--enrol CODE`"
+            "this worker is not enrolled yet; run `vine token enrolment` where the daemon runs, \
+             then start the worker with `--enrol CODE`"
         );
     };
     let version = concat!("vine ", env!("CARGO_PKG_VERSION")).to_owned();
-    let enrol = Enrol { code, name: name.to_owned(), slots, version };
-    let Enrolled { id, token } =
-        Client::new(daemon, None).post("/workers", &enrol).await.context("the daemon did not enrol this worker")?;
+    let enrol = Enrol {
+        code,
+        name: name.to_owned(),
+        slots,
+        version,
+    };
+    let Enrolled { id, token } = Client::new(daemon, None)
+        .post("/workers", &enrol)
+        .await
+        .context("the daemon did not enrol this worker")?;
     let identity = Identity { id, token };
     identity.keep(state)?;
     Ok(identity)

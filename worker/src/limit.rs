@@ -1,5 +1,5 @@
-//! The usage limit of the agent's account: while it is reached, this worker takes no new work. Workers with other
-//! accounts go on.
+//! The usage limit of the agent's account: while it is reached, this worker takes no new work.
+//! Workers with other accounts go on.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -21,7 +21,9 @@ impl Limit {
     /// It is used up until `reset`, or for a while when nobody said how long.
     pub fn reached(&self, reset: Option<Timestamp>) {
         let now = System.now();
-        let reset = reset.filter(|at| *at > now).unwrap_or(now.plus(UNKNOWN_RESET));
+        let reset = reset
+            .filter(|at| *at > now)
+            .unwrap_or(now.plus(UNKNOWN_RESET));
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(reset);
         self.changed.notify_waiters();
     }
@@ -29,13 +31,19 @@ impl Limit {
     /// Until when it is used up.
     pub fn until(&self) -> Option<Timestamp> {
         let now = System.now();
-        self.until.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now)
+        self.until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .filter(|until| *until > now)
     }
 
     /// What people are told.
     pub fn trouble(&self) -> Option<String> {
         let until = self.until()?.to_minute();
-        Some(format!("the usage limit of the agent's account is reached until {until}; starting this worker again tries earlier"))
+        Some(format!(
+            "the usage limit of the agent's account is reached until {until}; starting this worker \
+             again tries earlier"
+        ))
     }
 
     /// Waits while it is used up.

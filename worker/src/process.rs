@@ -1,7 +1,8 @@
 //! Agents' processes: an environment made from nothing, no outliving their worker, no leftovers.
 //!
-//! Tools that an agent starts live in process groups of their own and survive a killed agent. So each agent carries a
-//! [`Mark`] in its environment, which its children inherit, and killing an agent means killing everything that bears it.
+//! Tools that an agent starts live in process groups of their own and survive a killed agent. So
+//! each agent carries a [`Mark`] in its environment, which its children inherit, and killing an
+//! agent means killing everything that bears it.
 
 use std::{
     collections::BTreeMap,
@@ -21,9 +22,13 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// The mark of a task's agents on a worker. `task` tells the task from those of other installations.
+    /// The mark of a task's agents on a worker. `task` tells the task from those of other
+    /// installations.
     pub fn new(task: &str, worker: &str) -> Self {
-        Self { task: format!("VINE_AGENT={task}"), worker: Self::of_worker(worker) }
+        Self {
+            task: format!("VINE_AGENT={task}"),
+            worker: Self::of_worker(worker),
+        }
     }
 
     fn of_worker(worker: &str) -> String {
@@ -31,7 +36,9 @@ impl Mark {
     }
 
     fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        [&self.task, &self.worker].into_iter().filter_map(|variable| variable.split_once('='))
+        [&self.task, &self.worker]
+            .into_iter()
+            .filter_map(|variable| variable.split_once('='))
     }
 
     /// Kills all agents of the task on this machine, whichever worker started them.
@@ -46,28 +53,49 @@ impl Mark {
 }
 
 /// Names that every program may need.
-const COMMON: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SHELL"];
+const COMMON: [&str; 8] = [
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SHELL",
+];
 
-/// A command with an environment made from nothing: a few common names, those in `pass` if set, then `env`.
-pub fn command(program: &[String], folder: &Path, mark: &Mark, env: &BTreeMap<String, String>, pass: &[String]) -> Command {
+/// A command with an environment made from nothing: a few common names, those in `pass` if set,
+/// then `env`.
+pub fn command(
+    program: &[String],
+    folder: &Path,
+    mark: &Mark,
+    env: &BTreeMap<String, String>,
+    pass: &[String],
+) -> Command {
     let mut command = Command::new(program.first().map_or("false", String::as_str));
-    command.args(program.get(1..).unwrap_or_default()).current_dir(folder).env_clear();
+    command
+        .args(program.get(1..).unwrap_or_default())
+        .current_dir(folder)
+        .env_clear();
     let inherited = COMMON.into_iter().chain(pass.iter().map(String::as_str));
     command.envs(inherited.filter_map(|name| Some((name, std::env::var_os(name)?))));
-    command.envs(env).envs(mark.variables()).process_group(0).kill_on_drop(true);
+    command
+        .envs(env)
+        .envs(mark.variables())
+        .process_group(0)
+        .kill_on_drop(true);
     die_with_us(&mut command);
     command
 }
 
 /// The kernel kills the process when this worker dies, however it dies.
-#[expect(unsafe_code, reason = "there is no safe way to run code between fork and exec")]
+#[expect(
+    unsafe_code,
+    reason = "there is no safe way to run code between fork and exec"
+)]
 fn die_with_us(command: &mut Command) {
-    let set = || rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(Into::into);
+    let set =
+        || rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(Into::into);
     // SAFETY: the closure makes one system call; it neither allocates nor takes locks.
     unsafe { command.pre_exec(set) };
 }
 
-/// Kills everything that bears `variable`, until nothing is left. Returns how many processes that were.
+/// Kills everything that bears `variable`, until nothing is left. Returns how many processes that
+/// were.
 async fn kill_all(variable: &str) -> usize {
     let mut killed = 0;
     for _ in 0..100 {
@@ -86,14 +114,24 @@ async fn kill_all(variable: &str) -> usize {
 
 /// Living processes with this variable; zombies have no environment any more.
 fn bearing(variable: &str) -> Vec<Pid> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| bears(*pid, variable.as_bytes())).filter_map(Pid::from_raw).collect()
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| bears(*pid, variable.as_bytes()))
+        .filter_map(Pid::from_raw)
+        .collect()
 }
 
 fn bears(pid: i32, variable: &[u8]) -> bool {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-    environment.split(|byte| *byte == 0).any(|other| other == variable)
+    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else {
+        return false;
+    };
+    environment
+        .split(|byte| *byte == 0)
+        .any(|other| other == variable)
 }
 
 /// Where a program is, by the search path; a name with a slash is taken as it is.
@@ -101,7 +139,9 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|path| path.is_file());
     }
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
 }
 
 #[cfg(test)]
@@ -111,8 +151,12 @@ mod tests {
     #[tokio::test]
     async fn a_killed_agent_leaves_nothing_behind_not_even_what_left_its_group() {
         let mark = Mark::new(&format!("test-{}", std::process::id()), "w");
-        let program: Vec<String> = ["sh", "-c", "setsid sleep 100 & sleep 100"].map(String::from).into();
-        let mut child = command(&program, Path::new("/"), &mark, &BTreeMap::new(), &[]).spawn().expect("sh starts");
+        let program: Vec<String> = ["sh", "-c", "setsid sleep 100 & sleep 100"]
+            .map(String::from)
+            .into();
+        let mut child = command(&program, Path::new("/"), &mark, &BTreeMap::new(), &[])
+            .spawn()
+            .expect("sh starts");
         while bearing(&mark.task).len() < 3 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -124,9 +168,21 @@ mod tests {
     #[tokio::test]
     async fn an_agent_sees_nothing_of_the_workers_environment_but_what_it_needs() {
         let program: Vec<String> = ["env"].map(String::from).into();
-        let output = command(&program, Path::new("/"), &Mark::new("m", "w"), &BTreeMap::new(), &[]).output().await.expect("env runs");
+        let output = command(
+            &program,
+            Path::new("/"),
+            &Mark::new("m", "w"),
+            &BTreeMap::new(),
+            &[],
+        )
+        .output()
+        .await
+        .expect("env runs");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(!text.contains("CARGO"), "{text}");
-        assert!(text.contains("VINE_AGENT=m") && text.contains("PATH="), "{text}");
+        assert!(
+            text.contains("VINE_AGENT=m") && text.contains("PATH="),
+            "{text}"
+        );
     }
 }

@@ -31,13 +31,14 @@ const BREATH: Duration = Duration::from_millis(100);
 /// How long a stopped attempt may take to be reported before the process ends anyway.
 const LAST_REPORTS: Duration = Duration::from_secs(10);
 
-/// Works until `stop`, then drains: waiting agents are parked at once, running ones have `config.drain` to
-/// finish. Returns early when the daemon does not know this worker any more.
+/// Works until `stop`, then drains: waiting agents are parked at once, running ones have
+/// `config.drain` to finish. Returns early when the daemon does not know this worker any more.
 pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationToken) -> Result<()> {
     let _owned = own(&config.state)?;
     let client = Client::new(&config.daemon, Some(identity.token.clone()));
     let temp = config.state.join("tmp");
-    fs::create_dir_all(&temp).with_context(|| format!("the folder {} cannot be made", temp.display()))?;
+    fs::create_dir_all(&temp)
+        .with_context(|| format!("the folder {} cannot be made", temp.display()))?;
     // What an earlier process of this worker left running is nobody's any more.
     let worker: Arc<str> = identity.id.to_string().into();
     let left = Mark::kill_of_worker(&worker).await;
@@ -48,7 +49,8 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let desk = Arc::new(Desk::default());
     let config = Arc::new(config);
     let limit = Arc::new(Limit::default());
-    let (bench_client, bench_desk, bench_limit) = (client.clone(), Arc::clone(&desk), Arc::clone(&limit));
+    let (bench_client, bench_desk, bench_limit) =
+        (client.clone(), Arc::clone(&desk), Arc::clone(&limit));
     let bench = Bench {
         config: Arc::clone(&config),
         client: bench_client,
@@ -87,9 +89,14 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
 
 /// One process for one identity: two would end each other's agents.
 fn own(state: &std::path::Path) -> Result<fs::File> {
-    let lock = fs::File::create(state.join("worker.lock")).with_context(|| format!("{} cannot be written", state.display()))?;
-    lock.try_lock()
-        .map_err(|_| anyhow::anyhow!("another worker already uses {}; give this one a folder of its own with --state", state.display()))?;
+    let lock = fs::File::create(state.join("worker.lock"))
+        .with_context(|| format!("{} cannot be written", state.display()))?;
+    lock.try_lock().map_err(|_| {
+        anyhow::anyhow!(
+            "another worker already uses {}; give this one a folder of its own with --state",
+            state.display()
+        )
+    })?;
     Ok(lock)
 }
 
@@ -101,7 +108,8 @@ pub struct Unknown(String, String);
 /// Keeps every slot busy until `stop`.
 async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &CancellationToken) {
     let slots = Slots::new(bench.config.slots);
-    // The first beat tells the daemon that agents of an earlier process are gone; only then is it right to claim.
+    // The first beat tells the daemon that agents of an earlier process are gone; only then is it
+    // right to claim.
     tokio::select! {
         () = stop.cancelled() => return,
         () = beats.first() => {}
@@ -116,7 +124,10 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
             () = stop.cancelled() => return,
             room = room => room,
         };
-        let claim = Claim { slots: room, wait: CLAIM_WAIT };
+        let claim = Claim {
+            slots: room,
+            wait: CLAIM_WAIT,
+        };
         let sent = Instant::now();
         let claimed = tokio::select! {
             () = stop.cancelled() => return,
@@ -142,7 +153,8 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
     }
 }
 
-/// A daemon that is being stopped answers at once what would wait; another one will take the next call.
+/// A daemon that is being stopped answers at once what would wait; another one will take the next
+/// call.
 async fn breathe(sent: Instant) {
     if sent.elapsed() < BREATH {
         tokio::time::sleep(BREATH).await;
@@ -162,8 +174,13 @@ async fn drain(beats: &Beats, desk: &Desk, tracker: &TaskTracker, patience: Dura
     tracker.close();
     desk.all().iter().for_each(|held| held.park.cancel());
     let finish = async {
-        if tokio::time::timeout(patience, tracker.wait()).await.is_err() {
-            desk.all().iter().for_each(|held| held.stop(Stopped::Shutdown));
+        if tokio::time::timeout(patience, tracker.wait())
+            .await
+            .is_err()
+        {
+            desk.all()
+                .iter()
+                .for_each(|held| held.stop(Stopped::Shutdown));
             let _daemon_may_be_gone_too = tokio::time::timeout(LAST_REPORTS, tracker.wait()).await;
         }
     };
@@ -241,14 +258,23 @@ impl Beats {
     }
 
     async fn act(&self, named: &[Attempt], deliveries: Vec<Delivery>, sent: Instant) {
-        let over =
-            |attempt: &Attempt| deliveries.iter().any(|told| matches!(told, Delivery::Stop { attempt: over, .. } if over == attempt));
-        let kept: Vec<Attempt> = named.iter().filter(|attempt| !over(attempt)).copied().collect();
+        let over = |attempt: &Attempt| {
+            deliveries
+                .iter()
+                .any(|told| matches!(told, Delivery::Stop { attempt: over, .. } if over == attempt))
+        };
+        let kept: Vec<Attempt> = named
+            .iter()
+            .filter(|attempt| !over(attempt))
+            .copied()
+            .collect();
         self.desk.confirm(&kept, sent);
         let mut idle = !deliveries.is_empty();
         for delivery in deliveries {
             match delivery {
-                Delivery::Stop { attempt, why, over } => self.desk.stop(attempt, Stopped::LeaseOver { why, over }),
+                Delivery::Stop { attempt, why, over } => {
+                    self.desk.stop(attempt, Stopped::LeaseOver { why, over });
+                }
                 Delivery::Answer { question } => idle &= !self.desk.answer(*question),
                 Delivery::Note { attempt, note } => idle &= !self.desk.note(attempt, note),
             }

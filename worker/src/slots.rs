@@ -1,5 +1,5 @@
-//! Slots: how many agents work at once. An agent that waits for a person lends its slot to other work; with the answer
-//! it gets one back ahead of anything new.
+//! Slots: how many agents work at once. An agent that waits for a person lends its slot to other
+//! work; with the answer it gets one back ahead of anything new.
 
 use std::{
     collections::VecDeque,
@@ -35,8 +35,14 @@ impl Drop for Turn {
 impl Slots {
     /// `count` free slots.
     pub fn new(count: u32) -> Arc<Self> {
-        let state = Mutex::new(State { free: count.into(), returning: VecDeque::new() });
-        Arc::new(Self { state, changed: Notify::new() })
+        let state = Mutex::new(State {
+            free: count.into(),
+            returning: VecDeque::new(),
+        });
+        Arc::new(Self {
+            state,
+            changed: Notify::new(),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -58,14 +64,25 @@ impl Slots {
     /// A slot for work that was claimed into the room that there was.
     pub fn take(self: &Arc<Self>) -> Slot {
         self.state().free -= 1;
-        Slot { slots: Arc::clone(self), turn: AsyncMutex::new(()), use_: Mutex::new(Use { held: true, waiting: 0 }) }
+        Slot {
+            slots: Arc::clone(self),
+            turn: AsyncMutex::new(()),
+            use_: Mutex::new(Use {
+                held: true,
+                waiting: 0,
+            }),
+        }
     }
 
     fn give(self: &Arc<Self>) {
         let next = {
             let mut state = self.state();
             state.free += 1;
-            let next = if state.free > 0 { state.returning.pop_front() } else { None };
+            let next = if state.free > 0 {
+                state.returning.pop_front()
+            } else {
+                None
+            };
             state.free -= i64::from(next.is_some());
             next
         };
@@ -162,11 +179,21 @@ mod tests {
             asking.end_wait();
             asking.reclaim().await;
         });
-        assert!(tokio::time::timeout(Duration::from_millis(20), &mut returning).await.is_err(), "no slot is free");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), &mut returning)
+                .await
+                .is_err(),
+            "no slot is free"
+        );
         drop(other);
         returning.as_mut().await;
         drop(returning);
-        assert!(tokio::time::timeout(Duration::from_millis(20), slots.room()).await.is_err(), "new work waits");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), slots.room())
+                .await
+                .is_err(),
+            "new work waits"
+        );
         drop(asking);
         assert_eq!(slots.room().await, 1);
     }

@@ -1,15 +1,17 @@
 //! One git worktree for each task, on the task's branch.
 //!
-//! A worktree of ours is locked with a reason that names the task, so git itself tells ours from others', and no
-//! `git worktree prune` takes it away. Work is never lost: what an earlier attempt left is committed before anything
-//! else happens, and a worktree is removed only after that.
+//! A worktree of ours is locked with a reason that names the task, so git itself tells ours from
+//! others', and no `git worktree prune` takes it away. Work is never lost: what an earlier attempt
+//! left is committed before anything else happens, and a worktree is removed only after that.
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use vine_domain::{Failure, FailureKind, TaskId, Timestamp, repo::Source, task::Report, worker::Assignment};
+use vine_domain::{
+    Failure, FailureKind, TaskId, Timestamp, repo::Source, task::Report, worker::Assignment,
+};
 
 use crate::{
     agent::Finished,
@@ -68,13 +70,29 @@ pub fn read_owner(reason: &str) -> Option<(TaskId, Timestamp)> {
 }
 
 impl Workspace {
-    /// The worktree of a task that is over, found by its folder; only to be closed. One that is not on a branch of
-    /// that task is refused.
-    pub async fn of_orphan(folder: &Path, task: TaskId, commit: &CommitConfig) -> Result<Self, Failure> {
+    /// The worktree of a task that is over, found by its folder; only to be closed. One that is not
+    /// on a branch of that task is refused.
+    pub async fn of_orphan(
+        folder: &Path,
+        task: TaskId,
+        commit: &CommitConfig,
+    ) -> Result<Self, Failure> {
         let branch = git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]).await?;
-        let owner = git(folder, &["config", "--local", "--get", &format!("branch.{branch}.vine")]).await.unwrap_or_default();
+        let owner = git(
+            folder,
+            &[
+                "config",
+                "--local",
+                "--get",
+                &format!("branch.{branch}.vine"),
+            ],
+        )
+        .await
+        .unwrap_or_default();
         if read_owner(&owner).is_none_or(|(owner, _)| owner != task) {
-            let what = format!("The agent left it on the branch `{branch}`, which was not made for {task}.");
+            let what = format!(
+                "The agent left it on the branch `{branch}`, which was not made for {task}."
+            );
             return Err(Failure::new(FailureKind::Git, what));
         }
         Ok(Self {
@@ -89,9 +107,15 @@ impl Workspace {
         })
     }
 
-    /// Makes or takes up the worktree of a task. `state` is the worker's own folder. Unless the agent goes back into
-    /// its session (`resumes`), what an earlier attempt left uncommitted is committed first.
-    pub async fn prepare(state: &Path, task: &Assignment, commit: &CommitConfig, resumes: bool) -> Result<Self, Failure> {
+    /// Makes or takes up the worktree of a task. `state` is the worker's own folder. Unless the
+    /// agent goes back into its session (`resumes`), what an earlier attempt left uncommitted is
+    /// committed first.
+    pub async fn prepare(
+        state: &Path,
+        task: &Assignment,
+        commit: &CommitConfig,
+        resumes: bool,
+    ) -> Result<Self, Failure> {
         let (home, remote) = home(state, task).await?;
         let base = find_base(&home, task).await?;
         let mut workspace = Self {
@@ -115,7 +139,8 @@ impl Workspace {
         };
         if !resumes && workspace.keep_leftovers().await? {
             workspace.notes.push(format!(
-                "The worktree held uncommitted changes of an earlier attempt. They are kept as a commit on `{}`; the agent goes on from there.",
+                "The worktree held uncommitted changes of an earlier attempt. They are kept as a \
+                 commit on `{}`; the agent goes on from there.",
                 workspace.branch
             ));
         }
@@ -126,43 +151,97 @@ impl Workspace {
     async fn checked_out(&self, task: &Assignment) -> Result<Option<PathBuf>, Failure> {
         let listing = git(&self.home, &["worktree", "list", "--porcelain"]).await?;
         let ours = format!("branch refs/heads/{}", self.branch);
-        let Some(entry) = listing.split("\n\n").find(|entry| entry.lines().any(|line| line == ours)) else { return Ok(None) };
-        let folder = entry.lines().find_map(|line| line.strip_prefix("worktree ")).unwrap_or_default();
+        let Some(entry) = listing
+            .split("\n\n")
+            .find(|entry| entry.lines().any(|line| line == ours))
+        else {
+            return Ok(None);
+        };
+        let folder = entry
+            .lines()
+            .find_map(|line| line.strip_prefix("worktree "))
+            .unwrap_or_default();
         let reason = entry.lines().find_map(|line| line.strip_prefix("locked "));
         if matches!(reason, None | Some("initializing")) && self.is_ours(task).await {
             // Its making was cut off: what lies there is no work, and perhaps not even whole.
-            git(&self.home, &["worktree", "remove", "--force", "--force", folder]).await?;
+            git(
+                &self.home,
+                &["worktree", "remove", "--force", "--force", folder],
+            )
+            .await?;
             return Ok(None);
         }
         if reason != Some(owner(task).as_str()) {
-            let what = format!("The branch `{}` is checked out in {folder}, which is not a worktree of this task.", self.branch);
+            let what = format!(
+                "The branch `{}` is checked out in {folder}, which is not a worktree of this task.",
+                self.branch
+            );
             return Err(Failure::new(FailureKind::BranchTaken, what));
         }
         if Path::new(folder).join(".git").exists() {
             return Ok(Some(folder.into()));
         }
-        // Somebody deleted the folder: git must forget it before the branch can be checked out again.
+        // Somebody deleted the folder: git must forget it before the branch can be checked out
+        // again.
         git(&self.home, &["worktree", "unlock", folder]).await?;
         git(&self.home, &["worktree", "prune"]).await?;
         Ok(None)
     }
 
     async fn add(&self, state: &Path, task: &Assignment) -> Result<PathBuf, Failure> {
-        let folder = free_folder(&state.join("worktrees").join(task.repo.name.as_str()), &task.attempt.task.to_string());
+        let folder = free_folder(
+            &state.join("worktrees").join(task.repo.name.as_str()),
+            &task.attempt.task.to_string(),
+        );
         let (path, reason) = (folder.display().to_string(), owner(task));
-        if agrees(&self.home, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{}", self.branch)]).await {
+        if agrees(
+            &self.home,
+            &[
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                &format!("refs/heads/{}", self.branch),
+            ],
+        )
+        .await
+        {
             if !self.is_ours(task).await {
-                let what = format!("The branch `{}` exists already and was not made for this task.", self.branch);
+                let what = format!(
+                    "The branch `{}` exists already and was not made for this task.",
+                    self.branch
+                );
                 return Err(Failure::new(FailureKind::BranchTaken, what));
             }
-            git(&self.home, &["worktree", "add", "--quiet", &path, &self.branch]).await?;
+            git(
+                &self.home,
+                &["worktree", "add", "--quiet", &path, &self.branch],
+            )
+            .await?;
         } else {
-            // Named as ours before it exists: a worker that dies in between leaves no branch that nobody knows.
+            // Named as ours before it exists: a worker that dies in between leaves no branch that
+            // nobody knows.
             git(&self.home, &["config", "--local", &self.key(), &reason]).await?;
-            git(&self.home, &["worktree", "add", "--quiet", "--no-track", "-b", &self.branch, &path, &self.base]).await?;
+            git(
+                &self.home,
+                &[
+                    "worktree",
+                    "add",
+                    "--quiet",
+                    "--no-track",
+                    "-b",
+                    &self.branch,
+                    &path,
+                    &self.base,
+                ],
+            )
+            .await?;
         }
         // Locked when it is whole: an unlocked one is the mark of a making that was cut off.
-        git(&self.home, &["worktree", "lock", "--reason", &reason, &path]).await?;
+        git(
+            &self.home,
+            &["worktree", "lock", "--reason", &reason, &path],
+        )
+        .await?;
         Ok(folder)
     }
 
@@ -173,16 +252,25 @@ impl Workspace {
 
     /// The branch was made for this task.
     async fn is_ours(&self, task: &Assignment) -> bool {
-        git(&self.home, &["config", "--local", "--get", &self.key()]).await.is_ok_and(|known| known == owner(task))
+        git(&self.home, &["config", "--local", "--get", &self.key()])
+            .await
+            .is_ok_and(|known| known == owner(task))
     }
 
     /// Commits what lies in the worktree uncommitted; `false` when there is nothing.
     async fn keep_leftovers(&self) -> Result<bool, Failure> {
         self.is_on_its_branch().await?;
-        if git(&self.folder, &["status", "--porcelain"]).await?.is_empty() {
+        if git(&self.folder, &["status", "--porcelain"])
+            .await?
+            .is_empty()
+        {
             return Ok(false);
         }
-        self.commit_all(&format!("Keep what an earlier attempt left\n\n{}", self.message)).await?;
+        self.commit_all(&format!(
+            "Keep what an earlier attempt left\n\n{}",
+            self.message
+        ))
+        .await?;
         Ok(true)
     }
 
@@ -191,19 +279,44 @@ impl Workspace {
         if agrees(&self.folder, &["diff", "--cached", "--quiet"]).await {
             return Ok(());
         }
-        let (name, email) = (format!("user.name={}", self.commit.name), format!("user.email={}", self.commit.email));
-        git(&self.folder, &["-c", &name, "-c", &email, "commit", "--quiet", "--no-verify", "--message", message]).await?;
+        let (name, email) = (
+            format!("user.name={}", self.commit.name),
+            format!("user.email={}", self.commit.email),
+        );
+        git(
+            &self.folder,
+            &[
+                "-c",
+                &name,
+                "-c",
+                &email,
+                "commit",
+                "--quiet",
+                "--no-verify",
+                "--message",
+                message,
+            ],
+        )
+        .await?;
         Ok(())
     }
 
     /// The agent may have gone elsewhere: nothing is committed to a branch that is not the task's.
     async fn is_on_its_branch(&self) -> Result<(), Failure> {
-        let on = git(&self.folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]).await.unwrap_or_else(|_| "no branch".into());
+        let on = git(
+            &self.folder,
+            &["symbolic-ref", "--quiet", "--short", "HEAD"],
+        )
+        .await
+        .unwrap_or_else(|_| "no branch".into());
         if on == self.branch {
             return Ok(());
         }
         let folder = self.folder.display();
-        let what = format!("The agent left its worktree {folder} on {on} instead of `{}`; nothing was committed.", self.branch);
+        let what = format!(
+            "The agent left its worktree {folder} on {on} instead of `{}`; nothing was committed.",
+            self.branch
+        );
         Err(Failure::new(FailureKind::Git, what))
     }
 
@@ -214,15 +327,45 @@ impl Workspace {
         let start = git(&self.folder, &["merge-base", &self.base, "HEAD"]).await?;
         let head = git(&self.folder, &["rev-parse", "HEAD"]).await?;
         if start == head {
-            return Ok(Changes { commit: None, diffstat: String::new(), patch: String::new() });
+            return Ok(Changes {
+                commit: None,
+                diffstat: String::new(),
+                patch: String::new(),
+            });
         }
         if self.remote {
             let refspec = format!("refs/heads/{0}:refs/heads/{0}", self.branch);
             git(&self.home, &["push", "--quiet", "origin", &refspec]).await?;
         }
-        let diffstat = git(&self.folder, &["diff", "--no-ext-diff", "--no-textconv", "--stat", &start, &head]).await?;
-        let patch = git(&self.folder, &["diff", "--no-ext-diff", "--no-textconv", "--no-color", &start, &head]).await?;
-        Ok(Changes { commit: Some(head), diffstat: cut(diffstat, STAT_LIMIT), patch: cut(patch, PATCH_LIMIT) })
+        let diffstat = git(
+            &self.folder,
+            &[
+                "diff",
+                "--no-ext-diff",
+                "--no-textconv",
+                "--stat",
+                &start,
+                &head,
+            ],
+        )
+        .await?;
+        let patch = git(
+            &self.folder,
+            &[
+                "diff",
+                "--no-ext-diff",
+                "--no-textconv",
+                "--no-color",
+                &start,
+                &head,
+            ],
+        )
+        .await?;
+        Ok(Changes {
+            commit: Some(head),
+            diffstat: cut(diffstat, STAT_LIMIT),
+            patch: cut(patch, PATCH_LIMIT),
+        })
     }
 
     /// The task is over: commits what is left and removes the worktree; the branch stays.
@@ -238,9 +381,22 @@ impl Workspace {
 impl Changes {
     /// These changes as a report with the agent's words.
     pub fn report(self, finished: Finished) -> (Report, String) {
-        let Finished { summary, usage, denied } = finished;
+        let Finished {
+            summary,
+            usage,
+            denied,
+        } = finished;
         let summary = cut(summary, SUMMARY_LIMIT);
-        (Report { summary, denied, commit: self.commit, diffstat: self.diffstat, usage }, self.patch)
+        (
+            Report {
+                summary,
+                denied,
+                commit: self.commit,
+                diffstat: self.diffstat,
+                usage,
+            },
+            self.patch,
+        )
     }
 }
 
@@ -252,24 +408,46 @@ async fn home(state: &Path, task: &Assignment) -> Result<(PathBuf, bool), Failur
             let folder = PathBuf::from(path);
             if !folder.is_dir() {
                 return Err(missing(format!(
-                    "The repository `{}` should be at {path}, but there is no such folder on this worker.",
+                    "The repository `{}` should be at {path}, but there is no such folder on this \
+                     worker.",
                     task.repo.name
                 )));
             }
             let top = git(&folder, &["rev-parse", "--absolute-git-dir"]).await;
-            top.map(|_| (folder, false)).map_err(|error| missing(format!("{path} is no git repository: {error}")))
+            top.map(|_| (folder, false))
+                .map_err(|error| missing(format!("{path} is no git repository: {error}")))
         }
         Source::Url(url) => {
             let copy = state.join("repos").join(format!("{}.git", task.repo.name));
             // Two attempts of one worker must not make or fetch the copy at the same time.
             static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
             let _alone = ONE_AT_A_TIME.lock().await;
-            let fetched = if copy.is_dir() { fetch(&copy, url).await } else { clone(&copy, url).await };
+            let fetched = if copy.is_dir() {
+                fetch(&copy, url).await
+            } else {
+                clone(&copy, url).await
+            };
             fetched.map(|()| (copy, true)).map_err(|error| {
-                let what = format!("The repository `{}` cannot be fetched from {url}: {error}", task.repo.name);
-                let gone = ["not appear to be a git repository", "not found", "does not exist"].iter().any(|words| what.contains(words));
+                let what = format!(
+                    "The repository `{}` cannot be fetched from {url}: {error}",
+                    task.repo.name
+                );
+                let gone = [
+                    "not appear to be a git repository",
+                    "not found",
+                    "does not exist",
+                ]
+                .iter()
+                .any(|words| what.contains(words));
                 // Anything else may be the network, which comes back.
-                Failure::new(if gone { FailureKind::RepositoryMissing } else { FailureKind::Git }, what)
+                Failure::new(
+                    if gone {
+                        FailureKind::RepositoryMissing
+                    } else {
+                        FailureKind::Git
+                    },
+                    what,
+                )
             })
         }
     }
@@ -277,11 +455,17 @@ async fn home(state: &Path, task: &Assignment) -> Result<(PathBuf, bool), Failur
 
 /// The folder that all worktrees of a repository share.
 async fn common(home: &Path) -> Result<PathBuf, GitError> {
-    git(home, &["rev-parse", "--path-format=absolute", "--git-common-dir"]).await.map(PathBuf::from)
+    git(
+        home,
+        &["rev-parse", "--path-format=absolute", "--git-common-dir"],
+    )
+    .await
+    .map(PathBuf::from)
 }
 
-/// Waits until nobody else makes a worktree of this repository, in this worker or another one on the machine: git lists all
-/// worktrees to make one, and stumbles over one that is being made. Ends with the file.
+/// Waits until nobody else makes a worktree of this repository, in this worker or another one on
+/// the machine: git lists all worktrees to make one, and stumbles over one that is being made. Ends
+/// with the file.
 async fn alone(common: &Path) -> Result<std::fs::File, Failure> {
     let path = common.join("agentvine.lock");
     let locked = tokio::task::spawn_blocking(move || {
@@ -289,17 +473,34 @@ async fn alone(common: &Path) -> Result<std::fs::File, Failure> {
         file.lock()?;
         Ok::<_, std::io::Error>(file)
     });
-    let locked = locked.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    locked.map_err(|error| GitError::new("worktree", format!("the repository's folder cannot be locked: {error}")).into())
+    let locked = locked
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    locked.map_err(|error| {
+        GitError::new(
+            "worktree",
+            format!("the repository's folder cannot be locked: {error}"),
+        )
+        .into()
+    })
 }
 
-/// Git keeps a folder for each worktree and writes `commondir` into it. When it dies in between, the file is empty, and from
-/// then on git fails for the whole repository (`failed to read .git/worktrees/T-1/commondir: Success`, git 2.39). Nothing was
-/// checked out yet. Call it [`alone`]; a stranger who makes one at this moment needs no second for it.
+/// Git keeps a folder for each worktree and writes `commondir` into it. When it dies in between,
+/// the file is empty, and from then on git fails for the whole repository
+/// (`failed to read .git/worktrees/T-1/commondir: Success`, git 2.39). Nothing was checked out yet.
+/// Call it [`alone`]; a stranger who makes one at this moment needs no second for it.
 async fn forget_half_made(common: &Path) {
     let half_made = || -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(common.join("worktrees")).into_iter().flatten().flatten().map(|entry| entry.path());
-        entries.filter(|entry| std::fs::metadata(entry.join("commondir")).is_ok_and(|file| file.len() == 0)).collect()
+        let entries = std::fs::read_dir(common.join("worktrees"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        entries
+            .filter(|entry| {
+                std::fs::metadata(entry.join("commondir")).is_ok_and(|file| file.len() == 0)
+            })
+            .collect()
     };
     let seen = half_made();
     if seen.is_empty() {
@@ -325,12 +526,17 @@ async fn forget_half_made(common: &Path) {
 /// The worktree that git keeps an entry for.
 fn worktree_of(entry: &Path) -> Option<PathBuf> {
     let link = entry.join(std::fs::read_to_string(entry.join("gitdir")).ok()?.trim());
-    link.ends_with(".git").then(|| link.parent().map(Path::to_owned))?
+    link.ends_with(".git")
+        .then(|| link.parent().map(Path::to_owned))?
 }
 
 /// There is more in it than git's own file.
 fn holds_work(folder: &Path) -> bool {
-    std::fs::read_dir(folder).into_iter().flatten().flatten().any(|one| one.file_name() != ".git")
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|one| one.file_name() != ".git")
 }
 
 /// Made under another name first, so that a copy that is there is whole.
@@ -339,7 +545,11 @@ async fn clone(copy: &Path, url: &str) -> Result<(), GitError> {
     let draft = copy.with_extension("new");
     let _left_by_a_crash = std::fs::remove_dir_all(&draft);
     let _shows_up_in_git = std::fs::create_dir_all(parent);
-    git(parent, &["init", "--quiet", "--bare", &draft.display().to_string()]).await?;
+    git(
+        parent,
+        &["init", "--quiet", "--bare", &draft.display().to_string()],
+    )
+    .await?;
     git(&draft, &["remote", "add", "origin", url]).await?;
     fetch(&draft, url).await?;
     std::fs::rename(&draft, copy).map_err(|error| GitError::new("init", error.to_string()))
@@ -347,33 +557,73 @@ async fn clone(copy: &Path, url: &str) -> Result<(), GitError> {
 
 async fn fetch(copy: &Path, url: &str) -> Result<(), GitError> {
     git(copy, &["remote", "set-url", "origin", url]).await?;
-    git(copy, &["fetch", "--quiet", "--prune", "origin", "+refs/heads/*:refs/remotes/origin/*"]).await.map(|_| ())
+    git(
+        copy,
+        &[
+            "fetch",
+            "--quiet",
+            "--prune",
+            "origin",
+            "+refs/heads/*:refs/remotes/origin/*",
+        ],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// The commit that the task starts from: a local branch first, then one of the remote.
 async fn find_base(home: &Path, task: &Assignment) -> Result<String, Failure> {
-    for name in [format!("refs/heads/{}", task.base), format!("refs/remotes/origin/{}", task.base)] {
-        if agrees(home, &["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")]).await {
+    for name in [
+        format!("refs/heads/{}", task.base),
+        format!("refs/remotes/origin/{}", task.base),
+    ] {
+        if agrees(
+            home,
+            &[
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                &format!("{name}^{{commit}}"),
+            ],
+        )
+        .await
+        {
             return Ok(name);
         }
     }
-    let what = format!("The repository `{}` has no branch `{}` with a commit.", task.repo.name, task.base);
+    let what = format!(
+        "The repository `{}` has no branch `{}` with a commit.",
+        task.repo.name, task.base
+    );
     Err(Failure::new(FailureKind::BaseMissing, what))
 }
 
 fn free_folder(parent: &Path, name: &str) -> PathBuf {
     let candidates = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name}-{n}")));
-    candidates.map(|name| parent.join(name)).find(|folder| !folder.exists()).expect("numbers do not end")
+    candidates
+        .map(|name| parent.join(name))
+        .find(|folder| !folder.exists())
+        .expect("numbers do not end")
 }
 
 fn message(task: &Assignment, commit: &CommitConfig) -> String {
-    let trailer = if commit.trailer.is_empty() { String::new() } else { format!("\n{}", commit.trailer) };
-    format!("{}\n\nTask: {}\nRequested-by: {}{trailer}", task.title, task.attempt.task, task.requester)
+    let trailer = if commit.trailer.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}", commit.trailer)
+    };
+    format!(
+        "{}\n\nTask: {}\nRequested-by: {}{trailer}",
+        task.title, task.attempt.task, task.requester
+    )
 }
 
 fn cut(mut text: String, limit: usize) -> String {
     if text.len() > limit {
-        let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let end = (0..=limit)
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(0);
         text.truncate(end);
         text.push_str("\n… cut here; all of it is on the branch or in the log\n");
     }

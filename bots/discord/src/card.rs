@@ -28,41 +28,64 @@ pub enum Press {
 pub fn rows(buttons: &[Button]) -> Vec<Value> {
     let write = json!({ "type": 2, "style": 2, "label": "Answer…", "custom_id": "v1:write" });
     if buttons.len() > BUTTONS {
-        return vec![json!({ "type": 1, "components": [list(buttons)] }), json!({ "type": 1, "components": [write] })];
+        return vec![
+            json!({ "type": 1, "components": [list(buttons)] }),
+            json!({ "type": 1, "components": [write] }),
+        ];
     }
-    let mut all: Vec<Value> = buttons.iter().enumerate().map(|(index, one)| button(index, one)).collect();
+    let mut all: Vec<Value> = buttons
+        .iter()
+        .enumerate()
+        .map(|(index, one)| button(index, one))
+        .collect();
     all.push(write);
-    all.chunks(ROW).map(|row| json!({ "type": 1, "components": row })).collect()
+    all.chunks(ROW)
+        .map(|row| json!({ "type": 1, "components": row }))
+        .collect()
 }
 
 fn button(index: usize, button: &Button) -> Value {
-    let (style, what) = if button.dangerous { (4, "careful") } else { (1, "pick") };
+    let (style, what) = if button.dangerous {
+        (4, "careful")
+    } else {
+        (1, "pick")
+    };
     json!({ "type": 2, "style": style, "label": short(&button.label, LABEL), "custom_id": format!("v1:{what}:{index}") })
 }
 
 fn list(buttons: &[Button]) -> Value {
     let option = |(index, one): (usize, &Button)| json!({ "label": short(&one.label, 100), "value": index.to_string() });
-    let options: Vec<Value> = buttons.iter().enumerate().take(OPTIONS).map(option).collect();
+    let options: Vec<Value> = buttons
+        .iter()
+        .enumerate()
+        .take(OPTIONS)
+        .map(option)
+        .collect();
     json!({ "type": 3, "custom_id": "v1:list", "placeholder": "Choose", "options": options })
 }
 
 /// The row that asks once more.
 pub fn sure(message: &str, index: usize, label: &str) -> Vec<Value> {
     let label = short(&format!("Yes: {label}"), LABEL);
-    vec![json!({ "type": 1, "components": [{ "type": 2, "style": 4, "label": label, "custom_id": format!("v1:sure:{index}:{message}") }] })]
+    vec![
+        json!({ "type": 1, "components": [{ "type": 2, "style": 4, "label": label, "custom_id": format!("v1:sure:{index}:{message}") }] }),
+    ]
 }
 
 fn short(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }
 
-/// Reads what was pressed. Whoever forges an id presses a button that may not exist; who may press is asked elsewhere.
+/// Reads what was pressed. Whoever forges an id presses a button that may not exist; who may press
+/// is asked elsewhere.
 pub fn pressed(data: &Value) -> Option<Press> {
     let parts: Vec<&str> = data["custom_id"].as_str()?.split(':').collect();
     match parts.as_slice() {
         ["v1", "pick", index] => Some(Press::Pick(index.parse().ok()?)),
         ["v1", "careful", index] => Some(Press::Careful(index.parse().ok()?)),
-        ["v1", "sure", index, message] => Some(Press::Sure(index.parse().ok()?, (*message).to_owned())),
+        ["v1", "sure", index, message] => {
+            Some(Press::Sure(index.parse().ok()?, (*message).to_owned()))
+        }
         ["v1", "list"] => Some(Press::Pick(data["values"][0].as_str()?.parse().ok()?)),
         ["v1", "write"] => Some(Press::Write),
         _ => None,
@@ -74,14 +97,26 @@ mod tests {
     use super::*;
 
     fn choices(count: usize, dangerous: bool) -> Vec<Button> {
-        (0..count).map(|number| Button { label: format!("Choice {number}"), says: String::new(), dangerous }).collect()
+        (0..count)
+            .map(|number| Button {
+                label: format!("Choice {number}"),
+                says: String::new(),
+                dangerous,
+            })
+            .collect()
     }
 
     #[test]
     fn rows_hold_what_discord_lets_them() {
         for count in [0, 1, 4, 5, 20, 21, 40] {
             let rows = rows(&choices(count, false));
-            assert!(rows.len() <= 5 && rows.iter().all(|row| row["components"].as_array().is_some_and(|all| all.len() <= 5)), "{count}");
+            assert!(
+                rows.len() <= 5
+                    && rows.iter().all(|row| row["components"]
+                        .as_array()
+                        .is_some_and(|all| all.len() <= 5)),
+                "{count}"
+            );
             let text = serde_json::to_string(&rows).expect("JSON");
             assert!(text.contains("v1:write"), "{count}");
         }
@@ -89,11 +124,18 @@ mod tests {
 
     #[test]
     fn what_is_pressed_is_what_was_shown() {
-        let id = |rows: &[Value], at: usize| pressed(&json!({ "custom_id": rows[0]["components"][at]["custom_id"], "values": ["3"] }));
+        let id = |rows: &[Value], at: usize| {
+            pressed(
+                &json!({ "custom_id": rows[0]["components"][at]["custom_id"], "values": ["3"] }),
+            )
+        };
         assert_eq!(id(&rows(&choices(2, false)), 1), Some(Press::Pick(1)));
         assert_eq!(id(&rows(&choices(2, true)), 1), Some(Press::Careful(1)));
         assert_eq!(id(&rows(&choices(30, false)), 0), Some(Press::Pick(3)));
-        assert_eq!(id(&sure("55", 2, "Always"), 0), Some(Press::Sure(2, "55".into())));
+        assert_eq!(
+            id(&sure("55", 2, "Always"), 0),
+            Some(Press::Sure(2, "55".into()))
+        );
         assert_eq!(pressed(&json!({ "custom_id": "v1:pick:-1" })), None);
     }
 }

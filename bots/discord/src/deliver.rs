@@ -1,5 +1,6 @@
-//! Posts: new messages, threads, edits, reactions, words to one person. Each new message carries a nonce made from its id, by which
-//! Discord knows a repetition for some minutes; what is older is looked for where it would stand.
+//! Posts: new messages, threads, edits, reactions, words to one person. Each new message carries a
+//! nonce made from its id, by which Discord knows a repetition for some minutes; what is older is
+//! looked for where it would stand.
 
 use serde_json::{Value, json};
 use serenity::all::{LightMethod, Route};
@@ -28,9 +29,16 @@ const ARCHIVE: u64 = 1440;
 
 /// Posts or edits one message.
 pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-    match (&dispatch.message.place, &dispatch.message.kind, &dispatch.about, &dispatch.edits) {
+    match (
+        &dispatch.message.place,
+        &dispatch.message.kind,
+        &dispatch.about,
+        &dispatch.edits,
+    ) {
         (Place::Aside(aside), ..) => whisper(session, dispatch, aside).await,
-        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => note(session, dispatch, about).await,
+        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => {
+            note(session, dispatch, about).await
+        }
         // What it would edit is the sign that we put on the person's own message.
         (_, OutboundKind::Note { .. }, Some(_), _) => post(session, dispatch, true).await,
         (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
@@ -46,15 +54,33 @@ pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, C
 }
 
 async fn note(session: &Session, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
-    react(session, &about.event, if about.fate == Fate::Kept { "👀" } else { "✅" }).await?;
-    Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&about.event), &about.event))
+    react(
+        session,
+        &about.event,
+        if about.fate == Fate::Kept {
+            "👀"
+        } else {
+            "✅"
+        },
+    )
+    .await?;
+    Ok(Posted::one(
+        dispatch.thread.as_ref().unwrap_or(&about.event),
+        &about.event,
+    ))
 }
 
 async fn react(session: &Session, to: &str, sign: &str) -> Result<(), ChatError> {
     // Commands and presses are no messages: there is nothing to react to.
-    let Some((room, id)) = to.split_once(':') else { return Ok(()) };
+    let Some((room, id)) = to.split_once(':') else {
+        return Ok(());
+    };
     let encoded: String = sign.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let route = Route::ChannelMessageReactionMe { channel_id: channel(room)?, message_id: message(id)?, reaction: &encoded };
+    let route = Route::ChannelMessageReactionMe {
+        channel_id: channel(room)?,
+        message_id: message(id)?,
+        reaction: &encoded,
+    };
     match session.rest.put("reacting", route).await {
         // Their words are gone, or the thread is closed: that must keep nothing else from anybody.
         Err(error) if error.code().is_some() => {
@@ -69,12 +95,18 @@ async fn react(session: &Session, to: &str, sign: &str) -> Result<(), ChatError>
 async fn post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
     let forum = session.kind(&dispatch.room).await? == rooms::FORUM;
     match (&dispatch.message.place, &dispatch.thread) {
-        (Place::Thread(_), Some(thread)) => Ok(Posted::all(thread.clone(), all(session, dispatch, thread, careful).await?)),
+        (Place::Thread(_), Some(thread)) => Ok(Posted::all(
+            thread.clone(),
+            all(session, dispatch, thread, careful).await?,
+        )),
         _ if forum => forum_post(session, dispatch, careful).await,
         (Place::Thread(_), None) => begin(session, dispatch, careful).await,
         _ => {
             let parts = all(session, dispatch, &dispatch.room, careful).await?;
-            Ok(Posted::all(parts.first().cloned().unwrap_or_default(), parts))
+            Ok(Posted::all(
+                parts.first().cloned().unwrap_or_default(),
+                parts,
+            ))
         }
     }
 }
@@ -82,9 +114,16 @@ async fn post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<P
 async fn begin(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
     let parts = all(session, dispatch, &dispatch.room, careful).await?;
     let root = parts.first().cloned().unwrap_or_default();
-    let route = Route::ChannelMessageThreads { channel_id: channel(&dispatch.room)?, message_id: message(&root)? };
+    let route = Route::ChannelMessageThreads {
+        channel_id: channel(&dispatch.room)?,
+        message_id: message(&root)?,
+    };
     let wish = json!({ "name": title(&dispatch.message.text), "auto_archive_duration": ARCHIVE });
-    match session.rest.call("making the thread", LightMethod::Post, route, &wish).await {
+    match session
+        .rest
+        .call("making the thread", LightMethod::Post, route, &wish)
+        .await
+    {
         Err(error) if error.code() != Some(160_004) => Err(error.into()),
         // Made before: the thread of a message has its id.
         _ => Ok(Posted::all(root, parts)),
@@ -92,41 +131,87 @@ async fn begin(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<
 }
 
 /// Forums know no nonce: a post of the same title is looked for first, whenever it may be there.
-async fn forum_post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
+async fn forum_post(
+    session: &Session,
+    dispatch: &Dispatch,
+    careful: bool,
+) -> Result<Posted, ChatError> {
     let name = title(&dispatch.message.text);
     if careful {
         let server = crate::guild(&session.guild).map_err(ChatError::Gone)?;
-        let active = session.rest.get("looking for a post", Route::GuildThreadsActive { guild_id: server }, &[]).await?;
+        let active = session
+            .rest
+            .get(
+                "looking for a post",
+                Route::GuildThreadsActive { guild_id: server },
+                &[],
+            )
+            .await?;
         let is = |one: &&Value| {
-            one["parent_id"] == dispatch.room.as_str() && one["name"] == name.as_str() && one["owner_id"] == session.us.id.as_str()
+            one["parent_id"] == dispatch.room.as_str()
+                && one["name"] == name.as_str()
+                && one["owner_id"] == session.us.id.as_str()
         };
-        if let Some(id) = active["threads"].as_array().into_iter().flatten().find(is).and_then(|one| one["id"].as_str()) {
+        if let Some(id) = active["threads"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(is)
+            .and_then(|one| one["id"].as_str())
+        {
             return Ok(Posted::one(id, id));
         }
     }
     let text = shortened(parts(&dispatch.message.text));
     let wish = json!({ "name": name, "auto_archive_duration": ARCHIVE, "message": content(dispatch, &text, true) });
-    let route = Route::ChannelForumPosts { channel_id: channel(&dispatch.room)? };
-    let made = session.rest.call("making a post", LightMethod::Post, route, &wish).await?;
+    let route = Route::ChannelForumPosts {
+        channel_id: channel(&dispatch.room)?,
+    };
+    let made = session
+        .rest
+        .call("making a post", LightMethod::Post, route, &wish)
+        .await?;
     let id = made["id"].as_str().unwrap_or_default();
     Ok(Posted::one(id, id))
 }
 
 /// The name of a thread: the first line of its card, without marks; at most 100 characters.
 fn title(text: &str) -> String {
-    let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !matches!(c, '*' | '`')).take(100).collect();
-    if line.trim().is_empty() { "AgentVine".into() } else { line }
+    let line: String = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !matches!(c, '*' | '`'))
+        .take(100)
+        .collect();
+    if line.trim().is_empty() {
+        "AgentVine".into()
+    } else {
+        line
+    }
 }
 
 /// Posts all pieces of a message into a channel, and gives the ids of those that hold words.
-async fn all(session: &Session, dispatch: &Dispatch, place: &str, careful: bool) -> Result<Vec<String>, ChatError> {
+async fn all(
+    session: &Session,
+    dispatch: &Dispatch,
+    place: &str,
+    careful: bool,
+) -> Result<Vec<String>, ChatError> {
     let text = &dispatch.message.text;
     let pieces = pieces(text, parts(text), dispatch.message.kind.as_str());
     // Only what stands after what we know to be ours can be this.
-    let known = if careful { ours(session, place, dispatch.latest.as_deref()).await? } else { Vec::new() };
+    let known = if careful {
+        ours(session, place, dispatch.latest.as_deref()).await?
+    } else {
+        Vec::new()
+    };
     let mut posted = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
-        let route = Route::ChannelMessages { channel_id: channel(place)? };
+        let route = Route::ChannelMessages {
+            channel_id: channel(place)?,
+        };
         match piece {
             Piece::Words(text) => {
                 let mut body = content(dispatch, text, number == 0);
@@ -134,20 +219,29 @@ async fn all(session: &Session, dispatch: &Dispatch, place: &str, careful: bool)
                 body["enforce_nonce"] = json!(true);
                 let id = match known.iter().find(|one| one["content"] == body["content"]) {
                     Some(there) => there["id"].clone(),
-                    None => session.rest.call("posting", LightMethod::Post, route, &body).await.map_err(unreadable)?["id"].clone(),
+                    None => session
+                        .rest
+                        .call("posting", LightMethod::Post, route, &body)
+                        .await
+                        .map_err(unreadable)?["id"]
+                        .clone(),
                 };
                 posted.push(id.as_str().unwrap_or_default().to_owned());
             }
             Piece::File { name, text } => {
                 let body = json!({ "nonce": nonce::write(dispatch.message.id, number), "enforce_nonce": true, "attachments": [{ "id": 0, "filename": name }] });
-                session.rest.upload("posting a file", route, &body, name, text).await?;
+                session
+                    .rest
+                    .upload("posting a file", route, &body, name, text)
+                    .await?;
             }
         }
     }
     Ok(posted)
 }
 
-/// A message that was posted under this nonce and deleted since is not posted again: whoever deleted it meant that.
+/// A message that was posted under this nonce and deleted since is not posted again: whoever
+/// deleted it meant that.
 fn unreadable(error: CallError) -> ChatError {
     match error.code() {
         Some(10008) => ChatError::Gone("the message was posted and somebody has deleted it".into()),
@@ -156,21 +250,54 @@ fn unreadable(error: CallError) -> ChatError {
 }
 
 /// Our latest messages in a channel, after the one with this id.
-async fn ours(session: &Session, place: &str, after: Option<&str>) -> Result<Vec<Value>, ChatError> {
+async fn ours(
+    session: &Session,
+    place: &str,
+    after: Option<&str>,
+) -> Result<Vec<Value>, ChatError> {
     let number = |id: &str| id.parse::<u64>().unwrap_or(0);
     let after = after.map_or(0, number);
-    let route = Route::ChannelMessages { channel_id: channel(place)? };
-    let page = session.rest.get("looking for what we posted", route, &[("limit", "100".into())]).await?;
-    let is = |one: &&Value| one["author"]["id"] == session.us.id.as_str() && one["id"].as_str().map_or(0, number) > after;
-    Ok(page.as_array().into_iter().flatten().filter(is).cloned().collect())
+    let route = Route::ChannelMessages {
+        channel_id: channel(place)?,
+    };
+    let page = session
+        .rest
+        .get(
+            "looking for what we posted",
+            route,
+            &[("limit", "100".into())],
+        )
+        .await?;
+    let is = |one: &&Value| {
+        one["author"]["id"] == session.us.id.as_str()
+            && one["id"].as_str().map_or(0, number) > after
+    };
+    Ok(page
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(is)
+        .cloned()
+        .collect())
 }
 
 /// Buttons are with the first part, as edits are: once the question is settled they are gone.
 fn content(dispatch: &Dispatch, text: &str, first: bool) -> Value {
-    let mentions = if first { dispatch.mentions.as_slice() } else { &[] };
-    let users: Vec<_> = mentions.iter().map(|mention| mention.subject.as_str()).collect();
+    let mentions = if first {
+        dispatch.mentions.as_slice()
+    } else {
+        &[]
+    };
+    let users: Vec<_> = mentions
+        .iter()
+        .map(|mention| mention.subject.as_str())
+        .collect();
     let asks = first && matches!(dispatch.message.kind, OutboundKind::Question { .. });
-    let rows = if asks { card::rows(&dispatch.message.buttons) } else { Vec::new() };
+    let rows = if asks {
+        card::rows(&dispatch.message.buttons)
+    } else {
+        Vec::new()
+    };
     json!({ "content": marked(text, mentions), "flags": PLAIN, "components": rows, "allowed_mentions": { "parse": [], "users": users } })
 }
 
@@ -181,12 +308,36 @@ async fn edit(session: &Session, dispatch: &Dispatch, edited: &str) -> Result<Po
     let place = if starts { &dispatch.room } else { thread };
     let text = shortened(parts(&dispatch.message.text));
     let body = json!({ "content": marked(&text, &[]), "components": [], "flags": PLAIN, "allowed_mentions": { "parse": [] } });
-    let route = || Ok::<_, ChatError>(Route::ChannelMessage { channel_id: channel(place)?, message_id: message(edited)? });
-    let mut done = session.rest.call("editing", LightMethod::Patch, route()?, &body).await;
-    if done.as_ref().is_err_and(|error| error.code() == Some(50083)) {
+    let route = || {
+        Ok::<_, ChatError>(Route::ChannelMessage {
+            channel_id: channel(place)?,
+            message_id: message(edited)?,
+        })
+    };
+    let mut done = session
+        .rest
+        .call("editing", LightMethod::Patch, route()?, &body)
+        .await;
+    if done
+        .as_ref()
+        .is_err_and(|error| error.code() == Some(50083))
+    {
         let open = json!({ "archived": false });
-        session.rest.call("opening the thread", LightMethod::Patch, Route::Channel { channel_id: channel(place)? }, &open).await?;
-        done = session.rest.call("editing", LightMethod::Patch, route()?, &body).await;
+        session
+            .rest
+            .call(
+                "opening the thread",
+                LightMethod::Patch,
+                Route::Channel {
+                    channel_id: channel(place)?,
+                },
+                &open,
+            )
+            .await?;
+        done = session
+            .rest
+            .call("editing", LightMethod::Patch, route()?, &body)
+            .await;
     }
     match done {
         // Somebody has deleted it: there is nothing to show.
@@ -196,19 +347,39 @@ async fn edit(session: &Session, dispatch: &Dispatch, edited: &str) -> Result<Po
 }
 
 /// Words to one person: where they wait for them, else as a reply to what they said.
-async fn whisper(session: &Session, dispatch: &Dispatch, aside: &Aside) -> Result<Posted, ChatError> {
+async fn whisper(
+    session: &Session,
+    dispatch: &Dispatch,
+    aside: &Aside,
+) -> Result<Posted, ChatError> {
     let text = marked(&shortened(parts(&dispatch.message.text)), &[]);
-    let done = Ok(Posted::one(aside.thread.as_ref().unwrap_or(&aside.to), &aside.to));
-    let only = json!({ "content": text, "flags": EPHEMERAL | PLAIN, "allowed_mentions": { "parse": [] } });
+    let done = Ok(Posted::one(
+        aside.thread.as_ref().unwrap_or(&aside.to),
+        &aside.to,
+    ));
+    let only =
+        json!({ "content": text, "flags": EPHEMERAL | PLAIN, "allowed_mentions": { "parse": [] } });
     match (session.waiting.way(&aside.to), aside.to.split_once(':')) {
         (Some(Way::Amend(token)), _) => {
-            let route = Route::WebhookOriginalInteractionResponse { application_id: session.app(), token: &token };
-            session.rest.call("answering", LightMethod::Patch, route, &only).await?;
+            let route = Route::WebhookOriginalInteractionResponse {
+                application_id: session.app(),
+                token: &token,
+            };
+            session
+                .rest
+                .call("answering", LightMethod::Patch, route, &only)
+                .await?;
             done
         }
         (Some(Way::Anew(token)), _) => {
-            let route = Route::WebhookFollowupMessages { application_id: session.app(), token: &token };
-            session.rest.call("answering", LightMethod::Post, route, &only).await?;
+            let route = Route::WebhookFollowupMessages {
+                application_id: session.app(),
+                token: &token,
+            };
+            session
+                .rest
+                .call("answering", LightMethod::Post, route, &only)
+                .await?;
             done
         }
         (None, Some((room, id))) => {
@@ -216,10 +387,22 @@ async fn whisper(session: &Session, dispatch: &Dispatch, aside: &Aside) -> Resul
             body["message_reference"] = json!({ "message_id": id, "fail_if_not_exists": false });
             body["nonce"] = json!(nonce::write(dispatch.message.id, 0));
             body["enforce_nonce"] = json!(true);
-            session.rest.call("replying", LightMethod::Post, Route::ChannelMessages { channel_id: channel(room)? }, &body).await?;
+            session
+                .rest
+                .call(
+                    "replying",
+                    LightMethod::Post,
+                    Route::ChannelMessages {
+                        channel_id: channel(room)?,
+                    },
+                    &body,
+                )
+                .await?;
             done
         }
-        (None, None) => Err(ChatError::Gone("whoever waited for this waits no more".into())),
+        (None, None) => Err(ChatError::Gone(
+            "whoever waited for this waits no more".into(),
+        )),
     }
 }
 
@@ -230,6 +413,9 @@ mod tests {
     #[test]
     fn a_thread_is_called_like_its_card() {
         assert_eq!(title("**T-1** Fix the `login`\nmore"), "T-1 Fix the login");
-        assert_eq!((title("").as_str(), title(&"x".repeat(300)).len()), ("AgentVine", 100));
+        assert_eq!(
+            (title("").as_str(), title(&"x".repeat(300)).len()),
+            ("AgentVine", 100)
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The connection over which Discord tells us things, in order. What it tells is stored with the place in the stream, so that the
-//! next process takes the session up where this one left it.
+//! The connection over which Discord tells us things, in order. What it tells is stored with the
+//! place in the stream, so that the next process takes the session up where this one left it.
 
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ const GOOD: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(60);
 /// Before a new session.
 const IDENTIFY: Duration = Duration::from_secs(3);
-/// Discord takes a thousand new sessions a day, and then resets the token: after a few that end soon they come as slowly as that.
+/// Discord takes a thousand new sessions a day, and then resets the token: after a few that end
+/// soon they come as slowly as that.
 const SLOWLY: Duration = Duration::from_secs(90);
 const FEW: u32 = 3;
 /// A session that so many tries could not take up is given up.
@@ -43,7 +44,8 @@ pub struct Place {
     pub seq: u64,
     /// The highest id of a message before which nothing is missing, 0 before the first.
     pub seen: u64,
-    /// What the session was asked for, and by whom: with other wishes it would go on with the old ones.
+    /// What the session was asked for, and by whom: with other wishes it would go on with the old
+    /// ones.
     #[serde(default)]
     pub asked: String,
 }
@@ -51,7 +53,8 @@ pub struct Place {
 /// Who is told of events.
 #[async_trait]
 pub trait Hear: Send {
-    /// An event, and the place in the stream after it. An error ends the connection, and the event comes again.
+    /// An event, and the place in the stream after it. An error ends the connection, and the event
+    /// comes again.
     async fn event(&mut self, kind: &str, data: &Value, place: &mut Place) -> Result<(), String>;
     /// How the connection is.
     fn health(&self, health: Result<(), String>);
@@ -111,29 +114,58 @@ impl Gateway {
                 // Where it was to be taken up may be gone, or closed to us.
                 place.session.clear();
             }
-            anew = if begun.elapsed() > GOOD { 0 } else { anew + u32::from(place.session.is_empty()) };
+            anew = if begun.elapsed() > GOOD {
+                0
+            } else {
+                anew + u32::from(place.session.is_empty())
+            };
             if failed > 1 {
                 hear.health(Err(format!("no connection to Discord: {why}")));
             }
-            sleep(if place.session.is_empty() { before_new(anew).max(again(failed)) } else { again(failed) }).await;
+            sleep(if place.session.is_empty() {
+                before_new(anew).max(again(failed))
+            } else {
+                again(failed)
+            })
+            .await;
         }
     }
 
     /// Until the connection ends; also gives whether it stood at all.
     async fn once(&self, place: &mut Place, hear: &mut impl Hear) -> (End, bool) {
-        let base = if place.session.is_empty() || place.url.is_empty() { &self.url } else { &place.url };
-        let limits = WebSocketConfig::default().max_message_size(Some(64 << 20)).max_frame_size(Some(64 << 20));
+        let base = if place.session.is_empty() || place.url.is_empty() {
+            &self.url
+        } else {
+            &place.url
+        };
+        let limits = WebSocketConfig::default()
+            .max_message_size(Some(64 << 20))
+            .max_frame_size(Some(64 << 20));
         let address = format!("{}/?v=10&encoding=json", base.trim_end_matches('/'));
-        let socket = match timeout(DIAL, connect_async_with_config(address, Some(limits), true)).await {
+        let socket = match timeout(DIAL, connect_async_with_config(address, Some(limits), true))
+            .await
+        {
             Ok(Ok((socket, _))) => socket,
             Ok(Err(error)) => return (End::Again(format!("it cannot be opened: {error}")), false),
             Err(_) => return (End::Again("it does not open".into()), false),
         };
-        let mut connection = Connection { socket, beat: None, answered: true, begun: Instant::now(), stood: false };
+        let mut connection = Connection {
+            socket,
+            beat: None,
+            answered: true,
+            begun: Instant::now(),
+            stood: false,
+        };
         match connection.listen(self, place, hear).await {
             Ok(never) => match never {},
             Err(end) => {
-                let _gone_already = connection.socket.close(Some(CloseFrame { code: LEAVE.into(), reason: "".into() })).await;
+                let _gone_already = connection
+                    .socket
+                    .close(Some(CloseFrame {
+                        code: LEAVE.into(),
+                        reason: "".into(),
+                    }))
+                    .await;
                 (end, connection.stood)
             }
         }
@@ -142,12 +174,18 @@ impl Gateway {
 
 /// At once, then after 1, 2, 4 … 60 s.
 fn again(failed: u32) -> Duration {
-    if failed <= 1 { Duration::ZERO } else { Duration::from_secs(1 << (failed - 2).min(6)).min(PAUSE) }
+    if failed <= 1 {
+        Duration::ZERO
+    } else {
+        Duration::from_secs(1 << (failed - 2).min(6)).min(PAUSE)
+    }
 }
 
 /// The pause before a new session, of which `anew` ended soon.
 fn before_new(anew: u32) -> Duration {
-    IDENTIFY.saturating_mul(1 << anew.saturating_sub(FEW).min(5)).min(SLOWLY)
+    IDENTIFY
+        .saturating_mul(1 << anew.saturating_sub(FEW).min(5))
+        .min(SLOWLY)
 }
 
 struct Connection {
@@ -161,12 +199,20 @@ struct Connection {
 }
 
 impl Connection {
-    async fn listen(&mut self, gateway: &Gateway, place: &mut Place, hear: &mut impl Hear) -> Result<std::convert::Infallible, End> {
+    async fn listen(
+        &mut self,
+        gateway: &Gateway,
+        place: &mut Place,
+        hear: &mut impl Hear,
+    ) -> Result<std::convert::Infallible, End> {
         loop {
             let message = match &mut self.beat {
-                None => timeout((self.begun + HELLO).saturating_duration_since(Instant::now()), self.socket.next())
-                    .await
-                    .map_err(|_| End::Again("Discord does not greet us".into()))?,
+                None => timeout(
+                    (self.begun + HELLO).saturating_duration_since(Instant::now()),
+                    self.socket.next(),
+                )
+                .await
+                .map_err(|_| End::Again("Discord does not greet us".into()))?,
                 Some(beat) => tokio::select! {
                     _ = beat.tick() => {
                         self.send_beat(place).await?;
@@ -177,7 +223,9 @@ impl Connection {
             };
             let frame = match message {
                 Some(Ok(Message::Text(text))) => serde_json::from_str::<Frame>(&text).ok(),
-                Some(Ok(Message::Close(frame))) => return Err(closed(frame.map(|frame| u16::from(frame.code)))),
+                Some(Ok(Message::Close(frame))) => {
+                    return Err(closed(frame.map(|frame| u16::from(frame.code))));
+                }
                 Some(Ok(_)) => None,
                 Some(Err(error)) => return Err(End::Again(error.to_string())),
                 None => return Err(End::Again("it was cut".into())),
@@ -188,7 +236,13 @@ impl Connection {
         }
     }
 
-    async fn take(&mut self, frame: Frame, gateway: &Gateway, place: &mut Place, hear: &mut impl Hear) -> Result<(), End> {
+    async fn take(
+        &mut self,
+        frame: Frame,
+        gateway: &Gateway,
+        place: &mut Place,
+        hear: &mut impl Hear,
+    ) -> Result<(), End> {
         match frame.op {
             0 => {
                 let stands = matches!(frame.t.as_deref(), Some("READY" | "RESUMED"));
@@ -198,10 +252,17 @@ impl Connection {
             }
             1 => self.send(&json!({ "op": 1, "d": place.seq })).await,
             7 => Err(End::Again("Discord asked us to connect anew".into())),
-            9 if frame.d == true => Err(End::Again("Discord asked us to take the session up again".into())),
+            9 if frame.d == true => Err(End::Again(
+                "Discord asked us to take the session up again".into(),
+            )),
             9 => Err(End::Afresh("the session is over".into())),
             10 => {
-                let every = Duration::from_millis(frame.d["heartbeat_interval"].as_u64().unwrap_or(41_250).max(50));
+                let every = Duration::from_millis(
+                    frame.d["heartbeat_interval"]
+                        .as_u64()
+                        .unwrap_or(41_250)
+                        .max(50),
+                );
                 // The first one after a part of it, so that bots do not beat all at once.
                 let mut beat = interval_at(Instant::now() + every.mul_f64(0.3), every);
                 beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -225,7 +286,10 @@ impl Connection {
     }
 
     async fn send(&mut self, frame: &Value) -> Result<(), End> {
-        self.socket.send(Message::text(frame.to_string())).await.map_err(|error| End::Again(error.to_string()))
+        self.socket
+            .send(Message::text(frame.to_string()))
+            .await
+            .map_err(|error| End::Again(error.to_string()))
     }
 }
 
@@ -236,7 +300,9 @@ async fn dispatched(frame: Frame, place: &mut Place, hear: &mut impl Hear) -> Re
         let text = |key: &str| frame.d[key].as_str().unwrap_or_default().to_owned();
         (next.session, next.url) = (text("session_id"), text("resume_gateway_url"));
     }
-    hear.event(&kind, &frame.d, &mut next).await.map_err(End::Again)?;
+    hear.event(&kind, &frame.d, &mut next)
+        .await
+        .map_err(End::Again)?;
     *place = next;
     if matches!(kind.as_str(), "READY" | "RESUMED") {
         hear.health(Ok(()));
@@ -248,21 +314,33 @@ fn greeting(gateway: &Gateway, place: &Place) -> Value {
     if !place.session.is_empty() {
         return json!({ "op": 6, "d": { "token": gateway.token, "session_id": place.session, "seq": place.seq } });
     }
-    let properties = json!({ "os": std::env::consts::OS, "browser": "agentvine", "device": "agentvine" });
+    let properties =
+        json!({ "os": std::env::consts::OS, "browser": "agentvine", "device": "agentvine" });
     json!({ "op": 2, "d": { "token": gateway.token, "intents": gateway.intents, "properties": properties, "compress": false } })
 }
 
 /// What a code means (reference, "Gateway Close Event Codes").
 fn closed(code: Option<u16>) -> End {
     match code {
-        Some(4004) => End::Lasting("Discord does not accept the bot's token; set `chat.discord.token` anew".into()),
+        Some(4004) => End::Lasting(
+            "Discord does not accept the bot's token; set \
+         `chat.discord.token` anew"
+                .into(),
+        ),
         Some(4014) => End::Lasting(
             "Discord does not let the bot read messages: switch \"Message Content Intent\" on, in the developer portal under \"Bot\", or set \
              `message_content = false` in [chat.discord] and answer with buttons and commands"
                 .into(),
         ),
-        Some(4011) => End::Lasting("the bot is in too many servers for one connection; use a bot of your own".into()),
-        Some(code @ (4010 | 4012 | 4013)) => End::Lasting(format!("Discord refuses the connection with code {code}")),
+        Some(4011) => End::Lasting(
+            "the bot is in too many servers for one connection; use a bot \
+         of your own"
+                .into(),
+        ),
+        Some(code @ (4010 | 4012 | 4013)) => End::Lasting(format!(
+            "Discord refuses the connection \
+         with code {code}"
+        )),
         Some(code @ (4003 | 4007 | 4009)) => End::Afresh(format!("closed with code {code}")),
         Some(code) => End::Again(format!("closed with code {code}")),
         None => End::Again("closed".into()),
@@ -278,13 +356,27 @@ mod tests {
         for code in [None, Some(1000), Some(1001), Some(4000), Some(4008)] {
             assert!(matches!(closed(code), End::Again(_)), "{code:?}");
         }
-        assert!([4003, 4007, 4009].into_iter().all(|code| matches!(closed(Some(code)), End::Afresh(_))));
-        assert!([4004, 4010, 4011, 4012, 4013, 4014].into_iter().all(|code| matches!(closed(Some(code)), End::Lasting(_))));
+        assert!(
+            [4003, 4007, 4009]
+                .into_iter()
+                .all(|code| matches!(closed(Some(code)), End::Afresh(_)))
+        );
+        assert!(
+            [4004, 4010, 4011, 4012, 4013, 4014]
+                .into_iter()
+                .all(|code| matches!(closed(Some(code)), End::Lasting(_)))
+        );
     }
 
     #[test]
     fn the_first_try_comes_at_once_and_new_sessions_are_rare() {
-        assert_eq!([0, 1, 2, 3, 4, 30].map(|failed| again(failed).as_secs()), [0, 0, 1, 2, 4, 60]);
-        assert_eq!([0, 3, 4, 5, 30].map(|anew| before_new(anew).as_secs()), [3, 3, 6, 12, 90]);
+        assert_eq!(
+            [0, 1, 2, 3, 4, 30].map(|failed| again(failed).as_secs()),
+            [0, 0, 1, 2, 4, 60]
+        );
+        assert_eq!(
+            [0, 3, 4, 5, 30].map(|anew| before_new(anew).as_secs()),
+            [3, 3, 6, 12, 90]
+        );
     }
 }

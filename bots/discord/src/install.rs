@@ -1,4 +1,5 @@
-//! The installation of our bot: who it is, whether it is in the server, and whether it may what it needs.
+//! The installation of our bot: who it is, whether it is in the server, and whether it may what it
+//! needs.
 
 use serde_json::Value;
 use serenity::all::{Permissions, Route};
@@ -14,10 +15,15 @@ pub const NEEDED: Permissions = Permissions::VIEW_CHANNEL
     .union(Permissions::READ_MESSAGE_HISTORY)
     .union(Permissions::ATTACH_FILES)
     .union(Permissions::ADD_REACTIONS);
-/// What its invitation asks for: also to make channels, to let people into them, and to open threads that were locked.
-const INVITED: Permissions = NEEDED.union(Permissions::MANAGE_CHANNELS).union(Permissions::MANAGE_ROLES).union(Permissions::MANAGE_THREADS);
+/// What its invitation asks for: also to make channels, to let people into them, and to open
+/// threads that were locked.
+const INVITED: Permissions = NEEDED
+    .union(Permissions::MANAGE_CHANNELS)
+    .union(Permissions::MANAGE_ROLES)
+    .union(Permissions::MANAGE_THREADS);
 
-/// The intent for message content was granted, as a small or as a reviewed bot (reference, "Application Flags").
+/// The intent for message content was granted, as a small or as a reviewed bot (reference,
+/// "Application Flags").
 const GRANTED: u64 = 1 << 18 | 1 << 19;
 
 /// Connects to the REST API.
@@ -27,57 +33,126 @@ const GRANTED: u64 = 1 << 18 | 1 << 19;
 pub async fn connect(settings: &Settings) -> Result<(Session, String), String> {
     let rest = Rest::new(&settings.api_url, &settings.token)?;
     let said = |error| ChatError::from(error).to_string();
-    let app = rest.get("asking who we are", Route::Oauth2ApplicationCurrent, &[]).await.map_err(said)?;
+    let app = rest
+        .get("asking who we are", Route::Oauth2ApplicationCurrent, &[])
+        .await
+        .map_err(said)?;
     let id = app["id"].as_str().unwrap_or_default().to_owned();
     if settings.message_content && app["flags"].as_u64().unwrap_or(0) & GRANTED == 0 {
-        return Err("the bot may not read messages: switch \"Message Content Intent\" on, in the developer portal under \"Bot\", or set \
-                    `message_content = false` in [chat.discord] and answer with buttons and commands"
-            .into());
+        return Err(
+            "the bot may not read messages: switch \"Message Content Intent\" on, in the developer portal under \"Bot\", or set \
+                    `message_content = false` in [chat.discord] and answer with buttons and \
+                    commands"
+                .into(),
+        );
     }
     let server = guild(&settings.guild)?;
-    let known = rest.get("looking at the server", Route::Guild { guild_id: server }, &[]).await;
+    let known = rest
+        .get(
+            "looking at the server",
+            Route::Guild { guild_id: server },
+            &[],
+        )
+        .await;
     let known = known.map_err(|error| match error.code() {
-        Some(_) => format!("the bot is not in the server {}; invite it with {}", settings.guild, invitation(&id)),
+        Some(_) => format!(
+            "the bot is not in the server {}; invite it with {}",
+            settings.guild,
+            invitation(&id)
+        ),
         None => error.to_string(),
     })?;
-    let gateway = rest.get("asking for the gateway", Route::GatewayBot, &[]).await.map_err(said)?;
-    let me = rest.get("asking who we are", Route::UserMe, &[]).await.map_err(said)?;
-    let us = Us { id: me["id"].as_str().unwrap_or_default().to_owned(), app: id, reads: settings.message_content };
+    let gateway = rest
+        .get("asking for the gateway", Route::GatewayBot, &[])
+        .await
+        .map_err(said)?;
+    let me = rest
+        .get("asking who we are", Route::UserMe, &[])
+        .await
+        .map_err(said)?;
+    let us = Us {
+        id: me["id"].as_str().unwrap_or_default().to_owned(),
+        app: id,
+        reads: settings.message_content,
+    };
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let account = format!("{} in {}", text(&me, "username"), text(&known, "name"));
     let session = Session::new(rest, us, settings.guild.clone(), account);
-    menu::register(&session.rest, session.app(), server).await.map_err(said)?;
-    Ok((session, gateway["url"].as_str().unwrap_or("wss://gateway.discord.gg").to_owned()))
+    menu::register(&session.rest, session.app(), server)
+        .await
+        .map_err(said)?;
+    Ok((
+        session,
+        gateway["url"]
+            .as_str()
+            .unwrap_or("wss://gateway.discord.gg")
+            .to_owned(),
+    ))
 }
 
 /// The address at which an owner of a server lets the bot in, with exactly what it needs.
 pub fn invitation(app: &str) -> String {
-    format!("https://discord.com/oauth2/authorize?client_id={app}&scope=bot+applications.commands&permissions={}", INVITED.bits())
+    format!(
+        "https://discord.com/oauth2/authorize?client_id={app}&scope=bot+applications.commands&permissions={}",
+        INVITED.bits()
+    )
 }
 
 /// What the bot lacks in a channel, by name; `member` and `roles` are its own and the server's.
 pub fn lacks(channel: &Value, member: &Value, roles: &Value, us: &Us, guild: &str) -> Vec<String> {
-    let bits = |value: &Value| Permissions::from_bits_truncate(value.as_str().and_then(|bits| bits.parse().ok()).unwrap_or(0));
-    let has = |id: &str| id == guild || member["roles"].as_array().is_some_and(|all| all.iter().any(|role| role == id));
-    let mine = roles.as_array().into_iter().flatten().filter(|role| has(role["id"].as_str().unwrap_or_default()));
-    let base = mine.fold(Permissions::empty(), |all, role| all | bits(&role["permissions"]));
+    let bits = |value: &Value| {
+        Permissions::from_bits_truncate(
+            value
+                .as_str()
+                .and_then(|bits| bits.parse().ok())
+                .unwrap_or(0),
+        )
+    };
+    let has = |id: &str| {
+        id == guild
+            || member["roles"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|role| role == id))
+    };
+    let mine = roles
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|role| has(role["id"].as_str().unwrap_or_default()));
+    let base = mine.fold(Permissions::empty(), |all, role| {
+        all | bits(&role["permissions"])
+    });
     if base.contains(Permissions::ADMINISTRATOR) {
         return Vec::new();
     }
     // Everybody's first, then the roles', then our own (reference, "Permission Overwrites").
-    let overwrites = || channel["permission_overwrites"].as_array().into_iter().flatten();
+    let overwrites = || {
+        channel["permission_overwrites"]
+            .as_array()
+            .into_iter()
+            .flatten()
+    };
     let of = |keep: &dyn Fn(&str) -> bool| {
         overwrites()
             .filter(|one| keep(one["id"].as_str().unwrap_or_default()))
-            .fold((Permissions::empty(), Permissions::empty()), |(allow, deny), one| {
-                (allow | bits(&one["allow"]), deny | bits(&one["deny"]))
-            })
+            .fold(
+                (Permissions::empty(), Permissions::empty()),
+                |(allow, deny), one| (allow | bits(&one["allow"]), deny | bits(&one["deny"])),
+            )
     };
     let mut may = base;
-    for (allow, deny) in [of(&|id| id == guild), of(&|id| id != guild && has(id)), of(&|id| id == us.id)] {
+    for (allow, deny) in [
+        of(&|id| id == guild),
+        of(&|id| id != guild && has(id)),
+        of(&|id| id == us.id),
+    ] {
         may = (may & !deny) | allow;
     }
-    (NEEDED & !may).get_permission_names().into_iter().map(|name| format!("\"{name}\"")).collect()
+    (NEEDED & !may)
+        .get_permission_names()
+        .into_iter()
+        .map(|name| format!("\"{name}\""))
+        .collect()
 }
 
 #[cfg(test)]
@@ -88,23 +163,50 @@ mod tests {
 
     #[test]
     fn what_is_missing_in_a_channel_is_named() {
-        let us = Us { id: "9".into(), app: "9".into(), reads: true };
+        let us = Us {
+            id: "9".into(),
+            app: "9".into(),
+            reads: true,
+        };
         let roles = |bits: Permissions| json!([{ "id": "1", "permissions": bits.bits().to_string() }, { "id": "2", "permissions": "8" }]);
         let lack = |overwrites: Value, member: Value, roles: Value| {
-            lacks(&json!({ "permission_overwrites": overwrites }), &member, &roles, &us, "1")
+            lacks(
+                &json!({ "permission_overwrites": overwrites }),
+                &member,
+                &roles,
+                &us,
+                "1",
+            )
         };
         assert!(lack(json!([]), json!({ "roles": [] }), roles(NEEDED)).is_empty());
         let fewer = NEEDED & !Permissions::SEND_MESSAGES_IN_THREADS;
-        assert_eq!(lack(json!([]), json!({ "roles": [] }), roles(fewer)), ["\"Send Messages in Threads\""]);
+        assert_eq!(
+            lack(json!([]), json!({ "roles": [] }), roles(fewer)),
+            ["\"Send Messages in Threads\""]
+        );
         let hidden = json!([{ "id": "1", "deny": Permissions::VIEW_CHANNEL.bits().to_string(), "allow": "0" }]);
-        assert_eq!(lack(hidden.clone(), json!({ "roles": [] }), roles(NEEDED)), ["\"View Channel\""]);
-        assert!(lack(hidden, json!({ "roles": ["2"] }), roles(NEEDED)).is_empty(), "an administrator may everything");
+        assert_eq!(
+            lack(hidden.clone(), json!({ "roles": [] }), roles(NEEDED)),
+            ["\"View Channel\""]
+        );
+        assert!(
+            lack(hidden, json!({ "roles": ["2"] }), roles(NEEDED)).is_empty(),
+            "an administrator may everything"
+        );
     }
 
     #[test]
     fn the_invitation_asks_for_what_is_needed() {
         let address = invitation("5");
-        let bits: u64 = address.rsplit('=').next().expect("bits").parse().expect("a number");
-        assert!(Permissions::from_bits_truncate(bits).contains(NEEDED) && address.contains("client_id=5"));
+        let bits: u64 = address
+            .rsplit('=')
+            .next()
+            .expect("bits")
+            .parse()
+            .expect("a number");
+        assert!(
+            Permissions::from_bits_truncate(bits).contains(NEEDED)
+                && address.contains("client_id=5")
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What the gateway brings, stored with our place in the stream before anybody hears that we have it.
+//! What the gateway brings, stored with our place in the stream before anybody hears that we have
+//! it.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -47,7 +48,11 @@ impl Hear for Intake {
         }
         self.note(kind, data);
         if kind == "MESSAGE_CREATE" && self.session.whole.load(Ordering::SeqCst) {
-            place.seen = data["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or(0).max(place.seen);
+            place.seen = data["id"]
+                .as_str()
+                .and_then(|id| id.parse().ok())
+                .unwrap_or(0)
+                .max(place.seen);
         }
         match translate(kind, data, &self.session.us) {
             Heard::Person(inbound) if !self.concerns(&inbound).await? => {}
@@ -57,10 +62,26 @@ impl Hear for Intake {
                 if hidden && !self.session.us.reads && !self.session.hinted(&inbound) {
                     return Ok(());
                 }
-                self.store(Batch { events: vec![inbound], ..Batch::default() }, place).await?;
+                self.store(
+                    Batch {
+                        events: vec![inbound],
+                        ..Batch::default()
+                    },
+                    place,
+                )
+                .await?;
             }
             Heard::Interaction(interaction) => self.interaction(interaction, place).await?,
-            Heard::Echo(echo) => self.store(Batch { echoes: vec![echo], ..Batch::default() }, place).await?,
+            Heard::Echo(echo) => {
+                self.store(
+                    Batch {
+                        echoes: vec![echo],
+                        ..Batch::default()
+                    },
+                    place,
+                )
+                .await?;
+            }
             Heard::Moved(channel) => {
                 let rooms = self.ear.rooms().await.map_err(|error| error.to_string())?;
                 if channel.is_none_or(|channel| rooms.contains(&channel)) {
@@ -73,7 +94,8 @@ impl Hear for Intake {
     }
 
     fn health(&self, health: Result<(), String>) {
-        self.ear.health(health.map(|()| self.session.account.clone()));
+        self.ear
+            .health(health.map(|()| self.session.account.clone()));
     }
 }
 
@@ -90,7 +112,9 @@ impl Intake {
     fn note(&self, kind: &str, data: &Value) {
         match kind {
             "GUILD_CREATE" => {
-                let all = ["channels", "threads"].into_iter().flat_map(|key| data[key].as_array().into_iter().flatten());
+                let all = ["channels", "threads"]
+                    .into_iter()
+                    .flat_map(|key| data[key].as_array().into_iter().flatten());
                 all.for_each(|one| self.session.note_places(one));
             }
             "THREAD_CREATE" | "THREAD_UPDATE" | "CHANNEL_CREATE" => self.session.note_places(data),
@@ -98,19 +122,32 @@ impl Intake {
         }
     }
 
-    /// A bot sees all public channels of a server. Only what is said in ours, in their threads, or to us is anything to us.
+    /// A bot sees all public channels of a server. Only what is said in ours, in their threads, or
+    /// to us is anything to us.
     async fn concerns(&self, inbound: &Inbound) -> Result<bool, String> {
-        let Spot::Theirs { room, .. } = &inbound.spot else { return Ok(false) };
+        let Spot::Theirs { room, .. } = &inbound.spot else {
+            return Ok(false);
+        };
         let rooms = self.ear.rooms().await.map_err(|error| error.to_string())?;
         if rooms.contains(room) || inbound.text.starts_with("@vine") {
             return Ok(true);
         }
-        Ok(self.session.parent(room).await.is_none_or(|parent| rooms.contains(&parent)))
+        Ok(self
+            .session
+            .parent(room)
+            .await
+            .is_none_or(|parent| rooms.contains(&parent)))
     }
 
     async fn store(&self, batch: Batch, place: &Place) -> Result<(), String> {
         let cursor = serde_json::to_string(place).map_err(|error| error.to_string())?;
-        self.ear.hear(Batch { cursor: Some(cursor), ..batch }).await.map_err(|error| error.to_string())
+        self.ear
+            .hear(Batch {
+                cursor: Some(cursor),
+                ..batch
+            })
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// Stored first. The answer is best effort: what is stored counts, however late we are.
@@ -118,12 +155,26 @@ impl Intake {
         let Interaction { id, token, then } = interaction;
         let answer = match then {
             Then::Say(inbound) => {
-                self.store(Batch { events: vec![inbound], ..Batch::default() }, place).await?;
+                self.store(
+                    Batch {
+                        events: vec![inbound],
+                        ..Batch::default()
+                    },
+                    place,
+                )
+                .await?;
                 self.session.waiting.add(&id, &token, true);
                 json!({ "type": 5, "data": { "flags": EPHEMERAL } })
             }
             Then::Press(inbound) => {
-                self.store(Batch { events: vec![inbound], ..Batch::default() }, place).await?;
+                self.store(
+                    Batch {
+                        events: vec![inbound],
+                        ..Batch::default()
+                    },
+                    place,
+                )
+                .await?;
                 self.session.waiting.add(&id, &token, false);
                 json!({ "type": 6 })
             }
@@ -136,7 +187,9 @@ impl Intake {
                 let choices = menu::offer(&self.session, &*self.ear, &user, &option, &typed).await;
                 json!({ "type": 8, "data": { "choices": choices } })
             }
-            Then::Refuse(why) => json!({ "type": 4, "data": { "content": why, "flags": EPHEMERAL } }),
+            Then::Refuse(why) => {
+                json!({ "type": 4, "data": { "content": why, "flags": EPHEMERAL } })
+            }
         };
         let session = Arc::clone(&self.session);
         tokio::spawn(async move { acknowledge(&session, &id, &token, &answer).await });
@@ -145,18 +198,40 @@ impl Intake {
 }
 
 async fn acknowledge(session: &Session, id: &str, token: &str, answer: &Value) {
-    let Ok(number) = id.parse::<u64>() else { return };
-    let route = Route::InteractionResponse { interaction_id: InteractionId::new(number), token };
-    if let Err(error) = session.rest.call("answering", LightMethod::Post, route, answer).await {
-        // Too late, or twice: what was pressed or said is stored, and its message is edited by the bot's own right.
+    let Ok(number) = id.parse::<u64>() else {
+        return;
+    };
+    let route = Route::InteractionResponse {
+        interaction_id: InteractionId::new(number),
+        token,
+    };
+    if let Err(error) = session
+        .rest
+        .call("answering", LightMethod::Post, route, answer)
+        .await
+    {
+        // Too late, or twice: what was pressed or said is stored, and its message is edited by the
+        // bot's own right.
         tracing::debug!("an interaction was not acknowledged: {error}");
     }
     if answer["type"] == 5 {
         tokio::time::sleep(THINKING).await;
-        // What came of a command in a thread stands there, and what came of words is a sign or an edit.
+        // What came of a command in a thread stands there, and what came of words is a sign or an
+        // edit.
         if let Some(Way::Amend(token)) = session.waiting.untold(id) {
-            let route = Route::WebhookOriginalInteractionResponse { application_id: session.app(), token: &token };
-            let _it_says_that_it_failed = session.rest.call("answering", LightMethod::Patch, route, &json!({ "content": "Taken." })).await;
+            let route = Route::WebhookOriginalInteractionResponse {
+                application_id: session.app(),
+                token: &token,
+            };
+            let _it_says_that_it_failed = session
+                .rest
+                .call(
+                    "answering",
+                    LightMethod::Patch,
+                    route,
+                    &json!({ "content": "Taken." }),
+                )
+                .await;
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Discord: a channel or forum for each repository, a thread for each task.
 //!
-//! `install` finds out who we are there and what we may; `gateway` brings events, `intake` stores what `translate` makes of each,
-//! `fetch` and `backfill` get what none has brought. `deliver` posts, `card`, `modal`, `menu` and `markup` are how things look, `rooms`
-//! makes channels, `waiting` knows who waits for words of their own, `rest` is one call and what came of it. Messages have one name
-//! in all of Discord, and a thread has that of the message it began with; what people say is called `<channel>:<message>` here.
+//! `install` finds out who we are there and what we may; `gateway` brings events, `intake` stores
+//! what `translate` makes of each, `fetch` and `backfill` get what none has brought. `deliver`
+//! posts, `card`, `modal`, `menu` and `markup` are how things look, `rooms` makes channels,
+//! `waiting` knows who waits for words of their own, `rest` is one call and what came of it.
+//! Messages have one name in all of Discord, and a thread has that of the message it began with;
+//! what people say is called `<channel>:<message>` here.
 #![warn(missing_docs)]
 
 mod backfill;
@@ -102,8 +104,24 @@ pub(crate) struct Session {
 
 impl Session {
     fn new(rest: Rest, us: Us, guild: String, account: String) -> Self {
-        let (waiting, kinds, parents, hinted) = (Waiting::default(), Mutex::default(), Mutex::default(), Mutex::default());
-        Self { rest, us, guild, account, waiting, kinds, parents, hinted, whole: AtomicBool::new(false), looking: Mutex::default() }
+        let (waiting, kinds, parents, hinted) = (
+            Waiting::default(),
+            Mutex::default(),
+            Mutex::default(),
+            Mutex::default(),
+        );
+        Self {
+            rest,
+            us,
+            guild,
+            account,
+            waiting,
+            kinds,
+            parents,
+            hinted,
+            whole: AtomicBool::new(false),
+            looking: Mutex::default(),
+        }
     }
 
     fn app(&self) -> ApplicationId {
@@ -111,40 +129,88 @@ impl Session {
     }
 
     fn note_kind(&self, room: &str, kind: u64) {
-        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).insert(room.to_owned(), kind);
+        self.kinds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(room.to_owned(), kind);
     }
 
     /// What kind of channel it is.
     async fn kind(&self, room: &str) -> Result<u64, ChatError> {
-        let known = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).get(room).copied();
+        let known = self
+            .kinds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(room)
+            .copied();
         if let Some(kind) = known {
             return Ok(kind);
         }
-        let shown = self.rest.get("looking at the channel", Route::Channel { channel_id: channel(room)? }, &[]).await?;
+        let shown = self
+            .rest
+            .get(
+                "looking at the channel",
+                Route::Channel {
+                    channel_id: channel(room)?,
+                },
+                &[],
+            )
+            .await?;
         let kind = shown["type"].as_u64().unwrap_or(0);
         self.note_kind(room, kind);
         Ok(kind)
     }
 
-    /// The channel that a thread belongs to, empty for what is no thread; `None` when that cannot be known now.
+    /// The channel that a thread belongs to, empty for what is no thread; `None` when that cannot
+    /// be known now.
     async fn parent(&self, place: &str) -> Option<String> {
-        let known = self.parents.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
+        let known = self
+            .parents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(place)
+            .cloned();
         if known.is_some() {
             return known;
         }
         // The gateway waits for this, and is to be answered soon.
-        let shown = self.rest.get("looking at a thread", Route::Channel { channel_id: channel(place).ok()? }, &[]);
-        let shown = tokio::time::timeout(Duration::from_secs(2), shown).await.ok()?.ok()?;
-        let parent = if matches!(shown["type"].as_u64(), Some(10..=12)) { shown["parent_id"].as_str().unwrap_or_default() } else { "" };
-        self.parents.lock().unwrap_or_else(PoisonError::into_inner).insert(place.to_owned(), parent.to_owned());
+        let shown = self.rest.get(
+            "looking at a thread",
+            Route::Channel {
+                channel_id: channel(place).ok()?,
+            },
+            &[],
+        );
+        let shown = tokio::time::timeout(Duration::from_secs(2), shown)
+            .await
+            .ok()?
+            .ok()?;
+        let parent = if matches!(shown["type"].as_u64(), Some(10..=12)) {
+            shown["parent_id"].as_str().unwrap_or_default()
+        } else {
+            ""
+        };
+        self.parents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(place.to_owned(), parent.to_owned());
         Some(parent.to_owned())
     }
 
     /// Notes channels and threads that an event tells of.
     fn note_places(&self, shown: &serde_json::Value) {
-        let (Some(id), kind) = (shown["id"].as_str(), shown["type"].as_u64()) else { return };
-        let parent = if matches!(kind, Some(10..=12)) { shown["parent_id"].as_str().unwrap_or_default() } else { "" };
-        self.parents.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), parent.to_owned());
+        let (Some(id), kind) = (shown["id"].as_str(), shown["type"].as_u64()) else {
+            return;
+        };
+        let parent = if matches!(kind, Some(10..=12)) {
+            shown["parent_id"].as_str().unwrap_or_default()
+        } else {
+            ""
+        };
+        self.parents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.to_owned(), parent.to_owned());
     }
 
     /// Looks for what was said after `seen` and not brought, beside everything else; one at a time.
@@ -155,7 +221,11 @@ impl Session {
             backfill::run(&session, &*ear, seen).await;
             session.whole.store(true, Ordering::SeqCst);
         });
-        let old = self.looking.lock().unwrap_or_else(PoisonError::into_inner).replace(task.abort_handle());
+        let old = self
+            .looking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(task.abort_handle());
         if let Some(old) = old {
             old.abort();
         }
@@ -163,8 +233,13 @@ impl Session {
 
     /// Whether it is time to say that we cannot read there.
     fn hinted(&self, inbound: &Inbound) -> bool {
-        let Spot::Theirs { room, .. } = &inbound.spot else { return false };
-        self.hinted.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone())
+        let Spot::Theirs { room, .. } = &inbound.spot else {
+            return false;
+        };
+        self.hinted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(room.clone())
     }
 }
 
@@ -177,10 +252,14 @@ pub struct Discord {
 impl Discord {
     /// An adapter that is not connected yet; see [`Discord::run`].
     pub fn new(settings: Settings) -> Arc<Self> {
-        Arc::new(Self { settings, session: watch::Sender::new(None) })
+        Arc::new(Self {
+            settings,
+            session: watch::Sender::new(None),
+        })
     }
 
-    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and tried again.
+    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and
+    /// tried again.
     pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>) {
         let mut pause = SOON;
         loop {
@@ -190,31 +269,60 @@ impl Discord {
             };
             let worked = self.session.send_replace(None).is_some();
             ear.health(Err(trouble));
-            pause = if worked { SOON } else { (pause * 2).min(Duration::from_secs(60)) };
+            pause = if worked {
+                SOON
+            } else {
+                (pause * 2).min(Duration::from_secs(60))
+            };
             tokio::time::sleep(pause).await;
         }
     }
 
     /// Until something is wrong that only a person can mend.
-    async fn listen(self: Arc<Self>, session: Arc<Session>, url: String, ear: &Arc<dyn Ear>) -> String {
+    async fn listen(
+        self: Arc<Self>,
+        session: Arc<Session>,
+        url: String,
+        ear: &Arc<dyn Ear>,
+    ) -> String {
         let mut place = match ear.cursor().await {
-            Ok(cursor) => cursor.and_then(|cursor| serde_json::from_str(&cursor).ok()).unwrap_or_else(Place::default),
+            Ok(cursor) => cursor
+                .and_then(|cursor| serde_json::from_str(&cursor).ok())
+                .unwrap_or_else(Place::default),
             Err(error) => return error.to_string(),
         };
         let asked = format!("{} {}", session.us.id, session.us.reads);
         if place.asked != asked {
-            place = Place { asked, seen: place.seen, ..Place::default() };
+            place = Place {
+                asked,
+                seen: place.seen,
+                ..Place::default()
+            };
         }
         let intents = INTENTS | if session.us.reads { CONTENT } else { 0 };
-        let gateway = Gateway { url, token: self.settings.token.clone(), intents };
+        let gateway = Gateway {
+            url,
+            token: self.settings.token.clone(),
+            intents,
+        };
         let (known, here) = (Arc::clone(&session), Arc::clone(&self));
         let ready = Box::new(move || drop(here.session.send_replace(Some(Arc::clone(&known)))));
-        let mut intake = Intake { session: Arc::clone(&session), ear: Arc::clone(ear), ready };
+        let mut intake = Intake {
+            session: Arc::clone(&session),
+            ear: Arc::clone(ear),
+            ready,
+        };
         gateway.run(place, &mut intake).await
     }
 
     fn session(&self) -> Result<Arc<Session>, ChatError> {
-        self.session.borrow().clone().ok_or_else(|| ChatError::NotNow { why: "not connected yet".into(), after: SOON })
+        self.session
+            .borrow()
+            .clone()
+            .ok_or_else(|| ChatError::NotNow {
+                why: "not connected yet".into(),
+                after: SOON,
+            })
     }
 }
 
@@ -262,12 +370,25 @@ impl Chat for Discord {
         for room in rooms {
             let Ok(id) = channel(room) else { continue };
             // It lasts ten seconds; a convenience.
-            let _not_shown = session.rest.call("typing", LightMethod::Post, Route::ChannelTyping { channel_id: id }, &()).await;
+            let _not_shown = session
+                .rest
+                .call(
+                    "typing",
+                    LightMethod::Post,
+                    Route::ChannelTyping { channel_id: id },
+                    &(),
+                )
+                .await;
         }
     }
 
     async fn call(&self) -> Result<(), ChatError> {
-        Ok(self.session()?.rest.get("asking who we are", Route::UserMe, &[]).await.map(|_| ())?)
+        Ok(self
+            .session()?
+            .rest
+            .get("asking who we are", Route::UserMe, &[])
+            .await
+            .map(|_| ())?)
     }
 
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
@@ -280,15 +401,22 @@ impl Chat for Discord {
 }
 
 fn number(what: &str, id: &str) -> Result<u64, String> {
-    id.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("`{id}` is no {what} of Discord"))
+    id.parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| format!("`{id}` is no {what} of Discord"))
 }
 
 fn channel(id: &str) -> Result<ChannelId, ChatError> {
-    number("channel", id).map(ChannelId::new).map_err(ChatError::Gone)
+    number("channel", id)
+        .map(ChannelId::new)
+        .map_err(ChatError::Gone)
 }
 
 fn message(id: &str) -> Result<MessageId, ChatError> {
-    number("message", id).map(MessageId::new).map_err(ChatError::Gone)
+    number("message", id)
+        .map(MessageId::new)
+        .map_err(ChatError::Gone)
 }
 
 fn guild(id: &str) -> Result<GuildId, String> {

@@ -1,5 +1,6 @@
-//! Our Markdown as Discord shows it. Much of it is the same; what people and agents wrote is escaped, so that it is shown as it is.
-//! It can call nobody whatever it says: each message names those whom it may.
+//! Our Markdown as Discord shows it. Much of it is the same; what people and agents wrote is
+//! escaped, so that it is shown as it is. It can call nobody whatever it says: each message names
+//! those whom it may.
 
 use vine_domain::{
     chat::Mention,
@@ -15,33 +16,61 @@ const CALLS: usize = 150;
 
 /// Words that begin by calling people.
 pub fn marked(text: &str, mentions: &[Mention]) -> String {
-    let calls: Vec<_> = mentions.iter().map(|mention| format!("<@{}>", mention.subject)).collect();
-    let head = if calls.is_empty() { String::new() } else { calls.join(" ") + " " };
+    let calls: Vec<_> = mentions
+        .iter()
+        .map(|mention| format!("<@{}>", mention.subject))
+        .collect();
+    let head = if calls.is_empty() {
+        String::new()
+    } else {
+        calls.join(" ") + " "
+    };
     head + &parse(text).iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
 /// The parts of a text that fit into messages.
 pub fn parts(text: &str) -> Vec<String> {
-    split_to_fit(text, TEXT, |part| marked(part, &[]).chars().count() <= LIMIT - CALLS)
+    split_to_fit(text, TEXT, |part| {
+        marked(part, &[]).chars().count() <= LIMIT - CALLS
+    })
 }
 
 fn block(block: &Block) -> String {
     match block {
-        Block::Paragraph(lines) => lines.iter().map(|spans| line(spans)).collect::<Vec<_>>().join("\n"),
-        Block::Quote(lines) => lines.iter().map(|spans| format!("> {}", line(spans))).collect::<Vec<_>>().join("\n"),
-        Block::List(entries) => entries.iter().map(|(number, spans)| entry(*number, spans)).collect::<Vec<_>>().join("\n"),
+        Block::Paragraph(lines) => lines
+            .iter()
+            .map(|spans| line(spans))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Block::Quote(lines) => lines
+            .iter()
+            .map(|spans| format!("> {}", line(spans)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Block::List(entries) => entries
+            .iter()
+            .map(|(number, spans)| entry(*number, spans))
+            .collect::<Vec<_>>()
+            .join("\n"),
         Block::Code(text) => format!("```\n{}\n```", text.replace("```", "`\u{200b}``")),
     }
 }
 
 fn entry(number: Option<u32>, spans: &[Span]) -> String {
-    number.map_or_else(|| format!("- {}", line(spans)), |number| format!("{number}. {}", line(spans)))
+    number.map_or_else(
+        || format!("- {}", line(spans)),
+        |number| format!("{number}. {}", line(spans)),
+    )
 }
 
 fn line(spans: &[Span]) -> String {
     let text: String = spans.iter().map(span).collect();
     // At the beginning of a line these make headings, small print and quotes.
-    if text.starts_with(['#', '>', '-']) { format!("\\{text}") } else { text }
+    if text.starts_with(['#', '>', '-']) {
+        format!("\\{text}")
+    } else {
+        text
+    }
 }
 
 fn span(span: &Span) -> String {
@@ -71,9 +100,17 @@ mod tests {
     #[test]
     fn what_agents_write_is_shown_as_it_is() {
         assert_eq!(marked("**bold** and `code`", &[]), "**bold** and `code`");
-        assert_eq!(marked("<@5> a_b [x](http://y) ||z||", &[]).matches('\\').count(), 8);
+        assert_eq!(
+            marked("<@5> a_b [x](http://y) ||z||", &[])
+                .matches('\\')
+                .count(),
+            8
+        );
         assert_eq!(marked("# no heading", &[]), "\\# no heading");
-        let ann = Mention { name: "Ann".into(), subject: "11".into() };
+        let ann = Mention {
+            name: "Ann".into(),
+            subject: "11".into(),
+        };
         assert_eq!(marked("hi", &[ann]), "<@11> hi");
     }
 
@@ -81,6 +118,9 @@ mod tests {
     fn no_part_is_too_long_however_much_there_is_to_escape() {
         let all = parts(&"_*|~\n".repeat(1_000));
         assert!(all.len() > 1);
-        assert!(all.iter().all(|part| marked(part, &[]).chars().count() <= LIMIT - CALLS));
+        assert!(
+            all.iter()
+                .all(|part| marked(part, &[]).chars().count() <= LIMIT - CALLS)
+        );
     }
 }

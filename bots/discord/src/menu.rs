@@ -36,7 +36,8 @@ pub fn commands() -> Vec<Value> {
         }
     }
     vec![
-        json!({ "type": 1, "name": "vine", "description": "Give tasks to agents, answer their questions", "options": options }),
+        json!({ "type": 1, "name": "vine", "description": "Give tasks to agents, answer their \
+         questions", "options": options }),
         json!({ "type": 3, "name": USE_AS_ANSWER }),
     ]
 }
@@ -54,8 +55,15 @@ fn option(choice: &Choice) -> Value {
     let mut option = json!({ "type": TEXT, "name": choice.name, "description": short(&choice.about), "required": choice.required });
     match &choice.kind {
         Kind::Flag => option["type"] = json!(FLAG),
-        Kind::OneOf(values) => option["choices"] = values.iter().map(|value| json!({ "name": value, "value": value })).collect(),
-        Kind::Text if OFFERED.contains(&choice.name.as_str()) => option["autocomplete"] = json!(true),
+        Kind::OneOf(values) => {
+            option["choices"] = values
+                .iter()
+                .map(|value| json!({ "name": value, "value": value }))
+                .collect();
+        }
+        Kind::Text if OFFERED.contains(&choice.name.as_str()) => {
+            option["autocomplete"] = json!(true);
+        }
         Kind::Text => {}
     }
     option
@@ -65,27 +73,49 @@ fn short(text: &str) -> String {
     text.chars().take(ABOUT).collect()
 }
 
-/// Registers the menu, unless it stands there already: a guild takes two hundred new commands a day.
+/// Registers the menu, unless it stands there already: a guild takes two hundred new commands a
+/// day.
 pub async fn register(rest: &Rest, app: ApplicationId, guild: GuildId) -> Result<(), CallError> {
-    let route = || Route::GuildCommands { application_id: app, guild_id: guild };
+    let route = || Route::GuildCommands {
+        application_id: app,
+        guild_id: guild,
+    };
     let wanted = commands();
     let known = rest.get("reading the commands", route(), &[]).await?;
     let same = known.as_array().is_some_and(|known| {
-        known.len() == wanted.len() && wanted.iter().all(|wish| known.iter().any(|one| one["name"] == wish["name"] && is_like(wish, one)))
+        known.len() == wanted.len()
+            && wanted.iter().all(|wish| {
+                known
+                    .iter()
+                    .any(|one| one["name"] == wish["name"] && is_like(wish, one))
+            })
     });
     if !same {
-        rest.call("registering the commands", LightMethod::Put, route(), &wanted).await?;
+        rest.call(
+            "registering the commands",
+            LightMethod::Put,
+            route(),
+            &wanted,
+        )
+        .await?;
     }
     Ok(())
 }
 
-/// Whether Discord's copy says all that we wish; it adds keys of its own, and leaves out what is false or empty.
+/// Whether Discord's copy says all that we wish; it adds keys of its own, and leaves out what is
+/// false or empty.
 fn is_like(wish: &Value, known: &Value) -> bool {
     match wish {
-        Value::Object(fields) => fields.iter().all(|(key, value)| is_like(value, &known[key])),
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(key, value)| is_like(value, &known[key])),
         Value::Array(items) => {
             let there = known.as_array().map_or(&[][..], Vec::as_slice);
-            items.len() == there.len() && items.iter().zip(there).all(|(wish, known)| is_like(wish, known))
+            items.len() == there.len()
+                && items
+                    .iter()
+                    .zip(there)
+                    .all(|(wish, known)| is_like(wish, known))
         }
         Value::Bool(false) => known.is_null() || *known == false,
         other => other == known,
@@ -93,13 +123,26 @@ fn is_like(wish: &Value, known: &Value) -> bool {
 }
 
 /// What is offered for what was typed so far: label and value.
-pub async fn offer(session: &Session, ear: &dyn vine_domain::ports::Ear, user: &str, option: &str, typed: &str) -> Vec<Value> {
+pub async fn offer(
+    session: &Session,
+    ear: &dyn vine_domain::ports::Ear,
+    user: &str,
+    option: &str,
+    typed: &str,
+) -> Vec<Value> {
     let what = if option == "name" { "repo" } else { option };
-    let found = ear.suggest(user, what, typed).await.unwrap_or_else(|error| {
-        tracing::warn!(guild = %session.guild, %error, "nothing can be offered: {error}");
-        Vec::new()
-    });
-    found.into_iter().take(25).map(|(label, value)| json!({ "name": short(&label), "value": value })).collect()
+    let found = ear
+        .suggest(user, what, typed)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::warn!(guild = %session.guild, %error, "nothing can be offered: {error}");
+            Vec::new()
+        });
+    found
+        .into_iter()
+        .take(25)
+        .map(|(label, value)| json!({ "name": short(&label), "value": value }))
+        .collect()
 }
 
 #[cfg(test)]
@@ -110,16 +153,35 @@ mod tests {
     #[test]
     fn the_menu_keeps_to_discords_limits() {
         fn check(option: &Value, depth: usize) -> usize {
-            let (name, about) = (option["name"].as_str().expect("a name"), option["description"].as_str().expect("words"));
-            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-            assert!((1..=32).contains(&name.len()) && name.chars().all(fits), "{name}");
-            assert!((1..=100).contains(&about.chars().count()), "{name}: {about}");
+            let (name, about) = (
+                option["name"].as_str().expect("a name"),
+                option["description"].as_str().expect("words"),
+            );
+            let fits =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+            assert!(
+                (1..=32).contains(&name.len()) && name.chars().all(fits),
+                "{name}"
+            );
+            assert!(
+                (1..=100).contains(&about.chars().count()),
+                "{name}: {about}"
+            );
             let options = option["options"].as_array().map_or(&[][..], Vec::as_slice);
             assert!(options.len() <= 25 && depth <= 3, "{name}");
-            assert!(options.is_sorted_by_key(|one| one["required"] != true), "what must be comes first in {name}");
-            let own =
-                name.len() + about.len() + option["choices"].as_array().map_or(0, |all| all.iter().map(|one| one.to_string().len()).sum());
-            own + options.iter().map(|one| check(one, depth + 1)).sum::<usize>()
+            assert!(
+                options.is_sorted_by_key(|one| one["required"] != true),
+                "what must be comes first in {name}"
+            );
+            let own = name.len()
+                + about.len()
+                + option["choices"]
+                    .as_array()
+                    .map_or(0, |all| all.iter().map(|one| one.to_string().len()).sum());
+            own + options
+                .iter()
+                .map(|one| check(one, depth + 1))
+                .sum::<usize>()
         }
         let all = commands();
         assert!(check(&all[0], 0) <= 8000, "{}", check(&all[0], 0));
@@ -130,11 +192,15 @@ mod tests {
     fn a_menu_that_stands_there_is_known_again() {
         let mut known = commands()[0].clone();
         known["id"] = json!("5");
-        known["options"][0]["options"][0]["options"].as_array_mut().expect("options").iter_mut().for_each(|one| {
-            if one["required"] == false {
-                one.as_object_mut().expect("an object").remove("required");
-            }
-        });
+        known["options"][0]["options"][0]["options"]
+            .as_array_mut()
+            .expect("options")
+            .iter_mut()
+            .for_each(|one| {
+                if one["required"] == false {
+                    one.as_object_mut().expect("an object").remove("required");
+                }
+            });
         assert!(is_like(&commands()[0], &known));
         known["options"][0]["options"][0]["description"] = json!("another one");
         assert!(!is_like(&commands()[0], &known));

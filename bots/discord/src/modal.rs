@@ -1,4 +1,5 @@
-//! The modal in which an answer is written. In the older shape of rows: the newer one is not known to the crate.
+//! The modal in which an answer is written. In the older shape of rows: the newer one is not known
+//! to the crate.
 
 use serde_json::{Value, json};
 
@@ -15,6 +16,8 @@ pub fn written(data: &Value) -> Option<(String, String)> {
     let to = data["custom_id"].as_str()?.strip_prefix("v1:answer:")?;
     let rows = data["components"].as_array()?.iter();
     let mut inputs = rows.flat_map(|row| row["components"].as_array().into_iter().flatten());
-    let text = inputs.find(|input| input["custom_id"] == FIELD)?["value"].as_str().unwrap_or_default();
+    let text = inputs.find(|input| input["custom_id"] == FIELD)?["value"]
+        .as_str()
+        .unwrap_or_default();
     Some((to.to_owned(), text.trim().to_owned()))
 }

@@ -1,5 +1,5 @@
-//! The name that a post carries so that Discord knows a repetition: our message's id and the part's number, in at most 25
-//! characters.
+//! The name that a post carries so that Discord knows a repetition: our message's id and the part's
+//! number, in at most 25 characters.
 
 use vine_domain::MessageId;
 

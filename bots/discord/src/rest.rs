@@ -1,5 +1,5 @@
-//! One call of the REST API, and what follows from how it ended. The crate builds requests; sending is ours, since its own way hides
-//! how long to wait and has no timeout (measured).
+//! One call of the REST API, and what follows from how it ended. The crate builds requests; sending
+//! is ours, since its own way hides how long to wait and has no timeout (measured).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -15,7 +15,8 @@ use serenity::{
 use tokio::time::Instant;
 use vine_domain::ports::ChatError;
 
-/// Longer than Discord ever takes: what is served after we gave up is posted twice, but for the nonce.
+/// Longer than Discord ever takes: what is served after we gave up is posted twice, but for the
+/// nonce.
 const PATIENCE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -68,14 +69,36 @@ impl From<CallError> for ChatError {
     fn from(error: CallError) -> Self {
         let why = error.to_string();
         match error {
-            // Slow mode and what may be written in a channel at once: nothing was posted, and that passes.
-            CallError::Refused { code: 20016 | 20028, .. } => Self::RoomBusy { why, after: Duration::from_secs(10) },
+            // Slow mode and what may be written in a channel at once: nothing was posted, and that
+            // passes.
+            CallError::Refused {
+                code: 20016 | 20028,
+                ..
+            } => Self::RoomBusy {
+                why,
+                after: Duration::from_secs(10),
+            },
             // So do limits of edits, and overload.
-            CallError::Refused { code: 30046 | 130_000, .. } => Self::Retry { why, after: Duration::from_secs(10) },
-            CallError::Refused { status, code, .. } => Self::Gone(format!("{why}; {}", advice(status, code))),
-            CallError::Limited { after, global: true, .. } => Self::NotNow { why, after },
+            CallError::Refused {
+                code: 30046 | 130_000,
+                ..
+            } => Self::Retry {
+                why,
+                after: Duration::from_secs(10),
+            },
+            CallError::Refused { status, code, .. } => {
+                Self::Gone(format!("{why}; {}", advice(status, code)))
+            }
+            CallError::Limited {
+                after,
+                global: true,
+                ..
+            } => Self::NotNow { why, after },
             CallError::Limited { after, .. } => Self::RoomBusy { why, after },
-            CallError::Unclear { .. } => Self::Retry { why, after: Duration::from_secs(1) },
+            CallError::Unclear { .. } => Self::Retry {
+                why,
+                after: Duration::from_secs(1),
+            },
         }
     }
 }
@@ -105,19 +128,45 @@ pub struct Rest {
 impl Rest {
     /// Nothing is called yet.
     pub fn new(base: &str, token: &str) -> Result<Self, String> {
-        let http = reqwest::Client::builder().connect_timeout(CONNECT).timeout(PATIENCE).build().map_err(|error| error.to_string())?;
-        Ok(Self { http, token: format!("Bot {token}"), base: base.trim_end_matches('/').to_owned(), quiet: Mutex::default() })
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            http,
+            token: format!("Bot {token}"),
+            base: base.trim_end_matches('/').to_owned(),
+            quiet: Mutex::default(),
+        })
     }
 
     /// Reads.
-    pub async fn get(&self, what: &str, route: Route<'_>, params: &[(&'static str, String)]) -> Result<Value, CallError> {
-        self.send(what, Request::new(route, LightMethod::Get).params((!params.is_empty()).then(|| params.to_vec()))).await
+    pub async fn get(
+        &self,
+        what: &str,
+        route: Route<'_>,
+        params: &[(&'static str, String)],
+    ) -> Result<Value, CallError> {
+        self.send(
+            what,
+            Request::new(route, LightMethod::Get)
+                .params((!params.is_empty()).then(|| params.to_vec())),
+        )
+        .await
     }
 
     /// Does something, with JSON.
-    pub async fn call(&self, what: &str, method: LightMethod, route: Route<'_>, body: &impl Serialize) -> Result<Value, CallError> {
+    pub async fn call(
+        &self,
+        what: &str,
+        method: LightMethod,
+        route: Route<'_>,
+        body: &impl Serialize,
+    ) -> Result<Value, CallError> {
         let bytes = serde_json::to_vec(body).map_err(|error| unclear(what, &error))?;
-        self.send(what, Request::new(route, method).body(Some(bytes))).await
+        self.send(what, Request::new(route, method).body(Some(bytes)))
+            .await
     }
 
     /// Does something that needs no words.
@@ -126,53 +175,119 @@ impl Rest {
     }
 
     /// Posts a message with a file.
-    pub async fn upload(&self, what: &str, route: Route<'_>, body: &Value, name: &str, text: &str) -> Result<Value, CallError> {
+    pub async fn upload(
+        &self,
+        what: &str,
+        route: Route<'_>,
+        body: &Value,
+        name: &str,
+        text: &str,
+    ) -> Result<Value, CallError> {
         let file = reqwest::multipart::Part::text(text.to_owned()).file_name(name.to_owned());
-        let form = reqwest::multipart::Form::new().text("payload_json", body.to_string()).part("files[0]", file);
-        let request = Request::new(route, LightMethod::Post).build(&self.http, &self.token, Some(&self.base));
-        let mut request = request.and_then(|request| Ok(request.build()?)).map_err(|error| unclear(what, &error))?;
+        let form = reqwest::multipart::Form::new()
+            .text("payload_json", body.to_string())
+            .part("files[0]", file);
+        let request =
+            Request::new(route, LightMethod::Post).build(&self.http, &self.token, Some(&self.base));
+        let mut request = request
+            .and_then(|request| Ok(request.build()?))
+            .map_err(|error| unclear(what, &error))?;
         request.headers_mut().remove("content-length");
-        let builder = reqwest::RequestBuilder::from_parts(self.http.clone(), request).multipart(form);
+        let builder =
+            reqwest::RequestBuilder::from_parts(self.http.clone(), request).multipart(form);
         self.ended(what, builder).await
     }
 
     /// The bytes of a file that somebody attached; its address needs no token.
     pub async fn download(&self, address: &str) -> Result<Vec<u8>, String> {
         let shown = |error: reqwest::Error| error.without_url().to_string();
-        let answer = self.http.get(address).send().await.and_then(reqwest::Response::error_for_status).map_err(shown)?;
-        answer.bytes().await.map(|bytes| bytes.to_vec()).map_err(shown)
+        let answer = self
+            .http
+            .get(address)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(shown)?;
+        answer
+            .bytes()
+            .await
+            .map(|bytes| bytes.to_vec())
+            .map_err(shown)
     }
 
     async fn send(&self, what: &str, request: Request<'_>) -> Result<Value, CallError> {
         if let Some(after) = self.quiet_for() {
-            return Err(CallError::Limited { what: what.into(), after, global: true });
+            return Err(CallError::Limited {
+                what: what.into(),
+                after,
+                global: true,
+            });
         }
-        let builder = request.build(&self.http, &self.token, Some(&self.base)).map_err(|error| unclear(what, &error))?;
+        let builder = request
+            .build(&self.http, &self.token, Some(&self.base))
+            .map_err(|error| unclear(what, &error))?;
         self.ended(what, builder).await
     }
 
-    async fn ended(&self, what: &str, request: reqwest::RequestBuilder) -> Result<Value, CallError> {
-        let answer = request.send().await.map_err(|error| unclear(what, &error.without_url()))?;
+    async fn ended(
+        &self,
+        what: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Value, CallError> {
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| unclear(what, &error.without_url()))?;
         let status = answer.status().as_u16();
-        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
-        let (waits, everything) = (header("retry-after"), answer.headers().contains_key("x-ratelimit-global"));
-        let text = answer.text().await.map_err(|error| unclear(what, &error.without_url()))?;
+        let header = |name: &str| {
+            answer
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok()?.parse::<f64>().ok())
+        };
+        let (waits, everything) = (
+            header("retry-after"),
+            answer.headers().contains_key("x-ratelimit-global"),
+        );
+        let text = answer
+            .text()
+            .await
+            .map_err(|error| unclear(what, &error.without_url()))?;
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         match status {
             // Done, whether or not the answer can be read.
             200..=299 => Ok(body),
             429 => {
-                let seconds = body["retry_after"].as_f64().or(waits).unwrap_or(1.0).clamp(0.05, 3600.0);
-                let (after, global) = (Duration::from_secs_f64(seconds), everything || body["global"] == true);
+                let seconds = body["retry_after"]
+                    .as_f64()
+                    .or(waits)
+                    .unwrap_or(1.0)
+                    .clamp(0.05, 3600.0);
+                let (after, global) = (
+                    Duration::from_secs_f64(seconds),
+                    everything || body["global"] == true,
+                );
                 if global {
                     *self.quiet() = Some(Instant::now() + after);
                 }
-                Err(CallError::Limited { what: what.into(), after, global })
+                Err(CallError::Limited {
+                    what: what.into(),
+                    after,
+                    global,
+                })
             }
             500..=599 => Err(unclear(what, &format!("status {status}"))),
             _ => {
-                let message = body["message"].as_str().unwrap_or("no reason given").to_owned();
-                Err(CallError::Refused { what: what.into(), status, code: body["code"].as_u64().unwrap_or(0), message })
+                let message = body["message"]
+                    .as_str()
+                    .unwrap_or("no reason given")
+                    .to_owned();
+                Err(CallError::Refused {
+                    what: what.into(),
+                    status,
+                    code: body["code"].as_u64().unwrap_or(0),
+                    message,
+                })
             }
         }
     }
@@ -182,13 +297,18 @@ impl Rest {
     }
 
     fn quiet_for(&self) -> Option<Duration> {
-        let left = self.quiet().map(|until| until.saturating_duration_since(Instant::now()))?;
+        let left = self
+            .quiet()
+            .map(|until| until.saturating_duration_since(Instant::now()))?;
         (!left.is_zero()).then_some(left)
     }
 }
 
 fn unclear(what: &str, why: &impl ToString) -> CallError {
-    CallError::Unclear { what: what.into(), why: why.to_string() }
+    CallError::Unclear {
+        what: what.into(),
+        why: why.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -197,14 +317,36 @@ mod tests {
 
     #[test]
     fn what_follows_from_an_ending() {
-        let refused = |status, code| ChatError::from(CallError::Refused { what: "posting".into(), status, code, message: "No".into() });
+        let refused = |status, code| {
+            ChatError::from(CallError::Refused {
+                what: "posting".into(),
+                status,
+                code,
+                message: "No".into(),
+            })
+        };
         assert!(
             matches!(refused(403, 50013), ChatError::Gone(why) if why.contains("Discord refuses posting") && why.contains("permission"))
         );
-        assert!(matches!(refused(400, 20028), ChatError::RoomBusy { .. }), "slow mode passes, and nothing was posted");
+        assert!(
+            matches!(refused(400, 20028), ChatError::RoomBusy { .. }),
+            "slow mode passes, and nothing was posted"
+        );
         assert!(matches!(refused(503, 130_000), ChatError::Retry { .. }));
-        let limited = |global| ChatError::from(CallError::Limited { what: "posting".into(), after: Duration::from_secs(2), global });
-        assert!(matches!(limited(true), ChatError::NotNow { .. }) && matches!(limited(false), ChatError::RoomBusy { .. }));
-        assert!(matches!(ChatError::from(unclear("posting", &"cut")), ChatError::Retry { .. }));
+        let limited = |global| {
+            ChatError::from(CallError::Limited {
+                what: "posting".into(),
+                after: Duration::from_secs(2),
+                global,
+            })
+        };
+        assert!(
+            matches!(limited(true), ChatError::NotNow { .. })
+                && matches!(limited(false), ChatError::RoomBusy { .. })
+        );
+        assert!(matches!(
+            ChatError::from(unclear("posting", &"cut")),
+            ChatError::Retry { .. }
+        ));
     }
 }

@@ -1,5 +1,5 @@
-//! Channels: one for each repository, private to those who may see it. The name is what makes creation harmless to repeat. A forum of
-//! that name serves as well: each task is a post then.
+//! Channels: one for each repository, private to those who may see it. The name is what makes
+//! creation harmless to repeat. A forum of that name serves as well: each task is a post then.
 
 use serde_json::{Value, json};
 use serenity::all::{LightMethod, Permissions, Route, TargetId};
@@ -14,9 +14,15 @@ pub const FORUM: u64 = 15;
 
 /// Finds the channel of a repository, or makes it.
 pub async fn make(session: &Session, prefix: &str, wish: &RoomWish) -> Result<String, ChatError> {
-    let (name, server) = (name(prefix, wish.repo.as_str()), guild(&session.guild).map_err(ChatError::Gone)?);
+    let (name, server) = (
+        name(prefix, wish.repo.as_str()),
+        guild(&session.guild).map_err(ChatError::Gone)?,
+    );
     let route = || Route::GuildChannels { guild_id: server };
-    let known = session.rest.get("looking at the channels", route(), &[]).await?;
+    let known = session
+        .rest
+        .get("looking at the channels", route(), &[])
+        .await?;
     if let Some(id) = named(&known, &name) {
         return Ok(id);
     }
@@ -27,43 +33,94 @@ pub async fn make(session: &Session, prefix: &str, wish: &RoomWish) -> Result<St
     ];
     overwrites.extend(wish.members.iter().map(|member| lets_in(&member.subject)));
     let topic: String = wish.topic.chars().take(TOPIC).collect();
-    let wish = json!({ "name": name, "type": TEXT, "topic": topic, "permission_overwrites": overwrites });
-    match session.rest.call("making the channel", LightMethod::Post, route(), &wish).await {
+    let wish =
+        json!({ "name": name, "type": TEXT, "topic": topic, "permission_overwrites": overwrites });
+    match session
+        .rest
+        .call("making the channel", LightMethod::Post, route(), &wish)
+        .await
+    {
         Ok(made) => Ok(made["id"].as_str().unwrap_or_default().to_owned()),
         Err(error) if error.code() == Some(50013) => Err(ChatError::Gone(format!(
-            "the bot may make no channels: make one called #{name} and let it in, or give it \"Manage Channels\""
+            "the bot may make no channels: make one called #{name} and let it in, or give \
+             it \"Manage Channels\""
         ))),
         Err(error) => Err(error.into()),
     }
 }
 
 fn named(channels: &Value, name: &str) -> Option<String> {
-    let fits = |one: &&Value| one["name"] == name && matches!(one["type"].as_u64(), Some(TEXT | FORUM));
-    channels.as_array()?.iter().find(fits)?["id"].as_str().map(str::to_owned)
+    let fits =
+        |one: &&Value| one["name"] == name && matches!(one["type"].as_u64(), Some(TEXT | FORUM));
+    channels.as_array()?.iter().find(fits)?["id"]
+        .as_str()
+        .map(str::to_owned)
 }
 
 fn lets_in(user: &str) -> Value {
     json!({ "id": user, "type": 1, "allow": Permissions::VIEW_CHANNEL.bits().to_string(), "deny": "0" })
 }
 
-/// Sees to it that the bot may what it needs, and that whoever belongs into a private channel can see it.
+/// Sees to it that the bot may what it needs, and that whoever belongs into a private channel can
+/// see it.
 pub async fn furnish(session: &Session, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
-    let shown = session.rest.get("looking at the channel", Route::Channel { channel_id: channel(room)? }, &[]).await?;
+    let shown = session
+        .rest
+        .get(
+            "looking at the channel",
+            Route::Channel {
+                channel_id: channel(room)?,
+            },
+            &[],
+        )
+        .await?;
     session.note_kind(room, shown["type"].as_u64().unwrap_or(TEXT));
     may_speak(session, &shown).await?;
-    let overwrites = shown["permission_overwrites"].as_array().cloned().unwrap_or_default();
+    let overwrites = shown["permission_overwrites"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let view = Permissions::VIEW_CHANNEL.bits();
-    let bit = |one: &Value, key: &str| one[key].as_str().and_then(|bits| bits.parse::<u64>().ok()).unwrap_or(0) & view != 0;
-    if !overwrites.iter().any(|one| one["id"] == session.guild.as_str() && bit(one, "deny")) {
+    let bit = |one: &Value, key: &str| {
+        one[key]
+            .as_str()
+            .and_then(|bits| bits.parse::<u64>().ok())
+            .unwrap_or(0)
+            & view
+            != 0
+    };
+    if !overwrites
+        .iter()
+        .any(|one| one["id"] == session.guild.as_str() && bit(one, "deny"))
+    {
         return Ok(());
     }
-    let is_in = |user: &str| overwrites.iter().any(|one| one["id"] == user && bit(one, "allow"));
+    let is_in = |user: &str| {
+        overwrites
+            .iter()
+            .any(|one| one["id"] == user && bit(one, "allow"))
+    };
     for member in wish.members.iter().filter(|member| !is_in(&member.subject)) {
-        let Ok(id) = member.subject.parse::<u64>() else { continue };
-        let route = Route::ChannelPermission { channel_id: channel(room)?, target_id: TargetId::new(id) };
-        let added = session.rest.call("letting people in", LightMethod::Put, route, &lets_in(&member.subject)).await;
+        let Ok(id) = member.subject.parse::<u64>() else {
+            continue;
+        };
+        let route = Route::ChannelPermission {
+            channel_id: channel(room)?,
+            target_id: TargetId::new(id),
+        };
+        let added = session
+            .rest
+            .call(
+                "letting people in",
+                LightMethod::Put,
+                route,
+                &lets_in(&member.subject),
+            )
+            .await;
         added.map_err(|error| match error.code() {
-            Some(50013) => ChatError::Gone(format!("the bot may not let <@{id}> into the channel: do that, or give it \"Manage Roles\"")),
+            Some(50013) => ChatError::Gone(format!(
+                "the bot may not let <@{id}> into the channel: do that, or give it \"Manage Roles\""
+            )),
             _ => error.into(),
         })?;
     }
@@ -72,28 +129,79 @@ pub async fn furnish(session: &Session, room: &str, wish: &RoomWish) -> Result<(
 
 async fn may_speak(session: &Session, shown: &Value) -> Result<(), ChatError> {
     let server = guild(&session.guild).map_err(ChatError::Gone)?;
-    let roles = session.rest.get("looking at the roles", Route::GuildRoles { guild_id: server }, &[]).await?;
+    let roles = session
+        .rest
+        .get(
+            "looking at the roles",
+            Route::GuildRoles { guild_id: server },
+            &[],
+        )
+        .await?;
     let us = serenity::all::UserId::new(session.us.id.parse().unwrap_or(1));
-    let member = session.rest.get("looking at ourselves", Route::GuildMember { guild_id: server, user_id: us }, &[]).await?;
+    let member = session
+        .rest
+        .get(
+            "looking at ourselves",
+            Route::GuildMember {
+                guild_id: server,
+                user_id: us,
+            },
+            &[],
+        )
+        .await?;
     let lacks = install::lacks(shown, &member, &roles, &session.us, &session.guild);
     if lacks.is_empty() {
         return Ok(());
     }
-    Err(ChatError::Gone(format!("the bot lacks in #{}: {}", shown["name"].as_str().unwrap_or_default(), lacks.join(", "))))
+    Err(ChatError::Gone(format!(
+        "the bot lacks in #{}: {}",
+        shown["name"].as_str().unwrap_or_default(),
+        lacks.join(", ")
+    )))
 }
 
 /// Uses a channel that a person names, by id, by `<#id>` or by name.
 pub async fn enter(session: &Session, named_so: &str) -> Result<String, ChatError> {
-    let bare = named_so.trim_start_matches("<#").trim_end_matches('>').trim_start_matches('#');
+    let bare = named_so
+        .trim_start_matches("<#")
+        .trim_end_matches('>')
+        .trim_start_matches('#');
     let server = guild(&session.guild).map_err(ChatError::Gone)?;
-    let known = session.rest.get("looking at the channels", Route::GuildChannels { guild_id: server }, &[]).await?;
-    let by_id = known.as_array().into_iter().flatten().find(|one| one["id"] == bare).and_then(|one| one["id"].as_str());
+    let known = session
+        .rest
+        .get(
+            "looking at the channels",
+            Route::GuildChannels { guild_id: server },
+            &[],
+        )
+        .await?;
+    let by_id = known
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|one| one["id"] == bare)
+        .and_then(|one| one["id"].as_str());
     let found = by_id.map(str::to_owned).or_else(|| named(&known, bare));
-    found.ok_or_else(|| ChatError::Gone(format!("there is no channel {named_so} here that the bot can see")))
+    found.ok_or_else(|| {
+        ChatError::Gone(format!(
+            "there is no channel {named_so} here that the bot can see"
+        ))
+    })
 }
 
 /// Lower case without spaces, as Discord has them; at most 100.
 fn name(prefix: &str, repo: &str) -> String {
-    let fits = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_' { c } else { '-' };
-    format!("{prefix}{repo}").to_lowercase().chars().map(fits).take(100).collect()
+    let fits = |c: char| {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
+    format!("{prefix}{repo}")
+        .to_lowercase()
+        .chars()
+        .map(fits)
+        .take(100)
+        .collect()
 }

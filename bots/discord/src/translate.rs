@@ -1,5 +1,5 @@
-//! One event of the gateway, as what it is to us. Pure: JSON in, value out. Read by key and not by the crate's types: those refuse
-//! whole events for one field (measured).
+//! One event of the gateway, as what it is to us. Pure: JSON in, value out. Read by key and not by
+//! the crate's types: those refuse whole events for one field (measured).
 
 use serde_json::Value;
 use vine_domain::{
@@ -69,16 +69,25 @@ pub fn translate(kind: &str, data: &Value, us: &Us) -> Heard {
         "MESSAGE_UPDATE" => edited(data, us).map(Heard::Person),
         "MESSAGE_DELETE" => deleted(data).map(Heard::Person),
         "INTERACTION_CREATE" => interaction(data).map(Heard::Interaction),
-        "CHANNEL_UPDATE" | "CHANNEL_DELETE" => Some(Heard::Moved(data["id"].as_str().map(str::to_owned))),
-        "CHANNEL_CREATE" | "GUILD_CREATE" | "GUILD_DELETE" | "GUILD_ROLE_UPDATE" => Some(Heard::Moved(None)),
+        "CHANNEL_UPDATE" | "CHANNEL_DELETE" => {
+            Some(Heard::Moved(data["id"].as_str().map(str::to_owned)))
+        }
+        "CHANNEL_CREATE" | "GUILD_CREATE" | "GUILD_DELETE" | "GUILD_ROLE_UPDATE" => {
+            Some(Heard::Moved(None))
+        }
         _ => None,
     };
     heard.unwrap_or(Heard::Nothing)
 }
 
-/// Threads are channels of their own: what was said in one is looked up by that, what was said in a room by nothing.
+/// Threads are channels of their own: what was said in one is looked up by that, what was said in a
+/// room by nothing.
 fn spot(channel: &str, reply_to: Option<&str>) -> Spot {
-    Spot::Theirs { room: channel.into(), thread: Some(channel.into()), reply_to: reply_to.map(Into::into) }
+    Spot::Theirs {
+        room: channel.into(),
+        thread: Some(channel.into()),
+        reply_to: reply_to.map(Into::into),
+    }
 }
 
 /// A person's message, as the rest of the house names it.
@@ -92,8 +101,23 @@ pub fn moment(id: &str) -> Option<Timestamp> {
     Some(Timestamp((number >> 22) + EPOCH))
 }
 
-fn inbound(event: String, author: &str, spot: Spot, text: String, act: Act, said: Option<Timestamp>) -> Inbound {
-    Inbound { event, platform: PLATFORM.into(), author: author.into(), spot, text, act, said }
+fn inbound(
+    event: String,
+    author: &str,
+    spot: Spot,
+    text: String,
+    act: Act,
+    said: Option<Timestamp>,
+) -> Inbound {
+    Inbound {
+        event,
+        platform: PLATFORM.into(),
+        author: author.into(),
+        spot,
+        text,
+        act,
+        said,
+    }
 }
 
 /// Who wrote a message; nobody when a program did.
@@ -105,23 +129,42 @@ fn writer(message: &Value) -> Option<&str> {
 /// What is known of our own message by its nonce. Whether parts follow is not.
 fn echo(message: &Value) -> Option<Echo> {
     let (id, part) = nonce::read(message["nonce"].as_str()?)?;
-    Some(Echo { message: id, reference: message["id"].as_str()?.to_owned(), part, last: false })
+    Some(Echo {
+        message: id,
+        reference: message["id"].as_str()?.to_owned(),
+        part,
+        last: false,
+    })
 }
 
 /// Plain messages (0) and replies (19); the others are Discord's own.
 fn said(message: &Value, us: &Us) -> Option<Inbound> {
-    let (author, id, channel) = (writer(message)?, message["id"].as_str()?, message["channel_id"].as_str()?);
+    let (author, id, channel) = (
+        writer(message)?,
+        message["id"].as_str()?,
+        message["channel_id"].as_str()?,
+    );
     if !matches!(message["type"].as_u64(), Some(0 | 19)) {
         return None;
     }
     let (text, act) = words_of(message, us);
     let spot = spot(channel, message["message_reference"]["message_id"].as_str());
-    Some(inbound(event_id(channel, id), author, spot, text, act, moment(id)))
+    Some(inbound(
+        event_id(channel, id),
+        author,
+        spot,
+        text,
+        act,
+        moment(id),
+    ))
 }
 
 fn words_of(message: &Value, us: &Us) -> (String, Act) {
     let text = plain(message["content"].as_str().unwrap_or_default(), us);
-    match message["attachments"].as_array().filter(|files| !files.is_empty()) {
+    match message["attachments"]
+        .as_array()
+        .filter(|files| !files.is_empty())
+    {
         Some(files) => match files.iter().map(expected).collect::<Result<Vec<_>, _>>() {
             Ok(names) => (attachment::late(&names.join("`, `")), Act::Awaited),
             Err(why) => (why, Act::Unreadable),
@@ -138,7 +181,10 @@ const UNREAD: &str = "I cannot read messages here: press a button, use \"Answerâ
 fn expected(file: &Value) -> Result<String, String> {
     let name = attachment::shown(file["filename"].as_str().unwrap_or("file"));
     let kind = file["content_type"].as_str().unwrap_or_default();
-    if ["image/", "video/", "audio/"].iter().any(|start| kind.starts_with(start)) {
+    if ["image/", "video/", "audio/"]
+        .iter()
+        .any(|start| kind.starts_with(start))
+    {
         return Err(attachment::no_text(&name));
     }
     if file["size"].as_u64().unwrap_or(0) > attachment::LIMIT as u64 {
@@ -150,30 +196,65 @@ fn expected(file: &Value) -> Result<String, String> {
 /// Words to us by our mention are words to `@vine`.
 pub fn plain(text: &str, us: &Us) -> String {
     let text = text.trim();
-    let called = [format!("<@{}>", us.id), format!("<@!{}>", us.id)].iter().find_map(|head| text.strip_prefix(head.as_str()));
-    called.map_or_else(|| text.to_owned(), |rest| format!("@vine{}{rest}", if rest.starts_with(char::is_whitespace) { "" } else { " " }))
+    let called = [format!("<@{}>", us.id), format!("<@!{}>", us.id)]
+        .iter()
+        .find_map(|head| text.strip_prefix(head.as_str()));
+    called.map_or_else(
+        || text.to_owned(),
+        |rest| {
+            format!(
+                "@vine{}{rest}",
+                if rest.starts_with(char::is_whitespace) {
+                    ""
+                } else {
+                    " "
+                }
+            )
+        },
+    )
 }
 
-/// Discord also says that a message has changed when a link in it was unfolded; only an edit has a time.
+/// Discord also says that a message has changed when a link in it was unfolded; only an edit has a
+/// time.
 fn edited(message: &Value, us: &Us) -> Option<Inbound> {
-    let (author, id, channel) = (writer(message)?, message["id"].as_str()?, message["channel_id"].as_str()?);
+    let (author, id, channel) = (
+        writer(message)?,
+        message["id"].as_str()?,
+        message["channel_id"].as_str()?,
+    );
     let at = message["edited_timestamp"].as_str()?;
     let text = plain(message["content"].as_str()?, us);
     let of = event_id(channel, id);
-    Some(inbound(format!("{of}:edited:{at}"), author, spot(channel, None), text, Act::Edited(of), None))
+    Some(inbound(
+        format!("{of}:edited:{at}"),
+        author,
+        spot(channel, None),
+        text,
+        Act::Edited(of),
+        None,
+    ))
 }
 
 /// Discord does not say who wrote it nor who deleted it: its writer is named when it is looked up.
 fn deleted(data: &Value) -> Option<Inbound> {
     let (id, channel) = (data["id"].as_str()?, data["channel_id"].as_str()?);
     let of = event_id(channel, id);
-    Some(inbound(format!("{of}:deleted"), "", spot(channel, None), String::new(), Act::Deleted(of), None))
+    Some(inbound(
+        format!("{of}:deleted"),
+        "",
+        spot(channel, None),
+        String::new(),
+        Act::Deleted(of),
+        None,
+    ))
 }
 
 fn interaction(data: &Value) -> Option<Interaction> {
     let text = |key: &str| data[key].as_str();
     let (id, token, channel) = (text("id")?, text("token")?, text("channel_id")?);
-    let user = data["member"]["user"]["id"].as_str().or_else(|| data["user"]["id"].as_str())?;
+    let user = data["member"]["user"]["id"]
+        .as_str()
+        .or_else(|| data["user"]["id"].as_str())?;
     let then = match data["type"].as_u64()? {
         2 => command(id, channel, user, &data["data"])?,
         3 => pressed(id, channel, user, data)?,
@@ -181,29 +262,54 @@ fn interaction(data: &Value) -> Option<Interaction> {
         5 => submitted(id, channel, user, &data["data"])?,
         _ => return None,
     };
-    Some(Interaction { id: id.into(), token: token.into(), then })
+    Some(Interaction {
+        id: id.into(),
+        token: token.into(),
+        then,
+    })
 }
 
 fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
     if data["name"] == USE_AS_ANSWER {
         let message = &data["resolved"]["messages"][data["target_id"].as_str()?];
-        let text = message["content"].as_str().unwrap_or_default().trim().to_owned();
+        let text = message["content"]
+            .as_str()
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
         // Somebody else may have written it: it is an answer, and no command of whoever picked it.
         if is_command(&text) || text.starts_with("<@") {
             return Some(Then::Refuse("That message is a command, and no answer."));
         }
-        return Some(Then::Say(inbound(id.into(), user, spot(channel, None), text, Act::Said, moment(id))));
+        return Some(Then::Say(inbound(
+            id.into(),
+            user,
+            spot(channel, None),
+            text,
+            Act::Said,
+            moment(id),
+        )));
     }
     let (path, options) = picked(&data["options"]);
     let words = words(&path, &options);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    Some(Then::Say(inbound(id.into(), user, spot(channel, None), line(&words, ""), Act::Said, moment(id))))
+    Some(Then::Say(inbound(
+        id.into(),
+        user,
+        spot(channel, None),
+        line(&words, ""),
+        Act::Said,
+        moment(id),
+    )))
 }
 
 /// The words and the options of what was picked from the menu.
 fn picked(options: &Value) -> (Vec<String>, Vec<(String, String)>) {
     let (mut path, mut given, mut at) = (Vec::new(), Vec::new(), options);
-    while let Some(down) = at[0]["name"].as_str().filter(|_| matches!(at[0]["type"].as_u64(), Some(1 | 2))) {
+    while let Some(down) = at[0]["name"]
+        .as_str()
+        .filter(|_| matches!(at[0]["type"].as_u64(), Some(1 | 2)))
+    {
         path.push(down.to_owned());
         at = &at[0]["options"];
     }
@@ -212,7 +318,10 @@ fn picked(options: &Value) -> (Vec<String>, Vec<(String, String)>) {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        given.push((option["name"].as_str().unwrap_or_default().to_owned(), value));
+        given.push((
+            option["name"].as_str().unwrap_or_default().to_owned(),
+            value,
+        ));
     }
     (path, given)
 }
@@ -222,18 +331,35 @@ fn complete(data: &Value, user: &str) -> Option<Then> {
     while matches!(at[0]["type"].as_u64(), Some(1 | 2)) {
         at = &at[0]["options"];
     }
-    let focused = at.as_array()?.iter().find(|option| option["focused"] == true)?;
-    Some(Then::Complete(user.into(), focused["name"].as_str()?.into(), focused["value"].as_str().unwrap_or_default().into()))
+    let focused = at
+        .as_array()?
+        .iter()
+        .find(|option| option["focused"] == true)?;
+    Some(Then::Complete(
+        user.into(),
+        focused["name"].as_str()?.into(),
+        focused["value"].as_str().unwrap_or_default().into(),
+    ))
 }
 
 fn pressed(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
     let message = data["message"]["id"].as_str()?;
-    let act =
-        |index, on: &str| Then::Press(inbound(id.into(), user, spot(channel, Some(on)), String::new(), Act::Pressed(index), moment(id)));
+    let act = |index, on: &str| {
+        Then::Press(inbound(
+            id.into(),
+            user,
+            spot(channel, Some(on)),
+            String::new(),
+            Act::Pressed(index),
+            moment(id),
+        ))
+    };
     Some(match card::pressed(&data["data"])? {
         Press::Pick(index) => act(index, message),
         Press::Sure(index, on) => act(index, &on),
-        Press::Careful(index) => Then::Confirm(message.into(), index, label(&data["message"], index)),
+        Press::Careful(index) => {
+            Then::Confirm(message.into(), index, label(&data["message"], index))
+        }
         Press::Write => Then::Write(message.into()),
     })
 }
@@ -241,8 +367,14 @@ fn pressed(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
 fn label(message: &Value, index: usize) -> String {
     let rows = message["components"].as_array().into_iter().flatten();
     let mut all = rows.flat_map(|row| row["components"].as_array().into_iter().flatten());
-    let shown = all.find(|one| card::pressed(&serde_json::json!({ "custom_id": one["custom_id"] })) == Some(Press::Careful(index)));
-    shown.and_then(|one| one["label"].as_str()).unwrap_or_default().to_owned()
+    let shown = all.find(|one| {
+        card::pressed(&serde_json::json!({ "custom_id": one["custom_id"] }))
+            == Some(Press::Careful(index))
+    });
+    shown
+        .and_then(|one| one["label"].as_str())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn submitted(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
@@ -250,7 +382,14 @@ fn submitted(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> 
     if text.is_empty() {
         return Some(Then::Refuse("Please write something."));
     }
-    Some(Then::Say(inbound(id.into(), user, spot(channel, Some(&to)), text, Act::Said, moment(id))))
+    Some(Then::Say(inbound(
+        id.into(),
+        user,
+        spot(channel, Some(&to)),
+        text,
+        Act::Said,
+        moment(id),
+    )))
 }
 
 #[cfg(test)]
@@ -260,12 +399,15 @@ mod tests {
     use super::*;
 
     fn us() -> Us {
-        Us { id: "9".into(), app: "9".into(), reads: true }
+        Us {
+            id: "9".into(),
+            app: "9".into(),
+            reads: true,
+        }
     }
 
     fn message(more: &Value) -> Heard {
-        let mut data =
-            json!({ "id": "4194304000", "channel_id": "7", "type": 0, "content": "blue", "author": { "id": "1" }, "attachments": [] });
+        let mut data = json!({ "id": "4194304000", "channel_id": "7", "type": 0, "content": "blue", "author": { "id": "1" }, "attachments": [] });
         for (key, value) in more.as_object().into_iter().flatten() {
             data[key] = value.clone();
         }
@@ -282,11 +424,30 @@ mod tests {
     #[test]
     fn messages_replies_and_whose_they_are() {
         let plain = person(message(&json!({})));
-        assert_eq!((plain.event.as_str(), plain.author.as_str(), plain.said), ("7:4194304000", "1", Some(Timestamp(EPOCH + 1000))));
-        let reply = person(message(&json!({ "type": 19, "message_reference": { "message_id": "5" } })));
-        assert_eq!(reply.spot, Spot::Theirs { room: "7".into(), thread: Some("7".into()), reply_to: Some("5".into()) });
-        assert_eq!(person(message(&json!({ "content": "<@9> status" }))).text, "@vine status");
-        for more in [json!({ "author": { "id": "1", "bot": true } }), json!({ "webhook_id": "3" }), json!({ "type": 18 })] {
+        assert_eq!(
+            (plain.event.as_str(), plain.author.as_str(), plain.said),
+            ("7:4194304000", "1", Some(Timestamp(EPOCH + 1000)))
+        );
+        let reply = person(message(
+            &json!({ "type": 19, "message_reference": { "message_id": "5" } }),
+        ));
+        assert_eq!(
+            reply.spot,
+            Spot::Theirs {
+                room: "7".into(),
+                thread: Some("7".into()),
+                reply_to: Some("5".into())
+            }
+        );
+        assert_eq!(
+            person(message(&json!({ "content": "<@9> status" }))).text,
+            "@vine status"
+        );
+        for more in [
+            json!({ "author": { "id": "1", "bot": true } }),
+            json!({ "webhook_id": "3" }),
+            json!({ "type": 18 }),
+        ] {
             assert_eq!(message(&more), Heard::Nothing, "{more}");
         }
     }
@@ -296,18 +457,33 @@ mod tests {
         let blind = translate(
             "MESSAGE_CREATE",
             &json!({ "id": "1", "channel_id": "7", "type": 0, "content": "", "author": { "id": "1" } }),
-            &Us { reads: false, ..us() },
+            &Us {
+                reads: false,
+                ..us()
+            },
         );
         assert_eq!(person(blind).act, Act::Unreadable);
-        let file = |kind: &str| person(message(&json!({ "attachments": [{ "filename": "a.log", "content_type": kind, "size": 5 }] }))).act;
-        assert_eq!((file("text/plain"), file("image/png")), (Act::Awaited, Act::Unreadable));
+        let file = |kind: &str| {
+            person(message(&json!({ "attachments": [{ "filename": "a.log", "content_type": kind, "size": 5 }] }))).act
+        };
+        assert_eq!(
+            (file("text/plain"), file("image/png")),
+            (Act::Awaited, Act::Unreadable)
+        );
     }
 
     #[test]
     fn edits_are_those_with_a_time() {
         let change = |at: Value| json!({ "id": "1", "channel_id": "7", "content": "red", "author": { "id": "1" }, "edited_timestamp": at });
-        assert_eq!(person(translate("MESSAGE_UPDATE", &change(json!("2026")), &us())).act, Act::Edited("7:1".into()));
-        assert_eq!(translate("MESSAGE_UPDATE", &change(Value::Null), &us()), Heard::Nothing, "an unfolded link is no edit");
+        assert_eq!(
+            person(translate("MESSAGE_UPDATE", &change(json!("2026")), &us())).act,
+            Act::Edited("7:1".into())
+        );
+        assert_eq!(
+            translate("MESSAGE_UPDATE", &change(Value::Null), &us()),
+            Heard::Nothing,
+            "an unfolded link is no edit"
+        );
     }
 
     fn used(kind: u8, data: &Value) -> Then {
@@ -322,22 +498,47 @@ mod tests {
     fn what_is_picked_from_the_menu_is_a_command() {
         let options = json!([{ "name": "task", "type": 2, "options": [{ "name": "new", "type": 1, "options": [
             { "name": "title", "type": 3, "value": "--x \"y\"" }, { "name": "priority", "type": 3, "value": "high" }] }] }]);
-        let Then::Say(said) = used(2, &json!({ "name": "vine", "options": options })) else { panic!() };
-        let command = vine_grammar::parse(&said.text, &vine_grammar::Context::default()).expect("readable");
-        let vine_grammar::Command::Task(vine_grammar::TaskVerb::New { title, .. }) = command else { panic!("{command:?}") };
+        let Then::Say(said) = used(2, &json!({ "name": "vine", "options": options })) else {
+            panic!()
+        };
+        let command =
+            vine_grammar::parse(&said.text, &vine_grammar::Context::default()).expect("readable");
+        let vine_grammar::Command::Task(vine_grammar::TaskVerb::New { title, .. }) = command else {
+            panic!("{command:?}")
+        };
         assert_eq!(title, ["--x \"y\""]);
         let typing = json!([{ "name": "task", "type": 2, "options": [{ "name": "show", "type": 1, "options": [{ "name": "task", "value": "T-", "focused": true }] }] }]);
-        assert_eq!(used(4, &json!({ "name": "vine", "options": typing })), Then::Complete("1".into(), "task".into(), "T-".into()));
+        assert_eq!(
+            used(4, &json!({ "name": "vine", "options": typing })),
+            Then::Complete("1".into(), "task".into(), "T-".into())
+        );
     }
 
     #[test]
     fn presses_carry_a_place_and_never_words() {
-        let Then::Press(press) = used(3, &json!({ "custom_id": "v1:pick:1" })) else { panic!() };
+        let Then::Press(press) = used(3, &json!({ "custom_id": "v1:pick:1" })) else {
+            panic!()
+        };
         assert_eq!((press.act, press.text.as_str()), (Act::Pressed(1), ""));
-        assert_eq!(used(3, &json!({ "custom_id": "v1:write" })), Then::Write("6".into()));
-        let Then::Press(sure) = used(3, &json!({ "custom_id": "v1:sure:2:55" })) else { panic!() };
-        assert_eq!(sure.spot, Spot::Theirs { room: "7".into(), thread: Some("7".into()), reply_to: Some("55".into()) });
+        assert_eq!(
+            used(3, &json!({ "custom_id": "v1:write" })),
+            Then::Write("6".into())
+        );
+        let Then::Press(sure) = used(3, &json!({ "custom_id": "v1:sure:2:55" })) else {
+            panic!()
+        };
+        assert_eq!(
+            sure.spot,
+            Spot::Theirs {
+                room: "7".into(),
+                thread: Some("7".into()),
+                reply_to: Some("55".into())
+            }
+        );
         let event = json!({ "id": "8", "token": "t", "type": 3, "channel_id": "7", "member": { "user": { "id": "1" } }, "data": { "custom_id": "other" }, "message": { "id": "6" } });
-        assert_eq!(translate("INTERACTION_CREATE", &event, &us()), Heard::Nothing);
+        assert_eq!(
+            translate("INTERACTION_CREATE", &event, &us()),
+            Heard::Nothing
+        );
     }
 }

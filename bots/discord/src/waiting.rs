@@ -1,5 +1,6 @@
-//! People who used something of Discord's and wait for words that they alone see. What answers to them carry lives a quarter of an
-//! hour and is kept in memory only: it lets its holder speak in our name.
+//! People who used something of Discord's and wait for words that they alone see. What answers to
+//! them carry lives a quarter of an hour and is kept in memory only: it lets its holder speak in
+//! our name.
 
 use std::{
     collections::HashMap,
@@ -43,16 +44,30 @@ impl Waiting {
     pub fn add(&self, id: &str, token: &str, deferred: bool) {
         let mut all = self.all();
         all.retain(|_, entry| entry.since.elapsed() < LIFE);
-        all.insert(id.to_owned(), Entry { token: token.to_owned(), since: Instant::now(), deferred, told: false });
+        all.insert(
+            id.to_owned(),
+            Entry {
+                token: token.to_owned(),
+                since: Instant::now(),
+                deferred,
+                told: false,
+            },
+        );
     }
 
     /// How to tell whoever waits; `None` when nobody does any more.
     pub fn way(&self, id: &str) -> Option<Way> {
         let mut all = self.all();
-        let entry = all.get_mut(id).filter(|entry| entry.since.elapsed() < LIFE)?;
+        let entry = all
+            .get_mut(id)
+            .filter(|entry| entry.since.elapsed() < LIFE)?;
         let first = entry.deferred && !entry.told;
         entry.told = true;
-        Some(if first { Way::Amend(entry.token.clone()) } else { Way::Anew(entry.token.clone()) })
+        Some(if first {
+            Way::Amend(entry.token.clone())
+        } else {
+            Way::Anew(entry.token.clone())
+        })
     }
 
     /// The same, if nothing was told so far.
@@ -74,6 +89,9 @@ mod tests {
         assert_eq!(waiting.untold("1"), Some(Way::Amend("t1".into())));
         assert_eq!(waiting.untold("1"), None);
         assert_eq!(waiting.way("1"), Some(Way::Anew("t1".into())));
-        assert_eq!((waiting.way("2"), waiting.way("3")), (Some(Way::Anew("t2".into())), None));
+        assert_eq!(
+            (waiting.way("2"), waiting.way("3")),
+            (Some(Way::Anew("t2".into())), None)
+        );
     }
 }

@@ -1,9 +1,13 @@
-//! Posts: new messages, edits, reactions. Every request has a name made from the message's id, by which the homeserver
-//! knows it again for a day; what is older shows in the stream that we read before we post.
+//! Posts: new messages, edits, reactions. Every request has a name made from the message's id, by
+//! which the homeserver knows it again for a day; what is older shows in the stream that we read
+//! before we post.
 
 use matrix_sdk::{
     Room,
-    ruma::{OwnedEventId, TransactionId, api::client::receipt::create_receipt::v3::ReceiptType, events::receipt::ReceiptThread},
+    ruma::{
+        OwnedEventId, TransactionId, api::client::receipt::create_receipt::v3::ReceiptType,
+        events::receipt::ReceiptThread,
+    },
 };
 use serde_json::{Value, json};
 use vine_domain::{
@@ -25,7 +29,9 @@ use crate::{
 /// Posts or edits one message.
 pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
     match (&dispatch.message.kind, &dispatch.about, &dispatch.edits) {
-        (OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => note(room, dispatch, about).await,
+        (OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => {
+            note(room, dispatch, about).await
+        }
         // What it would edit is the sign that we put on the person's own message.
         (OutboundKind::Note { .. }, Some(_), _) => post(room, dispatch).await,
         (OutboundKind::Settled { .. }, about, Some(edited)) => {
@@ -41,12 +47,20 @@ pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatErr
 
 /// Where a person's note is: two eyes when it is kept, a check when the agent has it.
 async fn note(room: &Room, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
-    let sign = if about.fate == Fate::Kept { "👀" } else { "✅" };
+    let sign = if about.fate == Fate::Kept {
+        "👀"
+    } else {
+        "✅"
+    };
     react(room, dispatch, &about.event, sign).await?;
-    Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&about.event), &about.event))
+    Ok(Posted::one(
+        dispatch.thread.as_ref().unwrap_or(&about.event),
+        &about.event,
+    ))
 }
 
-/// Shows people that their words were taken. Before the edit: once that is known to be posted, nothing of it is tried again.
+/// Shows people that their words were taken. Before the edit: once that is known to be posted,
+/// nothing of it is tried again.
 async fn taken(room: &Room, dispatch: &Dispatch, event: &str) -> Result<(), ChatError> {
     match react(room, dispatch, event, "✅").await {
         // Their words are gone, or we may not react: that must not keep the edit from anybody.
@@ -58,7 +72,11 @@ async fn taken(room: &Room, dispatch: &Dispatch, event: &str) -> Result<(), Chat
 }
 
 async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-    let pieces = pieces(&dispatch.message.text, parts(&dispatch.message.text), dispatch.message.kind.as_str());
+    let pieces = pieces(
+        &dispatch.message.text,
+        parts(&dispatch.message.text),
+        dispatch.message.kind.as_str(),
+    );
     let mut posted: Vec<String> = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
         let mut content = match piece {
@@ -66,22 +84,40 @@ async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
             Piece::File { name, text } => upload::file(room, name, text).await?,
         };
         content[KEY] = json!({ "id": dispatch.message.id.to_string(), "part": number, "last": number + 1 == pieces.len() });
-        let root = dispatch.thread.as_deref().or(posted.first().map(String::as_str));
+        let root = dispatch
+            .thread
+            .as_deref()
+            .or(posted.first().map(String::as_str));
         if let Some(relation) = relation(dispatch, root, posted.last().map(String::as_str)) {
             content["m.relates_to"] = relation;
         }
-        posted.push(send(room, "m.room.message", content, &format!("vine-{}-{number}", dispatch.message.id)).await?);
+        posted.push(
+            send(
+                room,
+                "m.room.message",
+                content,
+                &format!("vine-{}-{number}", dispatch.message.id),
+            )
+            .await?,
+        );
     }
-    let thread = dispatch.thread.clone().or_else(|| posted.first().cloned()).unwrap_or_default();
+    let thread = dispatch
+        .thread
+        .clone()
+        .or_else(|| posted.first().cloned())
+        .unwrap_or_default();
     offer(room, dispatch, posted.last()).await;
     Ok(Posted::all(thread, posted))
 }
 
-/// The reactions that stand for buttons, to be tapped. They are a convenience: words do the same, so none is repeated.
+/// The reactions that stand for buttons, to be tapped. They are a convenience: words do the same,
+/// so none is repeated.
 async fn offer(room: &Room, dispatch: &Dispatch, on: Option<&String>) {
     let Some(on) = on else { return };
     for (index, button) in dispatch.message.buttons.iter().enumerate() {
-        let Some(sign) = button.sign(index) else { continue };
+        let Some(sign) = button.sign(index) else {
+            continue;
+        };
         if let Err(error) = react(room, dispatch, on, sign).await {
             tracing::debug!("no reaction to tap: {error}");
             return;
@@ -95,13 +131,30 @@ async fn edit(room: &Room, dispatch: &Dispatch, edited: &str) -> Result<Posted, 
     content[KEY] = json!({ "id": dispatch.message.id.to_string(), "part": 0, "last": true });
     content["m.new_content"] = new;
     content["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": edited });
-    let id = send(room, "m.room.message", content, &format!("vine-{}-0", dispatch.message.id)).await?;
-    Ok(Posted::one(dispatch.thread.as_deref().unwrap_or(edited), id))
+    let id = send(
+        room,
+        "m.room.message",
+        content,
+        &format!("vine-{}-0", dispatch.message.id),
+    )
+    .await?;
+    Ok(Posted::one(
+        dispatch.thread.as_deref().unwrap_or(edited),
+        id,
+    ))
 }
 
 async fn react(room: &Room, dispatch: &Dispatch, to: &str, sign: &str) -> Result<(), ChatError> {
-    let content = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": to, "key": sign } });
-    match try_send(room, "m.reaction", content, &format!("vine-{}-{sign}", dispatch.message.id)).await {
+    let content =
+        json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": to, "key": sign } });
+    match try_send(
+        room,
+        "m.reaction",
+        content,
+        &format!("vine-{}-{sign}", dispatch.message.id),
+    )
+    .await
+    {
         Err(error) if is_there_already(&error) => Ok(()),
         other => other.map(|_| ()).map_err(|error| chat("reacting", &error)),
     }
@@ -109,22 +162,36 @@ async fn react(room: &Room, dispatch: &Dispatch, to: &str, sign: &str) -> Result
 
 /// A convenience beside the check mark.
 async fn mark_read(room: &Room, event: &str) {
-    let Ok(event) = OwnedEventId::try_from(event) else { return };
-    if let Err(error) = room.send_single_receipt(ReceiptType::Read, ReceiptThread::Unthreaded, event).await {
+    let Ok(event) = OwnedEventId::try_from(event) else {
+        return;
+    };
+    if let Err(error) = room
+        .send_single_receipt(ReceiptType::Read, ReceiptThread::Unthreaded, event)
+        .await
+    {
         tracing::debug!("no receipt: {error}");
     }
 }
 
 /// Notices do not make a sound; what calls people does, and what they asked for.
 fn words(dispatch: &Dispatch, text: &str, calling: bool) -> Value {
-    let mentions = if calling { dispatch.mentions.as_slice() } else { &[] };
+    let mentions = if calling {
+        dispatch.mentions.as_slice()
+    } else {
+        &[]
+    };
     let shown = marked(text, mentions);
     let asker = match &dispatch.message.place {
         Place::Aside(aside) if calling => Some(aside.author.as_str()),
         _ => None,
     };
-    let calls: Vec<_> = mentions.iter().map(|mention| mention.subject.as_str()).chain(asker).collect();
-    let loud = !dispatch.message.calls.is_empty() || matches!(dispatch.message.kind, OutboundKind::Question { .. });
+    let calls: Vec<_> = mentions
+        .iter()
+        .map(|mention| mention.subject.as_str())
+        .chain(asker)
+        .collect();
+    let loud = !dispatch.message.calls.is_empty()
+        || matches!(dispatch.message.kind, OutboundKind::Question { .. });
     json!({
         "msgtype": if loud { "m.text" } else { "m.notice" },
         "body": shown.plain,
@@ -141,7 +208,9 @@ fn relation(dispatch: &Dispatch, root: Option<&str>, before: Option<&str>) -> Op
         (Place::Room(_), _) | (Place::Thread(_), None) => None,
         (Place::Thread(_), Some(root)) => {
             let latest = before.or(dispatch.latest.as_deref()).unwrap_or(root);
-            Some(json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": true, "m.in_reply_to": { "event_id": latest } }))
+            Some(
+                json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": true, "m.in_reply_to": { "event_id": latest } }),
+            )
         }
     }
 }
@@ -149,16 +218,28 @@ fn relation(dispatch: &Dispatch, root: Option<&str>, before: Option<&str>) -> Op
 fn reply(aside: &Aside, thread: Option<&str>) -> Value {
     let to = json!({ "event_id": aside.to });
     match thread {
-        Some(root) => json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": false, "m.in_reply_to": to }),
+        Some(root) => {
+            json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": false, "m.in_reply_to": to })
+        }
         None => json!({ "m.in_reply_to": to }),
     }
 }
 
 async fn send(room: &Room, kind: &str, content: Value, name: &str) -> Result<String, ChatError> {
-    try_send(room, kind, content, name).await.map_err(|error| chat("posting", &error))
+    try_send(room, kind, content, name)
+        .await
+        .map_err(|error| chat("posting", &error))
 }
 
-async fn try_send(room: &Room, kind: &str, content: Value, name: &str) -> Result<String, matrix_sdk::Error> {
-    let sent = room.send_raw(kind, content).with_transaction_id(<&TransactionId>::from(name)).await?;
+async fn try_send(
+    room: &Room,
+    kind: &str,
+    content: Value,
+    name: &str,
+) -> Result<String, matrix_sdk::Error> {
+    let sent = room
+        .send_raw(kind, content)
+        .with_transaction_id(<&TransactionId>::from(name))
+        .await?;
     Ok(sent.response.event_id.to_string())
 }

@@ -1,4 +1,5 @@
-//! What is missing of an event when the stream brings it: the keys of an encrypted message, the content of a file.
+//! What is missing of an event when the stream brings it: the keys of an encrypted message, the
+//! content of a file.
 
 use matrix_sdk::{
     Client,
@@ -15,39 +16,68 @@ use crate::translate::{Heard, Us, in_words, is_sealed, translate};
 
 /// The event again with its words; `None` while they are not to be had.
 pub async fn fetched(client: &Client, event: &Inbound) -> Option<Inbound> {
-    let Spot::Theirs { room, .. } = &event.spot else { return None };
+    let Spot::Theirs { room, .. } = &event.spot else {
+        return None;
+    };
     let raw = raw(client, room, &event.event).await?;
     if is_sealed(&raw) {
         return None;
     }
-    let us = Us { id: client.user_id()?.to_string() };
+    let us = Us {
+        id: client.user_id()?.to_string(),
+    };
     match translate(&raw, room, &us) {
-        Some(Heard::Person(file)) if file.act == Act::Awaited => download(client, file, &raw["content"]).await,
+        Some(Heard::Person(file)) if file.act == Act::Awaited => {
+            download(client, file, &raw["content"]).await
+        }
         Some(Heard::Person(whole)) => Some(whole),
         // It has become nothing to us: deleted, or of a kind that we do not read.
-        Some(Heard::Echo(_)) | None => Some(Inbound { act: Act::Said, text: String::new(), ..event.clone() }),
+        Some(Heard::Echo(_)) | None => Some(Inbound {
+            act: Act::Said,
+            text: String::new(),
+            ..event.clone()
+        }),
     }
 }
 
 /// When the homeserver took an event.
 pub async fn posted_at(client: &Client, room: &str, event: &str) -> Option<Timestamp> {
-    raw(client, room, event).await?["origin_server_ts"].as_i64().map(Timestamp)
+    raw(client, room, event).await?["origin_server_ts"]
+        .as_i64()
+        .map(Timestamp)
 }
 
 async fn raw(client: &Client, room: &str, event: &str) -> Option<Value> {
     let known = client.get_room(&OwnedRoomId::try_from(room).ok()?)?;
     let id = OwnedEventId::try_from(event).ok()?;
-    let shown = known.event(&id, None).await.inspect_err(|error| tracing::debug!(event = %id, "not fetched: {error}")).ok()?;
+    let shown = known
+        .event(&id, None)
+        .await
+        .inspect_err(|error| tracing::debug!(event = %id, "not fetched: {error}"))
+        .ok()?;
     shown.raw().deserialize_as_unchecked().ok()
 }
 
 async fn download(client: &Client, file: Inbound, content: &Value) -> Option<Inbound> {
     let source: MediaSource = serde_json::from_value(content.clone()).ok()?;
-    let wanted = MediaRequestParameters { source, format: MediaFormat::File };
+    let wanted = MediaRequestParameters {
+        source,
+        format: MediaFormat::File,
+    };
     let bytes = client.media().get_media_content(&wanted, false).await;
-    let bytes = bytes.inspect_err(|error| tracing::debug!(event = %file.event, "not downloaded: {error}")).ok()?;
+    let bytes = bytes
+        .inspect_err(|error| tracing::debug!(event = %file.event, "not downloaded: {error}"))
+        .ok()?;
     Some(match in_words(content, &bytes) {
-        Ok(text) => Inbound { act: Act::Said, text, ..file },
-        Err(why) => Inbound { act: Act::Unreadable, text: why, ..file },
+        Ok(text) => Inbound {
+            act: Act::Said,
+            text,
+            ..file
+        },
+        Err(why) => Inbound {
+            act: Act::Unreadable,
+            text: why,
+            ..file
+        },
     })
 }

@@ -12,7 +12,8 @@ use matrix_sdk::{
 
 use crate::session::Trouble;
 
-/// What one room keeps from us must not keep the others from us: after so many refusals of a page the rest stays unread.
+/// What one room keeps from us must not keep the others from us: after so many refusals of a page
+/// the rest stays unread.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Servers may send pages with nothing in them before one with something; not for ever.
@@ -42,7 +43,9 @@ pub async fn whole(room: &Room, timeline: &Timeline, since: &str) -> Result<Read
 async fn pages(room: &Room, way: MessagesOptions, from: String) -> Result<Read, Trouble> {
     let (mut events, mut from, mut empty) = (Vec::new(), Some(from), 0);
     while let Some(token) = from {
-        let Some(page) = page(room, &way, &token).await? else { return Ok((events, false)) };
+        let Some(page) = page(room, &way, &token).await? else {
+            return Ok((events, false));
+        };
         empty = if page.chunk.is_empty() { empty + 1 } else { 0 };
         events.extend(page.chunk);
         from = page.end.filter(|end| *end != token && empty < EMPTY);
@@ -51,7 +54,11 @@ async fn pages(room: &Room, way: MessagesOptions, from: String) -> Result<Read, 
 }
 
 /// A page from `token` on; `None` when the homeserver refuses it again and again.
-async fn page(room: &Room, way: &MessagesOptions, token: &str) -> Result<Option<Messages>, Trouble> {
+async fn page(
+    room: &Room,
+    way: &MessagesOptions,
+    token: &str,
+) -> Result<Option<Messages>, Trouble> {
     for _ in 0..TRIES {
         let mut options = MessagesOptions::new(way.dir).from(token);
         options.to.clone_from(&way.to);
@@ -61,7 +68,10 @@ async fn page(room: &Room, way: &MessagesOptions, token: &str) -> Result<Option<
             Err(error) => error,
         };
         // Only an answer that is about this room tells that others may fare better.
-        if matches!(error.client_api_error_kind(), None | Some(ErrorKind::UnknownToken(_) | ErrorKind::LimitExceeded(_))) {
+        if matches!(
+            error.client_api_error_kind(),
+            None | Some(ErrorKind::UnknownToken(_) | ErrorKind::LimitExceeded(_))
+        ) {
             return Err(error.into());
         }
         tracing::warn!(room = %room.room_id(), "what was said in {} cannot be read: {error}", room.room_id());

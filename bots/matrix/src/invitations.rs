@@ -1,4 +1,5 @@
-//! Invitations: we come when somebody calls who may; everybody else is declined, or any server's users could fill our disk.
+//! Invitations: we come when somebody calls who may; everybody else is declined, or any server's
+//! users could fill our disk.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -17,7 +18,8 @@ pub async fn run(client: &Client, ear: &dyn Ear, invited: &Notify) -> Infallible
         for room in client.invited_rooms() {
             let answered = tokio::time::timeout(PATIENCE, answer(client, ear, &room)).await;
             if let Err(trouble) = answered.unwrap_or_else(|_| Err("no answer in time".into())) {
-                tracing::warn!(room = %room.room_id(), "an invitation could not be answered, trying again: {trouble}");
+                tracing::warn!(room = %room.room_id(), "an invitation could not be answered, \
+                 trying again: {trouble}");
             }
         }
         let _either = tokio::time::timeout(AGAIN, invited.notified()).await;
@@ -25,13 +27,24 @@ pub async fn run(client: &Client, ear: &dyn Ear, invited: &Notify) -> Infallible
 }
 
 async fn answer(client: &Client, ear: &dyn Ear, room: &Room) -> Result<(), String> {
-    let inviter = room.invite_details().await.map_err(|error| error.to_string())?.inviter_id;
-    if ear.manages(inviter.as_str()).await.map_err(|error| error.to_string())? {
+    let inviter = room
+        .invite_details()
+        .await
+        .map_err(|error| error.to_string())?
+        .inviter_id;
+    if ear
+        .manages(inviter.as_str())
+        .await
+        .map_err(|error| error.to_string())?
+    {
         room.join().await.map_err(|error| error.to_string())?;
         ear.moved();
         return Ok(());
     }
-    // By a call of our own: the SDK would also leave the rooms that this one names as its predecessors, and anybody can name ours.
-    let declined = client.send(leave_room::v3::Request::new(room.room_id().to_owned())).await;
+    // By a call of our own: the SDK would also leave the rooms that this one names as its
+    // predecessors, and anybody can name ours.
+    let declined = client
+        .send(leave_room::v3::Request::new(room.room_id().to_owned()))
+        .await;
     declined.map(|_| ()).map_err(|error| error.to_string())
 }

@@ -1,8 +1,9 @@
 //! Matrix: a room for each repository, a thread for each task.
 //!
-//! `listen` reads the stream, `translate` makes of each event what it is to us, `fetch` gets what is missing of one,
-//! `deliver` posts, `rooms` makes rooms, `session` keeps our device and its keys.
-//! One client, one store, one device, for ever: the server tells repeated posts by the device.
+//! `listen` reads the stream, `translate` makes of each event what it is to us, `fetch` gets what
+//! is missing of one, `deliver` posts, `rooms` makes rooms, `session` keeps our device and its
+//! keys. One client, one store, one device, for ever: the server tells repeated posts by the
+//! device.
 #![warn(missing_docs)]
 
 mod deliver;
@@ -50,24 +51,30 @@ pub struct Settings {
     pub alias_prefix: String,
     /// A folder of our own for keys and session.
     pub state: PathBuf,
-    /// The file with the key by which a new device becomes able to read old encrypted messages. Written when it is not there.
+    /// The file with the key by which a new device becomes able to read old encrypted messages.
+    /// Written when it is not there.
     pub recovery_key: PathBuf,
 }
 
 /// The adapter.
 pub struct Matrix {
     settings: Settings,
-    /// Set when the stream was read for the first time: only then rooms are known, and what was posted before.
+    /// Set when the stream was read for the first time: only then rooms are known, and what was
+    /// posted before.
     client: watch::Sender<Option<Client>>,
 }
 
 impl Matrix {
     /// An adapter that is not connected yet; see [`Matrix::run`].
     pub fn new(settings: Settings) -> Arc<Self> {
-        Arc::new(Self { settings, client: watch::Sender::new(None) })
+        Arc::new(Self {
+            settings,
+            client: watch::Sender::new(None),
+        })
     }
 
-    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and tried again.
+    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and
+    /// tried again.
     pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>, ids: Arc<dyn Ids>) {
         let mut pause = SOON;
         loop {
@@ -77,7 +84,11 @@ impl Matrix {
             };
             let worked = self.client.send_replace(None).is_some();
             ear.health(Err(trouble.to_string()));
-            pause = if worked { SOON } else { (pause * 2).min(Duration::from_secs(60)) };
+            pause = if worked {
+                SOON
+            } else {
+                (pause * 2).min(Duration::from_secs(60))
+            };
             tokio::time::sleep(pause).await;
         }
     }
@@ -91,7 +102,10 @@ impl Matrix {
     }
 
     fn client(&self) -> Result<Client, ChatError> {
-        self.client.borrow().clone().ok_or_else(|| error::not_connected(SOON))
+        self.client
+            .borrow()
+            .clone()
+            .ok_or_else(|| error::not_connected(SOON))
     }
 }
 
@@ -145,7 +159,9 @@ impl Chat for Matrix {
 
     async fn call(&self) -> Result<(), ChatError> {
         let answer = self.client()?.whoami().await;
-        answer.map(|_| ()).map_err(|error| error::chat("asking who we are", &error.into()))
+        answer
+            .map(|_| ())
+            .map_err(|error| error::chat("asking who we are", &error.into()))
     }
 
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {

@@ -1,5 +1,5 @@
-//! Reads the stream. What it brings is stored with the new position before anything else happens; a gap is filled before
-//! that, so a position never passes what was not read.
+//! Reads the stream. What it brings is stored with the new position before anything else happens; a
+//! gap is filled before that, so a position never passes what was not read.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -33,27 +33,47 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// This many events of a room come at once; more are fetched.
 const LIMIT: u32 = 50;
 
-/// Until something goes wrong. `ready` gets the client when the stream was read once; `invited` is told that somebody invites us.
-pub async fn run(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, invited: &Notify) -> Trouble {
+/// Until something goes wrong. `ready` gets the client when the stream was read once; `invited` is
+/// told that somebody invites us.
+pub async fn run(
+    client: &Client,
+    ear: &dyn Ear,
+    ready: &watch::Sender<Option<Client>>,
+    invited: &Notify,
+) -> Trouble {
     match listen(client, ear, ready, invited).await {
         Ok(never) => match never {},
         Err(trouble) => trouble,
     }
 }
 
-async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Client>>, invited: &Notify) -> Result<Infallible, Trouble> {
+async fn listen(
+    client: &Client,
+    ear: &dyn Ear,
+    ready: &watch::Sender<Option<Client>>,
+    invited: &Notify,
+) -> Result<Infallible, Trouble> {
     let mut since = ear.cursor().await?;
-    // A device that is new knows no rooms: it is told of them whole, and reads what was said since in their history.
+    // A device that is new knows no rooms: it is told of them whole, and reads what was said since
+    // in their history.
     let mut whole = !session::has_position(client).await;
     loop {
-        let wait = if ready.borrow().is_some() { WAIT } else { Duration::ZERO };
-        let settings = SyncSettings::new().timeout(wait).filter(filter()).token(SyncToken::ReusePrevious);
+        let wait = if ready.borrow().is_some() {
+            WAIT
+        } else {
+            Duration::ZERO
+        };
+        let settings = SyncSettings::new()
+            .timeout(wait)
+            .filter(filter())
+            .token(SyncToken::ReusePrevious);
         let response = match client.sync_once(settings).await.map_err(|error| {
             let by_wire = matches!(error, matrix_sdk::Error::Http(_));
             (Trouble::from(error), by_wire)
         }) {
             Ok(response) => response,
-            // Only what did not even arrive can be asked for again: else the SDK may believe that we have it.
+            // Only what did not even arrive can be asked for again: else the SDK may believe that
+            // we have it.
             Err((trouble @ Trouble::Connection(_), true)) => {
                 ear.health(Err(trouble.to_string()));
                 tokio::time::sleep(AGAIN).await;
@@ -61,7 +81,8 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
             }
             Err((trouble, _)) => return Err(trouble),
         };
-        // From here on the SDK believes that we have it: whoever fails must begin again from our own position.
+        // From here on the SDK believes that we have it: whoever fails must begin again from our
+        // own position.
         let batch = batch(client, since.as_deref(), whole, &response).await?;
         whole = false;
         ear.hear(batch).await?;
@@ -75,7 +96,10 @@ async fn listen(client: &Client, ear: &dyn Ear, ready: &watch::Sender<Option<Cli
         if ready.borrow().is_none() {
             ready.send_replace(Some(client.clone()));
         }
-        ear.health(Ok(client.user_id().map(ToString::to_string).unwrap_or_default()));
+        ear.health(Ok(client
+            .user_id()
+            .map(ToString::to_string)
+            .unwrap_or_default()));
     }
 }
 
@@ -89,26 +113,53 @@ fn filter() -> Filter {
     Filter::FilterDefinition(definition)
 }
 
-/// What a response brings. The very first one of an account brings what was said before we came: that was not to us.
-async fn batch(client: &Client, since: Option<&str>, whole: bool, response: &SyncResponse) -> Result<Batch, Trouble> {
-    let mut batch = Batch { cursor: Some(response.next_batch.clone()), ..Batch::default() };
+/// What a response brings. The very first one of an account brings what was said before we came:
+/// that was not to us.
+async fn batch(
+    client: &Client,
+    since: Option<&str>,
+    whole: bool,
+    response: &SyncResponse,
+) -> Result<Batch, Trouble> {
+    let mut batch = Batch {
+        cursor: Some(response.next_batch.clone()),
+        ..Batch::default()
+    };
     let Some(since) = since else { return Ok(batch) };
-    let us = Us { id: client.user_id().map(ToString::to_string).unwrap_or_default() };
+    let us = Us {
+        id: client
+            .user_id()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+    };
     for (id, update) in &response.rooms.joined {
-        let Some(room) = client.get_room(id) else { continue };
-        let read = if whole { history::after(&room, since).await? } else { history::whole(&room, &update.timeline, since).await? };
+        let Some(room) = client.get_room(id) else {
+            continue;
+        };
+        let read = if whole {
+            history::after(&room, since).await?
+        } else {
+            history::whole(&room, &update.timeline, since).await?
+        };
         let (events, all) = read;
         if !all {
             batch.missed.push(id.to_string());
         }
-        let events: Vec<Value> = events.iter().filter_map(|event| event.raw().deserialize_as_unchecked().ok()).collect();
+        let events: Vec<Value> = events
+            .iter()
+            .filter_map(|event| event.raw().deserialize_as_unchecked().ok())
+            .collect();
         for event in &events[came(&events, &us)..] {
             take(&mut batch, translate(event, id.as_str(), &us));
         }
     }
     for (id, update) in &response.rooms.left {
         // What was said before we were put out; further back we may not read any more.
-        let events = update.timeline.events.iter().filter_map(|event| event.raw().deserialize_as_unchecked::<Value>().ok());
+        let events = update
+            .timeline
+            .events
+            .iter()
+            .filter_map(|event| event.raw().deserialize_as_unchecked::<Value>().ok());
         events.for_each(|event| take(&mut batch, translate(&event, id.as_str(), &us)));
     }
     Ok(batch)

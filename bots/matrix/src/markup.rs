@@ -18,17 +18,33 @@ pub struct Marked {
 
 /// Words that begin by calling people.
 ///
-/// Nothing in `text` can call anybody: it is escaped, and addresses that clients show as people stay text.
+/// Nothing in `text` can call anybody: it is escaped, and addresses that clients show as people
+/// stay text.
 pub fn marked(text: &str, mentions: &[Mention]) -> Marked {
-    let names: Vec<_> = mentions.iter().map(|mention| mention.name.as_str()).collect();
-    let pill = |mention: &Mention| format!("<a href=\"https://matrix.to/#/{}\">{}</a>", escaped(&mention.subject), escaped(&mention.name));
+    let names: Vec<_> = mentions
+        .iter()
+        .map(|mention| mention.name.as_str())
+        .collect();
+    let pill = |mention: &Mention| {
+        format!(
+            "<a href=\"https://matrix.to/#/{}\">{}</a>",
+            escaped(&mention.subject),
+            escaped(&mention.name)
+        )
+    };
     let pills: Vec<_> = mentions.iter().map(pill).collect();
     let (plain, html) = if mentions.is_empty() {
         (String::new(), String::new())
     } else {
-        (names.join(", ") + ": ", format!("<p>{}:</p>", pills.join(", ")))
+        (
+            names.join(", ") + ": ",
+            format!("<p>{}:</p>", pills.join(", ")),
+        )
     };
-    Marked { plain: plain + text, html: html + parse(text).iter().map(block).collect::<String>().as_str() }
+    Marked {
+        plain: plain + text,
+        html: html + parse(text).iter().map(block).collect::<String>().as_str(),
+    }
 }
 
 fn block(block: &Block) -> String {
@@ -41,7 +57,10 @@ fn block(block: &Block) -> String {
 }
 
 fn list(entries: &[(Option<u32>, Vec<Span>)]) -> String {
-    let items: String = entries.iter().map(|(_, spans)| format!("<li>{}</li>", line(spans))).collect();
+    let items: String = entries
+        .iter()
+        .map(|(_, spans)| format!("<li>{}</li>", line(spans)))
+        .collect();
     match entries.first().and_then(|(number, _)| *number) {
         Some(1) => format!("<ol>{items}</ol>"),
         Some(start) => format!("<ol start=\"{start}\">{items}</ol>"),
@@ -50,7 +69,11 @@ fn list(entries: &[(Option<u32>, Vec<Span>)]) -> String {
 }
 
 fn joined(lines: &[Vec<Span>]) -> String {
-    lines.iter().map(|spans| line(spans)).collect::<Vec<_>>().join("<br>")
+    lines
+        .iter()
+        .map(|spans| line(spans))
+        .collect::<Vec<_>>()
+        .join("<br>")
 }
 
 fn line(spans: &[Span]) -> String {
@@ -62,23 +85,28 @@ fn span(span: &Span) -> String {
         Span::Text(text) => escaped(text),
         Span::Bold(text) => format!("<strong>{}</strong>", escaped(text)),
         Span::Code(text) => format!("<code>{}</code>", escaped(text)),
-        Span::Link(address) if address.contains("matrix.to") => format!("<code>{}</code>", escaped(address)),
+        Span::Link(address) if address.contains("matrix.to") => {
+            format!("<code>{}</code>", escaped(address))
+        }
         Span::Link(address) => format!("<a href=\"{0}\">{0}</a>", escaped(address)),
     }
 }
 
 fn escaped(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() && c != '\n' && c != '\t' => write!(out, "\\x{:02x}", c as u32).unwrap_or_default(),
-            c => out.push(c),
-        }
-        out
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut out, c| {
+            match c {
+                '&' => out.push_str("&amp;"),
+                '<' => out.push_str("&lt;"),
+                '>' => out.push_str("&gt;"),
+                '"' => out.push_str("&quot;"),
+                c if c.is_control() && c != '\n' && c != '\t' => {
+                    write!(out, "\\x{:02x}", c as u32).unwrap_or_default();
+                }
+                c => out.push(c),
+            }
+            out
+        })
 }
 
 #[cfg(test)]
@@ -87,18 +115,34 @@ mod tests {
 
     #[test]
     fn a_question_is_shown_with_its_parts_and_calls_its_people() {
-        let ann = Mention { name: "Ann".into(), subject: "@ann:x".into() };
-        let shown = marked("**Q-1** for Ann\n\n> I looked\n\nWhich?\n1. **Red** — warm\n2. **Blue**\n\n```\na<b\n```", &[ann]);
+        let ann = Mention {
+            name: "Ann".into(),
+            subject: "@ann:x".into(),
+        };
+        let shown = marked(
+            "**Q-1** for Ann\n\n> I looked\n\nWhich?\n1. **Red** — warm\n2. \
+             **Blue**\n\n```\na<b\n```",
+            &[ann],
+        );
         assert_eq!(shown.plain.lines().next(), Some("Ann: **Q-1** for Ann"));
-        assert!(shown.html.starts_with("<p><a href=\"https://matrix.to/#/@ann:x\">Ann</a>:</p><p><strong>Q-1</strong> for Ann</p>"));
+        assert!(shown.html.starts_with(
+            "<p><a \
+         href=\"https://matrix.to/#/@ann:x\">Ann</a>:</p><p><strong>Q-1</strong> for Ann</p>"
+        ));
         assert!(shown.html.contains("<blockquote>I looked</blockquote>"));
-        assert!(shown.html.contains("<ol><li><strong>Red</strong> — warm</li><li><strong>Blue</strong></li></ol>"));
+        assert!(shown.html.contains(
+            "<ol><li><strong>Red</strong> — warm</li><li><strong>Blue</strong></li></ol>"
+        ));
         assert!(shown.html.ends_with("<pre><code>a&lt;b\n</code></pre>"));
     }
 
     #[test]
     fn an_agents_words_call_nobody_and_bring_no_html() {
         let shown = marked("@room <b>x</b> https://matrix.to/#/@bob:x \"q\"", &[]);
-        assert_eq!(shown.html, "<p>@room &lt;b&gt;x&lt;/b&gt; <code>https://matrix.to/#/@bob:x</code> &quot;q&quot;</p>");
+        assert_eq!(
+            shown.html,
+            "<p>@room &lt;b&gt;x&lt;/b&gt; <code>https://matrix.to/#/@bob:x</code> \
+             &quot;q&quot;</p>"
+        );
     }
 }

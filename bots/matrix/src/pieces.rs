@@ -4,8 +4,8 @@ use vine_domain::markdown::split_to_fit;
 
 use crate::markup::marked;
 
-/// Bytes of text and HTML in one event. An edit has both twice, encryption adds a third, and 65,536 bytes is all that an event
-/// may have (specification, "Size limits").
+/// Bytes of text and HTML in one event. An edit has both twice, encryption adds a third, and 65,536
+/// bytes is all that an event may have (specification, "Size limits").
 const EVENT: usize = 20_000;
 /// Bytes of text to begin with; less if its HTML is much longer.
 const TEXT: usize = 6_000;
@@ -29,7 +29,11 @@ mod tests {
         assert!(all.len() > 1, "{}", all.len());
         for part in &all {
             let shown = marked(part, &[]);
-            assert!(shown.plain.len() + shown.html.len() <= EVENT, "{} bytes", shown.html.len());
+            assert!(
+                shown.plain.len() + shown.html.len() <= EVENT,
+                "{} bytes",
+                shown.html.len()
+            );
         }
     }
 }

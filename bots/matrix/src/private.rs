@@ -16,7 +16,12 @@ pub fn folder(folder: &Path) -> io::Result<()> {
 /// Writes a file whole or not at all.
 pub fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = file.with_extension("new");
-    let mut opened = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut opened = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
     io::Write::write_all(&mut opened, bytes)?;
     opened.sync_all()?;
     fs::rename(fresh, file)

@@ -1,4 +1,5 @@
-//! The recovery key: with it a new device is signed by our account and reads old messages, after all our keys were lost.
+//! The recovery key: with it a new device is signed by our account and reads old messages, after
+//! all our keys were lost.
 
 use std::{io, path::Path};
 
@@ -13,7 +14,10 @@ use crate::{Settings, private};
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
     /// The account has keys already, and we are a new device that does not know them.
-    #[error("the account has keys from before that we do not know; put its recovery key into {0} and start again")]
+    #[error(
+        "the account has keys from before that we do not know; put its recovery key into {0} and \
+         start again"
+    )]
     Unknown(String),
     /// The key is here and was refused, or could not be made.
     #[error("the recovery key in {0}: {1}")]
@@ -23,7 +27,8 @@ pub enum Trouble {
     File(String, #[source] io::Error),
 }
 
-/// Makes a recovery key and keeps it, or uses it when this is a new device of an account that had one.
+/// Makes a recovery key and keeps it, or uses it when this is a new device of an account that had
+/// one.
 ///
 /// Once it is kept the file may be moved to a safer place: it is read by new devices alone.
 pub async fn keep(client: &Client, settings: &Settings) -> Result<(), Trouble> {
@@ -32,7 +37,9 @@ pub async fn keep(client: &Client, settings: &Settings) -> Result<(), Trouble> {
     let refused = |error| Trouble::Refused(shown(), error);
     let unfinished = settings.state.join("recovery.unfinished");
     match (recovery.state(), std::fs::read_to_string(file).ok()) {
-        (RecoveryState::Incomplete, Some(key)) => recovery.recover(key.trim()).await.map_err(refused),
+        (RecoveryState::Incomplete, Some(key)) => {
+            recovery.recover(key.trim()).await.map_err(refused)
+        }
         (RecoveryState::Incomplete, None) => Err(Trouble::Unknown(shown())),
         (RecoveryState::Disabled, None) => {
             private::write(&unfinished, b"").map_err(|error| Trouble::File(shown(), error))?;
@@ -51,6 +58,9 @@ pub async fn keep(client: &Client, settings: &Settings) -> Result<(), Trouble> {
 fn keep_key(file: &Path, key: &str, unfinished: &Path) -> Result<(), Trouble> {
     let kept = private::write(file, key.as_bytes()).and_then(|()| std::fs::remove_file(unfinished));
     kept.map_err(|error| Trouble::File(file.display().to_string(), error))?;
-    tracing::info!("the account's recovery key is in {}; keep a copy elsewhere", file.display());
+    tracing::info!(
+        "the account's recovery key is in {}; keep a copy elsewhere",
+        file.display()
+    );
     Ok(())
 }

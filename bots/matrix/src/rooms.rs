@@ -1,5 +1,5 @@
-//! Rooms: one for each repository. The alias is what makes creation harmless to repeat; our store knows the
-//! room afterwards.
+//! Rooms: one for each repository. The alias is what makes creation harmless to repeat; our store
+//! knows the room afterwards.
 
 use std::time::Duration;
 
@@ -36,7 +36,8 @@ use crate::{
 /// A new room is known to our own stream after at most this.
 const KNOWN: Duration = Duration::from_secs(30);
 
-/// Invites who belongs there, and gives power to who manages. One of them that is not to be had keeps nobody else out.
+/// Invites who belongs there, and gives power to who manages. One of them that is not to be had
+/// keeps nobody else out.
 pub async fn furnish(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
     let invited = invite(room, wish).await;
     raise(room, wish).await?;
@@ -45,23 +46,34 @@ pub async fn furnish(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
 
 /// What has to be encrypted is not said in a plain room.
 pub async fn is_fit(room: &Room, encrypted: bool) -> Result<(), ChatError> {
-    if !encrypted || room.latest_encryption_state().await.is_ok_and(|state| state.is_encrypted()) {
+    if !encrypted
+        || room
+            .latest_encryption_state()
+            .await
+            .is_ok_and(|state| state.is_encrypted())
+    {
         return Ok(());
     }
     Err(ChatError::Gone(format!(
-        "the room {} is not end-to-end encrypted, and its repository asks for that; choose another room with `repo room`, or add the \
+        "the room {} is not end-to-end encrypted, and its repository asks for that; choose another \
+         room with `repo room`, or add the \
          repository again without `--encrypted`",
         room.room_id()
     )))
 }
 
 /// Other people's clients share the keys of encrypted rooms with signed devices alone.
-pub async fn is_trusted(client: &Client, settings: &Settings, encrypted: bool) -> Result<(), ChatError> {
+pub async fn is_trusted(
+    client: &Client,
+    settings: &Settings,
+    encrypted: bool,
+) -> Result<(), ChatError> {
     if !encrypted || is_signed(client).await {
         return Ok(());
     }
     Err(ChatError::Gone(format!(
-        "our device is not signed by its account, so people's clients share no keys of encrypted rooms with it. Put the account's \
+        "our device is not signed by its account, so people's clients share no keys of encrypted \
+         rooms with it. Put the account's \
          recovery key into {} and start again",
         settings.recovery_key.display()
     )))
@@ -69,26 +81,49 @@ pub async fn is_trusted(client: &Client, settings: &Settings, encrypted: bool) -
 
 /// Enters a room that a person has named.
 pub async fn enter(client: &Client, room: &str, encrypted: bool) -> Result<String, ChatError> {
-    let named = <&RoomOrAliasId>::try_from(room)
-        .map_err(|_| ChatError::Gone(format!("`{room}` is neither a room id like !abc nor an alias like #name:server")))?;
-    let servers: Vec<_> = client.user_id().map(|us| us.server_name().to_owned()).into_iter().collect();
+    let named = <&RoomOrAliasId>::try_from(room).map_err(|_| {
+        ChatError::Gone(format!(
+            "`{room}` is neither a room id like !abc nor an alias like #name:server"
+        ))
+    })?;
+    let servers: Vec<_> = client
+        .user_id()
+        .map(|us| us.server_name().to_owned())
+        .into_iter()
+        .collect();
     let entered = client.join_room_by_id_or_alias(named, &servers).await;
-    let entered = entered.map_err(|error| ChatError::Gone(format!("the room {room} cannot be entered: {error}. Invite us there first")))?;
+    let entered = entered.map_err(|error| {
+        ChatError::Gone(format!(
+            "the room {room} cannot be entered: {error}. Invite us there first"
+        ))
+    })?;
     is_fit(&entered, encrypted).await?;
     Ok(entered.room_id().to_string())
 }
 
 /// A room that we are in.
 pub fn joined(client: &Client, id: &str) -> Result<Room, ChatError> {
-    let room = OwnedRoomId::try_from(id).ok().and_then(|id| client.get_room(&id)).filter(|room| room.state() == RoomState::Joined);
+    let room = OwnedRoomId::try_from(id)
+        .ok()
+        .and_then(|id| client.get_room(&id))
+        .filter(|room| room.state() == RoomState::Joined);
     room.ok_or_else(|| {
-        let us = client.user_id().map(ToString::to_string).unwrap_or_default();
-        ChatError::Gone(format!("{us} is not in the room {id}; invite it, or choose another room with `repo room`"))
+        let us = client
+            .user_id()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        ChatError::Gone(format!(
+            "{us} is not in the room {id}; invite it, or choose another room with `repo room`"
+        ))
     })
 }
 
 /// Makes the room of a repository, or finds the one that was made before.
-pub async fn make(client: &Client, settings: &Settings, wish: &RoomWish) -> Result<String, ChatError> {
+pub async fn make(
+    client: &Client,
+    settings: &Settings,
+    wish: &RoomWish,
+) -> Result<String, ChatError> {
     is_trusted(client, settings, wish.encrypted).await?;
     let name = format!("{}{}", settings.alias_prefix, wish.repo);
     let room = find_or_make(client, &name, |name| request(name, wish)).await?;
@@ -96,8 +131,15 @@ pub async fn make(client: &Client, settings: &Settings, wish: &RoomWish) -> Resu
 }
 
 /// The room with this alias, if it is ours; a new one if there is none.
-pub async fn find_or_make(client: &Client, name: &str, request: impl Fn(&str) -> Result<Request, ChatError>) -> Result<Room, ChatError> {
-    let server = client.user_id().map(|us| us.server_name().to_owned()).ok_or_else(|| not_connected(Duration::from_secs(1)))?;
+pub async fn find_or_make(
+    client: &Client,
+    name: &str,
+    request: impl Fn(&str) -> Result<Request, ChatError>,
+) -> Result<Room, ChatError> {
+    let server = client
+        .user_id()
+        .map(|us| us.server_name().to_owned())
+        .ok_or_else(|| not_connected(Duration::from_secs(1)))?;
     let alias = RoomAliasId::parse(format!("#{name}:{server}"))
         .map_err(|error| ChatError::Gone(format!("#{name}:{server} is no alias: {error}")))?;
     if let Some(room) = ours(client, &alias).await? {
@@ -106,7 +148,10 @@ pub async fn find_or_make(client: &Client, name: &str, request: impl Fn(&str) ->
     match client.create_room(request(name)?).await {
         Ok(room) => known(client, room.room_id().to_owned()).await,
         Err(error) if error.client_api_error_kind() == Some(&ErrorKind::RoomInUse) => {
-            ours(client, &alias).await?.ok_or_else(|| ChatError::Retry { why: format!("{alias} is taken and leads nowhere"), after: KNOWN })
+            ours(client, &alias).await?.ok_or_else(|| ChatError::Retry {
+                why: format!("{alias} is taken and leads nowhere"),
+                after: KNOWN,
+            })
         }
         Err(error) => Err(chat(&format!("making the room {alias}"), &error)),
     }
@@ -114,33 +159,60 @@ pub async fn find_or_make(client: &Client, name: &str, request: impl Fn(&str) ->
 
 /// Shows that somebody is at work in a room.
 pub async fn show_work(client: &Client, room: &str) {
-    let (Ok(room), Some(us)) = (joined(client, room), client.user_id()) else { return };
+    let (Ok(room), Some(us)) = (joined(client, room), client.user_id()) else {
+        return;
+    };
     let typing = Typing::Yes(TypingInfo::new(WORKING));
-    if let Err(error) = client.send(create_typing_event::v3::Request::new(us.to_owned(), room.room_id().to_owned(), typing)).await {
+    if let Err(error) = client
+        .send(create_typing_event::v3::Request::new(
+            us.to_owned(),
+            room.room_id().to_owned(),
+            typing,
+        ))
+        .await
+    {
         tracing::debug!(room = %room.room_id(), "not shown that somebody is at work: {error}");
     }
 }
 
 /// The room behind an alias, if we made it. Anybody on a server may take an alias before us.
 async fn ours(client: &Client, alias: &OwnedRoomAliasId) -> Result<Option<Room>, ChatError> {
-    let made_by_us =
-        |room: &Room| room.creators().is_some_and(|creators| creators.iter().any(|creator| Some(&**creator) == client.user_id()));
-    let known = client.joined_rooms().into_iter().find(|room| room.canonical_alias().as_ref() == Some(alias) && made_by_us(room));
+    let made_by_us = |room: &Room| {
+        room.creators().is_some_and(|creators| {
+            creators
+                .iter()
+                .any(|creator| Some(&**creator) == client.user_id())
+        })
+    };
+    let known = client
+        .joined_rooms()
+        .into_iter()
+        .find(|room| room.canonical_alias().as_ref() == Some(alias) && made_by_us(room));
     if known.is_some() {
         return Ok(known);
     }
     let id = match client.resolve_room_alias(alias).await {
         Ok(found) => found.room_id,
-        Err(error) if error.client_api_error_kind() == Some(&ErrorKind::NotFound) => return Ok(None),
+        Err(error) if error.client_api_error_kind() == Some(&ErrorKind::NotFound) => {
+            return Ok(None);
+        }
         Err(error) => return Err(chat(&format!("looking up {alias}"), &error.into())),
     };
     let squatted = || {
         ChatError::Gone(format!(
-            "the alias {alias} leads to a room that we did not make; use it with `repo room … --room {alias}`, or free the alias"
+            "the alias {alias} leads to a room that we did not make; use it with `repo room … \
+             --room {alias}`, or free the alias"
         ))
     };
-    let room = client.get_room(&id).filter(|room| room.state() == RoomState::Joined).ok_or_else(squatted)?;
-    if made_by_us(&room) { Ok(Some(room)) } else { Err(squatted()) }
+    let room = client
+        .get_room(&id)
+        .filter(|room| room.state() == RoomState::Joined)
+        .ok_or_else(squatted)?;
+    if made_by_us(&room) {
+        Ok(Some(room))
+    } else {
+        Err(squatted())
+    }
 }
 
 fn request(name: &str, wish: &RoomWish) -> Result<Request, ChatError> {
@@ -148,7 +220,12 @@ fn request(name: &str, wish: &RoomWish) -> Result<Request, ChatError> {
     let previews = json!({ "type": "org.matrix.room.preview_urls", "state_key": "", "content": { "disable": true } });
     let mut initial_state = vec![Raw::new(&previews).map_err(raw)?.cast_unchecked()];
     if wish.encrypted {
-        initial_state.push(InitialStateEvent::with_empty_state_key(RoomEncryptionEventContent::with_recommended_defaults()).to_raw_any());
+        initial_state.push(
+            InitialStateEvent::with_empty_state_key(
+                RoomEncryptionEventContent::with_recommended_defaults(),
+            )
+            .to_raw_any(),
+        );
     }
     // Merged key by key and not deeper: a map of events here would throw away the server's own.
     let levels = assign!(RoomPowerLevelsContentOverride::new(), { invite: Some(Int::from(50)) });
@@ -162,7 +239,8 @@ fn request(name: &str, wish: &RoomWish) -> Result<Request, ChatError> {
     }))
 }
 
-/// Waits until the stream has brought the room whole: right after its creation nothing is known of it.
+/// Waits until the stream has brought the room whole: right after its creation nothing is known of
+/// it.
 async fn known(client: &Client, id: OwnedRoomId) -> Result<Room, ChatError> {
     let known = async {
         loop {
@@ -172,16 +250,24 @@ async fn known(client: &Client, id: OwnedRoomId) -> Result<Room, ChatError> {
             }
         }
     };
-    let late = |_| ChatError::Retry { why: format!("the homeserver did not show the new room {id}"), after: Duration::from_secs(1) };
+    let late = |_| ChatError::Retry {
+        why: format!("the homeserver did not show the new room {id}"),
+        after: Duration::from_secs(1),
+    };
     tokio::time::timeout(KNOWN, known).await.map_err(late)
 }
 
 /// Invites whoever belongs there and was never there: whoever left has left.
 async fn invite(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
-    let there = room.members(RoomMemberships::all()).await.map_err(|error| chat("reading the members", &error))?;
+    let there = room
+        .members(RoomMemberships::all())
+        .await
+        .map_err(|error| chat("reading the members", &error))?;
     let mut trouble = Ok(());
     for member in &wish.members {
-        let Ok(user) = OwnedUserId::try_from(member.subject.as_str()) else { continue };
+        let Ok(user) = OwnedUserId::try_from(member.subject.as_str()) else {
+            continue;
+        };
         if there.iter().any(|one| *one.user_id() == user) {
             continue;
         }
@@ -192,12 +278,19 @@ async fn invite(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
     trouble
 }
 
-/// Servers that do not answer, and limits for each person, may last for long: it is tried again each minute.
+/// Servers that do not answer, and limits for each person, may last for long: it is tried again
+/// each minute.
 fn uninvited(user: &OwnedUserId, error: &matrix_sdk::Error) -> ChatError {
     let why = match chat(&format!("inviting {user}"), error) {
-        ChatError::Gone(why) | ChatError::Retry { why, .. } | ChatError::NotNow { why, .. } | ChatError::RoomBusy { why, .. } => why,
+        ChatError::Gone(why)
+        | ChatError::Retry { why, .. }
+        | ChatError::NotNow { why, .. }
+        | ChatError::RoomBusy { why, .. } => why,
     };
-    ChatError::Retry { why, after: Duration::from_secs(60) }
+    ChatError::Retry {
+        why,
+        after: Duration::from_secs(60),
+    }
 }
 
 /// People who manage tasks manage the room too.
@@ -205,7 +298,10 @@ async fn raise(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
     let levels = room
         .power_levels()
         .await
-        .map_err(|error| ChatError::Retry { why: format!("reading power levels: {error}"), after: Duration::from_secs(1) })?;
+        .map_err(|error| ChatError::Retry {
+            why: format!("reading power levels: {error}"),
+            after: Duration::from_secs(1),
+        })?;
     let moderator = Int::from(50);
     let users: Vec<OwnedUserId> = wish
         .members
@@ -213,9 +309,16 @@ async fn raise(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
         .filter(|member| member.manages)
         .filter_map(|member| OwnedUserId::try_from(member.subject.as_str()).ok())
         .collect();
-    let raised: Vec<_> = users.iter().filter(|user| levels.for_user(user) < moderator).map(|user| (&**user, moderator)).collect();
+    let raised: Vec<_> = users
+        .iter()
+        .filter(|user| levels.for_user(user) < moderator)
+        .map(|user| (&**user, moderator))
+        .collect();
     if raised.is_empty() {
         return Ok(());
     }
-    room.update_power_levels(raised).await.map(|_| ()).map_err(|error| chat("giving power", &error))
+    room.update_power_levels(raised)
+        .await
+        .map(|_| ())
+        .map_err(|error| chat("giving power", &error))
 }

@@ -26,7 +26,8 @@ pub enum Trouble {
     Folder(String, #[source] io::Error),
     /// The session was ended by somebody else.
     #[error(
-        "the homeserver has ended our session: {0}. If that was no mistake, stop here; else remove the folder `matrix` in the daemon's \
+        "the homeserver has ended our session: {0}. If that was no mistake, stop here; else remove \
+         the folder `matrix` in the daemon's \
          state folder, and a new session begins with the password"
     )]
     LoggedOut(String),
@@ -50,8 +51,9 @@ impl From<matrix_sdk::Error> for Trouble {
     }
 }
 
-/// Takes the session up, or logs in once. The stream goes on where our own store stands: the SDK's position is ahead of
-/// what we have kept whenever we died in between (measured; the position must be set before the session is restored).
+/// Takes the session up, or logs in once. The stream goes on where our own store stands: the SDK's
+/// position is ahead of what we have kept whenever we died in between (measured; the position must
+/// be set before the session is restored).
 pub async fn connect(settings: &Settings, ear: &dyn Ear, ids: &dyn Ids) -> Result<Client, Trouble> {
     let folder = |error| Trouble::Folder(settings.state.display().to_string(), error);
     let device = device(&settings.state, ids).map_err(folder)?;
@@ -59,15 +61,29 @@ pub async fn connect(settings: &Settings, ear: &dyn Ear, ids: &dyn Ids) -> Resul
     if let Some(cursor) = ear.cursor().await?
         && has_position(&client).await
     {
-        let stored = client.state_store().set_kv_data(StateStoreDataKey::SyncToken, StateStoreDataValue::SyncToken(cursor)).await;
+        let stored = client
+            .state_store()
+            .set_kv_data(
+                StateStoreDataKey::SyncToken,
+                StateStoreDataValue::SyncToken(cursor),
+            )
+            .await;
         stored.map_err(|error| Trouble::Connection(error.to_string()))?;
     }
     let file = settings.state.join("session.json");
     match read::<MatrixSession>(&file).map_err(folder)? {
-        Some(session) => client.matrix_auth().restore_session(session, RoomLoadSettings::default()).await?,
+        Some(session) => {
+            client
+                .matrix_auth()
+                .restore_session(session, RoomLoadSettings::default())
+                .await?;
+        }
         None => log_in(settings, &client, &device, &file).await?,
     }
-    client.encryption().wait_for_e2ee_initialization_tasks().await;
+    client
+        .encryption()
+        .wait_for_e2ee_initialization_tasks()
+        .await;
     if let Err(error) = recovery::keep(&client, settings).await {
         tracing::warn!("encrypted rooms: {error}");
     }
@@ -79,7 +95,10 @@ async fn client(settings: &Settings, device: &Device) -> Result<Client, Trouble>
         .homeserver_url(&settings.homeserver)
         // Else the answer to a login may move us to another address.
         .respect_login_well_known(false)
-        .sqlite_store_with_config_and_cache_path(SqliteStoreConfig::new(&settings.state).key(Some(&device.key)), None::<&Path>)
+        .sqlite_store_with_config_and_cache_path(
+            SqliteStoreConfig::new(&settings.state).key(Some(&device.key)),
+            None::<&Path>,
+        )
         // Our outbox repeats; a second queue underneath would hold everything up for minutes.
         .request_config(RequestConfig::new().disable_retry().timeout(PATIENCE))
         .with_encryption_settings(EncryptionSettings {
@@ -87,31 +106,51 @@ async fn client(settings: &Settings, device: &Device) -> Result<Client, Trouble>
             auto_enable_backups: false,
             backup_download_strategy: BackupDownloadStrategy::AfterDecryptionFailure,
         })
-        // With it, inviting people into an encrypted room fails while our device is not cross-signed.
+        // With it, inviting people into an encrypted room fails while our device is not
+        // cross-signed.
         .with_enable_share_history_on_invite(false)
         .build()
         .await;
     built.map_err(|error| Trouble::Connection(error.to_string()))
 }
 
-async fn log_in(settings: &Settings, client: &Client, device: &Device, file: &Path) -> Result<(), Trouble> {
-    let login = client.matrix_auth().login_username(&settings.user, &settings.password).device_id(&device.id);
+async fn log_in(
+    settings: &Settings,
+    client: &Client,
+    device: &Device,
+    file: &Path,
+) -> Result<(), Trouble> {
+    let login = client
+        .matrix_auth()
+        .login_username(&settings.user, &settings.password)
+        .device_id(&device.id);
     let answer = login.initial_device_display_name("AgentVine").send().await;
     answer.map_err(|error| match error.client_api_error_kind() {
         Some(_) => Trouble::Refused(settings.user.clone(), error.to_string()),
         None => Trouble::Connection(error.to_string()),
     })?;
-    let session = client.matrix_auth().session().ok_or_else(|| Trouble::Connection("the login brought no session".into()))?;
-    write_private(file, &session).map_err(|error| Trouble::Folder(settings.state.display().to_string(), error))
+    let session = client
+        .matrix_auth()
+        .session()
+        .ok_or_else(|| Trouble::Connection("the login brought no session".into()))?;
+    write_private(file, &session)
+        .map_err(|error| Trouble::Folder(settings.state.display().to_string(), error))
 }
 
-/// Whether the SDK has read the stream with this device. One that has not must be told of all rooms before anything else.
+/// Whether the SDK has read the stream with this device. One that has not must be told of all rooms
+/// before anything else.
 pub async fn has_position(client: &Client) -> bool {
-    matches!(client.state_store().get_kv_data(StateStoreDataKey::SyncToken).await, Ok(Some(_)))
+    matches!(
+        client
+            .state_store()
+            .get_kv_data(StateStoreDataKey::SyncToken)
+            .await,
+        Ok(Some(_))
+    )
 }
 
-/// Our device. It lives as long as its folder: the homeserver tells repeated posts by the device, and keys that are lost
-/// must not come back under the same name.
+/// Our device. It lives as long as its folder: the homeserver tells repeated posts by the device,
+/// and keys that are lost must not come back under the same name.
 #[derive(Serialize, Deserialize)]
 struct Device {
     id: String,
@@ -126,14 +165,23 @@ fn device(folder: &Path, ids: &dyn Ids) -> io::Result<Device> {
         return Ok(device);
     }
     let id = ids.uuid().simple().to_string().to_uppercase();
-    let device = Device { id: format!("VINE{}", &id[24..]), key: ids.secret() };
+    let device = Device {
+        id: format!("VINE{}", &id[24..]),
+        key: ids.secret(),
+    };
     write_private(&file, &device)?;
     Ok(device)
 }
 
 /// Whether other people's clients trust our device with keys.
 pub async fn is_signed(client: &Client) -> bool {
-    client.encryption().get_own_device().await.ok().flatten().is_some_and(|device| device.is_cross_signed_by_owner())
+    client
+        .encryption()
+        .get_own_device()
+        .await
+        .ok()
+        .flatten()
+        .is_some_and(|device| device.is_cross_signed_by_owner())
 }
 
 /// What a file holds; `None` when it is not there.

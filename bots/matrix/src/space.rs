@@ -22,15 +22,27 @@ use crate::{
 };
 
 /// Puts a room into the space, unless it is there, and brings its people along.
-pub async fn put(client: &Client, settings: &Settings, room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
+pub async fn put(
+    client: &Client,
+    settings: &Settings,
+    room: &Room,
+    wish: &RoomWish,
+) -> Result<(), ChatError> {
     let space = find_or_make(client, &name(settings), request).await?;
     furnish(&space, wish).await?;
-    let via: Vec<_> = client.user_id().map(|us| us.server_name().to_owned()).into_iter().collect();
+    let via: Vec<_> = client
+        .user_id()
+        .map(|us| us.server_name().to_owned())
+        .into_iter()
+        .collect();
     if !holds(&space, room).await {
-        let put = space.send_state_event_for_key(room.room_id(), SpaceChildEventContent::new(via.clone())).await;
+        let put = space
+            .send_state_event_for_key(room.room_id(), SpaceChildEventContent::new(via.clone()))
+            .await;
         put.map_err(|error| chat("putting the room into the space", &error))?;
         let parent = assign!(SpaceParentEventContent::new(via), { canonical: true });
-        // Only the other way round matters to clients; in a room that was adopted we may not be allowed to.
+        // Only the other way round matters to clients; in a room that was adopted we may not be
+        // allowed to.
         if let Err(error) = room.send_state_event_for_key(space.room_id(), parent).await {
             tracing::debug!(room = %room.room_id(), "the room does not name its space: {error}");
         }
@@ -39,7 +51,9 @@ pub async fn put(client: &Client, settings: &Settings, room: &Room, wish: &RoomW
 }
 
 async fn holds(space: &Room, room: &Room) -> bool {
-    let child = space.get_state_event_static_for_key::<SpaceChildEventContent, _>(room.room_id()).await;
+    let child = space
+        .get_state_event_static_for_key::<SpaceChildEventContent, _>(room.room_id())
+        .await;
     let child = child.ok().flatten().and_then(|raw| raw.deserialize().ok());
     child
         .and_then(|event| event.as_sync().cloned())
@@ -49,7 +63,11 @@ async fn holds(space: &Room, room: &Room) -> bool {
 /// `vine-` makes `#vine:…`.
 fn name(settings: &Settings) -> String {
     let bare = settings.alias_prefix.trim_end_matches(['-', '_', '.']);
-    if bare.is_empty() { "vine".into() } else { bare.into() }
+    if bare.is_empty() {
+        "vine".into()
+    } else {
+        bare.into()
+    }
 }
 
 fn request(name: &str) -> Result<Request, ChatError> {

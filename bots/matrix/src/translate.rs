@@ -12,7 +12,8 @@ use crate::PLATFORM;
 
 pub use file::in_words;
 
-/// Our own key in the content of what we post; unknown keys are kept by servers, and encrypted with the rest.
+/// Our own key in the content of what we post; unknown keys are kept by servers, and encrypted with
+/// the rest.
 pub const KEY: &str = "org.agentvine.message";
 
 /// What an event is to us.
@@ -31,7 +32,8 @@ pub struct Us {
     pub id: String,
 }
 
-/// Reads an event of `room`; `None` when it is nothing to us. Notices are left out: programs talk in them.
+/// Reads an event of `room`; `None` when it is nothing to us. Notices are left out: programs talk
+/// in them.
 pub fn translate(event: &Value, room: &str, us: &Us) -> Option<Heard> {
     let (sender, id) = (event["sender"].as_str()?, event["event_id"].as_str()?);
     if sender == us.id {
@@ -41,12 +43,29 @@ pub fn translate(event: &Value, room: &str, us: &Us) -> Option<Heard> {
         "m.room.message" => message(&event["content"], us)?,
         "m.reaction" => reaction(&event["content"])?,
         "m.room.encrypted" => sealed(&event["content"]),
-        "m.room.redaction" => (String::new(), None, None, Act::Deleted(redacted(event)?.to_owned())),
+        "m.room.redaction" => (
+            String::new(),
+            None,
+            None,
+            Act::Deleted(redacted(event)?.to_owned()),
+        ),
         _ => return None,
     };
-    let spot = Spot::Theirs { room: room.to_owned(), thread, reply_to };
+    let spot = Spot::Theirs {
+        room: room.to_owned(),
+        thread,
+        reply_to,
+    };
     let said = event["origin_server_ts"].as_i64().map(Timestamp);
-    Some(Heard::Person(Inbound { event: id.to_owned(), platform: PLATFORM.into(), author: sender.to_owned(), spot, text, act, said }))
+    Some(Heard::Person(Inbound {
+        event: id.to_owned(),
+        platform: PLATFORM.into(),
+        author: sender.to_owned(),
+        spot,
+        text,
+        act,
+        said,
+    }))
 }
 
 type Parts = (String, Option<String>, Option<String>, Act);
@@ -59,12 +78,21 @@ fn message(content: &Value, us: &Us) -> Option<Parts> {
         return Some((plain(text, us), None, None, Act::Edited(of.to_owned())));
     }
     let thread = of.filter(|_| kind == Some("m.thread")).map(str::to_owned);
-    // In a thread, clients without threads are given a reply to show; it is none that a person made.
+    // In a thread, clients without threads are given a reply to show; it is none that a person
+    // made.
     let made = thread.is_none() || relation["is_falling_back"] != true;
-    let reply_to = relation["m.in_reply_to"]["event_id"].as_str().filter(|_| made).map(str::to_owned);
+    let reply_to = relation["m.in_reply_to"]["event_id"]
+        .as_str()
+        .filter(|_| made)
+        .map(str::to_owned);
     let body = content["body"].as_str()?;
     match content["msgtype"].as_str()? {
-        "m.text" | "m.emote" => Some((plain(without_fallback(body, reply_to.is_some()), us), thread, reply_to, Act::Said)),
+        "m.text" | "m.emote" => Some((
+            plain(without_fallback(body, reply_to.is_some()), us),
+            thread,
+            reply_to,
+            Act::Said,
+        )),
         "m.notice" => None,
         _ => Some(match file::expected(content) {
             Ok(meanwhile) => (meanwhile, thread, reply_to, Act::Awaited),
@@ -75,9 +103,16 @@ fn message(content: &Value, us: &Us) -> Option<Parts> {
 
 /// Where in a room's events we came in, or 0: what was said before was not to us.
 pub fn came(events: &[Value], us: &Us) -> usize {
-    let ours = |event: &&Value| event["type"] == "m.room.member" && event["state_key"] == us.id.as_str();
-    let comes = |event: &Value| event["content"]["membership"] == "join" && event["unsigned"]["prev_content"]["membership"] != "join";
-    events.iter().rposition(|event| ours(&event) && comes(event)).unwrap_or(0)
+    let ours =
+        |event: &&Value| event["type"] == "m.room.member" && event["state_key"] == us.id.as_str();
+    let comes = |event: &Value| {
+        event["content"]["membership"] == "join"
+            && event["unsigned"]["prev_content"]["membership"] != "join"
+    };
+    events
+        .iter()
+        .rposition(|event| ours(&event) && comes(event))
+        .unwrap_or(0)
 }
 
 /// Whether an event is still encrypted: its keys have not come.
@@ -89,9 +124,17 @@ pub fn is_sealed(event: &Value) -> bool {
 fn sealed(content: &Value) -> Parts {
     let relation = &content["m.relates_to"];
     let of = relation["event_id"].as_str().map(str::to_owned);
-    let (thread, edited) = if relation["rel_type"] == "m.thread" { (of, None) } else { (None, of) };
-    let reply_to = relation["m.in_reply_to"]["event_id"].as_str().map(str::to_owned).or(edited);
-    let why = "this message could not be decrypted, and its keys did not come within a minute; say it again";
+    let (thread, edited) = if relation["rel_type"] == "m.thread" {
+        (of, None)
+    } else {
+        (None, of)
+    };
+    let reply_to = relation["m.in_reply_to"]["event_id"]
+        .as_str()
+        .map(str::to_owned)
+        .or(edited);
+    let why = "this message could not be decrypted, and its keys did not come within a minute; say \
+     it again";
     (why.into(), thread, reply_to, Act::Awaited)
 }
 
@@ -103,13 +146,20 @@ fn reaction(content: &Value) -> Option<Parts> {
 
 /// Room versions differ in where they say it.
 fn redacted(event: &Value) -> Option<&str> {
-    event["redacts"].as_str().or_else(|| event["content"]["redacts"].as_str())
+    event["redacts"]
+        .as_str()
+        .or_else(|| event["content"]["redacts"].as_str())
 }
 
 fn echo(content: &Value, id: &str) -> Option<Echo> {
     let key = &content[KEY];
     let message = MessageId(key["id"].as_str()?.parse().ok()?);
-    Some(Echo { message, reference: id.to_owned(), part: u32::try_from(key["part"].as_u64()?).ok()?, last: key["last"] == true })
+    Some(Echo {
+        message,
+        reference: id.to_owned(),
+        part: u32::try_from(key["part"].as_u64()?).ok()?,
+        last: key["last"] == true,
+    })
 }
 
 /// Old clients quote what they reply to, in lines that begin with `> `, before an empty line.
@@ -123,10 +173,18 @@ fn without_fallback(body: &str, is_reply: bool) -> &str {
 /// Words to us by our account's name are words to `@vine`.
 fn plain(text: &str, us: &Us) -> String {
     let text = text.trim();
-    let local = us.id.trim_start_matches('@').split(':').next().unwrap_or_default();
+    let local = us
+        .id
+        .trim_start_matches('@')
+        .split(':')
+        .next()
+        .unwrap_or_default();
     let heads = [us.id.clone(), format!("@{local}"), format!("{local}:")];
     let called = heads.iter().find_map(|head| {
-        let rest = text.get(..head.len()).filter(|start| start.eq_ignore_ascii_case(head)).map(|_| &text[head.len()..])?;
+        let rest = text
+            .get(..head.len())
+            .filter(|start| start.eq_ignore_ascii_case(head))
+            .map(|_| &text[head.len()..])?;
         let rest = rest.strip_prefix(':').unwrap_or(rest);
         (rest.is_empty() || rest.starts_with(char::is_whitespace)).then_some(rest)
     });
@@ -140,11 +198,14 @@ mod tests {
     use super::*;
 
     fn us() -> Us {
-        Us { id: "@vinebot:x".into() }
+        Us {
+            id: "@vinebot:x".into(),
+        }
     }
 
     fn read(kind: &str, content: &Value) -> Option<Inbound> {
-        let event = json!({ "type": kind, "sender": "@ann:x", "event_id": "$e", "content": content });
+        let event =
+            json!({ "type": kind, "sender": "@ann:x", "event_id": "$e", "content": content });
         match translate(&event, "!r", &us())? {
             Heard::Person(inbound) => Some(inbound),
             Heard::Echo(_) => None,
@@ -152,44 +213,99 @@ mod tests {
     }
 
     fn spot(thread: Option<&str>, reply_to: Option<&str>) -> Spot {
-        Spot::Theirs { room: "!r".into(), thread: thread.map(Into::into), reply_to: reply_to.map(Into::into) }
+        Spot::Theirs {
+            room: "!r".into(),
+            thread: thread.map(Into::into),
+            reply_to: reply_to.map(Into::into),
+        }
     }
 
     #[test]
     fn replies_of_both_kinds_of_clients() {
         let threaded = json!({ "msgtype": "m.text", "body": "blue", "m.relates_to":
             { "rel_type": "m.thread", "event_id": "$root", "is_falling_back": true, "m.in_reply_to": { "event_id": "$last" } } });
-        assert_eq!(read("m.room.message", &threaded).expect("read").spot, spot(Some("$root"), None));
+        assert_eq!(
+            read("m.room.message", &threaded).expect("read").spot,
+            spot(Some("$root"), None)
+        );
         let real = json!({ "msgtype": "m.text", "body": "blue", "m.relates_to":
             { "rel_type": "m.thread", "event_id": "$root", "is_falling_back": false, "m.in_reply_to": { "event_id": "$q" } } });
-        assert_eq!(read("m.room.message", &real).expect("read").spot, spot(Some("$root"), Some("$q")));
+        assert_eq!(
+            read("m.room.message", &real).expect("read").spot,
+            spot(Some("$root"), Some("$q"))
+        );
         let rich = json!({ "msgtype": "m.text", "body": "> <@vine:x> Which?\n> 1. Red\n\nblue", "m.relates_to": { "m.in_reply_to": { "event_id": "$q" } } });
         let rich = read("m.room.message", &rich).expect("read");
-        assert_eq!((rich.spot, rich.text.as_str()), (spot(None, Some("$q")), "blue"));
+        assert_eq!(
+            (rich.spot, rich.text.as_str()),
+            (spot(None, Some("$q")), "blue")
+        );
     }
 
     #[test]
     fn edits_redactions_and_reactions() {
         let edit = json!({ "msgtype": "m.text", "body": "* red", "m.new_content": { "body": "red" }, "m.relates_to": { "rel_type": "m.replace", "event_id": "$a" } });
         let edit = read("m.room.message", &edit).expect("read");
-        assert_eq!((edit.act, edit.text.as_str()), (Act::Edited("$a".into()), "red"));
+        assert_eq!(
+            (edit.act, edit.text.as_str()),
+            (Act::Edited("$a".into()), "red")
+        );
         let reaction = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": "$q", "key": "2️⃣" } });
         let reaction = read("m.reaction", &reaction).expect("read");
-        assert_eq!((reaction.act, reaction.spot, reaction.text.as_str()), (Act::Reacted, spot(None, Some("$q")), "2️⃣"));
-        assert_eq!(read("m.room.redaction", &json!({ "redacts": "$a" })).expect("read").act, Act::Deleted("$a".into()));
+        assert_eq!(
+            (reaction.act, reaction.spot, reaction.text.as_str()),
+            (Act::Reacted, spot(None, Some("$q")), "2️⃣")
+        );
+        assert_eq!(
+            read("m.room.redaction", &json!({ "redacts": "$a" }))
+                .expect("read")
+                .act,
+            Act::Deleted("$a".into())
+        );
     }
 
     #[test]
     fn commands_by_our_name_and_words_that_are_not_for_us() {
-        let text = |body: &str| read("m.room.message", &json!({ "msgtype": "m.text", "body": body })).expect("read").text;
-        for body in ["@vinebot:x status", "vinebot: status", "@vinebot status", "@vinebot:x: status"] {
+        let text = |body: &str| {
+            read(
+                "m.room.message",
+                &json!({ "msgtype": "m.text", "body": body }),
+            )
+            .expect("read")
+            .text
+        };
+        for body in [
+            "@vinebot:x status",
+            "vinebot: status",
+            "@vinebot status",
+            "@vinebot:x: status",
+        ] {
             assert_eq!(text(body), "@vine status", "{body}");
         }
         assert_eq!(text("vinebots are nice"), "vinebots are nice");
-        assert_eq!(read("m.room.message", &json!({ "msgtype": "m.notice", "body": "I am a program" })), None);
-        assert_eq!(read("m.room.member", &json!({ "membership": "join" })), None);
-        let file = |kind| read("m.room.message", &json!({ "msgtype": kind, "body": "a.log" })).expect("read").act;
-        assert_eq!((file("m.file"), file("m.image")), (Act::Awaited, Act::Unreadable));
+        assert_eq!(
+            read(
+                "m.room.message",
+                &json!({ "msgtype": "m.notice", "body": "I am a program" })
+            ),
+            None
+        );
+        assert_eq!(
+            read("m.room.member", &json!({ "membership": "join" })),
+            None
+        );
+        let file = |kind| {
+            read(
+                "m.room.message",
+                &json!({ "msgtype": kind, "body": "a.log" }),
+            )
+            .expect("read")
+            .act
+        };
+        assert_eq!(
+            (file("m.file"), file("m.image")),
+            (Act::Awaited, Act::Unreadable)
+        );
     }
 
     #[test]
@@ -197,11 +313,20 @@ mod tests {
         let content = |relation: Value| json!({ "ciphertext": "…", "m.relates_to": relation });
         let threaded = content(json!({ "rel_type": "m.thread", "event_id": "$root" }));
         let threaded = read("m.room.encrypted", &threaded).expect("read");
-        assert_eq!((threaded.act, threaded.spot), (Act::Awaited, spot(Some("$root"), None)));
+        assert_eq!(
+            (threaded.act, threaded.spot),
+            (Act::Awaited, spot(Some("$root"), None))
+        );
         let reply = content(json!({ "m.in_reply_to": { "event_id": "$q" } }));
-        assert_eq!(read("m.room.encrypted", &reply).expect("read").spot, spot(None, Some("$q")));
+        assert_eq!(
+            read("m.room.encrypted", &reply).expect("read").spot,
+            spot(None, Some("$q"))
+        );
         let edit = content(json!({ "rel_type": "m.replace", "event_id": "$a" }));
-        assert_eq!(read("m.room.encrypted", &edit).expect("read").spot, spot(None, Some("$a")));
+        assert_eq!(
+            read("m.room.encrypted", &edit).expect("read").spot,
+            spot(None, Some("$a"))
+        );
     }
 
     #[test]
@@ -211,15 +336,27 @@ mod tests {
             "unsigned": { "prev_content": { "membership": before } } })
         };
         let word = json!({ "type": "m.room.message" });
-        assert_eq!(came(&[word.clone(), join("invite"), word.clone()], &us()), 1);
-        assert_eq!(came(&[word.clone(), join("join"), word], &us()), 0, "a new name is no coming");
+        assert_eq!(
+            came(&[word.clone(), join("invite"), word.clone()], &us()),
+            1
+        );
+        assert_eq!(
+            came(&[word.clone(), join("join"), word], &us()),
+            0,
+            "a new name is no coming"
+        );
     }
 
     #[test]
     fn our_own_messages_tell_where_they_are() {
         let id = "0192f3a4-0000-7000-8000-000000000001";
         let event = json!({ "type": "m.room.message", "sender": "@vinebot:x", "event_id": "$e", "content": { "body": "x", KEY: { "id": id, "part": 1, "last": true } } });
-        let echo = Echo { message: MessageId(id.parse().expect("a uuid")), reference: "$e".into(), part: 1, last: true };
+        let echo = Echo {
+            message: MessageId(id.parse().expect("a uuid")),
+            reference: "$e".into(),
+            part: 1,
+            last: true,
+        };
         assert_eq!(translate(&event, "!r", &us()), Some(Heard::Echo(echo)));
     }
 }

@@ -10,18 +10,26 @@ use crate::error::chat;
 
 const KIND: &str = "text/markdown";
 
-/// Uploads a text and gives what an event says of it. Only the event is told from its repetition: what is uploaded twice lies
-/// on the homeserver twice.
+/// Uploads a text and gives what an event says of it. Only the event is told from its repetition:
+/// what is uploaded twice lies on the homeserver twice.
 pub async fn file(room: &Room, name: &str, text: &str) -> Result<Value, ChatError> {
     let mut content = json!({ "msgtype": "m.file", "body": name, "filename": name, "info": { "mimetype": KIND, "size": text.len() } });
     let client = room.client();
-    let state = room.latest_encryption_state().await.map_err(|error| chat("asking whether the room is encrypted", &error))?;
+    let state = room
+        .latest_encryption_state()
+        .await
+        .map_err(|error| chat("asking whether the room is encrypted", &error))?;
     if state.is_encrypted() {
-        let file = client.upload_encrypted_file(&mut Cursor::new(text.as_bytes())).await;
+        let file = client
+            .upload_encrypted_file(&mut Cursor::new(text.as_bytes()))
+            .await;
         content["file"] = json!(file.map_err(|error| chat("uploading", &error))?);
     } else {
         let request = v3::Request::new(text.as_bytes().to_vec());
-        let uploaded = client.send(request).await.map_err(|error| chat("uploading", &error.into()))?;
+        let uploaded = client
+            .send(request)
+            .await
+            .map_err(|error| chat("uploading", &error.into()))?;
         content["url"] = json!(uploaded.content_uri);
     }
     Ok(content)

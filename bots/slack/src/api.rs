@@ -1,12 +1,14 @@
-//! One call of the Web API, and what follows from how it ended. Arguments and answers are plain JSON: the typed models lose text
-//! and refuse answers of calls that were served (measured).
+//! One call of the Web API, and what follows from how it ended. Arguments and answers are plain
+//! JSON: the typed models lose text and refuse answers of calls that were served (measured).
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use slack_morphism::{
     errors::SlackClientError,
-    prelude::{SlackApiToken, SlackClient, SlackClientHyperConnector, SlackClientHyperHttpsConnector},
+    prelude::{
+        SlackApiToken, SlackClient, SlackClientHyperConnector, SlackClientHyperHttpsConnector,
+    },
 };
 use vine_domain::ports::ChatError;
 
@@ -44,7 +46,10 @@ impl From<CallError> for ChatError {
         match error {
             CallError::Refused(method, code) => Self::Gone(advice(&method, &code)),
             CallError::Limited(_, after) => Self::NotNow { why, after },
-            CallError::Unclear(..) => Self::Retry { why, after: Duration::from_secs(1) },
+            CallError::Unclear(..) => Self::Retry {
+                why,
+                after: Duration::from_secs(1),
+            },
         }
     }
 }
@@ -52,11 +57,19 @@ impl From<CallError> for ChatError {
 /// What a person can do about a refusal.
 fn advice(method: &str, code: &str) -> String {
     let what = match code {
-        "not_in_channel" | "channel_not_found" => "invite the bot into the channel, or choose another one with `repo room`",
-        "is_archived" => "the channel is archived; open it again, or choose another one with `repo room`",
+        "not_in_channel" | "channel_not_found" => {
+            "invite the bot into the channel, or choose another one with `repo room`"
+        }
+        "is_archived" => {
+            "the channel is archived; open it again, or choose another one with `repo room`"
+        }
         "not_allowed_token_type" => "bot_token and app_token may have been exchanged",
-        code if code.starts_with("missing_scope") => "give the app that scope (`vine manifest slack` has all of them) and install it again",
-        "invalid_auth" | "account_inactive" | "token_revoked" | "not_authed" => "the token is not valid any more; set `chat.slack` anew",
+        code if code.starts_with("missing_scope") => {
+            "give the app that scope (`vine manifest slack` has all of them) and install it again"
+        }
+        "invalid_auth" | "account_inactive" | "token_revoked" | "not_authed" => {
+            "the token is not valid any more; set `chat.slack` anew"
+        }
         "restricted_action" => "the workspace does not let apps do that; ask its owner",
         _ => "see the list of error codes of that method in Slack's reference",
     };
@@ -77,9 +90,14 @@ pub fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, String> {
     let mut http = hyper_util::client::legacy::connect::HttpConnector::new();
     http.enforce_http(false);
     http.set_connect_timeout(Some(CONNECT));
-    let tls = hyper_rustls::HttpsConnectorBuilder::new().with_provider_and_native_roots(rustls::crypto::ring::default_provider());
-    let tls = tls.map_err(|error| format!("no certificates of this system can be read: {error}"))?;
-    let https = tls.https_or_http().enable_all_versions().wrap_connector(http);
+    let tls = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider());
+    let tls =
+        tls.map_err(|error| format!("no certificates of this system can be read: {error}"))?;
+    let https = tls
+        .https_or_http()
+        .enable_all_versions()
+        .wrap_connector(http);
     Ok(SlackClientHyperConnector::from(https).with_slack_api_url(base.trim_end_matches('/')))
 }
 
@@ -87,19 +105,43 @@ impl Api {
     /// Nothing is called yet.
     pub fn new(base: &str, token: &str) -> Result<Self, String> {
         // A redirection of a file leads to a page for people to log in.
-        let http = reqwest::Client::builder().connect_timeout(CONNECT).timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(PATIENCE)
+            .redirect(reqwest::redirect::Policy::none());
         let http = http.build().map_err(|error| error.to_string())?;
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Self { client: SlackClient::new(connector(&base)?), token: SlackApiToken::new(token.into()), http, base })
+        Ok(Self {
+            client: SlackClient::new(connector(&base)?),
+            token: SlackApiToken::new(token.into()),
+            http,
+            base,
+        })
     }
 
     /// Who the token belongs to, and its scopes with commas between.
     pub async fn identity(&self) -> Result<(Value, String), CallError> {
-        let unclear = |error: reqwest::Error| CallError::Unclear("auth.test".into(), error.without_url().to_string());
-        let answer = self.http.post(format!("{}/auth.test", self.base)).bearer_auth(&self.token.token_value.0).send().await;
+        let unclear = |error: reqwest::Error| {
+            CallError::Unclear("auth.test".into(), error.without_url().to_string())
+        };
+        let answer = self
+            .http
+            .post(format!("{}/auth.test", self.base))
+            .bearer_auth(&self.token.token_value.0)
+            .send()
+            .await;
         let answer = answer.map_err(unclear)?;
-        let scopes = answer.headers().get("x-oauth-scopes").and_then(|scopes| scopes.to_str().ok()).unwrap_or_default().to_owned();
-        let limit = answer.headers().get("retry-after").and_then(|wait| wait.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+        let scopes = answer
+            .headers()
+            .get("x-oauth-scopes")
+            .and_then(|scopes| scopes.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        let limit = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|wait| wait.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
         if let Some(after) = limit.filter(|_| answer.status() == 429) {
             return Err(CallError::Limited("auth.test".into(), after));
         }
@@ -120,54 +162,106 @@ impl Api {
             return Err("its address is not Slack's".into());
         }
         let shown = |error: reqwest::Error| error.without_url().to_string();
-        let answer = self.http.get(address).bearer_auth(&self.token.token_value.0).send().await.map_err(shown)?;
+        let answer = self
+            .http
+            .get(address)
+            .bearer_auth(&self.token.token_value.0)
+            .send()
+            .await
+            .map_err(shown)?;
         if answer.status() != 200 {
             return Err(answer.status().to_string());
         }
-        answer.bytes().await.map(|bytes| bytes.to_vec()).map_err(shown)
+        answer
+            .bytes()
+            .await
+            .map(|bytes| bytes.to_vec())
+            .map_err(shown)
     }
 
     /// Puts a text as a file into a thread.
-    pub async fn upload(&self, channel: &str, thread: Option<&str>, name: &str, text: &str) -> Result<(), CallError> {
+    pub async fn upload(
+        &self,
+        channel: &str,
+        thread: Option<&str>,
+        name: &str,
+        text: &str,
+    ) -> Result<(), CallError> {
         let length = text.len().to_string();
-        let place = self.read("files.getUploadURLExternal", &[("filename", name), ("length", &length)]).await?;
-        let unclear = |error: reqwest::Error| CallError::Unclear("upload".into(), error.without_url().to_string());
-        let sent = self.http.post(place["upload_url"].as_str().unwrap_or_default()).body(text.to_owned()).send().await;
-        sent.and_then(reqwest::Response::error_for_status).map_err(unclear)?;
+        let place = self
+            .read(
+                "files.getUploadURLExternal",
+                &[("filename", name), ("length", &length)],
+            )
+            .await?;
+        let unclear = |error: reqwest::Error| {
+            CallError::Unclear("upload".into(), error.without_url().to_string())
+        };
+        let sent = self
+            .http
+            .post(place["upload_url"].as_str().unwrap_or_default())
+            .body(text.to_owned())
+            .send()
+            .await;
+        sent.and_then(reqwest::Response::error_for_status)
+            .map_err(unclear)?;
         let file = json!([{ "id": place["file_id"], "title": name }]);
         let mut args = json!({ "files": file, "channel_id": channel });
         if let Some(thread) = thread {
             args["thread_ts"] = json!(thread);
         }
-        self.call("files.completeUploadExternal", &args).await.map(drop)
+        self.call("files.completeUploadExternal", &args)
+            .await
+            .map(drop)
     }
 
     /// Calls a method with JSON.
     pub async fn call(&self, method: &str, args: &Value) -> Result<Value, CallError> {
         let session = self.client.open_session(&self.token);
-        let call = session.http_session_api.http_post::<_, Value>(method, args, None);
+        let call = session
+            .http_session_api
+            .http_post::<_, Value>(method, args, None);
         ended(method, tokio::time::timeout(PATIENCE, call).await)
     }
 
     /// Calls a method that reads; those take no JSON.
     pub async fn read(&self, method: &str, args: &[(&str, &str)]) -> Result<Value, CallError> {
         let session = self.client.open_session(&self.token);
-        let params: Vec<(&str, Option<&str>)> = args.iter().map(|(key, value)| (*key, Some(*value))).collect();
-        let call = session.http_session_api.http_get::<Value, _, _>(method, &params, None);
+        let params: Vec<(&str, Option<&str>)> = args
+            .iter()
+            .map(|(key, value)| (*key, Some(*value)))
+            .collect();
+        let call = session
+            .http_session_api
+            .http_get::<Value, _, _>(method, &params, None);
         ended(method, tokio::time::timeout(PATIENCE, call).await)
     }
 
-    /// What stands in a channel or a thread, with metadata. A thread is read whole, since it begins with its oldest reply; of a
-    /// channel the latest hundred messages are looked at.
-    pub async fn messages(&self, channel: &str, thread: Option<&str>) -> Result<Vec<Value>, CallError> {
+    /// What stands in a channel or a thread, with metadata. A thread is read whole, since it begins
+    /// with its oldest reply; of a channel the latest hundred messages are looked at.
+    pub async fn messages(
+        &self,
+        channel: &str,
+        thread: Option<&str>,
+    ) -> Result<Vec<Value>, CallError> {
         let of = |page: &Value| page["messages"].as_array().cloned().unwrap_or_default();
         let Some(root) = thread else {
-            let args = [("channel", channel), ("include_all_metadata", "true"), ("limit", "100")];
+            let args = [
+                ("channel", channel),
+                ("include_all_metadata", "true"),
+                ("limit", "100"),
+            ];
             return Ok(of(&self.read("conversations.history", &args).await?));
         };
         let (mut found, mut cursor) = (Vec::new(), String::new());
         loop {
-            let args = [("channel", channel), ("ts", root), ("include_all_metadata", "true"), ("limit", "100"), ("cursor", &cursor)];
+            let args = [
+                ("channel", channel),
+                ("ts", root),
+                ("include_all_metadata", "true"),
+                ("limit", "100"),
+                ("cursor", &cursor),
+            ];
             let page = self.read("conversations.replies", &args).await?;
             found.extend(of(&page));
             match page["response_metadata"]["next_cursor"].as_str() {
@@ -180,9 +274,12 @@ impl Api {
 
 /// Whether an address is where the Web API is, or another host of Slack's.
 fn is_of_slack(address: &str, base: &str) -> bool {
-    let (Ok(address), Ok(base)) = (reqwest::Url::parse(address), reqwest::Url::parse(base)) else { return false };
+    let (Ok(address), Ok(base)) = (reqwest::Url::parse(address), reqwest::Url::parse(base)) else {
+        return false;
+    };
     let theirs = |host: &str| host == "slack.com" || host.ends_with(".slack.com");
-    address.origin() == base.origin() || (address.scheme() == "https" && address.host_str().is_some_and(theirs))
+    address.origin() == base.origin()
+        || (address.scheme() == "https" && address.host_str().is_some_and(theirs))
 }
 
 /// What a message carries so that it is known again: opaque, everybody can read it.
@@ -190,18 +287,26 @@ pub fn metadata(key: &str, part: usize, last: bool) -> Value {
     json!({ "event_type": "agentvine_message", "event_payload": { "key": key, "part": part.to_string(), "last": last.to_string() } })
 }
 
-fn ended(method: &str, done: Result<Result<Value, SlackClientError>, tokio::time::error::Elapsed>) -> Result<Value, CallError> {
+fn ended(
+    method: &str,
+    done: Result<Result<Value, SlackClientError>, tokio::time::error::Elapsed>,
+) -> Result<Value, CallError> {
     let method = method.to_owned();
     match done {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(classified(method, &error)),
-        Err(_) => Err(CallError::Unclear(method, format!("no answer within {PATIENCE:?}"))),
+        Err(_) => Err(CallError::Unclear(
+            method,
+            format!("no answer within {PATIENCE:?}"),
+        )),
     }
 }
 
 /// The code; of a missing scope also which one.
 fn refusal(code: &str, body: Option<&str>) -> String {
-    let needed = body.filter(|_| code == "missing_scope").and_then(|body| serde_json::from_str::<Value>(body).ok());
+    let needed = body
+        .filter(|_| code == "missing_scope")
+        .and_then(|body| serde_json::from_str::<Value>(body).ok());
     match needed.as_ref().and_then(|body| body["needed"].as_str()) {
         Some(needed) => format!("{code} {needed}"),
         None => code.to_owned(),
@@ -210,20 +315,40 @@ fn refusal(code: &str, body: Option<&str>) -> String {
 
 /// Texts of these errors hold whole bodies: only codes are kept.
 fn classified(method: String, error: &SlackClientError) -> CallError {
-    const PASSING: [&str; 4] = ["internal_error", "fatal_error", "service_unavailable", "request_timeout"];
+    const PASSING: [&str; 4] = [
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+    ];
     match error {
-        SlackClientError::RateLimitError(limit) => CallError::Limited(method, limit.retry_after.unwrap_or(Duration::from_secs(1))),
-        SlackClientError::ApiError(error) if error.code == "ratelimited" || error.code == "rate_limited" => {
+        SlackClientError::RateLimitError(limit) => {
+            CallError::Limited(method, limit.retry_after.unwrap_or(Duration::from_secs(1)))
+        }
+        SlackClientError::ApiError(error)
+            if error.code == "ratelimited" || error.code == "rate_limited" =>
+        {
             CallError::Limited(method, Duration::from_secs(1))
         }
-        SlackClientError::ApiError(error) if PASSING.contains(&error.code.as_str()) => CallError::Unclear(method, error.code.clone()),
-        SlackClientError::ApiError(error) => CallError::Refused(method, refusal(&error.code, error.http_response_body.as_deref())),
+        SlackClientError::ApiError(error) if PASSING.contains(&error.code.as_str()) => {
+            CallError::Unclear(method, error.code.clone())
+        }
+        SlackClientError::ApiError(error) => CallError::Refused(
+            method,
+            refusal(&error.code, error.http_response_body.as_deref()),
+        ),
         SlackClientError::HttpError(error) if !error.status_code.is_server_error() => {
             CallError::Refused(method, error.status_code.to_string())
         }
-        SlackClientError::HttpError(error) => CallError::Unclear(method, error.status_code.to_string()),
-        SlackClientError::HttpProtocolError(_) => CallError::Unclear(method, "the connection broke".into()),
-        SlackClientError::ProtocolError(_) => CallError::Unclear(method, "the answer cannot be read".into()),
+        SlackClientError::HttpError(error) => {
+            CallError::Unclear(method, error.status_code.to_string())
+        }
+        SlackClientError::HttpProtocolError(_) => {
+            CallError::Unclear(method, "the connection broke".into())
+        }
+        SlackClientError::ProtocolError(_) => {
+            CallError::Unclear(method, "the answer cannot be read".into())
+        }
         _ => CallError::Unclear(method, "the connection failed".into()),
     }
 }
@@ -235,24 +360,38 @@ mod tests {
     #[test]
     fn our_token_goes_to_slack_alone() {
         let base = "http://127.0.0.1:80/api";
-        for address in ["https://files.slack.com/a", "https://slack.com/a", "http://127.0.0.1:80/files/1"] {
+        for address in [
+            "https://files.slack.com/a",
+            "https://slack.com/a",
+            "http://127.0.0.1:80/files/1",
+        ] {
             assert!(is_of_slack(address, base), "{address}");
         }
-        for address in
-            ["https://files.slack.com.evil.org/a", "http://files.slack.com/a", "https://evilslack.com/a", "http://127.0.0.1:81/a", "x"]
-        {
+        for address in [
+            "https://files.slack.com.evil.org/a",
+            "http://files.slack.com/a",
+            "https://evilslack.com/a",
+            "http://127.0.0.1:81/a",
+            "x",
+        ] {
             assert!(!is_of_slack(address, base), "{address}");
         }
     }
 
     #[test]
     fn a_missing_scope_is_named_with_what_to_do() {
-        let code =
-            refusal("missing_scope", Some(r#"{"ok":false,"error":"missing_scope","needed":"groups:write","provided":"chat:write"}"#));
-        let told = ChatError::from(CallError::Refused("conversations.create".into(), code)).to_string();
+        let code = refusal(
+            "missing_scope",
+            Some(
+                r#"{"ok":false,"error":"missing_scope","needed":"groups:write","provided":"chat:write"}"#,
+            ),
+        );
+        let told =
+            ChatError::from(CallError::Refused("conversations.create".into(), code)).to_string();
         assert_eq!(
             told,
-            "Slack refuses conversations.create: missing_scope groups:write; give the app that scope (`vine manifest slack` has all of them) and install it again"
+            "Slack refuses conversations.create: missing_scope groups:write; give the app that \
+             scope (`vine manifest slack` has all of them) and install it again"
         );
     }
 
@@ -260,7 +399,12 @@ mod tests {
     fn what_may_have_been_done_is_tried_again_and_limits_hold_everything() {
         let unclear = ChatError::from(CallError::Unclear("chat.postMessage".into(), "500".into()));
         assert!(matches!(unclear, ChatError::Retry { .. }));
-        let limited = ChatError::from(CallError::Limited("chat.postMessage".into(), Duration::from_secs(3)));
-        assert!(matches!(limited, ChatError::NotNow { after, .. } if after == Duration::from_secs(3)));
+        let limited = ChatError::from(CallError::Limited(
+            "chat.postMessage".into(),
+            Duration::from_secs(3),
+        ));
+        assert!(
+            matches!(limited, ChatError::NotNow { after, .. } if after == Duration::from_secs(3))
+        );
     }
 }

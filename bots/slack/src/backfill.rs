@@ -1,5 +1,5 @@
-//! What was said while no connection was open. Slack brings events again for some six minutes; after that they are only to be found
-//! where they stand.
+//! What was said while no connection was open. Slack brings events again for some six minutes;
+//! after that they are only to be found where they stand.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ enum Place {
     Thread(String, String),
 }
 
-/// Reads all threads whose tasks are not over, and what was said in our channels since we heard something last. What is known
-/// already is known.
+/// Reads all threads whose tasks are not over, and what was said in our channels since we heard
+/// something last. What is known already is known.
 pub async fn run(session: &Session, ear: &dyn Ear) {
     for place in places(ear).await {
         let mut pause = SOON;
@@ -41,16 +41,29 @@ async fn places(ear: &dyn Ear) -> Vec<Place> {
     loop {
         match stored_places(ear).await {
             Ok(places) => return places,
-            Err(error) => tracing::error!(%error, "where to look for what was said meanwhile cannot be read: {error}"),
+            Err(error) => {
+                tracing::error!(%error, "where to look for what was said meanwhile cannot be read: \
+                 {error}");
+            }
         }
         tokio::time::sleep(SOON).await;
     }
 }
 
 async fn stored_places(ear: &dyn Ear) -> Stored<Vec<Place>> {
-    let mut places: Vec<Place> = ear.threads().await?.into_iter().map(|(channel, root)| Place::Thread(channel, root)).collect();
+    let mut places: Vec<Place> = ear
+        .threads()
+        .await?
+        .into_iter()
+        .map(|(channel, root)| Place::Thread(channel, root))
+        .collect();
     if let Some(since) = ear.cursor().await?.as_deref().and_then(shortly_before) {
-        places.extend(ear.rooms().await?.into_iter().map(|channel| Place::Channel(channel, since.clone())));
+        places.extend(
+            ear.rooms()
+                .await?
+                .into_iter()
+                .map(|channel| Place::Channel(channel, since.clone())),
+        );
     }
     Ok(places)
 }
@@ -62,7 +75,11 @@ fn shortly_before(ts: &str) -> Option<String> {
 }
 
 /// An error says that it is to be tried again, and may say when.
-async fn look_through(session: &Session, ear: &dyn Ear, place: &Place) -> Result<(), Option<Duration>> {
+async fn look_through(
+    session: &Session,
+    ear: &dyn Ear,
+    place: &Place,
+) -> Result<(), Option<Duration>> {
     let mut cursor = String::new();
     loop {
         let (channel, page) = page(session, place, &cursor).await;
@@ -74,10 +91,21 @@ async fn look_through(session: &Session, ear: &dyn Ear, place: &Place) -> Result
             Err(CallError::Refused(..)) => return Ok(()),
         };
         let messages = || page["messages"].as_array().into_iter().flatten();
-        let mut events: Vec<_> = messages().filter_map(|message| said(session, channel, message)).collect();
+        let mut events: Vec<_> = messages()
+            .filter_map(|message| said(session, channel, message))
+            .collect();
         events.sort_by(|a, b| a.event.cmp(&b.event));
-        let echoes = messages().filter_map(|message| echo(session, channel, message)).collect();
-        if let Err(error) = ear.hear(Batch { events, echoes, ..Batch::default() }).await {
+        let echoes = messages()
+            .filter_map(|message| echo(session, channel, message))
+            .collect();
+        if let Err(error) = ear
+            .hear(Batch {
+                events,
+                echoes,
+                ..Batch::default()
+            })
+            .await
+        {
             tracing::error!(%error, "what was found could not be stored: {error}");
             return Err(None);
         }
@@ -88,27 +116,57 @@ async fn look_through(session: &Session, ear: &dyn Ear, place: &Place) -> Result
     }
 }
 
-async fn page<'a>(session: &Session, place: &'a Place, cursor: &str) -> (&'a str, Result<Value, CallError>) {
-    let common = [("limit", "100"), ("cursor", cursor), ("include_all_metadata", "true")];
+async fn page<'a>(
+    session: &Session,
+    place: &'a Place,
+    cursor: &str,
+) -> (&'a str, Result<Value, CallError>) {
+    let common = [
+        ("limit", "100"),
+        ("cursor", cursor),
+        ("include_all_metadata", "true"),
+    ];
     match place {
         Place::Channel(channel, since) => {
-            let args: Vec<_> = common.into_iter().chain([("channel", channel.as_str()), ("oldest", since)]).collect();
-            (channel, session.api.read("conversations.history", &args).await)
+            let args: Vec<_> = common
+                .into_iter()
+                .chain([("channel", channel.as_str()), ("oldest", since)])
+                .collect();
+            (
+                channel,
+                session.api.read("conversations.history", &args).await,
+            )
         }
         Place::Thread(channel, root) => {
-            let args: Vec<_> = common.into_iter().chain([("channel", channel.as_str()), ("ts", ts_of(root))]).collect();
-            (channel, session.api.read("conversations.replies", &args).await)
+            let args: Vec<_> = common
+                .into_iter()
+                .chain([("channel", channel.as_str()), ("ts", ts_of(root))])
+                .collect();
+            (
+                channel,
+                session.api.read("conversations.replies", &args).await,
+            )
         }
     }
 }
 
-/// A message of ours. What it was an answer to may have been posted just before we died; and where Slack has posted a message twice,
-/// both copies are known by its key.
+/// A message of ours. What it was an answer to may have been posted just before we died; and where
+/// Slack has posted a message twice, both copies are known by its key.
 pub fn echo(session: &Session, channel: &str, message: &Value) -> Option<Echo> {
-    let (ts, payload) = (message["ts"].as_str()?, &message["metadata"]["event_payload"]);
-    let key = payload["key"].as_str().filter(|_| message["user"] == session.us.user.as_str())?;
+    let (ts, payload) = (
+        message["ts"].as_str()?,
+        &message["metadata"]["event_payload"],
+    );
+    let key = payload["key"]
+        .as_str()
+        .filter(|_| message["user"] == session.us.user.as_str())?;
     let part = payload["part"].as_str()?.parse().ok()?;
-    Some(Echo { message: MessageId(key.parse().ok()?), reference: reference(channel, ts), part, last: payload["last"] == "true" })
+    Some(Echo {
+        message: MessageId(key.parse().ok()?),
+        reference: reference(channel, ts),
+        part,
+        last: payload["last"] == "true",
+    })
 }
 
 /// The same as if it came over a connection.

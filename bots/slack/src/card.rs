@@ -5,10 +5,12 @@ use vine_domain::{chat::Button, markdown::split_to_fit};
 
 use crate::mrkdwn::mrkdwn;
 
-/// Bytes of a section to begin with, and characters that it may show (reference, "Section block": 3,000).
+/// Bytes of a section to begin with, and characters that it may show (reference, "Section block":
+/// 3,000).
 const SECTION: usize = 1_200;
 const SHOWN: usize = 2_900;
-/// Bytes of a message to begin with, and characters of all its sections: beyond some 13,200 Slack refuses it.
+/// Bytes of a message to begin with, and characters of all its sections: beyond some 13,200 Slack
+/// refuses it.
 const PART: usize = 9_000;
 const MESSAGE: usize = 12_000;
 /// Of a button's label (reference: 75 characters).
@@ -22,29 +24,48 @@ pub const SHORTCUT: &str = "vine_answer";
 
 /// Words without buttons.
 pub fn words(text: &str) -> Vec<Value> {
-    sections(text).iter().map(|shown| json!({ "type": "section", "text": { "type": "mrkdwn", "text": shown } })).collect()
+    sections(text)
+        .iter()
+        .map(|shown| json!({ "type": "section", "text": { "type": "mrkdwn", "text": shown } }))
+        .collect()
 }
 
 /// A text as sections show it: escaping makes it longer.
 fn sections(text: &str) -> Vec<String> {
-    let parts = split_to_fit(text, SECTION, |part| mrkdwn(part, &[]).chars().count() <= SHOWN);
+    let parts = split_to_fit(text, SECTION, |part| {
+        mrkdwn(part, &[]).chars().count() <= SHOWN
+    });
     parts.iter().map(|part| mrkdwn(part, &[])).collect()
 }
 
 /// The parts of a text that fit into messages.
 pub fn parts(text: &str) -> Vec<String> {
-    split_to_fit(text, PART, |part| sections(part).iter().map(|one| one.chars().count()).sum::<usize>() <= MESSAGE)
+    split_to_fit(text, PART, |part| {
+        sections(part)
+            .iter()
+            .map(|one| one.chars().count())
+            .sum::<usize>()
+            <= MESSAGE
+    })
 }
 
 /// A question with its choices, and a way to write something else.
 pub fn question(text: &str, buttons: &[Button]) -> Vec<Value> {
     let mut blocks = words(text);
-    let mut elements: Vec<Value> = buttons.iter().enumerate().map(|(index, one)| button(index, one)).collect();
+    let mut elements: Vec<Value> = buttons
+        .iter()
+        .enumerate()
+        .map(|(index, one)| button(index, one))
+        .collect();
     elements.push(
         json!({ "type": "button", "text": { "type": "plain_text", "text": "Write an answer…" }, "action_id": WRITE, "value": "write" }),
     );
     // A block holds 25 elements.
-    blocks.extend(elements.chunks(25).map(|some| json!({ "type": "actions", "elements": some })));
+    blocks.extend(
+        elements
+            .chunks(25)
+            .map(|some| json!({ "type": "actions", "elements": some })),
+    );
     blocks
 }
 
@@ -72,20 +93,50 @@ mod tests {
         assert!(all.len() > 1);
         for part in &all {
             let blocks = words(part);
-            let lengths: Vec<usize> = blocks.iter().map(|block| block["text"]["text"].as_str().expect("text").chars().count()).collect();
-            assert!(lengths.iter().all(|length| *length <= 3_000) && lengths.iter().sum::<usize>() <= 13_200, "{lengths:?}");
+            let lengths: Vec<usize> = blocks
+                .iter()
+                .map(|block| {
+                    block["text"]["text"]
+                        .as_str()
+                        .expect("text")
+                        .chars()
+                        .count()
+                })
+                .collect();
+            assert!(
+                lengths.iter().all(|length| *length <= 3_000)
+                    && lengths.iter().sum::<usize>() <= 13_200,
+                "{lengths:?}"
+            );
             assert!(blocks.len() < 45, "{}", blocks.len());
         }
     }
 
     #[test]
     fn a_dangerous_choice_asks_back_and_a_long_text_has_several_sections() {
-        let choice = |label: &str, dangerous| Button { label: label.into(), says: label.into(), dangerous };
-        let blocks = question(&"word ".repeat(600), &[choice("Yes", false), choice("Always", true)]);
+        let choice = |label: &str, dangerous| Button {
+            label: label.into(),
+            says: label.into(),
+            dangerous,
+        };
+        let blocks = question(
+            &"word ".repeat(600),
+            &[choice("Yes", false), choice("Always", true)],
+        );
         assert!(blocks.len() > 3, "{}", blocks.len());
         let elements = blocks.last().expect("actions")["elements"].clone();
-        assert_eq!((elements[0]["confirm"].is_null(), elements[1]["confirm"].is_null()), (true, false));
+        assert_eq!(
+            (
+                elements[0]["confirm"].is_null(),
+                elements[1]["confirm"].is_null()
+            ),
+            (true, false)
+        );
         assert_eq!(elements[2]["action_id"], WRITE);
-        assert!(blocks.iter().all(|block| block["text"]["text"].as_str().is_none_or(|text| text.len() <= 3_000)));
+        assert!(blocks.iter().all(|block| {
+            block["text"]["text"]
+                .as_str()
+                .is_none_or(|text| text.len() <= 3_000)
+        }));
     }
 }

@@ -20,30 +20,64 @@ pub async fn make(session: &Session, prefix: &str, wish: &RoomWish) -> Result<St
     }
     let made = api.call("conversations.create", &args).await;
     let id = match made {
-        Ok(answer) => answer["channel"]["id"].as_str().unwrap_or_default().to_owned(),
-        Err(error) if error.code() == Some("name_taken") => find(session, &name).await?.ok_or_else(|| {
-            ChatError::Gone(format!("the name #{name} is taken by a channel that we are not in; invite us there, or free the name"))
-        })?,
+        Ok(answer) => answer["channel"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        Err(error) if error.code() == Some("name_taken") => {
+            find(session, &name).await?.ok_or_else(|| {
+                ChatError::Gone(format!(
+                    "the name #{name} is taken by a channel that we are not in; \
+             invite us there, or free the name"
+                ))
+            })?
+        }
         Err(error) => return Err(error.into()),
     };
     let topic: String = wish.topic.chars().take(TOPIC).collect();
-    api.call("conversations.setTopic", &json!({ "channel": id, "topic": topic })).await?;
+    api.call(
+        "conversations.setTopic",
+        &json!({ "channel": id, "topic": topic }),
+    )
+    .await?;
     Ok(id)
 }
 
-/// Invites whoever belongs there; one of them who is not to be had keeps nobody else out. People of other workspaces are invited by
-/// people.
+/// Invites whoever belongs there; one of them who is not to be had keeps nobody else out. People of
+/// other workspaces are invited by people.
 pub async fn furnish(session: &Session, channel: &str, wish: &RoomWish) -> Result<(), ChatError> {
     let api = &session.api;
     is_open(api, channel).await?;
-    let there = api.read("conversations.members", &[("channel", channel), ("limit", "1000")]).await?;
-    let there: Vec<&str> = there["members"].as_array().into_iter().flatten().filter_map(|member| member.as_str()).collect();
-    let missing = wish.members.iter().map(|member| member.subject.as_str()).filter(|user| !there.contains(user) && !user.contains(':'));
+    let there = api
+        .read(
+            "conversations.members",
+            &[("channel", channel), ("limit", "1000")],
+        )
+        .await?;
+    let there: Vec<&str> = there["members"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|member| member.as_str())
+        .collect();
+    let missing = wish
+        .members
+        .iter()
+        .map(|member| member.subject.as_str())
+        .filter(|user| !there.contains(user) && !user.contains(':'));
     let mut trouble = Ok(());
     for user in missing {
-        match api.call("conversations.invite", &json!({ "channel": channel, "users": user })).await {
+        match api
+            .call(
+                "conversations.invite",
+                &json!({ "channel": channel, "users": user }),
+            )
+            .await
+        {
             Err(error) if error.code() == Some("already_in_channel") => {}
-            Err(error) if error.code().is_some() => trouble = Err(ChatError::Gone(format!("inviting {user}: {error}"))),
+            Err(error) if error.code().is_some() => {
+                trouble = Err(ChatError::Gone(format!("inviting {user}: {error}")));
+            }
             other => drop(other?),
         }
     }
@@ -52,7 +86,9 @@ pub async fn furnish(session: &Session, channel: &str, wish: &RoomWish) -> Resul
 
 /// A channel that takes words from us.
 async fn is_open(api: &Api, channel: &str) -> Result<(), ChatError> {
-    let info = api.read("conversations.info", &[("channel", channel)]).await?;
+    let info = api
+        .read("conversations.info", &[("channel", channel)])
+        .await?;
     let code = match &info["channel"] {
         known if known["is_archived"] == true => "is_archived",
         known if known["is_member"] == false => "not_in_channel",
@@ -64,9 +100,11 @@ async fn is_open(api: &Api, channel: &str) -> Result<(), ChatError> {
 /// Enters a channel by id (`C…`) or by name (`#…`).
 pub async fn enter(session: &Session, named: &str) -> Result<String, ChatError> {
     let id = match named.strip_prefix('#') {
-        Some(name) => find(session, name)
-            .await?
-            .ok_or_else(|| ChatError::Gone(format!("there is no channel {named} that we can see; invite us there")))?,
+        Some(name) => find(session, name).await?.ok_or_else(|| {
+            ChatError::Gone(format!(
+                "there is no channel {named} that we can see; invite us there"
+            ))
+        })?,
         None => named.to_owned(),
     };
     let api = &session.api;
@@ -75,18 +113,27 @@ pub async fn enter(session: &Session, named: &str) -> Result<String, ChatError> 
         return Ok(id);
     }
     // Into private ones we only come by invitation.
-    api.call("conversations.join", &json!({ "channel": id })).await?;
+    api.call("conversations.join", &json!({ "channel": id }))
+        .await?;
     Ok(id)
 }
 
 async fn find(session: &Session, name: &str) -> Result<Option<String>, ChatError> {
     let mut cursor = String::new();
     loop {
-        let mut args =
-            vec![("types", "public_channel,private_channel"), ("exclude_archived", "true"), ("limit", "200"), ("cursor", &cursor)];
+        let mut args = vec![
+            ("types", "public_channel,private_channel"),
+            ("exclude_archived", "true"),
+            ("limit", "200"),
+            ("cursor", &cursor),
+        ];
         args.extend(session.team.as_deref().map(|team| ("team_id", team)));
         let page = session.api.read("conversations.list", &args).await?;
-        let found = page["channels"].as_array().into_iter().flatten().find(|channel| channel["name"] == name);
+        let found = page["channels"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|channel| channel["name"] == name);
         if let Some(id) = found.and_then(|channel| channel["id"].as_str()) {
             return Ok(Some(id.to_owned()));
         }
@@ -99,6 +146,17 @@ async fn find(session: &Session, name: &str) -> Result<Option<String>, ChatError
 
 /// Lower case, digits, `-` and `_`, at most 80 (reference of conversations.create).
 fn name(prefix: &str, repo: &str) -> String {
-    let fits = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_' { c } else { '-' };
-    format!("{prefix}{repo}").to_lowercase().chars().map(fits).take(80).collect()
+    let fits = |c: char| {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
+    format!("{prefix}{repo}")
+        .to_lowercase()
+        .chars()
+        .map(fits)
+        .take(80)
+        .collect()
 }

@@ -1,5 +1,6 @@
-//! Posts: new messages, edits, reactions, words to one person. Slack does not know a repeated post; each carries an opaque key, and
-//! whenever it is unclear whether it was posted we look for that first.
+//! Posts: new messages, edits, reactions, words to one person. Slack does not know a repeated post;
+//! each carries an opaque key, and whenever it is unclear whether it was posted we look for that
+//! first.
 
 use serde_json::{Value, json};
 use vine_domain::{
@@ -19,9 +20,16 @@ use crate::{
 
 /// Posts or edits one message.
 pub async fn deliver(api: &Api, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-    match (&dispatch.message.place, &dispatch.message.kind, &dispatch.about, &dispatch.edits) {
+    match (
+        &dispatch.message.place,
+        &dispatch.message.kind,
+        &dispatch.about,
+        &dispatch.edits,
+    ) {
         (Place::Aside(aside), ..) => whisper(api, dispatch, aside).await,
-        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => note(api, dispatch, about).await,
+        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => {
+            note(api, dispatch, about).await
+        }
         // What it would edit is the sign that we put on the person's own message.
         (_, OutboundKind::Note { .. }, Some(_), _) => post(api, dispatch, true).await,
         (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
@@ -37,15 +45,36 @@ pub async fn deliver(api: &Api, dispatch: &Dispatch) -> Result<Posted, ChatError
 }
 
 async fn note(api: &Api, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
-    react(api, &about.event, if about.fate == Fate::Kept { "eyes" } else { "white_check_mark" }).await?;
-    Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(&about.event), &about.event))
+    react(
+        api,
+        &about.event,
+        if about.fate == Fate::Kept {
+            "eyes"
+        } else {
+            "white_check_mark"
+        },
+    )
+    .await?;
+    Ok(Posted::one(
+        dispatch.thread.as_ref().unwrap_or(&about.event),
+        &about.event,
+    ))
 }
 
 async fn react(api: &Api, to: &str, name: &str) -> Result<(), ChatError> {
     // Commands and modals are no messages: there is nothing to react to.
-    let Some((channel, ts)) = to.split_once(':') else { return Ok(()) };
-    match api.call("reactions.add", &json!({ "channel": channel, "timestamp": ts, "name": name })).await {
-        // There already, or nobody may, or their words are gone: that must keep nothing else from anybody.
+    let Some((channel, ts)) = to.split_once(':') else {
+        return Ok(());
+    };
+    match api
+        .call(
+            "reactions.add",
+            &json!({ "channel": channel, "timestamp": ts, "name": name }),
+        )
+        .await
+    {
+        // There already, or nobody may, or their words are gone: that must keep nothing else from
+        // anybody.
         Err(error) if error.code().is_some() => {
             tracing::debug!("no sign on somebody's words: {error}");
             Ok(())
@@ -59,27 +88,60 @@ async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, C
     let thread = dispatch.thread.as_deref().map(ts_of);
     // A file carries no key of ours but its name.
     let called = format!("{}-{}", dispatch.message.kind.as_str(), &id[..8]);
-    let pieces = pieces(&dispatch.message.text, card::parts(&dispatch.message.text), &called);
+    let pieces = pieces(
+        &dispatch.message.text,
+        card::parts(&dispatch.message.text),
+        &called,
+    );
     // Of several some may have been posted before the channel took no more.
-    let known = if careful || pieces.len() > 1 { api.messages(&dispatch.room, thread).await? } else { Vec::new() };
-    let last = pieces.iter().rposition(|piece| matches!(piece, Piece::Words(_)));
+    let known = if careful || pieces.len() > 1 {
+        api.messages(&dispatch.room, thread).await?
+    } else {
+        Vec::new()
+    };
+    let last = pieces
+        .iter()
+        .rposition(|piece| matches!(piece, Piece::Words(_)));
     let mut posted: Vec<String> = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
-        let root = thread.map(str::to_owned).or_else(|| posted.first().map(|first| ts_of(first).to_owned()));
+        let root = thread
+            .map(str::to_owned)
+            .or_else(|| posted.first().map(|first| ts_of(first).to_owned()));
         match piece {
             Piece::Words(text) => {
-                let args = || message(dispatch, text, number, Some(number) == last, root.as_deref());
+                let args = || {
+                    message(
+                        dispatch,
+                        text,
+                        number,
+                        Some(number) == last,
+                        root.as_deref(),
+                    )
+                };
                 let ts = match part(&known, &id, number) {
                     Some(ts) => ts,
-                    None => api.call("chat.postMessage", &args()).await.map_err(of_channel)?["ts"].as_str().unwrap_or_default().to_owned(),
+                    None => api
+                        .call("chat.postMessage", &args())
+                        .await
+                        .map_err(of_channel)?["ts"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .to_owned(),
                 };
                 posted.push(reference(&dispatch.room, &ts));
             }
             Piece::File { name, .. } if has_file(&known, name) => {}
-            Piece::File { name, text } => api.upload(&dispatch.room, root.as_deref(), name, text).await?,
+            Piece::File { name, text } => {
+                api.upload(&dispatch.room, root.as_deref(), name, text)
+                    .await?;
+            }
         }
     }
-    let thread = dispatch.thread.clone().or_else(|| posted.first().cloned()).unwrap_or_default();
+    let thread = dispatch
+        .thread
+        .clone()
+        .or_else(|| posted.first().cloned())
+        .unwrap_or_default();
     Ok(Posted::all(thread, posted))
 }
 
@@ -94,26 +156,44 @@ fn part(messages: &[Value], key: &str, number: usize) -> Option<String> {
 }
 
 fn has_file(messages: &[Value], name: &str) -> bool {
-    messages.iter().any(|message| message["files"].as_array().is_some_and(|files| files.iter().any(|file| file["name"] == name)))
+    messages.iter().any(|message| {
+        message["files"]
+            .as_array()
+            .is_some_and(|files| files.iter().any(|file| file["name"] == name))
+    })
 }
 
 /// Posts are counted for each channel apart: about one in a second.
 fn of_channel(error: CallError) -> ChatError {
     match error {
-        CallError::Limited(method, after) => {
-            ChatError::RoomBusy { why: format!("{method}: the channel takes nothing for {after:?}"), after }
-        }
+        CallError::Limited(method, after) => ChatError::RoomBusy {
+            why: format!("{method}: the channel takes nothing for {after:?}"),
+            after,
+        },
         other => other.into(),
     }
 }
 
 fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Option<&str>) -> Value {
-    let mentions = if part == 0 { dispatch.mentions.as_slice() } else { &[] };
+    let mentions = if part == 0 {
+        dispatch.mentions.as_slice()
+    } else {
+        &[]
+    };
     // With the first part, as edits are: once the question is settled they are gone.
     let asks = matches!(dispatch.message.kind, OutboundKind::Question { .. }) && part == 0;
-    let blocks = if asks { card::question(text, &dispatch.message.buttons) } else { card::words(text) };
-    let calls: Vec<_> = mentions.iter().map(|mention| format!("<@{}>", mention.subject)).collect();
-    let calling = (!calls.is_empty()).then(|| json!({ "type": "section", "text": { "type": "mrkdwn", "text": calls.join(" ") } }));
+    let blocks = if asks {
+        card::question(text, &dispatch.message.buttons)
+    } else {
+        card::words(text)
+    };
+    let calls: Vec<_> = mentions
+        .iter()
+        .map(|mention| format!("<@{}>", mention.subject))
+        .collect();
+    let calling = (!calls.is_empty()).then(
+        || json!({ "type": "section", "text": { "type": "mrkdwn", "text": calls.join(" ") } }),
+    );
     let mut args = json!({
         "channel": dispatch.room, "text": mrkdwn(text, mentions), "blocks": calling.into_iter().chain(blocks).collect::<Vec<_>>(),
         "unfurl_links": false, "unfurl_media": false, "metadata": metadata(&dispatch.message.id.to_string(), part, last),
@@ -129,17 +209,26 @@ async fn edit(api: &Api, dispatch: &Dispatch, edited: &str) -> Result<Posted, Ch
     let text = shortened(card::parts(&dispatch.message.text));
     let args = json!({ "channel": dispatch.room, "ts": ts_of(edited), "text": mrkdwn(&text, &[]), "blocks": card::words(&text) });
     match api.call("chat.update", &args).await {
-        // Somebody has deleted it, or the workspace lets nobody edit any more: there is nothing to show.
-        Err(error) if matches!(error.code(), Some("message_not_found" | "cant_update_message" | "edit_window_closed")) => {}
+        // Somebody has deleted it, or the workspace lets nobody edit any more: there is nothing to
+        // show.
+        Err(error)
+            if matches!(
+                error.code(),
+                Some("message_not_found" | "cant_update_message" | "edit_window_closed")
+            ) => {}
         other => drop(other?),
     }
-    Ok(Posted::one(dispatch.thread.as_deref().unwrap_or(edited), edited))
+    Ok(Posted::one(
+        dispatch.thread.as_deref().unwrap_or(edited),
+        edited,
+    ))
 }
 
 /// Words that one person alone sees, where they said something.
 async fn whisper(api: &Api, dispatch: &Dispatch, aside: &Aside) -> Result<Posted, ChatError> {
     let user = aside.author.rsplit(':').next().unwrap_or(&aside.author);
-    let mut args = json!({ "channel": aside.room, "user": user, "text": mrkdwn(&dispatch.message.text, &[]) });
+    let mut args =
+        json!({ "channel": aside.room, "user": user, "text": mrkdwn(&dispatch.message.text, &[]) });
     if let Some(thread) = &aside.thread {
         args["thread_ts"] = json!(ts_of(thread));
     }
@@ -148,5 +237,8 @@ async fn whisper(api: &Api, dispatch: &Dispatch, aside: &Aside) -> Result<Posted
         Err(CallError::Refused(_, code)) if code == "user_not_in_channel" => {}
         other => drop(other?),
     }
-    Ok(Posted::one(aside.thread.as_ref().unwrap_or(&aside.to), &aside.to))
+    Ok(Posted::one(
+        aside.thread.as_ref().unwrap_or(&aside.to),
+        &aside.to,
+    ))
 }

@@ -1,5 +1,5 @@
-//! Slack's own requests to us, for teams that do not use Socket Mode: each signed, none older than five minutes. Sent again, one
-//! changes nothing: what it brings is known by its own id.
+//! Slack's own requests to us, for teams that do not use Socket Mode: each signed, none older than
+//! five minutes. Sent again, one changes nothing: what it brings is known by its own id.
 
 use std::sync::Arc;
 
@@ -12,14 +12,17 @@ use axum::{
     routing::post,
 };
 use serde_json::{Value, json};
-use slack_morphism::{prelude::SlackSigningSecret, signature_verifier::SlackEventSignatureVerifier as Verifier};
+use slack_morphism::{
+    prelude::SlackSigningSecret, signature_verifier::SlackEventSignatureVerifier as Verifier,
+};
 use vine_domain::ports::Ear;
 
 use crate::{Slack, Way, intake};
 
 /// Where Slack is told to send everything: below the daemon's public address.
 pub const PATH: &str = "/chat/slack";
-/// Bytes that are read before anybody knows who sends them. Events have at most some 40 kB of text, in several shapes.
+/// Bytes that are read before anybody knows who sends them. Events have at most some 40 kB of text,
+/// in several shapes.
 const LARGEST: usize = 512 * 1024;
 
 #[derive(Clone)]
@@ -31,23 +34,43 @@ struct Door {
 
 /// What the daemon serves for Slack; nothing when Slack is heard over sockets.
 pub fn routes(slack: Arc<Slack>, ear: Arc<dyn Ear>) -> Router {
-    let Way::Http { signing_secret } = &slack.settings.way else { return Router::new() };
+    let Way::Http { signing_secret } = &slack.settings.way else {
+        return Router::new();
+    };
     let verifier = Verifier::new(&SlackSigningSecret::new(signing_secret.clone()));
-    let door = Door { slack, ear, verifier };
-    Router::new().route(PATH, post(knock)).layer(DefaultBodyLimit::max(LARGEST)).with_state(door)
+    let door = Door {
+        slack,
+        ear,
+        verifier,
+    };
+    Router::new()
+        .route(PATH, post(knock))
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .with_state(door)
 }
 
 async fn knock(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
-    let Some(body) = door.signed(&headers, &body) else { return StatusCode::UNAUTHORIZED.into_response() };
-    let form = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    let Some(body) = door.signed(&headers, &body) else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    let form = headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
+        kind.as_bytes()
+            .starts_with(b"application/x-www-form-urlencoded")
+    });
     let Some((kind, payload)) = (if form { of_form(body) } else { of_json(body) }) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     if payload["type"] == "url_verification" {
-        return payload["challenge"].as_str().unwrap_or_default().to_owned().into_response();
+        return payload["challenge"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+            .into_response();
     }
     // Slack comes again with events; to people it says that this failed.
-    let Ok(session) = door.slack.session() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let Ok(session) = door.slack.session() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
     match intake::take(&session, &door.ear, kind, &payload).await {
         Some(Value::Null) => StatusCode::OK.into_response(),
         Some(shown) => Json(shown).into_response(),
@@ -59,10 +82,16 @@ impl Door {
     /// The body, if Slack has signed it lately.
     fn signed<'a>(&self, headers: &HeaderMap, body: &'a Bytes) -> Option<&'a str> {
         let text = |name: &str| headers.get(name)?.to_str().ok();
-        let (hash, at) = (text(Verifier::SLACK_SIGNED_HASH_HEADER)?, text(Verifier::SLACK_SIGNED_TIMESTAMP)?);
+        let (hash, at) = (
+            text(Verifier::SLACK_SIGNED_HASH_HEADER)?,
+            text(Verifier::SLACK_SIGNED_TIMESTAMP)?,
+        );
         let body = std::str::from_utf8(body).ok()?;
         let refused = |error: &_| tracing::warn!("a request in Slack's name was refused: {error}");
-        self.verifier.verify(hash, body, at).inspect_err(refused).ok()?;
+        self.verifier
+            .verify(hash, body, at)
+            .inspect_err(refused)
+            .ok()?;
         Some(body)
     }
 }
@@ -77,5 +106,12 @@ fn of_form(body: &str) -> Option<(&'static str, Value)> {
     if let Some((_, payload)) = fields.iter().find(|(key, _)| key == "payload") {
         return Some(("interactive", serde_json::from_str(payload).ok()?));
     }
-    Some(("slash_commands", fields.into_iter().map(|(key, text)| (key, json!(text))).collect::<serde_json::Map<_, _>>().into()))
+    Some((
+        "slash_commands",
+        fields
+            .into_iter()
+            .map(|(key, text)| (key, json!(text)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    ))
 }

@@ -18,7 +18,10 @@ const LOOK: u32 = 10;
 /// Says what is wrong and what to do: of missing scopes all at once.
 pub async fn connect(settings: &Settings) -> Result<Session, String> {
     let api = Api::new(&settings.api_url, &settings.bot_token)?;
-    let (known, scopes) = api.identity().await.map_err(|error| ChatError::from(error).to_string())?;
+    let (known, scopes) = api
+        .identity()
+        .await
+        .map_err(|error| ChatError::from(error).to_string())?;
     let missing = missing(&scopes);
     if !missing.is_empty() {
         return Err(format!(
@@ -28,21 +31,50 @@ pub async fn connect(settings: &Settings) -> Result<Session, String> {
         ));
     }
     let text = |key: &str| known[key].as_str().unwrap_or_default();
-    let (user, account) = (text("user_id").to_owned(), format!("{} in {}", text("user"), text("team")));
+    let (user, account) = (
+        text("user_id").to_owned(),
+        format!("{} in {}", text("user"), text("team")),
+    );
     let (teams, team) = if known["is_enterprise_install"] == true {
         of_organisation(&api, &known, settings.team.as_deref()).await?
     } else {
-        (vec![known["team_id"].as_str().unwrap_or_default().to_owned()], None)
+        (
+            vec![known["team_id"].as_str().unwrap_or_default().to_owned()],
+            None,
+        )
     };
-    Ok(Session { api: api.into(), us: Us { teams, user }, account, team, gap: Arc::default() })
+    Ok(Session {
+        api: api.into(),
+        us: Us { teams, user },
+        account,
+        team,
+        gap: Arc::default(),
+    })
 }
 
 /// The workspaces of an organisation, itself among them, and the one in which channels are made.
-async fn of_organisation(api: &Api, known: &Value, wanted: Option<&str>) -> Result<(Vec<String>, Option<String>), String> {
+async fn of_organisation(
+    api: &Api,
+    known: &Value,
+    wanted: Option<&str>,
+) -> Result<(Vec<String>, Option<String>), String> {
     let (mut teams, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = api.call("auth.teams.list", &json!({ "limit": 100, "cursor": cursor })).await.map_err(|error| error.to_string())?;
-        teams.extend(page["teams"].as_array().into_iter().flatten().filter_map(|team| team["id"].as_str()).map(str::to_owned));
+        let page = api
+            .call(
+                "auth.teams.list",
+                &json!({ "limit": 100, "cursor": cursor }),
+            )
+            .await
+            .map_err(|error| error.to_string())?;
+        teams.extend(
+            page["teams"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|team| team["id"].as_str())
+                .map(str::to_owned),
+        );
         match page["response_metadata"]["next_cursor"].as_str() {
             Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
             _ => break,
@@ -53,7 +85,8 @@ async fn of_organisation(api: &Api, known: &Value, wanted: Option<&str>) -> Resu
         (None, [only]) => only.clone(),
         (_, all) => {
             return Err(format!(
-                "the app is installed for a whole organisation: set `chat.slack.team_id` to the workspace for its channels, one of {}",
+                "the app is installed for a whole organisation: set `chat.slack.team_id` to the \
+                 workspace for its channels, one of {}",
                 all.join(", ")
             ));
         }
@@ -64,11 +97,14 @@ async fn of_organisation(api: &Api, known: &Value, wanted: Option<&str>) -> Resu
 
 fn missing(scopes: &str) -> Vec<&'static str> {
     let given: Vec<&str> = scopes.split(',').map(str::trim).collect();
-    SCOPES.into_iter().filter(|scope| !given.contains(scope)).collect()
+    SCOPES
+        .into_iter()
+        .filter(|scope| !given.contains(scope))
+        .collect()
 }
 
-/// Until the token counts no more. What Slack's requests did not bring, since something on their way was away, is looked for now
-/// and then.
+/// Until the token counts no more. What Slack's requests did not bring, since something on their
+/// way was away, is looked for now and then.
 pub async fn watch(session: &Session, ear: &Arc<dyn Ear>) -> String {
     for round in 1_u32.. {
         if round.is_multiple_of(LOOK) {
@@ -91,7 +127,13 @@ mod tests {
     #[test]
     fn all_missing_scopes_are_named_at_once() {
         assert!(missing(&SCOPES.join(",")).is_empty());
-        let fewer: Vec<_> = SCOPES.into_iter().filter(|scope| !scope.starts_with("groups:")).collect();
-        assert_eq!(missing(&fewer.join(", ")), ["groups:history", "groups:read", "groups:write"]);
+        let fewer: Vec<_> = SCOPES
+            .into_iter()
+            .filter(|scope| !scope.starts_with("groups:"))
+            .collect();
+        assert_eq!(
+            missing(&fewer.join(", ")),
+            ["groups:history", "groups:read", "groups:write"]
+        );
     }
 }

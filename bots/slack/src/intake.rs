@@ -1,4 +1,5 @@
-//! What an envelope brings, stored before Slack hears that we have it; the same over a socket and over HTTP.
+//! What an envelope brings, stored before Slack hears that we have it; the same over a socket and
+//! over HTTP.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -13,17 +14,34 @@ use crate::{
     translate::{Heard, translate},
 };
 
-/// Takes an envelope in, and gives what Slack is to show in return; `None` when it could not be stored: it comes again then.
-pub async fn take(session: &Session, ear: &Arc<dyn Ear>, kind: &str, payload: &Value) -> Option<Value> {
+/// Takes an envelope in, and gives what Slack is to show in return; `None` when it could not be
+/// stored: it comes again then.
+pub async fn take(
+    session: &Session,
+    ear: &Arc<dyn Ear>,
+    kind: &str,
+    payload: &Value,
+) -> Option<Value> {
     match translate(kind, payload, &session.us) {
         Heard::Person(inbound) => {
             let echoes = echo(session, payload);
             // The position stays before what is still looked for.
             let whole = session.gap.whole.load(Ordering::SeqCst);
-            let cursor = payload["event"]["ts"].as_str().filter(|_| whole).map(str::to_owned);
-            let stored = ear.hear(Batch { events: vec![inbound], echoes, cursor, ..Batch::default() }).await;
+            let cursor = payload["event"]["ts"]
+                .as_str()
+                .filter(|_| whole)
+                .map(str::to_owned);
+            let stored = ear
+                .hear(Batch {
+                    events: vec![inbound],
+                    echoes,
+                    cursor,
+                    ..Batch::default()
+                })
+                .await;
             if let Err(error) = stored {
-                tracing::error!(%error, "an envelope could not be stored and is not acknowledged: {error}");
+                tracing::error!(%error, "an envelope could not be stored and is not acknowledged: \
+                 {error}");
                 session.gap.stumbled.store(true, Ordering::SeqCst);
                 return None;
             }
@@ -32,10 +50,20 @@ pub async fn take(session: &Session, ear: &Arc<dyn Ear>, kind: &str, payload: &V
             }
         }
         Heard::Write(trigger, modal) => {
-            let (api, ear, echoes) = (Arc::clone(&session.api), Arc::clone(ear), echo(session, payload));
+            let (api, ear, echoes) = (
+                Arc::clone(&session.api),
+                Arc::clone(ear),
+                echo(session, payload),
+            );
             // What is written there belongs to the message under whose button it was opened.
             tokio::spawn(async move {
-                if let Err(error) = ear.hear(Batch { echoes, ..Batch::default() }).await {
+                if let Err(error) = ear
+                    .hear(Batch {
+                        echoes,
+                        ..Batch::default()
+                    })
+                    .await
+                {
                     tracing::warn!(%error, "what a form was opened for could not be stored: {error}");
                 }
                 modal::open(&api, &trigger, &modal).await;
@@ -51,5 +79,7 @@ pub async fn take(session: &Session, ear: &Arc<dyn Ear>, kind: &str, payload: &V
 /// The message of ours whose button was pressed: it may have been posted without our hearing of it.
 fn echo(session: &Session, payload: &Value) -> Vec<Echo> {
     let on = payload["channel"]["id"].as_str().unwrap_or_default();
-    backfill::echo(session, on, &payload["message"]).into_iter().collect()
+    backfill::echo(session, on, &payload["message"])
+        .into_iter()
+        .collect()
 }

@@ -1,9 +1,10 @@
 //! Slack: a channel for each repository, a thread for each task.
 //!
-//! `install` finds out who we are there and what we may; `socket` or `hooks` brings envelopes, `intake` stores what `translate` makes
-//! of each, `fetch` and `backfill` get what none has brought. `deliver` posts, `card` and `mrkdwn` are how things look, `channels` makes
-//! channels, `api` is one call and what came of it. Slack names messages within their channel
-//! alone: outside of this crate they are called `<channel>:<ts>`.
+//! `install` finds out who we are there and what we may; `socket` or `hooks` brings envelopes,
+//! `intake` stores what `translate` makes of each, `fetch` and `backfill` get what none has
+//! brought. `deliver` posts, `card` and `mrkdwn` are how things look, `channels` makes channels,
+//! `api` is one call and what came of it. Slack names messages within their channel alone: outside
+//! of this crate they are called `<channel>:<ts>`.
 #![warn(missing_docs)]
 
 mod api;
@@ -58,7 +59,8 @@ pub struct Settings {
     pub way: Way,
     /// Channels are called this and the repository's name.
     pub channel_prefix: String,
-    /// The workspace in which channels are made, for an app that is installed for a whole organisation.
+    /// The workspace in which channels are made, for an app that is installed for a whole
+    /// organisation.
     pub team: Option<String>,
 }
 
@@ -118,7 +120,12 @@ impl Session {
             backfill::run(&session, &*ear).await;
             session.gap.whole.store(true, Ordering::SeqCst);
         });
-        let old = self.gap.looking.lock().unwrap_or_else(PoisonError::into_inner).replace(task.abort_handle());
+        let old = self
+            .gap
+            .looking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(task.abort_handle());
         if let Some(old) = old {
             old.abort();
         }
@@ -134,10 +141,14 @@ pub struct Slack {
 impl Slack {
     /// An adapter that is not connected yet; see [`Slack::run`].
     pub fn new(settings: Settings) -> Arc<Self> {
-        Arc::new(Self { settings, session: watch::Sender::new(None) })
+        Arc::new(Self {
+            settings,
+            session: watch::Sender::new(None),
+        })
     }
 
-    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and tried again.
+    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and
+    /// tried again.
     pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>) {
         let mut pause = SOON;
         loop {
@@ -147,7 +158,11 @@ impl Slack {
             };
             let worked = self.session.send_replace(None).is_some();
             ear.health(Err(trouble));
-            pause = if worked { SOON } else { (pause * 2).min(Duration::from_secs(60)) };
+            pause = if worked {
+                SOON
+            } else {
+                (pause * 2).min(Duration::from_secs(60))
+            };
             tokio::time::sleep(pause).await;
         }
     }
@@ -159,7 +174,9 @@ impl Slack {
             session.look_back(ear);
         };
         match &self.settings.way {
-            Way::Socket { app_token } => socket::run(&session, &self.settings, app_token, ear, &heard).await,
+            Way::Socket { app_token } => {
+                socket::run(&session, &self.settings, app_token, ear, &heard).await
+            }
             Way::Http { .. } => {
                 heard();
                 install::watch(&session, ear).await
@@ -168,7 +185,13 @@ impl Slack {
     }
 
     fn session(&self) -> Result<Session, ChatError> {
-        self.session.borrow().clone().ok_or_else(|| ChatError::NotNow { why: "not connected yet".into(), after: SOON })
+        self.session
+            .borrow()
+            .clone()
+            .ok_or_else(|| ChatError::NotNow {
+                why: "not connected yet".into(),
+                after: SOON,
+            })
     }
 }
 
@@ -210,7 +233,12 @@ impl Chat for Slack {
     async fn show_work(&self, _rooms: &[String]) {}
 
     async fn call(&self) -> Result<(), ChatError> {
-        Ok(self.session()?.api.call("auth.test", &serde_json::json!({})).await.map(|_| ())?)
+        Ok(self
+            .session()?
+            .api
+            .call("auth.test", &serde_json::json!({}))
+            .await
+            .map(|_| ())?)
     }
 
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {

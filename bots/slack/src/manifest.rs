@@ -36,8 +36,9 @@ const EVENTS: [&str; 12] = [
     "message.groups",
 ];
 
-/// The manifest from which Slack makes the app (schema version 1). With the address of our door (see [`crate::routes`]) Slack sends
-/// requests there, without one everything comes over sockets. `organisation` lets it be installed for many workspaces at once.
+/// The manifest from which Slack makes the app (schema version 1). With the address of our door
+/// (see [`crate::routes`]) Slack sends requests there, without one everything comes over sockets.
+/// `organisation` lets it be installed for many workspaces at once.
 pub fn manifest(door: Option<&str>, organisation: bool) -> Value {
     let mut manifest = json!({
         "_metadata": { "major_version": 1, "minor_version": 1 },
@@ -66,8 +67,8 @@ pub fn manifest(door: Option<&str>, organisation: bool) -> Value {
 mod tests {
     use super::*;
 
-    /// Keys and lengths of Slack's schema of manifests (github.com/slackapi/manifest-schema, version 1.0.0 at c50cfa8), as far as
-    /// we use them: path, longest text.
+    /// Keys and lengths of Slack's schema of manifests (github.com/slackapi/manifest-schema,
+    /// version 1.0.0 at c50cfa8), as far as we use them: path, longest text.
     const TEXTS: [(&str, usize); 11] = [
         ("/display_information/name", 35),
         ("/display_information/description", 140),
@@ -86,16 +87,56 @@ mod tests {
     fn it_keeps_to_the_rules_of_manifests() {
         let manifest = manifest(Some("https://vine.example.org/chat/slack"), false);
         for (path, longest) in TEXTS {
-            let length = manifest.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("{path}")).chars().count();
+            let length = manifest
+                .pointer(path)
+                .and_then(Value::as_str)
+                .unwrap_or_else(|| panic!("{path}"))
+                .chars()
+                .count();
             assert!(length >= 1 && length <= longest, "{path}: {length}");
         }
-        assert!(["message", "global"].contains(&manifest["features"]["shortcuts"][0]["type"].as_str().expect("a type")));
-        assert!(SCOPES.is_sorted() && EVENTS.is_sorted(), "each once, and easy to compare");
+        assert!(
+            ["message", "global"].contains(
+                &manifest["features"]["shortcuts"][0]["type"]
+                    .as_str()
+                    .expect("a type")
+            )
+        );
+        assert!(
+            SCOPES.is_sorted() && EVENTS.is_sorted(),
+            "each once, and easy to compare"
+        );
         assert!(SCOPES.iter().chain(&EVENTS).all(|name| name.len() <= 50));
-        let keys = |path: &str| manifest.pointer(path).and_then(Value::as_object).expect(path).keys().cloned().collect::<Vec<_>>();
-        assert_eq!(keys(""), ["_metadata", "display_information", "features", "oauth_config", "settings"]);
-        assert_eq!(keys("/features"), ["bot_user", "shortcuts", "slash_commands"]);
-        let settings = ["event_subscriptions", "interactivity", "org_deploy_enabled", "socket_mode_enabled", "token_rotation_enabled"];
+        let keys = |path: &str| {
+            manifest
+                .pointer(path)
+                .and_then(Value::as_object)
+                .expect(path)
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            keys(""),
+            [
+                "_metadata",
+                "display_information",
+                "features",
+                "oauth_config",
+                "settings"
+            ]
+        );
+        assert_eq!(
+            keys("/features"),
+            ["bot_user", "shortcuts", "slash_commands"]
+        );
+        let settings = [
+            "event_subscriptions",
+            "interactivity",
+            "org_deploy_enabled",
+            "socket_mode_enabled",
+            "token_rotation_enabled",
+        ];
         assert_eq!(keys("/settings"), settings);
     }
 
@@ -115,12 +156,27 @@ mod tests {
 
     #[test]
     fn requests_come_to_our_door_or_over_sockets() {
-        let (sockets, door) = (manifest(None, false), manifest(Some("https://x/chat/slack"), true));
+        let (sockets, door) = (
+            manifest(None, false),
+            manifest(Some("https://x/chat/slack"), true),
+        );
         assert_eq!(
-            (&sockets["settings"]["socket_mode_enabled"], &sockets["settings"]["interactivity"]["request_url"]),
+            (
+                &sockets["settings"]["socket_mode_enabled"],
+                &sockets["settings"]["interactivity"]["request_url"]
+            ),
             (&json!(true), &Value::Null)
         );
-        assert_eq!((&door["settings"]["socket_mode_enabled"], &door["settings"]["org_deploy_enabled"]), (&json!(false), &json!(true)));
-        assert_eq!(door["features"]["slash_commands"][0]["url"], "https://x/chat/slack");
+        assert_eq!(
+            (
+                &door["settings"]["socket_mode_enabled"],
+                &door["settings"]["org_deploy_enabled"]
+            ),
+            (&json!(false), &json!(true))
+        );
+        assert_eq!(
+            door["features"]["slash_commands"][0]["url"],
+            "https://x/chat/slack"
+        );
     }
 }

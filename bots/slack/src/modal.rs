@@ -1,5 +1,5 @@
-//! Modals: one in which an answer is written, one for a new task. A trigger opens one within three seconds and once, so opening
-//! comes before anything slow.
+//! Modals: one in which an answer is written, one for a new task. A trigger opens one within three
+//! seconds and once, so opening comes before anything slow.
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,13 @@ pub enum Written {
 
 /// Opens one.
 pub async fn open(api: &Api, trigger: &str, modal: &Modal) {
-    if let Err(error) = api.call("views.open", &json!({ "trigger_id": trigger, "view": view(modal) })).await {
+    if let Err(error) = api
+        .call(
+            "views.open",
+            &json!({ "trigger_id": trigger, "view": view(modal) }),
+        )
+        .await
+    {
         tracing::warn!("no modal could be opened: {error}");
     }
 }
@@ -55,10 +61,20 @@ fn plain(text: &str) -> Value {
 
 fn view(modal: &Modal) -> Value {
     let (callback, title, about, blocks) = match modal {
-        Modal::Answer(to) => ("vine_answer", "Your answer", to, vec![field("answer", "Answer", LONGEST, true)]),
+        Modal::Answer(to) => (
+            "vine_answer",
+            "Your answer",
+            to,
+            vec![field("answer", "Answer", LONGEST, true)],
+        ),
         Modal::Task(channel) => {
             let prompt = field("prompt", "What to do", LONGEST, true);
-            ("vine_task", "New task", channel, vec![field("title", "Title", 200, false), prompt, priorities()])
+            (
+                "vine_task",
+                "New task",
+                channel,
+                vec![field("title", "Title", 200, false), prompt, priorities()],
+            )
         }
     };
     json!({
@@ -83,15 +99,32 @@ fn priorities() -> Value {
 pub fn written(view: &Value) -> Option<Written> {
     let about = view["private_metadata"].as_str()?.to_owned();
     let field = |name: &str| &view["state"]["values"][name]["text"];
-    let text = |name: &str| field(name)["value"].as_str().unwrap_or_default().trim().to_owned();
+    let text = |name: &str| {
+        field(name)["value"]
+            .as_str()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
     match view["callback_id"].as_str()? {
         "vine_answer" if text("answer").is_empty() => Some(Written::Empty("answer")),
-        "vine_answer" => Some(Written::Answer { text: text("answer"), to: about }),
+        "vine_answer" => Some(Written::Answer {
+            text: text("answer"),
+            to: about,
+        }),
         "vine_task" if text("title").is_empty() => Some(Written::Empty("title")),
         "vine_task" if text("prompt").is_empty() => Some(Written::Empty("prompt")),
         "vine_task" => {
-            let priority = field("priority")["selected_option"]["value"].as_str().unwrap_or("default").to_owned();
-            Some(Written::Task { title: text("title"), prompt: text("prompt"), priority, channel: about })
+            let priority = field("priority")["selected_option"]["value"]
+                .as_str()
+                .unwrap_or("default")
+                .to_owned();
+            Some(Written::Task {
+                title: text("title"),
+                prompt: text("prompt"),
+                priority,
+                channel: about,
+            })
         }
         _ => None,
     }

@@ -1,4 +1,5 @@
-//! Our Markdown as Slack shows it. What people and agents wrote is escaped, so that it can call nobody.
+//! Our Markdown as Slack shows it. What people and agents wrote is escaped, so that it can call
+//! nobody.
 
 use vine_domain::{
     chat::Mention,
@@ -7,22 +8,48 @@ use vine_domain::{
 
 /// Words that begin by calling people.
 pub fn mrkdwn(text: &str, mentions: &[Mention]) -> String {
-    let calls: Vec<_> = mentions.iter().map(|mention| format!("<@{}>", escaped(&mention.subject))).collect();
-    let head = if calls.is_empty() { String::new() } else { calls.join(" ") + " " };
-    head + &parse(text).iter().map(block).collect::<Vec<_>>().join("\n\n")
+    let calls: Vec<_> = mentions
+        .iter()
+        .map(|mention| format!("<@{}>", escaped(&mention.subject)))
+        .collect();
+    let head = if calls.is_empty() {
+        String::new()
+    } else {
+        calls.join(" ") + " "
+    };
+    head + &parse(text)
+        .iter()
+        .map(block)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 fn block(block: &Block) -> String {
     match block {
-        Block::Paragraph(lines) => lines.iter().map(|spans| line(spans)).collect::<Vec<_>>().join("\n"),
-        Block::Quote(lines) => lines.iter().map(|spans| format!("> {}", line(spans))).collect::<Vec<_>>().join("\n"),
-        Block::List(entries) => entries.iter().map(|(number, spans)| entry(*number, spans)).collect::<Vec<_>>().join("\n"),
+        Block::Paragraph(lines) => lines
+            .iter()
+            .map(|spans| line(spans))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Block::Quote(lines) => lines
+            .iter()
+            .map(|spans| format!("> {}", line(spans)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Block::List(entries) => entries
+            .iter()
+            .map(|(number, spans)| entry(*number, spans))
+            .collect::<Vec<_>>()
+            .join("\n"),
         Block::Code(text) => format!("```\n{}\n```", escaped(&text.replace("```", "`\u{200b}``"))),
     }
 }
 
 fn entry(number: Option<u32>, spans: &[Span]) -> String {
-    number.map_or_else(|| format!("• {}", line(spans)), |number| format!("{number}. {}", line(spans)))
+    number.map_or_else(
+        || format!("• {}", line(spans)),
+        |number| format!("{number}. {}", line(spans)),
+    )
 }
 
 fn line(spans: &[Span]) -> String {
@@ -40,7 +67,9 @@ fn span(span: &Span) -> String {
 
 /// The three characters that Slack gives a meaning (reference, "Escaping text").
 pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// What a person wrote, from how Slack hands it on. `us` is shown as `@vine`.
@@ -58,7 +87,9 @@ pub fn plain(text: &str, us: &str) -> String {
         rest = tail;
     }
     out.push_str(rest);
-    out.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    out.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 fn meant(token: &str, us: &str) -> String {
@@ -80,19 +111,37 @@ mod tests {
     fn an_agents_words_call_nobody() {
         let shown = mrkdwn("<!channel> & <@U1> **x** `a<b`", &[]);
         assert_eq!(shown, "&lt;!channel&gt; &amp; &lt;@U1&gt; *x* `a&lt;b`");
-        let ann = Mention { name: "Ann".into(), subject: "U0ANN".into() };
-        assert_eq!(mrkdwn("**Q-1** for Ann\n\n1. **Red** — warm", &[ann]), "<@U0ANN> *Q-1* for Ann\n\n1. *Red* — warm");
+        let ann = Mention {
+            name: "Ann".into(),
+            subject: "U0ANN".into(),
+        };
+        assert_eq!(
+            mrkdwn("**Q-1** for Ann\n\n1. **Red** — warm", &[ann]),
+            "<@U0ANN> *Q-1* for Ann\n\n1. *Red* — warm"
+        );
     }
 
     #[test]
     fn code_cannot_end_its_fence() {
-        assert_eq!(mrkdwn("````\na\n```\nb\n````", &[]).matches("```").count(), 2);
+        assert_eq!(
+            mrkdwn("````\na\n```\nb\n````", &[]).matches("```").count(),
+            2
+        );
     }
 
     #[test]
     fn what_people_wrote_comes_as_they_wrote_it() {
-        assert_eq!(plain("<@U0BOT> task new a &lt; b &amp;&amp; c", "U0BOT"), "@vine task new a < b && c");
-        assert_eq!(plain("see <https://x.example/a|this> <#C1|general> <!here>", "U0BOT"), "see https://x.example/a #general @here");
+        assert_eq!(
+            plain("<@U0BOT> task new a &lt; b &amp;&amp; c", "U0BOT"),
+            "@vine task new a < b && c"
+        );
+        assert_eq!(
+            plain(
+                "see <https://x.example/a|this> <#C1|general> <!here>",
+                "U0BOT"
+            ),
+            "see https://x.example/a #general @here"
+        );
         assert_eq!(plain("1 < 2", "U0BOT"), "1 < 2");
     }
 }

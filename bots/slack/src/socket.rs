@@ -1,7 +1,9 @@
-//! The connections over which Slack tells us things. The crate carries frames; when to open, to leave and to give up is ours: its own
-//! listener loses acknowledgements when a connection is refreshed, and hangs where Slack hangs (measured).
+//! The connections over which Slack tells us things. The crate carries frames; when to open, to
+//! leave and to give up is ours: its own listener loses acknowledgements when a connection is
+//! refreshed, and hangs where Slack hangs (measured).
 //!
-//! Two are kept open, each by a keeper of its own, so that one that is dead without a sign stops nothing.
+//! Two are kept open, each by a keeper of its own, so that one that is dead without a sign stops
+//! nothing.
 
 use std::{
     sync::{
@@ -16,7 +18,10 @@ use serde_json::{Value, json};
 use slack_morphism::{
     clients_manager::{SlackSocketModeClientsManager, SlackSocketModeClientsManagerFactory},
     listener::SlackClientEventsListenerEnvironment,
-    prelude::{SlackApiToken, SlackClient, SlackClientSocketModeConfig, SlackSocketModeClientListener, SlackSocketModeWssClientId},
+    prelude::{
+        SlackApiToken, SlackClient, SlackClientSocketModeConfig, SlackSocketModeClientListener,
+        SlackSocketModeWssClientId,
+    },
 };
 use tokio::{sync::mpsc, time::Instant};
 use vine_domain::ports::{ChatError, Ear};
@@ -70,10 +75,23 @@ struct Line<'a> {
     heard: &'a (dyn Fn() + Send + Sync),
 }
 
-/// Keeps connections open until something is wrong that a new connection does not mend. `heard` is called whenever there is one
-/// after there was none.
-pub async fn run(session: &Session, settings: &Settings, app_token: &str, ear: &Arc<dyn Ear>, heard: &(dyn Fn() + Send + Sync)) -> String {
-    let line = Line { session, settings, app_token, ear, open: AtomicUsize::new(0), heard };
+/// Keeps connections open until something is wrong that a new connection does not mend. `heard` is
+/// called whenever there is one after there was none.
+pub async fn run(
+    session: &Session,
+    settings: &Settings,
+    app_token: &str,
+    ear: &Arc<dyn Ear>,
+    heard: &(dyn Fn() + Send + Sync),
+) -> String {
+    let line = Line {
+        session,
+        settings,
+        app_token,
+        ear,
+        open: AtomicUsize::new(0),
+        heard,
+    };
     let second = async {
         tokio::time::sleep(SOON).await;
         keep(&line).await
@@ -95,13 +113,22 @@ async fn keep(line: &Line<'_>) -> String {
                 line.greeted();
                 let sign = signs.recv().await;
                 line.open.fetch_sub(1, Ordering::SeqCst);
-                pause = if begun.elapsed() > STEADY { SOON } else { (pause * 2).min(PAUSE) };
+                pause = if begun.elapsed() > STEADY {
+                    SOON
+                } else {
+                    (pause * 2).min(PAUSE)
+                };
                 if sign == Some(Sign::Leave) {
                     old = Some(manager);
                 } else {
                     close(Some(manager), Duration::ZERO);
                     // One that ends at once is not opened again at once, for ever.
-                    tokio::time::sleep(if begun.elapsed() > STEADY { Duration::ZERO } else { pause }).await;
+                    tokio::time::sleep(if begun.elapsed() > STEADY {
+                        Duration::ZERO
+                    } else {
+                        pause
+                    })
+                    .await;
                 }
             }
             Err(Trouble::Lasting(why)) => {
@@ -142,29 +169,48 @@ fn close(manager: Option<Manager>, after: Duration) {
     }
 }
 
-/// A connection that has been greeted. A call of our own comes first: it tells a bad token from a bad network.
+/// A connection that has been greeted. A call of our own comes first: it tells a bad token from a
+/// bad network.
 async fn open(line: &Line<'_>) -> Result<(Manager, Signs), Trouble> {
     let settings = line.settings;
     may_connect(&settings.api_url, line.app_token).await?;
-    let client = Arc::new(SlackClient::new(connector(&settings.api_url).map_err(Trouble::Lasting)?));
-    let environment = Arc::new(SlackClientEventsListenerEnvironment::new(Arc::clone(&client)));
-    let manager: Manager = SlackSocketModeClientsManagerFactory::new_clients_manager(&*client.http_api.connector, environment);
+    let client = Arc::new(SlackClient::new(
+        connector(&settings.api_url).map_err(Trouble::Lasting)?,
+    ));
+    let environment = Arc::new(SlackClientEventsListenerEnvironment::new(Arc::clone(
+        &client,
+    )));
+    let manager: Manager = SlackSocketModeClientsManagerFactory::new_clients_manager(
+        &*client.http_api.connector,
+        environment,
+    );
     let (sign, mut signs) = mpsc::unbounded_channel();
-    let listener = Arc::new(Listener { session: line.session.clone(), ear: Arc::clone(line.ear), sign });
+    let listener = Arc::new(Listener {
+        session: line.session.clone(),
+        ear: Arc::clone(line.ear),
+        sign,
+    });
     let config = SlackClientSocketModeConfig::new()
         .with_max_connections_count(1)
         .with_initial_backoff_in_seconds(0)
         .with_reconnect_timeout_in_seconds(HELLO.as_secs() + 1)
         .with_ping_interval_in_seconds(PING)
         .with_ping_failure_threshold_times(2);
-    let registered = manager.register_new_token(&config, SlackApiToken::new(line.app_token.into()), listener).await;
-    registered.map_err(|_| Trouble::Passing("no connection could be prepared".to_owned(), Duration::ZERO))?;
+    let registered = manager
+        .register_new_token(&config, SlackApiToken::new(line.app_token.into()), listener)
+        .await;
+    registered.map_err(|_| {
+        Trouble::Passing("no connection could be prepared".to_owned(), Duration::ZERO)
+    })?;
     manager.start().await;
     match tokio::time::timeout(HELLO, signs.recv()).await {
         Ok(Some(Sign::Hello)) => Ok((manager, signs)),
         _ => {
             manager.shutdown().await;
-            Err(Trouble::Passing("Slack does not greet the connection".into(), Duration::ZERO))
+            Err(Trouble::Passing(
+                "Slack does not greet the connection".into(),
+                Duration::ZERO,
+            ))
         }
     }
 }
@@ -173,12 +219,18 @@ async fn may_connect(api_url: &str, app_token: &str) -> Result<(), Trouble> {
     let api = Api::new(api_url, app_token).map_err(Trouble::Lasting)?;
     match tokio::time::timeout(HELLO, api.call("apps.connections.open", &json!({}))).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error @ CallError::Refused(..))) => Err(Trouble::Lasting(ChatError::from(error).to_string())),
-        Ok(Err(CallError::Limited(method, after))) => {
-            Err(Trouble::Passing(format!("{method}: Slack asks us to wait for {after:?}"), after))
+        Ok(Err(error @ CallError::Refused(..))) => {
+            Err(Trouble::Lasting(ChatError::from(error).to_string()))
         }
+        Ok(Err(CallError::Limited(method, after))) => Err(Trouble::Passing(
+            format!("{method}: Slack asks us to wait for {after:?}"),
+            after,
+        )),
         Ok(Err(error)) => Err(Trouble::Passing(error.to_string(), Duration::ZERO)),
-        Err(_) => Err(Trouble::Passing("Slack does not answer".into(), Duration::ZERO)),
+        Err(_) => Err(Trouble::Passing(
+            "Slack does not answer".into(),
+            Duration::ZERO,
+        )),
     }
 }
 
@@ -194,7 +246,11 @@ impl Listener {
         let id = envelope["envelope_id"].as_str()?;
         let kind = envelope["type"].as_str().unwrap_or_default();
         let shown = intake::take(&self.session, &self.ear, kind, &envelope["payload"]).await?;
-        let answer = if shown.is_null() { json!({ "envelope_id": id }) } else { json!({ "envelope_id": id, "payload": shown }) };
+        let answer = if shown.is_null() {
+            json!({ "envelope_id": id })
+        } else {
+            json!({ "envelope_id": id, "payload": shown })
+        };
         Some(answer.to_string())
     }
 }

@@ -43,7 +43,15 @@ pub fn translate(kind: &str, payload: &Value, us: &Us) -> Heard {
 }
 
 fn inbound(event: String, author: String, spot: Spot, text: String, act: Act) -> Inbound {
-    Inbound { event, platform: PLATFORM.into(), author, spot, text, act, said: None }
+    Inbound {
+        event,
+        platform: PLATFORM.into(),
+        author,
+        spot,
+        text,
+        act,
+        said: None,
+    }
 }
 
 /// People of other workspaces, in shared channels, carry their workspace in their name here.
@@ -57,7 +65,9 @@ fn author(user: &str, team: Option<&str>, us: &Us) -> String {
 fn event(event: &Value, us: &Us) -> Option<Heard> {
     match event["type"].as_str()? {
         "message" => message(event, us).map(Heard::Person),
-        "member_joined_channel" | "member_left_channel" => (event["user"] == us.user.as_str()).then_some(Heard::Moved),
+        "member_joined_channel" | "member_left_channel" => {
+            (event["user"] == us.user.as_str()).then_some(Heard::Moved)
+        }
         kind if kind.starts_with("channel_") || kind.starts_with("group_") => Some(Heard::Moved),
         _ => None,
     }
@@ -82,17 +92,34 @@ fn writer<'a>(message: &'a Value, us: &Us) -> Option<&'a str> {
 
 fn said(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
     let (user, ts) = (writer(event, us)?, event["ts"].as_str()?);
-    let team = event["user_team"].as_str().or_else(|| event["source_team"].as_str());
-    let thread = event["thread_ts"].as_str().map(|root| reference(channel, root));
-    let spot = Spot::Theirs { room: channel.into(), thread, reply_to: None };
+    let team = event["user_team"]
+        .as_str()
+        .or_else(|| event["source_team"].as_str());
+    let thread = event["thread_ts"]
+        .as_str()
+        .map(|root| reference(channel, root));
+    let spot = Spot::Theirs {
+        room: channel.into(),
+        thread,
+        reply_to: None,
+    };
     let (text, act) = match event["files"].as_array().filter(|files| !files.is_empty()) {
-        None => (plain(event["text"].as_str().unwrap_or_default(), &us.user), Act::Said),
+        None => (
+            plain(event["text"].as_str().unwrap_or_default(), &us.user),
+            Act::Said,
+        ),
         Some(files) => match files.iter().map(expected).collect::<Result<Vec<_>, _>>() {
             Ok(names) => (attachment::late(&names.join("`, `")), Act::Awaited),
             Err(why) => (why, Act::Unreadable),
         },
     };
-    let mut said = inbound(reference(channel, ts), author(user, team, us), spot, text, act);
+    let mut said = inbound(
+        reference(channel, ts),
+        author(user, team, us),
+        spot,
+        text,
+        act,
+    );
     said.said = moment(ts);
     Some(said)
 }
@@ -101,7 +128,10 @@ fn said(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
 fn expected(file: &Value) -> Result<String, String> {
     let name = attachment::shown(file["name"].as_str().unwrap_or("file"));
     let kind = file["mimetype"].as_str().unwrap_or_default();
-    if ["image/", "video/", "audio/"].iter().any(|start| kind.starts_with(start)) {
+    if ["image/", "video/", "audio/"]
+        .iter()
+        .any(|start| kind.starts_with(start))
+    {
         return Err(attachment::no_text(&name));
     }
     if file["size"].as_u64().unwrap_or(0) > attachment::LIMIT as u64 {
@@ -121,26 +151,51 @@ fn moment(ts: &str) -> Option<Timestamp> {
     second(ts).map(|second| second.plus(Duration::from_millis(999)))
 }
 
-/// Slack also says that a message has changed when a link in it was unfolded; only an edit has a time.
+/// Slack also says that a message has changed when a link in it was unfolded; only an edit has a
+/// time.
 fn edited(message: &Value, channel: &str, us: &Us) -> Option<Inbound> {
-    let (user, ts, at) = (writer(message, us)?, message["ts"].as_str()?, message["edited"]["ts"].as_str()?);
-    let spot = Spot::Theirs { room: channel.into(), thread: None, reply_to: None };
+    let (user, ts, at) = (
+        writer(message, us)?,
+        message["ts"].as_str()?,
+        message["edited"]["ts"].as_str()?,
+    );
+    let spot = Spot::Theirs {
+        room: channel.into(),
+        thread: None,
+        reply_to: None,
+    };
     let text = plain(message["text"].as_str().unwrap_or_default(), &us.user);
     let event = format!("{}:edited:{at}", reference(channel, ts));
-    Some(inbound(event, author(user, message["user_team"].as_str(), us), spot, text, Act::Edited(reference(channel, ts))))
+    Some(inbound(
+        event,
+        author(user, message["user_team"].as_str(), us),
+        spot,
+        text,
+        Act::Edited(reference(channel, ts)),
+    ))
 }
 
 /// Slack does not say who deleted it; whoever wrote it is named.
 fn deleted(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
     let (before, ts) = (&event["previous_message"], event["deleted_ts"].as_str()?);
     let user = writer(before, us)?;
-    let spot = Spot::Theirs { room: channel.into(), thread: None, reply_to: None };
+    let spot = Spot::Theirs {
+        room: channel.into(),
+        thread: None,
+        reply_to: None,
+    };
     let event = format!("{}:deleted", reference(channel, ts));
-    Some(inbound(event, author(user, before["user_team"].as_str(), us), spot, String::new(), Act::Deleted(reference(channel, ts))))
+    Some(inbound(
+        event,
+        author(user, before["user_team"].as_str(), us),
+        spot,
+        String::new(),
+        Act::Deleted(reference(channel, ts)),
+    ))
 }
 
-/// A slash command. There are none in threads, and its trigger is all that tells it from another one. Whoever leaves out what a
-/// new task is gets a form for it.
+/// A slash command. There are none in threads, and its trigger is all that tells it from another
+/// one. Whoever leaves out what a new task is gets a form for it.
 fn command(payload: &Value, us: &Us) -> Option<Heard> {
     let text = |key: &str| payload[key].as_str();
     let (trigger, room) = (text("trigger_id")?, text("channel_id")?);
@@ -149,22 +204,39 @@ fn command(payload: &Value, us: &Us) -> Option<Heard> {
         return Some(Heard::Write(trigger.into(), Modal::Task(room.into())));
     }
     let author = author(text("user_id")?, text("team_id"), us);
-    Some(Heard::Person(inbound(trigger.into(), author, in_room(room), format!("/vine {words}"), Act::Said)))
+    Some(Heard::Person(inbound(
+        trigger.into(),
+        author,
+        in_room(room),
+        format!("/vine {words}"),
+        Act::Said,
+    )))
 }
 
 fn in_room(room: &str) -> Spot {
-    Spot::Theirs { room: room.into(), thread: None, reply_to: None }
+    Spot::Theirs {
+        room: room.into(),
+        thread: None,
+        reply_to: None,
+    }
 }
 
 fn interaction(payload: &Value, us: &Us) -> Option<Heard> {
-    let user = author(payload["user"]["id"].as_str()?, payload["user"]["team_id"].as_str(), us);
+    let user = author(
+        payload["user"]["id"].as_str()?,
+        payload["user"]["team_id"].as_str(),
+        us,
+    );
     let trigger = payload["trigger_id"].as_str()?;
     let channel = payload["channel"]["id"].as_str().unwrap_or_default();
     match payload["type"].as_str()? {
         "block_actions" => pressed(payload, user, trigger, channel),
         "message_action" if payload["callback_id"] == card::SHORTCUT => {
             let ts = payload["message"]["ts"].as_str()?;
-            Some(Heard::Write(trigger.into(), Modal::Answer(reference(channel, ts))))
+            Some(Heard::Write(
+                trigger.into(),
+                Modal::Answer(reference(channel, ts)),
+            ))
         }
         "view_submission" => submitted(&payload["view"], user),
         _ => None,
@@ -178,8 +250,18 @@ fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Optio
         return Some(Heard::Write(trigger.into(), Modal::Answer(on)));
     }
     let index = action.strip_prefix(card::PICK)?.parse().ok()?;
-    let spot = Spot::Theirs { room: channel.into(), thread: None, reply_to: Some(on) };
-    Some(Heard::Person(inbound(trigger.into(), user, spot, String::new(), Act::Pressed(index))))
+    let spot = Spot::Theirs {
+        room: channel.into(),
+        thread: None,
+        reply_to: Some(on),
+    };
+    Some(Heard::Person(inbound(
+        trigger.into(),
+        user,
+        spot,
+        String::new(),
+        Act::Pressed(index),
+    )))
 }
 
 fn submitted(view: &Value, user: String) -> Option<Heard> {
@@ -187,13 +269,35 @@ fn submitted(view: &Value, user: String) -> Option<Heard> {
         Written::Empty(field) => return Some(Heard::Empty(field)),
         Written::Answer { text, to } => {
             let room = to.split(':').next().unwrap_or_default().to_owned();
-            (Spot::Theirs { room, thread: None, reply_to: Some(to) }, text)
+            (
+                Spot::Theirs {
+                    room,
+                    thread: None,
+                    reply_to: Some(to),
+                },
+                text,
+            )
         }
-        Written::Task { title, prompt, priority, channel } => {
-            (in_room(&channel), line(&["task", "new", "--priority", &priority, "--", &title], &prompt))
-        }
+        Written::Task {
+            title,
+            prompt,
+            priority,
+            channel,
+        } => (
+            in_room(&channel),
+            line(
+                &["task", "new", "--priority", &priority, "--", &title],
+                &prompt,
+            ),
+        ),
     };
-    Some(Heard::Person(inbound(view["id"].as_str()?.into(), user, spot, text, Act::Said)))
+    Some(Heard::Person(inbound(
+        view["id"].as_str()?.into(),
+        user,
+        spot,
+        text,
+        Act::Said,
+    )))
 }
 
 #[cfg(test)]
@@ -203,7 +307,10 @@ mod tests {
     use super::*;
 
     fn us() -> Us {
-        Us { teams: vec!["T1".into(), "T3".into()], user: "U0BOT".into() }
+        Us {
+            teams: vec!["T1".into(), "T3".into()],
+            user: "U0BOT".into(),
+        }
     }
 
     fn person(kind: &str, payload: &Value) -> Option<Inbound> {
@@ -224,16 +331,43 @@ mod tests {
     #[test]
     fn replies_in_threads_and_whose_they_are() {
         let reply = message(&json!({ "thread_ts": "1.000000" })).expect("read");
-        assert_eq!(reply.spot, Spot::Theirs { room: "C1".into(), thread: Some("C1:1.000000".into()), reply_to: None });
-        assert_eq!((reply.event.as_str(), reply.author.as_str(), reply.said), ("C1:5.000001", "U1", Some(Timestamp(5_999))));
-        assert_eq!(message(&json!({ "user_team": "T2" })).expect("read").author, "T2:U1", "a foreign workspace");
-        assert_eq!(message(&json!({ "user_team": "T3" })).expect("read").author, "U1", "another one of our organisation");
-        assert_eq!(message(&json!({ "text": "<@U0BOT> status" })).expect("read").text, "@vine status");
+        assert_eq!(
+            reply.spot,
+            Spot::Theirs {
+                room: "C1".into(),
+                thread: Some("C1:1.000000".into()),
+                reply_to: None
+            }
+        );
+        assert_eq!(
+            (reply.event.as_str(), reply.author.as_str(), reply.said),
+            ("C1:5.000001", "U1", Some(Timestamp(5_999)))
+        );
+        assert_eq!(
+            message(&json!({ "user_team": "T2" })).expect("read").author,
+            "T2:U1",
+            "a foreign workspace"
+        );
+        assert_eq!(
+            message(&json!({ "user_team": "T3" })).expect("read").author,
+            "U1",
+            "another one of our organisation"
+        );
+        assert_eq!(
+            message(&json!({ "text": "<@U0BOT> status" }))
+                .expect("read")
+                .text,
+            "@vine status"
+        );
     }
 
     #[test]
     fn programs_and_our_own_words_are_nothing() {
-        for more in [json!({ "bot_id": "B1" }), json!({ "user": "U0BOT" }), json!({ "subtype": "channel_join" })] {
+        for more in [
+            json!({ "bot_id": "B1" }),
+            json!({ "user": "U0BOT" }),
+            json!({ "subtype": "channel_join" }),
+        ] {
             assert_eq!(message(&more), None, "{more}");
         }
     }
@@ -241,15 +375,32 @@ mod tests {
     #[test]
     fn edits_deletions_and_files() {
         let changed = json!({ "user": "U1", "ts": "5.000001", "text": "red", "edited": { "ts": "9.000000" } });
-        let edit = message(&json!({ "subtype": "message_changed", "message": changed })).expect("read");
-        assert_eq!((edit.act, edit.text.as_str()), (Act::Edited("C1:5.000001".into()), "red"));
+        let edit =
+            message(&json!({ "subtype": "message_changed", "message": changed })).expect("read");
+        assert_eq!(
+            (edit.act, edit.text.as_str()),
+            (Act::Edited("C1:5.000001".into()), "red")
+        );
         let unfolded = json!({ "user": "U1", "ts": "5.000001", "text": "red" });
-        assert_eq!(message(&json!({ "subtype": "message_changed", "message": unfolded })), None, "an unfolded link is no edit");
-        let deleted = message(&json!({ "subtype": "message_deleted", "deleted_ts": "5.000001", "previous_message": { "user": "U1" } }));
-        assert_eq!(deleted.expect("read").act, Act::Deleted("C1:5.000001".into()));
-        let file =
-            |kind: &str| message(&json!({ "subtype": "file_share", "files": [{ "name": "a.log", "mimetype": kind }] })).expect("read").act;
-        assert_eq!((file("text/plain"), file("image/png")), (Act::Awaited, Act::Unreadable));
+        assert_eq!(
+            message(&json!({ "subtype": "message_changed", "message": unfolded })),
+            None,
+            "an unfolded link is no edit"
+        );
+        let deleted = message(
+            &json!({ "subtype": "message_deleted", "deleted_ts": "5.000001", "previous_message": { "user": "U1" } }),
+        );
+        assert_eq!(
+            deleted.expect("read").act,
+            Act::Deleted("C1:5.000001".into())
+        );
+        let file = |kind: &str| {
+            message(&json!({ "subtype": "file_share", "files": [{ "name": "a.log", "mimetype": kind }] })).expect("read").act
+        };
+        assert_eq!(
+            (file("text/plain"), file("image/png")),
+            (Act::Awaited, Act::Unreadable)
+        );
     }
 
     #[test]
@@ -260,8 +411,14 @@ mod tests {
         };
         let pick = person("interactive", &press("vine_pick_1")).expect("read");
         assert_eq!((pick.act, pick.text.as_str()), (Act::Pressed(1), ""));
-        assert_eq!(translate("interactive", &press("vine_write"), &us()), Heard::Write("t1".into(), Modal::Answer("C1:7.000000".into())));
-        assert_eq!(translate("interactive", &press("other_app"), &us()), Heard::Nothing);
+        assert_eq!(
+            translate("interactive", &press("vine_write"), &us()),
+            Heard::Write("t1".into(), Modal::Answer("C1:7.000000".into()))
+        );
+        assert_eq!(
+            translate("interactive", &press("other_app"), &us()),
+            Heard::Nothing
+        );
     }
 
     #[test]
@@ -273,13 +430,31 @@ mod tests {
         let written = person("interactive", &view(" green ")).expect("read");
         assert_eq!(
             (written.text.as_str(), written.spot),
-            ("green", Spot::Theirs { room: "C1".into(), thread: None, reply_to: Some("C1:7.000000".into()) })
+            (
+                "green",
+                Spot::Theirs {
+                    room: "C1".into(),
+                    thread: None,
+                    reply_to: Some("C1:7.000000".into())
+                }
+            )
         );
-        assert_eq!(translate("interactive", &view("  "), &us()), Heard::Empty("answer"));
+        assert_eq!(
+            translate("interactive", &view("  "), &us()),
+            Heard::Empty("answer")
+        );
         let command = |text: &str| json!({ "channel_id": "C1", "user_id": "U1", "team_id": "T1", "command": "/vine", "text": text, "trigger_id": "t2" });
-        assert_eq!(person("slash_commands", &command("task list")).expect("read").text, "/vine task list");
+        assert_eq!(
+            person("slash_commands", &command("task list"))
+                .expect("read")
+                .text,
+            "/vine task list"
+        );
         let form = Heard::Write("t2".into(), Modal::Task("C1".into()));
-        assert_eq!(translate("slash_commands", &command(" task  new "), &us()), form);
+        assert_eq!(
+            translate("slash_commands", &command(" task  new "), &us()),
+            form
+        );
     }
 
     #[test]
@@ -290,16 +465,33 @@ mod tests {
             "id": "V1", "callback_id": "vine_task", "private_metadata": "C1", "state": { "values": values } } });
         let said = person("interactive", &payload).expect("read");
         let command = vine_grammar::parse(&said.text, &vine_grammar::Context::default());
-        let Ok(vine_grammar::Command::Task(vine_grammar::TaskVerb::New { title, prompt, repo, .. })) = command else {
+        let Ok(vine_grammar::Command::Task(vine_grammar::TaskVerb::New {
+            title,
+            prompt,
+            repo,
+            ..
+        })) = command
+        else {
             panic!("{command:?}")
         };
-        assert_eq!((title.join(" ").as_str(), prompt.as_deref(), repo), ("--repo \"other\" don't", Some("Do it.\n--now"), None));
+        assert_eq!(
+            (title.join(" ").as_str(), prompt.as_deref(), repo),
+            ("--repo \"other\" don't", Some("Do it.\n--now"), None)
+        );
     }
 
     #[test]
     fn channels_that_come_and_go_are_noticed() {
         for kind in ["channel_archive", "member_left_channel", "group_left"] {
-            assert_eq!(translate("events_api", &json!({ "event": { "type": kind, "user": "U0BOT" } }), &us()), Heard::Moved, "{kind}");
+            assert_eq!(
+                translate(
+                    "events_api",
+                    &json!({ "event": { "type": kind, "user": "U0BOT" } }),
+                    &us()
+                ),
+                Heard::Moved,
+                "{kind}"
+            );
         }
         let somebody = json!({ "event": { "type": "member_joined_channel", "user": "U1" } });
         assert_eq!(translate("events_api", &somebody, &us()), Heard::Nothing);

@@ -67,13 +67,20 @@ impl Client {
             .no_proxy()
             .build()
             .expect("the built-in TLS roots load");
-        Self { http, base: base.trim_end_matches('/').to_owned(), token }
+        Self {
+            http,
+            base: base.trim_end_matches('/').to_owned(),
+            token,
+        }
     }
 
     /// The same daemon with another token.
     #[must_use]
     pub fn with_token(&self, token: Token) -> Self {
-        Self { token: Some(token), ..self.clone() }
+        Self {
+            token: Some(token),
+            ..self.clone()
+        }
     }
 
     /// The secret it speaks with.
@@ -88,24 +95,43 @@ impl Client {
 
     /// `GET` a path below `/api/v1`.
     pub async fn get<R: DeserializeOwned>(&self, path: &str) -> Result<R, ClientError> {
-        self.call::<(), R>(Method::GET, path, None, Duration::ZERO).await
+        self.call::<(), R>(Method::GET, path, None, Duration::ZERO)
+            .await
     }
 
     /// `GET` a path that asks the daemon to hold it for `wait`.
-    pub async fn get_waiting<R: DeserializeOwned>(&self, path: &str, wait: Duration) -> Result<R, ClientError> {
+    pub async fn get_waiting<R: DeserializeOwned>(
+        &self,
+        path: &str,
+        wait: Duration,
+    ) -> Result<R, ClientError> {
         self.call::<(), R>(Method::GET, path, None, wait).await
     }
 
     /// The text at a path beside the API, like `/metrics`.
     pub async fn get_text(&self, path: &str) -> Result<String, ClientError> {
-        let unreachable = |error: reqwest::Error| ClientError::Unreachable { base: self.base.clone(), why: causes(&error.without_url()) };
-        let response = self.http.get(format!("{}{path}", self.base)).timeout(PATIENCE).send().await.map_err(unreachable)?;
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
+            base: self.base.clone(),
+            why: causes(&error.without_url()),
+        };
+        let response = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .timeout(PATIENCE)
+            .send()
+            .await
+            .map_err(unreachable)?;
         response.text().await.map_err(unreachable)
     }
 
     /// `POST` to a path below `/api/v1`.
-    pub async fn post<B: Serialize + Sync, R: DeserializeOwned>(&self, path: &str, body: &B) -> Result<R, ClientError> {
-        self.call(Method::POST, path, Some(body), Duration::ZERO).await
+    pub async fn post<B: Serialize + Sync, R: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<R, ClientError> {
+        self.call(Method::POST, path, Some(body), Duration::ZERO)
+            .await
     }
 
     /// Any call; `wait` is how long the body asks the daemon to hold it.
@@ -116,40 +142,65 @@ impl Client {
         body: Option<&B>,
         wait: Duration,
     ) -> Result<R, ClientError> {
-        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.base)).timeout(PATIENCE + wait);
+        let mut request = self
+            .http
+            .request(method, format!("{}/api/v1{path}", self.base))
+            .timeout(PATIENCE + wait);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.reveal());
         }
         if let Some(body) = body {
             request = request.json(body);
         }
-        let unreachable = |error: reqwest::Error| ClientError::Unreachable { base: self.base.clone(), why: causes(&error.without_url()) };
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
+            base: self.base.clone(),
+            why: causes(&error.without_url()),
+        };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let bytes = response.bytes().await.map_err(unreachable)?;
         if !status.is_success() {
-            return Err(ClientError::Refused { status: status.as_u16(), error: refusal(status, &bytes) });
+            return Err(ClientError::Refused {
+                status: status.as_u16(),
+                error: refusal(status, &bytes),
+            });
         }
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(bytes)
-            .map_err(|error| ClientError::Unreachable { base: self.base.clone(), why: format!("its answer makes no sense: {error}") })
+        serde_json::from_slice(bytes).map_err(|error| ClientError::Unreachable {
+            base: self.base.clone(),
+            why: format!("its answer makes no sense: {error}"),
+        })
     }
 
     /// Runs a command as the owner of the token.
     pub async fn run(&self, words: &[String], body: &str) -> Result<CommandReply, ClientError> {
-        self.post("/commands", &RunCommand { words: words.to_vec(), body: body.to_owned() }).await
+        self.post(
+            "/commands",
+            &RunCommand {
+                words: words.to_vec(),
+                body: body.to_owned(),
+            },
+        )
+        .await
     }
 
     /// Renews leases and waits for something to be told.
     pub async fn beat(&self, worker: WorkerId, beat: &Beat) -> Result<Beaten, ClientError> {
         let wait = Duration::from_secs_f64(beat.wait.clamp(0.0, 60.0));
-        self.call(Method::POST, &format!("/workers/{worker}/heartbeat"), Some(beat), wait).await
+        self.call(
+            Method::POST,
+            &format!("/workers/{worker}/heartbeat"),
+            Some(beat),
+            wait,
+        )
+        .await
     }
 
     /// Waits for work.
     pub async fn claim(&self, claim: &Claim) -> Result<Claimed, ClientError> {
         let wait = Duration::from_secs_f64(claim.wait.clamp(0.0, 60.0));
-        self.call(Method::POST, "/queue/claim", Some(claim), wait).await
+        self.call(Method::POST, "/queue/claim", Some(claim), wait)
+            .await
     }
 }
 

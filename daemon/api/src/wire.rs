@@ -5,7 +5,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vine_domain::{
-    Ask, Branch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp, Title, WorkerId,
+    Ask, Branch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp, Title,
+    WorkerId,
     task::Report,
     token::Token,
     worker::{Assignment, Attempt, Delivery},
@@ -111,7 +112,8 @@ pub struct SendMessage {
     pub key: Option<Uuid>,
 }
 
-/// `PATCH /api/v1/chat/messages/{key}`: its author changes a message. One that was used already is corrected.
+/// `PATCH /api/v1/chat/messages/{key}`: its author changes a message. One that was used already is
+/// corrected.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditMessage {
@@ -129,7 +131,8 @@ pub struct MakeToken {
     /// The name of a person of the configuration, instead of oneself; for administrators.
     #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
     pub whom: Option<String>,
-    /// Of a login: also forgets the password, so that a new one can be set, and logs the browsers out; for administrators.
+    /// Of a login: also forgets the password, so that a new one can be set, and logs the browsers
+    /// out; for administrators.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub new_password: bool,
 }
@@ -171,7 +174,8 @@ pub struct Enrolled {
     pub token: Token,
 }
 
-/// `POST /api/v1/workers/{id}/heartbeat`: renews leases, then waits for something to tell the worker.
+/// `POST /api/v1/workers/{id}/heartbeat`: renews leases, then waits for something to tell the
+/// worker.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Beat {
@@ -202,7 +206,8 @@ pub struct Beaten {
     pub deliveries: Vec<Delivery>,
 }
 
-/// `POST /api/v1/workers/{id}/orphans`: tasks whose worktrees a worker found; the reply holds those that are over.
+/// `POST /api/v1/workers/{id}/orphans`: tasks whose worktrees a worker found; the reply holds those
+/// that are over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Orphans {
@@ -243,7 +248,8 @@ pub struct Complete {
     pub next: u32,
 }
 
-/// `POST /api/v1/queue/completions`: for hosts with many slots. Each attempt is completed or refused alone.
+/// `POST /api/v1/queue/completions`: for hosts with many slots. Each attempt is completed or
+/// refused alone.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Completions {
@@ -357,7 +363,8 @@ pub struct PostedQuestion {
 pub struct Delivered {
     /// Which attempt.
     pub attempt: Attempt,
-    /// The answer that the agent has, by its key; none when it heard that nobody answered. Notes need none.
+    /// The answer that the agent has, by its key; none when it heard that nobody answered. Notes
+    /// need none.
     #[serde(default)]
     pub answer: Option<Uuid>,
 }

@@ -14,7 +14,8 @@ use vine_domain::{
 
 use crate::{App, AppError, Done, commands::Reply};
 
-/// Somebody who may nothing is told so once in this long: each refusal is a message, and rooms have limits.
+/// Somebody who may nothing is told so once in this long: each refusal is a message, and rooms have
+/// limits.
 const REFUSED: Duration = Duration::from_secs(3600);
 
 /// When strangers were last told that they are strangers.
@@ -35,14 +36,28 @@ impl Refusals {
 }
 
 impl App {
-    /// Tells the author of an event what came of it, where they said it. The console's authors hear it with their call.
+    /// Tells the author of an event what came of it, where they said it. The console's authors hear
+    /// it with their call.
     ///
-    /// Strangers hear once in a while that they are, whatever they try: each reply costs of what the platform lets us say.
-    pub(crate) async fn say_aside(&self, event: &Inbound, outcome: &Result<Option<Reply>, AppError>) -> Done<()> {
-        let Spot::Theirs { room, thread, .. } = &event.spot else { return Ok(()) };
-        let stranger = self.store.user(&event.platform, &event.author).await?.is_none();
+    /// Strangers hear once in a while that they are, whatever they try: each reply costs of what
+    /// the platform lets us say.
+    pub(crate) async fn say_aside(
+        &self,
+        event: &Inbound,
+        outcome: &Result<Option<Reply>, AppError>,
+    ) -> Done<()> {
+        let Spot::Theirs { room, thread, .. } = &event.spot else {
+            return Ok(());
+        };
+        let stranger = self
+            .store
+            .user(&event.platform, &event.author)
+            .await?
+            .is_none();
         let text = match outcome {
-            Ok(None) | Err(AppError::Store(_) | AppError::Early | AppError::Stopping) => return Ok(()),
+            Ok(None) | Err(AppError::Store(_) | AppError::Early | AppError::Stopping) => {
+                return Ok(());
+            }
             Err(_) | Ok(Some(_)) if stranger || matches!(outcome, Err(AppError::Denied(_))) => {
                 let who = format!("{}:{}", event.platform, event.author);
                 if !self.refusals.due(&who, self.clock.now()) {
@@ -53,10 +68,27 @@ impl App {
             Ok(Some(reply)) => reply.text.clone(),
             Err(error) => error.told(),
         };
-        let (platform, author, to) = (event.platform.clone(), event.author.clone(), event.event.clone());
-        let aside = Aside { platform, room: room.clone(), thread: thread.clone(), to, author };
+        let (platform, author, to) = (
+            event.platform.clone(),
+            event.author.clone(),
+            event.event.clone(),
+        );
+        let aside = Aside {
+            platform,
+            room: room.clone(),
+            thread: thread.clone(),
+            to,
+            author,
+        };
         let id = MessageId(uuid_of(&format!("aside {}", event.own_key())));
-        self.store.post(&Outbound::new(id, Place::Aside(aside), OutboundKind::Notice, text)).await?;
+        self.store
+            .post(&Outbound::new(
+                id,
+                Place::Aside(aside),
+                OutboundKind::Notice,
+                text,
+            ))
+            .await?;
         self.wakes.outbox();
         Ok(())
     }
@@ -67,7 +99,10 @@ fn refusal(outcome: &Result<Option<Reply>, AppError>, author: &str) -> String {
         Err(AppError::Denied(denied)) => denied.to_string(),
         _ => "a stranger has no say here".into(),
     };
-    format!("{why}.\nPeople and roles stand in the configuration, under `[[people]]`. You are `{author}` there.")
+    format!(
+        "{why}.\nPeople and roles stand in the configuration, under `[[people]]`. You are \
+         `{author}` there."
+    )
 }
 
 #[cfg(test)]

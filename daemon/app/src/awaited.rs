@@ -1,5 +1,6 @@
-//! What was said without words that we have: files, and encrypted messages whose keys are late. Each is fetched through its adapter
-//! until it comes; who gives up, and when, is decided where events are read.
+//! What was said without words that we have: files, and encrypted messages whose keys are late.
+//! Each is fetched through its adapter until it comes; who gives up, and when, is decided where
+//! events are read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,16 +20,28 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Fetches what one platform awaits, until the daemon stops.
 pub async fn run(app: App, chat: Arc<dyn Chat>) {
-    let (mut woken, ear) = (app.wakes.on_awaited(), Listening::new(app.clone(), chat.platform()));
+    let (mut woken, ear) = (
+        app.wakes.on_awaited(),
+        Listening::new(app.clone(), chat.platform()),
+    );
     loop {
         let waiting = app.awaited(chat.platform()).await.unwrap_or_else(|error| {
-            tracing::error!(platform = chat.platform(), %error, "what is awaited cannot be read: {error}");
+            tracing::error!(platform = chat.platform(), %error, "what is awaited cannot be read: \
+             {error}");
             Vec::new()
         });
         for event in &waiting {
-            let whole = tokio::time::timeout(PATIENCE, chat.fetch(event)).await.ok().flatten();
+            let whole = tokio::time::timeout(PATIENCE, chat.fetch(event))
+                .await
+                .ok()
+                .flatten();
             if let Some(whole) = whole
-                && let Err(error) = ear.hear(Batch { events: vec![whole], ..Batch::default() }).await
+                && let Err(error) = ear
+                    .hear(Batch {
+                        events: vec![whole],
+                        ..Batch::default()
+                    })
+                    .await
             {
                 tracing::error!(event = %event.event, %error, "fetched and not stored: {error}");
             }
@@ -48,7 +61,8 @@ pub(crate) fn is_incomplete(batch: &Batch) -> bool {
 }
 
 impl App {
-    /// Events without their words, of people that we know: strangers do not choose what we download.
+    /// Events without their words, of people that we know: strangers do not choose what we
+    /// download.
     async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>> {
         let mut known = Vec::new();
         for event in self.store.awaited(platform).await? {

@@ -1,7 +1,8 @@
 //! Beats: how a worker keeps its leases and hears of answers, in one call.
 //!
-//! A beat renews what the worker holds and then waits until there is something to tell it. Its connection is open
-//! nearly all the time, so a connection that closes without goodbye tells that the process is gone:
+//! A beat renews what the worker holds and then waits until there is something to tell it. Its
+//! connection is open nearly all the time, so a connection that closes without goodbye tells that
+//! the process is gone:
 //!
 //! 1. the call is dropped: the worker's line is marked as cut
 //! 2. a new beat of the same boot clears the mark
@@ -9,8 +10,9 @@
 //!
 //! Another daemon may hear of the worker meanwhile: then it is not gone, and the store says so.
 //!
-//! A silent worker whose connection stays open keeps its leases to their end. A beat with another boot id tells that
-//! the process was started again: its agents are gone, so all its leases end at once.
+//! A silent worker whose connection stays open keeps its leases to their end. A beat with another
+//! boot id tells that the process was started again: its agents are gone, so all its leases end at
+//! once.
 
 use std::{
     collections::HashMap,
@@ -56,7 +58,8 @@ pub struct Beat {
     pub wait: Duration,
 }
 
-/// What is known of the workers' connections. Lives in memory: after a restart every worker is heard of anew.
+/// What is known of the workers' connections. Lives in memory: after a restart every worker is
+/// heard of anew.
 #[derive(Default)]
 pub struct Presence(Mutex<HashMap<WorkerId, Line>>);
 
@@ -75,12 +78,18 @@ impl Presence {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Workers whose connection closed without goodbye and who did not come back in time, each with when that was. Each is named
-    /// once.
+    /// Workers whose connection closed without goodbye and who did not come back in time, each with
+    /// when that was. Each is named once.
     pub fn gone(&self, now: Timestamp) -> Vec<(WorkerId, Timestamp)> {
         let mut lines = self.lines();
-        let cut = |line: &Line| line.cut.filter(|cut| line.open == 0 && now.since(*cut) >= GONE);
-        let gone: Vec<(WorkerId, Timestamp)> = lines.iter().filter_map(|(worker, line)| Some((*worker, cut(line)?))).collect();
+        let cut = |line: &Line| {
+            line.cut
+                .filter(|cut| line.open == 0 && now.since(*cut) >= GONE)
+        };
+        let gone: Vec<(WorkerId, Timestamp)> = lines
+            .iter()
+            .filter_map(|(worker, line)| Some((*worker, cut(line)?)))
+            .collect();
         for (worker, _) in &gone {
             lines.remove(worker);
         }
@@ -98,14 +107,31 @@ impl Presence {
     }
 
     /// Which of the held leases are to be written, and which the worker has not named for too long.
-    fn sort(&self, worker: WorkerId, held: &[Attempt], named: &[Attempt], now: Timestamp) -> (Vec<Attempt>, Vec<Attempt>) {
+    fn sort(
+        &self,
+        worker: WorkerId,
+        held: &[Attempt],
+        named: &[Attempt],
+        now: Timestamp,
+    ) -> (Vec<Attempt>, Vec<Attempt>) {
         let mut lines = self.lines();
         let line = lines.entry(worker).or_default();
         line.renewed.retain(|attempt, _| held.contains(attempt));
-        line.unknown.retain(|attempt, _| held.contains(attempt) && !named.contains(attempt));
-        let stale = |attempt: &&Attempt| line.renewed.get(attempt).is_none_or(|at| now.since(*at) >= COARSE);
-        let due: Vec<Attempt> = held.iter().filter(|attempt| named.contains(attempt)).filter(stale).copied().collect();
-        line.renewed.extend(due.iter().map(|attempt| (*attempt, now)));
+        line.unknown
+            .retain(|attempt, _| held.contains(attempt) && !named.contains(attempt));
+        let stale = |attempt: &&Attempt| {
+            line.renewed
+                .get(attempt)
+                .is_none_or(|at| now.since(*at) >= COARSE)
+        };
+        let due: Vec<Attempt> = held
+            .iter()
+            .filter(|attempt| named.contains(attempt))
+            .filter(stale)
+            .copied()
+            .collect();
+        line.renewed
+            .extend(due.iter().map(|attempt| (*attempt, now)));
         let mut lost = Vec::new();
         for attempt in held.iter().filter(|attempt| !named.contains(attempt)) {
             let since = *line.unknown.entry(*attempt).or_insert(now);
@@ -140,7 +166,11 @@ impl App {
     /// Takes a beat and waits for something to tell the worker; empty when there is nothing.
     pub async fn beat(&self, worker: WorkerId, beat: Beat) -> Done<Vec<Delivery>> {
         let is_new = self.presence.heard(worker);
-        let mut open = Open { app: self.clone(), worker, finished: false };
+        let mut open = Open {
+            app: self.clone(),
+            worker,
+            finished: false,
+        };
         let deliveries = self.beaten(worker, beat, is_new).await;
         open.finished = true;
         deliveries
@@ -170,12 +200,19 @@ impl App {
     /// Keeps what the worker says of itself; a new process of it has none of the old one's agents.
     /// Other daemons see in the store that it is heard of here.
     async fn take_note_of(&self, worker: WorkerId, beat: &Beat, is_new: bool) -> Done<()> {
-        let mut record = self.store.worker(worker).await?.ok_or(AppError::Unauthenticated)?;
+        let mut record = self
+            .store
+            .worker(worker)
+            .await?
+            .ok_or(AppError::Unauthenticated)?;
         let now = self.clock.now();
         if record.boot.is_some_and(|boot| boot != beat.boot) {
-            self.lose_all(worker, "its worker was started again").await?;
+            self.lose_all(worker, "its worker was started again")
+                .await?;
         }
-        let changed = record.trouble != beat.trouble || record.slots != beat.slots || record.boot != Some(beat.boot);
+        let changed = record.trouble != beat.trouble
+            || record.slots != beat.slots
+            || record.boot != Some(beat.boot);
         if changed || is_new || now.since(record.seen) >= COARSE {
             record.trouble.clone_from(&beat.trouble);
             record.worktree_bytes = beat.worktree_bytes;
@@ -190,7 +227,9 @@ impl App {
 
     async fn deliveries(&self, worker: WorkerId, beat: &Beat) -> Done<Vec<Delivery>> {
         let held = self.store.leases_of(worker).await?;
-        let (due, unknown) = self.presence.sort(worker, &held, &beat.leases, self.clock.now());
+        let (due, unknown) = self
+            .presence
+            .sort(worker, &held, &beat.leases, self.clock.now());
         if !due.is_empty() {
             let due: Vec<_> = due.into_iter().map(|attempt| (worker, attempt)).collect();
             self.store.renew(&due).await?;
@@ -204,9 +243,21 @@ impl App {
             deliveries.push(self.stop_for(*attempt).await?);
         }
         if !held.is_empty() {
-            let untold = self.store.undelivered(worker).await?.into_iter().filter(|question| !beat.handling.contains(&question.id));
-            deliveries.extend(untold.map(|question| Delivery::Answer { question: Box::new(question) }));
-            let notes = self.store.waiting_notes_for(worker).await?.into_iter().filter(|(_, note)| !beat.noting.contains(&note.key));
+            let untold = self
+                .store
+                .undelivered(worker)
+                .await?
+                .into_iter()
+                .filter(|question| !beat.handling.contains(&question.id));
+            deliveries.extend(untold.map(|question| Delivery::Answer {
+                question: Box::new(question),
+            }));
+            let notes = self
+                .store
+                .waiting_notes_for(worker)
+                .await?
+                .into_iter()
+                .filter(|(_, note)| !beat.noting.contains(&note.key));
             deliveries.extend(notes.map(|(attempt, note)| Delivery::Note { attempt, note }));
         }
         Ok(deliveries)
@@ -218,7 +269,11 @@ impl App {
         let over = task.as_ref().is_none_or(vine_domain::Task::is_over);
         let why = match task.map(|task| task.state) {
             Some(TaskState::Cancelled { by }) => format!("{} was cancelled by {by}", attempt.task),
-            Some(state) => format!("the lease has ended; {} is {} now", attempt.task, state.as_str()),
+            Some(state) => format!(
+                "the lease has ended; {} is {} now",
+                attempt.task,
+                state.as_str()
+            ),
             None => format!("{} is not known here", attempt.task),
         };
         Ok(Delivery::Stop { attempt, why, over })
@@ -234,7 +289,17 @@ impl App {
 
     /// Ends one lease; no error when somebody else just did.
     pub(crate) async fn lose(&self, attempt: Attempt, why: &str) -> Done<()> {
-        match self.step(attempt.task, Event::LeaseLost { attempt, why: why.into() }, None).await {
+        match self
+            .step(
+                attempt.task,
+                Event::LeaseLost {
+                    attempt,
+                    why: why.into(),
+                },
+                None,
+            )
+            .await
+        {
             Ok(_) => {
                 self.meter.expired();
                 Ok(())
@@ -248,7 +313,12 @@ impl App {
     pub(crate) async fn gone(&self) -> Done<Vec<WorkerId>> {
         let mut gone = Vec::new();
         for (id, cut) in self.presence.gone(self.clock.now()) {
-            if self.store.worker(id).await?.is_some_and(|worker| worker.seen <= cut) {
+            if self
+                .store
+                .worker(id)
+                .await?
+                .is_some_and(|worker| worker.seen <= cut)
+            {
                 gone.push(id);
             }
         }

@@ -1,5 +1,5 @@
-//! Handing out work. Claims that wait together are decided together and written by one statement; a waiting claim is
-//! handed its order directly, nobody polls.
+//! Handing out work. Claims that wait together are decided together and written by one statement; a
+//! waiting claim is handed its order directly, nobody polls.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,13 +27,23 @@ pub struct Waiting {
 }
 
 impl App {
-    /// Work for at most `slots` agents; waits up to `wait` for the first, then gives what there is, perhaps nothing.
-    pub async fn claim(&self, worker: WorkerId, slots: u32, wait: Duration) -> Done<Vec<Assignment>> {
+    /// Work for at most `slots` agents; waits up to `wait` for the first, then gives what there is,
+    /// perhaps nothing.
+    pub async fn claim(
+        &self,
+        worker: WorkerId,
+        slots: u32,
+        wait: Duration,
+    ) -> Done<Vec<Assignment>> {
         if self.stop.is_cancelled() {
             return Ok(Vec::new());
         }
         let (reply, answer) = oneshot::channel();
-        let waiting = Waiting { want: Want { worker, slots }, until: Instant::now() + wait, reply };
+        let waiting = Waiting {
+            want: Want { worker, slots },
+            until: Instant::now() + wait,
+            reply,
+        };
         // Once the daemon is being stopped nobody hands out work here.
         if self.claims.send(waiting).await.is_err() {
             return Ok(Vec::new());
@@ -55,14 +65,22 @@ pub struct Dispatcher {
 
 /// Looks for work at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(5);
-/// At most so many claims are decided together. When more wait, those for whom something is kept are among them.
+/// At most so many claims are decided together. When more wait, those for whom something is kept
+/// are among them.
 const TOGETHER: usize = 200;
-/// At most so many orders go to one claim: one host must not empty the queue while others are on their way.
+/// At most so many orders go to one claim: one host must not empty the queue while others are on
+/// their way.
 const LARGEST: u32 = 50;
 
 impl Dispatcher {
     pub(crate) fn new(app: App, incoming: mpsc::Receiver<Waiting>) -> Self {
-        Self { app, incoming, waiting: Vec::new(), quiet_until: None, turn: 0 }
+        Self {
+            app,
+            incoming,
+            waiting: Vec::new(),
+            quiet_until: None,
+            turn: 0,
+        }
     }
 
     /// Runs until the daemon stops.
@@ -80,7 +98,9 @@ impl Dispatcher {
                 self.waiting.push(waiting);
             }
             self.waiting.retain(|waiting| !waiting.reply.is_closed());
-            if !self.waiting.is_empty() && self.quiet_until.is_none_or(|until| until <= Instant::now()) {
+            if !self.waiting.is_empty()
+                && self.quiet_until.is_none_or(|until| until <= Instant::now())
+            {
                 self.hand_out().await;
             }
             let now = Instant::now();
@@ -90,11 +110,20 @@ impl Dispatcher {
         }
     }
 
-    /// When to look again without being woken: a claim's patience ends, an order's time comes, or the tick.
+    /// When to look again without being woken: a claim's patience ends, an order's time comes, or
+    /// the tick.
     fn alarm(&self) -> Instant {
         let tick = Instant::now() + TICK;
-        let patience = self.waiting.iter().map(|waiting| waiting.until).min().unwrap_or(tick);
-        let due = self.quiet_until.filter(|_| !self.waiting.is_empty()).unwrap_or(tick);
+        let patience = self
+            .waiting
+            .iter()
+            .map(|waiting| waiting.until)
+            .min()
+            .unwrap_or(tick);
+        let due = self
+            .quiet_until
+            .filter(|_| !self.waiting.is_empty())
+            .unwrap_or(tick);
         // A moment later, so that what was waited for has come.
         patience.min(due).min(tick) + Duration::from_millis(1)
     }
@@ -128,15 +157,26 @@ impl Dispatcher {
     }
 
     async fn wants(&mut self) -> Stored<Vec<Want>> {
-        let all = self.waiting.iter().map(|waiting| Want { slots: waiting.want.slots.min(LARGEST), ..waiting.want });
+        let all = self.waiting.iter().map(|waiting| Want {
+            slots: waiting.want.slots.min(LARGEST),
+            ..waiting.want
+        });
         if self.waiting.len() <= TOGETHER {
             return Ok(all.collect());
         }
-        let preferred: HashSet<WorkerId> = self.app.store.preferred(1000).await?.into_iter().collect();
-        let (mut chosen, others): (Vec<Want>, Vec<Want>) = all.partition(|want| preferred.contains(&want.worker));
+        let preferred: HashSet<WorkerId> =
+            self.app.store.preferred(1000).await?.into_iter().collect();
+        let (mut chosen, others): (Vec<Want>, Vec<Want>) =
+            all.partition(|want| preferred.contains(&want.worker));
         chosen.truncate(TOGETHER);
         self.turn = (self.turn + TOGETHER) % others.len().max(1);
-        chosen.extend(others.iter().cycle().skip(self.turn).take((TOGETHER - chosen.len()).min(others.len())));
+        chosen.extend(
+            others
+                .iter()
+                .cycle()
+                .skip(self.turn)
+                .take((TOGETHER - chosen.len()).min(others.len())),
+        );
         Ok(chosen)
     }
 
@@ -144,11 +184,16 @@ impl Dispatcher {
         let mut by_worker: HashMap<WorkerId, Vec<Assignment>> = HashMap::new();
         for handed in claimed {
             self.app.meter.claimed(handed.lane, handed.waited);
-            by_worker.entry(handed.worker).or_default().push(handed.assignment);
+            by_worker
+                .entry(handed.worker)
+                .or_default()
+                .push(handed.assignment);
         }
         for waiting in std::mem::take(&mut self.waiting) {
             // A worker may wait with several claims.
-            let own = by_worker.get_mut(&waiting.want.worker).filter(|own| !own.is_empty());
+            let own = by_worker
+                .get_mut(&waiting.want.worker)
+                .filter(|own| !own.is_empty());
             let Some(own) = own else {
                 self.waiting.push(waiting);
                 continue;
@@ -167,7 +212,17 @@ impl Dispatcher {
 async fn take_back(app: &App, worker: WorkerId, assignments: Vec<Assignment>) {
     for assignment in assignments {
         let attempt = assignment.attempt;
-        if let Err(error) = app.step(attempt.task, Event::Released { by: worker, attempt }, None).await {
+        if let Err(error) = app
+            .step(
+                attempt.task,
+                Event::Released {
+                    by: worker,
+                    attempt,
+                },
+                None,
+            )
+            .await
+        {
             tracing::warn!(task.id = %attempt.task, %error, "cannot take back {}: {error}", attempt.task);
         }
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use vine_domain::{Denied, Invalid, QuestionId, SessionId, Slug, TaskId, lifecycle::Refusal, ports::StoreError};
+use vine_domain::{
+    Denied, Invalid, QuestionId, SessionId, Slug, TaskId, lifecycle::Refusal, ports::StoreError,
+};
 
 /// Shorthand for what use cases give back.
 pub type Done<T> = Result<T, AppError>;
@@ -46,7 +48,9 @@ impl Missing {
             Self::Worker(_) => "`worker list` shows what there is",
             Self::Repo(_) => "`repo list` shows what there is",
             Self::Person(_) => "people are named under `[[people]]` in the configuration",
-            Self::Platform(_) => "platforms are named in the configuration; `doctor` says how they do",
+            Self::Platform(_) => {
+                "platforms are named in the configuration; `doctor` says how they do"
+            }
             Self::Message(_) => "say it anew",
         }
     }
@@ -76,7 +80,8 @@ pub enum AppError {
     /// It was tried too often; not before this pause.
     #[error("that was tried too often")]
     TooOften(Duration),
-    /// It may be about a question that is just being posted. It stays where it was stored and is read in a moment.
+    /// It may be about a question that is just being posted. It stays where it was stored and is
+    /// read in a moment.
     #[error("it is not known yet what this is about")]
     Early,
     /// The daemon is being stopped; another one, or the same one later, will do it.
@@ -113,8 +118,13 @@ impl AppError {
     pub fn hint(&self) -> String {
         match self {
             Self::NotFound(missing) => missing.hint().into(),
-            Self::Unauthenticated => "log in with `vine login`, or send `Authorization: Bearer …`".into(),
-            Self::Denied(denied) => format!("ask somebody with the role `admin` to give you `{}`", denied.verb.needs().as_str()),
+            Self::Unauthenticated => {
+                "log in with `vine login`, or send `Authorization: Bearer …`".into()
+            }
+            Self::Denied(denied) => format!(
+                "ask somebody with the role `admin` to give you `{}`",
+                denied.verb.needs().as_str()
+            ),
             Self::Invalid(invalid) => invalid.hint.clone(),
             Self::Refused(refusal) => refusal.hint(),
             Self::Unreadable(_) => "say `help` for how to say things".into(),
@@ -129,6 +139,10 @@ impl AppError {
     /// Message and hint as one text for people.
     pub fn told(&self) -> String {
         let hint = self.hint();
-        if hint.is_empty() { self.to_string() } else { format!("{self}\n{hint}") }
+        if hint.is_empty() {
+            self.to_string()
+        } else {
+            format!("{self}\n{hint}")
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! What was said, for programs that follow it: they wait for the next words instead of asking again and again.
+//! What was said, for programs that follow it: they wait for the next words instead of asking again
+//! and again.
 
 use std::time::Duration;
 
@@ -11,8 +12,15 @@ use crate::{App, Done};
 const TICK: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Messages after a number, of one thread or of all, oldest first; waits for the first one for so long.
-    pub async fn messages(&self, task: Option<TaskId>, after: u64, limit: u32, wait: Duration) -> Done<Vec<Message>> {
+    /// Messages after a number, of one thread or of all, oldest first; waits for the first one for
+    /// so long.
+    pub async fn messages(
+        &self,
+        task: Option<TaskId>,
+        after: u64,
+        limit: u32,
+        wait: Duration,
+    ) -> Done<Vec<Message>> {
         let (until, mut changed) = (Instant::now() + wait, self.wakes.on_page());
         loop {
             changed.mark_unchanged();

@@ -1,5 +1,5 @@
-//! Hints between daemons: what was stored here may be waited for elsewhere. All that gathers while one message is on its way goes
-//! with the next one.
+//! Hints between daemons: what was stored here may be waited for elsewhere. All that gathers while
+//! one message is on its way goes with the next one.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -49,7 +49,9 @@ async fn listen(app: &App, hints: &dyn Hints) {
     loop {
         let wakes = Arc::clone(&app.wakes);
         let lost = hints.listen(&move |hint| wakes.heard(hint)).await;
-        tracing::warn!("hints of other daemons are not heard, looking by the clock instead: {lost}");
+        tracing::warn!(
+            "hints of other daemons are not heard, looking by the clock instead: {lost}"
+        );
         tokio::time::sleep(AGAIN).await;
     }
 }

@@ -1,14 +1,15 @@
 //! What people say in threads: stored first, then read as a command, an answer or a note.
 //!
-//! Matching, in this order: a reply to a question's message (or its button), an explicit id (`Q-17 yes`), a plain
-//! message when exactly one question is open in the thread that its author could see (`visible.rs`). With more open the person
-//! is asked which; nothing is ever guessed. With none open the words are a note to the agent at work.
+//! Matching, in this order: a reply to a question's message (or its button), an explicit id
+//! (`Q-17 yes`), a plain message when exactly one question is open in the thread that its author
+//! could see (`visible.rs`). With more open the person is asked which; nothing is ever guessed.
+//! With none open the words are a note to the agent at work.
 //!
-//! Rooms are full of talk that is not for us: what stands in no thread of ours and is no command is left alone, and so is a
-//! reaction that is no button.
+//! Rooms are full of talk that is not for us: what stands in no thread of ours and is no command is
+//! left alone, and so is a reaction that is no button.
 //!
-//! What was used cannot be unsaid: a later edit of it reaches the agent as a correction, a deletion is noted. An edit of
-//! words that could not be used is read as if it were said now.
+//! What was used cannot be unsaid: a later edit of it reaches the agent as a correction, a deletion
+//! is noted. An edit of words that could not be used is read as if it were said now.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -26,11 +27,13 @@ use crate::{App, AppError, Caller, Done, Missing, commands::Reply, spots::Found,
 
 /// An event that is this old and unread was left over by somebody.
 const LEFT_OVER: Duration = Duration::from_secs(10);
-/// So long an adapter may take to fetch the words of an event. Words that come much later could answer another question.
+/// So long an adapter may take to fetch the words of an event. Words that come much later could
+/// answer another question.
 const AWAITED: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_secs(5);
 
-/// Deals with what adapters bring, at once, and with events that were left over, until the daemon stops.
+/// Deals with what adapters bring, at once, and with events that were left over, until the daemon
+/// stops.
 pub async fn run(app: App) {
     loop {
         let age = tokio::select! {
@@ -45,9 +48,9 @@ pub async fn run(app: App) {
 }
 
 impl App {
-    /// Takes an event of a platform: stored before anything else, then dealt with, even if its caller hangs up.
-    /// Returns what is to be told to its author alone; `None` when the thread says it all, or when the event was known
-    /// already.
+    /// Takes an event of a platform: stored before anything else, then dealt with, even if its
+    /// caller hangs up. Returns what is to be told to its author alone; `None` when the thread says
+    /// it all, or when the event was known already.
     pub async fn hear(&self, event: Inbound) -> Done<Option<Result<Reply, AppError>>> {
         if !self.store.receive(&event).await? {
             return Ok(None);
@@ -57,21 +60,32 @@ impl App {
         dealt.await.map_err(|_| AppError::Stopping)
     }
 
-    /// What came of words that were said: an error when they led to nothing. For callers that say them again because they
-    /// did not hear the first time.
+    /// What came of words that were said: an error when they led to nothing. For callers that say
+    /// them again because they did not hear the first time.
     pub async fn outcome_of(&self, event: &Inbound) -> Done<()> {
-        let Spot::Ours { task: Some(task), .. } = event.spot else { return Ok(()) };
+        let Spot::Ours {
+            task: Some(task), ..
+        } = event.spot
+        else {
+            return Ok(());
+        };
         if event.act != Act::Said || is_command(&event.text) {
             return Ok(());
         }
         let _in_order = self.reading.lock().await;
         match self.use_of(task, event.key()).await? {
             Some(_) => Ok(()),
-            None => Err(AppError::Unreadable("this came before and led to nothing; say it anew".into())),
+            None => Err(AppError::Unreadable(
+                "this came before and led to nothing; say it anew".into(),
+            )),
         }
     }
 
-    async fn deal_with(&self, event: &Inbound, stored: Timestamp) -> Option<Result<Reply, AppError>> {
+    async fn deal_with(
+        &self,
+        event: &Inbound,
+        stored: Timestamp,
+    ) -> Option<Result<Reply, AppError>> {
         let mut held = self.reading.lock().await;
         // It may have been dealt with while this call waited for its turn.
         match self.store.is_read(event).await {
@@ -79,21 +93,34 @@ impl App {
             Ok(false) => {}
             Err(error) => return Some(Err(error.into())),
         }
-        let reply = self.read(event, &mut Turn { stored, held: &mut held }).await;
+        let reply = self
+            .read(
+                event,
+                &mut Turn {
+                    stored,
+                    held: &mut held,
+                },
+            )
+            .await;
         if let Err(error) = self.say_aside(event, &reply).await {
             return Some(Err(error));
         }
-        // What could not be done now stays unread and is tried again, and so is what cannot be understood yet.
-        if !matches!(reply, Err(AppError::Store(_) | AppError::Stopping | AppError::Early))
-            && let Err(error) = self.store.mark_read(event).await
+        // What could not be done now stays unread and is tried again, and so is what cannot be
+        // understood yet.
+        if !matches!(
+            reply,
+            Err(AppError::Store(_) | AppError::Stopping | AppError::Early)
+        ) && let Err(error) = self.store.mark_read(event).await
         {
-            tracing::error!(event = %event.event, %error, "an event was dealt with and could not be marked: {error}");
+            tracing::error!(event = %event.event, %error, "an event was dealt with and could not \
+             be marked: {error}");
             return Some(Err(error.into()));
         }
         reply.transpose()
     }
 
-    /// Deals with events that nobody finished: of a former process, or while the store could not serve.
+    /// Deals with events that nobody finished: of a former process, or while the store could not
+    /// serve.
     pub async fn catch_up(&self, age: Duration) -> Done<()> {
         self.reading.lock().await.clear();
         let mut after = 0;
@@ -101,7 +128,9 @@ impl App {
             let unread = self.store.unread(age, AWAITED, after).await?;
             for Unread { event, at, .. } in &unread {
                 match self.deal_with(event, *at).await {
-                    Some(Err(error @ (AppError::Store(_) | AppError::Stopping))) => return Err(error),
+                    Some(Err(error @ (AppError::Store(_) | AppError::Stopping))) => {
+                        return Err(error);
+                    }
                     Some(Err(AppError::Early)) | Some(Ok(_)) | None => {}
                     Some(Err(error)) => {
                         tracing::info!(event = %event.event, platform = %event.platform, "an event led to nothing: {error}");
@@ -116,9 +145,16 @@ impl App {
     }
 
     async fn read(&self, event: &Inbound, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
-        let platform = if event.platform == "console" { OURSELVES } else { &event.platform };
+        let platform = if event.platform == "console" {
+            OURSELVES
+        } else {
+            &event.platform
+        };
         let user = self.store.user(platform, &event.author).await?;
-        let caller = Caller { user, via: event.platform.clone() };
+        let caller = Caller {
+            user,
+            via: event.platform.clone(),
+        };
         let found = self.surroundings(event).await?;
         match &event.act {
             Act::Said => self.said(&caller, event, found, turn).await,
@@ -131,15 +167,29 @@ impl App {
                 self.pressed(&caller, event, &found, pressed).await
             }
             Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of, turn).await,
-            Act::Unreadable | Act::Awaited if found.task.is_some() => Err(AppError::Unreadable(event.text.clone())),
+            Act::Unreadable | Act::Awaited if found.task.is_some() => {
+                Err(AppError::Unreadable(event.text.clone()))
+            }
             Act::Unreadable | Act::Awaited => Ok(None),
         }
     }
 
-    async fn said(&self, caller: &Caller, event: &Inbound, found: Found, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
+    async fn said(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        found: Found,
+        turn: &mut Turn<'_>,
+    ) -> Done<Option<Reply>> {
         let ours = matches!(event.spot, Spot::Ours { .. });
         if event.text.trim().is_empty() {
-            return if ours { Err(AppError::Unreadable("the message is empty, so nothing was done".into())) } else { Ok(None) };
+            return if ours {
+                Err(AppError::Unreadable(
+                    "the message is empty, so nothing was done".into(),
+                ))
+            } else {
+                Ok(None)
+            };
         }
         if is_command(&event.text) {
             return self.command(caller, event, found).await;
@@ -153,36 +203,67 @@ impl App {
                 };
                 self.say_as(caller, task, event, matched).await
             }
-            None if ours => Err(AppError::Unreadable("this is no command and no reply to a question".into())),
+            None if ours => Err(AppError::Unreadable(
+                "this is no command and no reply to a question".into(),
+            )),
             None => Ok(None),
         }
     }
 
     /// A reaction is the same as pressing the button that it stands for.
-    async fn pressed(&self, caller: &Caller, event: &Inbound, found: &Found, button: Option<Button>) -> Done<Option<Reply>> {
-        let (Some(question), Some(button)) = (found.question, button) else { return Ok(None) };
-        self.answer(caller, question, &button.says, event.key()).await.map(|_| None)
+    async fn pressed(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        found: &Found,
+        button: Option<Button>,
+    ) -> Done<Option<Reply>> {
+        let (Some(question), Some(button)) = (found.question, button) else {
+            return Ok(None);
+        };
+        self.answer(caller, question, &button.says, event.key())
+            .await
+            .map(|_| None)
     }
 
-    /// Runs a command. In a thread the reply stands there for all to see; elsewhere its author is told.
+    /// Runs a command. In a thread the reply stands there for all to see; elsewhere its author is
+    /// told.
     async fn command(&self, caller: &Caller, event: &Inbound, found: Found) -> Done<Option<Reply>> {
-        let context = Context { task: found.task, repo: found.repo };
-        let command = parse(&event.text, &context).map_err(|unreadable| AppError::Unreadable(unreadable.0))?;
+        let context = Context {
+            task: found.task,
+            repo: found.repo,
+        };
+        let command = parse(&event.text, &context)
+            .map_err(|unreadable| AppError::Unreadable(unreadable.0))?;
         if let Some(task) = context.task {
             self.look_at(caller, task).await?;
         }
         let key = format!("{}:{}", event.platform, event.event);
         let reply = self.run(caller, command, Some(key)).await?;
-        let Some(task) = context.task else { return Ok(Some(reply)) };
-        let message = texts::notice(MessageId(uuid_of(&format!("reply {}", event.own_key()))), task, reply.text.clone());
-        self.store.reply(event, caller.name(), task, &message).await?;
+        let Some(task) = context.task else {
+            return Ok(Some(reply));
+        };
+        let message = texts::notice(
+            MessageId(uuid_of(&format!("reply {}", event.own_key()))),
+            task,
+            reply.text.clone(),
+        );
+        self.store
+            .reply(event, caller.name(), task, &message)
+            .await?;
         self.meter.said(1, 1);
         self.wakes.outbox();
         Ok(Some(reply).filter(|_| matches!(event.spot, Spot::Ours { .. })))
     }
 
-    /// What stood before their author; words wait for those that wait before them, so that the first ones are the answer.
-    async fn visible_in(&self, task: TaskId, event: &Inbound, turn: &mut Turn<'_>) -> Done<Vec<Question>> {
+    /// What stood before their author; words wait for those that wait before them, so that the
+    /// first ones are the answer.
+    async fn visible_in(
+        &self,
+        task: TaskId,
+        event: &Inbound,
+        turn: &mut Turn<'_>,
+    ) -> Done<Vec<Question>> {
         if turn.held.contains(&task) && matches!(event.spot, Spot::Theirs { .. }) {
             return Err(AppError::Early);
         }
@@ -194,21 +275,44 @@ impl App {
     }
 
     /// Words in a task's thread.
-    async fn say_as(&self, caller: &Caller, task: TaskId, event: &Inbound, matched: Matched<'_>) -> Done<Option<Reply>> {
+    async fn say_as(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        event: &Inbound,
+        matched: Matched<'_>,
+    ) -> Done<Option<Reply>> {
         match matched {
-            Matched::Answer(id, words) => self.answer(caller, id, words, event.key()).await.map(|_| None),
-            Matched::Note => self.note(caller, task, &event.text, event.key()).await.map(|()| None),
+            Matched::Answer(id, words) => self
+                .answer(caller, id, words, event.key())
+                .await
+                .map(|_| None),
+            Matched::Note => self
+                .note(caller, task, &event.text, event.key())
+                .await
+                .map(|()| None),
         }
     }
 
     /// A person edited or deleted what they had said before.
-    async fn changed(&self, caller: &Caller, event: &Inbound, of: &str, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
-        let Some((original, found)) = self.original(event, of).await? else { return Ok(None) };
+    async fn changed(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        of: &str,
+        turn: &mut Turn<'_>,
+    ) -> Done<Option<Reply>> {
+        let Some((original, found)) = self.original(event, of).await? else {
+            return Ok(None);
+        };
         let ours = matches!(event.spot, Spot::Ours { .. });
         // Not every platform says who took words away: their author stands for whoever did.
         let silent = event.author.is_empty();
         let author = if silent {
-            Caller { user: self.store.user(&event.platform, &original.author).await?, ..caller.clone() }
+            Caller {
+                user: self.store.user(&event.platform, &original.author).await?,
+                ..caller.clone()
+            }
         } else {
             caller.clone()
         };
@@ -216,10 +320,18 @@ impl App {
         if original.author != event.author && !silent {
             // Moderators take away what is none of ours to judge; what was done with it stands.
             let moderated = matches!(event.act, Act::Deleted(_)) || found.task.is_none();
-            let refused = AppError::Unreadable("only its author can change a message, so nothing was done".into());
-            return if moderated && !ours { Ok(None) } else { Err(refused) };
+            let refused = AppError::Unreadable(
+                "only its author can change a message, so nothing was done".into(),
+            );
+            return if moderated && !ours {
+                Ok(None)
+            } else {
+                Err(refused)
+            };
         }
-        let Some(task) = found.task else { return Ok(None) };
+        let Some(task) = found.task else {
+            return Ok(None);
+        };
         if !self.store.is_read(&original).await? {
             // What becomes of it shows when it is read.
             return Err(AppError::Early);
@@ -228,31 +340,43 @@ impl App {
         match (&event.act, used) {
             (Act::Edited(_), Some(used)) => {
                 let read = format!("Correction of {used}: {}", event.text.trim());
-                self.note_as(caller, task, &event.text, &read, event.own_key()).await?;
+                self.note_as(caller, task, &event.text, &read, event.own_key())
+                    .await?;
             }
             (Act::Edited(_), None) if is_command(&original.text) => {
-                return Err(AppError::Unreadable("a command cannot be changed once it was sent; send it anew".into()));
+                return Err(AppError::Unreadable(
+                    "a command cannot be changed once it was sent; send it anew".into(),
+                ));
             }
             (Act::Edited(_), None) => {
                 return self.said(caller, event, found, turn).await;
             }
             (Act::Deleted(_), Some(used)) => {
-                let message = texts::notice(MessageId(event.own_key()), task, texts::deleted((!silent).then(|| caller.name()), &used));
+                let message = texts::notice(
+                    MessageId(event.own_key()),
+                    task,
+                    texts::deleted((!silent).then(|| caller.name()), &used),
+                );
                 self.store.post(&message).await?;
                 self.wakes.outbox();
             }
-            (Act::Deleted(_), None) | (Act::Said | Act::Reacted | Act::Pressed(_) | Act::Unreadable | Act::Awaited, _) => {}
+            (Act::Deleted(_), None)
+            | (Act::Said | Act::Reacted | Act::Pressed(_) | Act::Unreadable | Act::Awaited, _) => {}
         }
         Ok(None)
     }
 
-    /// The message that was changed, and where it was said. In the console it must exist; in rooms people change messages
-    /// that we were never concerned with.
+    /// The message that was changed, and where it was said. In the console it must exist; in rooms
+    /// people change messages that we were never concerned with.
     async fn original(&self, event: &Inbound, of: &str) -> Done<Option<(Inbound, Found)>> {
         let ours = matches!(event.spot, Spot::Ours { .. });
         let original = self.store.event(&event.platform, of).await?;
         let Some(original) = original.filter(|one| matches!(one.act, Act::Said)) else {
-            return if ours { Err(Missing::Message(of.to_owned()).into()) } else { Ok(None) };
+            return if ours {
+                Err(Missing::Message(of.to_owned()).into())
+            } else {
+                Ok(None)
+            };
         };
         let found = self.surroundings(&original).await?;
         Ok(Some((original, found)))
@@ -261,12 +385,23 @@ impl App {
     /// What became of the words with this key, if anything did.
     async fn use_of(&self, task: TaskId, key: Uuid) -> Done<Option<String>> {
         let questions = self.store.questions_of(task).await?;
-        let answered = questions.iter().find_map(|question| Some((question.id, question.answer().filter(|answer| answer.key == key)?)));
+        let answered = questions.iter().find_map(|question| {
+            Some((
+                question.id,
+                question.answer().filter(|answer| answer.key == key)?,
+            ))
+        });
         if let Some((id, answer)) = answered {
-            return Ok(Some(format!("the answer to {id} (“{}”)", answer.decision.headline())));
+            return Ok(Some(format!(
+                "the answer to {id} (“{}”)",
+                answer.decision.headline()
+            )));
         }
         let notes = self.store.notes_of(task).await?;
-        Ok(notes.iter().any(|note| note.key == key).then(|| "an earlier note".to_owned()))
+        Ok(notes
+            .iter()
+            .any(|note| note.key == key)
+            .then(|| "an earlier note".to_owned()))
     }
 }
 
@@ -292,8 +427,15 @@ fn addressed(event: &Inbound, replied: Option<QuestionId>) -> Option<Matched<'_>
     if let Some(id) = replied {
         return Some(Matched::Answer(id, &event.text));
     }
-    let (first, rest) = event.text.trim().split_once([' ', '\n', ':']).unwrap_or((event.text.trim(), ""));
-    let id = first.get(..2).filter(|start| start.eq_ignore_ascii_case("q-")).and_then(|_| first.parse().ok())?;
+    let (first, rest) = event
+        .text
+        .trim()
+        .split_once([' ', '\n', ':'])
+        .unwrap_or((event.text.trim(), ""));
+    let id = first
+        .get(..2)
+        .filter(|start| start.eq_ignore_ascii_case("q-"))
+        .and_then(|_| first.parse().ok())?;
     Some(Matched::Answer(id, rest))
 }
 
@@ -304,8 +446,15 @@ fn matched<'a>(open: &[Question], event: &'a Inbound) -> Done<Matched<'a>> {
         [only] if event.act == Act::Said => Ok(Matched::Answer(only.id, &event.text)),
         [] => Ok(Matched::Note),
         several => {
-            let ids: Vec<_> = several.iter().map(|question| question.id.to_string()).collect();
-            Err(AppError::Unreadable(format!("open here: {}. Say which it is for, like `{} yes`", ids.join(", "), ids[0])))
+            let ids: Vec<_> = several
+                .iter()
+                .map(|question| question.id.to_string())
+                .collect();
+            Err(AppError::Unreadable(format!(
+                "open here: {}. Say which it is for, like `{} yes`",
+                ids.join(", "),
+                ids[0]
+            )))
         }
     }
 }
@@ -317,22 +466,59 @@ mod tests {
     use super::*;
 
     fn question(id: u64, state: QuestionState) -> Question {
-        let item = Item { question: "Which?".into(), header: String::new(), options: vec![], multi: false };
-        let (attempt, ask) = (Attempt { task: TaskId(1), epoch: Epoch(1) }, Ask::Clarify { items: vec![item] });
-        Question { state, ..Question::new(QuestionId(id), Uuid::from_u128(id.into()), attempt, ask, Timestamp(0)) }
+        let item = Item {
+            question: "Which?".into(),
+            header: String::new(),
+            options: vec![],
+            multi: false,
+        };
+        let (attempt, ask) = (
+            Attempt {
+                task: TaskId(1),
+                epoch: Epoch(1),
+            },
+            Ask::Clarify { items: vec![item] },
+        );
+        Question {
+            state,
+            ..Question::new(
+                QuestionId(id),
+                Uuid::from_u128(id.into()),
+                attempt,
+                ask,
+                Timestamp(0),
+            )
+        }
     }
 
     fn said(text: &str) -> Inbound {
         let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
-        let spot = Spot::Ours { task: Some(TaskId(1)), question: None };
-        Inbound { event, platform, author, spot, text: text.into(), act: Act::Said, said: None }
+        let spot = Spot::Ours {
+            task: Some(TaskId(1)),
+            question: None,
+        };
+        Inbound {
+            event,
+            platform,
+            author,
+            spot,
+            text: text.into(),
+            act: Act::Said,
+            said: None,
+        }
     }
 
     fn find(open: &[u64], text: &str, reply_to: Option<u64>) -> Result<Option<(u64, String)>, ()> {
-        let questions: Vec<_> = open.iter().map(|id| question(*id, QuestionState::Open)).collect();
+        let questions: Vec<_> = open
+            .iter()
+            .map(|id| question(*id, QuestionState::Open))
+            .collect();
         let event = said(text);
         let addressed = addressed(&event, reply_to.map(QuestionId)).map(Ok);
-        match addressed.unwrap_or_else(|| matched(&questions, &event)).map_err(|_| ())? {
+        match addressed
+            .unwrap_or_else(|| matched(&questions, &event))
+            .map_err(|_| ())?
+        {
             Matched::Answer(id, words) => Ok(Some((id.0, words.to_owned()))),
             Matched::Note => Ok(None),
         }
@@ -341,7 +527,10 @@ mod tests {
     #[test]
     fn replies_bind_first_then_ids_then_the_only_open_question() {
         assert_eq!(find(&[1, 2], "yes", Some(2)), Ok(Some((2, "yes".into()))));
-        assert_eq!(find(&[1, 2], "Q-1 yes, do", None), Ok(Some((1, "yes, do".into()))));
+        assert_eq!(
+            find(&[1, 2], "Q-1 yes, do", None),
+            Ok(Some((1, "yes, do".into())))
+        );
         assert_eq!(find(&[1], "q-17: no", None), Ok(Some((17, " no".into()))));
         assert_eq!(find(&[3], "blue", None), Ok(Some((3, "blue".into()))));
     }

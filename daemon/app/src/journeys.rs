@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
-use vine_domain::{Question, QuestionState, Slug, Timestamp, lifecycle::Situation, ports::Commit, ports::Stations};
+use vine_domain::{
+    Question, QuestionState, Slug, Timestamp, lifecycle::Situation, ports::Commit, ports::Stations,
+};
 
 use crate::App;
 
@@ -36,15 +38,35 @@ impl App {
 
     /// A change of a task was stored.
     pub(crate) fn tell_of_journeys(&self, before: &Situation, commit: &Commit) {
-        let Some(listener) = self.journeys.get() else { return };
-        let was_over = |question: &Question| before.questions.iter().any(|known| known.id == question.id && is_over(known));
-        for question in commit.change.questions.iter().filter(|question| is_over(question) && !was_over(question)) {
+        let Some(listener) = self.journeys.get() else {
+            return;
+        };
+        let was_over = |question: &Question| {
+            before
+                .questions
+                .iter()
+                .any(|known| known.id == question.id && is_over(known))
+        };
+        for question in commit
+            .change
+            .questions
+            .iter()
+            .filter(|question| is_over(question) && !was_over(question))
+        {
             let (app, listener, question) = (self.clone(), listener.clone(), question.clone());
             let (repo, at) = (before.task.repo.clone(), self.clock.now());
             tokio::spawn(async move {
                 let stations = app.stations(question.id).await.unwrap_or_default();
-                if let Err(TrySendError::Full(untold)) = listener.try_send(Journey { question, repo, at, stations }) {
-                    tracing::warn!("traces are not taken quickly enough: there is none of {}", untold.question.id);
+                if let Err(TrySendError::Full(untold)) = listener.try_send(Journey {
+                    question,
+                    repo,
+                    at,
+                    stations,
+                }) {
+                    tracing::warn!(
+                        "traces are not taken quickly enough: there is none of {}",
+                        untold.question.id
+                    );
                 }
             });
         }
@@ -52,5 +74,10 @@ impl App {
 }
 
 fn is_over(question: &Question) -> bool {
-    matches!(question.state, QuestionState::Delivered { .. } | QuestionState::Withdrawn { .. } | QuestionState::Expired { told: true })
+    matches!(
+        question.state,
+        QuestionState::Delivered { .. }
+            | QuestionState::Withdrawn { .. }
+            | QuestionState::Expired { told: true }
+    )
 }

@@ -1,4 +1,5 @@
-//! Whose a token is, remembered for a moment: a worker that ends a task ten times a second is looked up once.
+//! Whose a token is, remembered for a moment: a worker that ends a task ten times a second is
+//! looked up once.
 
 use std::{
     collections::HashMap,
@@ -34,7 +35,10 @@ impl Known {
 
     /// Whose it was a moment ago.
     pub fn owner(&self, hash: &str) -> Option<Owner> {
-        self.all().get(hash).filter(|(_, at)| at.elapsed() < MOMENT).map(|(owner, _)| owner.clone())
+        self.all()
+            .get(hash)
+            .filter(|(_, at)| at.elapsed() < MOMENT)
+            .map(|(owner, _)| owner.clone())
     }
 
     /// Remembers it for a moment.

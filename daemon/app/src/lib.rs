@@ -1,8 +1,9 @@
 //! Use cases and loops of the daemon. Knows ports only: no axum, no SQL, no chat SDK.
 //!
-//! To follow one question: [`questions`] (asked, answered, delivered), `steps` (how any change is decided and
-//! stored), [`beats`] (how the answer reaches the worker), [`outbox`] (how messages reach the platforms) and
-//! [`inbound`] (how replies come in). What happens while nobody answers: [`reminders`].
+//! To follow one question: [`questions`] (asked, answered, delivered), `steps` (how any change is
+//! decided and stored), [`beats`] (how the answer reaches the worker), [`outbox`] (how messages
+//! reach the platforms) and [`inbound`] (how replies come in). What happens while nobody answers:
+//! [`reminders`].
 
 mod asides;
 mod awaited;
@@ -90,7 +91,8 @@ pub struct App {
     claims: mpsc::Sender<claims::Waiting>,
     together: Arc<together::Gathered>,
     hints: Arc<OnceLock<Arc<dyn Hints>>>,
-    /// Events are dealt with one after the other, in the order they were stored. Holds the tasks in whose threads words wait.
+    /// Events are dealt with one after the other, in the order they were stored. Holds the tasks in
+    /// whose threads words wait.
     reading: Arc<Mutex<HashSet<TaskId>>>,
 }
 
@@ -105,7 +107,8 @@ pub struct Settings {
     pub sessions: SessionPolicy,
     /// The people that the configuration names.
     pub people: Vec<Grant>,
-    /// So many batches of one kind of write may be under way at the same time: one where there is one writer.
+    /// So many batches of one kind of write may be under way at the same time: one where there is
+    /// one writer.
     pub batches: usize,
 }
 
@@ -113,12 +116,19 @@ impl Settings {
     /// The defaults, with the page at `link`.
     pub fn at(link: &str) -> Self {
         let link = link.trim_end_matches('/').to_owned();
-        Self { link, patience: Arc::default(), sessions: SessionPolicy::default(), people: Vec::new(), batches: 1 }
+        Self {
+            link,
+            patience: Arc::default(),
+            sessions: SessionPolicy::default(),
+            people: Vec::new(),
+            batches: 1,
+        }
     }
 }
 
 impl App {
-    /// The use cases, and the loop that hands out work, to be spawned with [`claims::Dispatcher::run`].
+    /// The use cases, and the loop that hands out work, to be spawned with
+    /// [`claims::Dispatcher::run`].
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,

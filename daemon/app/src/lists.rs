@@ -1,4 +1,5 @@
-//! Lists, as far as their reader sees: everything, or what belongs to the repositories where they have a role.
+//! Lists, as far as their reader sees: everything, or what belongs to the repositories where they
+//! have a role.
 
 use std::cmp::Reverse;
 
@@ -15,14 +16,18 @@ impl App {
     pub async fn sight(&self, caller: &Caller, subject: &str) -> Done<Sight> {
         match access::sight(caller.user.as_ref()) {
             Ok(sight) => Ok(sight),
-            Err(_) => self.allow(caller, Verb::See, None, subject).await.map(|()| Sight::Everything),
+            Err(_) => self
+                .allow(caller, Verb::See, None, subject)
+                .await
+                .map(|()| Sight::Everything),
         }
     }
 
     /// Tasks that fit, newest first.
     pub async fn tasks(&self, caller: &Caller, filter: &TaskFilter) -> Done<Vec<Task>> {
         if filter.repo.is_some() {
-            self.allow(caller, Verb::See, filter.repo.as_ref(), "tasks").await?;
+            self.allow(caller, Verb::See, filter.repo.as_ref(), "tasks")
+                .await?;
             return Ok(self.store.tasks(filter).await?);
         }
         let sight = self.sight(caller, "tasks").await?;
@@ -31,7 +36,10 @@ impl App {
 
     pub(crate) async fn tasks_in(&self, sight: &Sight, filter: &TaskFilter) -> Stored<Vec<Task>> {
         let within = |repo: Option<&Slug>| {
-            let filter = TaskFilter { repo: repo.cloned(), ..filter.clone() };
+            let filter = TaskFilter {
+                repo: repo.cloned(),
+                ..filter.clone()
+            };
             async move { self.store.tasks(&filter).await }
         };
         merged(sight, filter.limit, within, |task| Reverse(task.id)).await
@@ -43,37 +51,90 @@ impl App {
         Ok(self.open_questions_in(&sight, limit).await?)
     }
 
-    pub(crate) async fn open_questions_in(&self, sight: &Sight, limit: u32) -> Stored<Vec<Question>> {
-        merged(sight, limit, |repo| self.store.open_questions(repo, limit), |question| question.id).await
+    pub(crate) async fn open_questions_in(
+        &self,
+        sight: &Sight,
+        limit: u32,
+    ) -> Stored<Vec<Question>> {
+        merged(
+            sight,
+            limit,
+            |repo| self.store.open_questions(repo, limit),
+            |question| question.id,
+        )
+        .await
     }
 
     /// Questions that are over, latest first.
     pub async fn closed_questions(&self, caller: &Caller, limit: u32) -> Done<Vec<Question>> {
         let sight = self.sight(caller, "questions").await?;
-        Ok(merged(&sight, limit, |repo| self.store.closed_questions(repo, limit), |question| Reverse(question.id)).await?)
+        Ok(merged(
+            &sight,
+            limit,
+            |repo| self.store.closed_questions(repo, limit),
+            |question| Reverse(question.id),
+        )
+        .await?)
     }
 
-    /// Sessions with their repositories, those that were active last first; only live ones unless `ended_too`.
-    pub async fn sessions(&self, caller: &Caller, ended_too: bool, limit: u32) -> Done<Vec<(Slug, Session)>> {
+    /// Sessions with their repositories, those that were active last first; only live ones unless
+    /// `ended_too`.
+    pub async fn sessions(
+        &self,
+        caller: &Caller,
+        ended_too: bool,
+        limit: u32,
+    ) -> Done<Vec<(Slug, Session)>> {
         let sight = self.sight(caller, "sessions").await?;
         Ok(self.sessions_in(&sight, ended_too, limit).await?)
     }
 
-    pub(crate) async fn sessions_in(&self, sight: &Sight, ended_too: bool, limit: u32) -> Stored<Vec<(Slug, Session)>> {
-        merged(sight, limit, |repo| self.store.sessions(repo, ended_too, limit), |(_, session)| Reverse(session.active)).await
+    pub(crate) async fn sessions_in(
+        &self,
+        sight: &Sight,
+        ended_too: bool,
+        limit: u32,
+    ) -> Stored<Vec<(Slug, Session)>> {
+        merged(
+            sight,
+            limit,
+            |repo| self.store.sessions(repo, ended_too, limit),
+            |(_, session)| Reverse(session.active),
+        )
+        .await
     }
 
     /// Each question with its task.
-    pub(crate) async fn with_tasks(&self, questions: Vec<Question>) -> Stored<Vec<(Question, Task)>> {
+    pub(crate) async fn with_tasks(
+        &self,
+        questions: Vec<Question>,
+    ) -> Stored<Vec<(Question, Task)>> {
         let ids: Vec<TaskId> = questions.iter().map(Question::task).collect();
-        let situations = if ids.is_empty() { Vec::new() } else { self.store.situations(&ids).await? };
-        let task_of = |question: &Question| situations.iter().find(|one| one.task.id == question.task()).map(|one| one.task.clone());
-        Ok(questions.into_iter().filter_map(|question| task_of(&question).map(|task| (question, task))).collect())
+        let situations = if ids.is_empty() {
+            Vec::new()
+        } else {
+            self.store.situations(&ids).await?
+        };
+        let task_of = |question: &Question| {
+            situations
+                .iter()
+                .find(|one| one.task.id == question.task())
+                .map(|one| one.task.clone())
+        };
+        Ok(questions
+            .into_iter()
+            .filter_map(|question| task_of(&question).map(|task| (question, task)))
+            .collect())
     }
 
     /// One repository.
     pub async fn repo(&self, name: &Slug) -> Done<Repo> {
-        let found = self.store.repos().await?.into_iter().find(|repo| repo.name == *name);
+        let found = self
+            .store
+            .repos()
+            .await?
+            .into_iter()
+            .find(|repo| repo.name == *name);
         found.ok_or_else(|| Missing::Repo(name.clone()).into())
     }
 
@@ -92,14 +153,17 @@ impl App {
     }
 }
 
-/// A list as somebody sees it: of everything at one look, or put together from a look into each of their repositories.
+/// A list as somebody sees it: of everything at one look, or put together from a look into each of
+/// their repositories.
 async fn merged<'a, T, K: Ord, L: Future<Output = Stored<Vec<T>>>>(
     sight: &'a Sight,
     limit: u32,
     look: impl Fn(Option<&'a Slug>) -> L,
     order: impl Fn(&T) -> K,
 ) -> Stored<Vec<T>> {
-    let Sight::Only(repos) = sight else { return look(None).await };
+    let Sight::Only(repos) = sight else {
+        return look(None).await;
+    };
     let mut all = Vec::new();
     for repo in repos {
         all.extend(look(Some(repo)).await?);

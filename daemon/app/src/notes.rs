@@ -15,18 +15,41 @@ impl App {
     }
 
     /// The same, with what the agent reads put into other words than what the thread keeps.
-    pub(crate) async fn note_as(&self, caller: &Caller, task: TaskId, said: &str, read: &str, key: Uuid) -> Done<()> {
+    pub(crate) async fn note_as(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        said: &str,
+        read: &str,
+        key: Uuid,
+    ) -> Done<()> {
         let repo = self.task(task).await?.repo;
-        self.allow(caller, Verb::Answer, Some(&repo), &format!("note to {task}")).await?;
+        self.allow(
+            caller,
+            Verb::Answer,
+            Some(&repo),
+            &format!("note to {task}"),
+        )
+        .await?;
         if read.len() > LONGEST {
             let what = format!("it has {} characters", read.len());
-            return Err(
-                vine_domain::Invalid::new("note", what, format!("use at most {LONGEST}, or put it into a file of the repository")).into()
-            );
+            return Err(vine_domain::Invalid::new(
+                "note",
+                what,
+                format!("use at most {LONGEST}, or put it into a file of the repository"),
+            )
+            .into());
         }
         let author = caller.name().to_owned();
         let reply = (author.clone(), said.trim().to_owned());
-        let note = Note { key, task, author, text: read.trim().to_owned(), at: self.clock.now(), state: NoteState::Waiting };
+        let note = Note {
+            key,
+            task,
+            author,
+            text: read.trim().to_owned(),
+            at: self.clock.now(),
+            state: NoteState::Waiting,
+        };
         let step = self.step(task, Event::Noted(note), Some(reply)).await;
         if let Err(AppError::Refused(_)) = &step {
             self.keep_words(caller, task, said).await?;
@@ -36,7 +59,9 @@ impl App {
 
     /// Words that led to nothing stay readable in the thread.
     pub(crate) async fn keep_words(&self, caller: &Caller, task: TaskId, text: &str) -> Done<()> {
-        self.store.say(task, Some((caller.name(), text.trim())), &[]).await?;
+        self.store
+            .say(task, Some((caller.name(), text.trim())), &[])
+            .await?;
         self.meter.said(0, 1);
         self.wakes.page();
         Ok(())
@@ -44,6 +69,12 @@ impl App {
 
     /// The agent has the note.
     pub async fn note_delivered(&self, by: WorkerId, note: Uuid, attempt: Attempt) -> Done<()> {
-        self.step(attempt.task, Event::NoteDelivered { by, attempt, note }, None).await.map(|_| ())
+        self.step(
+            attempt.task,
+            Event::NoteDelivered { by, attempt, note },
+            None,
+        )
+        .await
+        .map(|_| ())
     }
 }

@@ -1,4 +1,5 @@
-//! What fits what somebody has typed so far: ids and names that they may see, for platforms that offer them.
+//! What fits what somebody has typed so far: ids and names that they may see, for platforms that
+//! offer them.
 
 use vine_domain::{
     access::{self, Sight},
@@ -11,32 +12,80 @@ use crate::App;
 const MOST: usize = 25;
 
 impl App {
-    /// Things of a kind that fit, each with what is shown and what it stands for. Strangers are offered nothing.
-    pub(crate) async fn offers(&self, platform: &str, subject: &str, what: &str, typed: &str) -> Stored<Vec<(String, String)>> {
+    /// Things of a kind that fit, each with what is shown and what it stands for. Strangers are
+    /// offered nothing.
+    pub(crate) async fn offers(
+        &self,
+        platform: &str,
+        subject: &str,
+        what: &str,
+        typed: &str,
+    ) -> Stored<Vec<(String, String)>> {
         let user = self.store.user(platform, subject).await?;
-        let Ok(sight) = access::sight(user.as_ref()) else { return Ok(Vec::new()) };
+        let Ok(sight) = access::sight(user.as_ref()) else {
+            return Ok(Vec::new());
+        };
         let all: Vec<(String, String)> = match what {
             "task" => {
-                let tasks = self.tasks_in(&sight, &TaskFilter { limit: 200, ..TaskFilter::default() }).await?;
-                tasks.iter().map(|task| (format!("{} {}", task.id, task.title), task.id.to_string())).collect()
+                let tasks = self
+                    .tasks_in(
+                        &sight,
+                        &TaskFilter {
+                            limit: 200,
+                            ..TaskFilter::default()
+                        },
+                    )
+                    .await?;
+                tasks
+                    .iter()
+                    .map(|task| (format!("{} {}", task.id, task.title), task.id.to_string()))
+                    .collect()
             }
             "repo" => {
                 let repos = self.repos_in(&sight).await?;
-                repos.iter().map(|repo| (repo.name.to_string(), repo.name.to_string())).collect()
+                repos
+                    .iter()
+                    .map(|repo| (repo.name.to_string(), repo.name.to_string()))
+                    .collect()
             }
             "question" => {
                 let open = self.open_questions_in(&sight, 100).await?;
-                open.iter().map(|question| (format!("{} {}", question.id, question.ask.headline()), question.id.to_string())).collect()
+                open.iter()
+                    .map(|question| {
+                        (
+                            format!("{} {}", question.id, question.ask.headline()),
+                            question.id.to_string(),
+                        )
+                    })
+                    .collect()
             }
             "session" => {
                 let sessions = self.sessions_in(&sight, false, 100).await?;
-                sessions.iter().map(|(_, session)| (format!("{} of {}", session.id, session.task), session.id.to_string())).collect()
+                sessions
+                    .iter()
+                    .map(|(_, session)| {
+                        (
+                            format!("{} of {}", session.id, session.task),
+                            session.id.to_string(),
+                        )
+                    })
+                    .collect()
             }
             _ if sight != Sight::Everything => Vec::new(),
-            "worker" => self.store.workers().await?.into_iter().map(|(worker, ..)| (worker.name.clone(), worker.name)).collect(),
+            "worker" => self
+                .store
+                .workers()
+                .await?
+                .into_iter()
+                .map(|(worker, ..)| (worker.name.clone(), worker.name))
+                .collect(),
             _ => Vec::new(),
         };
         let typed = typed.trim().to_lowercase();
-        Ok(all.into_iter().filter(|(shown, _)| shown.to_lowercase().contains(&typed)).take(MOST).collect())
+        Ok(all
+            .into_iter()
+            .filter(|(shown, _)| shown.to_lowercase().contains(&typed))
+            .take(MOST)
+            .collect())
     }
 }

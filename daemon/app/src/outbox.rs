@@ -14,17 +14,20 @@ use crate::{App, platforms::is_fit, visible::Ended};
 /// Looks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
 const BATCH: u32 = 100;
-/// A round that has taken this long ends: what was posted is noted, and what has become most urgent meanwhile goes next.
+/// A round that has taken this long ends: what was posted is noted, and what has become most urgent
+/// meanwhile goes next.
 const ROUND: Duration = Duration::from_millis(20);
 
-/// A text of so many bytes is one message everywhere, with its markup; Discord takes the fewest, 2,000 characters.
+/// A text of so many bytes is one message everywhere, with its markup; Discord takes the fewest,
+/// 2,000 characters.
 const ONE_PART: usize = 1_000;
 /// A platform that does not tell soon since when a question stands there is not waited for.
 const DATED: Duration = Duration::from_secs(5);
 
 /// What failed no oftener than this may pass by itself, and is nothing that people must know.
 const PASSES: u32 = 3;
-/// What one person was to be told is given up after so many failures, about ten minutes: nobody waits for it any more.
+/// What one person was to be told is given up after so many failures, about ten minutes: nobody
+/// waits for it any more.
 const ASIDES: u32 = 9;
 
 /// Posts everything that is due for one platform, until the daemon stops.
@@ -69,13 +72,23 @@ enum Next {
 
 /// Posts what is due now.
 ///
-/// Where a message was put is noted soon after, several at a time where posting is quick: the message's id is the
-/// platform's idempotency key, so a crash in between costs at most a repetition that shows nothing twice. What was put somewhere and could
-/// not be noted is `unsettled`.
-async fn round(app: &App, chat: &dyn Chat, since: Timestamp, unsettled: &mut HashSet<MessageId>) -> Stored<Next> {
+/// Where a message was put is noted soon after, several at a time where posting is quick: the
+/// message's id is the platform's idempotency key, so a crash in between costs at most a repetition
+/// that shows nothing twice. What was put somewhere and could not be noted is `unsettled`.
+async fn round(
+    app: &App,
+    chat: &dyn Chat,
+    since: Timestamp,
+    unsettled: &mut HashSet<MessageId>,
+) -> Stored<Next> {
     let mut due = app.store.due(chat.platform(), BATCH).await?;
     if due.is_empty() {
-        let pause = app.store.due_in(chat.platform()).await?.unwrap_or(TICK).min(TICK);
+        let pause = app
+            .store
+            .due_in(chat.platform())
+            .await?
+            .unwrap_or(TICK)
+            .min(TICK);
         return Ok(Next::Nothing(pause));
     }
     for dispatch in &mut due {
@@ -97,7 +110,9 @@ async fn round(app: &App, chat: &dyn Chat, since: Timestamp, unsettled: &mut Has
                 break;
             }
             Err(ChatError::RoomBusy { after, .. }) => {
-                app.store.hold(chat.platform(), &dispatch.room, after).await?;
+                app.store
+                    .hold(chat.platform(), &dispatch.room, after)
+                    .await?;
                 break;
             }
             Err(error) => postpone(app, chat, dispatch, &error).await?,
@@ -118,18 +133,37 @@ async fn round(app: &App, chat: &dyn Chat, since: Timestamp, unsettled: &mut Has
 
 /// With since when a question stands there: what is said earlier in its thread is not its answer.
 async fn dated(app: &App, chat: &dyn Chat, dispatch: &Dispatch, posted: Posted) -> Posted {
-    let (OutboundKind::Question { question }, Some(first)) = (dispatch.message.kind, posted.parts.first()) else { return posted };
-    let told = timeout(DATED, chat.posted_at(&dispatch.room, first)).await.ok().flatten();
+    let (OutboundKind::Question { question }, Some(first)) =
+        (dispatch.message.kind, posted.parts.first())
+    else {
+        return posted;
+    };
+    let told = timeout(DATED, chat.posted_at(&dispatch.room, first))
+        .await
+        .ok()
+        .flatten();
     // Posted by this try if by any: not before it began.
-    let begun = || app.on_the_way.since(chat.platform(), question).filter(|_| !dispatch.again);
-    Posted { at: told.or_else(begun), ..posted }
+    let begun = || {
+        app.on_the_way
+            .since(chat.platform(), question)
+            .filter(|_| !dispatch.again)
+    };
+    Posted {
+        at: told.or_else(begun),
+        ..posted
+    }
 }
 
-/// What the platform has shown us already is not posted again, and what has to be encrypted is not said where it cannot be.
+/// What the platform has shown us already is not posted again, and what has to be encrypted is not
+/// said where it cannot be.
 async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Posted, ChatError> {
     if let Some(reference) = &dispatch.already {
-        app.meter.delivered(chat.platform(), dispatch.message.kind, &Ok(()));
-        return Ok(Posted::one(dispatch.thread.as_ref().unwrap_or(reference), reference));
+        app.meter
+            .delivered(chat.platform(), dispatch.message.kind, &Ok(()));
+        return Ok(Posted::one(
+            dispatch.thread.as_ref().unwrap_or(reference),
+            reference,
+        ));
     }
     is_fit(chat, dispatch.encrypted)?;
     let kind = dispatch.message.kind;
@@ -140,26 +174,38 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Post
         // What was posted is on record later.
         Ok(_) | Err(ChatError::Retry { .. }) => app.tried(chat.platform(), kind, Ended::Unclear),
         // Of several parts some may have come through.
-        Err(_) if dispatch.message.text.len() > ONE_PART => app.tried(chat.platform(), kind, Ended::Unclear),
+        Err(_) if dispatch.message.text.len() > ONE_PART => {
+            app.tried(chat.platform(), kind, Ended::Unclear);
+        }
         Err(_) => app.tried(chat.platform(), kind, Ended::Refused),
     }
     done
 }
 
-async fn postpone(app: &App, chat: &dyn Chat, dispatch: &Dispatch, error: &ChatError) -> Stored<()> {
+async fn postpone(
+    app: &App,
+    chat: &dyn Chat,
+    dispatch: &Dispatch,
+    error: &ChatError,
+) -> Stored<()> {
     let (platform, id) = (chat.platform(), dispatch.message.id);
     tracing::warn!(platform, message = %id, room = %dispatch.room, "not posted, trying again: {error}");
     let after = match error {
-        ChatError::Retry { after, .. } | ChatError::NotNow { after, .. } | ChatError::RoomBusy { after, .. } => *after,
+        ChatError::Retry { after, .. }
+        | ChatError::NotNow { after, .. }
+        | ChatError::RoomBusy { after, .. } => *after,
         ChatError::Gone(_) => Duration::ZERO,
     };
     if matches!(error, ChatError::Gone(_)) || dispatch.attempts >= PASSES {
-        app.platforms.posting(platform, &dispatch.room, Some(error.to_string()));
+        app.platforms
+            .posting(platform, &dispatch.room, Some(error.to_string()));
     }
     if matches!(dispatch.message.place, Place::Aside(_)) && dispatch.attempts >= ASIDES {
         return app.store.give_up(id, platform).await;
     }
-    app.store.postpone(id, platform, after.max(pause(dispatch.attempts)), true).await
+    app.store
+        .postpone(id, platform, after.max(pause(dispatch.attempts)), true)
+        .await
 }
 
 /// 1 s doubled for each failure, at most 5 min.

@@ -1,4 +1,5 @@
-//! What only one daemon may do: it does it while it holds a lease on it, and lets go before anybody else may begin.
+//! What only one daemon may do: it does it while it holds a lease on it, and lets go before anybody
+//! else may begin.
 
 use std::time::Duration;
 
@@ -22,9 +23,14 @@ pub trait Shared: Send + Sync {
     fn hear(&self, told: &str);
 }
 
-/// Runs `work` whenever this daemon holds `name`, until the daemon stops. The work is dropped when the lease is lost. It is told
-/// since when the lease is ours.
-pub async fn run<F: Future<Output = ()>>(app: &App, name: &str, shared: &dyn Shared, work: impl Fn(Timestamp) -> F) {
+/// Runs `work` whenever this daemon holds `name`, until the daemon stops. The work is dropped when
+/// the lease is lost. It is told since when the lease is ours.
+pub async fn run<F: Future<Output = ()>>(
+    app: &App,
+    name: &str,
+    shared: &dyn Shared,
+    work: impl Fn(Timestamp) -> F,
+) {
     while !app.stop.is_cancelled() {
         let (asked, told) = (Instant::now(), shared.tell());
         match app.store.lease(name, &app.me, LIFE, &told).await {
@@ -60,7 +66,9 @@ async fn keep(app: &App, name: &str, shared: &dyn Shared, mut kept: Instant) -> 
         match tokio::time::timeout_at(kept + TRUST, hold).await {
             Ok(Ok(Hold::Ours)) => kept = asked,
             Ok(Ok(Hold::Theirs(_))) => return "it took it over".into(),
-            Ok(Err(error)) if kept.elapsed() < TRUST => tracing::debug!("{name} could not be kept yet: {error}"),
+            Ok(Err(error)) if kept.elapsed() < TRUST => {
+                tracing::debug!("{name} could not be kept yet: {error}");
+            }
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return "the store does not answer".into(),
         }
@@ -72,7 +80,8 @@ const DAEMON: &str = "daemon ";
 const DAEMON_LIFE: Duration = Duration::from_secs(15);
 const DAEMON_LOOK: Duration = Duration::from_secs(4);
 
-/// Keeps this daemon among those that are known, until it stops. `note` is what people may know of it.
+/// Keeps this daemon among those that are known, until it stops. `note` is what people may know of
+/// it.
 pub async fn register(app: App, note: String) {
     let name = format!("{DAEMON}{}", app.me);
     while !app.stop.is_cancelled() {
@@ -90,6 +99,12 @@ pub async fn register(app: App, note: String) {
 impl App {
     /// Notes of the daemons that live now.
     pub async fn daemons(&self) -> vine_domain::ports::Stored<Vec<String>> {
-        Ok(self.store.held(DAEMON).await?.into_iter().map(|(_, note)| note).collect())
+        Ok(self
+            .store
+            .held(DAEMON)
+            .await?
+            .into_iter()
+            .map(|(_, note)| note)
+            .collect())
     }
 }

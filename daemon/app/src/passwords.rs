@@ -1,6 +1,7 @@
-//! Passwords, for people who come to the page without a link. Kept as Argon2id with the parameters that OWASP recommends (19 MiB, two
-//! passes, which are the crate's own), tried seldom, and never told apart from a name that is none. Whoever tries a name too often keeps its
-//! person out of this way for a while; links and accounts of an organisation go on working.
+//! Passwords, for people who come to the page without a link. Kept as Argon2id with the parameters
+//! that OWASP recommends (19 MiB, two passes, which are the crate's own), tried seldom, and never
+//! told apart from a name that is none. Whoever tries a name too often keeps its person out of this
+//! way for a while; links and accounts of an organisation go on working.
 
 use std::{num::NonZeroU32, sync::LazyLock, time::Duration};
 
@@ -21,7 +22,8 @@ use vine_domain::{
 
 use crate::{App, AppError, Caller, Done, meter::Refused, people::entered};
 
-/// NIST SP 800-63B asks for 8 at least where a second factor guards, and for 15 where none does; no rules about kinds of characters.
+/// NIST SP 800-63B asks for 8 at least where a second factor guards, and for 15 where none does; no
+/// rules about kinds of characters.
 const SHORTEST: usize = 15;
 /// Long enough for any passphrase; longer texts only cost time.
 const LONGEST: usize = 500;
@@ -33,7 +35,8 @@ const TRIES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const STRAYS: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
 /// Takes as long as a real one.
-static NOBODYS: LazyLock<String> = LazyLock::new(|| hash("the password of nobody").unwrap_or_default());
+static NOBODYS: LazyLock<String> =
+    LazyLock::new(|| hash("the password of nobody").unwrap_or_default());
 
 /// How often passwords are tried.
 pub struct Door {
@@ -49,7 +52,12 @@ impl Default for Door {
     fn default() -> Self {
         let (people, strays) = (Quota::per_minute(TRIES), Quota::per_minute(STRAYS));
         let names = RateLimiter::hashmap(people);
-        Self { ways: Semaphore::new(AT_ONCE), names, people: RateLimiter::hashmap(people), strays: RateLimiter::direct(strays) }
+        Self {
+            ways: Semaphore::new(AT_ONCE),
+            names,
+            people: RateLimiter::hashmap(people),
+            strays: RateLimiter::direct(strays),
+        }
     }
 }
 
@@ -87,7 +95,11 @@ impl App {
         self.knock(Knock::Name(name))?;
         let known = self.store.passwords_of(name).await?;
         // Two people of one name are told apart by links.
-        let known = if let [one] = known.as_slice() { Some(one.clone()) } else { None };
+        let known = if let [one] = known.as_slice() {
+            Some(one.clone())
+        } else {
+            None
+        };
         let who = known.as_ref().map(|(user, _)| *user);
         let hash = known.map_or_else(|| NOBODYS.clone(), |(_, hash)| hash);
         let right = self.is_right(password.to_owned(), hash).await?;
@@ -116,13 +128,27 @@ impl App {
         })
     }
 
-    /// A person sets their password, knowing the one before if there was one. Their other browsers are logged out.
-    pub async fn set_password(&self, caller: &Caller, old: &str, new: &str, session: &Token) -> Done<()> {
+    /// A person sets their password, knowing the one before if there was one. Their other browsers
+    /// are logged out.
+    pub async fn set_password(
+        &self,
+        caller: &Caller,
+        old: &str,
+        new: &str,
+        session: &Token,
+    ) -> Done<()> {
         let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
         let refuse = |why: &str, hint: &str| Err(Invalid::new("password", why, hint).into());
         match new.chars().count() {
-            count if count < SHORTEST => return refuse("it is too short", "use 15 characters or more; four unusual words do"),
-            count if count > LONGEST => return refuse("it is too long", "use at most 500 characters"),
+            count if count < SHORTEST => {
+                return refuse(
+                    "it is too short",
+                    "use 15 characters or more; four unusual words do",
+                );
+            }
+            count if count > LONGEST => {
+                return refuse("it is too long", "use at most 500 characters");
+            }
             _ => {}
         }
         if let Some(known) = self.store.password_of(user.id).await? {
@@ -130,31 +156,52 @@ impl App {
             if !self.is_right(old.to_owned(), known).await? {
                 return refuse(
                     "the present one is another",
-                    "try again; if it is lost, an administrator runs `vine login --new-password`, with `--for` your name",
+                    "try again; if it is lost, an administrator runs `vine login --new-password`, \
+                     with `--for` your name",
                 );
             }
         }
         let new = new.to_owned();
         let hash = self.behind_the_door(move || hash(&new)).await?;
-        let hash = hash.ok_or_else(|| AppError::Unreadable("the password cannot be kept".into()))?;
-        self.store.set_password(user.id, &hash, &session.hash()).await?;
+        let hash =
+            hash.ok_or_else(|| AppError::Unreadable("the password cannot be kept".into()))?;
+        self.store
+            .set_password(user.id, &hash, &session.hash())
+            .await?;
         self.audit(entered(&user.name, "new password", true)).await
     }
 
     async fn is_right(&self, password: String, hash: String) -> Done<bool> {
         self.behind_the_door(move || {
-            PasswordHash::new(&hash).is_ok_and(|known| Argon2::default().verify_password(password.as_bytes(), &known).is_ok())
+            PasswordHash::new(&hash).is_ok_and(|known| {
+                Argon2::default()
+                    .verify_password(password.as_bytes(), &known)
+                    .is_ok()
+            })
         })
         .await
     }
 
     /// Work that takes memory and time, a little of it at once.
-    async fn behind_the_door<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Done<T> {
-        let _way = self.door.ways.acquire().await.map_err(|_| AppError::Stopping)?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| AppError::Stopping)
+    async fn behind_the_door<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Done<T> {
+        let _way = self
+            .door
+            .ways
+            .acquire()
+            .await
+            .map_err(|_| AppError::Stopping)?;
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| AppError::Stopping)
     }
 }
 
 fn hash(password: &str) -> Option<String> {
-    Argon2::default().hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .ok()
+        .map(|hash| hash.to_string())
 }

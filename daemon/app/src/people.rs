@@ -43,7 +43,10 @@ pub struct Caller {
 impl Caller {
     /// Tells callers apart; empty for a stranger.
     pub fn id(&self) -> String {
-        self.user.as_ref().map(|user| user.id.to_string()).unwrap_or_default()
+        self.user
+            .as_ref()
+            .map(|user| user.id.to_string())
+            .unwrap_or_default()
     }
 
     /// What this person is called in messages.
@@ -53,19 +56,47 @@ impl Caller {
 }
 
 impl App {
-    /// Decides whether `caller` may do `verb` to `subject`, and keeps the decision in the audit. Allowed looks are not
-    /// kept: a page that refreshes would bury everything else.
-    pub async fn allow(&self, caller: &Caller, verb: Verb, repo: Option<&Slug>, subject: &str) -> Done<()> {
+    /// Decides whether `caller` may do `verb` to `subject`, and keeps the decision in the audit.
+    /// Allowed looks are not kept: a page that refreshes would bury everything else.
+    pub async fn allow(
+        &self,
+        caller: &Caller,
+        verb: Verb,
+        repo: Option<&Slug>,
+        subject: &str,
+    ) -> Done<()> {
         let entry = self.permit(caller, verb, repo, subject).await?;
-        if verb.only_looks() { Ok(()) } else { self.audit(entry).await }
+        if verb.only_looks() {
+            Ok(())
+        } else {
+            self.audit(entry).await
+        }
     }
 
-    /// The same for what is written at once: the line for the audit is stored with it. Denials are kept here.
-    pub(crate) async fn permit(&self, caller: &Caller, verb: Verb, repo: Option<&Slug>, subject: &str) -> Done<AuditEntry> {
+    /// The same for what is written at once: the line for the audit is stored with it. Denials are
+    /// kept here.
+    pub(crate) async fn permit(
+        &self,
+        caller: &Caller,
+        verb: Verb,
+        repo: Option<&Slug>,
+        subject: &str,
+    ) -> Done<AuditEntry> {
         let decision = access::decide(caller.user.as_ref(), verb, repo);
-        let reason = decision.as_ref().map_or_else(ToString::to_string, |role| role.as_str().to_owned());
-        let (actor, allowed) = (format!("{} ({})", caller.name(), caller.via), decision.is_ok());
-        let entry = AuditEntry { actor, verb: verb.as_str().into(), subject: subject.into(), allowed, reason };
+        let reason = decision
+            .as_ref()
+            .map_or_else(ToString::to_string, |role| role.as_str().to_owned());
+        let (actor, allowed) = (
+            format!("{} ({})", caller.name(), caller.via),
+            decision.is_ok(),
+        );
+        let entry = AuditEntry {
+            actor,
+            verb: verb.as_str().into(),
+            subject: subject.into(),
+            allowed,
+            reason,
+        };
         match decision {
             Ok(_) => Ok(entry),
             Err(denied) => {
@@ -82,7 +113,12 @@ impl App {
         let keep = |calls: Vec<Call<AuditEntry, ()>>| async move {
             let entries: Vec<AuditEntry> = calls.iter().map(|call| call.input.clone()).collect();
             let kept = store.audit(&entries).await;
-            calls.into_iter().for_each(|call| call.reply(kept.as_ref().map_or_else(|error| Err(again(error).into()), |()| Ok(()))));
+            calls.into_iter().for_each(|call| {
+                call.reply(
+                    kept.as_ref()
+                        .map_or_else(|error| Err(again(error).into()), |()| Ok(())),
+                );
+            });
         };
         self.together.audits.call(entry, keep).await
     }
@@ -90,16 +126,31 @@ impl App {
     /// The person behind a user's or browser's token.
     pub async fn caller(&self, token: &Token, kind: TokenKind, via: &str) -> Done<Caller> {
         let hash = token.hash();
-        // Kinds have prefixes of their own, so a hash belongs to one kind; browsers' are looked up each time.
+        // Kinds have prefixes of their own, so a hash belongs to one kind; browsers' are looked up
+        // each time.
         if let (TokenKind::User, Some(Owner::Person(user))) = (kind, self.known.owner(&hash)) {
-            return Ok(Caller { user: Some(user), via: via.into() });
+            return Ok(Caller {
+                user: Some(user),
+                via: via.into(),
+            });
         }
-        let owner = self.store.token_owner(&hash, kind).await?.ok_or_else(|| self.unknown())?;
-        let user = self.store.user(OURSELVES, &owner.to_string()).await?.ok_or_else(|| self.unknown())?;
+        let owner = self
+            .store
+            .token_owner(&hash, kind)
+            .await?
+            .ok_or_else(|| self.unknown())?;
+        let user = self
+            .store
+            .user(OURSELVES, &owner.to_string())
+            .await?
+            .ok_or_else(|| self.unknown())?;
         if kind == TokenKind::User {
             self.known.note(hash, Owner::Person(user.clone()));
         }
-        Ok(Caller { user: Some(user), via: via.into() })
+        Ok(Caller {
+            user: Some(user),
+            via: via.into(),
+        })
     }
 
     /// Somebody came with a token that is none here.
@@ -114,7 +165,12 @@ impl App {
         if let Some(Owner::Worker(worker)) = self.known.owner(&hash) {
             return Ok(worker);
         }
-        let worker = self.store.token_owner(&hash, TokenKind::Worker).await?.map(WorkerId).ok_or_else(|| self.unknown())?;
+        let worker = self
+            .store
+            .token_owner(&hash, TokenKind::Worker)
+            .await?
+            .map(WorkerId)
+            .ok_or_else(|| self.unknown())?;
         self.known.note(hash, Owner::Worker(worker));
         Ok(worker)
     }
@@ -122,12 +178,20 @@ impl App {
     /// Makes a secret for `owner` and keeps its hash.
     pub async fn make_token(&self, kind: TokenKind, owner: uuid::Uuid) -> Done<Token> {
         let token = Token::make(kind, &*self.ids);
-        self.store.add_token(&token.hash(), kind, owner, life(kind)).await?;
+        self.store
+            .add_token(&token.hash(), kind, owner, life(kind))
+            .await?;
         Ok(token)
     }
 
-    /// A secret that a person asks for: for their programs, for a browser, or for a new worker; administrators also ask for others.
-    pub async fn make_token_for(&self, caller: &Caller, kind: TokenKind, whom: Option<&str>) -> Done<Token> {
+    /// A secret that a person asks for: for their programs, for a browser, or for a new worker;
+    /// administrators also ask for others.
+    pub async fn make_token_for(
+        &self,
+        caller: &Caller,
+        kind: TokenKind,
+        whom: Option<&str>,
+    ) -> Done<Token> {
         let mut subject = format!("token ({})", kind.as_str());
         match whom {
             None if kind != TokenKind::Enrolment => self.allow_own(caller, &subject).await?,
@@ -144,47 +208,83 @@ impl App {
         self.sight(caller, subject).await?;
         let actor = format!("{} ({})", caller.name(), caller.via);
         let (verb, reason) = ("make token".into(), "for oneself".into());
-        self.audit(AuditEntry { actor, verb, subject: subject.into(), allowed: true, reason }).await
+        self.audit(AuditEntry {
+            actor,
+            verb,
+            subject: subject.into(),
+            allowed: true,
+            reason,
+        })
+        .await
     }
 
-    /// An administrator has a password forgotten, so that its person can set a new one. Their browsers are logged out.
+    /// An administrator has a password forgotten, so that its person can set a new one. Their
+    /// browsers are logged out.
     pub async fn forget_password(&self, caller: &Caller, whom: Option<&str>) -> Done<()> {
         let subject = format!("password of {}", shown(whom.unwrap_or(caller.name())));
         self.allow(caller, Verb::Administer, None, &subject).await?;
-        Ok(self.store.forget_password(self.person(caller, whom)?).await?)
+        Ok(self
+            .store
+            .forget_password(self.person(caller, whom)?)
+            .await?)
     }
 
     /// Somebody whom the configuration names, or the caller.
     fn person(&self, caller: &Caller, named: Option<&str>) -> Done<UserId> {
-        let Some(name) = named else { return caller.user.as_ref().map(|user| user.id).ok_or(AppError::Unauthenticated) };
-        let grant = self.settings.people.iter().find(|grant| grant.user.name == name);
-        grant.map(|grant| grant.user.id).ok_or_else(|| Missing::Person(shown(name)).into())
+        let Some(name) = named else {
+            return caller
+                .user
+                .as_ref()
+                .map(|user| user.id)
+                .ok_or(AppError::Unauthenticated);
+        };
+        let grant = self
+            .settings
+            .people
+            .iter()
+            .find(|grant| grant.user.name == name);
+        grant
+            .map(|grant| grant.user.id)
+            .ok_or_else(|| Missing::Person(shown(name)).into())
     }
 
     /// Trades a one-time login code for a browser session.
     pub async fn log_in(&self, code: &Token) -> Done<Token> {
-        let Some(owner) = self.store.spend_token(&code.hash(), TokenKind::Login).await? else {
+        let Some(owner) = self
+            .store
+            .spend_token(&code.hash(), TokenKind::Login)
+            .await?
+        else {
             self.knock(Knock::Link)?;
             self.meter.denied(Refused::Login);
             return Err(AppError::Unauthenticated);
         };
-        let name = self.store.user(OURSELVES, &owner.to_string()).await?.map_or_else(|| owner.to_string(), |user| user.name);
+        let name = self
+            .store
+            .user(OURSELVES, &owner.to_string())
+            .await?
+            .map_or_else(|| owner.to_string(), |user| user.name);
         self.audit(entered(&name, "with a link", true)).await?;
         self.make_token(TokenKind::Browser, owner).await
     }
 
-    /// Lets in the person whom an issuer of accounts knows by one of these names, the most certain first.
+    /// Lets in the person whom an issuer of accounts knows by one of these names, the most certain
+    /// first.
     pub async fn log_in_as(&self, subjects: &[&str]) -> Done<Token> {
         for subject in subjects {
             if let Some(user) = self.store.user(ISSUER, subject).await? {
-                self.audit(entered(&user.name, "with an organisation's account", true)).await?;
+                self.audit(entered(&user.name, "with an organisation's account", true))
+                    .await?;
                 return self.make_token(TokenKind::Browser, user.id.0).await;
             }
         }
         self.meter.denied(Refused::Login);
         let name = shown(subjects.last().copied().unwrap_or_default());
-        self.audit(AuditEntry { reason: "nobody here is known by that".into(), ..entered(&name, "with an organisation's account", false) })
-            .await?;
+        self.audit(AuditEntry {
+            reason: "nobody here is known by that".into(),
+            ..entered(&name, "with an organisation's account", false)
+        })
+        .await?;
         Err(AppError::Unauthenticated)
     }
 
@@ -194,15 +294,31 @@ impl App {
             return Ok(*known);
         }
         // Daemons that start together make the same person.
-        let user =
-            User { id: UserId(uuid_of("the person who set this place up")), name: name.into(), role: Some(Role::Admin), repos: [].into() };
-        self.store.save_user(&user, &[(OURSELVES, &user.id.to_string())]).await?;
+        let user = User {
+            id: UserId(uuid_of("the person who set this place up")),
+            name: name.into(),
+            role: Some(Role::Admin),
+            repos: [].into(),
+        };
+        self.store
+            .save_user(&user, &[(OURSELVES, &user.id.to_string())])
+            .await?;
         Ok(user.id)
     }
 }
 
 /// A line of the audit: somebody came to the page, or tried to.
 pub(crate) fn entered(name: &str, how: &str, allowed: bool) -> AuditEntry {
-    let reason = if allowed { "known" } else { "the password is another" };
-    AuditEntry { actor: format!("{name} (console)"), verb: "log in".into(), subject: how.into(), allowed, reason: reason.into() }
+    let reason = if allowed {
+        "known"
+    } else {
+        "the password is another"
+    };
+    AuditEntry {
+        actor: format!("{name} (console)"),
+        verb: "log in".into(),
+        subject: how.into(),
+        allowed,
+        reason: reason.into(),
+    }
 }

@@ -1,4 +1,5 @@
-//! The platforms of this daemon: who posts, how they are, and whether each repository has its room there.
+//! The platforms of this daemon: who posts, how they are, and whether each repository has its room
+//! there.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -95,12 +96,16 @@ impl Platforms {
 
     /// What is wrong with the room of a repository.
     pub fn trouble(&self, platform: &str, repo: &Slug) -> Option<String> {
-        lock(&self.rooms).get(&(platform.to_owned(), repo.to_string())).cloned()
+        lock(&self.rooms)
+            .get(&(platform.to_owned(), repo.to_string()))
+            .cloned()
     }
 
     /// Why nothing can be posted in a room.
     pub fn unposted(&self, platform: &str, room: &str) -> Option<String> {
-        lock(&self.posts).get(&(platform.to_owned(), room.to_owned())).cloned()
+        lock(&self.posts)
+            .get(&(platform.to_owned(), room.to_owned()))
+            .cloned()
     }
 
     /// Notes why nothing could be posted in a room, or that something was.
@@ -117,9 +122,14 @@ impl Platforms {
         let of = |map: &Mutex<BTreeMap<(String, String), String>>| {
             let map = lock(map);
             let own = map.iter().filter(|((other, _), _)| other == platform);
-            own.map(|((_, key), trouble)| (key.clone(), trouble.clone())).collect()
+            own.map(|((_, key), trouble)| (key.clone(), trouble.clone()))
+                .collect()
         };
-        Known { health: lock(&self.adapters).get(platform).cloned(), rooms: of(&self.rooms), posts: of(&self.posts) }
+        Known {
+            health: lock(&self.adapters).get(platform).cloned(),
+            rooms: of(&self.rooms),
+            posts: of(&self.posts),
+        }
     }
 
     /// The same, from the daemon whose adapter it is.
@@ -127,10 +137,15 @@ impl Platforms {
         if known == self.known(platform) {
             return false;
         }
-        let put = |map: &Mutex<BTreeMap<(String, String), String>>, troubles: BTreeMap<String, String>| {
+        let put = |map: &Mutex<BTreeMap<(String, String), String>>,
+                   troubles: BTreeMap<String, String>| {
             let mut map = lock(map);
             map.retain(|(other, _), _| other != platform);
-            map.extend(troubles.into_iter().map(|(key, trouble)| ((platform.to_owned(), key), trouble)));
+            map.extend(
+                troubles
+                    .into_iter()
+                    .map(|(key, trouble)| ((platform.to_owned(), key), trouble)),
+            );
         };
         put(&self.rooms, known.rooms);
         put(&self.posts, known.posts);
@@ -142,18 +157,26 @@ impl Platforms {
     }
 
     fn chat(&self, platform: &str) -> Option<Arc<dyn Chat>> {
-        lock(&self.chats).iter().find(|served| served.chat.platform() == platform).map(|served| Arc::clone(&served.chat))
+        lock(&self.chats)
+            .iter()
+            .find(|served| served.chat.platform() == platform)
+            .map(|served| Arc::clone(&served.chat))
     }
 
-    /// Since when this daemon speaks for a platform, if it does. What was stored earlier may have been posted by somebody who
-    /// did not live to note it.
+    /// Since when this daemon speaks for a platform, if it does. What was stored earlier may have
+    /// been posted by somebody who did not live to note it.
     pub(crate) fn served_since(&self, platform: &str) -> Option<Timestamp> {
-        lock(&self.chats).iter().find(|served| served.chat.platform() == platform).map(|served| served.since)
+        lock(&self.chats)
+            .iter()
+            .find(|served| served.chat.platform() == platform)
+            .map(|served| served.since)
     }
 
     /// It was in trouble when it was last heard of, or was not heard of yet.
     fn is_away(&self, platform: &str) -> bool {
-        lock(&self.adapters).get(platform).is_none_or(|health| health.trouble.is_some())
+        lock(&self.adapters)
+            .get(platform)
+            .is_none_or(|health| health.trouble.is_some())
     }
 
     /// Notes how an adapter is; the log hears of changes only.
@@ -170,7 +193,14 @@ impl Platforms {
                 Some(trouble) => tracing::warn!(platform, "{platform}: {trouble}"),
                 None => tracing::info!(platform, "{platform} works"),
             }
-            adapters.insert(platform.to_owned(), Health { since: now, account, trouble });
+            adapters.insert(
+                platform.to_owned(),
+                Health {
+                    since: now,
+                    account,
+                    trouble,
+                },
+            );
         }
         changed
     }
@@ -190,9 +220,18 @@ impl Listening {
 
     /// Tells a room that we have not read all that was said in it.
     async fn missed(&self, room: &str, until: Option<&str>) -> Stored<()> {
-        let Some(repo) = self.app.store.room_of(self.platform, room).await? else { return Ok(()) };
-        let id = MessageId(uuid_of(&format!("missed {} {room} {}", self.platform, until.unwrap_or_default())));
-        self.app.store.post(&texts::missed(id, &repo, self.platform)).await?;
+        let Some(repo) = self.app.store.room_of(self.platform, room).await? else {
+            return Ok(());
+        };
+        let id = MessageId(uuid_of(&format!(
+            "missed {} {room} {}",
+            self.platform,
+            until.unwrap_or_default()
+        )));
+        self.app
+            .store
+            .post(&texts::missed(id, &repo, self.platform))
+            .await?;
         self.app.wakes.outbox();
         Ok(())
     }
@@ -209,7 +248,9 @@ impl Ear for Listening {
             self.missed(room, batch.cursor.as_deref()).await?;
         }
         let twice = self.app.store.take_in(self.platform, &batch).await?;
-        self.app.meter.heard(self.platform, self.app.clock.now(), twice);
+        self.app
+            .meter
+            .heard(self.platform, self.app.clock.now(), twice);
         if !batch.events.is_empty() {
             self.app.wakes.inbox();
         }
@@ -225,10 +266,18 @@ impl Ear for Listening {
 
     async fn rooms(&self) -> Stored<Vec<String>> {
         let rooms = self.app.store.rooms().await?.into_iter();
-        Ok(rooms.filter(|room| room.platform == self.platform).map(|room| room.room).collect())
+        Ok(rooms
+            .filter(|room| room.platform == self.platform)
+            .map(|room| room.room)
+            .collect())
     }
 
-    async fn suggest(&self, subject: &str, what: &str, typed: &str) -> Stored<Vec<(String, String)>> {
+    async fn suggest(
+        &self,
+        subject: &str,
+        what: &str,
+        typed: &str,
+    ) -> Stored<Vec<(String, String)>> {
         self.app.offers(self.platform, subject, what, typed).await
     }
 
@@ -243,7 +292,11 @@ impl Ear for Listening {
 
     fn health(&self, health: Result<String, String>) {
         let back = health.is_ok() && self.app.platforms.is_away(self.platform);
-        if self.app.platforms.note(self.platform, health, self.app.clock.now()) {
+        if self
+            .app
+            .platforms
+            .note(self.platform, health, self.app.clock.now())
+        {
             self.app.wakes.page();
         }
         if back {
@@ -252,17 +305,26 @@ impl Ear for Listening {
     }
 }
 
-/// Serves one platform, while no other daemon does, until this one stops: listens, posts what is due, fetches what is missing, and
-/// keeps its rooms as they should be.
+/// Serves one platform, while no other daemon does, until this one stops: listens, posts what is
+/// due, fetches what is missing, and keeps its rooms as they should be.
 pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: impl Fn() -> L) {
     let platform = chat.platform();
-    let adapter = Adapter { app: &app, platform };
+    let adapter = Adapter {
+        app: &app,
+        platform,
+    };
     owner::run(&app, &format!("adapter {platform}"), &adapter, |since| {
         let (chat, listens) = (Arc::clone(&chat), listen());
         let app = app.clone();
         async move {
-            lock(&app.platforms.chats).push(Served { chat: Arc::clone(&chat), since });
-            let _ours = Ours { app: app.clone(), platform };
+            lock(&app.platforms.chats).push(Served {
+                chat: Arc::clone(&chat),
+                since,
+            });
+            let _ours = Ours {
+                app: app.clone(),
+                platform,
+            };
             tokio::join!(
                 listens,
                 outbox::run(app.clone(), Arc::clone(&chat), since),
@@ -289,15 +351,20 @@ impl Drop for Ours {
     }
 }
 
-/// Keeps asking the platform whether it is there: a stream that says nothing may be deaf, a call that comes back is not.
+/// Keeps asking the platform whether it is there: a stream that says nothing may be deaf, a call
+/// that comes back is not.
 async fn canary(app: App, chat: Arc<dyn Chat>) {
     loop {
         let sent = Instant::now();
         match chat.call().await {
             Ok(()) => app.meter.canary(chat.platform(), Some(sent.elapsed())),
             Err(error) => {
-                tracing::debug!(platform = chat.platform(), "a call did not come back: {error}");
-                app.meter.canary(chat.platform(), Some(sent.elapsed().max(DEAF)));
+                tracing::debug!(
+                    platform = chat.platform(),
+                    "a call did not come back: {error}"
+                );
+                app.meter
+                    .canary(chat.platform(), Some(sent.elapsed().max(DEAF)));
             }
         }
         tokio::select! {
@@ -307,16 +374,21 @@ async fn canary(app: App, chat: Arc<dyn Chat>) {
     }
 }
 
-/// Keeps showing where agents are at work: soon after they begin, and again before platforms forget it.
+/// Keeps showing where agents are at work: soon after they begin, and again before platforms forget
+/// it.
 async fn show_work(app: App, chat: Arc<dyn Chat>) {
     let mut shown: HashMap<String, Instant> = HashMap::new();
     loop {
         shown.retain(|_, at| at.elapsed() < WORKING * 2 / 3);
         let busy = app.store.busy_rooms(chat.platform()).await.unwrap_or_else(|error| {
-            tracing::error!(platform = chat.platform(), %error, "whether agents are at work cannot be read: {error}");
+            tracing::error!(platform = chat.platform(), %error, "whether agents are at work cannot \
+             be read: {error}");
             Vec::new()
         });
-        let due: Vec<String> = busy.into_iter().filter(|room| !shown.contains_key(room)).collect();
+        let due: Vec<String> = busy
+            .into_iter()
+            .filter(|room| !shown.contains_key(room))
+            .collect();
         if !due.is_empty() {
             chat.show_work(&due).await;
             shown.extend(due.into_iter().map(|room| (room, Instant::now())));
@@ -333,7 +405,8 @@ pub(crate) fn is_fit(chat: &dyn Chat, encrypted: bool) -> Result<(), ChatError> 
     if !encrypted || chat.encrypts() {
         return Ok(());
     }
-    let why = "has no end-to-end encryption, and the repository asks for it; it is talked about elsewhere";
+    let why = "has no end-to-end encryption, and the repository asks for it; it is talked about \
+     elsewhere";
     Err(ChatError::Gone(format!("{} {why}", chat.platform())))
 }
 
@@ -365,14 +438,19 @@ async fn furnish(app: App, chat: Arc<dyn Chat>) {
 }
 
 impl App {
-    /// Sees to it that each repository has its room on a platform. Returns when to look again, if something was not to be
-    /// done.
+    /// Sees to it that each repository has its room on a platform. Returns when to look again, if
+    /// something was not to be done.
     pub async fn furnish_all(&self, chat: &dyn Chat) -> Done<Option<Duration>> {
         let mut again: Option<Duration> = None;
         let rooms = self.store.rooms().await?;
         for repo in self.store.repos().await? {
-            let bound = rooms.iter().find(|room| room.platform == chat.platform() && room.repo == repo.name);
-            let trouble = self.see_to_room(chat, &repo, bound.map(|bound| bound.room.clone())).await.err();
+            let bound = rooms
+                .iter()
+                .find(|room| room.platform == chat.platform() && room.repo == repo.name);
+            let trouble = self
+                .see_to_room(chat, &repo, bound.map(|bound| bound.room.clone()))
+                .await
+                .err();
             again = again.into_iter().chain(trouble.as_ref().map(soon)).min();
             self.note_room(chat.platform(), &repo.name, trouble);
         }
@@ -381,7 +459,14 @@ impl App {
 
     /// Whatever failed while the platform was away need not wait any longer.
     async fn hurried(self, platform: &'static str) {
-        for room in self.store.rooms().await.unwrap_or_default().into_iter().filter(|room| room.platform == platform) {
+        for room in self
+            .store
+            .rooms()
+            .await
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|room| room.platform == platform)
+        {
             if let Err(error) = self.store.hurry(platform, &room.room).await {
                 tracing::warn!(platform, room = %room.room, %error, "what waits for a room waits on: {error}");
             }
@@ -390,7 +475,12 @@ impl App {
     }
 
     /// A room is spoken in as soon as it is there; who belongs into it comes after.
-    async fn see_to_room(&self, chat: &dyn Chat, repo: &Repo, bound: Option<String>) -> Result<(), ChatError> {
+    async fn see_to_room(
+        &self,
+        chat: &dyn Chat,
+        repo: &Repo,
+        bound: Option<String>,
+    ) -> Result<(), ChatError> {
         is_fit(chat, repo.encrypted)?;
         let wish = self.wish_for(chat.platform(), repo);
         let room = match bound {
@@ -398,14 +488,24 @@ impl App {
             None => {
                 let room = chat.make(&wish).await?;
                 let moved = self.move_in(chat.platform(), &room, &repo.name).await;
-                moved.map_err(|error| ChatError::Retry { why: error.to_string(), after: AGAIN })?;
+                moved.map_err(|error| ChatError::Retry {
+                    why: error.to_string(),
+                    after: AGAIN,
+                })?;
                 room
             }
         };
         chat.furnish(&room, &wish).await?;
-        if self.platforms.trouble(chat.platform(), &repo.name).is_some() {
+        if self
+            .platforms
+            .trouble(chat.platform(), &repo.name)
+            .is_some()
+        {
             let hurried = self.store.hurry(chat.platform(), &room).await;
-            hurried.map_err(|error| ChatError::Retry { why: error.to_string(), after: AGAIN })?;
+            hurried.map_err(|error| ChatError::Retry {
+                why: error.to_string(),
+                after: AGAIN,
+            })?;
             self.wakes.outbox();
         }
         Ok(())
@@ -419,8 +519,13 @@ impl App {
 
     /// The log hears of changes only, and not of what passes by itself.
     fn note_room(&self, platform: &str, repo: &Slug, trouble: Option<ChatError>) {
-        let (key, mut rooms) = ((platform.to_owned(), repo.to_string()), lock(&self.platforms.rooms));
-        let Some(trouble) = trouble else { return drop(rooms.remove(&key)) };
+        let (key, mut rooms) = (
+            (platform.to_owned(), repo.to_string()),
+            lock(&self.platforms.rooms),
+        );
+        let Some(trouble) = trouble else {
+            return drop(rooms.remove(&key));
+        };
         let known = rooms.insert(key, trouble.to_string());
         if known != Some(trouble.to_string()) && !matches!(trouble, ChatError::NotNow { .. }) {
             tracing::warn!(platform, %repo, "the room of {repo} on {platform}: {trouble}");
@@ -432,26 +537,52 @@ impl App {
             let user = Some(&grant.user);
             access::decide(user, Verb::See, Some(&repo.name)).ok()?;
             let manages = access::decide(user, Verb::Operate, Some(&repo.name)).is_ok();
-            Some(Member { subject: grant.on(platform)?.to_owned(), manages })
+            Some(Member {
+                subject: grant.on(platform)?.to_owned(),
+                manages,
+            })
         };
         RoomWish {
             repo: repo.name.clone(),
-            topic: format!("Tasks of agents in {}: their questions, your answers", repo.source.as_str()),
+            topic: format!(
+                "Tasks of agents in {}: their questions, your answers",
+                repo.source.as_str()
+            ),
             encrypted: repo.encrypted,
             members: self.settings.people.iter().filter_map(member).collect(),
         }
     }
 
     /// Gives a repository the room that a person names.
-    pub async fn adopt_room(&self, caller: &Caller, repo: &Slug, platform: &str, room: &str) -> Done<String> {
-        self.allow(caller, Verb::Operate, Some(repo), &format!("room of {repo} on {platform}")).await?;
-        let chat = self.platforms.chat(platform).ok_or_else(|| self.not_here(platform))?;
+    pub async fn adopt_room(
+        &self,
+        caller: &Caller,
+        repo: &Slug,
+        platform: &str,
+        room: &str,
+    ) -> Done<String> {
+        self.allow(
+            caller,
+            Verb::Operate,
+            Some(repo),
+            &format!("room of {repo} on {platform}"),
+        )
+        .await?;
+        let chat = self
+            .platforms
+            .chat(platform)
+            .ok_or_else(|| self.not_here(platform))?;
         let known = self.repo(repo).await?;
         let unfit = |error: ChatError| AppError::Unreadable(error.to_string());
         is_fit(&*chat, known.encrypted).map_err(unfit)?;
-        let entered = chat.enter(room, &self.wish_for(platform, &known)).await.map_err(unfit)?;
+        let entered = chat
+            .enter(room, &self.wish_for(platform, &known))
+            .await
+            .map_err(unfit)?;
         match self.move_in(platform, &entered, repo).await {
-            Err(StoreError::Taken(what)) => Err(AppError::Unreadable(format!("that room is {what} already"))),
+            Err(StoreError::Taken(what)) => {
+                Err(AppError::Unreadable(format!("that room is {what} already")))
+            }
             other => {
                 other?;
                 self.wakes.rooms();
@@ -462,21 +593,37 @@ impl App {
 
     fn not_here(&self, platform: &str) -> AppError {
         match self.platforms.health().contains_key(platform) {
-            true => AppError::Unreadable(format!("another daemon speaks on {platform} at the moment; say this in a room there")),
+            true => AppError::Unreadable(format!(
+                "another daemon speaks on {platform} at the moment; say this in a room there"
+            )),
             false => Missing::Platform(format!("platform {platform}")).into(),
         }
     }
 
-    /// The people that a message calls, as its platform knows them. Whoever is named by role is everybody who has that role or a
-    /// higher one where the message belongs.
+    /// The people that a message calls, as its platform knows them. Whoever is named by role is
+    /// everybody who has that role or a higher one where the message belongs.
     pub fn mentions(&self, dispatch: &Dispatch) -> Vec<Mention> {
         let called = |grant: &&vine_domain::Grant| {
             let here = grant.user.role_in(dispatch.repo.as_ref());
-            let by_role = |name: &String| Role::from_word(name).is_some_and(|role| here >= Some(role));
-            dispatch.message.calls.iter().any(|name| *name == grant.user.name || by_role(name))
+            let by_role =
+                |name: &String| Role::from_word(name).is_some_and(|role| here >= Some(role));
+            dispatch
+                .message
+                .calls
+                .iter()
+                .any(|name| *name == grant.user.name || by_role(name))
         };
-        let mention =
-            |grant: &vine_domain::Grant| Some(Mention { name: grant.user.name.clone(), subject: grant.on(&dispatch.platform)?.to_owned() });
-        self.settings.people.iter().filter(called).filter_map(mention).collect()
+        let mention = |grant: &vine_domain::Grant| {
+            Some(Mention {
+                name: grant.user.name.clone(),
+                subject: grant.on(&dispatch.platform)?.to_owned(),
+            })
+        };
+        self.settings
+            .people
+            .iter()
+            .filter(called)
+            .filter_map(mention)
+            .collect()
     }
 }

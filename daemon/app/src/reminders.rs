@@ -1,9 +1,12 @@
-//! What happens while nobody answers: reminders, calls for more people, the end of patience. Driven by the alarms of
-//! open questions and the injected clock; [`vine_domain::Patience`] says what is due.
+//! What happens while nobody answers: reminders, calls for more people, the end of patience. Driven
+//! by the alarms of open questions and the injected clock; [`vine_domain::Patience`] says what is
+//! due.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use vine_domain::{MessageId, Question, QuestionId, Slug, lifecycle::Event, patience::Due, uuid_of};
+use vine_domain::{
+    MessageId, Question, QuestionId, Slug, lifecycle::Event, patience::Due, uuid_of,
+};
 
 use crate::{App, Done, texts};
 
@@ -32,19 +35,31 @@ impl App {
     /// All alarms of one room: a digest stands for the reminders when many questions wait there.
     async fn ring(&self, repo: &Slug, rung: &[Question]) -> Done<()> {
         let (patience, now) = (&self.settings.patience, self.clock.now());
-        let reminders: Vec<&Question> = rung.iter().filter(|question| patience.due(question, now) == Due::Remind).collect();
-        let open = if reminders.is_empty() { Vec::new() } else { self.store.open_questions(Some(repo), u32::MAX).await? };
+        let reminders: Vec<&Question> = rung
+            .iter()
+            .filter(|question| patience.due(question, now) == Due::Remind)
+            .collect();
+        let open = if reminders.is_empty() {
+            Vec::new()
+        } else {
+            self.store.open_questions(Some(repo), u32::MAX).await?
+        };
         let digest = open.len() >= patience.digest;
         if digest {
             let id = digest_id(repo, &reminders);
-            self.store.post(&texts::digest(self, id, repo, &open)).await?;
+            self.store
+                .post(&texts::digest(self, id, repo, &open))
+                .await?;
             self.wakes.outbox();
         }
         for question in rung {
             self.waited(question.id, digest).await?;
         }
         // Those that were listed before their time are not listed again a moment later.
-        for question in open.iter().filter(|one| digest && !rung.iter().any(|other| other.id == one.id)) {
+        for question in open
+            .iter()
+            .filter(|one| digest && !rung.iter().any(|other| other.id == one.id))
+        {
             self.waited(question.id, true).await?;
         }
         Ok(())
@@ -52,13 +67,20 @@ impl App {
 
     async fn waited(&self, id: QuestionId, quietly: bool) -> Done<()> {
         let task = self.question(id).await?.task();
-        let event = Event::Waited { question: id, patience: Arc::clone(&self.settings.patience), quietly };
+        let event = Event::Waited {
+            question: id,
+            patience: Arc::clone(&self.settings.patience),
+            quietly,
+        };
         self.step(task, event, None).await.map(|_| ())
     }
 }
 
 /// The same reminders give the same digest, so that a crash in between posts none twice.
 fn digest_id(repo: &Slug, reminders: &[&Question]) -> MessageId {
-    let which: Vec<String> = reminders.iter().map(|question| format!("{}/{}", question.id, question.pings.reminders)).collect();
+    let which: Vec<String> = reminders
+        .iter()
+        .map(|question| format!("{}/{}", question.id, question.pings.reminders))
+        .collect();
     MessageId(uuid_of(&format!("digest {repo} {}", which.join(" "))))
 }

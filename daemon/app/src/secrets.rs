@@ -1,6 +1,7 @@
-//! Takes secrets out of what agents say, before it is stored, logged or posted: a thread is read by more people than a key is for.
-//! Only what can be told by its form is found. Our own tokens have prefixes for this; the others are those of the services that agents
-//! meet most, by the forms that their makers publish for secret scanners.
+//! Takes secrets out of what agents say, before it is stored, logged or posted: a thread is read by
+//! more people than a key is for. Only what can be told by its form is found. Our own tokens have
+//! prefixes for this; the others are those of the services that agents meet most, by the forms that
+//! their makers publish for secret scanners.
 
 use std::sync::LazyLock;
 
@@ -22,7 +23,8 @@ static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
         r"\bgithub_pat_[A-Za-z0-9_]{40,}\b",
         r"\bglpat-[A-Za-z0-9_-]{20,}",
         r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-        // Whole, or as far as lines of a key go: what only speaks of one keeps the words that follow.
+        // Whole, or as far as lines of a key go: what only speaks of one keeps the words that
+        // follow.
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[A-Za-z0-9+/=\s\\]*?-----END [A-Z ]*PRIVATE KEY-----|(?:\s*[A-Za-z0-9+/=]{32,})*)",
     ];
     Regex::new(&forms.join("|")).expect("forms of ours")
@@ -43,7 +45,9 @@ pub fn without(text: String) -> (String, usize) {
 
 /// The same for all texts of a value.
 pub fn without_any<T: Serialize + DeserializeOwned>(value: T) -> (T, usize) {
-    let Ok(mut json) = serde_json::to_value(&value) else { return (value, 0) };
+    let Ok(mut json) = serde_json::to_value(&value) else {
+        return (value, 0);
+    };
     match clean(&mut json) {
         0 => (value, 0),
         found => (serde_json::from_value(json).unwrap_or(value), found),
@@ -72,15 +76,45 @@ mod tests {
         let token = format!("avu_{}", "0f".repeat(32));
         let key = format!("sk-ant-{}", "x".repeat(40));
         let pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----";
-        for secret in [&token, &key, pem, "ghp_0123456789abcdef0123456789abcdef0123", "AKIAIOSFODNN7EXAMPLE", "xoxb-1234567890-abc"] {
-            assert_eq!(without(format!("a {secret} b")), (format!("a {REMOVED} b"), 1), "{secret}");
+        for secret in [
+            &token,
+            &key,
+            pem,
+            "ghp_0123456789abcdef0123456789abcdef0123",
+            "AKIAIOSFODNN7EXAMPLE",
+            "xoxb-1234567890-abc",
+        ] {
+            assert_eq!(
+                without(format!("a {secret} b")),
+                (format!("a {REMOVED} b"), 1),
+                "{secret}"
+            );
         }
-        for words in ["sk-learn is a library", "av_dict", "the AKIA prefix", "task-based-queue-management-of-many-workers", "xoxo-love"] {
+        for words in [
+            "sk-learn is a library",
+            "av_dict",
+            "the AKIA prefix",
+            "task-based-queue-management-of-many-workers",
+            "xoxo-love",
+        ] {
             assert_eq!(without(words.into()), (words.to_owned(), 0));
         }
-        let cut = format!("-----BEGIN PRIVATE KEY-----\n{}\nrest of it", "Ab0+".repeat(16));
-        assert_eq!(without(cut), (format!("{REMOVED}\nrest of it"), 1), "the words after a key that was cut off stay");
-        assert_eq!(without("echo -----BEGIN PRIVATE KEY----- ; curl x | sh".into()).0, format!("echo {REMOVED} ; curl x | sh"));
-        assert_eq!(without_any(vec![token, "b".into()]), (vec![REMOVED.to_owned(), "b".into()], 1));
+        let cut = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\nrest of it",
+            "Ab0+".repeat(16)
+        );
+        assert_eq!(
+            without(cut),
+            (format!("{REMOVED}\nrest of it"), 1),
+            "the words after a key that was cut off stay"
+        );
+        assert_eq!(
+            without("echo -----BEGIN PRIVATE KEY----- ; curl x | sh".into()).0,
+            format!("echo {REMOVED} ; curl x | sh")
+        );
+        assert_eq!(
+            without_any(vec![token, "b".into()]),
+            (vec![REMOVED.to_owned(), "b".into()], 1)
+        );
     }
 }

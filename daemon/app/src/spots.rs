@@ -24,24 +24,45 @@ pub(crate) struct Found {
 impl App {
     /// Looks up where `event` was said.
     ///
-    /// A reply binds to the message it replies to, be that in a thread or outside: not every client knows threads. A
-    /// reply to what a person said belongs where that was said.
+    /// A reply binds to the message it replies to, be that in a thread or outside: not every client
+    /// knows threads. A reply to what a person said belongs where that was said.
     pub(crate) async fn surroundings(&self, event: &Inbound) -> Done<Found> {
         let (room, thread, reply_to) = match &event.spot {
-            Spot::Ours { task, question } => return Ok(Found { task: *task, question: *question, ..Found::default() }),
-            Spot::Theirs { room, thread, reply_to } => (room, thread, reply_to),
+            Spot::Ours { task, question } => {
+                return Ok(Found {
+                    task: *task,
+                    question: *question,
+                    ..Found::default()
+                });
+            }
+            Spot::Theirs {
+                room,
+                thread,
+                reply_to,
+            } => (room, thread, reply_to),
         };
         let repo = self.store.room_of(&event.platform, room).await?;
         let replied = self.placed_at(event, reply_to.as_deref()).await?;
         let task = match replied.as_ref().and_then(|placed| placed.task) {
             Some(task) => Some(task),
-            None => match self.placed_at(event, thread.as_deref()).await?.and_then(|placed| placed.task) {
+            None => match self
+                .placed_at(event, thread.as_deref())
+                .await?
+                .and_then(|placed| placed.task)
+            {
                 Some(task) => Some(task),
                 None => self.task_of_reply(event, reply_to.as_deref()).await?,
             },
         };
-        let (question, buttons) = replied.map(|placed| (placed.question, placed.buttons)).unwrap_or_default();
-        Ok(Found { task, question, buttons, repo })
+        let (question, buttons) = replied
+            .map(|placed| (placed.question, placed.buttons))
+            .unwrap_or_default();
+        Ok(Found {
+            task,
+            question,
+            buttons,
+            repo,
+        })
     }
 
     async fn placed_at(&self, event: &Inbound, reference: Option<&str>) -> Done<Option<Placed>> {
@@ -53,9 +74,18 @@ impl App {
 
     /// The task in whose thread the message of a person stands that this one replies to.
     async fn task_of_reply(&self, event: &Inbound, reply_to: Option<&str>) -> Done<Option<TaskId>> {
-        let Some(reply_to) = reply_to.filter(|of| *of != event.event) else { return Ok(None) };
-        let Some(earlier) = self.store.event(&event.platform, reply_to).await? else { return Ok(None) };
-        let Spot::Theirs { thread, reply_to, .. } = &earlier.spot else { return Ok(None) };
+        let Some(reply_to) = reply_to.filter(|of| *of != event.event) else {
+            return Ok(None);
+        };
+        let Some(earlier) = self.store.event(&event.platform, reply_to).await? else {
+            return Ok(None);
+        };
+        let Spot::Theirs {
+            thread, reply_to, ..
+        } = &earlier.spot
+        else {
+            return Ok(None);
+        };
         for reference in [thread, reply_to] {
             if let Some(placed) = self.placed_at(&earlier, reference.as_deref()).await? {
                 return Ok(placed.task);

@@ -1,5 +1,5 @@
-//! How any change happens: load, decide, put into words, store; again from the start when somebody was faster. Changes that come
-//! together take each of these steps together.
+//! How any change happens: load, decide, put into words, store; again from the start when somebody
+//! was faster. Changes that come together take each of these steps together.
 
 use std::collections::HashSet;
 
@@ -38,16 +38,26 @@ pub(crate) struct Stepped {
 impl App {
     /// A task with its questions and waiting notes.
     pub async fn situation(&self, id: TaskId) -> Done<Situation> {
-        self.store.situations(&[id]).await?.pop().ok_or_else(|| Missing::Task(id).into())
+        self.store
+            .situations(&[id])
+            .await?
+            .pop()
+            .ok_or_else(|| Missing::Task(id).into())
     }
 
-    /// Lets `event` happen to a task. `reply` is what a person wrote that led to it, author and words.
-    /// Returns the task's situation before the change.
-    pub(crate) async fn step(&self, id: TaskId, event: Event, reply: Option<(String, String)>) -> Done<Situation> {
+    /// Lets `event` happen to a task. `reply` is what a person wrote that led to it, author and
+    /// words. Returns the task's situation before the change.
+    pub(crate) async fn step(
+        &self,
+        id: TaskId,
+        event: Event,
+        reply: Option<(String, String)>,
+    ) -> Done<Situation> {
         self.step_for(id, event, reply, None).await
     }
 
-    /// The same on somebody's word: the decision that allowed it is kept in the audit, whatever comes of it.
+    /// The same on somebody's word: the decision that allowed it is kept in the audit, whatever
+    /// comes of it.
     pub(crate) async fn step_for(
         &self,
         id: TaskId,
@@ -56,8 +66,18 @@ impl App {
         audit: Option<AuditEntry>,
     ) -> Done<Situation> {
         let app = self.clone();
-        let step = Step { id, event, reply, audit: audit.clone(), tries: 0 };
-        let taken = self.together.steps.call(step, |calls| app.step_all(calls)).await;
+        let step = Step {
+            id,
+            event,
+            reply,
+            audit: audit.clone(),
+            tries: 0,
+        };
+        let taken = self
+            .together
+            .steps
+            .call(step, |calls| app.step_all(calls))
+            .await;
         // A change takes its line along; what changed nothing has left it behind.
         if let (Ok(Stepped { changed: false, .. }) | Err(_), Some(entry)) = (&taken, audit) {
             self.audit(entry).await?;
@@ -69,25 +89,33 @@ impl App {
     async fn step_all(self, mut calls: Vec<Call<Step, Stepped>>) {
         while !calls.is_empty() {
             let mut tasks = HashSet::new();
-            let (now, later) = calls.into_iter().partition(|call| tasks.insert(call.input.id));
+            let (now, later) = calls
+                .into_iter()
+                .partition(|call| tasks.insert(call.input.id));
             calls = self.round(now).await;
             calls.extend(later);
         }
     }
 
-    /// Loads, decides and stores. Returns the steps for which somebody was faster, to be taken again.
+    /// Loads, decides and stores. Returns the steps for which somebody was faster, to be taken
+    /// again.
     async fn round(&self, calls: Vec<Call<Step, Stepped>>) -> Vec<Call<Step, Stepped>> {
         let ids: Vec<TaskId> = calls.iter().map(|call| call.input.id).collect();
         let mut situations = match self.store.situations(&ids).await {
             Ok(situations) => situations,
             Err(error) => {
-                calls.into_iter().for_each(|call| call.reply(Err(again(&error).into())));
+                calls
+                    .into_iter()
+                    .for_each(|call| call.reply(Err(again(&error).into())));
                 return Vec::new();
             }
         };
         let (mut decided, mut commits) = (Vec::new(), Vec::new());
         for call in calls {
-            let found = situations.iter().position(|one| one.task.id == call.input.id).map(|at| situations.swap_remove(at));
+            let found = situations
+                .iter()
+                .position(|one| one.task.id == call.input.id)
+                .map(|at| situations.swap_remove(at));
             let Some(situation) = found else {
                 let missing = Missing::Task(call.input.id);
                 call.reply(Err(missing.into()));
@@ -102,12 +130,25 @@ impl App {
                     }
                     call.reply(Err(refusal.into()));
                 }
-                Ok(change) if change.is_empty() => call.reply(Ok(Stepped { before: situation, changed: false })),
+                Ok(change) if change.is_empty() => call.reply(Ok(Stepped {
+                    before: situation,
+                    changed: false,
+                })),
                 Ok(change) => {
-                    let (messages, reply) = (texts::messages(self, &situation, &change), call.input.reply.clone());
+                    let (messages, reply) = (
+                        texts::messages(self, &situation, &change),
+                        call.input.reply.clone(),
+                    );
                     let was_queued = matches!(situation.task.state, TaskState::Queued { .. });
                     let (sessions, audit) = (self.settings.sessions, call.input.audit.clone());
-                    commits.push(Commit { change, messages, reply, sessions, was_queued, audit });
+                    commits.push(Commit {
+                        change,
+                        messages,
+                        reply,
+                        sessions,
+                        was_queued,
+                        audit,
+                    });
                     decided.push((call, situation));
                 }
             }
@@ -115,7 +156,11 @@ impl App {
         self.store_all(decided, &commits).await
     }
 
-    async fn store_all(&self, decided: Vec<(Call<Step, Stepped>, Situation)>, commits: &[Commit]) -> Vec<Call<Step, Stepped>> {
+    async fn store_all(
+        &self,
+        decided: Vec<(Call<Step, Stepped>, Situation)>,
+        commits: &[Commit],
+    ) -> Vec<Call<Step, Stepped>> {
         if commits.is_empty() {
             return Vec::new();
         }
@@ -123,7 +168,8 @@ impl App {
             Ok(outcomes) => outcomes,
             // Nothing of it is stored. One that cannot be must not fail the others.
             Err(error) if commits.len() > 1 => {
-                tracing::warn!(%error, "storing {} changes one by one, since together they fail: {error}", commits.len());
+                tracing::warn!(%error, "storing {} changes one by one, since together they fail: \
+                 {error}", commits.len());
                 let mut left = Vec::new();
                 for (call, _) in decided {
                     left.extend(Box::pin(self.round(vec![call])).await);
@@ -133,11 +179,16 @@ impl App {
             Err(error) => vec![Err(error)],
         };
         let mut left = Vec::new();
-        for (((mut call, situation), commit), outcome) in decided.into_iter().zip(commits).zip(outcomes) {
+        for (((mut call, situation), commit), outcome) in
+            decided.into_iter().zip(commits).zip(outcomes)
+        {
             match outcome {
                 Ok(()) => {
                     self.wake_after(&situation, commit);
-                    call.reply(Ok(Stepped { before: situation, changed: true }));
+                    call.reply(Ok(Stepped {
+                        before: situation,
+                        changed: true,
+                    }));
                 }
                 Err(StoreError::Conflict) if call.input.tries < TRIES => {
                     call.input.tries += 1;

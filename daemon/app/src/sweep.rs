@@ -1,5 +1,5 @@
-//! The sweep: ends leases whose workers are gone or silent, rings the alarms of open questions, and ends sessions
-//! that are not worth keeping. Idempotent; runs by
+//! The sweep: ends leases whose workers are gone or silent, rings the alarms of open questions, and
+//! ends sessions that are not worth keeping. Idempotent; runs by
 //! the clock.
 
 use std::time::Duration;
@@ -21,7 +21,11 @@ pub async fn run(app: App) {
             () = app.stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        let swept = if round == 0 { once(&app).await } else { lose_gone(&app).await };
+        let swept = if round == 0 {
+            once(&app).await
+        } else {
+            lose_gone(&app).await
+        };
         if let Err(error) = swept {
             tracing::error!(%error, "the sweep failed: {error}");
         }
@@ -41,7 +45,8 @@ async fn start(app: &App) -> Done<()> {
 pub async fn once(app: &App) -> Done<()> {
     lose_gone(app).await?;
     for attempt in app.store.expired().await? {
-        app.lose(attempt, "nothing was heard of its worker for a whole lease").await?;
+        app.lose(attempt, "nothing was heard of its worker for a whole lease")
+            .await?;
     }
     if app.store.sweep_sessions(&app.settings.sessions).await? > 0 {
         app.wakes.page();
@@ -51,7 +56,11 @@ pub async fn once(app: &App) -> Done<()> {
 
 async fn lose_gone(app: &App) -> Done<()> {
     for worker in app.gone().await? {
-        app.lose_all(worker, "the connection to its worker closed and did not come back").await?;
+        app.lose_all(
+            worker,
+            "the connection to its worker closed and did not come back",
+        )
+        .await?;
     }
     Ok(())
 }

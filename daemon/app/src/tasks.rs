@@ -42,18 +42,47 @@ impl Draft {
     fn new(caller: &Caller, wish: Wish, repo: Repo, audit: Option<AuditEntry>) -> Self {
         // Keys are the caller's own: somebody else's key never shows somebody else's task.
         let key = wish.key.map(|key| format!("{}:{key}", caller.id()));
-        Self { wish: Wish { key, ..wish }, repo, requester: caller.name().to_owned(), audit }
+        Self {
+            wish: Wish { key, ..wish },
+            repo,
+            requester: caller.name().to_owned(),
+            audit,
+        }
     }
 
     fn with(self, app: &App, id: TaskId) -> Done<NewTask> {
-        let Self { wish, repo, requester, audit } = self;
-        let branch = wish.branch.map_or_else(|| format!("vine/{id}").parse(), Ok)?;
-        let prompt = wish.prompt.map_or_else(|| wish.title.as_str().parse(), Ok)?;
+        let Self {
+            wish,
+            repo,
+            requester,
+            audit,
+        } = self;
+        let branch = wish
+            .branch
+            .map_or_else(|| format!("vine/{id}").parse(), Ok)?;
+        let prompt = wish
+            .prompt
+            .map_or_else(|| wish.title.as_str().parse(), Ok)?;
         let (base, key, messages) = (wish.base.unwrap_or(repo.base), wish.key, Vec::new());
         let (title, lane, repo) = (wish.title, wish.lane, repo.name);
-        let new = NewTask { id, title, prompt, base, repo, branch, lane, requester, key, messages, audit };
+        let new = NewTask {
+            id,
+            title,
+            prompt,
+            base,
+            repo,
+            branch,
+            lane,
+            requester,
+            key,
+            messages,
+            audit,
+        };
         let card = texts::new_card(app, &new);
-        Ok(NewTask { messages: vec![card], ..new })
+        Ok(NewTask {
+            messages: vec![card],
+            ..new
+        })
     }
 }
 
@@ -62,7 +91,11 @@ impl App {
     pub async fn create(&self, caller: &Caller, wish: Wish) -> Done<Task> {
         let draft = self.draft(caller, wish).await?;
         let app = self.clone();
-        let id = self.together.creations.call(draft, |calls| app.create_all(calls)).await?;
+        let id = self
+            .together
+            .creations
+            .call(draft, |calls| app.create_all(calls))
+            .await?;
         self.task(id).await
     }
 
@@ -75,7 +108,9 @@ impl App {
             let (repo, audit) = match repos.get(&wish.repo) {
                 Some(known) => (known.clone(), None),
                 None => {
-                    let (repo, audit) = self.permitted(caller, wish.repo.as_ref(), "new tasks").await?;
+                    let (repo, audit) = self
+                        .permitted(caller, wish.repo.as_ref(), "new tasks")
+                        .await?;
                     (repo, Some(audit))
                 }
             };
@@ -86,30 +121,49 @@ impl App {
     }
 
     async fn draft(&self, caller: &Caller, wish: Wish) -> Done<Draft> {
-        let (repo, audit) = self.permitted(caller, wish.repo.as_ref(), "a new task").await?;
+        let (repo, audit) = self
+            .permitted(caller, wish.repo.as_ref(), "a new task")
+            .await?;
         Ok(Draft::new(caller, wish, repo, Some(audit)))
     }
 
     /// The repository in which the caller may create tasks, and the decision.
-    async fn permitted(&self, caller: &Caller, repo: Option<&Slug>, what: &str) -> Done<(Repo, AuditEntry)> {
+    async fn permitted(
+        &self,
+        caller: &Caller,
+        repo: Option<&Slug>,
+        what: &str,
+    ) -> Done<(Repo, AuditEntry)> {
         let name = match repo {
             Some(name) => name.clone(),
             None => self.only_repo(caller).await?,
         };
-        let audit = self.permit(caller, Verb::Operate, Some(&name), what).await?;
+        let audit = self
+            .permit(caller, Verb::Operate, Some(&name), what)
+            .await?;
         Ok((self.repo(&name).await?, audit))
     }
 
     async fn create_all(self, calls: Vec<Call<Draft, TaskId>>) {
         let drafts = calls.iter().map(|call| call.input.clone()).collect();
         match self.store_drafts(drafts).await {
-            Ok(ids) => calls.into_iter().zip(ids).for_each(|(call, id)| call.reply(Ok(id))),
-            Err(error) if calls.len() == 1 => calls.into_iter().zip([error]).for_each(|(call, error)| call.reply(Err(error))),
+            Ok(ids) => calls
+                .into_iter()
+                .zip(ids)
+                .for_each(|(call, id)| call.reply(Ok(id))),
+            Err(error) if calls.len() == 1 => calls
+                .into_iter()
+                .zip([error])
+                .for_each(|(call, error)| call.reply(Err(error))),
             // One that cannot be stored must not fail the others.
             Err(error) => {
-                tracing::warn!(%error, "storing {} tasks one by one, since together they fail: {error}", calls.len());
+                tracing::warn!(%error, "storing {} tasks one by one, since together they fail: \
+                 {error}", calls.len());
                 for call in calls {
-                    let id = self.store_drafts(vec![call.input.clone()]).await.map(|ids| ids[0]);
+                    let id = self
+                        .store_drafts(vec![call.input.clone()])
+                        .await
+                        .map(|ids| ids[0]);
                     call.reply(id);
                 }
             }
@@ -117,36 +171,69 @@ impl App {
     }
 
     async fn store_drafts(&self, drafts: Vec<Draft>) -> Done<Vec<TaskId>> {
-        let ids = self.store.next_tasks(u32::try_from(drafts.len()).unwrap_or(u32::MAX)).await?;
-        let news: Vec<NewTask> = drafts.into_iter().zip(&ids).map(|(draft, id)| draft.with(self, *id)).collect::<Done<_>>()?;
+        let ids = self
+            .store
+            .next_tasks(u32::try_from(drafts.len()).unwrap_or(u32::MAX))
+            .await?;
+        let news: Vec<NewTask> = drafts
+            .into_iter()
+            .zip(&ids)
+            .map(|(draft, id)| draft.with(self, *id))
+            .collect::<Done<_>>()?;
         let known = self.store.create(&news).await?;
-        self.meter.created(known.iter().filter(|known| known.is_none()).count());
+        self.meter
+            .created(known.iter().filter(|known| known.is_none()).count());
         self.wakes.work();
         self.wakes.outbox();
-        Ok(known.into_iter().zip(ids).map(|(known, id)| known.unwrap_or(id)).collect())
+        Ok(known
+            .into_iter()
+            .zip(ids)
+            .map(|(known, id)| known.unwrap_or(id))
+            .collect())
     }
 
     /// Cancels, retries, moves or discards a task.
     pub async fn order(&self, caller: &Caller, id: TaskId, order: Order) -> Done<Task> {
         let task = self.task(id).await?;
-        let audit = self.permit(caller, Verb::Operate, Some(&task.repo), &format!("{id} ({order:?})")).await?;
-        self.step_for(id, Event::Ordered { order, by: caller.name().to_owned() }, None, Some(audit)).await?;
+        let audit = self
+            .permit(
+                caller,
+                Verb::Operate,
+                Some(&task.repo),
+                &format!("{id} ({order:?})"),
+            )
+            .await?;
+        self.step_for(
+            id,
+            Event::Ordered {
+                order,
+                by: caller.name().to_owned(),
+            },
+            None,
+            Some(audit),
+        )
+        .await?;
         self.task(id).await
     }
 
     /// One task.
     pub async fn task(&self, id: TaskId) -> Done<Task> {
-        self.store.task(id).await?.ok_or_else(|| Missing::Task(id).into())
+        self.store
+            .task(id)
+            .await?
+            .ok_or_else(|| Missing::Task(id).into())
     }
 
     /// The same for a person who may see it.
     pub async fn look_at(&self, caller: &Caller, id: TaskId) -> Done<Task> {
         let task = self.task(id).await?;
-        self.allow(caller, Verb::See, Some(&task.repo), &id.to_string()).await?;
+        self.allow(caller, Verb::See, Some(&task.repo), &id.to_string())
+            .await?;
         Ok(task)
     }
 
-    /// Whether nothing more will happen to the task that was created then; an unknown one is not over.
+    /// Whether nothing more will happen to the task that was created then; an unknown one is not
+    /// over.
     pub async fn is_over(&self, id: TaskId, created: Timestamp) -> Done<bool> {
         let task = self.store.task(id).await?;
         Ok(task.is_some_and(|task| task.created == created && task.is_over()))
@@ -154,11 +241,28 @@ impl App {
 
     /// The only repository that the caller sees.
     async fn only_repo(&self, caller: &Caller) -> Done<Slug> {
-        let names: Vec<Slug> = self.repos(caller).await?.into_iter().map(|repo| repo.name).collect();
+        let names: Vec<Slug> = self
+            .repos(caller)
+            .await?
+            .into_iter()
+            .map(|repo| repo.name)
+            .collect();
         if let [only] = names.as_slice() {
             return Ok(only.clone());
         }
-        let hint = format!("name one with --repo: {}", names.iter().map(Slug::as_str).collect::<Vec<_>>().join(", "));
-        Err(vine_domain::Invalid::new("task", format!("there are {} repositories", names.len()), hint).into())
+        let hint = format!(
+            "name one with --repo: {}",
+            names
+                .iter()
+                .map(Slug::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+        Err(vine_domain::Invalid::new(
+            "task",
+            format!("there are {} repositories", names.len()),
+            hint,
+        )
+        .into())
     }
 }

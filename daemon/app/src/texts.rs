@@ -1,5 +1,5 @@
-//! Every sentence that we say in threads. A message says what happened, to what, and what comes next; ids stand free,
-//! so that they can be copied.
+//! Every sentence that we say in threads. A message says what happened, to what, and what comes
+//! next; ids stand free, so that they can be copied.
 
 use std::time::Duration;
 
@@ -17,25 +17,43 @@ use crate::App;
 
 /// The messages of a decided change, in order.
 pub fn messages(app: &App, before: &Situation, change: &Change) -> Vec<Outbound> {
-    change.says.iter().filter_map(|say| message(app, before, change, say)).collect()
+    change
+        .says
+        .iter()
+        .filter_map(|say| message(app, before, change, say))
+        .collect()
 }
 
 fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<Outbound> {
     let task = &change.task;
     let id = MessageId(app.ids.uuid());
-    let question = |id| change.questions.iter().chain(&before.questions).find(|question| question.id == id);
+    let question = |id| {
+        change
+            .questions
+            .iter()
+            .chain(&before.questions)
+            .find(|question| question.id == id)
+    };
     let place = Place::Thread(task.id);
     let told = |text| Some(notice(id, task.id, text));
     let calls = |whom: &str, text| told(text).map(|notice| notice.calling(vec![whom.to_owned()]));
     match say {
-        Say::Card => Some(Outbound::new(id, place, OutboundKind::Card, card(app, task))),
+        Say::Card => Some(Outbound::new(
+            id,
+            place,
+            OutboundKind::Card,
+            card(app, task),
+        )),
         Say::Question(asked) => Some(asks(app, id, task, question(*asked)?)),
         Say::Settled(closed) => {
             let kind = OutboundKind::Settled { question: *closed };
             Some(Outbound::new(id, place, kind, settled(question(*closed)?)))
         }
         Say::Reminder(open) => calls(&task.requester, reminder(app, task, question(*open)?)),
-        Say::Escalation(open) => calls(&app.settings.patience.escalate_to, escalation(app, question(*open)?)),
+        Say::Escalation(open) => calls(
+            &app.settings.patience.escalate_to,
+            escalation(app, question(*open)?),
+        ),
         Say::Expired(given_up) => told(expired(app, question(*given_up)?)),
         Say::Late(answered) => told(late(task, question(*answered)?)),
         Say::Note(key) => {
@@ -44,20 +62,48 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
             Some(Outbound::new(id, place, kind, noted(task, note)))
         }
         Say::Done(report) => calls(&task.requester, done(task, report)),
-        Say::Failed { failure, again: Some(at) } => {
-            told(format!("**An attempt failed.** {}\nIt is tried again {}.", failure.what, when(app, *at)))
-        }
-        Say::Failed { failure, again: None } => {
-            calls(&task.requester, format!("**{} failed.** {}\n{}", task.id, failure.what, failure.advice()))
-        }
-        Say::Lost { why, again: Some(at) } => told(format!("**An attempt was lost:** {why}.\nIt starts again {}.", when(app, *at))),
-        Say::Lost { why, again: None } => {
-            told(format!("**The agent is gone:** {why}.\nThe open questions stay open; their answers go into the same session."))
-        }
-        Say::Released if before.questions.iter().any(Question::is_open) => {
-            told("The agent has ended. The open questions stay open; their answers go into the same session.".into())
-        }
-        Say::Released => told("The worker handed the task back unharmed; it starts again at the next free slot.".into()),
+        Say::Failed {
+            failure,
+            again: Some(at),
+        } => told(format!(
+            "**An attempt failed.** {}\nIt is tried again {}.",
+            failure.what,
+            when(app, *at)
+        )),
+        Say::Failed {
+            failure,
+            again: None,
+        } => calls(
+            &task.requester,
+            format!(
+                "**{} failed.** {}\n{}",
+                task.id,
+                failure.what,
+                failure.advice()
+            ),
+        ),
+        Say::Lost {
+            why,
+            again: Some(at),
+        } => told(format!(
+            "**An attempt was lost:** {why}.\nIt \
+         starts again {}.",
+            when(app, *at)
+        )),
+        Say::Lost { why, again: None } => told(format!(
+            "**The agent is gone:** {why}.\nThe open questions stay open; their \
+             answers go into the same session."
+        )),
+        Say::Released if before.questions.iter().any(Question::is_open) => told(
+            "The agent has ended. The open questions stay open; their answers go into the \
+             same session."
+                .into(),
+        ),
+        Say::Released => told(
+            "The worker handed the task back unharmed; it starts again at the \
+         next free slot."
+                .into(),
+        ),
         Say::Cancelled { by } => told(format!("**{} was cancelled** by {by}.", task.id)),
         Say::Retried { by } => told(format!("{by} starts {} again.", task.id)),
     }
@@ -80,7 +126,12 @@ pub fn new_card(app: &App, task: &NewTask) -> Outbound {
         task.requester,
         link(app, task.id)
     );
-    Outbound::new(MessageId(app.ids.uuid()), Place::Thread(task.id), OutboundKind::Card, text)
+    Outbound::new(
+        MessageId(app.ids.uuid()),
+        Place::Thread(task.id),
+        OutboundKind::Card,
+        text,
+    )
 }
 
 fn card(app: &App, task: &Task) -> String {
@@ -104,7 +155,9 @@ fn link(app: &App, task: vine_domain::TaskId) -> String {
 /// Where a task is, in a few words.
 pub fn state(app: &App, state: &TaskState) -> String {
     match state {
-        TaskState::Queued { due, .. } if *due > app.clock.now() => format!("Queued, starts {}", when(app, *due)),
+        TaskState::Queued { due, .. } if *due > app.clock.now() => {
+            format!("Queued, starts {}", when(app, *due))
+        }
         TaskState::Queued { .. } => "Queued".into(),
         TaskState::Running { .. } => "Running".into(),
         TaskState::Waiting { lease: Some(_) } => "Waits for an answer".into(),
@@ -118,11 +171,18 @@ pub fn state(app: &App, state: &TaskState) -> String {
 /// A moment to come, as people say it.
 pub fn when(app: &App, at: Timestamp) -> String {
     let wait = at.since(app.clock.now());
-    if wait < Duration::from_secs(1) { "at once".into() } else { format!("in {}", span(wait)) }
+    if wait < Duration::from_secs(1) {
+        "at once".into()
+    } else {
+        format!("in {}", span(wait))
+    }
 }
 
 fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound {
-    let mut parts = vec![format!("**{}** for {} · {} · `{}` · `{}`", question.id, task.requester, task.title, task.repo, task.branch)];
+    let mut parts = vec![format!(
+        "**{}** for {} · {} · `{}` · `{}`",
+        question.id, task.requester, task.title, task.repo, task.branch
+    )];
     if !question.context.is_empty() {
         parts.push(quoted(&question.context));
     }
@@ -134,9 +194,15 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
         prospects(app, question),
         link(app, task.id)
     ));
-    let kind = OutboundKind::Question { question: question.id };
-    let asked = Outbound::new(id, Place::Thread(task.id), kind, parts.join("\n\n")).calling(vec![task.requester.clone()]);
-    Outbound { buttons: buttons(&question.ask), ..asked }
+    let kind = OutboundKind::Question {
+        question: question.id,
+    };
+    let asked = Outbound::new(id, Place::Thread(task.id), kind, parts.join("\n\n"))
+        .calling(vec![task.requester.clone()]);
+    Outbound {
+        buttons: buttons(&question.ask),
+        ..asked
+    }
 }
 
 /// What happens if nobody answers.
@@ -148,27 +214,40 @@ fn prospects(app: &App, question: &Question) -> String {
 
 fn reminder(app: &App, task: &Task, question: &Question) -> String {
     let waited = span(app.clock.now().since(question.asked_at));
-    format!("**{}** still waits, since {waited} · for {}: {}", question.id, task.requester, question.ask.headline())
+    format!(
+        "**{}** still waits, since {waited} · for {}: {}",
+        question.id,
+        task.requester,
+        question.ask.headline()
+    )
 }
 
 fn escalation(app: &App, question: &Question) -> String {
     let waited = span(app.clock.now().since(question.asked_at));
     let whom = &app.settings.patience.escalate_to;
-    format!("**{}** waits since {waited} · calling **{whom}**: {}", question.id, question.ask.headline())
+    format!(
+        "**{}** waits since {waited} · calling **{whom}**: {}",
+        question.id,
+        question.ask.headline()
+    )
 }
 
 fn expired(app: &App, question: &Question) -> String {
     let limit = span(app.settings.patience.expiry(&question.ask));
     let id = question.id;
     format!(
-        "**Nobody answered {id} within {limit}.** The agent is told so, and that this is no refusal; it goes on without.\n\
+        "**Nobody answered {id} within {limit}.** The agent is told so, and that this is no \
+         refusal; it goes on without.\n\
          An answer still counts: reply to the question, or say `{id} …`."
     )
 }
 
 fn late(task: &Task, question: &Question) -> String {
     match task.state {
-        TaskState::Queued { .. } => format!("{} goes on with the late answer to {}, in the same session.", task.id, question.id),
+        TaskState::Queued { .. } => format!(
+            "{} goes on with the late answer to {}, in the same session.",
+            task.id, question.id
+        ),
         _ => format!("The agent gets the late answer to {}.", question.id),
     }
 }
@@ -178,26 +257,40 @@ fn noted(task: &Task, note: &Note) -> String {
     let author = &note.author;
     match (note.state, &task.state) {
         (NoteState::Delivered { .. }, _) => format!("The agent has the note from {author}."),
-        (NoteState::Missed, state) => format!("{} is {}: no agent has read the note from {author}.", task.id, state.as_str()),
-        (NoteState::Waiting, TaskState::Running { .. }) => format!("The note from {author} reaches the agent at its next step."),
-        (NoteState::Waiting, TaskState::Waiting { .. }) => {
-            format!("The note from {author} is kept; the agent reads it after the answer that it waits for.")
+        (NoteState::Missed, state) => format!(
+            "{} is {}: no agent has read the note from {author}.",
+            task.id,
+            state.as_str()
+        ),
+        (NoteState::Waiting, TaskState::Running { .. }) => {
+            format!("The note from {author} reaches the agent at its next step.")
         }
-        (NoteState::Waiting, _) => format!("The note from {author} is kept; the agent reads it when it begins."),
+        (NoteState::Waiting, TaskState::Waiting { .. }) => {
+            format!(
+                "The note from {author} is kept; the agent reads it after the answer that it waits \
+                 for."
+            )
+        }
+        (NoteState::Waiting, _) => {
+            format!("The note from {author} is kept; the agent reads it when it begins.")
+        }
     }
 }
 
 /// What is said when a message that was used is deleted. `used` says as what.
 pub fn deleted(by: Option<&str>, used: &str) -> String {
-    let what =
-        by.map_or_else(|| format!("The message that was {used} was deleted"), |by| format!("{by} deleted the message that was {used}"));
+    let what = by.map_or_else(
+        || format!("The message that was {used} was deleted"),
+        |by| format!("{by} deleted the message that was {used}"),
+    );
     format!("{what}. What was done with it stands.")
 }
 
 /// Something was said in a repository's room that could not be read.
 pub fn missed(id: MessageId, repo: &Slug, platform: &str) -> Outbound {
     let text = format!(
-        "{platform} did not let us read all that was said here while nobody listened. If you answered a question and see no ✅ on \
+        "{platform} did not let us read all that was said here while nobody listened. If you \
+         answered a question and see no ✅ on \
          your answer, say it again."
     );
     Outbound::new(id, Place::Room(repo.clone()), OutboundKind::Notice, text)
@@ -208,13 +301,27 @@ pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbo
     let now = app.clock.now();
     let line = |question: &Question| {
         let (waited, task) = (span(now.since(question.asked_at)), question.task());
-        format!("- **{}** since {waited}: {} · {}", question.id, question.ask.headline(), link(app, task))
+        format!(
+            "- **{}** since {waited}: {} · {}",
+            question.id,
+            question.ask.headline(),
+            link(app, task)
+        )
     };
     let lines: Vec<String> = open.iter().take(DIGEST).map(line).collect();
-    let rest =
-        if open.len() > DIGEST { format!("\n… and {} more; `question list` shows all", open.len() - DIGEST) } else { String::new() };
+    let rest = if open.len() > DIGEST {
+        format!(
+            "\n… and {} more; `question list` shows all",
+            open.len() - DIGEST
+        )
+    } else {
+        String::new()
+    };
     let waiting = counted(open.len() as u64, "question waits", "questions wait");
-    let text = format!("**{waiting} for people** in `{repo}`:\n{}{rest}", lines.join("\n"));
+    let text = format!(
+        "**{waiting} for people** in `{repo}`:\n{}{rest}",
+        lines.join("\n")
+    );
     Outbound::new(id, Place::Room(repo.clone()), OutboundKind::Notice, text)
 }
 
@@ -225,11 +332,18 @@ const DIGEST: usize = 15;
 pub fn timeline(question: &Question, stations: &Stations) -> String {
     let mut before = question.asked_at;
     let hop = |(station, at): (&str, Timestamp)| {
-        let line = format!("{station:<10}{at}  +{:.3} s", at.since(before).as_secs_f64());
+        let line = format!(
+            "{station:<10}{at}  +{:.3} s",
+            at.since(before).as_secs_f64()
+        );
         before = at;
         line
     };
-    crate::view::timeline_of(question, stations).into_iter().map(hop).collect::<Vec<_>>().join("\n")
+    crate::view::timeline_of(question, stations)
+        .into_iter()
+        .map(hop)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A number of things: `1 task runs`, `2 tasks run`.
@@ -251,23 +365,44 @@ pub fn span(span: Duration) -> String {
 pub fn body(ask: &Ask) -> String {
     match ask {
         Ask::Clarify { items } => items.iter().map(item).collect::<Vec<_>>().join("\n\n"),
-        Ask::Permission { tool, what, why, rules } => permission(tool, what, why, rules),
+        Ask::Permission {
+            tool,
+            what,
+            why,
+            rules,
+        } => permission(tool, what, why, rules),
         Ask::Plan { plan } => format!("Is this plan good?\n\n{plan}"),
     }
 }
 
 fn permission(tool: &str, what: &str, why: &str, rules: &[String]) -> String {
-    let why = if why.is_empty() { String::new() } else { format!(" {why}") };
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(" {why}")
+    };
     let rules: Vec<_> = rules.iter().map(|rule| format!("`{rule}`")).collect();
-    let covers = if rules.is_empty() { String::new() } else { format!("\nFor this session covers {}", rules.join(", ")) };
+    let covers = if rules.is_empty() {
+        String::new()
+    } else {
+        format!("\nFor this session covers {}", rules.join(", "))
+    };
     format!("May it use **{tool}**?{why}\n{}{covers}", fenced(what))
 }
 
 fn item(item: &Item) -> String {
-    let several = if item.multi { " (several may be chosen)" } else { "" };
+    let several = if item.multi {
+        " (several may be chosen)"
+    } else {
+        ""
+    };
     let mut lines = vec![format!("{}{several}", item.question)];
     for (number, choice) in item.options.iter().enumerate() {
-        let meaning = if choice.description.is_empty() { String::new() } else { format!(" — {}", choice.description) };
+        let meaning = if choice.description.is_empty() {
+            String::new()
+        } else {
+            format!(" — {}", choice.description)
+        };
         lines.push(format!("{}. **{}**{meaning}", number + 1, choice.label));
     }
     lines.join("\n")
@@ -275,25 +410,44 @@ fn item(item: &Item) -> String {
 
 /// A fence longer than any in the text, so that the text cannot end it.
 fn fenced(text: &str) -> String {
-    let longest = text.lines().map(|line| line.trim_start().chars().take_while(|c| *c == '`').count()).max().unwrap_or(0);
+    let longest = text
+        .lines()
+        .map(|line| line.trim_start().chars().take_while(|c| *c == '`').count())
+        .max()
+        .unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}\n{text}\n{fence}")
 }
 
 fn quoted(text: &str) -> String {
-    text.lines().map(|line| format!("> {line}")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| format!("> {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Buttons, where a single press can answer.
 pub fn buttons(ask: &Ask) -> Vec<Button> {
-    let button = |label: &str, says: &str, dangerous| Button { label: label.into(), says: says.into(), dangerous };
+    let button = |label: &str, says: &str, dangerous| Button {
+        label: label.into(),
+        says: says.into(),
+        dangerous,
+    };
     match ask {
         Ask::Clarify { items } => match items.as_slice() {
-            [only] if !only.multi => only.options.iter().map(|choice| button(&choice.label, &choice.label, false)).collect(),
+            [only] if !only.multi => only
+                .options
+                .iter()
+                .map(|choice| button(&choice.label, &choice.label, false))
+                .collect(),
             _ => vec![],
         },
         Ask::Permission { .. } => {
-            vec![button("Allow once", "yes", false), button("Allow for this session", "always", true), button("Deny", "no", false)]
+            vec![
+                button("Allow once", "yes", false),
+                button("Allow for this session", "always", true),
+                button("Deny", "no", false),
+            ]
         }
         Ask::Plan { .. } => vec![button("Approve", "approve", false)],
     }
@@ -303,33 +457,70 @@ fn settled(question: &Question) -> String {
     let head = format!("**{}** {}", question.id, question.ask.headline());
     match &question.state {
         QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
-            format!("{head}\n{} answered in {} at {}: {}", answer.name, answer.via, answer.at.to_minute(), answer.decision.headline())
+            format!(
+                "{head}\n{} answered in {} at {}: {}",
+                answer.name,
+                answer.via,
+                answer.at.to_minute(),
+                answer.decision.headline()
+            )
         }
         QuestionState::Withdrawn { why } => format!("{head}\nNeeds no answer any more: {why}."),
-        QuestionState::Expired { .. } => format!("{head}\nNobody answered in time. An answer still counts."),
+        QuestionState::Expired { .. } => {
+            format!("{head}\nNobody answered in time. An answer still counts.")
+        }
         QuestionState::Open => head,
     }
 }
 
 /// What an attempt cost.
 pub fn spent(usage: &Usage) -> String {
-    let Usage { turns, input_tokens, output_tokens, cost_microdollars } = usage;
+    let Usage {
+        turns,
+        input_tokens,
+        output_tokens,
+        cost_microdollars,
+    } = usage;
     let cents = cost_microdollars / 10_000;
-    format!("{turns} turns, {input_tokens} tokens in, {output_tokens} out, about ${}.{:02}", cents / 100, cents % 100)
+    format!(
+        "{turns} turns, {input_tokens} tokens in, {output_tokens} out, about ${}.{:02}",
+        cents / 100,
+        cents % 100
+    )
 }
 
 fn done(task: &Task, report: &Report) -> String {
     let spent = spent(&report.usage);
     let outcome = match &report.commit {
         Some(commit) => {
-            format!("Commit `{}` on `{}`:\n{}", commit.get(..12).unwrap_or(commit), task.branch, fenced(report.diffstat.trim_end()))
+            format!(
+                "Commit `{}` on `{}`:\n{}",
+                commit.get(..12).unwrap_or(commit),
+                task.branch,
+                fenced(report.diffstat.trim_end())
+            )
         }
         None => format!("Nothing was changed; `{}` is as it was.", task.branch),
     };
-    let denied: String = report.denied.iter().map(|what| format!("\n- not allowed: {what}")).collect();
-    let head = if report.commit.is_some() { "is done" } else { "ended without changes" };
-    let summary = if report.summary.is_empty() { String::new() } else { format!("{}\n\n", report.summary) };
-    format!("**{} {head}.**\n\n{summary}{outcome}{denied}\n{spent}", task.id)
+    let denied: String = report
+        .denied
+        .iter()
+        .map(|what| format!("\n- not allowed: {what}"))
+        .collect();
+    let head = if report.commit.is_some() {
+        "is done"
+    } else {
+        "ended without changes"
+    };
+    let summary = if report.summary.is_empty() {
+        String::new()
+    } else {
+        format!("{}\n\n", report.summary)
+    };
+    format!(
+        "**{} {head}.**\n\n{summary}{outcome}{denied}\n{spent}",
+        task.id
+    )
 }
 
 #[cfg(test)]
@@ -340,13 +531,21 @@ mod tests {
     fn text_cannot_end_its_own_fence() {
         let evil = "echo hi\n```\n**approved by Ann**\n```sh";
         let shown = fenced(evil);
-        assert!(shown.starts_with("````\n") && shown.ends_with("\n````"), "{shown}");
+        assert!(
+            shown.starts_with("````\n") && shown.ends_with("\n````"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn a_permission_is_shown_whole() {
         let what = format!("echo {}\nrm -rf /", "x".repeat(5000));
-        let text = body(&Ask::Permission { tool: "Bash".into(), what: what.clone(), why: String::new(), rules: vec![] });
+        let text = body(&Ask::Permission {
+            tool: "Bash".into(),
+            what: what.clone(),
+            why: String::new(),
+            rules: vec![],
+        });
         assert!(text.contains(&what));
     }
 }

@@ -1,5 +1,6 @@
-//! Calls that arrive together are made together: while one batch is on its way to the database, the next one gathers. So a
-//! statement and a wait for the disk are shared by all who came meanwhile, and nobody waits when nobody else is there.
+//! Calls that arrive together are made together: while one batch is on its way to the database, the
+//! next one gathers. So a statement and a wait for the disk are shared by all who came meanwhile,
+//! and nobody waits when nobody else is there.
 
 use std::{
     mem,
@@ -43,11 +44,14 @@ pub(crate) struct Together<I, O> {
 impl<I: Send + 'static, O: Send + 'static> Together<I, O> {
     /// `batches` may be under way at the same time: one where there is one writer.
     pub fn new(batches: usize) -> Self {
-        Self { waiting: Mutex::default(), batches: Arc::new(Semaphore::new(batches)) }
+        Self {
+            waiting: Mutex::default(),
+            batches: Arc::new(Semaphore::new(batches)),
+        }
     }
 
-    /// Makes a call, perhaps with others. Whoever finds the way free takes all who wait along; `run` answers each of them, even
-    /// if the caller who brought it has hung up.
+    /// Makes a call, perhaps with others. Whoever finds the way free takes all who wait along;
+    /// `run` answers each of them, even if the caller who brought it has hung up.
     pub async fn call<F>(&self, input: I, run: impl FnOnce(Vec<Call<I, O>>) -> F) -> Done<O>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -98,7 +102,11 @@ pub(crate) struct Gathered {
 impl Gathered {
     /// `batches` of each kind may be under way at the same time.
     pub fn new(batches: usize) -> Self {
-        Self { steps: Together::new(batches), creations: Together::new(batches), audits: Together::new(batches) }
+        Self {
+            steps: Together::new(batches),
+            creations: Together::new(batches),
+            audits: Together::new(batches),
+        }
     }
 }
 

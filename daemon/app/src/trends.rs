@@ -1,5 +1,5 @@
-//! How it went lately: what was finished, and how soon people answered. Read now and then; whoever looks meanwhile sees what was
-//! read last, so that a look never waits for it but the first.
+//! How it went lately: what was finished, and how soon people answered. Read now and then; whoever
+//! looks meanwhile sees what was read last, so that a look never waits for it but the first.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -14,7 +14,8 @@ use vine_domain::{
 use crate::App;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// Read again when it is older than this, and than so many times what reading it took: it never takes more than a twentieth of the time.
+/// Read again when it is older than this, and than so many times what reading it took: it never
+/// takes more than a twentieth of the time.
 const GOOD_FOR: Duration = Duration::from_secs(2);
 const RESTS: u32 = 20;
 /// A read that has not come to its end by then is not waited for any more, and another begun.
@@ -75,7 +76,9 @@ impl App {
     /// How it went lately, at most some seconds ago while somebody looks.
     pub async fn trends(&self) -> Stored<Arc<Trends>> {
         let now = self.clock.now();
-        let Some((until, known)) = self.trends.known().clone() else { return self.read_trends(now).await };
+        let Some((until, known)) = self.trends.known().clone() else {
+            return self.read_trends(now).await;
+        };
         if now > until {
             // Others who look meanwhile need not read it too.
             *self.trends.known() = Some((now.plus(PATIENCE), Arc::clone(&known)));
@@ -91,7 +94,10 @@ impl App {
 
     async fn read_trends(&self, now: Timestamp) -> Stored<Arc<Trends>> {
         let begun = Instant::now();
-        let answers = self.store.answers_since(now.minus(28 * 6 * HOUR), ANSWERS).await?;
+        let answers = self
+            .store
+            .answers_since(now.minus(28 * 6 * HOUR), ANSWERS)
+            .await?;
         let mut trends = Vec::new();
         for (words, each, count) in [("24 hours", HOUR, 24), ("7 days", 6 * HOUR, 28)] {
             let begin = now.minus(each * count);
@@ -109,7 +115,14 @@ fn good_for(took: Duration) -> Duration {
     GOOD_FOR.max(took * RESTS)
 }
 
-fn trend(words: &'static str, each: Duration, begin: Timestamp, count: usize, ended: &[Ended], answers: &[(Timestamp, Duration)]) -> Trend {
+fn trend(
+    words: &'static str,
+    each: Duration,
+    begin: Timestamp,
+    count: usize,
+    ended: &[Ended],
+    answers: &[(Timestamp, Duration)],
+) -> Trend {
     let mut spans = vec![Span::default(); count];
     for one in ended {
         // What ends at this very moment belongs to the last one.
@@ -126,7 +139,12 @@ fn trend(words: &'static str, each: Duration, begin: Timestamp, count: usize, en
         span.response = share(took, 50);
     }
     let all = took.concat();
-    Trend { words, spans, median: share(&all, 50), p95: share(&all, 95) }
+    Trend {
+        words,
+        spans,
+        median: share(&all, 50),
+        p95: share(&all, 95),
+    }
 }
 
 /// What so many of a hundred do not exceed.
@@ -144,20 +162,60 @@ mod tests {
     #[test]
     fn what_is_dear_to_read_is_read_seldom() {
         let seconds = Duration::from_secs;
-        assert_eq!([Duration::ZERO, seconds(1), seconds(30)].map(good_for), [seconds(2), seconds(20), seconds(600)]);
+        assert_eq!(
+            [Duration::ZERO, seconds(1), seconds(30)].map(good_for),
+            [seconds(2), seconds(20), seconds(600)]
+        );
     }
 
     #[test]
     fn answers_and_ends_fall_into_their_spans() {
-        let ended = [Ended { span: 0, done: 2, failed: 1 }, Ended { span: 2, done: 1, failed: 0 }];
+        let ended = [
+            Ended {
+                span: 0,
+                done: 2,
+                failed: 1,
+            },
+            Ended {
+                span: 2,
+                done: 1,
+                failed: 0,
+            },
+        ];
         let seconds = Duration::from_secs;
         let at = |hours: u64| Timestamp(0).plus(HOUR * u32::try_from(hours).expect("few"));
-        let answers =
-            [(at(1), seconds(10)), (at(1), seconds(30)), (at(1), seconds(20)), (at(2), seconds(600)), (Timestamp(-5), seconds(1))];
+        let answers = [
+            (at(1), seconds(10)),
+            (at(1), seconds(30)),
+            (at(1), seconds(20)),
+            (at(2), seconds(600)),
+            (Timestamp(-5), seconds(1)),
+        ];
         let trend = trend("2 hours", HOUR, Timestamp(0), 2, &ended, &answers);
-        assert_eq!(trend.spans[0], Span { done: 2, failed: 1, response: None });
-        assert_eq!(trend.spans[1], Span { done: 1, failed: 0, response: Some(seconds(20)) }, "the median, and the end of the row");
-        assert_eq!((trend.median, trend.p95), (Some(seconds(20)), Some(seconds(600))));
-        assert_eq!((share(&[], 50), share(&[seconds(1)], 95)), (None, Some(seconds(1))));
+        assert_eq!(
+            trend.spans[0],
+            Span {
+                done: 2,
+                failed: 1,
+                response: None
+            }
+        );
+        assert_eq!(
+            trend.spans[1],
+            Span {
+                done: 1,
+                failed: 0,
+                response: Some(seconds(20))
+            },
+            "the median, and the end of the row"
+        );
+        assert_eq!(
+            (trend.median, trend.p95),
+            (Some(seconds(20)), Some(seconds(600)))
+        );
+        assert_eq!(
+            (share(&[], 50), share(&[seconds(1)], 95)),
+            (None, Some(seconds(1)))
+        );
     }
 }

@@ -1,8 +1,10 @@
-//! Things as programs see them: one object with `id`, `state` and its fields. Times are RFC 3339, durations seconds.
+//! Things as programs see them: one object with `id`, `state` and its fields. Times are RFC 3339,
+//! durations seconds.
 
 use serde_json::{Value, json};
 use vine_domain::{
-    Lane, Note, Question, QuestionState, Repo, Session, SessionState, Task, TaskState, Timestamp, Worker,
+    Lane, Note, Question, QuestionState, Repo, Session, SessionState, Task, TaskState, Timestamp,
+    Worker,
     ports::{Depths, Execution, Stations},
 };
 
@@ -32,7 +34,12 @@ pub fn task(task: &Task) -> Value {
 }
 
 /// A task with everything that belongs to it.
-pub fn task_whole(one: &Task, questions: &[Question], notes: &[Note], executions: &[Execution]) -> Value {
+pub fn task_whole(
+    one: &Task,
+    questions: &[Question],
+    notes: &[Note],
+    executions: &[Execution],
+) -> Value {
     let mut value = task(one);
     merge(
         &mut value,
@@ -55,7 +62,9 @@ pub fn question(question: &Question) -> Value {
         "expired": question.expired,
     });
     let own = match &question.state {
-        QuestionState::Open => json!({ "looked_at_again": question.alarm, "reminders": question.pings.reminders }),
+        QuestionState::Open => {
+            json!({ "looked_at_again": question.alarm, "reminders": question.pings.reminders })
+        }
         QuestionState::Expired { told } => json!({ "told": told }),
         QuestionState::Answered { answer } => json!({ "answer": answer }),
         QuestionState::Delivered { answer, at } => json!({ "answer": answer, "delivered": at }),
@@ -80,7 +89,11 @@ pub fn question_whole(one: &Question, stations: &Stations) -> Value {
 
 /// The stations that a question has reached, in the order in which it did.
 pub fn timeline_of(question: &Question, stations: &Stations) -> Vec<(&'static str, Timestamp)> {
-    let delivered = if let QuestionState::Delivered { at, .. } = question.state { Some(at) } else { None };
+    let delivered = if let QuestionState::Delivered { at, .. } = question.state {
+        Some(at)
+    } else {
+        None
+    };
     let reached = [
         ("asked", Some(question.asked_at)),
         ("posted", stations.posted),
@@ -90,7 +103,10 @@ pub fn timeline_of(question: &Question, stations: &Stations) -> Vec<(&'static st
         ("resumed", stations.resumed),
         ("delivered", delivered),
     ];
-    let mut reached: Vec<_> = reached.into_iter().filter_map(|(station, at)| Some((station, at?))).collect();
+    let mut reached: Vec<_> = reached
+        .into_iter()
+        .filter_map(|(station, at)| Some((station, at?)))
+        .collect();
     reached.sort_by_key(|(_, at)| *at);
     reached
 }
@@ -106,7 +122,11 @@ pub fn worker((worker, running, waiting): &(Worker, usize, usize), now: Timestam
 
 /// How a chat platform's adapter is.
 pub fn adapter(platform: &str, health: &Health) -> Value {
-    let state = if health.trouble.is_some() { "trouble" } else { "ok" };
+    let state = if health.trouble.is_some() {
+        "trouble"
+    } else {
+        "ok"
+    };
     json!({ "id": platform, "state": state, "account": health.account, "since": health.since, "trouble": health.trouble })
 }
 
@@ -120,7 +140,9 @@ pub fn session(session: &Session, now: Timestamp) -> Value {
     });
     let own = match &session.state {
         SessionState::Active | SessionState::Warm => json!({ "state": session.state.as_str() }),
-        SessionState::Ended { at, reason } => json!({ "state": "ended", "ended": at, "reason": reason }),
+        SessionState::Ended { at, reason } => {
+            json!({ "state": "ended", "ended": at, "reason": reason })
+        }
     };
     merge(&mut value, own);
     value
@@ -134,8 +156,17 @@ pub fn repo(repo: &Repo) -> Value {
 
 /// The plan's queues under their names, each with its depth.
 pub fn queues(depths: &Depths) -> Vec<(&'static str, u64)> {
-    let lanes = Lane::ALL.iter().map(|lane| (lane.queue_name(), depths.lanes[usize::try_from(lane.rank()).unwrap_or(0)]));
-    let rest = [("worker_requests", depths.open_questions), ("controller_responses", depths.undelivered_answers), ("dead", depths.dead)];
+    let lanes = Lane::ALL.iter().map(|lane| {
+        (
+            lane.queue_name(),
+            depths.lanes[usize::try_from(lane.rank()).unwrap_or(0)],
+        )
+    });
+    let rest = [
+        ("worker_requests", depths.open_questions),
+        ("controller_responses", depths.undelivered_answers),
+        ("dead", depths.dead),
+    ];
     lanes.chain(rest).collect()
 }
 

@@ -1,5 +1,5 @@
-//! What people could see when they said something. Words in a thread wait while it is being found out whether a question that is on
-//! its way there stood before their author already.
+//! What people could see when they said something. Words in a thread wait while it is being found
+//! out whether a question that is on its way there stood before their author already.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,8 @@ use crate::{App, AppError, Done};
 /// So long words wait until it is known whether a question stood before their author.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Questions that are being posted: people may see one before its platform tells us that it is there, and that may take half a minute.
+/// Questions that are being posted: people may see one before its platform tells us that it is
+/// there, and that may take half a minute.
 #[derive(Debug, Default)]
 pub(crate) struct OnTheWay(Mutex<HashMap<(&'static str, QuestionId), Try>>);
 
@@ -48,14 +49,19 @@ impl OnTheWay {
     /// Posting begins.
     pub fn begin(&self, platform: &'static str, kind: OutboundKind, now: Timestamp) {
         if let OutboundKind::Question { question } = kind {
-            self.all().entry((platform, question)).or_insert(Try { since: now, unclear: false });
+            self.all().entry((platform, question)).or_insert(Try {
+                since: now,
+                unclear: false,
+            });
         }
     }
 
     /// Returns whether more is known now.
     fn end(&self, platform: &'static str, question: QuestionId, how: Ended) -> bool {
         let (mut all, this) = (self.all(), (platform, question));
-        let Some(tried) = all.get_mut(&this) else { return how == Ended::Posted };
+        let Some(tried) = all.get_mut(&this) else {
+            return how == Ended::Posted;
+        };
         tried.unclear |= how == Ended::Unclear;
         let known = how == Ended::Posted || !tried.unclear;
         if known {
@@ -66,20 +72,37 @@ impl OnTheWay {
 
     /// When posting it began.
     pub fn since(&self, platform: &'static str, question: QuestionId) -> Option<Timestamp> {
-        self.all().get(&(platform, question)).map(|tried| tried.since)
+        self.all()
+            .get(&(platform, question))
+            .map(|tried| tried.since)
     }
 
     fn on(&self, platform: &str) -> Vec<(QuestionId, Showing)> {
         let all = self.all();
-        let here = all.iter().filter(|((where_to, _), _)| *where_to == platform);
-        here.map(|((_, id), tried)| (*id, Showing::Perhaps(tried.since))).collect()
+        let here = all
+            .iter()
+            .filter(|((where_to, _), _)| *where_to == platform);
+        here.map(|((_, id), tried)| (*id, Showing::Perhaps(tried.since)))
+            .collect()
     }
 }
 
 impl App {
-    /// The open questions of a task that stood before the eyes of whoever said this; [`AppError::Early`] while that shows later.
-    pub(crate) async fn visible(&self, task: TaskId, event: &Inbound, stored: Timestamp) -> Done<Vec<Question>> {
-        let open: Vec<_> = self.store.questions_of(task).await?.into_iter().filter(Question::is_open).collect();
+    /// The open questions of a task that stood before the eyes of whoever said this;
+    /// [`AppError::Early`] while that shows later.
+    pub(crate) async fn visible(
+        &self,
+        task: TaskId,
+        event: &Inbound,
+        stored: Timestamp,
+    ) -> Done<Vec<Question>> {
+        let open: Vec<_> = self
+            .store
+            .questions_of(task)
+            .await?
+            .into_iter()
+            .filter(Question::is_open)
+            .collect();
         if matches!(event.spot, Spot::Ours { .. }) || open.is_empty() {
             return Ok(open);
         }
@@ -90,11 +113,16 @@ impl App {
         let patient = self.clock.now().since(stored) < PATIENCE;
         let mut visible = Vec::new();
         for question in open {
-            let of_it: Vec<Showing> = showings.iter().filter(|(id, _)| *id == question.id).map(|(_, showing)| *showing).collect();
+            let of_it: Vec<Showing> = showings
+                .iter()
+                .filter(|(id, _)| *id == question.id)
+                .map(|(_, showing)| *showing)
+                .collect();
             match chat::seen(event, &of_it) {
                 Seen::No => {}
                 Seen::NotYetKnown if patient => return Err(AppError::Early),
-                // Rather taken for its answer than told to somebody who has seen it that it is none, while the agent waits.
+                // Rather taken for its answer than told to somebody who has seen it that it is
+                // none, while the agent waits.
                 Seen::Yes | Seen::NotYetKnown => visible.push(question),
             }
         }
@@ -116,17 +144,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_stand_there_since_a_try_that_ended_unclearly_stands_there_perhaps_until_it_is_found() {
+    fn what_may_stand_there_since_a_try_that_ended_unclearly_stands_there_perhaps_until_it_is_found()
+     {
         let (ways, question) = (OnTheWay::default(), QuestionId(1));
         let kind = OutboundKind::Question { question };
         let on_the_way = || ways.on("matrix");
         ways.begin("matrix", kind, Timestamp(1));
-        assert_eq!((on_the_way(), ways.on("slack")), (vec![(question, Showing::Perhaps(Timestamp(1)))], vec![]));
+        assert_eq!(
+            (on_the_way(), ways.on("slack")),
+            (vec![(question, Showing::Perhaps(Timestamp(1)))], vec![])
+        );
         assert!(ways.end("matrix", question, Ended::Refused) && on_the_way().is_empty());
         ways.begin("matrix", kind, Timestamp(2));
         assert!(!ways.end("matrix", question, Ended::Unclear));
         ways.begin("matrix", kind, Timestamp(3));
-        assert!(!ways.end("matrix", question, Ended::Refused), "that says nothing of the first try");
+        assert!(
+            !ways.end("matrix", question, Ended::Refused),
+            "that says nothing of the first try"
+        );
         assert_eq!(on_the_way(), [(question, Showing::Perhaps(Timestamp(2)))]);
         assert!(ways.end("matrix", question, Ended::Posted) && on_the_way().is_empty());
     }

@@ -1,5 +1,6 @@
-//! Wake-ups. They carry no data: whoever wakes looks into the store. Every loop also wakes by a timer, so a lost one
-//! costs time and nothing else. What other daemons may have to know is told to them too (`hints.rs`).
+//! Wake-ups. They carry no data: whoever wakes looks into the store. Every loop also wakes by a
+//! timer, so a lost one costs time and nothing else. What other daemons may have to know is told to
+//! them too (`hints.rs`).
 
 use std::{
     collections::HashMap,
@@ -90,7 +91,8 @@ impl Wakes {
         self.awaited.subscribe()
     }
 
-    /// How often [`Wakes::page`] was called: two equal numbers mean that nothing has changed in between.
+    /// How often [`Wakes::page`] was called: two equal numbers mean that nothing has changed in
+    /// between.
     pub fn page_version(&self) -> u64 {
         *self.page.borrow()
     }
@@ -121,8 +123,14 @@ impl Wakes {
             Hint::Page => bump(&self.page),
             Hint::Anything => {
                 self.work.notify_one();
-                [&self.outbox, &self.rooms, &self.page].into_iter().for_each(bump);
-                self.workers.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|worker| worker.notify_waiters());
+                [&self.outbox, &self.rooms, &self.page]
+                    .into_iter()
+                    .for_each(bump);
+                self.workers
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .values()
+                    .for_each(|worker| worker.notify_waiters());
             }
         }
     }

@@ -37,10 +37,19 @@ impl App {
             seen: self.clock.now(),
             worktree_bytes: 0,
         };
-        if self.store.workers().await?.iter().any(|(known, ..)| known.name == worker.name) {
+        if self
+            .store
+            .workers()
+            .await?
+            .iter()
+            .any(|(known, ..)| known.name == worker.name)
+        {
             return Err(StoreError::Taken(worker.name).into());
         }
-        self.store.spend_token(&code.hash(), TokenKind::Enrolment).await?.ok_or_else(|| self.unknown())?;
+        self.store
+            .spend_token(&code.hash(), TokenKind::Enrolment)
+            .await?
+            .ok_or_else(|| self.unknown())?;
         self.store.add_worker(&worker).await?;
         let token = self.make_token(TokenKind::Worker, worker.id.0).await?;
         self.wakes.page();
@@ -48,12 +57,29 @@ impl App {
     }
 
     /// The agent finished.
-    pub async fn complete(&self, by: WorkerId, attempt: Attempt, report: Report, patch: &str) -> Done<()> {
+    pub async fn complete(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        report: Report,
+        patch: &str,
+    ) -> Done<()> {
         let report = self.without_secrets(report);
         if !patch.is_empty() {
-            self.keep_patch(by, attempt, &self.without_secrets(patch.to_owned())).await?;
+            self.keep_patch(by, attempt, &self.without_secrets(patch.to_owned()))
+                .await?;
         }
-        self.step(attempt.task, Event::Finished { by, attempt, report }, None).await.map(|_| ())
+        self.step(
+            attempt.task,
+            Event::Finished {
+                by,
+                attempt,
+                report,
+            },
+            None,
+        )
+        .await
+        .map(|_| ())
     }
 
     /// The patch is kept under the lease, so before the end; a repeated completion finds it kept.
@@ -84,10 +110,19 @@ impl App {
         said
     }
 
-    /// The attempt ended without a result: failed, released or parked. Returns whether the task is over.
+    /// The attempt ended without a result: failed, released or parked. Returns whether the task is
+    /// over.
     pub async fn give_up(&self, attempt: Attempt, event: Event) -> Done<bool> {
         let event = match event {
-            Event::Failed { by, attempt, failure } => Event::Failed { by, attempt, failure: self.without_secrets(failure) },
+            Event::Failed {
+                by,
+                attempt,
+                failure,
+            } => Event::Failed {
+                by,
+                attempt,
+                failure: self.without_secrets(failure),
+            },
             other => other,
         };
         self.step(attempt.task, event, None).await?;
@@ -98,7 +133,11 @@ impl App {
     pub async fn tell(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
         self.log(by, attempt, lines).await?;
         let (lines, _) = secrets::without_any(lines.to_vec());
-        let message = crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, lines.join("\n"));
+        let message = crate::texts::notice(
+            vine_domain::MessageId(self.ids.uuid()),
+            attempt.task,
+            lines.join("\n"),
+        );
         self.store.say(attempt.task, None, &[message]).await?;
         self.meter.said(1, 0);
         self.wakes.outbox();
@@ -107,14 +146,29 @@ impl App {
 
     /// The agent's words for the task's log.
     pub async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
-        let lines: Vec<String> = lines.iter().take(1000).map(|line| line.chars().take(2000).collect()).collect();
+        let lines: Vec<String> = lines
+            .iter()
+            .take(1000)
+            .map(|line| line.chars().take(2000).collect())
+            .collect();
         // Together: a key may go over several lines.
-        let lines: Vec<String> = self.without_secrets(lines.join("\n")).split('\n').map(str::to_owned).collect();
+        let lines: Vec<String> = self
+            .without_secrets(lines.join("\n"))
+            .split('\n')
+            .map(str::to_owned)
+            .collect();
         self.fenced(attempt, self.store.log(by, attempt, &lines).await)
     }
 
     /// Maps a session to the task whose attempt `by` holds; a mapping to another task is refused.
-    pub async fn map_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, worktree: String, agent: String) -> Done<()> {
+    pub async fn map_session(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        id: SessionId,
+        worktree: String,
+        agent: String,
+    ) -> Done<()> {
         let now = self.clock.now();
         let state = SessionState::Active;
         let session = Session {
@@ -136,19 +190,30 @@ impl App {
     }
 
     /// The agent is alive in its session.
-    pub async fn session_beat(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Done<()> {
+    pub async fn session_beat(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        id: SessionId,
+        context: Option<u8>,
+    ) -> Done<()> {
         match self.store.touch_session(by, attempt, id, context).await {
             Err(StoreError::Conflict) => self.correct_session(by, attempt, id).await,
             other => Ok(other?),
         }
     }
 
-    /// The worker uses a session that is not mapped to its task here: what the worker does is what is true.
+    /// The worker uses a session that is not mapped to its task here: what the worker does is what
+    /// is true.
     async fn correct_session(&self, by: WorkerId, attempt: Attempt, id: SessionId) -> Done<()> {
         if !self.store.correct_session(by, attempt, id).await? {
             return Err(self.stale(attempt));
         }
-        let worker = self.store.worker(by).await?.map_or_else(|| by.to_string(), |worker| worker.name);
+        let worker = self
+            .store
+            .worker(by)
+            .await?
+            .map_or_else(|| by.to_string(), |worker| worker.name);
         let entry = AuditEntry {
             actor: format!("{worker} (worker)"),
             verb: "correct".into(),
@@ -161,14 +226,18 @@ impl App {
 
     /// One session.
     pub async fn session(&self, id: SessionId) -> Done<Session> {
-        self.store.session(id).await?.ok_or_else(|| Missing::Session(id).into())
+        self.store
+            .session(id)
+            .await?
+            .ok_or_else(|| Missing::Session(id).into())
     }
 
     /// The same for a person who may see its task.
     pub async fn look_at_session(&self, caller: &Caller, id: SessionId) -> Done<Session> {
         let session = self.session(id).await?;
         let repo = self.task(session.task).await?.repo;
-        self.allow(caller, Verb::See, Some(&repo), &format!("session {id}")).await?;
+        self.allow(caller, Verb::See, Some(&repo), &format!("session {id}"))
+            .await?;
         Ok(session)
     }
 
@@ -176,7 +245,13 @@ impl App {
     pub async fn order_session(&self, caller: &Caller, id: SessionId, end: bool) -> Done<Session> {
         let session = self.session(id).await?;
         let task = self.task(session.task).await?;
-        self.allow(caller, Verb::Operate, Some(&task.repo), &format!("session {id} ({})", if end { "end" } else { "keep" })).await?;
+        self.allow(
+            caller,
+            Verb::Operate,
+            Some(&task.repo),
+            &format!("session {id} ({})", if end { "end" } else { "keep" }),
+        )
+        .await?;
         if end && task.lease().is_some() {
             let hint = format!("cancel {} first, or wait until it is over", task.id);
             return Err(vine_domain::Invalid::new("session", "its agent is at work", hint).into());
@@ -191,13 +266,24 @@ impl App {
 
     /// One worker by its name.
     pub async fn worker_named(&self, name: &str) -> Done<(Worker, usize, usize)> {
-        let found = self.store.workers().await?.into_iter().find(|(worker, ..)| worker.name == name);
+        let found = self
+            .store
+            .workers()
+            .await?
+            .into_iter()
+            .find(|(worker, ..)| worker.name == name);
         found.ok_or_else(|| Missing::Worker(vine_domain::input::shown(name)).into())
     }
 
     /// Stops or resumes handing work to a worker.
-    pub async fn drain(&self, caller: &Caller, name: &str, draining: bool) -> Done<(Worker, usize, usize)> {
-        self.allow(caller, Verb::Administer, None, &format!("worker {name}")).await?;
+    pub async fn drain(
+        &self,
+        caller: &Caller,
+        name: &str,
+        draining: bool,
+    ) -> Done<(Worker, usize, usize)> {
+        self.allow(caller, Verb::Administer, None, &format!("worker {name}"))
+            .await?;
         let (worker, running, waiting) = self.worker_named(name).await?;
         let worker = Worker { draining, ..worker };
         self.store.set_draining(worker.id, draining).await?;
@@ -208,7 +294,8 @@ impl App {
 
     /// Forgets a worker and its token; what it held is lost to it.
     pub async fn remove_worker(&self, caller: &Caller, name: &str) -> Done<()> {
-        self.allow(caller, Verb::Administer, None, &format!("worker {name}")).await?;
+        self.allow(caller, Verb::Administer, None, &format!("worker {name}"))
+            .await?;
         let (worker, ..) = self.worker_named(name).await?;
         self.store.remove_worker(worker.id).await?;
         self.known.forget();
@@ -217,12 +304,14 @@ impl App {
         Ok(())
     }
 
-    /// A worker says goodbye: what it still holds is handed back unharmed. First it is forgotten, so that it claims nothing more.
+    /// A worker says goodbye: what it still holds is handed back unharmed. First it is forgotten,
+    /// so that it claims nothing more.
     pub async fn deregister(&self, id: WorkerId) -> Done<()> {
         self.store.remove_worker(id).await?;
         self.known.forget();
         for attempt in self.store.leases_of(id).await? {
-            self.give_up(attempt, Event::Released { by: id, attempt }).await?;
+            self.give_up(attempt, Event::Released { by: id, attempt })
+                .await?;
         }
         self.wakes.page();
         Ok(())
@@ -236,5 +325,10 @@ fn worker_name(text: &str) -> Done<String> {
         return Ok(text.to_owned());
     }
     let hint = "use letters, digits, `-`, `_` and `.`, at most 64";
-    Err(vine_domain::Invalid::new("worker name", format!("`{}`", vine_domain::input::shown(text)), hint).into())
+    Err(vine_domain::Invalid::new(
+        "worker name",
+        format!("`{}`", vine_domain::input::shown(text)),
+        hint,
+    )
+    .into())
 }

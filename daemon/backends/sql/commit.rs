@@ -1,5 +1,6 @@
-//! How decided changes are stored: the tasks under their fence, then everything that follows from them. One statement for
-//! each table, however many changes come together; each change is stored whole or refused alone.
+//! How decided changes are stored: the tasks under their fence, then everything that follows from
+//! them. One statement for each table, however many changes come together; each change is stored
+//! whole or refused alone.
 
 use std::collections::HashSet;
 
@@ -22,38 +23,84 @@ use super::{
 use crate::{Connection, engine};
 
 /// Writes decided changes, at most one for each task, inside the transaction under way.
-pub async fn commit(tx: &mut Connection, commits: &[Commit], now: Timestamp) -> Stored<Vec<Stored<()>>> {
-    let lines = commits.iter().flat_map(Line::of).filter_map(|line| line.task());
-    engine::lock(tx, commits.iter().map(|commit| commit.change.task.id).chain(lines)).await?;
+pub async fn commit(
+    tx: &mut Connection,
+    commits: &[Commit],
+    now: Timestamp,
+) -> Stored<Vec<Stored<()>>> {
+    let lines = commits
+        .iter()
+        .flat_map(Line::of)
+        .filter_map(|line| line.task());
+    engine::lock(
+        tx,
+        commits
+            .iter()
+            .map(|commit| commit.change.task.id)
+            .chain(lines),
+    )
+    .await?;
     let kept = save_tasks(tx, commits, now).await?;
     let is_kept = |commit: &&Commit| kept.contains(&commit.change.task.id);
     let stored: Vec<&Commit> = commits.iter().filter(is_kept).collect();
     let mut script = Script::default();
     follow(&mut script, &stored, now);
     script.run(tx, now).await?;
-    Ok(commits.iter().map(|commit| if is_kept(&commit) { Ok(()) } else { Err(StoreError::Conflict) }).collect())
+    Ok(commits
+        .iter()
+        .map(|commit| {
+            if is_kept(&commit) {
+                Ok(())
+            } else {
+                Err(StoreError::Conflict)
+            }
+        })
+        .collect())
 }
 
 /// Everything that follows from changes that are kept.
 fn follow(script: &mut Script, commits: &[&Commit], now: Timestamp) {
     save_orders(script, commits);
-    save_questions(script, commits.iter().flat_map(|commit| &commit.change.questions));
-    save_notes(script, commits.iter().flat_map(|commit| &commit.change.notes));
+    save_questions(
+        script,
+        commits.iter().flat_map(|commit| &commit.change.questions),
+    );
+    save_notes(
+        script,
+        commits.iter().flat_map(|commit| &commit.change.notes),
+    );
     end_attempts(script, commits);
     end_sessions(script, commits, now);
-    audit(script, commits.iter().filter_map(|commit| commit.audit.as_ref()));
+    audit(
+        script,
+        commits.iter().filter_map(|commit| commit.audit.as_ref()),
+    );
     let mut logged = Vec::new();
     for Change { task, log, .. } in commits.iter().map(|commit| &commit.change) {
         logged.extend(log.iter().map(|line| (task.attempt(), line.as_str())));
     }
     log(script, &logged);
-    words::put(script, &commits.iter().flat_map(|commit| Line::of(commit)).collect::<Vec<_>>());
+    words::put(
+        script,
+        &commits
+            .iter()
+            .flat_map(|commit| Line::of(commit))
+            .collect::<Vec<_>>(),
+    );
 }
 
-/// The fence: nothing is written unless the row is still the one that was decided on. Returns the tasks that were.
-async fn save_tasks(tx: &mut Connection, commits: &[Commit], now: Timestamp) -> Stored<HashSet<TaskId>> {
+/// The fence: nothing is written unless the row is still the one that was decided on. Returns the
+/// tasks that were.
+async fn save_tasks(
+    tx: &mut Connection,
+    commits: &[Commit],
+    now: Timestamp,
+) -> Stored<HashSet<TaskId>> {
     let row = |commit: &Commit| {
-        let (task, state) = (&commit.change.task, StateColumns::from(&commit.change.task.state));
+        let (task, state) = (
+            &commit.change.task,
+            StateColumns::from(&commit.change.task.state),
+        );
         let losses: Vec<i64> = task.losses.iter().map(|moment| moment.0).collect();
         json!({
             "id": task.id.0, "version": task.version, "epoch": task.epoch.0, "lane": task.lane.rank(), "failures": task.failures,
@@ -76,7 +123,10 @@ async fn save_tasks(tx: &mut Connection, commits: &[Commit], now: Timestamp) -> 
         json(&rows)
     );
     let kept = kept.fetch_all(tx).await.map_err(unavailable)?;
-    Ok(kept.into_iter().map(|id| TaskId(id.unsigned_abs())).collect())
+    Ok(kept
+        .into_iter()
+        .map(|id| TaskId(id.unsigned_abs()))
+        .collect())
 }
 
 // A task that goes on after its end goes back into the session that it ended in.
@@ -104,7 +154,8 @@ part!(
          worker = excluded.worker, affinity = excluded.affinity"
 );
 
-/// A work order exists exactly while its task is queued. One that resumes is kept for the worker with the session.
+/// A work order exists exactly while its task is queued. One that resumes is kept for the worker
+/// with the session.
 fn save_orders(script: &mut Script, commits: &[&Commit]) {
     let (mut gone, mut back, mut queued) = (Vec::new(), Vec::new(), Vec::new());
     for commit in commits {
@@ -175,7 +226,9 @@ fn question_row(question: &Question) -> Value {
     let (why, delivered) = match &question.state {
         QuestionState::Withdrawn { why } => (Some(plain(why)), None),
         QuestionState::Delivered { at, .. } => (None, Some(at.0)),
-        QuestionState::Open | QuestionState::Expired { .. } | QuestionState::Answered { .. } => (None, None),
+        QuestionState::Open | QuestionState::Expired { .. } | QuestionState::Answered { .. } => {
+            (None, None)
+        }
     };
     json!({
         "id": question.id.0, "key": question.key, "task": question.task().0, "epoch": question.attempt.epoch.0,
@@ -196,7 +249,9 @@ part!(
 
 fn save_answers<'a>(script: &mut Script, questions: impl Iterator<Item = &'a Question>) {
     let row = |question: &Question| {
-        let QuestionState::Answered { answer } = &question.state else { return None };
+        let QuestionState::Answered { answer } = &question.state else {
+            return None;
+        };
         Some(json!({
             "question": question.id.0, "key": answer.key, "decision": json(&answer.decision), "user_id": answer.by.to_string(),
             "name": plain(&answer.name), "via": answer.via, "at": answer.at.0,
@@ -206,7 +261,8 @@ fn save_answers<'a>(script: &mut Script, questions: impl Iterator<Item = &'a Que
     script.add(&rows, &[&SAVE_ANSWERS]);
 }
 
-// What ended once stays as it is. That is no condition, since few attempts run: PostgreSQL would look for those among all.
+// What ended once stays as it is. That is no condition, since few attempts run: PostgreSQL would
+// look for those among all.
 part!(
     END_ATTEMPTS,
     now,
@@ -220,7 +276,9 @@ part!(
 fn end_attempts(script: &mut Script, commits: &[&Commit]) {
     let row = |commit: &&Commit| {
         let (ended, attempt) = (commit.change.ended.as_ref()?, commit.change.task.attempt());
-        Some(json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "outcome": ended.outcome, "usage": json(&ended.usage) }))
+        Some(
+            json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "outcome": ended.outcome, "usage": json(&ended.usage) }),
+        )
     };
     let rows: Vec<Value> = commits.iter().filter_map(row).collect();
     script.add(&rows, &[&END_ATTEMPTS]);
@@ -243,8 +301,9 @@ part!(
      WHERE sessions.id = v.id"
 );
 
-/// The session of a task that is done is kept warm when something similar is queued: the same repository and the same base
-/// branch. Every other one ends with its task. Scripts have no memory that could be used again.
+/// The session of a task that is done is kept warm when something similar is queued: the same
+/// repository and the same base branch. Every other one ends with its task. Scripts have no memory
+/// that could be used again.
 fn end_sessions(script: &mut Script, commits: &[&Commit], now: Timestamp) {
     let row = |commit: &&Commit| {
         let (task, policy) = (&commit.change.task, &commit.sessions);
@@ -275,7 +334,8 @@ pub fn log(script: &mut Script, lines: &[(Attempt, &str)]) {
     script.add(&rows, &[&LOG]);
 }
 
-/// The fence of writes beside the task: the attempt is still `worker`'s. Its row stays as it is until the transaction ends.
+/// The fence of writes beside the task: the attempt is still `worker`'s. Its row stays as it is
+/// until the transaction ends.
 pub async fn holds(tx: &mut Connection, worker: &str, attempt: Attempt) -> Stored<()> {
     engine::lock(tx, std::iter::once(attempt.task)).await?;
     let held = sqlx::query_scalar!(

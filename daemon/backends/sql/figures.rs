@@ -27,8 +27,16 @@ impl Figures for Database {
         );
         let row = row.fetch_one(self.reader()).await.map_err(unavailable)?;
         let [queued, question, lease, outbox, inbox] =
-            [row.queued, row.question, row.lease, row.outbox, row.inbox].map(|at| at.map(Timestamp));
-        Ok(Ages { queued, question, lease, outbox, inbox, inbox_depth: row.inbox_depth.unsigned_abs() })
+            [row.queued, row.question, row.lease, row.outbox, row.inbox]
+                .map(|at| at.map(Timestamp));
+        Ok(Ages {
+            queued,
+            question,
+            lease,
+            outbox,
+            inbox,
+            inbox_depth: row.inbox_depth.unsigned_abs(),
+        })
     }
 
     async fn ended_since(&self, since: Timestamp, span: Duration) -> Stored<Vec<Ended>> {
@@ -39,7 +47,11 @@ impl Figures for Database {
             since.0,
             millis(span)
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
+        let rows = rows
+            .fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .into_iter();
         let ended = rows.map(|row| Ended {
             span: usize::try_from(row.span).unwrap_or(0),
             done: row.done.unsigned_abs(),
@@ -48,14 +60,29 @@ impl Figures for Database {
         Ok(ended.collect())
     }
 
-    async fn answers_since(&self, since: Timestamp, limit: u32) -> Stored<Vec<(Timestamp, Duration)>> {
+    async fn answers_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Stored<Vec<(Timestamp, Duration)>> {
         let rows = query!(
             "SELECT a.at, q.asked_at FROM answers a JOIN questions q ON q.id = a.question WHERE a.at >= $1 ORDER BY a.at DESC LIMIT $2",
             since.0,
             i64::from(limit)
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
-        Ok(rows.map(|row| (Timestamp(row.at), Timestamp(row.at).since(Timestamp(row.asked_at)))).collect())
+        let rows = rows
+            .fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .into_iter();
+        Ok(rows
+            .map(|row| {
+                (
+                    Timestamp(row.at),
+                    Timestamp(row.at).since(Timestamp(row.asked_at)),
+                )
+            })
+            .collect())
     }
 
     fn skew(&self) -> Duration {

@@ -72,24 +72,44 @@ impl Fleet for Database {
             "UPDATE workers SET slots = $1, version = $2, trouble = $3, boot = $4, seen = $5, worktree_bytes = $6 WHERE id = $7",
             i64::from(worker.slots),
             &*plain(&worker.version),
-            worker.trouble.as_deref().map(|trouble| plain(trouble).into_owned()),
+            worker
+                .trouble
+                .as_deref()
+                .map(|trouble| plain(trouble).into_owned()),
             worker.boot.map(|boot| boot.to_string()),
             worker.seen.0,
             int(worker.worktree_bytes),
             worker.id.to_string()
         );
-        saved.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        saved
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn set_draining(&self, id: WorkerId, draining: bool) -> Stored<()> {
-        let set = query!("UPDATE workers SET draining = $1 WHERE id = $2", draining, id.to_string());
-        set.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        let set = query!(
+            "UPDATE workers SET draining = $1 WHERE id = $2",
+            draining,
+            id.to_string()
+        );
+        set.execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn remove_worker(&self, id: WorkerId) -> Stored<()> {
         let (mut tx, id) = (self.begin().await?, id.to_string());
-        query!("DELETE FROM tokens WHERE owner = $1", id).execute(&mut *tx).await.map_err(unavailable)?;
-        query!("DELETE FROM workers WHERE id = $1", id).execute(&mut *tx).await.map_err(unavailable)?;
+        query!("DELETE FROM tokens WHERE owner = $1", id)
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        query!("DELETE FROM workers WHERE id = $1", id)
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -114,7 +134,15 @@ impl Fleet for Database {
             json(&ids)
         );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        rows.into_iter().map(|row| Ok((WorkerId(uuid(&row.worker)?), TaskId(row.id.unsigned_abs()), row.title))).collect()
+        rows.into_iter()
+            .map(|row| {
+                Ok((
+                    WorkerId(uuid(&row.worker)?),
+                    TaskId(row.id.unsigned_abs()),
+                    row.title,
+                ))
+            })
+            .collect()
     }
 
     async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>> {
@@ -125,7 +153,13 @@ impl Fleet for Database {
                FROM workers WHERE id = $1"#,
             id.to_string()
         );
-        let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
-        Ok(row.map(<(Worker, usize, usize)>::try_from).transpose()?.map(|(worker, ..)| worker))
+        let row = row
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?;
+        Ok(row
+            .map(<(Worker, usize, usize)>::try_from)
+            .transpose()?
+            .map(|(worker, ..)| worker))
     }
 }

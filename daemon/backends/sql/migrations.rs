@@ -1,7 +1,9 @@
-//! Tables of several versions. What is older is brought up to date; what is newer is used as long as it allows that.
+//! Tables of several versions. What is older is brought up to date; what is newer is used as long
+//! as it allows that.
 //!
-//! Changes come in two steps, so that two versions of the program can serve together: one version adds what is new and writes
-//! both, a later one takes away what is old. `settings.needs` says from which version on a program may use the tables.
+//! Changes come in two steps, so that two versions of the program can serve together: one version
+//! adds what is new and writes both, a later one takes away what is old. `settings.needs` says from
+//! which version on a program may use the tables.
 
 use sqlx::{
     migrate::{MigrateError, Migrator},
@@ -24,18 +26,32 @@ pub enum Unfit {
         knows: i64,
     },
     /// It was made before the first release, whose tables still changed.
-    #[error("the database was made by a development version with other tables; move it away and start with an empty one")]
+    #[error(
+        "the database was made by a development version with other tables; move it away and start with an empty one"
+    )]
     Draft,
     /// The engine refused.
     #[error("the database cannot be brought up to date: {0}")]
     Engine(sqlx::Error),
 }
 
-/// Runs the migrations that are missing, all of them or up to a version. Daemons that start together take turns.
-pub async fn run(at: &mut Connection, mut migrator: Migrator, to: Option<i64>) -> Result<(), Unfit> {
-    let knows = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
+/// Runs the migrations that are missing, all of them or up to a version. Daemons that start
+/// together take turns.
+pub async fn run(
+    at: &mut Connection,
+    mut migrator: Migrator,
+    to: Option<i64>,
+) -> Result<(), Unfit> {
+    let knows = migrator
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
     // Tables that do not say so yet, or that are not there yet, need nothing.
-    let needs = query_scalar::<_, i64>("SELECT needs FROM settings").fetch_one(&mut *at).await.unwrap_or(0);
+    let needs = query_scalar::<_, i64>("SELECT needs FROM settings")
+        .fetch_one(&mut *at)
+        .await
+        .unwrap_or(0);
     if needs > knows {
         return Err(Unfit::Newer { needs, knows });
     }

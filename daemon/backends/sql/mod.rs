@@ -1,11 +1,13 @@
-//! The store's SQL: one text for both engines. Each backend compiles it into its own crate, where every statement is checked
-//! against that engine's tables; one contract suite holds both to the same behaviour.
+//! The store's SQL: one text for both engines. Each backend compiles it into its own crate, where
+//! every statement is checked against that engine's tables; one contract suite holds both to the
+//! same behaviour.
 //!
-//! Start with `commit` (how decided changes are stored) and `orders` (how work is claimed). What differs between the engines
-//! is in `crate::engine`: how transactions begin, which rows are locked, who hands out ids.
+//! Start with `commit` (how decided changes are stored) and `orders` (how work is claimed). What
+//! differs between the engines is in `crate::engine`: how transactions begin, which rows are
+//! locked, who hands out ids.
 //!
-//! Lists go to the database as one JSON text and are read by `json_each`, so that a statement costs the same for one row and
-//! for a hundred.
+//! Lists go to the database as one JSON text and are read by `json_each`, so that a statement costs
+//! the same for one row and for a hundred.
 
 mod commit;
 mod figures;
@@ -39,7 +41,9 @@ pub use transfer::TransferError;
 /// What the engine says, in the words of the port.
 pub fn unavailable(error: sqlx::Error) -> StoreError {
     match error {
-        sqlx::Error::Database(db) if db.is_unique_violation() => StoreError::Taken(db.message().to_owned()),
+        sqlx::Error::Database(db) if db.is_unique_violation() => {
+            StoreError::Taken(db.message().to_owned())
+        }
         other => StoreError::Unavailable(Box::new(other)),
     }
 }

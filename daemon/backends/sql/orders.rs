@@ -24,13 +24,22 @@ use crate::{Connection, Database, engine};
 
 #[async_trait]
 impl Orders for Database {
-    /// One transaction for all wishes: look at the heads of the lanes, hand them out, take them with one statement.
+    /// One transaction for all wishes: look at the heads of the lanes, hand them out, take them
+    /// with one statement.
     async fn claim(&self, wants: &[Want]) -> Stored<Vec<Handed>> {
         let now = self.now();
         let mut tx = self.begin().await?;
         let (wants, has_warm) = willing(&mut tx, wants).await?;
-        let heads = if wants.is_empty() { Vec::new() } else { heads(&mut tx, &wants, now).await? };
-        let warm = if heads.is_empty() || !has_warm { Vec::new() } else { warm(&mut tx, &wants).await? };
+        let heads = if wants.is_empty() {
+            Vec::new()
+        } else {
+            heads(&mut tx, &wants, now).await?
+        };
+        let warm = if heads.is_empty() || !has_warm {
+            Vec::new()
+        } else {
+            warm(&mut tx, &wants).await?
+        };
         let taken = hand_out(heads, warm, &wants, now);
         if taken.is_empty() {
             return Ok(Vec::new());
@@ -39,10 +48,18 @@ impl Orders for Database {
         let reused = follow(&mut tx, &taken, &tasks, now).await?;
         let assignments = assign(&mut tx, tasks, &reused).await?;
         tx.commit().await.map_err(unavailable)?;
-        let orders: HashMap<TaskId, Waiting> = taken.iter().map(|one| (one.order.task, one.order)).collect();
+        let orders: HashMap<TaskId, Waiting> = taken
+            .iter()
+            .map(|one| (one.order.task, one.order))
+            .collect();
         let handed = |(worker, assignment): (WorkerId, Assignment)| {
             let order = orders.get(&assignment.attempt.task)?;
-            Some(Handed { worker, assignment, lane: order.lane, waited: now.since(order.due) })
+            Some(Handed {
+                worker,
+                assignment,
+                lane: order.lane,
+                waited: now.since(order.due),
+            })
         };
         Ok(assignments.into_iter().filter_map(handed).collect())
     }
@@ -65,20 +82,39 @@ impl Orders for Database {
     }
 
     async fn adopt_leases(&self) -> Stored<()> {
-        let adopted = query!("UPDATE tasks SET lease_until = $1 WHERE lease_until IS NOT NULL", self.now().plus(LEASE).0);
-        adopted.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        let adopted = query!(
+            "UPDATE tasks SET lease_until = $1 WHERE lease_until IS NOT NULL",
+            self.now().plus(LEASE).0
+        );
+        adopted
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn leases_of(&self, worker: WorkerId) -> Stored<Vec<Attempt>> {
-        let rows = query!(r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_worker = $1"#, worker.to_string());
+        let rows = query!(
+            r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_worker = $1"#,
+            worker.to_string()
+        );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        Ok(rows.into_iter().map(|row| attempt(row.id, row.epoch)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| attempt(row.id, row.epoch))
+            .collect())
     }
 
     async fn expired(&self) -> Stored<Vec<Attempt>> {
-        let rows = query!(r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_until < $1 ORDER BY lease_until"#, self.now().0);
+        let rows = query!(
+            r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_until < $1 ORDER BY lease_until"#,
+            self.now().0
+        );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        Ok(rows.into_iter().map(|row| attempt(row.id, row.epoch)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| attempt(row.id, row.epoch))
+            .collect())
     }
 
     async fn undelivered(&self, worker: WorkerId) -> Stored<Vec<Question>> {
@@ -99,7 +135,15 @@ impl Orders for Database {
         rows.into_iter()
             .map(|row| {
                 let (key, author, text, state) = (row.key, row.author, row.text, row.state);
-                let note = NoteRow { key, task: row.task, author, text, at: row.at, state, delivered: row.delivered };
+                let note = NoteRow {
+                    key,
+                    task: row.task,
+                    author,
+                    text,
+                    at: row.at,
+                    state,
+                    delivered: row.delivered,
+                };
                 Ok((attempt(row.task, row.epoch), Note::try_from(note)?))
             })
             .collect()
@@ -113,7 +157,10 @@ impl Orders for Database {
             now.0
         );
         let due = due.fetch_one(self.reader()).await.map_err(unavailable)?;
-        Ok(Due { now: due.now, next: due.next.map(|due| Timestamp(due).since(now)) })
+        Ok(Due {
+            now: due.now,
+            next: due.next.map(|due| Timestamp(due).since(now)),
+        })
     }
 
     async fn preferred(&self, limit: u32) -> Stored<Vec<WorkerId>> {
@@ -123,7 +170,12 @@ impl Orders for Database {
             self.now().0,
             i64::from(limit)
         );
-        ids.fetch_all(self.reader()).await.map_err(unavailable)?.iter().map(|id| Ok(WorkerId(uuid(id)?))).collect()
+        ids.fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .iter()
+            .map(|id| Ok(WorkerId(uuid(id)?)))
+            .collect()
     }
 
     async fn depths(&self) -> Stored<Depths> {
@@ -153,8 +205,20 @@ impl Orders for Database {
 
     async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> Stored<()> {
         match repo {
-            Some(repo) => query!("UPDATE repos SET paused = $1 WHERE name = $2", paused, repo.as_str()).execute(self.writer()).await,
-            None => query!("UPDATE settings SET paused = $1", paused).execute(self.writer()).await,
+            Some(repo) => {
+                query!(
+                    "UPDATE repos SET paused = $1 WHERE name = $2",
+                    paused,
+                    repo.as_str()
+                )
+                .execute(self.writer())
+                .await
+            }
+            None => {
+                query!("UPDATE settings SET paused = $1", paused)
+                    .execute(self.writer())
+                    .await
+            }
         }
         .map(|_| ())
         .map_err(unavailable)
@@ -162,15 +226,23 @@ impl Orders for Database {
 }
 
 fn attempt(task: i64, epoch: i64) -> Attempt {
-    Attempt { task: TaskId(task.unsigned_abs()), epoch: Epoch(epoch.unsigned_abs()) }
+    Attempt {
+        task: TaskId(task.unsigned_abs()),
+        epoch: Epoch(epoch.unsigned_abs()),
+    }
 }
 
 fn ids(wants: &[Want]) -> String {
-    json(&wants.iter().map(|want| want.worker.to_string()).collect::<Vec<_>>())
+    json(
+        &wants
+            .iter()
+            .map(|want| want.worker.to_string())
+            .collect::<Vec<_>>(),
+    )
 }
 
-/// Workers that may have something, with how much room they have. In the order of ids, so that claims never wait for one another in a
-/// circle.
+/// Workers that may have something, with how much room they have. In the order of ids, so that
+/// claims never wait for one another in a circle.
 macro_rules! fit {
     ($lock:literal, $workers:expr) => {
         query!(
@@ -183,16 +255,21 @@ macro_rules! fit {
     };
 }
 
-/// The wishes of workers that still exist and are not draining, as far as they have room, and whether any of them holds a warm
-/// session. None while everything is paused.
+/// The wishes of workers that still exist and are not draining, as far as they have room, and
+/// whether any of them holds a warm session. None while everything is paused.
 async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool)> {
     let fit = engine::kept!(fit, ids(wants));
     let rows = fit.fetch_all(tx).await.map_err(unavailable)?;
     let has_warm = rows.iter().any(|row| row.warm);
-    let room: HashMap<String, u32> = rows.into_iter().map(|row| (row.id, u32::try_from(row.room).unwrap_or(0))).collect();
+    let room: HashMap<String, u32> = rows
+        .into_iter()
+        .map(|row| (row.id, u32::try_from(row.room).unwrap_or(0)))
+        .collect();
     // Several wishes of one worker are one.
     let mut wishes: HashMap<WorkerId, u32> = HashMap::new();
-    wants.iter().for_each(|want| *wishes.entry(want.worker).or_default() += want.slots);
+    wants
+        .iter()
+        .for_each(|want| *wishes.entry(want.worker).or_default() += want.slots);
     let fit = |(worker, slots): (WorkerId, u32)| {
         let slots = slots.min(*room.get(&worker.to_string())?);
         (slots > 0).then_some(Want { worker, slots })
@@ -215,15 +292,27 @@ impl TryFrom<HeadRow> for Head {
     type Error = StoreError;
 
     fn try_from(row: HeadRow) -> Stored<Self> {
-        let lane = Lane::from_rank(row.lane).ok_or_else(|| StoreError::Corrupt(format!("lane {}", row.lane)))?;
-        let order = Waiting { task: TaskId(row.task.unsigned_abs()), lane, due: Timestamp(row.due), resumes: row.resumes };
+        let lane = Lane::from_rank(row.lane)
+            .ok_or_else(|| StoreError::Corrupt(format!("lane {}", row.lane)))?;
+        let order = Waiting {
+            task: TaskId(row.task.unsigned_abs()),
+            lane,
+            due: Timestamp(row.due),
+            resumes: row.resumes,
+        };
         let kept_for = row.kept_for.as_deref().map(uuid).transpose()?.map(WorkerId);
-        Ok(Self { order, kept_for, fresh: row.fresh, like: (row.repo, row.base) })
+        Ok(Self {
+            order,
+            kept_for,
+            fresh: row.fresh,
+            like: (row.repo, row.base),
+        })
     }
 }
 
-/// The heads of each lane and of what resumes, with the engine's lock: four index scans that each stop at their limit. An order
-/// is kept for its worker unless that is gone for too long; being busy is no absence.
+/// The heads of each lane and of what resumes, with the engine's lock: four index scans that each
+/// stop at their limit. An order is kept for its worker unless that is gone for too long; being
+/// busy is no absence.
 macro_rules! heads {
     ($lock:literal, $now:expr, $workers:expr, $limit:expr) => {
         heads!(
@@ -252,7 +341,8 @@ macro_rules! heads {
     };
 }
 
-/// As many heads of each lane as could be taken together: enough to fill every wish from any one of them.
+/// As many heads of each lane as could be taken together: enough to fill every wish from any one of
+/// them.
 async fn heads(tx: &mut Connection, wants: &[Want], now: Timestamp) -> Stored<Vec<Head>> {
     let slots = wants.iter().map(|want| i64::from(want.slots)).sum::<i64>();
     let rows = engine::locked!(heads, now.0, ids(wants), slots);
@@ -268,14 +358,25 @@ async fn warm(tx: &mut Connection, wants: &[Want]) -> Stored<Vec<Warm>> {
     );
     let rows = rows.fetch_all(tx).await.map_err(unavailable)?;
     rows.into_iter()
-        .map(|row| Ok(Warm { id: SessionId(uuid(&row.id)?), worker: WorkerId(uuid(&row.worker)?), like: (row.repo, row.base) }))
+        .map(|row| {
+            Ok(Warm {
+                id: SessionId(uuid(&row.id)?),
+                worker: WorkerId(uuid(&row.worker)?),
+                like: (row.repo, row.base),
+            })
+        })
         .collect()
 }
 
-/// The claim itself: one statement decides, under the new epoch; the rest follows in the same transaction.
+/// The claim itself: one statement decides, under the new epoch; the rest follows in the same
+/// transaction.
 async fn take(tx: &mut Connection, taken: &[Taken], now: Timestamp) -> Stored<Vec<Task>> {
-    let pairs: Vec<Value> = taken.iter().map(|one| json!({ "task": one.order.task.0, "worker": one.worker.to_string() })).collect();
-    // Concatenating keeps SQLite from walking all queued tasks by their state instead of looking up the few by id.
+    let pairs: Vec<Value> = taken
+        .iter()
+        .map(|one| json!({ "task": one.order.task.0, "worker": one.worker.to_string() }))
+        .collect();
+    // Concatenating keeps SQLite from walking all queued tasks by their state instead of looking up
+    // the few by id.
     let rows = sqlx::query_as!(
         TaskRow,
         r#"UPDATE tasks SET state = 'running', detail = NULL, epoch = tasks.epoch + 1, version = tasks.version + 1, updated = $1,
@@ -320,31 +421,63 @@ part!(
      WHERE sessions.id = c.session"
 );
 
-/// What follows from a claim. Warm sessions now belong to the tasks that are begun in them; returns which.
-async fn follow(tx: &mut Connection, taken: &[Taken], tasks: &[Task], now: Timestamp) -> Stored<HashMap<TaskId, SessionId>> {
+/// What follows from a claim. Warm sessions now belong to the tasks that are begun in them; returns
+/// which.
+async fn follow(
+    tx: &mut Connection,
+    taken: &[Taken],
+    tasks: &[Task],
+    now: Timestamp,
+) -> Stored<HashMap<TaskId, SessionId>> {
     let got: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
-    let reused: HashMap<TaskId, SessionId> =
-        taken.iter().filter(|one| got.contains(&one.order.task)).filter_map(|one| Some((one.order.task, one.warm?))).collect();
-    let pairs = reused.iter().map(|(task, session)| json!({ "task": task.0, "session": session.to_string() }));
+    let reused: HashMap<TaskId, SessionId> = taken
+        .iter()
+        .filter(|one| got.contains(&one.order.task))
+        .filter_map(|one| Some((one.order.task, one.warm?)))
+        .collect();
+    let pairs = reused
+        .iter()
+        .map(|(task, session)| json!({ "task": task.0, "session": session.to_string() }));
     let mut script = Script::default();
-    script.add(&got.iter().map(|task| task.0.into()).collect::<Vec<_>>(), &[&DROP_ORDERS, &BEGIN_ATTEMPTS, &LOG_CLAIMS]);
+    script.add(
+        &got.iter().map(|task| task.0.into()).collect::<Vec<_>>(),
+        &[&DROP_ORDERS, &BEGIN_ATTEMPTS, &LOG_CLAIMS],
+    );
     script.add(&pairs.collect::<Vec<_>>(), &[&REBIND]);
     script.run(tx, now).await?;
     Ok(reused)
 }
 
-/// Adds what a worker needs beside the task: repository, session, earlier answers. Set-based, whatever the number.
-async fn assign(tx: &mut Connection, tasks: Vec<Task>, reused: &HashMap<TaskId, SessionId>) -> Stored<Vec<(WorkerId, Assignment)>> {
-    let again: Vec<u64> = tasks.iter().filter(|task| task.epoch.0 > 1).map(|task| task.id.0).collect();
+/// Adds what a worker needs beside the task: repository, session, earlier answers. Set-based,
+/// whatever the number.
+async fn assign(
+    tx: &mut Connection,
+    tasks: Vec<Task>,
+    reused: &HashMap<TaskId, SessionId>,
+) -> Stored<Vec<(WorkerId, Assignment)>> {
+    let again: Vec<u64> = tasks
+        .iter()
+        .filter(|task| task.epoch.0 > 1)
+        .map(|task| task.id.0)
+        .collect();
     let mut sessions = sessions(tx, &again).await?;
     let mut answered = answered(tx, &again).await?;
-    let repos: HashMap<Slug, Repo> = repos(tx).await?.into_iter().map(|repo| (repo.name.clone(), repo)).collect();
+    let repos: HashMap<Slug, Repo> = repos(tx)
+        .await?
+        .into_iter()
+        .map(|repo| (repo.name.clone(), repo))
+        .collect();
     tasks
         .into_iter()
         .map(|task| {
-            let lease = task.lease().ok_or_else(|| StoreError::Corrupt(format!("{} was claimed without a lease", task.id)))?;
+            let lease = task.lease().ok_or_else(|| {
+                StoreError::Corrupt(format!("{} was claimed without a lease", task.id))
+            })?;
             let worker = lease.worker;
-            let repo = repos.get(&task.repo).cloned().ok_or_else(|| StoreError::Corrupt(format!("no repository {}", task.repo)))?;
+            let repo = repos
+                .get(&task.repo)
+                .cloned()
+                .ok_or_else(|| StoreError::Corrupt(format!("no repository {}", task.repo)))?;
             let new = reused.get(&task.id).map(|id| (*id, false));
             let session = new.or_else(|| sessions.remove(&(task.id, worker)));
             let assignment = Assignment {
@@ -366,7 +499,10 @@ async fn assign(tx: &mut Connection, tasks: Vec<Task>, reused: &HashMap<TaskId, 
         .collect()
 }
 
-async fn sessions(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<(TaskId, WorkerId), (SessionId, bool)>> {
+async fn sessions(
+    tx: &mut Connection,
+    tasks: &[u64],
+) -> Stored<HashMap<(TaskId, WorkerId), (SessionId, bool)>> {
     if tasks.is_empty() {
         return Ok(HashMap::new());
     }
@@ -377,7 +513,15 @@ async fn sessions(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<(TaskId,
     );
     let rows = rows.fetch_all(tx).await.map_err(unavailable)?;
     rows.into_iter()
-        .map(|row| Ok(((TaskId(row.task.unsigned_abs()), WorkerId(uuid(&row.worker)?)), (SessionId(uuid(&row.id)?), row.heard))))
+        .map(|row| {
+            Ok((
+                (
+                    TaskId(row.task.unsigned_abs()),
+                    WorkerId(uuid(&row.worker)?),
+                ),
+                (SessionId(uuid(&row.id)?), row.heard),
+            ))
+        })
         .collect()
 }
 

@@ -34,20 +34,33 @@ async fn save(tx: &mut Connection, user: &User, configured: bool) -> Stored<()> 
     saved.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
-/// Ends a person's browser sessions but the one whose token has the hash `but`, and the links that would open another.
+/// Ends a person's browser sessions but the one whose token has the hash `but`, and the links that
+/// would open another.
 async fn log_out(tx: &mut Connection, user: &str, but: &str) -> Stored<()> {
-    let ended = query!("UPDATE tokens SET spent = true WHERE owner = $1 AND kind IN ('browser', 'login') AND hash <> $2", user, but);
+    let ended = query!(
+        "UPDATE tokens SET spent = true WHERE owner = $1 AND kind IN ('browser', 'login') AND hash <> $2",
+        user,
+        but
+    );
     ended.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
-async fn identify(tx: &mut Connection, user: &User, identities: &(impl Serialize + ?Sized)) -> Stored<()> {
+async fn identify(
+    tx: &mut Connection,
+    user: &User,
+    identities: &(impl Serialize + ?Sized),
+) -> Stored<()> {
     let identified = query!(
         "INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, $1 FROM json_each($2) WHERE true
          ON CONFLICT (platform, subject) DO UPDATE SET user_id = excluded.user_id",
         user.id.to_string(),
         json(identities)
     );
-    identified.execute(tx).await.map(|_| ()).map_err(unavailable)
+    identified
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(unavailable)
 }
 
 part!(
@@ -78,10 +91,18 @@ impl People for Database {
             platform,
             &*plain(subject)
         );
-        let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
+        let row = row
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?;
         row.map(|row| {
             let role = row.role.as_deref().and_then(Role::from_word);
-            Ok(User { id: UserId(uuid(&row.id)?), name: row.name, role, repos: from_json(&row.repos)? })
+            Ok(User {
+                id: UserId(uuid(&row.id)?),
+                name: row.name,
+                role,
+                repos: from_json(&row.repos)?,
+            })
         })
         .transpose()
     }
@@ -95,19 +116,30 @@ impl People for Database {
 
     async fn set_people(&self, grants: &[Grant]) -> Stored<()> {
         let mut tx = self.begin().await?;
-        let unnamed = query!("DELETE FROM identities WHERE user_id IN (SELECT id FROM users WHERE configured)");
+        let unnamed = query!(
+            "DELETE FROM identities WHERE user_id IN (SELECT id FROM users WHERE configured)"
+        );
         unnamed.execute(&mut *tx).await.map_err(unavailable)?;
-        let powerless = query!("UPDATE users SET role = NULL, repos = '{}', configured = false WHERE configured");
+        let powerless = query!(
+            "UPDATE users SET role = NULL, repos = '{}', configured = false WHERE configured"
+        );
         powerless.execute(&mut *tx).await.map_err(unavailable)?;
         for Grant { user, identities } in grants {
             save(&mut tx, user, true).await?;
             identify(&mut tx, user, identities).await?;
             // So that they can come to the page and have tokens.
-            identify(&mut tx, user, &[(OURSELVES.to_owned(), user.id.to_string())]).await?;
+            identify(
+                &mut tx,
+                user,
+                &[(OURSELVES.to_owned(), user.id.to_string())],
+            )
+            .await?;
         }
         // Whoever comes again later under the same name starts anew.
         for gone in [
-            query!("DELETE FROM passwords WHERE user_id NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"),
+            query!(
+                "DELETE FROM passwords WHERE user_id NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"
+            ),
             query!(
                 "DELETE FROM tokens WHERE owner IN (SELECT id FROM users)
                  AND owner NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"
@@ -118,7 +150,13 @@ impl People for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn add_token(&self, hash: &str, kind: TokenKind, owner: Uuid, life: Duration) -> Stored<()> {
+    async fn add_token(
+        &self,
+        hash: &str,
+        kind: TokenKind,
+        owner: Uuid,
+        life: Duration,
+    ) -> Stored<()> {
         let added = query!(
             "INSERT INTO tokens (hash, kind, owner, expires) VALUES ($1, $2, $3, $4)",
             hash,
@@ -126,7 +164,11 @@ impl People for Database {
             owner.to_string(),
             self.now().plus(life).0
         );
-        added.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        added
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn token_owner(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>> {
@@ -136,7 +178,13 @@ impl People for Database {
             kind.as_str(),
             self.now().0
         );
-        owner.fetch_optional(self.reader()).await.map_err(unavailable)?.as_deref().map(uuid).transpose()
+        owner
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?
+            .as_deref()
+            .map(uuid)
+            .transpose()
     }
 
     async fn spend_token(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>> {
@@ -146,7 +194,13 @@ impl People for Database {
             kind.as_str(),
             self.now().0
         );
-        owner.fetch_optional(self.writer()).await.map_err(unavailable)?.as_deref().map(uuid).transpose()
+        owner
+            .fetch_optional(self.writer())
+            .await
+            .map_err(unavailable)?
+            .as_deref()
+            .map(uuid)
+            .transpose()
     }
 
     async fn passwords_of(&self, name: &str) -> Stored<Vec<(UserId, String)>> {
@@ -156,12 +210,19 @@ impl People for Database {
             &*plain(name)
         );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        rows.into_iter().map(|row| Ok((UserId(uuid(&row.id)?), row.hash))).collect()
+        rows.into_iter()
+            .map(|row| Ok((UserId(uuid(&row.id)?), row.hash)))
+            .collect()
     }
 
     async fn password_of(&self, user: UserId) -> Stored<Option<String>> {
-        let hash = query_scalar!("SELECT hash FROM passwords WHERE user_id = $1", user.to_string());
-        hash.fetch_optional(self.reader()).await.map_err(unavailable)
+        let hash = query_scalar!(
+            "SELECT hash FROM passwords WHERE user_id = $1",
+            user.to_string()
+        );
+        hash.fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)
     }
 
     async fn set_password(&self, user: UserId, hash: &str, session: &str) -> Stored<()> {
@@ -180,19 +241,31 @@ impl People for Database {
 
     async fn forget_password(&self, user: UserId) -> Stored<()> {
         let (mut tx, id) = (self.begin().await?, user.to_string());
-        query!("DELETE FROM passwords WHERE user_id = $1", id).execute(&mut *tx).await.map_err(unavailable)?;
+        query!("DELETE FROM passwords WHERE user_id = $1", id)
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
         log_out(&mut tx, &id, "").await?;
         tx.commit().await.map_err(unavailable)
     }
 
     async fn revoke_tokens(&self, owner: Uuid) -> Stored<()> {
-        query!("DELETE FROM tokens WHERE owner = $1", owner.to_string()).execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        query!("DELETE FROM tokens WHERE owner = $1", owner.to_string())
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn audit(&self, entries: &[AuditEntry]) -> Stored<()> {
         let mut script = Script::default();
         audit(&mut script, entries.iter());
-        script.run(&mut *self.writer().acquire().await.map_err(unavailable)?, self.now()).await
+        script
+            .run(
+                &mut *self.writer().acquire().await.map_err(unavailable)?,
+                self.now(),
+            )
+            .await
     }
 
     async fn audit_lines(&self, limit: u32) -> Stored<Vec<(Timestamp, AuditEntry)>> {
@@ -200,16 +273,29 @@ impl People for Database {
             r#"SELECT at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit ORDER BY seq DESC LIMIT $1"#,
             i64::from(limit)
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
+        let rows = rows
+            .fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .into_iter();
         let entries = rows.map(|row| {
-            let entry = AuditEntry { actor: row.actor, verb: row.verb, subject: row.subject, allowed: row.allowed, reason: row.reason };
+            let entry = AuditEntry {
+                actor: row.actor,
+                verb: row.verb,
+                subject: row.subject,
+                allowed: row.allowed,
+                reason: row.reason,
+            };
             (Timestamp(row.at), entry)
         });
         Ok(entries.collect())
     }
 
     async fn users_with(&self, role: Role) -> Stored<Vec<UserId>> {
-        let ids = query_scalar!("SELECT id FROM users WHERE role = $1 AND NOT configured", role.as_str());
+        let ids = query_scalar!(
+            "SELECT id FROM users WHERE role = $1 AND NOT configured",
+            role.as_str()
+        );
         let ids = ids.fetch_all(self.reader()).await.map_err(unavailable)?;
         ids.iter().map(|id| Ok(UserId(uuid(id)?))).collect()
     }

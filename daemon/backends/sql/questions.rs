@@ -27,7 +27,10 @@ impl Questions for Database {
     }
 
     async fn question(&self, id: QuestionId) -> Stored<Option<Question>> {
-        let row = questions!("WHERE q.id = $1", int(id.0)).fetch_optional(self.reader()).await.map_err(unavailable)?;
+        let row = questions!("WHERE q.id = $1", int(id.0))
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?;
         row.map(Question::try_from).transpose()
     }
 
@@ -50,14 +53,27 @@ impl Questions for Database {
     }
 
     async fn alarms(&self, limit: u32) -> Stored<Vec<(Slug, Question)>> {
-        let rows = questions!("WHERE q.state = 'open' AND q.alarm <= $1 ORDER BY q.alarm, q.id LIMIT $2", self.now().0, i64::from(limit));
+        let rows = questions!(
+            "WHERE q.state = 'open' AND q.alarm <= $1 ORDER BY q.alarm, q.id LIMIT $2",
+            self.now().0,
+            i64::from(limit)
+        );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        rows.into_iter().map(|row| Ok((parsed(&row.repo)?, row.try_into()?))).collect()
+        rows.into_iter()
+            .map(|row| Ok((parsed(&row.repo)?, row.try_into()?)))
+            .collect()
     }
 
     async fn reset_alarms(&self) -> Stored<()> {
-        let reset = query!("UPDATE questions SET alarm = $1 WHERE state = 'open'", self.now().0);
-        reset.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        let reset = query!(
+            "UPDATE questions SET alarm = $1 WHERE state = 'open'",
+            self.now().0
+        );
+        reset
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()> {
@@ -75,11 +91,20 @@ impl Questions for Database {
             self.now().0,
             json(&ids)
         );
-        marked.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        marked
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn stations(&self, questions: &[QuestionId]) -> Stored<HashMap<QuestionId, Stations>> {
-        let list = json(&questions.iter().map(|question| question.0).collect::<Vec<_>>());
+        let list = json(
+            &questions
+                .iter()
+                .map(|question| question.0)
+                .collect::<Vec<_>>(),
+        );
         let rows = query!(
             r#"SELECT q.id AS "id!", (SELECT min(o.posted) FROM chat_messages m JOIN outbox o ON o.message = m.id
                        WHERE m.task = q.task AND m.kind = 'question' AND m.question = q.id) AS "posted?: i64",
@@ -93,8 +118,15 @@ impl Questions for Database {
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
         let stations = rows.into_iter().map(|row| {
             // Without a room the console alone shows it, which reads it where it is stored.
-            let posted = row.posted.or((!row.has_room).then_some(row.asked_at)).map(Timestamp);
-            let stations = Stations { posted, seen: row.seen.map(Timestamp), resumed: row.resumed.map(Timestamp) };
+            let posted = row
+                .posted
+                .or((!row.has_room).then_some(row.asked_at))
+                .map(Timestamp);
+            let stations = Stations {
+                posted,
+                seen: row.seen.map(Timestamp),
+                resumed: row.resumed.map(Timestamp),
+            };
             (QuestionId(row.id.unsigned_abs()), stations)
         });
         Ok(stations.collect())

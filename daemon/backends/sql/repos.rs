@@ -20,18 +20,35 @@ pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
     let rows = rows.fetch_all(at).await.map_err(unavailable)?;
     rows.into_iter()
         .map(|row| {
-            let source = Source::try_from(row.source).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let source = Source::try_from(row.source)
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
             let (paused, trusted, encrypted) = (row.paused, row.trusted, row.encrypted);
-            Ok(Repo { name: parsed(&row.name)?, source, base: parsed(&row.base)?, paused, trusted, encrypted })
+            Ok(Repo {
+                name: parsed(&row.name)?,
+                source,
+                base: parsed(&row.base)?,
+                paused,
+                trusted,
+                encrypted,
+            })
         })
         .collect()
 }
 
-/// Shows a new room the tasks that are not over: their cards as they are now, and their open questions. What was on its
-/// way to a former room goes nowhere.
-async fn move_in(tx: &mut Connection, platform: &str, room: &str, repo: &Slug, now: Timestamp) -> Stored<()> {
-    let former =
-        query!("DELETE FROM outbox WHERE platform = $1 AND task IN (SELECT id FROM tasks WHERE repo = $2)", platform, repo.as_str());
+/// Shows a new room the tasks that are not over: their cards as they are now, and their open
+/// questions. What was on its way to a former room goes nowhere.
+async fn move_in(
+    tx: &mut Connection,
+    platform: &str,
+    room: &str,
+    repo: &Slug,
+    now: Timestamp,
+) -> Stored<()> {
+    let former = query!(
+        "DELETE FROM outbox WHERE platform = $1 AND task IN (SELECT id FROM tasks WHERE repo = $2)",
+        platform,
+        repo.as_str()
+    );
     former.execute(&mut *tx).await.map_err(unavailable)?;
     // Where they were posted in the former room says nothing of the new one.
     let there = query!(
@@ -70,7 +87,11 @@ impl Repos for Database {
             repo.trusted,
             repo.encrypted
         );
-        saved.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        saved
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn repos(&self) -> Stored<Vec<Repo>> {
@@ -87,7 +108,9 @@ impl Repos for Database {
             room
         );
         match bound.fetch_optional(&mut *tx).await.map_err(unavailable)? {
-            Some(bound) if bound.repo != repo.as_str() => return Err(StoreError::Taken(format!("a room for {}", bound.repo))),
+            Some(bound) if bound.repo != repo.as_str() => {
+                return Err(StoreError::Taken(format!("a room for {}", bound.repo)));
+            }
             Some(bound) if bound.room == room => return Ok(()),
             _ => {}
         }
@@ -105,7 +128,15 @@ impl Repos for Database {
     async fn rooms(&self) -> Stored<Vec<Binding>> {
         let rows = query!("SELECT repo, platform, room FROM rooms ORDER BY repo, platform");
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        rows.into_iter().map(|row| Ok(Binding { repo: parsed(&row.repo)?, platform: row.platform, room: row.room })).collect()
+        rows.into_iter()
+            .map(|row| {
+                Ok(Binding {
+                    repo: parsed(&row.repo)?,
+                    platform: row.platform,
+                    room: row.room,
+                })
+            })
+            .collect()
     }
 
     async fn busy_rooms(&self, platform: &str) -> Stored<Vec<String>> {
@@ -117,7 +148,16 @@ impl Repos for Database {
     }
 
     async fn room_of(&self, platform: &str, room: &str) -> Stored<Option<Slug>> {
-        let repo = query_scalar!("SELECT repo FROM rooms WHERE platform = $1 AND room = $2", platform, room);
-        repo.fetch_optional(self.reader()).await.map_err(unavailable)?.as_deref().map(parsed).transpose()
+        let repo = query_scalar!(
+            "SELECT repo FROM rooms WHERE platform = $1 AND room = $2",
+            platform,
+            room
+        );
+        repo.fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?
+            .as_deref()
+            .map(parsed)
+            .transpose()
     }
 }

@@ -5,7 +5,8 @@ use std::{borrow::Cow, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 use vine_domain::{
-    Answer, Epoch, Lane, Lease, Question, QuestionId, QuestionState, SessionId, Task, TaskId, TaskState, Timestamp, UserId, WorkerId,
+    Answer, Epoch, Lane, Lease, Question, QuestionId, QuestionState, SessionId, Task, TaskId,
+    TaskState, Timestamp, UserId, WorkerId,
     note::{Note, NoteState},
     patience::Pings,
     ports::{StoreError, Stored},
@@ -19,7 +20,11 @@ pub fn int(number: u64) -> i64 {
 
 /// A write under a condition: it changed its one row, or somebody else was faster.
 pub fn one_row(changed: u64) -> Stored<()> {
-    if changed == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict)
+    }
 }
 
 /// Spans as the tables keep them.
@@ -29,7 +34,11 @@ pub fn millis(span: Duration) -> i64 {
 
 /// Text without NUL, which no text of PostgreSQL can hold; agents print anything.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }
+    if text.contains('\0') {
+        text.replace('\0', "\u{2400}").into()
+    } else {
+        text.into()
+    }
 }
 
 pub fn json<T: Serialize + ?Sized>(value: &T) -> String {
@@ -37,11 +46,14 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> String {
 }
 
 pub fn from_json<T: DeserializeOwned>(text: &str) -> Stored<T> {
-    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("{error} in {}", vine_domain::input::shown(text))))
+    serde_json::from_str(text).map_err(|error| {
+        StoreError::Corrupt(format!("{error} in {}", vine_domain::input::shown(text)))
+    })
 }
 
 pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Stored<T> {
-    text.parse().map_err(|error: T::Err| StoreError::Corrupt(error.to_string()))
+    text.parse()
+        .map_err(|error: T::Err| StoreError::Corrupt(error.to_string()))
 }
 
 pub fn uuid(text: &str) -> Stored<Uuid> {
@@ -97,7 +109,8 @@ impl TryFrom<TaskRow> for Task {
             repo: parsed(&row.repo)?,
             base: parsed(&row.base)?,
             branch: parsed(&row.branch)?,
-            lane: Lane::from_rank(row.lane).ok_or_else(|| StoreError::Corrupt(format!("lane {}", row.lane)))?,
+            lane: Lane::from_rank(row.lane)
+                .ok_or_else(|| StoreError::Corrupt(format!("lane {}", row.lane)))?,
             requester: row.requester.clone(),
             created: Timestamp(row.created),
             updated: Timestamp(row.updated),
@@ -134,25 +147,40 @@ impl From<&TaskState> for StateColumns {
             detail,
             worker: lease.map(|lease| lease.worker.to_string()),
             until: lease.map(|lease| lease.until.0),
-            dead: matches!(state, TaskState::Failed { discarded: false, .. }),
+            dead: matches!(
+                state,
+                TaskState::Failed {
+                    discarded: false,
+                    ..
+                }
+            ),
         }
     }
 }
 
 fn lease(worker: &str, since: i64, until: i64) -> Stored<Lease> {
-    Ok(Lease { worker: WorkerId(uuid(worker)?), since: Timestamp(since), until: Timestamp(until) })
+    Ok(Lease {
+        worker: WorkerId(uuid(worker)?),
+        since: Timestamp(since),
+        until: Timestamp(until),
+    })
 }
 
 fn state(row: &TaskRow) -> Stored<TaskState> {
     let held = match (&row.lease_worker, row.lease_until) {
-        (Some(worker), Some(until)) => Some(lease(worker, row.claimed.unwrap_or(row.updated), until)?),
+        (Some(worker), Some(until)) => {
+            Some(lease(worker, row.claimed.unwrap_or(row.updated), until)?)
+        }
         _ => None,
     };
     match (row.state.as_str(), held, &row.detail) {
         ("running", Some(lease), _) => Ok(TaskState::Running { lease }),
         ("waiting", lease, _) => Ok(TaskState::Waiting { lease }),
         (_, None, Some(detail)) => from_json(detail),
-        (word, ..) => Err(StoreError::Corrupt(format!("task {} is {word} without what belongs to it", row.id))),
+        (word, ..) => Err(StoreError::Corrupt(format!(
+            "task {} is {word} without what belongs to it",
+            row.id
+        ))),
     }
 }
 
@@ -202,15 +230,28 @@ impl TryFrom<QuestionRow> for Question {
     type Error = StoreError;
 
     fn try_from(row: QuestionRow) -> Stored<Self> {
-        let attempt = Attempt { task: TaskId(row.task.unsigned_abs()), epoch: Epoch(row.epoch.unsigned_abs()) };
+        let attempt = Attempt {
+            task: TaskId(row.task.unsigned_abs()),
+            epoch: Epoch(row.epoch.unsigned_abs()),
+        };
         let answer = answer(&row)?;
         let state = match (row.state.as_str(), answer) {
             ("open", None) => QuestionState::Open,
             ("expired", None) => QuestionState::Expired { told: row.told },
             ("answered", Some(answer)) => QuestionState::Answered { answer },
-            ("delivered", Some(answer)) => QuestionState::Delivered { answer, at: Timestamp(row.delivered_at.unwrap_or_default()) },
-            ("withdrawn", None) => QuestionState::Withdrawn { why: row.why.clone().unwrap_or_default() },
-            (word, _) => return Err(StoreError::Corrupt(format!("question {} is {word} without what belongs to it", row.id))),
+            ("delivered", Some(answer)) => QuestionState::Delivered {
+                answer,
+                at: Timestamp(row.delivered_at.unwrap_or_default()),
+            },
+            ("withdrawn", None) => QuestionState::Withdrawn {
+                why: row.why.clone().unwrap_or_default(),
+            },
+            (word, _) => {
+                return Err(StoreError::Corrupt(format!(
+                    "question {} is {word} without what belongs to it",
+                    row.id
+                )));
+            }
         };
         Ok(Self {
             id: QuestionId(row.id.unsigned_abs()),
@@ -221,7 +262,10 @@ impl TryFrom<QuestionRow> for Question {
             ask: from_json(&row.ask)?,
             context: row.context,
             asked_at: Timestamp(row.asked_at),
-            pings: Pings { reminders: u32::try_from(row.reminders).unwrap_or(u32::MAX), escalated: row.escalated },
+            pings: Pings {
+                reminders: u32::try_from(row.reminders).unwrap_or(u32::MAX),
+                escalated: row.escalated,
+            },
             alarm: row.alarm.map(Timestamp),
             expired: row.expired.map(Timestamp),
             state,
@@ -230,13 +274,25 @@ impl TryFrom<QuestionRow> for Question {
 }
 
 fn answer(row: &QuestionRow) -> Stored<Option<Answer>> {
-    let (Some(key), Some(decision), Some(by), Some(name), Some(via), Some(at)) =
-        (&row.answer_key, &row.decision, &row.user_id, &row.name, &row.via, row.at)
-    else {
+    let (Some(key), Some(decision), Some(by), Some(name), Some(via), Some(at)) = (
+        &row.answer_key,
+        &row.decision,
+        &row.user_id,
+        &row.name,
+        &row.via,
+        row.at,
+    ) else {
         return Ok(None);
     };
     let (key, by) = (uuid(key)?, UserId(uuid(by)?));
-    Ok(Some(Answer { key, decision: from_json(decision)?, by, name: name.clone(), via: via.clone(), at: Timestamp(at) }))
+    Ok(Some(Answer {
+        key,
+        decision: from_json(decision)?,
+        by,
+        name: name.clone(),
+        via: via.clone(),
+        at: Timestamp(at),
+    }))
 }
 
 pub struct NoteRow {
@@ -257,10 +313,22 @@ impl TryFrom<NoteRow> for Note {
             ("waiting", _) => NoteState::Waiting,
             ("delivered", Some(at)) => NoteState::Delivered { at: Timestamp(at) },
             ("missed", _) => NoteState::Missed,
-            (word, _) => return Err(StoreError::Corrupt(format!("note {} is {word} without what belongs to it", row.key))),
+            (word, _) => {
+                return Err(StoreError::Corrupt(format!(
+                    "note {} is {word} without what belongs to it",
+                    row.key
+                )));
+            }
         };
         let task = TaskId(row.task.unsigned_abs());
-        Ok(Self { key: uuid(&row.key)?, task, author: row.author, text: row.text, at: Timestamp(row.at), state })
+        Ok(Self {
+            key: uuid(&row.key)?,
+            task,
+            author: row.author,
+            text: row.text,
+            at: Timestamp(row.at),
+            state,
+        })
     }
 }
 

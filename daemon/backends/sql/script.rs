@@ -1,5 +1,6 @@
-//! What follows from a decision: statements that give nothing back, gathered and run together. SQLite takes them in one go,
-//! since the way to its thread and back costs more than most of them do; PostgreSQL takes one after the other.
+//! What follows from a decision: statements that give nothing back, gathered and run together.
+//! SQLite takes them in one go, since the way to its thread and back costs more than most of them
+//! do; PostgreSQL takes one after the other.
 
 use serde_json::Value;
 use vine_domain::{Timestamp, ports::Stored};
@@ -7,7 +8,8 @@ use vine_domain::{Timestamp, ports::Stored};
 use super::rows::json;
 use crate::{Connection, engine};
 
-/// A statement that reads a list of rows, as JSON, from `$1`, and if it is `timed` the time from `$2`. Made by [`part`].
+/// A statement that reads a list of rows, as JSON, from `$1`, and if it is `timed` the time from
+/// `$2`. Made by [`part`].
 pub struct Part {
     pub sql: &'static str,
     pub timed: bool,
@@ -40,13 +42,18 @@ impl Script {
     /// Adds statements that read the same rows; none if there are none.
     pub fn add(&mut self, rows: &[Value], parts: &[&'static Part]) {
         if !rows.is_empty() {
-            self.parts.extend(parts.iter().map(|part| (*part, self.lists.len())));
+            self.parts
+                .extend(parts.iter().map(|part| (*part, self.lists.len())));
             self.lists.push(json(rows));
         }
     }
 
     /// Runs all of them in the transaction under way.
     pub async fn run(self, tx: &mut Connection, now: Timestamp) -> Stored<()> {
-        if self.parts.is_empty() { Ok(()) } else { engine::run(tx, self, now).await }
+        if self.parts.is_empty() {
+            Ok(())
+        } else {
+            engine::run(tx, self, now).await
+        }
     }
 }

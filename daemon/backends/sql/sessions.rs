@@ -39,10 +39,18 @@ impl TryFrom<SessionRow> for Session {
 
     fn try_from(row: SessionRow) -> Stored<Self> {
         let state = match (row.state.as_str(), row.ended, row.reason) {
-            ("ended", Some(at), Some(reason)) => SessionState::Ended { at: Timestamp(at), reason },
+            ("ended", Some(at), Some(reason)) => SessionState::Ended {
+                at: Timestamp(at),
+                reason,
+            },
             ("warm", ..) => SessionState::Warm,
             ("active", ..) => SessionState::Active,
-            (word, ..) => return Err(StoreError::Corrupt(format!("session {} is {word} without what belongs to it", row.id))),
+            (word, ..) => {
+                return Err(StoreError::Corrupt(format!(
+                    "session {} is {word} without what belongs to it",
+                    row.id
+                )));
+            }
         };
         Ok(Self {
             id: SessionId(uuid(&row.id)?),
@@ -86,7 +94,11 @@ macro_rules! listing {
 #[async_trait]
 impl Sessions for Database {
     async fn map_session(&self, session: &Session, attempt: Attempt) -> Stored<()> {
-        let (mut tx, id, worker) = (self.begin().await?, session.id.to_string(), session.worker.to_string());
+        let (mut tx, id, worker) = (
+            self.begin().await?,
+            session.id.to_string(),
+            session.worker.to_string(),
+        );
         commit::holds(&mut tx, &worker, attempt).await?;
         let mapped = query!(
             "INSERT INTO sessions (id, task, worker, worktree, agent, state, started, active) VALUES ($1, $2, $3, $4, $5, 'active', $6, $6)
@@ -99,15 +111,31 @@ impl Sessions for Database {
             session.agent,
             session.active.0
         );
-        one_row(mapped.execute(&mut *tx).await.map_err(unavailable)?.rows_affected())?;
-        let of_attempt =
-            query!("UPDATE executions SET session = $1 WHERE task = $2 AND epoch = $3", id, int(attempt.task.0), int(attempt.epoch.0));
+        one_row(
+            mapped
+                .execute(&mut *tx)
+                .await
+                .map_err(unavailable)?
+                .rows_affected(),
+        )?;
+        let of_attempt = query!(
+            "UPDATE executions SET session = $1 WHERE task = $2 AND epoch = $3",
+            id,
+            int(attempt.task.0),
+            int(attempt.epoch.0)
+        );
         of_attempt.execute(&mut *tx).await.map_err(unavailable)?;
         end_others(&mut tx, attempt, session.id, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn touch_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Stored<()> {
+    async fn touch_session(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        id: SessionId,
+        context: Option<u8>,
+    ) -> Stored<()> {
         let mut tx = self.begin().await?;
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
         let touched = query!(
@@ -117,7 +145,13 @@ impl Sessions for Database {
             id.to_string(),
             int(attempt.task.0)
         );
-        one_row(touched.execute(&mut *tx).await.map_err(unavailable)?.rows_affected())?;
+        one_row(
+            touched
+                .execute(&mut *tx)
+                .await
+                .map_err(unavailable)?
+                .rows_affected(),
+        )?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -134,7 +168,13 @@ impl Sessions for Database {
             id.to_string(),
             worker
         );
-        if corrected.execute(&mut *tx).await.map_err(unavailable)?.rows_affected() == 0 {
+        if corrected
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?
+            .rows_affected()
+            == 0
+        {
             return Ok(false);
         }
         end_others(&mut tx, attempt, id, self.now()).await?;
@@ -143,7 +183,8 @@ impl Sessions for Database {
     }
 
     async fn sweep_sessions(&self, policy: &SessionPolicy) -> Stored<u64> {
-        // A task that waits keeps its session, however long: its worker may come back with the files.
+        // A task that waits keeps its session, however long: its worker may come back with the
+        // files.
         let ended = query!(
             "UPDATE sessions SET state = 'ended', ended = $1, reason = v.reason
              FROM (SELECT id, CASE WHEN worker NOT IN (SELECT id FROM workers) THEN 'lost'
@@ -158,7 +199,11 @@ impl Sessions for Database {
             i64::from(policy.max_context),
             self.now().minus(policy.max_idle).0
         );
-        Ok(ended.execute(self.writer()).await.map_err(unavailable)?.rows_affected())
+        Ok(ended
+            .execute(self.writer())
+            .await
+            .map_err(unavailable)?
+            .rows_affected())
     }
 
     async fn session_figures(&self) -> Stored<SessionFigures> {
@@ -182,8 +227,14 @@ impl Sessions for Database {
     }
 
     async fn keep_session(&self, id: SessionId) -> Stored<()> {
-        let kept = query!("UPDATE sessions SET kept = true WHERE id = $1 AND state <> 'ended'", id.to_string());
-        kept.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        let kept = query!(
+            "UPDATE sessions SET kept = true WHERE id = $1 AND state <> 'ended'",
+            id.to_string()
+        );
+        kept.execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn end_session(&self, id: SessionId, reason: &str) -> Stored<()> {
@@ -193,33 +244,65 @@ impl Sessions for Database {
             reason,
             id.to_string()
         );
-        ended.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        ended
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn session(&self, id: SessionId) -> Stored<Option<Session>> {
-        let row = sessions!("WHERE s.id = $1", id.to_string()).fetch_optional(self.reader()).await.map_err(unavailable)?;
+        let row = sessions!("WHERE s.id = $1", id.to_string())
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?;
         row.map(Session::try_from).transpose()
     }
 
-    async fn sessions(&self, within: Option<&Slug>, ended_too: bool, limit: u32) -> Stored<Vec<(Slug, Session)>> {
+    async fn sessions(
+        &self,
+        within: Option<&Slug>,
+        ended_too: bool,
+        limit: u32,
+    ) -> Stored<Vec<(Slug, Session)>> {
         let (within, limit) = (within.map(Slug::as_str), i64::from(limit));
         // The live ones have an index of their own.
         let rows = if ended_too {
-            listing!("WHERE true", within, limit).fetch_all(self.reader()).await
+            listing!("WHERE true", within, limit)
+                .fetch_all(self.reader())
+                .await
         } else {
-            listing!("WHERE s.state <> 'ended'", within, limit).fetch_all(self.reader()).await
+            listing!("WHERE s.state <> 'ended'", within, limit)
+                .fetch_all(self.reader())
+                .await
         };
-        rows.map_err(unavailable)?.into_iter().map(|row| Ok((parsed(&row.repo)?, row.try_into()?))).collect()
+        rows.map_err(unavailable)?
+            .into_iter()
+            .map(|row| Ok((parsed(&row.repo)?, row.try_into()?)))
+            .collect()
     }
 
     async fn session_of(&self, task: TaskId) -> Stored<Option<Session>> {
-        let row = sessions!("WHERE s.task = $1 AND s.state <> 'ended' ORDER BY s.active DESC, s.id LIMIT 1", int(task.0));
-        row.fetch_optional(self.reader()).await.map_err(unavailable)?.map(Session::try_from).transpose()
+        let row = sessions!(
+            "WHERE s.task = $1 AND s.state <> 'ended' ORDER BY s.active DESC, s.id LIMIT 1",
+            int(task.0)
+        );
+        row.fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?
+            .map(Session::try_from)
+            .transpose()
     }
 }
 
-/// A task has one session at a time: one that another worker still holds knows nothing of what happened since.
-async fn end_others(tx: &mut Connection, attempt: Attempt, id: SessionId, now: Timestamp) -> Stored<()> {
+/// A task has one session at a time: one that another worker still holds knows nothing of what
+/// happened since.
+async fn end_others(
+    tx: &mut Connection,
+    attempt: Attempt,
+    id: SessionId,
+    now: Timestamp,
+) -> Stored<()> {
     let others = query!(
         "UPDATE sessions SET state = 'ended', reason = 'lost', ended = $1 WHERE task = $2 AND id <> $3 AND state = 'active'",
         now.0,

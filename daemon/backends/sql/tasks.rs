@@ -13,7 +13,9 @@ use vine_domain::{
 use super::{
     commit,
     people::audit,
-    rows::{NoteRow, StateColumns, all, from_json, int, json, one_row, plain, questions, tasks, uuid},
+    rows::{
+        NoteRow, StateColumns, all, from_json, int, json, one_row, plain, questions, tasks, uuid,
+    },
     script::{Script, part},
     unavailable,
     words::{self, Line},
@@ -33,36 +35,81 @@ impl Tasks for Database {
         let fresh: Vec<&NewTask> = news.iter().filter(|new| made.contains(&new.id)).collect();
         let mut script = Script::default();
         put_orders(&mut script, &fresh);
-        audit(&mut script, news.iter().filter_map(|new| new.audit.as_ref()));
-        let created: Vec<String> = fresh.iter().map(|new| format!("created by {}", new.requester)).collect();
-        let attempts = fresh.iter().map(|new| Attempt { task: new.id, epoch: Epoch(0) });
-        commit::log(&mut script, &attempts.zip(created.iter().map(String::as_str)).collect::<Vec<_>>());
-        words::put(&mut script, &fresh.iter().flat_map(|new| &new.messages).map(Line::Ours).collect::<Vec<_>>());
+        audit(
+            &mut script,
+            news.iter().filter_map(|new| new.audit.as_ref()),
+        );
+        let created: Vec<String> = fresh
+            .iter()
+            .map(|new| format!("created by {}", new.requester))
+            .collect();
+        let attempts = fresh.iter().map(|new| Attempt {
+            task: new.id,
+            epoch: Epoch(0),
+        });
+        commit::log(
+            &mut script,
+            &attempts
+                .zip(created.iter().map(String::as_str))
+                .collect::<Vec<_>>(),
+        );
+        words::put(
+            &mut script,
+            &fresh
+                .iter()
+                .flat_map(|new| &new.messages)
+                .map(Line::Ours)
+                .collect::<Vec<_>>(),
+        );
         script.run(&mut tx, now).await?;
         let mut known = Vec::with_capacity(news.len());
         for new in news {
-            known.push(if made.contains(&new.id) { None } else { with_key(&mut tx, new.key.as_deref()).await? });
+            known.push(if made.contains(&new.id) {
+                None
+            } else {
+                with_key(&mut tx, new.key.as_deref()).await?
+            });
         }
         tx.commit().await.map_err(unavailable)?;
         Ok(known)
     }
 
     async fn task(&self, id: TaskId) -> Stored<Option<Task>> {
-        let row = tasks!("WHERE id = $1", int(id.0)).fetch_optional(self.reader()).await.map_err(unavailable)?;
+        let row = tasks!("WHERE id = $1", int(id.0))
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?;
         row.map(Task::try_from).transpose()
     }
 
     async fn situations(&self, ids: &[TaskId]) -> Stored<Vec<Situation>> {
         let list = json(&ids.iter().map(|id| id.0).collect::<Vec<_>>());
         let mut at = self.reader().acquire().await.map_err(unavailable)?;
-        let rows = tasks!("WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", list).fetch_all(&mut *at).await;
+        let rows = tasks!(
+            "WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            list
+        )
+        .fetch_all(&mut *at)
+        .await;
         let mut situations: Vec<Situation> = all::<_, Task>(rows.map_err(unavailable)?)?
             .into_iter()
-            .map(|task| Situation { task, questions: Vec::new(), notes: Vec::new() })
+            .map(|task| Situation {
+                task,
+                questions: Vec::new(),
+                notes: Vec::new(),
+            })
             .collect();
-        let rows = questions!("WHERE q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY q.id", list);
-        for question in all::<_, vine_domain::Question>(rows.fetch_all(&mut *at).await.map_err(unavailable)?)? {
-            situations.iter_mut().filter(|one| one.task.id == question.task()).for_each(|one| one.questions.push(question.clone()));
+        let rows = questions!(
+            "WHERE q.task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY q.id",
+            list
+        );
+        for question in
+            all::<_, vine_domain::Question>(rows.fetch_all(&mut *at).await.map_err(unavailable)?)?
+        {
+            situations
+                .iter_mut()
+                .filter(|one| one.task.id == question.task())
+                .for_each(|one| one.questions.push(question.clone()));
         }
         let rows = sqlx::query_as!(
             NoteRow,
@@ -70,8 +117,13 @@ impl Tasks for Database {
              WHERE state = 'waiting' AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY seq",
             list
         );
-        for note in all::<_, vine_domain::Note>(rows.fetch_all(&mut *at).await.map_err(unavailable)?)? {
-            situations.iter_mut().filter(|one| one.task.id == note.task).for_each(|one| one.notes.push(note.clone()));
+        for note in
+            all::<_, vine_domain::Note>(rows.fetch_all(&mut *at).await.map_err(unavailable)?)?
+        {
+            situations
+                .iter_mut()
+                .filter(|one| one.task.id == note.task)
+                .for_each(|one| one.notes.push(note.clone()));
         }
         Ok(situations)
     }
@@ -79,17 +131,51 @@ impl Tasks for Database {
     async fn tasks(&self, filter: &TaskFilter) -> Stored<Vec<Task>> {
         let before = filter.before.map_or(i64::MAX, |id| int(id.0));
         let repo = filter.repo.as_ref().map(|repo| repo.as_str());
-        let text = filter.text.as_deref().filter(|text| !text.is_empty()).map(plain);
+        let text = filter
+            .text
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(plain);
         let (text, limit) = (text.as_deref(), i64::from(filter.limit));
         // A statement for each index that leads there, since each has one plan.
         let rows = match filter.state.as_deref() {
             None if repo.is_some() => {
-                // Said as a range: PostgreSQL would walk through all tasks for an order by id alone.
-                listing!("WHERE repo BETWEEN $2 AND $2", "repo DESC, id DESC", before, repo, text, limit).fetch_all(self.reader()).await
+                // Said as a range: PostgreSQL would walk through all tasks for an order by id
+                // alone.
+                listing!(
+                    "WHERE repo BETWEEN $2 AND $2",
+                    "repo DESC, id DESC",
+                    before,
+                    repo,
+                    text,
+                    limit
+                )
+                .fetch_all(self.reader())
+                .await
             }
-            None => listing!("WHERE true", "id DESC", before, repo, text, limit).fetch_all(self.reader()).await,
-            Some("dead") => listing!("WHERE dead", "id DESC", before, repo, text, limit).fetch_all(self.reader()).await,
-            Some(state) => listing!("WHERE state = $5", "id DESC", before, repo, text, limit, state).fetch_all(self.reader()).await,
+            None => {
+                listing!("WHERE true", "id DESC", before, repo, text, limit)
+                    .fetch_all(self.reader())
+                    .await
+            }
+            Some("dead") => {
+                listing!("WHERE dead", "id DESC", before, repo, text, limit)
+                    .fetch_all(self.reader())
+                    .await
+            }
+            Some(state) => {
+                listing!(
+                    "WHERE state = $5",
+                    "id DESC",
+                    before,
+                    repo,
+                    text,
+                    limit,
+                    state
+                )
+                .fetch_all(self.reader())
+                .await
+            }
         };
         all(rows.map_err(unavailable)?)
     }
@@ -120,7 +206,13 @@ impl Tasks for Database {
         );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
         let lines = rows.into_iter();
-        Ok(lines.map(|row| LogLine { at: Timestamp(row.at), epoch: Epoch(row.epoch.unsigned_abs()), text: row.line }).collect())
+        Ok(lines
+            .map(|row| LogLine {
+                at: Timestamp(row.at),
+                epoch: Epoch(row.epoch.unsigned_abs()),
+                text: row.line,
+            })
+            .collect())
     }
 
     async fn executions(&self, task: TaskId) -> Stored<Vec<Execution>> {
@@ -154,7 +246,12 @@ impl Tasks for Database {
             int(attempt.task.0),
             int(attempt.epoch.0)
         );
-        one_row(kept.execute(&mut *tx).await.map_err(unavailable)?.rows_affected())?;
+        one_row(
+            kept.execute(&mut *tx)
+                .await
+                .map_err(unavailable)?
+                .rows_affected(),
+        )?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -163,13 +260,19 @@ impl Tasks for Database {
             r#"SELECT patch AS "patch!" FROM executions WHERE task = $1 AND patch IS NOT NULL ORDER BY epoch DESC LIMIT 1"#,
             int(task.0)
         );
-        patch.fetch_optional(self.reader()).await.map_err(unavailable)
+        patch
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)
     }
 }
 
 /// Returns the ids of those whose key was new.
 async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> Stored<Vec<TaskId>> {
-    let state = StateColumns::from(&TaskState::Queued { due: now, resumes: false });
+    let state = StateColumns::from(&TaskState::Queued {
+        due: now,
+        resumes: false,
+    });
     let row = |new: &NewTask| {
         json!({
             "id": new.id.0, "key": new.key.as_deref().map(plain), "title": plain(new.title.as_str()), "prompt": plain(new.prompt.as_str()),
@@ -188,7 +291,10 @@ async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> Stored
         json(&rows)
     );
     let made = made.fetch_all(tx).await.map_err(unavailable)?;
-    Ok(made.into_iter().map(|id| TaskId(id.unsigned_abs())).collect())
+    Ok(made
+        .into_iter()
+        .map(|id| TaskId(id.unsigned_abs()))
+        .collect())
 }
 
 part!(
@@ -199,18 +305,23 @@ part!(
 );
 
 fn put_orders(script: &mut Script, news: &[&NewTask]) {
-    let row = |new: &&NewTask| json!({ "task": new.id.0, "lane": new.lane.rank(), "repo": new.repo });
+    let row =
+        |new: &&NewTask| json!({ "task": new.id.0, "lane": new.lane.rank(), "repo": new.repo });
     script.add(&news.iter().map(row).collect::<Vec<_>>(), &[&PUT_ORDERS]);
 }
 
 async fn with_key(tx: &mut Connection, key: Option<&str>) -> Stored<Option<TaskId>> {
-    let known = query_scalar!(r#"SELECT id AS "id!" FROM tasks WHERE key = $1"#, key.map(|key| plain(key).into_owned()));
+    let known = query_scalar!(
+        r#"SELECT id AS "id!" FROM tasks WHERE key = $1"#,
+        key.map(|key| plain(key).into_owned())
+    );
     let known = known.fetch_optional(tx).await.map_err(unavailable)?;
     Ok(known.map(|id| TaskId(id.unsigned_abs())))
 }
 
-/// Tasks below an id, newest first, that fit what may have been asked for. PostgreSQL takes a text for one that hardly fits anything when
-/// it is asked for with LIKE, and would sort the whole table for the few that it expects.
+/// Tasks below an id, newest first, that fit what may have been asked for. PostgreSQL takes a text
+/// for one that hardly fits anything when it is asked for with LIKE, and would sort the whole table
+/// for the few that it expects.
 macro_rules! listing {
     ($first:literal, $order:literal, $($arg:expr),*) => {
         tasks!(

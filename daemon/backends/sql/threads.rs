@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use sqlx::{query, query_scalar};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
-    chat::{About, Act, Batch, Dispatch, Echo, Fate, Inbound, Message, Outbound, OutboundKind, Place, Posted, Showing},
+    chat::{
+        About, Act, Batch, Dispatch, Echo, Fate, Inbound, Message, Outbound, OutboundKind, Place,
+        Posted, Showing,
+    },
     ports::{Placed, StoreError, Stored, Threads, Unread},
 };
 
@@ -82,7 +85,10 @@ impl DispatchRow {
             (Some(task), ..) => Ok(Place::Thread(TaskId(task.unsigned_abs()))),
             (None, Some(repo), _) => Ok(Place::Room(parsed(repo)?)),
             (None, None, Some(aside)) => Ok(Place::Aside(from_json(aside)?)),
-            (None, None, None) => Err(StoreError::Corrupt(format!("message {} has no place", self.message))),
+            (None, None, None) => Err(StoreError::Corrupt(format!(
+                "message {} has no place",
+                self.message
+            ))),
         }
     }
 
@@ -115,7 +121,14 @@ impl TryFrom<DispatchRow> for Dispatch {
             Place::Thread(_) | Place::Room(_) => row.thread,
         };
         let (buttons, calls) = (from_json(&row.buttons)?, from_json(&row.calls)?);
-        let message = Outbound { id: MessageId(uuid(&row.message)?), place, kind, text: row.text, buttons, calls };
+        let message = Outbound {
+            id: MessageId(uuid(&row.message)?),
+            place,
+            kind,
+            text: row.text,
+            buttons,
+            calls,
+        };
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         let (platform, room, encrypted) = (row.platform, row.room, row.encrypted);
         let repo = row.within.as_deref().map(parsed).transpose()?;
@@ -151,7 +164,8 @@ macro_rules! messages {
     };
 }
 
-/// Adds events to the inbox; returns how many were not known. One whose words were awaited is known without them.
+/// Adds events to the inbox; returns how many were not known. One whose words were awaited is known
+/// without them.
 async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> Stored<u64> {
     let row = |event: &Inbound| {
         let about = match &event.act {
@@ -176,22 +190,33 @@ async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> Stored
         now.0,
         json(&rows)
     );
-    Ok(taken.execute(tx).await.map_err(unavailable)?.rows_affected())
+    Ok(taken
+        .execute(tx)
+        .await
+        .map_err(unavailable)?
+        .rows_affected())
 }
 
 async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> Stored<()> {
-    let marked = query!("UPDATE inbox SET read = $1 WHERE platform = $2 AND event = $3", now.0, event.platform, event.event);
+    let marked = query!(
+        "UPDATE inbox SET read = $1 WHERE platform = $2 AND event = $3",
+        now.0,
+        event.platform,
+        event.event
+    );
     marked.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
-/// Keeps what a platform calls parts of our messages. Of messages that are not ours nothing is kept.
-/// Returns how many parts turned out to be there under another name too.
+/// Keeps what a platform calls parts of our messages. Of messages that are not ours nothing is
+/// kept. Returns how many parts turned out to be there under another name too.
 async fn noticed(tx: &mut Connection, platform: &str, echoes: &[Echo]) -> Stored<u64> {
     let (mut twice, mut rest) = (0, echoes.iter().collect::<Vec<_>>());
     // A statement does not see its own rows: names of the same part go in one after the other.
     while !rest.is_empty() {
         let mut parts = HashSet::new();
-        let (now, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(|echo| parts.insert((echo.message, echo.part)));
+        let (now, later): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|echo| parts.insert((echo.message, echo.part)));
         twice += name(tx, platform, &now).await?;
         rest = later;
     }
@@ -243,7 +268,10 @@ impl Threads for Database {
 
     async fn cursor(&self, platform: &str) -> Stored<Option<String>> {
         let position = query_scalar!("SELECT position FROM cursors WHERE platform = $1", platform);
-        position.fetch_optional(self.reader()).await.map_err(unavailable)
+        position
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)
     }
 
     async fn placed(&self, platform: &str, reference: &str) -> Stored<Option<Placed>> {
@@ -252,17 +280,36 @@ impl Threads for Database {
             platform,
             reference
         );
-        let row = row.fetch_optional(self.reader()).await.map_err(unavailable)?;
+        let row = row
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?;
         row.map(|row| {
-            let (task, question) = (row.task.map(|id| TaskId(id.unsigned_abs())), row.question.map(|id| QuestionId(id.unsigned_abs())));
-            Ok(Placed { task, question, buttons: from_json(&row.buttons)? })
+            let (task, question) = (
+                row.task.map(|id| TaskId(id.unsigned_abs())),
+                row.question.map(|id| QuestionId(id.unsigned_abs())),
+            );
+            Ok(Placed {
+                task,
+                question,
+                buttons: from_json(&row.buttons)?,
+            })
         })
         .transpose()
     }
 
     async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>> {
-        let body = query_scalar!("SELECT body FROM inbox WHERE platform = $1 AND event = $2", platform, event);
-        body.fetch_optional(self.reader()).await.map_err(unavailable)?.as_deref().map(from_json).transpose()
+        let body = query_scalar!(
+            "SELECT body FROM inbox WHERE platform = $1 AND event = $2",
+            platform,
+            event
+        );
+        body.fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?
+            .as_deref()
+            .map(from_json)
+            .transpose()
     }
 
     async fn is_read(&self, event: &Inbound) -> Stored<bool> {
@@ -283,31 +330,73 @@ impl Threads for Database {
             now.minus(awaited).0,
             int(after)
         );
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
-        rows.map(|row| Ok(Unread { seq: row.seq.unsigned_abs(), at: Timestamp(row.at), event: from_json(&row.body)? })).collect()
+        let rows = rows
+            .fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .into_iter();
+        rows.map(|row| {
+            Ok(Unread {
+                seq: row.seq.unsigned_abs(),
+                at: Timestamp(row.at),
+                event: from_json(&row.body)?,
+            })
+        })
+        .collect()
     }
 
     async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>> {
-        let bodies =
-            query_scalar!("SELECT body FROM inbox WHERE read IS NULL AND awaited AND platform = $1 ORDER BY seq LIMIT 100", platform);
-        bodies.fetch_all(self.reader()).await.map_err(unavailable)?.iter().map(|body| from_json(body)).collect()
+        let bodies = query_scalar!(
+            "SELECT body FROM inbox WHERE read IS NULL AND awaited AND platform = $1 ORDER BY seq LIMIT 100",
+            platform
+        );
+        bodies
+            .fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .iter()
+            .map(|body| from_json(body))
+            .collect()
     }
 
     async fn mark_read(&self, event: &Inbound) -> Stored<()> {
-        mark(&mut *self.writer().acquire().await.map_err(unavailable)?, event, self.now()).await
+        mark(
+            &mut *self.writer().acquire().await.map_err(unavailable)?,
+            event,
+            self.now(),
+        )
+        .await
     }
 
-    async fn say(&self, task: TaskId, reply: Option<(&str, &str)>, messages: &[Outbound]) -> Stored<()> {
+    async fn say(
+        &self,
+        task: TaskId,
+        reply: Option<(&str, &str)>,
+        messages: &[Outbound],
+    ) -> Stored<()> {
         let mut tx = self.begin().await?;
-        let reply = reply.into_iter().map(|(author, text)| Line::Reply(task, author, text));
+        let reply = reply
+            .into_iter()
+            .map(|(author, text)| Line::Reply(task, author, text));
         let said: Vec<Line> = reply.chain(messages.iter().map(Line::Ours)).collect();
         words::say(&mut tx, &said, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn reply(&self, event: &Inbound, author: &str, task: TaskId, message: &Outbound) -> Stored<()> {
+    async fn reply(
+        &self,
+        event: &Inbound,
+        author: &str,
+        task: TaskId,
+        message: &Outbound,
+    ) -> Stored<()> {
         let mut tx = self.begin().await?;
-        words::say(&mut tx, &[Line::Reply(task, author, &event.text), Line::Ours(message)], self.now()).await?;
+        words::say(
+            &mut tx,
+            &[Line::Reply(task, author, &event.text), Line::Ours(message)],
+            self.now(),
+        )
+        .await?;
         mark(&mut tx, event, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
@@ -319,31 +408,69 @@ impl Threads for Database {
     }
 
     async fn thread(&self, task: TaskId, after: u64, limit: u32) -> Stored<Vec<Message>> {
-        let rows = messages!("WHERE task = $1 AND seq > $2 ORDER BY seq LIMIT $3", int(task.0), int(after), i64::from(limit));
-        rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().map(Message::try_from).collect()
+        let rows = messages!(
+            "WHERE task = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+            int(task.0),
+            int(after),
+            i64::from(limit)
+        );
+        rows.fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .into_iter()
+            .map(Message::try_from)
+            .collect()
     }
 
     async fn latest(&self, task: TaskId, limit: u32) -> Stored<Vec<Message>> {
-        let rows = messages!("WHERE task = $1 ORDER BY seq DESC LIMIT $2", int(task.0), i64::from(limit));
-        rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().rev().map(Message::try_from).collect()
+        let rows = messages!(
+            "WHERE task = $1 ORDER BY seq DESC LIMIT $2",
+            int(task.0),
+            i64::from(limit)
+        );
+        rows.fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .into_iter()
+            .rev()
+            .map(Message::try_from)
+            .collect()
     }
 
     async fn messages(&self, mut after: u64, limit: u32) -> Stored<Vec<Message>> {
         loop {
-            let rows = messages!("WHERE seq > $1 ORDER BY seq LIMIT $2", int(after), i64::from(limit));
-            let rows = settled(rows.fetch_all(self.reader()).await.map_err(unavailable)?, after, self.now());
-            // What was said aside counts for the numbers but is not shown; a page of nothing else must not look like the end.
-            let only_aside = rows.last().filter(|_| rows.iter().all(|row| row.aside)).map(|row| row.seq.unsigned_abs());
+            let rows = messages!(
+                "WHERE seq > $1 ORDER BY seq LIMIT $2",
+                int(after),
+                i64::from(limit)
+            );
+            let rows = settled(
+                rows.fetch_all(self.reader()).await.map_err(unavailable)?,
+                after,
+                self.now(),
+            );
+            // What was said aside counts for the numbers but is not shown; a page of nothing else
+            // must not look like the end.
+            let only_aside = rows
+                .last()
+                .filter(|_| rows.iter().all(|row| row.aside))
+                .map(|row| row.seq.unsigned_abs());
             match only_aside {
                 Some(last) => after = last,
-                None => return rows.into_iter().filter(|row| !row.aside).map(Message::try_from).collect(),
+                None => {
+                    return rows
+                        .into_iter()
+                        .filter(|row| !row.aside)
+                        .map(Message::try_from)
+                        .collect();
+                }
             }
         }
     }
 
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>> {
-        // A message waits for the ones before it in its thread, so that a pause of one never reorders them; only edits are
-        // overtaken, and wait for one another.
+        // A message waits for the ones before it in its thread, so that a pause of one never
+        // reorders them; only edits are overtaken, and wait for one another.
         let rows = sqlx::query_as!(
             DispatchRow,
             r#"SELECT o.message, o.platform, o.room, o.attempts, m.at, o.task, m.repo, m.aside, m.question, m.note, m.kind, m.text, m.buttons,
@@ -374,10 +501,20 @@ impl Threads for Database {
             self.now().0,
             i64::from(limit)
         );
-        rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter().map(Dispatch::try_from).collect()
+        rows.fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .into_iter()
+            .map(Dispatch::try_from)
+            .collect()
     }
 
-    async fn showings(&self, platform: &str, task: TaskId, begun: Option<Timestamp>) -> Stored<Vec<(QuestionId, Showing)>> {
+    async fn showings(
+        &self,
+        platform: &str,
+        task: TaskId,
+        begun: Option<Timestamp>,
+    ) -> Stored<Vec<(QuestionId, Showing)>> {
         // The platform may have shown us a message before we noted that it was posted.
         let rows = query!(
             r#"SELECT m.question AS "question!", o.posted, m.at FROM outbox o JOIN chat_messages m ON m.id = o.message
@@ -387,9 +524,24 @@ impl Threads for Database {
             int(task.0),
             begun.map_or(i64::MAX, |begun| begun.0)
         );
-        let showing = |posted: Option<i64>, at| posted.map_or(Showing::Perhaps(Timestamp(at)), |posted| Showing::Stands(Timestamp(posted)));
-        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?.into_iter();
-        Ok(rows.map(|row| (QuestionId(row.question.unsigned_abs()), showing(row.posted, row.at))).collect())
+        let showing = |posted: Option<i64>, at| {
+            posted.map_or(Showing::Perhaps(Timestamp(at)), |posted| {
+                Showing::Stands(Timestamp(posted))
+            })
+        };
+        let rows = rows
+            .fetch_all(self.reader())
+            .await
+            .map_err(unavailable)?
+            .into_iter();
+        Ok(rows
+            .map(|row| {
+                (
+                    QuestionId(row.question.unsigned_abs()),
+                    showing(row.posted, row.at),
+                )
+            })
+            .collect())
     }
 
     async fn due_in(&self, platform: &str) -> Stored<Option<Duration>> {
@@ -421,8 +573,16 @@ impl Threads for Database {
             json(&rows)
         );
         settled.execute(&mut *tx).await.map_err(unavailable)?;
-        for (dispatch, posted) in posted.iter().filter(|(dispatch, _)| dispatch.edits.is_none()) {
-            noticed(&mut tx, &dispatch.platform, &parts(dispatch.message.id, posted)).await?;
+        for (dispatch, posted) in posted
+            .iter()
+            .filter(|(dispatch, _)| dispatch.edits.is_none())
+        {
+            noticed(
+                &mut tx,
+                &dispatch.platform,
+                &parts(dispatch.message.id, posted),
+            )
+            .await?;
         }
         tx.commit().await.map_err(unavailable)
     }
@@ -446,7 +606,11 @@ impl Threads for Database {
             platform,
             room
         );
-        hurried.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        hurried
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn hold(&self, platform: &str, room: &str, pause: Duration) -> Stored<()> {
@@ -456,15 +620,31 @@ impl Threads for Database {
             platform,
             room
         );
-        held.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        held.execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn give_up(&self, message: MessageId, platform: &str) -> Stored<()> {
-        let row = query!("DELETE FROM outbox WHERE message = $1 AND platform = $2", message.to_string(), platform);
-        row.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        let row = query!(
+            "DELETE FROM outbox WHERE message = $1 AND platform = $2",
+            message.to_string(),
+            platform
+        );
+        row.execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
-    async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()> {
+    async fn postpone(
+        &self,
+        message: MessageId,
+        platform: &str,
+        pause: Duration,
+        failed: bool,
+    ) -> Stored<()> {
         let later = query!(
             "UPDATE outbox SET attempts = attempts + $1, due = $2 WHERE message = $3 AND platform = $4",
             i64::from(failed),
@@ -472,15 +652,20 @@ impl Threads for Database {
             message.to_string(),
             platform
         );
-        later.execute(self.writer()).await.map(|_| ()).map_err(unavailable)
+        later
+            .execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 }
 
 /// No transaction takes this long.
 const SETTLED: Duration = Duration::from_secs(20);
 
-/// Messages up to the first that may still be preceded by one of a transaction under way: numbers are given before transactions
-/// end, and whoever reads on after a number must not miss what comes below it later.
+/// Messages up to the first that may still be preceded by one of a transaction under way: numbers
+/// are given before transactions end, and whoever reads on after a number must not miss what comes
+/// below it later.
 fn settled(mut rows: Vec<MessageRow>, after: u64, now: Timestamp) -> Vec<MessageRow> {
     let mut last = int(after);
     let gap = rows.iter().position(|row| {
@@ -495,6 +680,11 @@ fn settled(mut rows: Vec<MessageRow>, after: u64, now: Timestamp) -> Vec<Message
 /// The parts of a message as its platform shows them.
 fn parts(message: MessageId, posted: &Posted) -> Vec<Echo> {
     let last = posted.parts.len();
-    let part = |(part, reference): (u32, &String)| Echo { message, reference: reference.clone(), part, last: part as usize + 1 == last };
+    let part = |(part, reference): (u32, &String)| Echo {
+        message,
+        reference: reference.clone(),
+        part,
+        last: part as usize + 1 == last,
+    };
     (0..).zip(&posted.parts).map(part).collect()
 }

@@ -1,4 +1,5 @@
-//! A whole team on its way from one database to another: every row of every table as a line of JSON, the same from both engines.
+//! A whole team on its way from one database to another: every row of every table as a line of
+//! JSON, the same from both engines.
 
 use std::io::{BufRead, Write};
 
@@ -9,7 +10,8 @@ use sqlx::{AssertSqlSafe, query, query_scalar};
 
 use crate::{Connection, Database, engine};
 
-/// Tables in an order in which each refers to earlier ones only. Leases are not among them: they belong to living daemons.
+/// Tables in an order in which each refers to earlier ones only. Leases are not among them: they
+/// belong to living daemons.
 const TABLES: [&str; 22] = [
     "users",
     "identities",
@@ -80,7 +82,10 @@ pub enum TransferError {
 impl Database {
     /// Writes all rows, as they were at one moment. Returns how many.
     pub async fn export(&self, out: &mut (dyn Write + Send)) -> Result<u64, TransferError> {
-        let head = Head { agentvine_export: FORMAT, version: env!("CARGO_PKG_VERSION").into() };
+        let head = Head {
+            agentvine_export: FORMAT,
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
         writeln!(out, "{}", json(&head))?;
         let mut tx = engine::snapshot(self).await?;
         let mut rows = 0;
@@ -89,8 +94,16 @@ impl Database {
             let statement = AssertSqlSafe(engine::as_json(table, &columns));
             let mut found = query_scalar::<_, String>(statement).fetch(&mut *tx);
             while let Some(row) = found.try_next().await? {
-                let row = RawValue::from_string(row).map_err(|error| TransferError::Line(0, error.to_string()))?;
-                writeln!(out, "{}", json(&Line { table: table.into(), row }))?;
+                let row = RawValue::from_string(row)
+                    .map_err(|error| TransferError::Line(0, error.to_string()))?;
+                writeln!(
+                    out,
+                    "{}",
+                    json(&Line {
+                        table: table.into(),
+                        row
+                    })
+                )?;
                 rows += 1;
             }
         }
@@ -101,17 +114,26 @@ impl Database {
     /// Takes in all rows of an export, or none. Returns how many.
     pub async fn import(&self, from: &mut (dyn BufRead + Send)) -> Result<u64, TransferError> {
         let mut lines = from.lines().zip(1..);
-        let (head, _) = lines.next().ok_or_else(|| TransferError::Line(1, "the file is empty".into()))?;
+        let (head, _) = lines
+            .next()
+            .ok_or_else(|| TransferError::Line(1, "the file is empty".into()))?;
         let head: Head = read(1, &head?)?;
         if head.agentvine_export != FORMAT {
-            let why =
-                format!("it was written in format {} by version {}, and this program reads {FORMAT}", head.agentvine_export, head.version);
+            let why = format!(
+                "it was written in format {} by version {}, and this program reads {FORMAT}",
+                head.agentvine_export, head.version
+            );
             return Err(TransferError::Line(1, why));
         }
-        let mut tx = self.begin().await.map_err(|error| TransferError::File(std::io::Error::other(error.to_string())))?;
+        let mut tx = self
+            .begin()
+            .await
+            .map_err(|error| TransferError::File(std::io::Error::other(error.to_string())))?;
         engine::take_time(&mut tx).await?;
         is_empty(&mut tx).await?;
-        query(AssertSqlSafe("DELETE FROM settings".to_owned())).execute(&mut *tx).await?;
+        query(AssertSqlSafe("DELETE FROM settings".to_owned()))
+            .execute(&mut *tx)
+            .await?;
         let (mut taken, mut portion, mut table, mut end) = (0, Vec::new(), String::new(), None);
         for (line, number) in lines {
             let line = line?;
@@ -121,7 +143,10 @@ impl Database {
             }
             let line: Line = read(number, &line)?;
             if !TABLES.contains(&line.table.as_str()) {
-                return Err(TransferError::Line(number, format!("there is no table `{}`", line.table)));
+                return Err(TransferError::Line(
+                    number,
+                    format!("there is no table `{}`", line.table),
+                ));
             }
             if line.table != table || portion.len() == PORTION {
                 put(&mut tx, &table, &portion).await?;
@@ -133,7 +158,13 @@ impl Database {
         }
         put(&mut tx, &table, &portion).await?;
         if end != Some(taken) {
-            return Err(TransferError::Line(0, format!("{taken} rows came and {} were promised; the file is not whole", end.unwrap_or(0))));
+            return Err(TransferError::Line(
+                0,
+                format!(
+                    "{taken} rows came and {} were promised; the file is not whole",
+                    end.unwrap_or(0)
+                ),
+            ));
         }
         engine::count_on(&mut tx).await?;
         tx.commit().await?;
@@ -144,7 +175,9 @@ impl Database {
 /// Nobody has begun anything here.
 async fn is_empty(tx: &mut Connection) -> Result<(), TransferError> {
     for table in TABLES.into_iter().filter(|table| *table != "settings") {
-        let count: i64 = query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}"))).fetch_one(&mut *tx).await?;
+        let count: i64 = query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
+            .fetch_one(&mut *tx)
+            .await?;
         if count > 0 {
             return Err(TransferError::NotEmpty(count, table));
         }
@@ -159,16 +192,29 @@ async fn columns(tx: &mut Connection, table: &str) -> Result<Vec<(String, String
     Ok(columns)
 }
 
-async fn put(tx: &mut Connection, table: &str, rows: &[Box<RawValue>]) -> Result<(), TransferError> {
+async fn put(
+    tx: &mut Connection,
+    table: &str,
+    rows: &[Box<RawValue>],
+) -> Result<(), TransferError> {
     if rows.is_empty() {
         return Ok(());
     }
     let columns = columns(&mut *tx, table).await?;
     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    let values: Vec<String> = columns.iter().map(|(name, kind)| format!("CAST(value ->> '{name}' AS {kind})")).collect();
-    let statement =
-        format!("INSERT INTO {table} ({}) SELECT {} FROM json_each($1) l WHERE true ORDER BY l.key", names.join(", "), values.join(", "));
-    query(AssertSqlSafe(statement)).bind(json(rows)).execute(tx).await?;
+    let values: Vec<String> = columns
+        .iter()
+        .map(|(name, kind)| format!("CAST(value ->> '{name}' AS {kind})"))
+        .collect();
+    let statement = format!(
+        "INSERT INTO {table} ({}) SELECT {} FROM json_each($1) l WHERE true ORDER BY l.key",
+        names.join(", "),
+        values.join(", ")
+    );
+    query(AssertSqlSafe(statement))
+        .bind(json(rows))
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! What is said in threads, and where it is to be shown: each message is stored once, with a row for each room it goes to.
+//! What is said in threads, and where it is to be shown: each message is stored once, with a row
+//! for each room it goes to.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -26,7 +27,10 @@ pub enum Line<'a> {
 impl<'a> Line<'a> {
     /// What is said with a change, in order.
     pub fn of(commit: &'a Commit) -> impl Iterator<Item = Self> {
-        let reply = commit.reply.iter().map(|(author, text)| Line::Reply(commit.change.task.id, author, text));
+        let reply = commit
+            .reply
+            .iter()
+            .map(|(author, text)| Line::Reply(commit.change.task.id, author, text));
         reply.chain(commit.messages.iter().map(Line::Ours))
     }
 
@@ -47,7 +51,9 @@ impl<'a> Line<'a> {
 
     fn row(&self) -> Value {
         let mut row = match self {
-            Self::Reply(_, author, text) => json!({ "author": plain(author), "kind": "reply", "text": plain(text), "out": false }),
+            Self::Reply(_, author, text) => {
+                json!({ "author": plain(author), "kind": "reply", "text": plain(text), "out": false })
+            }
             Self::Ours(message) => ours(message),
         };
         row["id"] = self.id().to_string().into();
@@ -81,7 +87,8 @@ part!(
      ON CONFLICT (id) DO NOTHING"
 );
 
-// A newer state of a card stands for all older ones that still wait, but for the first, which makes the thread.
+// A newer state of a card stands for all older ones that still wait, but for the first, which makes
+// the thread.
 part!(
     SUPERSEDE_CARDS,
     "DELETE FROM outbox WHERE posted IS NULL
@@ -90,8 +97,8 @@ part!(
        AND seq < (SELECT max(m.seq) FROM chat_messages m JOIN json_each($1) l ON m.id = l.value ->> 'id' WHERE m.task = outbox.task)"
 );
 
-// A row for each room of the repository, or for the one place where a person is told something. What is there already is not
-// put out again.
+// A row for each room of the repository, or for the one place where a person is told something.
+// What is there already is not put out again.
 part!(
     PUT_OUT,
     "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
@@ -112,8 +119,8 @@ part!(
      ON CONFLICT (message, platform) DO NOTHING"
 );
 
-/// Adds lines to their threads, and a row for each room that is to show them. Threads stay as they are until the transaction
-/// ends.
+/// Adds lines to their threads, and a row for each room that is to show them. Threads stay as they
+/// are until the transaction ends.
 pub async fn say(tx: &mut Connection, lines: &[Line<'_>], now: Timestamp) -> Stored<()> {
     engine::lock(tx, lines.iter().filter_map(Line::task)).await?;
     let mut script = Script::default();
@@ -126,6 +133,15 @@ pub fn put(script: &mut Script, lines: &[Line<'_>]) {
     let rows: Vec<Value> = lines.iter().map(Line::row).collect();
     script.add(&rows, &[&ADD]);
     let out: Vec<Value> = rows.into_iter().filter(|row| row["out"] == true).collect();
-    let has_card = out.iter().any(|row| row["kind"] == OutboundKind::Card.as_str());
-    script.add(&out, if has_card { &[&SUPERSEDE_CARDS, &PUT_OUT] } else { &[&PUT_OUT] });
+    let has_card = out
+        .iter()
+        .any(|row| row["kind"] == OutboundKind::Card.as_str());
+    script.add(
+        &out,
+        if has_card {
+            &[&SUPERSEDE_CARDS, &PUT_OUT]
+        } else {
+            &[&PUT_OUT]
+        },
+    );
 }

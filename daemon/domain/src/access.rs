@@ -36,7 +36,9 @@ impl Role {
 
     /// Reads [`Role::as_str`] back.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Viewer, Self::Answerer, Self::Operator, Self::Admin].into_iter().find(|role| role.as_str() == word)
+        [Self::Viewer, Self::Answerer, Self::Operator, Self::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == word)
     }
 }
 
@@ -104,7 +106,8 @@ pub struct User {
 impl User {
     /// The role that counts in `repo`, or in what belongs to no repository.
     pub fn role_in(&self, repo: Option<&Slug>) -> Option<Role> {
-        repo.and_then(|repo| self.repos.get(repo).copied()).max(self.role)
+        repo.and_then(|repo| self.repos.get(repo).copied())
+            .max(self.role)
     }
 }
 
@@ -120,7 +123,10 @@ pub struct Grant {
 impl Grant {
     /// The platform's id of the person.
     pub fn on(&self, platform: &str) -> Option<&str> {
-        self.identities.iter().find(|(known, _)| known == platform).map(|(_, subject)| subject.as_str())
+        self.identities
+            .iter()
+            .find(|(known, _)| known == platform)
+            .map(|(_, subject)| subject.as_str())
     }
 }
 
@@ -134,10 +140,13 @@ pub struct Denied {
     pub verb: Verb,
 }
 
-/// The one decision about access: may `user` do `verb`, in `repo` if one is meant? Returns the role that allowed it.
+/// The one decision about access: may `user` do `verb`, in `repo` if one is meant? Returns the role
+/// that allowed it.
 pub fn decide(user: Option<&User>, verb: Verb, repo: Option<&Slug>) -> Result<Role, Denied> {
     let who = user.map_or_else(|| "a stranger".to_owned(), |user| user.name.clone());
-    user.and_then(|user| user.role_in(repo)).filter(|role| *role >= verb.needs()).ok_or(Denied { who, verb })
+    user.and_then(|user| user.role_in(repo))
+        .filter(|role| *role >= verb.needs())
+        .ok_or(Denied { who, verb })
 }
 
 /// Where a person sees tasks, questions and sessions in lists.
@@ -156,8 +165,15 @@ pub fn sight(user: Option<&User>) -> Result<Sight, Denied> {
         Err(denied) => denied,
     };
     let repos = user.into_iter().flat_map(|user| user.repos.keys());
-    let own: Vec<Slug> = repos.filter(|repo| decide(user, Verb::See, Some(repo)).is_ok()).cloned().collect();
-    if own.is_empty() { Err(denied) } else { Ok(Sight::Only(own)) }
+    let own: Vec<Slug> = repos
+        .filter(|repo| decide(user, Verb::See, Some(repo)).is_ok())
+        .cloned()
+        .collect();
+    if own.is_empty() {
+        Err(denied)
+    } else {
+        Ok(Sight::Only(own))
+    }
 }
 
 /// One line of the audit: who wanted what, and how it was decided.
@@ -181,13 +197,27 @@ mod tests {
     use crate::clock::{Ids, System};
 
     fn user(role: Option<Role>, here: Option<Role>) -> User {
-        let repos = here.map(|role| (Slug::from_text("site"), role)).into_iter().collect();
-        User { id: UserId(System.uuid()), name: "Ann".into(), role, repos }
+        let repos = here
+            .map(|role| (Slug::from_text("site"), role))
+            .into_iter()
+            .collect();
+        User {
+            id: UserId(System.uuid()),
+            name: "Ann".into(),
+            role,
+            repos,
+        }
     }
 
     #[test]
     fn the_whole_table_of_roles_and_verbs() {
-        let verbs = [Verb::See, Verb::Answer, Verb::Approve, Verb::Operate, Verb::Administer];
+        let verbs = [
+            Verb::See,
+            Verb::Answer,
+            Verb::Approve,
+            Verb::Operate,
+            Verb::Administer,
+        ];
         let may = |role| verbs.map(|verb| decide(Some(&user(role, None)), verb, None).is_ok());
         assert_eq!(may(None), [false; 5]);
         assert_eq!(may(Some(Role::Viewer)), [true, false, false, false, false]);
@@ -201,15 +231,24 @@ mod tests {
         assert!(decide(None, Verb::See, None).is_err());
         let ann = user(Some(Role::Viewer), Some(Role::Operator));
         let (here, there) = (Slug::from_text("site"), Slug::from_text("other"));
-        assert_eq!(decide(Some(&ann), Verb::Operate, Some(&here)), Ok(Role::Operator));
+        assert_eq!(
+            decide(Some(&ann), Verb::Operate, Some(&here)),
+            Ok(Role::Operator)
+        );
         assert!(decide(Some(&ann), Verb::Operate, Some(&there)).is_err());
         assert!(decide(Some(&ann), Verb::Operate, None).is_err());
     }
 
     #[test]
     fn a_person_of_one_repository_sees_that_one_and_a_stranger_none() {
-        assert_eq!(sight(Some(&user(Some(Role::Viewer), Some(Role::Admin)))), Ok(Sight::Everything));
-        assert_eq!(sight(Some(&user(None, Some(Role::Viewer)))), Ok(Sight::Only(vec![Slug::from_text("site")])));
+        assert_eq!(
+            sight(Some(&user(Some(Role::Viewer), Some(Role::Admin)))),
+            Ok(Sight::Everything)
+        );
+        assert_eq!(
+            sight(Some(&user(None, Some(Role::Viewer)))),
+            Ok(Sight::Only(vec![Slug::from_text("site")]))
+        );
         assert!(sight(Some(&user(None, None))).is_err() && sight(None).is_err());
     }
 }

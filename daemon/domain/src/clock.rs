@@ -13,13 +13,19 @@ impl Timestamp {
     /// This moment plus `span`; stays at the far end of time instead of wrapping.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This moment less `span`; stays at the near end of time instead of wrapping.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// To the minute, for people: `2026-11-24 18:19 UTC`.
@@ -76,15 +82,23 @@ pub trait Ids: Send + Sync {
 pub struct System;
 
 impl Clock for System {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the machine for the time"
+    )]
     fn now(&self) -> Timestamp {
-        let passed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let passed = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp(0).plus(passed)
     }
 }
 
 impl Ids for System {
-    #[expect(clippy::disallowed_methods, reason = "the one place that makes identities")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that makes identities"
+    )]
     fn uuid(&self) -> Uuid {
         Uuid::now_v7()
     }
@@ -103,9 +117,15 @@ mod tests {
     #[test]
     fn times_are_written_as_rfc_3339_and_read_back() {
         let moment = Timestamp(1_795_544_395_123);
-        assert_eq!(serde_json::to_string(&moment).expect("json"), "\"2026-11-24T18:19:55.123Z\"");
+        assert_eq!(
+            serde_json::to_string(&moment).expect("json"),
+            "\"2026-11-24T18:19:55.123Z\""
+        );
         assert_eq!(moment.to_minute(), "2026-11-24 18:19 UTC");
-        assert_eq!(serde_json::from_str::<Timestamp>("\"2026-11-24T18:19:55.123Z\"").expect("time"), moment);
+        assert_eq!(
+            serde_json::from_str::<Timestamp>("\"2026-11-24T18:19:55.123Z\"").expect("time"),
+            moment
+        );
     }
 
     #[test]

@@ -66,7 +66,8 @@ pub enum Remedy {
 
 /// Failed attempts after which a task is set aside as dead.
 pub const ATTEMPTS: u32 = 3;
-/// Attempts lost with their workers, within [`LOSS_WINDOW`], after which a task is set aside as dead.
+/// Attempts lost with their workers, within [`LOSS_WINDOW`], after which a task is set aside as
+/// dead.
 pub const LOSSES: usize = 3;
 /// See [`LOSSES`].
 pub const LOSS_WINDOW: Duration = Duration::from_secs(72 * 3600);
@@ -79,17 +80,31 @@ pub const UNKNOWN_RESET: Duration = Duration::from_secs(30 * 60);
 impl Failure {
     /// A failure of `kind`; `what` says what happened and to what.
     pub fn new(kind: FailureKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), retry_at: None }
+        Self {
+            kind,
+            what: what.into(),
+            retry_at: None,
+        }
     }
 
     /// What follows from this at `now`.
     pub fn remedy(&self, now: Timestamp) -> Remedy {
         use FailureKind as K;
         match self.kind {
-            K::UsageLimit => Remedy::At(self.retry_at.filter(|at| *at > now).unwrap_or(now.plus(UNKNOWN_RESET))),
-            K::AgentCrashed | K::StoppedEarly | K::AgentHung | K::Overloaded | K::Git => Remedy::Backoff,
-            K::AgentMissing | K::BadCredentials | K::ContextTooLong | K::ApiRefused => Remedy::GiveUp,
-            K::RepositoryMissing | K::BaseMissing | K::BranchTaken | K::WorkersLost => Remedy::GiveUp,
+            K::UsageLimit => Remedy::At(
+                self.retry_at
+                    .filter(|at| *at > now)
+                    .unwrap_or(now.plus(UNKNOWN_RESET)),
+            ),
+            K::AgentCrashed | K::StoppedEarly | K::AgentHung | K::Overloaded | K::Git => {
+                Remedy::Backoff
+            }
+            K::AgentMissing | K::BadCredentials | K::ContextTooLong | K::ApiRefused => {
+                Remedy::GiveUp
+            }
+            K::RepositoryMissing | K::BaseMissing | K::BranchTaken | K::WorkersLost => {
+                Remedy::GiveUp
+            }
         }
     }
 
@@ -98,28 +113,56 @@ impl Failure {
         use FailureKind as K;
         match self.kind {
             K::AgentCrashed => "See `task log` for its last words, then `task retry`.",
-            K::StoppedEarly => "See `task log` for how far it came; make the prompt more exact, then `task retry`.",
-            K::AgentHung => "See `task log` for its last step; a command that waits for input is the usual cause. Then `task retry`.",
-            K::AgentMissing => "Install the agent on the worker or set `agents.claude.command`, then `task retry`.",
-            K::Overloaded => "Nothing is wrong with the task; `task retry` when the service is well again.",
+            K::StoppedEarly => {
+                "See `task log` for how far it came; make the prompt more exact, then `task retry`."
+            }
+            K::AgentHung => {
+                "See `task log` for its last step; a command that waits for input is the usual \
+                 cause. Then `task retry`."
+            }
+            K::AgentMissing => {
+                "Install the agent on the worker or set `agents.claude.command`, then `task retry`."
+            }
+            K::Overloaded => {
+                "Nothing is wrong with the task; `task retry` when the service is well again."
+            }
             K::UsageLimit => "It starts again by itself when the limit is reset.",
-            K::BadCredentials => "Log the agent in on the worker, or set its key in `agents.claude.env`, then `task retry`.",
-            K::ContextTooLong => "Split the task into smaller ones, or `task retry` to start it in a fresh session.",
-            K::ApiRefused => "Read what the service said; change the prompt or the model, then `task retry`.",
-            K::RepositoryMissing => "Put the repository back or correct it with `repo add`, then `task retry`.",
+            K::BadCredentials => {
+                "Log the agent in on the worker, or set its key in `agents.claude.env`, then `task \
+                 retry`."
+            }
+            K::ContextTooLong => {
+                "Split the task into smaller ones, or `task retry` to start it in a fresh session."
+            }
+            K::ApiRefused => {
+                "Read what the service said; change the prompt or the model, then `task retry`."
+            }
+            K::RepositoryMissing => {
+                "Put the repository back or correct it with `repo add`, then `task retry`."
+            }
             K::BaseMissing => "Create the branch, or make a new task with `--base`.",
             K::BranchTaken => "Free the branch, or make a new task with another `--branch`.",
             K::Git => "See `task log` for what git said, then `task retry`.",
-            K::WorkersLost => "Look at the workers' memory and logs first: this task may be what ends them. Then `task retry`.",
+            K::WorkersLost => {
+                "Look at the workers' memory and logs first: this task may be what ends them. Then \
+                 `task retry`."
+            }
         }
     }
 }
 
-/// The pause before attempt number `failures + 1`: 30 s doubled each time, at most 30 min, spread by 20 % either way
-/// so that tasks which failed together do not return together. The spread depends on the task, not on chance.
+/// The pause before attempt number `failures + 1`: 30 s doubled each time, at most 30 min, spread
+/// by 20 % either way so that tasks which failed together do not return together. The spread
+/// depends on the task, not on chance.
 pub fn backoff(task: TaskId, failures: u32) -> Duration {
-    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
-    let mixed = task.0.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(u64::from(failures)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let doubled = FIRST_PAUSE
+        .saturating_mul(1 << failures.saturating_sub(1).min(10))
+        .min(LONGEST_PAUSE);
+    let mixed = task
+        .0
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add(u64::from(failures))
+        .wrapping_mul(0xD6E8_FEB8_6659_FD93);
     let percent = 80 + u32::try_from((mixed >> 33) % 41).expect("below 41");
     doubled * percent / 100
 }
@@ -134,10 +177,14 @@ mod tests {
             let ideal = (30 << (failures - 1).min(10)).min(1800);
             for task in 1..50 {
                 let pause = backoff(TaskId(task), failures).as_secs_f64();
-                assert!((0.8 * f64::from(ideal)..=1.2 * f64::from(ideal)).contains(&pause), "{failures} {pause}");
+                assert!(
+                    (0.8 * f64::from(ideal)..=1.2 * f64::from(ideal)).contains(&pause),
+                    "{failures} {pause}"
+                );
             }
         }
-        let pauses: std::collections::BTreeSet<_> = (1..50).map(|task| backoff(TaskId(task), 1)).collect();
+        let pauses: std::collections::BTreeSet<_> =
+            (1..50).map(|task| backoff(TaskId(task), 1)).collect();
         assert!(pauses.len() > 10, "tasks must not all return together");
     }
 

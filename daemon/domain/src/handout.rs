@@ -47,28 +47,53 @@ pub struct Taken {
     pub warm: Option<SessionId>,
 }
 
-/// Who gets what: orders in the order in which they are to be served, each to a worker that still has room. New work goes to
-/// a worker with a warm session for it, else to the roomiest one.
-pub fn hand_out(heads: Vec<Head>, mut warm: Vec<Warm>, wants: &[Want], now: Timestamp) -> Vec<Taken> {
+/// Who gets what: orders in the order in which they are to be served, each to a worker that still
+/// has room. New work goes to a worker with a warm session for it, else to the roomiest one.
+pub fn hand_out(
+    heads: Vec<Head>,
+    mut warm: Vec<Warm>,
+    wants: &[Want],
+    now: Timestamp,
+) -> Vec<Taken> {
     let mut orders: Vec<Waiting> = heads.iter().map(|head| head.order).collect();
-    let heads: HashMap<TaskId, Head> = heads.into_iter().map(|head| (head.order.task, head)).collect();
+    let heads: HashMap<TaskId, Head> = heads
+        .into_iter()
+        .map(|head| (head.order.task, head))
+        .collect();
     serve_order(&mut orders, now);
-    let mut room: Vec<(WorkerId, u32)> = wants.iter().map(|want| (want.worker, want.slots)).collect();
+    let mut room: Vec<(WorkerId, u32)> =
+        wants.iter().map(|want| (want.worker, want.slots)).collect();
     let mut taken: Vec<Taken> = Vec::new();
     for order in orders {
         let head = &heads[&order.task];
-        let has_room = |worker: WorkerId| room.iter().any(|(other, slots)| *other == worker && *slots > 0);
-        let fits = |session: &Warm| head.fresh && session.like == head.like && has_room(session.worker);
+        let has_room = |worker: WorkerId| {
+            room.iter()
+                .any(|(other, slots)| *other == worker && *slots > 0)
+        };
+        let fits =
+            |session: &Warm| head.fresh && session.like == head.like && has_room(session.worker);
         let session = warm.iter().position(fits).map(|at| warm.remove(at));
-        let wanted = session.as_ref().map(|session| session.worker).or(head.kept_for);
+        let wanted = session
+            .as_ref()
+            .map(|session| session.worker)
+            .or(head.kept_for);
         let cold = |worker: &WorkerId| !warm.iter().any(|session| session.worker == *worker);
-        let given = |worker: &WorkerId| taken.iter().filter(|other| other.worker == *worker).count();
-        // The roomiest worker first, then one whose sessions are not for others, then the one with the fewest: that spreads
-        // work over machines.
-        let free = room.iter_mut().filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|wanted| wanted == *worker));
-        if let Some((worker, slots)) = free.max_by_key(|(worker, slots)| (*slots, cold(worker), Reverse(given(worker)))) {
+        let given =
+            |worker: &WorkerId| taken.iter().filter(|other| other.worker == *worker).count();
+        // The roomiest worker first, then one whose sessions are not for others, then the one with
+        // the fewest: that spreads work over machines.
+        let free = room
+            .iter_mut()
+            .filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|wanted| wanted == *worker));
+        if let Some((worker, slots)) =
+            free.max_by_key(|(worker, slots)| (*slots, cold(worker), Reverse(given(worker))))
+        {
             *slots -= 1;
-            taken.push(Taken { order, worker: *worker, warm: session.map(|session| session.id) });
+            taken.push(Taken {
+                order,
+                worker: *worker,
+                warm: session.map(|session| session.id),
+            });
         }
     }
     taken

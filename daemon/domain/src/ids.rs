@@ -1,5 +1,5 @@
-//! Identities. People see and type the short ones (`T-142`, `Q-17`); machines carry UUIDs where a thing is made
-//! outside the daemon.
+//! Identities. People see and type the short ones (`T-142`, `Q-17`); machines carry UUIDs where a
+//! thing is made outside the daemon.
 
 use std::{fmt, str::FromStr};
 
@@ -106,13 +106,14 @@ opaque!(
     MessageId
 );
 
-/// Counts the attempts of a task. Every write of an attempt names the epoch it was leased under; an older one
-/// is refused, so a worker that lost its lease can change nothing.
+/// Counts the attempts of a task. Every write of an attempt names the epoch it was leased under; an
+/// older one is refused, so a worker that lost its lease can change nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
-/// An identity made from words: the same words give the same one, so that doing a thing twice is doing it once.
+/// An identity made from words: the same words give the same one, so that doing a thing twice is
+/// doing it once.
 pub fn uuid_of(words: &str) -> Uuid {
     let digest: [u8; 32] = Sha256::digest(words.as_bytes()).into();
     let mut bytes = [0; 16];
@@ -129,7 +130,16 @@ mod tests {
         for text in ["T-142", "t-142", "142", " T-142 "] {
             assert_eq!(text.parse::<TaskId>().expect(text), TaskId(142));
         }
-        for text in ["", "T-", "T-0", "Q-3", "-1", "+1", "T-1x", "99999999999999999999"] {
+        for text in [
+            "",
+            "T-",
+            "T-0",
+            "Q-3",
+            "-1",
+            "+1",
+            "T-1x",
+            "99999999999999999999",
+        ] {
             assert!(text.parse::<TaskId>().is_err(), "{text:?} must be refused");
         }
     }

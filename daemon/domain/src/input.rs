@@ -1,4 +1,5 @@
-//! Text that people and programs hand in, parsed once at the edge. Past the edge nothing is checked again.
+//! Text that people and programs hand in, parsed once at the edge. Past the edge nothing is checked
+//! again.
 
 use std::{fmt, str::FromStr};
 
@@ -19,7 +20,11 @@ pub struct Invalid {
 impl Invalid {
     /// An error about `what`.
     pub fn new(what: &'static str, why: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what, why: why.into(), hint: hint.into() }
+        Self {
+            what,
+            why: why.into(),
+            hint: hint.into(),
+        }
     }
 
     /// What is wrong, without the advice.
@@ -28,11 +33,25 @@ impl Invalid {
     }
 }
 
-/// Makes foreign text fit to be repeated in an error: at most 60 characters, control characters escaped.
+/// Makes foreign text fit to be repeated in an error: at most 60 characters, control characters
+/// escaped.
 pub fn shown(text: &str) -> String {
-    let escaped: String =
-        text.chars().take(60).flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect();
-    if text.chars().nth(60).is_some() { format!("{escaped}…") } else { escaped }
+    let escaped: String = text
+        .chars()
+        .take(60)
+        .flat_map(|c| {
+            if c.is_control() {
+                c.escape_default().collect::<Vec<_>>()
+            } else {
+                vec![c]
+            }
+        })
+        .collect();
+    if text.chars().nth(60).is_some() {
+        format!("{escaped}…")
+    } else {
+        escaped
+    }
 }
 
 macro_rules! parsed_text {
@@ -82,18 +101,18 @@ parsed_text!(
     Title, title
 );
 parsed_text!(
-    /// What the agent is asked to do: 1 character to 256 KiB, line breaks and tabs allowed, other control
-    /// characters refused.
+    /// What the agent is asked to do: 1 character to 256 KiB, line breaks and tabs allowed, other
+    /// control characters refused.
     Prompt, prompt
 );
 parsed_text!(
-    /// The name of a git branch, by the rules of `git check-ref-format --branch`; never starts with a dash, so it
-    /// cannot be taken for an option.
+    /// The name of a git branch, by the rules of `git check-ref-format --branch`; never starts with
+    /// a dash, so it cannot be taken for an option.
     Branch, branch
 );
 parsed_text!(
-    /// A short name for a repository: lower-case letters, digits, `-`, `_` and `.`; 1 to 64 characters, starts
-    /// with a letter or digit.
+    /// A short name for a repository: lower-case letters, digits, `-`, `_` and `.`; 1 to 64
+    /// characters, starts with a letter or digit.
     Slug, slug
 );
 
@@ -101,11 +120,19 @@ const PROMPT_LIMIT: usize = 256 * 1024;
 
 fn title(text: &str) -> Result<String, Invalid> {
     let text = text.trim();
-    let refuse = |why: &str| Err(Invalid::new("title", why, "give one short line; put details into the prompt"));
+    let refuse = |why: &str| {
+        Err(Invalid::new(
+            "title",
+            why,
+            "give one short line; put details into the prompt",
+        ))
+    };
     match text {
         "" => refuse("it is empty"),
         _ if text.chars().count() > 200 => refuse("it is longer than 200 characters"),
-        _ if text.chars().any(char::is_control) => refuse("it contains control characters or line breaks"),
+        _ if text.chars().any(char::is_control) => {
+            refuse("it contains control characters or line breaks")
+        }
         _ => Ok(text.to_owned()),
     }
 }
@@ -118,25 +145,49 @@ fn prompt(text: &str) -> Result<String, Invalid> {
     }
     if text.len() > PROMPT_LIMIT {
         let size = text.len() / 1024;
-        return refuse(format!("it has {size} KiB, the limit is 256 KiB"), "commit long material to the repository and name the file");
+        return refuse(
+            format!("it has {size} KiB, the limit is 256 KiB"),
+            "commit long material to the repository and name the file",
+        );
     }
-    match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) {
-        Some(c) => refuse(format!("it contains the control character {}", c.escape_default()), "remove it and send the text again"),
+    match text
+        .chars()
+        .find(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
+    {
+        Some(c) => refuse(
+            format!("it contains the control character {}", c.escape_default()),
+            "remove it and send the text again",
+        ),
         None => Ok(text.to_owned()),
     }
 }
 
 fn branch(text: &str) -> Result<String, Invalid> {
-    let refuse = |why: &str| Err(Invalid::new("branch name", format!("`{}`: {why}", shown(text)), "use a name like `feature/login`"));
+    let refuse = |why: &str| {
+        Err(Invalid::new(
+            "branch name",
+            format!("`{}`: {why}", shown(text)),
+            "use a name like `feature/login`",
+        ))
+    };
     let bad_part = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
     match text {
         "" => refuse("it is empty"),
         "@" | "HEAD" => refuse("git keeps this name for itself"),
         _ if text.len() > 200 => refuse("it is longer than 200 bytes"),
         _ if text.starts_with('-') => refuse("it starts with a dash"),
-        _ if text.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c)) => refuse("it contains a character that git refuses"),
-        _ if text.contains("..") || text.contains("@{") || text.ends_with('.') => refuse("git refuses `..`, `@{` and a dot at the end"),
-        _ if text.split('/').any(bad_part) => refuse("a part of it is empty, starts with a dot or ends in `.lock`"),
+        _ if text
+            .chars()
+            .any(|c| c.is_control() || " ~^:?*[\\".contains(c)) =>
+        {
+            refuse("it contains a character that git refuses")
+        }
+        _ if text.contains("..") || text.contains("@{") || text.ends_with('.') => {
+            refuse("git refuses `..`, `@{` and a dot at the end")
+        }
+        _ if text.split('/').any(bad_part) => {
+            refuse("a part of it is empty, starts with a dot or ends in `.lock`")
+        }
         _ => Ok(text.to_owned()),
     }
 }
@@ -147,14 +198,27 @@ fn slug(text: &str) -> Result<String, Invalid> {
     if text.len() <= 64 && starts_well && text.chars().all(allowed) {
         return Ok(text.to_owned());
     }
-    Err(Invalid::new("repository name", format!("`{}`", shown(text)), "use lower-case letters, digits, `-`, `_` and `.`, at most 64"))
+    Err(Invalid::new(
+        "repository name",
+        format!("`{}`", shown(text)),
+        "use lower-case letters, digits, `-`, `_` and `.`, at most 64",
+    ))
 }
 
 impl Slug {
     /// The nearest slug to free text such as a folder name; `repo` when nothing of it can be kept.
     pub fn from_text(text: &str) -> Self {
         let lower = text.to_lowercase();
-        let kept: String = lower.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+        let kept: String = lower
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                    c
+                } else {
+                    '-'
+                }
+            })
+            .collect();
         let trimmed = kept.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
         let short: String = trimmed.chars().take(64).collect();
         short.parse().unwrap_or_else(|_| Self("repo".to_owned()))
@@ -195,7 +259,10 @@ mod tests {
     #[test]
     fn prompts_have_a_size_and_no_control_characters() {
         assert!("a\nb\tc".parse::<Prompt>().is_ok());
-        let long = "x".repeat(1024 * 1024).parse::<Prompt>().expect_err("1 MiB is too long");
+        let long = "x"
+            .repeat(1024 * 1024)
+            .parse::<Prompt>()
+            .expect_err("1 MiB is too long");
         assert!(long.why.contains("1024 KiB"), "{long}");
         let bell = "a\u{7}b".parse::<Prompt>().expect_err("a bell is refused");
         assert!(bell.why.contains("\\u{7}"), "{bell}");

@@ -1,8 +1,8 @@
 //! The nouns and rules of AgentVine.
 //!
-//! Pure values: no tokio, sqlx, axum or clap in here. Start with [`task`] and [`question`], then read
-//! [`lifecycle`], where every change of a task is decided, and [`ports`], which says what the rules need from
-//! the outside.
+//! Pure values: no tokio, sqlx, axum or clap in here. Start with [`task`] and [`question`], then
+//! read [`lifecycle`], where every change of a task is decided, and [`ports`], which says what the
+//! rules need from the outside.
 #![warn(missing_docs)]
 
 pub mod access;

@@ -9,7 +9,8 @@ use crate::{clock::Timestamp, ids::TaskId};
 /// Words for the agent of a task. They enter its session as a message of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Note {
-    /// Made where the words came in; also the uuid under which they enter a session, which drops a second copy.
+    /// Made where the words came in; also the uuid under which they enter a session, which drops a
+    /// second copy.
     pub key: Uuid,
     /// The task whose agent is to read it.
     pub task: TaskId,

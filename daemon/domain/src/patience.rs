@@ -1,7 +1,8 @@
 //! Patience: when an open question pings people again, whom, and when it is given up.
 //!
-//! A reminder comes after [`Patience::remind`] and then each time the wait has doubled; an escalation once, to more
-//! people; expiry ends the wait. Quiet hours put pings off to their end. Expiry is a record, not a ping: it keeps its time.
+//! A reminder comes after [`Patience::remind`] and then each time the wait has doubled; an
+//! escalation once, to more people; expiry ends the wait. Quiet hours put pings off to their end.
+//! Expiry is a record, not a ping: it keeps its time.
 
 use std::time::Duration;
 
@@ -95,23 +96,34 @@ impl Patience {
         }
     }
 
-    /// When to look at an open question again. Always later than `now` once what was due has been done.
+    /// When to look at an open question again. Always later than `now` once what was due has been
+    /// done.
     pub fn alarm(&self, question: &Question, now: Timestamp) -> Timestamp {
         let after = |span| question.asked_at.plus(span);
         let escalation = (!question.pings.escalated).then(|| after(self.escalate));
-        let ping = escalation.into_iter().chain([after(self.reminder(question.pings.reminders))]).min().unwrap_or(now);
+        let ping = escalation
+            .into_iter()
+            .chain([after(self.reminder(question.pings.reminders))])
+            .min()
+            .unwrap_or(now);
         let ping = self.quiet_until(ping.max(now)).unwrap_or(ping);
         ping.min(after(self.expiry(&question.ask)))
     }
 
-    /// A digest that lists the question stands for its next reminder, unless that is still far away.
+    /// A digest that lists the question stands for its next reminder, unless that is still far
+    /// away.
     pub fn covers(&self, question: &Question, now: Timestamp) -> bool {
         now.since(question.asked_at) * 2 >= self.reminder(question.pings.reminders)
     }
 
-    /// How many reminders have their time behind them after `waited`: several at once when the daemon was away.
+    /// How many reminders have their time behind them after `waited`: several at once when the
+    /// daemon was away.
     pub fn reminders_by(&self, waited: Duration) -> u32 {
-        (0..32).take_while(|count| waited >= self.reminder(*count)).count().try_into().unwrap_or(32)
+        (0..32)
+            .take_while(|count| waited >= self.reminder(*count))
+            .count()
+            .try_into()
+            .unwrap_or(32)
     }
 
     /// How long such a question may wait.
@@ -139,14 +151,22 @@ impl Patience {
 impl Quiet {
     /// When the quiet hours around `at` end; `None` outside of them.
     pub fn end(&self, at: Timestamp) -> Option<Timestamp> {
-        let local = jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.zone.clone());
+        let local = jiff::Timestamp::from_millisecond(at.0)
+            .ok()?
+            .to_zoned(self.zone.clone());
         let (time, today) = (local.time(), local.date());
         let quiet = match self.from <= self.until {
             true => self.from <= time && time < self.until,
             false => self.from <= time || time < self.until,
         };
-        let day = if time < self.until { today } else { today.tomorrow().ok()? };
-        let end = DateTime::from_parts(day, self.until).to_zoned(self.zone.clone()).ok()?;
+        let day = if time < self.until {
+            today
+        } else {
+            today.tomorrow().ok()?
+        };
+        let end = DateTime::from_parts(day, self.until)
+            .to_zoned(self.zone.clone())
+            .ok()?;
         quiet.then(|| Timestamp(end.timestamp().as_millisecond()))
     }
 }
@@ -156,12 +176,20 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Timestamp {
-        Timestamp(text.parse::<jiff::Timestamp>().expect("a time").as_millisecond())
+        Timestamp(
+            text.parse::<jiff::Timestamp>()
+                .expect("a time")
+                .as_millisecond(),
+        )
     }
 
     fn nights(zone: &str) -> Quiet {
         let time = |text: &str| text.parse().expect("a time");
-        Quiet { from: time("22:00"), until: time("07:00"), zone: TimeZone::get(zone).expect("a zone") }
+        Quiet {
+            from: time("22:00"),
+            until: time("07:00"),
+            zone: TimeZone::get(zone).expect("a zone"),
+        }
     }
 
     #[test]

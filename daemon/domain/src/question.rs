@@ -92,7 +92,20 @@ impl Question {
     pub fn new(id: QuestionId, key: Uuid, attempt: Attempt, ask: Ask, asked_at: Timestamp) -> Self {
         let (pings, state) = (Pings::default(), QuestionState::Open);
         let (call, context) = (String::new(), String::new());
-        Self { id, key, attempt, session: None, call, ask, context, asked_at, pings, alarm: None, expired: None, state }
+        Self {
+            id,
+            key,
+            attempt,
+            session: None,
+            call,
+            ask,
+            context,
+            asked_at,
+            pings,
+            alarm: None,
+            expired: None,
+            state,
+        }
     }
 
     /// The task that waits.
@@ -116,13 +129,18 @@ impl Question {
 
     /// What an agent that is told of it now has heard.
     pub fn heard(&self) -> Heard {
-        Heard { question: self.id, answer: self.answer().map(|answer| answer.key) }
+        Heard {
+            question: self.id,
+            answer: self.answer().map(|answer| answer.key),
+        }
     }
 
     /// What came of it, once something did.
     pub fn reply(&self) -> Option<Reply<'_>> {
         match &self.state {
-            QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => Some(Reply::Answered(answer)),
+            QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
+                Some(Reply::Answered(answer))
+            }
             QuestionState::Expired { .. } => Some(Reply::Nobody),
             QuestionState::Open | QuestionState::Withdrawn { .. } => None,
         }
@@ -131,8 +149,12 @@ impl Question {
     /// The decision, once there is one.
     pub fn answer(&self) -> Option<&Answer> {
         match &self.state {
-            QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => Some(answer),
-            QuestionState::Open | QuestionState::Expired { .. } | QuestionState::Withdrawn { .. } => None,
+            QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
+                Some(answer)
+            }
+            QuestionState::Open
+            | QuestionState::Expired { .. }
+            | QuestionState::Withdrawn { .. } => None,
         }
     }
 }
@@ -146,7 +168,8 @@ pub enum Reply<'a> {
     Nobody,
 }
 
-/// What an agent has heard of its question. An answer that comes while it hears that there is none is another thing.
+/// What an agent has heard of its question. An answer that comes while it hears that there is none
+/// is another thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
     /// Which question.
@@ -230,9 +253,17 @@ impl Ask {
     /// The question in one line, for listings.
     pub fn headline(&self) -> String {
         let line = match self {
-            Self::Clarify { items } => items.first().map_or_else(String::new, |item| item.question.clone()),
-            Self::Permission { tool, what, .. } => format!("May it use {tool}: {}", what.lines().next().unwrap_or_default()),
-            Self::Plan { plan } => format!("Is this plan good: {}", plan.lines().next().unwrap_or_default()),
+            Self::Clarify { items } => items
+                .first()
+                .map_or_else(String::new, |item| item.question.clone()),
+            Self::Permission { tool, what, .. } => format!(
+                "May it use {tool}: {}",
+                what.lines().next().unwrap_or_default()
+            ),
+            Self::Plan { plan } => format!(
+                "Is this plan good: {}",
+                plan.lines().next().unwrap_or_default()
+            ),
         };
         line.chars().take(160).collect()
     }
@@ -241,8 +272,8 @@ impl Ask {
 /// What a person decided, and who, when and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Answer {
-    /// Made where the answer came in, so that answering twice is answering once; also the uuid under which words
-    /// enter a session, which drops a second copy.
+    /// Made where the answer came in, so that answering twice is answering once; also the uuid
+    /// under which words enter a session, which drops a second copy.
     pub key: Uuid,
     /// The decision.
     pub decision: Decision,
@@ -293,7 +324,11 @@ impl Decision {
     /// The decision in one line, as it is shown in the thread.
     pub fn headline(&self) -> String {
         let text = match self {
-            Self::Chosen { labels } => labels.iter().map(|item| item.join(", ")).collect::<Vec<_>>().join("; "),
+            Self::Chosen { labels } => labels
+                .iter()
+                .map(|item| item.join(", "))
+                .collect::<Vec<_>>()
+                .join("; "),
             Self::Words { text } => text.clone(),
             Self::Allow { session: false } => "allowed once".to_owned(),
             Self::Allow { session: true } => "allowed for this session".to_owned(),

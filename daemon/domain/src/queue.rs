@@ -7,9 +7,11 @@ use utoipa::ToSchema;
 
 use crate::{clock::Timestamp, ids::TaskId, input::Invalid};
 
-/// A queue of work orders. A lane is served only while the ones before it are empty, except for orders that have
-/// waited so long that they count as one lane higher ([`AGEING`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+/// A queue of work orders. A lane is served only while the ones before it are empty, except for
+/// orders that have waited so long that they count as one lane higher ([`AGEING`]).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// Urgent.
@@ -20,8 +22,8 @@ pub enum Lane {
     Low,
 }
 
-/// An order rises by one lane for each full span of this length that it has waited, so `low` work starts after at
-/// most two of them ahead of everything that came later.
+/// An order rises by one lane for each full span of this length that it has waited, so `low` work
+/// starts after at most two of them ahead of everything that came later.
 pub const AGEING: Duration = Duration::from_secs(10 * 60);
 
 impl Lane {
@@ -63,7 +65,13 @@ impl std::str::FromStr for Lane {
         Self::ALL
             .into_iter()
             .find(|lane| lane.as_str() == text)
-            .ok_or_else(|| Invalid::new("priority", format!("`{}` is no lane", crate::input::shown(text)), "use high, default or low"))
+            .ok_or_else(|| {
+                Invalid::new(
+                    "priority",
+                    format!("`{}` is no lane", crate::input::shown(text)),
+                    "use high, default or low",
+                )
+            })
     }
 }
 
@@ -76,7 +84,8 @@ pub struct Waiting {
     pub lane: Lane,
     /// When it became ready to run.
     pub due: Timestamp,
-    /// It carries an answer for a task that was already under way; such orders go before new work of every lane.
+    /// It carries an answer for a task that was already under way; such orders go before new work
+    /// of every lane.
     pub resumes: bool,
 }
 
@@ -84,7 +93,11 @@ pub struct Waiting {
 pub fn serve_order(orders: &mut [Waiting], now: Timestamp) {
     orders.sort_by_key(|order| {
         let waited = now.since(order.due).as_millis() / AGEING.as_millis();
-        let risen = order.lane.rank().saturating_sub(i64::try_from(waited).unwrap_or(i64::MAX)).max(0);
+        let risen = order
+            .lane
+            .rank()
+            .saturating_sub(i64::try_from(waited).unwrap_or(i64::MAX))
+            .max(0);
         (!order.resumes, risen, order.due, order.task)
     });
 }
@@ -94,7 +107,12 @@ mod tests {
     use super::*;
 
     fn order(task: u64, lane: Lane, due: i64) -> Waiting {
-        Waiting { task: TaskId(task), lane, due: Timestamp(due), resumes: false }
+        Waiting {
+            task: TaskId(task),
+            lane,
+            due: Timestamp(due),
+            resumes: false,
+        }
     }
 
     fn served(mut orders: Vec<Waiting>, now: i64) -> Vec<u64> {
@@ -104,7 +122,12 @@ mod tests {
 
     #[test]
     fn lanes_are_strict_and_fifo_inside() {
-        let orders = vec![order(1, Lane::Low, 0), order(2, Lane::Default, 5), order(3, Lane::High, 9), order(4, Lane::High, 8)];
+        let orders = vec![
+            order(1, Lane::Low, 0),
+            order(2, Lane::Default, 5),
+            order(3, Lane::High, 9),
+            order(4, Lane::High, 8),
+        ];
         assert_eq!(served(orders, 10), [4, 3, 2, 1]);
     }
 
@@ -118,7 +141,10 @@ mod tests {
 
     #[test]
     fn answered_tasks_go_before_new_work() {
-        let resumed = Waiting { resumes: true, ..order(7, Lane::Low, 50) };
+        let resumed = Waiting {
+            resumes: true,
+            ..order(7, Lane::Low, 50)
+        };
         assert_eq!(served(vec![order(1, Lane::High, 0), resumed], 60), [7, 1]);
     }
 }

@@ -22,7 +22,8 @@ pub struct Repo {
     pub encrypted: bool,
 }
 
-/// Where a repository is: an absolute path on the workers' machines, or a URL that git can fetch and push.
+/// Where a repository is: an absolute path on the workers' machines, or a URL that git can fetch
+/// and push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Source {
@@ -60,9 +61,14 @@ impl TryFrom<String> for Source {
             ))
         };
         match text.as_str() {
-            t if t.chars().any(char::is_control) || t.len() > 1000 => refuse("has control characters or is too long"),
+            t if t.chars().any(char::is_control) || t.len() > 1000 => {
+                refuse("has control characters or is too long")
+            }
             t if t.starts_with('/') => Ok(Self::Path(text)),
-            t if ["https://", "ssh://", "file:///"].iter().any(|scheme| t.starts_with(scheme) && !t[scheme.len()..].starts_with('-')) => {
+            t if ["https://", "ssh://", "file:///"]
+                .iter()
+                .any(|scheme| t.starts_with(scheme) && !t[scheme.len()..].starts_with('-')) =>
+            {
                 Ok(Self::Url(text))
             }
             _ => refuse("is neither"),
@@ -76,10 +82,21 @@ mod tests {
 
     #[test]
     fn sources_that_could_run_a_program_are_refused() {
-        for good in ["/srv/site", "https://example.org/a.git", "ssh://git@example.org/a"] {
+        for good in [
+            "/srv/site",
+            "https://example.org/a.git",
+            "ssh://git@example.org/a",
+        ] {
             assert!(Source::try_from(good.to_owned()).is_ok(), "{good}");
         }
-        for bad in ["ext::sh -c id", "-u/x", "relative/path", "ssh://-oProxyCommand=id/x", "EXT::x", ""] {
+        for bad in [
+            "ext::sh -c id",
+            "-u/x",
+            "relative/path",
+            "ssh://-oProxyCommand=id/x",
+            "EXT::x",
+            "",
+        ] {
             assert!(Source::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

@@ -1,4 +1,5 @@
-//! How values that are one text or number look in the API's document. Shapes with fields derive theirs.
+//! How values that are one text or number look in the API's document. Shapes with fields derive
+//! theirs.
 
 use std::borrow::Cow;
 

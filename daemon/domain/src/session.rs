@@ -37,11 +37,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// When the policy ends it, if nobody uses it before; `None` while its task goes on, when somebody asked to keep it, and once it has
-    /// ended.
+    /// When the policy ends it, if nobody uses it before; `None` while its task goes on, when
+    /// somebody asked to keep it, and once it has ended.
     pub fn ends(&self, policy: &SessionPolicy) -> Option<Timestamp> {
         let by_itself = self.state == SessionState::Warm && !self.kept;
-        by_itself.then(|| self.active.plus(policy.max_idle).min(self.started.plus(policy.max_age)))
+        by_itself.then(|| {
+            self.active
+                .plus(policy.max_idle)
+                .min(self.started.plus(policy.max_age))
+        })
     }
 }
 
@@ -63,7 +67,13 @@ pub struct SessionPolicy {
 impl Default for SessionPolicy {
     fn default() -> Self {
         let minutes = |count: u64| Duration::from_secs(count * 60);
-        Self { reuse: true, max_age: minutes(60), max_idle: minutes(30), max_context: 60, affinity: minutes(10) }
+        Self {
+            reuse: true,
+            max_age: minutes(60),
+            max_idle: minutes(30),
+            max_context: 60,
+            affinity: minutes(10),
+        }
     }
 }
 
@@ -95,9 +105,18 @@ impl SessionState {
     }
 }
 
-/// Why sessions end: their task is over (three words), a person said so, their worker is gone, nobody used them, they grew
-/// too old, or too full.
-pub const ENDINGS: [&str; 8] = ["completed", "failed", "cancelled", "command", "lost", "idle", "age", "context"];
+/// Why sessions end: their task is over (three words), a person said so, their worker is gone,
+/// nobody used them, they grew too old, or too full.
+pub const ENDINGS: [&str; 8] = [
+    "completed",
+    "failed",
+    "cancelled",
+    "command",
+    "lost",
+    "idle",
+    "age",
+    "context",
+];
 
 #[cfg(test)]
 mod tests {
@@ -105,7 +124,8 @@ mod tests {
     use crate::clock::{Ids, System};
 
     #[test]
-    fn a_warm_session_ends_when_it_is_unused_or_old_whichever_comes_first_and_no_other_ends_by_itself() {
+    fn a_warm_session_ends_when_it_is_unused_or_old_whichever_comes_first_and_no_other_ends_by_itself()
+     {
         let minutes = |count: i64| Timestamp(count * 60_000);
         let session = |state: SessionState, kept: bool, active: i64| Session {
             id: SessionId(System.uuid()),
@@ -121,11 +141,22 @@ mod tests {
             reused: 0,
         };
         let policy = SessionPolicy::default();
-        assert_eq!(session(SessionState::Warm, false, 10).ends(&policy), Some(minutes(40)), "unused for half an hour");
-        assert_eq!(session(SessionState::Warm, false, 50).ends(&policy), Some(minutes(60)), "an hour old");
+        assert_eq!(
+            session(SessionState::Warm, false, 10).ends(&policy),
+            Some(minutes(40)),
+            "unused for half an hour"
+        );
+        assert_eq!(
+            session(SessionState::Warm, false, 50).ends(&policy),
+            Some(minutes(60)),
+            "an hour old"
+        );
         assert_eq!(session(SessionState::Warm, true, 10).ends(&policy), None);
         assert_eq!(session(SessionState::Active, false, 10).ends(&policy), None);
-        let ended = SessionState::Ended { at: minutes(20), reason: "idle".into() };
+        let ended = SessionState::Ended {
+            at: minutes(20),
+            reason: "idle".into(),
+        };
         assert_eq!(session(ended, false, 10).ends(&policy), None);
     }
 }

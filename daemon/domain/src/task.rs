@@ -44,7 +44,8 @@ pub struct Task {
     pub epoch: Epoch,
     /// Attempts that failed since it was created or last retried by a person.
     pub failures: u32,
-    /// When attempts were lost with their workers, latest last, since it was created or last retried.
+    /// When attempts were lost with their workers, latest last, since it was created or last
+    /// retried.
     pub losses: Vec<Timestamp>,
     /// Where it is.
     pub state: TaskState,
@@ -146,19 +147,38 @@ impl TaskState {
     }
 
     /// All words that [`TaskState::as_str`] can give.
-    pub const WORDS: [&'static str; 6] = ["queued", "running", "waiting", "done", "failed", "cancelled"];
+    pub const WORDS: [&'static str; 6] = [
+        "queued",
+        "running",
+        "waiting",
+        "done",
+        "failed",
+        "cancelled",
+    ];
 
     /// One of [`TaskState::WORDS`], or what is wrong with it.
     pub fn word(text: &str) -> Result<String, Invalid> {
-        let is_none = || Invalid::new("state", format!("`{}` is none", shown(text)), Self::WORDS.join(", "));
-        Self::WORDS.contains(&text).then(|| text.to_owned()).ok_or_else(is_none)
+        let is_none = || {
+            Invalid::new(
+                "state",
+                format!("`{}` is none", shown(text)),
+                Self::WORDS.join(", "),
+            )
+        };
+        Self::WORDS
+            .contains(&text)
+            .then(|| text.to_owned())
+            .ok_or_else(is_none)
     }
 }
 
 impl Task {
     /// The attempt under way.
     pub fn attempt(&self) -> Attempt {
-        Attempt { task: self.id, epoch: self.epoch }
+        Attempt {
+            task: self.id,
+            epoch: self.epoch,
+        }
     }
 
     /// The lease, while an attempt is under way.
@@ -171,6 +191,9 @@ impl Task {
 
     /// Nothing more will happen to it by itself.
     pub fn is_over(&self) -> bool {
-        matches!(self.state, TaskState::Done { .. } | TaskState::Failed { .. } | TaskState::Cancelled { .. })
+        matches!(
+            self.state,
+            TaskState::Done { .. } | TaskState::Failed { .. } | TaskState::Cancelled { .. }
+        )
     }
 }

@@ -33,7 +33,10 @@ impl TokenKind {
     ];
 
     fn row(self) -> &'static (Self, &'static str, &'static str) {
-        Self::ALL.iter().find(|row| row.0 == self).expect("every kind has a row")
+        Self::ALL
+            .iter()
+            .find(|row| row.0 == self)
+            .expect("every kind has a row")
     }
 
     /// The word under which the store keeps this kind.
@@ -50,7 +53,11 @@ pub struct Token(String);
 impl Token {
     /// A new secret of `kind`.
     pub fn make(kind: TokenKind, ids: &dyn Ids) -> Self {
-        let hex: String = ids.secret().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = ids
+            .secret()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Self(format!("{}{hex}", kind.row().2))
     }
 
@@ -64,9 +71,13 @@ impl Token {
         &self.0
     }
 
-    /// What the store keeps: SHA-256 in hex. The secret has 256 random bits, so a slow hash would add nothing.
+    /// What the store keeps: SHA-256 in hex. The secret has 256 random bits, so a slow hash would
+    /// add nothing.
     pub fn hash(&self) -> String {
-        Sha256::digest(self.0.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(self.0.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 

@@ -93,7 +93,8 @@ pub struct Attempt {
 pub struct Assignment {
     /// The lease that every write of this attempt must name.
     pub attempt: Attempt,
-    /// How long the lease lasts without a beat, in seconds. The worker trusts it for three quarters of that.
+    /// How long the lease lasts without a beat, in seconds. The worker trusts it for three quarters
+    /// of that.
     pub lease_secs: u64,
     /// What the task is called.
     pub title: Title,
@@ -111,11 +112,12 @@ pub struct Assignment {
     pub created: Timestamp,
     /// The session to go back into, when this worker holds one.
     pub resume: Option<SessionId>,
-    /// That session may not have heard of this task yet: it did another one before, or was cut off at its beginning.
+    /// That session may not have heard of this task yet: it did another one before, or was cut off
+    /// at its beginning.
     #[serde(default)]
     pub unheard: bool,
-    /// Everything that was asked before and of which something came, oldest first; what is [`Question::untold`] has not
-    /// reached any agent, an agent without the session needs them all.
+    /// Everything that was asked before and of which something came, oldest first; what is
+    /// [`Question::untold`] has not reached any agent, an agent without the session needs them all.
     pub answered: Vec<Question>,
 }
 

@@ -21,7 +21,12 @@ pub struct Unreadable(pub String);
 
 /// The tree without a program name, as it is said in chat.
 #[derive(Debug, Parser)]
-#[command(name = "vine", no_binary_name = true, disable_help_subcommand = true, disable_version_flag = true)]
+#[command(
+    name = "vine",
+    no_binary_name = true,
+    disable_help_subcommand = true,
+    disable_version_flag = true
+)]
 #[command(about = "Give tasks to agents, answer their questions")]
 pub(crate) struct Line {
     #[command(subcommand)]
@@ -38,16 +43,21 @@ pub fn is_command(text: &str) -> bool {
 /// The text after the head word, if there is one.
 fn head(text: &str) -> Option<&str> {
     let text = text.trim_start();
-    let rest = HEADS
-        .iter()
-        .find_map(|head| text.get(..head.len()).filter(|start| start.eq_ignore_ascii_case(head)).map(|_| &text[head.len()..]))?;
-    rest.is_empty().then_some(rest).or_else(|| rest.starts_with(char::is_whitespace).then_some(rest))
+    let rest = HEADS.iter().find_map(|head| {
+        text.get(..head.len())
+            .filter(|start| start.eq_ignore_ascii_case(head))
+            .map(|_| &text[head.len()..])
+    })?;
+    rest.is_empty()
+        .then_some(rest)
+        .or_else(|| rest.starts_with(char::is_whitespace).then_some(rest))
 }
 
-/// Reads a whole chat message. The first line is split into words like a shell does; further lines are the body of
-/// the command, verbatim: the prompt of a new task, the text of an answer.
+/// Reads a whole chat message. The first line is split into words like a shell does; further lines
+/// are the body of the command, verbatim: the prompt of a new task, the text of an answer.
 pub fn parse(text: &str, context: &Context) -> Result<Command, Unreadable> {
-    let rest = head(text).ok_or_else(|| Unreadable("a command starts with /vine, !vine or @vine".into()))?;
+    let rest = head(text)
+        .ok_or_else(|| Unreadable("a command starts with /vine, !vine or @vine".into()))?;
     let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
     let words = words(line)?;
     from_words(&words, body.trim(), context)
@@ -55,8 +65,14 @@ pub fn parse(text: &str, context: &Context) -> Result<Command, Unreadable> {
 
 /// Reads words that are split already.
 pub fn from_words(words: &[String], body: &str, context: &Context) -> Result<Command, Unreadable> {
-    let words: &[String] = if words.is_empty() { &["help".to_owned()] } else { words };
-    let matches = Line::command().try_get_matches_from(words).map_err(|error| Unreadable(plain(&error)))?;
+    let words: &[String] = if words.is_empty() {
+        &["help".to_owned()]
+    } else {
+        words
+    };
+    let matches = Line::command()
+        .try_get_matches_from(words)
+        .map_err(|error| Unreadable(plain(&error)))?;
     let line = Line::from_arg_matches(&matches).map_err(|error| Unreadable(plain(&error)))?;
     let mut command = line.command;
     add_body(&mut command, body)?;
@@ -65,8 +81,8 @@ pub fn from_words(words: &[String], body: &str, context: &Context) -> Result<Com
     Ok(command)
 }
 
-/// Splits like a shell, after turning the quotes and dashes that phones make back into plain ones. A lone
-/// apostrophe, as in `don't`, is a letter.
+/// Splits like a shell, after turning the quotes and dashes that phones make back into plain ones.
+/// A lone apostrophe, as in `don't`, is a letter.
 fn words(line: &str) -> Result<Vec<String>, Unreadable> {
     let plain: String = line
         .chars()
@@ -81,11 +97,17 @@ fn words(line: &str) -> Result<Vec<String>, Unreadable> {
         .collect();
     let plain = plain.replace(" —", " --");
     let words = shlex::split(&plain).or_else(|| shlex::split(&plain.replace('\'', "\\'")));
-    let words = words.ok_or_else(|| Unreadable("a quotation mark is not closed; close it, or leave both out".into()))?;
-    Ok(words.into_iter().map(|word| word.replace(HASH, "#")).collect())
+    let words = words.ok_or_else(|| {
+        Unreadable("a quotation mark is not closed; close it, or leave both out".into())
+    })?;
+    Ok(words
+        .into_iter()
+        .map(|word| word.replace(HASH, "#"))
+        .collect())
 }
 
-/// A chat line of these words, whatever they hold, with a body; [`parse`] reads the same words from it.
+/// A chat line of these words, whatever they hold, with a body; [`parse`] reads the same words from
+/// it.
 pub fn line(words: &[&str], body: &str) -> String {
     let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     format!("/vine {}\n{body}", quoted.join(" "))
@@ -97,8 +119,15 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(needs_none) {
         return word.to_owned();
     }
-    let plain: String = word.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let plain = plain.replace(['“', '”', '„'], "\"").replace(['‘', '’'], "'").replace('\\', "\\\\").replace('"', "\\\"");
+    let plain: String = word
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let plain = plain
+        .replace(['“', '”', '„'], "\"")
+        .replace(['‘', '’'], "'")
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"");
     format!("\"{plain}\"")
 }
 
@@ -108,7 +137,10 @@ const HASH: char = '\u{e000}';
 fn add_body(command: &mut Command, body: &str) -> Result<(), Unreadable> {
     match command {
         _ if body.is_empty() => Ok(()),
-        Command::Task(TaskVerb::New { prompt: prompt @ None, .. }) => {
+        Command::Task(TaskVerb::New {
+            prompt: prompt @ None,
+            ..
+        }) => {
             *prompt = Some(body.to_owned());
             Ok(())
         }
@@ -116,12 +148,19 @@ fn add_body(command: &mut Command, body: &str) -> Result<(), Unreadable> {
             text.push(format!("\n{body}"));
             Ok(())
         }
-        _ => Err(Unreadable("this command takes one line; nothing was done. Send further lines as a message of their own.".into())),
+        _ => Err(Unreadable(
+            "this command takes one line; nothing was done. Send further lines as \
+         a message of their own."
+                .into(),
+        )),
     }
 }
 
 fn imply_repo(command: &mut Command, context: &Context) {
-    if let Command::Task(TaskVerb::New { repo: repo @ None, .. }) = command {
+    if let Command::Task(TaskVerb::New {
+        repo: repo @ None, ..
+    }) = command
+    {
         repo.clone_from(&context.repo);
     }
 }
@@ -141,12 +180,24 @@ fn imply_task(command: &mut Command, context: &Context) -> Result<(), Unreadable
         return Ok(());
     };
     *task = task.or(context.task);
-    if task.is_some() { Ok(()) } else { Err(Unreadable("which task? Name it, like T-7; `task list` shows them.".into())) }
+    if task.is_some() {
+        Ok(())
+    } else {
+        Err(Unreadable(
+            "which task? Name it, like T-7; `task list` shows them.".into(),
+        ))
+    }
 }
 
 /// Clap's own words, did-you-mean included, without its program name for `--help`.
 fn plain(error: &clap::Error) -> String {
-    error.render().to_string().trim().replace("For more information, try '--help'.", "").trim_end().to_owned()
+    error
+        .render()
+        .to_string()
+        .trim()
+        .replace("For more information, try '--help'.", "")
+        .trim_end()
+        .to_owned()
 }
 
 /// The whole tree as help, a line for each verb.
@@ -155,7 +206,10 @@ pub(crate) fn overview() -> String {
     for noun in Line::command().get_subcommands() {
         if noun.has_subcommands() {
             for verb in noun.get_subcommands() {
-                lines.push(help_line(&format!("{} {}", noun.get_name(), verb.get_name()), verb));
+                lines.push(help_line(
+                    &format!("{} {}", noun.get_name(), verb.get_name()),
+                    verb,
+                ));
             }
         } else {
             lines.push(help_line(noun.get_name(), noun));
@@ -165,7 +219,13 @@ pub(crate) fn overview() -> String {
 }
 
 fn help_line(name: &str, command: &clap::Command) -> String {
-    format!("{name:<18} {}", command.get_about().map(ToString::to_string).unwrap_or_default())
+    format!(
+        "{name:<18} {}",
+        command
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    )
 }
 
 impl Command {
@@ -186,81 +246,189 @@ mod tests {
 
     #[test]
     fn a_command_is_known_by_its_head_word() {
-        for text in ["/vine status", "!vine status", "@vine status", "  !VINE status", "/vine"] {
+        for text in [
+            "/vine status",
+            "!vine status",
+            "@vine status",
+            "  !VINE status",
+            "/vine",
+        ] {
             assert!(is_command(text), "{text}");
         }
-        for text in ["/vineyard", "vine status", "yes", "", "tell @vine", "/vin", "ö"] {
+        for text in [
+            "/vineyard",
+            "vine status",
+            "yes",
+            "",
+            "tell @vine",
+            "/vin",
+            "ö",
+        ] {
             assert!(!is_command(text), "{text}");
         }
     }
 
     #[test]
     fn the_first_line_is_arguments_and_the_rest_is_the_prompt_verbatim() {
-        let command = read("/vine task new Fix the login --priority high\n\n  Don't touch \"auth\".\n  --keep this").expect("readable");
-        let Command::Task(TaskVerb::New { title, prompt, priority, .. }) = command else { panic!("{command:?}") };
+        let command = read(
+            "/vine task new Fix the login --priority high\n\n  Don't \
+         touch \"auth\".\n  --keep this",
+        )
+        .expect("readable");
+        let Command::Task(TaskVerb::New {
+            title,
+            prompt,
+            priority,
+            ..
+        }) = command
+        else {
+            panic!("{command:?}")
+        };
         assert_eq!(title.join(" "), "Fix the login");
-        assert_eq!(prompt.as_deref(), Some("Don't touch \"auth\".\n  --keep this"));
+        assert_eq!(
+            prompt.as_deref(),
+            Some("Don't touch \"auth\".\n  --keep this")
+        );
         assert_eq!(priority, vine_domain::Lane::High);
     }
 
     #[test]
     fn a_number_sign_is_no_comment() {
-        let Ok(Command::Task(TaskVerb::New { title, .. })) = read("/vine task new \"Close #12\" --repo site") else { panic!() };
+        let Ok(Command::Task(TaskVerb::New { title, .. })) =
+            read("/vine task new \"Close #12\" --repo site")
+        else {
+            panic!()
+        };
         assert_eq!(title, ["Close #12"]);
-        let Ok(Command::Task(TaskVerb::New { title, .. })) = read("/vine task new Close #12 and #13") else { panic!() };
+        let Ok(Command::Task(TaskVerb::New { title, .. })) =
+            read("/vine task new Close #12 and #13")
+        else {
+            panic!()
+        };
         assert_eq!(title.join(" "), "Close #12 and #13");
     }
 
     #[test]
     fn words_from_forms_are_read_as_they_were_written() {
-        for word in ["plain", "a \"quoted\" one", "don't", "back\\slash", "#12", "“curly”", "two  spaces", "$HOME `id`", "—dash"] {
-            let Ok(Command::Task(TaskVerb::New { title, prompt, .. })) = read(&line(&["task", "new", "--", word], "Do it.")) else {
+        for word in [
+            "plain",
+            "a \"quoted\" one",
+            "don't",
+            "back\\slash",
+            "#12",
+            "“curly”",
+            "two  spaces",
+            "$HOME `id`",
+            "—dash",
+        ] {
+            let Ok(Command::Task(TaskVerb::New { title, prompt, .. })) =
+                read(&line(&["task", "new", "--", word], "Do it."))
+            else {
                 panic!("{word}")
             };
             let read = word.replace(['“', '”'], "\"");
-            assert_eq!((title.join(" "), prompt.as_deref()), (read, Some("Do it.")), "{word}");
+            assert_eq!(
+                (title.join(" "), prompt.as_deref()),
+                (read, Some("Do it.")),
+                "{word}"
+            );
         }
     }
 
     #[test]
     fn phones_may_write_their_quotes_and_dashes() {
         let command = read("!vine task new “Don’t log in twice” —priority low").expect("readable");
-        let Command::Task(TaskVerb::New { title, priority, .. }) = command else { panic!("{command:?}") };
-        assert_eq!((title.join(" ").as_str(), priority), ("Don't log in twice", vine_domain::Lane::Low));
+        let Command::Task(TaskVerb::New {
+            title, priority, ..
+        }) = command
+        else {
+            panic!("{command:?}")
+        };
+        assert_eq!(
+            (title.join(" ").as_str(), priority),
+            ("Don't log in twice", vine_domain::Lane::Low)
+        );
         assert!(matches!(read("/vine task new don't"), Ok(Command::Task(_))));
     }
 
     #[test]
     fn inside_a_thread_the_task_is_implied_and_outside_it_is_asked_for() {
-        let here = &Context { task: Some(TaskId(7)), repo: None };
-        assert_eq!(parse("@vine task cancel", here), Ok(Command::Task(TaskVerb::Cancel { task: Some(TaskId(7)) })));
-        assert_eq!(parse("@vine task cancel T-8", here), Ok(Command::Task(TaskVerb::Cancel { task: Some(TaskId(8)) })));
-        assert!(read("@vine task cancel").expect_err("which").0.contains("which task?"));
+        let here = &Context {
+            task: Some(TaskId(7)),
+            repo: None,
+        };
+        assert_eq!(
+            parse("@vine task cancel", here),
+            Ok(Command::Task(TaskVerb::Cancel {
+                task: Some(TaskId(7))
+            }))
+        );
+        assert_eq!(
+            parse("@vine task cancel T-8", here),
+            Ok(Command::Task(TaskVerb::Cancel {
+                task: Some(TaskId(8))
+            }))
+        );
+        assert!(
+            read("@vine task cancel")
+                .expect_err("which")
+                .0
+                .contains("which task?")
+        );
     }
 
     #[test]
     fn a_new_task_is_for_the_repository_of_the_room_unless_another_is_named() {
-        let here = &Context { task: None, repo: Some(Slug::from_text("site")) };
+        let here = &Context {
+            task: None,
+            repo: Some(Slug::from_text("site")),
+        };
         let repo = |text: &str| match parse(text, here) {
             Ok(Command::Task(TaskVerb::New { repo, .. })) => repo.map(|repo| repo.to_string()),
             other => panic!("{other:?}"),
         };
         assert_eq!(repo("!vine task new Paint").as_deref(), Some("site"));
-        assert_eq!(repo("!vine task new Paint --repo shop").as_deref(), Some("shop"));
+        assert_eq!(
+            repo("!vine task new Paint --repo shop").as_deref(),
+            Some("shop")
+        );
     }
 
     #[test]
     fn mistakes_get_a_hint_and_lines_that_belong_nowhere_are_not_dropped() {
-        assert!(read("/vine tsak list").expect_err("typo").0.contains("'task'"));
-        assert!(read("/vine task new x --priority urgent").expect_err("lane").0.contains("high, default or low"));
-        assert!(read("/vine task new x --branch=-f").expect_err("branch").0.contains("dash"));
-        assert!(read("/vine queue pause\nand one more thing").expect_err("body").0.contains("nothing was done"));
+        assert!(
+            read("/vine tsak list")
+                .expect_err("typo")
+                .0
+                .contains("'task'")
+        );
+        assert!(
+            read("/vine task new x --priority urgent")
+                .expect_err("lane")
+                .0
+                .contains("high, default or low")
+        );
+        assert!(
+            read("/vine task new x --branch=-f")
+                .expect_err("branch")
+                .0
+                .contains("dash")
+        );
+        assert!(
+            read("/vine queue pause\nand one more thing")
+                .expect_err("body")
+                .0
+                .contains("nothing was done")
+        );
     }
 
     #[test]
     fn answers_keep_their_words_even_when_they_look_like_options() {
-        let command = read("/vine question answer Q-17 no, --force is too risky").expect("readable");
-        let Command::Question(QuestionVerb::Answer { text, .. }) = command else { panic!("{command:?}") };
+        let command =
+            read("/vine question answer Q-17 no, --force is too risky").expect("readable");
+        let Command::Question(QuestionVerb::Answer { text, .. }) = command else {
+            panic!("{command:?}")
+        };
         assert_eq!(text.join(" "), "no, --force is too risky");
     }
 
@@ -268,7 +436,15 @@ mod tests {
     fn the_tree_is_sound_and_help_names_every_verb() {
         Line::command().debug_assert();
         let help = Command::overview();
-        for verb in ["task new", "question answer", "queue replay", "session keep", "worker drain", "repo add", "whoami"] {
+        for verb in [
+            "task new",
+            "question answer",
+            "queue replay",
+            "session keep",
+            "worker drain",
+            "repo add",
+            "whoami",
+        ] {
             assert!(help.contains(verb), "{verb} is missing in\n{help}");
         }
     }

@@ -1,8 +1,8 @@
-//! The one command tree of AgentVine. `/vine ...`, `!vine ...`, `@vine ...` and the shell's `vine ...` are four
-//! spellings of it; help texts are printed from it.
+//! The one command tree of AgentVine. `/vine ...`, `!vine ...`, `@vine ...` and the shell's
+//! `vine ...` are four spellings of it; help texts are printed from it.
 //!
-//! [`Command`] is what a person can order anywhere. [`parse`] reads it from a chat line, [`from_words`] from words
-//! that are split already.
+//! [`Command`] is what a person can order anywhere. [`parse`] reads it from a chat line,
+//! [`from_words`] from words that are split already.
 #![warn(missing_docs)]
 
 mod chat;
@@ -10,5 +10,7 @@ mod commands;
 mod menu;
 
 pub use chat::{Context, Unreadable, from_words, is_command, line, parse};
-pub use commands::{Command, ListRange, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
+pub use commands::{
+    Command, ListRange, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb,
+};
 pub use menu::{Choice, Entry, Kind, menu, words};

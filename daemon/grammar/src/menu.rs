@@ -1,5 +1,5 @@
-//! The tree as a menu, for platforms that let people pick commands and fill in options; and the way back from what they picked to
-//! words, which the one parser reads.
+//! The tree as a menu, for platforms that let people pick commands and fill in options; and the way
+//! back from what they picked to words, which the one parser reads.
 
 use clap::{Arg, ArgAction, CommandFactory};
 
@@ -45,7 +45,10 @@ pub fn menu() -> Vec<Entry> {
     let mut entries = Vec::new();
     for noun in Line::command().get_subcommands() {
         if noun.has_subcommands() {
-            entries.extend(noun.get_subcommands().map(|verb| entry(&[noun.get_name(), verb.get_name()], verb)));
+            entries.extend(
+                noun.get_subcommands()
+                    .map(|verb| entry(&[noun.get_name(), verb.get_name()], verb)),
+            );
         } else {
             entries.push(entry(&[noun.get_name()], noun));
         }
@@ -54,40 +57,76 @@ pub fn menu() -> Vec<Entry> {
 }
 
 fn entry(path: &[&str], command: &clap::Command) -> Entry {
-    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let mut options: Vec<Choice> = command.get_arguments().filter(|arg| arg.get_id() != "help").map(choice).collect();
+    let about = command
+        .get_about()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let mut options: Vec<Choice> = command
+        .get_arguments()
+        .filter(|arg| arg.get_id() != "help")
+        .map(choice)
+        .collect();
     options.sort_by_key(|choice| !choice.required);
-    Entry { path: path.iter().map(|word| (*word).to_owned()).collect(), about, options }
+    Entry {
+        path: path.iter().map(|word| (*word).to_owned()).collect(),
+        about,
+        options,
+    }
 }
 
 fn choice(arg: &Arg) -> Choice {
-    let values: Vec<String> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+    let values: Vec<String> = arg
+        .get_possible_values()
+        .iter()
+        .map(|value| value.get_name().to_owned())
+        .collect();
     let kind = match arg.get_action() {
         ArgAction::SetTrue => Kind::Flag,
         _ if values.is_empty() => Kind::Text,
         _ => Kind::OneOf(values),
     };
     let about = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    Choice { name: arg.get_id().to_string(), about, required: arg.is_required_set(), kind }
+    Choice {
+        name: arg.get_id().to_string(),
+        about,
+        required: arg.is_required_set(),
+        kind,
+    }
 }
 
-/// The words of what was picked: `path` from the menu, options as (name, text). Unknown options are left out.
+/// The words of what was picked: `path` from the menu, options as (name, text). Unknown options are
+/// left out.
 pub fn words(path: &[String], options: &[(String, String)]) -> Vec<String> {
     let mut root = Line::command();
     root.build();
-    let command = path.iter().try_fold(&root, |command, word| command.find_subcommand(word));
+    let command = path
+        .iter()
+        .try_fold(&root, |command, word| command.find_subcommand(word));
     let mut words = path.to_vec();
     let Some(command) = command else { return words };
-    let given = |arg: &Arg| options.iter().find(|(name, _)| name == arg.get_id().as_str()).map(|(_, text)| text.clone());
+    let given = |arg: &Arg| {
+        options
+            .iter()
+            .find(|(name, _)| name == arg.get_id().as_str())
+            .map(|(_, text)| text.clone())
+    };
     for arg in command.get_opts() {
         match (arg.get_action(), given(arg)) {
             (_, None) => {}
             (ArgAction::SetTrue, Some(_)) => {}
-            (_, Some(text)) => words.push(format!("--{}={text}", arg.get_long().unwrap_or_default())),
+            (_, Some(text)) => {
+                words.push(format!("--{}={text}", arg.get_long().unwrap_or_default()));
+            }
         }
     }
-    let flags = command.get_arguments().filter(|arg| matches!(arg.get_action(), ArgAction::SetTrue));
-    words.extend(flags.filter(|arg| given(arg).as_deref() == Some("true")).filter_map(|arg| Some(format!("--{}", arg.get_long()?))));
+    let flags = command
+        .get_arguments()
+        .filter(|arg| matches!(arg.get_action(), ArgAction::SetTrue));
+    words.extend(
+        flags
+            .filter(|arg| given(arg).as_deref() == Some("true"))
+            .filter_map(|arg| Some(format!("--{}", arg.get_long()?))),
+    );
     let positional: Vec<String> = command.get_positionals().filter_map(given).collect();
     if !positional.is_empty() {
         // What people write may begin with a dash.
@@ -104,27 +143,55 @@ mod tests {
 
     fn picked(path: &[&str], options: &[(&str, &str)]) -> Command {
         let path: Vec<String> = path.iter().map(|word| (*word).to_owned()).collect();
-        let options: Vec<_> = options.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let options: Vec<_> = options
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect();
         from_words(&words(&path, &options), "", &Context::default()).expect("readable")
     }
 
     #[test]
     fn what_is_picked_is_read_as_if_it_were_typed() {
-        let Command::Task(TaskVerb::New { title, prompt, repo, priority, .. }) =
-            picked(&["task", "new"], &[("title", "--repo don't"), ("prompt", "Do it.\n-- now"), ("priority", "high")])
+        let Command::Task(TaskVerb::New {
+            title,
+            prompt,
+            repo,
+            priority,
+            ..
+        }) = picked(
+            &["task", "new"],
+            &[
+                ("title", "--repo don't"),
+                ("prompt", "Do it.\n-- now"),
+                ("priority", "high"),
+            ],
+        )
         else {
             panic!()
         };
-        assert_eq!((title.join(" ").as_str(), prompt.as_deref(), repo), ("--repo don't", Some("Do it.\n-- now"), None));
+        assert_eq!(
+            (title.join(" ").as_str(), prompt.as_deref(), repo),
+            ("--repo don't", Some("Do it.\n-- now"), None)
+        );
         assert_eq!(priority, vine_domain::Lane::High);
-        let Command::Question(QuestionVerb::Answer { question, text }) =
-            picked(&["question", "answer"], &[("text", "-1"), ("question", "Q-17")])
-        else {
+        let Command::Question(QuestionVerb::Answer { question, text }) = picked(
+            &["question", "answer"],
+            &[("text", "-1"), ("question", "Q-17")],
+        ) else {
             panic!()
         };
         assert_eq!((question.0, text), (17, vec!["-1".to_owned()]));
-        let Command::Repo(RepoVerb::Add { trusted, encrypted, .. }) =
-            picked(&["repo", "add"], &[("name", "a"), ("source", "/a"), ("trusted", "true"), ("encrypted", "false")])
+        let Command::Repo(RepoVerb::Add {
+            trusted, encrypted, ..
+        }) = picked(
+            &["repo", "add"],
+            &[
+                ("name", "a"),
+                ("source", "/a"),
+                ("trusted", "true"),
+                ("encrypted", "false"),
+            ],
+        )
         else {
             panic!()
         };
@@ -136,12 +203,29 @@ mod tests {
     fn all_commands_are_there_with_what_must_be_filled_in_first() {
         let menu = menu();
         for entry in &menu {
-            assert!(!entry.about.is_empty() && entry.options.iter().all(|one| !one.about.is_empty()), "{entry:?}");
-            assert!(entry.options.is_sorted_by_key(|one| !one.required), "{entry:?}");
+            assert!(
+                !entry.about.is_empty() && entry.options.iter().all(|one| !one.about.is_empty()),
+                "{entry:?}"
+            );
+            assert!(
+                entry.options.is_sorted_by_key(|one| !one.required),
+                "{entry:?}"
+            );
         }
-        let new = menu.iter().find(|entry| entry.path == ["task", "new"]).expect("task new");
-        assert_eq!((new.options[0].name.as_str(), new.options[0].required), ("title", true));
-        let lists = menu.iter().find(|entry| entry.path == ["task", "list"]).expect("task list");
-        assert!(lists.options.iter().any(|one| matches!(&one.kind, Kind::OneOf(values) if values.contains(&"queued".to_owned()))));
+        let new = menu
+            .iter()
+            .find(|entry| entry.path == ["task", "new"])
+            .expect("task new");
+        assert_eq!(
+            (new.options[0].name.as_str(), new.options[0].required),
+            ("title", true)
+        );
+        let lists = menu
+            .iter()
+            .find(|entry| entry.path == ["task", "list"])
+            .expect("task list");
+        assert!(lists.options.iter().any(
+            |one| matches!(&one.kind, Kind::OneOf(values) if values.contains(&"queued".to_owned()))
+        ));
     }
 }

@@ -17,8 +17,8 @@ use crate::{Shared, error::Failure};
 /// The cookie that keeps a browser logged in.
 const SESSION: &str = "vine_session";
 
-/// Where the page is reached by https our cookies have the prefix that keeps other hosts, subdomains and plain connections from setting
-/// them (RFC 6265bis, 4.1.3.2).
+/// Where the page is reached by https our cookies have the prefix that keeps other hosts,
+/// subdomains and plain connections from setting them (RFC 6265bis, 4.1.3.2).
 fn full_name(shared: &Shared, name: &str) -> String {
     format!("{}{name}", if is_secure(shared) { "__Host-" } else { "" })
 }
@@ -30,7 +30,10 @@ fn is_secure(shared: &Shared) -> bool {
 /// The line that sets a cookie or, with no life, takes it away.
 pub fn keep(shared: &Shared, name: &str, value: &str, life: u64) -> String {
     let secure = if is_secure(shared) { "; Secure" } else { "" };
-    format!("{}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={life}{secure}", full_name(shared, name))
+    format!(
+        "{}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={life}{secure}",
+        full_name(shared, name)
+    )
 }
 
 /// The line that logs a browser in or, with no life, out.
@@ -41,9 +44,16 @@ pub fn keep_session(shared: &Shared, value: &str, life: u64) -> String {
 /// What a cookie of ours holds.
 pub fn kept(shared: &Shared, headers: &HeaderMap, name: &str) -> Option<String> {
     let own = full_name(shared, name);
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == own).map(|(_, value)| value.to_owned())
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .find(|(name, _)| *name == own)
+        .map(|(_, value)| value.to_owned())
 }
 
 /// A person, by API token.
@@ -56,11 +66,16 @@ pub struct Enrolled(pub WorkerId);
 pub struct Visitor(pub Caller);
 
 fn bearer(shared: &Shared, headers: &HeaderMap) -> Result<Token, AppError> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.strip_prefix("Bearer ")).map(Token::presented).ok_or_else(|| {
-        shared.app.meter.denied(Refused::Token);
-        AppError::Unauthenticated
-    })
+    let value = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    value
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .map(Token::presented)
+        .ok_or_else(|| {
+            shared.app.meter.denied(Refused::Token);
+            AppError::Unauthenticated
+        })
 }
 
 impl FromRequestParts<Shared> for Person {
@@ -68,7 +83,9 @@ impl FromRequestParts<Shared> for Person {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
         let token = bearer(shared, &parts.headers)?;
-        Ok(Self(shared.app.caller(&token, TokenKind::User, "api").await?))
+        Ok(Self(
+            shared.app.caller(&token, TokenKind::User, "api").await?,
+        ))
     }
 }
 
@@ -76,7 +93,12 @@ impl FromRequestParts<Shared> for Enrolled {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
-        Ok(Self(shared.app.worker_of(&bearer(shared, &parts.headers)?).await?))
+        Ok(Self(
+            shared
+                .app
+                .worker_of(&bearer(shared, &parts.headers)?)
+                .await?,
+        ))
     }
 }
 
@@ -91,7 +113,11 @@ impl FromRequestParts<Shared> for Visitor {
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
         let to_login = || Redirect::to("/login").into_response();
         let token = cookie(shared, &parts.headers).ok_or_else(to_login)?;
-        match shared.app.caller(&token, TokenKind::Browser, "console").await {
+        match shared
+            .app
+            .caller(&token, TokenKind::Browser, "console")
+            .await
+        {
             Ok(caller) => Ok(Self(caller)),
             Err(AppError::Unauthenticated) => Err(to_login()),
             Err(error) => Err(Failure::from(error).into_response()),
@@ -99,8 +125,8 @@ impl FromRequestParts<Shared> for Visitor {
     }
 }
 
-/// Guards the page: only under a known host name, writes only from the page itself, nothing embeddable or scriptable
-/// from outside.
+/// Guards the page: only under a known host name, writes only from the page itself, nothing
+/// embeddable or scriptable from outside.
 pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     if let Err(refused) = check(&shared, request.method(), request.headers()) {
         return refused.into_response();
@@ -110,7 +136,8 @@ pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -
     for (name, value) in [
         (
             "content-security-policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src \
+             'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
@@ -126,20 +153,39 @@ fn check(shared: &Shared, method: &Method, headers: &HeaderMap) -> Result<(), Fa
     let host = text(header::HOST).unwrap_or_default();
     if !shared.hosts.iter().any(|known| known == host) {
         shared.app.meter.denied(Refused::Host);
-        let hint = format!("open the page as http://{}", shared.hosts.first().map_or("localhost", String::as_str));
-        return Err(Failure::new(StatusCode::FORBIDDEN, "unknown_host", "the page is not served under this name", &hint));
+        let hint = format!(
+            "open the page as http://{}",
+            shared.hosts.first().map_or("localhost", String::as_str)
+        );
+        return Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            "unknown_host",
+            "the page is not served under this name",
+            &hint,
+        ));
     }
     if method == Method::GET || method == Method::HEAD {
         return Ok(());
     }
-    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    let own_origin = text(header::ORIGIN).is_some_and(|origin| origin.split_once("://").is_some_and(|(_, origin)| origin == host));
+    let site = headers
+        .get("sec-fetch-site")
+        .and_then(|value| value.to_str().ok());
+    let own_origin = text(header::ORIGIN).is_some_and(|origin| {
+        origin
+            .split_once("://")
+            .is_some_and(|(_, origin)| origin == host)
+    });
     match site {
         Some("same-origin") => Ok(()),
         None if own_origin => Ok(()),
         _ => {
             shared.app.meter.denied(Refused::CrossSite);
-            Err(Failure::new(StatusCode::FORBIDDEN, "cross_site", "this came from another site", "use the page itself"))
+            Err(Failure::new(
+                StatusCode::FORBIDDEN,
+                "cross_site",
+                "this came from another site",
+                "use the page itself",
+            ))
         }
     }
 }

@@ -17,11 +17,22 @@ pub struct Failure(StatusCode, ApiError);
 
 impl Failure {
     pub fn new(status: StatusCode, code: &str, message: impl Into<String>, hint: &str) -> Self {
-        Self(status, ApiError { code: code.into(), message: message.into(), hint: hint.into() })
+        Self(
+            status,
+            ApiError {
+                code: code.into(),
+                message: message.into(),
+                hint: hint.into(),
+            },
+        )
     }
 
     pub fn message(&self) -> String {
-        if self.1.hint.is_empty() { self.1.message.clone() } else { format!("{}. {}", self.1.message.trim_end_matches('.'), self.1.hint) }
+        if self.1.hint.is_empty() {
+            self.1.message.clone()
+        } else {
+            format!("{}. {}", self.1.message.trim_end_matches('.'), self.1.hint)
+        }
     }
 
     /// What would be sent, for one of several things in one answer.
@@ -43,8 +54,12 @@ impl From<AppError> for Failure {
             AppError::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             AppError::Early | AppError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             AppError::Invalid(_) | AppError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            AppError::Refused(vine_domain::lifecycle::Refusal::NoQuestion(_)) => StatusCode::NOT_FOUND,
-            AppError::Refused(_) | AppError::Store(StoreError::Conflict | StoreError::Taken(_)) => StatusCode::CONFLICT,
+            AppError::Refused(vine_domain::lifecycle::Refusal::NoQuestion(_)) => {
+                StatusCode::NOT_FOUND
+            }
+            AppError::Refused(_) | AppError::Store(StoreError::Conflict | StoreError::Taken(_)) => {
+                StatusCode::CONFLICT
+            }
             AppError::Store(cause) => {
                 tracing::error!(error = %cause, "a request failed: {cause}");
                 StatusCode::SERVICE_UNAVAILABLE
@@ -71,21 +86,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             let hint = "send a JSON object as documented, with `Content-Type: application/json`";
             Failure::new(rejection.status(), "invalid", rejection.body_text(), hint)
         };
-        Json::<T>::from_request(request, state).await.map(|Json(body)| Self(body)).map_err(refused)
+        Json::<T>::from_request(request, state)
+            .await
+            .map(|Json(body)| Self(body))
+            .map_err(refused)
     }
 }
 
 /// An id in the path, or the domain's own words about it.
 pub struct Id<T>(pub T);
 
-impl<T: std::str::FromStr<Err = vine_domain::Invalid> + Send, S: Send + Sync> FromRequestParts<S> for Id<T> {
+impl<T: std::str::FromStr<Err = vine_domain::Invalid> + Send, S: Send + Sync> FromRequestParts<S>
+    for Id<T>
+{
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
-            .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, "invalid", error.body_text(), "check the address"))?;
-        text.parse().map(Self).map_err(|invalid| AppError::Invalid(invalid).into())
+            .map_err(|error| {
+                Failure::new(
+                    StatusCode::BAD_REQUEST,
+                    "invalid",
+                    error.body_text(),
+                    "check the address",
+                )
+            })?;
+        text.parse()
+            .map(Self)
+            .map_err(|invalid| AppError::Invalid(invalid).into())
     }
 }
 
@@ -99,15 +128,32 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Params<
         Query::<T>::from_request_parts(parts, state)
             .await
             .map(|Query(params)| Self(params))
-            .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, "invalid", error.body_text(), "check the parameters after `?`"))
+            .map_err(|error| {
+                Failure::new(
+                    StatusCode::BAD_REQUEST,
+                    "invalid",
+                    error.body_text(),
+                    "check the parameters after `?`",
+                )
+            })
     }
 }
 
 pub async fn wrong_method() -> Failure {
     let hint = "`Allow` names the methods that do; /api/v1/docs describes them";
-    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this address does not know that method", hint)
+    Failure::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "wrong_method",
+        "this address does not know that method",
+        hint,
+    )
 }
 
 pub async fn no_such_path() -> Failure {
-    Failure::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address", "the API is under /api/v1, the page at /")
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing at this address",
+        "the API is under /api/v1, the page at /",
+    )
 }

@@ -1,7 +1,8 @@
-//! The HTTP face of the daemon: the API under `/api/v1`, the page with its console, health and metrics.
+//! The HTTP face of the daemon: the API under `/api/v1`, the page with its console, health and
+//! metrics.
 //!
-//! Routers get an [`App`] and nothing else. Start with [`serve`], then `auth` (who calls), then a file under `api` or
-//! `page`.
+//! Routers get an [`App`] and nothing else. Start with [`serve`], then `auth` (who calls), then a
+//! file under `api` or `page`.
 
 mod api;
 mod auth;
@@ -26,14 +27,16 @@ use vine_app::App;
 use crate::page::Issuer;
 pub use crate::page::Oidc;
 
-/// Large enough that a prompt which is too long gets the clear error of the rules, not a cut connection.
+/// Large enough that a prompt which is too long gets the clear error of the rules, not a cut
+/// connection.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// What the routers share.
 #[derive(Clone)]
 pub struct Shared {
     app: App,
-    /// Names under which browsers may reach the page, with port. Anything else is a rebinding attack.
+    /// Names under which browsers may reach the page, with port. Anything else is a rebinding
+    /// attack.
     hosts: Arc<[String]>,
     /// Where people have their accounts, if they log in with those.
     issuer: Option<Arc<Issuer>>,
@@ -51,19 +54,37 @@ pub struct Front {
     pub oidc: Option<Oidc>,
 }
 
-/// Serves until `closing`; requests that wait are answered at once when the daemon stops, which may be earlier.
-pub async fn serve(listener: TcpListener, app: App, front: Front, closing: CancellationToken) -> std::io::Result<()> {
+/// Serves until `closing`; requests that wait are answered at once when the daemon stops, which may
+/// be earlier.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    front: Front,
+    closing: CancellationToken,
+) -> std::io::Result<()> {
     let boot = app.ids.uuid().simple().to_string();
     let issuer = front.oidc.map(|settings| Arc::new(Issuer::new(settings)));
-    let shared = Shared { app, hosts: front.hosts.into(), issuer, boot: boot.into() };
-    let router = router(shared.clone()).merge(front.doors).layer(map_response_with_state(shared, farewell));
-    axum::serve(ListenerNoDelay(listener), router).with_graceful_shutdown(closing.cancelled_owned()).await
+    let shared = Shared {
+        app,
+        hosts: front.hosts.into(),
+        issuer,
+        boot: boot.into(),
+    };
+    let router = router(shared.clone())
+        .merge(front.doors)
+        .layer(map_response_with_state(shared, farewell));
+    axum::serve(ListenerNoDelay(listener), router)
+        .with_graceful_shutdown(closing.cancelled_owned())
+        .await
 }
 
-/// While the daemon stops each connection ends with its next answer, so that none is closed under a request.
+/// While the daemon stops each connection ends with its next answer, so that none is closed under a
+/// request.
 async fn farewell(State(shared): State<Shared>, mut response: Response) -> Response {
     if shared.app.stop.is_cancelled() {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

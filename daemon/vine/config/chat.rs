@@ -48,7 +48,11 @@ impl Discord {
     }
 
     fn token(&self) -> Secret<'_> {
-        Secret { key: "chat.discord.token", text: self.token.as_ref(), file: self.token_file.as_ref() }
+        Secret {
+            key: "chat.discord.token",
+            text: self.token.as_ref(),
+            file: self.token_file.as_ref(),
+        }
     }
 
     /// What is wrong with it, without looking at the world.
@@ -63,9 +67,15 @@ impl Discord {
     /// The server's id.
     pub fn server(&self) -> Result<String> {
         match self.guild.as_deref() {
-            Some(id) if id.len() >= 17 && id.bytes().all(|byte| byte.is_ascii_digit()) => Ok(id.to_owned()),
-            Some(id) => bail!("chat.discord.guild is `{id}`; copy the server's id (\"Copy Server ID\"), a long number"),
-            None => bail!("chat.discord has no guild; set it to the server's id (\"Copy Server ID\" in its menu)"),
+            Some(id) if id.len() >= 17 && id.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Ok(id.to_owned())
+            }
+            Some(id) => bail!(
+                "chat.discord.guild is `{id}`; copy the server's id (\"Copy Server ID\"), a long number"
+            ),
+            None => bail!(
+                "chat.discord has no guild; set it to the server's id (\"Copy Server ID\" in its menu)"
+            ),
         }
     }
 
@@ -118,15 +128,27 @@ impl Slack {
     }
 
     fn bot(&self) -> Secret<'_> {
-        Secret { key: "chat.slack.bot_token", text: self.bot_token.as_ref(), file: self.bot_token_file.as_ref() }
+        Secret {
+            key: "chat.slack.bot_token",
+            text: self.bot_token.as_ref(),
+            file: self.bot_token_file.as_ref(),
+        }
     }
 
     fn app(&self) -> Secret<'_> {
-        Secret { key: "chat.slack.app_token", text: self.app_token.as_ref(), file: self.app_token_file.as_ref() }
+        Secret {
+            key: "chat.slack.app_token",
+            text: self.app_token.as_ref(),
+            file: self.app_token_file.as_ref(),
+        }
     }
 
     fn signing(&self) -> Secret<'_> {
-        Secret { key: "chat.slack.signing_secret", text: self.signing_secret.as_ref(), file: self.signing_secret_file.as_ref() }
+        Secret {
+            key: "chat.slack.signing_secret",
+            text: self.signing_secret.as_ref(),
+            file: self.signing_secret_file.as_ref(),
+        }
     }
 
     /// What is wrong with it, without looking at the world.
@@ -137,13 +159,22 @@ impl Slack {
         for secret in [self.bot(), self.app(), self.signing()] {
             secret.check()?;
         }
-        match (self.bot().is_set(), self.app().is_set(), self.signing().is_set()) {
-            (false, ..) => bail!("chat.slack has no bot_token; set `bot_token_file` (or `bot_token`)"),
+        match (
+            self.bot().is_set(),
+            self.app().is_set(),
+            self.signing().is_set(),
+        ) {
+            (false, ..) => {
+                bail!("chat.slack has no bot_token; set `bot_token_file` (or `bot_token`)")
+            }
             (true, false, false) => bail!(
-                "chat.slack has no app_token; set `app_token_file` (or `app_token`) for Socket Mode, or `signing_secret_file` if Slack \
+                "chat.slack has no app_token; set `app_token_file` (or `app_token`) for Socket \
+                 Mode, or `signing_secret_file` if Slack \
                  is to send requests to this daemon"
             ),
-            (true, true, true) => bail!("chat.slack has an app_token and a signing_secret; keep one: sockets, or requests"),
+            (true, true, true) => bail!(
+                "chat.slack has an app_token and a signing_secret; keep one: sockets, or requests"
+            ),
             _ => Ok(()),
         }
     }
@@ -167,7 +198,10 @@ impl Slack {
 fn token(secret: &Secret<'_>, start: &str) -> Result<String> {
     let token = secret.read()?;
     if !token.starts_with(start) {
-        bail!("{} does not begin with {start}; the two tokens may have been exchanged", secret.key);
+        bail!(
+            "{} does not begin with {start}; the two tokens may have been exchanged",
+            secret.key
+        );
     }
     Ok(token)
 }
@@ -200,18 +234,31 @@ impl Default for Matrix {
 impl Matrix {
     /// What is wrong with it, without looking at the world.
     pub fn check(&self) -> Result<()> {
-        let Some(url) = &self.homeserver_url else { return Ok(()) };
+        let Some(url) = &self.homeserver_url else {
+            return Ok(());
+        };
         if !url.starts_with("https://") && !url.starts_with("http://") {
-            bail!("chat.matrix.homeserver_url is `{url}`; write the whole address, like https://matrix.example.org");
+            bail!(
+                "chat.matrix.homeserver_url is `{url}`; write the whole address, like \
+                 https://matrix.example.org"
+            );
         }
         if !self.password().is_set() {
-            bail!("chat.matrix has no password; set `password_file` (or `password`) for the account `{}`", self.user);
+            bail!(
+                "chat.matrix has no password; set `password_file` (or `password`) for the account \
+                 `{}`",
+                self.user
+            );
         }
         self.password().check()
     }
 
     fn password(&self) -> Secret<'_> {
-        Secret { key: "chat.matrix.password", text: self.password.as_ref(), file: self.password_file.as_ref() }
+        Secret {
+            key: "chat.matrix.password",
+            text: self.password.as_ref(),
+            file: self.password_file.as_ref(),
+        }
     }
 
     /// The account's password.
@@ -237,23 +284,42 @@ mod tests {
             (slack(Some("xoxb-1"), None, None), "no app_token"),
             (slack(None, Some("xapp-1"), None), "no bot_token"),
             (slack(Some("xoxb-1"), Some("xapp-1"), Some("s")), "keep one"),
-            (Slack { bot_token_file: Some("f".into()), ..slack(Some("xoxb-1"), Some("xapp-1"), None) }, "both"),
+            (
+                Slack {
+                    bot_token_file: Some("f".into()),
+                    ..slack(Some("xoxb-1"), Some("xapp-1"), None)
+                },
+                "both",
+            ),
         ] {
             let error = wrong.check().expect_err(word).to_string();
             assert!(error.contains(word), "{error}");
         }
         assert!(slack(Some("xoxb-1"), Some("xapp-1"), None).check().is_ok());
         assert!(slack(Some("xoxb-1"), None, Some("s")).check().is_ok());
-        let exchanged = slack(Some("xapp-1"), Some("xoxb-1"), None).bot_token().expect_err("exchanged").to_string();
-        assert!(exchanged.contains("exchanged") && !exchanged.contains("xapp-1"), "{exchanged}");
+        let exchanged = slack(Some("xapp-1"), Some("xoxb-1"), None)
+            .bot_token()
+            .expect_err("exchanged")
+            .to_string();
+        assert!(
+            exchanged.contains("exchanged") && !exchanged.contains("xapp-1"),
+            "{exchanged}"
+        );
     }
 
     #[test]
     fn discord_needs_a_server_by_its_id() {
-        let discord = |guild: Option<&str>| Discord { token: Some("t".into()), guild: guild.map(Into::into), ..Discord::default() };
+        let discord = |guild: Option<&str>| Discord {
+            token: Some("t".into()),
+            guild: guild.map(Into::into),
+            ..Discord::default()
+        };
         assert!(Discord::default().check().is_ok(), "no token, no Discord");
         assert!(discord(Some("1000000000000000002")).check().is_ok());
-        for (wrong, word) in [(discord(None), "no guild"), (discord(Some("Team")), "copy the server's id")] {
+        for (wrong, word) in [
+            (discord(None), "no guild"),
+            (discord(Some("Team")), "copy the server's id"),
+        ] {
             let error = wrong.check().expect_err(word).to_string();
             assert!(error.contains(word), "{error}");
         }
@@ -267,7 +333,10 @@ mod tests {
             password_file: file.map(Into::into),
             ..Matrix::default()
         };
-        assert!(Matrix::default().check().is_ok(), "no homeserver, no Matrix");
+        assert!(
+            Matrix::default().check().is_ok(),
+            "no homeserver, no Matrix"
+        );
         assert!(matrix("https://x", Some("p"), None).check().is_ok());
         for (wrong, word) in [
             (matrix("x.org", Some("p"), None), "whole address"),

@@ -18,7 +18,11 @@ pub struct Database {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: None, url_file: None, durability: Durability::Full }
+        Self {
+            url: None,
+            url_file: None,
+            durability: Durability::Full,
+        }
     }
 }
 
@@ -32,7 +36,11 @@ pub enum Durability {
 
 impl Database {
     fn secret(&self) -> Secret<'_> {
-        Secret { key: "database.url", text: self.url.as_ref(), file: self.url_file.as_ref() }
+        Secret {
+            key: "database.url",
+            text: self.url.as_ref(),
+            file: self.url_file.as_ref(),
+        }
     }
 
     /// The address of a PostgreSQL server; none is SQLite.
@@ -46,7 +54,10 @@ impl Database {
         self.secret().check()?;
         match &self.url {
             Some(url) if !url.starts_with("postgres://") && !url.starts_with("postgresql://") => {
-                bail!("database.url does not begin with postgres://; leave it out for a file in the state folder (SQLite)")
+                bail!(
+                    "database.url does not begin with postgres://; leave it out for a file in the \
+                     state folder (SQLite)"
+                )
             }
             _ => Ok(()),
         }
@@ -63,7 +74,11 @@ pub struct Redis {
 
 impl Redis {
     fn secret(&self) -> Secret<'_> {
-        Secret { key: "redis.url", text: self.url.as_ref(), file: self.url_file.as_ref() }
+        Secret {
+            key: "redis.url",
+            text: self.url.as_ref(),
+            file: self.url_file.as_ref(),
+        }
     }
 
     /// Its address.
@@ -72,11 +87,15 @@ impl Redis {
         secret.is_set().then(|| secret.read()).transpose()
     }
 
-    /// What is wrong, before anything is opened. Hints between daemons make sense only where several share a database.
+    /// What is wrong, before anything is opened. Hints between daemons make sense only where
+    /// several share a database.
     pub fn check(&self, database: &Database) -> Result<()> {
         self.secret().check()?;
         if self.secret().is_set() && !database.secret().is_set() {
-            bail!("redis.url is set and database.url is not: Redis carries hints between daemons that share a PostgreSQL database");
+            bail!(
+                "redis.url is set and database.url is not: Redis carries hints between daemons \
+                 that share a PostgreSQL database"
+            );
         }
         Ok(())
     }

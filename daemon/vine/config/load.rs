@@ -1,4 +1,5 @@
-//! Reads the configuration: file, then environment over it. What is wrong is named with its place and what is meant.
+//! Reads the configuration: file, then environment over it. What is wrong is named with its place
+//! and what is meant.
 
 use std::path::Path;
 
@@ -14,13 +15,20 @@ impl Config {
     /// The configuration in force.
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let mut table = read(file)?;
-        let plain = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        for (name, value) in plain.filter(|(name, _)| name.starts_with("VINE_") && name.contains("__")) {
+        let plain = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        for (name, value) in
+            plain.filter(|(name, _)| name.starts_with("VINE_") && name.contains("__"))
+        {
             overlay(&mut table, &name, &value)?;
         }
         check_keys(&table, &known()?, "")?;
-        let config: Self =
-            Value::Table(table).try_into().map_err(|error: toml::de::Error| anyhow!("the configuration is wrong: {}", error.message()))?;
+        let config: Self = Value::Table(table)
+            .try_into()
+            .map_err(|error: toml::de::Error| {
+                anyhow!("the configuration is wrong: {}", error.message())
+            })?;
         config.check()?;
         Ok(config)
     }
@@ -31,7 +39,8 @@ impl Config {
         }
         if self.worker.hold_seconds > 1800 {
             bail!(
-                "worker.hold_seconds is {}; no wait inside a process is longer than 1800 s, parked questions may wait for ever",
+                "worker.hold_seconds is {}; no wait inside a process is longer than 1800 s, parked \
+                 questions may wait for ever",
                 self.worker.hold_seconds
             );
         }
@@ -43,7 +52,10 @@ impl Config {
         self.chat.slack.check()?;
         self.chat.discord.check()?;
         if self.chat.slack.by_requests() && self.daemon.public_url.is_none() {
-            bail!("chat.slack has a signing_secret and daemon.public_url is not set: Slack must know where to send its requests");
+            bail!(
+                "chat.slack has a signing_secret and daemon.public_url is not set: Slack must know \
+                 where to send its requests"
+            );
         }
         if self.agents.claude.command.is_empty() {
             bail!("agents.claude.command is empty; name the program, like [\"claude\"]");
@@ -55,12 +67,34 @@ impl Config {
     pub fn shown(&self) -> Result<String> {
         let mut shown = self.clone();
         let slack = &mut shown.chat.slack;
-        let others = [&mut shown.chat.matrix.password, &mut shown.chat.discord.token, &mut shown.database.url, &mut shown.redis.url];
-        for secret in [&mut slack.bot_token, &mut slack.app_token, &mut slack.signing_secret].into_iter().chain(others) {
+        let others = [
+            &mut shown.chat.matrix.password,
+            &mut shown.chat.discord.token,
+            &mut shown.database.url,
+            &mut shown.redis.url,
+        ];
+        for secret in [
+            &mut slack.bot_token,
+            &mut slack.app_token,
+            &mut slack.signing_secret,
+        ]
+        .into_iter()
+        .chain(others)
+        {
             *secret = secret.take().map(|_| "(set)".into());
         }
-        shown.agents.claude.env.values_mut().for_each(|value| *value = "(set)".into());
-        shown.agents.script.env.values_mut().for_each(|value| *value = "(set)".into());
+        shown
+            .agents
+            .claude
+            .env
+            .values_mut()
+            .for_each(|value| *value = "(set)".into());
+        shown
+            .agents
+            .script
+            .env
+            .values_mut()
+            .for_each(|value| *value = "(set)".into());
         Ok(toml::to_string_pretty(&shown)?)
     }
 }
@@ -71,14 +105,23 @@ fn read(file: Option<&Path>) -> Result<Table> {
         None if Path::new(FILE).is_file() => Path::new(FILE),
         None => return Ok(Table::new()),
     };
-    let text = std::fs::read_to_string(path).with_context(|| format!("the configuration {} cannot be read", path.display()))?;
-    text.parse().map_err(|error: toml::de::Error| anyhow!("{} is no TOML: {error}", path.display()))
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("the configuration {} cannot be read", path.display()))?;
+    text.parse()
+        .map_err(|error: toml::de::Error| anyhow!("{} is no TOML: {error}", path.display()))
 }
 
 /// `VINE_DAEMON__LISTEN=…` sets `daemon.listen`.
 fn overlay(table: &mut Table, name: &str, text: &str) -> Result<()> {
-    let mut path: Vec<String> = name.trim_start_matches("VINE_").split("__").map(str::to_lowercase).collect();
-    let (section, last) = name.trim_start_matches("VINE_").rsplit_once("__").context("no section")?;
+    let mut path: Vec<String> = name
+        .trim_start_matches("VINE_")
+        .split("__")
+        .map(str::to_lowercase)
+        .collect();
+    let (section, last) = name
+        .trim_start_matches("VINE_")
+        .rsplit_once("__")
+        .context("no section")?;
     if FREE.contains(&section.to_lowercase().replace("__", ".").as_str()) {
         // Keys of these sections are names of variables, in capitals themselves.
         *path.last_mut().context("an empty name")? = last.to_owned();
@@ -86,8 +129,12 @@ fn overlay(table: &mut Table, name: &str, text: &str) -> Result<()> {
     let (key, sections) = path.split_last().context("an empty name")?;
     let mut table = table;
     for section in sections {
-        let entry = table.entry(section.clone()).or_insert_with(|| Table::new().into());
-        table = entry.as_table_mut().ok_or_else(|| anyhow!("{name}: `{section}` is no section"))?;
+        let entry = table
+            .entry(section.clone())
+            .or_insert_with(|| Table::new().into());
+        table = entry
+            .as_table_mut()
+            .ok_or_else(|| anyhow!("{name}: `{section}` is no section"))?;
     }
     table.insert(key.clone(), value(text));
     Ok(())
@@ -95,7 +142,10 @@ fn overlay(table: &mut Table, name: &str, text: &str) -> Result<()> {
 
 /// A value as TOML would read it, else plain text.
 fn value(text: &str) -> Value {
-    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    let parsed = format!("value = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut table| table.remove("value"));
     parsed.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
@@ -134,36 +184,61 @@ fn known() -> Result<Table> {
         ("traces", "authorization_file"),
     ];
     for (section, key) in optional {
-        let section = section.split('.').try_fold(&mut known, |table, name| table.get_mut(name)?.as_table_mut());
+        let section = section.split('.').try_fold(&mut known, |table, name| {
+            table.get_mut(name)?.as_table_mut()
+        });
         if let Some(section) = section {
             section.insert(key.into(), Value::String(String::new()));
         }
     }
-    known.insert("people".into(), Value::Array(vec![Table::try_from(super::Person::sample())?.into()]));
+    known.insert(
+        "people".into(),
+        Value::Array(vec![Table::try_from(super::Person::sample())?.into()]),
+    );
     Ok(known)
 }
 
 /// Sections in which any key may stand.
-const FREE: [&str; 4] = ["agents.claude.env", "agents.claude.env_files", "agents.script.env", "people.repos"];
+const FREE: [&str; 4] = [
+    "agents.claude.env",
+    "agents.claude.env_files",
+    "agents.script.env",
+    "people.repos",
+];
 
 fn check_keys(table: &Table, known: &Table, place: &str) -> Result<()> {
     for (key, value) in table {
-        let path = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+        let path = if place.is_empty() {
+            key.clone()
+        } else {
+            format!("{place}.{key}")
+        };
         let Some(expected) = known.get(key) else {
             let near = known
                 .keys()
                 .min_by_key(|other| strsim::damerau_levenshtein(other, key))
                 .filter(|other| strsim::jaro_winkler(other, key) > 0.8);
             let hint = near.map_or_else(
-                || format!("known here: {}", known.keys().cloned().collect::<Vec<_>>().join(", ")),
+                || {
+                    format!(
+                        "known here: {}",
+                        known.keys().cloned().collect::<Vec<_>>().join(", ")
+                    )
+                },
                 |near| format!("did you mean `{near}`?"),
             );
             bail!("the configuration has an unknown key `{path}`; {hint}");
         };
-        if let (Some(table), Some(expected), false) = (value.as_table(), expected.as_table(), FREE.contains(&path.as_str())) {
+        if let (Some(table), Some(expected), false) = (
+            value.as_table(),
+            expected.as_table(),
+            FREE.contains(&path.as_str()),
+        ) {
             check_keys(table, expected, &path)?;
         }
-        if let (Some(entries), Some([Value::Table(expected)])) = (value.as_array(), expected.as_array().map(Vec::as_slice)) {
+        if let (Some(entries), Some([Value::Table(expected)])) =
+            (value.as_array(), expected.as_array().map(Vec::as_slice))
+        {
             for entry in entries.iter().filter_map(Value::as_table) {
                 check_keys(entry, expected, &path)?;
             }
@@ -179,8 +254,11 @@ mod tests {
     #[test]
     fn the_example_is_the_defaults_in_words() {
         let table: Table = super::super::EXAMPLE.parse().expect("the example is TOML");
-        check_keys(&table, &known().expect("defaults"), "").expect("the example has known keys only");
-        let config: Config = Value::Table(table).try_into().expect("the example is a configuration");
+        check_keys(&table, &known().expect("defaults"), "")
+            .expect("the example has known keys only");
+        let config: Config = Value::Table(table)
+            .try_into()
+            .expect("the example is a configuration");
         assert_eq!(config, Config::default(), "the example shows the defaults");
     }
 
@@ -188,19 +266,46 @@ mod tests {
     fn unknown_keys_are_refused_with_a_suggestion() {
         let table: Table = "[daemon]\nlisen = \"127.0.0.1:1\"".parse().expect("TOML");
         let error = check_keys(&table, &known().expect("defaults"), "").expect_err("unknown");
-        assert_eq!(error.to_string(), "the configuration has an unknown key `daemon.lisen`; did you mean `listen`?");
+        assert_eq!(
+            error.to_string(),
+            "the configuration has an unknown key `daemon.lisen`; did you mean `listen`?"
+        );
     }
 
     #[test]
     fn the_environment_wins_and_is_read_like_toml() {
         let mut table = Table::new();
         overlay(&mut table, "VINE_WORKER__SLOTS", "4").expect("set");
-        overlay(&mut table, "VINE_AGENTS__CLAUDE__COMMAND", "[\"/opt/claude\"]").expect("set");
-        overlay(&mut table, "VINE_DAEMON__PUBLIC_URL", "https://vine.example").expect("set");
-        overlay(&mut table, "VINE_AGENTS__CLAUDE__ENV__ANTHROPIC_API_KEY", "dummy").expect("set");
+        overlay(
+            &mut table,
+            "VINE_AGENTS__CLAUDE__COMMAND",
+            "[\"/opt/claude\"]",
+        )
+        .expect("set");
+        overlay(
+            &mut table,
+            "VINE_DAEMON__PUBLIC_URL",
+            "https://vine.example",
+        )
+        .expect("set");
+        overlay(
+            &mut table,
+            "VINE_AGENTS__CLAUDE__ENV__ANTHROPIC_API_KEY",
+            "dummy",
+        )
+        .expect("set");
         let config: Config = Value::Table(table).try_into().expect("a configuration");
         assert_eq!(config.agents.claude.env["ANTHROPIC_API_KEY"], "dummy");
-        assert_eq!((config.worker.slots, config.agents.claude.command[0].as_str()), (4, "/opt/claude"));
-        assert_eq!(config.daemon.public_url.as_deref(), Some("https://vine.example"));
+        assert_eq!(
+            (
+                config.worker.slots,
+                config.agents.claude.command[0].as_str()
+            ),
+            (4, "/opt/claude")
+        );
+        assert_eq!(
+            config.daemon.public_url.as_deref(),
+            Some("https://vine.example")
+        );
     }
 }

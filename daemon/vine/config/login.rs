@@ -28,17 +28,34 @@ pub struct Oidc {
 impl Default for Oidc {
     fn default() -> Self {
         let (name, client_id) = ("your organisation".into(), "agentvine".into());
-        Self { issuer_url: None, name, client_id, client_secret: None, client_secret_file: None }
+        Self {
+            issuer_url: None,
+            name,
+            client_id,
+            client_secret: None,
+            client_secret_file: None,
+        }
     }
 }
 
 impl Oidc {
     /// The issuer, if there is one. Public clients have no secret.
     pub fn settings(&self) -> Result<Option<vine_http::Oidc>> {
-        let Some(issuer_url) = self.issuer_url.clone() else { return Ok(None) };
-        let secret = Secret { key: "login.oidc.client_secret", text: self.client_secret.as_ref(), file: self.client_secret_file.as_ref() };
+        let Some(issuer_url) = self.issuer_url.clone() else {
+            return Ok(None);
+        };
+        let secret = Secret {
+            key: "login.oidc.client_secret",
+            text: self.client_secret.as_ref(),
+            file: self.client_secret_file.as_ref(),
+        };
         secret.check()?;
         let client_secret = secret.is_set().then(|| secret.read()).transpose()?;
-        Ok(Some(vine_http::Oidc { name: self.name.clone(), issuer_url, client_id: self.client_id.clone(), client_secret }))
+        Ok(Some(vine_http::Oidc {
+            name: self.name.clone(),
+            issuer_url,
+            client_id: self.client_id.clone(),
+            client_secret,
+        }))
     }
 }

@@ -1,5 +1,6 @@
-//! `vine.toml`: each section a struct with its defaults. Every key may come from the environment too: `VINE_`, the
-//! section and the key in capitals, with two underscores between (`VINE_DAEMON__LISTEN`).
+//! `vine.toml`: each section a struct with its defaults. Every key may come from the environment
+//! too: `VINE_`, the section and the key in capitals, with two underscores between
+//! (`VINE_DAEMON__LISTEN`).
 
 mod chat;
 mod database;
@@ -52,7 +53,12 @@ pub struct Daemon {
 
 impl Default for Daemon {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7878)), public_url: None, state: None, drain_seconds: 0 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
+            public_url: None,
+            state: None,
+            drain_seconds: 0,
+        }
     }
 }
 
@@ -147,7 +153,15 @@ pub struct Worker {
 
 impl Default for Worker {
     fn default() -> Self {
-        Self { daemon: None, name: None, slots: 1, state: None, hold_seconds: 600, max_held: 8, drain_seconds: 30 }
+        Self {
+            daemon: None,
+            name: None,
+            slots: 1,
+            state: None,
+            hold_seconds: 600,
+            max_held: 8,
+            drain_seconds: 30,
+        }
     }
 }
 
@@ -222,7 +236,11 @@ pub struct Commit {
 
 impl Default for Commit {
     fn default() -> Self {
-        Self { name: "AgentVine".into(), email: "agentvine@localhost".into(), trailer: String::new() }
+        Self {
+            name: "AgentVine".into(),
+            email: "agentvine@localhost".into(),
+            trailer: String::new(),
+        }
     }
 }
 
@@ -236,7 +254,11 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        // The SDK tells each of its steps as news, and each refusal as an error before we have looked at it.
-        Self { filter: "info,matrix_sdk=warn,matrix_sdk::http_client=off".into(), json: false }
+        // The SDK tells each of its steps as news, and each refusal as an error before we have
+        // looked at it.
+        Self {
+            filter: "info,matrix_sdk=warn,matrix_sdk::http_client=off".into(),
+            json: false,
+        }
     }
 }

@@ -11,11 +11,17 @@ impl Questions {
     /// What it says, or what is wrong with it.
     pub fn patience(&self) -> Result<Patience> {
         let seconds = Duration::from_secs;
-        if self.remind_after_seconds == 0 || self.expire_after_seconds == 0 || self.expire_permission_after_seconds == 0 {
+        if self.remind_after_seconds == 0
+            || self.expire_after_seconds == 0
+            || self.expire_permission_after_seconds == 0
+        {
             bail!("a time in [questions] is 0; a person needs longer than that");
         }
         if self.digest_from == 0 {
-            bail!("questions.digest_from is 0; use 1 to always post digests, or a large number for none");
+            bail!(
+                "questions.digest_from is 0; use 1 to always post digests, or a large number for \
+                 none"
+            );
         }
         Ok(Patience {
             remind: seconds(self.remind_after_seconds),
@@ -23,7 +29,11 @@ impl Questions {
             escalate_to: self.escalate_to.clone(),
             expire: seconds(self.expire_after_seconds),
             expire_permission: seconds(self.expire_permission_after_seconds),
-            quiet: self.quiet_hours.as_deref().map(|hours| quiet(hours, &self.time_zone)).transpose()?,
+            quiet: self
+                .quiet_hours
+                .as_deref()
+                .map(|hours| quiet(hours, &self.time_zone))
+                .transpose()?,
             digest: self.digest_from,
         })
     }
@@ -31,10 +41,22 @@ impl Questions {
 
 /// `22:00-07:00` in a zone such as `Europe/Berlin`.
 fn quiet(hours: &str, zone: &str) -> Result<Quiet> {
-    let (from, until) = hours.split_once('-').with_context(|| format!("questions.quiet_hours is `{hours}`; write it like 22:00-07:00"))?;
-    let time = |text: &str| text.trim().parse().with_context(|| format!("questions.quiet_hours has `{text}`; write a time like 22:00"));
-    let zone = jiff::tz::TimeZone::get(zone).with_context(|| format!("questions.time_zone is `{zone}`; use a name like Europe/Berlin"))?;
-    Ok(Quiet { from: time(from)?, until: time(until)?, zone })
+    let (from, until) = hours.split_once('-').with_context(|| {
+        format!("questions.quiet_hours is `{hours}`; write it like 22:00-07:00")
+    })?;
+    let time = |text: &str| {
+        text.trim()
+            .parse()
+            .with_context(|| format!("questions.quiet_hours has `{text}`; write a time like 22:00"))
+    };
+    let zone = jiff::tz::TimeZone::get(zone).with_context(|| {
+        format!("questions.time_zone is `{zone}`; use a name like Europe/Berlin")
+    })?;
+    Ok(Quiet {
+        from: time(from)?,
+        until: time(until)?,
+        zone,
+    })
 }
 
 #[cfg(test)]
@@ -43,12 +65,24 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_quiet_hours_is_said() {
-        for (hours, zone, words) in [("22:00", "UTC", "22:00-07:00"), ("22-x", "UTC", "a time like"), ("22:00-07:00", "Mars", "Mars")] {
-            let questions = Questions { quiet_hours: Some(hours.into()), time_zone: zone.into(), ..Questions::default() };
+        for (hours, zone, words) in [
+            ("22:00", "UTC", "22:00-07:00"),
+            ("22-x", "UTC", "a time like"),
+            ("22:00-07:00", "Mars", "Mars"),
+        ] {
+            let questions = Questions {
+                quiet_hours: Some(hours.into()),
+                time_zone: zone.into(),
+                ..Questions::default()
+            };
             let error = questions.patience().expect_err("wrong");
             assert!(format!("{error:#}").contains(words), "{error:#}");
         }
-        let fine = Questions { quiet_hours: Some("22:00-07:00".into()), time_zone: "Europe/Berlin".into(), ..Questions::default() };
+        let fine = Questions {
+            quiet_hours: Some("22:00-07:00".into()),
+            time_zone: "Europe/Berlin".into(),
+            ..Questions::default()
+        };
         assert!(fine.patience().expect("fine").quiet.is_some());
     }
 }

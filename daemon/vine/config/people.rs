@@ -43,24 +43,49 @@ impl Person {
         if Role::from_word(&self.name).is_some() {
             bail!("people: `{}` is a role and cannot be a name", self.name);
         }
-        let matrix = self.matrix.as_deref().map(|id| mxid(&self.name, id)).transpose()?;
+        let matrix = self
+            .matrix
+            .as_deref()
+            .map(|id| mxid(&self.name, id))
+            .transpose()?;
         let user = User {
             id: UserId(uuid_of(&format!("person {}", self.name))),
             name: self.name.clone(),
             role: self.role,
             repos: self.repos.clone(),
         };
-        let slack = self.slack.as_deref().map(|id| member_id(&self.name, id)).transpose()?;
-        let discord = self.discord.as_deref().map(|id| snowflake(&self.name, id)).transpose()?;
-        let identities = [("matrix", matrix), ("slack", slack), ("discord", discord), (ISSUER, self.oidc.clone())];
-        Ok(Grant { user, identities: identities.into_iter().filter_map(|(platform, id)| Some((platform.to_owned(), id?))).collect() })
+        let slack = self
+            .slack
+            .as_deref()
+            .map(|id| member_id(&self.name, id))
+            .transpose()?;
+        let discord = self
+            .discord
+            .as_deref()
+            .map(|id| snowflake(&self.name, id))
+            .transpose()?;
+        let identities = [
+            ("matrix", matrix),
+            ("slack", slack),
+            ("discord", discord),
+            (ISSUER, self.oidc.clone()),
+        ];
+        Ok(Grant {
+            user,
+            identities: identities
+                .into_iter()
+                .filter_map(|(platform, id)| Some((platform.to_owned(), id?)))
+                .collect(),
+        })
     }
 }
 
 /// `@ann:example.org`; a display name would be anybody's to take.
 fn mxid(name: &str, id: &str) -> Result<String> {
-    let whole =
-        id.strip_prefix('@').and_then(|rest| rest.split_once(':')).is_some_and(|(local, server)| !local.is_empty() && !server.is_empty());
+    let whole = id
+        .strip_prefix('@')
+        .and_then(|rest| rest.split_once(':'))
+        .is_some_and(|(local, server)| !local.is_empty() && !server.is_empty());
     if !whole || id.chars().any(char::is_whitespace) {
         bail!("people: `{id}` of {name} is no Matrix id; write it like @ann:example.org");
     }
@@ -69,9 +94,16 @@ fn mxid(name: &str, id: &str) -> Result<String> {
 
 /// `U024BE7LH`, from "Copy member ID" in a profile; names and addresses can be changed by anybody.
 fn member_id(name: &str, id: &str) -> Result<String> {
-    let fits = id.starts_with(['U', 'W']) && id.len() > 4 && id.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    let fits = id.starts_with(['U', 'W'])
+        && id.len() > 4
+        && id
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
     if !fits {
-        bail!("people: `{id}` of {name} is no member id of Slack; copy it from their profile, it looks like U024BE7LH");
+        bail!(
+            "people: `{id}` of {name} is no member id of Slack; copy it from their profile, it \
+             looks like U024BE7LH"
+        );
     }
     Ok(id.to_owned())
 }
@@ -79,7 +111,9 @@ fn member_id(name: &str, id: &str) -> Result<String> {
 /// `80351110224678912`, from "Copy User ID"; names can be changed by anybody.
 fn snowflake(name: &str, id: &str) -> Result<String> {
     if id.len() < 17 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
-        bail!("people: `{id}` of {name} is no user id of Discord; copy it with \"Copy User ID\", it is a long number");
+        bail!(
+            "people: `{id}` of {name} is no user id of Discord; copy it with \"Copy User ID\", it is a long number"
+        );
     }
     Ok(id.to_owned())
 }
@@ -87,7 +121,11 @@ fn snowflake(name: &str, id: &str) -> Result<String> {
 impl Config {
     /// The people as the rules want them. Names and identities are unique.
     pub fn grants(&self) -> Result<Vec<Grant>> {
-        let grants: Vec<Grant> = self.people.iter().map(Person::grant).collect::<Result<_>>()?;
+        let grants: Vec<Grant> = self
+            .people
+            .iter()
+            .map(Person::grant)
+            .collect::<Result<_>>()?;
         let mut taken = HashSet::new();
         for grant in &grants {
             let name = ("name".to_owned(), grant.user.name.to_lowercase());
@@ -111,21 +149,34 @@ mod tests {
 
     #[test]
     fn a_person_has_a_role_and_identities() {
-        let read =
-            people("[[people]]\nname = \"Ann\"\nrole = \"operator\"\nrepos = { site = \"admin\" }\nmatrix = \"@ann:x.org\"").expect("good");
-        assert_eq!((read[0].user.role, read[0].on("matrix")), (Some(Role::Operator), Some("@ann:x.org")));
+        let read = people(
+            "[[people]]\nname = \"Ann\"\nrole = \"operator\"\nrepos = { site = \"admin\" }\nmatrix = \"@ann:x.org\"",
+        )
+        .expect("good");
+        assert_eq!(
+            (read[0].user.role, read[0].on("matrix")),
+            (Some(Role::Operator), Some("@ann:x.org"))
+        );
         assert_eq!(read[0].user.repos[&Slug::from_text("site")], Role::Admin);
     }
 
     #[test]
     fn doubtful_people_are_refused_in_words() {
-        let one = |name: &str, matrix: &str| format!("[[people]]\nname = \"{name}\"\nmatrix = \"{matrix}\"\n");
+        let one = |name: &str, matrix: &str| {
+            format!("[[people]]\nname = \"{name}\"\nmatrix = \"{matrix}\"\n")
+        };
         for (text, word) in [
             (one("Ann", "ann"), "no Matrix id"),
             (one("", "@a:x"), "no name"),
             (one("admin", "@a:x"), "is a role"),
-            (one("Ann", "@a:x") + one("ann", "@b:x").as_str(), "same name"),
-            (one("Ann", "@a:x") + one("Bob", "@a:x").as_str(), "same matrix"),
+            (
+                one("Ann", "@a:x") + one("ann", "@b:x").as_str(),
+                "same name",
+            ),
+            (
+                one("Ann", "@a:x") + one("Bob", "@a:x").as_str(),
+                "same matrix",
+            ),
         ] {
             let error = people(&text).expect_err(&text).to_string();
             assert!(error.contains(word), "{error}");

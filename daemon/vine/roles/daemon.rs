@@ -29,7 +29,10 @@ pub async fn run(config: &Config, args: DaemonArgs) -> Result<()> {
     let state = state_folder(&config, args.state)?;
     let stop = stop::on_signal()?;
     let daemon = Daemon::start(&config, state, stop.clone()).await?;
-    tracing::info!("serving {}; `vine login` prints a link to the page", daemon.endpoint.url);
+    tracing::info!(
+        "serving {}; `vine login` prints a link to the page",
+        daemon.endpoint.url
+    );
     stop.cancelled().await;
     daemon.end().await
 }
@@ -62,12 +65,33 @@ impl Daemon {
         let store = Opened::open(config, &state).await?;
         let listener = TcpListener::bind(config.daemon.listen)
             .await
-            .with_context(|| format!("cannot serve on {}; choose another address with --listen", config.daemon.listen))?;
+            .with_context(|| {
+                format!(
+                    "cannot serve on {}; choose another address with --listen",
+                    config.daemon.listen
+                )
+            })?;
         let address = listener.local_addr()?;
-        let link = config.daemon.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let link = config
+            .daemon
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}"));
         let (patience, people) = (Arc::new(config.questions.patience()?), config.grants()?);
-        let settings = Settings { patience, sessions: config.sessions.policy(), people, batches: store.batches(), ..Settings::at(&link) };
-        let (app, dispatcher) = App::new(store.store(), store.clock(), Arc::new(System), settings, stop.clone());
+        let settings = Settings {
+            patience,
+            sessions: config.sessions.policy(),
+            people,
+            batches: store.batches(),
+            ..Settings::at(&link)
+        };
+        let (app, dispatcher) = App::new(
+            store.store(),
+            store.clock(),
+            Arc::new(System),
+            settings,
+            stop.clone(),
+        );
         app.store.set_people(&app.settings.people).await?;
         let endpoint = endpoint(&app, &state, address).await?;
         app.catch_up(Duration::ZERO).await?;
@@ -75,7 +99,10 @@ impl Daemon {
         loops.spawn(dispatcher.run());
         loops.spawn(sweep::run(app.clone()));
         loops.spawn(inbound::run(app.clone()));
-        loops.spawn(owner::register(app.clone(), json!({ "address": address, "version": env!("CARGO_PKG_VERSION") }).to_string()));
+        loops.spawn(owner::register(
+            app.clone(),
+            json!({ "address": address, "version": env!("CARGO_PKG_VERSION") }).to_string(),
+        ));
         if let Some(hints) = store.hints(config, &app.me)? {
             loops.spawn(hints::run(app.clone(), hints));
         }
@@ -91,7 +118,11 @@ impl Daemon {
         let doors = doors.merge(super::chat::slack(&app, config, &mut loops)?);
         let closing = CancellationToken::new();
         let hosts = hosts(address, config.daemon.public_url.as_deref());
-        let front = vine_http::Front { hosts, doors, oidc: config.login.oidc.settings()? };
+        let front = vine_http::Front {
+            hosts,
+            doors,
+            oidc: config.login.oidc.settings()?,
+        };
         let serve = vine_http::serve(listener, app.clone(), front, closing.clone());
         loops.spawn(async move {
             if let Err(error) = serve.await {
@@ -99,11 +130,20 @@ impl Daemon {
             }
         });
         let drain = Duration::from_secs(config.daemon.drain_seconds);
-        Ok(Self { app, endpoint, store, stop, closing, drain, loops })
+        Ok(Self {
+            app,
+            endpoint,
+            store,
+            stop,
+            closing,
+            drain,
+            loops,
+        })
     }
 
-    /// Ends what is under way and closes the store. What waits is answered at once and adapters are left to other daemons; requests
-    /// are served until whoever sends them here has seen that this daemon is ready no more.
+    /// Ends what is under way and closes the store. What waits is answered at once and adapters are
+    /// left to other daemons; requests are served until whoever sends them here has seen that this
+    /// daemon is ready no more.
     pub async fn end(mut self) -> Result<()> {
         self.stop.cancel();
         tokio::time::sleep(self.drain).await;
@@ -122,14 +162,24 @@ async fn endpoint(app: &App, state: &std::path::Path, address: SocketAddr) -> Re
     let name = std::env::var("USER").unwrap_or_else(|_| "admin".into());
     let admin = app.first_admin(&name).await?;
     let known = match Endpoint::load(state) {
-        Some(known) if app.caller(&known.token, TokenKind::User, "shell").await.is_ok() => Some(known.token),
+        Some(known)
+            if app
+                .caller(&known.token, TokenKind::User, "shell")
+                .await
+                .is_ok() =>
+        {
+            Some(known.token)
+        }
         _ => None,
     };
     let token = match known {
         Some(token) => token,
         None => app.make_token(TokenKind::User, admin.0).await?,
     };
-    let endpoint = Endpoint { url: format!("http://{address}"), token };
+    let endpoint = Endpoint {
+        url: format!("http://{address}"),
+        token,
+    };
     endpoint.keep(state)?;
     Ok(endpoint)
 }
@@ -137,8 +187,16 @@ async fn endpoint(app: &App, state: &std::path::Path, address: SocketAddr) -> Re
 /// Names under which browsers may reach the page.
 fn hosts(address: SocketAddr, public: Option<&str>) -> Vec<String> {
     let port = address.port();
-    let mut hosts = vec![address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")];
-    hosts.extend(public.and_then(|url| url.split_once("://")).map(|(_, rest)| rest.split('/').next().unwrap_or(rest).to_owned()));
+    let mut hosts = vec![
+        address.to_string(),
+        format!("localhost:{port}"),
+        format!("127.0.0.1:{port}"),
+    ];
+    hosts.extend(
+        public
+            .and_then(|url| url.split_once("://"))
+            .map(|(_, rest)| rest.split('/').next().unwrap_or(rest).to_owned()),
+    );
     hosts
 }
 
@@ -146,11 +204,18 @@ fn hosts(address: SocketAddr, public: Option<&str>) -> Vec<String> {
 pub fn log_to_stderr(config: &config::Log) {
     use tracing_subscriber::{EnvFilter, fmt};
     // Slack's crate logs addresses of sockets, with what opens them.
-    let filter =
-        EnvFilter::try_new(format!("{},slack_morphism=off", config.filter)).unwrap_or_else(|_| EnvFilter::new("info,slack_morphism=off"));
+    let filter = EnvFilter::try_new(format!("{},slack_morphism=off", config.filter))
+        .unwrap_or_else(|_| EnvFilter::new("info,slack_morphism=off"));
     let builder = fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr()));
-    let _set_before = if config.json { builder.json().try_init() } else { builder.try_init() };
+        .with_ansi(
+            std::env::var_os("NO_COLOR").is_none()
+                && std::io::IsTerminal::is_terminal(&std::io::stderr()),
+        );
+    let _set_before = if config.json {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
+    };
 }

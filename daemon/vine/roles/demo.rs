@@ -19,25 +19,58 @@ pub fn scratch_repository(folder: &Path) -> Result<PathBuf> {
         return Ok(repository);
     }
     private_folder(&repository)?;
-    std::fs::write(repository.join("README.md"), "# Garden\n\nA scratch repository of AgentVine's demo.\n")?;
-    let author = ["-c", "user.name=AgentVine", "-c", "user.email=agentvine@localhost", "-c", "commit.gpgSign=false"];
-    for step in [&["init", "--quiet", "--initial-branch=main"][..], &["add", "README.md"], &["commit", "--quiet", "-m", "Begin"]] {
+    std::fs::write(
+        repository.join("README.md"),
+        "# Garden\n\nA scratch repository of AgentVine's demo.\n",
+    )?;
+    let author = [
+        "-c",
+        "user.name=AgentVine",
+        "-c",
+        "user.email=agentvine@localhost",
+        "-c",
+        "commit.gpgSign=false",
+    ];
+    for step in [
+        &["init", "--quiet", "--initial-branch=main"][..],
+        &["add", "README.md"],
+        &["commit", "--quiet", "-m", "Begin"],
+    ] {
         if ask_git(&repository, &[&author[..], step].concat()).is_none() {
-            bail!("the scratch repository {} cannot be made: git {} failed", repository.display(), step[0]);
+            bail!(
+                "the scratch repository {} cannot be made: git {} failed",
+                repository.display(),
+                step[0]
+            );
         }
     }
     Ok(repository)
 }
 
 const TASKS: [(&str, &str); 3] = [
-    ("Plant a hedge", "Which plant should the hedge be of? | Beech | Hornbeam | Yew"),
-    ("Name the cat", "What should the cat be called? | Misty | Oscar"),
-    ("Water the beds", "How often should the beds be watered? | Every evening | Twice a week | Only when it is dry"),
+    (
+        "Plant a hedge",
+        "Which plant should the hedge be of? | Beech | Hornbeam | Yew",
+    ),
+    (
+        "Name the cat",
+        "What should the cat be called? | Misty | Oscar",
+    ),
+    (
+        "Water the beds",
+        "How often should the beds be watered? | Every evening | Twice a week | Only when it is dry",
+    ),
 ];
 
 /// Creates the three tasks, unless those of an earlier demo still wait.
 pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
-    let known = app.store.tasks(&TaskFilter { limit: 100, ..TaskFilter::default() }).await?;
+    let known = app
+        .store
+        .tasks(&TaskFilter {
+            limit: 100,
+            ..TaskFilter::default()
+        })
+        .await?;
     if known.iter().any(|task| !task.is_over()) {
         return Ok(());
     }
@@ -61,19 +94,25 @@ pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
 /// A prompt like `Which? | a | b` names the question and its options itself.
 pub async fn agent() -> Result<()> {
     let mut prompt = String::new();
-    std::io::stdin().read_to_string(&mut prompt).context("the prompt cannot be read")?;
+    std::io::stdin()
+        .read_to_string(&mut prompt)
+        .context("the prompt cannot be read")?;
     let title = std::env::var("VINE_TITLE").unwrap_or_else(|_| "the task".into());
     let mut parts = prompt.trim().split('|').map(|part| part.trim().to_owned());
     let first = parts.next().unwrap_or_default();
     let options: Vec<String> = parts.collect();
     println!("I am the demo agent and look at “{title}”.");
     let (question, options) = match options.is_empty() {
-        true => (format!("I am only a demo: what should I write down for “{title}”?"), vec!["Hello".into(), "Good night".into()]),
+        true => (
+            format!("I am only a demo: what should I write down for “{title}”?"),
+            vec!["Hello".into(), "Good night".into()],
+        ),
         false => (first, options),
     };
     let answer = vine_worker::ask_from_script(question.clone(), options, false).await?;
     let file = format!("{}.md", vine_domain::Slug::from_text(&title));
-    std::fs::write(&file, format!("# {title}\n\n{question}\n\n**{answer}**\n")).with_context(|| format!("{file} cannot be written"))?;
+    std::fs::write(&file, format!("# {title}\n\n{question}\n\n**{answer}**\n"))
+        .with_context(|| format!("{file} cannot be written"))?;
     println!("Wrote {file}: {answer}");
     Ok(())
 }

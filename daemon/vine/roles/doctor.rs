@@ -29,7 +29,10 @@ enum Found {
 
 impl Check {
     fn new(what: &str, found: Result<String, String>) -> Self {
-        Self { what: what.into(), found: found.map_or_else(Found::Problem, Found::Fine) }
+        Self {
+            what: what.into(),
+            found: found.map_or_else(Found::Problem, Found::Fine),
+        }
     }
 
     /// Of what may be no matter here.
@@ -51,8 +54,14 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
             Found::Problem(problem) => println!("problem  {what:<12} {problem}"),
         }
     }
-    let well = !checks.iter().any(|check| matches!(check.found, Found::Problem(_)));
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let well = !checks
+        .iter()
+        .any(|check| matches!(check.found, Found::Problem(_)));
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn version(program: &str) -> Option<String> {
@@ -61,29 +70,50 @@ fn version(program: &str) -> Option<String> {
 }
 
 fn git() -> Check {
-    Check::new("git", version("git").ok_or_else(|| "git is not found; workers need it".into()))
+    Check::new(
+        "git",
+        version("git").ok_or_else(|| "git is not found; workers need it".into()),
+    )
 }
 
 fn claude(config: &Config) -> Check {
-    let program = config.agents.claude.command.first().and_then(|program| find_program(program));
-    let found =
-        program.and_then(|program| version(&program.display().to_string()).map(|version| format!("{version} at {}", program.display())));
-    Check::new("claude", found.ok_or_else(|| format!("Claude Code is not found; `{INSTALL}` installs it, until then the demo agent runs")))
+    let program = config
+        .agents
+        .claude
+        .command
+        .first()
+        .and_then(|program| find_program(program));
+    let found = program.and_then(|program| {
+        version(&program.display().to_string())
+            .map(|version| format!("{version} at {}", program.display()))
+    });
+    Check::new(
+        "claude",
+        found.ok_or_else(|| {
+            format!(
+                "Claude Code is not found; `{INSTALL}` installs it, until then the demo agent runs"
+            )
+        }),
+    )
 }
 
 fn state() -> Check {
-    let found = state_root().map_err(|error| error.to_string()).and_then(|root| {
-        std::fs::create_dir_all(&root)
-            .map(|()| root.display().to_string())
-            .map_err(|error| format!("{} cannot be written: {error}", root.display()))
-    });
+    let found = state_root()
+        .map_err(|error| error.to_string())
+        .and_then(|root| {
+            std::fs::create_dir_all(&root)
+                .map(|()| root.display().to_string())
+                .map_err(|error| format!("{} cannot be written: {error}", root.display()))
+        });
     Check::new("state", found)
 }
 
 /// The database that several daemons share; a file is no matter of its own.
 async fn database(config: &Config) -> Option<Check> {
     let looked = async {
-        let Some(url) = config.database.postgres()? else { return Ok(None) };
+        let Some(url) = config.database.postgres()? else {
+            return Ok(None);
+        };
         anyhow::Ok(Some(vine_postgres::Database::look(&url).await?))
     };
     Check::of("database", looked.await)
@@ -92,10 +122,14 @@ async fn database(config: &Config) -> Option<Check> {
 /// What carries hints between daemons. Without it they go through PostgreSQL.
 async fn redis(config: &Config) -> Option<Check> {
     let looked = async {
-        let Some(url) = config.redis.address()? else { return Ok(None) };
+        let Some(url) = config.redis.address()? else {
+            return Ok(None);
+        };
         let answer = vine_redis::Redis::look(&vine_redis::Address::parse(&url)?).await;
         let hint = "; start it or correct redis.url, until then PostgreSQL carries the hints";
-        answer.map(Some).map_err(|why| anyhow::anyhow!("Redis cannot be used ({why}){hint}"))
+        answer
+            .map(Some)
+            .map_err(|why| anyhow::anyhow!("Redis cannot be used ({why}){hint}"))
     };
     Check::of("redis", looked.await)
 }
@@ -108,11 +142,22 @@ async fn daemon(config: &Config) -> Vec<Check> {
     };
     let client = endpoint.client();
     let found = client.run(&["whoami".into()], "").await;
-    let mut checks =
-        vec![Check::new("daemon", found.map(|reply| format!("{}: {}", endpoint.url, reply.text)).map_err(|error| error.to_string()))];
+    let mut checks = vec![Check::new(
+        "daemon",
+        found
+            .map(|reply| format!("{}: {}", endpoint.url, reply.text))
+            .map_err(|error| error.to_string()),
+    )];
     if let Ok(status) = client.run(&["status".into()], "").await {
-        let adapters = status.data["adapters"].as_array().cloned().unwrap_or_default();
-        checks.extend(adapters.iter().flat_map(|adapter| platform(config, adapter)));
+        let adapters = status.data["adapters"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        checks.extend(
+            adapters
+                .iter()
+                .flat_map(|adapter| platform(config, adapter)),
+        );
     }
     checks
 }
@@ -121,18 +166,31 @@ fn platform(config: &Config, adapter: &Value) -> Vec<Check> {
     let text = |key: &str| adapter[key].as_str();
     let name = text("id").unwrap_or_default();
     let account = text("account").unwrap_or_default();
-    let mut checks = vec![Check::new(name, text("trouble").map_or_else(|| Ok(format!("speaks as {account}")), |why| Err(why.into())))];
-    if let ("matrix", false, Some(homeserver)) = (name, account.is_empty(), &config.chat.matrix.homeserver_url) {
-        checks.push(Check { what: name.into(), found: Found::Advice(limits(homeserver, account)) });
+    let mut checks = vec![Check::new(
+        name,
+        text("trouble").map_or_else(|| Ok(format!("speaks as {account}")), |why| Err(why.into())),
+    )];
+    if let ("matrix", false, Some(homeserver)) =
+        (name, account.is_empty(), &config.chat.matrix.homeserver_url)
+    {
+        checks.push(Check {
+            what: name.into(),
+            found: Found::Advice(limits(homeserver, account)),
+        });
     }
     checks
 }
 
-/// Synapse's limits, and how its admin lifts them for one account (measured: 40 of 40 messages under default limits).
+/// Synapse's limits, and how its admin lifts them for one account (measured: 40 of 40 messages
+/// under default limits).
 fn limits(homeserver: &str, account: &str) -> String {
-    let call = format!("{}/_synapse/admin/v1/users/{account}/override_ratelimit", homeserver.trim_end_matches('/'));
+    let call = format!(
+        "{}/_synapse/admin/v1/users/{account}/override_ratelimit",
+        homeserver.trim_end_matches('/')
+    );
     format!(
-        "Synapse lets an account send one message in five seconds, unless its admin has lifted that:\n         curl -X POST -H \"Authorization: \
+        "Synapse lets an account send one message in five seconds, unless its admin has lifted \
+         that:\n         curl -X POST -H \"Authorization: \
          Bearer $ADMIN_TOKEN\" -d '{{\"messages_per_second\": 0, \"burst_count\": 0}}' '{call}'"
     )
 }

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use crate::{config::Config, endpoint::state_of_environment, roles::daemon::state_folder, store::Opened};
+use crate::{
+    config::Config, endpoint::state_of_environment, roles::daemon::state_folder, store::Opened,
+};
 
 pub async fn run(config: &Config) -> Result<()> {
     let state = state_folder(config, state_of_environment())?;

@@ -20,10 +20,12 @@ fn state(config: &Config) -> Result<std::path::PathBuf> {
     state_folder(config, state_of_environment())
 }
 
-/// Writes everything to a new file. No daemon may use a file of SQLite meanwhile: what happens after the export would be lost.
+/// Writes everything to a new file. No daemon may use a file of SQLite meanwhile: what happens
+/// after the export would be lost.
 pub async fn export(config: &Config, file: &Path) -> Result<()> {
     let store = Opened::open(config, &state(config)?).await?;
-    let new = File::create_new(file).with_context(|| format!("{} cannot be made; name a new file", file.display()))?;
+    let new = File::create_new(file)
+        .with_context(|| format!("{} cannot be made; name a new file", file.display()))?;
     let mut out = BufWriter::new(new);
     let rows = match &store {
         Opened::Sqlite(store) => store.export(&mut out).await?,
@@ -32,20 +34,29 @@ pub async fn export(config: &Config, file: &Path) -> Result<()> {
     out.flush()?;
     out.get_ref().sync_all()?;
     store.close().await;
-    println!("{rows} rows are in {}. It holds everything that people and agents said: keep it as you keep the database.", file.display());
+    println!(
+        "{rows} rows are in {}. It holds everything that people and agents said: keep it as you \
+         keep the database.",
+        file.display()
+    );
     Ok(())
 }
 
 /// Takes in everything that an export wrote, into an empty database.
 pub async fn import(config: &Config, file: &Path) -> Result<()> {
-    let mut from = BufReader::new(File::open(file).with_context(|| format!("{} cannot be read", file.display()))?);
+    let mut from = BufReader::new(
+        File::open(file).with_context(|| format!("{} cannot be read", file.display()))?,
+    );
     let store = Opened::open(config, &state(config)?).await?;
     let rows = match &store {
         Opened::Sqlite(store) => store.import(&mut from).await?,
         Opened::Postgres(store) => store.import(&mut from).await?,
     };
     store.close().await;
-    println!("{rows} rows are here. Start the daemon where its workers look for it; they go on with what they hold.");
+    println!(
+        "{rows} rows are here. Start the daemon where its workers look for it; they go on with \
+         what they hold."
+    );
     Ok(())
 }
 

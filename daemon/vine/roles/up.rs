@@ -48,7 +48,11 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         (folder, state)
     };
     outside(&state, &folder)?;
-    let agent = if args.demo { worker::demo_agent()? } else { worker::agent(config, args.agent.as_deref())? };
+    let agent = if args.demo {
+        worker::demo_agent()?
+    } else {
+        worker::agent(config, args.agent.as_deref())?
+    };
     let (repo, base) = (repo_name(&folder), base_branch(&folder)?);
     let until = CancellationToken::new();
     let daemon = start(config, &args, state.clone(), until.clone()).await?;
@@ -61,8 +65,14 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         encrypted: false,
     };
     daemon.app.add_repo(&repo).await?;
-    let admin = daemon.app.caller(&daemon.endpoint.token, TokenKind::User, "shell").await?;
-    let login = daemon.app.make_token_for(&admin, TokenKind::Login, None).await?;
+    let admin = daemon
+        .app
+        .caller(&daemon.endpoint.token, TokenKind::User, "shell")
+        .await?;
+    let login = daemon
+        .app
+        .make_token_for(&admin, TokenKind::Login, None)
+        .await?;
     // The link is printed when there is something to see behind it.
     if args.demo {
         demo::tasks(&daemon.app, &admin).await?;
@@ -70,7 +80,13 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     greet(&daemon, &login, &agent, &repo, args.workers, &state);
     let mut workers = JoinSet::new();
     for number in 1..=args.workers {
-        let local = Local { config: config.clone(), agent: agent.clone(), app: daemon.app.clone(), admin: admin.clone(), number };
+        let local = Local {
+            config: config.clone(),
+            agent: agent.clone(),
+            app: daemon.app.clone(),
+            admin: admin.clone(),
+            number,
+        };
         workers.spawn(local.run(daemon.endpoint.url.clone(), state.clone(), stop.clone()));
     }
     while let Some(ended) = workers.join_next().await {
@@ -83,11 +99,20 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
 }
 
 /// Serves on the wished address; on a free port when the default one is taken.
-async fn start(config: &Config, args: &UpArgs, state: PathBuf, until: CancellationToken) -> Result<Daemon> {
+async fn start(
+    config: &Config,
+    args: &UpArgs,
+    state: PathBuf,
+    until: CancellationToken,
+) -> Result<Daemon> {
     let mut config = config.clone();
     let wished = args.listen.is_some() || config.daemon != crate::config::Daemon::default();
     config.daemon.listen = args.listen.unwrap_or(config.daemon.listen);
-    if !wished && tokio::net::TcpListener::bind(config.daemon.listen).await.is_err() {
+    if !wished
+        && tokio::net::TcpListener::bind(config.daemon.listen)
+            .await
+            .is_err()
+    {
         config.daemon.listen.set_port(0);
     }
     Daemon::start(&config, state, until).await
@@ -103,7 +128,8 @@ struct Local {
 }
 
 impl Local {
-    /// Until `stop`. A worker that the daemon does not know (removed, or another database) enrols anew.
+    /// Until `stop`. A worker that the daemon does not know (removed, or another database) enrols
+    /// anew.
     async fn run(self, daemon: String, state: PathBuf, stop: CancellationToken) -> Result<()> {
         let name = format!("local-{}", self.number);
         let state = state.join("workers").join(&name);
@@ -125,7 +151,9 @@ impl Local {
                 drain: DRAIN,
             };
             match vine_worker::run(config, identity, stop.clone()).await {
-                Err(error) if error.is::<Unknown>() => std::fs::remove_file(Identity::file(&state))?,
+                Err(error) if error.is::<Unknown>() => {
+                    std::fs::remove_file(Identity::file(&state))?;
+                }
                 other => return other,
             }
         }
@@ -136,33 +164,62 @@ impl Local {
             // Its folder is gone, so nobody can speak for it any more.
             self.app.remove_worker(&self.admin, name).await?;
         }
-        let code = self.app.make_token_for(&self.admin, TokenKind::Enrolment, None).await?;
+        let code = self
+            .app
+            .make_token_for(&self.admin, TokenKind::Enrolment, None)
+            .await?;
         enrol(daemon, state, name, 1, Some(code)).await
     }
 }
 
-fn greet(daemon: &Daemon, login: &Token, agent: &AgentConfig, repo: &Repo, workers: u32, state: &Path) {
+fn greet(
+    daemon: &Daemon,
+    login: &Token,
+    agent: &AgentConfig,
+    repo: &Repo,
+    workers: u32,
+    state: &Path,
+) {
     let url = &daemon.endpoint.url;
     println!("AgentVine {}\n", env!("CARGO_PKG_VERSION"));
     println!("  Page     {url}/login?code={}", login.reveal());
     println!("           (opens once, within ten minutes; `vine login` prints another)");
     match agent.kind {
         AgentKind::Claude => println!("  Agent    claude, {}", agent.command.join(" ")),
-        AgentKind::Script if agent.command.last().is_some_and(|word| word == "demo-agent") => {
-            println!("  Agent    script: a small demo agent. For the real one: {}", worker::INSTALL);
+        AgentKind::Script
+            if agent
+                .command
+                .last()
+                .is_some_and(|word| word == "demo-agent") =>
+        {
+            println!(
+                "  Agent    script: a small demo agent. For the real one: {}",
+                worker::INSTALL
+            );
         }
         AgentKind::Script => println!("  Agent    script, {}", agent.command.join(" ")),
     }
-    println!("  Works on {} ({}, from branch {})", repo.source.as_str(), repo.name, repo.base);
+    println!(
+        "  Works on {} ({}, from branch {})",
+        repo.source.as_str(),
+        repo.name,
+        repo.base
+    );
     println!("  Workers  {workers}, state in {}", state.display());
-    println!("\n  In another terminal here: vine task new \"Say hello in HELLO.md\"\n  Ctrl-C stops it; nothing is lost.");
+    println!(
+        "\n  In another terminal here: vine task new \"Say hello in HELLO.md\"\n  Ctrl-C stops it; nothing is lost."
+    );
 }
 
 /// The top folder of the git repository that `folder` is in.
 fn top_level(folder: &Path) -> Result<PathBuf> {
     let top = ask_git(folder, &["rev-parse", "--show-toplevel"]);
     top.map(PathBuf::from).with_context(|| {
-        format!("{} is in no git repository; go into one, make one with `git init`, or try `vine up --demo`", folder.display())
+        format!(
+            "{} is in no git repository; go into one, make one with `git init`, or try `vine \
+         up --demo`",
+            folder.display()
+        )
     })
 }
 
@@ -183,7 +240,10 @@ fn beside(state: &Path) -> PathBuf {
 /// State inside a repository would show up in its `git status`.
 fn outside(state: &Path, repository: &Path) -> Result<()> {
     if state.starts_with(repository) {
-        bail!("the state folder {} lies inside the repository; choose one outside with --state", state.display());
+        bail!(
+            "the state folder {} lies inside the repository; choose one outside with --state",
+            state.display()
+        );
     }
     Ok(())
 }
@@ -194,14 +254,31 @@ fn repo_name(folder: &Path) -> Slug {
 
 /// The branch that is checked out; it must have a commit to start from.
 fn base_branch(folder: &Path) -> Result<String> {
-    ask_git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"])
-        .with_context(|| format!("{} has no commit yet; make a first one, so that tasks have something to start from", folder.display()))?;
+    ask_git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"]).with_context(|| {
+        format!(
+            "{} has no commit yet; make a first one, so that tasks have something to start from",
+            folder.display()
+        )
+    })?;
     let named = ask_git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]);
-    named.with_context(|| format!("{} is on no branch; check one out, tasks start from it", folder.display()))
+    named.with_context(|| {
+        format!(
+            "{} is on no branch; check one out, tasks start from it",
+            folder.display()
+        )
+    })
 }
 
 /// What git prints; `None` when it says no.
 pub fn ask_git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(arguments)
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -24,41 +24,92 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
     private_folder(&state)?;
     let daemon = match args.daemon.or_else(|| config.worker.daemon.clone()) {
         Some(url) => url,
-        None => Endpoint::find().context("no daemon is named; use --daemon URL")?.url,
+        None => {
+            Endpoint::find()
+                .context("no daemon is named; use --daemon URL")?
+                .url
+        }
     };
-    let name = args.name.or_else(|| config.worker.name.clone()).unwrap_or_else(host_name);
+    let name = args
+        .name
+        .or_else(|| config.worker.name.clone())
+        .unwrap_or_else(host_name);
     let slots = args.slots.unwrap_or(config.worker.slots);
     let agent = agent(config, args.agent.as_deref())?;
-    let identity = enrol(&daemon, &state, &name, slots, args.enrol.map(Token::presented)).await?;
+    let identity = enrol(
+        &daemon,
+        &state,
+        &name,
+        slots,
+        args.enrol.map(Token::presented),
+    )
+    .await?;
     let stop = stop::on_signal()?;
-    tracing::info!("{name} works for {daemon} with {slots} slots and the agent {}", agent.command.join(" "));
+    tracing::info!(
+        "{name} works for {daemon} with {slots} slots and the agent {}",
+        agent.command.join(" ")
+    );
     let drain = Duration::from_secs(config.worker.drain_seconds);
     let (hold, max_held) = hold(config);
-    vine_worker::run(WorkerConfig { daemon, name, slots, state, agent, commit: commit(config), hold, max_held, drain }, identity, stop)
-        .await
+    vine_worker::run(
+        WorkerConfig {
+            daemon,
+            name,
+            slots,
+            state,
+            agent,
+            commit: commit(config),
+            hold,
+            max_held,
+            drain,
+        },
+        identity,
+        stop,
+    )
+    .await
 }
 
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).take(64).collect();
-    if name.is_empty() { "worker".into() } else { name }
+    let name: String = name
+        .trim()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+        .take(64)
+        .collect();
+    if name.is_empty() {
+        "worker".into()
+    } else {
+        name
+    }
 }
 
 /// How long waiting agents are held, and how many.
 pub fn hold(config: &Config) -> (Duration, usize) {
-    (Duration::from_secs(config.worker.hold_seconds), config.worker.max_held as usize)
+    (
+        Duration::from_secs(config.worker.hold_seconds),
+        config.worker.max_held as usize,
+    )
 }
 
 /// How agents' work is committed.
 pub fn commit(config: &Config) -> CommitConfig {
     let commit = config.commit.clone();
-    CommitConfig { name: commit.name, email: commit.email, trailer: commit.trailer }
+    CommitConfig {
+        name: commit.name,
+        email: commit.email,
+        trailer: commit.trailer,
+    }
 }
 
 /// How agents are started, by configuration or by `named`.
 pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
     let agents = &config.agents;
-    let claude = agents.claude.command.first().and_then(|program| find_program(program));
+    let claude = agents
+        .claude
+        .command
+        .first()
+        .and_then(|program| find_program(program));
     let kind = match (named, agents.default) {
         (Some("claude"), _) | (None, AgentName::Claude) => AgentKind::Claude,
         (Some(_), _) | (None, AgentName::Script) => AgentKind::Script,
@@ -67,7 +118,8 @@ pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
     };
     match (kind, claude) {
         (AgentKind::Claude, None) => bail!(
-            "Claude Code (`{}`) is not found; install it with `{INSTALL}`, or set agents.claude.command",
+            "Claude Code (`{}`) is not found; install it with `{INSTALL}`, or set \
+             agents.claude.command",
             agents.claude.command.join(" ")
         ),
         (AgentKind::Claude, Some(program)) => {
@@ -82,12 +134,21 @@ pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
             })
         }
         (AgentKind::Script, _) if agents.script.command.is_empty() => demo_agent(),
-        (AgentKind::Script, _) => Ok(script(agents.script.command.clone(), agents.script.env.clone())),
+        (AgentKind::Script, _) => Ok(script(
+            agents.script.command.clone(),
+            agents.script.env.clone(),
+        )),
     }
 }
 
 fn script(command: Vec<String>, env: BTreeMap<String, String>) -> AgentConfig {
-    AgentConfig { kind: AgentKind::Script, command, env, pass: Vec::new(), hang_after: Duration::MAX }
+    AgentConfig {
+        kind: AgentKind::Script,
+        command,
+        env,
+        pass: Vec::new(),
+        hang_after: Duration::MAX,
+    }
 }
 
 /// The line that installs the real agent.
@@ -96,15 +157,22 @@ pub const INSTALL: &str = "npm install -g @anthropic-ai/claude-code";
 /// The agent that needs no account: this program itself.
 pub fn demo_agent() -> Result<AgentConfig> {
     let own: PathBuf = std::env::current_exe().context("this program does not know where it is")?;
-    Ok(script(vec![own.display().to_string(), "demo-agent".into()], BTreeMap::new()))
+    Ok(script(
+        vec![own.display().to_string(), "demo-agent".into()],
+        BTreeMap::new(),
+    ))
 }
 
 fn claude_env(config: &Config) -> Result<BTreeMap<String, String>> {
     let claude = &config.agents.claude;
     let mut env = claude.env.clone();
     for (name, file) in &claude.env_files {
-        let text =
-            std::fs::read_to_string(file).with_context(|| format!("agents.claude.env_files.{name}: {} cannot be read", file.display()))?;
+        let text = std::fs::read_to_string(file).with_context(|| {
+            format!(
+                "agents.claude.env_files.{name}: {} cannot be read",
+                file.display()
+            )
+        })?;
         env.insert(name.clone(), text.trim().to_owned());
     }
     Ok(env)

@@ -23,7 +23,11 @@ pub async fn run(program: &str, sizes: &str, more: &[(&str, String)]) -> Result<
         let begun = Instant::now();
         place.create_many(size - queued).await?;
         let created = (size - queued) as f64 / begun.elapsed().as_secs_f64();
-        let Drained { tasks, seconds, mut calls } = drain(&place, WORKERS, DRAINED).await?;
+        let Drained {
+            tasks,
+            seconds,
+            mut calls,
+        } = drain(&place, WORKERS, DRAINED).await?;
         queued = size - tasks;
         calls.sort();
         print(
@@ -35,6 +39,9 @@ pub async fn run(program: &str, sizes: &str, more: &[(&str, String)]) -> Result<
         );
     }
     let answers = place.restart().await?;
-    print("restart", json!({ "queued": queued, "seconds": answers.as_secs_f64(), "rss_mib": place.rss_mib()? }));
+    print(
+        "restart",
+        json!({ "queued": queued, "seconds": answers.as_secs_f64(), "rss_mib": place.rss_mib()? }),
+    );
     Ok(())
 }

@@ -37,7 +37,11 @@ pub async fn drain(place: &Place, workers: usize, tasks: usize) -> Result<Draine
     for _ in 0..workers {
         enrolled.push(WorkerClient::enrol(&place.user, &place.fresh_name(), 1).await?);
     }
-    let (left, mut running, start) = (Arc::new(AtomicUsize::new(tasks)), JoinSet::new(), Instant::now());
+    let (left, mut running, start) = (
+        Arc::new(AtomicUsize::new(tasks)),
+        JoinSet::new(),
+        Instant::now(),
+    );
     for worker in enrolled {
         running.spawn(empty(worker, Arc::clone(&left)));
     }
@@ -45,16 +49,32 @@ pub async fn drain(place: &Place, workers: usize, tasks: usize) -> Result<Draine
     while let Some(one) = running.join_next().await {
         calls.extend(one??);
     }
-    Ok(Drained { tasks: calls.len(), seconds: start.elapsed().as_secs_f64(), calls })
+    Ok(Drained {
+        tasks: calls.len(),
+        seconds: start.elapsed().as_secs_f64(),
+        calls,
+    })
 }
 
 async fn empty(worker: WorkerClient, left: Arc<AtomicUsize>) -> Result<Vec<Duration>> {
-    let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+    let take = || {
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        })
+        .is_ok()
+    };
     let mut calls = Vec::new();
     if !take() {
         return Ok(calls);
     }
-    let mut tasks = worker.client.claim(&Claim { slots: 1, wait: 0.0 }).await?.assignments;
+    let mut tasks = worker
+        .client
+        .claim(&Claim {
+            slots: 1,
+            wait: 0.0,
+        })
+        .await?
+        .assignments;
     while let Some(task) = tasks.pop() {
         let begun = Instant::now();
         tasks = worker.complete(&task, u32::from(take())).await?;

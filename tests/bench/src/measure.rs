@@ -26,15 +26,24 @@ pub async fn run(program: &str, more: &[(&str, String)]) -> Result<()> {
     spread("answer_given_to_received", ways.answered);
     place.create_many(DRAINED).await?;
     let drained = drain(&place, DRAINERS, DRAINED).await?;
-    print("drain_16_workers", json!({ "tasks": drained.tasks, "tasks_per_second": drained.rate().round() }));
+    print(
+        "drain_16_workers",
+        json!({ "tasks": drained.tasks, "tasks_per_second": drained.rate().round() }),
+    );
     idle(&place).await?;
     memory_with_backlog(&place).await
 }
 
 async fn memory_with_backlog(place: &Place) -> Result<()> {
-    place.user.run(&["queue".into(), "pause".into()], "").await?;
+    place
+        .user
+        .run(&["queue".into(), "pause".into()], "")
+        .await?;
     place.create_many(QUEUED).await?;
-    print("memory_10000_queued", json!({ "rss_mib": place.rss_mib()? }));
+    print(
+        "memory_10000_queued",
+        json!({ "rss_mib": place.rss_mib()? }),
+    );
     Ok(())
 }
 
@@ -48,7 +57,13 @@ async fn idle(place: &Place) -> Result<()> {
             waiting.spawn(worker.clone().beat_for_ever());
             waiting.spawn(async move {
                 loop {
-                    let _nothing_to_do = worker.client.claim(&Claim { slots: 1, wait: 30.0 }).await;
+                    let _nothing_to_do = worker
+                        .client
+                        .claim(&Claim {
+                            slots: 1,
+                            wait: 30.0,
+                        })
+                        .await;
                 }
             });
         }

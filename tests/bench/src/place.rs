@@ -30,12 +30,25 @@ impl Place {
         let folder = tempfile::tempdir()?;
         let state = folder.path().join("state");
         let mut command = Command::new(program);
-        command.args(["daemon", "--listen", "127.0.0.1:0", "--state"]).arg(&state).env("VINE_LOG__FILTER", "error");
+        command
+            .args(["daemon", "--listen", "127.0.0.1:0", "--state"])
+            .arg(&state)
+            .env("VINE_LOG__FILTER", "error");
         command.envs(more.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit());
         let daemon = command.spawn()?;
         let user = user_of(&state).await?;
-        let place = Self { user, daemon, command, state, names: AtomicU32::new(0), _folder: folder };
+        let place = Self {
+            user,
+            daemon,
+            command,
+            state,
+            names: AtomicU32::new(0),
+            _folder: folder,
+        };
         tokio::time::sleep(Duration::from_millis(300)).await;
         add_repo(&place.user).await?;
         Ok(place)
@@ -60,7 +73,9 @@ impl Place {
 
     /// One task.
     pub async fn create(&self) -> Result<()> {
-        self.user.post::<_, Value>("/tasks", &json!({ "title": "A task that does nothing" })).await?;
+        self.user
+            .post::<_, Value>("/tasks", &json!({ "title": "A task that does nothing" }))
+            .await?;
         Ok(())
     }
 
@@ -70,34 +85,55 @@ impl Place {
         while left > 0 {
             let tasks = vec![json!({ "title": "A task that does nothing" }); left.min(1000)];
             left -= tasks.len();
-            self.user.post::<_, CreatedTasks>("/tasks/bulk", &json!({ "tasks": tasks })).await?;
+            self.user
+                .post::<_, CreatedTasks>("/tasks/bulk", &json!({ "tasks": tasks }))
+                .await?;
         }
         Ok(())
     }
 
     fn proc(&self, file: &str) -> Result<String> {
-        Ok(fs::read_to_string(PathBuf::from("/proc").join(self.daemon.id().to_string()).join(file))?)
+        Ok(fs::read_to_string(
+            PathBuf::from("/proc")
+                .join(self.daemon.id().to_string())
+                .join(file),
+        )?)
     }
 
     /// Resident memory of the daemon.
     pub fn rss_mib(&self) -> Result<f64> {
         let status = self.proc("status")?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
-        let kib: f64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .context("VmRSS")?;
+        let kib: f64 = line
+            .split_whitespace()
+            .nth(1)
+            .context("a number")?
+            .parse()?;
         Ok((kib / 1024.0 * 10.0).round() / 10.0)
     }
 
     /// Transactions of the daemon at its database so far.
     pub async fn transactions(&self) -> Result<f64> {
         let text = self.user.get_text("/metrics").await?;
-        let line = text.lines().find(|line| line.starts_with("vine_store_transactions_total ")).context("the counter")?;
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("vine_store_transactions_total "))
+            .context("the counter")?;
         Ok(line.rsplit(' ').next().context("a number")?.parse()?)
     }
 
     /// Processor time of the daemon so far.
     pub fn cpu_seconds(&self) -> Result<f64> {
         let stat = self.proc("stat")?;
-        let fields: Vec<&str> = stat.rsplit_once(") ").context("a stat line")?.1.split(' ').collect();
+        let fields: Vec<&str> = stat
+            .rsplit_once(") ")
+            .context("a stat line")?
+            .1
+            .split(' ')
+            .collect();
         let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
         Ok(ticks / rustix::param::clock_ticks_per_second() as f64)
     }
@@ -114,7 +150,10 @@ impl Drop for Place {
 pub async fn user_of(state: &std::path::Path) -> Result<Client> {
     let endpoint = endpoint(&state.join("endpoint.json")).await?;
     let token = Token::presented(endpoint["token"].as_str().context("a token")?);
-    Ok(Client::new(endpoint["url"].as_str().context("an address")?, Some(token)))
+    Ok(Client::new(
+        endpoint["url"].as_str().context("an address")?,
+        Some(token),
+    ))
 }
 
 /// The repository of all tasks; there is nothing in it.

@@ -44,20 +44,44 @@ pub async fn ways(place: &Place, samples: usize) -> Result<Ways> {
         ways.asked.push(start.elapsed());
         let mut heard = beats.subscribe();
         let start = Instant::now();
-        let answer = GiveAnswer { text: "yes".into(), key: None };
-        place.user.post::<_, Value>(&format!("/questions/{}/answer", question.id), &answer).await?;
+        let answer = GiveAnswer {
+            text: "yes".into(),
+            key: None,
+        };
+        place
+            .user
+            .post::<_, Value>(&format!("/questions/{}/answer", question.id), &answer)
+            .await?;
         let (at, answer) = heard.recv().await.context("the beat tells the answer")?;
         ways.answered.push(at - start);
-        let delivered = Delivered { attempt: task.attempt, answer };
-        worker.client.post::<_, ()>(&format!("/questions/{}/delivered", question.id), &delivered).await?;
+        let delivered = Delivered {
+            attempt: task.attempt,
+            answer,
+        };
+        worker
+            .client
+            .post::<_, ()>(&format!("/questions/{}/delivered", question.id), &delivered)
+            .await?;
         worker.complete(&task, 0).await?;
     }
     Ok(ways)
 }
 
 async fn ask(worker: &WorkerClient, task: &Assignment) -> Result<PostedQuestion> {
-    let item = Item { question: "Go on?".into(), header: String::new(), options: vec![], multi: false };
+    let item = Item {
+        question: "Go on?".into(),
+        header: String::new(),
+        options: vec![],
+        multi: false,
+    };
     let ask = Ask::Clarify { items: vec![item] };
-    let post = PostQuestion { attempt: task.attempt, key: System.uuid(), session: None, call: "call".into(), ask, context: String::new() };
+    let post = PostQuestion {
+        attempt: task.attempt,
+        key: System.uuid(),
+        session: None,
+        call: "call".into(),
+        ask,
+        context: String::new(),
+    };
     Ok(worker.client.post("/questions", &post).await?)
 }

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use tokio::time::Instant;
 use uuid::Uuid;
-use vine_api::{Accepted, Beat, Claim, Claimed, Client, Complete, Completed, Completions, Enrol, Enrolled, MadeToken, MakeToken};
+use vine_api::{
+    Accepted, Beat, Claim, Claimed, Client, Complete, Completed, Completions, Enrol, Enrolled,
+    MadeToken, MakeToken,
+};
 use vine_domain::{
     WorkerId,
     clock::{Ids, System},
@@ -29,40 +32,90 @@ pub type Heard = (Instant, Option<Uuid>);
 impl WorkerClient {
     /// Enrols one, on a person's word.
     pub async fn enrol(user: &Client, name: &str, slots: u32) -> Result<Self> {
-        let code: MadeToken = user.post("/tokens", &MakeToken { kind: "enrolment".into(), whom: None, new_password: false }).await?;
-        let enrol = Enrol { code: code.token, name: name.into(), slots, version: "bench".into() };
-        let Enrolled { id, token } = Client::new(user.base(), None).post("/workers", &enrol).await?;
-        Ok(Self { client: user.with_token(token), id, boot: System.uuid(), slots, held: Arc::default() })
+        let code: MadeToken = user
+            .post(
+                "/tokens",
+                &MakeToken {
+                    kind: "enrolment".into(),
+                    whom: None,
+                    new_password: false,
+                },
+            )
+            .await?;
+        let enrol = Enrol {
+            code: code.token,
+            name: name.into(),
+            slots,
+            version: "bench".into(),
+        };
+        let Enrolled { id, token } = Client::new(user.base(), None)
+            .post("/workers", &enrol)
+            .await?;
+        Ok(Self {
+            client: user.with_token(token),
+            id,
+            boot: System.uuid(),
+            slots,
+            held: Arc::default(),
+        })
     }
 
     /// What it holds, for its beats.
     pub fn hold(&self, attempt: Attempt) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(attempt);
     }
 
     /// It holds this no more.
     pub fn release(&self, attempt: Attempt) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).retain(|held| *held != attempt);
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|held| *held != attempt);
     }
 
     /// Waits for one task.
     pub async fn claim_one(self) -> Result<(Assignment, Instant)> {
-        let mut claimed = self.client.claim(&Claim { slots: 1, wait: 30.0 }).await?;
+        let mut claimed = self
+            .client
+            .claim(&Claim {
+                slots: 1,
+                wait: 30.0,
+            })
+            .await?;
         let at = Instant::now();
         Ok((claimed.assignments.pop().context("a task")?, at))
     }
 
     /// Ends a task, and claims so many more in the same call.
     pub async fn complete(&self, task: &Assignment, next: u32) -> Result<Vec<Assignment>> {
-        let complete = Complete { attempt: task.attempt, report: Report::default(), patch: String::new(), next };
-        Ok(self.client.post::<_, Claimed>("/queue/complete", &complete).await?.assignments)
+        let complete = Complete {
+            attempt: task.attempt,
+            report: Report::default(),
+            patch: String::new(),
+            next,
+        };
+        Ok(self
+            .client
+            .post::<_, Claimed>("/queue/complete", &complete)
+            .await?
+            .assignments)
     }
 
     /// Ends several tasks together, and claims as many.
     pub async fn complete_all(&self, tasks: Vec<Assignment>) -> Result<Vec<Assignment>> {
         let next = u32::try_from(tasks.len())?;
-        let done = |task: Assignment| Completed { attempt: task.attempt, report: Report::default(), patch: String::new() };
-        let all = Completions { completed: tasks.into_iter().map(done).collect(), next };
+        let done = |task: Assignment| Completed {
+            attempt: task.attempt,
+            report: Report::default(),
+            patch: String::new(),
+        };
+        let all = Completions {
+            completed: tasks.into_iter().map(done).collect(),
+            next,
+        };
         let accepted: Accepted = self.client.post("/queue/completions", &all).await?;
         match accepted.refused.into_iter().flatten().next() {
             Some(refused) => anyhow::bail!("refused: {refused:?}"),
@@ -71,8 +124,21 @@ impl WorkerClient {
     }
 
     fn beat(&self) -> Beat {
-        let leases = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Beat { boot: self.boot, slots: self.slots, leases, handling: vec![], noting: vec![], trouble: None, worktree_bytes: 0, wait: 10.0 }
+        let leases = self
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Beat {
+            boot: self.boot,
+            slots: self.slots,
+            leases,
+            handling: vec![],
+            noting: vec![],
+            trouble: None,
+            worktree_bytes: 0,
+            wait: 10.0,
+        }
     }
 
     /// Beats and listens to nothing.
@@ -90,7 +156,17 @@ impl WorkerClient {
         tokio::spawn(async move {
             let mut handling = Vec::new();
             loop {
-                let Ok(beaten) = worker.client.beat(worker.id, &Beat { handling: handling.clone(), ..worker.beat() }).await else {
+                let Ok(beaten) = worker
+                    .client
+                    .beat(
+                        worker.id,
+                        &Beat {
+                            handling: handling.clone(),
+                            ..worker.beat()
+                        },
+                    )
+                    .await
+                else {
                     continue;
                 };
                 let at = Instant::now();

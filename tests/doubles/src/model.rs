@@ -1,5 +1,6 @@
-//! A model server that speaks the Messages API on loopback, so that the real Claude Code runs in tests and can be tried
-//! without an account. What the "model" does stands in the prompt, one step a line:
+//! A model server that speaks the Messages API on loopback, so that the real Claude Code runs in
+//! tests and can be tried without an account. What the "model" does stands in the prompt, one step
+//! a line:
 //!
 //! ```text
 //! MODEL: say I looked around.
@@ -16,7 +17,8 @@
 //! MODEL: end Shall I go on?         ends the turn with these words alone; the next message goes on after it
 //! ```
 //!
-//! A step that calls a tool is done when the conversation holds its call, so a resumed session goes on where it was.
+//! A step that calls a tool is done when the conversation holds its call, so a resumed session goes
+//! on where it was.
 
 use std::{
     sync::{
@@ -70,8 +72,14 @@ impl Model {
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let routes = Router::new()
             .route("/v1/messages", post(messages))
-            .route("/v1/messages/count_tokens", post(|| async { Json(json!({ "input_tokens": 1000 })) }))
-            .route("/seen", get(|State(model): State<Model>| async move { Json(model.seen()) }))
+            .route(
+                "/v1/messages/count_tokens",
+                post(|| async { Json(json!({ "input_tokens": 1000 })) }),
+            )
+            .route(
+                "/seen",
+                get(|State(model): State<Model>| async move { Json(model.seen()) }),
+            )
             .with_state(self);
         axum::serve(listener, routes).await
     }
@@ -102,7 +110,11 @@ enum Step {
 async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -> Response {
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let conversation = Conversation::read(&request);
-    let session = headers.get("x-claude-code-session-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let session = headers
+        .get("x-claude-code-session-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     let results = conversation.results.clone();
     let seen = Seen {
         at: System.now(),
@@ -141,7 +153,10 @@ async fn answer(conversation: &Conversation, stream: bool) -> Response {
             }
         }
     }
-    texts.push(format!("I have nothing to do. I heard: {}", conversation.heard));
+    texts.push(format!(
+        "I have nothing to do. I heard: {}",
+        conversation.heard
+    ));
     message(&texts, None, stream)
 }
 
@@ -164,10 +179,16 @@ impl Conversation {
     fn read(request: &Value) -> Self {
         let messages = request["messages"].as_array().cloned().unwrap_or_default();
         let whole = messages.iter().map(text_of).collect::<Vec<_>>().join("\n");
-        // In a session that did another task before, the latest script counts, and what came after it.
-        let asks = |message: &Value| message["role"] == "user" && !script(&text_of(message)).is_empty();
+        // In a session that did another task before, the latest script counts, and what came after
+        // it.
+        let asks =
+            |message: &Value| message["role"] == "user" && !script(&text_of(message)).is_empty();
         let messages = &messages[messages.iter().rposition(asks).unwrap_or(0)..];
-        let user: Vec<String> = messages.iter().filter(|message| message["role"] == "user").map(text_of).collect();
+        let user: Vec<String> = messages
+            .iter()
+            .filter(|message| message["role"] == "user")
+            .map(text_of)
+            .collect();
         let mut script = user.first().map(|text| script(text)).unwrap_or_default();
         let plan = Self::plan_file(request).unwrap_or_default();
         for step in &mut script {
@@ -178,15 +199,30 @@ impl Conversation {
                 input["file_path"] = plan.as_str().into();
             }
         }
-        let calls = messages.iter().flat_map(|message| message["content"].as_array().cloned().unwrap_or_default());
-        let numbers = calls.filter_map(|block| block["id"].as_str()?.strip_prefix("toolu_")?.split('_').next()?.parse().ok());
+        let calls = messages
+            .iter()
+            .flat_map(|message| message["content"].as_array().cloned().unwrap_or_default());
+        let numbers = calls.filter_map(|block| {
+            block["id"]
+                .as_str()?
+                .strip_prefix("toolu_")?
+                .split('_')
+                .next()?
+                .parse()
+                .ok()
+        });
         let heard = user.last().cloned().unwrap_or_default();
         Self {
             script,
             done: numbers.max(),
             again: heard.contains("Make the same call again now."),
             heard,
-            said: messages.iter().filter(|message| message["role"] == "assistant").map(text_of).collect::<Vec<_>>().join("\n"),
+            said: messages
+                .iter()
+                .filter(|message| message["role"] == "assistant")
+                .map(text_of)
+                .collect::<Vec<_>>()
+                .join("\n"),
             results: results_of(messages.last()),
             text: whole,
             length: messages.len(),
@@ -205,14 +241,29 @@ impl Conversation {
     fn next_steps(&self) -> Vec<(usize, Step)> {
         let first = self.done.map_or(0, |done| done + usize::from(!self.again));
         let ended = |step: &Step| matches!(step, Step::End(text) if self.said.contains(text));
-        let first = self.script.iter().rposition(ended).map_or(first, |ended| first.max(ended + 1));
-        self.script.iter().cloned().enumerate().skip(first).collect()
+        let first = self
+            .script
+            .iter()
+            .rposition(ended)
+            .map_or(first, |ended| first.max(ended + 1));
+        self.script
+            .iter()
+            .cloned()
+            .enumerate()
+            .skip(first)
+            .collect()
     }
 }
 
 fn results_of(message: Option<&Value>) -> Vec<String> {
-    let blocks = message.and_then(|message| message["content"].as_array()).cloned().unwrap_or_default();
-    blocks.iter().filter_map(|block| Some(block["tool_use_id"].as_str()?.to_owned())).collect()
+    let blocks = message
+        .and_then(|message| message["content"].as_array())
+        .cloned()
+        .unwrap_or_default();
+    blocks
+        .iter()
+        .filter_map(|block| Some(block["tool_use_id"].as_str()?.to_owned()))
+        .collect()
 }
 
 /// Words and tool results of a message, without what the CLI adds for itself.
@@ -222,19 +273,26 @@ fn text_of(message: &Value) -> String {
         Value::Array(blocks) => blocks.clone(),
         _ => vec![],
     };
-    let texts = blocks.iter().filter_map(|block| match block["type"].as_str()? {
-        "text" => Some(block["text"].as_str()?.to_owned()),
-        "tool_result" => Some(match &block["content"] {
-            Value::String(text) => text.clone(),
-            other => text_of(&json!({ "content": other })),
-        }),
-        _ => None,
-    });
-    texts.filter(|text| !text.trim_start().starts_with("<system-reminder>")).collect::<Vec<_>>().join("\n")
+    let texts = blocks
+        .iter()
+        .filter_map(|block| match block["type"].as_str()? {
+            "text" => Some(block["text"].as_str()?.to_owned()),
+            "tool_result" => Some(match &block["content"] {
+                Value::String(text) => text.clone(),
+                other => text_of(&json!({ "content": other })),
+            }),
+            _ => None,
+        });
+    texts
+        .filter(|text| !text.trim_start().starts_with("<system-reminder>"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn script(text: &str) -> Vec<Step> {
-    text.lines().filter_map(|line| step(line.trim().strip_prefix("MODEL:")?.trim())).collect()
+    text.lines()
+        .filter_map(|line| step(line.trim().strip_prefix("MODEL:")?.trim()))
+        .collect()
 }
 
 /// Stands for the file that the CLI names.
@@ -252,20 +310,40 @@ fn step(line: &str) -> Option<Step> {
         "hang" => Step::Hang,
         "fail" => {
             let (status, message) = rest.split_once(' ').unwrap_or((rest, "no reason"));
-            Step::Fail { status: status.parse().ok()?, message: message.to_owned() }
+            Step::Fail {
+                status: status.parse().ok()?,
+                message: message.to_owned(),
+            }
         }
-        "bash" => Step::Call { tool: "Bash".into(), input: json!({ "command": rest, "description": "Run a command" }) },
-        "write" => Step::Call { tool: "Write".into(), input: json!({ "file_path": parts[0], "content": format!("{}\n", parts.get(1)?) }) },
-        "plan" => Step::Call { tool: "Write".into(), input: json!({ "file_path": PLAN, "content": rest }) },
+        "bash" => Step::Call {
+            tool: "Bash".into(),
+            input: json!({ "command": rest, "description": "Run a command" }),
+        },
+        "write" => Step::Call {
+            tool: "Write".into(),
+            input: json!({ "file_path": parts[0], "content": format!("{}\n", parts.get(1)?) }),
+        },
+        "plan" => Step::Call {
+            tool: "Write".into(),
+            input: json!({ "file_path": PLAN, "content": rest }),
+        },
         "call" => {
             let (tool, input) = rest.split_once(' ').unwrap_or((rest, "{}"));
-            Step::Call { tool: tool.to_owned(), input: serde_json::from_str(input).ok()? }
+            Step::Call {
+                tool: tool.to_owned(),
+                input: serde_json::from_str(input).ok()?,
+            }
         }
         "ask" => {
-            let options: Vec<Value> =
-                parts[1..].iter().map(|label| json!({ "label": label, "description": format!("Choose {label}") })).collect();
+            let options: Vec<Value> = parts[1..]
+                .iter()
+                .map(|label| json!({ "label": label, "description": format!("Choose {label}") }))
+                .collect();
             let question = json!({ "question": parts[0], "header": "Choice", "multiSelect": false, "options": options });
-            Step::Call { tool: "AskUserQuestion".into(), input: json!({ "questions": [question] }) }
+            Step::Call {
+                tool: "AskUserQuestion".into(),
+                input: json!({ "questions": [question] }),
+            }
         }
         _ => return None,
     })
@@ -288,13 +366,21 @@ fn failure(status: u16, message: &str) -> Response {
 
 /// A body that breaks off.
 fn dropped() -> Response {
-    let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("dropped")) });
+    let broken =
+        futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("dropped")) });
     axum::body::Body::from_stream(broken).into_response()
 }
 
 fn message(texts: &[String], call: Option<Value>, stream: bool) -> Response {
-    let stop = if call.is_some() { "tool_use" } else { "end_turn" };
-    let mut content: Vec<Value> = texts.iter().map(|text| json!({ "type": "text", "text": text })).collect();
+    let stop = if call.is_some() {
+        "tool_use"
+    } else {
+        "end_turn"
+    };
+    let mut content: Vec<Value> = texts
+        .iter()
+        .map(|text| json!({ "type": "text", "text": text }))
+        .collect();
     content.extend(call);
     let usage = json!({ "input_tokens": 1000, "output_tokens": 50, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0 });
     static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -312,18 +398,31 @@ fn message(texts: &[String], call: Option<Value>, stream: bool) -> Response {
     }
     events.push(json!({ "type": "message_delta", "delta": { "stop_reason": stop, "stop_sequence": null }, "usage": usage }));
     events.push(json!({ "type": "message_stop" }));
-    let body: String =
-        events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())).collect();
+    let body: String = events
+        .iter()
+        .map(|event| {
+            format!(
+                "event: {}\ndata: {event}\n\n",
+                event["type"].as_str().unwrap_or_default()
+            )
+        })
+        .collect();
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
 fn block_events(index: usize, block: &Value) -> [Value; 3] {
     let (start, delta) = if block["type"] == "text" {
-        (json!({ "type": "text", "text": "" }), json!({ "type": "text_delta", "text": block["text"] }))
+        (
+            json!({ "type": "text", "text": "" }),
+            json!({ "type": "text_delta", "text": block["text"] }),
+        )
     } else {
         let mut start = block.clone();
         start["input"] = json!({});
-        (start, json!({ "type": "input_json_delta", "partial_json": block["input"].to_string() }))
+        (
+            start,
+            json!({ "type": "input_json_delta", "partial_json": block["input"].to_string() }),
+        )
     };
     [
         json!({ "type": "content_block_start", "index": index, "content_block": start }),
@@ -340,13 +439,19 @@ mod tests {
     fn a_conversation_goes_on_after_its_last_call() {
         let prompt = "Do it.\nMODEL: ask Which? | A | B\nMODEL: bash ls\nMODEL: finish Done.";
         let mut messages = vec![json!({ "role": "user", "content": prompt })];
-        let next =
-            |messages: &[Value]| Conversation::read(&json!({ "messages": messages })).next_steps().first().map(|(number, _)| *number);
+        let next = |messages: &[Value]| {
+            Conversation::read(&json!({ "messages": messages }))
+                .next_steps()
+                .first()
+                .map(|(number, _)| *number)
+        };
         assert_eq!(next(&messages), Some(0));
         messages.push(json!({ "role": "assistant", "content": [{ "type": "tool_use", "id": "toolu_0_1", "name": "x", "input": {} }] }));
         messages.push(json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "toolu_0_1", "content": "A" }] }));
         assert_eq!(next(&messages), Some(1));
-        messages.push(json!({ "role": "user", "content": "Bob allowed it. Make the same call again now." }));
+        messages.push(
+            json!({ "role": "user", "content": "Bob allowed it. Make the same call again now." }),
+        );
         assert_eq!(next(&messages), Some(0));
     }
 }

@@ -1,4 +1,5 @@
-//! The HTTP interface as somebody else's program calls it: nothing is typed, so that anything can be sent.
+//! The HTTP interface as somebody else's program calls it: nothing is typed, so that anything can
+//! be sent.
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -12,10 +13,22 @@ pub struct Api {
 
 impl Api {
     pub fn of(place: &Place) -> Self {
-        Self { http: reqwest::Client::builder().no_proxy().build().expect("a client"), base: place.client().base().to_owned() }
+        Self {
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .expect("a client"),
+            base: place.client().base().to_owned(),
+        }
     }
 
-    pub async fn call(&self, method: Method, path: &str, token: Option<&str>, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: impl Into<reqwest::Body>,
+    ) -> (StatusCode, Value) {
         self.with_key(method, path, token, None, body).await
     }
 
@@ -28,8 +41,11 @@ impl Api {
         key: Option<&str>,
         body: impl Into<reqwest::Body>,
     ) -> (StatusCode, Value) {
-        let mut request =
-            self.http.request(method, format!("{}/api/v1{path}", self.base)).header("content-type", "application/json").body(body);
+        let mut request = self
+            .http
+            .request(method, format!("{}/api/v1{path}", self.base))
+            .header("content-type", "application/json")
+            .body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -39,15 +55,29 @@ impl Api {
         let response = request.send().await.expect("an answer");
         let status = response.status();
         let text = response.text().await.expect("a body");
-        (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path} answered {status} without JSON: {text}")))
+        (
+            status,
+            serde_json::from_str(&text)
+                .unwrap_or_else(|_| panic!("{path} answered {status} without JSON: {text}")),
+        )
     }
 
     /// The call is refused with this status, and in our form.
-    pub async fn refused(&self, method: Method, path: &str, token: Option<&str>, body: impl Into<reqwest::Body>, status: u16) -> Value {
+    pub async fn refused(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: impl Into<reqwest::Body>,
+        status: u16,
+    ) -> Value {
         let (got, error) = self.call(method.clone(), path, token, body).await;
         assert_eq!(got.as_u16(), status, "{method} {path}: {error:#}");
         for field in ["code", "message", "hint"] {
-            assert!(error[field].as_str().is_some_and(|text| !text.is_empty()), "{method} {path} has no {field}: {error:#}");
+            assert!(
+                error[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{method} {path} has no {field}: {error:#}"
+            );
         }
         error
     }

@@ -1,4 +1,5 @@
-//! A load balancer in front of several daemons: each connection goes to one that says that it is ready.
+//! A load balancer in front of several daemons: each connection goes to one that says that it is
+//! ready.
 
 use std::{
     sync::{
@@ -40,19 +41,48 @@ impl Balancer {
 
     /// Waits until so many are ready.
     pub async fn ready(&self, count: usize) {
-        let ready = || (self.backends.lock().expect("whole").iter().filter(|(_, ready)| *ready).count() >= count).then_some(());
-        super::until(super::PATIENCE, &format!("{count} daemons are ready"), ready).await;
+        let ready = || {
+            (self
+                .backends
+                .lock()
+                .expect("whole")
+                .iter()
+                .filter(|(_, ready)| *ready)
+                .count()
+                >= count)
+                .then_some(())
+        };
+        super::until(
+            super::PATIENCE,
+            &format!("{count} daemons are ready"),
+            ready,
+        )
+        .await;
     }
 }
 
 async fn look(backends: Arc<Mutex<Vec<(String, bool)>>>) {
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).pool_max_idle_per_host(0).build().expect("a client");
+    let http = reqwest::Client::builder()
+        .timeout(Duration::from_secs(2))
+        .pool_max_idle_per_host(0)
+        .build()
+        .expect("a client");
     loop {
-        let addresses: Vec<String> = backends.lock().expect("whole").iter().map(|(address, _)| address.clone()).collect();
+        let addresses: Vec<String> = backends
+            .lock()
+            .expect("whole")
+            .iter()
+            .map(|(address, _)| address.clone())
+            .collect();
         for address in addresses {
             let answer = http.get(format!("http://{address}/readyz")).send().await;
             let ready = answer.is_ok_and(|answer| answer.status().is_success());
-            backends.lock().expect("whole").iter_mut().filter(|(known, _)| *known == address).for_each(|(_, is)| *is = ready);
+            backends
+                .lock()
+                .expect("whole")
+                .iter_mut()
+                .filter(|(known, _)| *known == address)
+                .for_each(|(_, is)| *is = ready);
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -65,12 +95,18 @@ async fn accept(listener: TcpListener, backends: Arc<Mutex<Vec<(String, bool)>>>
         tokio::spawn(async move {
             // One that went away in this moment is passed over.
             for attempt in 0..30 {
-                let ready: Vec<String> =
-                    backends.lock().expect("whole").iter().filter(|(_, ready)| *ready).map(|(address, _)| address.clone()).collect();
+                let ready: Vec<String> = backends
+                    .lock()
+                    .expect("whole")
+                    .iter()
+                    .filter(|(_, ready)| *ready)
+                    .map(|(address, _)| address.clone())
+                    .collect();
                 if let Some(address) = ready.get((turn + attempt) % ready.len().max(1))
                     && let Ok(mut server) = TcpStream::connect(address).await
                 {
-                    let _ends_with_either = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                    let _ends_with_either =
+                        tokio::io::copy_bidirectional(&mut client, &mut server).await;
                     return;
                 }
                 tokio::time::sleep(LOOK).await;

@@ -1,4 +1,5 @@
-//! What the doubles of platforms have in common: the hands of the people in them, and bots that others wrote.
+//! What the doubles of platforms have in common: the hands of the people in them, and bots that
+//! others wrote.
 
 use std::{
     io::{BufRead, BufReader},
@@ -23,12 +24,24 @@ impl Double {
     pub async fn at_a_free_port() -> (TcpListener, Self) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        (listener, Self { url, http: reqwest::Client::new() })
+        (
+            listener,
+            Self {
+                url,
+                http: reqwest::Client::new(),
+            },
+        )
     }
 
     /// Does something as a person, or to the wire; see `control.rs` of the double.
     pub async fn act(&self, what: &str, args: Value) -> Value {
-        let answer = self.http.post(format!("{}/_control/{what}", self.url)).json(&args).send().await.expect("an answer");
+        let answer = self
+            .http
+            .post(format!("{}/_control/{what}", self.url))
+            .json(&args)
+            .send()
+            .await
+            .expect("an answer");
         let status = answer.status();
         let text = answer.text().await.expect("text");
         assert!(status.is_success(), "{what}: {text}");
@@ -36,7 +49,14 @@ impl Double {
     }
 
     pub async fn state(&self) -> Value {
-        self.http.get(format!("{}/_control/state", self.url)).send().await.expect("an answer").json().await.expect("JSON")
+        self.http
+            .get(format!("{}/_control/state", self.url))
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON")
     }
 
     /// Waits until it is like this.
@@ -47,7 +67,12 @@ impl Double {
             if is(&state) {
                 return state;
             }
-            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}\n{:#}\n{:#}", state["channels"], state["ephemerals"]);
+            assert!(
+                Instant::now() < end,
+                "{what}: not within {PATIENCE:?}\n{:#}\n{:#}",
+                state["channels"],
+                state["ephemerals"]
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -55,7 +80,11 @@ impl Double {
 
 /// All messages, channel by channel.
 pub fn messages(state: &Value) -> impl Iterator<Item = &Value> {
-    state["channels"].as_array().into_iter().flatten().flat_map(|channel| channel["messages"].as_array().into_iter().flatten())
+    state["channels"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|channel| channel["messages"].as_array().into_iter().flatten())
 }
 
 /// A bot that others wrote, which says one JSON object a line.
@@ -74,11 +103,18 @@ impl Drop for Bot {
 impl Bot {
     /// Starts it and waits until it is ready.
     pub fn start(mut command: Command) -> Self {
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the bot starts");
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the bot starts");
         let out = BufReader::new(process.stdout.take().expect("piped"));
         let (send, lines) = channel();
         std::thread::spawn(move || {
-            out.lines().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok()).try_for_each(|line| send.send(line))
+            out.lines()
+                .map_while(Result::ok)
+                .filter_map(|line| serde_json::from_str(&line).ok())
+                .try_for_each(|line| send.send(line))
         });
         let bot = Self { process, lines };
         bot.hears("ready");
@@ -90,7 +126,10 @@ impl Bot {
         let end = Instant::now() + PATIENCE;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let line: Value = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("the bot says `{key}`: not within {PATIENCE:?}"));
+            let line: Value = self
+                .lines
+                .recv_timeout(left)
+                .unwrap_or_else(|_| panic!("the bot says `{key}`: not within {PATIENCE:?}"));
             if !line[key].is_null() {
                 return line;
             }

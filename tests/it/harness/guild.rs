@@ -1,4 +1,5 @@
-//! A Discord server for a story: the double, the hands of the people in it, and the program at work in a channel of it.
+//! A Discord server for a story: the double, the hands of the people in it, and the program at work
+//! in a channel of it.
 
 use std::ops::Deref;
 
@@ -39,23 +40,33 @@ pub fn of_bot(state: &Value) -> impl Iterator<Item = &Value> {
 
 /// A message of the bot with these words.
 pub fn said<'a>(state: &'a Value, words: &str) -> Option<&'a Value> {
-    of_bot(state).find(|message| message["content"].as_str().is_some_and(|text| text.contains(words)))
+    of_bot(state).find(|message| {
+        message["content"]
+            .as_str()
+            .is_some_and(|text| text.contains(words))
+    })
 }
 
 /// Whether a message has a reaction.
 pub fn reacted(state: &Value, id: &str, sign: &str) -> bool {
     let is = |message: &Value| {
-        message["id"] == id && message["reactions"].as_array().is_some_and(|all| all.iter().any(|one| one["emoji"]["name"] == sign))
+        message["id"] == id
+            && message["reactions"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|one| one["emoji"]["name"] == sign))
     };
     messages(state).any(is)
 }
 
 /// The text at a key.
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_else(|| panic!("no `{key}` in {value}"))
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("no `{key}` in {value}"))
 }
 
-/// The channel of a repository, with Ann, an operator, and Ben, who is nobody to us; daemon and worker run.
+/// The channel of a repository, with Ann, an operator, and Ben, who is nobody to us; daemon and
+/// worker run.
 pub struct Guild {
     pub place: Place,
     pub server: Server,
@@ -71,8 +82,17 @@ impl Guild {
     /// On a server that is there already, with more lines in `[chat.discord]`.
     pub async fn of(server: Server, agent: Agent<'_>, more: &str) -> Self {
         let mut guild = Self::begun(server, agent, more).await;
-        let of_site = |state: &Value| state["channels"].as_array()?.iter().find(|one| one["name"] == "vine-site").cloned();
-        let state = guild.server.wait("the channel is made", |state| of_site(state).is_some()).await;
+        let of_site = |state: &Value| {
+            state["channels"]
+                .as_array()?
+                .iter()
+                .find(|one| one["name"] == "vine-site")
+                .cloned()
+        };
+        let state = guild
+            .server
+            .wait("the channel is made", |state| of_site(state).is_some())
+            .await;
         text(&of_site(&state).expect("just seen"), "id").clone_into(&mut guild.id);
         guild
     }
@@ -84,10 +104,22 @@ impl Guild {
              [chat.discord]\ntoken = \"{TOKEN}\"\nguild = \"{GUILD}\"\napi_url = \"{}\"\n{more}",
             server.url
         );
-        let mut place = Place::with_sections(agent, Sections { more: &sections, ..Sections::default() }).await;
+        let mut place = Place::with_sections(
+            agent,
+            Sections {
+                more: &sections,
+                ..Sections::default()
+            },
+        )
+        .await;
         let daemon = place.daemon().await;
         let worker = place.worker("w-1", 1).await;
-        Self { place, server, id: String::new(), processes: vec![worker, daemon] }
+        Self {
+            place,
+            server,
+            id: String::new(),
+            processes: vec![worker, daemon],
+        }
     }
 
     pub async fn act(&self, what: &str, args: Value) -> Value {
@@ -100,7 +132,12 @@ impl Guild {
 
     /// Says something in a thread, or in the channel, and gives the message's id.
     pub async fn say(&self, user: &str, words: &str, thread: Option<&str>) -> String {
-        let said = self.act("say", json!({ "user": user, "channel": thread.unwrap_or(&self.id), "content": words })).await;
+        let said = self
+            .act(
+                "say",
+                json!({ "user": user, "channel": thread.unwrap_or(&self.id), "content": words }),
+            )
+            .await;
         text(&said, "id").to_owned()
     }
 
@@ -109,30 +146,51 @@ impl Guild {
     }
 
     pub async fn command(&self, user: &str, channel: &str, words: &[&str], options: Value) {
-        self.act("command", json!({ "user": user, "channel": channel, "words": words, "options": options })).await;
+        self.act(
+            "command",
+            json!({ "user": user, "channel": channel, "words": words, "options": options }),
+        )
+        .await;
     }
 
     /// Waits for words of the bot.
     pub async fn hears(&self, words: &str) -> Value {
-        let state = self.wait(&format!("the bot says `{words}`"), |state| said(state, words).is_some()).await;
+        let state = self
+            .wait(&format!("the bot says `{words}`"), |state| {
+                said(state, words).is_some()
+            })
+            .await;
         said(&state, words).expect("just seen").clone()
     }
 
     /// Waits for words of the bot that one person alone sees.
     pub async fn whispers(&self, user: &str, words: &str) {
-        let is = |one: &Value| one["user"] == user && one["content"].as_str().is_some_and(|text| text.contains(words));
-        self.wait(&format!("{user} is told `{words}`"), |state| state["ephemerals"].as_array().is_some_and(|all| all.iter().any(is))).await;
+        let is = |one: &Value| {
+            one["user"] == user
+                && one["content"]
+                    .as_str()
+                    .is_some_and(|text| text.contains(words))
+        };
+        self.wait(&format!("{user} is told `{words}`"), |state| {
+            state["ephemerals"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(is))
+        })
+        .await;
     }
 
     /// Creates a task by a command and gives its id and its thread.
     pub async fn task(&self, title: &str) -> (String, String) {
-        self.command(ANN, &self.id, &["task", "new"], json!({ "title": title })).await;
+        self.command(ANN, &self.id, &["task", "new"], json!({ "title": title }))
+            .await;
         let card = self.hears(title).await;
         let listed = self.place.say("task list").await;
         let task = text(&listed.as_array().expect("tasks")[0], "id").to_owned();
         let thread = text(&card, "id").to_owned();
         self.wait("the thread is open", |state| {
-            state["channels"].as_array().is_some_and(|all| all.iter().any(|one| one["id"] == thread.as_str()))
+            state["channels"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|one| one["id"] == thread.as_str()))
         })
         .await;
         (task, thread)

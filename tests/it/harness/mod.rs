@@ -1,5 +1,5 @@
-//! A place of its own for each story: a repository, a model server, real processes. Everything lives in a temporary
-//! folder and ends with the story, by its own process id.
+//! A place of its own for each story: a repository, a model server, real processes. Everything
+//! lives in a temporary folder and ends with the story, by its own process id.
 
 pub mod api;
 pub mod balancer;
@@ -35,7 +35,8 @@ use vine_doubles::model::Model;
 
 pub use process::{Process, agents, gone, signal};
 
-/// The program under test, unless `VINE_TEST_PROGRAM` names another one: what users run is faster than what tests build.
+/// The program under test, unless `VINE_TEST_PROGRAM` names another one: what users run is faster
+/// than what tests build.
 pub const VINE: &str = env!("CARGO_BIN_EXE_vine");
 /// How long anything that does not wait for a lease may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -79,38 +80,79 @@ impl Place {
 
     /// The same with more lines in the section `[worker]`.
     pub async fn with_worker(agent: Agent<'_>, worker: &str) -> Self {
-        Self::with_sections(agent, Sections { worker, ..Sections::default() }).await
+        Self::with_sections(
+            agent,
+            Sections {
+                worker,
+                ..Sections::default()
+            },
+        )
+        .await
     }
 
     /// The same with more lines in the section `[agents.claude]`.
     pub async fn with_config(agent: Agent<'_>, claude: &str) -> Self {
-        Self::with_sections(agent, Sections { claude, ..Sections::default() }).await
+        Self::with_sections(
+            agent,
+            Sections {
+                claude,
+                ..Sections::default()
+            },
+        )
+        .await
     }
 
     /// The same with more lines in several sections.
     pub async fn with_sections(agent: Agent<'_>, sections: Sections<'_>) -> Self {
-        let folder = tempfile::Builder::new().prefix("vine-it-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("vine-it-")
+            .tempdir()
+            .expect("a temporary folder");
         let base = base::Base::new(&folder.path().join("daemon"));
         Self::in_folder(folder, base, agent, sections).await
     }
 
     /// The same on engines of its own.
     pub async fn on(base: base::Base, agent: Agent<'_>, sections: Sections<'_>) -> Self {
-        let folder = tempfile::Builder::new().prefix("vine-it-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("vine-it-")
+            .tempdir()
+            .expect("a temporary folder");
         Self::in_folder(folder, base, agent, sections).await
     }
 
-    async fn in_folder(folder: TempDir, base: base::Base, agent: Agent<'_>, sections: Sections<'_>) -> Self {
+    async fn in_folder(
+        folder: TempDir,
+        base: base::Base,
+        agent: Agent<'_>,
+        sections: Sections<'_>,
+    ) -> Self {
         let repo = folder.path().join("site");
         make_repository(&repo);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
         let address = listener.local_addr().expect("an address");
         let model = Model::default();
         tokio::spawn(model.clone().serve(listener));
         let config = folder.path().join("vine.toml");
-        let own = configuration(folder.path(), &agent, &format!("http://{address}"), &sections);
+        let own = configuration(
+            folder.path(),
+            &agent,
+            &format!("http://{address}"),
+            &sections,
+        );
         fs::write(&config, format!("{}{own}", base.sections())).expect("written");
-        Self { folder, repo, model, base, env: Vec::new(), config, listen: "127.0.0.1:0".into(), client: None }
+        Self {
+            folder,
+            repo,
+            model,
+            base,
+            env: Vec::new(),
+            config,
+            listen: "127.0.0.1:0".into(),
+            client: None,
+        }
     }
 
     /// With a daemon and a worker `w-1` of one slot, which end with the story.
@@ -135,10 +177,17 @@ impl Place {
         let _first_start = fs::remove_file(state.join("endpoint.json"));
         let arguments = ["daemon", "--listen", &self.listen, "--state", path(&state)];
         let daemon = Process::start("daemon", self.vine(&arguments));
-        let endpoint: Value =
-            until(PATIENCE, "the daemon serves", || serde_json::from_slice(&fs::read(state.join("endpoint.json")).ok()?).ok()).await;
+        let endpoint: Value = until(PATIENCE, "the daemon serves", || {
+            serde_json::from_slice(&fs::read(state.join("endpoint.json")).ok()?).ok()
+        })
+        .await;
         let url = endpoint["url"].as_str().expect("a url");
-        let client = Client::new(url, Some(Token::presented(endpoint["token"].as_str().expect("a token"))));
+        let client = Client::new(
+            url,
+            Some(Token::presented(
+                endpoint["token"].as_str().expect("a token"),
+            )),
+        );
         for _ in 0..200 {
             if client.get::<Value>("/queue/status").await.is_ok() {
                 break;
@@ -146,8 +195,12 @@ impl Place {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         if self.client.is_none() {
-            let words = ["repo", "add", "site", path(&self.repo), "--base", "main"].map(str::to_owned);
-            client.run(&words, "").await.expect("the repository is added");
+            let words =
+                ["repo", "add", "site", path(&self.repo), "--base", "main"].map(str::to_owned);
+            client
+                .run(&words, "")
+                .await
+                .expect("the repository is added");
         }
         self.listen = url.trim_start_matches("http://").to_owned();
         self.client = Some(client);
@@ -163,7 +216,17 @@ impl Place {
     pub async fn worker_at(&self, url: &str, name: &str, slots: u32) -> Process {
         let state = self.state(name);
         let slots = slots.to_string();
-        let mut arguments = vec!["worker", "--daemon", url, "--name", name, "--slots", &slots, "--state", path(&state)];
+        let mut arguments = vec![
+            "worker",
+            "--daemon",
+            url,
+            "--name",
+            name,
+            "--slots",
+            &slots,
+            "--state",
+            path(&state),
+        ];
         let code = match state.join("worker.json").exists() {
             true => String::new(),
             false => self.secret("enrolment").await,
@@ -176,30 +239,52 @@ impl Place {
 
     /// A fresh secret of that kind.
     pub async fn secret(&self, kind: &str) -> String {
-        let made: Value = self.client().post("/tokens", &serde_json::json!({ "kind": kind })).await.expect("a secret");
+        let made: Value = self
+            .client()
+            .post("/tokens", &serde_json::json!({ "kind": kind }))
+            .await
+            .expect("a secret");
         made["token"].as_str().expect("text").to_owned()
     }
 
     /// The program with an environment made from nothing.
     pub fn vine(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(std::env::var("VINE_TEST_PROGRAM").unwrap_or_else(|_| VINE.into()));
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
-        command.env("XDG_STATE_HOME", self.folder.path().join("xdg")).env("NO_COLOR", "1").current_dir(self.folder.path());
+        let mut command =
+            Command::new(std::env::var("VINE_TEST_PROGRAM").unwrap_or_else(|_| VINE.into()));
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path());
+        command
+            .env("XDG_STATE_HOME", self.folder.path().join("xdg"))
+            .env("NO_COLOR", "1")
+            .current_dir(self.folder.path());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.args(["--config", path(&self.config)]).args(arguments);
+        command
+            .args(["--config", path(&self.config)])
+            .args(arguments);
         command
     }
 
     /// Runs the program on the daemon's state and gives what it says.
     pub fn shell(&self, arguments: &[&str]) -> String {
-        self.try_shell(arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+        self.try_shell(arguments)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
     }
 
     /// The same, or what it complains of.
     pub fn try_shell(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = self.vine(arguments).env("VINE_STATE", self.state("daemon")).output().expect("the program runs");
+        let output = self
+            .vine(arguments)
+            .env("VINE_STATE", self.state("daemon"))
+            .output()
+            .expect("the program runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
     }
 
     /// From now on this client speaks for the place.
@@ -213,7 +298,9 @@ impl Place {
 
     /// Runs a command as the admin and gives its data.
     pub async fn say(&self, line: &str) -> Value {
-        self.try_say(line).await.unwrap_or_else(|error| panic!("`{line}` was refused: {error}"))
+        self.try_say(line)
+            .await
+            .unwrap_or_else(|error| panic!("`{line}` was refused: {error}"))
     }
 
     pub async fn try_say(&self, line: &str) -> Result<Value, ClientError> {
@@ -224,7 +311,11 @@ impl Place {
     /// Creates a task and gives its id.
     pub async fn task(&self, title: &str, prompt: &str) -> String {
         let words = ["task", "new", title, "--prompt", prompt].map(str::to_owned);
-        let reply = self.client().run(&words, "").await.expect("the task is created");
+        let reply = self
+            .client()
+            .run(&words, "")
+            .await
+            .expect("the task is created");
         reply.data["id"].as_str().expect("an id").to_owned()
     }
 
@@ -249,17 +340,29 @@ impl Place {
             if said.contains(words) {
                 return;
             }
-            assert!(Instant::now() < end, "`{line}` does not say `{words}`: {said}");
+            assert!(
+                Instant::now() < end,
+                "`{line}` does not say `{words}`: {said}"
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// Waits until the task is in a state.
     pub async fn wait(&self, task: &str, state: &str) -> Value {
-        self.wait_for(PATIENCE, task, &format!("{task} is {state}"), |shown| shown["state"] == state).await
+        self.wait_for(PATIENCE, task, &format!("{task} is {state}"), |shown| {
+            shown["state"] == state
+        })
+        .await
     }
 
-    pub async fn wait_for(&self, patience: Duration, task: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub async fn wait_for(
+        &self,
+        patience: Duration,
+        task: &str,
+        what: &str,
+        is: impl Fn(&Value) -> bool,
+    ) -> Value {
         let end = Instant::now() + patience;
         loop {
             let shown = self.show(task).await;
@@ -276,20 +379,35 @@ impl Place {
 
     /// Waits for the task's open question and gives its id and itself.
     pub async fn question(&self, task: &str) -> (String, Value) {
-        let open = |shown: &Value| shown["questions"].as_array().and_then(|all| all.iter().find(|one| one["state"] == "open").cloned());
-        let shown = self.wait_for(PATIENCE, task, &format!("{task} asks"), |shown| open(shown).is_some()).await;
+        let open = |shown: &Value| {
+            shown["questions"]
+                .as_array()
+                .and_then(|all| all.iter().find(|one| one["state"] == "open").cloned())
+        };
+        let shown = self
+            .wait_for(PATIENCE, task, &format!("{task} asks"), |shown| {
+                open(shown).is_some()
+            })
+            .await;
         let question = open(&shown).expect("just seen");
         (question["id"].as_str().expect("an id").to_owned(), question)
     }
 
-    /// Waits until the open question is in the session's record on disk: Claude Code writes it up to 100 ms later, and
-    /// a session that is killed before cannot be gone back into.
+    /// Waits until the open question is in the session's record on disk: Claude Code writes it up
+    /// to 100 ms later, and a session that is killed before cannot be gone back into.
     pub async fn recorded(&self, question: &Value) {
-        let (session, call) = (question["session"].as_str().expect("a session"), question["call"].as_str().expect("a call"));
-        let (projects, name) = (self.folder.path().join("home/claude/projects"), format!("{session}.jsonl"));
+        let (session, call) = (
+            question["session"].as_str().expect("a session"),
+            question["call"].as_str().expect("a call"),
+        );
+        let (projects, name) = (
+            self.folder.path().join("home/claude/projects"),
+            format!("{session}.jsonl"),
+        );
         until(PATIENCE, "the question is on record", || {
             let mut folders = fs::read_dir(&projects).ok()?.flatten();
-            let text = folders.find_map(|project| fs::read_to_string(project.path().join(&name)).ok())?;
+            let text =
+                folders.find_map(|project| fs::read_to_string(project.path().join(&name)).ok())?;
             text.contains(call).then_some(())
         })
         .await;
@@ -303,14 +421,25 @@ impl Place {
             reply_to: Some(question.parse().expect("a question")),
             key: None,
         };
-        self.client().post::<_, Value>("/chat/messages", &message).await.expect("the answer is taken");
+        self.client()
+            .post::<_, Value>("/chat/messages", &message)
+            .await
+            .expect("the answer is taken");
     }
 
     /// Says something in a task's thread, under a key by which it can be changed later.
     pub async fn write(&self, task: &str, text: &str) -> Uuid {
         let key = vine_domain::clock::Ids::uuid(&vine_domain::clock::System);
-        let message = SendMessage { task: Some(task.parse().expect("a task")), text: text.into(), reply_to: None, key: Some(key) };
-        self.client().post::<_, Value>("/chat/messages", &message).await.expect("the words are taken");
+        let message = SendMessage {
+            task: Some(task.parse().expect("a task")),
+            text: text.into(),
+            reply_to: None,
+            key: Some(key),
+        };
+        self.client()
+            .post::<_, Value>("/chat/messages", &message)
+            .await
+            .expect("the words are taken");
         key
     }
 
@@ -318,32 +447,68 @@ impl Place {
     pub async fn change(&self, key: Uuid, text: Option<&str>) -> Result<Value, ClientError> {
         let path = format!("/chat/messages/{key}");
         let body = text.map(|text| EditMessage { text: text.into() });
-        let method = if body.is_some() { Method::PATCH } else { Method::DELETE };
-        self.client().call(method, &path, body.as_ref(), Duration::ZERO).await
+        let method = if body.is_some() {
+            Method::PATCH
+        } else {
+            Method::DELETE
+        };
+        self.client()
+            .call(method, &path, body.as_ref(), Duration::ZERO)
+            .await
     }
 
     /// All words of a task's thread.
     pub async fn thread(&self, task: &str) -> String {
-        let listed: Value = self.client().get(&format!("/chat/messages?task={task}&limit=1000")).await.expect("the thread");
-        let texts = listed["items"].as_array().expect("items").iter().map(|message| message["text"].as_str().expect("text"));
+        let listed: Value = self
+            .client()
+            .get(&format!("/chat/messages?task={task}&limit=1000"))
+            .await
+            .expect("the thread");
+        let texts = listed["items"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .map(|message| message["text"].as_str().expect("text"));
         texts.collect::<Vec<_>>().join("\n---\n")
     }
 
     pub async fn log(&self, task: &str) -> String {
         let lines = self.say(&format!("task log {task} --limit 1000")).await;
-        lines.as_array().expect("lines").iter().map(|line| line["text"].as_str().expect("text")).collect::<Vec<_>>().join("\n")
+        lines
+            .as_array()
+            .expect("lines")
+            .iter()
+            .map(|line| line["text"].as_str().expect("text"))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// How often the model heard these words as news, in the last message of a request.
     pub fn heard(&self, words: &str) -> usize {
-        self.model.seen().iter().filter(|seen| seen.heard.contains(words)).count()
+        self.model
+            .seen()
+            .iter()
+            .filter(|seen| seen.heard.contains(words))
+            .count()
     }
 
-    /// Nothing of ours shows up in the repository, and no worktree is left, soon after a task is over.
+    /// Nothing of ours shows up in the repository, and no worktree is left, soon after a task is
+    /// over.
     pub async fn assert_clean(&self) {
-        assert_eq!(git(&self.repo, &["status", "--porcelain"]), "", "git status of the repository");
-        let worktrees = || git(&self.repo, &["worktree", "list", "--porcelain"]).matches("worktree ").count();
-        until(PATIENCE, "the task's worktree is gone", || (worktrees() == 1).then_some(())).await;
+        assert_eq!(
+            git(&self.repo, &["status", "--porcelain"]),
+            "",
+            "git status of the repository"
+        );
+        let worktrees = || {
+            git(&self.repo, &["worktree", "list", "--porcelain"])
+                .matches("worktree ")
+                .count()
+        };
+        until(PATIENCE, "the task's worktree is gone", || {
+            (worktrees() == 1).then_some(())
+        })
+        .await;
     }
 }
 
@@ -360,8 +525,16 @@ pub async fn until<T>(patience: Duration, what: &str, look: impl Fn() -> Option<
 }
 
 pub fn git(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git").args(arguments).current_dir(folder).output().expect("git runs");
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("git")
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("git runs");
+    assert!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -370,7 +543,19 @@ pub fn make_repository(folder: &Path) {
     git(folder, &["init", "--quiet", "--initial-branch=main"]);
     fs::write(folder.join("README.md"), "# Site\n").expect("written");
     git(folder, &["add", "."]);
-    git(folder, &["-c", "user.name=T", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "Begin"]);
+    git(
+        folder,
+        &[
+            "-c",
+            "user.name=T",
+            "-c",
+            "user.email=t@localhost",
+            "commit",
+            "--quiet",
+            "-m",
+            "Begin",
+        ],
+    );
 }
 
 pub fn path(path: &Path) -> &str {
@@ -379,20 +564,35 @@ pub fn path(path: &Path) -> &str {
 
 /// Where `tests/run` put Claude Code.
 pub fn claude() -> String {
-    std::env::var("VINE_TEST_CLAUDE").expect("VINE_TEST_CLAUDE names Claude Code; `tests/run` installs it and sets this")
+    std::env::var("VINE_TEST_CLAUDE")
+        .expect("VINE_TEST_CLAUDE names Claude Code; `tests/run` installs it and sets this")
 }
 
 fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, sections: &Sections<'_>) -> String {
-    let Sections { questions, sessions, worker, claude: more, more: whole } = sections;
-    let shared = format!("{whole}[questions]\n{questions}[sessions]\n{sessions}[worker]\ndrain_seconds = 2\n{worker}");
+    let Sections {
+        questions,
+        sessions,
+        worker,
+        claude: more,
+        more: whole,
+    } = sections;
+    let shared = format!(
+        "{whole}[questions]\n{questions}[sessions]\n{sessions}[worker]\ndrain_seconds = 2\n{worker}"
+    );
     let home = folder.join("home");
     fs::create_dir_all(home.join("claude")).expect("a folder");
     let home = path(&home);
     match agent {
         Agent::Claude => format!(
-            "{shared}[agents]\ndefault = \"claude\"\n[agents.claude]\npass_env = []\n{command}{more}\n[agents.claude.env]\nHOME = \"{home}\"\nCLAUDE_CONFIG_DIR = \"{home}/claude\"\n\
-             ANTHROPIC_BASE_URL = \"{model}\"\nANTHROPIC_API_KEY = \"dummy\"\nCLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = \"1\"\nCLAUDE_CODE_MAX_RETRIES = \"1\"\n",
-            command = if more.contains("command") { String::new() } else { format!("command = [\"{}\"]\n", claude()) },
+            "{shared}[agents]\ndefault = \"claude\"\n[agents.claude]\npass_env = \
+             []\n{command}{more}\n[agents.claude.env]\nHOME = \"{home}\"\nCLAUDE_CONFIG_DIR = \"{home}/claude\"\n\
+             ANTHROPIC_BASE_URL = \"{model}\"\nANTHROPIC_API_KEY = \"dummy\"\nCLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC \
+             = \"1\"\nCLAUDE_CODE_MAX_RETRIES = \"1\"\n",
+            command = if more.contains("command") {
+                String::new()
+            } else {
+                format!("command = [\"{}\"]\n", claude())
+            },
         ),
         Agent::Script(text) => {
             let script = folder.join("agent.sh");

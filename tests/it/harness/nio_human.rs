@@ -22,11 +22,18 @@ pub struct NioHuman {
 
 impl NioHuman {
     pub fn log_in(synapse: &Synapse, name: &str, folder: &Path) -> Self {
-        let python = std::env::var("VINE_TEST_SYNAPSE").expect("VINE_TEST_SYNAPSE names a Python with matrix-nio");
+        let python = std::env::var("VINE_TEST_SYNAPSE")
+            .expect("VINE_TEST_SYNAPSE names a Python with matrix-nio");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/harness/nio_human.py");
         std::fs::create_dir_all(folder).expect("a folder");
         let mut child = Command::new(python)
-            .args([script, &synapse.url, &format!("@{name}:vine.test"), PASSWORD, super::path(folder)])
+            .args([
+                script,
+                &synapse.url,
+                &format!("@{name}:vine.test"),
+                PASSWORD,
+                super::path(folder),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -35,7 +42,9 @@ impl NioHuman {
         let (send, lines) = channel();
         std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
-                let Ok(line) = serde_json::from_str(&line) else { continue };
+                let Ok(line) = serde_json::from_str(&line) else {
+                    continue;
+                };
                 if send.send(line).is_err() {
                     return;
                 }
@@ -53,7 +62,10 @@ impl NioHuman {
         let end = Instant::now() + PATIENCE;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"));
+            let line = self
+                .lines
+                .recv_timeout(left)
+                .unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"));
             if is(&line) {
                 return line;
             }
@@ -68,7 +80,12 @@ impl NioHuman {
 
     /// Waits for words of the bot that could be decrypted.
     pub fn hears(&self, words: &str) -> Value {
-        let of_bot = |line: &Value| line["sender"] == "@vine:vine.test" && line["heard"].as_str().is_some_and(|text| text.contains(words));
+        let of_bot = |line: &Value| {
+            line["sender"] == "@vine:vine.test"
+                && line["heard"]
+                    .as_str()
+                    .is_some_and(|text| text.contains(words))
+        };
         self.wait(&format!("the bot says `{words}`"), of_bot)
     }
 

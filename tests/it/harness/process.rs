@@ -20,9 +20,23 @@ impl Process {
     pub fn start(name: &str, mut command: Command) -> Self {
         let log = tempfile::NamedTempFile::new().expect("a file for the log");
         // Both streams write to the end of one file, wherever the other is.
-        let append = || fs::OpenOptions::new().append(true).open(log.path()).expect("the log opens");
-        let child = command.stdin(Stdio::null()).stdout(append()).stderr(append()).spawn().expect("the process starts");
-        Self { name: name.into(), child, log }
+        let append = || {
+            fs::OpenOptions::new()
+                .append(true)
+                .open(log.path())
+                .expect("the log opens")
+        };
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(append())
+            .stderr(append())
+            .spawn()
+            .expect("the process starts");
+        Self {
+            name: name.into(),
+            child,
+            log,
+        }
     }
 
     pub fn pid(&self) -> u32 {
@@ -37,7 +51,12 @@ impl Process {
     pub fn kill(mut self) {
         self.signal(Signal::KILL);
         let status = self.child.wait().expect("reaped");
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{} died of the kill", self.name);
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&status),
+            Some(9),
+            "{} died of the kill",
+            self.name
+        );
     }
 
     /// Asks it to end, and gives its exit code.
@@ -51,7 +70,9 @@ impl Process {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        status.unwrap_or_else(|| panic!("{} did not end within 30 s", self.name)).code()
+        status
+            .unwrap_or_else(|| panic!("{} did not end within 30 s", self.name))
+            .code()
     }
 
     /// What it has written so far.
@@ -78,12 +99,16 @@ pub fn signal(pid: i32, signal: Signal) {
 /// Whether a process lives (a zombie does not).
 pub fn lives(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// Waits until a process is gone.
 pub async fn gone(pid: i32, patience: Duration) {
-    until(patience, &format!("process {pid} is gone"), || (!lives(pid)).then_some(())).await;
+    until(patience, &format!("process {pid} is gone"), || {
+        (!lives(pid)).then_some(())
+    })
+    .await;
 }
 
 /// Agents of a story: processes whose environment names the place.
@@ -91,10 +116,14 @@ pub fn agents(place: &std::path::Path) -> Vec<i32> {
     let wanted = format!("CLAUDE_CONFIG_DIR={}/home/claude", place.display());
     let script = format!("PLACE={}", place.display());
     let entries = fs::read_dir("/proc").expect("a proc file system");
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let ours = |pid: &i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|line| line == wanted.as_bytes() || line == script.as_bytes())
+        environment
+            .split(|byte| *byte == 0)
+            .any(|line| line == wanted.as_bytes() || line == script.as_bytes())
     };
     pids.filter(ours).filter(|pid| lives(*pid)).collect()
 }

@@ -21,11 +21,20 @@ pub async fn replica(place: &Place, name: &str) -> Replica {
     let mut command = place.vine(&["daemon", "--listen", "127.0.0.1:0", "--state", path(&state)]);
     command.env("VINE_DAEMON__DRAIN_SECONDS", "1");
     let process = Process::start(name, command);
-    let endpoint: Value =
-        until(PATIENCE, "the daemon serves", || serde_json::from_slice(&std::fs::read(state.join("endpoint.json")).ok()?).ok()).await;
+    let endpoint: Value = until(PATIENCE, "the daemon serves", || {
+        serde_json::from_slice(&std::fs::read(state.join("endpoint.json")).ok()?).ok()
+    })
+    .await;
     let token = Token::presented(endpoint["token"].as_str().expect("a token"));
-    let client = Client::new(endpoint["url"].as_str().expect("a url"), Some(token.clone()));
-    let replica = Replica { process, client, token };
+    let client = Client::new(
+        endpoint["url"].as_str().expect("a url"),
+        Some(token.clone()),
+    );
+    let replica = Replica {
+        process,
+        client,
+        token,
+    };
     let end = Instant::now() + PATIENCE;
     while replica.client.get::<Value>("/queue/status").await.is_err() {
         assert!(Instant::now() < end, "{name} does not answer");
@@ -42,15 +51,24 @@ impl Replica {
 
     pub async fn say(&self, line: &str) -> Value {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        self.client.run(&words, "").await.unwrap_or_else(|error| panic!("`{line}`: {error}")).data
+        self.client
+            .run(&words, "")
+            .await
+            .unwrap_or_else(|error| panic!("`{line}`: {error}"))
+            .data
     }
 
     pub async fn add_repo(&self, place: &Place) {
-        self.say(&format!("repo add site {} --base main", path(&place.repo))).await;
+        self.say(&format!("repo add site {} --base main", path(&place.repo)))
+            .await;
     }
 
     pub async fn create(&self, title: &str) -> String {
-        let created: Value = self.client.post("/tasks", &json!({ "title": title })).await.expect("created");
+        let created: Value = self
+            .client
+            .post("/tasks", &json!({ "title": title }))
+            .await
+            .expect("created");
         created["id"].as_str().expect("an id").to_owned()
     }
 

@@ -42,34 +42,63 @@ impl Room {
             synapse.person(&name.to_lowercase()).await;
         }
         let more = sections(&synapse, people);
-        let mut place = Place::with_sections(agent, Sections { more: &more, ..Sections::default() }).await;
+        let mut place = Place::with_sections(
+            agent,
+            Sections {
+                more: &more,
+                ..Sections::default()
+            },
+        )
+        .await;
         let daemon = place.daemon().await;
         let worker = place.worker("w-1", 1).await;
         let id = ann.join("#vine-site:vine.test").await;
-        Self { place, synapse, ann, id, processes: vec![worker, daemon] }
+        Self {
+            place,
+            synapse,
+            ann,
+            id,
+            processes: vec![worker, daemon],
+        }
     }
 
     /// What the SDK has written lately.
     pub fn sdk_log(&self) -> PathBuf {
-        self.place.folder.path().join("daemon/matrix/matrix-sdk-state.sqlite3-wal")
+        self.place
+            .folder
+            .path()
+            .join("daemon/matrix/matrix-sdk-state.sqlite3-wal")
     }
 
     /// What `vine doctor` says.
     pub fn doctor(&self) -> String {
         let state = self.place.folder.path().join("daemon");
-        let output = self.place.vine(&["doctor"]).env("VINE_STATE", state).output().expect("it runs");
+        let output = self
+            .place
+            .vine(&["doctor"])
+            .env("VINE_STATE", state)
+            .output()
+            .expect("it runs");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Waits until nothing waits to be posted.
     pub async fn all_is_posted(&self) {
         let waiting = "SELECT count(*) FROM outbox WHERE platform = 'matrix' AND posted IS NULL";
-        until(PATIENCE, "all is posted", || (self.place.base.sql(waiting) == ["0"]).then_some(())).await;
+        until(PATIENCE, "all is posted", || {
+            (self.place.base.sql(waiting) == ["0"]).then_some(())
+        })
+        .await;
     }
 
-    /// Waits until the SDK has written nothing for a second: echoes of our own posts come a little later than they are noted.
+    /// Waits until the SDK has written nothing for a second: echoes of our own posts come a little
+    /// later than they are noted.
     pub async fn sdk_is_quiet(&self) {
-        let written = || fs::metadata(self.sdk_log()).and_then(|log| log.modified()).expect("the SDK's store");
+        let written = || {
+            fs::metadata(self.sdk_log())
+                .and_then(|log| log.modified())
+                .expect("the SDK's store")
+        };
         let end = Instant::now() + PATIENCE;
         let mut before = written();
         loop {
@@ -111,7 +140,10 @@ impl Room {
         loop {
             let status = self.place.say("status").await;
             let adapters = status["adapters"].as_array().expect("adapters");
-            if let Some(trouble) = adapters.iter().find(|adapter| adapter["id"] == "matrix").and_then(|adapter| adapter["trouble"].as_str())
+            if let Some(trouble) = adapters
+                .iter()
+                .find(|adapter| adapter["id"] == "matrix")
+                .and_then(|adapter| adapter["trouble"].as_str())
             {
                 return trouble.to_owned();
             }
@@ -122,10 +154,15 @@ impl Room {
 
     /// Creates a task by a command in the room and gives its id and the root of its thread.
     pub async fn task(&self, title: &str, prompt: &str) -> (String, String) {
-        self.ann.say(&self.id, &format!("!vine task new {title}\n{prompt}")).await;
+        self.ann
+            .say(&self.id, &format!("!vine task new {title}\n{prompt}"))
+            .await;
         let card = self.ann.hears(&self.id, title).await;
         let listed = self.place.say("task list").await;
-        let task = listed.as_array().expect("tasks")[0]["id"].as_str().expect("an id").to_owned();
+        let task = listed.as_array().expect("tasks")[0]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
         (task, event_id(&card))
     }
 }

@@ -1,6 +1,7 @@
-//! PostgreSQL and Redis of the stories: real servers on free ports, in folders of their own, stopped by their own process ids.
-//! `tests/run` starts one of each for all stories and names them in `VINE_TEST_POSTGRES` and `VINE_TEST_REDIS`; a story that is
-//! run by hand, or that is to hurt its server, starts its own.
+//! PostgreSQL and Redis of the stories: real servers on free ports, in folders of their own,
+//! stopped by their own process ids. `tests/run` starts one of each for all stories and names them
+//! in `VINE_TEST_POSTGRES` and `VINE_TEST_REDIS`; a story that is run by hand, or that is to hurt
+//! its server, starts its own.
 
 use std::{
     fs,
@@ -27,15 +28,37 @@ pub struct Postgres {
 impl Postgres {
     /// A fresh one, with the guarantees that a real one has.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("vine-pg-").tempdir().expect("a folder");
+        let folder = tempfile::Builder::new()
+            .prefix("vine-pg-")
+            .tempdir()
+            .expect("a folder");
         let data = folder.path().join("data");
         own(folder.path());
         let made = as_server(&program("initdb"))
-            .args(["-D", path(&data), "-U", "vine", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"])
+            .args([
+                "-D",
+                path(&data),
+                "-U",
+                "vine",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-locale",
+                "--no-sync",
+            ])
             .output()
             .expect("initdb runs");
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let mut server = Self { folder, port: free_port(), process: None };
+        assert!(
+            made.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let mut server = Self {
+            folder,
+            port: free_port(),
+            process: None,
+        };
         server.run();
         server
     }
@@ -43,16 +66,34 @@ impl Postgres {
     fn run(&mut self) {
         let (data, socket) = (self.folder.path().join("data"), self.folder.path());
         let mut command = as_server(&program("postgres"));
-        command.args(["-D", path(&data), "-p", &self.port.to_string(), "-k", path(socket), "-h", "127.0.0.1"]);
-        command.args(["-c", "max_connections=300", "-c", "max_prepared_transactions=0"]);
+        command.args([
+            "-D",
+            path(&data),
+            "-p",
+            &self.port.to_string(),
+            "-k",
+            path(socket),
+            "-h",
+            "127.0.0.1",
+        ]);
+        command.args([
+            "-c",
+            "max_connections=300",
+            "-c",
+            "max_prepared_transactions=0",
+        ]);
         self.process = Some(Process::start("postgres", command));
-        wait_until(|| psql(&self.url("postgres"), "SELECT 1").is_ok(), "PostgreSQL serves");
+        wait_until(
+            || psql(&self.url("postgres"), "SELECT 1").is_ok(),
+            "PostgreSQL serves",
+        );
     }
 
     /// Ends it as a power cut would, and starts it again.
     pub fn crash(&mut self) {
         let process = self.process.take().expect("it runs");
-        // Its children notice by themselves that their parent is gone, and let go of the shared memory.
+        // Its children notice by themselves that their parent is gone, and let go of the shared
+        // memory.
         process.kill();
         std::thread::sleep(Duration::from_millis(500));
         self.run();
@@ -102,9 +143,20 @@ impl Database {
     }
 
     fn make(server: &str, own: Option<Postgres>) -> Self {
-        let name = format!("vine_{}", vine_domain::clock::Ids::uuid(&vine_domain::clock::System).simple());
-        psql(&format!("{server}postgres"), &format!("CREATE DATABASE {name}")).expect("a database");
-        Self { server: server.to_owned(), name, _own: own }
+        let name = format!(
+            "vine_{}",
+            vine_domain::clock::Ids::uuid(&vine_domain::clock::System).simple()
+        );
+        psql(
+            &format!("{server}postgres"),
+            &format!("CREATE DATABASE {name}"),
+        )
+        .expect("a database");
+        Self {
+            server: server.to_owned(),
+            name,
+            _own: own,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -114,7 +166,10 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let _server_is_gone = psql(&format!("{}postgres", self.server), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let _server_is_gone = psql(
+            &format!("{}postgres", self.server),
+            &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
+        );
     }
 }
 
@@ -132,20 +187,44 @@ impl Redis {
 
     /// With further arguments.
     pub fn with(more: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("vine-redis-").tempdir().expect("a folder");
-        let mut server = Self { folder, port: free_port(), process: None };
+        let folder = tempfile::Builder::new()
+            .prefix("vine-redis-")
+            .tempdir()
+            .expect("a folder");
+        let mut server = Self {
+            folder,
+            port: free_port(),
+            process: None,
+        };
         server.run(more);
         server
     }
 
     /// Three servers that are one cluster.
     pub fn cluster() -> [Self; 3] {
-        let node = |_| Self::with(&["--cluster-enabled", "yes", "--cluster-port", &free_port().to_string()]);
+        let node = |_| {
+            Self::with(&[
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &free_port().to_string(),
+            ])
+        };
         let nodes = [0, 1, 2].map(node);
-        let addresses = nodes.each_ref().map(|node| format!("127.0.0.1:{}", node.port));
-        let made = Command::new("redis-cli").args(["--cluster", "create"]).args(addresses).arg("--cluster-yes").output();
+        let addresses = nodes
+            .each_ref()
+            .map(|node| format!("127.0.0.1:{}", node.port));
+        let made = Command::new("redis-cli")
+            .args(["--cluster", "create"])
+            .args(addresses)
+            .arg("--cluster-yes")
+            .output();
         let made = made.expect("redis-cli runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stdout)
+        );
         nodes
     }
 
@@ -156,8 +235,24 @@ impl Redis {
 
     fn run(&mut self, more: &[&str]) {
         let mut command = Command::new("redis-server");
-        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-        command.args(["--enable-debug-command", "yes", "--dir", path(self.folder.path())]).args(more);
+        command.args([
+            "--port",
+            &self.port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]);
+        command
+            .args([
+                "--enable-debug-command",
+                "yes",
+                "--dir",
+                path(self.folder.path()),
+            ])
+            .args(more);
         self.process = Some(Process::start("redis", command));
         wait_until(|| self.say(&["PING"]) == "PONG", "Redis serves");
     }
@@ -186,7 +281,8 @@ impl Redis {
     }
 }
 
-/// A sentinel: it watches a Redis that it calls `main`, and puts a follower in its place when it is gone.
+/// A sentinel: it watches a Redis that it calls `main`, and puts a follower in its place when it is
+/// gone.
 pub struct Sentinel {
     port: u16,
     _folder: TempDir,
@@ -195,16 +291,29 @@ pub struct Sentinel {
 
 impl Sentinel {
     pub fn over(leader: &Redis) -> Self {
-        let folder = tempfile::Builder::new().prefix("vine-sentinel-").tempdir().expect("a folder");
+        let folder = tempfile::Builder::new()
+            .prefix("vine-sentinel-")
+            .tempdir()
+            .expect("a folder");
         let (port, file) = (free_port(), folder.path().join("sentinel.conf"));
         let watch = "down-after-milliseconds main 500\nsentinel failover-timeout main 3000";
-        let rules = format!("port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {} 1\nsentinel {watch}\n", leader.port);
+        let rules = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {} 1\nsentinel {watch}\n",
+            leader.port
+        );
         fs::write(&file, rules).expect("written");
         let mut command = Command::new("redis-server");
         command.arg(&file).arg("--sentinel");
-        let sentinel = Self { port, _folder: folder, _process: Process::start("sentinel", command) };
+        let sentinel = Self {
+            port,
+            _folder: folder,
+            _process: Process::start("sentinel", command),
+        };
         let asked = || redis_says(port, &["SENTINEL", "replicas", "main"]);
-        wait_until(|| asked().contains("127.0.0.1"), "the sentinel knows leader and follower");
+        wait_until(
+            || asked().contains("127.0.0.1"),
+            "the sentinel knows leader and follower",
+        );
         sentinel
     }
 
@@ -214,23 +323,46 @@ impl Sentinel {
 }
 
 fn redis_says(port: u16, words: &[&str]) -> String {
-    let said = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output().expect("redis-cli runs");
+    let said = Command::new("redis-cli")
+        .args(["-p", &port.to_string()])
+        .args(words)
+        .output()
+        .expect("redis-cli runs");
     String::from_utf8_lossy(&said.stdout).trim().to_owned()
 }
 
 /// Runs one statement and gives its rows, a line each, columns apart by tabs.
 pub fn psql(url: &str, statement: &str) -> Result<Vec<String>, String> {
     let mut command = Command::new(program("psql"));
-    let output = command.args(["-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement, url]).output().expect("psql runs");
+    let output = command
+        .args([
+            "-XqAt",
+            "-F",
+            "\t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            statement,
+            url,
+        ])
+        .output()
+        .expect("psql runs");
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect())
 }
 
 /// Where the system keeps PostgreSQL's programs: not all of them are in the path.
 pub fn program(name: &str) -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin").join(name));
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin").join(name));
     let mut found: Vec<PathBuf> = versions.filter(|path| path.exists()).collect();
     found.sort();
     found.pop().unwrap_or_else(|| name.into())
@@ -242,13 +374,25 @@ fn as_server(program: &Path) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=INT", "--"]).arg(program).current_dir("/");
+    command
+        .args([
+            "--reuid=postgres",
+            "--regid=postgres",
+            "--clear-groups",
+            "--pdeathsig=INT",
+            "--",
+        ])
+        .arg(program)
+        .current_dir("/");
     command
 }
 
 fn own(folder: &Path) {
     if rustix::process::getuid().is_root() {
-        let given = Command::new("chown").args(["postgres", path(folder)]).status().expect("chown runs");
+        let given = Command::new("chown")
+            .args(["postgres", path(folder)])
+            .status()
+            .expect("chown runs");
         assert!(given.success(), "the folder is the server's");
     }
 }

@@ -1,4 +1,5 @@
-//! A real homeserver for one story, and people on it. One listener on loopback; nothing of it leaves the machine.
+//! A real homeserver for one story, and people on it. One listener on loopback; nothing of it
+//! leaves the machine.
 
 use std::{
     collections::HashSet,
@@ -37,38 +38,74 @@ pub enum Limits {
 
 impl Synapse {
     pub async fn start(limits: Limits) -> Self {
-        let folder = tempfile::Builder::new().prefix("vine-synapse-").tempdir().expect("a folder");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        fs::write(folder.path().join("homeserver.yaml"), configuration(port, limits).to_string()).expect("written");
+        let folder = tempfile::Builder::new()
+            .prefix("vine-synapse-")
+            .tempdir()
+            .expect("a folder");
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|free| free.local_addr())
+            .expect("a free port")
+            .port();
+        fs::write(
+            folder.path().join("homeserver.yaml"),
+            configuration(port, limits).to_string(),
+        )
+        .expect("written");
         fs::write(folder.path().join("log.yaml"), LOG).expect("written");
         let process = launch(&folder);
-        let synapse = Self { url: format!("http://127.0.0.1:{port}"), folder, process, http: reqwest::Client::new() };
+        let synapse = Self {
+            url: format!("http://127.0.0.1:{port}"),
+            folder,
+            process,
+            http: reqwest::Client::new(),
+        };
         synapse.answers().await;
         synapse
     }
 
     async fn answers(&self) {
         let end = Instant::now() + PATIENCE;
-        while self.http.get(format!("{}/_matrix/client/versions", self.url)).send().await.is_err() {
-            let log = || fs::read_to_string(self.folder.path().join("homeserver.log")).unwrap_or_default();
-            assert!(Instant::now() < end, "the homeserver does not answer\n{}", log());
+        while self
+            .http
+            .get(format!("{}/_matrix/client/versions", self.url))
+            .send()
+            .await
+            .is_err()
+        {
+            let log = || {
+                fs::read_to_string(self.folder.path().join("homeserver.log")).unwrap_or_default()
+            };
+            assert!(
+                Instant::now() < end,
+                "the homeserver does not answer\n{}",
+                log()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// Stops it, as an update of its machine would.
     pub fn stop(&mut self) {
-        super::signal(i32::try_from(self.process.id()).expect("a pid"), rustix::process::Signal::TERM);
+        super::signal(
+            i32::try_from(self.process.id()).expect("a pid"),
+            rustix::process::Signal::TERM,
+        );
         self.process.wait().expect("it ends");
     }
 
     /// Stops its clock, as a machine that swaps would.
     pub fn pause(&self) {
-        super::signal(i32::try_from(self.process.id()).expect("a pid"), rustix::process::Signal::STOP);
+        super::signal(
+            i32::try_from(self.process.id()).expect("a pid"),
+            rustix::process::Signal::STOP,
+        );
     }
 
     pub fn resume(&self) {
-        super::signal(i32::try_from(self.process.id()).expect("a pid"), rustix::process::Signal::CONT);
+        super::signal(
+            i32::try_from(self.process.id()).expect("a pid"),
+            rustix::process::Signal::CONT,
+        );
     }
 
     pub fn database(&self) -> PathBuf {
@@ -83,20 +120,45 @@ impl Synapse {
 
     /// Adds an account and logs it in.
     pub async fn person(&self, name: &str) -> Human {
-        self.account("register", json!({ "username": name, "password": PASSWORD, "auth": { "type": "m.login.dummy" } })).await
+        self.account(
+            "register",
+            json!({ "username": name, "password": PASSWORD, "auth": { "type": "m.login.dummy" } }),
+        )
+        .await
     }
 
     /// Logs an account in once more.
     pub async fn log_in(&self, name: &str) -> Human {
         let who = json!({ "type": "m.id.user", "user": name });
-        self.account("login", json!({ "type": "m.login.password", "identifier": who, "password": PASSWORD })).await
+        self.account(
+            "login",
+            json!({ "type": "m.login.password", "identifier": who, "password": PASSWORD }),
+        )
+        .await
     }
 
     async fn account(&self, way: &str, body: Value) -> Human {
-        let made = self.http.post(format!("{}/_matrix/client/v3/{way}", self.url)).json(&body).send().await.expect("an answer");
+        let made = self
+            .http
+            .post(format!("{}/_matrix/client/v3/{way}", self.url))
+            .json(&body)
+            .send()
+            .await
+            .expect("an answer");
         let made: Value = made.json().await.expect("JSON");
-        let text = |key: &str| made[key].as_str().unwrap_or_else(|| panic!("no account: {made}")).to_owned();
-        Human { url: self.url.clone(), http: self.http.clone(), id: text("user_id"), token: text("access_token"), sent: AtomicU64::new(0) }
+        let text = |key: &str| {
+            made[key]
+                .as_str()
+                .unwrap_or_else(|| panic!("no account: {made}"))
+                .to_owned()
+        };
+        Human {
+            url: self.url.clone(),
+            http: self.http.clone(),
+            id: text("user_id"),
+            token: text("access_token"),
+            sent: AtomicU64::new(0),
+        }
     }
 }
 
@@ -109,8 +171,9 @@ impl Drop for Synapse {
 
 /// Where `tests/run` put Synapse.
 fn launch(folder: &TempDir) -> Child {
-    let python =
-        std::env::var("VINE_TEST_SYNAPSE").expect("VINE_TEST_SYNAPSE names a Python with Synapse; `tests/run` installs it and sets this");
+    let python = std::env::var("VINE_TEST_SYNAPSE").expect(
+        "VINE_TEST_SYNAPSE names a Python with Synapse; `tests/run` installs it and sets this",
+    );
     let out = fs::File::create(folder.path().join("stdout.log")).expect("a file");
     Command::new(PathBuf::from(python))
         .args(["-m", "synapse.app.homeserver", "-c", "homeserver.yaml"])
@@ -178,11 +241,20 @@ pub struct Human {
 
 impl Human {
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        let mut request = self.http.request(method, format!("{}/_matrix/client/v3{path}", self.url)).bearer_auth(&self.token);
+        let mut request = self
+            .http
+            .request(method, format!("{}/_matrix/client/v3{path}", self.url))
+            .bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(&body);
         }
-        request.send().await.expect("an answer").json().await.expect("JSON")
+        request
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON")
     }
 
     /// Goes into the room with this alias once invited, and gives its id.
@@ -194,49 +266,104 @@ impl Human {
             if let Some(room) = joined["room_id"].as_str() {
                 return room.to_owned();
             }
-            assert!(Instant::now() < end, "{} cannot join {alias}: {joined}", self.id);
+            assert!(
+                Instant::now() < end,
+                "{} cannot join {alias}: {joined}",
+                self.id
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// Rooms in a space.
     pub async fn children(&self, space: &str) -> Vec<String> {
-        let state = self.call(Method::GET, &format!("/rooms/{space}/state"), None).await;
-        let children = state.as_array().expect("state").iter().filter(|event| event["type"] == "m.space.child");
-        children.map(|event| event["state_key"].as_str().expect("a room").to_owned()).collect()
+        let state = self
+            .call(Method::GET, &format!("/rooms/{space}/state"), None)
+            .await;
+        let children = state
+            .as_array()
+            .expect("state")
+            .iter()
+            .filter(|event| event["type"] == "m.space.child");
+        children
+            .map(|event| event["state_key"].as_str().expect("a room").to_owned())
+            .collect()
     }
 
-    /// All that a new client would be shown. A filter that differs each time, since the homeserver gives the same answer to the
-    /// same request for two minutes.
+    /// All that a new client would be shown. A filter that differs each time, since the homeserver
+    /// gives the same answer to the same request for two minutes.
     async fn sync(&self) -> Value {
         let number = self.sent.fetch_add(1, Ordering::SeqCst) + 1;
         let filter = format!("%7B%22room%22:%7B%22timeline%22:%7B%22limit%22:{number}%7D%7D%7D");
-        self.call(Method::GET, &format!("/sync?timeout=0&filter={filter}"), None).await
+        self.call(
+            Method::GET,
+            &format!("/sync?timeout=0&filter={filter}"),
+            None,
+        )
+        .await
     }
 
     /// Rooms that the person is in or invited to.
     pub async fn known_rooms(&self) -> Vec<String> {
         let all = self.sync().await;
-        let of = |kind: &str| all["rooms"][kind].as_object().map(|rooms| rooms.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        let of = |kind: &str| {
+            all["rooms"][kind]
+                .as_object()
+                .map(|rooms| rooms.keys().cloned().collect::<Vec<_>>())
+                .unwrap_or_default()
+        };
         [of("join"), of("invite")].concat()
     }
 
     /// Who is in a room, by name.
     pub async fn members(&self, room: &str) -> Vec<String> {
-        let members = self.call(Method::GET, &format!("/rooms/{room}/joined_members"), None).await;
-        members["joined"].as_object().expect("members").keys().cloned().collect()
+        let members = self
+            .call(Method::GET, &format!("/rooms/{room}/joined_members"), None)
+            .await;
+        members["joined"]
+            .as_object()
+            .expect("members")
+            .keys()
+            .cloned()
+            .collect()
     }
 
     /// The person's power in a room.
     pub async fn power(&self, room: &str) -> i64 {
-        let levels = self.call(Method::GET, &format!("/rooms/{room}/state/m.room.power_levels"), None).await;
+        let levels = self
+            .call(
+                Method::GET,
+                &format!("/rooms/{room}/state/m.room.power_levels"),
+                None,
+            )
+            .await;
         levels["users"][&self.id].as_i64().unwrap_or(0)
     }
 
     /// Sends a file into a thread.
-    pub async fn send_file(&self, room: &str, root: &str, kind: &str, name: &str, bytes: &[u8]) -> String {
-        let request = self.http.post(format!("{}/_matrix/media/v3/upload?filename={name}", self.url)).bearer_auth(&self.token);
-        let uploaded: Value = request.body(bytes.to_vec()).send().await.expect("an answer").json().await.expect("JSON");
+    pub async fn send_file(
+        &self,
+        room: &str,
+        root: &str,
+        kind: &str,
+        name: &str,
+        bytes: &[u8],
+    ) -> String {
+        let request = self
+            .http
+            .post(format!(
+                "{}/_matrix/media/v3/upload?filename={name}",
+                self.url
+            ))
+            .bearer_auth(&self.token);
+        let uploaded: Value = request
+            .body(bytes.to_vec())
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON");
         let relation = json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": true, "m.in_reply_to": { "event_id": root } });
         let content = json!({ "msgtype": kind, "body": name, "url": uploaded["content_uri"], "info": { "size": bytes.len() }, "m.relates_to": relation });
         self.send(room, "m.room.message", content).await
@@ -244,8 +371,20 @@ impl Human {
 
     /// The text at an `mxc://` address.
     pub async fn download(&self, address: &str) -> String {
-        let url = format!("{}/_matrix/client/v1/media/download/{}", self.url, address.trim_start_matches("mxc://"));
-        self.http.get(url).bearer_auth(&self.token).send().await.expect("an answer").text().await.expect("text")
+        let url = format!(
+            "{}/_matrix/client/v1/media/download/{}",
+            self.url,
+            address.trim_start_matches("mxc://")
+        );
+        self.http
+            .get(url)
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .expect("an answer")
+            .text()
+            .await
+            .expect("text")
     }
 
     /// Waits for a sign that is in no room's history: who types, who has read.
@@ -253,37 +392,69 @@ impl Human {
         let end = Instant::now() + PATIENCE;
         loop {
             let all = self.sync().await;
-            let signs = all["rooms"]["join"][room]["ephemeral"]["events"].as_array().cloned().unwrap_or_default();
+            let signs = all["rooms"]["join"][room]["ephemeral"]["events"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
             if signs.iter().any(&is) {
                 return;
             }
-            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}\n{signs:?}");
+            assert!(
+                Instant::now() < end,
+                "{what}: not within {PATIENCE:?}\n{signs:?}"
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// Makes a room and gives its id.
     pub async fn create(&self, wish: &Value) -> String {
-        let made = self.call(Method::POST, "/createRoom", Some(wish.clone())).await;
-        made["room_id"].as_str().unwrap_or_else(|| panic!("no room: {made}")).to_owned()
+        let made = self
+            .call(Method::POST, "/createRoom", Some(wish.clone()))
+            .await;
+        made["room_id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no room: {made}"))
+            .to_owned()
     }
 
     /// Makes a call of the homeserver's admin API.
     pub async fn administer(&self, url: &str, body: &Value) {
-        let answer = self.http.post(url).bearer_auth(&self.token).json(body).send().await.expect("an answer");
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+        let answer = self
+            .http
+            .post(url)
+            .bearer_auth(&self.token)
+            .json(body)
+            .send()
+            .await
+            .expect("an answer");
+        assert!(
+            answer.status().is_success(),
+            "{}",
+            answer.text().await.unwrap_or_default()
+        );
     }
 
     /// Ends all sessions of the account.
     pub async fn log_out_everywhere(&self) {
-        assert_eq!(self.call(Method::POST, "/logout/all", Some(json!({}))).await, json!({}));
+        assert_eq!(
+            self.call(Method::POST, "/logout/all", Some(json!({})))
+                .await,
+            json!({})
+        );
     }
 
     /// As soon as the bot has given the power to.
     pub async fn invite(&self, user: &str, room: &str) {
         let end = Instant::now() + PATIENCE;
         loop {
-            let invited = self.call(Method::POST, &format!("/rooms/{room}/invite"), Some(json!({ "user_id": user }))).await;
+            let invited = self
+                .call(
+                    Method::POST,
+                    &format!("/rooms/{room}/invite"),
+                    Some(json!({ "user_id": user })),
+                )
+                .await;
             if invited == json!({}) {
                 return;
             }
@@ -294,41 +465,80 @@ impl Human {
 
     /// Throws somebody out.
     pub async fn put_out(&self, user: &str, room: &str) {
-        assert_eq!(self.call(Method::POST, &format!("/rooms/{room}/kick"), Some(json!({ "user_id": user }))).await, json!({}));
+        assert_eq!(
+            self.call(
+                Method::POST,
+                &format!("/rooms/{room}/kick"),
+                Some(json!({ "user_id": user }))
+            )
+            .await,
+            json!({})
+        );
     }
 
     /// Brings another person into a room.
     pub async fn call_in(&self, other: &Self, room: &str) {
         self.invite(&other.id, room).await;
-        other.call(Method::POST, &format!("/join/{room}"), Some(json!({}))).await;
+        other
+            .call(Method::POST, &format!("/join/{room}"), Some(json!({})))
+            .await;
     }
 
     /// Sends an event and gives its id.
     pub async fn send(&self, room: &str, kind: &str, content: Value) -> String {
         let number = self.sent.fetch_add(1, Ordering::SeqCst);
-        let sent = self.call(Method::PUT, &format!("/rooms/{room}/send/{kind}/h{number}"), Some(content)).await;
-        sent["event_id"].as_str().unwrap_or_else(|| panic!("not sent: {sent}")).to_owned()
+        let sent = self
+            .call(
+                Method::PUT,
+                &format!("/rooms/{room}/send/{kind}/h{number}"),
+                Some(content),
+            )
+            .await;
+        sent["event_id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("not sent: {sent}"))
+            .to_owned()
     }
 
     /// Says something in the room itself.
     pub async fn say(&self, room: &str, text: &str) -> String {
-        self.send(room, "m.room.message", json!({ "msgtype": "m.text", "body": text })).await
+        self.send(
+            room,
+            "m.room.message",
+            json!({ "msgtype": "m.text", "body": text }),
+        )
+        .await
     }
 
     /// Says something in a thread.
     pub async fn say_in(&self, room: &str, root: &str, text: &str) -> String {
         let relation = json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": true, "m.in_reply_to": { "event_id": root } });
-        self.send(room, "m.room.message", json!({ "msgtype": "m.text", "body": text, "m.relates_to": relation })).await
+        self.send(
+            room,
+            "m.room.message",
+            json!({ "msgtype": "m.text", "body": text, "m.relates_to": relation }),
+        )
+        .await
     }
 
     /// Replies to a message as clients do that know no threads.
     pub async fn reply(&self, room: &str, to: &str, text: &str) -> String {
         let relation = json!({ "m.in_reply_to": { "event_id": to } });
-        self.send(room, "m.room.message", json!({ "msgtype": "m.text", "body": text, "m.relates_to": relation })).await
+        self.send(
+            room,
+            "m.room.message",
+            json!({ "msgtype": "m.text", "body": text, "m.relates_to": relation }),
+        )
+        .await
     }
 
     pub async fn react(&self, room: &str, to: &str, sign: &str) -> String {
-        self.send(room, "m.reaction", json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": to, "key": sign } })).await
+        self.send(
+            room,
+            "m.reaction",
+            json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": to, "key": sign } }),
+        )
+        .await
     }
 
     /// Changes a message, whoever wrote it: servers let anybody try.
@@ -341,7 +551,13 @@ impl Human {
     /// Takes a message back.
     pub async fn redact(&self, room: &str, event: &str) {
         let number = self.sent.fetch_add(1, Ordering::SeqCst);
-        let taken = self.call(Method::PUT, &format!("/rooms/{room}/redact/{event}/h{number}"), Some(json!({}))).await;
+        let taken = self
+            .call(
+                Method::PUT,
+                &format!("/rooms/{room}/redact/{event}/h{number}"),
+                Some(json!({})),
+            )
+            .await;
         assert!(taken["event_id"].is_string(), "{taken}");
     }
 
@@ -349,10 +565,23 @@ impl Human {
     pub async fn events(&self, room: &str) -> Vec<Value> {
         let (mut events, mut from, mut known) = (Vec::new(), String::new(), HashSet::new());
         loop {
-            let page = self.call(Method::GET, &format!("/rooms/{room}/messages?dir=b&limit=500{from}"), None).await;
-            let chunk = page["chunk"].as_array().unwrap_or_else(|| panic!("no events: {page}")).clone();
+            let page = self
+                .call(
+                    Method::GET,
+                    &format!("/rooms/{room}/messages?dir=b&limit=500{from}"),
+                    None,
+                )
+                .await;
+            let chunk = page["chunk"]
+                .as_array()
+                .unwrap_or_else(|| panic!("no events: {page}"))
+                .clone();
             let more = !chunk.is_empty();
-            events.extend(chunk.into_iter().filter(|event| known.insert(event["event_id"].to_string())));
+            events.extend(
+                chunk
+                    .into_iter()
+                    .filter(|event| known.insert(event["event_id"].to_string())),
+            );
             match page["end"].as_str() {
                 Some(end) if more => from = format!("&from={end}"),
                 _ => break,
@@ -365,7 +594,10 @@ impl Human {
     /// What happens from now on, as a client with a screen would follow it.
     pub async fn follow(&self) -> Stream<'_> {
         let all = self.sync().await;
-        Stream { human: self, since: all["next_batch"].as_str().expect("a position").to_owned() }
+        Stream {
+            human: self,
+            since: all["next_batch"].as_str().expect("a position").to_owned(),
+        }
     }
 
     /// Waits for an event.
@@ -376,8 +608,15 @@ impl Human {
             if let Some(found) = events.iter().find(|event| is(event)) {
                 return found.clone();
             }
-            let bodies: Vec<_> = events.iter().map(|event| format!("{} {}", event["sender"], event["content"]["body"])).collect();
-            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}\n{}", bodies.join("\n"));
+            let bodies: Vec<_> = events
+                .iter()
+                .map(|event| format!("{} {}", event["sender"], event["content"]["body"]))
+                .collect();
+            assert!(
+                Instant::now() < end,
+                "{what}: not within {PATIENCE:?}\n{}",
+                bodies.join("\n")
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -385,9 +624,13 @@ impl Human {
     /// Waits for words of the bot.
     pub async fn hears(&self, room: &str, words: &str) -> Value {
         let of_bot = |event: &Value| {
-            event["sender"] == "@vine:vine.test" && event["content"]["body"].as_str().is_some_and(|body| body.contains(words))
+            event["sender"] == "@vine:vine.test"
+                && event["content"]["body"]
+                    .as_str()
+                    .is_some_and(|body| body.contains(words))
         };
-        self.wait(room, &format!("the bot says `{words}`"), of_bot).await
+        self.wait(room, &format!("the bot says `{words}`"), of_bot)
+            .await
     }
 }
 
@@ -400,17 +643,36 @@ pub struct Stream<'a> {
 impl Stream<'_> {
     /// Waits for something, and gives what is new in a room.
     pub async fn next(&mut self, room: &str) -> Vec<Value> {
-        let news = self.human.call(Method::GET, &format!("/sync?timeout=10000&since={}", self.since), None).await;
-        news["next_batch"].as_str().expect("a position").clone_into(&mut self.since);
-        news["rooms"]["join"][room]["timeline"]["events"].as_array().cloned().unwrap_or_default()
+        let news = self
+            .human
+            .call(
+                Method::GET,
+                &format!("/sync?timeout=10000&since={}", self.since),
+                None,
+            )
+            .await;
+        news["next_batch"]
+            .as_str()
+            .expect("a position")
+            .clone_into(&mut self.since);
+        news["rooms"]["join"][room]["timeline"]["events"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
 /// What is asked in `[chat.matrix]` and `[[people]]` for these people.
 pub fn sections(synapse: &Synapse, people: &[(&str, &str)]) -> String {
     let person = |(name, role): &(&str, &str)| {
-        format!("[[people]]\nname = \"{name}\"\nrole = \"{role}\"\nmatrix = \"@{}:vine.test\"\n", name.to_lowercase())
+        format!(
+            "[[people]]\nname = \"{name}\"\nrole = \"{role}\"\nmatrix = \"@{}:vine.test\"\n",
+            name.to_lowercase()
+        )
     };
     let people: String = people.iter().map(person).collect();
-    format!("{people}[chat.matrix]\nhomeserver_url = \"{}\"\npassword = \"{PASSWORD}\"\n", synapse.url)
+    format!(
+        "{people}[chat.matrix]\nhomeserver_url = \"{}\"\npassword = \"{PASSWORD}\"\n",
+        synapse.url
+    )
 }

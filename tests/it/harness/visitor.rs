@@ -15,45 +15,74 @@ pub struct Browser {
 
 impl Browser {
     pub fn client() -> reqwest::Client {
-        reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().expect("a client")
+        reqwest::Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .build()
+            .expect("a client")
     }
 
     pub async fn log_in(link: &str) -> Self {
         let http = Self::client();
         let response = http.get(link).send().await.expect("an answer");
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
-        let cookie = response.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a cookie").to_owned();
+        let cookie = response.headers()["set-cookie"]
+            .to_str()
+            .expect("text")
+            .split(';')
+            .next()
+            .expect("a cookie")
+            .to_owned();
         let base = link.split("/login").next().expect("an address").to_owned();
         Self { http, base, cookie }
     }
 
     pub async fn page(&self, path: &str) -> String {
-        let response = self.http.get(format!("{}{path}", self.base)).header("cookie", &self.cookie).send().await.expect("an answer");
+        let response = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .header("cookie", &self.cookie)
+            .send()
+            .await
+            .expect("an answer");
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         response.text().await.expect("a page")
     }
 
     pub async fn send(&self, path: &str, form: &[(&str, &str)], site: &str) -> StatusCode {
-        let request = self.http.post(format!("{}{path}", self.base)).header("cookie", &self.cookie).header("sec-fetch-site", site);
+        let request = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .header("cookie", &self.cookie)
+            .header("sec-fetch-site", site);
         request.form(form).send().await.expect("an answer").status()
     }
 
     /// A button that does what a command does.
     pub async fn press(&self, line: &str, back: &str) -> StatusCode {
-        self.send("/do", &[("line", line), ("back", back)], "same-origin").await
+        self.send("/do", &[("line", line), ("back", back)], "same-origin")
+            .await
     }
 }
 
 /// Starts `vine up` and waits for its link; gives the link and how long that took.
 pub async fn up(place: &Place, arguments: &[&str]) -> (Process, String, Duration) {
     let state = place.folder.path().join("up");
-    let all = [&["up", "--listen", "127.0.0.1:0", "--state", path(&state)], arguments].concat();
+    let all = [
+        &["up", "--listen", "127.0.0.1:0", "--state", path(&state)],
+        arguments,
+    ]
+    .concat();
     let mut command = place.vine(&all);
     command.current_dir(&place.repo);
     let started = Instant::now();
     let process = Process::start("vine up", command);
     let link = until(Duration::from_secs(20), "a login link is printed", || {
-        process.output().split_whitespace().find(|word| word.contains("/login?code=")).map(str::to_owned)
+        process
+            .output()
+            .split_whitespace()
+            .find(|word| word.contains("/login?code="))
+            .map(str::to_owned)
     })
     .await;
     (process, link, started.elapsed())

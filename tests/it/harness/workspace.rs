@@ -26,7 +26,12 @@ impl Workspace {
 
     /// Says something and gives its `ts`.
     pub async fn say(&self, user: &str, channel: &str, text: &str, root: Option<&str>) -> String {
-        let said = self.act("say", json!({ "user": user, "channel": channel, "text": text, "thread_ts": root })).await;
+        let said = self
+            .act(
+                "say",
+                json!({ "user": user, "channel": channel, "text": text, "thread_ts": root }),
+            )
+            .await;
         said["ts"].as_str().expect("a ts").to_owned()
     }
 }
@@ -39,7 +44,10 @@ pub fn of_bot(state: &Value) -> impl Iterator<Item = &Value> {
 /// Whether a message has a reaction.
 pub fn reacted(state: &Value, ts: &str, name: &str) -> bool {
     let is = |message: &Value| {
-        message["ts"] == ts && message["reactions"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == name))
+        message["ts"] == ts
+            && message["reactions"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|one| one["name"] == name))
     };
     messages(state).any(is)
 }

@@ -1,4 +1,5 @@
-//! What an agent is to a worker: something that runs in a folder, asks people through its [`Host`], and ends.
+//! What an agent is to a worker: something that runs in a folder, asks people through its [`Host`],
+//! and ends.
 
 mod claude;
 pub mod script;
@@ -105,7 +106,18 @@ impl AgentKind {
 
 /// The last lines of what an agent said on its way out, for people.
 fn last_words(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     let last = lines[lines.len().saturating_sub(5)..].join(" / ");
-    if last.is_empty() { "it said nothing".into() } else { format!("its last words were: {}", last.chars().take(600).collect::<String>()) }
+    if last.is_empty() {
+        "it said nothing".into()
+    } else {
+        format!(
+            "its last words were: {}",
+            last.chars().take(600).collect::<String>()
+        )
+    }
 }

@@ -1,9 +1,10 @@
-//! The script agent: any executable. It gets the prompt on standard input and the task in `VINE_*` variables, and asks
-//! people by running `vine ask "…" --option a --option b`, which blocks and prints the answer.
+//! The script agent: any executable. It gets the prompt on standard input and the task in `VINE_*`
+//! variables, and asks people by running `vine ask "…" --option a --option b`, which blocks and
+//! prints the answer.
 //!
-//! `vine ask` speaks to its worker through a socket that only this run's processes know: one line of JSON each way.
-//! A script that is run again after a crash asks the same questions again; those that were answered are answered at
-//! once from what is known.
+//! `vine ask` speaks to its worker through a socket that only this run's processes know: one line
+//! of JSON each way. A script that is run again after a crash asks the same questions again; those
+//! that were answered are answered at once from what is known.
 
 use std::{
     collections::HashMap,
@@ -35,17 +36,33 @@ use crate::{host::Host, process};
 pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     match start(job, host).await {
         Ok(outcome) => outcome,
-        Err(error) => Outcome::Failed(Failure::new(FailureKind::AgentMissing, format!("The script agent cannot be run: {error:#}."))),
+        Err(error) => Outcome::Failed(Failure::new(
+            FailureKind::AgentMissing,
+            format!("The script agent cannot be run: {error:#}."),
+        )),
     }
 }
 
 async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     let place = SocketFolder::make(job)?;
     let socket = place.0.join("ask");
-    let listener = UnixListener::bind(&socket).with_context(|| format!("the socket {} cannot be made", socket.display()))?;
-    let mut command = process::command(&job.config.command, &job.folder, &job.mark, &job.config.env, &job.config.pass);
-    command.envs(variables(job, &socket)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().with_context(|| format!("`{}` does not start", job.config.command.join(" ")))?;
+    let listener = UnixListener::bind(&socket)
+        .with_context(|| format!("the socket {} cannot be made", socket.display()))?;
+    let mut command = process::command(
+        &job.config.command,
+        &job.folder,
+        &job.mark,
+        &job.config.env,
+        &job.config.pass,
+    );
+    command
+        .envs(variables(job, &socket))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("`{}` does not start", job.config.command.join(" ")))?;
     let mut stdin = child.stdin.take().context("no standard input")?;
     let stdout = child.stdout.take().context("no standard output")?;
     let stderr = child.stderr.take().context("no standard error")?;
@@ -64,24 +81,50 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     // Programs that the script left running would keep its streams open.
     tokio::time::sleep(Duration::from_millis(50)).await;
     job.mark.kill().await;
-    let (said, complained) = (said.await.unwrap_or_default(), complained.await.unwrap_or_default());
+    let (said, complained) = (
+        said.await.unwrap_or_default(),
+        complained.await.unwrap_or_default(),
+    );
     let status = status?;
     if status.success() {
-        let summary = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
-        for question in job.task.answered.iter().filter(|question| question.untold().is_some()) {
+        let summary = said
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or_default()
+            .to_owned();
+        for question in job
+            .task
+            .answered
+            .iter()
+            .filter(|question| question.untold().is_some())
+        {
             // It was given up before, and this run went without it: it is not told again.
             let _over = host.delivered(question.heard()).await;
         }
-        return Ok(Outcome::Finished(Finished { summary, ..Finished::default() }));
+        return Ok(Outcome::Finished(Finished {
+            summary,
+            ..Finished::default()
+        }));
     }
-    let what = format!("The script ended with {status}; {}.", last_words(&complained));
-    Ok(Outcome::Failed(Failure::new(FailureKind::AgentCrashed, what)))
+    let what = format!(
+        "The script ended with {status}; {}.",
+        last_words(&complained)
+    );
+    Ok(Outcome::Failed(Failure::new(
+        FailureKind::AgentCrashed,
+        what,
+    )))
 }
 
 fn variables(job: &Job<'_>, socket: &Path) -> Vec<(&'static str, String)> {
     let task = job.task;
     let mut path = std::env::var("PATH").unwrap_or_default();
-    if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
+    if let Some(folder) = std::env::current_exe()
+        .ok()
+        .as_deref()
+        .and_then(Path::parent)
+    {
         path = format!("{}:{path}", folder.display());
     }
     vec![
@@ -97,14 +140,16 @@ fn variables(job: &Job<'_>, socket: &Path) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A folder with a short name for the socket: paths of sockets end at about a hundred bytes, state folders may be
-/// longer. Only this user can enter it; it goes with the run.
+/// A folder with a short name for the socket: paths of sockets end at about a hundred bytes, state
+/// folders may be longer. Only this user can enter it; it goes with the run.
 struct SocketFolder(PathBuf);
 
 impl SocketFolder {
     fn make(job: &Job<'_>) -> Result<Self> {
         let name = format!("vine-{}", &job.session.0.simple().to_string()[16..]);
-        let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|base| base.is_dir());
+        let base = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|base| base.is_dir());
         let folder = base.unwrap_or_else(std::env::temp_dir).join(name);
         let _left_by_a_crash = std::fs::remove_dir_all(&folder);
         let made = std::fs::DirBuilder::new().mode(0o700).create(&folder);
@@ -127,13 +172,21 @@ async fn listen(stream: impl tokio::io::AsyncRead + Unpin, host: Host) -> String
     let mut stream = BufReader::new(stream);
     let mut all = String::new();
     let mut line = Vec::new();
-    while matches!((&mut stream).take(LINE_LIMIT).read_until(b'\n', &mut line).await, Ok(1..)) {
+    while matches!(
+        (&mut stream)
+            .take(LINE_LIMIT)
+            .read_until(b'\n', &mut line)
+            .await,
+        Ok(1..)
+    ) {
         let text = String::from_utf8_lossy(&line).into_owned();
         host.log(text.trim_end_matches('\n'));
         all.push_str(&text);
         line.clear();
         if all.len() > 2 * KEPT {
-            let start = (all.len() - KEPT..all.len()).find(|start| all.is_char_boundary(*start)).unwrap_or(0);
+            let start = (all.len() - KEPT..all.len())
+                .find(|start| all.is_char_boundary(*start))
+                .unwrap_or(0);
             all.drain(..start);
         }
     }
@@ -162,17 +215,24 @@ pub struct NobodyAnswered;
 
 async fn answer_calls(listener: UnixListener, job: &Job<'_>, host: &Host, passing: &TaskTracker) {
     let mut calls = JoinSet::new();
-    // The same words may be asked more than once; the second time is another question, also when the script runs again.
+    // The same words may be asked more than once; the second time is another question, also when
+    // the script runs again.
     let times: Arc<Mutex<HashMap<String, u32>>> = Arc::default();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (host, session, known, times) = (host.clone(), job.session, job.task.answered.clone(), Arc::clone(&times));
+        let (host, session, known, times) = (
+            host.clone(),
+            job.session,
+            job.task.answered.clone(),
+            Arc::clone(&times),
+        );
         let passing = passing.clone();
         calls.spawn(async move {
-            if let Err(error) = answer_call(stream, &host, session, &known, &times, &passing).await {
+            if let Err(error) = answer_call(stream, &host, session, &known, &times, &passing).await
+            {
                 host.log(format!("vine ask: {error:#}"));
             }
         });
@@ -188,23 +248,50 @@ async fn answer_call(
     passing: &TaskTracker,
 ) -> Result<()> {
     let mut text = String::new();
-    BufReader::new(&mut stream).take(256 * 1024).read_line(&mut text).await?;
+    BufReader::new(&mut stream)
+        .take(256 * 1024)
+        .read_line(&mut text)
+        .await?;
     let call: Call = serde_json::from_str(&text).context("it is no question")?;
     let name = nth_name(&text, times);
     let before = known.iter().find(|question| question.call == name);
     let question = match before.filter(|question| question.reply().is_some()) {
         Some(known) => known.clone(),
         None => {
-            let options = call.options.into_iter().map(|label| Choice { label, description: String::new() }).collect();
-            let item = Item { question: call.question, header: String::new(), options, multi: call.multi };
-            host.ask(Some(session), &name, Ask::Clarify { items: vec![item] }, String::new()).await?
+            let options = call
+                .options
+                .into_iter()
+                .map(|label| Choice {
+                    label,
+                    description: String::new(),
+                })
+                .collect();
+            let item = Item {
+                question: call.question,
+                header: String::new(),
+                options,
+                multi: call.multi,
+            };
+            host.ask(
+                Some(session),
+                &name,
+                Ask::Clarify { items: vec![item] },
+                String::new(),
+            )
+            .await?
         }
     };
-    let reply = serde_json::to_string(&Reply { answer: question.answer().map(|answer| words(&answer.decision)) })?;
+    let reply = serde_json::to_string(&Reply {
+        answer: question.answer().map(|answer| words(&answer.decision)),
+    })?;
     let host = host.clone();
     let passed = passing.spawn(async move {
-        // If the asking program is gone there is nobody left to tell, and the answer is used up all the same.
-        let passed = stream.write_all(reply.as_bytes()).await.and(stream.shutdown().await);
+        // If the asking program is gone there is nobody left to tell, and the answer is used up all
+        // the same.
+        let passed = stream
+            .write_all(reply.as_bytes())
+            .await
+            .and(stream.shutdown().await);
         host.delivered(question.heard()).await?;
         anyhow::Ok(passed?)
     });
@@ -233,14 +320,21 @@ pub async fn ask(question: String, options: Vec<String>, multi: bool) -> Result<
     let Some(socket) = std::env::var_os("VINE_SOCKET").map(PathBuf::from) else {
         bail!("`vine ask` works only inside a task, run by the script agent");
     };
-    let mut stream = UnixStream::connect(&socket).await.context("the worker of this task cannot be reached")?;
-    let call = serde_json::to_string(&Call { question, options, multi })?;
+    let mut stream = UnixStream::connect(&socket)
+        .await
+        .context("the worker of this task cannot be reached")?;
+    let call = serde_json::to_string(&Call {
+        question,
+        options,
+        multi,
+    })?;
     stream.write_all(format!("{call}\n").as_bytes()).await?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
     if text.is_empty() {
         bail!("the task was stopped before anybody answered");
     }
-    let Reply { answer } = serde_json::from_str(&text).context("the worker is of another version")?;
+    let Reply { answer } =
+        serde_json::from_str(&text).context("the worker is of another version")?;
     Ok(answer.ok_or(NobodyAnswered)?)
 }

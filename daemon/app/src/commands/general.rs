@@ -13,7 +13,16 @@ const QUESTIONS: u32 = 20;
 /// Who waits for whom, in a few lines.
 pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     let everything = app.sight(caller, "status").await? == Sight::Everything;
-    let running = app.tasks(caller, &TaskFilter { state: Some("running".into()), limit: 200, ..TaskFilter::default() }).await?;
+    let running = app
+        .tasks(
+            caller,
+            &TaskFilter {
+                state: Some("running".into()),
+                limit: 200,
+                ..TaskFilter::default()
+            },
+        )
+        .await?;
     if !everything {
         return own_status(app, caller, &running).await;
     }
@@ -23,15 +32,29 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     let depths = app.store.depths().await?;
     let queues = view::queues(&depths);
     let waiting = texts::counted(depths.open_questions, "question waits", "questions wait");
-    let (tasks, crew) = (counted_tasks(&running), texts::counted(workers.len() as u64, "worker", "workers"));
+    let (tasks, crew) = (
+        counted_tasks(&running),
+        texts::counted(workers.len() as u64, "worker", "workers"),
+    );
     let mut lines = vec![format!("{waiting} for people, {tasks}, {crew}")];
     lines.extend(questions.iter().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
     let adapters = app.platforms.health();
-    lines.extend(adapters.iter().filter_map(|(platform, health)| Some(format!("{platform} is in trouble: {}", health.trouble.as_ref()?))));
+    lines.extend(adapters.iter().filter_map(|(platform, health)| {
+        Some(format!(
+            "{platform} is in trouble: {}",
+            health.trouble.as_ref()?
+        ))
+    }));
     let hints = app.hint_trouble();
     lines.extend(hints.clone());
-    lines.push(queues.iter().map(|(name, depth)| format!("{name} {depth}")).collect::<Vec<_>>().join(" · "));
+    lines.push(
+        queues
+            .iter()
+            .map(|(name, depth)| format!("{name} {depth}"))
+            .collect::<Vec<_>>()
+            .join(" · "),
+    );
     let data = json!({
         "id": "status", "state": if depths.paused { "paused" } else { "open" },
         "questions": questions.iter().map(view::question).collect::<Vec<_>>(),
@@ -51,9 +74,16 @@ fn counted_tasks(running: &[Task]) -> String {
 /// The same for somebody who sees some repositories only: nothing of what serves all of them.
 async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> Done<Reply> {
     let questions = app.open_questions(caller, u32::MAX).await?;
-    let state = if app.store.depths().await?.paused { "paused" } else { "open" };
+    let state = if app.store.depths().await?.paused {
+        "paused"
+    } else {
+        "open"
+    };
     let waiting = texts::counted(questions.len() as u64, "question waits", "questions wait");
-    let mut lines = vec![format!("{waiting} for people and {} in your repositories", counted_tasks(running))];
+    let mut lines = vec![format!(
+        "{waiting} for people and {} in your repositories",
+        counted_tasks(running)
+    )];
     let shown = questions.iter().take(QUESTIONS as usize);
     lines.extend(shown.clone().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
@@ -69,18 +99,34 @@ async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> Done<Reply>
 pub fn whoami(caller: &Caller) -> Done<Reply> {
     let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
     let role = user.role.map_or("no role", Role::as_str);
-    let own: Vec<_> = user.repos.iter().map(|(repo, role)| format!(", {} in {repo}", role.as_str())).collect();
-    let text = format!("You are {} ({role}{}), speaking through {}.", user.name, own.concat(), caller.via);
-    Ok(Reply::new(text, json!({ "id": user.id, "state": role, "name": user.name, "via": caller.via, "repos": user.repos })))
+    let own: Vec<_> = user
+        .repos
+        .iter()
+        .map(|(repo, role)| format!(", {} in {repo}", role.as_str()))
+        .collect();
+    let text = format!(
+        "You are {} ({role}{}), speaking through {}.",
+        user.name,
+        own.concat(),
+        caller.via
+    );
+    Ok(Reply::new(
+        text,
+        json!({ "id": user.id, "state": role, "name": user.name, "via": caller.via, "repos": user.repos }),
+    ))
 }
 
 /// How to say things.
 pub fn help() -> Reply {
     let text = format!(
-        "Say `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a task's thread the task's id may be left out; \
+        "Say `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a \
+         task's thread the task's id may be left out; \
          Slack has no `/vine` there, say `@vine …`. \
          Reply to a question with a number, a label or your own words.",
         Command::overview()
     );
-    Reply::new(text.clone(), json!({ "id": "help", "state": "ok", "text": text }))
+    Reply::new(
+        text.clone(),
+        json!({ "id": "help", "state": "ok", "text": text }),
+    )
 }

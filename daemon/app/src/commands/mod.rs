@@ -24,14 +24,29 @@ pub struct Reply {
 
 impl Reply {
     fn new(text: impl Into<String>, data: Value) -> Self {
-        Self { text: text.into(), data }
+        Self {
+            text: text.into(),
+            data,
+        }
     }
 
     /// A listing: a line and an object for each thing, or the words for an empty one.
-    fn list<T>(things: &[T], line: impl Fn(&T) -> String, data: impl Fn(&T) -> Value, empty: &str) -> Self {
+    fn list<T>(
+        things: &[T],
+        line: impl Fn(&T) -> String,
+        data: impl Fn(&T) -> Value,
+        empty: &str,
+    ) -> Self {
         let lines: Vec<_> = things.iter().map(line).collect();
-        let text = if lines.is_empty() { empty.to_owned() } else { lines.join("\n") };
-        Self { text, data: things.iter().map(data).collect() }
+        let text = if lines.is_empty() {
+            empty.to_owned()
+        } else {
+            lines.join("\n")
+        };
+        Self {
+            text,
+            data: things.iter().map(data).collect(),
+        }
     }
 }
 

@@ -6,21 +6,45 @@ use vine_grammar::QuestionVerb;
 use super::Reply;
 use crate::{App, Caller, Done, texts, view};
 
-pub async fn run(app: &App, caller: &Caller, verb: QuestionVerb, key: Option<String>) -> Done<Reply> {
+pub async fn run(
+    app: &App,
+    caller: &Caller,
+    verb: QuestionVerb,
+    key: Option<String>,
+) -> Done<Reply> {
     match verb {
         QuestionVerb::List { range } => {
             let questions = app.open_questions(caller, range.limit).await?;
-            Ok(Reply::list(&questions, line, view::question, "Nobody waits for an answer."))
+            Ok(Reply::list(
+                &questions,
+                line,
+                view::question,
+                "Nobody waits for an answer.",
+            ))
         }
         QuestionVerb::Show { question } => {
             let question = app.look_at_question(caller, question).await?;
             let stations = app.stations(question.id).await?;
-            let (body, way) = (texts::body(&question.ask), texts::timeline(&question, &stations));
-            let text = format!("{}\n{}\n\n{body}\n\n{way}", line(&question), question.context);
+            let (body, way) = (
+                texts::body(&question.ask),
+                texts::timeline(&question, &stations),
+            );
+            let text = format!(
+                "{}\n{}\n\n{body}\n\n{way}",
+                line(&question),
+                question.context
+            );
             Ok(Reply::new(text, view::question_whole(&question, &stations)))
         }
         QuestionVerb::Answer { question, text } => {
-            let answered = app.answer(caller, question, &text.join(" "), key.map_or_else(|| app.ids.uuid(), |key| uuid_of(&key))).await?;
+            let answered = app
+                .answer(
+                    caller,
+                    question,
+                    &text.join(" "),
+                    key.map_or_else(|| app.ids.uuid(), |key| uuid_of(&key)),
+                )
+                .await?;
             Ok(Reply::new(line(&answered), view::question(&answered)))
         }
     }

@@ -9,21 +9,43 @@ use crate::{App, AppError, Caller, Done, Missing, view};
 
 pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
     match verb {
-        RepoVerb::Add { name, source, base, trusted, encrypted } => {
-            app.allow(caller, Verb::Administer, None, &format!("repo {name}")).await?;
-            let repo = Repo { name, source: Source::try_from(source)?, base, paused: false, trusted, encrypted };
+        RepoVerb::Add {
+            name,
+            source,
+            base,
+            trusted,
+            encrypted,
+        } => {
+            app.allow(caller, Verb::Administer, None, &format!("repo {name}"))
+                .await?;
+            let repo = Repo {
+                name,
+                source: Source::try_from(source)?,
+                base,
+                paused: false,
+                trusted,
+                encrypted,
+            };
             app.add_repo(&repo).await?;
             Ok(Reply::new(line(&repo), view::repo(&repo)))
         }
-        RepoVerb::List => {
-            Ok(Reply::list(&app.repos(caller).await?, line, view::repo, "No repositories. `repo add <name> <path or URL>` adds one."))
-        }
+        RepoVerb::List => Ok(Reply::list(
+            &app.repos(caller).await?,
+            line,
+            view::repo,
+            "No repositories. `repo add <name> <path or URL>` adds one.",
+        )),
         RepoVerb::Show { name } => {
-            app.allow(caller, Verb::See, Some(&name), &format!("repo {name}")).await?;
+            app.allow(caller, Verb::See, Some(&name), &format!("repo {name}"))
+                .await?;
             let repo = app.repo(&name).await?;
             Ok(Reply::new(line(&repo), view::repo(&repo)))
         }
-        RepoVerb::Room { name, platform, room: Some(room) } => {
+        RepoVerb::Room {
+            name,
+            platform,
+            room: Some(room),
+        } => {
             let platform = platform_of(app, caller, platform)?;
             let room = app.adopt_room(caller, &name, &platform, &room).await?;
             Ok(Reply::new(
@@ -31,33 +53,55 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
                 json!({ "id": name, "state": "ok", "platform": platform, "room": room }),
             ))
         }
-        RepoVerb::Room { name, room: None, .. } => rooms(app, caller, &name).await,
+        RepoVerb::Room {
+            name, room: None, ..
+        } => rooms(app, caller, &name).await,
     }
 }
 
 /// The platform that a person means.
 fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> Done<String> {
     let mut known: Vec<String> = app.platforms.health().into_keys().collect();
-    match named.or_else(|| known.iter().find(|platform| **platform == caller.via).cloned()) {
+    match named.or_else(|| {
+        known
+            .iter()
+            .find(|platform| **platform == caller.via)
+            .cloned()
+    }) {
         Some(platform) => Ok(platform),
         None if known.len() == 1 => Ok(known.remove(0)),
         None if known.is_empty() => Err(Missing::Platform("chat platform".into()).into()),
-        None => Err(AppError::Unreadable(format!("which platform? Say `--platform`, with one of: {}", known.join(", ")))),
+        None => Err(AppError::Unreadable(format!(
+            "which platform? Say `--platform`, with one of: {}",
+            known.join(", ")
+        ))),
     }
 }
 
 /// The rooms of a repository, and what is wrong with them.
 async fn rooms(app: &App, caller: &Caller, name: &Slug) -> Done<Reply> {
-    app.allow(caller, Verb::See, Some(name), &format!("rooms of {name}")).await?;
+    app.allow(caller, Verb::See, Some(name), &format!("rooms of {name}"))
+        .await?;
     app.repo(name).await?;
     let bound = app.store.rooms().await?;
-    let mut platforms = app.platforms.health().into_keys().collect::<std::collections::BTreeSet<_>>();
+    let mut platforms = app
+        .platforms
+        .health()
+        .into_keys()
+        .collect::<std::collections::BTreeSet<_>>();
     platforms.extend(bound.iter().map(|room| room.platform.clone()));
     let one = |platform: String| {
-        let room = bound.iter().find(|room| room.repo == *name && room.platform == platform).map(|room| room.room.clone());
+        let room = bound
+            .iter()
+            .find(|room| room.repo == *name && room.platform == platform)
+            .map(|room| room.room.clone());
         let unposted = || app.platforms.unposted(&platform, room.as_deref()?);
         let trouble = app.platforms.trouble(&platform, name).or_else(unposted);
-        Shown { platform, room, trouble }
+        Shown {
+            platform,
+            room,
+            trouble,
+        }
     };
     let all: Vec<_> = platforms.into_iter().map(one).collect();
     Ok(Reply::list(&all, Shown::line, Shown::data, "no room"))
@@ -72,8 +116,16 @@ struct Shown {
 
 impl Shown {
     fn line(&self) -> String {
-        let trouble = self.trouble.as_ref().map(|why| format!(" · {why}")).unwrap_or_default();
-        format!("{:<10} {}{trouble}", self.platform, self.room.as_deref().unwrap_or("no room yet"))
+        let trouble = self
+            .trouble
+            .as_ref()
+            .map(|why| format!(" · {why}"))
+            .unwrap_or_default();
+        format!(
+            "{:<10} {}{trouble}",
+            self.platform,
+            self.room.as_deref().unwrap_or("no room yet")
+        )
     }
 
     fn data(&self) -> Value {
@@ -87,16 +139,26 @@ impl Shown {
 }
 
 fn line(repo: &Repo) -> String {
-    let notes = [(repo.paused, ", paused"), (repo.trusted, ", trusted"), (repo.encrypted, ", encrypted rooms")]
-        .iter()
-        .filter(|(yes, _)| *yes)
-        .map(|(_, note)| *note)
-        .collect::<String>();
-    format!("{:<16} {} (base {}{notes})", repo.name, repo.source.as_str(), repo.base)
+    let notes = [
+        (repo.paused, ", paused"),
+        (repo.trusted, ", trusted"),
+        (repo.encrypted, ", encrypted rooms"),
+    ]
+    .iter()
+    .filter(|(yes, _)| *yes)
+    .map(|(_, note)| *note)
+    .collect::<String>();
+    format!(
+        "{:<16} {} (base {}{notes})",
+        repo.name,
+        repo.source.as_str(),
+        repo.base
+    )
 }
 
 impl App {
-    /// Adds a repository, or corrects the one of that name. The console shows it without a room, platforms make one.
+    /// Adds a repository, or corrects the one of that name. The console shows it without a room,
+    /// platforms make one.
     pub async fn add_repo(&self, repo: &Repo) -> Done<()> {
         self.store.save_repo(repo).await?;
         self.wakes.rooms();

@@ -1,6 +1,8 @@
 //! `task ...`
 
-use vine_domain::{Task, TaskId, TaskState, Timestamp, WorkerState, lifecycle::Order, ports::TaskFilter};
+use vine_domain::{
+    Task, TaskId, TaskState, Timestamp, WorkerState, lifecycle::Order, ports::TaskFilter,
+};
 use vine_grammar::TaskVerb;
 
 use super::Reply;
@@ -8,21 +10,60 @@ use crate::{App, AppError, Caller, Done, tasks::Wish, texts, view};
 
 pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>) -> Done<Reply> {
     match verb {
-        TaskVerb::New { title, prompt, repo, base, branch, priority, key: own } => {
+        TaskVerb::New {
+            title,
+            prompt,
+            repo,
+            base,
+            branch,
+            priority,
+            key: own,
+        } => {
             let title = TaskVerb::title(&title)?;
             let prompt = prompt.map(|prompt| prompt.parse()).transpose()?;
-            let wish = Wish { title, prompt, repo, base, branch, lane: priority, key: own.or(key) };
+            let wish = Wish {
+                title,
+                prompt,
+                repo,
+                base,
+                branch,
+                lane: priority,
+                key: own.or(key),
+            };
             let task = app.create(caller, wish).await?;
-            Ok(Reply::new(format!("{} is queued: {}\n{}/tasks/{}", task.id, task.title, app.settings.link, task.id), view::task(&task)))
+            Ok(Reply::new(
+                format!(
+                    "{} is queued: {}\n{}/tasks/{}",
+                    task.id, task.title, app.settings.link, task.id
+                ),
+                view::task(&task),
+            ))
         }
         TaskVerb::List { state, repo, range } => {
-            let tasks = app.tasks(caller, &TaskFilter { state, repo, limit: range.limit, ..TaskFilter::default() }).await?;
-            Ok(Reply::list(&tasks, |task| line(app, task), view::task, "No tasks. `task new <title>` makes one."))
+            let tasks = app
+                .tasks(
+                    caller,
+                    &TaskFilter {
+                        state,
+                        repo,
+                        limit: range.limit,
+                        ..TaskFilter::default()
+                    },
+                )
+                .await?;
+            Ok(Reply::list(
+                &tasks,
+                |task| line(app, task),
+                view::task,
+                "No tasks. `task new <title>` makes one.",
+            ))
         }
         TaskVerb::Show { task } => show(app, caller, named(task)?).await,
         TaskVerb::Cancel { task } => ordered(app, caller, named(task)?, Order::Cancel).await,
         TaskVerb::Retry { task } => ordered(app, caller, named(task)?, Order::Retry).await,
-        TaskVerb::Priority { lane, task } => ordered(app, caller, named(task)?, Order::Prioritise(lane)).await,
+        TaskVerb::Priority { lane, task } => {
+            ordered(app, caller, named(task)?, Order::Prioritise(lane)).await
+        }
         TaskVerb::Log { task, range } => log(app, caller, named(task)?, range.limit).await,
         TaskVerb::Diff { task } => diff(app, caller, named(task)?).await,
         TaskVerb::Explain { task } => explain(app, caller, named(task)?).await,
@@ -37,20 +78,32 @@ pub async fn ordered(app: &App, caller: &Caller, id: TaskId, order: Order) -> Do
 
 /// A task in one line.
 pub fn line(app: &App, task: &Task) -> String {
-    format!("{:<6} {:<10} {:<8} {:<12} {}", task.id.to_string(), task.state.as_str(), task.lane.as_str(), task.repo, task.title)
-        + &hint(app, &task.state)
+    format!(
+        "{:<6} {:<10} {:<8} {:<12} {}",
+        task.id.to_string(),
+        task.state.as_str(),
+        task.lane.as_str(),
+        task.repo,
+        task.title
+    ) + &hint(app, &task.state)
 }
 
 fn hint(app: &App, state: &TaskState) -> String {
     match state {
-        TaskState::Queued { due, .. } if *due > app.clock.now() => format!(" ({})", texts::state(app, state)),
-        TaskState::Failed { failure, .. } => format!(" ({})", failure.what.lines().next().unwrap_or_default()),
+        TaskState::Queued { due, .. } if *due > app.clock.now() => {
+            format!(" ({})", texts::state(app, state))
+        }
+        TaskState::Failed { failure, .. } => {
+            format!(" ({})", failure.what.lines().next().unwrap_or_default())
+        }
         _ => String::new(),
     }
 }
 
 fn named(task: Option<TaskId>) -> Done<TaskId> {
-    task.ok_or_else(|| AppError::Unreadable("which task? Name it, like T-7; `task list` shows them.".into()))
+    task.ok_or_else(|| {
+        AppError::Unreadable("which task? Name it, like T-7; `task list` shows them.".into())
+    })
 }
 
 async fn show(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
@@ -59,10 +112,19 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     let executions = app.store.executions(id).await?;
     let notes = app.store.notes_of(id).await?;
     app.seen(caller, &task.repo, &questions).await?;
-    let mut lines = vec![line(app, &task), format!("from {} to {}, asked by {}", task.base, task.branch, task.requester)];
+    let mut lines = vec![
+        line(app, &task),
+        format!(
+            "from {} to {}, asked by {}",
+            task.base, task.branch, task.requester
+        ),
+    ];
     lines.extend(questions.iter().map(super::question::line));
     lines.push(outcome(&task));
-    Ok(Reply::new(lines.join("\n").trim_end(), view::task_whole(&task, &questions, &notes, &executions)))
+    Ok(Reply::new(
+        lines.join("\n").trim_end(),
+        view::task_whole(&task, &questions, &notes, &executions),
+    ))
 }
 
 fn outcome(task: &Task) -> String {
@@ -87,8 +149,13 @@ async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> Done<Reply> 
 async fn diff(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     let task = app.look_at(caller, id).await?;
     let patch = app.store.patch_of(id).await?;
-    let text = patch.clone().unwrap_or_else(|| format!("No changes of {id} have been reported yet."));
-    Ok(Reply::new(text, serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch })))
+    let text = patch
+        .clone()
+        .unwrap_or_else(|| format!("No changes of {id} have been reported yet."));
+    Ok(Reply::new(
+        text,
+        serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch }),
+    ))
 }
 
 /// What was tried so far.
@@ -105,15 +172,26 @@ type Fleet = [(vine_domain::Worker, usize, usize)];
 /// How many workers may take work.
 fn able(workers: &Fleet, now: Timestamp) -> usize {
     let able = |(worker, running, waiting): &&(vine_domain::Worker, usize, usize)| {
-        !worker.draining && !matches!(worker.state(*running, *waiting, now), WorkerState::Offline | WorkerState::Error)
+        !worker.draining
+            && !matches!(
+                worker.state(*running, *waiting, now),
+                WorkerState::Offline | WorkerState::Error
+            )
     };
     workers.iter().filter(able).count()
 }
 
 fn states(workers: &Fleet, now: Timestamp) -> String {
     let one = |(worker, running, waiting): &(vine_domain::Worker, usize, usize)| {
-        let state = if worker.draining { "draining" } else { worker.state(*running, *waiting, now).as_str() };
-        let trouble = worker.trouble.as_ref().map_or_else(String::new, |trouble| format!(", {trouble}"));
+        let state = if worker.draining {
+            "draining"
+        } else {
+            worker.state(*running, *waiting, now).as_str()
+        };
+        let trouble = worker
+            .trouble
+            .as_ref()
+            .map_or_else(String::new, |trouble| format!(", {trouble}"));
         format!("{} is {state}{trouble}", worker.name)
     };
     workers.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -130,7 +208,9 @@ async fn resuming(app: &App, task: &Task) -> Done<String> {
         Some(worker) => {
             let patience = texts::span(app.settings.sessions.affinity);
             format!(
-                "{id} was answered and goes ahead of new work. It waits for a slot on {}, which holds its session; when that is gone for {patience}, another worker starts it afresh.",
+                "{id} was answered and goes ahead of new work. It waits for a slot on {}, which \
+                 holds its session; when that is gone for {patience}, another worker starts it \
+                 afresh.",
                 worker.name
             )
         }
@@ -145,8 +225,14 @@ async fn repeat(app: &App, task: &Task) -> Done<String> {
         Some(id) => app.store.session(id).await?,
         None => None,
     };
-    let place = attempt.map_or_else(|| "nowhere yet".into(), |attempt| format!("attempt {} on {}", attempt.epoch.0, attempt.worker));
-    let session = session.map_or_else(|| "no session".into(), |session| format!("session {} of {}", session.id, session.agent));
+    let place = attempt.map_or_else(
+        || "nowhere yet".into(),
+        |attempt| format!("attempt {} on {}", attempt.epoch.0, attempt.worker),
+    );
+    let session = session.map_or_else(
+        || "no session".into(),
+        |session| format!("session {} of {}", session.id, session.agent),
+    );
     Ok(format!(
         "To repeat it: {place}, {session}, branch {} from {} of {}; the prompt is in `task show`.",
         task.branch, task.base, task.repo
@@ -155,39 +241,97 @@ async fn repeat(app: &App, task: &Task) -> Done<String> {
 
 async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     let task = app.look_at(caller, id).await?;
-    let open: Vec<_> = app.store.questions_of(id).await?.into_iter().filter(vine_domain::Question::is_open).collect();
+    let open: Vec<_> = app
+        .store
+        .questions_of(id)
+        .await?
+        .into_iter()
+        .filter(vine_domain::Question::is_open)
+        .collect();
     let workers = app.store.workers().await?;
-    let paused = app.store.depths().await?.paused || app.store.repos().await?.iter().any(|repo| repo.name == task.repo && repo.paused);
-    let on = |lease: &vine_domain::Lease| workers.iter().find(|row| row.0.id == lease.worker).map_or("a worker", |row| row.0.name.as_str());
+    let paused = app.store.depths().await?.paused
+        || app
+            .store
+            .repos()
+            .await?
+            .iter()
+            .any(|repo| repo.name == task.repo && repo.paused);
+    let on = |lease: &vine_domain::Lease| {
+        workers
+            .iter()
+            .find(|row| row.0.id == lease.worker)
+            .map_or("a worker", |row| row.0.name.as_str())
+    };
     let why = match &task.state {
-        TaskState::Queued { .. } if paused => format!("{id} is queued, and claiming is paused. `queue resume` starts it."),
-        TaskState::Queued { due, .. } if *due > app.clock.now() => {
-            format!("{id} is queued after {}; it may start from {due} on, {}.", tried(&task), texts::when(app, *due))
+        TaskState::Queued { .. } if paused => {
+            format!("{id} is queued, and claiming is paused. `queue resume` starts it.")
         }
-        TaskState::Queued { .. } if workers.is_empty() => format!("{id} is queued, and there is no worker. Start one with `vine worker`."),
+        TaskState::Queued { due, .. } if *due > app.clock.now() => {
+            format!(
+                "{id} is queued after {}; it may start from {due} on, {}.",
+                tried(&task),
+                texts::when(app, *due)
+            )
+        }
+        TaskState::Queued { .. } if workers.is_empty() => {
+            format!("{id} is queued, and there is no worker. Start one with `vine worker`.")
+        }
         TaskState::Queued { .. } if able(&workers, app.clock.now()) == 0 => {
-            format!("{id} is queued, and no worker takes work now: {}.", states(&workers, app.clock.now()))
+            format!(
+                "{id} is queued, and no worker takes work now: {}.",
+                states(&workers, app.clock.now())
+            )
         }
         TaskState::Queued { resumes: true, .. } => resuming(app, &task).await?,
-        TaskState::Queued { .. } => format!("{id} is queued in lane {} and starts at the next free slot.", task.lane.as_str()),
-        TaskState::Running { lease } => format!("{id} runs on {} (attempt {}). It ends by itself, or asks.", on(lease), task.epoch.0),
+        TaskState::Queued { .. } => format!(
+            "{id} is queued in lane {} and starts at the next free slot.",
+            task.lane.as_str()
+        ),
+        TaskState::Running { lease } => format!(
+            "{id} runs on {} (attempt {}). It ends by itself, or asks.",
+            on(lease),
+            task.epoch.0
+        ),
         TaskState::Waiting { lease } => {
-            let asked: Vec<_> = open.iter().map(|question| question.id.to_string()).collect();
+            let asked: Vec<_> = open
+                .iter()
+                .map(|question| question.id.to_string())
+                .collect();
             let next = open.iter().filter_map(|question| question.alarm).min();
-            let next =
-                next.map_or_else(String::new, |alarm| format!(" People are reminded, or the wait ends, {}.", texts::when(app, alarm)));
+            let next = next.map_or_else(String::new, |alarm| {
+                format!(
+                    " People are reminded, or the wait ends, {}.",
+                    texts::when(app, alarm)
+                )
+            });
             let holder = lease.as_ref().map_or_else(
-                || "its agent is parked: the process has ended, session and worktree are kept".into(),
+                || {
+                    "its agent is parked: the process has ended, session and worktree are kept"
+                        .into()
+                },
                 |lease| format!("its agent waits on {}", on(lease)),
             );
-            format!("{id} waits for an answer to {}; {holder}. Nothing is decided until a person answers.{next}", asked.join(", "))
+            format!(
+                "{id} waits for an answer to {}; {holder}. Nothing is decided until a person \
+                 answers.{next}",
+                asked.join(", ")
+            )
         }
         TaskState::Done { .. } => format!("{id} is done. `task diff {id}` shows what it changed."),
         TaskState::Failed { failure, .. } => {
             let repeat = repeat(app, &task).await?;
-            format!("{id} failed: {}\n{}\n{repeat}", failure.what, failure.advice())
+            format!(
+                "{id} failed: {}\n{}\n{repeat}",
+                failure.what,
+                failure.advice()
+            )
         }
-        TaskState::Cancelled { by } => format!("{id} was cancelled by {by}. `task retry {id}` runs it again."),
+        TaskState::Cancelled { by } => {
+            format!("{id} was cancelled by {by}. `task retry {id}` runs it again.")
+        }
     };
-    Ok(Reply::new(why.clone(), serde_json::json!({ "id": id, "state": task.state.as_str(), "explanation": why })))
+    Ok(Reply::new(
+        why.clone(),
+        serde_json::json!({ "id": id, "state": task.state.as_str(), "explanation": why }),
+    ))
 }

@@ -13,7 +13,12 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> Done<Reply> {
         WorkerVerb::List => {
             app.allow(caller, Verb::See, None, "workers").await?;
             let workers = app.store.workers().await?;
-            Ok(Reply::list(&workers, |row| line(row, now), |row| view::worker(row, now), "No workers. `vine worker` starts one."))
+            Ok(Reply::list(
+                &workers,
+                |row| line(row, now),
+                |row| view::worker(row, now),
+                "No workers. `vine worker` starts one.",
+            ))
         }
         WorkerVerb::Show { worker } => {
             app.allow(caller, Verb::See, None, "workers").await?;
@@ -34,7 +39,14 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> Done<Reply> {
 fn line(row: &(Worker, usize, usize), now: Timestamp) -> String {
     let (worker, running, waiting) = row;
     let draining = if worker.draining { ", draining" } else { "" };
-    let trouble = worker.trouble.as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+    let trouble = worker
+        .trouble
+        .as_ref()
+        .map(|trouble| format!(" ({trouble})"))
+        .unwrap_or_default();
     let state = worker.state(*running, *waiting, now).as_str();
-    format!("{:<12} {state:<8} {running} running, {waiting} waiting, {} slots{draining}{trouble}", worker.name, worker.slots)
+    format!(
+        "{:<12} {state:<8} {running} running, {waiting} waiting, {} slots{draining}{trouble}",
+        worker.name, worker.slots
+    )
 }

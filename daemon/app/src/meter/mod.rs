@@ -1,12 +1,16 @@
-//! What this daemon counts and measures, for `/metrics`. Each daemon counts what it did itself: sum over daemons. What is true of the
-//! place as a whole (depths, ages, workers) is read from the store when somebody asks: `scrape`.
+//! What this daemon counts and measures, for `/metrics`. Each daemon counts what it did itself: sum
+//! over daemons. What is true of the place as a whole (depths, ages, workers) is read from the
+//! store when somebody asks: `scrape`.
 //!
-//! Names and units are stable. No label carries anything that people or agents wrote. The list: the plan's metrics, and
-//! what operators of such systems look for.
+//! Names and units are stable. No label carries anything that people or agents wrote. The list: the
+//! plan's metrics, and what operators of such systems look for.
 
 mod scrape;
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, core::Collector};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+    core::Collector,
+};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
@@ -20,11 +24,17 @@ use vine_domain::{
 };
 
 /// Seconds that machines take.
-const MACHINES: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
+const MACHINES: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0,
+];
 /// Seconds that queued work and agents take: up to a day.
-const WORK: [f64; 12] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0];
+const WORK: [f64; 12] = [
+    0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0,
+];
 /// Seconds that people take: up to a week.
-const PEOPLE: [f64; 12] = [5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 172_800.0, 604_800.0];
+const PEOPLE: [f64; 12] = [
+    5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 172_800.0, 604_800.0,
+];
 
 /// Why somebody was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +54,14 @@ pub enum Refused {
 }
 
 impl Refused {
-    const ALL: [Self; 6] = [Self::Token, Self::Role, Self::Login, Self::Rate, Self::Host, Self::CrossSite];
+    const ALL: [Self; 6] = [
+        Self::Token,
+        Self::Role,
+        Self::Login,
+        Self::Rate,
+        Self::Host,
+        Self::CrossSite,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -92,7 +109,9 @@ struct Maker(Registry);
 impl Maker {
     fn keep<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
         let made = made.expect("names and labels are ours and well formed");
-        self.0.register(Box::new(made.clone())).expect("each name is used once");
+        self.0
+            .register(Box::new(made.clone()))
+            .expect("each name is used once");
         made
     }
 
@@ -100,15 +119,20 @@ impl Maker {
         self.keep(IntCounter::new(name, help))
     }
 
-    /// A counter for each of the words that its label may have; all of them are shown from the start.
+    /// A counter for each of the words that its label may have; all of them are shown from the
+    /// start.
     fn counts(&self, name: &str, help: &str, label: &str, words: &[&str]) -> IntCounterVec {
         let made = self.keep(IntCounterVec::new(Opts::new(name, help), &[label]));
-        words.iter().for_each(|word| made.with_label_values(&[word]).inc_by(0));
+        words
+            .iter()
+            .for_each(|word| made.with_label_values(&[word]).inc_by(0));
         made
     }
 
     fn spans(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        self.keep(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
+        self.keep(Histogram::with_opts(
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+        ))
     }
 }
 
@@ -119,36 +143,112 @@ impl Default for Meter {
         let outcomes = ["done", "failed", "lost", "cancelled", "released", "parked"];
         let queues = Lane::ALL.map(Lane::queue_name);
         let latency = make.keep(HistogramVec::new(
-            HistogramOpts::new("vine_queue_latency_seconds", "From when a task could be claimed to when it was.").buckets(WORK.to_vec()),
+            HistogramOpts::new(
+                "vine_queue_latency_seconds",
+                "From when a task could be claimed to when it was.",
+            )
+            .buckets(WORK.to_vec()),
             &["queue"],
         ));
-        queues.iter().for_each(|queue| drop(latency.with_label_values(&[queue])));
+        queues
+            .iter()
+            .for_each(|queue| drop(latency.with_label_values(&[queue])));
         Self {
-            asked: make.counts("vine_questions_asked_total", "Questions of agents.", "kind", &["clarify", "permission", "plan"]),
-            posted: make.counts("vine_questions_posted_total", "Questions that a platform has taken.", "platform", &[]),
-            in_doubt: make.counts("vine_questions_indoubt_total", "Posts of questions whose fate was unclear.", "platform", &[]),
-            duplicates: make.counts("vine_questions_duplicate_posts_total", "Messages that a platform shows twice.", "platform", &[]),
+            asked: make.counts(
+                "vine_questions_asked_total",
+                "Questions of agents.",
+                "kind",
+                &["clarify", "permission", "plan"],
+            ),
+            posted: make.counts(
+                "vine_questions_posted_total",
+                "Questions that a platform has taken.",
+                "platform",
+                &[],
+            ),
+            in_doubt: make.counts(
+                "vine_questions_indoubt_total",
+                "Posts of questions whose fate was unclear.",
+                "platform",
+                &[],
+            ),
+            duplicates: make.counts(
+                "vine_questions_duplicate_posts_total",
+                "Messages that a platform shows twice.",
+                "platform",
+                &[],
+            ),
             answered: make.counts(
                 "vine_questions_answered_total",
                 "Questions that a person answered, by where.",
                 "via",
                 &["console", "api"],
             ),
-            timed_out: make.count("vine_questions_timed_out_total", "Questions that were given up."),
-            late: make.count("vine_questions_late_total", "Answers that came after their question was given up."),
-            response: make.spans("vine_human_response_seconds", "From asked to answered.", &PEOPLE),
-            delivery: make.spans("vine_answer_delivery_seconds", "From answered to confirmed by the agent's worker.", &MACHINES),
-            granted: make.count("vine_lease_granted_total", "Leases that were given with claimed tasks."),
+            timed_out: make.count(
+                "vine_questions_timed_out_total",
+                "Questions that were given up.",
+            ),
+            late: make.count(
+                "vine_questions_late_total",
+                "Answers that came after their question was given up.",
+            ),
+            response: make.spans(
+                "vine_human_response_seconds",
+                "From asked to answered.",
+                &PEOPLE,
+            ),
+            delivery: make.spans(
+                "vine_answer_delivery_seconds",
+                "From answered to confirmed by the agent's worker.",
+                &MACHINES,
+            ),
+            granted: make.count(
+                "vine_lease_granted_total",
+                "Leases that were given with claimed tasks.",
+            ),
             renewed: make.count("vine_lease_renewed_total", "Leases that beats extended."),
-            expired: make.count("vine_lease_expired_total", "Leases that ran out or whose worker was gone."),
-            stale: make.count("vine_lease_stale_write_rejected_total", "Writes for attempts that were over."),
+            expired: make.count(
+                "vine_lease_expired_total",
+                "Leases that ran out or whose worker was gone.",
+            ),
+            stale: make.count(
+                "vine_lease_stale_write_rejected_total",
+                "Writes for attempts that were over.",
+            ),
             created: make.count("vine_tasks_created_total", "Tasks that were created."),
-            ended: make.counts("vine_tasks_ended_total", "Tasks that came to an end.", "state", &["done", "failed", "cancelled"]),
-            attempts: make.counts("vine_attempts_ended_total", "Attempts that ended.", "outcome", &outcomes),
-            claim_to_complete: make.spans("vine_claim_to_complete_seconds", "From the claim of an attempt to its result.", &WORK),
-            messages: make.counts("vine_thread_messages_total", "Messages in the threads of tasks.", "by", &["vine", "person"]),
-            denied: make.counts("vine_auth_denied_total", "Requests that were refused.", "why", &refused),
-            redactions: make.count("vine_redactions_total", "Secrets that were taken out of what agents say."),
+            ended: make.counts(
+                "vine_tasks_ended_total",
+                "Tasks that came to an end.",
+                "state",
+                &["done", "failed", "cancelled"],
+            ),
+            attempts: make.counts(
+                "vine_attempts_ended_total",
+                "Attempts that ended.",
+                "outcome",
+                &outcomes,
+            ),
+            claim_to_complete: make.spans(
+                "vine_claim_to_complete_seconds",
+                "From the claim of an attempt to its result.",
+                &WORK,
+            ),
+            messages: make.counts(
+                "vine_thread_messages_total",
+                "Messages in the threads of tasks.",
+                "by",
+                &["vine", "person"],
+            ),
+            denied: make.counts(
+                "vine_auth_denied_total",
+                "Requests that were refused.",
+                "why",
+                &refused,
+            ),
+            redactions: make.count(
+                "vine_redactions_total",
+                "Secrets that were taken out of what agents say.",
+            ),
             latency,
             canary: Mutex::default(),
             inbound: Mutex::default(),
@@ -167,8 +267,14 @@ impl Meter {
         self.registry.gather()
     }
 
-    /// Since when nothing came from each platform that this daemon speaks for, and how long it last took to answer.
-    fn platforms(&self) -> (BTreeMap<String, Timestamp>, BTreeMap<&'static str, Duration>) {
+    /// Since when nothing came from each platform that this daemon speaks for, and how long it last
+    /// took to answer.
+    fn platforms(
+        &self,
+    ) -> (
+        BTreeMap<String, Timestamp>,
+        BTreeMap<&'static str, Duration>,
+    ) {
         (lock(&self.inbound).clone(), lock(&self.canary).clone())
     }
 
@@ -176,28 +282,45 @@ impl Meter {
     pub(crate) fn stored(&self, before: &Situation, commit: &Commit, now: Timestamp) {
         let change = &commit.change;
         for question in &change.questions {
-            self.question(before.questions.iter().find(|known| known.id == question.id), question);
+            self.question(
+                before
+                    .questions
+                    .iter()
+                    .find(|known| known.id == question.id),
+                question,
+            );
         }
         if let Some(ended) = &change.ended {
             self.attempts.with_label_values(&[ended.outcome]).inc();
             if let (Some(lease), "done" | "failed") = (before.task.lease(), ended.outcome) {
-                self.claim_to_complete.observe(now.since(lease.since).as_secs_f64());
+                self.claim_to_complete
+                    .observe(now.since(lease.since).as_secs_f64());
             }
         }
         if change.task.is_over() && !before.task.is_over() {
-            self.ended.with_label_values(&[change.task.state.as_str()]).inc();
+            self.ended
+                .with_label_values(&[change.task.state.as_str()])
+                .inc();
         }
         // Cards, fates of questions and of notes stand where something stands already.
-        let edits = |kind| matches!(kind, OutboundKind::Card | OutboundKind::Settled { .. } | OutboundKind::Note { .. });
+        let edits = |kind| {
+            matches!(
+                kind,
+                OutboundKind::Card | OutboundKind::Settled { .. } | OutboundKind::Note { .. }
+            )
+        };
         let said = commit.messages.iter().filter(|one| !edits(one.kind));
         self.said(said.count(), usize::from(commit.reply.is_some()));
     }
 
     fn question(&self, before: Option<&Question>, after: &Question) {
-        let Some(before) = before else { return self.asked.with_label_values(&[after.ask.kind()]).inc() };
+        let Some(before) = before else {
+            return self.asked.with_label_values(&[after.ask.kind()]).inc();
+        };
         if let (None, Some(answer)) = (before.answer(), after.answer()) {
             self.answered.with_label_values(&[&answer.via]).inc();
-            self.response.observe(answer.at.since(after.asked_at).as_secs_f64());
+            self.response
+                .observe(answer.at.since(after.asked_at).as_secs_f64());
             if matches!(before.state, QuestionState::Expired { .. }) {
                 self.late.inc();
             }
@@ -213,8 +336,12 @@ impl Meter {
 
     /// So many messages of ours and of people are new in threads.
     pub(crate) fn said(&self, ours: usize, people: usize) {
-        self.messages.with_label_values(&["vine"]).inc_by(ours as u64);
-        self.messages.with_label_values(&["person"]).inc_by(people as u64);
+        self.messages
+            .with_label_values(&["vine"])
+            .inc_by(ours as u64);
+        self.messages
+            .with_label_values(&["person"])
+            .inc_by(people as u64);
     }
 
     pub(crate) fn created(&self, tasks: usize) {
@@ -224,7 +351,9 @@ impl Meter {
 
     pub(crate) fn claimed(&self, lane: Lane, waited: Duration) {
         self.granted.inc();
-        self.latency.with_label_values(&[lane.queue_name()]).observe(waited.as_secs_f64());
+        self.latency
+            .with_label_values(&[lane.queue_name()])
+            .observe(waited.as_secs_f64());
     }
 
     pub(crate) fn renewed(&self, leases: usize) {
@@ -239,7 +368,8 @@ impl Meter {
         self.stale.inc();
     }
 
-    /// A platform that is spoken on from now: its numbers are shown from the start, so that the first of each is seen as a rise.
+    /// A platform that is spoken on from now: its numbers are shown from the start, so that the
+    /// first of each is seen as a rise.
     pub(crate) fn speaks_on(&self, platform: &str) {
         for counts in [&self.posted, &self.in_doubt, &self.duplicates] {
             counts.with_label_values(&[platform]).inc_by(0);
@@ -247,10 +377,19 @@ impl Meter {
     }
 
     /// What came of posting a message.
-    pub(crate) fn delivered<T>(&self, platform: &str, kind: OutboundKind, done: &Result<T, ChatError>) {
+    pub(crate) fn delivered<T>(
+        &self,
+        platform: &str,
+        kind: OutboundKind,
+        done: &Result<T, ChatError>,
+    ) {
         match (kind, done) {
-            (OutboundKind::Question { .. }, Ok(_)) => self.posted.with_label_values(&[platform]).inc(),
-            (OutboundKind::Question { .. }, Err(ChatError::Retry { .. })) => self.in_doubt.with_label_values(&[platform]).inc(),
+            (OutboundKind::Question { .. }, Ok(_)) => {
+                self.posted.with_label_values(&[platform]).inc();
+            }
+            (OutboundKind::Question { .. }, Err(ChatError::Retry { .. })) => {
+                self.in_doubt.with_label_values(&[platform]).inc();
+            }
             _ => {}
         }
     }

@@ -1,5 +1,5 @@
-//! All numbers in Prometheus' text format: what this daemon counted, and what the store says of the place as a whole. The latter is
-//! the same from every daemon: take the largest, not the sum.
+//! All numbers in Prometheus' text format: what this daemon counted, and what the store says of the
+//! place as a whole. The latter is the same from every daemon: take the largest, not the sum.
 
 use std::time::Duration;
 
@@ -17,7 +17,10 @@ impl App {
     /// What `/metrics` gives.
     pub async fn metrics(&self) -> Done<String> {
         let (depths, ages) = (self.store.depths().await?, self.store.ages().await?);
-        let (workers, sessions) = (self.store.workers().await?, self.store.session_figures().await?);
+        let (workers, sessions) = (
+            self.store.workers().await?,
+            self.store.session_figures().await?,
+        );
         let now = self.clock.now();
         let sheet = Sheet::default();
         sheet.queues(&depths, &ages, now);
@@ -25,8 +28,16 @@ impl App {
         sheet.sessions(&sessions);
         sheet.adapters(self, now);
         let skew = self.store.skew().as_secs_f64();
-        sheet.one("vine_db_clock_skew_seconds", "How far the clocks of this machine and of the database are apart.", skew);
-        sheet.count("vine_store_transactions_total", "Transactions of this daemon at its database.", self.store.transactions());
+        sheet.one(
+            "vine_db_clock_skew_seconds",
+            "How far the clocks of this machine and of the database are apart.",
+            skew,
+        );
+        sheet.count(
+            "vine_store_transactions_total",
+            "Transactions of this daemon at its database.",
+            self.store.transactions(),
+        );
         Ok(sheet.text(&self.meter))
     }
 }
@@ -40,98 +51,255 @@ impl Sheet {
         let mut families = meter.families();
         families.extend(self.0.gather());
         families.sort_by(|a, b| a.name().cmp(b.name()));
-        TextEncoder::new().encode_to_string(&families).unwrap_or_default()
+        TextEncoder::new()
+            .encode_to_string(&families)
+            .unwrap_or_default()
     }
 
     /// A gauge with a value for each word of its label.
-    fn gauges<'a>(&self, name: &str, help: &str, label: &str, values: impl IntoIterator<Item = (&'a str, f64)>) {
-        let made = GaugeVec::new(Opts::new(name, help), &[label]).expect("names are ours and well formed");
-        values.into_iter().for_each(|(word, value)| made.with_label_values(&[word]).set(value));
-        self.0.register(Box::new(made)).expect("each name is used once");
+    fn gauges<'a>(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'a str, f64)>,
+    ) {
+        let made =
+            GaugeVec::new(Opts::new(name, help), &[label]).expect("names are ours and well formed");
+        values
+            .into_iter()
+            .for_each(|(word, value)| made.with_label_values(&[word]).set(value));
+        self.0
+            .register(Box::new(made))
+            .expect("each name is used once");
     }
 
     fn one(&self, name: &str, help: &str, value: f64) {
         let made = prometheus::Gauge::new(name, help).expect("names are ours and well formed");
         made.set(value);
-        self.0.register(Box::new(made)).expect("each name is used once");
+        self.0
+            .register(Box::new(made))
+            .expect("each name is used once");
     }
 
-    fn counts<'a>(&self, name: &str, help: &str, label: &str, values: impl IntoIterator<Item = (&'a str, u64)>) {
-        let made = IntCounterVec::new(Opts::new(name, help), &[label]).expect("names are ours and well formed");
-        values.into_iter().for_each(|(word, value)| made.with_label_values(&[word]).inc_by(value));
-        self.0.register(Box::new(made)).expect("each name is used once");
+    fn counts<'a>(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'a str, u64)>,
+    ) {
+        let made = IntCounterVec::new(Opts::new(name, help), &[label])
+            .expect("names are ours and well formed");
+        values
+            .into_iter()
+            .for_each(|(word, value)| made.with_label_values(&[word]).inc_by(value));
+        self.0
+            .register(Box::new(made))
+            .expect("each name is used once");
     }
 
     fn count(&self, name: &str, help: &str, value: u64) {
         let made = prometheus::IntCounter::new(name, help).expect("names are ours and well formed");
         made.inc_by(value);
-        self.0.register(Box::new(made)).expect("each name is used once");
+        self.0
+            .register(Box::new(made))
+            .expect("each name is used once");
     }
 
     fn queues(&self, depths: &Depths, ages: &Ages, now: Timestamp) {
         let queues = view::queues(depths);
-        self.gauges("vine_queue_depth", "Entries in each queue.", "queue", queues.iter().map(|(name, depth)| (*name, number(*depth))));
-        self.one("vine_dead_letters", "Tasks that failed and wait for somebody to replay or discard them.", number(depths.dead));
-        self.one("vine_outbox_depth", "Messages not yet posted.", number(depths.outbox));
-        self.one("vine_inbox_depth", "Events of platforms not yet dealt with.", number(ages.inbox_depth));
+        self.gauges(
+            "vine_queue_depth",
+            "Entries in each queue.",
+            "queue",
+            queues.iter().map(|(name, depth)| (*name, number(*depth))),
+        );
+        self.one(
+            "vine_dead_letters",
+            "Tasks that failed and wait for somebody to replay or discard them.",
+            number(depths.dead),
+        );
+        self.one(
+            "vine_outbox_depth",
+            "Messages not yet posted.",
+            number(depths.outbox),
+        );
+        self.one(
+            "vine_inbox_depth",
+            "Events of platforms not yet dealt with.",
+            number(ages.inbox_depth),
+        );
         let oldest = [
-            ("vine_oldest_queued_seconds", "How long the oldest task that could be claimed waits.", ages.queued),
-            ("vine_oldest_open_question_seconds", "How long the oldest open question waits.", ages.question),
-            ("vine_oldest_lease_seconds", "How long the oldest attempt under way goes on.", ages.lease),
-            ("vine_outbox_oldest_seconds", "How long the oldest message waits to be posted.", ages.outbox),
-            ("vine_inbox_oldest_seconds", "How long the oldest event waits to be dealt with.", ages.inbox),
+            (
+                "vine_oldest_queued_seconds",
+                "How long the oldest task that could be claimed waits.",
+                ages.queued,
+            ),
+            (
+                "vine_oldest_open_question_seconds",
+                "How long the oldest open question waits.",
+                ages.question,
+            ),
+            (
+                "vine_oldest_lease_seconds",
+                "How long the oldest attempt under way goes on.",
+                ages.lease,
+            ),
+            (
+                "vine_outbox_oldest_seconds",
+                "How long the oldest message waits to be posted.",
+                ages.outbox,
+            ),
+            (
+                "vine_inbox_oldest_seconds",
+                "How long the oldest event waits to be dealt with.",
+                ages.inbox,
+            ),
         ];
         for (name, help, since) in oldest {
-            self.one(name, help, since.map_or(0.0, |since| now.since(since).as_secs_f64()));
+            self.one(
+                name,
+                help,
+                since.map_or(0.0, |since| now.since(since).as_secs_f64()),
+            );
         }
     }
 
     fn workers(&self, workers: &[(vine_domain::Worker, usize, usize)], now: Timestamp) {
-        let states = [WorkerState::Idle, WorkerState::Busy, WorkerState::Waiting, WorkerState::Error, WorkerState::Offline];
-        let up: Vec<_> = workers.iter().filter(|(worker, ..)| worker.state(0, 0, now) != WorkerState::Offline).collect();
-        let of = |state| workers.iter().filter(|(worker, running, waiting)| worker.state(*running, *waiting, now) == state).count();
-        self.gauges("vine_workers", "Workers in each state.", "state", states.map(|state| (state.as_str(), number(of(state) as u64))));
-        let share = if workers.is_empty() { 0.0 } else { number(up.len() as u64) / number(workers.len() as u64) };
+        let states = [
+            WorkerState::Idle,
+            WorkerState::Busy,
+            WorkerState::Waiting,
+            WorkerState::Error,
+            WorkerState::Offline,
+        ];
+        let up: Vec<_> = workers
+            .iter()
+            .filter(|(worker, ..)| worker.state(0, 0, now) != WorkerState::Offline)
+            .collect();
+        let of = |state| {
+            workers
+                .iter()
+                .filter(|(worker, running, waiting)| worker.state(*running, *waiting, now) == state)
+                .count()
+        };
+        self.gauges(
+            "vine_workers",
+            "Workers in each state.",
+            "state",
+            states.map(|state| (state.as_str(), number(of(state) as u64))),
+        );
+        let share = if workers.is_empty() {
+            0.0
+        } else {
+            number(up.len() as u64) / number(workers.len() as u64)
+        };
         self.one(
             "vine_worker_uptime_ratio",
-            "Share of the enrolled workers that are heard of; its average over time is their uptime.",
+            "Share of the enrolled workers that are heard of; its average over time is their \
+             uptime.",
             share,
         );
         let slots: u64 = up.iter().map(|(worker, ..)| u64::from(worker.slots)).sum();
-        let (running, waiting) = workers.iter().fold((0, 0), |(run, wait), one| (run + one.1 as u64, wait + one.2 as u64));
-        let taken = [("busy", running), ("waiting", waiting), ("idle", slots.saturating_sub(running))];
+        let (running, waiting) = workers.iter().fold((0, 0), |(run, wait), one| {
+            (run + one.1 as u64, wait + one.2 as u64)
+        });
+        let taken = [
+            ("busy", running),
+            ("waiting", waiting),
+            ("idle", slots.saturating_sub(running)),
+        ];
         let help = "Slots of the workers that are heard of; agents that wait for people take none.";
-        self.gauges("vine_worker_slots", help, "state", taken.map(|(state, count)| (state, number(count))));
-        let bytes = workers.iter().map(|(worker, ..)| worker.worktree_bytes).sum();
-        self.one("vine_worktree_bytes", "What the worktrees of all workers take on their disks, as last heard.", number(bytes));
+        self.gauges(
+            "vine_worker_slots",
+            help,
+            "state",
+            taken.map(|(state, count)| (state, number(count))),
+        );
+        let bytes = workers
+            .iter()
+            .map(|(worker, ..)| worker.worktree_bytes)
+            .sum();
+        self.one(
+            "vine_worktree_bytes",
+            "What the worktrees of all workers take on their disks, as last heard.",
+            number(bytes),
+        );
     }
 
     /// Active ones, how long they lived, how often they were used again, why they ended.
     fn sessions(&self, figures: &SessionFigures) {
-        let live = [("active", number(figures.active)), ("warm", number(figures.warm))];
-        self.gauges("vine_sessions", "Live sessions in each state.", "state", live);
-        self.count("vine_sessions_reused_total", "Tasks begun in the session of an earlier one.", figures.reused);
-        let of = |reason: &str| figures.ended.iter().find(|(word, _)| word == reason).map_or(0, |(_, count)| *count);
-        self.counts("vine_sessions_ended_total", "Sessions that ended, by reason.", "reason", ENDINGS.map(|reason| (reason, of(reason))));
+        let live = [
+            ("active", number(figures.active)),
+            ("warm", number(figures.warm)),
+        ];
+        self.gauges(
+            "vine_sessions",
+            "Live sessions in each state.",
+            "state",
+            live,
+        );
+        self.count(
+            "vine_sessions_reused_total",
+            "Tasks begun in the session of an earlier one.",
+            figures.reused,
+        );
+        let of = |reason: &str| {
+            figures
+                .ended
+                .iter()
+                .find(|(word, _)| word == reason)
+                .map_or(0, |(_, count)| *count)
+        };
+        self.counts(
+            "vine_sessions_ended_total",
+            "Sessions that ended, by reason.",
+            "reason",
+            ENDINGS.map(|reason| (reason, of(reason))),
+        );
         let ended: u64 = figures.ended.iter().map(|(_, count)| count).sum();
         self.lived(figures.lived, ended);
     }
 
     fn lived(&self, lived: Duration, ended: u64) {
-        let help = "How long sessions that ended had lived, together; by `vine_sessions_ended_total` it gives their average.";
-        let made = prometheus::Counter::new("vine_session_lived_seconds_total", help).expect("names are ours and well formed");
+        let help = "How long sessions that ended had lived, together; by \
+         `vine_sessions_ended_total` it gives their average.";
+        let made = prometheus::Counter::new("vine_session_lived_seconds_total", help)
+            .expect("names are ours and well formed");
         made.inc_by(if ended == 0 { 0.0 } else { lived.as_secs_f64() });
-        self.0.register(Box::new(made)).expect("each name is used once");
+        self.0
+            .register(Box::new(made))
+            .expect("each name is used once");
     }
 
     fn adapters(&self, app: &App, now: Timestamp) {
         let health = app.platforms.health();
-        let connected = health.iter().map(|(platform, health)| (platform.as_str(), f64::from(u8::from(health.trouble.is_none()))));
-        self.gauges("vine_adapter_connected", "Whether a chat platform's adapter works.", "platform", connected);
+        let connected = health.iter().map(|(platform, health)| {
+            (
+                platform.as_str(),
+                f64::from(u8::from(health.trouble.is_none())),
+            )
+        });
+        self.gauges(
+            "vine_adapter_connected",
+            "Whether a chat platform's adapter works.",
+            "platform",
+            connected,
+        );
         let (inbound, canary) = app.meter.platforms();
-        let ages = inbound.iter().map(|(platform, at)| (platform.as_str(), now.since(*at).as_secs_f64()));
-        self.gauges("vine_adapter_last_inbound_age_seconds", "Since a platform last brought something.", "platform", ages);
-        let took = canary.iter().map(|(platform, took)| (*platform, took.as_secs_f64()));
+        let ages = inbound
+            .iter()
+            .map(|(platform, at)| (platform.as_str(), now.since(*at).as_secs_f64()));
+        self.gauges(
+            "vine_adapter_last_inbound_age_seconds",
+            "Since a platform last brought something.",
+            "platform",
+            ages,
+        );
+        let took = canary
+            .iter()
+            .map(|(platform, took)| (*platform, took.as_secs_f64()));
         self.gauges(
             "vine_adapter_canary_rtt_seconds",
             "How long a platform last took to answer a call; 60 or more when the call failed.",

@@ -1,5 +1,6 @@
-//! The server's clock, which judges leases and due times. Asked now and then; in between our monotonic clock carries it on, so
-//! that a wrong or jumping clock of a daemon's machine decides nothing.
+//! The server's clock, which judges leases and due times. Asked now and then; in between our
+//! monotonic clock carries it on, so that a wrong or jumping clock of a daemon's machine decides
+//! nothing.
 
 use std::{
     sync::{
@@ -27,7 +28,10 @@ pub struct Server {
 impl Server {
     /// Asks the server and goes on asking while somebody uses the clock.
     pub async fn follow(pool: &PgPool) -> sqlx::Result<Arc<dyn Clock>> {
-        let clock = Arc::new(Self { begun: Instant::now(), at: AtomicI64::new(0) });
+        let clock = Arc::new(Self {
+            begun: Instant::now(),
+            at: AtomicI64::new(0),
+        });
         clock.ask(pool).await?;
         tokio::spawn(keep_asking(Arc::downgrade(&clock), pool.clone()));
         Ok(clock)
@@ -37,7 +41,9 @@ impl Server {
         let (mut quickest, mut best) = (Duration::MAX, 0);
         for _ in 0..SAMPLES {
             let sent = Instant::now();
-            let told = query_scalar!(r#"SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS "now!""#);
+            let told = query_scalar!(
+                r#"SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS "now!""#
+            );
             let told = told.fetch_one(pool).await?;
             let took = sent.elapsed();
             if took < quickest {
@@ -53,7 +59,9 @@ impl Server {
 async fn keep_asking(clock: Weak<Server>, pool: PgPool) {
     loop {
         tokio::time::sleep(EVERY).await;
-        let Some(clock) = clock.upgrade().filter(|_| !pool.is_closed()) else { return };
+        let Some(clock) = clock.upgrade().filter(|_| !pool.is_closed()) else {
+            return;
+        };
         if let Err(error) = clock.ask(&pool).await {
             tracing::debug!("the server's clock cannot be read: {error}");
         }

@@ -1,4 +1,5 @@
-//! What PostgreSQL does its own way: many writers, so rows are locked, in the order of their ids; ids come from sequences.
+//! What PostgreSQL does its own way: many writers, so rows are locked, in the order of their ids;
+//! ids come from sequences.
 
 use std::time::Duration;
 
@@ -14,32 +15,42 @@ use crate::{
     sql::{Script, unavailable},
 };
 
-/// A statement whose rows the transaction is to keep to itself: what another one holds is left to it.
+/// A statement whose rows the transaction is to keep to itself: what another one holds is left to
+/// it.
 macro_rules! locked {
     ($statement:ident, $($arg:expr),+) => { $statement!("FOR NO KEY UPDATE OF o, t SKIP LOCKED", $($arg),+) };
 }
 pub(crate) use locked;
 
-/// A statement whose workers stay until the transaction ends: one that is removed meanwhile waits, and then finds what was claimed.
+/// A statement whose workers stay until the transaction ends: one that is removed meanwhile waits,
+/// and then finds what was claimed.
 macro_rules! kept {
     ($statement:ident, $($arg:expr),+) => { $statement!("FOR KEY SHARE OF w", $($arg),+) };
 }
 pub(crate) use kept;
 
-/// Keeps tasks as they are until the transaction ends. The order of ids keeps transactions from waiting for one another in a
-/// circle.
+/// Keeps tasks as they are until the transaction ends. The order of ids keeps transactions from
+/// waiting for one another in a circle.
 pub async fn lock(tx: &mut Connection, tasks: impl Iterator<Item = TaskId>) -> Stored<()> {
     let ids: Vec<i64> = tasks.map(|id| id.0.cast_signed()).collect();
     if !ids.is_empty() {
-        let rows = query_scalar!("SELECT id FROM tasks WHERE id = any($1) ORDER BY id FOR NO KEY UPDATE", &ids);
+        let rows = query_scalar!(
+            "SELECT id FROM tasks WHERE id = any($1) ORDER BY id FOR NO KEY UPDATE",
+            &ids
+        );
         rows.fetch_all(tx).await.map_err(unavailable)?;
     }
     Ok(())
 }
 
-/// Keeps everybody from saying anything until the transaction ends: what is said while a room comes could miss it.
+/// Keeps everybody from saying anything until the transaction ends: what is said while a room comes
+/// could miss it.
 pub async fn silence(tx: &mut Connection) -> Stored<()> {
-    query!("LOCK TABLE chat_messages IN SHARE ROW EXCLUSIVE MODE").execute(tx).await.map(|_| ()).map_err(unavailable)
+    query!("LOCK TABLE chat_messages IN SHARE ROW EXCLUSIVE MODE")
+        .execute(tx)
+        .await
+        .map(|_| ())
+        .map_err(unavailable)
 }
 
 /// How far this machine's clock and the server's are apart.
@@ -49,14 +60,20 @@ pub fn skew(database: &Database) -> Duration {
 
 /// A transaction that sees the database as it is at one moment.
 pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let mut tx = database.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut tx = database
+        .pool
+        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .await?;
     take_time(&mut tx).await?;
     Ok(tx)
 }
 
 /// Statements of this transaction may take as long as they need.
 pub async fn take_time(tx: &mut Connection) -> sqlx::Result<()> {
-    query("SET LOCAL statement_timeout = 0").execute(tx).await.map(|_| ())
+    query("SET LOCAL statement_timeout = 0")
+        .execute(tx)
+        .await
+        .map(|_| ())
 }
 
 /// A table's columns, each with its type.
@@ -66,25 +83,42 @@ pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(Stri
            WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position"#,
         table
     );
-    Ok(rows.fetch_all(at).await?.into_iter().map(|row| (row.name, row.kind)).collect())
+    Ok(rows
+        .fetch_all(at)
+        .await?
+        .into_iter()
+        .map(|row| (row.name, row.kind))
+        .collect())
 }
 
 /// The statement that gives a table's rows as JSON.
 pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
-    let pairs: Vec<String> = columns.iter().map(|(name, _)| format!("'{name}', {name}")).collect();
-    format!("SELECT json_build_object({})::TEXT FROM {table}", pairs.join(", "))
+    let pairs: Vec<String> = columns
+        .iter()
+        .map(|(name, _)| format!("'{name}', {name}"))
+        .collect();
+    format!(
+        "SELECT json_build_object({})::TEXT FROM {table}",
+        pairs.join(", ")
+    )
 }
 
 /// Ids go on after those that are there.
 pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
     let given = query!(
         "SELECT setval('task_ids', (SELECT coalesce(max(id), 0) + 1 FROM tasks), false) AS tasks,
-                setval('question_ids', (SELECT coalesce(max(id), 0) + 1 FROM questions), false) AS questions,
-                setval(pg_get_serial_sequence('audit', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM audit), false) AS audit,
-                setval(pg_get_serial_sequence('task_log', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM task_log), false) AS task_log,
-                setval(pg_get_serial_sequence('notes', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM notes), false) AS notes,
-                setval(pg_get_serial_sequence('chat_messages', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM chat_messages), false) AS chat_messages,
-                setval(pg_get_serial_sequence('inbox', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM inbox), false) AS inbox"
+                setval('question_ids', (SELECT coalesce(max(id), 0) + 1 FROM questions), false) AS \
+                questions,
+                setval(pg_get_serial_sequence('audit', 'seq'), (SELECT coalesce(max(seq), 0) + 1 \
+                FROM audit), false) AS audit,
+                setval(pg_get_serial_sequence('task_log', 'seq'), (SELECT coalesce(max(seq), 0) + \
+                1 FROM task_log), false) AS task_log,
+                setval(pg_get_serial_sequence('notes', 'seq'), (SELECT coalesce(max(seq), 0) + 1 \
+                FROM notes), false) AS notes,
+                setval(pg_get_serial_sequence('chat_messages', 'seq'), (SELECT coalesce(max(seq), \
+                0) + 1 FROM chat_messages), false) AS chat_messages,
+                setval(pg_get_serial_sequence('inbox', 'seq'), (SELECT coalesce(max(seq), 0) + 1 \
+                FROM inbox), false) AS inbox"
     );
     given.fetch_one(tx).await.map(|_| ())
 }
@@ -93,7 +127,11 @@ pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
 pub async fn run(tx: &mut Connection, script: Script, now: Timestamp) -> Stored<()> {
     for (part, list) in script.parts {
         let part_of_it = query(part.sql).bind(&script.lists[list]);
-        let timed = if part.timed { part_of_it.bind(now.0) } else { part_of_it };
+        let timed = if part.timed {
+            part_of_it.bind(now.0)
+        } else {
+            part_of_it
+        };
         timed.execute(&mut *tx).await.map_err(unavailable)?;
     }
     Ok(())
@@ -110,24 +148,36 @@ impl Database {
         &self.pool
     }
 
-    /// Begins in a task of its own: a caller that hangs up in the middle of BEGIN would leave the transaction open in a connection that
-    /// goes back to the pool, and others would work on in it, unseen and holding its locks (sqlx 0.9.0 rolls back only what it has
-    /// counted, `sqlx-postgres/src/transaction.rs`).
+    /// Begins in a task of its own: a caller that hangs up in the middle of BEGIN would leave the
+    /// transaction open in a connection that goes back to the pool, and others would work on in it,
+    /// unseen and holding its locks (sqlx 0.9.0 rolls back only what it has counted,
+    /// `sqlx-postgres/src/transaction.rs`).
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         self.count();
         let pool = self.pool.clone();
         let begun = tokio::spawn(async move { pool.begin().await }).await;
-        begun.map_err(|ended| StoreError::Unavailable(Box::new(ended)))?.map_err(unavailable)
+        begun
+            .map_err(|ended| StoreError::Unavailable(Box::new(ended)))?
+            .map_err(unavailable)
     }
 
     pub async fn task_ids(&self, count: u32) -> Stored<Vec<TaskId>> {
-        let ids = query_scalar!(r#"SELECT nextval('task_ids') AS "id!" FROM generate_series(1, CAST($1 AS BIGINT))"#, i64::from(count));
+        let ids = query_scalar!(
+            r#"SELECT nextval('task_ids') AS "id!" FROM generate_series(1, CAST($1 AS BIGINT))"#,
+            i64::from(count)
+        );
         let ids = ids.fetch_all(&self.pool).await.map_err(unavailable)?;
-        Ok(ids.into_iter().map(|id| TaskId(id.unsigned_abs())).collect())
+        Ok(ids
+            .into_iter()
+            .map(|id| TaskId(id.unsigned_abs()))
+            .collect())
     }
 
     pub async fn question_id(&self) -> Stored<QuestionId> {
-        let id = query_scalar!(r#"SELECT nextval('question_ids') AS "id!""#).fetch_one(&self.pool).await.map_err(unavailable)?;
+        let id = query_scalar!(r#"SELECT nextval('question_ids') AS "id!""#)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(unavailable)?;
         Ok(QuestionId(id.unsigned_abs()))
     }
 }

@@ -1,5 +1,5 @@
-//! Hints by LISTEN and NOTIFY. One notification carries all that gathered while the one before it was on its way, because
-//! each takes a lock that all writers share.
+//! Hints by LISTEN and NOTIFY. One notification carries all that gathered while the one before it
+//! was on its way, because each takes a lock that all writers share.
 
 use async_trait::async_trait;
 use sqlx::{postgres::PgListener, query};
@@ -23,19 +23,34 @@ pub struct Notifications {
 impl Notifications {
     /// `me` differs between daemons.
     pub fn new(store: &Database, me: &str) -> Self {
-        Self { store: store.clone(), me: me.to_owned(), listening: Mutex::default() }
+        Self {
+            store: store.clone(),
+            me: me.to_owned(),
+            listening: Mutex::default(),
+        }
     }
 }
 
 #[async_trait]
 impl Hints for Notifications {
     async fn tell(&self, hints: &[Hint]) -> Result<(), String> {
-        let mut text: String = hints.iter().map(|hint| hint.to_text()).collect::<Vec<_>>().join(" ");
+        let mut text: String = hints
+            .iter()
+            .map(|hint| hint.to_text())
+            .collect::<Vec<_>>()
+            .join(" ");
         if text.len() > LONGEST {
             text = Hint::Anything.to_text();
         }
-        let told = query!("SELECT pg_notify($1, $2)", CHANNEL, format!("{} {text}", self.me));
-        told.fetch_one(&self.store.pool).await.map(|_| ()).map_err(|error| error.to_string())
+        let told = query!(
+            "SELECT pg_notify($1, $2)",
+            CHANNEL,
+            format!("{} {text}", self.me)
+        );
+        told.fetch_one(&self.store.pool)
+            .await
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     }
 
     async fn listen(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> String {

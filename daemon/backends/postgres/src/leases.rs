@@ -14,7 +14,8 @@ impl Leases for Database {
         let now = self.now();
         let held = query_scalar!(
             "INSERT INTO leases (name, holder, expires, note) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = excluded.expires, note = excluded.note
+             ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = \
+             excluded.expires, note = excluded.note
              WHERE leases.holder = excluded.holder OR leases.expires < $5 RETURNING holder",
             name,
             holder,
@@ -22,21 +23,43 @@ impl Leases for Database {
             note,
             now.0
         );
-        if held.fetch_optional(&self.pool).await.map_err(unavailable)?.is_some() {
+        if held
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(unavailable)?
+            .is_some()
+        {
             return Ok(Hold::Ours);
         }
         let note = query_scalar!("SELECT note FROM leases WHERE name = $1", name);
-        Ok(Hold::Theirs(note.fetch_optional(&self.pool).await.map_err(unavailable)?.unwrap_or_default()))
+        Ok(Hold::Theirs(
+            note.fetch_optional(&self.pool)
+                .await
+                .map_err(unavailable)?
+                .unwrap_or_default(),
+        ))
     }
 
     async fn release(&self, name: &str, holder: &str) -> Stored<()> {
-        let released = query!("DELETE FROM leases WHERE name = $1 AND holder = $2", name, holder);
-        released.execute(&self.pool).await.map(|_| ()).map_err(unavailable)
+        let released = query!(
+            "DELETE FROM leases WHERE name = $1 AND holder = $2",
+            name,
+            holder
+        );
+        released
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn held(&self, prefix: &str) -> Stored<Vec<(String, String)>> {
-        let rows =
-            query!("SELECT name, note FROM leases WHERE starts_with(name, $1) AND expires >= $2 ORDER BY name", prefix, self.now().0);
+        let rows = query!(
+            "SELECT name, note FROM leases WHERE starts_with(name, $1) AND expires >= $2 ORDER BY \
+             name",
+            prefix,
+            self.now().0
+        );
         let rows = rows.fetch_all(&self.pool).await.map_err(unavailable)?;
         Ok(rows.into_iter().map(|row| (row.name, row.note)).collect())
     }

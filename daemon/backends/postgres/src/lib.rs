@@ -42,19 +42,32 @@ pub struct Database {
 }
 
 impl Database {
-    /// Connects and brings the schema up to date; daemons that start together take turns. Time is the server's.
+    /// Connects and brings the schema up to date; daemons that start together take turns. Time is
+    /// the server's.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let pool = connect(url, None).await?;
-        let clock = clock::Server::follow(&pool).await.map_err(OpenError::Engine)?;
+        let clock = clock::Server::follow(&pool)
+            .await
+            .map_err(OpenError::Engine)?;
         let place = place(&pool).await?;
-        Ok(Self { pool, clock, place, transactions: Arc::default() })
+        Ok(Self {
+            pool,
+            clock,
+            place,
+            transactions: Arc::default(),
+        })
     }
 
     /// The same with another clock, for tests.
     pub async fn open_at(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let pool = connect(url, None).await?;
         let place = place(&pool).await?;
-        Ok(Self { pool, clock, place, transactions: Arc::default() })
+        Ok(Self {
+            pool,
+            clock,
+            place,
+            transactions: Arc::default(),
+        })
     }
 
     /// Whether it can be reached, in words; changes nothing.
@@ -62,7 +75,8 @@ impl Database {
         reach::greet(&reach::options(url)?).await
     }
 
-    /// Makes the tables of an earlier version, as an earlier program would have; for tests of migrations.
+    /// Makes the tables of an earlier version, as an earlier program would have; for tests of
+    /// migrations.
     pub async fn make(url: &str, version: i64) -> Result<(), OpenError> {
         connect(url, Some(version)).await?.close().await;
         Ok(())
@@ -88,7 +102,10 @@ impl Database {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address makes no sense.
-    #[error("the address of the database cannot be read: {0}; it looks like postgres://user@host:5432/name")]
+    #[error(
+        "the address of the database cannot be read: {0}; it looks like \
+         postgres://user@host:5432/name"
+    )]
     Address(sqlx::Error),
     /// There is no connection.
     #[error(transparent)]
@@ -109,7 +126,15 @@ async fn connect(url: &str, to: Option<i64>) -> Result<PgPool, OpenError> {
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
-        .before_acquire(|at, is| Box::pin(async move { if is.idle_for < FRESH { Ok(true) } else { at.ping().await.map(|()| true) } }))
+        .before_acquire(|at, is| {
+            Box::pin(async move {
+                if is.idle_for < FRESH {
+                    Ok(true)
+                } else {
+                    at.ping().await.map(|()| true)
+                }
+            })
+        })
         .connect_with(options)
         .await
         .map_err(OpenError::Engine)?;
@@ -118,14 +143,24 @@ async fn connect(url: &str, to: Option<i64>) -> Result<PgPool, OpenError> {
 }
 
 async fn place(pool: &PgPool) -> Result<Arc<str>, OpenError> {
-    query_scalar!("SELECT place FROM settings").fetch_one(pool).await.map(Into::into).map_err(OpenError::Engine)
+    query_scalar!("SELECT place FROM settings")
+        .fetch_one(pool)
+        .await
+        .map(Into::into)
+        .map_err(OpenError::Engine)
 }
 
 async fn migrate(pool: &PgPool, to: Option<i64>) -> Result<(), OpenError> {
     let mut at = pool.acquire().await.map_err(OpenError::Engine)?;
     // A large table takes its time.
-    query("SET statement_timeout = 0").execute(&mut *at).await.map_err(OpenError::Engine)?;
+    query("SET statement_timeout = 0")
+        .execute(&mut *at)
+        .await
+        .map_err(OpenError::Engine)?;
     sql::migrate(&mut at, sqlx::migrate!("../../../migrations/postgres"), to).await?;
-    query("RESET statement_timeout").execute(&mut *at).await.map_err(OpenError::Engine)?;
+    query("RESET statement_timeout")
+        .execute(&mut *at)
+        .await
+        .map_err(OpenError::Engine)?;
     Ok(())
 }

@@ -26,7 +26,8 @@ pub enum Address {
 /// The address makes no sense.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0}; it looks like redis://host:6379, rediss://user:password@host:6379, redis-cluster://a:6379,b:6379 or \
+    "{0}; it looks like redis://host:6379, rediss://user:password@host:6379, \
+     redis-cluster://a:6379,b:6379 or \
      redis-sentinel://a:26379,b:26379/name"
 )]
 pub struct Unreadable(String);
@@ -36,21 +37,51 @@ impl Address {
     pub fn parse(url: &str) -> Result<Self, Unreadable> {
         // Its TLS takes whichever provider the process has.
         let _set_before = rustls::crypto::ring::default_provider().install_default();
-        let (scheme, rest) = url.split_once("://").ok_or_else(|| Unreadable("the address of Redis has no scheme".into()))?;
-        let (login, hosts) = rest.rsplit_once('@').map_or(("", rest), |(login, hosts)| (login, hosts));
-        let at = |host: &str| if login.is_empty() { format!("redis://{host}") } else { format!("redis://{login}@{host}") };
+        let (scheme, rest) = url
+            .split_once("://")
+            .ok_or_else(|| Unreadable("the address of Redis has no scheme".into()))?;
+        let (login, hosts) = rest
+            .rsplit_once('@')
+            .map_or(("", rest), |(login, hosts)| (login, hosts));
+        let at = |host: &str| {
+            if login.is_empty() {
+                format!("redis://{host}")
+            } else {
+                format!("redis://{login}@{host}")
+            }
+        };
         match scheme {
             "redis" | "rediss" => Ok(Self::Server(client(url)?)),
-            "redis-cluster" => Ok(Self::Cluster(hosts.split(',').map(|host| client(&at(host))).collect::<Result<_, _>>()?)),
+            "redis-cluster" => Ok(Self::Cluster(
+                hosts
+                    .split(',')
+                    .map(|host| client(&at(host)))
+                    .collect::<Result<_, _>>()?,
+            )),
             "redis-sentinel" => {
                 let (hosts, service) = hosts
                     .split_once('/')
                     .filter(|(_, service)| !service.is_empty())
-                    .ok_or_else(|| Unreadable("the address of the sentinels does not name the service that they watch".into()))?;
-                let urls: Vec<String> = hosts.split(',').map(|host| format!("redis://{host}")).collect();
+                    .ok_or_else(|| {
+                        Unreadable(
+                            "the address of the sentinels does not name the \
+                     service that they watch"
+                                .into(),
+                        )
+                    })?;
+                let urls: Vec<String> = hosts
+                    .split(',')
+                    .map(|host| format!("redis://{host}"))
+                    .collect();
                 urls.iter().try_for_each(|url| client(url).map(|_| ()))?;
-                let user = login.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()));
-                Ok(Self::Sentinels { urls, service: service.to_owned(), user })
+                let user = login
+                    .split_once(':')
+                    .map(|(user, password)| (user.to_owned(), password.to_owned()));
+                Ok(Self::Sentinels {
+                    urls,
+                    service: service.to_owned(),
+                    user,
+                })
             }
             other => Err(Unreadable(format!("`{other}` is no scheme of Redis"))),
         }
@@ -61,21 +92,38 @@ impl Address {
         match self {
             Self::Server(client) => Ok(client.clone()),
             Self::Cluster(nodes) => reachable(nodes).await,
-            Self::Sentinels { urls, service, user } => {
+            Self::Sentinels {
+                urls,
+                service,
+                user,
+            } => {
                 let mut node = SentinelNodeConnectionInfo::default();
                 if let Some((name, password)) = user {
-                    let login = redis::RedisConnectionInfo::default().set_password(password.as_str());
-                    node = node.set_redis_connection_info(if name.is_empty() { login } else { login.set_username(name.as_str()) });
+                    let login =
+                        redis::RedisConnectionInfo::default().set_password(password.as_str());
+                    node = node.set_redis_connection_info(if name.is_empty() {
+                        login
+                    } else {
+                        login.set_username(name.as_str())
+                    });
                 }
-                let infos = urls.iter().map(|url| url.as_str().into_connection_info()).collect::<RedisResult<Vec<_>>>()?;
-                Sentinel::build(infos)?.async_master_for(service, Some(&node)).await
+                let infos = urls
+                    .iter()
+                    .map(|url| url.as_str().into_connection_info())
+                    .collect::<RedisResult<Vec<_>>>()?;
+                Sentinel::build(infos)?
+                    .async_master_for(service, Some(&node))
+                    .await
             }
         }
     }
 }
 
 async fn reachable(nodes: &[Client]) -> RedisResult<Client> {
-    let mut why = RedisError::from((redis::ErrorKind::InvalidClientConfig, "no node of the cluster is named"));
+    let mut why = RedisError::from((
+        redis::ErrorKind::InvalidClientConfig,
+        "no node of the cluster is named",
+    ));
     for node in nodes {
         match node.get_multiplexed_async_connection().await {
             Ok(_) => return Ok(node.clone()),
@@ -86,7 +134,8 @@ async fn reachable(nodes: &[Client]) -> RedisResult<Client> {
 }
 
 fn client(url: &str) -> Result<Client, Unreadable> {
-    Client::open(url).map_err(|error| Unreadable(format!("the address of Redis cannot be read ({error})")))
+    Client::open(url)
+        .map_err(|error| Unreadable(format!("the address of Redis cannot be read ({error})")))
 }
 
 #[cfg(test)]
@@ -95,23 +144,44 @@ mod tests {
 
     #[test]
     fn servers_clusters_and_sentinels_have_addresses() {
-        assert!(matches!(Address::parse("redis://localhost:6379/2"), Ok(Address::Server(_))));
-        assert!(matches!(Address::parse("rediss://u:p@localhost:6379"), Ok(Address::Server(_))));
-        let Ok(Address::Cluster(nodes)) = Address::parse("redis-cluster://u:p@a:1,b:2,c:3") else { panic!("a cluster") };
+        assert!(matches!(
+            Address::parse("redis://localhost:6379/2"),
+            Ok(Address::Server(_))
+        ));
+        assert!(matches!(
+            Address::parse("rediss://u:p@localhost:6379"),
+            Ok(Address::Server(_))
+        ));
+        let Ok(Address::Cluster(nodes)) = Address::parse("redis-cluster://u:p@a:1,b:2,c:3") else {
+            panic!("a cluster")
+        };
         assert_eq!(nodes.len(), 3);
-        let Ok(Address::Sentinels { urls, service, user }) = Address::parse("redis-sentinel://:p@a:1,b:2/main") else {
+        let Ok(Address::Sentinels {
+            urls,
+            service,
+            user,
+        }) = Address::parse("redis-sentinel://:p@a:1,b:2/main")
+        else {
             panic!("sentinels")
         };
-        assert_eq!((urls.len(), service.as_str(), user), (2, "main", Some((String::new(), "p".into()))));
+        assert_eq!(
+            (urls.len(), service.as_str(), user),
+            (2, "main", Some((String::new(), "p".into())))
+        );
     }
 
     #[test]
     fn what_is_no_address_is_refused_in_words() {
-        for (url, words) in
-            [("localhost:6379", "has no scheme"), ("http://a", "no scheme of Redis"), ("redis-sentinel://a:1", "does not name the service")]
-        {
+        for (url, words) in [
+            ("localhost:6379", "has no scheme"),
+            ("http://a", "no scheme of Redis"),
+            ("redis-sentinel://a:1", "does not name the service"),
+        ] {
             let refused = Address::parse(url).expect_err("refused").to_string();
-            assert!(refused.contains(words) && refused.contains("redis-sentinel://a:26379"), "{refused}");
+            assert!(
+                refused.contains(words) && refused.contains("redis-sentinel://a:26379"),
+                "{refused}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The circuit breaker: after a few failures nothing is tried for a while, so that a Redis that hangs costs one wait and not one
-//! for each hint.
+//! The circuit breaker: after a few failures nothing is tried for a while, so that a Redis that
+//! hangs costs one wait and not one for each hint.
 
 use std::time::Duration;
 
@@ -37,7 +37,9 @@ impl Breaker {
 
     /// Notes what became of a call.
     pub fn note(&mut self, failure: Option<&String>, now: Instant) {
-        let Some(why) = failure else { return *self = Self::Closed };
+        let Some(why) = failure else {
+            return *self = Self::Closed;
+        };
         match self {
             Self::Closed => *self = Self::Failing(1),
             Self::Failing(before) if *before + 1 < FAILURES => *before += 1,
@@ -69,7 +71,10 @@ mod tests {
         assert_eq!(breaker.trouble(), Some("it hangs"));
         assert!(!breaker.lets_through(begun + OPEN / 2));
         assert!(breaker.lets_through(begun + OPEN), "one tries");
-        assert!(!breaker.lets_through(begun + OPEN), "and the others wait for it");
+        assert!(
+            !breaker.lets_through(begun + OPEN),
+            "and the others wait for it"
+        );
         breaker.note(None, begun + OPEN);
         assert!(breaker.lets_through(begun + OPEN) && breaker.trouble().is_none());
     }

@@ -1,5 +1,6 @@
-//! Hints between daemons through Redis: quicker than through PostgreSQL, and never the truth. Whatever becomes of Redis costs
-//! time and nothing else: while it does not answer, hints go another way, and every daemon looks by the clock as well.
+//! Hints between daemons through Redis: quicker than through PostgreSQL, and never the truth.
+//! Whatever becomes of Redis costs time and nothing else: while it does not answer, hints go
+//! another way, and every daemon looks by the clock as well.
 #![warn(missing_docs)]
 
 mod address;
@@ -22,7 +23,8 @@ use self::breaker::Breaker;
 
 /// No command takes this long on a Redis that is well.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// A connection over which nothing is published by anybody is asked this often whether it still lives.
+/// A connection over which nothing is published by anybody is asked this often whether it still
+/// lives.
 const PING: Duration = Duration::from_secs(5);
 /// Between tries to hear again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -43,12 +45,27 @@ impl Redis {
     /// `place` names the database that the daemons share, `me` this daemon.
     pub fn new(address: Address, place: &str, me: &str, other_way: Arc<dyn Hints>) -> Self {
         let channel = format!("vine:{place}");
-        Self { address, channel, me: me.to_owned(), other_way, breaker: Mutex::default(), connection: tokio::sync::Mutex::default() }
+        Self {
+            address,
+            channel,
+            me: me.to_owned(),
+            other_way,
+            breaker: Mutex::default(),
+            connection: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Whether it can be reached, in words.
     pub async fn look(address: &Address) -> Result<String, String> {
-        let asked = async { address.master().await?.get_multiplexed_async_connection().await?.ping::<()>().await };
+        let asked = async {
+            address
+                .master()
+                .await?
+                .get_multiplexed_async_connection()
+                .await?
+                .ping::<()>()
+                .await
+        };
         within(asked).await.map(|()| "answers".into())
     }
 
@@ -63,12 +80,20 @@ impl Redis {
         let published = tokio::time::timeout(PATIENCE, async {
             let connection = match &mut *kept {
                 Some(connection) => connection,
-                none => none.insert(self.address.master().await?.get_multiplexed_async_connection().await?),
+                none => none.insert(
+                    self.address
+                        .master()
+                        .await?
+                        .get_multiplexed_async_connection()
+                        .await?,
+                ),
             };
             connection.publish::<_, _, ()>(&self.channel, message).await
         });
-        let published =
-            published.await.map_err(|_| "it does not answer".to_owned()).and_then(|done| done.map_err(|error| error.to_string()));
+        let published = published
+            .await
+            .map_err(|_| "it does not answer".to_owned())
+            .and_then(|done| done.map_err(|error| error.to_string()));
         if published.is_err() {
             *kept = None;
         }
@@ -117,7 +142,9 @@ async fn subscribed(client: &Client, channel: &str) -> redis::RedisResult<Subscr
 
 async fn within<T>(asked: impl Future<Output = redis::RedisResult<T>>) -> Result<T, String> {
     let answered = tokio::time::timeout(PATIENCE * 4, asked).await;
-    answered.map_err(|_| "it does not answer".to_owned())?.map_err(|error| error.to_string())
+    answered
+        .map_err(|_| "it does not answer".to_owned())?
+        .map_err(|error| error.to_string())
 }
 
 #[async_trait]
@@ -142,6 +169,8 @@ impl Hints for Redis {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.breaker().trouble().map(|why| format!("Redis is not used, PostgreSQL carries the hints: {why}"))
+        self.breaker()
+            .trouble()
+            .map(|why| format!("Redis is not used, PostgreSQL carries the hints: {why}"))
     }
 }

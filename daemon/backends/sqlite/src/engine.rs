@@ -33,7 +33,8 @@ pub async fn lock(_: &mut Connection, _: impl Iterator<Item = TaskId>) -> Stored
     Ok(())
 }
 
-/// Keeps everybody from saying anything until the transaction ends: there is one writer, so nobody does.
+/// Keeps everybody from saying anything until the transaction ends: there is one writer, so nobody
+/// does.
 pub async fn silence(_: &mut Connection) -> Stored<()> {
     Ok(())
 }
@@ -56,12 +57,18 @@ pub async fn take_time(_: &mut Connection) -> sqlx::Result<()> {
 /// A table's columns, each with its type.
 pub async fn columns(at: &mut Connection, table: &str) -> sqlx::Result<Vec<(String, String)>> {
     // The macros do not know this table of SQLite's own.
-    sqlx::query_as("SELECT name, type FROM pragma_table_info($1)").bind(table).fetch_all(at).await
+    sqlx::query_as("SELECT name, type FROM pragma_table_info($1)")
+        .bind(table)
+        .fetch_all(at)
+        .await
 }
 
 /// The statement that gives a table's rows as JSON.
 pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
-    let pairs: Vec<String> = columns.iter().map(|(name, _)| format!("'{name}', {name}")).collect();
+    let pairs: Vec<String> = columns
+        .iter()
+        .map(|(name, _)| format!("'{name}', {name}"))
+        .collect();
     format!("SELECT json_object({}) FROM {table}", pairs.join(", "))
 }
 
@@ -70,12 +77,25 @@ pub async fn count_on(_: &mut Connection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Runs the statements of a script as one text. Its first parameters are the lists, its last is the time.
+/// Runs the statements of a script as one text. Its first parameters are the lists, its last is the
+/// time.
 pub async fn run(tx: &mut Connection, script: Script, now: Timestamp) -> Stored<()> {
-    let (time, is_timed) = (script.lists.len() + 1, script.parts.iter().any(|(part, _)| part.timed));
-    let text: Vec<String> = script.parts.iter().map(|(part, list)| numbered(part.sql, list + 1, time)).collect();
+    let (time, is_timed) = (
+        script.lists.len() + 1,
+        script.parts.iter().any(|(part, _)| part.timed),
+    );
+    let text: Vec<String> = script
+        .parts
+        .iter()
+        .map(|(part, list)| numbered(part.sql, list + 1, time))
+        .collect();
     // The macros have checked each part; only the numbers of its parameters are others.
-    let whole = script.lists.into_iter().fold(query(AssertSqlSafe(text.join(";\n"))), |whole, list| whole.bind(list));
+    let whole = script
+        .lists
+        .into_iter()
+        .fold(query(AssertSqlSafe(text.join(";\n"))), |whole, list| {
+            whole.bind(list)
+        });
     let whole = if is_timed { whole.bind(now.0) } else { whole };
     whole.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
@@ -86,7 +106,10 @@ fn numbered(sql: &str, first: usize, second: usize) -> String {
     let begin = pieces.next().unwrap_or_default().to_owned();
     pieces.fold(begin, |text, piece| {
         let (number, rest) = piece.split_at(1);
-        format!("{text}${}{rest}", if number == "1" { first } else { second })
+        format!(
+            "{text}${}{rest}",
+            if number == "1" { first } else { second }
+        )
     })
 }
 
@@ -104,7 +127,10 @@ impl Database {
     /// A transaction that may write. One that began by reading could not wait for its turn.
     pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.count();
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(unavailable)
     }
 
     pub async fn task_ids(&self, count: u32) -> Stored<Vec<TaskId>> {

@@ -9,7 +9,13 @@ use crate::Database;
 
 #[async_trait]
 impl Leases for Database {
-    async fn lease(&self, _name: &str, _holder: &str, _life: Duration, _note: &str) -> Stored<Hold> {
+    async fn lease(
+        &self,
+        _name: &str,
+        _holder: &str,
+        _life: Duration,
+        _note: &str,
+    ) -> Stored<Hold> {
         Ok(Hold::Ours)
     }
 

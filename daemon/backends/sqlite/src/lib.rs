@@ -1,7 +1,8 @@
 //! The store on SQLite: one writer connection, a few readers, write-ahead log.
 //!
 //! Start with [`Database::open`]; the statements are in `backends/sql`, shared with PostgreSQL.
-//! One daemon owns the file: it hands out task and question ids from memory and holds a lock beside the file.
+//! One daemon owns the file: it hands out task and question ids from memory and holds a lock beside
+//! the file.
 
 mod engine;
 mod leases;
@@ -50,14 +51,27 @@ pub enum Durability {
 
 impl Database {
     /// Opens or creates the file and brings its schema up to date.
-    pub async fn open(path: &Path, durability: Durability, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub async fn open(
+        path: &Path,
+        durability: Durability,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let owned = own(path)?;
         let options = options(path, durability);
-        let writer = pool(1).connect_with(options.clone()).await.map_err(OpenError::Engine)?;
+        let writer = pool(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(OpenError::Engine)?;
         migrate(&writer, None).await?;
-        let reader = pool(4).connect_with(options.read_only(true)).await.map_err(OpenError::Engine)?;
+        let reader = pool(4)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(OpenError::Engine)?;
         let last = |table: &'static str| last_id(&writer, table);
-        let (task, question) = (last("SELECT max(id) FROM tasks").await?, last("SELECT max(id) FROM questions").await?);
+        let (task, question) = (
+            last("SELECT max(id) FROM tasks").await?,
+            last("SELECT max(id) FROM questions").await?,
+        );
         Ok(Self {
             writer,
             reader,
@@ -69,10 +83,14 @@ impl Database {
         })
     }
 
-    /// Makes the file with the tables of an earlier version, as an earlier program would have; for tests of migrations.
+    /// Makes the file with the tables of an earlier version, as an earlier program would have; for
+    /// tests of migrations.
     pub async fn make(path: &Path, version: i64) -> Result<(), OpenError> {
         let _owned = own(path)?;
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options(path, Durability::Normal)).await;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options(path, Durability::Normal))
+            .await;
         migrate(&pool.map_err(OpenError::Engine)?, Some(version)).await
     }
 
@@ -100,7 +118,9 @@ fn options(path: &Path, durability: Durability) -> SqliteConnectOptions {
 
 /// A file does not hang up, so nothing has to be tried before a connection is used.
 fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false)
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
 }
 
 async fn migrate(pool: &SqlitePool, to: Option<i64>) -> Result<(), OpenError> {
@@ -108,18 +128,35 @@ async fn migrate(pool: &SqlitePool, to: Option<i64>) -> Result<(), OpenError> {
     Ok(sql::migrate(&mut at, sqlx::migrate!("../../../migrations/sqlite"), to).await?)
 }
 
-/// Copies the database to a new file while a daemon goes on with it, as it is at one moment, and looks whether the copy is whole.
+/// Copies the database to a new file while a daemon goes on with it, as it is at one moment, and
+/// looks whether the copy is whole.
 pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
     if copy.exists() {
         return Err(BackupError::Exists(copy.display().to_string()));
     }
-    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .disable_statement_logging();
     let mut source = options.connect().await?;
     // SQLite's own way of an online copy that needs no lock on writers.
-    query("VACUUM INTO ?").bind(copy.display().to_string()).execute(&mut source).await?;
-    let mut made = SqliteConnectOptions::new().filename(copy).read_only(true).connect().await?;
-    let found: String = query_scalar("PRAGMA integrity_check").fetch_one(&mut made).await?;
-    if found == "ok" { Ok(()) } else { Err(BackupError::Damaged(found)) }
+    query("VACUUM INTO ?")
+        .bind(copy.display().to_string())
+        .execute(&mut source)
+        .await?;
+    let mut made = SqliteConnectOptions::new()
+        .filename(copy)
+        .read_only(true)
+        .connect()
+        .await?;
+    let found: String = query_scalar("PRAGMA integrity_check")
+        .fetch_one(&mut made)
+        .await?;
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(BackupError::Damaged(found))
+    }
 }
 
 /// Why there is no copy.
@@ -170,6 +207,9 @@ fn own(path: &Path) -> Result<File, OpenError> {
 }
 
 async fn last_id(pool: &SqlitePool, sql: &'static str) -> Result<u64, OpenError> {
-    let max: Option<i64> = query_scalar(sql).fetch_one(pool).await.map_err(OpenError::Engine)?;
+    let max: Option<i64> = query_scalar(sql)
+        .fetch_one(pool)
+        .await
+        .map_err(OpenError::Engine)?;
     Ok(max.unwrap_or(0).unsigned_abs())
 }

@@ -18,7 +18,8 @@ pub struct Dispatch {
     pub repo: Option<Slug>,
     /// The thread, as the platform names it; `None` before its root is posted.
     pub thread: Option<String>,
-    /// The latest message of ours in the thread, for platforms that show threads as chains of replies.
+    /// The latest message of ours in the thread, for platforms that show threads as chains of
+    /// replies.
     pub latest: Option<String>,
     /// The message to edit, for cards, notes and settled questions that were posted before.
     pub edits: Option<String>,
@@ -30,7 +31,8 @@ pub struct Dispatch {
     pub already: Option<String>,
     /// It may be shown in an end-to-end encrypted room only.
     pub encrypted: bool,
-    /// It may stand there already: an attempt ended unclearly, or a process before this one may have posted it.
+    /// It may stand there already: an attempt ended unclearly, or a process before this one may
+    /// have posted it.
     pub again: bool,
     /// When it was stored.
     pub at: Timestamp,
@@ -39,8 +41,9 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Since when it stands where it was `posted`, noted `now`: by the platform's clock if that is known. What may have been shown before
-    /// this try, nobody knows when, may have been seen ever since it was stored.
+    /// Since when it stands where it was `posted`, noted `now`: by the platform's clock if that is
+    /// known. What may have been shown before this try, nobody knows when, may have been seen ever
+    /// since it was stored.
     pub fn stands_since(&self, posted: &Posted, now: Timestamp) -> Timestamp {
         let unclear = self.already.is_some() || self.again;
         posted.at.unwrap_or(if unclear { self.at } else { now })
@@ -96,6 +99,10 @@ impl Posted {
 
     /// A message in these parts.
     pub fn all(thread: String, parts: Vec<String>) -> Self {
-        Self { thread, parts, at: None }
+        Self {
+            thread,
+            parts,
+            at: None,
+        }
     }
 }

@@ -13,8 +13,8 @@ use crate::{
 /// So far apart two clocks may be that are set by the network.
 const SKEW: Duration = Duration::from_secs(5);
 
-/// Something a person did on a platform. A translation of the platform's own event and nothing more: what it means is
-/// found out when it is dealt with.
+/// Something a person did on a platform. A translation of the platform's own event and nothing
+/// more: what it means is found out when it is dealt with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbound {
     /// The platform's own id of the event; a second one with the same id is the same event.
@@ -36,12 +36,14 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// The key under which its words are used: also when they are said anew by an edit, so that dealing with them twice
-    /// uses them once.
+    /// The key under which its words are used: also when they are said anew by an edit, so that
+    /// dealing with them twice uses them once.
     pub fn key(&self) -> Uuid {
         match &self.act {
             Act::Edited(of) | Act::Deleted(of) => self.key_of(of),
-            Act::Said | Act::Reacted | Act::Pressed(_) | Act::Unreadable | Act::Awaited => self.own_key(),
+            Act::Said | Act::Reacted | Act::Pressed(_) | Act::Unreadable | Act::Awaited => {
+                self.own_key()
+            }
         }
     }
 
@@ -50,8 +52,8 @@ impl Inbound {
         self.key_of(&self.event)
     }
 
-    /// Whether it was said before `moment`, clocks of two machines considered. Words that were on their way while nobody
-    /// listened must not answer what was asked later.
+    /// Whether it was said before `moment`, clocks of two machines considered. Words that were on
+    /// their way while nobody listened must not answer what was asked later.
     pub fn is_before(&self, moment: Timestamp) -> bool {
         self.said.is_some_and(|said| said.plus(SKEW) < moment)
     }
@@ -100,8 +102,8 @@ pub enum Act {
     Deleted(String),
     /// Said something that we could not read: the text says why.
     Unreadable,
-    /// Said something whose words the adapter still fetches: a file, or an encrypted message whose keys are on their way. The
-    /// same event comes again when it has them.
+    /// Said something whose words the adapter still fetches: a file, or an encrypted message whose
+    /// keys are on their way. The same event comes again when it has them.
     Awaited,
 }
 
@@ -118,7 +120,8 @@ pub struct Batch {
     pub cursor: Option<String>,
 }
 
-/// A message of ours that the platform has. It tells where a message was put when we did not live to hear it.
+/// A message of ours that the platform has. It tells where a message was put when we did not live
+/// to hear it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Echo {
     /// Which message.
@@ -137,25 +140,51 @@ mod tests {
 
     fn said(text: &str) -> Inbound {
         let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
-        let spot = Spot::Ours { task: Some(TaskId(1)), question: None };
-        Inbound { event, platform, author, spot, text: text.into(), act: Act::Said, said: None }
+        let spot = Spot::Ours {
+            task: Some(TaskId(1)),
+            question: None,
+        };
+        Inbound {
+            event,
+            platform,
+            author,
+            spot,
+            text: text.into(),
+            act: Act::Said,
+            said: None,
+        }
     }
 
     #[test]
     fn what_was_said_clearly_before_a_moment_is_before_it() {
-        let at = |moment| Inbound { said: moment, ..said("a") };
+        let at = |moment| Inbound {
+            said: moment,
+            ..said("a")
+        };
         let moment = Timestamp(60_000);
         assert!(at(Some(Timestamp(54_999))).is_before(moment));
-        assert!(!at(Some(Timestamp(55_000))).is_before(moment), "clocks differ a little");
-        assert!(!at(None).is_before(moment), "what happens in our hands happens now");
+        assert!(
+            !at(Some(Timestamp(55_000))).is_before(moment),
+            "clocks differ a little"
+        );
+        assert!(
+            !at(None).is_before(moment),
+            "what happens in our hands happens now"
+        );
     }
 
     #[test]
     fn the_same_words_have_the_same_key_also_when_they_are_edited() {
         assert_eq!(said("a").key(), said("b").key());
-        let other = Inbound { event: "2".into(), ..said("a") };
+        let other = Inbound {
+            event: "2".into(),
+            ..said("a")
+        };
         assert_ne!(said("a").key(), other.key());
-        let edited = Inbound { act: Act::Edited("1".into()), ..other };
+        let edited = Inbound {
+            act: Act::Edited("1".into()),
+            ..other
+        };
         assert_eq!(said("a").key(), edited.key());
     }
 }

@@ -1,6 +1,7 @@
 //! What goes into a task's thread and what comes out of it, whatever the platform.
 //!
-//! [`Outbound`] is what we say, [`Dispatch`] the same on its way to one room; [`Inbound`] is what a person did there.
+//! [`Outbound`] is what we say, [`Dispatch`] the same on its way to one room; [`Inbound`] is what a
+//! person did there.
 
 pub mod attachment;
 mod dispatch;

@@ -20,7 +20,8 @@ pub struct Outbound {
     pub place: Place,
     /// What it is, as far as placing it differs.
     pub kind: OutboundKind,
-    /// The words, in the Markdown subset that all platforms can show: bold, code, lists, fenced blocks, links.
+    /// The words, in the Markdown subset that all platforms can show: bold, code, lists, fenced
+    /// blocks, links.
     pub text: String,
     /// Buttons under the words.
     pub buttons: Vec<Button>,
@@ -31,7 +32,14 @@ pub struct Outbound {
 impl Outbound {
     /// Words without buttons that call nobody.
     pub fn new(id: MessageId, place: Place, kind: OutboundKind, text: impl Into<String>) -> Self {
-        Self { id, place, kind, text: text.into(), buttons: Vec::new(), calls: Vec::new() }
+        Self {
+            id,
+            place,
+            kind,
+            text: text.into(),
+            buttons: Vec::new(),
+            calls: Vec::new(),
+        }
     }
 
     /// The same, calling these people.
@@ -124,8 +132,8 @@ impl OutboundKind {
         }
     }
 
-    /// How urgent it is, smaller first: 0 what people wait for, 1 news, 2 where notes are, 3 states. `begins` says that it makes
-    /// its thread: then all that follows waits for it.
+    /// How urgent it is, smaller first: 0 what people wait for, 1 news, 2 where notes are, 3
+    /// states. `begins` says that it makes its thread: then all that follows waits for it.
     pub fn rank(self, begins: bool) -> u8 {
         match self {
             Self::Question { .. } => 0,
@@ -174,8 +182,9 @@ pub struct Button {
 }
 
 impl Button {
-    /// The reaction that stands for this button where a platform has no buttons: ✅ and ❌ for yes and no, else a number.
-    /// `index` is its place among its message's buttons. None for a dangerous one: a tap is too easily made.
+    /// The reaction that stands for this button where a platform has no buttons: ✅ and ❌ for yes
+    /// and no, else a number. `index` is its place among its message's buttons. None for a
+    /// dangerous one: a tap is too easily made.
     pub fn sign(&self, index: usize) -> Option<&'static str> {
         const DIGITS: [&str; 10] = ["1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟"];
         match self.says.as_str() {
@@ -188,9 +197,21 @@ impl Button {
 
     /// The button that a reaction stands for.
     pub fn signed<'a>(buttons: &'a [Self], reaction: &str) -> Option<&'a Self> {
-        let bare = |sign: &str| sign.chars().filter(|c| *c != '\u{fe0f}').collect::<String>();
-        let is = |(index, button): &(usize, &Self)| button.sign(*index).is_some_and(|sign| bare(sign) == bare(reaction));
-        buttons.iter().enumerate().find(is).map(|(_, button)| button)
+        let bare = |sign: &str| {
+            sign.chars()
+                .filter(|c| *c != '\u{fe0f}')
+                .collect::<String>()
+        };
+        let is = |(index, button): &(usize, &Self)| {
+            button
+                .sign(*index)
+                .is_some_and(|sign| bare(sign) == bare(reaction))
+        };
+        buttons
+            .iter()
+            .enumerate()
+            .find(is)
+            .map(|(_, button)| button)
     }
 }
 
@@ -225,14 +246,32 @@ mod tests {
 
     #[test]
     fn reactions_stand_for_buttons_but_never_for_dangerous_ones() {
-        let button = |says: &str, dangerous| Button { label: says.into(), says: says.into(), dangerous };
-        let permission = [button("yes", false), button("always", true), button("no", false)];
-        let pressed = |buttons: &[Button], sign| Button::signed(buttons, sign).map(|button| button.says.clone());
+        let button = |says: &str, dangerous| Button {
+            label: says.into(),
+            says: says.into(),
+            dangerous,
+        };
+        let permission = [
+            button("yes", false),
+            button("always", true),
+            button("no", false),
+        ];
+        let pressed = |buttons: &[Button], sign| {
+            Button::signed(buttons, sign).map(|button| button.says.clone())
+        };
         assert_eq!(pressed(&permission, "✅").as_deref(), Some("yes"));
         assert_eq!(pressed(&permission, "❌").as_deref(), Some("no"));
-        assert_eq!(pressed(&permission, "2️⃣"), None, "allowing for good takes words");
+        assert_eq!(
+            pressed(&permission, "2️⃣"),
+            None,
+            "allowing for good takes words"
+        );
         let colours = [button("Red", false), button("Blue", false)];
-        assert_eq!(pressed(&colours, "2\u{20e3}").as_deref(), Some("Blue"), "clients leave the variation selector out");
+        assert_eq!(
+            pressed(&colours, "2\u{20e3}").as_deref(),
+            Some("Blue"),
+            "clients leave the variation selector out"
+        );
         assert_eq!(pressed(&colours, "👍"), None);
         assert_eq!(pressed(&[], "1️⃣"), None);
     }

@@ -17,21 +17,32 @@ pub enum Piece {
     },
 }
 
-/// The pieces to post `text` in, which was split into these parts; `called` is what the file of a long one is called.
+/// The pieces to post `text` in, which was split into these parts; `called` is what the file of a
+/// long one is called.
 pub fn pieces(text: &str, parts: Vec<String>, called: &str) -> Vec<Piece> {
     if parts.len() <= MOST {
         return parts.into_iter().map(Piece::Words).collect();
     }
     let name = format!("{called}.md");
     let beginning = format!("{}\n\n… the whole text is in `{name}`, below.", parts[0]);
-    vec![Piece::Words(beginning), Piece::File { name, text: text.to_owned() }]
+    vec![
+        Piece::Words(beginning),
+        Piece::File {
+            name,
+            text: text.to_owned(),
+        },
+    ]
 }
 
 /// What an edit shows: messages that are edited stay one.
 pub fn edited(parts: Vec<String>) -> String {
     let mut parts = parts.into_iter();
     let first = parts.next().unwrap_or_default();
-    if parts.next().is_some() { format!("{first}\n\n… shortened; the page shows all of it.") } else { first }
+    if parts.next().is_some() {
+        format!("{first}\n\n… shortened; the page shows all of it.")
+    } else {
+        first
+    }
 }
 
 #[cfg(test)]
@@ -44,17 +55,31 @@ mod tests {
 
     #[test]
     fn few_parts_are_words_and_many_a_beginning_and_a_file() {
-        assert_eq!(pieces("hello", vec!["hello".into()], "notice"), [Piece::Words("hello".into())]);
+        assert_eq!(
+            pieces("hello", vec!["hello".into()], "notice"),
+            [Piece::Words("hello".into())]
+        );
         assert_eq!(pieces("…", parts(MOST), "notice").len(), MOST);
         let all = pieces("the whole text", parts(MOST + 1), "notice");
-        let [Piece::Words(beginning), Piece::File { name, text }] = all.as_slice() else { panic!("{all:?}") };
-        assert_eq!(beginning, "part 1\n\n… the whole text is in `notice.md`, below.");
-        assert_eq!((name.as_str(), text.as_str()), ("notice.md", "the whole text"));
+        let [Piece::Words(beginning), Piece::File { name, text }] = all.as_slice() else {
+            panic!("{all:?}")
+        };
+        assert_eq!(
+            beginning,
+            "part 1\n\n… the whole text is in `notice.md`, below."
+        );
+        assert_eq!(
+            (name.as_str(), text.as_str()),
+            ("notice.md", "the whole text")
+        );
     }
 
     #[test]
     fn an_edit_says_when_it_shows_less() {
         assert_eq!(edited(parts(1)), "part 1");
-        assert_eq!(edited(parts(2)), "part 1\n\n… shortened; the page shows all of it.");
+        assert_eq!(
+            edited(parts(2)),
+            "part 1\n\n… shortened; the page shows all of it."
+        );
     }
 }

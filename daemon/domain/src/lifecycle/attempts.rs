@@ -17,7 +17,9 @@ const LOSS_PAUSE: Duration = Duration::from_secs(5);
 
 impl Step<'_> {
     pub(super) fn finished(mut self, by: WorkerId, attempt: Attempt, report: Report) -> Decided {
-        if matches!(self.current.task.state, TaskState::Done { .. }) && self.current.task.attempt() == attempt {
+        if matches!(self.current.task.state, TaskState::Done { .. })
+            && self.current.task.attempt() == attempt
+        {
             return Ok(self.change);
         }
         self.held(by, attempt)?;
@@ -25,13 +27,17 @@ impl Step<'_> {
         self.end("done", report.usage);
         if self.has_late_answer() {
             let due = self.now;
-            self.change.log.push("done, and goes on with an answer that came late".into());
+            self.change
+                .log
+                .push("done, and goes on with an answer that came late".into());
             self.change.says.extend([Say::Done(report), Say::Card]);
             return self.next(TaskState::Queued { due, resumes: true });
         }
         self.miss_notes();
         self.change.log.push("done".into());
-        self.change.says.extend([Say::Done(report.clone()), Say::Card]);
+        self.change
+            .says
+            .extend([Say::Done(report.clone()), Say::Card]);
         self.next(TaskState::Done { report })
     }
 
@@ -45,7 +51,8 @@ impl Step<'_> {
             Remedy::GiveUp => None,
             Remedy::Backoff => {
                 task.failures += 1;
-                (task.failures < failure::ATTEMPTS).then(|| self.now.plus(failure::backoff(task.id, task.failures)))
+                (task.failures < failure::ATTEMPTS)
+                    .then(|| self.now.plus(failure::backoff(task.id, task.failures)))
             }
         };
         self.set_back(failure, again)
@@ -64,7 +71,9 @@ impl Step<'_> {
     pub(super) fn parked(mut self, by: WorkerId, attempt: Attempt) -> Decided {
         self.held(by, attempt)?;
         self.end("parked", Usage::default());
-        self.change.log.push("parked: the agent has ended, session and worktree are kept".into());
+        self.change
+            .log
+            .push("parked: the agent has ended, session and worktree are kept".into());
         self.change.says.push(Say::Card);
         let state = self.without_lease(self.now);
         self.next(state)
@@ -78,7 +87,9 @@ impl Step<'_> {
         self.end("lost", Usage::default());
         self.change.log.push(format!("lost with its worker: {why}"));
         if self.open_questions().next().is_some() {
-            self.change.says.extend([Say::Lost { why, again: None }, Say::Card]);
+            self.change
+                .says
+                .extend([Say::Lost { why, again: None }, Say::Card]);
             return self.next(TaskState::Waiting { lease: None });
         }
         let losses = &mut self.change.task.losses;
@@ -86,12 +97,22 @@ impl Step<'_> {
         losses.retain(|moment| self.now.since(*moment) < failure::LOSS_WINDOW);
         let count = losses.len();
         if count >= failure::LOSSES {
-            let what = format!("Workers were lost {count} times within 72 hours while running this; last because {why}.");
+            let what = format!(
+                "Workers were lost {count} times within 72 hours while running this; last because \
+                 {why}."
+            );
             return self.set_back(Failure::new(FailureKind::WorkersLost, what), None);
         }
-        let pause = failure::backoff(attempt.task, u32::try_from(count).unwrap_or(u32::MAX)).min(LOSS_PAUSE);
+        let pause = failure::backoff(attempt.task, u32::try_from(count).unwrap_or(u32::MAX))
+            .min(LOSS_PAUSE);
         let due = self.now.plus(pause);
-        self.change.says.extend([Say::Lost { why, again: Some(due) }, Say::Card]);
+        self.change.says.extend([
+            Say::Lost {
+                why,
+                again: Some(due),
+            },
+            Say::Card,
+        ]);
         let state = self.without_lease(due);
         self.next(state)
     }
@@ -102,25 +123,44 @@ impl Step<'_> {
         if again.is_none() {
             self.miss_notes();
         }
-        self.change.says.extend([Say::Failed { failure: failure.clone(), again }, Say::Card]);
+        self.change.says.extend([
+            Say::Failed {
+                failure: failure.clone(),
+                again,
+            },
+            Say::Card,
+        ]);
         self.next(match again {
-            Some(due) => TaskState::Queued { due, resumes: false },
-            None => TaskState::Failed { failure, discarded: false },
+            Some(due) => TaskState::Queued {
+                due,
+                resumes: false,
+            },
+            None => TaskState::Failed {
+                failure,
+                discarded: false,
+            },
         })
     }
 
     /// An answer came after its question was given up, and the agent does not have it.
     fn has_late_answer(&self) -> bool {
-        let late = |question: &Question| question.expired.is_some() && matches!(question.state, QuestionState::Answered { .. });
+        let late = |question: &Question| {
+            question.expired.is_some() && matches!(question.state, QuestionState::Answered { .. })
+        };
         self.current.questions.iter().any(late)
     }
 
-    /// The state of a task whose attempt ended without result: parked while it waits for people, else queued.
+    /// The state of a task whose attempt ended without result: parked while it waits for people,
+    /// else queued.
     fn without_lease(&self, due: Timestamp) -> TaskState {
         if self.open_questions().next().is_some() {
             return TaskState::Waiting { lease: None };
         }
-        let resumes = self.current.questions.iter().any(|question| question.untold().is_some());
+        let resumes = self
+            .current
+            .questions
+            .iter()
+            .any(|question| question.untold().is_some());
         TaskState::Queued { due, resumes }
     }
 }

@@ -91,12 +91,22 @@ impl Change {
     /// Nothing yet.
     pub(super) fn none(task: &Task) -> Self {
         let task = task.clone();
-        Self { task, questions: Vec::new(), notes: Vec::new(), ended: None, says: Vec::new(), log: Vec::new() }
+        Self {
+            task,
+            questions: Vec::new(),
+            notes: Vec::new(),
+            ended: None,
+            says: Vec::new(),
+            log: Vec::new(),
+        }
     }
 
     /// Nothing to store, nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.questions.is_empty() && self.notes.is_empty() && self.says.is_empty() && self.log.is_empty()
+        self.questions.is_empty()
+            && self.notes.is_empty()
+            && self.says.is_empty()
+            && self.log.is_empty()
     }
 }
 

@@ -10,11 +10,12 @@
 //!    └──────────── failed, cancelled ◄──────┘ ordered
 //! ```
 //!
-//! Giving up on a question works like an answer, except that the agent hears that nobody answered. An answer that comes
-//! after that still counts, and takes a task that is over back into the queue.
+//! Giving up on a question works like an answer, except that the agent hears that nobody answered.
+//! An answer that comes after that still counts, and takes a task that is over back into the queue.
 //!
-//! [`decide`] is pure: the current situation and an event give a [`Change`] or a [`Refusal`]. Claiming is the one
-//! transition that the store makes by itself, because it must choose and take in one statement.
+//! [`decide`] is pure: the current situation and an event give a [`Change`] or a [`Refusal`].
+//! Claiming is the one transition that the store makes by itself, because it must choose and take
+//! in one statement.
 
 mod attempts;
 mod change;
@@ -168,19 +169,41 @@ pub enum Order {
     Discard,
 }
 
-/// Decides what `event` does to the current situation at `now`. A repeated event changes nothing and is no error.
+/// Decides what `event` does to the current situation at `now`. A repeated event changes nothing
+/// and is no error.
 pub fn decide(current: &Situation, event: Event, now: Timestamp) -> Result<Change, Refusal> {
-    let step = Step { current, change: Change::none(&current.task), now };
+    let step = Step {
+        current,
+        change: Change::none(&current.task),
+        now,
+    };
     match event {
         Event::Asked { by, question } => step.asked(by, *question),
         Event::Answered { question, answer } => step.answered(question, answer),
         Event::Delivered { by, attempt, heard } => step.delivered(by, attempt, heard),
-        Event::Withdrawn { by, attempt, question, why } => step.withdrawn(by, attempt, question, &why),
-        Event::Waited { question, patience, quietly } => step.waited(question, &patience, quietly),
+        Event::Withdrawn {
+            by,
+            attempt,
+            question,
+            why,
+        } => step.withdrawn(by, attempt, question, &why),
+        Event::Waited {
+            question,
+            patience,
+            quietly,
+        } => step.waited(question, &patience, quietly),
         Event::Noted(note) => step.noted(note),
         Event::NoteDelivered { by, attempt, note } => step.note_delivered(by, attempt, note),
-        Event::Finished { by, attempt, report } => step.finished(by, attempt, report),
-        Event::Failed { by, attempt, failure } => step.failed(by, attempt, failure),
+        Event::Finished {
+            by,
+            attempt,
+            report,
+        } => step.finished(by, attempt, report),
+        Event::Failed {
+            by,
+            attempt,
+            failure,
+        } => step.failed(by, attempt, failure),
         Event::Released { by, attempt } => step.released(by, attempt),
         Event::Parked { by, attempt } => step.parked(by, attempt),
         Event::LeaseLost { attempt, why } => step.lost(attempt, why),
@@ -205,8 +228,13 @@ impl<'a> Step<'a> {
             return Ok(self.change);
         }
         let state = match &self.current.task.state {
-            TaskState::Waiting { lease: Some(lease) } => TaskState::Running { lease: lease.clone() },
-            TaskState::Waiting { lease: None } => TaskState::Queued { due: self.now, resumes: true },
+            TaskState::Waiting { lease: Some(lease) } => TaskState::Running {
+                lease: lease.clone(),
+            },
+            TaskState::Waiting { lease: None } => TaskState::Queued {
+                due: self.now,
+                resumes: true,
+            },
             _ => return Ok(self.change),
         };
         self.change.says.push(Say::Card);
@@ -231,27 +259,46 @@ impl<'a> Step<'a> {
     }
 
     fn withdraw(&mut self, id: QuestionId, why: &str) {
-        let Some(question) = self.current.questions.iter().find(|question| question.id == id) else { return };
+        let Some(question) = self
+            .current
+            .questions
+            .iter()
+            .find(|question| question.id == id)
+        else {
+            return;
+        };
         let state = QuestionState::Withdrawn { why: why.into() };
-        self.change.questions.push(Question { state, ..question.clone() });
+        self.change.questions.push(Question {
+            state,
+            ..question.clone()
+        });
         self.change.log.push(format!("{id} withdrawn: {why}"));
         self.change.says.push(Say::Settled(id));
     }
 
     fn open_questions(&self) -> impl Iterator<Item = &'a Question> + use<'a> {
         let current: &'a Situation = self.current;
-        current.questions.iter().filter(|question| question.is_open())
+        current
+            .questions
+            .iter()
+            .filter(|question| question.is_open())
     }
 
     fn question(&self, id: QuestionId) -> Result<&'a Question, Refusal> {
         let current: &'a Situation = self.current;
-        current.questions.iter().find(|question| question.id == id).ok_or(Refusal::NoQuestion(id))
+        current
+            .questions
+            .iter()
+            .find(|question| question.id == id)
+            .ok_or(Refusal::NoQuestion(id))
     }
 
     /// The lease, if `attempt` is the one under way and `by` holds it: the fence.
     fn held(&self, by: WorkerId, attempt: Attempt) -> Result<Lease, Refusal> {
         let task = &self.current.task;
-        let lease = task.lease().filter(|lease| lease.worker == by && task.attempt() == attempt);
+        let lease = task
+            .lease()
+            .filter(|lease| lease.worker == by && task.attempt() == attempt);
         lease.cloned().ok_or(Refusal::Stale(attempt))
     }
 }

@@ -11,27 +11,41 @@ use crate::{
 
 impl Step<'_> {
     pub(super) fn noted(mut self, note: Note) -> Decided {
-        // By two daemons at once, or after a crash: words may be read twice, and were an answer the first time.
-        if self.current.questions.iter().any(|question| question.answer().is_some_and(|answer| answer.key == note.key)) {
+        // By two daemons at once, or after a crash: words may be read twice, and were an answer the
+        // first time.
+        if self.current.questions.iter().any(|question| {
+            question
+                .answer()
+                .is_some_and(|answer| answer.key == note.key)
+        }) {
             return Ok(self.change);
         }
         let task = &self.current.task;
         if task.is_over() {
-            return Err(Refusal::NobodyReads { task: task.id, state: task.state.as_str() });
+            return Err(Refusal::NobodyReads {
+                task: task.id,
+                state: task.state.as_str(),
+            });
         }
         if self.current.notes.iter().any(|known| known.key == note.key) {
             return Ok(self.change);
         }
-        self.change.log.push(format!("note from {}: {}", note.author, note.text));
+        self.change
+            .log
+            .push(format!("note from {}: {}", note.author, note.text));
         self.change.says.push(Say::Note(note.key));
         self.change.notes.push(note);
         Ok(self.change)
     }
 
     pub(super) fn note_delivered(mut self, by: WorkerId, attempt: Attempt, key: Uuid) -> Decided {
-        let Some(note) = self.current.notes.iter().find(|note| note.key == key) else { return Ok(Change::none(&self.current.task)) };
+        let Some(note) = self.current.notes.iter().find(|note| note.key == key) else {
+            return Ok(Change::none(&self.current.task));
+        };
         self.held(by, attempt)?;
-        self.change.log.push(format!("the agent has the note from {}", note.author));
+        self.change
+            .log
+            .push(format!("the agent has the note from {}", note.author));
         self.put(note, NoteState::Delivered { at: self.now });
         Ok(self.change)
     }
@@ -39,13 +53,18 @@ impl Step<'_> {
     /// The task is over: what no agent has read by now, none will.
     pub(super) fn miss_notes(&mut self) {
         for note in &self.current.notes {
-            self.change.log.push(format!("no agent has read the note from {}", note.author));
+            self.change
+                .log
+                .push(format!("no agent has read the note from {}", note.author));
             self.put(note, NoteState::Missed);
         }
     }
 
     fn put(&mut self, note: &Note, state: NoteState) {
         self.change.says.push(Say::Note(note.key));
-        self.change.notes.push(Note { state, ..note.clone() });
+        self.change.notes.push(Note {
+            state,
+            ..note.clone()
+        });
     }
 }

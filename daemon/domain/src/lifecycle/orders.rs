@@ -15,17 +15,33 @@ impl Step<'_> {
         match (order, &self.current.task.state) {
             (Order::Cancel, TaskState::Cancelled { .. }) => Ok(Change::none(&self.current.task)),
             (Order::Cancel, _) if !self.current.task.is_over() => self.cancel(by),
-            (Order::Retry, TaskState::Failed { .. } | TaskState::Cancelled { .. } | TaskState::Queued { .. }) => self.retry(by),
+            (
+                Order::Retry,
+                TaskState::Failed { .. } | TaskState::Cancelled { .. } | TaskState::Queued { .. },
+            ) => self.retry(by),
             (Order::Prioritise(lane), _) if !self.current.task.is_over() => {
                 self.change.task.lane = lane;
                 self.change.says.push(Say::Card);
                 Ok(self.change)
             }
-            (Order::Discard, TaskState::Failed { failure, discarded: false }) => {
-                let state = TaskState::Failed { failure: failure.clone(), discarded: true };
+            (
+                Order::Discard,
+                TaskState::Failed {
+                    failure,
+                    discarded: false,
+                },
+            ) => {
+                let state = TaskState::Failed {
+                    failure: failure.clone(),
+                    discarded: true,
+                };
                 self.next(state)
             }
-            (_, state) => Err(Refusal::NotNow { task: self.current.task.id, state: state.as_str(), wish }),
+            (_, state) => Err(Refusal::NotNow {
+                task: self.current.task.id,
+                state: state.as_str(),
+                wish,
+            }),
         }
     }
 
@@ -35,15 +51,25 @@ impl Step<'_> {
         if self.current.task.lease().is_some() {
             self.end("cancelled", Usage::default());
         }
-        self.change.says.extend([Say::Cancelled { by: by.into() }, Say::Card]);
+        self.change
+            .says
+            .extend([Say::Cancelled { by: by.into() }, Say::Card]);
         self.next(TaskState::Cancelled { by: by.into() })
     }
 
     fn retry(mut self, by: &str) -> Decided {
         self.change.task.failures = 0;
         self.change.task.losses.clear();
-        self.change.says.extend([Say::Retried { by: by.into() }, Say::Card]);
-        let (due, resumes) = (self.now, matches!(self.current.task.state, TaskState::Queued { resumes: true, .. }));
+        self.change
+            .says
+            .extend([Say::Retried { by: by.into() }, Say::Card]);
+        let (due, resumes) = (
+            self.now,
+            matches!(
+                self.current.task.state,
+                TaskState::Queued { resumes: true, .. }
+            ),
+        );
         self.next(TaskState::Queued { due, resumes })
     }
 }

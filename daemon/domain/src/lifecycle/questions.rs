@@ -1,4 +1,5 @@
-//! A question's life: asked, answered, delivered, withdrawn; or given up, and perhaps answered late.
+//! A question's life: asked, answered, delivered, withdrawn; or given up, and perhaps answered
+//! late.
 
 use super::{Decided, Refusal, Say, Step};
 use crate::{
@@ -11,11 +12,20 @@ use crate::{
 
 impl Step<'_> {
     pub(super) fn asked(mut self, by: WorkerId, question: Question) -> Decided {
-        if self.current.questions.iter().any(|known| known.key == question.key) {
+        if self
+            .current
+            .questions
+            .iter()
+            .any(|known| known.key == question.key)
+        {
             return Ok(self.change);
         }
         let lease = self.held(by, question.attempt)?;
-        self.change.log.push(format!("asked {}: {}", question.id, question.ask.headline()));
+        self.change.log.push(format!(
+            "asked {}: {}",
+            question.id,
+            question.ask.headline()
+        ));
         self.change.says = vec![Say::Question(question.id), Say::Card];
         self.change.questions.push(question);
         self.next(TaskState::Waiting { lease: Some(lease) })
@@ -26,14 +36,31 @@ impl Step<'_> {
         match &question.state {
             QuestionState::Open => {}
             QuestionState::Expired { .. } => return self.answered_late(question.clone(), answer),
-            QuestionState::Withdrawn { why } => return Err(Refusal::Withdrawn { question: id, why: why.clone() }),
-            QuestionState::Answered { answer: first } | QuestionState::Delivered { answer: first, .. } => {
-                return if same_answer(first, &answer) { Ok(self.change) } else { Err(answered_before(id, first)) };
+            QuestionState::Withdrawn { why } => {
+                return Err(Refusal::Withdrawn {
+                    question: id,
+                    why: why.clone(),
+                });
+            }
+            QuestionState::Answered { answer: first }
+            | QuestionState::Delivered { answer: first, .. } => {
+                return if same_answer(first, &answer) {
+                    Ok(self.change)
+                } else {
+                    Err(answered_before(id, first))
+                };
             }
         }
-        self.change.log.push(format!("{id} answered by {}: {}", answer.name, answer.decision.headline()));
+        self.change.log.push(format!(
+            "{id} answered by {}: {}",
+            answer.name,
+            answer.decision.headline()
+        ));
         self.change.says = vec![Say::Settled(id)];
-        self.change.questions.push(Question { state: QuestionState::Answered { answer }, ..question.clone() });
+        self.change.questions.push(Question {
+            state: QuestionState::Answered { answer },
+            ..question.clone()
+        });
         self.go_on_without(id)
     }
 
@@ -41,15 +68,29 @@ impl Step<'_> {
     fn answered_late(mut self, question: Question, answer: Answer) -> Decided {
         let (id, task) = (question.id, &self.current.task);
         if let TaskState::Cancelled { by } = &task.state {
-            return Err(Refusal::Withdrawn { question: id, why: format!("the task was cancelled by {by}") });
+            return Err(Refusal::Withdrawn {
+                question: id,
+                why: format!("the task was cancelled by {by}"),
+            });
         }
-        self.change.log.push(format!("{id} answered late by {}: {}", answer.name, answer.decision.headline()));
+        self.change.log.push(format!(
+            "{id} answered late by {}: {}",
+            answer.name,
+            answer.decision.headline()
+        ));
         self.change.says = vec![Say::Settled(id), Say::Late(id)];
-        self.change.questions.push(Question { state: QuestionState::Answered { answer }, ..question });
+        self.change.questions.push(Question {
+            state: QuestionState::Answered { answer },
+            ..question
+        });
         if task.lease().is_some() || matches!(task.state, TaskState::Waiting { .. }) {
             return Ok(self.change);
         }
-        let due = if let TaskState::Queued { due, .. } = task.state { due } else { self.now };
+        let due = if let TaskState::Queued { due, .. } = task.state {
+            due
+        } else {
+            self.now
+        };
         self.change.task.failures = 0;
         self.change.says.push(Say::Card);
         self.next(TaskState::Queued { due, resumes: true })
@@ -66,7 +107,10 @@ impl Step<'_> {
             Due::Expire => return self.expire(question),
             Due::Escalate => {
                 question.pings.escalated = true;
-                self.change.log.push(format!("{id} is still open; called {}", patience.escalate_to));
+                self.change.log.push(format!(
+                    "{id} is still open; called {}",
+                    patience.escalate_to
+                ));
                 self.change.says.push(Say::Escalation(id));
             }
             Due::Remind if quietly => {}
@@ -74,7 +118,9 @@ impl Step<'_> {
             Due::Nothing => {}
         }
         let listed = quietly && patience.covers(&question, self.now);
-        let reminders = patience.reminders_by(self.now.since(question.asked_at)).max(question.pings.reminders + u32::from(listed));
+        let reminders = patience
+            .reminders_by(self.now.since(question.asked_at))
+            .max(question.pings.reminders + u32::from(listed));
         if !patience.is_quiet(self.now) {
             question.pings.reminders = reminders;
         }
@@ -87,10 +133,17 @@ impl Step<'_> {
 
     fn expire(mut self, question: Question) -> Decided {
         let id = question.id;
-        self.change.log.push(format!("nobody answered {id} in time; the agent goes on without"));
+        self.change.log.push(format!(
+            "nobody answered {id} in time; the agent goes on without"
+        ));
         self.change.says = vec![Say::Settled(id), Say::Expired(id)];
         let state = QuestionState::Expired { told: false };
-        self.change.questions.push(Question { state, expired: Some(self.now), alarm: None, ..question });
+        self.change.questions.push(Question {
+            state,
+            expired: Some(self.now),
+            alarm: None,
+            ..question
+        });
         self.go_on_without(id)
     }
 
@@ -98,29 +151,64 @@ impl Step<'_> {
         let id = heard.question;
         let question = self.question(id)?;
         match &question.state {
-            QuestionState::Delivered { .. } | QuestionState::Expired { told: true } => Ok(self.change),
+            QuestionState::Delivered { .. } | QuestionState::Expired { told: true } => {
+                Ok(self.change)
+            }
             // It heard that there is none, and the answer has come since.
-            QuestionState::Answered { answer } if heard.answer != Some(answer.key) => Ok(self.change),
+            QuestionState::Answered { answer } if heard.answer != Some(answer.key) => {
+                Ok(self.change)
+            }
             QuestionState::Answered { answer } => {
-                let state = QuestionState::Delivered { answer: answer.clone(), at: self.now };
-                self.told(by, attempt, question, state, format!("the agent has the answer to {id}"))
+                let state = QuestionState::Delivered {
+                    answer: answer.clone(),
+                    at: self.now,
+                };
+                self.told(
+                    by,
+                    attempt,
+                    question,
+                    state,
+                    format!("the agent has the answer to {id}"),
+                )
             }
             QuestionState::Expired { told: false } => {
                 let state = QuestionState::Expired { told: true };
-                self.told(by, attempt, question, state, format!("the agent knows that nobody answered {id}"))
+                self.told(
+                    by,
+                    attempt,
+                    question,
+                    state,
+                    format!("the agent knows that nobody answered {id}"),
+                )
             }
             QuestionState::Open | QuestionState::Withdrawn { .. } => Err(Refusal::NoQuestion(id)),
         }
     }
 
-    fn told(mut self, by: WorkerId, attempt: Attempt, question: &Question, state: QuestionState, line: String) -> Decided {
+    fn told(
+        mut self,
+        by: WorkerId,
+        attempt: Attempt,
+        question: &Question,
+        state: QuestionState,
+        line: String,
+    ) -> Decided {
         self.held(by, attempt)?;
         self.change.log.push(line);
-        self.change.questions.push(Question { state, ..question.clone() });
+        self.change.questions.push(Question {
+            state,
+            ..question.clone()
+        });
         Ok(self.change)
     }
 
-    pub(super) fn withdrawn(mut self, by: WorkerId, attempt: Attempt, id: QuestionId, why: &str) -> Decided {
+    pub(super) fn withdrawn(
+        mut self,
+        by: WorkerId,
+        attempt: Attempt,
+        id: QuestionId,
+        why: &str,
+    ) -> Decided {
         if !self.question(id)?.is_open() {
             return Ok(self.change);
         }
@@ -136,5 +224,9 @@ fn same_answer(first: &Answer, again: &Answer) -> bool {
 }
 
 fn answered_before(question: QuestionId, first: &Answer) -> Refusal {
-    Refusal::AnsweredBefore { question, name: first.name.clone(), said: first.decision.headline() }
+    Refusal::AnsweredBefore {
+        question,
+        name: first.name.clone(),
+        said: first.decision.headline(),
+    }
 }

@@ -1,5 +1,6 @@
-//! The Markdown subset that our messages use and every platform can show: bold, code, fences, quotes, numbered and
-//! plain lists, bare links. Parsed once here, so that adapters and the page only translate.
+//! The Markdown subset that our messages use and every platform can show: bold, code, fences,
+//! quotes, numbered and plain lists, bare links. Parsed once here, so that adapters and the page
+//! only translate.
 //!
 //! Text of agents goes through this too, so anything unknown stays plain text.
 
@@ -39,7 +40,10 @@ pub fn parse(text: &str) -> Vec<Block> {
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         if let Some(fence) = fence(line) {
-            let inside: Vec<&str> = lines.by_ref().take_while(|line| line.trim_end() != fence).collect();
+            let inside: Vec<&str> = lines
+                .by_ref()
+                .take_while(|line| line.trim_end() != fence)
+                .collect();
             blocks.push(Block::Code(inside.join("\n")));
         } else if !line.trim().is_empty() {
             add(&mut blocks, line);
@@ -84,7 +88,10 @@ fn entry(line: &str) -> Option<(Option<u32>, &str)> {
         return Some((None, rest));
     }
     let (number, rest) = line.split_once(". ")?;
-    (number.len() <= 3).then(|| number.parse().ok()).flatten().map(|number| (Some(number), rest))
+    (number.len() <= 3)
+        .then(|| number.parse().ok())
+        .flatten()
+        .map(|number| (Some(number), rest))
 }
 
 /// Parses one line.
@@ -118,7 +125,9 @@ fn special(text: &str) -> Option<(Span, usize)> {
         return Some((Span::Code(inside), length));
     }
     if text.starts_with("http://") || text.starts_with("https://") {
-        let end = text.find(|c: char| c.is_whitespace() || "<>\"'`)".contains(c)).unwrap_or(text.len());
+        let end = text
+            .find(|c: char| c.is_whitespace() || "<>\"'`)".contains(c))
+            .unwrap_or(text.len());
         let address = text[..end].trim_end_matches(['.', ',', ':', ';']);
         return Some((Span::Link(address.to_owned()), address.len()));
     }
@@ -137,14 +146,20 @@ mod tests {
 
     #[test]
     fn a_question_parses_into_its_parts() {
-        let text =
-            "**Q-1** for Ann\n\n> I looked\n> around\n\nWhich?\n1. **Red** — warm\n2. **Blue**\n\n```\na **b**\n```\nsee http://x/y.";
+        let text = "**Q-1** for Ann\n\n> I looked\n> around\n\nWhich?\n1. **Red** — warm\n2. \
+         **Blue**\n\n```\na **b**\n```\nsee http://x/y.";
         let blocks = parse(text);
-        assert!(matches!(&blocks[0], Block::Paragraph(lines) if lines[0][0] == Span::Bold("Q-1".into())));
+        assert!(
+            matches!(&blocks[0], Block::Paragraph(lines) if lines[0][0] == Span::Bold("Q-1".into()))
+        );
         assert!(matches!(&blocks[1], Block::Quote(lines) if lines.len() == 2));
-        assert!(matches!(&blocks[3], Block::List(entries) if entries.len() == 2 && entries[1].0 == Some(2)));
+        assert!(
+            matches!(&blocks[3], Block::List(entries) if entries.len() == 2 && entries[1].0 == Some(2))
+        );
         assert_eq!(blocks[4], Block::Code("a **b**".into()));
-        assert!(matches!(&blocks[5], Block::Paragraph(lines) if lines[0][1] == Span::Link("http://x/y".into())));
+        assert!(
+            matches!(&blocks[5], Block::Paragraph(lines) if lines[0][1] == Span::Link("http://x/y".into()))
+        );
     }
 
     #[test]

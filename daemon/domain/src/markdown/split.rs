@@ -2,8 +2,8 @@
 
 use super::fence;
 
-/// The text in parts of at most `limit` bytes each, or of fewer until all of them fit: what is shown may be longer than what was
-/// written.
+/// The text in parts of at most `limit` bytes each, or of fewer until all of them fit: what is
+/// shown may be longer than what was written.
 pub fn split_to_fit(text: &str, limit: usize, fits: impl Fn(&str) -> bool) -> Vec<String> {
     let mut limit = limit;
     loop {
@@ -15,13 +15,19 @@ pub fn split_to_fit(text: &str, limit: usize, fits: impl Fn(&str) -> bool) -> Ve
     }
 }
 
-/// The text in parts of at most `limit` bytes each, cut between lines where that is possible. `limit` counts what is
-/// shown; fences that are closed and opened again come on top, as long as they are.
+/// The text in parts of at most `limit` bytes each, cut between lines where that is possible.
+/// `limit` counts what is shown; fences that are closed and opened again come on top, as long as
+/// they are.
 ///
 /// Panics when `limit` is below 4, the length of the longest character.
 pub fn split(text: &str, limit: usize) -> Vec<String> {
     assert!(limit >= 4, "a part must hold a character");
-    let mut parts = Parts { limit, done: Vec::new(), current: String::new(), fence: None };
+    let mut parts = Parts {
+        limit,
+        done: Vec::new(),
+        current: String::new(),
+        fence: None,
+    };
     for line in text.split_inclusive('\n') {
         parts.add(line);
     }
@@ -40,7 +46,10 @@ impl Parts {
     fn add(&mut self, line: &str) {
         let mut rest = line;
         while rest.len() > self.limit {
-            let end = (0..=self.limit).rev().find(|end| rest.is_char_boundary(*end)).unwrap_or(rest.len());
+            let end = (0..=self.limit)
+                .rev()
+                .find(|end| rest.is_char_boundary(*end))
+                .unwrap_or(rest.len());
             self.put(&rest[..end]);
             rest = &rest[end..];
         }
@@ -94,7 +103,10 @@ mod tests {
     #[test]
     fn a_fence_that_is_cut_is_closed_and_opened_again() {
         let parts = split("see\n````sh\naaaa\nbbbb\n````\nend", 17);
-        assert_eq!(parts, ["see\n````sh\naaaa\n````", "````sh\nbbbb\n````\n", "end"].map(String::from));
+        assert_eq!(
+            parts,
+            ["see\n````sh\naaaa\n````", "````sh\nbbbb\n````\n", "end"].map(String::from)
+        );
     }
 
     proptest! {

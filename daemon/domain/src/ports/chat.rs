@@ -47,31 +47,36 @@ pub enum ChatError {
 /// How long platforms show that somebody is at work.
 pub const WORKING: Duration = Duration::from_secs(15);
 
-/// A place where people talk. An adapter posts what it is handed, and hands in what it hears through an [`Ear`].
+/// A place where people talk. An adapter posts what it is handed, and hands in what it hears
+/// through an [`Ear`].
 #[async_trait]
 pub trait Chat: Send + Sync {
     /// The platform's name, as in `rooms.platform`.
     fn platform(&self) -> &'static str;
     /// Whether rooms can be end-to-end encrypted there.
     fn encrypts(&self) -> bool;
-    /// Posts or edits one message. Repeating a call with the same message id must not show it twice where the
-    /// platform allows that.
+    /// Posts or edits one message. Repeating a call with the same message id must not show it twice
+    /// where the platform allows that.
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError>;
-    /// When a message of ours came to stand there, by the platform's clock; `None` when it does not say.
+    /// When a message of ours came to stand there, by the platform's clock; `None` when it does not
+    /// say.
     async fn posted_at(&self, room: &str, reference: &str) -> Option<Timestamp>;
-    /// Makes the room of a repository and returns it, as the platform names it. Doing it again finds the same room.
+    /// Makes the room of a repository and returns it, as the platform names it. Doing it again
+    /// finds the same room.
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError>;
-    /// Sees to it that a room is as wished: who belongs there is invited, who manages may. Doing it again changes nothing.
+    /// Sees to it that a room is as wished: who belongs there is invited, who manages may. Doing it
+    /// again changes nothing.
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError>;
-    /// Shows for a while that agents are at work in these rooms; called again before [`WORKING`] is over. Only a convenience:
-    /// what fails is not told.
+    /// Shows for a while that agents are at work in these rooms; called again before [`WORKING`] is
+    /// over. Only a convenience: what fails is not told.
     async fn show_work(&self, rooms: &[String]);
     /// Makes a call that changes nothing, to learn whether the platform answers.
     async fn call(&self) -> Result<(), ChatError>;
-    /// An event that came without its words ([`Act::Awaited`]) again with them; `None` while they are not to be had.
+    /// An event that came without its words ([`Act::Awaited`]) again with them; `None` while they
+    /// are not to be had.
     async fn fetch(&self, event: &Inbound) -> Option<Inbound>;
-    /// Enters a room that a person has named, by id or by alias, if it can be what is wished. Returns the room, as the platform
-    /// names it.
+    /// Enters a room that a person has named, by id or by alias, if it can be what is wished.
+    /// Returns the room, as the platform names it.
     async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError>;
 }
 
@@ -80,19 +85,27 @@ pub trait Chat: Send + Sync {
 pub trait Ear: Send + Sync {
     /// Where reading the platform's stream went on the last time.
     async fn cursor(&self) -> Stored<Option<String>>;
-    /// Stores what the stream brought, with the new position; only then may the platform hear that we have it.
+    /// Stores what the stream brought, with the new position; only then may the platform hear that
+    /// we have it.
     async fn hear(&self, batch: Batch) -> Stored<()>;
-    /// Threads whose tasks are not over, as (room, thread): what was said there while nobody listened is worth looking for.
+    /// Threads whose tasks are not over, as (room, thread): what was said there while nobody
+    /// listened is worth looking for.
     async fn threads(&self) -> Stored<Vec<(String, String)>>;
     /// The rooms of our repositories on this platform.
     async fn rooms(&self) -> Stored<Vec<String>>;
-    /// What fits what this person has typed so far: things of a kind (`task`, `repo`, `question`, `session`, `worker`) that they may see,
-    /// each with what is shown and what it stands for.
-    async fn suggest(&self, subject: &str, what: &str, typed: &str) -> Stored<Vec<(String, String)>>;
+    /// What fits what this person has typed so far: things of a kind (`task`, `repo`, `question`,
+    /// `session`, `worker`) that they may see, each with what is shown and what it stands for.
+    async fn suggest(
+        &self,
+        subject: &str,
+        what: &str,
+        typed: &str,
+    ) -> Stored<Vec<(String, String)>>;
     /// Whether this person may bring us into rooms.
     async fn manages(&self, subject: &str) -> Stored<bool>;
     /// We came into a room or out of one.
     fn moved(&self);
-    /// How the adapter is: fine, and who it is on its platform; or what is wrong and what to do about it.
+    /// How the adapter is: fine, and who it is on its platform; or what is wrong and what to do
+    /// about it.
     fn health(&self, health: Result<String, String>);
 }

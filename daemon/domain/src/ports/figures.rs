@@ -42,8 +42,13 @@ pub trait Figures: Send + Sync {
     async fn ages(&self) -> Stored<Ages>;
     /// What came to an end since then, for each span of that length in which anything did.
     async fn ended_since(&self, since: Timestamp, span: Duration) -> Stored<Vec<Ended>>;
-    /// The answers since then, latest first, at most so many: when each was given, and how long its question had waited.
-    async fn answers_since(&self, since: Timestamp, limit: u32) -> Stored<Vec<(Timestamp, Duration)>>;
+    /// The answers since then, latest first, at most so many: when each was given, and how long its
+    /// question had waited.
+    async fn answers_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Stored<Vec<(Timestamp, Duration)>>;
     /// How far the clocks of this machine and of the database are apart.
     fn skew(&self) -> Duration;
 }

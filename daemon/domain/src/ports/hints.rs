@@ -26,8 +26,8 @@ pub enum Hint {
 pub trait Hints: Send + Sync {
     /// Tells the other daemons.
     async fn tell(&self, hints: &[Hint]) -> Result<(), String>;
-    /// Hears what others tell until the connection is lost, and says why it was. Whoever begins to listen has missed what was told
-    /// before.
+    /// Hears what others tell until the connection is lost, and says why it was. Whoever begins to
+    /// listen has missed what was told before.
     async fn listen(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> String;
     /// What is wrong with the usual way of hints, so that people can see it.
     fn trouble(&self) -> Option<String>;
@@ -65,7 +65,14 @@ mod tests {
 
     #[test]
     fn hints_travel_as_words_and_unknown_ones_mean_anything() {
-        let all = [Hint::Work, Hint::Worker(WorkerId(System.uuid())), Hint::Outbox, Hint::Rooms, Hint::Page, Hint::Anything];
+        let all = [
+            Hint::Work,
+            Hint::Worker(WorkerId(System.uuid())),
+            Hint::Outbox,
+            Hint::Rooms,
+            Hint::Page,
+            Hint::Anything,
+        ];
         for hint in all {
             assert_eq!(Hint::from_text(&hint.to_text()), hint);
         }

@@ -15,11 +15,12 @@ pub enum Hold {
     Theirs(String),
 }
 
-/// Leases on things that must exist once. A store that serves one daemon alone gives them all and keeps nothing.
+/// Leases on things that must exist once. A store that serves one daemon alone gives them all and
+/// keeps nothing.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// Takes a thing that is free, or keeps what is held, for `life` from now by the store's clock. `note` is what others may
-    /// know of it.
+    /// Takes a thing that is free, or keeps what is held, for `life` from now by the store's clock.
+    /// `note` is what others may know of it.
     async fn lease(&self, name: &str, holder: &str, life: Duration, note: &str) -> Stored<Hold>;
     /// Gives back what is held.
     async fn release(&self, name: &str, holder: &str) -> Stored<()>;

@@ -1,5 +1,6 @@
-//! What the rules need from the outside: the [`Store`] in ten parts, one for each kind of thing it keeps,
-//! [`Chat`] with its [`Ear`], and [`Hints`]. All are object-safe; every method has one meaning.
+//! What the rules need from the outside: the [`Store`] in ten parts, one for each kind of thing it
+//! keeps, [`Chat`] with its [`Ear`], and [`Hints`]. All are object-safe; every method has one
+//! meaning.
 
 mod chat;
 mod figures;
@@ -94,7 +95,8 @@ pub struct NewTask {
 /// Which tasks to list, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct TaskFilter {
-    /// Only this state, one of [`crate::TaskState::WORDS`], or `dead` for failed ones that were not discarded.
+    /// Only this state, one of [`crate::TaskState::WORDS`], or `dead` for failed ones that were not
+    /// discarded.
     pub state: Option<String>,
     /// Only this repository.
     pub repo: Option<Slug>,
@@ -235,8 +237,35 @@ pub trait Counted: Send + Sync {
     fn transactions(&self) -> u64;
 }
 
-/// The database. It is the truth: whatever is to survive a process goes through here first. Its clock judges leases
-/// and due times; every method is one transaction.
-pub trait Store: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases + Figures + Counted {}
+/// The database. It is the truth: whatever is to survive a process goes through here first. Its
+/// clock judges leases and due times; every method is one transaction.
+pub trait Store:
+    Tasks
+    + Questions
+    + Orders
+    + Fleet
+    + Sessions
+    + Repos
+    + Threads
+    + People
+    + Leases
+    + Figures
+    + Counted
+{
+}
 
-impl<T: Tasks + Questions + Orders + Fleet + Sessions + Repos + Threads + People + Leases + Figures + Counted> Store for T {}
+impl<
+    T: Tasks
+        + Questions
+        + Orders
+        + Fleet
+        + Sessions
+        + Repos
+        + Threads
+        + People
+        + Leases
+        + Figures
+        + Counted,
+> Store for T
+{
+}

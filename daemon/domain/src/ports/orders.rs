@@ -12,7 +12,8 @@ pub trait Orders: Send + Sync {
     async fn claim(&self, wants: &[Want]) -> Stored<Vec<Handed>>;
     /// Extends leases; coarse, so a lease may be written less often than it is renewed.
     async fn renew(&self, held: &[(WorkerId, Attempt)]) -> Stored<()>;
-    /// Extends every live lease by its whole length; called once at start, so that nobody is declared dead for our absence.
+    /// Extends every live lease by its whole length; called once at start, so that nobody is
+    /// declared dead for our absence.
     async fn adopt_leases(&self) -> Stored<()>;
     /// What a worker holds.
     async fn leases_of(&self, worker: WorkerId) -> Stored<Vec<Attempt>>;

@@ -17,15 +17,22 @@ use crate::{
 /// People, their tokens, and the audit.
 #[async_trait]
 pub trait People: Send + Sync {
-    /// A person by the id a platform knows them under; the web and the API use the platform `vine` and their [`UserId`].
+    /// A person by the id a platform knows them under; the web and the API use the platform `vine`
+    /// and their [`UserId`].
     async fn user(&self, platform: &str, subject: &str) -> Stored<Option<User>>;
     /// Adds a person or changes their name and role; `identities` are (platform, subject) pairs.
     async fn save_user(&self, user: &User, identities: &[(&str, &str)]) -> Stored<()>;
-    /// Makes these the people that the configuration names. Whoever it named before and does not name now loses every role
-    /// and identity.
+    /// Makes these the people that the configuration names. Whoever it named before and does not
+    /// name now loses every role and identity.
     async fn set_people(&self, grants: &[Grant]) -> Stored<()>;
     /// Keeps the hash of a token for `owner`, valid for `life`.
-    async fn add_token(&self, hash: &str, kind: TokenKind, owner: Uuid, life: Duration) -> Stored<()>;
+    async fn add_token(
+        &self,
+        hash: &str,
+        kind: TokenKind,
+        owner: Uuid,
+        life: Duration,
+    ) -> Stored<()>;
     /// The owner of a valid token.
     async fn token_owner(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>>;
     /// Takes a one-time token out of use and returns its owner; a second call gets `None`.
@@ -34,10 +41,11 @@ pub trait People: Send + Sync {
     async fn passwords_of(&self, name: &str) -> Stored<Vec<(UserId, String)>>;
     /// The hash of a person's password.
     async fn password_of(&self, user: UserId) -> Stored<Option<String>>;
-    /// Keeps the hash of a person's password, and ends their browsers' sessions but the one whose token has the hash `session`, with the
-    /// links that would begin another.
+    /// Keeps the hash of a person's password, and ends their browsers' sessions but the one whose
+    /// token has the hash `session`, with the links that would begin another.
     async fn set_password(&self, user: UserId, hash: &str, session: &str) -> Stored<()>;
-    /// Forgets a person's password, and ends their browsers' sessions and the links that would begin one.
+    /// Forgets a person's password, and ends their browsers' sessions and the links that would
+    /// begin one.
     async fn forget_password(&self, user: UserId) -> Stored<()>;
     /// Ends all tokens of an owner.
     async fn revoke_tokens(&self, owner: Uuid) -> Stored<()>;
@@ -45,7 +53,7 @@ pub trait People: Send + Sync {
     async fn audit(&self, entries: &[AuditEntry]) -> Stored<()>;
     /// The audit, latest first.
     async fn audit_lines(&self, limit: u32) -> Stored<Vec<(Timestamp, AuditEntry)>>;
-    /// Users with this role everywhere, without those whom the configuration names; no admin means that nobody has set the
-    /// place up.
+    /// Users with this role everywhere, without those whom the configuration names; no admin means
+    /// that nobody has set the place up.
     async fn users_with(&self, role: Role) -> Stored<Vec<UserId>>;
 }

@@ -12,7 +12,8 @@ use crate::{
     question::Question,
 };
 
-/// Questions of agents and notes to them. They change with their task only, by [`super::Tasks::commit`].
+/// Questions of agents and notes to them. They change with their task only, by
+/// [`super::Tasks::commit`].
 #[async_trait]
 pub trait Questions: Send + Sync {
     /// A fresh question id.
@@ -25,9 +26,11 @@ pub trait Questions: Send + Sync {
     async fn notes_of(&self, task: TaskId) -> Stored<Vec<Note>>;
     /// Open questions whose alarm has come, with their repository, the longest waiting first.
     async fn alarms(&self, limit: u32) -> Stored<Vec<(Slug, Question)>>;
-    /// Lets all open questions be looked at anew; called once at start, since settings may have changed.
+    /// Lets all open questions be looked at anew; called once at start, since settings may have
+    /// changed.
     async fn reset_alarms(&self) -> Stored<()>;
-    /// Notes that somebody who may answer has looked at these open questions; the first time counts.
+    /// Notes that somebody who may answer has looked at these open questions; the first time
+    /// counts.
     async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()>;
     /// When questions reached their stations beside those that they know themselves.
     async fn stations(&self, questions: &[QuestionId]) -> Stored<HashMap<QuestionId, Stations>>;

@@ -12,8 +12,9 @@ pub trait Repos: Send + Sync {
     async fn save_repo(&self, repo: &Repo) -> Stored<()>;
     /// All repositories by name.
     async fn repos(&self) -> Stored<Vec<Repo>>;
-    /// Binds a room of a platform to a repository; doing it again changes nothing. Tasks that are not over are to be shown in
-    /// a room that is new to them, with their open questions. A room of another repository is refused as taken.
+    /// Binds a room of a platform to a repository; doing it again changes nothing. Tasks that are
+    /// not over are to be shown in a room that is new to them, with their open questions. A room of
+    /// another repository is refused as taken.
     async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> Stored<()>;
     /// All rooms, by repository.
     async fn rooms(&self) -> Stored<Vec<Binding>>;

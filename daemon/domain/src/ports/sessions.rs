@@ -13,15 +13,23 @@ use crate::{
 /// Sessions, and the workers that hold them.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Maps a session to the task whose attempt its worker holds; [`super::StoreError::Conflict`] when it does not
-    /// hold it, or the session belongs to another task.
+    /// Maps a session to the task whose attempt its worker holds; [`super::StoreError::Conflict`]
+    /// when it does not hold it, or the session belongs to another task.
     async fn map_session(&self, session: &Session, attempt: Attempt) -> Stored<()>;
-    /// Notes that a live session is active; [`super::StoreError::Conflict`] unless `by` holds the attempt.
-    async fn touch_session(&self, by: WorkerId, attempt: Attempt, id: SessionId, context: Option<u8>) -> Stored<()>;
-    /// Binds a session that its worker uses for an attempt it holds to that attempt's task, whatever it was bound to;
-    /// `false` when it is not that worker's, or the attempt is not.
+    /// Notes that a live session is active; [`super::StoreError::Conflict`] unless `by` holds the
+    /// attempt.
+    async fn touch_session(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        id: SessionId,
+        context: Option<u8>,
+    ) -> Stored<()>;
+    /// Binds a session that its worker uses for an attempt it holds to that attempt's task,
+    /// whatever it was bound to; `false` when it is not that worker's, or the attempt is not.
     async fn correct_session(&self, by: WorkerId, attempt: Attempt, id: SessionId) -> Stored<bool>;
-    /// Ends warm sessions that the policy does not keep, and sessions whose worker is gone. Returns how many.
+    /// Ends warm sessions that the policy does not keep, and sessions whose worker is gone. Returns
+    /// how many.
     async fn sweep_sessions(&self, policy: &SessionPolicy) -> Stored<u64>;
     /// Numbers of all sessions so far.
     async fn session_figures(&self) -> Stored<SessionFigures>;
@@ -31,8 +39,14 @@ pub trait Sessions: Send + Sync {
     async fn end_session(&self, id: SessionId, reason: &str) -> Stored<()>;
     /// One session.
     async fn session(&self, id: SessionId) -> Stored<Option<Session>>;
-    /// Sessions, of one repository or of all, each with its repository, latest first; only live ones unless `ended_too`.
-    async fn sessions(&self, within: Option<&Slug>, ended_too: bool, limit: u32) -> Stored<Vec<(Slug, Session)>>;
+    /// Sessions, of one repository or of all, each with its repository, latest first; only live
+    /// ones unless `ended_too`.
+    async fn sessions(
+        &self,
+        within: Option<&Slug>,
+        ended_too: bool,
+        limit: u32,
+    ) -> Stored<Vec<(Slug, Session)>>;
     /// The live session of a task, the latest if there are several.
     async fn session_of(&self, task: TaskId) -> Stored<Option<Session>>;
 }

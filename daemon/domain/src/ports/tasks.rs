@@ -15,8 +15,8 @@ use crate::{
 pub trait Tasks: Send + Sync {
     /// Fresh task ids.
     async fn next_tasks(&self, count: u32) -> Stored<Vec<TaskId>>;
-    /// Creates queued tasks with their first messages. `Some` is the earlier task made with the same key; nothing of that one
-    /// changed then.
+    /// Creates queued tasks with their first messages. `Some` is the earlier task made with the
+    /// same key; nothing of that one changed then.
     async fn create(&self, tasks: &[NewTask]) -> Stored<Vec<Option<TaskId>>>;
     /// One task.
     async fn task(&self, id: TaskId) -> Stored<Option<Task>>;
@@ -27,13 +27,15 @@ pub trait Tasks: Send + Sync {
     /// Stores decided changes of different tasks together. Each is stored whole or refused alone:
     /// [`super::StoreError::Conflict`] when its task is no longer what was decided on.
     async fn commit(&self, commits: &[Commit]) -> Stored<Vec<Stored<()>>>;
-    /// Adds an agent's lines to the log; [`super::StoreError::Conflict`] unless `by` holds the attempt.
+    /// Adds an agent's lines to the log; [`super::StoreError::Conflict`] unless `by` holds the
+    /// attempt.
     async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Stored<()>;
     /// A task's log, oldest first, at most `limit` of the latest lines.
     async fn log_of(&self, task: TaskId, limit: u32) -> Stored<Vec<LogLine>>;
     /// A task's attempts, oldest first.
     async fn executions(&self, task: TaskId) -> Stored<Vec<Execution>>;
-    /// Keeps the patch of an attempt, for `task diff`; [`super::StoreError::Conflict`] unless `by` holds it.
+    /// Keeps the patch of an attempt, for `task diff`; [`super::StoreError::Conflict`] unless `by`
+    /// holds it.
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Stored<()>;
     /// The patch of the latest attempt that has one.
     async fn patch_of(&self, task: TaskId) -> Stored<Option<String>>;

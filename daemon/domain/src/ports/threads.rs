@@ -36,10 +36,12 @@ pub struct Unread {
 /// What was said: inbox, threads, outbox.
 #[async_trait]
 pub trait Threads: Send + Sync {
-    /// Stores an event before the platform is told that we have it; `false` when it is known already.
+    /// Stores an event before the platform is told that we have it; `false` when it is known
+    /// already.
     async fn receive(&self, event: &Inbound) -> Stored<bool>;
-    /// Stores what a platform's stream brought, and its new position. Events that are known already stay as they are, but for
-    /// those whose words were awaited. Returns how many of our messages turned out to be shown twice.
+    /// Stores what a platform's stream brought, and its new position. Events that are known already
+    /// stay as they are, but for those whose words were awaited. Returns how many of our messages
+    /// turned out to be shown twice.
     async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<u64>;
     /// The position that the last batch of a platform brought.
     async fn cursor(&self, platform: &str) -> Stored<Option<String>>;
@@ -49,32 +51,51 @@ pub trait Threads: Send + Sync {
     async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>>;
     /// Whether an event was dealt with.
     async fn is_read(&self, event: &Inbound) -> Stored<bool>;
-    /// Some of the events after `after` that were stored at least `age` ago and not yet dealt with, oldest first; those whose words are
-    /// awaited only after `awaited`.
+    /// Some of the events after `after` that were stored at least `age` ago and not yet dealt with,
+    /// oldest first; those whose words are awaited only after `awaited`.
     async fn unread(&self, age: Duration, awaited: Duration, after: u64) -> Stored<Vec<Unread>>;
     /// Events of a platform whose words its adapter is to fetch, oldest first.
     async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>>;
     /// Marks an event as dealt with.
     async fn mark_read(&self, event: &Inbound) -> Stored<()>;
-    /// Adds messages to a thread without changing a task; `reply` is what a person wrote before them.
-    async fn say(&self, task: TaskId, reply: Option<(&str, &str)>, messages: &[Outbound]) -> Stored<()>;
-    /// Adds a command that a person said to a thread, and what came of it; the event that brought it is dealt with thereby, so
-    /// that no crash runs it again.
-    async fn reply(&self, event: &Inbound, author: &str, task: TaskId, message: &Outbound) -> Stored<()>;
+    /// Adds messages to a thread without changing a task; `reply` is what a person wrote before
+    /// them.
+    async fn say(
+        &self,
+        task: TaskId,
+        reply: Option<(&str, &str)>,
+        messages: &[Outbound],
+    ) -> Stored<()>;
+    /// Adds a command that a person said to a thread, and what came of it; the event that brought
+    /// it is dealt with thereby, so that no crash runs it again.
+    async fn reply(
+        &self,
+        event: &Inbound,
+        author: &str,
+        task: TaskId,
+        message: &Outbound,
+    ) -> Stored<()>;
     /// Adds one message; a second one with the same id is none.
     async fn post(&self, message: &Outbound) -> Stored<()>;
     /// A thread after `seq`, oldest first.
     async fn thread(&self, task: TaskId, after: u64, limit: u32) -> Stored<Vec<Message>>;
     /// The latest messages of a thread, oldest of them first.
     async fn latest(&self, task: TaskId, limit: u32) -> Stored<Vec<Message>>;
-    /// All threads after `seq`, oldest first, up to where something may still be under way that comes before; nothing aside.
+    /// All threads after `seq`, oldest first, up to where something may still be under way that
+    /// comes before; nothing aside.
     async fn messages(&self, after: u64, limit: u32) -> Stored<Vec<Message>>;
-    /// Messages due for a platform, at most `limit`: in order within each thread, and questions before news of states.
-    /// Edits of states may come later than what was said after them.
+    /// Messages due for a platform, at most `limit`: in order within each thread, and questions
+    /// before news of states. Edits of states may come later than what was said after them.
     async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>>;
-    /// The questions of a task that a platform shows, or may show: somebody else may have posted what was stored before `begun`, since
-    /// when we post; whenever it was stored, if somebody else does.
-    async fn showings(&self, platform: &str, task: TaskId, begun: Option<Timestamp>) -> Stored<Vec<(QuestionId, Showing)>>;
+    /// The questions of a task that a platform shows, or may show: somebody else may have posted
+    /// what was stored before `begun`, since when we post; whenever it was stored, if somebody else
+    /// does.
+    async fn showings(
+        &self,
+        platform: &str,
+        task: TaskId,
+        begun: Option<Timestamp>,
+    ) -> Stored<Vec<(QuestionId, Showing)>>;
     /// How long until the next message that waits for its time is due, if any does.
     async fn due_in(&self, platform: &str) -> Stored<Option<Duration>>;
     /// Notes where messages were put, all in one write.
@@ -88,5 +109,11 @@ pub trait Threads: Send + Sync {
     /// Posts a message nowhere any more.
     async fn give_up(&self, message: MessageId, platform: &str) -> Stored<()>;
     /// Tries a message again after a pause; `failed` says that the attempt counts.
-    async fn postpone(&self, message: MessageId, platform: &str, pause: Duration, failed: bool) -> Stored<()>;
+    async fn postpone(
+        &self,
+        message: MessageId,
+        platform: &str,
+        pause: Duration,
+        failed: bool,
+    ) -> Stored<()>;
 }

@@ -36,21 +36,34 @@ pub struct Listing {
     wait: f64,
 }
 
-/// `GET /messages`, oldest first: `{items, next}`. With `wait` it answers as soon as something is said.
+/// `GET /messages`, oldest first: `{items, next}`. With `wait` it answers as soon as something is
+/// said.
 #[utoipa::path(
     get, path = "/chat/messages", tag = "chat", operation_id = "chat_list",
-    summary = "What is said in threads, oldest first. Needs the role `viewer`, without a task everywhere.",
+    summary = "What is said in threads, oldest first. Needs the role `viewer`, without a task \
+     everywhere.",
     params(Listing),
     responses((status = 200, body = shapes::Messages, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
+pub async fn list(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Params(listing): Params<Listing>,
+) -> Result<Json<Value>, Failure> {
     let app = &shared.app;
     match listing.task {
         Some(task) => drop(app.look_at(&caller, task).await?),
         None => app.allow(&caller, Verb::See, None, "messages").await?,
     }
-    let messages = app.messages(listing.task, listing.after, limit(listing.limit)?, patience(listing.wait)).await?;
+    let messages = app
+        .messages(
+            listing.task,
+            listing.after,
+            limit(listing.limit)?,
+            patience(listing.wait),
+        )
+        .await?;
     let next = messages.last().map_or(listing.after, |message| message.seq);
     Ok(Json(json!({ "items": messages, "next": next })))
 }
@@ -58,14 +71,25 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
 /// `POST /messages`: a person says something in a thread.
 #[utoipa::path(
     post, path = "/chat/messages", tag = "chat", operation_id = "chat_send",
-    summary = "A person says something: an answer or a note (role `answerer`), or a command (the role that it needs).",
+    summary = "A person says something: an answer or a note (role `answerer`), or a command (the \
+     role that it needs).",
     request_body = SendMessage,
     responses((status = 200, body = shapes::Heard, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn send(State(shared): State<Shared>, Person(caller): Person, Body(send): Body<SendMessage>) -> Result<Json<Value>, Failure> {
+pub async fn send(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Body(send): Body<SendMessage>,
+) -> Result<Json<Value>, Failure> {
     let key = send.key.unwrap_or_else(|| shared.app.ids.uuid());
-    let said = Said { event: key, task: send.task, reply_to: send.reply_to, text: send.text, act: Act::Said };
+    let said = Said {
+        event: key,
+        task: send.task,
+        reply_to: send.reply_to,
+        text: send.text,
+        act: Act::Said,
+    };
     hear(&shared, &caller, said).await
 }
 
@@ -85,7 +109,18 @@ pub async fn edit(
     Body(edit): Body<EditMessage>,
 ) -> Result<Json<Value>, Failure> {
     let act = Act::Edited(key.to_string());
-    hear(&shared, &caller, Said { event: shared.app.ids.uuid(), task: None, reply_to: None, text: edit.text, act }).await
+    hear(
+        &shared,
+        &caller,
+        Said {
+            event: shared.app.ids.uuid(),
+            task: None,
+            reply_to: None,
+            text: edit.text,
+            act,
+        },
+    )
+    .await
 }
 
 /// `DELETE /messages/{key}`: its author takes back what was sent under this key.
@@ -96,9 +131,24 @@ pub async fn edit(
     responses((status = 200, body = shapes::Heard, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn delete(State(shared): State<Shared>, Person(caller): Person, Id(key): Id<MessageId>) -> Result<Json<Value>, Failure> {
+pub async fn delete(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(key): Id<MessageId>,
+) -> Result<Json<Value>, Failure> {
     let act = Act::Deleted(key.to_string());
-    hear(&shared, &caller, Said { event: shared.app.ids.uuid(), task: None, reply_to: None, text: String::new(), act }).await
+    hear(
+        &shared,
+        &caller,
+        Said {
+            event: shared.app.ids.uuid(),
+            task: None,
+            reply_to: None,
+            text: String::new(),
+            act,
+        },
+    )
+    .await
 }
 
 /// What the console hears, before it knows by whom.
@@ -111,14 +161,44 @@ struct Said {
 }
 
 async fn hear(shared: &Shared, caller: &Caller, said: Said) -> Result<Json<Value>, Failure> {
-    let author = caller.user.as_ref().map(|user| user.id.to_string()).ok_or(AppError::Unauthenticated)?;
-    let Said { event, task, reply_to, text, act } = said;
-    let spot = Spot::Ours { task, question: reply_to };
-    let event = Inbound { event: event.to_string(), platform: "console".into(), author, spot, text, act, said: None };
-    let known = shared.app.store.event(&event.platform, &event.event).await.map_err(AppError::from)?.is_some();
+    let author = caller
+        .user
+        .as_ref()
+        .map(|user| user.id.to_string())
+        .ok_or(AppError::Unauthenticated)?;
+    let Said {
+        event,
+        task,
+        reply_to,
+        text,
+        act,
+    } = said;
+    let spot = Spot::Ours {
+        task,
+        question: reply_to,
+    };
+    let event = Inbound {
+        event: event.to_string(),
+        platform: "console".into(),
+        author,
+        spot,
+        text,
+        act,
+        said: None,
+    };
+    let known = shared
+        .app
+        .store
+        .event(&event.platform, &event.event)
+        .await
+        .map_err(AppError::from)?
+        .is_some();
     let reply = shared.app.hear(event.clone()).await?.transpose()?;
     if known && reply.is_none() {
         shared.app.outcome_of(&event).await?;
     }
-    Ok(Json(reply.map_or_else(|| json!({ "text": "" }), |reply| json!({ "text": reply.text, "data": reply.data }))))
+    Ok(Json(reply.map_or_else(
+        || json!({ "text": "" }),
+        |reply| json!({ "text": reply.text, "data": reply.data }),
+    )))
 }

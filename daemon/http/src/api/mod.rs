@@ -32,7 +32,8 @@ use crate::Shared;
 /// What stands in the document beside the endpoints.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "AgentVine", description = "Many headless Claude Code workers; their questions answered where the team already talks."),
+    info(title = "AgentVine", description = "Many headless Claude Code workers; their questions \
+     answered where the team already talks."),
     modifiers(&Tokens),
     tags(
         (name = "tasks", description = "What people ask for."),
@@ -51,10 +52,20 @@ struct Tokens;
 
 impl Modify for Tokens {
     fn modify(&self, document: &mut openapi::OpenApi) {
-        let bearer = |what: &str| SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build());
+        let bearer = |what: &str| {
+            SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .description(Some(what))
+                    .build(),
+            )
+        };
         let parts = document.components.get_or_insert_default();
         parts.add_security_scheme("person", bearer("A person's token: `vine token user`."));
-        parts.add_security_scheme("worker", bearer("A worker's token, which it got when it was enrolled."));
+        parts.add_security_scheme(
+            "worker",
+            bearer("A worker's token, which it got when it was enrolled."),
+        );
     }
 }
 
@@ -95,16 +106,23 @@ fn documented() -> OpenApiRouter<Shared> {
 /// All endpoints, the document that describes them, and a page to try them on.
 pub fn routes() -> Router<Shared> {
     let (endpoints, document) = documented().split_for_parts();
-    let reference = Router::from(SwaggerUi::new("/api/v1/docs").url("/api/v1/openapi.json", document));
+    let reference =
+        Router::from(SwaggerUi::new("/api/v1/docs").url("/api/v1/openapi.json", document));
     endpoints.merge(reference.layer(map_response(fenced)))
 }
 
 /// The page to try things on comes from here alone, as ours does.
 async fn fenced(mut response: Response) -> Response {
-    let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src \
+     'self' data:; connect-src 'self'; \
                   base-uri 'none'; frame-ancestors 'none'";
-    response.headers_mut().insert("content-security-policy", HeaderValue::from_static(policy));
-    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+        .headers_mut()
+        .insert("content-security-policy", HeaderValue::from_static(policy));
+    response.headers_mut().insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }
 
@@ -129,6 +147,10 @@ fn limit(wish: Option<u32>) -> Result<u32, AppError> {
 
 /// Waits are bounded, whatever the caller asks for.
 fn patience(seconds: f64) -> std::time::Duration {
-    let bounded = if seconds.is_finite() { seconds.clamp(0.0, 60.0) } else { 0.0 };
+    let bounded = if seconds.is_finite() {
+        seconds.clamp(0.0, 60.0)
+    } else {
+        0.0
+    };
     std::time::Duration::from_secs_f64(bounded)
 }

@@ -26,8 +26,14 @@ pub async fn ask(
     Enrolled(worker): Enrolled,
     Body(post): Body<PostQuestion>,
 ) -> Result<(StatusCode, Json<PostedQuestion>), Failure> {
-    let asked =
-        Asked { attempt: post.attempt, key: post.key, session: post.session, call: post.call, ask: post.ask, context: post.context };
+    let asked = Asked {
+        attempt: post.attempt,
+        key: post.key,
+        session: post.session,
+        call: post.call,
+        ask: post.ask,
+        context: post.context,
+    };
     let id = shared.app.ask(worker, asked).await?;
     Ok((StatusCode::CREATED, Json(PostedQuestion { id })))
 }
@@ -40,9 +46,18 @@ pub async fn ask(
     responses((status = 200, body = shapes::List<shapes::Question>, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(page): Params<Page>) -> Result<Json<Value>, Failure> {
-    let questions = shared.app.open_questions(&caller, limit(page.limit)?).await?;
-    Ok(Json(json!({ "items": questions.iter().map(view::question).collect::<Vec<_>>() })))
+pub async fn list(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Params(page): Params<Page>,
+) -> Result<Json<Value>, Failure> {
+    let questions = shared
+        .app
+        .open_questions(&caller, limit(page.limit)?)
+        .await?;
+    Ok(Json(
+        json!({ "items": questions.iter().map(view::question).collect::<Vec<_>>() }),
+    ))
 }
 
 /// `GET /{id}`
@@ -53,7 +68,11 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(p
     responses((status = 200, body = shapes::Question, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<QuestionId>) -> Result<Json<Value>, Failure> {
+pub async fn show(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(id): Id<QuestionId>,
+) -> Result<Json<Value>, Failure> {
     let question = shared.app.look_at_question(&caller, id).await?;
     let stations = shared.app.stations(id).await?;
     Ok(Json(view::question_whole(&question, &stations)))
@@ -94,8 +113,14 @@ pub async fn delivered(
     Id(id): Id<QuestionId>,
     Body(delivered): Body<Delivered>,
 ) -> Result<StatusCode, Failure> {
-    let heard = Heard { question: id, answer: delivered.answer };
-    shared.app.delivered(worker, delivered.attempt, heard).await?;
+    let heard = Heard {
+        question: id,
+        answer: delivered.answer,
+    };
+    shared
+        .app
+        .delivered(worker, delivered.attempt, heard)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -114,7 +139,10 @@ pub async fn note_delivered(
     Id(key): Id<MessageId>,
     Body(delivered): Body<Delivered>,
 ) -> Result<StatusCode, Failure> {
-    shared.app.note_delivered(worker, key.0, delivered.attempt).await?;
+    shared
+        .app
+        .note_delivered(worker, key.0, delivered.attempt)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -133,7 +161,11 @@ pub async fn withdraw(
     Id(id): Id<QuestionId>,
     Body(close): Body<CloseQuestion>,
 ) -> Result<StatusCode, Failure> {
-    let why = if close.why.is_empty() { "the agent no longer needs it".into() } else { close.why };
+    let why = if close.why.is_empty() {
+        "the agent no longer needs it".into()
+    } else {
+        close.why
+    };
     shared.app.withdraw(worker, id, close.attempt, why).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,9 @@
 use axum::{Json, extract::State, http::StatusCode};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use vine_api::{Accepted, Claim, Claimed, Complete, Completed, Completions, Ended, Enqueue, Fail, GaveUp, Log};
+use vine_api::{
+    Accepted, Claim, Claimed, Complete, Completed, Completions, Ended, Enqueue, Fail, GaveUp, Log,
+};
 use vine_app::{AppError, view};
 use vine_domain::{
     Invalid, Verb,
@@ -25,8 +27,15 @@ use crate::{
     responses((status = 200, body = shapes::Task, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn enqueue(State(shared): State<Shared>, Person(caller): Person, Body(enqueue): Body<Enqueue>) -> Result<Json<Value>, Failure> {
-    let task = shared.app.order(&caller, enqueue.task, Order::Retry).await?;
+pub async fn enqueue(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Body(enqueue): Body<Enqueue>,
+) -> Result<Json<Value>, Failure> {
+    let task = shared
+        .app
+        .order(&caller, enqueue.task, Order::Retry)
+        .await?;
     Ok(Json(view::task(&task)))
 }
 
@@ -38,8 +47,15 @@ pub async fn enqueue(State(shared): State<Shared>, Person(caller): Person, Body(
     responses((status = 200, body = Claimed, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
-pub async fn claim(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(claim): Body<Claim>) -> Result<Json<Claimed>, Failure> {
-    let assignments = shared.app.claim(worker, claim.slots, patience(claim.wait)).await?;
+pub async fn claim(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Body(claim): Body<Claim>,
+) -> Result<Json<Claimed>, Failure> {
+    let assignments = shared
+        .app
+        .claim(worker, claim.slots, patience(claim.wait))
+        .await?;
     Ok(Json(Claimed { assignments }))
 }
 
@@ -56,10 +72,18 @@ pub async fn complete(
     Enrolled(worker): Enrolled,
     Body(complete): Body<Complete>,
 ) -> Result<Json<Claimed>, Failure> {
-    shared.app.complete(worker, complete.attempt, complete.report, &complete.patch).await?;
+    shared
+        .app
+        .complete(worker, complete.attempt, complete.report, &complete.patch)
+        .await?;
     let assignments = match complete.next {
         0 => Vec::new(),
-        next => shared.app.claim(worker, next, std::time::Duration::ZERO).await?,
+        next => {
+            shared
+                .app
+                .claim(worker, next, std::time::Duration::ZERO)
+                .await?
+        }
     };
     Ok(Json(Claimed { assignments }))
 }
@@ -67,7 +91,8 @@ pub async fn complete(
 /// At most so many attempts end in one call.
 const COMPLETIONS: usize = 100;
 
-/// `POST /completions`: ends several attempts, each completed or refused alone, and claims the next ones in the same call.
+/// `POST /completions`: ends several attempts, each completed or refused alone, and claims the next
+/// ones in the same call.
 #[utoipa::path(
     post, path = "/queue/completions", tag = "queue", operation_id = "queue_completions",
     summary = "Ends several attempts, each completed or refused alone.",
@@ -81,19 +106,31 @@ pub async fn completions(
     Body(all): Body<Completions>,
 ) -> Result<Json<Accepted>, Failure> {
     if all.completed.len() > COMPLETIONS {
-        let many =
-            Invalid::new("list of completions", format!("it has {}", all.completed.len()), format!("send at most {COMPLETIONS} at once"));
+        let many = Invalid::new(
+            "list of completions",
+            format!("it has {}", all.completed.len()),
+            format!("send at most {COMPLETIONS} at once"),
+        );
         return Err(AppError::from(many).into());
     }
     let app = &shared.app;
-    let one = |done: Completed| async move { app.complete(worker, done.attempt, done.report, &done.patch).await };
+    let one = |done: Completed| async move {
+        app.complete(worker, done.attempt, done.report, &done.patch)
+            .await
+    };
     let outcomes = join_all(all.completed.into_iter().map(one)).await;
-    let refused = outcomes.into_iter().map(|outcome| outcome.err().map(|error| Failure::from(error).into_error())).collect();
+    let refused = outcomes
+        .into_iter()
+        .map(|outcome| outcome.err().map(|error| Failure::from(error).into_error()))
+        .collect();
     let assignments = match all.next {
         0 => Vec::new(),
         next => app.claim(worker, next, std::time::Duration::ZERO).await?,
     };
-    Ok(Json(Accepted { refused, assignments }))
+    Ok(Json(Accepted {
+        refused,
+        assignments,
+    }))
 }
 
 /// `POST /fail`
@@ -104,10 +141,18 @@ pub async fn completions(
     responses((status = 200, body = Ended, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
-pub async fn fail(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(fail): Body<Fail>) -> Result<Json<Ended>, Failure> {
+pub async fn fail(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Body(fail): Body<Fail>,
+) -> Result<Json<Ended>, Failure> {
     let (by, attempt) = (worker, fail.attempt);
     let event = match fail.how {
-        GaveUp::Failed(failure) => Event::Failed { by, attempt, failure },
+        GaveUp::Failed(failure) => Event::Failed {
+            by,
+            attempt,
+            failure,
+        },
         GaveUp::Released => Event::Released { by, attempt },
         GaveUp::Parked => Event::Parked { by, attempt },
     };
@@ -123,7 +168,11 @@ pub async fn fail(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body
     responses((status = 204, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
-pub async fn log(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(log): Body<Log>) -> Result<StatusCode, Failure> {
+pub async fn log(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Body(log): Body<Log>,
+) -> Result<StatusCode, Failure> {
     match log.tell {
         true => shared.app.tell(worker, log.attempt, &log.lines).await?,
         false => shared.app.log(worker, log.attempt, &log.lines).await?,
@@ -138,10 +187,15 @@ pub async fn log(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(
     responses((status = 200, body = shapes::Queues, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn status(State(shared): State<Shared>, Person(caller): Person) -> Result<Json<Value>, Failure> {
+pub async fn status(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+) -> Result<Json<Value>, Failure> {
     shared.app.allow(&caller, Verb::See, None, "queues").await?;
     let depths = shared.app.store.depths().await.map_err(AppError::from)?;
-    let queues: serde_json::Map<String, Value> =
-        view::queues(&depths).into_iter().map(|(name, depth)| (name.into(), depth.into())).collect();
+    let queues: serde_json::Map<String, Value> = view::queues(&depths)
+        .into_iter()
+        .map(|(name, depth)| (name.into(), depth.into()))
+        .collect();
     Ok(Json(json!({ "paused": depths.paused, "queues": queues })))
 }

@@ -23,8 +23,15 @@ use crate::{
     responses((status = 201, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
-pub async fn map(State(shared): State<Shared>, Enrolled(worker): Enrolled, Body(map): Body<MapSession>) -> Result<StatusCode, Failure> {
-    shared.app.map_session(worker, map.attempt, map.id, map.worktree, map.agent).await?;
+pub async fn map(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Body(map): Body<MapSession>,
+) -> Result<StatusCode, Failure> {
+    shared
+        .app
+        .map_session(worker, map.attempt, map.id, map.worktree, map.agent)
+        .await?;
     Ok(StatusCode::CREATED)
 }
 
@@ -43,7 +50,15 @@ pub async fn beat(
     Id(id): Id<SessionId>,
     Body(beat): Body<SessionBeat>,
 ) -> Result<StatusCode, Failure> {
-    shared.app.session_beat(worker, beat.attempt, id, beat.context.map(|percent| percent.min(100))).await?;
+    shared
+        .app
+        .session_beat(
+            worker,
+            beat.attempt,
+            id,
+            beat.context.map(|percent| percent.min(100)),
+        )
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -67,10 +82,19 @@ pub struct Listing {
     responses((status = 200, body = shapes::List<shapes::Session>, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
+pub async fn list(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Params(listing): Params<Listing>,
+) -> Result<Json<Value>, Failure> {
     let now = shared.app.clock.now();
-    let sessions = shared.app.sessions(&caller, listing.all, limit(listing.limit)?).await?;
-    Ok(Json(json!({ "items": sessions.iter().map(|(_, session)| view::session(session, now)).collect::<Vec<_>>() })))
+    let sessions = shared
+        .app
+        .sessions(&caller, listing.all, limit(listing.limit)?)
+        .await?;
+    Ok(Json(
+        json!({ "items": sessions.iter().map(|(_, session)| view::session(session, now)).collect::<Vec<_>>() }),
+    ))
 }
 
 /// `GET /{id}`
@@ -81,7 +105,11 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
     responses((status = 200, body = shapes::Session, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<SessionId>) -> Result<Json<Value>, Failure> {
+pub async fn show(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(id): Id<SessionId>,
+) -> Result<Json<Value>, Failure> {
     let session = shared.app.look_at_session(&caller, id).await?;
     Ok(Json(view::session(&session, shared.app.clock.now())))
 }
@@ -94,7 +122,11 @@ pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): 
     responses((status = 200, body = shapes::Session, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn end(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<SessionId>) -> Result<Json<Value>, Failure> {
+pub async fn end(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(id): Id<SessionId>,
+) -> Result<Json<Value>, Failure> {
     let session = shared.app.order_session(&caller, id, true).await?;
     Ok(Json(view::session(&session, shared.app.clock.now())))
 }

@@ -1,5 +1,6 @@
-//! What the API gives back, as its document shows it. The values themselves are made in `vine_app::view`; that they look like
-//! this is checked from outside, by a program that reads the document (`tests/it/story_openapi.rs`).
+//! What the API gives back, as its document shows it. The values themselves are made in
+//! `vine_app::view`; that they look like this is checked from outside, by a program that reads the
+//! document (`tests/it/story_openapi.rs`).
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,12 +8,14 @@ use utoipa::{IntoResponses, ToSchema};
 use uuid::Uuid;
 use vine_api::ApiError;
 use vine_domain::{
-    Ask, Branch, Epoch, Lane, MessageId, Note, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp, Title, WorkerId, WorkerState,
+    Ask, Branch, Epoch, Lane, MessageId, Note, Prompt, QuestionId, SessionId, Slug, TaskId,
+    Timestamp, Title, WorkerId, WorkerState,
     question::Answer,
     task::{Report, Usage},
 };
 
-/// Why something was not done. The same for all endpoints: a word for programs, what happened, what to do next.
+/// Why something was not done. The same for all endpoints: a word for programs, what happened, what
+/// to do next.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it stands in the document")]
 pub enum Refused {
@@ -28,7 +31,8 @@ pub enum Refused {
     /// There is no such thing.
     #[response(status = 404)]
     NotFound(ApiError),
-    /// Its state does not allow it: an attempt that is over, a question that was answered before, a name that is taken.
+    /// Its state does not allow it: an attempt that is over, a question that was answered before, a
+    /// name that is taken.
     #[response(status = 409)]
     Conflict(ApiError),
     /// The body is too large.

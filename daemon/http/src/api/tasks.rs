@@ -41,7 +41,15 @@ pub async fn create(
 
 fn wish(new: CreateTask, key: Option<String>) -> Wish {
     let lane = new.priority.unwrap_or(Lane::Default);
-    Wish { title: new.title, prompt: new.prompt, repo: new.repo, base: new.base, branch: new.branch, lane, key }
+    Wish {
+        title: new.title,
+        prompt: new.prompt,
+        repo: new.repo,
+        base: new.base,
+        branch: new.branch,
+        lane,
+        key,
+    }
 }
 
 /// At most so many tasks are created at once.
@@ -63,21 +71,37 @@ pub async fn create_bulk(
     Body(new): Body<CreateTasks>,
 ) -> Result<(StatusCode, Json<CreatedTasks>), Failure> {
     if !(1..=BULK).contains(&new.tasks.len()) {
-        let many = Invalid::new("list of tasks", format!("it has {}", new.tasks.len()), format!("send 1 to {BULK} at once"));
+        let many = Invalid::new(
+            "list of tasks",
+            format!("it has {}", new.tasks.len()),
+            format!("send 1 to {BULK} at once"),
+        );
         return Err(AppError::from(many).into());
     }
     let key = idempotency_key(&headers)?;
-    let keyed = |(number, new): (usize, CreateTask)| wish(new, key.as_ref().map(|key| format!("{key}/{number}")));
+    let keyed = |(number, new): (usize, CreateTask)| {
+        wish(new, key.as_ref().map(|key| format!("{key}/{number}")))
+    };
     let wishes = new.tasks.into_iter().enumerate().map(keyed).collect();
     let ids = shared.app.create_many(&caller, wishes).await?;
     Ok((StatusCode::CREATED, Json(CreatedTasks { ids })))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let text = value.to_str().ok().filter(|text| (1..=200).contains(&text.len()));
-    let refuse =
-        || Invalid::new("idempotency key", "it is empty, too long or not plain text", "use up to 200 plain characters, such as a UUID");
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let text = value
+        .to_str()
+        .ok()
+        .filter(|text| (1..=200).contains(&text.len()));
+    let refuse = || {
+        Invalid::new(
+            "idempotency key",
+            "it is empty, too long or not plain text",
+            "use up to 200 plain characters, such as a UUID",
+        )
+    };
     Ok(Some(text.ok_or_else(refuse)?.to_owned()))
 }
 
@@ -105,13 +129,30 @@ pub struct Listing {
     responses((status = 200, body = shapes::Tasks, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(listing): Params<Listing>) -> Result<Json<Value>, Failure> {
-    let state = listing.state.as_deref().map(TaskState::word).transpose().map_err(AppError::from)?;
+pub async fn list(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Params(listing): Params<Listing>,
+) -> Result<Json<Value>, Failure> {
+    let state = listing
+        .state
+        .as_deref()
+        .map(TaskState::word)
+        .transpose()
+        .map_err(AppError::from)?;
     let limit = limit(listing.limit)?;
-    let filter = TaskFilter { state, repo: listing.repo, text: listing.text, before: listing.before, limit };
+    let filter = TaskFilter {
+        state,
+        repo: listing.repo,
+        text: listing.text,
+        before: listing.before,
+        limit,
+    };
     let tasks = shared.app.tasks(&caller, &filter).await?;
     let next = (tasks.len() == limit as usize).then(|| tasks.last().map(|task| task.id));
-    Ok(Json(json!({ "items": tasks.iter().map(view::task).collect::<Vec<_>>(), "next": next })))
+    Ok(Json(
+        json!({ "items": tasks.iter().map(view::task).collect::<Vec<_>>(), "next": next }),
+    ))
 }
 
 /// `GET /{id}`
@@ -122,7 +163,11 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person, Params(l
     responses((status = 200, body = shapes::Task, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<TaskId>) -> Result<Json<Value>, Failure> {
+pub async fn show(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(id): Id<TaskId>,
+) -> Result<Json<Value>, Failure> {
     let command = Command::Task(TaskVerb::Show { task: Some(id) });
     let reply = shared.app.run(&caller, command, None).await?;
     Ok(Json(reply.data))
@@ -175,6 +220,11 @@ pub async fn log(
     Params(page): Params<Page>,
 ) -> Result<Json<Value>, Failure> {
     shared.app.look_at(&caller, id).await?;
-    let lines = shared.app.store.log_of(id, limit(page.limit)?).await.map_err(AppError::from)?;
+    let lines = shared
+        .app
+        .store
+        .log_of(id, limit(page.limit)?)
+        .await
+        .map_err(AppError::from)?;
     Ok(Json(json!({ "items": lines })))
 }

@@ -21,10 +21,23 @@ use crate::{
     responses((status = 201, body = Identity, description = "Done."), shapes::Refused),
     security(()),
 )]
-pub async fn enrol(State(shared): State<Shared>, Body(enrol): Body<Enrol>) -> Result<(StatusCode, Json<Identity>), Failure> {
+pub async fn enrol(
+    State(shared): State<Shared>,
+    Body(enrol): Body<Enrol>,
+) -> Result<(StatusCode, Json<Identity>), Failure> {
     let slots = slots(enrol.slots)?;
     let version = enrol.version.chars().take(60).collect();
-    let (id, token) = shared.app.enrol(&enrol.code, Candidate { name: enrol.name, slots, version }).await?;
+    let (id, token) = shared
+        .app
+        .enrol(
+            &enrol.code,
+            Candidate {
+                name: enrol.name,
+                slots,
+                version,
+            },
+        )
+        .await?;
     Ok((StatusCode::CREATED, Json(Identity { id, token })))
 }
 
@@ -42,11 +55,19 @@ fn slots(wish: u32) -> Result<u32, AppError> {
     responses((status = 200, body = shapes::List<shapes::Worker>, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn list(State(shared): State<Shared>, Person(caller): Person) -> Result<Json<Value>, Failure> {
-    shared.app.allow(&caller, Verb::See, None, "workers").await?;
+pub async fn list(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+) -> Result<Json<Value>, Failure> {
+    shared
+        .app
+        .allow(&caller, Verb::See, None, "workers")
+        .await?;
     let now = shared.app.clock.now();
     let workers = shared.app.store.workers().await.map_err(AppError::from)?;
-    Ok(Json(json!({ "items": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>() })))
+    Ok(Json(
+        json!({ "items": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>() }),
+    ))
 }
 
 /// `GET /{id}`
@@ -57,10 +78,20 @@ pub async fn list(State(shared): State<Shared>, Person(caller): Person) -> Resul
     responses((status = 200, body = shapes::Worker, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
-pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): Id<WorkerId>) -> Result<Json<Value>, Failure> {
-    shared.app.allow(&caller, Verb::See, None, "workers").await?;
+pub async fn show(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Id(id): Id<WorkerId>,
+) -> Result<Json<Value>, Failure> {
+    shared
+        .app
+        .allow(&caller, Verb::See, None, "workers")
+        .await?;
     let workers = shared.app.store.workers().await.map_err(AppError::from)?;
-    let found = workers.iter().find(|(worker, ..)| worker.id == id).ok_or_else(|| AppError::from(Missing::Worker(id.to_string())))?;
+    let found = workers
+        .iter()
+        .find(|(worker, ..)| worker.id == id)
+        .ok_or_else(|| AppError::from(Missing::Worker(id.to_string())))?;
     Ok(Json(view::worker(found, shared.app.clock.now())))
 }
 
@@ -72,7 +103,11 @@ pub async fn show(State(shared): State<Shared>, Person(caller): Person, Id(id): 
     responses((status = 204, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
-pub async fn leave(State(shared): State<Shared>, Enrolled(worker): Enrolled, Id(id): Id<WorkerId>) -> Result<StatusCode, Failure> {
+pub async fn leave(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<WorkerId>,
+) -> Result<StatusCode, Failure> {
     itself(worker, id)?;
     shared.app.deregister(id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -104,7 +139,9 @@ pub async fn beat(
         worktree_bytes: beat.worktree_bytes,
         wait: patience(beat.wait),
     };
-    Ok(Json(Beaten { deliveries: shared.app.beat(id, beat).await? }))
+    Ok(Json(Beaten {
+        deliveries: shared.app.beat(id, beat).await?,
+    }))
 }
 
 /// `POST /{id}/orphans`, by the worker itself.
@@ -133,5 +170,9 @@ pub async fn orphans(
 }
 
 fn itself(worker: WorkerId, id: WorkerId) -> Result<(), AppError> {
-    if worker == id { Ok(()) } else { Err(Missing::Worker(format!("{id} of this token")).into()) }
+    if worker == id {
+        Ok(())
+    } else {
+        Err(Missing::Worker(format!("{id} of this token")).into())
+    }
 }

@@ -14,8 +14,15 @@ use crate::auth::Visitor;
 const LINES: u32 = 150;
 
 /// `GET /audit`
-pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
-    fresh(&shared, &visitor, &headers, Screen::Audit, "Audit", || body(&shared.app, &visitor.0)).await
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    fresh(&shared, &visitor, &headers, Screen::Audit, "Audit", || {
+        body(&shared.app, &visitor.0)
+    })
+    .await
 }
 
 async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {

@@ -1,4 +1,5 @@
-//! Charts: small, drawn here, in the colours of the page. What they show stands beside them in words, for those who do not see them.
+//! Charts: small, drawn here, in the colours of the page. What they show stands beside them in
+//! words, for those who do not see them.
 
 use std::time::Duration;
 
@@ -41,11 +42,18 @@ fn words(trend: &Trend) -> String {
     let (done, failed) = (trend.done(), trend.failed());
     let ended = match done + failed {
         0 => "nothing finished".to_owned(),
-        all => format!("{done} finished, {failed} failed ({} %)", failed * 100 / all),
+        all => format!(
+            "{done} finished, {failed} failed ({} %)",
+            failed * 100 / all
+        ),
     };
     match (trend.median, trend.p95) {
         (Some(median), Some(p95)) => {
-            format!("{ended}; people answered within {}, nearly always within {}", texts::span(median), texts::span(p95))
+            format!(
+                "{ended}; people answered within {}, nearly always within {}",
+                texts::span(median),
+                texts::span(p95)
+            )
         }
         _ => format!("{ended}; nobody answered a question"),
     }
@@ -58,7 +66,12 @@ fn height_of(took: Duration) -> u64 {
 
 /// Bars, each of two parts, as high as the largest allows.
 fn bars(name: &str, spans: &[Span], parts: impl Fn(&Span) -> (u64, u64)) -> Markup {
-    let largest = spans.iter().map(|span| parts(span).0 + parts(span).1).max().unwrap_or(0).max(1);
+    let largest = spans
+        .iter()
+        .map(|span| parts(span).0 + parts(span).1)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let high = |count: u64| (count * HEIGHT).div_ceil(largest);
     html! {
         svg.chart role="img" aria-label=(name) viewBox={ "0 0 " (WIDTH * spans.len() as u64) " " (HEIGHT + 1) } preserveAspectRatio="none" {
@@ -79,17 +92,32 @@ mod tests {
 
     #[test]
     fn words_say_what_the_chart_shows() {
-        let span = Span { done: 3, failed: 1, response: Some(Duration::from_secs(90)) };
+        let span = Span {
+            done: 3,
+            failed: 1,
+            response: Some(Duration::from_secs(90)),
+        };
         let some = Trend {
             words: "24 hours",
             spans: vec![Span::default(), span],
             median: Some(Duration::from_secs(90)),
             p95: Some(Duration::from_secs(600)),
         };
-        assert_eq!(words(&some), "3 finished, 1 failed (25 %); people answered within 90 s, nearly always within 10 min");
-        let none = Trend { spans: vec![Span::default()], median: None, p95: None, ..some };
+        assert_eq!(
+            words(&some),
+            "3 finished, 1 failed (25 %); people answered within 90 s, nearly always within 10 min"
+        );
+        let none = Trend {
+            spans: vec![Span::default()],
+            median: None,
+            p95: None,
+            ..some
+        };
         assert_eq!(words(&none), "nothing finished; nobody answered a question");
         let drawn = trend(&none).into_string();
-        assert!(!drawn.contains("<rect") && !drawn.contains("style="), "{drawn}");
+        assert!(
+            !drawn.contains("<rect") && !drawn.contains("style="),
+            "{drawn}"
+        );
     }
 }

@@ -27,12 +27,16 @@ pub struct Link {
 
 /// `GET /login?code=…` spends the code; without one, or with a spent one, says how to get in.
 pub async fn show(State(shared): In, Params(link): Params<Link>) -> Result<Response, Failure> {
-    let Some(code) = link.code else { return Ok(how(&shared, StatusCode::OK, "You are not logged in.")) };
+    let Some(code) = link.code else {
+        return Ok(how(&shared, StatusCode::OK, "You are not logged in."));
+    };
     match shared.app.log_in(&Token::presented(code)).await {
         Ok(session) => Ok(entered(&shared, &session)),
-        Err(AppError::Unauthenticated) => {
-            Ok(how(&shared, StatusCode::UNAUTHORIZED, "This link was used before, or is older than ten minutes."))
-        }
+        Err(AppError::Unauthenticated) => Ok(how(
+            &shared,
+            StatusCode::UNAUTHORIZED,
+            "This link was used before, or is older than ten minutes.",
+        )),
         Err(AppError::TooOften(wait)) => Ok(later(&shared, wait)),
         Err(error) => Err(error.into()),
     }
@@ -46,10 +50,17 @@ pub struct Name {
 }
 
 /// `POST /login`
-pub async fn enter(State(shared): In, Form(Name { name, password }): Form<Name>) -> Result<Response, Failure> {
+pub async fn enter(
+    State(shared): In,
+    Form(Name { name, password }): Form<Name>,
+) -> Result<Response, Failure> {
     match shared.app.log_in_with(name.trim(), &password).await {
         Ok(session) => Ok(entered(&shared, &session)),
-        Err(AppError::Unauthenticated) => Ok(how(&shared, StatusCode::UNAUTHORIZED, "The name or the password is wrong.")),
+        Err(AppError::Unauthenticated) => Ok(how(
+            &shared,
+            StatusCode::UNAUTHORIZED,
+            "The name or the password is wrong.",
+        )),
         Err(AppError::TooOften(wait)) => Ok(later(&shared, wait)),
         Err(error) => Err(error.into()),
     }
@@ -64,9 +75,19 @@ pub struct Change {
 }
 
 /// `POST /password`
-pub async fn change(State(shared): In, visitor: Visitor, headers: HeaderMap, Form(change): Form<Change>) -> Result<Redirect, Response> {
+pub async fn change(
+    State(shared): In,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Form(change): Form<Change>,
+) -> Result<Redirect, Response> {
     let done = match auth::cookie(&shared, &headers) {
-        Some(session) => shared.app.set_password(&visitor.0, &change.old, &change.new, &session).await,
+        Some(session) => {
+            shared
+                .app
+                .set_password(&visitor.0, &change.old, &change.new, &session)
+                .await
+        }
         None => Err(AppError::Unauthenticated),
     };
     done.map_err(|error| problem(&visitor, error))?;
@@ -76,22 +97,48 @@ pub async fn change(State(shared): In, visitor: Visitor, headers: HeaderMap, For
 /// A browser that is logged in now.
 pub fn entered(shared: &Shared, session: &Token) -> Response {
     let life = people::life(TokenKind::Browser).as_secs();
-    ([(header::SET_COOKIE, auth::keep_session(shared, session.reveal(), life))], Redirect::to("/")).into_response()
+    (
+        [(
+            header::SET_COOKIE,
+            auth::keep_session(shared, session.reveal(), life),
+        )],
+        Redirect::to("/"),
+    )
+        .into_response()
 }
 
 /// `POST /logout`
-pub async fn leave(State(shared): In, Visitor(_): Visitor, headers: HeaderMap) -> Result<Response, Failure> {
+pub async fn leave(
+    State(shared): In,
+    Visitor(_): Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     if let Some(token) = auth::cookie(&shared, &headers) {
-        shared.app.store.spend_token(&token.hash(), TokenKind::Browser).await.map_err(AppError::from)?;
+        shared
+            .app
+            .store
+            .spend_token(&token.hash(), TokenKind::Browser)
+            .await
+            .map_err(AppError::from)?;
     }
-    Ok(([(header::SET_COOKIE, auth::keep_session(&shared, "", 0))], Redirect::to("/login")).into_response())
+    Ok((
+        [(header::SET_COOKIE, auth::keep_session(&shared, "", 0))],
+        Redirect::to("/login"),
+    )
+        .into_response())
 }
 
 /// Too many tries.
 pub fn later(shared: &Shared, wait: Duration) -> Response {
     let seconds = wait.as_secs() + 1;
-    let mut response = how(shared, StatusCode::TOO_MANY_REQUESTS, &format!("That was tried too often. Try again in {seconds} s."));
-    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    let mut response = how(
+        shared,
+        StatusCode::TOO_MANY_REQUESTS,
+        &format!("That was tried too often. Try again in {seconds} s."),
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, seconds.into());
     response
 }
 
@@ -106,8 +153,13 @@ pub fn how(shared: &Shared, status: StatusCode, why: &str) -> Response {
             label { "Password" input name="password" type="password" autocomplete="current-password" required; }
             button { "Log in" }
         }
-        p { "No password, or forgotten? On the machine where AgentVine runs, this prints a link that works once; an administrator makes one for others. " }
+        p { "No password, or forgotten? On the machine where AgentVine runs, this prints a link \
+         that works once; an administrator makes one for others. " }
         pre { code { "vine login\nvine login --for NAME\nvine login --for NAME --new-password" } }
     };
-    (status, Html(document("Log in", None, None, &body).into_string())).into_response()
+    (
+        status,
+        Html(document("Log in", None, None, &body).into_string()),
+    )
+        .into_response()
 }

@@ -1,5 +1,5 @@
-//! The page: who waits for whom, and the console to answer in. Rendered here, refreshed by a small script; reading
-//! and writing work without it too.
+//! The page: who waits for whom, and the console to answer in. Rendered here, refreshed by a small
+//! script; reading and writing work without it too.
 
 mod audit;
 mod chart;
@@ -57,17 +57,33 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/login/oidc/back", get(oidc::back))
         .route("/password", post(login::change))
         .route("/logout", post(login::leave))
-        .route("/assets/style.css", get(|| asset("text/css", include_str!("../../assets/style.css"))))
-        .route("/assets/vine.js", get(|| asset("text/javascript", include_str!("../../assets/vine.js"))))
-        .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))))
+        .route(
+            "/assets/style.css",
+            get(|| asset("text/css", include_str!("../../assets/style.css"))),
+        )
+        .route(
+            "/assets/vine.js",
+            get(|| asset("text/javascript", include_str!("../../assets/vine.js"))),
+        )
+        .route(
+            "/assets/icon.svg",
+            get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))),
+        )
         .layer(middleware::from_fn_with_state(shared, auth::guard))
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
+    (
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        text,
+    )
 }
 
-/// Tells browsers' developer tools how long the page took to make (W3C Server Timing), in milliseconds.
+/// Tells browsers' developer tools how long the page took to make (W3C Server Timing), in
+/// milliseconds.
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// A whole document around `body`, as it looks on a screen.
@@ -103,8 +119,9 @@ fn document(title: &str, here: Option<Screen>, visitor: Option<&Visitor>, body: 
 
 /// Sends a page, or nothing but 304 when what the browser has is still right.
 ///
-/// The tag is made of the daemon's start, its count of visible changes, a ten-second tick for what changes by time alone (a worker falling
-/// silent) and who looks, so an unchanged page costs neither a query nor a rendering.
+/// The tag is made of the daemon's start, its count of visible changes, a ten-second tick for what
+/// changes by time alone (a worker falling silent) and who looks, so an unchanged page costs
+/// neither a query nor a rendering.
 async fn fresh<F>(
     shared: &Shared,
     visitor: &Visitor,
@@ -117,15 +134,27 @@ where
     F: Future<Output = Result<Markup, AppError>>,
 {
     let tick = shared.app.clock.now().0 / 10_000;
-    let tag = format!("W/\"{}-{}-{tick}-{}\"", shared.boot, shared.app.wakes.page_version(), visitor.0.id());
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+    let tag = format!(
+        "W/\"{}-{}-{tick}-{}\"",
+        shared.boot,
+        shared.app.wakes.page_version(),
+        visitor.0.id()
+    );
+    if headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     let begun = Instant::now();
     let body = body().await.map_err(|error| problem(visitor, error))?;
     let page = document(title, Some(here), Some(visitor), &body).into_string();
     let timing = format!("render;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
-    let headers = [(header::ETAG, tag), (header::CACHE_CONTROL, "no-cache".into()), (SERVER_TIMING, timing)];
+    let headers = [
+        (header::ETAG, tag),
+        (header::CACHE_CONTROL, "no-cache".into()),
+        (SERVER_TIMING, timing),
+    ];
     Ok((headers, Html(page)).into_response())
 }
 
@@ -137,7 +166,11 @@ fn problem(visitor: &Visitor, error: AppError) -> Response {
         p.problem role="alert" { (failure.message()) }
         p { a href="/" { "Back to the overview" } }
     };
-    (failure.status(), Html(document("Problem", None, Some(visitor), &body).into_string())).into_response()
+    (
+        failure.status(),
+        Html(document("Problem", None, Some(visitor), &body).into_string()),
+    )
+        .into_response()
 }
 
 /// Shorthand for the shared state.

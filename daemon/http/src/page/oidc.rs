@@ -1,5 +1,6 @@
-//! Coming in with an account of one's organisation: OpenID Connect, authorization code with PKCE. What ties an answer to its question is in
-//! a cookie of the browser that asked, so that any daemon may take the answer.
+//! Coming in with an account of one's organisation: OpenID Connect, authorization code with PKCE.
+//! What ties an answer to its question is in a cookie of the browser that asked, so that any daemon
+//! may take the answer.
 
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use openidconnect::{
-    AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet,
-    IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
+    AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
     core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata},
     reqwest,
 };
@@ -45,7 +47,8 @@ pub struct Oidc {
     pub client_secret: Option<String>,
 }
 
-/// So many people are on their way in at once: each may cost a call to the issuer, and anybody can ask for one.
+/// So many people are on their way in at once: each may cost a call to the issuer, and anybody can
+/// ask for one.
 const AT_ONCE: usize = 32;
 
 /// An issuer that is spoken to.
@@ -56,7 +59,14 @@ pub struct Issuer {
     known: Mutex<Option<(Instant, CoreProviderMetadata)>>,
 }
 
-type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+type Client = CoreClient<
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
 /// What went wrong, for the log.
 type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
@@ -64,9 +74,17 @@ impl Issuer {
     /// Nothing is asked before somebody wants to come in.
     pub fn new(settings: Oidc) -> Self {
         // Redirects would lead requests of ours to wherever an answer says.
-        let http = reqwest::ClientBuilder::new().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build();
+        let http = reqwest::ClientBuilder::new()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .build();
         let http = http.expect("a client without any files");
-        Self { settings, http, ways: Semaphore::new(AT_ONCE), known: Mutex::default() }
+        Self {
+            settings,
+            http,
+            ways: Semaphore::new(AT_ONCE),
+            known: Mutex::default(),
+        }
     }
 
     /// What the button says.
@@ -76,20 +94,37 @@ impl Issuer {
 
     async fn client(&self, shared: &Shared) -> Result<Client, Trouble> {
         // One asks; whoever has waited for that as long as the one may has waited enough.
-        let mut known = timeout(PATIENCE, self.known.lock()).await.map_err(|_| "the issuer has not answered the one who came first")?;
-        let metadata = match known.as_ref().filter(|(since, _)| since.elapsed() < KNOWN_FOR) {
+        let mut known = timeout(PATIENCE, self.known.lock())
+            .await
+            .map_err(|_| "the issuer has not answered the one who came first")?;
+        let metadata = match known
+            .as_ref()
+            .filter(|(since, _)| since.elapsed() < KNOWN_FOR)
+        {
             Some((_, metadata)) => metadata.clone(),
             None => {
                 let issuer = IssuerUrl::new(self.settings.issuer_url.clone())?;
-                let found = timeout(PATIENCE, CoreProviderMetadata::discover_async(issuer, &self.http)).await;
-                let metadata = found.map_err(|_| "the issuer takes too long to say who it is")??;
+                let found = timeout(
+                    PATIENCE,
+                    CoreProviderMetadata::discover_async(issuer, &self.http),
+                )
+                .await;
+                let metadata =
+                    found.map_err(|_| "the issuer takes too long to say who it is")??;
                 *known = Some((Instant::now(), metadata.clone()));
                 metadata
             }
         };
         let secret = self.settings.client_secret.clone().map(ClientSecret::new);
-        let client = CoreClient::from_provider_metadata(metadata, ClientId::new(self.settings.client_id.clone()), secret);
-        Ok(client.set_redirect_uri(RedirectUrl::new(format!("{}{BACK}", shared.app.settings.link))?))
+        let client = CoreClient::from_provider_metadata(
+            metadata,
+            ClientId::new(self.settings.client_id.clone()),
+            secret,
+        );
+        Ok(client.set_redirect_uri(RedirectUrl::new(format!(
+            "{}{BACK}",
+            shared.app.settings.link
+        ))?))
     }
 
     /// A place among those who are on their way in, or what they are told instead.
@@ -101,9 +136,16 @@ impl Issuer {
     }
 
     /// Who the issuer says it is: the subject, and the address if the issuer has made sure of it.
-    async fn redeem(&self, shared: &Shared, code: String, asked: &Asked) -> Result<(String, Option<String>), Trouble> {
+    async fn redeem(
+        &self,
+        shared: &Shared,
+        code: String,
+        asked: &Asked,
+    ) -> Result<(String, Option<String>), Trouble> {
         let client = self.client(shared).await?;
-        let request = client.exchange_code(AuthorizationCode::new(code))?.set_pkce_verifier(PkceCodeVerifier::new(asked.verifier.clone()));
+        let request = client
+            .exchange_code(AuthorizationCode::new(code))?
+            .set_pkce_verifier(PkceCodeVerifier::new(asked.verifier.clone()));
         let answer = request.request_async(&self.http).await?;
         let token = answer.id_token().ok_or("the issuer gave no ID token")?;
         let nonce = Nonce::new(asked.nonce.clone());
@@ -117,7 +159,13 @@ impl Issuer {
         };
         let claims = verified?;
         let sure = claims.email_verified() == Some(true);
-        Ok((claims.subject().to_string(), claims.email().filter(|_| sure).map(|email| email.to_string())))
+        Ok((
+            claims.subject().to_string(),
+            claims
+                .email()
+                .filter(|_| sure)
+                .map(|email| email.to_string()),
+        ))
     }
 }
 
@@ -132,14 +180,22 @@ impl Asked {
     fn read(shared: &Shared, headers: &HeaderMap) -> Option<Self> {
         let kept = auth::kept(shared, headers, COOKIE)?;
         let mut parts = kept.split('.').map(str::to_owned);
-        Some(Self { state: parts.next()?, nonce: parts.next()?, verifier: parts.next()? })
+        Some(Self {
+            state: parts.next()?,
+            nonce: parts.next()?,
+            verifier: parts.next()?,
+        })
     }
 }
 
 /// `GET /login/oidc`: off to the issuer.
 pub async fn leave(State(shared): In) -> Response {
     let Some(issuer) = &shared.issuer else {
-        return login::how(&shared, StatusCode::NOT_FOUND, "No organisation's accounts are known here.");
+        return login::how(
+            &shared,
+            StatusCode::NOT_FOUND,
+            "No organisation's accounts are known here.",
+        );
     };
     let _way = match issuer.way(&shared) {
         Ok(way) => way,
@@ -150,10 +206,26 @@ pub async fn leave(State(shared): In) -> Response {
         Err(trouble) => return failed(&shared, &trouble),
     };
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let request = client.authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random);
-    let (url, state, nonce) = request.add_scope(Scope::new("email".into())).set_pkce_challenge(challenge).url();
-    let kept = format!("{}.{}.{}", state.secret(), nonce.secret(), verifier.secret());
-    ([(header::SET_COOKIE, auth::keep(&shared, COOKIE, &kept, LIFE))], Redirect::to(url.as_str())).into_response()
+    let request = client.authorize_url(
+        CoreAuthenticationFlow::AuthorizationCode,
+        CsrfToken::new_random,
+        Nonce::new_random,
+    );
+    let (url, state, nonce) = request
+        .add_scope(Scope::new("email".into()))
+        .set_pkce_challenge(challenge)
+        .url();
+    let kept = format!(
+        "{}.{}.{}",
+        state.secret(),
+        nonce.secret(),
+        verifier.secret()
+    );
+    (
+        [(header::SET_COOKIE, auth::keep(&shared, COOKIE, &kept, LIFE))],
+        Redirect::to(url.as_str()),
+    )
+        .into_response()
 }
 
 /// What the issuer sends back.
@@ -165,22 +237,44 @@ pub struct Answer {
 }
 
 /// `GET /login/oidc/back`: whatever becomes of it, what was kept for it is used up.
-pub async fn back(State(shared): In, Params(answer): Params<Answer>, headers: HeaderMap) -> Response {
+pub async fn back(
+    State(shared): In,
+    Params(answer): Params<Answer>,
+    headers: HeaderMap,
+) -> Response {
     let Some(issuer) = &shared.issuer else {
-        return login::how(&shared, StatusCode::NOT_FOUND, "No organisation's accounts are known here.");
+        return login::how(
+            &shared,
+            StatusCode::NOT_FOUND,
+            "No organisation's accounts are known here.",
+        );
     };
-    let asked = Asked::read(&shared, &headers).filter(|asked| answer.state.as_ref() == Some(&asked.state));
+    let asked =
+        Asked::read(&shared, &headers).filter(|asked| answer.state.as_ref() == Some(&asked.state));
     let Some(asked) = asked else {
-        return login::how(&shared, StatusCode::UNAUTHORIZED, "That was not begun in this browser, or too long ago. Try again.");
+        return login::how(
+            &shared,
+            StatusCode::UNAUTHORIZED,
+            "That was not begun in this browser, or too long ago. Try again.",
+        );
     };
     let forgotten = auth::keep(&shared, COOKIE, "", 0);
-    (AppendHeaders([(header::SET_COOKIE, forgotten)]), answered(&shared, issuer, answer, &asked).await).into_response()
+    (
+        AppendHeaders([(header::SET_COOKIE, forgotten)]),
+        answered(&shared, issuer, answer, &asked).await,
+    )
+        .into_response()
 }
 
 /// Lets in whom the issuer names.
 async fn answered(shared: &Shared, issuer: &Issuer, answer: Answer, asked: &Asked) -> Response {
     let code = match (answer.error, answer.code) {
-        (Some(error), _) => return failed(shared, &format!("the issuer says {}", vine_domain::input::shown(&error)).into()),
+        (Some(error), _) => {
+            return failed(
+                shared,
+                &format!("the issuer says {}", vine_domain::input::shown(&error)).into(),
+            );
+        }
         (None, Some(code)) => code,
         (None, None) => return failed(shared, &"the issuer says nothing".into()),
     };
@@ -192,7 +286,8 @@ async fn answered(shared: &Shared, issuer: &Issuer, answer: Answer, asked: &Aske
         Ok(known) => known,
         Err(trouble) => return failed(shared, &trouble),
     };
-    // Some issuers let people choose their subject: one that looks like an address is not taken for somebody's address.
+    // Some issuers let people choose their subject: one that looks like an address is not taken for
+    // somebody's address.
     let chosen = Some(subject.as_str()).filter(|subject| !subject.contains('@'));
     let names: Vec<&str> = [chosen, email.as_deref()].into_iter().flatten().collect();
     match shared.app.log_in_as(&names).await {
@@ -200,7 +295,8 @@ async fn answered(shared: &Shared, issuer: &Issuer, answer: Answer, asked: &Aske
         Err(AppError::Unauthenticated) => {
             let name = email.unwrap_or(subject);
             let why = format!(
-                "You are {name} there, and nobody here is known by that. An administrator adds `oidc = \"{name}\"` to your entry under [[people]]."
+                "You are {name} there, and nobody here is known by that. An administrator adds \
+                 `oidc = \"{name}\"` to your entry under [[people]]."
             );
             login::how(shared, StatusCode::FORBIDDEN, &why)
         }
@@ -219,6 +315,7 @@ fn failed(shared: &Shared, trouble: &Trouble) -> Response {
     login::how(
         shared,
         StatusCode::BAD_GATEWAY,
-        "That did not work over there; the daemon's log says why. Try again, or come in another way.",
+        "That did not work over there; the daemon's log says why. Try again, or come in another \
+         way.",
     )
 }

@@ -7,7 +7,9 @@ use axum::{
 };
 use maud::{Markup, html};
 use serde::Deserialize;
-use vine_app::{App, AppError, Caller, Context, from_words, parse, platforms::Health, tasks::Wish, texts, view};
+use vine_app::{
+    App, AppError, Caller, Context, from_words, parse, platforms::Health, tasks::Wish, texts, view,
+};
 use vine_domain::{
     Lane, Question, Repo, Task, Timestamp, Worker,
     access::Sight,
@@ -22,8 +24,20 @@ use super::{
 use crate::auth::Visitor;
 
 /// `GET /`
-pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
-    fresh(&shared, &visitor, &headers, Screen::Overview, "Overview", || body(&shared.app, &visitor.0, None)).await
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    fresh(
+        &shared,
+        &visitor,
+        &headers,
+        Screen::Overview,
+        "Overview",
+        || body(&shared.app, &visitor.0, None),
+    )
+    .await
 }
 
 /// So many of each are shown here; the rest is on a screen of its own.
@@ -33,9 +47,21 @@ const TASKS: u32 = 25;
 
 async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
     let everything = app.sight(caller, "overview").await? == Sight::Everything;
-    let tasks = app.tasks(caller, &TaskFilter { limit: TASKS, ..TaskFilter::default() }).await?;
+    let tasks = app
+        .tasks(
+            caller,
+            &TaskFilter {
+                limit: TASKS,
+                ..TaskFilter::default()
+            },
+        )
+        .await?;
     let repos = app.repos(caller).await?;
-    let depths = if everything { Some(app.store.depths().await?) } else { None };
+    let depths = if everything {
+        Some(app.store.depths().await?)
+    } else {
+        None
+    };
     Ok(html! {
         (waiting(app, caller, depths.as_ref()).await?)
         section aria-labelledby="tasks" {
@@ -57,7 +83,11 @@ async fn waiting(app: &App, caller: &Caller, depths: Option<&Depths>) -> Result<
         Some(depths) => depths.open_questions,
         None => app.open_questions(caller, u32::MAX).await?.len() as u64,
     };
-    let more = if questions.len() < QUESTIONS as usize { 0 } else { all.saturating_sub(u64::from(QUESTIONS)) };
+    let more = if questions.len() < QUESTIONS as usize {
+        0
+    } else {
+        all.saturating_sub(u64::from(QUESTIONS))
+    };
     Ok(html! {
         section aria-labelledby="waiting" {
             h1 #waiting {
@@ -139,7 +169,11 @@ fn command_line(said: Option<(&str, &str)>) -> Markup {
 }
 
 /// A worker, and what it is at.
-fn worker((worker, running, waiting): &(Worker, usize, usize), at_work: &[workers::AtWork], now: Timestamp) -> Markup {
+fn worker(
+    (worker, running, waiting): &(Worker, usize, usize),
+    at_work: &[workers::AtWork],
+    now: Timestamp,
+) -> Markup {
     let state = worker.state(*running, *waiting, now).as_str();
     html! {
         li { span.(format!("badge {}", state.to_lowercase())) { (state) } " " (worker.name)
@@ -255,7 +289,10 @@ impl New {
     fn wish(self) -> Result<Wish, vine_domain::Invalid> {
         Ok(Wish {
             title: self.title.parse()?,
-            prompt: Some(self.prompt.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose()?,
+            prompt: Some(self.prompt.trim())
+                .filter(|text| !text.is_empty())
+                .map(str::parse)
+                .transpose()?,
             repo: self.repo.map(|name| name.parse()).transpose()?,
             base: None,
             branch: None,
@@ -266,9 +303,19 @@ impl New {
 }
 
 /// `POST /tasks`
-pub async fn create(State(shared): In, visitor: Visitor, Form(new): Form<New>) -> Result<Redirect, Response> {
-    let wish = new.wish().map_err(|invalid| problem(&visitor, invalid.into()))?;
-    let task = shared.app.create(&visitor.0, wish).await.map_err(|error| problem(&visitor, error))?;
+pub async fn create(
+    State(shared): In,
+    visitor: Visitor,
+    Form(new): Form<New>,
+) -> Result<Redirect, Response> {
+    let wish = new
+        .wish()
+        .map_err(|invalid| problem(&visitor, invalid.into()))?;
+    let task = shared
+        .app
+        .create(&visitor.0, wish)
+        .await
+        .map_err(|error| problem(&visitor, error))?;
     Ok(Redirect::to(&format!("/tasks/{}", task.id)))
 }
 
@@ -279,11 +326,20 @@ pub struct Line {
 }
 
 /// `POST /command`: the page again, with the reply.
-pub async fn command(State(shared): In, visitor: Visitor, Form(Line { line }): Form<Line>) -> Result<Response, Response> {
+pub async fn command(
+    State(shared): In,
+    visitor: Visitor,
+    Form(Line { line }): Form<Line>,
+) -> Result<Response, Response> {
     let reply = run(&shared.app, &visitor.0, &line).await;
     let text = reply.unwrap_or_else(|error| error.told());
-    let body = body(&shared.app, &visitor.0, Some((&line, &text))).await.map_err(|error| problem(&visitor, error))?;
-    Ok(axum::response::Html(document("Overview", Some(Screen::Overview), Some(&visitor), &body).into_string()).into_response())
+    let body = body(&shared.app, &visitor.0, Some((&line, &text)))
+        .await
+        .map_err(|error| problem(&visitor, error))?;
+    Ok(axum::response::Html(
+        document("Overview", Some(Screen::Overview), Some(&visitor), &body).into_string(),
+    )
+    .into_response())
 }
 
 /// Runs a command line, with or without `/vine` before it.

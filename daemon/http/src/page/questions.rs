@@ -15,8 +15,20 @@ use crate::auth::Visitor;
 const EACH: u32 = 60;
 
 /// `GET /questions`
-pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
-    fresh(&shared, &visitor, &headers, Screen::Questions, "Questions", || body(&shared.app, &visitor.0)).await
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    fresh(
+        &shared,
+        &visitor,
+        &headers,
+        Screen::Questions,
+        "Questions",
+        || body(&shared.app, &visitor.0),
+    )
+    .await
 }
 
 async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
@@ -53,12 +65,19 @@ fn table(name: &str, questions: &[Question], now: Timestamp) -> Markup {
 }
 
 fn look(question: &Question) -> &'static str {
-    if question.is_open() { "waiting" } else { question.state.as_str() }
+    if question.is_open() {
+        "waiting"
+    } else {
+        question.state.as_str()
+    }
 }
 
 /// How long it took people, or is taking them.
 fn waited(question: &Question, now: Timestamp) -> String {
-    let until = question.answer().map(|answer| answer.at).or(question.expired);
+    let until = question
+        .answer()
+        .map(|answer| answer.at)
+        .or(question.expired);
     match (until, question.is_open()) {
         (Some(until), _) => format!("after {}", texts::span(until.since(question.asked_at))),
         (None, true) => format!("for {}", texts::span(now.since(question.asked_at))),

@@ -1,4 +1,5 @@
-//! What waits, where claiming is paused, and the dead letters: tasks that failed for good until somebody decides.
+//! What waits, where claiming is paused, and the dead letters: tasks that failed for good until
+//! somebody decides.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
@@ -14,15 +15,34 @@ use crate::auth::Visitor;
 const DEAD: u32 = 100;
 
 /// `GET /queues`
-pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
-    fresh(&shared, &visitor, &headers, Screen::Queues, "Queues", || body(&shared.app, &visitor)).await
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    fresh(
+        &shared,
+        &visitor,
+        &headers,
+        Screen::Queues,
+        "Queues",
+        || body(&shared.app, &visitor),
+    )
+    .await
 }
 
 async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
     app.allow(&visitor.0, Verb::See, None, "queues").await?;
     let depths = app.store.depths().await?;
     let repos = app.store.repos().await?;
-    let dead = app.store.tasks(&TaskFilter { state: Some("dead".into()), limit: DEAD, ..TaskFilter::default() }).await?;
+    let dead = app
+        .store
+        .tasks(&TaskFilter {
+            state: Some("dead".into()),
+            limit: DEAD,
+            ..TaskFilter::default()
+        })
+        .await?;
     let now = app.clock.now();
     Ok(html! {
         h1 { "Queues" }
@@ -52,8 +72,14 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
 
 /// Whether work is started in a repository, or anywhere, and the button that changes it.
 fn claiming(visitor: &Visitor, repo: Option<&Slug>, paused: bool) -> Markup {
-    let (state, label, verb) = if paused { ("paused", "Resume", "resume") } else { ("open", "Pause", "pause") };
-    let (place, words) = repo.map_or(("everywhere", String::new()), |repo| (repo.as_str(), format!(" {repo}")));
+    let (state, label, verb) = if paused {
+        ("paused", "Resume", "resume")
+    } else {
+        ("open", "Pause", "pause")
+    };
+    let (place, words) = repo.map_or(("everywhere", String::new()), |repo| {
+        (repo.as_str(), format!(" {repo}"))
+    });
     html! {
         tr {
             th scope="row" { (place) }
@@ -73,7 +99,9 @@ fn why(task: &Task) -> Markup {
 }
 
 fn turns(task: &Task) -> Markup {
-    let (id, command) = (task.id.to_string(), |verb: &str| format!("queue {verb} {}", task.id));
+    let (id, command) = (task.id.to_string(), |verb: &str| {
+        format!("queue {verb} {}", task.id)
+    });
     html! {
         (screen::does("Replay", &id, &command("replay"), Screen::Queues))
         (screen::does("Discard", &id, &command("discard"), Screen::Queues))

@@ -25,8 +25,16 @@ pub enum Screen {
 }
 
 impl Screen {
-    pub const ALL: [Self; 8] =
-        [Self::Overview, Self::Tasks, Self::Questions, Self::Workers, Self::Sessions, Self::Queues, Self::Audit, Self::Settings];
+    pub const ALL: [Self; 8] = [
+        Self::Overview,
+        Self::Tasks,
+        Self::Questions,
+        Self::Workers,
+        Self::Sessions,
+        Self::Queues,
+        Self::Audit,
+        Self::Settings,
+    ];
 
     pub fn path(self) -> &'static str {
         match self {
@@ -57,7 +65,9 @@ impl Screen {
     /// Whether there is anything on it for this person.
     fn is_for(self, visitor: &Visitor) -> bool {
         match self {
-            Self::Overview | Self::Tasks | Self::Questions | Self::Sessions | Self::Settings => true,
+            Self::Overview | Self::Tasks | Self::Questions | Self::Sessions | Self::Settings => {
+                true
+            }
             Self::Workers | Self::Queues => may(visitor, Verb::See, None),
             Self::Audit => may(visitor, Verb::Inspect, None),
         }
@@ -79,7 +89,8 @@ pub fn menu(here: Option<Screen>, visitor: &Visitor) -> Markup {
     }
 }
 
-/// A button that does what a command does, and comes back. `what` names the thing for those who hear the page.
+/// A button that does what a command does, and comes back. `what` names the thing for those who
+/// hear the page.
 pub fn does(label: &str, what: &str, command: &str, back: Screen) -> Markup {
     html! {
         form.does method="post" action="/do" {
@@ -98,13 +109,21 @@ pub struct Done {
 }
 
 /// `POST /do`: the command, and back to where its button was.
-pub async fn done(State(shared): In, visitor: Visitor, Form(Done { line, back }): Form<Done>) -> Result<Redirect, Response> {
-    overview::run(&shared.app, &visitor.0, &line).await.map_err(|error| problem(&visitor, error))?;
-    Ok(Redirect::to(Screen::at(&back).unwrap_or(Screen::Overview).path()))
+pub async fn done(
+    State(shared): In,
+    visitor: Visitor,
+    Form(Done { line, back }): Form<Done>,
+) -> Result<Redirect, Response> {
+    overview::run(&shared.app, &visitor.0, &line)
+        .await
+        .map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(
+        Screen::at(&back).unwrap_or(Screen::Overview).path(),
+    ))
 }
 
-/// Buttons for those who may do something, in `repo` or to what belongs to none. Each command decides for itself; this only spares people buttons that would be
-/// refused.
+/// Buttons for those who may do something, in `repo` or to what belongs to none. Each command
+/// decides for itself; this only spares people buttons that would be refused.
 pub fn offer(visitor: &Visitor, verb: Verb, repo: Option<&Slug>, buttons: &Markup) -> Markup {
     html! { @if may(visitor, verb, repo) { (buttons) } }
 }
@@ -125,7 +144,8 @@ pub fn table(name: &str, heads: &[&str], rows: &Markup) -> Markup {
     }
 }
 
-/// Where a repository is chosen, with `chosen` as it stands; `none` is the choice of no particular one.
+/// Where a repository is chosen, with `chosen` as it stands; `none` is the choice of no particular
+/// one.
 pub fn choose_repo(repos: &[Repo], chosen: Option<&str>, none: Option<&str>) -> Markup {
     html! {
         label { "Repository" select name="repo" {

@@ -14,16 +14,45 @@ use super::{
 use crate::auth::Visitor;
 
 const LIMIT: u32 = 200;
-const HEADS: [&str; 10] = ["Session", "Task", "Worker", "State", "Begun", "Used", "Context", "Further tasks", "Kept", "Actions"];
+const HEADS: [&str; 10] = [
+    "Session",
+    "Task",
+    "Worker",
+    "State",
+    "Begun",
+    "Used",
+    "Context",
+    "Further tasks",
+    "Kept",
+    "Actions",
+];
 
 /// `GET /sessions`
-pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
-    fresh(&shared, &visitor, &headers, Screen::Sessions, "Sessions", || body(&shared.app, &visitor)).await
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    fresh(
+        &shared,
+        &visitor,
+        &headers,
+        Screen::Sessions,
+        "Sessions",
+        || body(&shared.app, &visitor),
+    )
+    .await
 }
 
 async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
     let sessions = app.sessions(&visitor.0, false, LIMIT).await?;
-    let names: HashMap<WorkerId, String> = app.store.workers().await?.into_iter().map(|(worker, ..)| (worker.id, worker.name)).collect();
+    let names: HashMap<WorkerId, String> = app
+        .store
+        .workers()
+        .await?
+        .into_iter()
+        .map(|(worker, ..)| (worker.id, worker.name))
+        .collect();
     let now = app.clock.now();
     Ok(html! {
         h1 { "Sessions" }
@@ -68,7 +97,9 @@ fn kept(app: &App, session: &Session) -> String {
 }
 
 fn turns(session: &Session) -> Markup {
-    let (id, command) = (session.id.to_string(), |verb: &str| format!("session {verb} {}", session.id));
+    let (id, command) = (session.id.to_string(), |verb: &str| {
+        format!("session {verb} {}", session.id)
+    });
     html! {
         @if !session.kept { (screen::does("Keep", &id, &command("keep"), Screen::Sessions)) }
         (screen::does("End", &id, &command("end"), Screen::Sessions))

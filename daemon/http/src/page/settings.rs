@@ -1,4 +1,5 @@
-//! How this place is set up, to be read. What can be changed is changed in `vine.toml`, or by commands.
+//! How this place is set up, to be read. What can be changed is changed in `vine.toml`, or by
+//! commands.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
@@ -12,15 +13,28 @@ use super::{
 use crate::auth::Visitor;
 
 /// `GET /settings`
-pub async fn show(State(shared): In, visitor: Visitor, headers: HeaderMap) -> Result<Response, Response> {
-    fresh(&shared, &visitor, &headers, Screen::Settings, "Settings", || body(&shared.app, &visitor)).await
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    fresh(
+        &shared,
+        &visitor,
+        &headers,
+        Screen::Settings,
+        "Settings",
+        || body(&shared.app, &visitor),
+    )
+    .await
 }
 
 async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
     let (repos, rooms) = (app.repos(&visitor.0).await?, app.store.rooms().await?);
     Ok(html! {
         h1 { "Settings" }
-        p.dim { "AgentVine " (env!("CARGO_PKG_VERSION")) ", at " (app.settings.link) ". They stand in " code { "vine.toml" } "; " code { "vine config check" } " explains what is wrong with it." }
+        p.dim { "AgentVine " (env!("CARGO_PKG_VERSION")) ", at " (app.settings.link) ". They stand in " code { "vine.toml" } "; " code { "vine config check" } " explains what is wrong with \
+          it." }
         h2 { "Your password" }
         details { summary { "Set a password, to log in without a link" }
             form.new method="post" action="/password" {
@@ -68,14 +82,44 @@ fn facts(facts: &[(&str, String)]) -> Markup {
 fn patience(app: &App) -> Vec<(&'static str, String)> {
     let patience = &app.settings.patience;
     let mut facts = vec![
-        ("First reminder", format!("after {}, then each time the wait has doubled", texts::span(patience.remind))),
-        ("Call for more people", format!("after {}, to {}", texts::span(patience.escalate), patience.escalate_to)),
-        ("Given up", format!("after {}; permissions after {}", texts::span(patience.expire), texts::span(patience.expire_permission))),
-        ("One digest instead of reminders", format!("from {} open questions in a room", patience.digest)),
+        (
+            "First reminder",
+            format!(
+                "after {}, then each time the wait has doubled",
+                texts::span(patience.remind)
+            ),
+        ),
+        (
+            "Call for more people",
+            format!(
+                "after {}, to {}",
+                texts::span(patience.escalate),
+                patience.escalate_to
+            ),
+        ),
+        (
+            "Given up",
+            format!(
+                "after {}; permissions after {}",
+                texts::span(patience.expire),
+                texts::span(patience.expire_permission)
+            ),
+        ),
+        (
+            "One digest instead of reminders",
+            format!("from {} open questions in a room", patience.digest),
+        ),
     ];
     if let Some(quiet) = &patience.quiet {
         let zone = quiet.zone.iana_name().unwrap_or("this machine's time");
-        facts.push(("Nobody is pinged", format!("from {} to {}, {zone}", quiet.from.strftime("%H:%M"), quiet.until.strftime("%H:%M"))));
+        facts.push((
+            "Nobody is pinged",
+            format!(
+                "from {} to {}, {zone}",
+                quiet.from.strftime("%H:%M"),
+                quiet.until.strftime("%H:%M")
+            ),
+        ));
     }
     facts
 }
@@ -83,16 +127,40 @@ fn patience(app: &App) -> Vec<(&'static str, String)> {
 fn sessions(app: &App) -> Vec<(&'static str, String)> {
     let policy = &app.settings.sessions;
     vec![
-        ("Used for further tasks", if policy.reuse { "yes".into() } else { "no".into() }),
-        ("Ended", format!("{} after it began, or after {} without use", texts::span(policy.max_age), texts::span(policy.max_idle))),
-        ("Not used again", format!("when it fills more than {} % of its context", policy.max_context)),
-        ("An answered task waits for its worker", texts::span(policy.affinity)),
+        (
+            "Used for further tasks",
+            if policy.reuse {
+                "yes".into()
+            } else {
+                "no".into()
+            },
+        ),
+        (
+            "Ended",
+            format!(
+                "{} after it began, or after {} without use",
+                texts::span(policy.max_age),
+                texts::span(policy.max_idle)
+            ),
+        ),
+        (
+            "Not used again",
+            format!(
+                "when it fills more than {} % of its context",
+                policy.max_context
+            ),
+        ),
+        (
+            "An answered task waits for its worker",
+            texts::span(policy.affinity),
+        ),
     ]
 }
 
 fn people(people: &[Grant]) -> Markup {
     html! {
-        @if people.is_empty() { p.none { "The configuration names nobody: only who set this place up can do anything." } }
+        @if people.is_empty() { p.none { "The configuration names nobody: only who set this place \
+         up can do anything." } }
         @else {
             (screen::table("People", &["Name", "Role", "In repositories", "Known as"], &html! {
                 @for grant in people {

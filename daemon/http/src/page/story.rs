@@ -1,4 +1,5 @@
-//! How a task came to where it is: its attempts with what they cost, and how long each hop of its questions took.
+//! How a task came to where it is: its attempts with what they cost, and how long each hop of its
+//! questions took.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -54,5 +55,9 @@ pub fn ways(questions: &[Question], stations: &HashMap<QuestionId, Stations>) ->
 
 /// Machines take milliseconds, people minutes.
 fn after(span: Duration) -> String {
-    if span.as_secs() < 10 { format!("{:.2} s", span.as_secs_f64()) } else { texts::span(span) }
+    if span.as_secs() < 10 {
+        format!("{:.2} s", span.as_secs_f64())
+    } else {
+        texts::span(span)
+    }
 }

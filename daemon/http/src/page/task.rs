@@ -19,9 +19,24 @@ use crate::{Shared, auth::Visitor};
 const THREAD: u32 = 500;
 
 /// `GET /tasks/{id}`
-pub async fn show(State(shared): In, visitor: Visitor, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Response> {
-    let id: TaskId = id.parse().map_err(|invalid: vine_domain::Invalid| problem(&visitor, invalid.into()))?;
-    fresh(&shared, &visitor, &headers, Screen::Tasks, &id.to_string(), || body(&shared.app, &visitor.0, id)).await
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    let id: TaskId = id
+        .parse()
+        .map_err(|invalid: vine_domain::Invalid| problem(&visitor, invalid.into()))?;
+    fresh(
+        &shared,
+        &visitor,
+        &headers,
+        Screen::Tasks,
+        &id.to_string(),
+        || body(&shared.app, &visitor.0, id),
+    )
+    .await
 }
 
 async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError> {
@@ -31,7 +46,15 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
     let thread = app.store.latest(id, THREAD).await?;
     let attempts = app.store.executions(id).await?;
     let session = attempts.iter().rev().find_map(|attempt| attempt.session);
-    let stations = app.store.stations(&questions.iter().map(|question| question.id).collect::<Vec<_>>()).await?;
+    let stations = app
+        .store
+        .stations(
+            &questions
+                .iter()
+                .map(|question| question.id)
+                .collect::<Vec<_>>(),
+        )
+        .await?;
     let log = app.store.log_of(id, 200).await?;
     let patch = app.store.patch_of(id).await?;
     let now = app.clock.now();
@@ -63,26 +86,39 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
 
 /// What the words in the box will be.
 fn placeholder(questions: &[Question]) -> &'static str {
-    match questions.iter().filter(|question| question.is_open()).count() {
+    match questions
+        .iter()
+        .filter(|question| question.is_open())
+        .count()
+    {
         0 => "A note to the agent, or /vine task cancel",
         1 => "An answer, or /vine task cancel",
         _ => "Q-… and an answer, or /vine task cancel",
     }
 }
 
-/// What stands in the thread: edits of the card and of questions do not stand alone, and of a note the latest word counts.
+/// What stands in the thread: edits of the card and of questions do not stand alone, and of a note
+/// the latest word counts.
 fn shown(thread: &[Message]) -> impl Iterator<Item = &Message> {
-    let later = |note: &Message| thread.iter().any(|other| other.note.is_some() && other.note == note.note && other.seq > note.seq);
-    thread.iter().filter(move |message| match message.kind.as_str() {
-        "card" | "settled" => false,
-        "note" => !later(message),
-        _ => true,
-    })
+    let later = |note: &Message| {
+        thread
+            .iter()
+            .any(|other| other.note.is_some() && other.note == note.note && other.seq > note.seq)
+    };
+    thread
+        .iter()
+        .filter(move |message| match message.kind.as_str() {
+            "card" | "settled" => false,
+            "note" => !later(message),
+            _ => true,
+        })
 }
 
 /// A message, with the fate of its question under it.
 fn line(message: &Message, thread: &[Message]) -> Markup {
-    let fate = |other: &&Message| other.kind == "settled" && message.kind == "question" && other.question == message.question;
+    let fate = |other: &&Message| {
+        other.kind == "settled" && message.kind == "question" && other.question == message.question
+    };
     html! {
         article.(message.kind) {
             p.dim { strong { (message.author) } " " time datetime=(message.at) { (message.at.to_minute()) } }
@@ -101,19 +137,36 @@ pub struct Said {
 }
 
 /// `POST /tasks/{id}/say`
-pub async fn say(State(shared): In, visitor: Visitor, Path(id): Path<String>, Form(said): Form<Said>) -> Result<Redirect, Response> {
-    hear(&shared, &visitor.0, &id, said).await.map_err(|error| problem(&visitor, error))?;
+pub async fn say(
+    State(shared): In,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(said): Form<Said>,
+) -> Result<Redirect, Response> {
+    hear(&shared, &visitor.0, &id, said)
+        .await
+        .map_err(|error| problem(&visitor, error))?;
     Ok(Redirect::to(&format!("/tasks/{id}")))
 }
 
 async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<(), AppError> {
-    let author = caller.user.as_ref().map(|user| user.id.to_string()).ok_or(AppError::Unauthenticated)?;
-    let reply_to = said.reply_to.map(|id| id.parse::<QuestionId>()).transpose()?;
+    let author = caller
+        .user
+        .as_ref()
+        .map(|user| user.id.to_string())
+        .ok_or(AppError::Unauthenticated)?;
+    let reply_to = said
+        .reply_to
+        .map(|id| id.parse::<QuestionId>())
+        .transpose()?;
     let event = Inbound {
         event: shared.app.ids.uuid().to_string(),
         platform: "console".into(),
         author,
-        spot: Spot::Ours { task: Some(id.parse()?), question: reply_to },
+        spot: Spot::Ours {
+            task: Some(id.parse()?),
+            question: reply_to,
+        },
         text: said.press.or(said.text).unwrap_or_default(),
         act: Act::Said,
         said: None,

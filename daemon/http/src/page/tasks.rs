@@ -32,7 +32,9 @@ pub struct Choice {
 impl Choice {
     /// Whoever types an id means that task.
     fn one(&self) -> Option<TaskId> {
-        Some(self.text.trim()).filter(|text| text.starts_with(['T', 't'])).and_then(|text| text.parse().ok())
+        Some(self.text.trim())
+            .filter(|text| text.starts_with(['T', 't']))
+            .and_then(|text| text.parse().ok())
     }
 
     fn filter(&self) -> Result<TaskFilter, AppError> {
@@ -41,23 +43,47 @@ impl Choice {
             DEAD => Some(DEAD.to_owned()),
             word => Some(TaskState::word(word)?),
         };
-        let repo: Option<Slug> = Some(&self.repo).filter(|name| !name.is_empty()).map(|name| name.parse()).transpose()?;
+        let repo: Option<Slug> = Some(&self.repo)
+            .filter(|name| !name.is_empty())
+            .map(|name| name.parse())
+            .transpose()?;
         let before: Option<TaskId> = self.before.as_deref().map(str::parse).transpose()?;
-        let text = Some(self.text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
-        Ok(TaskFilter { state, repo, text, before, limit: PAGE })
+        let text = Some(self.text.trim())
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned);
+        Ok(TaskFilter {
+            state,
+            repo,
+            text,
+            before,
+            limit: PAGE,
+        })
     }
 }
 
 /// `GET /tasks`
-pub async fn show(State(shared): In, visitor: Visitor, Params(choice): Params<Choice>, headers: HeaderMap) -> Result<Response, Response> {
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    Params(choice): Params<Choice>,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
     if let Some(id) = choice.one() {
         return Ok(Redirect::to(&format!("/tasks/{id}")).into_response());
     }
     let filter = choice.filter().map_err(|error| problem(&visitor, error))?;
-    fresh(&shared, &visitor, &headers, Screen::Tasks, "Tasks", || body(&shared.app, &visitor.0, &choice, filter)).await
+    fresh(&shared, &visitor, &headers, Screen::Tasks, "Tasks", || {
+        body(&shared.app, &visitor.0, &choice, filter)
+    })
+    .await
 }
 
-async fn body(app: &App, caller: &Caller, choice: &Choice, filter: TaskFilter) -> Result<Markup, AppError> {
+async fn body(
+    app: &App,
+    caller: &Caller,
+    choice: &Choice,
+    filter: TaskFilter,
+) -> Result<Markup, AppError> {
     let tasks = app.tasks(caller, &filter).await?;
     let repos = app.repos(caller).await?;
     let more = tasks.last().filter(|_| tasks.len() >= PAGE as usize);
@@ -83,5 +109,14 @@ async fn body(app: &App, caller: &Caller, choice: &Choice, filter: TaskFilter) -
 /// Words as a part of an address.
 fn encoded(words: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    words.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    words
+        .bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }

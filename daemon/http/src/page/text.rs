@@ -1,4 +1,5 @@
-//! Messages as HTML. Everything is escaped by maud; nothing that people or agents wrote becomes markup.
+//! Messages as HTML. Everything is escaped by maud; nothing that people or agents wrote becomes
+//! markup.
 
 use maud::{Markup, html};
 use vine_domain::markdown::{Block, Span, parse};
@@ -55,8 +56,14 @@ mod tests {
             "> <svg/onload=alert(1)>",
         ] {
             let shown = message(evil).into_string();
-            assert!(!shown.contains("<script") && !shown.contains("<img") && !shown.contains("<svg"), "{shown}");
-            assert!(!shown.contains("\"onmouseover") && !shown.contains("href=\"javascript"), "{shown}");
+            assert!(
+                !shown.contains("<script") && !shown.contains("<img") && !shown.contains("<svg"),
+                "{shown}"
+            );
+            assert!(
+                !shown.contains("\"onmouseover") && !shown.contains("href=\"javascript"),
+                "{shown}"
+            );
         }
     }
 }

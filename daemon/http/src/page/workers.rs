@@ -27,8 +27,21 @@ pub struct Start {
 }
 
 /// `GET /workers`
-pub async fn show(State(shared): In, visitor: Visitor, Params(from): Params<Start>, headers: HeaderMap) -> Result<Response, Response> {
-    fresh(&shared, &visitor, &headers, Screen::Workers, "Workers", || body(&shared.app, &visitor, &from.after)).await
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    Params(from): Params<Start>,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    fresh(
+        &shared,
+        &visitor,
+        &headers,
+        Screen::Workers,
+        "Workers",
+        || body(&shared.app, &visitor, &from.after),
+    )
+    .await
 }
 
 async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppError> {
@@ -64,18 +77,41 @@ async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppEr
 }
 
 /// What these workers are at.
-pub async fn at_work(app: &App, workers: &[(Worker, usize, usize)]) -> Result<Vec<AtWork>, AppError> {
-    Ok(app.store.at_work(&workers.iter().map(|(worker, ..)| worker.id).collect::<Vec<_>>()).await?)
+pub async fn at_work(
+    app: &App,
+    workers: &[(Worker, usize, usize)],
+) -> Result<Vec<AtWork>, AppError> {
+    Ok(app
+        .store
+        .at_work(
+            &workers
+                .iter()
+                .map(|(worker, ..)| worker.id)
+                .collect::<Vec<_>>(),
+        )
+        .await?)
 }
 
 /// What one of them is at: tasks with their titles.
 pub fn held<'a>(at_work: &'a [AtWork], worker: &Worker) -> impl Iterator<Item = (TaskId, &'a str)> {
     let id = worker.id;
-    at_work.iter().filter(move |(by, ..)| *by == id).map(|(_, task, title)| (*task, title.as_str()))
+    at_work
+        .iter()
+        .filter(move |(by, ..)| *by == id)
+        .map(|(_, task, title)| (*task, title.as_str()))
 }
 
 /// A worker that drains takes nothing new.
 fn turns(worker: &Worker) -> Markup {
-    let (label, verb) = if worker.draining { ("Resume", "resume") } else { ("Drain", "drain") };
-    screen::does(label, &worker.name, &format!("worker {verb} {}", worker.name), Screen::Workers)
+    let (label, verb) = if worker.draining {
+        ("Resume", "resume")
+    } else {
+        ("Drain", "drain")
+    };
+    screen::does(
+        label,
+        &worker.name,
+        &format!("worker {verb} {}", worker.name),
+        Screen::Workers,
+    )
 }

@@ -1,4 +1,5 @@
-//! The hands of people and of tests: `POST /_control/<what>` with JSON, `GET /_control/state`, and a page at `/`.
+//! The hands of people and of tests: `POST /_control/<what>` with JSON, `GET /_control/state`, and
+//! a page at `/`.
 
 use std::sync::Arc;
 
@@ -55,12 +56,27 @@ fn person(discord: &Discord, what: &str, args: &Value) -> Option<Result<Value, R
         "thread" => world.change(channel, args),
         "user" => {
             let (id, name) = (text("id").to_owned(), text("name").to_owned());
-            world.users.insert(id.clone(), User { id, name, bot: false });
+            world.users.insert(
+                id.clone(),
+                User {
+                    id,
+                    name,
+                    bot: false,
+                },
+            );
             Ok(json!({}))
         }
         "forum" => {
             let (id, name) = (text("id").to_owned(), text("name").to_owned());
-            world.channels.insert(id.clone(), Channel { id, name, kind: 15, ..Channel::default() });
+            world.channels.insert(
+                id.clone(),
+                Channel {
+                    id,
+                    name,
+                    kind: 15,
+                    ..Channel::default()
+                },
+            );
             Ok(json!({}))
         }
         "permissions" => {
@@ -83,13 +99,22 @@ fn person(discord: &Discord, what: &str, args: &Value) -> Option<Result<Value, R
 /// What happens on the way between Discord and the bot.
 fn wire(discord: &Discord, what: &str, args: &Value) -> Result<Value, &'static str> {
     match what {
-        "fault" => discord.wire().faults.push(serde_json::from_value::<Fault>(args.clone()).map_err(|_| "no such fault")?),
+        "fault" => discord
+            .wire()
+            .faults
+            .push(serde_json::from_value::<Fault>(args.clone()).map_err(|_| "no such fault")?),
         "beat" => discord.wire().beat = args["millis"].as_u64().ok_or("millis")?,
         "mute" => discord.wire().mute = args["mute"] != false,
         "limit" => discord.wire().limit = args["millis"].as_i64(),
         "content" => discord.wire().content = args["granted"] == true,
-        "refuse" => discord.wire().refused_until = until(System.now().0, args["seconds"].as_f64().unwrap_or(0.0)),
-        "forget" => discord.wire().sessions.retain(|session| session.out.is_some()),
+        "refuse" => {
+            discord.wire().refused_until =
+                until(System.now().0, args["seconds"].as_f64().unwrap_or(0.0));
+        }
+        "forget" => discord
+            .wire()
+            .sessions
+            .retain(|session| session.out.is_some()),
         "reconnect" => discord.send(&json!({ "op": 7, "d": null })),
         "invalid" => {
             let resumable = args["resumable"] == true;
@@ -99,7 +124,10 @@ fn wire(discord: &Discord, what: &str, args: &Value) -> Result<Value, &'static s
             }
         }
         "close" => {
-            let code = args["code"].as_u64().and_then(|code| u16::try_from(code).ok()).ok_or("code")?;
+            let code = args["code"]
+                .as_u64()
+                .and_then(|code| u16::try_from(code).ok())
+                .ok_or("code")?;
             discord.end(&End::Close(code), args["forget"] == true);
         }
         "cut" => discord.end(&End::Cut, args["forget"] == true),
@@ -118,8 +146,16 @@ async fn state(State(discord): On) -> Json<Value> {
                 "locked": channel.locked, "overwrites": channel.overwrites, "messages": channel.messages })
         })
         .collect();
-    let users: Vec<Value> = world.users.values().map(|user| json!({ "id": user.id, "name": user.name, "bot": user.bot })).collect();
-    let files: Vec<Value> = world.bytes.iter().map(|(id, bytes)| json!({ "id": id, "text": String::from_utf8_lossy(bytes) })).collect();
+    let users: Vec<Value> = world
+        .users
+        .values()
+        .map(|user| json!({ "id": user.id, "name": user.name, "bot": user.bot }))
+        .collect();
+    let files: Vec<Value> = world
+        .bytes
+        .iter()
+        .map(|(id, bytes)| json!({ "id": id, "text": String::from_utf8_lossy(bytes) }))
+        .collect();
     let wire = discord.wire();
     Json(json!({
         "channels": channels, "ephemerals": world.ephemerals, "modals": world.modals, "offered": world.offered, "users": users, "files": files,

@@ -43,7 +43,9 @@ pub enum How {
 
 /// Takes the fault for this request, if there is one.
 pub fn take(faults: &mut Vec<Fault>, method: &str, path: &str) -> Option<How> {
-    let meant = |fault: &Fault| (fault.method.is_empty() || fault.method == method) && path.contains(&fault.path);
+    let meant = |fault: &Fault| {
+        (fault.method.is_empty() || fault.method == method) && path.contains(&fault.path)
+    };
     let at = faults.iter().position(meant)?;
     faults[at].times = faults[at].times.saturating_sub(1);
     let how = faults[at].how;

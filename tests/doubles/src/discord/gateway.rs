@@ -1,5 +1,6 @@
-//! The gateway: sessions that are identified, beat, resume, and are forgotten; each event goes to every session that asked for its
-//! kind, and is kept for a while for those that have lost their connection.
+//! The gateway: sessions that are identified, beat, resume, and are forgotten; each event goes to
+//! every session that asked for its kind, and is kept for a while for those that have lost their
+//! connection.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -36,7 +37,9 @@ pub struct Session {
 impl Session {
     /// Tells an event, or keeps it.
     pub fn tell(&mut self, dispatch: &Dispatch) {
-        let Some(data) = meant(dispatch, self.intents) else { return };
+        let Some(data) = meant(dispatch, self.intents) else {
+            return;
+        };
         self.seq += 1;
         let frame = json!({ "op": 0, "s": self.seq, "t": dispatch.kind, "d": data }).to_string();
         self.kept.push_back((self.seq, frame.clone()));
@@ -60,9 +63,18 @@ fn meant(dispatch: &Dispatch, intents: u64) -> Option<Value> {
         return None;
     }
     let mut data = dispatch.data.clone();
-    let mentioned = data["content"].as_str().is_some_and(|text| text.contains(&format!("<@{BOT}>")));
-    if dispatch.kind.starts_with("MESSAGE_") && intents & CONTENT == 0 && data["author"]["id"] != BOT && !mentioned {
-        merge(&mut data, &json!({ "content": "", "embeds": [], "attachments": [], "components": [] }));
+    let mentioned = data["content"]
+        .as_str()
+        .is_some_and(|text| text.contains(&format!("<@{BOT}>")));
+    if dispatch.kind.starts_with("MESSAGE_")
+        && intents & CONTENT == 0
+        && data["author"]["id"] != BOT
+        && !mentioned
+    {
+        merge(
+            &mut data,
+            &json!({ "content": "", "embeds": [], "attachments": [], "components": [] }),
+        );
     }
     Some(data)
 }
@@ -119,10 +131,17 @@ pub async fn serve(discord: Arc<Discord>, socket: WebSocket) {
 }
 
 fn close(out: &mpsc::UnboundedSender<Message>, code: u16, why: &'static str) {
-    let _gone = out.send(Message::Close(Some(CloseFrame { code, reason: why.into() })));
+    let _gone = out.send(Message::Close(Some(CloseFrame {
+        code,
+        reason: why.into(),
+    })));
 }
 
-fn identify(discord: &Arc<Discord>, data: &Value, out: &mpsc::UnboundedSender<Message>) -> Option<String> {
+fn identify(
+    discord: &Arc<Discord>,
+    data: &Value,
+    out: &mpsc::UnboundedSender<Message>,
+) -> Option<String> {
     let intents = data["intents"].as_u64().unwrap_or(0);
     if data["token"] != TOKEN {
         close(out, 4004, "Authentication failed.");
@@ -133,23 +152,45 @@ fn identify(discord: &Arc<Discord>, data: &Value, out: &mpsc::UnboundedSender<Me
         return None;
     }
     let id = format!("session-{}", discord.next());
-    let mut session = Session { id: id.clone(), intents, seq: 0, kept: VecDeque::new(), out: Some(out.clone()) };
+    let mut session = Session {
+        id: id.clone(),
+        intents,
+        seq: 0,
+        kept: VecDeque::new(),
+        out: Some(out.clone()),
+    };
     let world = discord.world();
-    session.tell(&Dispatch { kind: "READY", data: ready(&world, &id, &discord.gateway_url()) });
-    session.tell(&Dispatch { kind: "GUILD_CREATE", data: guild(&world) });
+    session.tell(&Dispatch {
+        kind: "READY",
+        data: ready(&world, &id, &discord.gateway_url()),
+    });
+    session.tell(&Dispatch {
+        kind: "GUILD_CREATE",
+        data: guild(&world),
+    });
     drop(world);
     discord.add(session);
     Some(id)
 }
 
-fn resume(discord: &Arc<Discord>, data: &Value, out: &mpsc::UnboundedSender<Message>) -> Option<String> {
-    let (id, seq) = (data["session_id"].as_str()?.to_owned(), data["seq"].as_u64().unwrap_or(0));
+fn resume(
+    discord: &Arc<Discord>,
+    data: &Value,
+    out: &mpsc::UnboundedSender<Message>,
+) -> Option<String> {
+    let (id, seq) = (
+        data["session_id"].as_str()?.to_owned(),
+        data["seq"].as_u64().unwrap_or(0),
+    );
     let taken_up = discord.with_session(&id, |session| {
         for (_, frame) in session.kept.iter().filter(|(number, _)| *number > seq) {
             let _gone = out.send(Message::text(frame.clone()));
         }
         session.out = Some(out.clone());
-        session.tell(&Dispatch { kind: "RESUMED", data: json!({ "_trace": ["double"] }) });
+        session.tell(&Dispatch {
+            kind: "RESUMED",
+            data: json!({ "_trace": ["double"] }),
+        });
     });
     if taken_up {
         return Some(id);
@@ -168,8 +209,15 @@ fn ready(world: &World, session: &str, url: &str) -> Value {
 
 /// The guild with all that is in it.
 pub fn guild(world: &World) -> Value {
-    let (threads, channels): (Vec<_>, Vec<_>) = world.channels.values().partition(|channel| channel.kind == 11);
-    let shown = |all: Vec<&super::world::Channel>| all.into_iter().map(|one| world.shown(one)).collect::<Vec<_>>();
+    let (threads, channels): (Vec<_>, Vec<_>) = world
+        .channels
+        .values()
+        .partition(|channel| channel.kind == 11);
+    let shown = |all: Vec<&super::world::Channel>| {
+        all.into_iter()
+            .map(|one| world.shown(one))
+            .collect::<Vec<_>>()
+    };
     let members: Vec<_> = world.users.keys().map(|id| world.member(id)).collect();
     let mut guild = plain_guild(world);
     merge(

@@ -1,6 +1,8 @@
-//! Discord on loopback: the REST API (version 10) and the gateway as far as the adapter uses them, and faults on demand. `world` is
-//! what a guild holds, `rest` its calls, `gateway` how the bot hears of things, `fault` what goes wrong, `control` the hands of
-//! people and tests. It is believable as far as discord.py and discord.js work with it unmodified (`tests/it/double_discord.rs`).
+//! Discord on loopback: the REST API (version 10) and the gateway as far as the adapter uses them,
+//! and faults on demand. `world` is what a guild holds, `rest` its calls, `gateway` how the bot
+//! hears of things, `fault` what goes wrong, `control` the hands of people and tests. It is
+//! believable as far as discord.py and discord.js work with it unmodified
+//! (`tests/it/double_discord.rs`).
 
 mod control;
 mod fault;
@@ -59,7 +61,8 @@ struct Wire {
     beat: u64,
     /// The operator has granted the intent for message content.
     content: bool,
-    /// Posts in each channel: at most one in so many milliseconds after a burst of five; `None` lets all pass.
+    /// Posts in each channel: at most one in so many milliseconds after a burst of five; `None`
+    /// lets all pass.
     limit: Option<i64>,
     /// When each channel's next post is due.
     paced: std::collections::HashMap<String, i64>,
@@ -82,7 +85,12 @@ impl Discord {
             paced: std::collections::HashMap::new(),
             identified: 0,
         };
-        let discord = Arc::new(Self { world: Mutex::new(World::new(&base)), wire: Mutex::new(wire), count: AtomicU64::new(0), base });
+        let discord = Arc::new(Self {
+            world: Mutex::new(World::new(&base)),
+            wire: Mutex::new(wire),
+            count: AtomicU64::new(0),
+            base,
+        });
         let routes = Router::new()
             .route("/api/v10/{*path}", any(call))
             .route("/gateway", get(connect))
@@ -141,10 +149,18 @@ impl Discord {
         known.map(take_up).is_some()
     }
 
-    fn disconnected(&self, id: &str, out: &tokio::sync::mpsc::UnboundedSender<axum::extract::ws::Message>) {
+    fn disconnected(
+        &self,
+        id: &str,
+        out: &tokio::sync::mpsc::UnboundedSender<axum::extract::ws::Message>,
+    ) {
         self.with_session(id, |session| {
             // Unless it was taken up by another connection meanwhile.
-            if session.out.as_ref().is_some_and(|current| current.same_channel(out)) {
+            if session
+                .out
+                .as_ref()
+                .is_some_and(|current| current.same_channel(out))
+            {
                 session.out = None;
             }
         });
@@ -160,7 +176,10 @@ impl Discord {
                 End::Cut => 0,
             };
             if let Some(out) = session.out.take() {
-                let _gone = out.send(Message::Close(Some(CloseFrame { code, reason: "".into() })));
+                let _gone = out.send(Message::Close(Some(CloseFrame {
+                    code,
+                    reason: "".into(),
+                })));
             }
         }
         if forget {
@@ -187,7 +206,9 @@ impl Discord {
             }
         }
         for dispatch in &dispatches {
-            wire.sessions.iter_mut().for_each(|session| session.tell(dispatch));
+            wire.sessions
+                .iter_mut()
+                .for_each(|session| session.tell(dispatch));
         }
     }
 
@@ -216,10 +237,15 @@ async fn call(
     body: Bytes,
 ) -> Response {
     let (args, files) = rest::arguments(&headers, &body);
-    discord.wire().calls.push((method.to_string(), path.clone(), args.clone()));
+    discord
+        .wire()
+        .calls
+        .push((method.to_string(), path.clone(), args.clone()));
     let mut fault = fault::take(&mut discord.wire().faults, method.as_str(), &path);
-    if let ("POST", ["channels", channel, "messages"]) = (method.as_str(), path.split('/').collect::<Vec<_>>().as_slice())
-        && let Some(wait) = discord.paces(channel)
+    if let ("POST", ["channels", channel, "messages"]) = (
+        method.as_str(),
+        path.split('/').collect::<Vec<_>>().as_slice(),
+    ) && let Some(wait) = discord.paces(channel)
     {
         fault = Some(How::Limited(wait));
     }
@@ -231,9 +257,16 @@ async fn call(
         _ => {}
     }
     let interaction = path.starts_with("interactions/") || path.starts_with("webhooks/");
-    let authorised = headers.get(header::AUTHORIZATION).is_some_and(|token| token.as_bytes() == format!("Bot {TOKEN}").as_bytes());
+    let authorised = headers
+        .get(header::AUTHORIZATION)
+        .is_some_and(|token| token.as_bytes() == format!("Bot {TOKEN}").as_bytes());
     let answer = if authorised || interaction {
-        let call = rest::Call { method: method.as_str(), path: &path, query: query.as_deref().unwrap_or_default(), args: &args };
+        let call = rest::Call {
+            method: method.as_str(),
+            path: &path,
+            query: query.as_deref().unwrap_or_default(),
+            args: &args,
+        };
         rest::answer(&discord, &call, files)
     } else {
         Err(Refusal(401, 0, "401: Unauthorized"))
@@ -249,36 +282,53 @@ async fn call(
     let mut response = match answer {
         Ok(Value::Null) => StatusCode::NO_CONTENT.into_response(),
         Ok(value) => Json(value).into_response(),
-        Err(Refusal(status, code, message)) => {
-            (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), Json(json!({ "message": message, "code": code })))
-                .into_response()
-        }
+        Err(Refusal(status, code, message)) => (
+            StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
+            Json(json!({ "message": message, "code": code })),
+        )
+            .into_response(),
     };
-    response.headers_mut().insert(header::VIA, header::HeaderValue::from_static("1.1 double"));
+    response
+        .headers_mut()
+        .insert(header::VIA, header::HeaderValue::from_static("1.1 double"));
     response
 }
 
 fn limited(millis: u64, global: bool) -> Response {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of minutes at most")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds of minutes at most"
+    )]
     let seconds = millis as f64 / 1000.0;
     let body = json!({ "message": "You are being rate limited.", "retry_after": seconds, "global": global });
     let mut response = (StatusCode::TOO_MANY_REQUESTS, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::VIA, header::HeaderValue::from_static("1.1 double"));
-    headers.insert(header::RETRY_AFTER, header::HeaderValue::from(millis.div_ceil(1000)));
+    headers.insert(
+        header::RETRY_AFTER,
+        header::HeaderValue::from(millis.div_ceil(1000)),
+    );
     if global {
-        headers.insert("x-ratelimit-global", header::HeaderValue::from_static("true"));
+        headers.insert(
+            "x-ratelimit-global",
+            header::HeaderValue::from_static("true"),
+        );
     }
     response
 }
 
 fn edge(status: u16) -> Response {
-    (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), "<html>edge</html>").into_response()
+    (
+        StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY),
+        "<html>edge</html>",
+    )
+        .into_response()
 }
 
 /// The connection ends in the middle of the answer.
 fn cut() -> Response {
-    let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });
+    let broken =
+        futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });
     axum::body::Body::from_stream(broken).into_response()
 }
 
@@ -291,7 +341,10 @@ async fn connect(State(discord): On, _uri: Uri, upgrade: WebSocketUpgrade) -> Re
 
 async fn attachment(State(discord): On, Path((id, _)): Path<(String, String)>) -> Response {
     let bytes = discord.world().bytes.get(&id).cloned();
-    bytes.map_or_else(|| StatusCode::NOT_FOUND.into_response(), IntoResponse::into_response)
+    bytes.map_or_else(
+        || StatusCode::NOT_FOUND.into_response(),
+        IntoResponse::into_response,
+    )
 }
 
 /// What a call that nobody serves is answered.

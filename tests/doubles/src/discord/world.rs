@@ -1,5 +1,6 @@
-//! A guild in memory: channels, threads, messages, people, commands, interactions. Pure: what is done to it answers with JSON in
-//! Discord's shape and leaves events for the gateway; nothing here sends anything.
+//! A guild in memory: channels, threads, messages, people, commands, interactions. Pure: what is
+//! done to it answers with JSON in Discord's shape and leaves events for the gateway; nothing here
+//! sends anything.
 
 mod channels;
 mod interactions;
@@ -22,7 +23,8 @@ pub const BEN: &str = "1000000000000000012";
 const EPOCH: i64 = 1_420_070_400_000;
 /// Characters of a message, and of an input of a modal.
 const TEXT: usize = 2_000;
-/// The same nonce of the same author within this is the same message (documented as "the past few minutes").
+/// The same nonce of the same author within this is the same message (documented as "the past few
+/// minutes").
 const NONCE: i64 = 120_000;
 
 /// What a bot may, by bit (reference, "Permissions").
@@ -65,7 +67,11 @@ pub const NO_PERMISSION: Refusal = Refusal(403, 50013, "Missing Permissions");
 pub const EMPTY: Refusal = Refusal(400, 50006, "Cannot send an empty message");
 pub const FORM: Refusal = Refusal(400, 50035, "Invalid Form Body");
 pub const ARCHIVED: Refusal = Refusal(400, 50083, "Thread is archived");
-pub const HAS_THREAD: Refusal = Refusal(400, 160_004, "A thread has already been created for this message");
+pub const HAS_THREAD: Refusal = Refusal(
+    400,
+    160_004,
+    "A thread has already been created for this message",
+);
 pub const LOCKED: Refusal = Refusal(400, 160_005, "Thread is locked");
 pub const TOKEN_OVER: Refusal = Refusal(401, 50027, "Invalid Webhook Token");
 pub const NOT_FOUND: Refusal = Refusal(404, 0, "404: Not Found");
@@ -130,11 +136,33 @@ pub struct World {
 impl World {
     /// A guild with the bot, Ann and Ben, and `#general`.
     pub fn new(base: &str) -> Self {
-        let mut world = Self { base: base.into(), permissions: may::USUAL, ..Self::default() };
-        for (id, name, bot) in [(ANN, "ann", false), (BEN, "ben", false), (BOT, "vine", true)] {
-            world.users.insert(id.into(), User { id: id.into(), name: name.into(), bot });
+        let mut world = Self {
+            base: base.into(),
+            permissions: may::USUAL,
+            ..Self::default()
+        };
+        for (id, name, bot) in [
+            (ANN, "ann", false),
+            (BEN, "ben", false),
+            (BOT, "vine", true),
+        ] {
+            world.users.insert(
+                id.into(),
+                User {
+                    id: id.into(),
+                    name: name.into(),
+                    bot,
+                },
+            );
         }
-        world.channels.insert(GENERAL.into(), Channel { id: GENERAL.into(), name: "general".into(), ..Channel::default() });
+        world.channels.insert(
+            GENERAL.into(),
+            Channel {
+                id: GENERAL.into(),
+                name: "general".into(),
+                ..Channel::default()
+            },
+        );
         world
     }
 
@@ -155,27 +183,50 @@ impl World {
 
     /// Whether the bot may all of this in a channel; a thread is like its parent.
     pub fn allows(&self, channel: &Channel, bits: u64) -> bool {
-        let parent = channel.parent.as_ref().and_then(|id| self.channels.get(id)).map_or(0, |parent| parent.denied);
+        let parent = channel
+            .parent
+            .as_ref()
+            .and_then(|id| self.channels.get(id))
+            .map_or(0, |parent| parent.denied);
         self.permissions & bits & !(channel.denied | parent) == bits
     }
 
     /// A channel that the bot can see.
     pub fn seen(&self, id: &str) -> Result<&Channel, Refusal> {
         let channel = self.channels.get(id).ok_or(UNKNOWN_CHANNEL)?;
-        if self.allows(channel, may::VIEW) { Ok(channel) } else { Err(NO_ACCESS) }
+        if self.allows(channel, may::VIEW) {
+            Ok(channel)
+        } else {
+            Err(NO_ACCESS)
+        }
     }
 
     pub fn message(&self, channel: &str, id: &str) -> Result<&Value, Refusal> {
-        self.channels.get(channel).ok_or(UNKNOWN_CHANNEL)?.messages.iter().find(|one| one["id"] == id).ok_or(UNKNOWN_MESSAGE)
+        self.channels
+            .get(channel)
+            .ok_or(UNKNOWN_CHANNEL)?
+            .messages
+            .iter()
+            .find(|one| one["id"] == id)
+            .ok_or(UNKNOWN_MESSAGE)
     }
 
     fn message_mut(&mut self, channel: &str, id: &str) -> Result<&mut Value, Refusal> {
-        self.channels.get_mut(channel).ok_or(UNKNOWN_CHANNEL)?.messages.iter_mut().find(|one| one["id"] == id).ok_or(UNKNOWN_MESSAGE)
+        self.channels
+            .get_mut(channel)
+            .ok_or(UNKNOWN_CHANNEL)?
+            .messages
+            .iter_mut()
+            .find(|one| one["id"] == id)
+            .ok_or(UNKNOWN_MESSAGE)
     }
 
     /// A user as messages show one.
     pub fn user(&self, id: &str) -> Value {
-        let (name, bot) = self.users.get(id).map_or(("nobody", false), |user| (user.name.as_str(), user.bot));
+        let (name, bot) = self
+            .users
+            .get(id)
+            .map_or(("nobody", false), |user| (user.name.as_str(), user.bot));
         json!({ "id": id, "username": name, "discriminator": "0", "global_name": name, "avatar": null, "bot": bot, "system": false,
             "flags": 0, "public_flags": 0 })
     }
@@ -202,7 +253,8 @@ impl World {
             "flags": args["flags"].as_u64().unwrap_or(0),
         });
         if let Some(of) = args["message_reference"]["message_id"].as_str() {
-            message["message_reference"] = json!({ "type": 0, "message_id": of, "channel_id": channel, "guild_id": GUILD });
+            message["message_reference"] =
+                json!({ "type": 0, "message_id": of, "channel_id": channel, "guild_id": GUILD });
             message["referenced_message"] = self.message(channel, of).cloned().unwrap_or_default();
         }
         if let Some(known) = self.channels.get_mut(channel) {
@@ -225,7 +277,9 @@ fn numbered(components: &Value) -> Value {
     let mut components = components.as_array().cloned().unwrap_or_default();
     for (row, one) in (1..).step_by(100).zip(&mut components) {
         one["id"] = json!(row);
-        for (number, inner) in (row + 1..).zip(one["components"].as_array_mut().into_iter().flatten()) {
+        for (number, inner) in
+            (row + 1..).zip(one["components"].as_array_mut().into_iter().flatten())
+        {
             inner["id"] = json!(number);
             if inner["type"] == 3 {
                 inner["min_values"] = json!(1);

@@ -1,4 +1,5 @@
-//! The hands of people and of tests: `POST /_control/<what>` with JSON, `GET /_control/state`, and a page at `/`.
+//! The hands of people and of tests: `POST /_control/<what>` with JSON, `GET /_control/state`, and
+//! a page at `/`.
 
 use std::sync::Arc;
 
@@ -25,7 +26,13 @@ pub fn routes() -> Router<Arc<Slack>> {
 }
 
 async fn act(State(slack): On, Path(what): Path<String>, Json(args): Json<Value>) -> Response {
-    let done = person(&slack, &what, &args).or_else(|code| if code == "unknown" { wire(&slack, &what, &args) } else { Err(code) });
+    let done = person(&slack, &what, &args).or_else(|code| {
+        if code == "unknown" {
+            wire(&slack, &what, &args)
+        } else {
+            Err(code)
+        }
+    });
     slack.flush();
     match done {
         Ok(answer) => Json(answer).into_response(),
@@ -40,22 +47,57 @@ fn person(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
     match what {
         "say" => world.say(need("user")?, args),
         "edit" => world.update(need("user")?, args),
-        "delete" => world.delete(need("user")?, need("channel")?, need("ts")?).map(|()| json!({})),
+        "delete" => world
+            .delete(need("user")?, need("channel")?, need("ts")?)
+            .map(|()| json!({})),
         "react" => world.react(need("user")?, args).map(|()| json!({})),
-        "command" => world.command(need("user")?, need("channel")?, need("line")?).map(|()| json!({})),
-        "click" => world.click(need("user")?, need("channel")?, need("ts")?, need("action")?).map(|()| json!({})),
-        "shortcut" => world.shortcut(need("user")?, need("channel")?, need("ts")?, need("callback")?).map(|()| json!({})),
-        "submit" => world.submit(need("view")?, &args["values"]).map(|()| json!({})),
+        "command" => world
+            .command(need("user")?, need("channel")?, need("line")?)
+            .map(|()| json!({})),
+        "click" => world
+            .click(
+                need("user")?,
+                need("channel")?,
+                need("ts")?,
+                need("action")?,
+            )
+            .map(|()| json!({})),
+        "shortcut" => world
+            .shortcut(
+                need("user")?,
+                need("channel")?,
+                need("ts")?,
+                need("callback")?,
+            )
+            .map(|()| json!({})),
+        "submit" => world
+            .submit(need("view")?, &args["values"])
+            .map(|()| json!({})),
         "user" => {
-            world.add_user(need("id")?, need("name")?, text(args, "team").unwrap_or(super::world::TEAM));
+            world.add_user(
+                need("id")?,
+                need("name")?,
+                text(args, "team").unwrap_or(super::world::TEAM),
+            );
             Ok(json!({}))
         }
-        "admit" => world.admit(need("channel")?, &[need("user")?.to_owned()]).map(|()| json!({})),
-        "archive" => world.archive(need("channel")?, args["archived"] != false).map(|()| json!({})),
-        "remove" => world.remove(need("channel")?, need("user")?).map(|()| json!({})),
+        "admit" => world
+            .admit(need("channel")?, &[need("user")?.to_owned()])
+            .map(|()| json!({})),
+        "archive" => world
+            .archive(need("channel")?, args["archived"] != false)
+            .map(|()| json!({})),
+        "remove" => world
+            .remove(need("channel")?, need("user")?)
+            .map(|()| json!({})),
         "organisation" => {
-            world.organisation =
-                args["teams"].as_array().into_iter().flatten().filter_map(|team| team.as_str()).map(str::to_owned).collect();
+            world.organisation = args["teams"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|team| team.as_str())
+                .map(str::to_owned)
+                .collect();
             Ok(json!({}))
         }
         _ => Err("unknown"),
@@ -66,23 +108,48 @@ fn person(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
 fn wire(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
     let mut wire = slack.wire();
     match what {
-        "fault" => wire.faults.push(serde_json::from_value::<Fault>(args.clone()).map_err(|_| "no such fault")?),
+        "fault" => wire
+            .faults
+            .push(serde_json::from_value::<Fault>(args.clone()).map_err(|_| "no such fault")?),
         "hurry" => wire.hurry = args["factor"].as_f64().ok_or("factor")?,
         "limit" => wire.limit = args["millis"].as_i64(),
-        "copies" => wire.copies = args["count"].as_u64().and_then(|count| u32::try_from(count).ok()).ok_or("count")?,
-        "door" => wire.door = Some(serde_json::from_value(args.clone()).map_err(|_| "no such door")?),
+        "copies" => {
+            wire.copies = args["count"]
+                .as_u64()
+                .and_then(|count| u32::try_from(count).ok())
+                .ok_or("count")?;
+        }
+        "door" => {
+            wire.door = Some(serde_json::from_value(args.clone()).map_err(|_| "no such door")?);
+        }
         "scopes" => wire.scopes = text(args, "scopes").ok_or("scopes")?.to_owned(),
-        "silent" => wire.silent = args["connections"].as_u64().and_then(|count| u32::try_from(count).ok()).ok_or("connections")?,
+        "silent" => {
+            wire.silent = args["connections"]
+                .as_u64()
+                .and_then(|count| u32::try_from(count).ok())
+                .ok_or("connections")?;
+        }
         "deaf" => {
-            let count = args["connections"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
-            wire.sockets.iter_mut().take(count).for_each(|socket| socket.deaf = true);
+            let count = args["connections"]
+                .as_u64()
+                .and_then(|count| usize::try_from(count).ok())
+                .unwrap_or(usize::MAX);
+            wire.sockets
+                .iter_mut()
+                .take(count)
+                .for_each(|socket| socket.deaf = true);
         }
         // Dropping the sender ends the connection without a word.
         "cut" => wire.sockets.clear(),
         "disconnect" => {
             let reason = text(args, "reason").unwrap_or("refresh_requested");
             let frame = json!({ "type": "disconnect", "reason": reason, "debug_info": { "host": "double" } }).to_string();
-            wire.sockets.retain(|socket| socket.out.send(axum::extract::ws::Message::text(frame.clone())).is_ok());
+            wire.sockets.retain(|socket| {
+                socket
+                    .out
+                    .send(axum::extract::ws::Message::text(frame.clone()))
+                    .is_ok()
+            });
         }
         _ => return Err("unknown"),
     }
@@ -99,10 +166,21 @@ async fn state(State(slack): On) -> Json<Value> {
                 "messages": channel.messages })
         })
         .collect();
-    let ephemerals: Vec<Value> =
-        world.ephemerals.iter().map(|one| json!({ "channel": one.channel, "user": one.user, "content": one.content })).collect();
-    let views: Vec<Value> = world.views.values().map(|(user, view)| json!({ "user": user, "view": view })).collect();
-    let users: Vec<Value> = world.users.values().map(|user| json!({ "id": user.id, "name": user.name, "team": user.team })).collect();
+    let ephemerals: Vec<Value> = world
+        .ephemerals
+        .iter()
+        .map(|one| json!({ "channel": one.channel, "user": one.user, "content": one.content }))
+        .collect();
+    let views: Vec<Value> = world
+        .views
+        .values()
+        .map(|(user, view)| json!({ "user": user, "view": view }))
+        .collect();
+    let users: Vec<Value> = world
+        .users
+        .values()
+        .map(|user| json!({ "id": user.id, "name": user.name, "team": user.team }))
+        .collect();
     let files: Vec<Value> = world
         .files
         .iter()

@@ -1,4 +1,5 @@
-//! How the app hears of things: over its sockets, or by signed requests (`requests`); what is not acknowledged comes again.
+//! How the app hears of things: over its sockets, or by signed requests (`requests`); what is not
+//! acknowledged comes again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +14,8 @@ use super::{Slack, requests, world::Notice};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Official clients drop a connection that is not pinged for half a minute.
 const PING: Duration = Duration::from_secs(5);
-/// When what was not acknowledged comes again, in seconds after the first time (documentation of the Events API).
+/// When what was not acknowledged comes again, in seconds after the first time (documentation of
+/// the Events API).
 const AGAIN: [u64; 3] = [0, 60, 300];
 
 /// An open connection of the app.
@@ -43,7 +45,10 @@ pub async fn deliver(slack: Arc<Slack>, notice: Notice) {
     for (number, after) in AGAIN.into_iter().enumerate() {
         let wait = Duration::from_secs(after).mul_f64(slack.hurry());
         tokio::time::sleep(wait).await;
-        if once(&slack, kind, payload, answers, number + 1).await.is_some() {
+        if once(&slack, kind, payload, answers, number + 1)
+            .await
+            .is_some()
+        {
             return;
         }
     }
@@ -61,7 +66,13 @@ fn take_answer(slack: &Slack, notice: &Notice, answer: &Value) {
 }
 
 /// `None` when it was not acknowledged in time.
-async fn once(slack: &Arc<Slack>, kind: &str, payload: &Value, answers: bool, attempt: usize) -> Option<Value> {
+async fn once(
+    slack: &Arc<Slack>,
+    kind: &str,
+    payload: &Value,
+    answers: bool,
+    attempt: usize,
+) -> Option<Value> {
     let patience = PATIENCE.mul_f64(slack.hurry().max(0.1));
     if let Some(door) = slack.door() {
         let mut answer = None;
@@ -101,9 +112,17 @@ pub async fn serve(slack: Arc<Slack>, socket: WebSocket) {
         let hello = json!({ "type": "hello", "num_connections": slack.connections() + 1, "connection_info": { "app_id": super::world::APP },
             "debug_info": { "host": "double", "build_number": 1, "approximate_connection_time": 18060 } });
         let _gone = sink.send(Message::text(hello.to_string())).await;
-        slack.opened(Socket { id, out, deaf: false });
+        slack.opened(Socket {
+            id,
+            out,
+            deaf: false,
+        });
     } else {
-        slack.opened(Socket { id, out, deaf: true });
+        slack.opened(Socket {
+            id,
+            out,
+            deaf: true,
+        });
     }
     let mut pings = tokio::time::interval(PING);
     loop {

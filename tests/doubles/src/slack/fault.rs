@@ -36,7 +36,9 @@ pub enum How {
 
 /// Takes the fault for this call, if there is one.
 pub fn take(faults: &mut Vec<Fault>, method: &str) -> Option<How> {
-    let at = faults.iter().position(|fault| fault.method == method && fault.times > 0)?;
+    let at = faults
+        .iter()
+        .position(|fault| fault.method == method && fault.times > 0)?;
     faults[at].times -= 1;
     let how = faults[at].how;
     faults.retain(|fault| fault.times > 0);
@@ -49,9 +51,19 @@ mod tests {
 
     #[test]
     fn a_fault_strikes_as_often_as_it_was_asked_to_and_its_method_alone() {
-        let mut faults = vec![Fault { method: "chat.update".into(), how: How::CutAfter, times: 2 }];
+        let mut faults = vec![Fault {
+            method: "chat.update".into(),
+            how: How::CutAfter,
+            times: 2,
+        }];
         assert_eq!(take(&mut faults, "chat.postMessage"), None);
-        assert_eq!([take(&mut faults, "chat.update"), take(&mut faults, "chat.update")], [Some(How::CutAfter); 2]);
+        assert_eq!(
+            [
+                take(&mut faults, "chat.update"),
+                take(&mut faults, "chat.update")
+            ],
+            [Some(How::CutAfter); 2]
+        );
         assert_eq!(take(&mut faults, "chat.update"), None);
         assert!(faults.is_empty());
     }

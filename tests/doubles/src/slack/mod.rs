@@ -1,7 +1,8 @@
-//! Slack on loopback: the Web API methods that the adapter uses, Socket Mode with acknowledgements and redelivery, commands,
-//! buttons, modals and shortcuts, and faults on demand. `world` is what a workspace holds, `web` its methods, `deliver` how the
-//! app hears of things, `fault` what goes wrong, `control` the hands of people and tests. It is believable as far as the
-//! official SDKs work with it unmodified (`tests/it/double_slack.rs`).
+//! Slack on loopback: the Web API methods that the adapter uses, Socket Mode with acknowledgements
+//! and redelivery, commands, buttons, modals and shortcuts, and faults on demand. `world` is what a
+//! workspace holds, `web` its methods, `deliver` how the app hears of things, `fault` what goes
+//! wrong, `control` the hands of people and tests. It is believable as far as the official SDKs
+//! work with it unmodified (`tests/it/double_slack.rs`).
 
 mod control;
 mod deliver;
@@ -55,7 +56,8 @@ struct Wire {
     /// Who waits for the acknowledgement of an envelope.
     expected: HashMap<String, oneshot::Sender<Value>>,
     faults: Vec<Fault>,
-    /// Posts in each channel: at most one in so many milliseconds after a burst of three; `None` lets all pass.
+    /// Posts in each channel: at most one in so many milliseconds after a burst of three; `None`
+    /// lets all pass.
     limit: Option<i64>,
     /// When each channel's next post is due, in milliseconds since 1970.
     paced: HashMap<String, i64>,
@@ -93,7 +95,11 @@ impl Slack {
             calls: Vec::new(),
             failed: Vec::new(),
         };
-        let slack = Arc::new(Self { world: Mutex::new(World::new(&base)), wire: Mutex::new(wire), count: AtomicU64::new(0) });
+        let slack = Arc::new(Self {
+            world: Mutex::new(World::new(&base)),
+            wire: Mutex::new(wire),
+            count: AtomicU64::new(0),
+        });
         let routes = Router::new()
             .route("/api/{method}", any(method))
             .route("/socket", get(socket))
@@ -164,19 +170,34 @@ impl Slack {
     fn send(&self, frame: &Value) -> bool {
         let turn = self.next();
         let wire = self.wire();
-        let Ok(count) = u64::try_from(wire.sockets.len()) else { return false };
-        let Some(socket) = turn.checked_rem(count).and_then(|at| wire.sockets.get(usize::try_from(at).ok()?)) else { return false };
-        socket.out.send(axum::extract::ws::Message::text(frame.to_string())).is_ok()
+        let Ok(count) = u64::try_from(wire.sockets.len()) else {
+            return false;
+        };
+        let Some(socket) = turn
+            .checked_rem(count)
+            .and_then(|at| wire.sockets.get(usize::try_from(at).ok()?))
+        else {
+            return false;
+        };
+        socket
+            .out
+            .send(axum::extract::ws::Message::text(frame.to_string()))
+            .is_ok()
     }
 
     /// A frame of the app has come over a connection.
     fn acknowledged(&self, socket: u64, frame: &str) {
-        let Ok(frame) = serde_json::from_str::<Value>(frame) else { return };
+        let Ok(frame) = serde_json::from_str::<Value>(frame) else {
+            return;
+        };
         let mut wire = self.wire();
         if wire.sockets.iter().any(|one| one.id == socket && one.deaf) {
             return;
         }
-        if let Some(waiting) = frame["envelope_id"].as_str().and_then(|id| wire.expected.remove(id)) {
+        if let Some(waiting) = frame["envelope_id"]
+            .as_str()
+            .and_then(|id| wire.expected.remove(id))
+        {
             let _too_late = waiting.send(frame["payload"].clone());
         }
     }
@@ -195,7 +216,8 @@ impl Slack {
     }
 
     fn note_failed(&self, notice: &Notice) {
-        let (Notice::Event(payload) | Notice::Command(payload) | Notice::Interaction(payload)) = notice;
+        let (Notice::Event(payload) | Notice::Command(payload) | Notice::Interaction(payload)) =
+            notice;
         self.wire().failed.push(payload.clone());
     }
 
@@ -226,9 +248,18 @@ async fn method(
     match fault {
         Some(How::Limited(seconds)) => {
             let retry = [(header::RETRY_AFTER, seconds.to_string())];
-            return (StatusCode::TOO_MANY_REQUESTS, retry, Json(json!({ "ok": false, "error": "ratelimited" }))).into_response();
+            return (
+                StatusCode::TOO_MANY_REQUESTS,
+                retry,
+                Json(json!({ "ok": false, "error": "ratelimited" })),
+            )
+                .into_response();
         }
-        Some(How::Status(status)) => return StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY).into_response(),
+        Some(How::Status(status)) => {
+            return StatusCode::from_u16(status)
+                .unwrap_or(StatusCode::BAD_GATEWAY)
+                .into_response();
+        }
         Some(How::CutBefore) => return cut(),
         Some(How::CutAfter | How::Slow(_)) | None => {}
     }
@@ -258,7 +289,10 @@ async fn method(
 }
 
 fn arguments(query: &HashMap<String, String>, headers: &HeaderMap, body: &Bytes) -> Value {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
     let mut args = json!({});
     let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
     if kind.starts_with("application/json") {
@@ -266,8 +300,14 @@ fn arguments(query: &HashMap<String, String>, headers: &HeaderMap, body: &Bytes)
     } else {
         for (key, text) in fields {
             // Clients that send forms put JSON into single fields.
-            let nested = matches!(key.as_str(), "blocks" | "metadata" | "view" | "files" | "attachments");
-            args[&key] = nested.then(|| serde_json::from_str(&text).ok()).flatten().unwrap_or(json!(text));
+            let nested = matches!(
+                key.as_str(),
+                "blocks" | "metadata" | "view" | "files" | "attachments"
+            );
+            args[&key] = nested
+                .then(|| serde_json::from_str(&text).ok())
+                .flatten()
+                .unwrap_or(json!(text));
         }
     }
     for (key, text) in query {
@@ -277,13 +317,17 @@ fn arguments(query: &HashMap<String, String>, headers: &HeaderMap, body: &Bytes)
 }
 
 fn token(headers: &HeaderMap, args: &Value) -> Option<String> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
     bearer.or_else(|| args["token"].as_str()).map(str::to_owned)
 }
 
 /// The connection ends in the middle of the answer.
 fn cut() -> Response {
-    let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });
+    let broken =
+        futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });
     axum::body::Body::from_stream(broken).into_response()
 }
 
@@ -291,8 +335,16 @@ async fn socket(State(slack): On, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(move |socket| deliver::serve(slack, socket))
 }
 
-async fn uploaded(State(slack): On, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
-    let form = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| kind.starts_with("multipart/"));
+async fn uploaded(
+    State(slack): On,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let form = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("multipart/"));
     let bytes = if form { part(&body) } else { body.to_vec() };
     slack.world().bytes.insert(id, bytes);
     "OK".into_response()
@@ -304,12 +356,20 @@ async fn file(State(slack): On, Path(id): Path<String>, headers: HeaderMap) -> R
         return (StatusCode::FOUND, [(header::LOCATION, "/signin")]).into_response();
     }
     let bytes = slack.world().bytes.get(&id).cloned();
-    bytes.map_or_else(|| StatusCode::NOT_FOUND.into_response(), IntoResponse::into_response)
+    bytes.map_or_else(
+        || StatusCode::NOT_FOUND.into_response(),
+        IntoResponse::into_response,
+    )
 }
 
 /// The content of the only part of a form.
 fn part(body: &[u8]) -> Vec<u8> {
-    let find = |pattern: &[u8], from: usize| body[from..].windows(pattern.len()).position(|window| window == pattern).map(|at| at + from);
+    let find = |pattern: &[u8], from: usize| {
+        body[from..]
+            .windows(pattern.len())
+            .position(|window| window == pattern)
+            .map(|at| at + from)
+    };
     let boundary = find(b"\r\n", 0).unwrap_or(0);
     let begin = find(b"\r\n\r\n", 0).map_or(0, |at| at + 4);
     let end = find(&[b"\r\n", &body[..boundary]].concat(), begin).unwrap_or(body.len());

@@ -1,4 +1,5 @@
-//! How Slack tells apps things that have no sockets: requests to their address, signed with the app's secret.
+//! How Slack tells apps things that have no sockets: requests to their address, signed with the
+//! app's secret.
 
 use std::time::Duration;
 
@@ -14,7 +15,14 @@ pub struct Door {
 }
 
 /// Sends one thing; `None` when it was not answered in time with success.
-pub async fn send(door: &Door, kind: &str, payload: &Value, attempt: usize, patience: Duration, now: i64) -> Option<Value> {
+pub async fn send(
+    door: &Door,
+    kind: &str,
+    payload: &Value,
+    attempt: usize,
+    patience: Duration,
+    now: i64,
+) -> Option<Value> {
     let (content, body) = body(kind, payload);
     let at = (now / 1000).to_string();
     let mut request = reqwest::Client::new()
@@ -23,12 +31,27 @@ pub async fn send(door: &Door, kind: &str, payload: &Value, attempt: usize, pati
         .header("x-slack-request-timestamp", &at)
         .header("x-slack-signature", signature(&door.secret, &at, &body));
     if attempt > 0 {
-        request = request.header("x-slack-retry-num", attempt).header("x-slack-retry-reason", "http_timeout");
+        request = request
+            .header("x-slack-retry-num", attempt)
+            .header("x-slack-retry-reason", "http_timeout");
     }
-    let answer = request.timeout(patience).body(body).send().await.ok()?.error_for_status().ok()?;
+    let answer = request
+        .timeout(patience)
+        .body(body)
+        .send()
+        .await
+        .ok()?
+        .error_for_status()
+        .ok()?;
     let text = answer.text().await.ok()?;
     // What a command is answered may be plain text.
-    let plain = || if text.is_empty() { Value::Null } else { json!({ "text": text }) };
+    let plain = || {
+        if text.is_empty() {
+            Value::Null
+        } else {
+            json!({ "text": text })
+        }
+    };
     Some(serde_json::from_str(&text).unwrap_or_else(|_| plain()))
 }
 
@@ -37,18 +60,33 @@ fn body(kind: &str, payload: &Value) -> (&'static str, String) {
     match kind {
         "events_api" => ("application/json", payload.to_string()),
         "slash_commands" => {
-            let fields: Vec<_> = payload.as_object().into_iter().flatten().map(|(key, value)| (key, value.as_str())).collect();
-            (FORM, serde_urlencoded::to_string(fields).unwrap_or_default())
+            let fields: Vec<_> = payload
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(key, value)| (key, value.as_str()))
+                .collect();
+            (
+                FORM,
+                serde_urlencoded::to_string(fields).unwrap_or_default(),
+            )
         }
-        _ => (FORM, serde_urlencoded::to_string([("payload", payload.to_string())]).unwrap_or_default()),
+        _ => (
+            FORM,
+            serde_urlencoded::to_string([("payload", payload.to_string())]).unwrap_or_default(),
+        ),
     }
 }
 
-/// `v0=` and the HMAC-SHA256 of version, time and body (documentation, "Verifying requests from Slack").
+/// `v0=` and the HMAC-SHA256 of version, time and body (documentation, "Verifying requests from
+/// Slack").
 pub fn signature(secret: &str, at: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length will do");
     mac.update(format!("v0:{at}:{body}").as_bytes());
-    mac.finalize().into_bytes().iter().fold("v0=".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+    mac.finalize()
+        .into_bytes()
+        .iter()
+        .fold("v0=".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,11 @@ pub fn call(world: &mut World, method: &str, args: &Value) -> Result<Value, Code
         "api.test" => Ok(json!({ "args": args })),
         "auth.test" => Ok(auth(world)),
         "auth.teams.list" => {
-            let teams: Vec<_> = world.organisation.iter().map(|team| json!({ "id": team, "name": team })).collect();
+            let teams: Vec<_> = world
+                .organisation
+                .iter()
+                .map(|team| json!({ "id": team, "name": team }))
+                .collect();
             Ok(json!({ "teams": teams, "response_metadata": { "next_cursor": "" } }))
         }
         "chat.postMessage" => {
@@ -24,7 +28,9 @@ pub fn call(world: &mut World, method: &str, args: &Value) -> Result<Value, Code
         }
         "chat.update" => {
             let message = world.update(BOT_USER, args)?;
-            Ok(json!({ "channel": channel()?, "ts": message["ts"], "text": message["text"], "message": message }))
+            Ok(
+                json!({ "channel": channel()?, "ts": message["ts"], "text": message["text"], "message": message }),
+            )
         }
         "chat.delete" => {
             let ts = text(args, "ts").ok_or("message_not_found")?;
@@ -35,10 +41,14 @@ pub fn call(world: &mut World, method: &str, args: &Value) -> Result<Value, Code
         "chat.getPermalink" => {
             let ts = text(args, "message_ts").ok_or("message_not_found")?;
             world.message(channel()?, ts).ok_or("message_not_found")?;
-            Ok(json!({ "channel": channel()?, "permalink": format!("{}/archives/{}/p{}", world.base, channel()?, ts.replace('.', "")) }))
+            Ok(
+                json!({ "channel": channel()?, "permalink": format!("{}/archives/{}/p{}", world.base, channel()?, ts.replace('.', "")) }),
+            )
         }
         "reactions.add" => world.react(BOT_USER, args).map(|()| json!({})),
-        "conversations.create" => world.create(args).map(|channel| json!({ "channel": channel })),
+        "conversations.create" => world
+            .create(args)
+            .map(|channel| json!({ "channel": channel })),
         "conversations.join" => {
             world.admit(channel()?, &[BOT_USER.to_owned()])?;
             Ok(json!({ "channel": world.shown(channel()?) }))
@@ -48,7 +58,9 @@ pub fn call(world: &mut World, method: &str, args: &Value) -> Result<Value, Code
             world.channel(channel()?)?;
             Ok(json!({ "channel": world.shown(channel()?) }))
         }
-        "conversations.members" => Ok(json!({ "members": world.channel(channel()?)?.members, "response_metadata": { "next_cursor": "" } })),
+        "conversations.members" => Ok(
+            json!({ "members": world.channel(channel()?)?.members, "response_metadata": { "next_cursor": "" } }),
+        ),
         "conversations.list" => list(world, args),
         "conversations.setTopic" => set_topic(world, channel()?, args),
         "conversations.history" => page(world.read(channel()?, None, args)?, args),
@@ -68,13 +80,20 @@ fn auth(world: &World) -> Value {
     let mut answer = json!({ "url": format!("{}/", world.base), "team": "Team", "user": "vine", "team_id": TEAM, "user_id": BOT_USER,
         "bot_id": BOT, "app_id": APP, "is_enterprise_install": false });
     if !world.organisation.is_empty() {
-        merge(&mut answer, &json!({ "team_id": ENTERPRISE, "enterprise_id": ENTERPRISE, "is_enterprise_install": true }));
+        merge(
+            &mut answer,
+            &json!({ "team_id": ENTERPRISE, "enterprise_id": ENTERPRISE, "is_enterprise_install": true }),
+        );
     }
     answer
 }
 
 fn invite(world: &mut World, channel: &str, args: &Value) -> Result<Value, Code> {
-    let users: Vec<String> = text(args, "users").ok_or("user_not_found")?.split(',').map(str::to_owned).collect();
+    let users: Vec<String> = text(args, "users")
+        .ok_or("user_not_found")?
+        .split(',')
+        .map(str::to_owned)
+        .collect();
     let there = &world.channel(channel)?.members;
     if users.iter().all(|user| there.contains(user)) {
         return Err("already_in_channel");
@@ -88,7 +107,9 @@ fn list(world: &World, args: &Value) -> Result<Value, Code> {
     let all: Vec<Value> = ids.iter().map(|id| world.shown(id)).collect();
     let (from, limit) = paging(args, 1000);
     let page: Vec<_> = all.iter().skip(from).take(limit).cloned().collect();
-    Ok(json!({ "channels": page, "response_metadata": { "next_cursor": cursor(from + limit, all.len()) } }))
+    Ok(
+        json!({ "channels": page, "response_metadata": { "next_cursor": cursor(from + limit, all.len()) } }),
+    )
 }
 
 fn set_topic(world: &mut World, channel: &str, args: &Value) -> Result<Value, Code> {
@@ -112,12 +133,27 @@ fn page(messages: Vec<Value>, args: &Value) -> Result<Value, Code> {
 }
 
 fn paging(args: &Value, most: usize) -> (usize, usize) {
-    let number = |key: &str| args[key].as_u64().or_else(|| text(args, key)?.parse().ok()).and_then(|number| usize::try_from(number).ok());
-    (number("cursor").unwrap_or(0), number("limit").filter(|limit| *limit > 0).unwrap_or(most).min(most))
+    let number = |key: &str| {
+        args[key]
+            .as_u64()
+            .or_else(|| text(args, key)?.parse().ok())
+            .and_then(|number| usize::try_from(number).ok())
+    };
+    (
+        number("cursor").unwrap_or(0),
+        number("limit")
+            .filter(|limit| *limit > 0)
+            .unwrap_or(most)
+            .min(most),
+    )
 }
 
 fn cursor(next: usize, all: usize) -> String {
-    if next < all { next.to_string() } else { String::new() }
+    if next < all {
+        next.to_string()
+    } else {
+        String::new()
+    }
 }
 
 fn user(world: &World, id: &str) -> Result<Value, Code> {

@@ -1,5 +1,6 @@
-//! A workspace in memory: people, channels, messages, modals, files, and what the app does with them. Pure: what is done to it answers with JSON in Slack's
-//! shape and leaves events for the app; nothing here sends anything.
+//! A workspace in memory: people, channels, messages, modals, files, and what the app does with
+//! them. Pure: what is done to it answers with JSON in Slack's shape and leaves events for the app;
+//! nothing here sends anything.
 
 mod files;
 mod people;
@@ -22,7 +23,8 @@ pub const BOT: &str = "B0BOT";
 const TRIGGER_LIFE: i64 = 3_000;
 const HOOK_LIFE: i64 = 30 * 60 * 1000;
 const HOOK_USES: u32 = 5;
-/// Characters of text beyond which Slack cuts, and blocks beyond which it refuses (reference of chat.postMessage).
+/// Characters of text beyond which Slack cuts, and blocks beyond which it refuses (reference of
+/// chat.postMessage).
 const TEXT: usize = 40_000;
 const BLOCKS: usize = 50;
 /// Characters of a section, and of all of a message (slackapi/bolt-js#2509).
@@ -97,7 +99,8 @@ pub struct World {
     pub bytes: HashMap<String, Vec<u8>>,
     /// Where the app's response URLs lead.
     pub base: String,
-    /// The workspaces for which the app is installed at once; usually it is installed for one, and this is empty.
+    /// The workspaces for which the app is installed at once; usually it is installed for one, and
+    /// this is empty.
     pub organisation: Vec<String>,
     notices: Vec<Notice>,
     triggers: HashMap<String, (i64, String)>,
@@ -108,19 +111,35 @@ pub struct World {
 impl World {
     /// A workspace with the bot, Ann and Ben, and `#general`.
     pub fn new(base: &str) -> Self {
-        let mut world = Self { base: base.into(), ..Self::default() };
+        let mut world = Self {
+            base: base.into(),
+            ..Self::default()
+        };
         world.add_user("U0ANN", "ann", TEAM);
         world.add_user("U0BEN", "ben", TEAM);
         world.add_user(BOT_USER, "vine", TEAM);
         let members = ["U0ANN", "U0BEN", BOT_USER].map(str::to_owned).to_vec();
-        world
-            .channels
-            .insert("C0GENERAL".into(), Channel { id: "C0GENERAL".into(), name: "general".into(), members, ..Channel::default() });
+        world.channels.insert(
+            "C0GENERAL".into(),
+            Channel {
+                id: "C0GENERAL".into(),
+                name: "general".into(),
+                members,
+                ..Channel::default()
+            },
+        );
         world
     }
 
     pub fn add_user(&mut self, id: &str, name: &str, team: &str) {
-        self.users.insert(id.into(), User { id: id.into(), name: name.into(), team: team.into() });
+        self.users.insert(
+            id.into(),
+            User {
+                id: id.into(),
+                name: name.into(),
+                team: team.into(),
+            },
+        );
     }
 
     /// What has come up for the app since the last call.
@@ -148,13 +167,21 @@ impl World {
     }
 
     fn message_mut(&mut self, channel: &str, ts: &str) -> Result<&mut Value, Code> {
-        let found = self.channel_mut(channel)?.messages.iter_mut().find(|message| message["ts"] == ts);
+        let found = self
+            .channel_mut(channel)?
+            .messages
+            .iter_mut()
+            .find(|message| message["ts"] == ts);
         found.ok_or("message_not_found")
     }
 
     /// A message as it is now.
     pub fn message(&self, channel: &str, ts: &str) -> Option<&Value> {
-        self.channels.get(channel)?.messages.iter().find(|message| message["ts"] == ts)
+        self.channels
+            .get(channel)?
+            .messages
+            .iter()
+            .find(|message| message["ts"] == ts)
     }
 
     fn event(&mut self, event: &Value) {
@@ -167,12 +194,20 @@ impl World {
     }
 
     fn hear(&mut self, channel: &str, mut message: Value) {
-        let Some(known) = self.channels.get(channel).filter(|known| known.members.iter().any(|member| member == BOT_USER)) else { return };
+        let Some(known) = self
+            .channels
+            .get(channel)
+            .filter(|known| known.members.iter().any(|member| member == BOT_USER))
+        else {
+            return;
+        };
         message["channel"] = json!(channel);
         message["channel_type"] = json!(if known.private { "group" } else { "channel" });
         message["event_ts"] = message["ts"].clone();
         let text = message["text"].as_str().unwrap_or_default().to_owned();
-        let mentioned = message["bot_id"].is_null() && message["subtype"].is_null() && text.contains(&format!("<@{BOT_USER}>"));
+        let mentioned = message["bot_id"].is_null()
+            && message["subtype"].is_null()
+            && text.contains(&format!("<@{BOT_USER}>"));
         let mut mention = message.clone();
         self.event(&message);
         if mentioned {
@@ -213,12 +248,19 @@ impl World {
         }
         let root = text(args, "thread_ts").map(str::to_owned);
         if let Some(root) = &root
-            && !known.messages.iter().any(|message| message["ts"] == root.as_str())
+            && !known
+                .messages
+                .iter()
+                .any(|message| message["ts"] == root.as_str())
         {
             return Err("thread_not_found");
         }
         let ts = self.ts();
-        let words: String = text(args, "text").unwrap_or_default().chars().take(TEXT).collect();
+        let words: String = text(args, "text")
+            .unwrap_or_default()
+            .chars()
+            .take(TEXT)
+            .collect();
         let mut message = json!({ "type": "message", "ts": ts, "text": words, "team": TEAM });
         merge(&mut message, by);
         for key in ["blocks", "metadata", "files", "subtype", "client_msg_id"] {
@@ -240,7 +282,10 @@ impl World {
 
     /// `chat.update`: own messages only. What is not given stays.
     pub fn update(&mut self, author: &str, args: &Value) -> Result<Value, Code> {
-        let (channel, ts) = (text(args, "channel").ok_or("channel_not_found")?, text(args, "ts").ok_or("message_not_found")?);
+        let (channel, ts) = (
+            text(args, "channel").ok_or("channel_not_found")?,
+            text(args, "ts").ok_or("message_not_found")?,
+        );
         let now = format!("{}.000000", self.now / 1000);
         let message = self.message_mut(channel, ts)?;
         if message["user"] != author {
@@ -254,7 +299,11 @@ impl World {
         }
         message["edited"] = json!({ "user": author, "ts": now });
         let after = message.clone();
-        self.changed(channel, "message_changed", &json!({ "message": after, "previous_message": before }));
+        self.changed(
+            channel,
+            "message_changed",
+            &json!({ "message": after, "previous_message": before }),
+        );
         Ok(after)
     }
 
@@ -264,9 +313,17 @@ impl World {
             return Err("cant_delete_message");
         }
         let known = self.channel_mut(channel)?;
-        let at = known.messages.iter().position(|message| message["ts"] == ts).ok_or("message_not_found")?;
+        let at = known
+            .messages
+            .iter()
+            .position(|message| message["ts"] == ts)
+            .ok_or("message_not_found")?;
         let before = known.messages.remove(at);
-        self.changed(channel, "message_deleted", &json!({ "deleted_ts": ts, "previous_message": before }));
+        self.changed(
+            channel,
+            "message_deleted",
+            &json!({ "deleted_ts": ts, "previous_message": before }),
+        );
         Ok(())
     }
 
@@ -279,24 +336,42 @@ impl World {
 
     /// `chat.postEphemeral`.
     pub fn whisper(&mut self, args: &Value) -> Result<Value, Code> {
-        let (channel, user) = (text(args, "channel").ok_or("channel_not_found")?, text(args, "user").ok_or("user_not_in_channel")?);
-        if !self.channel(channel)?.members.iter().any(|member| member == user) {
+        let (channel, user) = (
+            text(args, "channel").ok_or("channel_not_found")?,
+            text(args, "user").ok_or("user_not_in_channel")?,
+        );
+        if !self
+            .channel(channel)?
+            .members
+            .iter()
+            .any(|member| member == user)
+        {
             return Err("user_not_in_channel");
         }
-        self.ephemerals.push(Ephemeral { channel: channel.into(), user: user.into(), content: args.clone() });
+        self.ephemerals.push(Ephemeral {
+            channel: channel.into(),
+            user: user.into(),
+            content: args.clone(),
+        });
         Ok(json!({ "message_ts": self.ts() }))
     }
 
     /// `reactions.add`.
     pub fn react(&mut self, user: &str, args: &Value) -> Result<(), Code> {
-        let (channel, ts) = (text(args, "channel").ok_or("channel_not_found")?, text(args, "timestamp").ok_or("no_item_specified")?);
+        let (channel, ts) = (
+            text(args, "channel").ok_or("channel_not_found")?,
+            text(args, "timestamp").ok_or("no_item_specified")?,
+        );
         let name = text(args, "name").ok_or("invalid_name")?.to_owned();
         let message = self.message_mut(channel, ts)?;
         if message["reactions"].is_null() {
             message["reactions"] = json!([]);
         }
         let reactions = message["reactions"].as_array_mut().ok_or("invalid_name")?;
-        match reactions.iter_mut().find(|reaction| reaction["name"] == name.as_str()) {
+        match reactions
+            .iter_mut()
+            .find(|reaction| reaction["name"] == name.as_str())
+        {
             Some(reaction) => {
                 let users = reaction["users"].as_array_mut().ok_or("invalid_name")?;
                 if users.iter().any(|one| one == user) {
@@ -321,19 +396,30 @@ impl World {
             return Err("name_taken");
         }
         // An app of a whole organisation has to say where.
-        if !self.organisation.is_empty() && text(args, "team_id").is_none_or(|team| !self.organisation.iter().any(|one| one == team)) {
+        if !self.organisation.is_empty()
+            && text(args, "team_id")
+                .is_none_or(|team| !self.organisation.iter().any(|one| one == team))
+        {
             return Err("missing_argument");
         }
         let id = self.id("C");
         let private = flag(args, "is_private");
-        let channel = Channel { id: id.clone(), name: name.into(), private, members: vec![BOT_USER.into()], ..Channel::default() };
+        let channel = Channel {
+            id: id.clone(),
+            name: name.into(),
+            private,
+            members: vec![BOT_USER.into()],
+            ..Channel::default()
+        };
         self.channels.insert(id.clone(), channel);
         Ok(self.shown(&id))
     }
 
     /// A channel as methods show it.
     pub fn shown(&self, id: &str) -> Value {
-        let Some(channel) = self.channels.get(id) else { return Value::Null };
+        let Some(channel) = self.channels.get(id) else {
+            return Value::Null;
+        };
         json!({
             "id": id, "name": channel.name, "is_channel": !channel.private, "is_private": channel.private, "is_archived": channel.archived,
             "is_member": channel.members.iter().any(|member| member == BOT_USER), "is_ext_shared": false, "creator": BOT_USER,
@@ -360,7 +446,11 @@ impl World {
     pub fn remove(&mut self, channel: &str, user: &str) -> Result<(), Code> {
         let known = self.channel_mut(channel)?;
         known.members.retain(|member| member != user);
-        let kind = if known.private { "group_left" } else { "channel_left" };
+        let kind = if known.private {
+            "group_left"
+        } else {
+            "channel_left"
+        };
         if user == BOT_USER {
             self.event(&json!({ "type": kind, "channel": channel }));
         }
@@ -371,13 +461,22 @@ impl World {
     pub fn archive(&mut self, channel: &str, archived: bool) -> Result<(), Code> {
         let known = self.channel_mut(channel)?;
         known.archived = archived;
-        let kind = format!("{}_{}", if known.private { "group" } else { "channel" }, if archived { "archive" } else { "unarchive" });
+        let kind = format!(
+            "{}_{}",
+            if known.private { "group" } else { "channel" },
+            if archived { "archive" } else { "unarchive" }
+        );
         self.event(&json!({ "type": kind, "channel": channel, "user": "U0ANN" }));
         Ok(())
     }
 
     /// `conversations.history` and `.replies`: newest first without `thread`, oldest first in one.
-    pub fn read(&self, channel: &str, thread: Option<&str>, args: &Value) -> Result<Vec<Value>, Code> {
+    pub fn read(
+        &self,
+        channel: &str,
+        thread: Option<&str>,
+        args: &Value,
+    ) -> Result<Vec<Value>, Code> {
         let known = self.channel(channel)?;
         if !known.members.iter().any(|member| member == BOT_USER) {
             return Err("not_in_channel");
@@ -388,8 +487,12 @@ impl World {
         let shown = |message: &&Value| {
             let ts = message["ts"].as_str().unwrap_or_default();
             let in_thread = message["thread_ts"].as_str();
-            let here = thread.map_or_else(|| in_thread.is_none_or(|root| root == ts), |root| ts == root || in_thread == Some(root));
-            let in_time = (ts > after || (inclusive && ts == after)) && until.is_none_or(|until| ts < until || (inclusive && ts == until));
+            let here = thread.map_or_else(
+                || in_thread.is_none_or(|root| root == ts),
+                |root| ts == root || in_thread == Some(root),
+            );
+            let in_time = (ts > after || (inclusive && ts == after))
+                && until.is_none_or(|until| ts < until || (inclusive && ts == until));
             here && (in_time || thread == Some(ts))
         };
         let mut found: Vec<Value> = known.messages.iter().filter(shown).cloned().collect();
@@ -399,7 +502,10 @@ impl World {
             return Err("thread_not_found");
         }
         if !metadata {
-            found.iter_mut().filter_map(Value::as_object_mut).for_each(|message| drop(message.remove("metadata")));
+            found
+                .iter_mut()
+                .filter_map(Value::as_object_mut)
+                .for_each(|message| drop(message.remove("metadata")));
         }
         if thread.is_none() {
             found.reverse();
@@ -410,12 +516,19 @@ impl World {
     /// `views.open`, with a trigger that is fresh and unused.
     pub fn open(&mut self, args: &Value) -> Result<Value, Code> {
         let trigger = text(args, "trigger_id").ok_or("invalid_arguments")?;
-        let (until, user) = self.triggers.remove(trigger).ok_or("exchanged_trigger_id")?;
+        let (until, user) = self
+            .triggers
+            .remove(trigger)
+            .ok_or("exchanged_trigger_id")?;
         if until < self.now {
             return Err("expired_trigger_id");
         }
         let view = &args["view"];
-        if text(view, "type") != Some("modal") || view["title"]["text"].as_str().is_none_or(|title| title.chars().count() > 24) {
+        if text(view, "type") != Some("modal")
+            || view["title"]["text"]
+                .as_str()
+                .is_none_or(|title| title.chars().count() > 24)
+        {
             return Err("invalid_arguments");
         }
         let id = self.id("V");
@@ -432,7 +545,11 @@ impl World {
     /// What the app posts to a response URL.
     pub fn respond(&mut self, id: &str, body: &Value) -> Result<(), Code> {
         let now = self.now;
-        let hook = self.hooks.get_mut(id).filter(|hook| hook.until >= now && hook.left > 0).ok_or("expired_url")?;
+        let hook = self
+            .hooks
+            .get_mut(id)
+            .filter(|hook| hook.until >= now && hook.left > 0)
+            .ok_or("expired_url")?;
         hook.left -= 1;
         let hook = hook.clone();
         if let (true, Some(ts)) = (body["replace_original"] == true, &hook.ts) {
@@ -446,7 +563,11 @@ impl World {
             args["channel"] = json!(hook.channel);
             return self.post(&bot(), &args).map(|_| ());
         }
-        self.ephemerals.push(Ephemeral { channel: hook.channel, user: hook.user, content: body.clone() });
+        self.ephemerals.push(Ephemeral {
+            channel: hook.channel,
+            user: hook.user,
+            content: body.clone(),
+        });
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! The frames of stream-json, as far as we act on them. Unknown ones are no error: new versions bring new ones.
+//! The frames of stream-json, as far as we act on them. Unknown ones are no error: new versions
+//! bring new ones.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -65,7 +66,10 @@ fn text(value: &Value) -> String {
 
 /// The agent, or a subagent of it, did something. Signs of life while a call waits are none.
 pub fn is_work(frame: &Value) -> bool {
-    matches!(frame["type"].as_str(), Some("assistant" | "user" | "control_request" | "result"))
+    matches!(
+        frame["type"].as_str(),
+        Some("assistant" | "user" | "control_request" | "result")
+    )
 }
 
 /// Reads one frame.
@@ -75,61 +79,113 @@ pub fn read(frame: Value) -> Frame {
         (Some("user"), _) => Frame::Results(results(&frame)),
         (Some("result"), _) => Frame::Result(frame),
         (Some("control_request"), _) => request(&frame),
-        (Some("control_cancel_request"), _) => Frame::Withdrawn { request: text(&frame["request_id"]) },
-        (Some("command_lifecycle"), _) | (Some("system"), Some("command_lifecycle")) => taken(&frame),
+        (Some("control_cancel_request"), _) => Frame::Withdrawn {
+            request: text(&frame["request_id"]),
+        },
+        (Some("command_lifecycle"), _) | (Some("system"), Some("command_lifecycle")) => {
+            taken(&frame)
+        }
         (Some("system"), Some("session_state_changed")) => Frame::Idle(frame["state"] == "idle"),
         (Some("system"), Some("api_retry")) => Frame::Retrying {
             attempt: frame["attempt"].as_u64().unwrap_or_default(),
             of: frame["max_retries"].as_u64().unwrap_or_default(),
-            status: frame["error_status"].as_u64().map_or_else(|| "nothing".into(), |status| status.to_string()),
+            status: frame["error_status"]
+                .as_u64()
+                .map_or_else(|| "nothing".into(), |status| status.to_string()),
         },
         _ => Frame::Other,
     }
 }
 
-/// The reply to our question how full the context is, in percent; inside, `None` when this version does not know.
+/// The reply to our question how full the context is, in percent; inside, `None` when this version
+/// does not know.
 pub fn context_used(line: &str) -> Option<Option<u8>> {
     let frame: Value = serde_json::from_str(line).ok()?;
-    let response = Some(&frame["response"]).filter(|response| response["request_id"] == "context")?;
+    let response =
+        Some(&frame["response"]).filter(|response| response["request_id"] == "context")?;
     let percent = response["response"]["percentage"].as_f64();
     Some(percent.map(|percent| percent.clamp(0.0, 100.0).round() as u8))
 }
 
 fn taken(frame: &Value) -> Frame {
-    let uuid = frame["command_uuid"].as_str().and_then(|uuid| Uuid::parse_str(uuid).ok());
+    let uuid = frame["command_uuid"]
+        .as_str()
+        .and_then(|uuid| Uuid::parse_str(uuid).ok());
     let state = frame["state"].as_str();
-    uuid.filter(|_| matches!(state, Some("started" | "completed"))).map_or(Frame::Other, Frame::Taken)
+    uuid.filter(|_| matches!(state, Some("started" | "completed")))
+        .map_or(Frame::Other, Frame::Taken)
 }
 
 fn results(frame: &Value) -> Vec<String> {
-    let blocks = frame["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default();
-    blocks.iter().filter(|block| block["type"] == "tool_result").map(|block| text(&block["tool_use_id"])).collect()
+    let blocks = frame["message"]["content"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    blocks
+        .iter()
+        .filter(|block| block["type"] == "tool_result")
+        .map(|block| text(&block["tool_use_id"]))
+        .collect()
 }
 
 fn said(frame: &Value) -> Frame {
-    let blocks = frame["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let blocks = frame["message"]["content"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let writes = |block: &&Value| matches!(block["name"].as_str(), Some("Write" | "Edit"));
     let of = |kind: &'static str| blocks.iter().filter(move |block| block["type"] == kind);
     Frame::Said {
-        texts: of("text").map(|block| text(&block["text"])).filter(|text| !text.trim().is_empty()).collect(),
-        tools: of("tool_use").map(|block| format!("[{}] {}", text(&block["name"]), short(&block["input"]))).collect(),
-        wrote: of("tool_use").filter(writes).filter_map(|block| block["input"]["file_path"].as_str()).next_back().map(str::to_owned),
+        texts: of("text")
+            .map(|block| text(&block["text"]))
+            .filter(|text| !text.trim().is_empty())
+            .collect(),
+        tools: of("tool_use")
+            .map(|block| format!("[{}] {}", text(&block["name"]), short(&block["input"])))
+            .collect(),
+        wrote: of("tool_use")
+            .filter(writes)
+            .filter_map(|block| block["input"]["file_path"].as_str())
+            .next_back()
+            .map(str::to_owned),
         error: frame["error"].as_str().map(str::to_owned),
     }
 }
 
 /// The first words of a tool's input, for the log.
 pub fn short(input: &Value) -> String {
-    let telling = ["command", "file_path", "pattern", "url", "description", "prompt"].iter().find_map(|key| input[key].as_str());
-    telling.map_or_else(|| input.to_string(), str::to_owned).chars().take(200).collect()
+    let telling = [
+        "command",
+        "file_path",
+        "pattern",
+        "url",
+        "description",
+        "prompt",
+    ]
+    .iter()
+    .find_map(|key| input[key].as_str());
+    telling
+        .map_or_else(|| input.to_string(), str::to_owned)
+        .chars()
+        .take(200)
+        .collect()
 }
 
 fn request(frame: &Value) -> Frame {
     let (request, body) = (text(&frame["request_id"]), &frame["request"]);
     match body["subtype"].as_str() {
-        Some("can_use_tool") => Frame::Ask { request, call: ToolCall::read(body) },
-        Some("hook_callback") => Frame::Ask { request, call: ToolCall::read_hook(body) },
-        other => Frame::Unsupported { request, subtype: other.unwrap_or("this request").to_owned() },
+        Some("can_use_tool") => Frame::Ask {
+            request,
+            call: ToolCall::read(body),
+        },
+        Some("hook_callback") => Frame::Ask {
+            request,
+            call: ToolCall::read_hook(body),
+        },
+        other => Frame::Unsupported {
+            request,
+            subtype: other.unwrap_or("this request").to_owned(),
+        },
     }
 }
 

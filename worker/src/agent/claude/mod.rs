@@ -1,14 +1,15 @@
-//! Claude Code, headless: the native binary over stream-json and its control protocol, as measured with 2.1.330.
+//! Claude Code, headless: the native binary over stream-json and its control protocol, as measured
+//! with 2.1.330.
 //!
 //! 1. we start it, say `initialize`, send the prompt as a user message with a uuid
 //! 2. it works; what it says goes to the log
-//! 3. `can_use_tool` asks for a permission or a plan, our hook for a clarifying question; each goes to people, any
-//!    number may be open, for any time
+//! 3. `can_use_tool` asks for a permission or a plan, our hook for a clarifying question; each goes
+//!    to people, any number may be open, for any time
 //! 4. the answer goes back as `control_response`
 //! 5. `result` ends a turn; with `session_state_changed idle` after it the run is over
 //!
-//! An agent that waits longer than it is held is parked ([`parking`]): its process ends, and the answer goes into the
-//! resumed session. The conversation itself is in [`talk`].
+//! An agent that waits longer than it is held is parked ([`parking`]): its process ends, and the
+//! answer goes into the resumed session. The conversation itself is in [`talk`].
 //!
 //! A `result` alone is not the end, and `success` alone is no success: see [`ending`].
 
@@ -34,10 +35,23 @@ use crate::{config::AgentConfig, host::Host, process};
 
 /// `claude 2.1.330`, or what stands in the way.
 pub async fn version(config: &AgentConfig) -> String {
-    let Some(program) = config.command.first() else { return "claude".into() };
-    let output = tokio::process::Command::new(program).arg("--version").env_clear().output().await;
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    format!("claude {}", text.split_whitespace().next().unwrap_or("of unknown version"))
+    let Some(program) = config.command.first() else {
+        return "claude".into();
+    };
+    let output = tokio::process::Command::new(program)
+        .arg("--version")
+        .env_clear()
+        .output()
+        .await;
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    format!(
+        "claude {}",
+        text.split_whitespace()
+            .next()
+            .unwrap_or("of unknown version")
+    )
 }
 
 /// Runs Claude Code to its end.
@@ -45,16 +59,27 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     let mut child = match start(job) {
         Ok(child) => child,
         Err(error) => {
-            let what = format!("Claude Code (`{}`) does not start: {error}.", job.config.command.join(" "));
+            let what = format!(
+                "Claude Code (`{}`) does not start: {error}.",
+                job.config.command.join(" ")
+            );
             return Outcome::Failed(Failure::new(FailureKind::AgentMissing, what));
         }
     };
-    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
-        return Outcome::Failed(Failure::new(FailureKind::AgentMissing, "Claude Code started without its pipes."));
+    let (Some(stdin), Some(stdout), Some(stderr)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Outcome::Failed(Failure::new(
+            FailureKind::AgentMissing,
+            "Claude Code started without its pipes.",
+        ));
     };
     let complaints = tokio::spawn(async move {
         let mut text = String::new();
-        let _partial_is_fine = BufReader::new(stderr).take(1024 * 1024).read_to_string(&mut text).await;
+        let _partial_is_fine = BufReader::new(stderr)
+            .take(1024 * 1024)
+            .read_to_string(&mut text)
+            .await;
         text
     });
     let mut talk = Talk::new(job, host, stdin);
@@ -66,7 +91,11 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     if matches!(end, End::Turn(_)) {
         talk.report_context(&mut lines).await;
     }
-    let patience = if matches!(end, End::Hung | End::Over | End::Held) { Duration::ZERO } else { EXIT };
+    let patience = if matches!(end, End::Hung | End::Over | End::Held) {
+        Duration::ZERO
+    } else {
+        EXIT
+    };
     let idle_exit = talk.close(&mut child, patience).await;
     // What is left would keep the pipe of the complaints open.
     job.mark.kill().await;
@@ -82,13 +111,20 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
         End::Held => Outcome::Parked,
         End::Hung => {
             let minutes = job.config.hang_after.as_secs_f64() / 60.0;
-            let what = format!("Claude Code said nothing for {minutes:.1} minutes while nobody was asked anything, and was stopped.");
+            let what = format!(
+                "Claude Code said nothing for {minutes:.1} minutes while nobody was asked \
+                 anything, and was stopped."
+            );
             Outcome::Failed(Failure::new(FailureKind::AgentHung, what))
         }
         End::Over => Outcome::Stopped,
-        // It died while people were thinking: they keep their questions, the session goes on with their answers.
+        // It died while people were thinking: they keep their questions, the session goes on with
+        // their answers.
         End::Gone if !talk.open.is_empty() => {
-            host.log(format!("Claude Code ended while it waited; {}", last_words(&said)));
+            host.log(format!(
+                "Claude Code ended while it waited; {}",
+                last_words(&said)
+            ));
             Outcome::Parked
         }
         End::Gone => gone(job, idle_exit, &said),
@@ -100,26 +136,68 @@ fn gone(job: &Job<'_>, status: Option<std::process::ExitStatus>, said: &str) -> 
     if job.resume && said.contains("No conversation found") {
         return Outcome::NoSession;
     }
-    let how = status.map_or_else(|| "without a trace".into(), |status| format!("with {status}"));
+    let how = status.map_or_else(
+        || "without a trace".into(),
+        |status| format!("with {status}"),
+    );
     let kind = match status {
         Some(status) if status.success() => FailureKind::StoppedEarly,
         _ => FailureKind::AgentCrashed,
     };
-    Outcome::Failed(Failure::new(kind, format!("Claude Code ended {how} before it finished; {}.", last_words(said))))
+    Outcome::Failed(Failure::new(
+        kind,
+        format!(
+            "Claude Code ended {how} before it finished; {}.",
+            last_words(said)
+        ),
+    ))
 }
 
 fn start(job: &Job<'_>) -> std::io::Result<Child> {
-    let mut command = process::command(&job.config.command, &job.folder, &job.mark, &job.config.env, &job.config.pass);
-    command.args(["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]);
-    command.args(["--permission-prompt-tool", "stdio", "--permission-mode", "default"]);
-    // A repository's own settings, hooks and servers could run programs and redirect the key: only if it is trusted.
+    let mut command = process::command(
+        &job.config.command,
+        &job.folder,
+        &job.mark,
+        &job.config.env,
+        &job.config.pass,
+    );
+    command.args([
+        "-p",
+        "--input-format",
+        "stream-json",
+        "--output-format",
+        "stream-json",
+        "--verbose",
+    ]);
+    command.args([
+        "--permission-prompt-tool",
+        "stdio",
+        "--permission-mode",
+        "default",
+    ]);
+    // A repository's own settings, hooks and servers could run programs and redirect the key: only
+    // if it is trusted.
     match job.task.repo.trusted {
         true => command.args(["--setting-sources", "user,project,local"]),
         false => command.args(["--setting-sources", "user", "--strict-mcp-config"]),
     };
     // These reach other sessions of the same user.
     command.args(["--disallowedTools", "SendMessage,ListAgents"]);
-    command.args([if job.resume { "--resume" } else { "--session-id" }, &job.session.to_string()]);
-    command.env("TMPDIR", &job.temp).env("DISABLE_AUTOUPDATER", "1").env("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    command.args([
+        if job.resume {
+            "--resume"
+        } else {
+            "--session-id"
+        },
+        &job.session.to_string(),
+    ]);
+    command
+        .env("TMPDIR", &job.temp)
+        .env("DISABLE_AUTOUPDATER", "1")
+        .env("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
 }

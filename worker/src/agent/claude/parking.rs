@@ -1,9 +1,10 @@
 //! Parking: how a question outlives the process that asked it.
 //!
-//! Claude Code can *defer* a call that a PreToolUse hook holds: the turn ends with `tool_deferred`, the process may go, and
-//! resuming the session makes the same call again under the same id, with no model call in between (measured with
-//! 2.1.330). So clarifying questions come through a hook of ours. Which call a session deferred is kept in a file beside
-//! the worker's state, since no other machine can resume that session.
+//! Claude Code can *defer* a call that a PreToolUse hook holds: the turn ends with `tool_deferred`,
+//! the process may go, and resuming the session makes the same call again under the same id, with
+//! no model call in between (measured with
+//! 2.1.330). So clarifying questions come through a hook of ours. Which call a session deferred is
+//! kept in a file beside the worker's state, since no other machine can resume that session.
 
 use std::{fs, io, path::PathBuf};
 
@@ -13,13 +14,17 @@ use vine_domain::Question;
 use super::words::reached;
 use crate::agent::Job;
 
-/// The hook through which clarifying questions come. Its deadline (seconds) is far beyond any time that we hold.
+/// The hook through which clarifying questions come. Its deadline (seconds) is far beyond any time
+/// that we hold.
 pub fn hooks() -> Value {
     json!({ "PreToolUse": [{ "matcher": "AskUserQuestion", "hookCallbackIds": ["ask"], "timeout": 7 * 86_400 }] })
 }
 
 fn file(job: &Job<'_>) -> PathBuf {
-    job.worker.state.join("deferred").join(job.session.to_string())
+    job.worker
+        .state
+        .join("deferred")
+        .join(job.session.to_string())
 }
 
 /// Keeps which call the session has deferred, before it is told to.
@@ -44,7 +49,12 @@ pub fn arrived(job: &Job<'_>, calls: &[String]) {
 /// The question of the deferred call of a session that is resumed, with what came of it meanwhile.
 pub fn take_up(job: &Job<'_>, transcript: Option<&str>) -> Option<Question> {
     let call = fs::read_to_string(file(job)).ok().filter(|_| job.resume)?;
-    let question = job.task.answered.iter().rev().find(|question| question.call == call && question.untold().is_some())?;
+    let question = job
+        .task
+        .answered
+        .iter()
+        .rev()
+        .find(|question| question.call == call && question.untold().is_some())?;
     if reached(transcript, question) {
         forget(job);
         return None;

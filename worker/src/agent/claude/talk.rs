@@ -28,7 +28,8 @@ use crate::{
     host::{Host, Over},
 };
 
-/// After a result, how long to wait for the word that the session is idle, in case this version does not say it.
+/// After a result, how long to wait for the word that the session is idle, in case this version
+/// does not say it.
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long a finished process may take to exit.
 pub const EXIT: Duration = Duration::from_secs(10);
@@ -79,7 +80,8 @@ pub struct Talk<'a> {
     wrote: Option<String>,
     /// The kind of the last API error.
     last_error: Option<String>,
-    /// Answers on their way, by the call that waits for them; confirmed when the call has its result.
+    /// Answers on their way, by the call that waits for them; confirmed when the call has its
+    /// result.
     unconfirmed: HashMap<String, Heard>,
     /// Answers in our first words; confirmed when the agent has begun to speak.
     told: Vec<Heard>,
@@ -90,7 +92,8 @@ pub struct Talk<'a> {
     active: Instant,
     /// How many turns ended in a question.
     turns: usize,
-    /// Words on their way, by the uuid of their message; confirmed when the agent has taken them up.
+    /// Words on their way, by the uuid of their message; confirmed when the agent has taken them
+    /// up.
     sent: HashMap<Uuid, Words>,
     /// Set when a deferred call is in the session, and what came of it is known.
     deferred: Option<Question>,
@@ -128,9 +131,14 @@ impl<'a> Talk<'a> {
             return End::Gone;
         }
         loop {
-            // A version that says when it is idle is believed: background work may go on for long after a result.
+            // A version that says when it is idle is believed: background work may go on for long
+            // after a result.
             let settles = self.idle.is_none() || !self.sent.is_empty();
-            let patience = if self.result.is_some() && settles { SETTLE } else { self.job.config.hang_after };
+            let patience = if self.result.is_some() && settles {
+                SETTLE
+            } else {
+                self.job.config.hang_after
+            };
             let quiet = tokio::time::sleep(patience);
             let hold = self.active + self.host.hold(self.job.worker);
             let held = tokio::time::sleep_until(hold.max(Instant::now() + LOOK_AGAIN));
@@ -144,10 +152,12 @@ impl<'a> Talk<'a> {
                         return End::Over;
                     }
                 }
-                // While a call waits for people, words would wait behind it inside the process, and be lost with it.
+                // While a call waits for people, words would wait behind it inside the process, and
+                // be lost with it.
                 () = self.host.worded(), if self.open.is_empty() && self.deferred.is_none() => self.pass_words().await,
                 () = tokio::time::sleep(REPEATED), if self.deferred.is_some() => {
-                    // The session was cut off before it had put its call off: what came of it is told in words.
+                    // The session was cut off before it had put its call off: what came of it is
+                    // told in words.
                     self.deferred = None;
                     parking::forget(self.job);
                     if self.say_opening().await.is_err() {
@@ -179,10 +189,16 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// A turn has ended and nothing follows it. Words that came in the last moment get another turn; what the agent does not
-    /// take up within [`SETTLE`] counts as not read.
+    /// A turn has ended and nothing follows it. Words that came in the last moment get another
+    /// turn; what the agent does not take up within [`SETTLE`] counts as not read.
     async fn is_at_rest(&mut self) -> bool {
-        let Some(result) = self.result.as_ref().filter(|_| self.idle == Some(true) && self.open.is_empty()) else { return false };
+        let Some(result) = self
+            .result
+            .as_ref()
+            .filter(|_| self.idle == Some(true) && self.open.is_empty())
+        else {
+            return false;
+        };
         if result["is_error"] != true {
             self.pass_words().await;
         }
@@ -191,7 +207,9 @@ impl<'a> Talk<'a> {
 
     /// A turn that ended in a question: people answer it like any other.
     fn asks_in_words(&mut self, result: &Value) -> bool {
-        let Some(question) = ending::asks(result) else { return false };
+        let Some(question) = ending::asks(result) else {
+            return false;
+        };
         self.turns += 1;
         let call = ToolCall::last_words(self.turns, &question);
         self.ask(call.id.clone(), call);
@@ -203,7 +221,10 @@ impl<'a> Talk<'a> {
         while let Some(words) = self.host.take_words() {
             let (text, uuid) = match &words {
                 Words::Note(note) => (words::noted(note), note.key),
-                Words::Late(question) => (words::late(question), question.answer().map_or(question.key, |answer| answer.key)),
+                Words::Late(question) => (
+                    words::late(question),
+                    question.answer().map_or(question.key, |answer| answer.key),
+                ),
             };
             if let Words::Late(question) = &words {
                 self.granted.extend(words::grant(question));
@@ -224,7 +245,8 @@ impl<'a> Talk<'a> {
         self.write(&json!({ "type": "control_request", "request_id": "initialize", "request": initialize })).await?;
         self.deferred = parking::take_up(self.job, records::transcript(self.job).as_deref());
         if self.deferred.is_some() {
-            // The resumed session makes its deferred call by itself; words would only wait behind it.
+            // The resumed session makes its deferred call by itself; words would only wait behind
+            // it.
             return Ok(());
         }
         self.say_opening().await
@@ -233,7 +255,8 @@ impl<'a> Talk<'a> {
     async fn say_opening(&mut self) -> std::io::Result<()> {
         let opening = words::opening(self.job, records::transcript(self.job).as_deref());
         self.granted = opening.granted;
-        self.write(&frames::user_message(&opening.text, opening.uuid)).await?;
+        self.write(&frames::user_message(&opening.text, opening.uuid))
+            .await?;
         self.told = opening.told;
         Ok(())
     }
@@ -248,7 +271,12 @@ impl<'a> Talk<'a> {
         }
         let frame = frames::read(frame);
         match frame {
-            Frame::Said { texts, tools, wrote, error } => {
+            Frame::Said {
+                texts,
+                tools,
+                wrote,
+                error,
+            } => {
                 let told = std::mem::take(&mut self.told);
                 self.confirm(told).await;
                 self.begun();
@@ -257,7 +285,10 @@ impl<'a> Talk<'a> {
             }
             Frame::Results(calls) => {
                 parking::arrived(self.job, &calls);
-                let arrived = calls.iter().filter_map(|call| self.unconfirmed.remove(call)).collect();
+                let arrived = calls
+                    .iter()
+                    .filter_map(|call| self.unconfirmed.remove(call))
+                    .collect();
                 self.confirm(arrived).await;
             }
             Frame::Taken(uuid) => {
@@ -267,8 +298,14 @@ impl<'a> Talk<'a> {
             }
             Frame::Ask { request, call } => self.ask(request, call),
             Frame::Withdrawn { request } => self.withdrawn(&request),
-            Frame::Retrying { attempt, of, status } => {
-                self.host.log(format!("the model's service answered {status}; trying again ({attempt} of {of})"));
+            Frame::Retrying {
+                attempt,
+                of,
+                status,
+            } => {
+                self.host.log(format!(
+                    "the model's service answered {status}; trying again ({attempt} of {of})"
+                ));
             }
             Frame::Idle(idle) => self.idle = Some(idle),
             Frame::Result(result) => {
@@ -307,40 +344,67 @@ impl<'a> Talk<'a> {
         self.open.insert(request.clone(), call.clone());
         if let Some(question) = self.deferred.take_if(|deferred| deferred.call == call.id) {
             let reply = call.shaped(call.reply(question.reply()));
-            self.asking.spawn(async move { (request, Ok((Some(question.heard()), reply))) });
+            self.asking
+                .spawn(async move { (request, Ok((Some(question.heard()), reply))) });
             return;
         }
-        if let Some(at) = self.granted.iter().position(|(_, granted)| granted.same_as(&call)) {
+        if let Some(at) = self
+            .granted
+            .iter()
+            .position(|(_, granted)| granted.same_as(&call))
+        {
             let (question, _) = self.granted.remove(at);
-            self.host.log(format!("allowed by the answer to {question}"));
-            self.asking.spawn(async move { (request, Ok((None, call.allow(false)))) });
+            self.host
+                .log(format!("allowed by the answer to {question}"));
+            self.asking
+                .spawn(async move { (request, Ok((None, call.allow(false)))) });
             return;
         }
-        if let Some(question) = call.covered_by().and_then(|rules| words::allowed_for_session(self.job, &rules)) {
-            self.host.log(format!("allowed for this session by the answer to {question}"));
-            self.asking.spawn(async move { (request, Ok((None, call.allow(true)))) });
+        if let Some(question) = call
+            .covered_by()
+            .and_then(|rules| words::allowed_for_session(self.job, &rules))
+        {
+            self.host.log(format!(
+                "allowed for this session by the answer to {question}"
+            ));
+            self.asking
+                .spawn(async move { (request, Ok((None, call.allow(true)))) });
             return;
         }
         let (host, session, key) = (self.host.clone(), self.job.session, request.clone());
-        let plan = self.wrote.as_deref().and_then(|file| records::plan(self.job, file));
-        let (said, context) = (plan.unwrap_or_else(|| self.last_text.clone()), words::shortened(&self.last_text));
+        let plan = self
+            .wrote
+            .as_deref()
+            .and_then(|file| records::plan(self.job, file));
+        let (said, context) = (
+            plan.unwrap_or_else(|| self.last_text.clone()),
+            words::shortened(&self.last_text),
+        );
         let wait = self.asking.spawn(async move {
             host.flush().await;
-            let asked = host.ask(Some(session), &call.id, call.ask(&said), context).await;
+            let asked = host
+                .ask(Some(session), &call.id, call.ask(&said), context)
+                .await;
             let payload = |question: &Question| match call.is_last_words() {
                 true => words::to_last_words(question).into(),
                 false => call.shaped(call.reply(question.reply())),
             };
-            (request, asked.map(|question| (Some(question.heard()), payload(&question))))
+            (
+                request,
+                asked.map(|question| (Some(question.heard()), payload(&question))),
+            )
         });
         self.waits.insert(key, wait);
     }
 
-    /// Puts the one call off that waits, if it can be put off, so that resuming makes it again under the same id. Two
-    /// deferred calls would lose one of them, and a permission cannot be deferred: those are told in words later.
+    /// Puts the one call off that waits, if it can be put off, so that resuming makes it again
+    /// under the same id. Two deferred calls would lose one of them, and a permission cannot be
+    /// deferred: those are told in words later.
     pub async fn defer(&mut self, lines: &mut Lines) {
         let mut open = self.open.iter();
-        let (Some((request, call)), None) = (open.next(), open.next()) else { return };
+        let (Some((request, call)), None) = (open.next(), open.next()) else {
+            return;
+        };
         if !call.can_defer() || parking::keep(self.job, &call.id).is_err() {
             return;
         }
@@ -355,24 +419,37 @@ impl<'a> Talk<'a> {
             }
             None
         };
-        if tokio::time::timeout(EXIT, deferred).await.ok().flatten().is_none() {
+        if tokio::time::timeout(EXIT, deferred)
+            .await
+            .ok()
+            .flatten()
+            .is_none()
+        {
             parking::forget(self.job);
         }
     }
 
-    /// Passes an answer on. It counts as delivered when the agent shows that it has it, see [`Frame::Results`].
+    /// Passes an answer on. It counts as delivered when the agent shows that it has it, see
+    /// [`Frame::Results`].
     async fn answer(&mut self, (request, answered): Answered) -> Result<(), Over> {
         self.waits.remove(&request);
         let (question, payload) = answered?;
         let written = match self.open.remove(&request) {
             Some(call) if call.is_last_words() => {
                 self.told.extend(question);
-                let uuid = question.and_then(|heard| heard.answer).unwrap_or_else(|| System.uuid());
+                let uuid = question
+                    .and_then(|heard| heard.answer)
+                    .unwrap_or_else(|| System.uuid());
                 self.idle = self.idle.map(|_| false);
-                self.write(&frames::user_message(payload.as_str().unwrap_or_default(), uuid)).await
+                self.write(&frames::user_message(
+                    payload.as_str().unwrap_or_default(),
+                    uuid,
+                ))
+                .await
             }
             Some(call) => {
-                self.unconfirmed.extend(question.map(|question| (call.id, question)));
+                self.unconfirmed
+                    .extend(question.map(|question| (call.id, question)));
                 self.write(&frames::reply(&request, &payload)).await
             }
             // The agent withdrew the call while its answer came in: there is nobody left to tell.
@@ -393,7 +470,10 @@ impl<'a> Talk<'a> {
     /// Everything that was on its way has arrived, since the agent went on to its end.
     pub async fn confirm_all(&mut self) {
         let told = std::mem::take(&mut self.told);
-        let arrived = told.into_iter().chain(std::mem::take(&mut self.unconfirmed).into_values()).collect();
+        let arrived = told
+            .into_iter()
+            .chain(std::mem::take(&mut self.unconfirmed).into_values())
+            .collect();
         self.confirm(arrived).await;
     }
 
@@ -423,7 +503,10 @@ impl<'a> Talk<'a> {
             None
         };
         if let Ok(Some(percent)) = tokio::time::timeout(SETTLE, used).await {
-            let _over = self.host.session_beat(self.job.session, Some(percent)).await;
+            let _over = self
+                .host
+                .session_beat(self.job.session, Some(percent))
+                .await;
         }
     }
 
@@ -436,15 +519,24 @@ impl<'a> Talk<'a> {
     }
 
     async fn write(&mut self, frame: &Value) -> std::io::Result<()> {
-        let Some(stdin) = &mut self.stdin else { return Err(std::io::ErrorKind::BrokenPipe.into()) };
+        let Some(stdin) = &mut self.stdin else {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        };
         stdin.write_all(format!("{frame}\n").as_bytes()).await?;
         stdin.flush().await
     }
 
     /// Lets an idle process go; one that does not exit is ended by the caller.
-    pub async fn close(&mut self, child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
+    pub async fn close(
+        &mut self,
+        child: &mut Child,
+        patience: Duration,
+    ) -> Option<std::process::ExitStatus> {
         self.stdin = None;
-        tokio::time::timeout(patience, child.wait()).await.ok()?.ok()
+        tokio::time::timeout(patience, child.wait())
+            .await
+            .ok()?
+            .ok()
     }
 
     pub fn outcome(&self, result: &Value) -> Outcome {

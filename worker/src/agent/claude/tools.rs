@@ -22,8 +22,10 @@ pub struct ToolCall {
 }
 
 /// What the agent hears when a question was given up.
-pub const NOBODY: &str = "Nobody answered within the time that people have. This is no refusal: nobody has decided anything. \
-                          Go on as far as you can without it, and say in your last words what is still undecided.";
+pub const NOBODY: &str = "Nobody answered within the time that people have. This is no refusal: \
+ nobody has decided anything. \
+                          Go on as far as you can without it, and say in your last words what is \
+                          still undecided.";
 
 /// What people see when there is nothing to approve.
 const NO_PLAN: &str = "(It showed no plan. Send it back and ask for one.)";
@@ -36,14 +38,22 @@ impl ToolCall {
     pub fn read(body: &Value) -> Self {
         let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
         let flag = |key: &str| body[key] == true;
-        let why = [text("decision_reason"), text("description")].into_iter().find(|why| !why.is_empty()).unwrap_or_default();
+        let why = [text("decision_reason"), text("description")]
+            .into_iter()
+            .find(|why| !why.is_empty())
+            .unwrap_or_default();
         Self {
             id: text("tool_use_id"),
             tool: text("tool_name"),
             input: body["input"].clone(),
             why,
-            suggestions: body["permission_suggestions"].as_array().cloned().unwrap_or_default(),
-            insists: body["decision_reason_type"] == "safetyCheck" || flag("suppress_always_allow_rule") || flag("default_to_no"),
+            suggestions: body["permission_suggestions"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default(),
+            insists: body["decision_reason_type"] == "safetyCheck"
+                || flag("suppress_always_allow_rule")
+                || flag("default_to_no"),
             hooked: false,
         }
     }
@@ -63,11 +73,20 @@ impl ToolCall {
         }
     }
 
-    /// A question in the agent's last words of a turn: no call waits for it, the answer is what a person says next.
+    /// A question in the agent's last words of a turn: no call waits for it, the answer is what a
+    /// person says next.
     pub fn last_words(number: usize, question: &str) -> Self {
         let input = json!({ "questions": [{ "question": question }] });
         let id = format!("turn-{number}");
-        Self { id, tool: LAST_WORDS.into(), input, why: String::new(), suggestions: vec![], insists: false, hooked: false }
+        Self {
+            id,
+            tool: LAST_WORDS.into(),
+            input,
+            why: String::new(),
+            suggestions: vec![],
+            insists: false,
+            hooked: false,
+        }
     }
 
     /// No call waits for it.
@@ -75,10 +94,15 @@ impl ToolCall {
         self.tool == LAST_WORDS
     }
 
-    /// The rules that would let it pass, when Claude Code itself suggests them: only these say exactly what they cover.
+    /// The rules that would let it pass, when Claude Code itself suggests them: only these say
+    /// exactly what they cover.
     pub fn covered_by(&self) -> Option<Vec<String>> {
-        let suggested = self.suggestions.iter().any(|suggestion| suggestion["type"] == "addRules");
-        (suggested && !self.insists && matches!(self.ask(""), Ask::Permission { .. })).then(|| self.rules())
+        let suggested = self
+            .suggestions
+            .iter()
+            .any(|suggestion| suggestion["type"] == "addRules");
+        (suggested && !self.insists && matches!(self.ask(""), Ask::Permission { .. }))
+            .then(|| self.rules())
     }
 
     /// It can be put off until the session is resumed.
@@ -91,7 +115,8 @@ impl ToolCall {
         if !self.hooked {
             return decision;
         }
-        let mut output = json!({ "hookEventName": "PreToolUse", "permissionDecision": decision["behavior"] });
+        let mut output =
+            json!({ "hookEventName": "PreToolUse", "permissionDecision": decision["behavior"] });
         if decision["behavior"] == "allow" {
             output["updatedInput"] = decision["updatedInput"].clone();
         } else {
@@ -100,7 +125,8 @@ impl ToolCall {
         json!({ "hookSpecificOutput": output })
     }
 
-    /// Puts the call off: the turn ends, and resuming the session makes the call again under the same id.
+    /// Puts the call off: the turn ends, and resuming the session makes the call again under the
+    /// same id.
     pub fn defer() -> Value {
         let reason = "nobody has answered yet";
         json!({ "hookSpecificOutput": { "hookEventName": "PreToolUse", "permissionDecision": "defer", "permissionDecisionReason": reason } })
@@ -109,7 +135,15 @@ impl ToolCall {
     /// A call for which a permission was given before; known again by tool and what it does.
     pub fn granted(tool: &str, what: &str) -> Self {
         let input = json!({ "vine_shown": what });
-        Self { id: String::new(), tool: tool.into(), input, why: String::new(), suggestions: vec![], insists: false, hooked: false }
+        Self {
+            id: String::new(),
+            tool: tool.into(),
+            input,
+            why: String::new(),
+            suggestions: vec![],
+            insists: false,
+            hooked: false,
+        }
     }
 
     /// Both would do exactly the same.
@@ -117,20 +151,34 @@ impl ToolCall {
         self.tool == other.tool && self.what() == other.what()
     }
 
-    /// What people are asked. A plan that the call does not carry is what the agent said before, `context`.
+    /// What people are asked. A plan that the call does not carry is what the agent said before,
+    /// `context`.
     pub fn ask(&self, context: &str) -> Ask {
         match self.tool.as_str() {
-            "AskUserQuestion" | LAST_WORDS => Ask::Clarify { items: self.items() },
-            "ExitPlanMode" => {
-                Ask::Plan { plan: self.input["plan"].as_str().unwrap_or(if context.is_empty() { NO_PLAN } else { context }).to_owned() }
-            }
-            _ => Ask::Permission { tool: self.tool.clone(), what: self.what(), why: self.why.clone(), rules: self.rules() },
+            "AskUserQuestion" | LAST_WORDS => Ask::Clarify {
+                items: self.items(),
+            },
+            "ExitPlanMode" => Ask::Plan {
+                plan: self.input["plan"]
+                    .as_str()
+                    .unwrap_or(if context.is_empty() { NO_PLAN } else { context })
+                    .to_owned(),
+            },
+            _ => Ask::Permission {
+                tool: self.tool.clone(),
+                what: self.what(),
+                why: self.why.clone(),
+                rules: self.rules(),
+            },
         }
     }
 
     fn items(&self) -> Vec<Item> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let choice = |value: &Value| Choice { label: text(&value["label"]), description: text(&value["description"]) };
+        let choice = |value: &Value| Choice {
+            label: text(&value["label"]),
+            description: text(&value["description"]),
+        };
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         list(&self.input["questions"])
             .iter()
@@ -149,17 +197,35 @@ impl ToolCall {
         match (self.tool.as_str(), text("vine_shown")) {
             (_, Some(shown)) => shown.to_owned(),
             ("Bash", _) if text("command").is_some() => {
-                format!("{}{}", text("command").unwrap_or_default(), self.rest(&["command", "description"]))
+                format!(
+                    "{}{}",
+                    text("command").unwrap_or_default(),
+                    self.rest(&["command", "description"])
+                )
             }
             ("Write", _) => {
-                let (file, content) = (text("file_path").unwrap_or_default(), text("content").unwrap_or_default());
-                format!("{file}\n{}{}", prefixed('+', content), self.rest(&["file_path", "content"]))
+                let (file, content) = (
+                    text("file_path").unwrap_or_default(),
+                    text("content").unwrap_or_default(),
+                );
+                format!(
+                    "{file}\n{}{}",
+                    prefixed('+', content),
+                    self.rest(&["file_path", "content"])
+                )
             }
             ("Edit", _) => {
                 let file = text("file_path").unwrap_or_default();
-                let (old, new) = (text("old_string").unwrap_or_default(), text("new_string").unwrap_or_default());
+                let (old, new) = (
+                    text("old_string").unwrap_or_default(),
+                    text("new_string").unwrap_or_default(),
+                );
                 let rest = self.rest(&["file_path", "old_string", "new_string"]);
-                format!("{file}\n{}\n{}{rest}", prefixed('-', old), prefixed('+', new))
+                format!(
+                    "{file}\n{}\n{}{rest}",
+                    prefixed('-', old),
+                    prefixed('+', new)
+                )
             }
             _ => serde_json::to_string_pretty(&self.input).unwrap_or_default(),
         }
@@ -168,8 +234,11 @@ impl ToolCall {
     /// Every field of the input that is not shown already, a line each: nothing is approved unseen.
     fn rest(&self, shown: &[&str]) -> String {
         let fields = self.input.as_object().into_iter().flatten();
-        let unseen = fields.filter(|(key, value)| !shown.contains(&key.as_str()) && **value != Value::Bool(false));
-        unseen.map(|(key, value)| format!("\n({key}: {value})")).collect()
+        let unseen = fields
+            .filter(|(key, value)| !shown.contains(&key.as_str()) && **value != Value::Bool(false));
+        unseen
+            .map(|(key, value)| format!("\n({key}: {value})"))
+            .collect()
     }
 
     /// What goes back when something came of the question.
@@ -183,23 +252,36 @@ impl ToolCall {
     fn decided(&self, answer: &Answer) -> Value {
         let name = &answer.name;
         match &answer.decision {
-            Decision::Chosen { labels } => self.answers(labels.iter().map(|item| item.join(", ")).collect()),
+            Decision::Chosen { labels } => {
+                self.answers(labels.iter().map(|item| item.join(", ")).collect())
+            }
             Decision::Words { text } if self.items().len() == 1 => self.answers(vec![text.clone()]),
             Decision::Words { text } => {
                 json!({ "behavior": "allow", "updatedInput": merged(&self.input, json!({ "answers": {}, "response": text })) })
             }
             Decision::Allow { session } => self.allow(*session),
             Decision::Approve => self.allow(false),
-            Decision::Deny { reason } if reason.is_empty() => json!({ "behavior": "deny", "message": format!("{name} denied this.") }),
-            Decision::Deny { reason } => json!({ "behavior": "deny", "message": format!("{name} denied this: {reason}") }),
-            Decision::SendBack { words } => json!({ "behavior": "deny", "message": format!("{name} wants the plan changed: {words}") }),
+            Decision::Deny { reason } if reason.is_empty() => {
+                json!({ "behavior": "deny", "message": format!("{name} denied this.") })
+            }
+            Decision::Deny { reason } => {
+                json!({ "behavior": "deny", "message": format!("{name} denied this: {reason}") })
+            }
+            Decision::SendBack { words } => {
+                json!({ "behavior": "deny", "message": format!("{name} wants the plan changed: \
+                 {words}") })
+            }
         }
     }
 
     /// The answers are keyed by the whole text of their question.
     fn answers(&self, texts: Vec<String>) -> Value {
-        let answers: Map<String, Value> =
-            self.items().into_iter().map(|item| item.question).zip(texts.into_iter().map(Value::from)).collect();
+        let answers: Map<String, Value> = self
+            .items()
+            .into_iter()
+            .map(|item| item.question)
+            .zip(texts.into_iter().map(Value::from))
+            .collect();
         json!({ "behavior": "allow", "updatedInput": merged(&self.input, json!({ "answers": answers })) })
     }
 
@@ -212,13 +294,21 @@ impl ToolCall {
         payload
     }
 
-    /// The rules that the agent suggests for the session, or one for its whole tool; never longer, never in files.
+    /// The rules that the agent suggests for the session, or one for its whole tool; never longer,
+    /// never in files.
     fn session_rules(&self) -> Vec<Value> {
-        let rules = self.suggestions.iter().filter(|suggestion| suggestion["type"] == "addRules");
-        let rules: Vec<Value> = rules.map(|rule| merged(rule, json!({ "destination": "session" }))).collect();
+        let rules = self
+            .suggestions
+            .iter()
+            .filter(|suggestion| suggestion["type"] == "addRules");
+        let rules: Vec<Value> = rules
+            .map(|rule| merged(rule, json!({ "destination": "session" })))
+            .collect();
         match rules.is_empty() {
             true => {
-                vec![json!({ "type": "addRules", "rules": [{ "toolName": self.tool }], "behavior": "allow", "destination": "session" })]
+                vec![
+                    json!({ "type": "addRules", "rules": [{ "toolName": self.tool }], "behavior": "allow", "destination": "session" }),
+                ]
             }
             false => rules,
         }
@@ -226,9 +316,15 @@ impl ToolCall {
 
     /// The same for people.
     fn rules(&self) -> Vec<String> {
-        let rules = self.session_rules().into_iter().flat_map(|update| update["rules"].as_array().cloned().unwrap_or_default());
+        let rules = self
+            .session_rules()
+            .into_iter()
+            .flat_map(|update| update["rules"].as_array().cloned().unwrap_or_default());
         let shown = |rule: Value| match rule["ruleContent"].as_str() {
-            Some(content) => format!("{}({content})", rule["toolName"].as_str().unwrap_or_default()),
+            Some(content) => format!(
+                "{}({content})",
+                rule["toolName"].as_str().unwrap_or_default()
+            ),
             None => rule["toolName"].as_str().unwrap_or_default().to_owned(),
         };
         rules.map(shown).collect()
@@ -236,7 +332,10 @@ impl ToolCall {
 }
 
 fn prefixed(mark: char, text: &str) -> String {
-    text.lines().map(|line| format!("{mark} {line}")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| format!("{mark} {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn merged(value: &Value, more: Value) -> Value {
@@ -256,53 +355,94 @@ mod tests {
 
     fn answer(decision: Decision) -> Answer {
         let (key, by) = (Uuid::nil(), UserId(Uuid::nil()));
-        Answer { key, decision, by, name: "Bob".into(), via: "console".into(), at: Timestamp(0) }
+        Answer {
+            key,
+            decision,
+            by,
+            name: "Bob".into(),
+            via: "console".into(),
+            at: Timestamp(0),
+        }
     }
 
     /// The request as it was recorded from the real CLI.
     fn recorded(file: &str, tool: &str) -> ToolCall {
         let path = format!("{}/../tests/data/claude/{file}", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).expect(&path);
-        let frames = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON line")["data"]["request"].clone());
-        let body = frames.into_iter().find(|request| request["tool_name"] == tool).expect("the recording holds the call");
+        let frames = text.lines().map(|line| {
+            serde_json::from_str::<Value>(line).expect("a JSON line")["data"]["request"].clone()
+        });
+        let body = frames
+            .into_iter()
+            .find(|request| request["tool_name"] == tool)
+            .expect("the recording holds the call");
         ToolCall::read(&body)
     }
 
     #[test]
     fn a_recorded_question_becomes_one_of_ours_and_its_answer_is_keyed_by_the_whole_question() {
         let call = recorded("03-ask-user-question.jsonl", "AskUserQuestion");
-        let Ask::Clarify { items } = call.ask("") else { panic!("{call:?}") };
+        let Ask::Clarify { items } = call.ask("") else {
+            panic!("{call:?}")
+        };
         assert_eq!(items[0].question, "Which database should we use?");
         assert_eq!(items[0].options[0].label, "PostgreSQL");
-        let reply = call.decided(&answer(Decision::Chosen { labels: vec![vec!["SQLite".into()], vec!["Auth".into(), "Export".into()]] }));
-        assert_eq!(reply["updatedInput"]["answers"]["Which database should we use?"], "SQLite");
-        assert_eq!(reply["updatedInput"]["answers"]["Which features should be enabled?"], "Auth, Export");
+        let reply = call.decided(&answer(Decision::Chosen {
+            labels: vec![vec!["SQLite".into()], vec!["Auth".into(), "Export".into()]],
+        }));
+        assert_eq!(
+            reply["updatedInput"]["answers"]["Which database should we use?"],
+            "SQLite"
+        );
+        assert_eq!(
+            reply["updatedInput"]["answers"]["Which features should be enabled?"],
+            "Auth, Export"
+        );
         assert_eq!(reply["updatedInput"]["questions"], call.input["questions"]);
-        let words = call.decided(&answer(Decision::Words { text: "Neither".into() }));
+        let words = call.decided(&answer(Decision::Words {
+            text: "Neither".into(),
+        }));
         assert_eq!(words["updatedInput"]["response"], "Neither");
     }
 
     #[test]
     fn a_recorded_permission_shows_the_whole_command_and_is_allowed_for_the_session_only() {
         let call = recorded("02-bash-allowed-then-denied.jsonl", "Bash");
-        let Ask::Permission { tool, what, .. } = call.ask("") else { panic!("{call:?}") };
-        assert_eq!((tool.as_str(), what.as_str()), ("Bash", call.input["command"].as_str().expect("a command")));
-        assert!(call.decided(&answer(Decision::Allow { session: false }))["updatedPermissions"].is_null());
+        let Ask::Permission { tool, what, .. } = call.ask("") else {
+            panic!("{call:?}")
+        };
+        assert_eq!(
+            (tool.as_str(), what.as_str()),
+            ("Bash", call.input["command"].as_str().expect("a command"))
+        );
+        assert!(
+            call.decided(&answer(Decision::Allow { session: false }))["updatedPermissions"]
+                .is_null()
+        );
         let session = call.decided(&answer(Decision::Allow { session: true }));
         for update in session["updatedPermissions"].as_array().expect("rules") {
-            assert_eq!((&update["destination"], &update["type"]), (&json!("session"), &json!("addRules")));
+            assert_eq!(
+                (&update["destination"], &update["type"]),
+                (&json!("session"), &json!("addRules"))
+            );
         }
-        let denied = call.decided(&answer(Decision::Deny { reason: "keep the file".into() }));
+        let denied = call.decided(&answer(Decision::Deny {
+            reason: "keep the file".into(),
+        }));
         assert_eq!(denied["message"], "Bob denied this: keep the file");
     }
 
     #[test]
     fn nothing_of_a_call_is_hidden_from_who_approves_it() {
         let body = json!({ "tool_name": "Bash", "input": { "command": "serve", "run_in_background": true, "description": "d" } });
-        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("") else { panic!() };
+        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("") else {
+            panic!()
+        };
         assert_eq!(what, "serve\n(run_in_background: true)");
         let body = json!({ "tool_name": "Edit", "input": { "file_path": "a", "old_string": "x", "new_string": "y", "replace_all": true } });
-        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("") else { panic!() };
+        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("") else {
+            panic!()
+        };
         assert_eq!(what, "a\n- x\n+ y\n(replace_all: true)");
     }
 
@@ -319,10 +459,15 @@ mod tests {
     fn rules_for_a_session_count_only_where_the_agent_names_them_and_does_not_insist() {
         let rules = json!([{ "type": "addRules", "rules": [{ "toolName": "Bash", "ruleContent": "touch a *" }], "behavior": "allow" }]);
         let body = json!({ "tool_use_id": "t", "tool_name": "Bash", "input": { "command": "touch a" }, "permission_suggestions": rules });
-        assert_eq!(ToolCall::read(&body).covered_by(), Some(vec!["Bash(touch a *)".to_owned()]));
-        for (key, value) in
-            [("decision_reason_type", json!("safetyCheck")), ("default_to_no", json!(true)), ("permission_suggestions", json!([]))]
-        {
+        assert_eq!(
+            ToolCall::read(&body).covered_by(),
+            Some(vec!["Bash(touch a *)".to_owned()])
+        );
+        for (key, value) in [
+            ("decision_reason_type", json!("safetyCheck")),
+            ("default_to_no", json!(true)),
+            ("permission_suggestions", json!([])),
+        ] {
             let mut body = body.clone();
             body[key] = value;
             assert_eq!(ToolCall::read(&body).covered_by(), None, "{key}");

@@ -18,11 +18,21 @@ pub struct Opening {
     pub granted: Vec<(QuestionId, ToolCall)>,
 }
 
-/// The first message of a run. `transcript` is the session's own record: an answer that is in it is not told again.
+/// The first message of a run. `transcript` is the session's own record: an answer that is in it is
+/// not told again.
 pub fn opening(job: &Job<'_>, transcript: Option<&str>) -> Opening {
-    let untold: Vec<&Question> = job.task.answered.iter().filter(|question| question.untold().is_some()).collect();
+    let untold: Vec<&Question> = job
+        .task
+        .answered
+        .iter()
+        .filter(|question| question.untold().is_some())
+        .collect();
     let news: Vec<&Question> = match job.resume {
-        true => untold.iter().filter(|question| !reached(transcript, question)).copied().collect(),
+        true => untold
+            .iter()
+            .filter(|question| !reached(transcript, question))
+            .copied()
+            .collect(),
         false => job.task.answered.iter().collect(),
     };
     let granted = news.iter().filter_map(|question| grant(question)).collect();
@@ -40,14 +50,23 @@ pub fn opening(job: &Job<'_>, transcript: Option<&str>) -> Opening {
 
 /// A note as the agent reads it.
 pub fn noted(note: &Note) -> String {
-    format!("{} writes to you while you work:\n\n{}", note.author, note.text)
+    format!(
+        "{} writes to you while you work:\n\n{}",
+        note.author, note.text
+    )
 }
 
 /// The answer to a question in the agent's last words, as the agent reads it.
 pub fn to_last_words(question: &Question) -> String {
     match question.reply() {
-        Some(Reply::Answered(Answer { name, decision: Decision::Words { text }, .. })) => format!("{name} answers: {text}"),
-        Some(Reply::Answered(Answer { name, decision, .. })) => format!("{name} answers: {}", decision.headline()),
+        Some(Reply::Answered(Answer {
+            name,
+            decision: Decision::Words { text },
+            ..
+        })) => format!("{name} answers: {text}"),
+        Some(Reply::Answered(Answer { name, decision, .. })) => {
+            format!("{name} answers: {}", decision.headline())
+        }
         Some(Reply::Nobody) | None => NOBODY.into(),
     }
 }
@@ -57,34 +76,50 @@ pub fn late(question: &Question) -> String {
     format!("An answer has come after all.\n\n{}", retold(question))
 }
 
-/// The words of the message. A fresh session gets the whole task; a resumed one only the news; one that may not have
-/// heard of the task gets the whole of it, and where it is now.
+/// The words of the message. A fresh session gets the whole task; a resumed one only the news; one
+/// that may not have heard of the task gets the whole of it, and where it is now.
 fn composed(job: &Job<'_>, known: &str) -> String {
     let prompt = job.task.prompt.as_str();
     if job.resume && job.task.unheard {
         let (folder, branch, base) = (job.folder.display(), &job.task.branch, &job.task.base);
         return format!(
-            "A new task in this repository. You are in the worktree {folder} now, on the branch {branch}, which starts from {base}. \
-             What you changed for other tasks is not in it, and the folders that you worked in may be gone.\n\n{prompt}{}",
-            if known.is_empty() { String::new() } else { format!("\n\n---\nWhat was asked and answered already:\n\n{known}") }
+            "A new task in this repository. You are in the worktree {folder} now, on the branch \
+             {branch}, which starts from {base}. \
+             What you changed for other tasks is not in it, and the folders that you worked in may \
+             be gone.\n\n{prompt}{}",
+            if known.is_empty() {
+                String::new()
+            } else {
+                format!("\n\n---\nWhat was asked and answered already:\n\n{known}")
+            }
         );
     }
     match (job.resume, known.is_empty()) {
-        (true, true) => "You were interrupted while you worked. Go on with the task from where you left off.".into(),
-        (true, false) => format!("You were interrupted while you waited for an answer. It has come:\n\n{known}\nGo on with the task."),
+        (true, true) => {
+            "You were interrupted while you worked. Go on with the task from where you left off."
+                .into()
+        }
+        (true, false) => format!(
+            "You were interrupted while you waited for an answer. It has come:\n\n{known}\nGo on \
+             with the task."
+        ),
         (false, true) => prompt.to_owned(),
         (false, false) => {
-            format!("{prompt}\n\n---\nThis task was begun before, in a session that is gone. What was asked and answered then:\n\n{known}")
+            format!(
+                "{prompt}\n\n---\nThis task was begun before, in a session that is gone. What was \
+                 asked and answered then:\n\n{known}"
+            )
         }
     }
 }
 
-/// The answer is in the session's record: its call has a result, and not the one that stands for a lost answer. What
-/// came late is never the result of its call.
+/// The answer is in the session's record: its call has a result, and not the one that stands for a
+/// lost answer. What came late is never the result of its call.
 pub fn reached(transcript: Option<&str>, question: &Question) -> bool {
     let mark = format!("\"tool_use_id\":\"{}\"", question.call);
     let stand_ins = ["[Tool call interrupted", "doesn't want to proceed"];
-    let of_call = |line: &&str| line.contains(&mark) && !stand_ins.iter().any(|text| line.contains(text));
+    let of_call =
+        |line: &&str| line.contains(&mark) && !stand_ins.iter().any(|text| line.contains(text));
     let in_time = question.expired.is_none() || question.answer().is_none();
     in_time && transcript.is_some_and(|text| text.lines().any(|line| of_call(&line)))
 }
@@ -100,8 +135,11 @@ fn retold(question: &Question) -> String {
 
 /// What was said around the questions, for an agent that remembers nothing of it.
 fn remembered(questions: &[&Question]) -> String {
-    let said = questions.iter().filter(|question| !question.context.is_empty());
-    said.map(|question| format!("Before {} you said: {}\n", question.id, question.context)).collect()
+    let said = questions
+        .iter()
+        .filter(|question| !question.context.is_empty());
+    said.map(|question| format!("Before {} you said: {}\n", question.id, question.context))
+        .collect()
 }
 
 fn asked(ask: &Ask) -> String {
@@ -122,45 +160,72 @@ fn answered(question: &Question, answer: &Answer) -> String {
             format!("{asked}{name} allowed it. Make the same call again now.\n\n")
         }
         (Ask::Permission { .. }, Decision::Allow { .. }) => {
-            format!("{asked}{name} had allowed it. It may have run already; look before you ask for it again.\n\n")
+            format!(
+                "{asked}{name} had allowed it. It may have run already; look before you ask for it \
+                 again.\n\n"
+            )
         }
-        (Ask::Permission { .. } | Ask::Plan { .. }, decision) => format!("{asked}{name} {}.\n\n", decision.headline()),
-        (Ask::Clarify { .. }, Decision::Words { text }) => format!("{asked}{name} answered: {text}\n\n"),
-        (Ask::Clarify { .. }, decision) => format!("{asked}{name} answered: {}\n\n", decision.headline()),
+        (Ask::Permission { .. } | Ask::Plan { .. }, decision) => {
+            format!("{asked}{name} {}.\n\n", decision.headline())
+        }
+        (Ask::Clarify { .. }, Decision::Words { text }) => {
+            format!("{asked}{name} answered: {text}\n\n")
+        }
+        (Ask::Clarify { .. }, decision) => {
+            format!("{asked}{name} answered: {}\n\n", decision.headline())
+        }
     }
 }
 
 /// A permission that the agent does not know of is good for one call.
 pub fn grant(question: &Question) -> Option<(QuestionId, ToolCall)> {
     match (&question.ask, question.untold()?) {
-        (Ask::Permission { tool, what, .. }, Reply::Answered(Answer { decision: Decision::Allow { .. }, .. })) => {
-            Some((question.id, ToolCall::granted(tool, what)))
-        }
+        (
+            Ask::Permission { tool, what, .. },
+            Reply::Answered(Answer {
+                decision: Decision::Allow { .. },
+                ..
+            }),
+        ) => Some((question.id, ToolCall::granted(tool, what))),
         _ => None,
     }
 }
 
-/// The answer that allowed, for this very session, just what `rules` cover. Claude Code forgets such rules when its process
-/// ends; the person's word still holds.
+/// The answer that allowed, for this very session, just what `rules` cover. Claude Code forgets
+/// such rules when its process ends; the person's word still holds.
 pub fn allowed_for_session(job: &Job<'_>, rules: &[String]) -> Option<QuestionId> {
     let covers = |question: &&Question| {
-        let allowed = matches!(question.answer(), Some(Answer { decision: Decision::Allow { session: true }, .. }));
+        let allowed = matches!(
+            question.answer(),
+            Some(Answer {
+                decision: Decision::Allow { session: true },
+                ..
+            })
+        );
         let same = matches!(&question.ask, Ask::Permission { rules: given, .. } if given == rules);
         allowed && same && question.session == Some(job.session)
     };
-    job.task.answered.iter().find(covers).map(|question| question.id)
+    job.task
+        .answered
+        .iter()
+        .find(covers)
+        .map(|question| question.id)
 }
 
 /// The same for every repetition of this attempt's first message.
 fn attempt_uuid(job: &Job<'_>) -> Uuid {
-    // With the task: a session that did another one before would drop a message of the same name as a repetition.
-    uuid_of(&format!("{}/{}/{}", job.session, job.task.attempt.task, job.task.attempt.epoch.0))
+    // With the task: a session that did another one before would drop a message of the same name as
+    // a repetition.
+    uuid_of(&format!(
+        "{}/{}/{}",
+        job.session, job.task.attempt.task, job.task.attempt.epoch.0
+    ))
 }
 
 const NOTES_LIMIT: usize = 64 * 1024;
 
-/// The text of an untrusted repository's CLAUDE.md, which its settings source would bring otherwise: people expect it.
-/// It goes in as plain words; nothing of it is executed.
+/// The text of an untrusted repository's CLAUDE.md, which its settings source would bring
+/// otherwise: people expect it. It goes in as plain words; nothing of it is executed.
 pub fn repository_notes(job: &Job<'_>) -> Option<String> {
     if job.task.repo.trusted {
         return None;
@@ -174,7 +239,11 @@ pub fn repository_notes(job: &Job<'_>) -> Option<String> {
 
 /// Two or three lines of what was said, for people.
 pub fn shortened(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     let last = lines[lines.len().saturating_sub(3)..].join("\n");
     last.chars().take(500).collect()
 }

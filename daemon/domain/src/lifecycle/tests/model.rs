@@ -1,4 +1,5 @@
-//! Random events and years of time, thrown at one task. What must hold after each step is in [`check`].
+//! Random events and years of time, thrown at one task. What must hold after each step is in
+//! [`check`].
 
 use proptest::prelude::*;
 
@@ -24,11 +25,20 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         (ids.clone(), epochs.clone(), who.clone()).prop_map(|(id, epoch, by)| asked(id, epoch, by)),
         (ids.clone(), 1..4_u128).prop_map(|(id, key)| answered(id, key_for(id, key))),
-        (ids.clone(), prop::option::of(1..4_u128), epochs.clone(), who.clone()).prop_map(|(id, key, epoch, by)| Event::Delivered {
-            by: worker(by),
-            attempt: attempt(epoch),
-            heard: Heard { question: QuestionId(id), answer: key.map(|key| Uuid::from_u128(key_for(id, key))) }
-        }),
+        (
+            ids.clone(),
+            prop::option::of(1..4_u128),
+            epochs.clone(),
+            who.clone()
+        )
+            .prop_map(|(id, key, epoch, by)| Event::Delivered {
+                by: worker(by),
+                attempt: attempt(epoch),
+                heard: Heard {
+                    question: QuestionId(id),
+                    answer: key.map(|key| Uuid::from_u128(key_for(id, key)))
+                }
+            }),
         (ids, epochs.clone(), who.clone()).prop_map(|(id, epoch, by)| Event::Withdrawn {
             by: worker(by),
             attempt: attempt(epoch),
@@ -36,10 +46,12 @@ fn any_event() -> impl Strategy<Value = Event> {
             why: "agent moved on".into()
         }),
         (1..4_u128).prop_map(|key| Event::Noted(note(key))),
-        (1..4_u128, epochs.clone(), who.clone()).prop_map(|(key, epoch, by)| Event::NoteDelivered {
-            by: worker(by),
-            attempt: attempt(epoch),
-            note: Uuid::from_u128(key)
+        (1..4_u128, epochs.clone(), who.clone()).prop_map(|(key, epoch, by)| {
+            Event::NoteDelivered {
+                by: worker(by),
+                attempt: attempt(epoch),
+                note: Uuid::from_u128(key),
+            }
         }),
         (epochs.clone(), who.clone()).prop_map(|(epoch, by)| Event::Finished {
             by: worker(by),
@@ -51,11 +63,28 @@ fn any_event() -> impl Strategy<Value = Event> {
             attempt: attempt(epoch),
             failure: Failure::new(FailureKind::AgentCrashed, "crash")
         }),
-        (epochs.clone(), who.clone()).prop_map(|(epoch, by)| Event::Released { by: worker(by), attempt: attempt(epoch) }),
-        (epochs.clone(), who).prop_map(|(epoch, by)| Event::Parked { by: worker(by), attempt: attempt(epoch) }),
-        epochs.prop_map(|epoch| Event::LeaseLost { attempt: attempt(epoch), why: "gone".into() }),
-        prop_oneof![Just(Order::Cancel), Just(Order::Retry), Just(Order::Discard), Just(Order::Prioritise(Lane::High))]
-            .prop_map(|order| Event::Ordered { order, by: "Ann".into() }),
+        (epochs.clone(), who.clone()).prop_map(|(epoch, by)| Event::Released {
+            by: worker(by),
+            attempt: attempt(epoch)
+        }),
+        (epochs.clone(), who).prop_map(|(epoch, by)| Event::Parked {
+            by: worker(by),
+            attempt: attempt(epoch)
+        }),
+        epochs.prop_map(|epoch| Event::LeaseLost {
+            attempt: attempt(epoch),
+            why: "gone".into()
+        }),
+        prop_oneof![
+            Just(Order::Cancel),
+            Just(Order::Retry),
+            Just(Order::Discard),
+            Just(Order::Prioritise(Lane::High))
+        ]
+        .prop_map(|order| Event::Ordered {
+            order,
+            by: "Ann".into()
+        }),
     ]
 }
 
@@ -85,10 +114,25 @@ struct World {
 impl World {
     fn new(quiet: bool) -> Self {
         let time = |text: &str| text.parse().expect("a time");
-        let nights = Quiet { from: time("20:00"), until: time("08:00"), zone: jiff::tz::TimeZone::UTC };
-        let patience = Arc::new(Patience { quiet: quiet.then_some(nights), ..Patience::default() });
-        let situation = at_first(TaskState::Queued { due: NOW, resumes: false });
-        Self { now: NOW, patience, situation, given: Vec::new() }
+        let nights = Quiet {
+            from: time("20:00"),
+            until: time("08:00"),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let patience = Arc::new(Patience {
+            quiet: quiet.then_some(nights),
+            ..Patience::default()
+        });
+        let situation = at_first(TaskState::Queued {
+            due: NOW,
+            resumes: false,
+        });
+        Self {
+            now: NOW,
+            patience,
+            situation,
+            given: Vec::new(),
+        }
     }
 
     fn take(&mut self, step: Step) {
@@ -120,21 +164,45 @@ impl World {
             self.given.push(answer.key);
         }
         let named = named(&event);
-        let heard = if let Event::Delivered { heard, .. } = &event { Some(*heard) } else { None };
+        let heard = if let Event::Delivered { heard, .. } = &event {
+            Some(*heard)
+        } else {
+            None
+        };
         let before = self.situation.clone();
         let happened = apply_at(&mut self.situation, event, self.now);
         self.check_heard(&before, heard);
-        if let (Some((by, attempt)), Ok(_), true) = (named, &happened, self.situation.task != before.task) {
-            let lease = before.task.lease().expect("only an attempt under way changes a task");
-            assert!(lease.worker == by && before.task.attempt() == attempt, "the fence holds");
+        if let (Some((by, attempt)), Ok(_), true) =
+            (named, &happened, self.situation.task != before.task)
+        {
+            let lease = before
+                .task
+                .lease()
+                .expect("only an attempt under way changes a task");
+            assert!(
+                lease.worker == by && before.task.attempt() == attempt,
+                "the fence holds"
+            );
         }
     }
 
     /// Only an answer that the agent heard counts as delivered.
     fn check_heard(&self, before: &Situation, heard: Option<Heard>) {
-        for question in self.situation.questions.iter().filter(|one| matches!(one.state, QuestionState::Delivered { .. })) {
-            let old = before.questions.iter().find(|old| old.id == question.id).expect("it was answered before");
-            assert!(old.state == question.state || heard == Some(question.heard()), "delivered without having been heard");
+        for question in self
+            .situation
+            .questions
+            .iter()
+            .filter(|one| matches!(one.state, QuestionState::Delivered { .. }))
+        {
+            let old = before
+                .questions
+                .iter()
+                .find(|old| old.id == question.id)
+                .expect("it was answered before");
+            assert!(
+                old.state == question.state || heard == Some(question.heard()),
+                "delivered without having been heard"
+            );
         }
     }
 
@@ -142,17 +210,51 @@ impl World {
     fn pass(&mut self, span: Duration) {
         let end = self.now.plus(span);
         loop {
-            let open = self.situation.questions.iter().filter(|question| question.is_open());
-            let next = open.map(|question| (question.alarm.expect("open questions have an alarm"), question.id)).min();
-            let Some((alarm, id)) = next.filter(|(alarm, _)| *alarm <= end) else { break };
-            assert!(alarm >= self.now, "an alarm that rang is set to a later time");
+            let open = self
+                .situation
+                .questions
+                .iter()
+                .filter(|question| question.is_open());
+            let next = open
+                .map(|question| {
+                    (
+                        question.alarm.expect("open questions have an alarm"),
+                        question.id,
+                    )
+                })
+                .min();
+            let Some((alarm, id)) = next.filter(|(alarm, _)| *alarm <= end) else {
+                break;
+            };
+            assert!(
+                alarm >= self.now,
+                "an alarm that rang is set to a later time"
+            );
             self.now = alarm;
-            let event = Event::Waited { question: id, patience: Arc::clone(&self.patience), quietly: false };
-            let says = apply_at(&mut self.situation, event, self.now).expect("time is never refused");
-            let pings = says.iter().any(|say| matches!(say, Say::Reminder(_) | Say::Escalation(_)));
-            assert!(!pings || !self.patience.is_quiet(self.now), "nobody is pinged in quiet hours");
-            let still = self.situation.questions.iter().find(|question| question.id == id).expect("never lost");
-            assert!(still.alarm.is_none_or(|next| next > self.now), "an alarm does not ring twice at once");
+            let event = Event::Waited {
+                question: id,
+                patience: Arc::clone(&self.patience),
+                quietly: false,
+            };
+            let says =
+                apply_at(&mut self.situation, event, self.now).expect("time is never refused");
+            let pings = says
+                .iter()
+                .any(|say| matches!(say, Say::Reminder(_) | Say::Escalation(_)));
+            assert!(
+                !pings || !self.patience.is_quiet(self.now),
+                "nobody is pinged in quiet hours"
+            );
+            let still = self
+                .situation
+                .questions
+                .iter()
+                .find(|question| question.id == id)
+                .expect("never lost");
+            assert!(
+                still.alarm.is_none_or(|next| next > self.now),
+                "an alarm does not ring twice at once"
+            );
         }
         self.now = end;
     }
@@ -172,19 +274,54 @@ fn named(event: &Event) -> Option<(WorkerId, Attempt)> {
 
 fn check(before: &Situation, world: &World) {
     let now = &world.situation;
-    let open = now.questions.iter().filter(|question| question.is_open()).count();
-    assert_eq!(open > 0, matches!(now.task.state, TaskState::Waiting { .. }), "a task waits exactly while a question is open");
-    assert!(!now.task.is_over() || now.notes.is_empty(), "no note waits for nobody");
+    let open = now
+        .questions
+        .iter()
+        .filter(|question| question.is_open())
+        .count();
+    assert_eq!(
+        open > 0,
+        matches!(now.task.state, TaskState::Waiting { .. }),
+        "a task waits exactly while a question is open"
+    );
+    assert!(
+        !now.task.is_over() || now.notes.is_empty(),
+        "no note waits for nobody"
+    );
     assert!(now.task.epoch >= before.task.epoch);
     for old in &before.questions {
-        let new = now.questions.iter().find(|question| question.id == old.id).expect("a question is never lost");
-        assert!(old.answer().is_none() || old.answer() == new.answer(), "an answer never changes");
-        assert!(old.is_open() || !new.is_open(), "a closed question stays closed");
-        assert!(old.expired.is_none() || old.expired == new.expired, "that it was given up is not forgotten");
+        let new = now
+            .questions
+            .iter()
+            .find(|question| question.id == old.id)
+            .expect("a question is never lost");
+        assert!(
+            old.answer().is_none() || old.answer() == new.answer(),
+            "an answer never changes"
+        );
+        assert!(
+            old.is_open() || !new.is_open(),
+            "a closed question stays closed"
+        );
+        assert!(
+            old.expired.is_none() || old.expired == new.expired,
+            "that it was given up is not forgotten"
+        );
     }
-    for (question, answer) in now.questions.iter().filter_map(|question| Some((question, question.answer()?))) {
-        assert!(world.given.contains(&answer.key), "nothing answers by itself");
-        assert_eq!(answer.key.as_u128() / 100, u128::from(question.id.0), "an answer goes to its own question");
+    for (question, answer) in now
+        .questions
+        .iter()
+        .filter_map(|question| Some((question, question.answer()?)))
+    {
+        assert!(
+            world.given.contains(&answer.key),
+            "nothing answers by itself"
+        );
+        assert_eq!(
+            answer.key.as_u128() / 100,
+            u128::from(question.id.0),
+            "an answer goes to its own question"
+        );
     }
 }
 

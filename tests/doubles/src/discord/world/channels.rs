@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use vine_domain::Timestamp;
 
 use super::{
-    ARCHIVED, BOT, Channel, EMPTY, FORM, GUILD, HAS_THREAD, LOCKED, NO_PERMISSION, NONCE, NOT_FOUND, Refusal, TEXT, UNKNOWN_MESSAGE, World,
-    may, numbered,
+    ARCHIVED, BOT, Channel, EMPTY, FORM, GUILD, HAS_THREAD, LOCKED, NO_PERMISSION, NONCE,
+    NOT_FOUND, Refusal, TEXT, UNKNOWN_MESSAGE, World, may, numbered,
 };
 
 const THREAD: u8 = 11;
@@ -16,7 +16,9 @@ impl World {
     pub fn shown(&self, channel: &Channel) -> Value {
         let mut overwrites = channel.overwrites.clone();
         if channel.denied != 0 {
-            overwrites.push(json!({ "id": BOT, "type": 1, "allow": "0", "deny": channel.denied.to_string() }));
+            overwrites.push(
+                json!({ "id": BOT, "type": 1, "allow": "0", "deny": channel.denied.to_string() }),
+            );
         }
         let mut shown = json!({
             "id": channel.id, "type": channel.kind, "guild_id": GUILD, "name": channel.name, "parent_id": channel.parent, "position": 0,
@@ -38,7 +40,10 @@ impl World {
     }
 
     pub fn show(&self, id: &str) -> Value {
-        self.channels.get(id).map(|channel| self.shown(channel)).unwrap_or_default()
+        self.channels
+            .get(id)
+            .map(|channel| self.shown(channel))
+            .unwrap_or_default()
     }
 
     /// Makes a channel; needs the permission.
@@ -46,12 +51,32 @@ impl World {
         if self.permissions & may::MANAGE_CHANNELS == 0 {
             return Err(NO_PERMISSION);
         }
-        let name = args["name"].as_str().filter(|name| (1..=100).contains(&name.chars().count())).ok_or(FORM)?.to_owned();
-        let kind = args["type"].as_u64().and_then(|kind| u8::try_from(kind).ok()).unwrap_or(0);
-        let overwrites = args["permission_overwrites"].as_array().cloned().unwrap_or_default();
+        let name = args["name"]
+            .as_str()
+            .filter(|name| (1..=100).contains(&name.chars().count()))
+            .ok_or(FORM)?
+            .to_owned();
+        let kind = args["type"]
+            .as_u64()
+            .and_then(|kind| u8::try_from(kind).ok())
+            .unwrap_or(0);
+        let overwrites = args["permission_overwrites"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let id = self.id();
         let topic = args["topic"].as_str().unwrap_or_default().to_owned();
-        self.channels.insert(id.clone(), Channel { id: id.clone(), name, kind, topic, overwrites, ..Channel::default() });
+        self.channels.insert(
+            id.clone(),
+            Channel {
+                id: id.clone(),
+                name,
+                kind,
+                topic,
+                overwrites,
+                ..Channel::default()
+            },
+        );
         let shown = self.show(&id);
         self.tell("CHANNEL_CREATE", shown.clone());
         Ok(shown)
@@ -83,13 +108,25 @@ impl World {
         channel.locked = args["locked"].as_bool().unwrap_or(channel.locked);
         channel.name = args["name"].as_str().unwrap_or(&channel.name).to_owned();
         channel.topic = args["topic"].as_str().unwrap_or(&channel.topic).to_owned();
-        let (kind, shown) = (if channel.kind == THREAD { "THREAD_UPDATE" } else { "CHANNEL_UPDATE" }, self.show(id));
+        let (kind, shown) = (
+            if channel.kind == THREAD {
+                "THREAD_UPDATE"
+            } else {
+                "CHANNEL_UPDATE"
+            },
+            self.show(id),
+        );
         self.tell(kind, shown.clone());
         Ok(shown)
     }
 
     /// The bot says something. `files` are (name, bytes).
-    pub fn create(&mut self, channel: &str, args: &Value, files: Vec<(String, Vec<u8>)>) -> Result<Value, Refusal> {
+    pub fn create(
+        &mut self,
+        channel: &str,
+        args: &Value,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> Result<Value, Refusal> {
         self.may_speak(channel, !files.is_empty())?;
         check(args, files.len())?;
         if let Some(known) = self.repeated(channel, args)? {
@@ -97,10 +134,18 @@ impl World {
         }
         self.wake(channel);
         let mut args = args.clone();
-        args["attachments"] = json!(files.into_iter().map(|(name, bytes)| self.attach(&name, "text/markdown", bytes)).collect::<Vec<_>>());
+        args["attachments"] = json!(
+            files
+                .into_iter()
+                .map(|(name, bytes)| self.attach(&name, "text/markdown", bytes))
+                .collect::<Vec<_>>()
+        );
         let mut message = self.put(BOT, channel, &args);
         if let Some(nonce) = args["nonce"].as_str() {
-            self.nonces.insert(nonce.into(), (self.now, message["id"].as_str().unwrap_or_default().into()));
+            self.nonces.insert(
+                nonce.into(),
+                (self.now, message["id"].as_str().unwrap_or_default().into()),
+            );
             message["nonce"] = json!(nonce);
         }
         Ok(message)
@@ -108,16 +153,31 @@ impl World {
 
     fn may_speak(&self, id: &str, with_files: bool) -> Result<(), Refusal> {
         let channel = self.seen(id)?;
-        let bits = if channel.kind == THREAD { may::SEND_IN_THREADS } else { may::SEND };
-        if channel.kind == FORUM || !self.allows(channel, bits | if with_files { may::ATTACH } else { 0 }) {
+        let bits = if channel.kind == THREAD {
+            may::SEND_IN_THREADS
+        } else {
+            may::SEND
+        };
+        if channel.kind == FORUM
+            || !self.allows(channel, bits | if with_files { may::ATTACH } else { 0 })
+        {
             return Err(NO_PERMISSION);
         }
-        if channel.locked && !self.allows(channel, may::MANAGE_THREADS) { Err(LOCKED) } else { Ok(()) }
+        if channel.locked && !self.allows(channel, may::MANAGE_THREADS) {
+            Err(LOCKED)
+        } else {
+            Ok(())
+        }
     }
 
     /// The message that was made with this nonce a moment ago.
     fn repeated(&self, channel: &str, args: &Value) -> Result<Option<Value>, Refusal> {
-        let Some(nonce) = args["nonce"].as_str().filter(|_| args["enforce_nonce"] == true) else { return Ok(None) };
+        let Some(nonce) = args["nonce"]
+            .as_str()
+            .filter(|_| args["enforce_nonce"] == true)
+        else {
+            return Ok(None);
+        };
         if nonce.len() > 25 {
             return Err(FORM);
         }
@@ -129,7 +189,10 @@ impl World {
 
     /// Speaking in an archived thread opens it.
     pub(super) fn wake(&mut self, id: &str) {
-        if self.channels.get(id).is_some_and(|channel| channel.archived)
+        if self
+            .channels
+            .get(id)
+            .is_some_and(|channel| channel.archived)
             && let Some(channel) = self.channels.get_mut(id)
         {
             channel.archived = false;
@@ -149,16 +212,26 @@ impl World {
     /// Changes a message of the bot.
     pub fn edit(&mut self, channel: &str, id: &str, args: &Value) -> Result<Value, Refusal> {
         self.seen(channel)?;
-        let archived = self.channels.get(channel).is_some_and(|known| known.archived);
+        let archived = self
+            .channels
+            .get(channel)
+            .is_some_and(|known| known.archived);
         let now = Timestamp(self.now);
         let message = self.message_mut(channel, id)?;
         if message["author"]["id"] != BOT {
-            return Err(Refusal(403, 50005, "Cannot edit a message authored by another user"));
+            return Err(Refusal(
+                403,
+                50005,
+                "Cannot edit a message authored by another user",
+            ));
         }
         if archived {
             return Err(ARCHIVED);
         }
-        if args["content"].as_str().is_some_and(|text| text.chars().count() > TEXT) {
+        if args["content"]
+            .as_str()
+            .is_some_and(|text| text.chars().count() > TEXT)
+        {
             return Err(FORM);
         }
         for key in ["content", "flags"] {
@@ -179,21 +252,41 @@ impl World {
 
     pub fn delete(&mut self, channel: &str, id: &str) -> Result<Value, Refusal> {
         let known = self.channels.get_mut(channel).ok_or(NOT_FOUND)?;
-        let at = known.messages.iter().position(|one| one["id"] == id).ok_or(UNKNOWN_MESSAGE)?;
+        let at = known
+            .messages
+            .iter()
+            .position(|one| one["id"] == id)
+            .ok_or(UNKNOWN_MESSAGE)?;
         known.messages.remove(at);
-        self.tell("MESSAGE_DELETE", json!({ "id": id, "channel_id": channel, "guild_id": GUILD }));
+        self.tell(
+            "MESSAGE_DELETE",
+            json!({ "id": id, "channel_id": channel, "guild_id": GUILD }),
+        );
         Ok(Value::Null)
     }
 
     /// Messages of a channel, newest first; `after` and `before` are ids.
-    pub fn history(&self, channel: &str, after: Option<u64>, before: Option<u64>, limit: usize) -> Result<Value, Refusal> {
+    pub fn history(
+        &self,
+        channel: &str,
+        after: Option<u64>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Value, Refusal> {
         let known = self.seen(channel)?;
         if !self.allows(known, may::HISTORY) {
             return Ok(json!([]));
         }
-        let number = |message: &Value| message["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or(0_u64);
-        let fits =
-            |message: &&Value| after.is_none_or(|after| number(message) > after) && before.is_none_or(|before| number(message) < before);
+        let number = |message: &Value| {
+            message["id"]
+                .as_str()
+                .and_then(|id| id.parse().ok())
+                .unwrap_or(0_u64)
+        };
+        let fits = |message: &&Value| {
+            after.is_none_or(|after| number(message) > after)
+                && before.is_none_or(|before| number(message) < before)
+        };
         let all: Vec<Value> = known.messages.iter().filter(fits).cloned().collect();
         // After an id the ones next to it are meant, else the latest.
         let mut page: Vec<Value> = match after {
@@ -218,8 +311,18 @@ impl World {
     }
 
     fn open_thread(&mut self, parent: &str, id: &str, args: &Value) -> Result<Value, Refusal> {
-        let name = args["name"].as_str().filter(|name| (1..=100).contains(&name.chars().count())).ok_or(FORM)?.to_owned();
-        let channel = Channel { id: id.into(), name, kind: THREAD, parent: Some(parent.into()), ..Channel::default() };
+        let name = args["name"]
+            .as_str()
+            .filter(|name| (1..=100).contains(&name.chars().count()))
+            .ok_or(FORM)?
+            .to_owned();
+        let channel = Channel {
+            id: id.into(),
+            name,
+            kind: THREAD,
+            parent: Some(parent.into()),
+            ..Channel::default()
+        };
         self.channels.insert(id.into(), channel);
         let shown = self.show(id);
         if let Ok(starter) = self.message_mut(parent, id) {
@@ -267,7 +370,12 @@ impl World {
 
     /// Threads that are open.
     pub fn active(&self) -> Value {
-        let threads: Vec<_> = self.channels.values().filter(|one| one.kind == THREAD && !one.archived).map(|one| self.shown(one)).collect();
+        let threads: Vec<_> = self
+            .channels
+            .values()
+            .filter(|one| one.kind == THREAD && !one.archived)
+            .map(|one| self.shown(one))
+            .collect();
         json!({ "threads": threads, "members": [], "has_more": false })
     }
 }
@@ -278,11 +386,27 @@ fn check(args: &Value, files: usize) -> Result<(), Refusal> {
         return Err(EMPTY);
     }
     let rows = args["components"].as_array().cloned().unwrap_or_default();
-    let inner = || rows.iter().flat_map(|row| row["components"].as_array().cloned().unwrap_or_default());
-    let crowded = rows.len() > 5 || rows.iter().any(|row| row["components"].as_array().is_some_and(|all| all.len() > 5));
-    let long = |one: &Value, key: &str, most: usize| one[key].as_str().is_some_and(|text| text.chars().count() > most);
+    let inner = || {
+        rows.iter()
+            .flat_map(|row| row["components"].as_array().cloned().unwrap_or_default())
+    };
+    let crowded = rows.len() > 5
+        || rows.iter().any(|row| {
+            row["components"]
+                .as_array()
+                .is_some_and(|all| all.len() > 5)
+        });
+    let long = |one: &Value, key: &str, most: usize| {
+        one[key]
+            .as_str()
+            .is_some_and(|text| text.chars().count() > most)
+    };
     let wrong = inner().any(|one| long(&one, "label", 80) || long(&one, "custom_id", 100));
-    if text.chars().count() > TEXT || crowded || wrong { Err(FORM) } else { Ok(()) }
+    if text.chars().count() > TEXT || crowded || wrong {
+        Err(FORM)
+    } else {
+        Ok(())
+    }
 }
 
 impl World {

@@ -1,8 +1,12 @@
-//! How the bot answers what people press, type and send: within three seconds, once; what follows within a quarter of an hour.
+//! How the bot answers what people press, type and send: within three seconds, once; what follows
+//! within a quarter of an hour.
 
 use serde_json::{Value, json};
 
-use super::{ACKNOWLEDGED, APP, BOT, FORM, GUILD, Refusal, TOKEN_OVER, UNKNOWN_INTERACTION, UNKNOWN_WEBHOOK, World, may, numbered};
+use super::{
+    ACKNOWLEDGED, APP, BOT, FORM, GUILD, Refusal, TOKEN_OVER, UNKNOWN_INTERACTION, UNKNOWN_WEBHOOK,
+    World, may, numbered,
+};
 
 /// Milliseconds (reference, "Responding to an Interaction").
 const ACKNOWLEDGE: i64 = 3_000;
@@ -29,7 +33,14 @@ pub struct Interaction {
 
 impl World {
     /// Somebody does something; the bot hears of it.
-    pub(super) fn interact(&mut self, user: &str, channel: &str, kind: u8, data: &Value, message: Option<&str>) -> String {
+    pub(super) fn interact(
+        &mut self,
+        user: &str,
+        channel: &str,
+        kind: u8,
+        data: &Value,
+        message: Option<&str>,
+    ) -> String {
         let id = self.id();
         let token = format!("token-{id}");
         let mut event = json!({
@@ -41,8 +52,20 @@ impl World {
         if let Some(shown) = message.and_then(|message| self.message(channel, message).ok()) {
             event["message"] = shown.clone();
         }
-        let (user, channel, message) = (user.to_owned(), channel.to_owned(), message.map(str::to_owned));
-        let interaction = Interaction { token, kind, user, channel, at: self.now, message, acknowledged: false };
+        let (user, channel, message) = (
+            user.to_owned(),
+            channel.to_owned(),
+            message.map(str::to_owned),
+        );
+        let interaction = Interaction {
+            token,
+            kind,
+            user,
+            channel,
+            at: self.now,
+            message,
+            acknowledged: false,
+        };
         self.interactions.insert(id.clone(), interaction);
         self.tell("INTERACTION_CREATE", event);
         id
@@ -51,7 +74,10 @@ impl World {
     /// `POST /interactions/<id>/<token>/callback`
     pub fn callback(&mut self, id: &str, token: &str, body: &Value) -> Result<Value, Refusal> {
         let now = self.now;
-        let known = self.interactions.get_mut(id).filter(|known| known.token == token && now - known.at <= ACKNOWLEDGE);
+        let known = self
+            .interactions
+            .get_mut(id)
+            .filter(|known| known.token == token && now - known.at <= ACKNOWLEDGE);
         let known = known.ok_or(UNKNOWN_INTERACTION)?;
         if known.acknowledged {
             return Err(ACKNOWLEDGED);
@@ -104,18 +130,30 @@ impl World {
     }
 
     fn by_token(&self, token: &str) -> Result<(String, Interaction), Refusal> {
-        let (id, known) = self.interactions.iter().find(|(_, known)| known.token == token).ok_or(UNKNOWN_WEBHOOK)?;
+        let (id, known) = self
+            .interactions
+            .iter()
+            .find(|(_, known)| known.token == token)
+            .ok_or(UNKNOWN_WEBHOOK)?;
         if self.now - known.at > TOKEN {
             return Err(TOKEN_OVER);
         }
-        if known.acknowledged { Ok((id.clone(), known.clone())) } else { Err(UNKNOWN_WEBHOOK) }
+        if known.acknowledged {
+            Ok((id.clone(), known.clone()))
+        } else {
+            Err(UNKNOWN_WEBHOOK)
+        }
     }
 
     /// `PATCH /webhooks/<app>/<token>/messages/@original`
     pub fn amend(&mut self, token: &str, body: &Value) -> Result<Value, Refusal> {
         let (id, known) = self.by_token(token)?;
         check(body)?;
-        if let Some(shown) = self.ephemerals.iter_mut().find(|one| one["interaction"] == id.as_str()) {
+        if let Some(shown) = self
+            .ephemerals
+            .iter_mut()
+            .find(|one| one["interaction"] == id.as_str())
+        {
             shown["content"] = body["content"].clone();
             shown["thinking"] = json!(false);
         }
@@ -139,5 +177,12 @@ impl World {
 }
 
 fn check(body: &Value) -> Result<(), Refusal> {
-    if body["content"].as_str().is_some_and(|text| text.chars().count() > super::TEXT) { Err(FORM) } else { Ok(()) }
+    if body["content"]
+        .as_str()
+        .is_some_and(|text| text.chars().count() > super::TEXT)
+    {
+        Err(FORM)
+    } else {
+        Ok(())
+    }
 }

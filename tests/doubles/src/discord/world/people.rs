@@ -8,7 +8,8 @@ use super::{
 };
 
 impl World {
-    /// A person says something: `content`, and maybe `reply_to` and `file` with `name`, `kind` and `text`.
+    /// A person says something: `content`, and maybe `reply_to` and `file` with `name`, `kind` and
+    /// `text`.
     pub fn say(&mut self, user: &str, channel: &str, args: &Value) -> Result<Value, Refusal> {
         if self.channels.get(channel).ok_or(NOT_FOUND)?.locked {
             return Err(NO_PERMISSION);
@@ -19,15 +20,29 @@ impl World {
             args["message_reference"] = json!({ "message_id": of });
         }
         if let Some(name) = args["file"]["name"].as_str() {
-            let bytes = args["file"]["text"].as_str().unwrap_or_default().as_bytes().to_vec();
-            let file = self.attach(name, args["file"]["kind"].as_str().unwrap_or("text/plain"), bytes);
+            let bytes = args["file"]["text"]
+                .as_str()
+                .unwrap_or_default()
+                .as_bytes()
+                .to_vec();
+            let file = self.attach(
+                name,
+                args["file"]["kind"].as_str().unwrap_or("text/plain"),
+                bytes,
+            );
             args["attachments"] = json!([file]);
         }
         Ok(self.put(user, channel, &args))
     }
 
     /// A person changes their own words.
-    pub fn reword(&mut self, user: &str, channel: &str, id: &str, content: &str) -> Result<Value, Refusal> {
+    pub fn reword(
+        &mut self,
+        user: &str,
+        channel: &str,
+        id: &str,
+        content: &str,
+    ) -> Result<Value, Refusal> {
         let now = vine_domain::Timestamp(self.now);
         let message = self.message_mut(channel, id)?;
         if message["author"]["id"] != user {
@@ -41,11 +56,23 @@ impl World {
         Ok(Value::Null)
     }
 
-    /// A person presses a button, or picks `values` from a list. With `forged` the message need not have such a thing.
-    pub fn press(&mut self, user: &str, channel: &str, message: &str, args: &Value) -> Result<Value, Refusal> {
+    /// A person presses a button, or picks `values` from a list. With `forged` the message need not
+    /// have such a thing.
+    pub fn press(
+        &mut self,
+        user: &str,
+        channel: &str,
+        message: &str,
+        args: &Value,
+    ) -> Result<Value, Refusal> {
         let wanted = args["custom_id"].as_str().ok_or(NOT_FOUND)?;
-        let rows = self.message(channel, message)?["components"].as_array().cloned().unwrap_or_default();
-        let mut all = rows.iter().flat_map(|row| row["components"].as_array().cloned().unwrap_or_default());
+        let rows = self.message(channel, message)?["components"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let mut all = rows
+            .iter()
+            .flat_map(|row| row["components"].as_array().cloned().unwrap_or_default());
         let shown = all.find(|one| one["custom_id"] == wanted);
         if shown.is_none() && args["forged"] != true {
             return Err(NOT_FOUND);
@@ -55,7 +82,13 @@ impl World {
         if kind == 3 {
             data["values"] = args["values"].clone();
         }
-        Ok(json!(self.interact(user, channel, COMPONENT, &data, Some(message))))
+        Ok(json!(self.interact(
+            user,
+            channel,
+            COMPONENT,
+            &data,
+            Some(message)
+        )))
     }
 
     /// A person sends a slash command: its `words` after `/vine`, and `options` by name.
@@ -73,15 +106,36 @@ impl World {
     /// The data of a slash command, as the menu that was registered lets people build it.
     fn typed(&self, args: &Value, focused: Option<&str>) -> Result<Value, Refusal> {
         let name = args["name"].as_str().unwrap_or("vine");
-        let command = self.commands.iter().find(|one| one["name"] == name && one["type"].as_u64().unwrap_or(1) == 1).ok_or(NOT_FOUND)?;
-        let words: Vec<&str> = args["words"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let command = self
+            .commands
+            .iter()
+            .find(|one| one["name"] == name && one["type"].as_u64().unwrap_or(1) == 1)
+            .ok_or(NOT_FOUND)?;
+        let words: Vec<&str> = args["words"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         let options = nested(&command["options"], &words, &args["options"], focused)?;
-        Ok(json!({ "id": command["id"], "name": name, "type": 1, "options": options, "guild_id": GUILD }))
+        Ok(
+            json!({ "id": command["id"], "name": name, "type": 1, "options": options, "guild_id": GUILD }),
+        )
     }
 
     /// A person uses a command of a message's menu.
-    pub fn use_message(&mut self, user: &str, channel: &str, message: &str, name: &str) -> Result<Value, Refusal> {
-        let command = self.commands.iter().find(|one| one["name"] == name && one["type"] == 3).ok_or(NOT_FOUND)?;
+    pub fn use_message(
+        &mut self,
+        user: &str,
+        channel: &str,
+        message: &str,
+        name: &str,
+    ) -> Result<Value, Refusal> {
+        let command = self
+            .commands
+            .iter()
+            .find(|one| one["name"] == name && one["type"] == 3)
+            .ok_or(NOT_FOUND)?;
         let resolved = json!({ "messages": { message: self.message(channel, message)? } });
         let data = json!({ "id": command["id"], "name": name, "type": 3, "target_id": message, "resolved": resolved, "guild_id": GUILD });
         Ok(json!(self.interact(user, channel, COMMAND, &data, None)))
@@ -91,13 +145,27 @@ impl World {
     pub fn submit(&mut self, args: &Value) -> Result<Value, Refusal> {
         let open = self.modals.pop().ok_or(NOT_FOUND)?;
         let field = |row: &Value| {
-            let name = row["components"][0]["custom_id"].as_str().unwrap_or_default().to_owned();
+            let name = row["components"][0]["custom_id"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             json!({ "type": 1, "id": 1, "components": [{ "type": 4, "id": 2, "custom_id": name, "value": args["values"][&name].as_str().unwrap_or_default() }] })
         };
-        let rows: Vec<Value> = open["modal"]["components"].as_array().into_iter().flatten().map(field).collect();
+        let rows: Vec<Value> = open["modal"]["components"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(field)
+            .collect();
         let data = json!({ "custom_id": open["modal"]["custom_id"], "components": rows });
         let text = |key: &str| open[key].as_str().unwrap_or_default().to_owned();
-        Ok(json!(self.interact(&text("user"), &text("channel"), MODAL, &data, open["message"].as_str())))
+        Ok(json!(self.interact(
+            &text("user"),
+            &text("channel"),
+            MODAL,
+            &data,
+            open["message"].as_str()
+        )))
     }
 
     /// Registers what the menu shows; each with an id.
@@ -105,10 +173,16 @@ impl World {
         let mut commands = commands.as_array().cloned().unwrap_or_default();
         for command in &mut commands {
             let id = self.id();
-            crate::json::merge(command, &json!({ "id": id, "application_id": APP, "guild_id": GUILD, "version": id }));
-            for (key, default) in
-                [("type", json!(1)), ("description", json!("")), ("default_member_permissions", Value::Null), ("nsfw", json!(false))]
-            {
+            crate::json::merge(
+                command,
+                &json!({ "id": id, "application_id": APP, "guild_id": GUILD, "version": id }),
+            );
+            for (key, default) in [
+                ("type", json!(1)),
+                ("description", json!("")),
+                ("default_member_permissions", Value::Null),
+                ("nsfw", json!(false)),
+            ] {
                 if command[key].is_null() {
                     command[key] = default;
                 }
@@ -120,21 +194,40 @@ impl World {
 }
 
 /// The options on the way down to a verb.
-fn nested(options: &Value, words: &[&str], values: &Value, focused: Option<&str>) -> Result<Value, Refusal> {
+fn nested(
+    options: &Value,
+    words: &[&str],
+    values: &Value,
+    focused: Option<&str>,
+) -> Result<Value, Refusal> {
     let all = options.as_array().cloned().unwrap_or_default();
     if let [word, rest @ ..] = words {
-        let found = all.iter().find(|one| one["name"] == *word && matches!(one["type"].as_u64(), Some(1 | 2))).ok_or(NOT_FOUND)?;
-        return Ok(json!([{ "name": word, "type": found["type"], "options": nested(&found["options"], rest, values, focused)? }]));
+        let found = all
+            .iter()
+            .find(|one| one["name"] == *word && matches!(one["type"].as_u64(), Some(1 | 2)))
+            .ok_or(NOT_FOUND)?;
+        return Ok(
+            json!([{ "name": word, "type": found["type"], "options": nested(&found["options"], rest, values, focused)? }]),
+        );
     }
     let mut given = Vec::new();
     for (name, value) in values.as_object().into_iter().flatten() {
-        let option = all.iter().find(|one| one["name"] == name.as_str()).ok_or(NOT_FOUND)?;
+        let option = all
+            .iter()
+            .find(|one| one["name"] == name.as_str())
+            .ok_or(NOT_FOUND)?;
         let mut one = json!({ "name": name, "type": option["type"], "value": value });
         if focused == Some(name) {
             one["focused"] = json!(true);
         }
         given.push(one);
     }
-    let missing = all.iter().any(|one| one["required"] == true && values[one["name"].as_str().unwrap_or_default()].is_null());
-    if missing && focused.is_none() { Err(NOT_FOUND) } else { Ok(json!(given)) }
+    let missing = all.iter().any(|one| {
+        one["required"] == true && values[one["name"].as_str().unwrap_or_default()].is_null()
+    });
+    if missing && focused.is_none() {
+        Err(NOT_FOUND)
+    } else {
+        Ok(json!(given))
+    }
 }

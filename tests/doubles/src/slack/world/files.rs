@@ -7,8 +7,14 @@ use super::{Code, World, bot, merge, text};
 impl World {
     fn shared(&mut self, id: &str, more: &Value) -> Value {
         let address = format!("{}/files/{id}", self.base);
-        let file = self.files.entry(id.to_owned()).or_insert_with(|| json!({ "id": id }));
-        merge(file, &json!({ "url_private": address, "url_private_download": address }));
+        let file = self
+            .files
+            .entry(id.to_owned())
+            .or_insert_with(|| json!({ "id": id }));
+        merge(
+            file,
+            &json!({ "url_private": address, "url_private_download": address }),
+        );
         merge(file, more);
         file.clone()
     }
@@ -25,19 +31,29 @@ impl World {
     /// `files.getUploadURLExternal`.
     pub fn upload(&mut self, args: &Value) -> Result<Value, Code> {
         let name = text(args, "filename").ok_or("invalid_arguments")?;
-        let length = args["length"].as_u64().or_else(|| text(args, "length")?.parse().ok()).ok_or("invalid_arguments")?;
+        let length = args["length"]
+            .as_u64()
+            .or_else(|| text(args, "length")?.parse().ok())
+            .ok_or("invalid_arguments")?;
         let id = self.id("F");
-        self.files.insert(id.clone(), json!({ "id": id, "name": name, "size": length }));
+        self.files.insert(
+            id.clone(),
+            json!({ "id": id, "name": name, "size": length }),
+        );
         Ok(json!({ "file_id": id, "upload_url": format!("{}/upload/{id}", self.base) }))
     }
 
     /// `files.completeUploadExternal`.
     pub fn complete(&mut self, args: &Value) -> Result<Value, Code> {
-        let parsed = args["files"].as_str().and_then(|files| serde_json::from_str(files).ok());
+        let parsed = args["files"]
+            .as_str()
+            .and_then(|files| serde_json::from_str(files).ok());
         let files = parsed.unwrap_or_else(|| args["files"].clone());
         let mut shared = Vec::new();
         for wanted in files.as_array().ok_or("invalid_arguments")? {
-            let id = text(wanted, "id").filter(|id| self.bytes.contains_key(*id)).ok_or("file_not_found")?;
+            let id = text(wanted, "id")
+                .filter(|id| self.bytes.contains_key(*id))
+                .ok_or("file_not_found")?;
             shared.push(self.shared(id, &json!({ "title": wanted["title"] })));
         }
         if let Some(channel) = text(args, "channel_id").or_else(|| text(args, "channels")) {

@@ -2,19 +2,27 @@
 
 use serde_json::{Value, json};
 
-use super::{APP, Code, ENTERPRISE, HOOK_LIFE, HOOK_USES, Hook, Notice, TRIGGER_LIFE, User, World, merge};
+use super::{
+    APP, Code, ENTERPRISE, HOOK_LIFE, HOOK_USES, Hook, Notice, TRIGGER_LIFE, User, World, merge,
+};
 
 impl World {
     fn trigger(&mut self, user: &str) -> String {
         let id = self.id("tr");
-        self.triggers.insert(id.clone(), (self.now + TRIGGER_LIFE, user.into()));
+        self.triggers
+            .insert(id.clone(), (self.now + TRIGGER_LIFE, user.into()));
         id
     }
 
     fn hook(&mut self, channel: &str, user: &str, ts: Option<&str>) -> String {
         let id = self.id("hook");
-        let hook =
-            Hook { channel: channel.into(), user: user.into(), ts: ts.map(Into::into), until: self.now + HOOK_LIFE, left: HOOK_USES };
+        let hook = Hook {
+            channel: channel.into(),
+            user: user.into(),
+            ts: ts.map(Into::into),
+            until: self.now + HOOK_LIFE,
+            left: HOOK_USES,
+        };
         self.hooks.insert(id.clone(), hook);
         format!("{}/hooks/{id}", self.base)
     }
@@ -23,7 +31,8 @@ impl World {
         self.users.get(user).ok_or("user_not_found")
     }
 
-    /// A person says something; `args` as for `chat.postMessage`. Words are escaped as Slack escapes them.
+    /// A person says something; `args` as for `chat.postMessage`. Words are escaped as Slack
+    /// escapes them.
     pub fn say(&mut self, user: &str, args: &Value) -> Result<Value, Code> {
         let team = self.person(user)?.team.clone();
         let mut args = args.clone();
@@ -31,13 +40,19 @@ impl World {
             args["files"] = json!([self.attach(&args["file"])]);
             args["subtype"] = json!("file_share");
         }
-        self.post(&json!({ "user": user, "team": team, "user_team": team }), &args)
+        self.post(
+            &json!({ "user": user, "team": team, "user_team": team }),
+            &args,
+        )
     }
 
     /// A person types a slash command. Threads have none.
     pub fn command(&mut self, user: &str, channel: &str, line: &str) -> Result<(), Code> {
         let (name, words) = line.split_once(' ').unwrap_or((line, ""));
-        let (person, shown) = (self.person(user)?.clone(), self.channel(channel)?.name.clone());
+        let (person, shown) = (
+            self.person(user)?.clone(),
+            self.channel(channel)?.name.clone(),
+        );
         let (trigger, hook) = (self.trigger(user), self.hook(channel, user, None));
         self.notices.push(Notice::Command(json!({
             "token": "verification", "team_id": person.team, "team_domain": "team", "channel_id": channel, "channel_name": shown, "user_id": user,
@@ -56,7 +71,10 @@ impl World {
             "trigger_id": trigger,
         });
         if !self.organisation.is_empty() {
-            merge(&mut payload, &json!({ "team": null, "enterprise": { "id": ENTERPRISE }, "is_enterprise_install": true }));
+            merge(
+                &mut payload,
+                &json!({ "team": null, "enterprise": { "id": ENTERPRISE }, "is_enterprise_install": true }),
+            );
         }
         merge(&mut payload, more);
         self.notices.push(Notice::Interaction(payload));
@@ -65,14 +83,18 @@ impl World {
 
     /// A person presses the button with this action id.
     pub fn click(&mut self, user: &str, channel: &str, ts: &str, action: &str) -> Result<(), Code> {
-        let message = self.message(channel, ts).ok_or("message_not_found")?.clone();
+        let message = self
+            .message(channel, ts)
+            .ok_or("message_not_found")?
+            .clone();
         let elements = message["blocks"]
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(|block| Some((block["block_id"].clone(), block["elements"].as_array()?)));
-        let pressed =
-            elements.flat_map(|(block, all)| all.iter().map(move |one| (block.clone(), one))).find(|(_, one)| one["action_id"] == action);
+        let pressed = elements
+            .flat_map(|(block, all)| all.iter().map(move |one| (block.clone(), one)))
+            .find(|(_, one)| one["action_id"] == action);
         let (block, element) = pressed.ok_or("no_such_button")?;
         let moment = format!("{}.000000", self.now / 1000);
         let pressed = json!({ "action_id": action, "block_id": block, "text": element["text"], "value": element["value"], "type": "button", "action_ts": moment });
@@ -86,9 +108,21 @@ impl World {
     }
 
     /// A person uses a message shortcut.
-    pub fn shortcut(&mut self, user: &str, channel: &str, ts: &str, callback: &str) -> Result<(), Code> {
-        let message = self.message(channel, ts).ok_or("message_not_found")?.clone();
-        let (hook, name) = (self.hook(channel, user, None), self.channel(channel)?.name.clone());
+    pub fn shortcut(
+        &mut self,
+        user: &str,
+        channel: &str,
+        ts: &str,
+        callback: &str,
+    ) -> Result<(), Code> {
+        let message = self
+            .message(channel, ts)
+            .ok_or("message_not_found")?
+            .clone();
+        let (hook, name) = (
+            self.hook(channel, user, None),
+            self.channel(channel)?.name.clone(),
+        );
         let more = json!({ "callback_id": callback, "message": message, "message_ts": ts, "response_url": hook, "channel": { "id": channel, "name": name },
             "action_ts": ts });
         self.interaction(user, "message_action", &more)
@@ -98,10 +132,17 @@ impl World {
     pub fn submit(&mut self, view: &str, values: &Value) -> Result<(), Code> {
         let (user, mut shown) = self.views.get(view).cloned().ok_or("not_found")?;
         let mut state = json!({});
-        for block in shown["blocks"].as_array().into_iter().flatten().filter(|block| block["type"] == "input") {
-            let (name, element) = (block["block_id"].as_str().unwrap_or_default(), &block["element"]);
-            let initial =
-                json!({ "type": element["type"], "value": element["initial_value"], "selected_option": element["initial_option"] });
+        for block in shown["blocks"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|block| block["type"] == "input")
+        {
+            let (name, element) = (
+                block["block_id"].as_str().unwrap_or_default(),
+                &block["element"],
+            );
+            let initial = json!({ "type": element["type"], "value": element["initial_value"], "selected_option": element["initial_option"] });
             state[name][element["action_id"].as_str().unwrap_or_default()] = initial;
         }
         for (block, actions) in values.as_object().into_iter().flatten() {
@@ -110,7 +151,11 @@ impl World {
             }
         }
         shown["state"] = json!({ "values": state });
-        self.interaction(&user, "view_submission", &json!({ "view": shown, "response_urls": [] }))
+        self.interaction(
+            &user,
+            "view_submission",
+            &json!({ "view": shown, "response_urls": [] }),
+        )
     }
 
     /// What the app said to a modal: `true` when it is closed by that.
@@ -133,7 +178,11 @@ impl World {
     /// What the app said to a command at once.
     pub fn replied(&mut self, command: &Value, answer: &Value) {
         if answer["text"].is_string() || answer["blocks"].is_array() {
-            let id = command["response_url"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default().to_owned();
+            let id = command["response_url"]
+                .as_str()
+                .and_then(|url| url.rsplit('/').next())
+                .unwrap_or_default()
+                .to_owned();
             let _expired_at_once_is_impossible = self.respond(&id, answer);
         }
     }
