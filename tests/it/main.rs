@@ -8,6 +8,7 @@ mod harness;
 mod double_discord;
 mod double_slack;
 mod fixtures;
+mod frozen;
 mod measure_matrix;
 mod story_browser;
 mod story_hostile;

@@ -1,0 +1,1045 @@
+//! Each answer of the API, and its errors. A new endpoint fails here until its answer is frozen.
+
+use std::collections::BTreeSet;
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+use vine_domain::clock::{Ids, System};
+
+use super::served::Served;
+
+const SESSION: &str = "00000000-0000-7000-8000-000000000001";
+const NOTE: &str = "00000000-0000-7000-8000-000000000002";
+const NONE: Value = Value::Null;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_answers_of_the_api() {
+    let served = Served::begin().await;
+    let admin = async |line: &str, body: Value| served.admin(line, body).await;
+    let (id, token) = served.worker().await;
+    let worker =
+        async |line: &str, body: Value| served.call(Some(token.reveal()), line, body).await;
+
+    // Tasks.
+    let wish = json!({ "title": "Plant a hedge", "prompt": "Of yew", "repo": "site" });
+    assert_snapshot!(admin("POST /tasks", wish).await, @"
+    201
+    attempt: 0
+    base: main
+    branch: vine/T-1
+    created: 2027-01-15T08:00:00.000Z
+    due: 2027-01-15T08:00:00.000Z
+    failures: 0
+    id: T-1
+    priority: default
+    prompt: Of yew
+    repo: site
+    requester: root
+    resumes: false
+    state: queued
+    title: Plant a hedge
+    updated: 2027-01-15T08:00:00.000Z
+    ");
+    let wishes = json!({ "tasks": [{ "title": "Water it", "repo": "site" }, { "title": "Cut it", "repo": "site" }] });
+    assert_snapshot!(admin("POST /tasks/bulk", wishes).await, @"
+    201
+    { ids: [T-2, T-3] }
+    ");
+    assert_snapshot!(admin("PATCH /tasks/T-3", json!({ "priority": "low" })).await, @"
+    200
+    attempt: 0
+    base: main
+    branch: vine/T-3
+    created: 2027-01-15T08:00:00.000Z
+    due: 2027-01-15T08:00:00.000Z
+    failures: 0
+    id: T-3
+    priority: low
+    prompt: Cut it
+    repo: site
+    requester: root
+    resumes: false
+    state: queued
+    title: Cut it
+    updated: 2027-01-15T08:00:00.000Z
+    ");
+    assert_snapshot!(admin("GET /queue/status", NONE).await, @"
+    200
+    paused: false
+    queues:
+      controller_responses: 0
+      dead: 0
+      default: 2
+      high_priority: 0
+      low_priority: 1
+      worker_requests: 0
+    ");
+
+    // A worker.
+    let (_, code) = served
+        .answer(
+            Some(served.admin.reveal()),
+            "POST /tokens",
+            json!({ "kind": "enrolment" }),
+        )
+        .await;
+    let machine =
+        json!({ "code": code["token"], "name": "w-2", "slots": 2, "version": "vine 0.1.0" });
+    assert_snapshot!(served.call(None, "POST /workers", machine).await, @"
+    201
+    id: uuid-1
+    token: TOKEN
+    ");
+    assert_snapshot!(admin("POST /tokens", json!({ "kind": "user" })).await, @"
+    201
+    { expires_in: 7776000, token: TOKEN }
+    ");
+    assert_snapshot!(worker("POST /queue/claim", json!({ "slots": 1, "wait": 0.0 })).await, @"
+    200
+    assignments:
+      - answered: []
+        attempt: { epoch: 1, task: T-1 }
+        base: main
+        branch: vine/T-1
+        created: 2027-01-15T08:00:00.000Z
+        lease_secs: 60
+        prompt: Of yew
+        repo:
+          { base: main, encrypted: false, name: site, paused: false, source: /srv/site, trusted: false }
+        requester: root
+        resume: null
+        title: Plant a hedge
+        unheard: false
+    ");
+    let attempt = json!({ "task": "T-1", "epoch": 1 });
+    let map = json!({ "id": SESSION, "attempt": attempt, "worktree": "/srv/w/T-1", "agent": "claude 2.1.330" });
+    assert_snapshot!(worker("POST /sessions", map).await, @r#"
+    201
+    ""
+    "#);
+    let beat = json!({ "attempt": attempt, "context": 12 });
+    assert_snapshot!(worker(&format!("POST /sessions/{SESSION}/heartbeat"), beat).await, @r#"
+    204
+    ""
+    "#);
+    let lines = json!({ "attempt": attempt, "lines": ["Digging"], "tell": true });
+    assert_snapshot!(worker("POST /queue/log", lines).await, @r#"
+    204
+    ""
+    "#);
+
+    // Questions.
+    let asks = |call: &str, question: &str| {
+        json!({ "attempt": attempt, "key": System.uuid(), "session": SESSION, "call": call, "context": "",
+            "ask": { "kind": "clarify", "items": [{ "question": question, "header": "", "multi": false,
+                "options": [{ "label": "Yew", "description": "slow" }] }] } })
+    };
+    assert_snapshot!(worker("POST /questions", asks("toolu_1", "Which plant?")).await, @"
+    201
+    { id: Q-1 }
+    ");
+    worker("POST /questions", asks("toolu_2", "How many?")).await;
+    assert_snapshot!(admin("GET /questions", NONE).await, @r#"
+    200
+    items:
+      - ask:
+          items:
+            - header: ""
+              multi: false
+              options: [{ description: slow, label: Yew }]
+              question: Which plant?
+          kind: clarify
+        asked: 2027-01-15T08:00:00.000Z
+        attempt: 1
+        call: toolu_1
+        context: ""
+        expired: null
+        headline: Which plant?
+        id: Q-1
+        kind: clarify
+        looked_at_again: 2027-01-15T08:30:00.000Z
+        reminders: 0
+        session: uuid-2
+        state: open
+        task: T-1
+      - ask:
+          items:
+            - header: ""
+              multi: false
+              options: [{ description: slow, label: Yew }]
+              question: How many?
+          kind: clarify
+        asked: 2027-01-15T08:00:00.000Z
+        attempt: 1
+        call: toolu_2
+        context: ""
+        expired: null
+        headline: How many?
+        id: Q-2
+        kind: clarify
+        looked_at_again: 2027-01-15T08:30:00.000Z
+        reminders: 0
+        session: uuid-2
+        state: open
+        task: T-1
+    "#);
+    assert_snapshot!(admin("GET /questions/Q-1", NONE).await, @r#"
+    200
+    ask:
+      items:
+        - header: ""
+          multi: false
+          options: [{ description: slow, label: Yew }]
+          question: Which plant?
+      kind: clarify
+    asked: 2027-01-15T08:00:00.000Z
+    attempt: 1
+    call: toolu_1
+    context: ""
+    expired: null
+    headline: Which plant?
+    id: Q-1
+    kind: clarify
+    looked_at_again: 2027-01-15T08:30:00.000Z
+    reminders: 0
+    session: uuid-2
+    state: open
+    task: T-1
+    timeline:
+      - { after_seconds: 0.0, at: 2027-01-15T08:00:00.000Z, station: asked }
+      - { after_seconds: 0.0, at: 2027-01-15T08:00:00.000Z, station: seen }
+    "#);
+    assert_snapshot!(admin("POST /questions/Q-1/answer", json!({ "text": "1" })).await, @r#"
+    200
+    answer:
+      at: 2027-01-15T08:00:00.000Z
+      by: uuid-3
+      decision: { decision: chosen, labels: [[Yew]] }
+      key: uuid-4
+      name: root
+      via: api
+    ask:
+      items:
+        - header: ""
+          multi: false
+          options: [{ description: slow, label: Yew }]
+          question: Which plant?
+      kind: clarify
+    asked: 2027-01-15T08:00:00.000Z
+    attempt: 1
+    call: toolu_1
+    context: ""
+    expired: null
+    headline: Which plant?
+    id: Q-1
+    kind: clarify
+    session: uuid-2
+    state: answered
+    task: T-1
+    "#);
+    let alive = json!({ "boot": System.uuid(), "slots": 1, "leases": [attempt], "wait": 0.0 });
+    assert_snapshot!(worker(&format!("POST /workers/{id}/heartbeat"), alive).await, @"
+    422
+    code: invalid
+    hint: send a JSON object as documented, with `Content-Type: application/json`
+    message: |
+      Failed to deserialize the JSON body into the target type: missing field `handling` at line 1 column 104
+    ");
+    let (_, answered) = served
+        .answer(Some(served.admin.reveal()), "GET /questions/Q-1", NONE)
+        .await;
+    let told = json!({ "attempt": attempt, "answer": answered["answer"]["key"] });
+    assert_snapshot!(worker("POST /questions/Q-1/delivered", told).await, @r#"
+    204
+    ""
+    "#);
+    let closed = json!({ "attempt": attempt, "why": "the agent asks no more" });
+    assert_snapshot!(worker("POST /questions/Q-2/withdraw", closed).await, @r#"
+    204
+    ""
+    "#);
+
+    // Words.
+    let words = json!({ "task": "T-1", "text": "Mind the cat", "key": NOTE });
+    assert_snapshot!(admin("POST /chat/messages", words).await, @r#"
+    200
+    { text: "" }
+    "#);
+    assert_snapshot!(admin("GET /chat/messages?task=T-1", NONE).await, @"
+    200
+    items:
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-5
+        kind: card
+        note: null
+        question: null
+        seq: 1
+        task: T-1
+        text: |
+          **T-1** Plant a hedge
+          `site` · from `main` to `vine/T-1` · asked by root
+          Queued · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-6
+        kind: notice
+        note: null
+        question: null
+        seq: 5
+        task: T-1
+        text: Digging
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: [{ dangerous: false, label: Yew, says: Yew }]
+        id: uuid-7
+        kind: question
+        note: null
+        question: Q-1
+        seq: 6
+        task: T-1
+        text: |
+          **Q-1** for root · Plant a hedge · `site` · `vine/T-1`
+
+          Which plant?
+          1. **Yew** — slow
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-8
+        kind: card
+        note: null
+        question: null
+        seq: 7
+        task: T-1
+        text: |
+          **T-1** Plant a hedge
+          `site` · from `main` to `vine/T-1` · asked by root
+          Waits for an answer · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: [{ dangerous: false, label: Yew, says: Yew }]
+        id: uuid-9
+        kind: question
+        note: null
+        question: Q-2
+        seq: 8
+        task: T-1
+        text: |
+          **Q-2** for root · Plant a hedge · `site` · `vine/T-1`
+
+          How many?
+          1. **Yew** — slow
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-10
+        kind: card
+        note: null
+        question: null
+        seq: 9
+        task: T-1
+        text: |
+          **T-1** Plant a hedge
+          `site` · from `main` to `vine/T-1` · asked by root
+          Waits for an answer · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: root
+        buttons: []
+        id: uuid-11
+        kind: reply
+        note: null
+        question: null
+        seq: 10
+        task: T-1
+        text: 1
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-12
+        kind: settled
+        note: null
+        question: Q-1
+        seq: 11
+        task: T-1
+        text: |
+          **Q-1** Which plant?
+          root answered in api at 2027-01-15 08:00 UTC: Yew
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-13
+        kind: settled
+        note: null
+        question: Q-2
+        seq: 12
+        task: T-1
+        text: |
+          **Q-2** How many?
+          Needs no answer any more: the agent asks no more.
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-14
+        kind: card
+        note: null
+        question: null
+        seq: 13
+        task: T-1
+        text: |
+          **T-1** Plant a hedge
+          `site` · from `main` to `vine/T-1` · asked by root
+          Running · https://vine.example.org/tasks/T-1
+      - at: 2027-01-15T08:00:00.000Z
+        author: root
+        buttons: []
+        id: uuid-15
+        kind: reply
+        note: null
+        question: null
+        seq: 14
+        task: T-1
+        text: Mind the cat
+      - at: 2027-01-15T08:00:00.000Z
+        author: vine
+        buttons: []
+        id: uuid-16
+        kind: note
+        note: uuid-17
+        question: null
+        seq: 15
+        task: T-1
+        text: The note from root reaches the agent at its next step.
+    next: 15
+    ");
+    assert_snapshot!(admin(&format!("PATCH /chat/messages/{NOTE}"), json!({ "text": "Mind the dog" })).await, @r#"
+    200
+    { text: "" }
+    "#);
+    assert_snapshot!(admin(&format!("DELETE /chat/messages/{NOTE}"), NONE).await, @r#"
+    200
+    { text: "" }
+    "#);
+    let told = json!({ "attempt": attempt });
+    assert_snapshot!(worker(&format!("POST /notes/{NOTE}/delivered"), told).await, @r#"
+    204
+    ""
+    "#);
+
+    // The end of attempts.
+    let usage =
+        json!({ "turns": 2, "input_tokens": 10, "output_tokens": 5, "cost_microdollars": 42 });
+    let report = json!({ "summary": "Planted.", "commit": null, "diffstat": "", "usage": usage });
+    let done = json!({ "attempt": attempt, "report": report, "next": 1 });
+    assert_snapshot!(worker("POST /queue/complete", done).await, @"
+    200
+    assignments:
+      - answered: []
+        attempt: { epoch: 1, task: T-2 }
+        base: main
+        branch: vine/T-2
+        created: 2027-01-15T08:00:00.000Z
+        lease_secs: 60
+        prompt: Water it
+        repo:
+          { base: main, encrypted: false, name: site, paused: false, source: /srv/site, trusted: false }
+        requester: root
+        resume: uuid-2
+        title: Water it
+        unheard: true
+    ");
+    let second = json!({ "task": "T-2", "epoch": 1 });
+    let many = json!({ "completed": [{ "attempt": second, "report": report }, { "attempt": attempt, "report": report }], "next": 1 });
+    assert_snapshot!(worker("POST /queue/completions", many).await, @"
+    200
+    assignments:
+      - answered: []
+        attempt: { epoch: 1, task: T-3 }
+        base: main
+        branch: vine/T-3
+        created: 2027-01-15T08:00:00.000Z
+        lease_secs: 60
+        prompt: Cut it
+        repo:
+          { base: main, encrypted: false, name: site, paused: false, source: /srv/site, trusted: false }
+        requester: root
+        resume: uuid-2
+        title: Cut it
+        unheard: true
+    refused: [null, null]
+    ");
+    let third = json!({ "task": "T-3", "epoch": 1 });
+    let failed = json!({ "attempt": third, "how": { "how": "failed", "kind": "api_refused", "what": "no" } });
+    assert_snapshot!(worker("POST /queue/fail", failed).await, @"
+    200
+    { over: true }
+    ");
+    assert_snapshot!(admin("POST /queue/enqueue", json!({ "task": "T-3" })).await, @"
+    200
+    attempt: 1
+    base: main
+    branch: vine/T-3
+    created: 2027-01-15T08:00:00.000Z
+    due: 2027-01-15T08:00:00.000Z
+    failures: 0
+    id: T-3
+    priority: low
+    prompt: Cut it
+    repo: site
+    requester: root
+    resumes: false
+    state: queued
+    title: Cut it
+    updated: 2027-01-15T08:00:00.000Z
+    ");
+    assert_snapshot!(admin("PATCH /tasks/T-3", json!({ "state": "cancelled" })).await, @"
+    200
+    attempt: 1
+    base: main
+    branch: vine/T-3
+    cancelled_by: root
+    created: 2027-01-15T08:00:00.000Z
+    failures: 0
+    id: T-3
+    priority: low
+    prompt: Cut it
+    repo: site
+    requester: root
+    state: cancelled
+    title: Cut it
+    updated: 2027-01-15T08:00:00.000Z
+    ");
+    let left = json!({ "tasks": [["T-1", "2026-11-28T00:00:00Z"]] });
+    assert_snapshot!(worker(&format!("POST /workers/{id}/orphans"), left).await, @"
+    200
+    { tasks: [] }
+    ");
+
+    // What there is.
+    assert_snapshot!(admin("GET /tasks", NONE).await, @r#"
+    200
+    items:
+      - attempt: 1
+        base: main
+        branch: vine/T-3
+        cancelled_by: root
+        created: 2027-01-15T08:00:00.000Z
+        failures: 0
+        id: T-3
+        priority: low
+        prompt: Cut it
+        repo: site
+        requester: root
+        state: cancelled
+        title: Cut it
+        updated: 2027-01-15T08:00:00.000Z
+      - attempt: 1
+        base: main
+        branch: vine/T-2
+        created: 2027-01-15T08:00:00.000Z
+        failures: 0
+        id: T-2
+        priority: default
+        prompt: Water it
+        repo: site
+        report:
+          commit: null
+          denied: []
+          diffstat: ""
+          summary: Planted.
+          usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
+        requester: root
+        state: done
+        title: Water it
+        updated: 2027-01-15T08:00:00.000Z
+      - attempt: 1
+        base: main
+        branch: vine/T-1
+        created: 2027-01-15T08:00:00.000Z
+        failures: 0
+        id: T-1
+        priority: default
+        prompt: Of yew
+        repo: site
+        report:
+          commit: null
+          denied: []
+          diffstat: ""
+          summary: Planted.
+          usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
+        requester: root
+        state: done
+        title: Plant a hedge
+        updated: 2027-01-15T08:00:00.000Z
+    next: null
+    "#);
+    assert_snapshot!(admin("GET /tasks/T-1", NONE).await, @r#"
+    200
+    attempt: 1
+    base: main
+    branch: vine/T-1
+    created: 2027-01-15T08:00:00.000Z
+    executions:
+      - ended: 2027-01-15T08:00:00.000Z
+        epoch: 1
+        outcome: done
+        session: uuid-2
+        started: 2027-01-15T08:00:00.000Z
+        usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
+        worker: w
+    failures: 0
+    id: T-1
+    notes:
+      - at: 2027-01-15T08:00:00.000Z
+        author: root
+        key: uuid-17
+        state: { state: missed }
+        task: T-1
+        text: Mind the cat
+      - at: 2027-01-15T08:00:00.000Z
+        author: root
+        key: uuid-18
+        state: { state: missed }
+        task: T-1
+        text: Correction of an earlier note: Mind the dog
+    priority: default
+    prompt: Of yew
+    questions:
+      - answer:
+          at: 2027-01-15T08:00:00.000Z
+          by: uuid-3
+          decision: { decision: chosen, labels: [[Yew]] }
+          key: uuid-4
+          name: root
+          via: api
+        ask:
+          items:
+            - header: ""
+              multi: false
+              options: [{ description: slow, label: Yew }]
+              question: Which plant?
+          kind: clarify
+        asked: 2027-01-15T08:00:00.000Z
+        attempt: 1
+        call: toolu_1
+        context: ""
+        delivered: 2027-01-15T08:00:00.000Z
+        expired: null
+        headline: Which plant?
+        id: Q-1
+        kind: clarify
+        session: uuid-2
+        state: delivered
+        task: T-1
+      - ask:
+          items:
+            - header: ""
+              multi: false
+              options: [{ description: slow, label: Yew }]
+              question: How many?
+          kind: clarify
+        asked: 2027-01-15T08:00:00.000Z
+        attempt: 1
+        call: toolu_2
+        context: ""
+        expired: null
+        headline: How many?
+        id: Q-2
+        kind: clarify
+        session: uuid-2
+        state: withdrawn
+        task: T-1
+        why: the agent asks no more
+    repo: site
+    report:
+      commit: null
+      denied: []
+      diffstat: ""
+      summary: Planted.
+      usage: { cost_microdollars: 42, input_tokens: 10, output_tokens: 5, turns: 2 }
+    requester: root
+    session: uuid-2
+    state: done
+    title: Plant a hedge
+    updated: 2027-01-15T08:00:00.000Z
+    "#);
+    assert_snapshot!(admin("GET /tasks/T-1/log", NONE).await, @"
+    200
+    items:
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 0, text: created by root }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: attempt 1 claimed by w }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: Digging }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: asked Q-1: Which plant? }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: asked Q-2: How many? }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: Q-1 answered by root: Yew }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: the agent has the answer to Q-1 }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: Q-2 withdrawn: the agent asks no more }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: note from root: Mind the cat }
+      - at: 2027-01-15T08:00:00.000Z
+        epoch: 1
+        text: note from root: Correction of an earlier note: Mind the dog
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: no agent has read the note from root }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: no agent has read the note from root }
+      - { at: 2027-01-15T08:00:00.000Z, epoch: 1, text: done }
+    ");
+    assert_snapshot!(admin("GET /sessions", NONE).await, @"
+    200
+    { items: [] }
+    ");
+    assert_snapshot!(admin(&format!("GET /sessions/{SESSION}"), NONE).await, @"
+    200
+    active: 2027-01-15T08:00:00.000Z
+    age_seconds: 0
+    agent: claude 2.1.330
+    context_percent: 12
+    ended: 2027-01-15T08:00:00.000Z
+    id: uuid-2
+    idle_seconds: 0
+    kept: false
+    reason: failed
+    reused: 2
+    started: 2027-01-15T08:00:00.000Z
+    state: ended
+    task: T-3
+    worker: uuid-19
+    worktree: /srv/w/T-1
+    ");
+    assert_snapshot!(admin(&format!("DELETE /sessions/{SESSION}"), NONE).await, @"
+    200
+    active: 2027-01-15T08:00:00.000Z
+    age_seconds: 0
+    agent: claude 2.1.330
+    context_percent: 12
+    ended: 2027-01-15T08:00:00.000Z
+    id: uuid-2
+    idle_seconds: 0
+    kept: false
+    reason: failed
+    reused: 2
+    started: 2027-01-15T08:00:00.000Z
+    state: ended
+    task: T-3
+    worker: uuid-19
+    worktree: /srv/w/T-1
+    ");
+    assert_snapshot!(admin("GET /workers", NONE).await, @"
+    200
+    items:
+      - draining: false
+        id: w
+        running: 0
+        seen: 2027-01-15T08:00:00.000Z
+        slots: 50
+        state: IDLE
+        trouble: null
+        uuid: uuid-19
+        version: test
+        waiting: 0
+      - draining: false
+        id: w-2
+        running: 0
+        seen: 2027-01-15T08:00:00.000Z
+        slots: 2
+        state: IDLE
+        trouble: null
+        uuid: uuid-1
+        version: vine 0.1.0
+        waiting: 0
+    ");
+    assert_snapshot!(admin(&format!("GET /workers/{id}"), NONE).await, @"
+    200
+    draining: false
+    id: w
+    running: 0
+    seen: 2027-01-15T08:00:00.000Z
+    slots: 50
+    state: IDLE
+    trouble: null
+    uuid: uuid-19
+    version: test
+    waiting: 0
+    ");
+    assert_snapshot!(admin("POST /commands", json!({ "words": ["status"] })).await, @"
+    200
+    data:
+      adapters: []
+      hints: null
+      id: status
+      questions: []
+      queues:
+        - { depth: 0, id: high_priority }
+        - { depth: 0, id: default }
+        - { depth: 0, id: low_priority }
+        - { depth: 0, id: worker_requests }
+        - { depth: 0, id: controller_responses }
+        - { depth: 0, id: dead }
+      running: []
+      state: open
+      workers:
+        - draining: false
+          id: w
+          running: 0
+          seen: 2027-01-15T08:00:00.000Z
+          slots: 50
+          state: IDLE
+          trouble: null
+          uuid: uuid-19
+          version: test
+          waiting: 0
+        - draining: false
+          id: w-2
+          running: 0
+          seen: 2027-01-15T08:00:00.000Z
+          slots: 2
+          state: IDLE
+          trouble: null
+          uuid: uuid-1
+          version: vine 0.1.0
+          waiting: 0
+    text: |
+      0 questions wait for people, 0 tasks run, 2 workers
+      high_priority 0 · default 0 · low_priority 0 · worker_requests 0 · controller_responses 0 · dead 0
+    ");
+    assert_snapshot!(worker(&format!("DELETE /workers/{id}"), NONE).await, @r#"
+    204
+    ""
+    "#);
+
+    let (_, document) = served.answer(None, "GET /openapi.json", NONE).await;
+    let called = served.called.lock().expect("whole").clone();
+    let left: BTreeSet<String> = operations(&document)
+        .into_iter()
+        .filter(|one| !called.iter().any(|call| is_call_of(call, one)))
+        .map(|(method, path)| format!("{method} {path}"))
+        .collect();
+    assert!(left.is_empty(), "nothing is frozen of {left:?}");
+}
+
+/// Methods and paths of the document.
+fn operations(document: &Value) -> Vec<(String, String)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let of = |(path, methods): (&String, &Value)| {
+        let methods = methods.as_object().expect("methods").keys().cloned();
+        let path = path.trim_start_matches("/api/v1").to_owned();
+        methods
+            .map(move |method| (method, path.clone()))
+            .collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of).collect()
+}
+
+fn is_call_of((method, path): &(String, String), (of, form): &(String, String)) -> bool {
+    let (path, form): (Vec<_>, Vec<_>) = (path.split('/').collect(), form.split('/').collect());
+    method == of
+        && path.len() == form.len()
+        && path
+            .iter()
+            .zip(&form)
+            .all(|(part, form)| part == form || form.starts_with('{'))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_errors_of_the_api() {
+    let served = Served::begin().await;
+    let (id, token) = served.worker().await;
+    let admin = Some(served.admin.reveal());
+    let attempt = json!({ "task": "T-1", "epoch": 1 });
+    let mut text = String::new();
+    for (who, line, body) in [
+        (None, "GET /tasks".to_owned(), NONE),
+        (Some("wrong"), "GET /tasks".into(), NONE),
+        (Some(token.reveal()), "GET /tasks".into(), NONE),
+        (
+            admin,
+            "POST /queue/claim".into(),
+            json!({ "slots": 1, "wait": 0.0 }),
+        ),
+        (admin, "GET /nowhere".into(), NONE),
+        (admin, "DELETE /tasks".into(), NONE),
+        (admin, "GET /tasks/T-99".into(), NONE),
+        (admin, "GET /tasks/99x".into(), NONE),
+        (admin, "GET /tasks?limit=0".into(), NONE),
+        (admin, "GET /tasks?lmit=1".into(), NONE),
+        (admin, "POST /tasks".into(), json!({})),
+        (
+            admin,
+            "POST /tasks".into(),
+            json!({ "title": "", "repo": "site" }),
+        ),
+        (
+            admin,
+            "POST /tasks".into(),
+            json!({ "title": "x", "repo": "nothing" }),
+        ),
+        (
+            admin,
+            "POST /tasks".into(),
+            json!({ "title": "x", "colour": "red" }),
+        ),
+        (admin, "POST /tasks/bulk".into(), json!({ "tasks": [] })),
+        (
+            admin,
+            "PATCH /tasks/T-99".into(),
+            json!({ "priority": "low" }),
+        ),
+        (
+            admin,
+            "POST /questions/Q-99/answer".into(),
+            json!({ "text": "yes" }),
+        ),
+        (admin, "POST /tokens".into(), json!({ "kind": "worker" })),
+        (
+            admin,
+            "POST /commands".into(),
+            json!({ "words": ["task", "lsit"] }),
+        ),
+        (
+            admin,
+            "PATCH /chat/messages/00000000-0000-7000-8000-000000000009".into(),
+            json!({ "text": "x" }),
+        ),
+        (
+            Some(token.reveal()),
+            "POST /queue/log".into(),
+            json!({ "attempt": attempt, "lines": [] }),
+        ),
+        (
+            Some(token.reveal()),
+            "POST /workers/00000000-0000-7000-8000-000000000009/heartbeat".into(),
+            json!({ "boot": id, "slots": 1, "leases": [], "wait": 0.0 }),
+        ),
+        (
+            None,
+            "POST /workers".into(),
+            json!({ "code": "spent", "name": "w-9", "slots": 1, "version": "0" }),
+        ),
+    ] {
+        let said = served.call(who, &line, body.clone()).await;
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            format!(" {body}")
+        };
+        text.push_str(&format!("{line}{body} => {said}\n\n"));
+    }
+    let text = served.names.lock().expect("whole").redact(&text);
+    assert_snapshot!(text.trim_end(), @r#"
+    GET /tasks => 401
+    code: unauthenticated
+    hint: log in with `vine login`, or send `Authorization: Bearer …`
+    message: this needs a valid token
+
+    GET /tasks => 401
+    code: unauthenticated
+    hint: log in with `vine login`, or send `Authorization: Bearer …`
+    message: this needs a valid token
+
+    GET /tasks => 401
+    code: unauthenticated
+    hint: log in with `vine login`, or send `Authorization: Bearer …`
+    message: this needs a valid token
+
+    POST /queue/claim {"slots":1,"wait":0.0} => 401
+    code: unauthenticated
+    hint: log in with `vine login`, or send `Authorization: Bearer …`
+    message: this needs a valid token
+
+    GET /nowhere => 404
+    code: not_found
+    hint: the API is under /api/v1, the page at /
+    message: there is nothing at this address
+
+    DELETE /tasks => 405
+    code: wrong_method
+    hint: `Allow` names the methods that do; /api/v1/docs describes them
+    message: this address does not know that method
+
+    GET /tasks/T-99 => 404
+    { code: not_found, hint: `task list` shows what there is, message: there is no task T-99 }
+
+    GET /tasks/99x => 422
+    { code: invalid, hint: write it like T-7, message: this task id cannot be used: `99x` is not one }
+
+    GET /tasks?limit=0 => 422
+    { code: invalid, hint: use 1 to 1000, message: this limit cannot be used: 0 }
+
+    GET /tasks?lmit=1 => 400
+    code: invalid
+    hint: check the parameters after `?`
+    message: |
+      Failed to deserialize query string: lmit: unknown field `lmit`, expected one of `state`, `repo`, `text`, `before`, `limit`
+
+    POST /tasks {} => 422
+    code: invalid
+    hint: send a JSON object as documented, with `Content-Type: application/json`
+    message: Failed to deserialize the JSON body into the target type: missing field `title` at line 1 column 2
+
+    POST /tasks {"repo":"site","title":""} => 422
+    code: invalid
+    hint: send a JSON object as documented, with `Content-Type: application/json`
+    message: |
+      Failed to deserialize the JSON body into the target type: title: this title cannot be used: it is empty; give one short line; put details into the prompt at line 1 column 26
+
+    POST /tasks {"repo":"nothing","title":"x"} => 404
+    { code: not_found, hint: `repo list` shows what there is, message: there is no repository nothing }
+
+    POST /tasks {"colour":"red","title":"x"} => 422
+    code: invalid
+    hint: send a JSON object as documented, with `Content-Type: application/json`
+    message: |
+      Failed to deserialize the JSON body into the target type: colour: unknown field `colour`, expected one of `title`, `prompt`, `repo`, `base`, `branch`, `priority` at line 1 column 9
+
+    POST /tasks/bulk {"tasks":[]} => 422
+    code: invalid
+    hint: send 1 to 1000 at once
+    message: this list of tasks cannot be used: it has 0
+
+    PATCH /tasks/T-99 {"priority":"low"} => 404
+    { code: not_found, hint: `task list` shows what there is, message: there is no task T-99 }
+
+    POST /questions/Q-99/answer {"text":"yes"} => 404
+    { code: not_found, hint: `question list` shows those that wait, message: there is no question Q-99 }
+
+    POST /tokens {"kind":"worker"} => 422
+    code: invalid
+    hint: use user, enrolment or login
+    message: this kind of token cannot be used: worker
+
+    POST /commands {"words":["task","lsit"]} => 422
+    code: invalid
+    hint: say `help` for how to say things
+    message: |
+      error: unrecognized subcommand 'lsit'
+
+        tip: a similar subcommand exists: 'list'
+
+      Usage: task <COMMAND>
+
+    PATCH /chat/messages/uuid-1 {"text":"x"} => 404
+    code: not_found
+    hint: say it anew
+    message: there is no message uuid-1 that could be changed
+
+    POST /queue/log {"attempt":{"epoch":1,"task":"T-1"},"lines":[]} => 409
+    code: stale
+    hint: claim again; nothing of this attempt was changed
+    message: attempt 1 of T-1 is no longer under way; stop its agent
+
+    POST /workers/uuid-1/heartbeat {"boot":"uuid-2","leases":[],"slots":1,"wait":0.0} => 422
+    code: invalid
+    hint: send a JSON object as documented, with `Content-Type: application/json`
+    message: |
+      Failed to deserialize the JSON body into the target type: missing field `handling` at line 1 column 80
+
+    POST /workers {"code":"spent","name":"w-9","slots":1,"version":"0"} => 401
+    code: unauthenticated
+    hint: log in with `vine login`, or send `Authorization: Bearer …`
+    message: this needs a valid token
+    "#);
+}

@@ -1,0 +1,2978 @@
+//! What stands in Matrix rooms: the events that we sent, in their order, edits and reactions too.
+
+use std::collections::HashSet;
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use vine_app::platforms;
+use vine_domain::{TaskId, clock::System};
+use vine_matrix::{Matrix, Settings};
+
+use super::{
+    day::{Day, Subjects, Where, Who, name, permission, plan, plants, several, tools},
+    text::{Names, shown},
+};
+use crate::harness::{
+    room::event_id,
+    synapse::{Human, Limits, PASSWORD, Synapse},
+};
+
+/// The day on Matrix.
+struct Scene {
+    day: Day,
+    _synapse: Synapse,
+    _folder: TempDir,
+    ann: Human,
+    vic: Human,
+    room: String,
+    shop: String,
+}
+
+impl Scene {
+    async fn begin() -> Self {
+        let synapse = Synapse::start(Limits::Off).await;
+        synapse.person("vine").await;
+        let (ann, vic) = (synapse.person("ann").await, synapse.person("vic").await);
+        let day = Day::begin("matrix", &Subjects("@ann:vine.test", "@vic:vine.test")).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings {
+            homeserver: synapse.url.clone(),
+            user: "vine".into(),
+            password: PASSWORD.into(),
+            alias_prefix: "vine-".into(),
+            state: folder.path().join("matrix"),
+            recovery_key: folder.path().join("key"),
+        };
+        let app = day.app().clone();
+        let (chat, ear) = (
+            Matrix::new(settings),
+            platforms::Listening::new(app.clone(), "matrix"),
+        );
+        let listens = chat.clone();
+        tokio::spawn(platforms::run(app.clone(), chat, move || {
+            listens
+                .clone()
+                .run(ear.clone(), std::sync::Arc::new(System))
+        }));
+        tokio::spawn(vine_app::inbound::run(app));
+        let room = ann.join("#vine-site:vine.test").await;
+        let shop = ann.join("#vine-shop:vine.test").await;
+        vic.join("#vine-site:vine.test").await;
+        day.has_rooms().await;
+        Self {
+            day,
+            _synapse: synapse,
+            _folder: folder,
+            ann,
+            vic,
+            room,
+            shop,
+        }
+    }
+
+    /// The root of a task's thread.
+    async fn root(&self, room: &str, task: TaskId) -> String {
+        let begins = format!("{task} ");
+        let is = |one: &Value| {
+            let body = one["content"]["body"].as_str().unwrap_or_default();
+            body.replace('*', "").starts_with(&begins) && one["content"]["m.relates_to"].is_null()
+        };
+        event_id(&self.ann.wait(room, "a card", is).await)
+    }
+
+    /// A task's card and thread, with what edits and marks them.
+    async fn thread(&self, task: TaskId) -> String {
+        self.thread_in(&self.room, task).await
+    }
+
+    async fn thread_in(&self, room: &str, task: TaskId) -> String {
+        let mut belong = HashSet::from([self.root(room, task).await]);
+        let mut all = Vec::new();
+        for event in self.ann.events(room).await {
+            let id = event_id(&event);
+            let of = event["content"]["m.relates_to"]["event_id"].as_str();
+            if belong.contains(&id) || of.is_some_and(|of| belong.contains(of)) {
+                belong.insert(id);
+                all.push(sent(&event));
+            }
+        }
+        Names::default().redact(&shown(&json!(all)))
+    }
+
+    async fn those(&self, is: impl Fn(&Value) -> bool) -> String {
+        let events = self.ann.events(&self.room).await;
+        let all: Vec<Value> = events.iter().filter(|one| is(one)).map(sent).collect();
+        Names::default().redact(&shown(&json!(all)))
+    }
+
+    /// What a person says, as the event that it is to us.
+    async fn says(&self, who: Who, at: Where, words: &str) -> String {
+        let human = match who {
+            Who::Ann => &self.ann,
+            Who::Vic => &self.vic,
+            Who::Stranger => &self.vic,
+        };
+        match at {
+            Where::Thread(task) => {
+                let root = self.root(&self.room, task).await;
+                human.say_in(&self.room, &root, words).await
+            }
+            Where::Room => human.say(&self.room, words).await,
+        }
+    }
+}
+
+/// What somebody chose of an event; the homeserver adds the rest. What an edit repeats of its new
+/// content, for clients that know no edits, is shown once.
+fn sent(event: &Value) -> Value {
+    let mut content = event["content"].clone();
+    let new = content["m.new_content"].clone();
+    if let Some(content) = content.as_object_mut() {
+        content.retain(|key, value| new[key] != *value);
+    }
+    json!({ "sender": event["sender"], "type": event["type"], "content": content })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_matrix_threads() {
+    let scene = Scene::begin().await;
+    let day = &scene.day;
+    let task = day.choice_and_done().await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-1** Plant a hedge
+          `site` · from `main` to `vine/T-1` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-1
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-1** for Ann · Plant a hedge · `site` · `vine/T-1`
+
+          > The garden has no hedge yet.
+          > Two plants grow well here.
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hor [… 436 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Plant a hedge · <code>site</code> · <code>vine/T-1</code></p><blockquote>The garden has no hedge yet.<br>T [… 670 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-2
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          event_id: event-2
+          key: 2️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-1** Plant a hedge
+            `site` · from `main` to `vine/T-1` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-1
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-1** Which plant should the hedge be of?
+            Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-1</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-2, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-4, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-1** Plant a hedge
+            `site` · from `main` to `vine/T-1` · asked by Ann
+            Running · https://vine.example.org/tasks/T-1
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-5, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **T-1 is done.**
+
+          The hedge is planted.
+
+          Commit `0123456789ab` on `vine/T-1`:
+          ```
+           hedge.md | 2 ++
+           1 file changed, 2 insertions(+)
+          ```
+          3 turns, 12345 tokens in, 678 out, about $0.12
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><p>The hedge is planted.</p><p>Commit <code>0123456789ab</code> on <code>vine/T-1</code>:</p><pre><code> hedge.md | 2 ++
+           1 file changed, 2 insertions(+)
+          </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-2 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-6, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-1** Plant a hedge
+            `site` · from `main` to `vine/T-1` · asked by Ann
+            Done · https://vine.example.org/tasks/T-1
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-7, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.every_decision().await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-2** Decide everything
+          `site` · from `main` to `vine/T-2` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-2** for Ann · Decide everything · `site` · `vine/T-2`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p [… 591 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-2
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          event_id: event-2
+          key: 2️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-2** Which plant should the hedge be of?
+            Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-2</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam (but a small one)</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-2, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-4, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-5, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-3** for Ann · Decide everything · `site` · `vine/T-2`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p [… 591 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-2 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-6, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-3
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          event_id: event-3
+          key: 2️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-7, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-3** Which plant should the hedge be of?
+            Ann answered in matrix at 2027-01-15 08:00 UTC: Neither; build a wall
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-3</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Neither; build a wall</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-3, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-8, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-4** for Ann · Decide everything · `site` · `vine/T-2`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Which tools may be bou [… 499 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p [… 779 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-3 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-11, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-4** Which plant should the hedge be of?
+            Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-4</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-4, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-12, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-13, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-5** for Ann · Decide everything · `site` · `vine/T-2`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Which tools may be bou [… 499 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p [… 779 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-4 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-14, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-15, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-5** Which plant should the hedge be of?
+            Ann answered in matrix at 2027-01-15 08:00 UTC: You decide both
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-5</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: You decide both</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-5, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-16, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-17, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-6** for Ann · Decide everything · `site` · `vine/T-2`
+
+          May it use **Bash**? To see whether the beds are dry.
+          ```
+          npm test -- --watch=false
+          ```
+          For this session covers `Bash(npm test *)`
+
+          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>? To s [… 646 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-5 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-18, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-6, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          { event_id: event-6, key: ❌, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-19, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-6** May it use Bash: npm test -- --watch=false
+            Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-6</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-6, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-20, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-21, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-7** for Ann · Decide everything · `site` · `vine/T-2`
+
+          May it use **Bash**? To see whether the beds are dry.
+          ```
+          npm test -- --watch=false
+          ```
+          For this session covers `Bash(npm test *)`
+
+          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>? To s [… 646 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-6 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-22, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-7, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          { event_id: event-7, key: ❌, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-23, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-7** May it use Bash: npm test -- --watch=false
+            Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-7</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-7, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-24, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-25, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-8** for Ann · Decide everything · `site` · `vine/T-2`
+
+          May it use **Bash**? To see whether the beds are dry.
+          ```
+          npm test -- --watch=false
+          ```
+          For this session covers `Bash(npm test *)`
+
+          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>? To s [… 646 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-7 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-26, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-8, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          { event_id: event-8, key: ❌, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-27, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-8** May it use Bash: npm test -- --watch=false
+            Ann answered in matrix at 2027-01-15 08:00 UTC: denied
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-8</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: denied</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-8, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-28, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-29, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-9** for Ann · Decide everything · `site` · `vine/T-2`
+
+          May it use **Bash**? To see whether the beds are dry.
+          ```
+          npm test -- --watch=false
+          ```
+          For this session covers `Bash(npm test *)`
+
+          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-9</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>? To s [… 646 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-8 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-30, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-9, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          { event_id: event-9, key: ❌, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-31, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-9** May it use Bash: npm test -- --watch=false
+            Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-9</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-9, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-32, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-33, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-10** for Ann · Decide everything · `site` · `vine/T-2`
+
+          Is this plan good?
+
+          ## Plan
+
+          1. Dig
+          2. Plant **two** rows
+
+          ```sh
+          make water
+          ```
+
+          Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><p>## Plan</p>< [… 562 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-9 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-34, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-10, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-35, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-10** Is this plan good: ## Plan
+            Ann answered in matrix at 2027-01-15 08:00 UTC: approved
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-10</strong> Is this plan good: ## Plan<br>Ann answered in matrix at 2027-01-15 08:00 UTC: approved</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-10, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-36, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-37, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-11** for Ann · Decide everything · `site` · `vine/T-2`
+
+          Is this plan good?
+
+          ## Plan
+
+          1. Dig
+          2. Plant **two** rows
+
+          ```sh
+          make water
+          ```
+
+          Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><p>## Plan</p>< [… 562 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-10 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-38, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-11, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-39, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-11** Is this plan good: ## Plan
+            Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-11</strong> Is this plan good: ## Plan<br>Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-11, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-40, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-41, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-12** for Ann · Decide everything · `site` · `vine/T-2`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-12</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</ [… 592 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-11 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-42, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-12
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          event_id: event-12
+          key: 2️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-43, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-12** Which plant should the hedge be of?
+            Needs no answer any more: the agent asks no more.
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-12</strong> Which plant should the hedge be of?<br>Needs no answer any more: the agent asks no more.</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-12, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-44, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Running · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-45, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **T-2 ended without changes.**
+
+          The hedge is planted.
+
+          Nothing was changed; `vine/T-2` is as it was.
+          - not allowed: Bash: rm -rf beds
+          3 turns, 12345 tokens in, 678 out, about $0.12
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-2 ended without changes.</strong></p><p>The hedge is planted.</p><p>Nothing was changed; <code>vine/T-2</code> is as it was.</p><ul><li>not allowed: Bash: rm -rf beds</li></ul><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-12 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-46, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Decide everything
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Done · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-47, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.nobody_answers().await;
+    assert_snapshot!(scene.thread_in(&scene.shop, task).await, @r#"
+    - content:
+        body: |
+          **T-3** Wait for somebody
+          `shop` · from `main` to `vine/T-3` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-3
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-13** for Ann · Wait for somebody · `shop` · `vine/T-3`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> for Ann · Wait for somebody · <code>shop</code> · <code>vine/T-3</code></p><p>Which plant should the hedge be of?</ [… 592 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-2
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          event_id: event-2
+          key: 2️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-3** Wait for somebody
+            `shop` · from `main` to `vine/T-3` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-3
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: Ann: **Q-13** still waits, since 30 min · for Ann: Which plant should the hedge be of?
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> still waits, since 30 min · for Ann: Which plant should the hedge be of?</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-2 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-4, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: Ann: **Q-13** waits since 4 h · calling **operator**: Which plant should the hedge be of?
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> waits since 4 h · calling <strong>operator</strong>: Which plant should the hedge be of?</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-3 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-5, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-13** Which plant should the hedge be of?
+            Nobody answered in time. An answer still counts.
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-13</strong> Which plant should the hedge be of?<br>Nobody answered in time. An answer still counts.</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-2, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-6, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          **Nobody answered Q-13 within 7 days.** The agent is told so, and that this is no refusal; it goes on without.
+          An answer still counts: reply to the question, or say `Q-13 …`.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>Nobody answered Q-13 within 7 days.</strong> The agent is told so, and that this is no refusal; it goes on without.<br>An answer still counts: reply to the question, or say <code>Q-13 …</code>.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-4 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-7, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-3** Wait for somebody
+            `shop` · from `main` to `vine/T-3` · asked by Ann
+            Running · https://vine.example.org/tasks/T-3
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-8, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-13** Which plant should the hedge be of?
+            Ann answered in matrix at 2027-01-22 12:00 UTC: Hornbeam
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-13</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-22 12:00 UTC: Hornbeam</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-2, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: The agent gets the late answer to Q-13.
+        format: org.matrix.custom.html
+        formatted_body: <p>The agent gets the late answer to Q-13.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-5 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: **T-3 was cancelled** by Ann.
+        format: org.matrix.custom.html
+        formatted_body: <p><strong>T-3 was cancelled</strong> by Ann.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-6 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-11, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-3** Wait for somebody
+            `shop` · from `main` to `vine/T-3` · asked by Ann
+            Cancelled by Ann · https://vine.example.org/tasks/T-3
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-12, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.failures().await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-4** Fail again and again
+          `site` · from `main` to `vine/T-4` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-4
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: The session is gone; starting afresh.
+        format: org.matrix.custom.html
+        formatted_body: <p>The session is gone; starting afresh.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          **An attempt failed.** the agent ended with exit code 1: out of paper
+          It is tried again in 25 s.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>An attempt failed.</strong> the agent ended with exit code 1: out of paper<br>It is tried again in 25 s.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-2 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-4** Fail again and again
+            `site` · from `main` to `vine/T-4` · asked by Ann
+            Queued, starts in 25 s · https://vine.example.org/tasks/T-4
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued, starts in 25 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-4, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: The session is gone; starting afresh.
+        format: org.matrix.custom.html
+        formatted_body: <p>The session is gone; starting afresh.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-3 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-5, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          **An attempt failed.** the agent ended with exit code 1: out of paper
+          It is tried again in 48 s.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>An attempt failed.</strong> the agent ended with exit code 1: out of paper<br>It is tried again in 48 s.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-4 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-6, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-4** Fail again and again
+            `site` · from `main` to `vine/T-4` · asked by Ann
+            Queued, starts in 48 s · https://vine.example.org/tasks/T-4
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued, starts in 48 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-7, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: The session is gone; starting afresh.
+        format: org.matrix.custom.html
+        formatted_body: <p>The session is gone; starting afresh.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-5 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-8, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **T-4 failed.** the agent ended with exit code 1: out of paper
+          See `task log` for its last words, then `task retry`.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-4 failed.</strong> the agent ended with exit code 1: out of paper<br>See <code>task log</code> for its last words, then <code>task retry</code>.</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-6 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-4** Fail again and again
+            `site` · from `main` to `vine/T-4` · asked by Ann
+            Failed · https://vine.example.org/tasks/T-4
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Failed · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: Ann starts T-4 again.
+        format: org.matrix.custom.html
+        formatted_body: <p>Ann starts T-4 again.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-7 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-11, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-4** Fail again and again
+            `site` · from `main` to `vine/T-4` · asked by Ann
+            Queued · https://vine.example.org/tasks/T-4
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-12, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: **T-4 was cancelled** by Ann.
+        format: org.matrix.custom.html
+        formatted_body: <p><strong>T-4 was cancelled</strong> by Ann.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-8 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-13, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-4** Fail again and again
+            `site` · from `main` to `vine/T-4` · asked by Ann
+            Cancelled by Ann · https://vine.example.org/tasks/T-4
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-14, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.losses().await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-5** Lose the worker
+          `site` · from `main` to `vine/T-5` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-5
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          **An attempt was lost:** nothing was heard of its worker for a whole lease.
+          It starts again in 5 s.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>An attempt was lost:</strong> nothing was heard of its worker for a whole lease.<br>It starts again in 5 s.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-5** Lose the worker
+            `site` · from `main` to `vine/T-5` · asked by Ann
+            Queued, starts in 5 s · https://vine.example.org/tasks/T-5
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Queued, starts in 5 s · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-14** for Ann · Lose the worker · `site` · `vine/T-5`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-5
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-14</strong> for Ann · Lose the worker · <code>site</code> · <code>vine/T-5</code></p><p>Which plant should the hedge be of?</p> [… 590 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-2 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-4, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-3
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          event_id: event-3
+          key: 2️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-5** Lose the worker
+            `site` · from `main` to `vine/T-5` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-5
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-5, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          **The agent is gone:** nothing was heard of its worker for a whole lease.
+          The open questions stay open; their answers go into the same session.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>The agent is gone:</strong> nothing was heard of its worker for a whole lease.<br>The open questions stay open; their answers go into the same session.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-3 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-6, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-5** Lose the worker
+            `site` · from `main` to `vine/T-5` · asked by Ann
+            Waits for an answer, parked · https://vine.example.org/tasks/T-5
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Waits for an answer, parked · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-7, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-14** Which plant should the hedge be of?
+            Needs no answer any more: the task was cancelled.
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-14</strong> Which plant should the hedge be of?<br>Needs no answer any more: the task was cancelled.</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-3, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-8, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: **T-5 was cancelled** by Ann.
+        format: org.matrix.custom.html
+        formatted_body: <p><strong>T-5 was cancelled</strong> by Ann.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-4 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-5** Lose the worker
+            `site` · from `main` to `vine/T-5` · asked by Ann
+            Cancelled by Ann · https://vine.example.org/tasks/T-5
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.hand_backs().await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-6** Hand it back
+          `site` · from `main` to `vine/T-6` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-6
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: The worker handed the task back unharmed; it starts again at the next free slot.
+        format: org.matrix.custom.html
+        formatted_body: <p>The worker handed the task back unharmed; it starts again at the next free slot.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-6** Hand it back
+            `site` · from `main` to `vine/T-6` · asked by Ann
+            Queued · https://vine.example.org/tasks/T-6
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-15** for Ann · Hand it back · `site` · `vine/T-6`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-6
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-15</strong> for Ann · Hand it back · <code>site</code> · <code>vine/T-6</code></p><p>Which plant should the hedge be of?</p><ol [… 587 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-2 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-4, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-3
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          event_id: event-3
+          key: 2️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-6** Hand it back
+            `site` · from `main` to `vine/T-6` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-6
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-5, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: The agent has ended. The open questions stay open; their answers go into the same session.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>The agent has ended. The open questions stay open; their answers go into the same session.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-3 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-6, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-6** Hand it back
+            `site` · from `main` to `vine/T-6` · asked by Ann
+            Waits for an answer, parked · https://vine.example.org/tasks/T-6
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Waits for an answer, parked · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-7, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-15** Which plant should the hedge be of?
+            Needs no answer any more: the task was cancelled.
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-15</strong> Which plant should the hedge be of?<br>Needs no answer any more: the task was cancelled.</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-3, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-8, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: **T-6 was cancelled** by Ann.
+        format: org.matrix.custom.html
+        formatted_body: <p><strong>T-6 was cancelled</strong> by Ann.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-4 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-6** Hand it back
+            `site` · from `main` to `vine/T-6` · asked by Ann
+            Cancelled by Ann · https://vine.example.org/tasks/T-6
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.too_long().await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-7** Say a lot
+          `site` · from `main` to `vine/T-7` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-7
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-16** for Ann · Say a lot · `site` · `vine/T-7`
+
+          May it use **Bash**? It is long.
+          ```
+          echo a line of a long script
+          echo a line of a long script
+          echo a line of a long script
+          echo a line of a lo [… 6030 characters in all …] line of a long script
+          echo a line of a long script
+          ```
+
+          … the whole text is in `question.md`, below.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7</code></p><p>May it use <strong>Bash</strong>? It is long. [… 6177 characters in all …]  a line of a long script
+          </code></pre><p>… the whole text is in <code>question.md</code>, below.</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: false, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: question.md
+        filename: question.md
+        info: { mimetype: text/markdown, size: 58305 }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-2 }
+          rel_type: m.thread
+        msgtype: m.file
+        org.agentvine.message: { id: uuid-2, last: true, part: 1 }
+        url: FILE
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-3, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          { event_id: event-3, key: ❌, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-7** Say a lot
+            `site` · from `main` to `vine/T-7` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-7
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-16** May it use Bash: echo a line of a long script
+            Ann answered in matrix at 2027-01-22 16:02 UTC: denied
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-16</strong> May it use Bash: echo a line of a long script<br>Ann answered in matrix at 2027-01-22 16:02 UTC: denied</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-2, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-4, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-7** Say a lot
+            `site` · from `main` to `vine/T-7` · asked by Ann
+            Running · https://vine.example.org/tasks/T-7
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-5, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **T-7 is done.**
+
+
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-7 is done.</strong></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-2 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-6, last: false, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 6000 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has [… 6007 characters in all …] ords. A long report has many words. A long report has many words. A long report has many words. </p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-4 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-6, last: false, part: 1 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 3143 characters in all …]  hedge.md | 2 ++
+           1 file changed, 2 insertions(+)
+          ```
+          3 turns, 12345 tokens in, 678 out, about $0.12
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has [… 3199 characters in all …]
+           1 file changed, 2 insertions(+)
+          </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-5 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-6, last: true, part: 2 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-7** Say a lot
+            `site` · from `main` to `vine/T-7` · asked by Ann
+            Done · https://vine.example.org/tasks/T-7
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-7, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_matrix_talk_and_questions_that_are_open() {
+    let scene = Scene::begin().await;
+    let day = &scene.day;
+    let task = day.talk(|who, at, words| scene.says(who, at, words)).await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-1** Talk
+          `site` · from `main` to `vine/T-1` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-1
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: Mind the cat
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-2, key: 👀, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          { event_id: event-2, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        body: |
+          Ann: **Q-1** for Ann · Talk · `site` · `vine/T-1`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1</code></p><p>Which plant should the hedge be of?</p><ol><li><str [… 578 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-3
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          event_id: event-3
+          key: 2️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-1** Talk
+            `site` · from `main` to `vine/T-1` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-1
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-2** for Ann · Talk · `site` · `vine/T-1`
+
+          May it use **Bash**? To see whether the beds are dry.
+          ```
+          npm test -- --watch=false
+          ```
+          For this session covers `Bash(npm test *)`
+
+          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1</code></p><p>May it use <strong>Bash</strong>? To see whether th [… 633 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-3 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-4, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-4, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          { event_id: event-4, key: ❌, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-1** Talk
+            `site` · from `main` to `vine/T-1` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-1
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-5, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: yes
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
+          say `help` for how to say things
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>open here: Q-1, Q-2. Say which it is for, like <code>Q-1 yes</code><br>say <code>help</code> for how to say things</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: false
+          m.in_reply_to: { event_id: event-5 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-6, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: Q-99 yes
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          there is no question Q-99
+          `question list` shows those that wait
+        format: org.matrix.custom.html
+        formatted_body: <p>there is no question Q-99<br><code>question list</code> shows those that wait</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: false
+          m.in_reply_to: { event_id: event-6 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-7, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: 1
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @vic:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
+          say `help` for how to say things
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>open here: Q-1, Q-2. Say which it is for, like <code>Q-1 yes</code><br>say <code>help</code> for how to say things</p>
+        m.mentions: { user_ids: [@vic:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: false
+          m.in_reply_to: { event_id: event-7 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-8, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: 2
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @vic:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
+          say `help` for how to say things
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>open here: Q-1, Q-2. Say which it is for, like <code>Q-1 yes</code><br>say <code>help</code> for how to say things</p>
+        m.mentions: { user_ids: [@vic:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: false
+          m.in_reply_to: { event_id: event-8 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **Q-1** Which plant should the hedge be of?
+            Ann answered in matrix at 2027-01-15 08:00 UTC: Yew
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-1</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Yew</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-3, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: perhaps
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          this answer cannot be used: a permission is allowed or denied, and these words do neither for sure
+          reply `yes`, `always` (this session) or `no, because …`
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>this answer cannot be used: a permission is allowed or denied, and these words do neither for sure<br>reply <code>yes</code>, <code>always</code> (this session) or <code>no, because …</code></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: false
+          m.in_reply_to: { event_id: event-9 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-11, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: yes
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-10, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **Q-2** May it use Bash: npm test -- --watch=false
+            Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-2</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-4, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-12, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-1** Talk
+            `site` · from `main` to `vine/T-1` · asked by Ann
+            Running · https://vine.example.org/tasks/T-1
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-13, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: !vine task show
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          T-1    running    default  site Talk
+          from main to vine/T-1, asked by Ann
+          Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
+          Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>T-1    running    default  site Talk<br>from main to vine/T-1, asked by Ann<br>Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)<br>Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-4 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-14, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: !vine task shwo
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          error: unrecognized subcommand 'shwo'
+
+            tip: a similar subcommand exists: 'show'
+
+          Usage: task <COMMAND>
+          say `help` for how to say things
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>error: unrecognized subcommand 'shwo'</p><p>  tip: a similar subcommand exists: 'show'</p><p>Usage: task &lt;COMMAND&gt;<br>say <code>help</code> for how to say things</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: false
+          m.in_reply_to: { event_id: event-11 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-15, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **T-1 is done.**
+
+          The hedge is planted.
+
+          Commit `0123456789ab` on `vine/T-1`:
+          ```
+           hedge.md | 2 ++
+           1 file changed, 2 insertions(+)
+          ```
+          3 turns, 12345 tokens in, 678 out, about $0.12
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><p>The hedge is planted.</p><p>Commit <code>0123456789ab</code> on <code>vine/T-1</code>:</p><pre><code> hedge.md | 2 ++
+           1 file changed, 2 insertions(+)
+          </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-12 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-16, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-1** Talk
+            `site` · from `main` to `vine/T-1` · asked by Ann
+            Done · https://vine.example.org/tasks/T-1
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-17, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: One more thing
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          T-1 is done: no agent reads this any more
+          `task new` starts a task that builds on it
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>T-1 is done: no agent reads this any more<br><code>task new</code> starts a task that builds on it</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: false
+          m.in_reply_to: { event_id: event-13 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-18, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let told = |one: &Value| {
+        one["content"]["m.relates_to"]["m.in_reply_to"].is_object()
+            && one["content"]["m.relates_to"]["rel_type"].is_null()
+    };
+    assert_snapshot!(scene.those(told).await, @"
+    - content:
+        body: You are Ann (operator), speaking through matrix.
+        format: org.matrix.custom.html
+        formatted_body: <p>You are Ann (operator), speaking through matrix.</p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to: { m.in_reply_to: { event_id: event-1 } }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: T-1    running    default  site Talk
+        format: org.matrix.custom.html
+        formatted_body: <p>T-1    running    default  site Talk</p>
+        m.mentions: { user_ids: [@vic:vine.test] }
+        m.relates_to: { m.in_reply_to: { event_id: event-2 } }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    ");
+
+    let task = day.open("Choose one", plants()).await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-2** Choose one
+          `site` · from `main` to `vine/T-2` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-3** for Ann · Choose one · `site` · `vine/T-2`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Choose one · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p><ol><l [… 584 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          event_id: event-2
+          key: 1️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          event_id: event-2
+          key: 2️⃣
+          rel_type: m.annotation
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-2** Choose one
+            `site` · from `main` to `vine/T-2` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-2
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.open("Choose several", tools()).await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-3** Choose several
+          `site` · from `main` to `vine/T-3` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-3
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-4** for Ann · Choose several · `site` · `vine/T-3`
+
+          Which tools may be bought? (several may be chosen)
+          1. **Spade**
+          2. **Rake**
+          3. **Shears**
+
+          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3</code></p><p>Which tools may be bought? (several may b [… 583 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-3** Choose several
+            `site` · from `main` to `vine/T-3` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-3
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.open("Answer twice", several()).await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-4** Answer twice
+          `site` · from `main` to `vine/T-4` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-4
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-5** for Ann · Answer twice · `site` · `vine/T-4`
+
+          Which plant should the hedge be of?
+          1. **Yew** — Green in winter, slow
+          2. **Hornbeam** — Quick, loses its leaves
+
+          Which tools may be bought?  [… 494 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4</code></p><p>Which plant should the hedge be of?</p><ol> [… 774 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-4** Answer twice
+            `site` · from `main` to `vine/T-4` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-4
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.open("Name it", name()).await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-5** Name it
+          `site` · from `main` to `vine/T-5` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-5
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-6** for Ann · Name it · `site` · `vine/T-5`
+
+          What should the cat be called?
+
+          Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-5
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5</code></p><p>What should the cat be called?</p><p>Or reply in [… 427 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.new_content:
+          body: |
+            **T-5** Name it
+            `site` · from `main` to `vine/T-5` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-5
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.open("Allow it", permission()).await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-6** Allow it
+          `site` · from `main` to `vine/T-6` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-6
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-7** for Ann · Allow it · `site` · `vine/T-6`
+
+          May it use **Bash**? To see whether the beds are dry.
+          ```
+          npm test -- --watch=false
+          ```
+          For this session covers `Bash(npm test *)`
+
+          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-6
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Allow it · <code>site</code> · <code>vine/T-6</code></p><p>May it use <strong>Bash</strong>? To see whethe [… 637 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-2, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.relates_to:
+          { event_id: event-2, key: ❌, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-6** Allow it
+            `site` · from `main` to `vine/T-6` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-6
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+    let task = day.open("Approve it", plan()).await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - content:
+        body: |
+          **T-7** Approve it
+          `site` · from `main` to `vine/T-7` · asked by Ann
+          Queued · https://vine.example.org/tasks/T-7
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: |
+          Ann: **Q-8** for Ann · Approve it · `site` · `vine/T-7`
+
+          Is this plan good?
+
+          ## Plan
+
+          1. Dig
+          2. Plant **two** rows
+
+          ```sh
+          make water
+          ```
+
+          Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-7
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7</code></p><p>Is this plan good?</p><p>## Plan</p><ol><li>D [… 554 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+        m.mentions: { user_ids: [@ann:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+        org.agentvine.message: { id: uuid-2, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-2, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **T-7** Approve it
+            `site` · from `main` to `vine/T-7` · asked by Ann
+            Waits for an answer · https://vine.example.org/tasks/T-7
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-1, rel_type: m.replace }
+        org.agentvine.message: { id: uuid-3, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+
+    day.digest().await;
+    let digest = |one: &Value| {
+        let body = &one["content"]["body"];
+        body.as_str()
+            .is_some_and(|body| body.contains("for people"))
+    };
+    assert_snapshot!(scene.those(digest).await, @r#"
+    - content:
+        body: |
+          **6 questions wait for people** in `site`:
+          - **Q-3** since 30 min: Which plant should the hedge be of? · https://vine.example.org/tasks/T-2
+          - **Q-4** since 30 min: Which tools may be bought? · https:/ [… 608 characters in all …] rg/tasks/T-6
+          - **Q-8** since 30 min: Is this plan good: ## Plan · https://vine.example.org/tasks/T-7
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p><strong>6 questions wait for people</strong> in <code>site</code>:</p><ul><li><strong>Q-3</strong> since 30 min: Which plant should the hedge be of? · <a href="https://vine.example.org/tasks/T-2">h [… 1056 characters in all …] Plan · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></li></ul>
+        m.mentions: {  }
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-1, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    "#);
+}

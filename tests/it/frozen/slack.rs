@@ -1,0 +1,1285 @@
+//! What stands in Slack: messages as they were posted and edited last, in Block Kit.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+use vine_app::platforms;
+use vine_domain::TaskId;
+use vine_doubles::slack::{APP_TOKEN, BOT_TOKEN};
+use vine_slack::{Settings, Slack, Way};
+
+use super::{
+    day::{Day, Subjects, Where, Who, name, permission, plan, plants, several, tools},
+    text::{Names, shown},
+};
+use crate::harness::{
+    double::messages,
+    workspace::{Workspace, of_bot},
+};
+
+/// The day on Slack.
+struct Scene {
+    day: Day,
+    slack: Workspace,
+    channel: String,
+}
+
+impl Scene {
+    async fn begin() -> Self {
+        let slack = Workspace::open().await;
+        let vic = json!({ "id": "U0VIC", "name": "vic" });
+        slack.act("user", vic).await;
+        let day = Day::begin("slack", &Subjects("U0ANN", "U0VIC")).await;
+        let settings = Settings {
+            api_url: format!("{}/api", slack.url),
+            bot_token: BOT_TOKEN.into(),
+            way: Way::Socket {
+                app_token: APP_TOKEN.into(),
+            },
+            channel_prefix: "vine-".into(),
+            team: None,
+        };
+        let app = day.app().clone();
+        let (chat, ear) = (
+            Slack::new(settings),
+            platforms::Listening::new(app.clone(), "slack"),
+        );
+        let listens = chat.clone();
+        tokio::spawn(platforms::run(app.clone(), chat, move || {
+            listens.clone().run(ear.clone())
+        }));
+        tokio::spawn(vine_app::inbound::run(app));
+        let ready = |state: &Value| {
+            room(state, "vine-site")
+                .zip(room(state, "vine-shop"))
+                .is_some()
+        };
+        let state = slack.wait("both channels are made", ready).await;
+        day.has_rooms().await;
+        let channel = room(&state, "vine-site").expect("just seen");
+        for user in ["U0VIC", "U0BEN"] {
+            let admitted = json!({ "channel": channel, "user": user });
+            slack.act("admit", admitted).await;
+        }
+        Self {
+            day,
+            slack,
+            channel,
+        }
+    }
+
+    /// The root of a task's thread.
+    async fn root(&self, task: TaskId) -> Value {
+        let begins = format!("*{task}*");
+        let is = |one: &Value| {
+            one["text"]
+                .as_str()
+                .is_some_and(|text| text.starts_with(&begins))
+        };
+        let state = self.slack.state().await;
+        let root = of_bot(&state)
+            .find(|one| is(one) && (one["thread_ts"].is_null() || one["thread_ts"] == one["ts"]));
+        root.unwrap_or_else(|| panic!("no card of {task}")).clone()
+    }
+
+    /// A task's thread, with what single people see in it.
+    async fn thread(&self, task: TaskId) -> String {
+        let ts = self.root(task).await["ts"].clone();
+        self.those(|one| one["ts"] == ts || one["thread_ts"] == ts)
+            .await
+    }
+
+    async fn those(&self, is: impl Fn(&Value) -> bool) -> String {
+        let state = self.slack.state().await;
+        let all: Vec<Value> = messages(&state).filter(|one| is(one)).map(posted).collect();
+        Names::default().redact(&shown(&json!(all)))
+    }
+
+    /// What a person says, as the event that it is to us.
+    async fn says(&self, who: Who, at: Where, words: &str) -> String {
+        let user = match who {
+            Who::Ann => "U0ANN",
+            Who::Vic => "U0VIC",
+            Who::Stranger => "U0BEN",
+        };
+        let root = match at {
+            Where::Thread(task) => self.root(task).await["ts"].as_str().map(str::to_owned),
+            Where::Room => None,
+        };
+        let ts = self
+            .slack
+            .say(user, &self.channel, words, root.as_deref())
+            .await;
+        format!("{}:{ts}", self.channel)
+    }
+}
+
+fn room(state: &Value, name: &str) -> Option<String> {
+    let channels = state["channels"].as_array()?;
+    let room = channels.iter().find(|one| one["name"] == name)?;
+    let is_joined = room["members"].to_string().contains("U0ANN");
+    is_joined.then(|| room["id"].as_str().map(str::to_owned))?
+}
+
+/// What we chose of a message; Slack adds the rest.
+fn posted(message: &Value) -> Value {
+    let mut kept = json!({ "user": message["user"], "text": message["text"] });
+    for file in message["files"].as_array().into_iter().flatten() {
+        kept["file"] = json!({ "name": file["name"], "size": file["size"] });
+    }
+    for key in ["blocks", "reactions"] {
+        let known = &message[key];
+        if !known.is_null() && known.as_array().is_none_or(|all| !all.is_empty()) {
+            kept[key] = known.clone();
+        }
+    }
+    kept
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_slack_threads() {
+    let scene = Scene::begin().await;
+    let day = &scene.day;
+    let task = day.choice_and_done().await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-1* Plant a hedge
+              `site` · from `main` to `vine/T-1` · asked by Ann
+              Done · <https://vine.example.org/tasks/T-1>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-1* Plant a hedge
+        `site` · from `main` to `vine/T-1` · asked by Ann
+        Done · <https://vine.example.org/tasks/T-1>
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-1* Which plant should the hedge be of?
+              Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-1* Which plant should the hedge be of?
+        Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *T-1 is done.*
+
+              The hedge is planted.
+
+              Commit `0123456789ab` on `vine/T-1`:
+
+              ```
+               hedge.md | 2 ++
+               1 file changed, 2 insertions(+)
+              ```
+
+              3 turns, 12345 tokens in, 678 out, about $0.12
+            type: mrkdwn
+          type: section
+      text: |
+        <@U0ANN> *T-1 is done.*
+
+        The hedge is planted.
+
+        Commit `0123456789ab` on `vine/T-1`:
+
+        ```
+         hedge.md | 2 ++
+         1 file changed, 2 insertions(+)
+        ```
+
+        3 turns, 12345 tokens in, 678 out, about $0.12
+      user: U0BOT
+    ");
+    let task = day.every_decision().await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-2* Decide everything
+              `site` · from `main` to `vine/T-2` · asked by Ann
+              Done · <https://vine.example.org/tasks/T-2>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-2* Decide everything
+        `site` · from `main` to `vine/T-2` · asked by Ann
+        Done · <https://vine.example.org/tasks/T-2>
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-2* Which plant should the hedge be of?
+              Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-2* Which plant should the hedge be of?
+        Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-3* Which plant should the hedge be of?
+              Ann answered in slack at 2027-01-15 08:00 UTC: Neither; build a wall
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-3* Which plant should the hedge be of?
+        Ann answered in slack at 2027-01-15 08:00 UTC: Neither; build a wall
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-4* Which plant should the hedge be of?
+              Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-4* Which plant should the hedge be of?
+        Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-5* Which plant should the hedge be of?
+              Ann answered in slack at 2027-01-15 08:00 UTC: You decide both
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-5* Which plant should the hedge be of?
+        Ann answered in slack at 2027-01-15 08:00 UTC: You decide both
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-6* May it use Bash: npm test -- --watch=false
+              Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-6* May it use Bash: npm test -- --watch=false
+        Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-7* May it use Bash: npm test -- --watch=false
+              Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-7* May it use Bash: npm test -- --watch=false
+        Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-8* May it use Bash: npm test -- --watch=false
+              Ann answered in slack at 2027-01-15 08:00 UTC: denied
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-8* May it use Bash: npm test -- --watch=false
+        Ann answered in slack at 2027-01-15 08:00 UTC: denied
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-9* May it use Bash: npm test -- --watch=false
+              Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-9* May it use Bash: npm test -- --watch=false
+        Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-10* Is this plan good: ## Plan
+              Ann answered in slack at 2027-01-15 08:00 UTC: approved
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-10* Is this plan good: ## Plan
+        Ann answered in slack at 2027-01-15 08:00 UTC: approved
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-11* Is this plan good: ## Plan
+              Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-11* Is this plan good: ## Plan
+        Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-12* Which plant should the hedge be of?
+              Needs no answer any more: the agent asks no more.
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-12* Which plant should the hedge be of?
+        Needs no answer any more: the agent asks no more.
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *T-2 ended without changes.*
+
+              The hedge is planted.
+
+              Nothing was changed; `vine/T-2` is as it was.
+
+              • not allowed: Bash: rm -rf beds
+
+              3 turns, 12345 tokens in, 678 out, about $0.12
+            type: mrkdwn
+          type: section
+      text: |
+        <@U0ANN> *T-2 ended without changes.*
+
+        The hedge is planted.
+
+        Nothing was changed; `vine/T-2` is as it was.
+
+        • not allowed: Bash: rm -rf beds
+
+        3 turns, 12345 tokens in, 678 out, about $0.12
+      user: U0BOT
+    ");
+    let task = day.nobody_answers().await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-3* Wait for somebody
+              `shop` · from `main` to `vine/T-3` · asked by Ann
+              Cancelled by Ann · <https://vine.example.org/tasks/T-3>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-3* Wait for somebody
+        `shop` · from `main` to `vine/T-3` · asked by Ann
+        Cancelled by Ann · <https://vine.example.org/tasks/T-3>
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-13* Which plant should the hedge be of?
+              Ann answered in slack at 2027-01-22 12:00 UTC: Hornbeam
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-13* Which plant should the hedge be of?
+        Ann answered in slack at 2027-01-22 12:00 UTC: Hornbeam
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: *Q-13* still waits, since 30 min · for Ann: Which plant should the hedge be of?
+            type: mrkdwn
+          type: section
+      text: <@U0ANN> *Q-13* still waits, since 30 min · for Ann: Which plant should the hedge be of?
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: *Q-13* waits since 4 h · calling *operator*: Which plant should the hedge be of?
+            type: mrkdwn
+          type: section
+      text: <@U0ANN> *Q-13* waits since 4 h · calling *operator*: Which plant should the hedge be of?
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Nobody answered Q-13 within 7 days.* The agent is told so, and that this is no refusal; it goes on without.
+              An answer still counts: reply to the question, or say `Q-13 …`.
+            type: mrkdwn
+          type: section
+      text: |
+        *Nobody answered Q-13 within 7 days.* The agent is told so, and that this is no refusal; it goes on without.
+        An answer still counts: reply to the question, or say `Q-13 …`.
+      user: U0BOT
+    - blocks: [{ text: { text: The agent gets the late answer to Q-13., type: mrkdwn }, type: section }]
+      text: The agent gets the late answer to Q-13.
+      user: U0BOT
+    - blocks: [{ text: { text: *T-3 was cancelled* by Ann., type: mrkdwn }, type: section }]
+      text: *T-3 was cancelled* by Ann.
+      user: U0BOT
+    ");
+    let task = day.failures().await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-4* Fail again and again
+              `site` · from `main` to `vine/T-4` · asked by Ann
+              Cancelled by Ann · <https://vine.example.org/tasks/T-4>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-4* Fail again and again
+        `site` · from `main` to `vine/T-4` · asked by Ann
+        Cancelled by Ann · <https://vine.example.org/tasks/T-4>
+      user: U0BOT
+    - blocks: [{ text: { text: The session is gone; starting afresh., type: mrkdwn }, type: section }]
+      text: The session is gone; starting afresh.
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *An attempt failed.* the agent ended with exit code 1: out of paper
+              It is tried again in 25 s.
+            type: mrkdwn
+          type: section
+      text: |
+        *An attempt failed.* the agent ended with exit code 1: out of paper
+        It is tried again in 25 s.
+      user: U0BOT
+    - blocks: [{ text: { text: The session is gone; starting afresh., type: mrkdwn }, type: section }]
+      text: The session is gone; starting afresh.
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *An attempt failed.* the agent ended with exit code 1: out of paper
+              It is tried again in 48 s.
+            type: mrkdwn
+          type: section
+      text: |
+        *An attempt failed.* the agent ended with exit code 1: out of paper
+        It is tried again in 48 s.
+      user: U0BOT
+    - blocks: [{ text: { text: The session is gone; starting afresh., type: mrkdwn }, type: section }]
+      text: The session is gone; starting afresh.
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *T-4 failed.* the agent ended with exit code 1: out of paper
+              See `task log` for its last words, then `task retry`.
+            type: mrkdwn
+          type: section
+      text: |
+        <@U0ANN> *T-4 failed.* the agent ended with exit code 1: out of paper
+        See `task log` for its last words, then `task retry`.
+      user: U0BOT
+    - blocks: [{ text: { text: Ann starts T-4 again., type: mrkdwn }, type: section }]
+      text: Ann starts T-4 again.
+      user: U0BOT
+    - blocks: [{ text: { text: *T-4 was cancelled* by Ann., type: mrkdwn }, type: section }]
+      text: *T-4 was cancelled* by Ann.
+      user: U0BOT
+    ");
+    let task = day.losses().await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-5* Lose the worker
+              `site` · from `main` to `vine/T-5` · asked by Ann
+              Cancelled by Ann · <https://vine.example.org/tasks/T-5>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-5* Lose the worker
+        `site` · from `main` to `vine/T-5` · asked by Ann
+        Cancelled by Ann · <https://vine.example.org/tasks/T-5>
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *An attempt was lost:* nothing was heard of its worker for a whole lease.
+              It starts again in 5 s.
+            type: mrkdwn
+          type: section
+      text: |
+        *An attempt was lost:* nothing was heard of its worker for a whole lease.
+        It starts again in 5 s.
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-14* Which plant should the hedge be of?
+              Needs no answer any more: the task was cancelled.
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-14* Which plant should the hedge be of?
+        Needs no answer any more: the task was cancelled.
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *The agent is gone:* nothing was heard of its worker for a whole lease.
+              The open questions stay open; their answers go into the same session.
+            type: mrkdwn
+          type: section
+      text: |
+        *The agent is gone:* nothing was heard of its worker for a whole lease.
+        The open questions stay open; their answers go into the same session.
+      user: U0BOT
+    - blocks: [{ text: { text: *T-5 was cancelled* by Ann., type: mrkdwn }, type: section }]
+      text: *T-5 was cancelled* by Ann.
+      user: U0BOT
+    ");
+    let task = day.hand_backs().await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-6* Hand it back
+              `site` · from `main` to `vine/T-6` · asked by Ann
+              Cancelled by Ann · <https://vine.example.org/tasks/T-6>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-6* Hand it back
+        `site` · from `main` to `vine/T-6` · asked by Ann
+        Cancelled by Ann · <https://vine.example.org/tasks/T-6>
+      user: U0BOT
+    - blocks:
+        - text:
+            text: The worker handed the task back unharmed; it starts again at the next free slot.
+            type: mrkdwn
+          type: section
+      text: The worker handed the task back unharmed; it starts again at the next free slot.
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-15* Which plant should the hedge be of?
+              Needs no answer any more: the task was cancelled.
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-15* Which plant should the hedge be of?
+        Needs no answer any more: the task was cancelled.
+      user: U0BOT
+    - blocks:
+        - text:
+            text: The agent has ended. The open questions stay open; their answers go into the same session.
+            type: mrkdwn
+          type: section
+      text: The agent has ended. The open questions stay open; their answers go into the same session.
+      user: U0BOT
+    - blocks: [{ text: { text: *T-6 was cancelled* by Ann., type: mrkdwn }, type: section }]
+      text: *T-6 was cancelled* by Ann.
+      user: U0BOT
+    ");
+    let task = day.too_long().await;
+    assert_snapshot!(scene.thread(task).await, @r#"
+    - blocks:
+        - text:
+            text: |
+              *T-7* Say a lot
+              `site` · from `main` to `vine/T-7` · asked by Ann
+              Done · <https://vine.example.org/tasks/T-7>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-7* Say a lot
+        `site` · from `main` to `vine/T-7` · asked by Ann
+        Done · <https://vine.example.org/tasks/T-7>
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-16* May it use Bash: echo a line of a long script
+              Ann answered in slack at 2027-01-22 16:02 UTC: denied
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-16* May it use Bash: echo a line of a long script
+        Ann answered in slack at 2027-01-22 16:02 UTC: denied
+      user: U0BOT
+    - { file: { name: question-cut-1, size: 58305 }, text: "", user: U0BOT }
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: *T-7 is done.*, type: mrkdwn }, type: section }
+      text: <@U0ANN> *T-7 is done.*
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 600 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+            type: mrkdwn
+          type: section
+      text: |
+        A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 9000 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              Commit `0123456789ab` on `vine/T-7`:
+
+              ```
+               hedge.md | 2 ++
+               1 file changed, 2 insertions(+)
+              ```
+
+              3 turns, 12345 tokens in, 678 out, about $0.12
+            type: mrkdwn
+          type: section
+      text: |
+        Commit `0123456789ab` on `vine/T-7`:
+
+        ```
+         hedge.md | 2 ++
+         1 file changed, 2 insertions(+)
+        ```
+
+        3 turns, 12345 tokens in, 678 out, about $0.12
+      user: U0BOT
+    "#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_slack_talk() {
+    let scene = Scene::begin().await;
+    let day = &scene.day;
+    let task = day.talk(|who, at, words| scene.says(who, at, words)).await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-1* Talk
+              `site` · from `main` to `vine/T-1` · asked by Ann
+              Done · <https://vine.example.org/tasks/T-1>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-1* Talk
+        `site` · from `main` to `vine/T-1` · asked by Ann
+        Done · <https://vine.example.org/tasks/T-1>
+      user: U0BOT
+    - reactions:
+        [{ count: 1, name: eyes, users: [U0BOT] }, { count: 1, name: white_check_mark, users: [U0BOT] }]
+      text: Mind the cat
+      user: U0ANN
+    - blocks:
+        - text:
+            text: |
+              *Q-1* Which plant should the hedge be of?
+              Ann answered in slack at 2027-01-15 08:00 UTC: Yew
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-1* Which plant should the hedge be of?
+        Ann answered in slack at 2027-01-15 08:00 UTC: Yew
+      user: U0BOT
+    - blocks:
+        - text:
+            text: |
+              *Q-2* May it use Bash: npm test -- --watch=false
+              Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+            type: mrkdwn
+          type: section
+      text: |
+        *Q-2* May it use Bash: npm test -- --watch=false
+        Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+      user: U0BOT
+    - { text: yes, user: U0ANN }
+    - { text: Q-99 yes, user: U0ANN }
+    - { text: 1, user: U0VIC }
+    - { text: 2, user: U0VIC }
+    - { text: perhaps, user: U0ANN }
+    - { reactions: [{ count: 1, name: white_check_mark, users: [U0BOT] }], text: yes, user: U0ANN }
+    - { text: !vine task show, user: U0ANN }
+    - blocks:
+        - text:
+            text: |
+              T-1    running    default  site Talk
+              from main to vine/T-1, asked by Ann
+              Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
+              Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
+            type: mrkdwn
+          type: section
+      text: |
+        T-1    running    default  site Talk
+        from main to vine/T-1, asked by Ann
+        Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
+        Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
+      user: U0BOT
+    - { text: !vine task shwo, user: U0ANN }
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *T-1 is done.*
+
+              The hedge is planted.
+
+              Commit `0123456789ab` on `vine/T-1`:
+
+              ```
+               hedge.md | 2 ++
+               1 file changed, 2 insertions(+)
+              ```
+
+              3 turns, 12345 tokens in, 678 out, about $0.12
+            type: mrkdwn
+          type: section
+      text: |
+        <@U0ANN> *T-1 is done.*
+
+        The hedge is planted.
+
+        Commit `0123456789ab` on `vine/T-1`:
+
+        ```
+         hedge.md | 2 ++
+         1 file changed, 2 insertions(+)
+        ```
+
+        3 turns, 12345 tokens in, 678 out, about $0.12
+      user: U0BOT
+    - { text: One more thing, user: U0ANN }
+    ");
+    let state = scene.slack.state().await;
+    assert_snapshot!(Names::default().redact(&shown(&state["ephemerals"])), @"
+    - channel: C00000004
+      content:
+        channel: C00000004
+        text: |
+          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
+          say `help` for how to say things
+        thread_ts: ts-1
+        user: U0ANN
+      user: U0ANN
+    - channel: C00000004
+      content:
+        channel: C00000004
+        text: |
+          there is no question Q-99
+          `question list` shows those that wait
+        thread_ts: ts-1
+        user: U0ANN
+      user: U0ANN
+    - channel: C00000004
+      content:
+        channel: C00000004
+        text: |
+          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
+          say `help` for how to say things
+        thread_ts: ts-1
+        user: U0VIC
+      user: U0VIC
+    - channel: C00000004
+      content:
+        channel: C00000004
+        text: |
+          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
+          say `help` for how to say things
+        thread_ts: ts-1
+        user: U0VIC
+      user: U0VIC
+    - channel: C00000004
+      content:
+        channel: C00000004
+        text: |
+          this answer cannot be used: a permission is allowed or denied, and these words do neither for sure
+          reply `yes`, `always` (this session) or `no, because …`
+        thread_ts: ts-1
+        user: U0ANN
+      user: U0ANN
+    - channel: C00000004
+      content:
+        channel: C00000004
+        text: |
+          error: unrecognized subcommand 'shwo'
+
+            tip: a similar subcommand exists: 'show'
+
+          Usage: task &lt;COMMAND&gt;
+          say `help` for how to say things
+        thread_ts: ts-1
+        user: U0ANN
+      user: U0ANN
+    - channel: C00000004
+      content:
+        { channel: C00000004, text: You are Ann (operator), speaking through slack., user: U0ANN }
+      user: U0ANN
+    - channel: C00000004
+      content:
+        channel: C00000004
+        text: |
+          a stranger may not see here: that needs the role `viewer`.
+          People and roles stand in the configuration, under `[[people]]`. You are `U0BEN` there.
+        user: U0BEN
+      user: U0BEN
+    - channel: C00000004
+      content:
+        channel: C00000004
+        text: |
+          T-1 is done: no agent reads this any more
+          `task new` starts a task that builds on it
+        thread_ts: ts-1
+        user: U0ANN
+      user: U0ANN
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_slack_questions_that_are_open() {
+    let scene = Scene::begin().await;
+    let day = &scene.day;
+    let task = day.open("Choose one", plants()).await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-1* Choose one
+              `site` · from `main` to `vine/T-1` · asked by Ann
+              Waits for an answer · <https://vine.example.org/tasks/T-1>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-1* Choose one
+        `site` · from `main` to `vine/T-1` · asked by Ann
+        Waits for an answer · <https://vine.example.org/tasks/T-1>
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *Q-1* for Ann · Choose one · `site` · `vine/T-1`
+
+              Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
+
+              Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-1>
+            type: mrkdwn
+          type: section
+        - elements:
+            - { action_id: vine_pick_0, text: { text: Yew, type: plain_text }, type: button, value: 0 }
+            - action_id: vine_pick_1
+              text: { text: Hornbeam, type: plain_text }
+              type: button
+              value: 1
+            - action_id: vine_write
+              text: { text: Write an answer…, type: plain_text }
+              type: button
+              value: write
+          type: actions
+      text: |
+        <@U0ANN> *Q-1* for Ann · Choose one · `site` · `vine/T-1`
+
+        Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
+
+        Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-1>
+      user: U0BOT
+    ");
+    let task = day.open("Choose several", tools()).await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-2* Choose several
+              `site` · from `main` to `vine/T-2` · asked by Ann
+              Waits for an answer · <https://vine.example.org/tasks/T-2>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-2* Choose several
+        `site` · from `main` to `vine/T-2` · asked by Ann
+        Waits for an answer · <https://vine.example.org/tasks/T-2>
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *Q-2* for Ann · Choose several · `site` · `vine/T-2`
+
+              Which tools may be bought? (several may be chosen)
+
+              1. *Spade*
+              2. *Rake*
+              3. *Shears*
+
+              Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-2>
+            type: mrkdwn
+          type: section
+        - elements:
+            - action_id: vine_write
+              text: { text: Write an answer…, type: plain_text }
+              type: button
+              value: write
+          type: actions
+      text: |
+        <@U0ANN> *Q-2* for Ann · Choose several · `site` · `vine/T-2`
+
+        Which tools may be bought? (several may be chosen)
+
+        1. *Spade*
+        2. *Rake*
+        3. *Shears*
+
+        Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-2>
+      user: U0BOT
+    ");
+    let task = day.open("Answer twice", several()).await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-3* Answer twice
+              `site` · from `main` to `vine/T-3` · asked by Ann
+              Waits for an answer · <https://vine.example.org/tasks/T-3>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-3* Answer twice
+        `site` · from `main` to `vine/T-3` · asked by Ann
+        Waits for an answer · <https://vine.example.org/tasks/T-3>
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *Q-3* for Ann · Answer twice · `site` · `vine/T-3`
+
+              Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
+
+              Which tools may be bought? (several m [… 481 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
+            type: mrkdwn
+          type: section
+        - elements:
+            - action_id: vine_write
+              text: { text: Write an answer…, type: plain_text }
+              type: button
+              value: write
+          type: actions
+      text: |
+        <@U0ANN> *Q-3* for Ann · Answer twice · `site` · `vine/T-3`
+
+        Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
+
+        Which tools may be bought? ( [… 490 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
+      user: U0BOT
+    ");
+    let task = day.open("Name it", name()).await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-4* Name it
+              `site` · from `main` to `vine/T-4` · asked by Ann
+              Waits for an answer · <https://vine.example.org/tasks/T-4>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-4* Name it
+        `site` · from `main` to `vine/T-4` · asked by Ann
+        Waits for an answer · <https://vine.example.org/tasks/T-4>
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *Q-4* for Ann · Name it · `site` · `vine/T-4`
+
+              What should the cat be called?
+
+              Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-4>
+            type: mrkdwn
+          type: section
+        - elements:
+            - action_id: vine_write
+              text: { text: Write an answer…, type: plain_text }
+              type: button
+              value: write
+          type: actions
+      text: |
+        <@U0ANN> *Q-4* for Ann · Name it · `site` · `vine/T-4`
+
+        What should the cat be called?
+
+        Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-4>
+      user: U0BOT
+    ");
+    let task = day.open("Allow it", permission()).await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-5* Allow it
+              `site` · from `main` to `vine/T-5` · asked by Ann
+              Waits for an answer · <https://vine.example.org/tasks/T-5>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-5* Allow it
+        `site` · from `main` to `vine/T-5` · asked by Ann
+        Waits for an answer · <https://vine.example.org/tasks/T-5>
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *Q-5* for Ann · Allow it · `site` · `vine/T-5`
+
+              May it use *Bash*? To see whether the beds are dry.
+
+              ```
+              npm test -- --watch=false
+              ```
+
+              For this session covers `Bash(npm test *)`
+
+              Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
+            type: mrkdwn
+          type: section
+        - elements:
+            - action_id: vine_pick_0
+              text: { text: Allow once, type: plain_text }
+              type: button
+              value: 0
+            - action_id: vine_pick_1
+              confirm:
+                confirm: { text: Yes, type: plain_text }
+                deny: { text: No, type: plain_text }
+                style: danger
+                text: { text: Allow for this session, type: plain_text }
+                title: { text: Are you sure?, type: plain_text }
+              style: danger
+              text: { text: Allow for this session, type: plain_text }
+              type: button
+              value: 1
+            - { action_id: vine_pick_2, text: { text: Deny, type: plain_text }, type: button, value: 2 }
+            - action_id: vine_write
+              text: { text: Write an answer…, type: plain_text }
+              type: button
+              value: write
+          type: actions
+      text: |
+        <@U0ANN> *Q-5* for Ann · Allow it · `site` · `vine/T-5`
+
+        May it use *Bash*? To see whether the beds are dry.
+
+        ```
+        npm test -- --watch=false
+        ```
+
+        For this session covers `Bash(npm test *)`
+
+        Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
+      user: U0BOT
+    ");
+    let task = day.open("Approve it", plan()).await;
+    assert_snapshot!(scene.thread(task).await, @"
+    - blocks:
+        - text:
+            text: |
+              *T-6* Approve it
+              `site` · from `main` to `vine/T-6` · asked by Ann
+              Waits for an answer · <https://vine.example.org/tasks/T-6>
+            type: mrkdwn
+          type: section
+      text: |
+        *T-6* Approve it
+        `site` · from `main` to `vine/T-6` · asked by Ann
+        Waits for an answer · <https://vine.example.org/tasks/T-6>
+      user: U0BOT
+    - blocks:
+        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - text:
+            text: |
+              *Q-6* for Ann · Approve it · `site` · `vine/T-6`
+
+              Is this plan good?
+
+              ## Plan
+
+              1. Dig
+              2. Plant *two* rows
+
+              ```
+              make water
+              ```
+
+              Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
+            type: mrkdwn
+          type: section
+        - elements:
+            - action_id: vine_pick_0
+              text: { text: Approve, type: plain_text }
+              type: button
+              value: 0
+            - action_id: vine_write
+              text: { text: Write an answer…, type: plain_text }
+              type: button
+              value: write
+          type: actions
+      text: |
+        <@U0ANN> *Q-6* for Ann · Approve it · `site` · `vine/T-6`
+
+        Is this plan good?
+
+        ## Plan
+
+        1. Dig
+        2. Plant *two* rows
+
+        ```
+        make water
+        ```
+
+        Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
+      user: U0BOT
+    ");
+
+    day.digest().await;
+    let room = |one: &Value| {
+        one["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("for people"))
+    };
+    assert_snapshot!(scene.those(room).await, @"
+    - blocks:
+        - text:
+            text: |
+              *6 questions wait for people* in `site`:
+
+              • *Q-1* since 30 min: Which plant should the hedge be of? · <https://vine.example.org/tasks/T-1>
+              • *Q-2* since 30 min: Which tools may be bought? · <https://v [… 607 characters in all …] g/tasks/T-5>
+              • *Q-6* since 30 min: Is this plan good: ## Plan · <https://vine.example.org/tasks/T-6>
+            type: mrkdwn
+          type: section
+      text: |
+        *6 questions wait for people* in `site`:
+
+        • *Q-1* since 30 min: Which plant should the hedge be of? · <https://vine.example.org/tasks/T-1>
+        • *Q-2* since 30 min: Which tools may be bought? · <https://v [… 607 characters in all …] g/tasks/T-5>
+        • *Q-6* since 30 min: Is this plan good: ## Plan · <https://vine.example.org/tasks/T-6>
+      user: U0BOT
+    ");
+
+    let state = scene.slack.state().await;
+    let question = of_bot(&state).find(|one| one["blocks"].to_string().contains("vine_write"));
+    let ts = &question.expect("a question")["ts"];
+    let click =
+        json!({ "user": "U0ANN", "channel": scene.channel, "ts": ts, "action": "vine_write" });
+    assert_snapshot!(scene.modal("click", click).await, @"
+    blocks:
+      - block_id: answer
+        element: { action_id: text, max_length: 3000, multiline: true, type: plain_text_input }
+        label: { text: Answer, type: plain_text }
+        type: input
+    callback_id: vine_answer
+    close: { text: Cancel, type: plain_text }
+    private_metadata: C00000004:ts-1
+    submit: { text: Send, type: plain_text }
+    title: { text: Your answer, type: plain_text }
+    type: modal
+    ");
+    let command = json!({ "user": "U0ANN", "channel": scene.channel, "line": "/vine task new" });
+    assert_snapshot!(scene.modal("command", command).await, @"
+    blocks:
+      - block_id: title
+        element: { action_id: text, max_length: 200, multiline: false, type: plain_text_input }
+        label: { text: Title, type: plain_text }
+        type: input
+      - block_id: prompt
+        element: { action_id: text, max_length: 3000, multiline: true, type: plain_text_input }
+        label: { text: What to do, type: plain_text }
+        type: input
+      - block_id: priority
+        element:
+          action_id: text
+          initial_option: { text: { text: default, type: plain_text }, value: default }
+          options:
+            - { text: { text: high, type: plain_text }, value: high }
+            - { text: { text: default, type: plain_text }, value: default }
+            - { text: { text: low, type: plain_text }, value: low }
+          type: static_select
+        label: { text: Priority, type: plain_text }
+        type: input
+    callback_id: vine_task
+    close: { text: Cancel, type: plain_text }
+    private_metadata: C00000004
+    submit: { text: Send, type: plain_text }
+    title: { text: New task, type: plain_text }
+    type: modal
+    ");
+}
+
+impl Scene {
+    /// The modal that something opens.
+    async fn modal(&self, what: &str, args: Value) -> String {
+        let open = |state: &Value| state["views"].as_array().map_or(0, Vec::len);
+        let before = open(&self.slack.state().await);
+        self.slack.act(what, args).await;
+        let state = self
+            .slack
+            .wait("a modal opens", |state| open(state) > before)
+            .await;
+        let opened = state["calls"].as_array().into_iter().flatten().rev();
+        let view = opened
+            .filter(|call| call["method"] == "views.open")
+            .map(|call| &call["args"]["view"])
+            .next();
+        Names::default().redact(&shown(view.expect("just opened")))
+    }
+}
