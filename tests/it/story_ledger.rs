@@ -23,6 +23,7 @@ use crate::harness::{
     channel,
     replica::{Replica, replica},
     servers::{Postgres, Redis},
+    usual_or_long,
     workspace::{Workspace, of_bot},
 };
 
@@ -34,12 +35,12 @@ const SCRIPT: &str = "answer=$(vine ask \"Which colour for $VINE_TASK?\" --optio
 /// What is left when the killing ends is done within this time.
 const AFTERMATH: Duration = Duration::from_secs(240);
 
-/// How long it goes on; less by hand with `VINE_TEST_LEDGER_SECONDS`.
+/// How long it goes on; otherwise by hand with `VINE_TEST_LEDGER_SECONDS`.
 fn span() -> Duration {
     let seconds = std::env::var("VINE_TEST_LEDGER_SECONDS")
         .ok()
         .and_then(|text| text.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(300))
+    Duration::from_secs(seconds.unwrap_or(usual_or_long(90, 300)))
 }
 
 /// Numbers that look random and are the same again for the same seed.

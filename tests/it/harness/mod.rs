@@ -20,8 +20,9 @@ pub mod workspace;
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -40,6 +41,14 @@ pub use process::{Process, agents, gone, signal};
 pub const VINE: &str = env!("CARGO_BIN_EXE_vine");
 /// How long anything that does not wait for a lease may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A number of rounds, kills or seconds: the usual one, or the larger one of `tests/run long`.
+pub fn usual_or_long<T>(usual: T, long: T) -> T {
+    match std::env::var_os("VINE_TEST_LONG") {
+        Some(_) => long,
+        None => usual,
+    }
+}
 
 /// Which agent the workers of a place run.
 pub enum Agent<'a> {
@@ -274,11 +283,29 @@ impl Place {
 
     /// The same, or what it complains of.
     pub fn try_shell(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = self
-            .vine(arguments)
+        self.try_shell_with(arguments, "")
+    }
+
+    /// The same with this on its standard input.
+    pub fn shell_with(&self, arguments: &[&str], input: &str) -> String {
+        self.try_shell_with(arguments, input)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+    }
+
+    /// The same, or what it complains of.
+    pub fn try_shell_with(&self, arguments: &[&str], input: &str) -> Result<String, String> {
+        let mut command = self.vine(arguments);
+        command
             .env("VINE_STATE", self.state("daemon"))
-            .output()
-            .expect("the program runs");
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program runs");
+        let mut stdin = child.stdin.take().expect("piped");
+        // It may have ended without reading.
+        let _unread = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() {
             Ok(text(&output.stdout))
