@@ -14,7 +14,7 @@ use vine_domain::{
     worker::Attempt,
 };
 
-use crate::store_contract::Bed;
+use crate::{harness::usual_or_long, store_contract::Bed};
 
 /// Use cases over a store of their own, with one worker.
 pub struct Team {
@@ -116,7 +116,7 @@ pub fn person(name: &str, role: Option<Role>) -> Caller {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_people_answering_at_once_exactly_one_wins_and_the_other_is_told() {
     let team = Team::new().await;
-    for round in 0..1_000 {
+    for round in 0..usual_or_long(200, 1_000) {
         let (attempt, question) = team.asked().await;
         let start = Arc::new(Barrier::new(2));
         let answers = ["Ann", "Bob"].map(|name| {
