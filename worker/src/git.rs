@@ -2,7 +2,7 @@
 //! ever.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Output, Stdio},
     time::Duration,
 };
@@ -35,7 +35,10 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const OUTPUT_LIMIT: u64 = 4 * 1024 * 1024;
 /// Attempts on one repository write its configuration at the same time; git gives up at once when
 /// it is locked.
-const LOCK_TRIES: u64 = 10;
+const LOCK_TRIES: u64 = 25;
+/// A lock on the configuration is held for milliseconds. One this old was left by a git that was
+/// killed, as ours are when their worker dies.
+const LEFT_BEHIND: Duration = Duration::from_secs(5);
 
 /// Runs git in `folder` and returns what it printed, without the last line break.
 pub async fn git(folder: &Path, arguments: &[&str]) -> Result<String, GitError> {
@@ -59,9 +62,29 @@ pub async fn git(folder: &Path, arguments: &[&str]) -> Result<String, GitError> 
         if !passes || pause == LOCK_TRIES {
             return Err(GitError::new(command, last_lines(&said)));
         }
+        remove_left_behind(folder, &said);
         tokio::time::sleep(Duration::from_millis(20 * pause)).await;
     }
     Err(GitError::new(command, "it was not tried".into()))
+}
+
+/// Removes the lock that git complains of, if nobody can hold it any more.
+fn remove_left_behind(folder: &Path, said: &str) {
+    let Some(lock) = config_lock(folder, said) else {
+        return;
+    };
+    let written = lock.metadata().and_then(|lock| lock.modified()).ok();
+    let age = written.and_then(|written| written.elapsed().ok());
+    if age.is_some_and(|age| age >= LEFT_BEHIND) && std::fs::remove_file(&lock).is_ok() {
+        tracing::warn!(lock = %lock.display(), "removed a lock that a killed git left behind");
+    }
+}
+
+/// `could not lock config file .git/config: File exists`: the lock's path.
+fn config_lock(folder: &Path, said: &str) -> Option<PathBuf> {
+    let (_, rest) = said.split_once("could not lock config file ")?;
+    let (file, _) = rest.split_once(": File exists")?;
+    Some(folder.join(format!("{file}.lock")))
 }
 
 /// Whether git agrees.
@@ -137,4 +160,64 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 fn last_lines(said: &str) -> String {
     let lines: Vec<&str> = said.trim().lines().collect();
     lines[lines.len().saturating_sub(5)..].join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, time::SystemTime};
+
+    use super::*;
+
+    /// A repository whose configuration is locked since then.
+    async fn locked(since: Duration) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        git(folder.path(), &["init", "--quiet"])
+            .await
+            .expect("made");
+        let lock = folder.path().join(".git/config.lock");
+        let file = fs::File::create(&lock).expect("locked");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "files have the machine's own times"
+        )]
+        let now = SystemTime::now();
+        file.set_modified(now - since).expect("dated");
+        (folder, lock)
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_a_killed_git_left_behind_stops_nothing() {
+        let (folder, lock) = locked(LEFT_BEHIND * 2).await;
+        let written = git(
+            folder.path(),
+            &["config", "--local", "branch.x.vine", "T-1"],
+        )
+        .await;
+        assert_eq!(
+            written.map_err(|error| error.to_string()),
+            Ok(String::new())
+        );
+        assert!(!lock.exists());
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_somebody_holds_is_waited_for_and_left_alone() {
+        let (folder, lock) = locked(Duration::ZERO).await;
+        let held = lock.clone();
+        let holder = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            assert!(held.exists(), "nobody took it away");
+            fs::remove_file(held).expect("released");
+        });
+        let written = git(
+            folder.path(),
+            &["config", "--local", "branch.x.vine", "T-1"],
+        )
+        .await;
+        assert_eq!(
+            written.map_err(|error| error.to_string()),
+            Ok(String::new())
+        );
+        holder.await.expect("held");
+    }
 }
