@@ -8,6 +8,7 @@ mod app_words;
 mod store_contract;
 mod store_feed;
 mod store_outbox;
+mod story_answers;
 mod story_claude;
 mod story_crashes;
 mod story_discord;

@@ -255,10 +255,9 @@ impl ToolCall {
             Decision::Chosen { labels } => {
                 self.answers(labels.iter().map(|item| item.join(", ")).collect())
             }
-            Decision::Words { text } if self.items().len() == 1 => self.answers(vec![text.clone()]),
-            Decision::Words { text } => {
-                json!({ "behavior": "allow", "updatedInput": merged(&self.input, json!({ "answers": {}, "response": text })) })
-            }
+            // Words of one's own answer every question at once. As `response` beside no answers they
+            // reach the model only by `can_use_tool`: the hook drops them.
+            Decision::Words { text } => self.answers(vec![text.clone(); self.items().len()]),
             Decision::Allow { session } => self.allow(*session),
             Decision::Approve => self.allow(false),
             Decision::Deny { reason } if reason.is_empty() => {
@@ -402,7 +401,10 @@ mod tests {
         let words = call.decided(&answer(Decision::Words {
             text: "Neither".into(),
         }));
-        assert_eq!(words["updatedInput"]["response"], "Neither");
+        for item in &items {
+            let answered = &words["updatedInput"]["answers"][&item.question];
+            assert_eq!(answered, "Neither", "{}", item.question);
+        }
     }
 
     #[test]
