@@ -1,6 +1,9 @@
 //! Chat commands from a shell: parsed here for their errors, run by the daemon.
 
-use std::io::{IsTerminal, Read};
+use std::{
+    fs,
+    io::{IsTerminal, Read},
+};
 
 use anyhow::{Context, Result};
 use vine_api::ClientError;
@@ -12,7 +15,7 @@ use crate::{
 
 /// Runs the command of the command line and prints what it gives.
 pub async fn order(globals: &Globals) -> Result<()> {
-    let words = with_prompt_of_stdin(globals.words.clone())?;
+    let words = with_text_from_elsewhere(globals.words.clone())?;
     let reply = Endpoint::find()?.client().run(&words, "").await?;
     if globals.json {
         println!("{}", serde_json::to_string_pretty(&reply.data)?);
@@ -22,16 +25,36 @@ pub async fn order(globals: &Globals) -> Result<()> {
     Ok(())
 }
 
-/// `--prompt -` reads the prompt from standard input.
-fn with_prompt_of_stdin(mut words: Vec<String>) -> Result<Vec<String>> {
-    if let Some(at) = words.windows(2).position(|pair| pair == ["--prompt", "-"]) {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("the prompt cannot be read from standard input")?;
-        words[at + 1] = text;
-    }
+/// `--prompt -` reads the prompt from standard input; `question answer Q-7 -` reads the answer from
+/// there, and `question answer Q-7 --file FILE` from a file.
+fn with_text_from_elsewhere(mut words: Vec<String>) -> Result<Vec<String>> {
+    let known: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (from, text) = match known.as_slice() {
+        ["question", "answer", _, "-"] => (3, of_standard_input()?),
+        ["question", "answer", _, "--file", file] => (3, of_file(file)?),
+        _ => match known.windows(2).position(|pair| pair == ["--prompt", "-"]) {
+            Some(at) => {
+                words[at + 1] = of_standard_input()?;
+                return Ok(words);
+            }
+            None => return Ok(words),
+        },
+    };
+    words.truncate(from);
+    words.push(text);
     Ok(words)
+}
+
+fn of_standard_input() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .context("the text cannot be read from standard input")?;
+    Ok(text)
+}
+
+fn of_file(file: &str) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("the answer cannot be read from {file}"))
 }
 
 /// Text of agents may hold escape sequences; a terminal must not obey them.

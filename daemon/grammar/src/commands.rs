@@ -140,7 +140,7 @@ pub enum QuestionVerb {
     Answer {
         /// Like Q-17
         question: QuestionId,
-        /// A number, a label, or your own words
+        /// A number, a label or your own words (in a shell: `-` or `--file FILE` reads them)
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
     },

@@ -653,7 +653,7 @@ async fn frozen_discord_questions_that_are_open() {
         ```
         make water
         ```
-        Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-6
+        Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-6
       flags: 4
     ");
 
@@ -818,7 +818,7 @@ async fn frozen_discord_questions_that_are_open() {
                   name: question
                   required: true
                   type: 3
-                - description: A number, a label, or your own words
+                - description: A number, a label or your own words (in a shell: `-` or `--file FILE` reads them)
                   name: text
                   required: true
                   type: 3

@@ -489,7 +489,7 @@ async fn frozen_help() {
 
     Arguments:
       <QUESTION>  Like Q-17
-      <TEXT>...   A number, a label, or your own words
+      <TEXT>...   A number, a label or your own words (in a shell: `-` or `--file FILE` reads them)
 
     Options:
       -h, --help  Print help

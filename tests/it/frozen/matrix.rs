@@ -911,10 +911,10 @@ async fn frozen_matrix_threads() {
           make water
           ```
 
-          Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><p>## Plan</p>< [… 562 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><p>## Plan</p>< [… 607 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -989,10 +989,10 @@ async fn frozen_matrix_threads() {
           make water
           ```
 
-          Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><p>## Plan</p>< [… 562 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><p>## Plan</p>< [… 607 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2917,10 +2917,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           make water
           ```
 
-          Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-7
+          Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7</code></p><p>Is this plan good?</p><p>## Plan</p><ol><li>D [… 554 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7</code></p><p>Is this plan good?</p><p>## Plan</p><ol><li>D [… 599 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1

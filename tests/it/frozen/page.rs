@@ -391,7 +391,7 @@ async fn frozen_screens() {
     Dig
     Plant two rows
     make water
-    Or reply approve, or say what to change. Role answerer or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-7
+    Or reply approve, or say what to change in a sentence (or send back: …). Role answerer or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-7
     Answer Q-5 just now
     [Approve]
     <input In your own words> [Send]

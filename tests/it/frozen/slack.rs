@@ -1159,7 +1159,7 @@ async fn frozen_slack_questions_that_are_open() {
               make water
               ```
 
-              Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
+              Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
           type: section
         - elements:
@@ -1186,7 +1186,7 @@ async fn frozen_slack_questions_that_are_open() {
         make water
         ```
 
-        Or reply `approve`, or say what to change. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
+        Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
       user: U0BOT
     ");
 

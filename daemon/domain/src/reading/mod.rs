@@ -1,32 +1,33 @@
 //! Reads a person's words as a decision on a question. Never guesses: what cannot be read is said
 //! to be so.
 
+mod phrases;
+
+use self::phrases::{Meaning, meaning};
 use crate::{
     input::Invalid,
     question::{Ask, Decision, Item},
 };
 
-const ALLOW: [&str; 7] = ["1", "yes", "y", "ok", "allow", "allow once", "👍"];
-const ALLOW_SESSION: [&str; 5] = [
-    "2",
-    "always",
-    "session",
-    "allow for this session",
-    "allow for session",
-];
-const DENY: [&str; 6] = ["3", "no", "n", "deny", "don't", "👎"];
-const APPROVE: [&str; 7] = ["1", "yes", "y", "ok", "approve", "approved", "👍"];
+/// Fewer words than these are no order for a plan: they are asked back.
+const ORDER: usize = 3;
+/// Says that what follows is what to change, however short.
+const SEND_BACK: &str = "send back";
 
 /// The decision that `text` states on `ask`.
 ///
 /// - clarify: numbers or labels of the choices (`2`, `1, 3`), each with a remark if wanted
 ///   (`2, but small`), one line per item; with several items a line may be own words; else the text
 ///   as own words for all
-/// - permission: `yes`, `always`, or `no` with a reason after it; anything else is refused
-/// - plan: `approve`, else the text as what to change
+/// - permission: assent, `always`, or a refusal, with a reason after it if wanted; anything else
+///   is refused, digits too: a permission's choices have no numbers
+/// - plan: assent, or what to change in three words or more, or behind `send back:`; a refusal
+///   sends it back as it is; anything shorter is refused
+///
+/// How people agree and refuse is listed in `phrases.txt`.
 pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
     let text = text.trim();
-    if text.is_empty() {
+    if is_blank(text) {
         return Err(Invalid::new("answer", "it is empty", options_hint(ask)));
     }
     match ask {
@@ -40,11 +41,28 @@ pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
                 options_hint(ask),
             )
         }),
-        Ask::Plan { .. } if is_one_of(text, &APPROVE) => Ok(Decision::Approve),
-        Ask::Plan { .. } => Ok(Decision::SendBack {
-            words: text.to_owned(),
+        Ask::Plan { .. } => plan(text).ok_or_else(|| {
+            Invalid::new(
+                "answer",
+                "a plan is approved or sent back, and these words do neither for sure",
+                options_hint(ask),
+            )
         }),
     }
+}
+
+/// Nothing that can be seen but dashes.
+fn is_blank(text: &str) -> bool {
+    let is_nothing = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '-' | '–' | '—' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2069}')
+            || matches!(
+                c,
+                '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{3164}' | '\u{2800}'
+            )
+    };
+    text.chars().all(is_nothing)
 }
 
 /// What can be answered, in one sentence.
@@ -58,34 +76,56 @@ pub fn options_hint(ask: &Ask) -> String {
         }
         Ask::Clarify { .. } => "reply with a number or label, or in your own words".into(),
         Ask::Permission { .. } => "reply `yes`, `always` (this session) or `no, because …`".into(),
-        Ask::Plan { .. } => "reply `approve`, or say what to change".into(),
+        Ask::Plan { .. } => {
+            "reply `approve`, or say what to change in a sentence (or `send back: …`)".into()
+        }
     }
 }
 
 fn permission(text: &str) -> Option<Decision> {
-    match text {
-        _ if is_one_of(text, &ALLOW) => Some(Decision::Allow { session: false }),
-        _ if is_one_of(text, &ALLOW_SESSION) => Some(Decision::Allow { session: true }),
-        _ if is_one_of(text, &DENY) => Some(Decision::Deny {
+    match meaning(text) {
+        Some(Meaning::Assent) => Some(Decision::Allow { session: false }),
+        Some(Meaning::Session) => Some(Decision::Allow { session: true }),
+        Some(Meaning::Refusal) => Some(Decision::Deny {
             reason: String::new(),
         }),
-        _ => denied_because(text).map(|reason| Decision::Deny { reason }),
+        Some(Meaning::Filler) | None => {
+            denied_because(text).map(|reason| Decision::Deny { reason })
+        }
     }
 }
 
-/// `no, keep the file` and `deny: too risky`: a word of refusal, a separator, a reason.
-fn denied_because(text: &str) -> Option<String> {
-    let lower = text.to_lowercase();
-    let word = ["no", "deny", "don't", "3"].into_iter().find(|word| {
-        lower.strip_prefix(word).is_some_and(|rest| {
-            rest.trim_start()
-                .starts_with([',', ':', ';', '.', '-', '–', '—', '\n'])
+fn plan(text: &str) -> Option<Decision> {
+    let back = |words: &str| {
+        (!is_blank(words)).then(|| Decision::SendBack {
+            words: words.to_owned(),
         })
-    })?;
-    let reason = text
-        .get(word.len()..)?
-        .trim_start_matches([' ', ',', ':', ';', '.', '-', '–', '—', '\n']);
-    (!reason.is_empty()).then(|| reason.to_owned())
+    };
+    if let Some(words) = behind(text, SEND_BACK) {
+        return back(words);
+    }
+    match meaning(text) {
+        Some(Meaning::Assent) => Some(Decision::Approve),
+        Some(Meaning::Refusal) => back(text),
+        Some(Meaning::Session | Meaning::Filler) | None => {
+            (phrases::words(text).len() >= ORDER).then(|| back(text))?
+        }
+    }
+}
+
+/// `no, keep the file` and `deny: too risky`: a refusal, a separator, a reason that is no assent.
+fn denied_because(text: &str) -> Option<String> {
+    let separator = text.find([',', ':', ';', '.', '!', '-', '–', '—', '\n'])?;
+    let (refusal, reason) = text.split_at(separator);
+    let reason = reason.trim_start_matches([' ', ',', ':', ';', '.', '!', '-', '–', '—', '\n']);
+    let refuses = meaning(refusal) == Some(Meaning::Refusal);
+    (refuses && !is_blank(reason) && meaning(reason).is_none()).then(|| reason.to_owned())
+}
+
+/// What stands behind a word and a colon.
+fn behind<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_once(':')?;
+    head.trim().eq_ignore_ascii_case(word).then(|| rest.trim())
 }
 
 /// One line for each item: chosen by number or label, or own words beside others that are chosen.
@@ -157,11 +197,6 @@ fn label(item: &Item, text: &str) -> Option<String> {
     by_label
         .or_else(by_number)
         .map(|choice| choice.label.clone())
-}
-
-fn is_one_of(text: &str, words: &[&str]) -> bool {
-    let bare = text.trim_end_matches(['.', '!']).to_lowercase();
-    words.contains(&bare.as_str())
 }
 
 #[cfg(test)]
@@ -294,6 +329,33 @@ mod tests {
                     reason: "keep the file".into(),
                 }),
             ),
+            ("lgtm 👍🏽", Some(Decision::Allow { session: false })),
+            (
+                ":+1::skin-tone-2:",
+                Some(Decision::Allow { session: false }),
+            ),
+            (
+                "yes, for this session",
+                Some(Decision::Allow { session: true }),
+            ),
+            (
+                "Don’t!",
+                Some(Decision::Deny {
+                    reason: String::new(),
+                }),
+            ),
+            (
+                "no way: it deletes the beds",
+                Some(Decision::Deny {
+                    reason: "it deletes the beds".into(),
+                }),
+            ),
+            ("1", None),
+            ("2", None),
+            ("3", None),
+            ("no, go ahead", None),
+            ("-", None),
+            ("\u{200b}", None),
             ("yes but only if it is safe", None),
             ("nobody knows", None),
             ("no problem, go ahead", None),
@@ -309,12 +371,33 @@ mod tests {
         let ask = Ask::Plan {
             plan: "1. do it".into(),
         };
-        assert_eq!(decision(&ask, "Approve"), Ok(Decision::Approve));
-        assert_eq!(
-            decision(&ask, "yes, but test first"),
-            Ok(Decision::SendBack {
-                words: "yes, but test first".into()
+        let back = |words: &str| {
+            Some(Decision::SendBack {
+                words: words.into(),
             })
-        );
+        };
+        for (text, want) in [
+            ("Approve", Some(Decision::Approve)),
+            ("okay", Some(Decision::Approve)),
+            ("Sounds good, go ahead", Some(Decision::Approve)),
+            ("ship it 🚀", Some(Decision::Approve)),
+            ("👍🏽", Some(Decision::Approve)),
+            ("yes, but test first", back("yes, but test first")),
+            ("Water it first", back("Water it first")),
+            ("send back: smaller", back("smaller")),
+            ("Send back: 1", back("1")),
+            ("no", back("no")),
+            ("👎", back("👎")),
+            ("1", None),
+            ("2", None),
+            ("perhaps", None),
+            ("hm, maybe", None),
+            ("ok?", None),
+            ("always", None),
+            ("send back:", None),
+            ("—", None),
+        ] {
+            assert_eq!(decision(&ask, text).ok(), want, "{text:?}");
+        }
     }
 }

@@ -1,0 +1,228 @@
+//! How people agree and refuse: the table of phrases that mean something by themselves, and what a
+//! text says that is made of nothing else.
+//!
+//! A text that holds anything beside these phrases, or that asks back, means none of it for sure.
+//! Digits are not among them: a stray `1` belongs to some other question.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+/// What a phrase means when it stands for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Meaning {
+    /// Yes, this once.
+    Assent,
+    /// Yes, for the whole session.
+    Session,
+    /// No.
+    Refusal,
+    /// Nothing; it may stand beside the others.
+    Filler,
+}
+
+/// A kind and its phrases in each line: `refusal: no | nope`.
+const PHRASES: &str = include_str!("phrases.txt");
+
+/// Words of the longest phrase.
+const LONGEST: usize = 5;
+
+static TABLE: LazyLock<HashMap<Vec<String>, Meaning>> = LazyLock::new(|| {
+    let all = phrases();
+    all.map(|(phrase, meaning)| (words(phrase), meaning))
+        .collect()
+});
+
+fn phrases() -> impl Iterator<Item = (&'static str, Meaning)> {
+    let lines = PHRASES
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.flat_map(|line| {
+        let (kind, phrases) = line.split_once(": ").expect("a kind and its phrases");
+        let meaning = match kind {
+            "assent" => Meaning::Assent,
+            "session" => Meaning::Session,
+            "refusal" => Meaning::Refusal,
+            "filler" => Meaning::Filler,
+            other => unreachable!("{other} is no kind of phrase"),
+        };
+        phrases.split(" | ").map(move |phrase| (phrase, meaning))
+    })
+}
+
+/// What a text means that is made of known phrases and nothing else; `None` when it holds more,
+/// contradicts itself, or asks.
+pub fn meaning(text: &str) -> Option<Meaning> {
+    if text.contains(['?', '？']) {
+        return None;
+    }
+    let words = words(text);
+    let mut meant = None;
+    let mut rest = words.as_slice();
+    while !rest.is_empty() {
+        let (length, phrase) = longest(rest)?;
+        rest = &rest[length..];
+        meant = match (meant, phrase) {
+            (known, Meaning::Filler) => known,
+            (None, first) => Some(first),
+            (Some(known), same) if known == same => Some(known),
+            (Some(Meaning::Assent), Meaning::Session)
+            | (Some(Meaning::Session), Meaning::Assent) => Some(Meaning::Session),
+            _ => return None,
+        };
+    }
+    meant
+}
+
+/// The longest phrase that the words begin with.
+fn longest(words: &[String]) -> Option<(usize, Meaning)> {
+    let lengths = (1..=words.len().min(LONGEST)).rev();
+    lengths
+        .filter_map(|length| Some((length, *TABLE.get(&words[..length])?)))
+        .next()
+}
+
+/// The words of a text in lower case: marks, invisible characters, skin tones and punctuation are
+/// left out; an emoji is a word, as a character or by Slack's name.
+pub fn words(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().filter_map(plain).collect();
+    let mut words: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < characters.len() {
+        let rest = &characters[at..];
+        let length = emoji_name(rest)
+            .or_else(|| signed(rest))
+            .unwrap_or_else(|| letters(rest));
+        let word: String = rest[..length.max(1)].iter().collect();
+        at += length.max(1);
+        if !word.starts_with(":skin-tone-") && (length > 0 || is_symbol(&word)) {
+            words.push(word.to_lowercase());
+        }
+    }
+    words
+}
+
+/// A character as it counts: one kind of quote, nothing that cannot be seen, no skin tone.
+fn plain(c: char) -> Option<char> {
+    match c {
+        '’' | '‘' | 'ʼ' | '´' | '`' => Some('\''),
+        '\u{fe0e}' | '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}' => None,
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => None,
+        // Gender signs behind a joiner: 🙅‍♂️.
+        '\u{feff}' | '♀' | '♂' => None,
+        other => Some(other),
+    }
+}
+
+/// `:+1:`, by its length.
+fn emoji_name(text: &[char]) -> Option<usize> {
+    let (first, rest) = text.split_first()?;
+    let name = rest
+        .iter()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-'))
+        .count();
+    (*first == ':' && name > 0 && rest.get(name) == Some(&':')).then_some(name + 2)
+}
+
+/// `+1` and `-1`, by their length.
+fn signed(text: &[char]) -> Option<usize> {
+    let (first, rest) = text.split_first()?;
+    let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
+    (matches!(first, '+' | '-') && digits > 0).then_some(digits + 1)
+}
+
+/// How many letters, digits and inner quotes come first.
+fn letters(text: &[char]) -> usize {
+    let is_of_word = |(at, c): (usize, &char)| {
+        c.is_alphanumeric()
+            || *c == '\'' && at > 0 && text.get(at + 1).is_some_and(|next| next.is_alphanumeric())
+    };
+    text.iter()
+        .enumerate()
+        .take_while(|(at, c)| is_of_word((*at, c)))
+        .count()
+}
+
+/// Whether something that is no word means something by itself, as emoji do and punctuation does
+/// not.
+fn is_symbol(text: &str) -> bool {
+    text.chars()
+        .all(|c| !c.is_ascii() && !c.is_whitespace() && !"…–—“”„«»¿¡•·".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expect(meant: Option<Meaning>, texts: &str) -> usize {
+        let texts = texts
+            .lines()
+            .flat_map(|line| line.split('|'))
+            .map(str::trim);
+        let texts = texts.filter(|text| !text.is_empty());
+        texts
+            .inspect(|text| assert_eq!(meaning(text), meant, "{text:?}"))
+            .count()
+    }
+
+    #[test]
+    fn no_phrase_means_two_things() {
+        assert_eq!(TABLE.len(), phrases().count());
+        assert!(TABLE.keys().all(|phrase| phrase.len() <= LONGEST));
+        for (phrase, meaning) in phrases() {
+            let meant = (meaning != Meaning::Filler).then_some(meaning);
+            assert_eq!(super::meaning(phrase), meant, "{phrase}");
+        }
+    }
+
+    #[test]
+    fn people_agree_in_many_spellings() {
+        let agreed = "yes | Yes! | YES | yes. | y | yep | Yup!! | yeah, sure | ok | OK | Ok. | okay | Okay! | k | kk
+            okay, go ahead | ok go | yes please | Yes, please! | please do | sure | Sure thing! | of course | absolutely
+            lgtm | LGTM | LGTM! | LGTM 👍 | lgtm :+1: | sgtm | looks good | Looks good! | looks good to me | Looks great
+            looks fine to me | sounds good | Sounds good, go ahead | sounds good to me! | go | go ahead | Go ahead! | go for it
+            go ahead please | ship it | Ship it! | ship it 🚀 | shipit | :shipit: | do it | Do it! | do it now
+            make it so | proceed | please proceed | approve | Approved | approved! | I approve | allow | allow once | Allow it.
+            let's go | let’s go | lets go | let's do it | let’s do this | that works | That works for me | works for me
+            fine | fine by me | that's fine | that’s fine | good | all good | perfect | Perfect, thanks! | great, thank you
+            agreed | I agree | confirmed | +1 | +1! | 👍 | 👍🏽 | 👍🏿 | 👍️ | 👍👍 | 👌 | 👌🏻 | ✅ | ✔️ | ☑️ | 🆗 | 💯
+            :+1: | :+1::skin-tone-3: | :thumbsup: | :thumbsup::skin-tone-6: | :ok_hand: | :white_check_mark: | :heavy_check_mark:
+            yes 👍 | yes :+1: | ok thanks | ok, thx! | yes, thank you 🙏 | yes then | ok now | well, yes | oh yes | hey vine, yes
+            **yes** | *yes* | _yes_ | `yes` | 'yes' | \"yes\" | “yes” | (yes) | yes… | yes... | yes,yes | yes yes | ok ok ok
+            you may | yes, you may | yes you can | no objections | No objections, go ahead | this once | yes, once | yes — once
+            yes\u{200b} | \u{200b}yes | ok\u{fe0f} | okey dokey | okie dokie | affirmative | aye | certainly | definitely
+            sure, go for it | Great, ship it! | looks ok | sounds like a plan | Thumbs up | thumbs up! | green light | granted";
+        let session = "always | Always! | always allow | allow always | for this session | yes, for this session
+            allow for this session | Allow for the session. | yes, always | always, please | ok for the whole session
+            this session | session | 👍 always | always 👍🏽 | allow for session";
+        let count = expect(Some(Meaning::Assent), agreed) + expect(Some(Meaning::Session), session);
+        assert!(count >= 160, "{count}");
+    }
+
+    #[test]
+    fn people_refuse_in_many_spellings() {
+        let refused = "no | No! | NO | no. | n | nope | Nope! | nah | no way | No way! | NO WAY!!! | no thanks | No, thanks.
+            no thank you | never | never ever | deny | Denied. | deny it | refuse | I refuse | reject | rejected | decline
+            don't | don’t | dont | do not | don't do it | don’t do it! | please don't | please don’t | Please do not.
+            absolutely not | certainly not | definitely not | of course not | hell no | by no means | negative | veto
+            disagree | I disagree | stop | stop it | Stop! | you may not | not allowed | -1 | thumbs down | 👎 | 👎🏻 | 👎🏿
+            ❌ | ✖️ | 🚫 | ⛔ | 🛑 | 🙅 | 🙅‍♂️ | 🙅🏽‍♀️ | :-1: | :-1::skin-tone-2: | :thumbsdown: | :x: | :no_entry: | :no_good:
+            no no no | no, stop | no, don't | **no** | 'no' | “no” | no 👎 | no, please don't | oh no
+            no-go | no go | forbid | forbidden | disallow | nay";
+        let count = expect(Some(Meaning::Refusal), refused);
+        assert!(count >= 75, "{count}");
+    }
+
+    #[test]
+    fn what_could_mean_something_else_means_nothing() {
+        let neither = "1 | 2 | 3 | 1. | 1) | 12 | 1️⃣ | perhaps | maybe | hm | hmm | not sure | unsure | who knows | no idea | I do not know
+            nobody knows | yes? | ok? | no? | really? | sure? | ok…? | yes but only if it is safe | yes, but test first | no problem
+            no problem, go ahead | no, go ahead | don't go ahead | yes and no | ok no | not yet | later | wait | Let me think
+            yesterday | okapi | nothing | noon | node | noted | going | goal | alloway | go left | do it twice | ship it to Bob
+            approve nothing | allow nothing | never mind | thanks | thank you | please | 🙏 | 🎉 | 🤷 | 🤔 | ❓ | 😕 | :shrug: | :thinking_face:
+            :eyes: | 👀 | rm -rf / | npm test | blue | Blue | the second one | both | all of them | see above | same as before
+            yes no | no yes | 👍👎 | :+1: :-1: | always no | no always | not always | not ok | not good | isn't good | no good reason
+            y/n | y or n | yes or no | + | - | -- | — | . | … | ! | \" | '' | () | ** | ` | \u{200b} | \u{feff}";
+        let count = expect(None, neither);
+        assert_eq!(meaning(""), None);
+        assert!(count >= 100, "{count}");
+    }
+}
