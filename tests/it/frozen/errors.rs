@@ -1,9 +1,9 @@
 //! Sentences of refusals and failures, each kind once, as chat, shell and API say them.
 
 use insta::assert_snapshot;
-use vine_app::{AppError, Missing};
+use vine_app::{AppError, Missing, texts};
 use vine_domain::{
-    Denied, Epoch, QuestionId, SessionId, Slug, TaskId, Verb,
+    Denied, Epoch, MessageId, QuestionId, SessionId, Slug, TaskId, Verb,
     failure::{Failure, FailureKind},
     lifecycle::Refusal,
     ports::StoreError,
@@ -203,6 +203,28 @@ fn frozen_advice_on_failures() {
     BranchTaken: Free the branch, or make a new task with another `--branch`.
     Git: See `task log` for what git said, then `task retry`.
     WorkersLost: Look at the workers' memory and logs first: this task may be what ends them. Then `task retry`.
+    ");
+}
+
+/// What is said in threads and rooms of words that were taken back or could not be read.
+#[test]
+fn frozen_notices() {
+    let id = MessageId(
+        "00000000-0000-7000-8000-000000000001"
+            .parse()
+            .expect("a uuid"),
+    );
+    let missed = texts::missed(id, &Slug::from_text("site"), "discord").text;
+    let used = "the answer to Q-17";
+    let all = [
+        texts::deleted(Some("Ann"), used),
+        texts::deleted(None, used),
+        missed,
+    ];
+    assert_snapshot!(all.join("\n"), @"
+    Ann deleted the message that was the answer to Q-17. What was done with it stands.
+    The message that was the answer to Q-17 was deleted. What was done with it stands.
+    discord did not let us read all that was said here while nobody listened. If you answered a question and see no ✅ on your answer, say it again.
     ");
 }
 
