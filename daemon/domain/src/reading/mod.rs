@@ -27,13 +27,21 @@ const SEND_BACK: &str = "send back";
 /// How people agree and refuse is listed in `phrases.txt`.
 pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
     let text = text.trim();
+    // A label may be a dash.
+    let choice = match ask {
+        Ask::Clarify { items } => chosen(items, text),
+        Ask::Permission { .. } | Ask::Plan { .. } => None,
+    };
+    if let Some(choice) = choice {
+        return Ok(choice);
+    }
     if is_blank(text) {
         return Err(Invalid::new("answer", "it is empty", options_hint(ask)));
     }
     match ask {
-        Ask::Clarify { items } => Ok(chosen(items, text).unwrap_or_else(|| Decision::Words {
+        Ask::Clarify { .. } => Ok(Decision::Words {
             text: text.to_owned(),
-        })),
+        }),
         Ask::Permission { .. } => permission(text).ok_or_else(|| {
             Invalid::new(
                 "answer",
@@ -84,9 +92,9 @@ pub fn options_hint(ask: &Ask) -> String {
 
 fn permission(text: &str) -> Option<Decision> {
     match meaning(text) {
-        Some(Meaning::Assent) => Some(Decision::Allow { session: false }),
+        Some(Meaning::Assent | Meaning::Once) => Some(Decision::Allow { session: false }),
         Some(Meaning::Session) => Some(Decision::Allow { session: true }),
-        Some(Meaning::Refusal) => Some(Decision::Deny {
+        Some(Meaning::Refusal | Meaning::Negation) => Some(Decision::Deny {
             reason: String::new(),
         }),
         Some(Meaning::Filler) | None => {
@@ -105,8 +113,8 @@ fn plan(text: &str) -> Option<Decision> {
         return back(words);
     }
     match meaning(text) {
-        Some(Meaning::Assent) => Some(Decision::Approve),
-        Some(Meaning::Refusal) => back(text),
+        Some(Meaning::Assent | Meaning::Once) => Some(Decision::Approve),
+        Some(Meaning::Refusal | Meaning::Negation) => back(text),
         Some(Meaning::Session | Meaning::Filler) | None => {
             (phrases::words(text).len() >= ORDER).then(|| back(text))?
         }
@@ -115,8 +123,18 @@ fn plan(text: &str) -> Option<Decision> {
 
 /// `no, keep the file` and `deny: too risky`: a refusal, a separator, a reason that is no assent.
 fn denied_because(text: &str) -> Option<String> {
-    let separator = text.find([',', ':', ';', '.', '!', '-', '–', '—', '\n'])?;
-    let (refusal, reason) = text.split_at(separator);
+    let (refusal, reason) = text.split_at(text.char_indices().find_map(|(at, c)| {
+        let after = text[at + c.len_utf8()..].chars().next();
+        let apart = after.is_none_or(char::is_whitespace);
+        let separates = match c {
+            '\n' | '—' => true,
+            ',' | ':' | ';' | '.' | '!' => apart,
+            // `no-one knows` and `no-go` are words.
+            '-' | '–' => apart && text[..at].ends_with(char::is_whitespace),
+            _ => false,
+        };
+        separates.then_some(at)
+    })?);
     let reason = reason.trim_start_matches([' ', ',', ':', ';', '.', '!', '-', '–', '—', '\n']);
     let refuses = meaning(refusal) == Some(Meaning::Refusal);
     (refuses && !is_blank(reason) && meaning(reason).is_none()).then(|| reason.to_owned())
@@ -303,6 +321,17 @@ mod tests {
             Ok(chosen(&[&["3"]]))
         );
         assert_eq!(decision(&clarify(vec![item]), "2"), Ok(chosen(&[&["3"]])));
+        let dash = Item {
+            question: "Which sign?".into(),
+            header: String::new(),
+            options: vec![option("+"), option("-")],
+            multi: false,
+        };
+        assert_eq!(
+            decision(&clarify(vec![dash]), "-"),
+            Ok(chosen(&[&["-"]])),
+            "a button says its label"
+        );
     }
 
     #[test]
@@ -354,6 +383,21 @@ mod tests {
             ("2", None),
             ("3", None),
             ("no, go ahead", None),
+            ("no-one knows", None),
+            ("don't stop", None),
+            ("once, always", None),
+            (
+                ":-1: too risky",
+                Some(Decision::Deny {
+                    reason: "too risky".into(),
+                }),
+            ),
+            (
+                "no - keep it",
+                Some(Decision::Deny {
+                    reason: "keep it".into(),
+                }),
+            ),
             ("-", None),
             ("\u{200b}", None),
             ("yes but only if it is safe", None),
@@ -385,6 +429,7 @@ mod tests {
             ("yes, but test first", back("yes, but test first")),
             ("Water it first", back("Water it first")),
             ("send back: smaller", back("smaller")),
+            ("先に水をやって", back("先に水をやって")),
             ("Send back: 1", back("1")),
             ("no", back("no")),
             ("👎", back("👎")),

@@ -9,12 +9,16 @@ use std::{collections::HashMap, sync::LazyLock};
 /// What a phrase means when it stands for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Meaning {
-    /// Yes, this once.
+    /// Yes.
     Assent,
+    /// Yes, and this once only.
+    Once,
     /// Yes, for the whole session.
     Session,
     /// No.
     Refusal,
+    /// No, unless something follows that it turns around: `don't stop`.
+    Negation,
     /// Nothing; it may stand beside the others.
     Filler,
 }
@@ -39,8 +43,10 @@ fn phrases() -> impl Iterator<Item = (&'static str, Meaning)> {
         let (kind, phrases) = line.split_once(": ").expect("a kind and its phrases");
         let meaning = match kind {
             "assent" => Meaning::Assent,
+            "once" => Meaning::Once,
             "session" => Meaning::Session,
             "refusal" => Meaning::Refusal,
+            "negation" => Meaning::Negation,
             "filler" => Meaning::Filler,
             other => unreachable!("{other} is no kind of phrase"),
         };
@@ -49,11 +55,8 @@ fn phrases() -> impl Iterator<Item = (&'static str, Meaning)> {
 }
 
 /// What a text means that is made of known phrases and nothing else; `None` when it holds more,
-/// contradicts itself, or asks.
+/// contradicts itself, or asks. A negation comes as the refusal that it is when nothing follows it.
 pub fn meaning(text: &str) -> Option<Meaning> {
-    if text.contains(['?', '？']) {
-        return None;
-    }
     let words = words(text);
     let mut meant = None;
     let mut rest = words.as_slice();
@@ -63,13 +66,28 @@ pub fn meaning(text: &str) -> Option<Meaning> {
         meant = match (meant, phrase) {
             (known, Meaning::Filler) => known,
             (None, first) => Some(first),
-            (Some(known), same) if known == same => Some(known),
-            (Some(Meaning::Assent), Meaning::Session)
-            | (Some(Meaning::Session), Meaning::Assent) => Some(Meaning::Session),
-            _ => return None,
+            (Some(known), next) => Some(together(known, next)?),
         };
     }
-    meant
+    meant.map(|meant| match meant {
+        Meaning::Negation => Meaning::Refusal,
+        Meaning::Once => Meaning::Assent,
+        other => other,
+    })
+}
+
+/// What two phrases mean one after the other. Nothing becomes wider than either of them, and a
+/// negation turns around what follows it.
+fn together(known: Meaning, next: Meaning) -> Option<Meaning> {
+    use Meaning::{Assent, Negation, Once, Refusal, Session};
+    match (known, next) {
+        (Assent, Assent) => Some(Assent),
+        (Once | Assent, Once) | (Once, Assent) => Some(Once),
+        (Session | Assent, Session) | (Session, Assent) => Some(Session),
+        (Refusal, Refusal) => Some(Refusal),
+        (Refusal, Negation) => Some(Negation),
+        _ => None,
+    }
 }
 
 /// The longest phrase that the words begin with.
@@ -129,10 +147,14 @@ fn signed(text: &[char]) -> Option<usize> {
     (matches!(first, '+' | '-') && digits > 0).then_some(digits + 1)
 }
 
-/// How many letters, digits and inner quotes come first.
+/// How many letters, digits and inner quotes come first; where words stand without spaces between
+/// them, one letter.
 fn letters(text: &[char]) -> usize {
+    if text.first().is_some_and(|first| is_unspaced(*first)) {
+        return 1;
+    }
     let is_of_word = |(at, c): (usize, &char)| {
-        c.is_alphanumeric()
+        c.is_alphanumeric() && !is_unspaced(*c)
             || *c == '\'' && at > 0 && text.get(at + 1).is_some_and(|next| next.is_alphanumeric())
     };
     text.iter()
@@ -141,11 +163,18 @@ fn letters(text: &[char]) -> usize {
         .count()
 }
 
-/// Whether something that is no word means something by itself, as emoji do and punctuation does
-/// not.
+/// Thai, kana and Han.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}')
+}
+
+/// Whether something that is no word has a meaning of its own. Marks of emphasis and the usual
+/// punctuation have none; emoji have one, and so have `?`, `/`, `>`, `~` or `=`: they ask, offer,
+/// quote, strike out or compare.
 fn is_symbol(text: &str) -> bool {
+    const PLAIN: &str = ".,;:!()-*_@\"'…–—“”„«»¡•·";
     text.chars()
-        .all(|c| !c.is_ascii() && !c.is_whitespace() && !"…–—“”„«»¿¡•·".contains(c))
+        .all(|c| !c.is_whitespace() && !c.is_control() && !PLAIN.contains(c))
 }
 
 #[cfg(test)]
@@ -168,7 +197,12 @@ mod tests {
         assert_eq!(TABLE.len(), phrases().count());
         assert!(TABLE.keys().all(|phrase| phrase.len() <= LONGEST));
         for (phrase, meaning) in phrases() {
-            let meant = (meaning != Meaning::Filler).then_some(meaning);
+            let meant = match meaning {
+                Meaning::Filler => None,
+                Meaning::Once => Some(Meaning::Assent),
+                Meaning::Negation => Some(Meaning::Refusal),
+                other => Some(other),
+            };
             assert_eq!(super::meaning(phrase), meant, "{phrase}");
         }
     }
@@ -220,6 +254,8 @@ mod tests {
             approve nothing | allow nothing | never mind | thanks | thank you | please | 🙏 | 🎉 | 🤷 | 🤔 | ❓ | 😕 | :shrug: | :thinking_face:
             :eyes: | 👀 | rm -rf / | npm test | blue | Blue | the second one | both | all of them | see above | same as before
             yes no | no yes | 👍👎 | :+1: :-1: | always no | no always | not always | not ok | not good | isn't good | no good reason
+            don't stop | don’t stop! | do not stop | don't deny it | never refuse | please don't stop | never no | do not reject
+            once, always | always, just once | allow once for this session | ~yes~ | ~~yes~~ | > yes | yes/always | yes = no | [yes] | != ok
             y/n | y or n | yes or no | + | - | -- | — | . | … | ! | \" | '' | () | ** | ` | \u{200b} | \u{feff}";
         let count = expect(None, neither);
         assert_eq!(meaning(""), None);
