@@ -2,7 +2,7 @@
 //! ever.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Output, Stdio},
     time::Duration,
 };
@@ -62,29 +62,31 @@ pub async fn git(folder: &Path, arguments: &[&str]) -> Result<String, GitError> 
         if !passes || pause == LOCK_TRIES {
             return Err(GitError::new(command, last_lines(&said)));
         }
-        remove_left_behind(folder, &said);
+        remove_left_behind(folder).await;
         tokio::time::sleep(Duration::from_millis(20 * pause)).await;
     }
     Err(GitError::new(command, "it was not tried".into()))
 }
 
-/// Removes the lock that git complains of, if nobody can hold it any more.
-fn remove_left_behind(folder: &Path, said: &str) {
-    let Some(lock) = config_lock(folder, said) else {
+/// Removes the lock on the repository's configuration, if nobody can hold it any more. Where it is
+/// git says; what it printed with its refusal may hold names that an agent chose.
+async fn remove_left_behind(folder: &Path) {
+    let Ok(asked) = once(folder, &["rev-parse", "--git-path", "config"]).await else {
         return;
     };
-    let written = lock.metadata().and_then(|lock| lock.modified()).ok();
+    let config = String::from_utf8_lossy(&asked.stdout);
+    let lock = folder.join(format!("{}.lock", config.trim_end()));
+    if !lock.ends_with("config.lock") {
+        return;
+    }
+    let written = lock
+        .symlink_metadata()
+        .and_then(|lock| lock.modified())
+        .ok();
     let age = written.and_then(|written| written.elapsed().ok());
     if age.is_some_and(|age| age >= LEFT_BEHIND) && std::fs::remove_file(&lock).is_ok() {
         tracing::warn!(lock = %lock.display(), "removed a lock that a killed git left behind");
     }
-}
-
-/// `could not lock config file .git/config: File exists`: the lock's path.
-fn config_lock(folder: &Path, said: &str) -> Option<PathBuf> {
-    let (_, rest) = said.split_once("could not lock config file ")?;
-    let (file, _) = rest.split_once(": File exists")?;
-    Some(folder.join(format!("{file}.lock")))
 }
 
 /// Whether git agrees.
@@ -164,7 +166,7 @@ fn last_lines(said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, time::SystemTime};
+    use std::{fs, path::PathBuf, time::SystemTime};
 
     use super::*;
 
