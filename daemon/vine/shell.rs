@@ -5,7 +5,7 @@ use std::{
     io::{IsTerminal, Read},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use vine_api::ClientError;
 
 use crate::{
@@ -32,6 +32,13 @@ fn with_text_from_elsewhere(mut words: Vec<String>) -> Result<Vec<String>> {
     let (from, text) = match known.as_slice() {
         ["question", "answer", _, "-"] => (3, of_standard_input()?),
         ["question", "answer", _, "--file", file] => (3, of_file(file)?),
+        ["question", "answer", _, file] if file.starts_with("--file=") => {
+            (3, of_file(&file["--file=".len()..])?)
+        }
+        // Never an answer by accident: nobody can take it back.
+        ["question", "answer", _, option, ..] if option.starts_with("--file") => {
+            bail!("nothing was answered; write `--file FILE` and nothing behind it")
+        }
         _ => match known.windows(2).position(|pair| pair == ["--prompt", "-"]) {
             Some(at) => {
                 words[at + 1] = of_standard_input()?;

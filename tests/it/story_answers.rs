@@ -164,6 +164,14 @@ async fn an_answer_of_several_lines_comes_from_standard_input_or_a_file() {
             "{nothing:?}"
         );
     }
+    for misspelt in [
+        &["--file"][..],
+        &["--file", "a", "b"],
+        &["--file=not-there"],
+    ] {
+        let all = [&["question", "answer", open.as_str()], misspelt].concat();
+        assert!(place.try_shell(&all).is_err(), "{misspelt:?}");
+    }
     answer(&["-"], "Two lines,\nand a dash: -\n").await;
     let file = place.folder.path().join("answer.txt");
     std::fs::write(&file, "From a file,\n-- with dashes\n").expect("written");
