@@ -138,9 +138,7 @@ async fn claude_reads_each_form_of_answer_after_it_was_parked() {
         .await
         .at_work()
         .await;
-    for form in FORMS {
-        each_form_arrives(&place, &[form], true).await;
-    }
+    each_form_arrives(&place, &FORMS, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,16 +85,17 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     let mut talk = Talk::new(job, host, stdin);
     let mut lines = BufReader::with_capacity(256 * 1024, stdout).lines();
     let end = talk.run_down(&mut lines).await;
-    if matches!(end, End::Held) {
-        talk.defer(&mut lines).await;
-    }
+    let deferred = matches!(end, End::Held) && talk.defer(&mut lines).await;
     if matches!(end, End::Turn(_)) {
         talk.report_context(&mut lines).await;
     }
-    let patience = if matches!(end, End::Hung | End::Over | End::Held) {
-        Duration::ZERO
-    } else {
-        EXIT
+    let patience = match end {
+        // A process that leaves by itself writes where its session's record ends. Without that, a
+        // session that was resumed before is later resumed from its older end (measured).
+        End::Held if deferred => EXIT,
+        // Leaving by itself it would write that people had refused the open calls.
+        End::Held | End::Hung | End::Over => Duration::ZERO,
+        End::Turn(_) | End::Gone => EXIT,
     };
     let idle_exit = talk.close(&mut child, patience).await;
     // What is left would keep the pipe of the complaints open.
@@ -174,6 +175,9 @@ fn start(job: &Job<'_>) -> std::io::Result<Child> {
         "stdio",
         "--permission-mode",
         "default",
+        // Without it a resumed session makes its deferred call before it has read of our hook, at
+        // random: it then comes as `can_use_tool` and cannot be deferred again (measured).
+        "--await-initialize",
     ]);
     // A repository's own settings, hooks and servers could run programs and redirect the key: only
     // if it is trusted.

@@ -399,14 +399,14 @@ impl<'a> Talk<'a> {
 
     /// Puts the one call off that waits, if it can be put off, so that resuming makes it again
     /// under the same id. Two deferred calls would lose one of them, and a permission cannot be
-    /// deferred: those are told in words later.
-    pub async fn defer(&mut self, lines: &mut Lines) {
+    /// deferred: those are told in words later. Says whether the call is put off.
+    pub async fn defer(&mut self, lines: &mut Lines) -> bool {
         let mut open = self.open.iter();
         let (Some((request, call)), None) = (open.next(), open.next()) else {
-            return;
+            return false;
         };
         if !call.can_defer() || parking::keep(self.job, &call.id).is_err() {
-            return;
+            return false;
         }
         let reply = frames::reply(request, &ToolCall::defer());
         let deferred = async {
@@ -419,14 +419,12 @@ impl<'a> Talk<'a> {
             }
             None
         };
-        if tokio::time::timeout(EXIT, deferred)
-            .await
-            .ok()
-            .flatten()
-            .is_none()
-        {
+        let done = tokio::time::timeout(EXIT, deferred).await;
+        let is_deferred = matches!(done, Ok(Some(())));
+        if !is_deferred {
             parking::forget(self.job);
         }
+        is_deferred
     }
 
     /// Passes an answer on. It counts as delivered when the agent shows that it has it, see
