@@ -206,7 +206,7 @@ async fn claude_held_agents_take_no_slot_and_an_answer_goes_ahead_of_new_work() 
     let asking = place.task("Ask", SCRIPT).await;
     let (question, _) = place.question(&asking).await;
     let other = place
-        .task("Other", "MODEL: slow 2\nMODEL: finish Other.")
+        .task("Other", "MODEL: slow 6\nMODEL: finish Other.")
         .await;
     place.wait(&other, "running").await;
     let queued = place.task("Queued", "MODEL: finish Queued.").await;
@@ -217,6 +217,11 @@ async fn claude_held_agents_take_no_slot_and_an_answer_goes_ahead_of_new_work() 
     );
     place.answer(&asking, &question, "Red").await;
     place.wait(&asking, "done").await;
+    assert_eq!(
+        place.show(&other).await["state"],
+        "running",
+        "the answered one did not wait for other people's work"
+    );
     let ended = |shown: &serde_json::Value| {
         shown["executions"][0]["ended"]
             .as_str()

@@ -1,5 +1,6 @@
 //! Slots: how many agents work at once. An agent that waits for a person lends its slot to other
-//! work; with the answer it gets one back ahead of anything new.
+//! work; with the answer it goes on at once, also if its slot is lent still: for a while there may
+//! be one more agent for each slot. Beyond that it gets the next one, ahead of anything new.
 
 use std::{
     collections::VecDeque,
@@ -15,10 +16,20 @@ pub struct Slots {
 }
 
 struct State {
-    /// Below zero for a moment when more was claimed than is free by now.
+    /// All of them.
+    count: i64,
+    /// Below zero while agents work whose slots are lent, or for a moment when more was claimed
+    /// than is free by now.
     free: i64,
     /// Agents with an answer, first come first served.
     returning: VecDeque<oneshot::Sender<Turn>>,
+}
+
+impl State {
+    /// An answered agent may go on: a slot is free, or not every one has a second agent yet.
+    fn has_room_to_return(&self) -> bool {
+        self.free > -self.count
+    }
 }
 
 /// A slot on its way to an agent that returns; one that is not taken goes back.
@@ -36,6 +47,7 @@ impl Slots {
     /// `count` free slots.
     pub fn new(count: u32) -> Arc<Self> {
         let state = Mutex::new(State {
+            count: count.into(),
             free: count.into(),
             returning: VecDeque::new(),
         });
@@ -78,7 +90,7 @@ impl Slots {
         let next = {
             let mut state = self.state();
             state.free += 1;
-            let next = if state.free > 0 {
+            let next = if state.has_room_to_return() {
                 state.returning.pop_front()
             } else {
                 None
@@ -96,7 +108,7 @@ impl Slots {
     async fn take_back(&self) {
         let turn = {
             let mut state = self.state();
-            if state.free > 0 {
+            if state.has_room_to_return() {
                 state.free -= 1;
                 return;
             }
@@ -168,33 +180,44 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_waiting_agent_lends_its_slot_and_returns_ahead_of_new_work() {
+    async fn an_answered_agent_goes_on_at_once_and_new_work_waits() {
         let slots = Slots::new(1);
         assert_eq!(slots.room().await, 1);
         let asking = slots.take();
         asking.lend();
         assert_eq!(slots.room().await, 1, "other work may run meanwhile");
         let other = slots.take();
-        let mut returning = Box::pin(async {
-            asking.end_wait();
-            asking.reclaim().await;
-        });
-        assert!(
-            tokio::time::timeout(Duration::from_millis(20), &mut returning)
-                .await
-                .is_err(),
-            "no slot is free"
-        );
+        asking.end_wait();
+        soon(asking.reclaim()).await.expect("at once");
+        assert!(soon(slots.room()).await.is_none(), "new work waits");
         drop(other);
-        returning.as_mut().await;
-        drop(returning);
-        assert!(
-            tokio::time::timeout(Duration::from_millis(20), slots.room())
-                .await
-                .is_err(),
-            "new work waits"
-        );
+        assert!(soon(slots.room()).await.is_none(), "for both");
         drop(asking);
         assert_eq!(slots.room().await, 1);
+    }
+
+    #[tokio::test]
+    async fn no_slot_has_more_than_two_agents_and_who_returns_goes_before_new_work() {
+        let slots = Slots::new(1);
+        let (first, second) = (slots.take(), slots.take());
+        first.lend();
+        second.lend();
+        let third = slots.take();
+        first.end_wait();
+        soon(first.reclaim()).await.expect("the one more");
+        let mut returning = Box::pin(async {
+            second.end_wait();
+            second.reclaim().await;
+        });
+        assert!(soon(&mut returning).await.is_none(), "there are two");
+        drop(third);
+        soon(&mut returning).await.expect("the next one");
+        assert!(soon(slots.room()).await.is_none());
+    }
+
+    async fn soon<T>(what: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(Duration::from_millis(20), what)
+            .await
+            .ok()
     }
 }
