@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use vine_api::ClientError;
+use vine_domain::shown;
 
 use crate::{
     cli::Globals,
@@ -18,9 +19,9 @@ pub async fn order(globals: &Globals) -> Result<()> {
     let words = with_text_from_elsewhere(globals.words.clone())?;
     let reply = Endpoint::find()?.client().run(&words, "").await?;
     if globals.json {
-        println!("{}", serde_json::to_string_pretty(&reply.data)?);
+        println!("{}", printable_json(&reply.data)?);
     } else {
-        println!("{}", printable(&reply.text));
+        println!("{}", printable(&globals.words, &reply.text));
     }
     Ok(())
 }
@@ -64,20 +65,31 @@ fn of_file(file: &str) -> Result<String> {
     fs::read_to_string(file).with_context(|| format!("the answer cannot be read from {file}"))
 }
 
-/// Text of agents may hold escape sequences; a terminal must not obey them.
-fn printable(text: &str) -> String {
-    if !std::io::stdout().is_terminal() {
+/// Text of agents may hold what steers a terminal, or turns text around in it. A patch that goes into
+/// a file or another program stays as it is.
+fn printable(words: &[String], text: &str) -> String {
+    let is_patch = matches!(words, [first, second, ..] if first == "task" && second == "diff");
+    if is_patch && !std::io::stdout().is_terminal() {
         return text.to_owned();
     }
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' && c != '\t' {
-                '\u{fffd}'
-            } else {
-                c
-            }
+    shown::exact(text)
+}
+
+/// The same for JSON, in which such characters can be written as what they are.
+fn printable_json(value: &serde_json::Value) -> Result<String> {
+    let text = serde_json::to_string_pretty(value)?;
+    let mut units = [0; 2];
+    Ok(text
+        .chars()
+        .map(|c| match shown::is_hidden(c) {
+            true => c
+                .encode_utf16(&mut units)
+                .iter()
+                .map(|unit| format!("\\u{unit:04x}"))
+                .collect(),
+            false => c.to_string(),
         })
-        .collect()
+        .collect())
 }
 
 /// What the daemon says to do next, if it refused and has something to say.
@@ -109,5 +121,27 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         }) => 4,
         Some(ClientError::Refused { status: 422, .. }) => 2,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_and_json_stays_what_it_was() {
+        let words = ["question", "show", "Q-1"].map(str::to_owned);
+        assert_eq!(
+            printable(&words, "rm \u{202e}x\u{1b}[2K"),
+            "rm ⟨U+202E⟩x⟨U+001B⟩[2K"
+        );
+        let value = serde_json::json!({ "what": "rm \u{202e}x\u{e0041}" });
+        let text = printable_json(&value).expect("JSON");
+        assert!(
+            text.contains("\\u202e") && text.contains("\\udb40\\udc41"),
+            "{text}"
+        );
+        let back: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(back, value);
     }
 }

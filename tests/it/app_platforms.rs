@@ -182,7 +182,7 @@ impl Fake {
         .await
     }
 
-    async fn aside(&self, to: &str) -> Shown {
+    pub async fn aside(&self, to: &str) -> Shown {
         self.wait(
             "its author is told",
             |dispatch| matches!(&dispatch.message.place, Place::Aside(aside) if aside.to == to),
@@ -223,7 +223,7 @@ fn grant(name: &str, role: Role) -> Grant {
 pub fn colour() -> Ask {
     let option = |label: &str| Choice {
         label: label.into(),
-        description: String::new(),
+        ..Choice::default()
     };
     let item = Item {
         question: "Which?".into(),

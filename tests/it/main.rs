@@ -5,13 +5,17 @@ include!("stories.rs");
 #[expect(dead_code, reason = "each program uses its part of it")]
 mod harness;
 
+mod app_consent;
+mod app_rivals;
 mod double_discord;
 mod double_slack;
 mod fixtures;
 mod frozen;
 mod measure_matrix;
 mod story_browser;
+mod story_grants;
 mod story_hostile;
 mod story_issuer;
 mod story_openapi;
+mod story_rivals;
 mod story_transfer;

@@ -230,7 +230,7 @@ async fn discord_edits_files_replies_and_the_menu_of_messages() {
             .expect("files")
             .iter()
             .any(|file| {
-                text(file, "text").contains("Which?") && text(file, "text").contains("\n6000\n")
+                text(file, "text").contains("Which?") && text(file, "text").contains("\n> 6000\n")
             })
     };
     guild.wait("the whole text is a file", whole).await;

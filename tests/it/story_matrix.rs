@@ -146,7 +146,7 @@ async fn matrix_an_edit_of_ones_own_answer_is_a_correction_and_its_deletion_is_t
     let note = room.ann.say_in(&room.id, &root, "and mind the dog").await;
     room.ann
         .wait(&room.id, "the note is marked as kept", |event| {
-            marked(event, &note, "👀")
+            marked(event, &note, "📝")
         })
         .await;
     room.ann.redact(&room.id, &answer).await;

@@ -99,7 +99,7 @@ async fn matrix_what_was_posted_and_not_noted_is_not_posted_again_not_even_after
         }
         room.start_daemon().await;
         room.ann.say_in(&room.id, &root, "yes").await;
-        let settled = format!("**Q-{number}** Go on?");
+        let settled = format!("**Q-{number}** Ann answered");
         room.ann.hears(&room.id, &settled).await;
         room.place.wait(&format!("T-{number}"), "done").await;
         let events = room.ann.events(&room.id).await;

@@ -134,7 +134,7 @@ async fn matrix_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
         .download(file["content"]["url"].as_str().expect("an address"))
         .await;
     assert!(
-        text.contains("Which of these?") && text.contains("\n9000\n"),
+        text.contains("Which of these?") && text.contains("\n> 9000\n"),
         "nothing is cut"
     );
     assert_eq!(file["content"]["m.relates_to"]["event_id"], root.as_str());

@@ -252,7 +252,10 @@ async fn an_edit_of_a_command_runs_nothing_again_and_one_without_a_name_answers_
         .change(empty, Some("yes"))
         .await
         .expect_err("it may have been meant for another question");
-    assert!(unclear.to_string().contains("Say which"), "{unclear}");
+    assert!(
+        unclear.to_string().contains("What is “yes” for?"),
+        "{unclear}"
+    );
     place.change(empty, Some("Q-1 yes")).await.expect("named");
     place.wait(&task, "done").await;
 }

@@ -48,7 +48,10 @@ async fn two_questions_open_at_once_are_told_apart_and_a_plain_reply_is_not_gues
         .post::<_, serde_json::Value>("/chat/messages", &plain)
         .await
         .expect_err("not guessed");
-    assert!(refused.to_string().contains("Say which"), "{refused}");
+    assert!(
+        refused.to_string().contains("What is “yes” for?"),
+        "{refused}"
+    );
     let named =
         serde_json::json!({ "task": task, "text": format!("{} to the right", id("Right?")) });
     place

@@ -62,13 +62,13 @@ async fn claude_slack_the_whole_way_of_a_question_through_a_thread() {
         "the card has no buttons any more"
     );
     channel.hears("ended without changes").await;
-    let second = question["ts"]
+    let (second, micros) = question["ts"]
         .as_str()
-        .and_then(|ts| ts.split('.').next())
-        .expect("seconds");
+        .and_then(|ts| ts.split_once('.'))
+        .expect("seconds and microseconds");
     assert_eq!(
         channel.place.base.asked_since("slack"),
-        [format!("{second}000")],
+        [format!("{second}{}", &micros[..3])],
         "it stands there since then by Slack's clock"
     );
 }
@@ -435,14 +435,14 @@ async fn slack_the_first_of_two_answers_wins_and_foreigners_and_guests_of_other_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slack_a_long_text_comes_in_parts_each_once_although_the_channel_is_slow() {
-    let channel = Channel::new(Agent::Script("vine ask \"Which of these? $(seq 1 6500)\"")).await;
+    let channel = Channel::new(Agent::Script("vine ask \"Which of these? $(seq 1 4500)\"")).await;
     channel.act("limit", json!({ "millis": 700 })).await;
     let (task, root) = channel.task("Long").await;
     let whole = |state: &Value| {
         of_bot(state).any(|message| {
             message["text"]
                 .as_str()
-                .is_some_and(|text| text.contains("\n6500\n"))
+                .is_some_and(|text| text.contains("\n> 4500\n"))
         })
     };
     channel.wait("the last part is there", whole).await;
@@ -457,12 +457,12 @@ async fn slack_a_long_text_comes_in_parts_each_once_although_the_channel_is_slow
         !state["channels"].to_string().contains("vine_write"),
         "no part keeps a button"
     );
-    for number in ["3000", "4000", "5000"] {
+    for number in ["2000", "3000", "4000"] {
         let shown = of_bot(&state)
             .filter(|message| {
                 message["text"]
                     .as_str()
-                    .is_some_and(|text| text.contains(&format!("\n{number}\n")))
+                    .is_some_and(|text| text.contains(&format!("\n> {number}\n")))
             })
             .count();
         assert_eq!(shown, 1, "{number} stands there once");

@@ -177,7 +177,7 @@ async fn slack_requests_that_are_forged_or_old_are_refused_and_one_that_is_repla
     let (task, root) = channel.task("One").await;
     channel.hears("*Q-1* for").await;
     let now = System.now().0.unsigned_abs() / 1000;
-    let event = json!({ "type": "message", "channel": channel.id, "user": "U0ANN", "ts": format!("{now}.000009"), "thread_ts": root, "text": "Yes" });
+    let event = json!({ "type": "message", "channel": channel.id, "user": "U0ANN", "ts": format!("{}.000009", now + 1), "thread_ts": root, "text": "Yes" });
     let body =
         json!({ "type": "event_callback", "team_id": "T0TEAM", "event_id": "Ev1", "event": event })
             .to_string();
@@ -434,7 +434,7 @@ async fn slack_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
     let whole = |file: &Value| {
         file["text"]
             .as_str()
-            .is_some_and(|text| text.contains("Which of these?") && text.contains("\n12000\n"))
+            .is_some_and(|text| text.contains("Which of these?") && text.contains("\n> 12000\n"))
     };
     let uploaded = |state: &Value| {
         state["files"]

@@ -66,6 +66,7 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
         bench.client.clone(),
         Arc::clone(&bench.desk),
         Arc::clone(held),
+        bench.config.agent.known.clone(),
     );
     let name = format!(
         "{} {} {}",
@@ -210,10 +211,11 @@ async fn report(
         Err(failure) => return give_up(bench, held, task, GaveUp::Failed(failure)).await,
     };
     let (report, patch) = changes.report(finished);
+    let known = &bench.config.agent.known;
     let complete = Complete {
         attempt: task.attempt,
-        report,
-        patch,
+        report: known.named_in(report),
+        patch: known.named_in(patch),
         next: 0,
     };
     let done = insist(std::future::pending(), || {
@@ -257,7 +259,7 @@ async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp) -> 
     };
     let fail = Fail {
         attempt: task.attempt,
-        how,
+        how: bench.config.agent.known.named_in(how),
     };
     match insist(std::future::pending(), || {
         bench.client.post::<_, Ended>("/queue/fail", &fail)

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use vine_domain::secrets::Known;
+
 use crate::agent::AgentKind;
 
 /// One worker.
@@ -39,8 +41,20 @@ pub struct AgentConfig {
     pub env: BTreeMap<String, String>,
     /// Names of variables that it inherits from the worker when they are set.
     pub pass: Vec<String>,
+    /// What of that may be secret.
+    pub known: Known,
     /// An agent that says nothing for this long, with nobody asked, hangs.
     pub hang_after: Duration,
+}
+
+impl AgentConfig {
+    /// What an agent finds in its environment that may be secret, by name.
+    pub fn known(env: &BTreeMap<String, String>, pass: &[String]) -> Known {
+        let passed = pass
+            .iter()
+            .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)));
+        Known::of(&passed.chain(env.clone()).collect())
+    }
 }
 
 /// How the agents' work is committed.

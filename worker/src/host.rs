@@ -16,7 +16,12 @@ use vine_api::{
     Client, ClientError, CloseQuestion, Delivered, Log, MapSession, PostQuestion, PostedQuestion,
     SessionBeat,
 };
-use vine_domain::{Ask, Heard, Question, QuestionId, SessionId, uuid_of, worker::Attempt};
+use vine_domain::{
+    Ask, Heard, Question, QuestionId, SessionId,
+    secrets::{self, Known},
+    uuid_of,
+    worker::Attempt,
+};
 
 use crate::{
     config::WorkerConfig,
@@ -35,6 +40,7 @@ pub struct Host {
     desk: Arc<Desk>,
     held: Arc<Held>,
     lines: mpsc::Sender<Line>,
+    known: Arc<Known>,
     /// Lines that found no room.
     left_out: Arc<AtomicU64>,
 }
@@ -73,13 +79,14 @@ where
 
 impl Host {
     /// The host of one attempt. Log lines are sent on in the background, a batch at a time.
-    pub fn new(client: Client, desk: Arc<Desk>, held: Arc<Held>) -> Self {
+    pub fn new(client: Client, desk: Arc<Desk>, held: Arc<Held>, known: Known) -> Self {
         let (lines, queue) = mpsc::channel(ROOM);
         let host = Self {
             client,
             desk,
             held,
             lines,
+            known: Arc::new(known),
             left_out: Arc::default(),
         };
         tokio::spawn(send_lines(
@@ -100,9 +107,20 @@ impl Host {
         self.held.stop.cancelled().await;
     }
 
+    /// The text with names in place of what we put into the agent's environment.
+    pub fn named(&self, text: String) -> String {
+        self.known.named(text)
+    }
+
+    /// The text without any secrets, for what is cut before it is sent: half a secret has no form.
+    pub fn clean(&self, text: String) -> String {
+        secrets::without(self.named(text)).0
+    }
+
     /// Writes a line to the task's log.
     pub fn log(&self, line: impl Into<String>) {
-        if self.lines.try_send(Line::Text(line.into())).is_err() {
+        let line = self.named(line.into());
+        if self.lines.try_send(Line::Text(line)).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -139,8 +157,8 @@ impl Host {
             key: key(self.attempt(), call),
             session,
             call: call.into(),
-            ask,
-            context,
+            ask: self.known.named_in(ask),
+            context: self.named(context),
         };
         let PostedQuestion { id } = self.send("/questions", &post).await?;
         let question = self.held.wait_for(id);

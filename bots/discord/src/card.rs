@@ -1,7 +1,7 @@
 //! What can be pressed under a question: a button for each choice, one to write something else.
 
 use serde_json::{Value, json};
-use vine_domain::chat::Button;
+use vine_domain::{chat::Button, shown};
 
 /// Characters of a label (reference, "Button").
 const LABEL: usize = 80;
@@ -33,12 +33,22 @@ pub fn rows(buttons: &[Button]) -> Vec<Value> {
             json!({ "type": 1, "components": [write] }),
         ];
     }
-    let mut all: Vec<Value> = buttons
-        .iter()
-        .enumerate()
-        .map(|(index, one)| button(index, one))
-        .collect();
+    let mut all = picks(buttons);
     all.push(write);
+    in_rows(&all)
+}
+
+/// Rows of choices and no other way.
+pub fn choices(buttons: &[Button]) -> Vec<Value> {
+    in_rows(&picks(buttons))
+}
+
+fn picks(buttons: &[Button]) -> Vec<Value> {
+    let all = buttons.iter().take(BUTTONS).enumerate();
+    all.map(|(index, one)| button(index, one)).collect()
+}
+
+fn in_rows(all: &[Value]) -> Vec<Value> {
     all.chunks(ROW)
         .map(|row| json!({ "type": 1, "components": row }))
         .collect()
@@ -73,7 +83,7 @@ pub fn sure(message: &str, index: usize, label: &str) -> Vec<Value> {
 }
 
 fn short(text: &str, most: usize) -> String {
-    text.chars().take(most).collect()
+    shown::exact(text).chars().take(most).collect()
 }
 
 /// Reads what was pressed. Whoever forges an id presses a button that may not exist; who may press

@@ -58,9 +58,9 @@ async fn note(session: &Session, dispatch: &Dispatch, about: &About) -> Result<P
         session,
         &about.event,
         if about.fate == Fate::Kept {
-            "👀"
+            "📝"
         } else {
-            "✅"
+            "👀"
         },
     )
     .await?;
@@ -307,7 +307,12 @@ async fn edit(session: &Session, dispatch: &Dispatch, edited: &str) -> Result<Po
     let starts = edited == thread && session.kind(&dispatch.room).await? != rooms::FORUM;
     let place = if starts { &dispatch.room } else { thread };
     let text = shortened(parts(&dispatch.message.text));
-    let body = json!({ "content": marked(&text, &[]), "components": [], "flags": PLAIN, "allowed_mentions": { "parse": [] } });
+    // A question that was given up can still be answered.
+    let rows = match dispatch.message.buttons.as_slice() {
+        [] => Vec::new(),
+        buttons => card::rows(buttons),
+    };
+    let body = json!({ "content": marked(&text, &[]), "components": rows, "flags": PLAIN, "allowed_mentions": { "parse": [] } });
     let route = || {
         Ok::<_, ChatError>(Route::ChannelMessage {
             channel_id: channel(place)?,
@@ -353,13 +358,9 @@ async fn whisper(
     aside: &Aside,
 ) -> Result<Posted, ChatError> {
     let text = marked(&shortened(parts(&dispatch.message.text)), &[]);
-    let done = Ok(Posted::one(
-        aside.thread.as_ref().unwrap_or(&aside.to),
-        &aside.to,
-    ));
-    let only =
-        json!({ "content": text, "flags": EPHEMERAL | PLAIN, "allowed_mentions": { "parse": [] } });
-    match (session.waiting.way(&aside.to), aside.to.split_once(':')) {
+    let rows = card::choices(&dispatch.message.buttons);
+    let only = json!({ "content": text, "flags": EPHEMERAL | PLAIN, "components": rows, "allowed_mentions": { "parse": [] } });
+    let told = match (session.waiting.way(&aside.to), aside.to.split_once(':')) {
         (Some(Way::Amend(token)), _) => {
             let route = Route::WebhookOriginalInteractionResponse {
                 application_id: session.app(),
@@ -368,8 +369,7 @@ async fn whisper(
             session
                 .rest
                 .call("answering", LightMethod::Patch, route, &only)
-                .await?;
-            done
+                .await?
         }
         (Some(Way::Anew(token)), _) => {
             let route = Route::WebhookFollowupMessages {
@@ -379,11 +379,10 @@ async fn whisper(
             session
                 .rest
                 .call("answering", LightMethod::Post, route, &only)
-                .await?;
-            done
+                .await?
         }
         (None, Some((room, id))) => {
-            let mut body = json!({ "content": text, "flags": PLAIN, "allowed_mentions": { "parse": [], "replied_user": true } });
+            let mut body = json!({ "content": text, "flags": PLAIN, "components": rows, "allowed_mentions": { "parse": [], "replied_user": true } });
             body["message_reference"] = json!({ "message_id": id, "fail_if_not_exists": false });
             body["nonce"] = json!(nonce::write(dispatch.message.id, 0));
             body["enforce_nonce"] = json!(true);
@@ -397,13 +396,19 @@ async fn whisper(
                     },
                     &body,
                 )
-                .await?;
-            done
+                .await?
         }
-        (None, None) => Err(ChatError::Gone(
-            "whoever waited for this waits no more".into(),
-        )),
-    }
+        (None, None) => {
+            return Err(ChatError::Gone(
+                "whoever waited for this waits no more".into(),
+            ));
+        }
+    };
+    // What is pressed under it names it.
+    Ok(Posted::one(
+        aside.thread.as_ref().unwrap_or(&aside.to),
+        told["id"].as_str().unwrap_or(&aside.to),
+    ))
 }
 
 #[cfg(test)]

@@ -182,7 +182,9 @@ impl Intake {
                 let data = json!({ "content": "Are you sure?", "flags": EPHEMERAL, "components": card::sure(&message, index, &label) });
                 json!({ "type": 4, "data": data })
             }
-            Then::Write(message) => json!({ "type": 9, "data": modal::view(&message) }),
+            Then::Write(message, asked) => {
+                json!({ "type": 9, "data": modal::view(&message, &asked) })
+            }
             Then::Complete(user, option, typed) => {
                 let choices = menu::offer(&self.session, &*self.ear, &user, &option, &typed).await;
                 json!({ "type": 8, "data": { "choices": choices } })

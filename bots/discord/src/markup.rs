@@ -42,9 +42,13 @@ fn block(block: &Block) -> String {
             .map(|spans| line(spans))
             .collect::<Vec<_>>()
             .join("\n"),
-        Block::Quote(lines) => lines
+        Block::Quote(inside) => inside
             .iter()
-            .map(|spans| format!("> {}", line(spans)))
+            .map(self::block)
+            .collect::<Vec<_>>()
+            .join("\n")
+            .lines()
+            .map(|line| format!("> {line}"))
             .collect::<Vec<_>>()
             .join("\n"),
         Block::List(entries) => entries

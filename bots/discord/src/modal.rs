@@ -4,11 +4,18 @@
 use serde_json::{Value, json};
 
 const FIELD: &str = "text";
+/// Characters of the question (reference, "Text Display": 4,000 in all of a modal).
+const SHOWN: usize = 2_000;
 
-/// For an answer to this message.
-pub fn view(to: &str) -> Value {
+/// For an answer to this message, which says this.
+pub fn view(to: &str, asked: &str) -> Value {
     let input = json!({ "type": 4, "custom_id": FIELD, "label": "Answer", "style": 2, "required": true, "max_length": 4000 });
-    json!({ "custom_id": format!("v1:answer:{to}"), "title": "Your answer", "components": [{ "type": 1, "components": [input] }] })
+    let shown: String = asked.chars().take(SHOWN).collect();
+    let mut components = vec![json!({ "type": 1, "components": [input] })];
+    if !shown.trim().is_empty() {
+        components.insert(0, json!({ "type": 10, "content": shown }));
+    }
+    json!({ "custom_id": format!("v1:answer:{to}"), "title": "Your answer", "components": components })
 }
 
 /// To which message, and what.

@@ -53,8 +53,8 @@ pub enum Then {
     Press(Inbound),
     /// Ask once more before this: (message, place of the button, what stands on it).
     Confirm(String, usize, String),
-    /// Let them write an answer to this message.
-    Write(String),
+    /// Let them write an answer to this message, which says this.
+    Write(String, String),
     /// Offer what fits: the option, and what was typed so far.
     Complete(String, String, String),
     /// Nothing comes of it, for this reason.
@@ -360,7 +360,13 @@ fn pressed(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
         Press::Careful(index) => {
             Then::Confirm(message.into(), index, label(&data["message"], index))
         }
-        Press::Write => Then::Write(message.into()),
+        Press::Write => Then::Write(
+            message.into(),
+            data["message"]["content"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        ),
     })
 }
 
@@ -453,6 +459,13 @@ mod tests {
     }
 
     #[test]
+    fn phrases_of_assent_and_refusal_come_as_they_were_said() {
+        for phrase in vine_domain::reading::phrases() {
+            assert_eq!(person(message(&json!({ "content": phrase }))).text, phrase);
+        }
+    }
+
+    #[test]
     fn words_that_we_may_not_read_are_said_to_be_so_and_files_are_waited_for() {
         let blind = translate(
             "MESSAGE_CREATE",
@@ -487,7 +500,7 @@ mod tests {
     }
 
     fn used(kind: u8, data: &Value) -> Then {
-        let event = json!({ "id": "8", "token": "t", "type": kind, "channel_id": "7", "member": { "user": { "id": "1" } }, "data": data, "message": { "id": "6" } });
+        let event = json!({ "id": "8", "token": "t", "type": kind, "channel_id": "7", "member": { "user": { "id": "1" } }, "data": data, "message": { "id": "6", "content": "Which?" } });
         match translate("INTERACTION_CREATE", &event, &us()) {
             Heard::Interaction(interaction) => interaction.then,
             other => panic!("{other:?}"),
@@ -522,7 +535,7 @@ mod tests {
         assert_eq!((press.act, press.text.as_str()), (Act::Pressed(1), ""));
         assert_eq!(
             used(3, &json!({ "custom_id": "v1:write" })),
-            Then::Write("6".into())
+            Then::Write("6".into(), "Which?".into())
         );
         let Then::Press(sure) = used(3, &json!({ "custom_id": "v1:sure:2:55" })) else {
             panic!()

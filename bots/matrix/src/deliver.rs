@@ -45,12 +45,13 @@ pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatErr
     }
 }
 
-/// Where a person's note is: two eyes when it is kept, a check when the agent has it.
+/// Where a person's note is: a memo when it is kept, two eyes when the agent has it. A check is for
+/// answers alone.
 async fn note(room: &Room, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
     let sign = if about.fate == Fate::Kept {
-        "👀"
+        "📝"
     } else {
-        "✅"
+        "👀"
     };
     react(room, dispatch, &about.event, sign).await?;
     Ok(Posted::one(

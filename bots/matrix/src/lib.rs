@@ -13,6 +13,7 @@ mod history;
 mod invitations;
 mod listen;
 mod markup;
+mod order;
 mod pieces;
 mod private;
 mod recovery;

@@ -1,13 +1,13 @@
 //! Reads the stream. What it brings is stored with the new position before anything else happens; a
 //! gap is filled before that, so a position never passes what was not read.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::HashMap, convert::Infallible, time::Duration};
 
 use matrix_sdk::{
     Client,
     config::{SyncSettings, SyncToken},
     ruma::{
-        UInt,
+        OwnedRoomId, UInt,
         api::client::{
             filter::{FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter},
             sync::sync_events::v3::Filter,
@@ -21,7 +21,7 @@ use tokio::sync::{Notify, watch};
 use vine_domain::{chat::Batch, ports::Ear};
 
 use crate::{
-    history,
+    history, order,
     session::{self, Trouble},
     translate::{Heard, Us, came, translate},
 };
@@ -57,6 +57,7 @@ async fn listen(
     // A device that is new knows no rooms: it is told of them whole, and reads what was said since
     // in their history.
     let mut whole = !session::has_position(client).await;
+    let mut stamps = HashMap::new();
     loop {
         let wait = if ready.borrow().is_some() {
             WAIT
@@ -83,7 +84,7 @@ async fn listen(
         };
         // From here on the SDK believes that we have it: whoever fails must begin again from our
         // own position.
-        let batch = batch(client, since.as_deref(), whole, &response).await?;
+        let batch = batch(client, since.as_deref(), whole, &response, &mut stamps).await?;
         whole = false;
         ear.hear(batch).await?;
         since = Some(response.next_batch.clone());
@@ -120,6 +121,7 @@ async fn batch(
     since: Option<&str>,
     whole: bool,
     response: &SyncResponse,
+    stamps: &mut HashMap<OwnedRoomId, i64>,
 ) -> Result<Batch, Trouble> {
     let mut batch = Batch {
         cursor: Some(response.next_batch.clone()),
@@ -145,10 +147,11 @@ async fn batch(
         if !all {
             batch.missed.push(id.to_string());
         }
-        let events: Vec<Value> = events
+        let mut events: Vec<Value> = events
             .iter()
             .filter_map(|event| event.raw().deserialize_as_unchecked().ok())
             .collect();
+        order::date(&mut events, &us, stamps.entry(id.to_owned()).or_default());
         for event in &events[came(&events, &us)..] {
             take(&mut batch, translate(event, id.as_str(), &us));
         }

@@ -50,7 +50,10 @@ pub fn marked(text: &str, mentions: &[Mention]) -> Marked {
 fn block(block: &Block) -> String {
     match block {
         Block::Paragraph(lines) => format!("<p>{}</p>", joined(lines)),
-        Block::Quote(lines) => format!("<blockquote>{}</blockquote>", joined(lines)),
+        Block::Quote(inside) => {
+            let inside: String = inside.iter().map(self::block).collect();
+            format!("<blockquote>{inside}</blockquote>")
+        }
         Block::List(entries) => list(entries),
         Block::Code(text) => format!("<pre><code>{}\n</code></pre>", escaped(text)),
     }
@@ -129,7 +132,11 @@ mod tests {
             "<p><a \
          href=\"https://matrix.to/#/@ann:x\">Ann</a>:</p><p><strong>Q-1</strong> for Ann</p>"
         ));
-        assert!(shown.html.contains("<blockquote>I looked</blockquote>"));
+        assert!(
+            shown
+                .html
+                .contains("<blockquote><p>I looked</p></blockquote>")
+        );
         assert!(shown.html.contains(
             "<ol><li><strong>Red</strong> — warm</li><li><strong>Blue</strong></li></ol>"
         ));

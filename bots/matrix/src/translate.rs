@@ -265,6 +265,14 @@ mod tests {
     }
 
     #[test]
+    fn phrases_of_assent_and_refusal_come_as_they_were_said() {
+        for phrase in vine_domain::reading::phrases() {
+            let content = json!({ "msgtype": "m.text", "body": phrase });
+            assert_eq!(read("m.room.message", &content).expect("read").text, phrase);
+        }
+    }
+
+    #[test]
     fn commands_by_our_name_and_words_that_are_not_for_us() {
         let text = |body: &str| {
             read(

@@ -1,7 +1,7 @@
 //! Messages in Block Kit: words in sections, choices as buttons.
 
 use serde_json::{Value, json};
-use vine_domain::{chat::Button, markdown::split_to_fit};
+use vine_domain::{chat::Button, markdown::split_to_fit, shown};
 
 use crate::mrkdwn::mrkdwn;
 
@@ -51,15 +51,24 @@ pub fn parts(text: &str) -> Vec<String> {
 
 /// A question with its choices, and a way to write something else.
 pub fn question(text: &str, buttons: &[Button]) -> Vec<Value> {
-    let mut blocks = words(text);
-    let mut elements: Vec<Value> = buttons
-        .iter()
-        .enumerate()
-        .map(|(index, one)| button(index, one))
-        .collect();
+    let mut elements = picks(buttons);
     elements.push(
         json!({ "type": "button", "text": { "type": "plain_text", "text": "Write an answer…" }, "action_id": WRITE, "value": "write" }),
     );
+    with(words(text), &elements)
+}
+
+/// Words with choices and no other way.
+pub fn choices(text: &str, buttons: &[Button]) -> Vec<Value> {
+    with(words(text), &picks(buttons))
+}
+
+fn picks(buttons: &[Button]) -> Vec<Value> {
+    let all = buttons.iter().enumerate();
+    all.map(|(index, one)| button(index, one)).collect()
+}
+
+fn with(mut blocks: Vec<Value>, elements: &[Value]) -> Vec<Value> {
     // A block holds 25 elements.
     blocks.extend(
         elements
@@ -70,7 +79,7 @@ pub fn question(text: &str, buttons: &[Button]) -> Vec<Value> {
 }
 
 fn button(index: usize, button: &Button) -> Value {
-    let label: String = button.label.chars().take(LABEL).collect();
+    let label: String = shown::exact(&button.label).chars().take(LABEL).collect();
     let mut shown = json!({ "type": "button", "text": { "type": "plain_text", "text": label }, "action_id": format!("{PICK}{index}"), "value": index.to_string() });
     if button.dangerous {
         shown["style"] = json!("danger");

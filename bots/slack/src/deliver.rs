@@ -49,9 +49,9 @@ async fn note(api: &Api, dispatch: &Dispatch, about: &About) -> Result<Posted, C
         api,
         &about.event,
         if about.fate == Fate::Kept {
-            "eyes"
+            "memo"
         } else {
-            "white_check_mark"
+            "eyes"
         },
     )
     .await?;
@@ -207,7 +207,12 @@ fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Optio
 /// Edits show one part; the buttons of a question go with it.
 async fn edit(api: &Api, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
     let text = shortened(card::parts(&dispatch.message.text));
-    let args = json!({ "channel": dispatch.room, "ts": ts_of(edited), "text": mrkdwn(&text, &[]), "blocks": card::words(&text) });
+    // A question that was given up can still be answered.
+    let blocks = match dispatch.message.buttons.as_slice() {
+        [] => card::words(&text),
+        buttons => card::question(&text, buttons),
+    };
+    let args = json!({ "channel": dispatch.room, "ts": ts_of(edited), "text": mrkdwn(&text, &[]), "blocks": blocks });
     match api.call("chat.update", &args).await {
         // Somebody has deleted it, or the workspace lets nobody edit any more: there is nothing to
         // show.
@@ -232,13 +237,19 @@ async fn whisper(api: &Api, dispatch: &Dispatch, aside: &Aside) -> Result<Posted
     if let Some(thread) = &aside.thread {
         args["thread_ts"] = json!(ts_of(thread));
     }
-    match api.call("chat.postEphemeral", &args).await {
-        // They have left: nobody is there to be told.
-        Err(CallError::Refused(_, code)) if code == "user_not_in_channel" => {}
-        other => drop(other?),
+    if !dispatch.message.buttons.is_empty() {
+        let text = shortened(card::parts(&dispatch.message.text));
+        args["blocks"] = json!(card::choices(&text, &dispatch.message.buttons));
     }
+    let told = match api.call("chat.postEphemeral", &args).await {
+        // They have left: nobody is there to be told.
+        Err(CallError::Refused(_, code)) if code == "user_not_in_channel" => None,
+        other => other?["message_ts"].as_str().map(str::to_owned),
+    };
+    // What is pressed under it names it.
+    let shown = told.map_or_else(|| aside.to.clone(), |ts| reference(&aside.room, &ts));
     Ok(Posted::one(
         aside.thread.as_ref().unwrap_or(&aside.to),
-        &aside.to,
+        shown,
     ))
 }

@@ -218,7 +218,7 @@ impl Chat for Slack {
     }
 
     async fn posted_at(&self, _room: &str, reference: &str) -> Option<Timestamp> {
-        translate::second(ts_of(reference))
+        translate::moment(ts_of(reference))
     }
 
     async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {

@@ -11,8 +11,8 @@ const LONGEST: usize = 3000;
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Modal {
-    /// An answer to this message.
-    Answer(String),
+    /// An answer to this message, which says this.
+    Answer(String, String),
     /// A new task for the repository of this channel.
     Task(String),
 }
@@ -61,12 +61,11 @@ fn plain(text: &str) -> Value {
 
 fn view(modal: &Modal) -> Value {
     let (callback, title, about, blocks) = match modal {
-        Modal::Answer(to) => (
-            "vine_answer",
-            "Your answer",
-            to,
-            vec![field("answer", "Answer", LONGEST, true)],
-        ),
+        Modal::Answer(to, asked) => {
+            let mut blocks: Vec<Value> = shown(asked).into_iter().collect();
+            blocks.push(field("answer", "Answer", LONGEST, true));
+            ("vine_answer", "Your answer", to, blocks)
+        }
         Modal::Task(channel) => {
             let prompt = field("prompt", "What to do", LONGEST, true);
             (
@@ -81,6 +80,13 @@ fn view(modal: &Modal) -> Value {
         "type": "modal", "callback_id": callback, "title": plain(title), "submit": plain("Send"), "close": plain("Cancel"),
         "private_metadata": about, "blocks": blocks,
     })
+}
+
+/// What is asked, as far as a section holds it.
+fn shown(asked: &str) -> Option<Value> {
+    let text: String = asked.chars().take(LONGEST).collect();
+    let section = json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
+    (!text.trim().is_empty()).then_some(section)
 }
 
 fn field(name: &str, label: &str, longest: usize, lines: bool) -> Value {

@@ -31,11 +31,7 @@ fn block(block: &Block) -> String {
             .map(|spans| line(spans))
             .collect::<Vec<_>>()
             .join("\n"),
-        Block::Quote(lines) => lines
-            .iter()
-            .map(|spans| format!("> {}", line(spans)))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Block::Quote(inside) => inside.iter().map(quoted).collect::<Vec<_>>().join("\n> \n"),
         Block::List(entries) => entries
             .iter()
             .map(|(number, spans)| entry(*number, spans))
@@ -43,6 +39,20 @@ fn block(block: &Block) -> String {
             .join("\n"),
         Block::Code(text) => format!("```\n{}\n```", escaped(&text.replace("```", "`\u{200b}``"))),
     }
+}
+
+/// Slack knows no blocks of code in quotes.
+fn quoted(inside: &Block) -> String {
+    let shown = match inside {
+        Block::Code(text) => text
+            .lines()
+            .map(|line| span(&Span::Code(line.to_owned())))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        other => block(other),
+    };
+    let lines: Vec<String> = shown.lines().map(|line| format!("> {line}")).collect();
+    lines.join("\n")
 }
 
 fn entry(number: Option<u32>, spans: &[Span]) -> String {

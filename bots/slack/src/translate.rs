@@ -1,7 +1,5 @@
 //! One envelope of a socket, as what it is to us. Pure: JSON in, value out.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
@@ -140,15 +138,12 @@ fn expected(file: &Value) -> Result<String, String> {
     Ok(name)
 }
 
-/// The second in which a message was posted: `ts` begins with the seconds since 1970.
-pub fn second(ts: &str) -> Option<Timestamp> {
-    let seconds: i64 = ts.split('.').next()?.parse().ok()?;
-    Some(Timestamp(seconds * 1000))
-}
-
-/// The end of that second: what was said in it was not said before it.
-fn moment(ts: &str) -> Option<Timestamp> {
-    second(ts).map(|second| second.plus(Duration::from_millis(999)))
+/// When a message was posted: `ts` is the time since 1970 in seconds with six places, and orders
+/// the messages of a channel.
+pub fn moment(ts: &str) -> Option<Timestamp> {
+    let (seconds, micros) = ts.split_once('.')?;
+    let (seconds, micros): (i64, i64) = (seconds.parse().ok()?, micros.parse().ok()?);
+    Some(Timestamp(seconds * 1000 + micros / 1000))
 }
 
 /// Slack also says that a message has changed when a link in it was unfolded; only an edit has a
@@ -235,7 +230,7 @@ fn interaction(payload: &Value, us: &Us) -> Option<Heard> {
             let ts = payload["message"]["ts"].as_str()?;
             Some(Heard::Write(
                 trigger.into(),
-                Modal::Answer(reference(channel, ts)),
+                Modal::Answer(reference(channel, ts), asked(&payload["message"])),
             ))
         }
         "view_submission" => submitted(&payload["view"], user),
@@ -243,11 +238,22 @@ fn interaction(payload: &Value, us: &Us) -> Option<Heard> {
     }
 }
 
+/// What a message of ours says, without whom it calls.
+fn asked(message: &Value) -> String {
+    let text = message["text"].as_str().unwrap_or_default();
+    let said = text
+        .split_once("> *Q-")
+        .map(|(_, said)| format!("*Q-{said}"));
+    said.filter(|_| text.starts_with("<@"))
+        .unwrap_or_else(|| text.to_owned())
+}
+
 fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Option<Heard> {
     let action = payload["actions"][0]["action_id"].as_str()?;
     let on = reference(channel, payload["container"]["message_ts"].as_str()?);
     if action == card::WRITE {
-        return Some(Heard::Write(trigger.into(), Modal::Answer(on)));
+        let asked = asked(&payload["message"]);
+        return Some(Heard::Write(trigger.into(), Modal::Answer(on, asked)));
     }
     let index = action.strip_prefix(card::PICK)?.parse().ok()?;
     let spot = Spot::Theirs {
@@ -341,7 +347,7 @@ mod tests {
         );
         assert_eq!(
             (reply.event.as_str(), reply.author.as_str(), reply.said),
-            ("C1:5.000001", "U1", Some(Timestamp(5_999)))
+            ("C1:5.000001", "U1", Some(Timestamp(5_000)))
         );
         assert_eq!(
             message(&json!({ "user_team": "T2" })).expect("read").author,
@@ -359,6 +365,19 @@ mod tests {
                 .text,
             "@vine status"
         );
+    }
+
+    #[test]
+    fn phrases_of_assent_and_refusal_come_as_they_were_said() {
+        for phrase in vine_domain::reading::phrases() {
+            // Slack escapes these three (reference, "Escaping text").
+            let sent = phrase
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;");
+            let heard = message(&json!({ "text": sent, "thread_ts": "1.000000" })).expect("read");
+            assert_eq!(heard.text, phrase);
+        }
     }
 
     #[test]
@@ -407,13 +426,16 @@ mod tests {
     fn presses_carry_a_place_and_no_words() {
         let press = |action: &str| {
             json!({ "type": "block_actions", "trigger_id": "t1", "user": { "id": "U1", "team_id": "T1" }, "channel": { "id": "C1" },
-            "container": { "message_ts": "7.000000" }, "actions": [{ "action_id": action, "value": "rm -rf" }] })
+            "container": { "message_ts": "7.000000" }, "message": { "text": "<@U1> *Q-1* for Ann" }, "actions": [{ "action_id": action, "value": "rm -rf" }] })
         };
         let pick = person("interactive", &press("vine_pick_1")).expect("read");
         assert_eq!((pick.act, pick.text.as_str()), (Act::Pressed(1), ""));
         assert_eq!(
             translate("interactive", &press("vine_write"), &us()),
-            Heard::Write("t1".into(), Modal::Answer("C1:7.000000".into()))
+            Heard::Write(
+                "t1".into(),
+                Modal::Answer("C1:7.000000".into(), "*Q-1* for Ann".into())
+            )
         );
         assert_eq!(
             translate("interactive", &press("other_app"), &us()),

@@ -81,14 +81,12 @@ impl App {
             author,
         };
         let id = MessageId(uuid_of(&format!("aside {}", event.own_key())));
-        self.store
-            .post(&Outbound::new(
-                id,
-                Place::Aside(aside),
-                OutboundKind::Notice,
-                text,
-            ))
-            .await?;
+        let told = Outbound::new(id, Place::Aside(aside), OutboundKind::Notice, text);
+        let buttons = match outcome {
+            Err(error) if !stranger => error.buttons().to_vec(),
+            _ => Vec::new(),
+        };
+        self.store.post(&Outbound { buttons, ..told }).await?;
         self.wakes.outbox();
         Ok(())
     }

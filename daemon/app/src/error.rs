@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use vine_domain::{
-    Denied, Invalid, QuestionId, SessionId, Slug, TaskId, lifecycle::Refusal, ports::StoreError,
+    Denied, Invalid, QuestionId, SessionId, Slug, TaskId, access::Own, chat::Button,
+    lifecycle::Refusal, ports::StoreError,
 };
+
+use crate::back::AskedBack;
 
 /// Shorthand for what use cases give back.
 pub type Done<T> = Result<T, AppError>;
@@ -68,6 +71,9 @@ pub enum AppError {
     /// The caller may not.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// Others have to decide.
+    #[error(transparent)]
+    Own(#[from] Own),
     /// What was handed in cannot be used.
     #[error("{}", .0.message())]
     Invalid(#[from] Invalid),
@@ -77,6 +83,17 @@ pub enum AppError {
     /// The command cannot be read.
     #[error("{0}")]
     Unreadable(String),
+    /// Only their author knows what words are for.
+    #[error("{}", .0.text)]
+    Unclear(AskedBack),
+    /// Whoever answered says something else now: the agent reads it as a correction.
+    #[error("you answered {question} before: “{said}”")]
+    Corrected {
+        /// Which question.
+        question: QuestionId,
+        /// The answer that counts.
+        said: String,
+    },
     /// It was tried too often; not before this pause.
     #[error("that was tried too often")]
     TooOften(Duration),
@@ -98,10 +115,12 @@ impl AppError {
         match self {
             Self::NotFound(_) | Self::Refused(Refusal::NoQuestion(_)) => "not_found",
             Self::Unauthenticated => "unauthenticated",
-            Self::Denied(_) => "denied",
-            Self::Invalid(_) | Self::Unreadable(_) => "invalid",
+            Self::Denied(_) | Self::Own(_) => "denied",
+            Self::Invalid(_) | Self::Unreadable(_) | Self::Unclear(_) => "invalid",
             Self::Refused(Refusal::Stale(_)) => "stale",
-            Self::Refused(Refusal::AnsweredBefore { .. }) => "answered_before",
+            Self::Refused(Refusal::AnsweredBefore { .. }) | Self::Corrected { .. } => {
+                "answered_before"
+            }
             Self::Refused(Refusal::Withdrawn { .. }) => "withdrawn",
             Self::Refused(Refusal::NobodyReads { .. }) => "nobody_reads",
             Self::Refused(Refusal::NotNow { .. }) => "not_now",
@@ -123,16 +142,27 @@ impl AppError {
             }
             Self::Denied(denied) => format!(
                 "ask somebody with the role `admin` to give you `{}`",
-                denied.verb.needs().as_str()
+                denied.needs.as_str()
             ),
+            Self::Own(_) => "ask somebody else who may decide here".into(),
             Self::Invalid(invalid) => invalid.hint.clone(),
             Self::Refused(refusal) => refusal.hint(),
+            Self::Unclear(back) => back.hint.clone(),
+            Self::Corrected { .. } => "what you said now goes to the agent as a correction".into(),
             Self::Unreadable(_) => "say `help` for how to say things".into(),
             Self::TooOften(wait) => format!("try again in {} s", wait.as_secs() + 1),
             Self::Early | Self::Stopping => "try again in a moment".into(),
             Self::Store(StoreError::Taken(_)) => "choose another name".into(),
             Self::Store(StoreError::Conflict) => "look at it again and repeat".into(),
             Self::Store(_) => "try again; if it stays, look at the daemon's log".into(),
+        }
+    }
+
+    /// What can be pressed in reply.
+    pub fn buttons(&self) -> &[Button] {
+        match self {
+            Self::Unclear(back) => &back.buttons,
+            _ => &[],
         }
     }
 

@@ -1,9 +1,9 @@
 //! What people say in threads: stored first, then read as a command, an answer or a note.
 //!
 //! Matching, in this order: a reply to a question's message (or its button), an explicit id
-//! (`Q-17 yes`), a plain message when exactly one question is open in the thread that its author
-//! could see (`visible.rs`). With more open the person is asked which; nothing is ever guessed.
-//! With none open the words are a note to the agent at work.
+//! (`Q-17 yes`), plain words by what their author saw when they said them (`visible.rs`,
+//! [`vine_domain::chat::aim`]). When they may be for several questions their author is asked
+//! which; nothing is ever guessed. Words that are for none are a note to the agent at work.
 //!
 //! Rooms are full of talk that is not for us: what stands in no thread of ours and is no command is
 //! left alone, and so is a reaction that is no button.
@@ -17,13 +17,19 @@ use uuid::Uuid;
 use vine_domain::{
     MessageId, Question, QuestionId, TaskId, Timestamp,
     access::OURSELVES,
-    chat::{Act, Button, Inbound, Spot},
+    chat::{Act, Aim, Aside, Button, Inbound, Spot, Stood, aim},
     ports::Unread,
     uuid_of,
 };
 use vine_grammar::{Context, is_command, parse};
 
-use crate::{App, AppError, Caller, Done, Missing, commands::Reply, spots::Found, texts};
+use crate::{
+    App, AppError, Caller, Done, Missing,
+    back::{self, Meant},
+    commands::Reply,
+    spots::Found,
+    texts,
+};
 
 /// An event that is this old and unread was left over by somebody.
 const LEFT_OVER: Duration = Duration::from_secs(10);
@@ -125,7 +131,9 @@ impl App {
         self.reading.lock().await.clear();
         let mut after = 0;
         loop {
-            let unread = self.store.unread(age, AWAITED, after).await?;
+            let mut unread = self.store.unread(age, AWAITED, after).await?;
+            let last = unread.last().map(|last| last.seq);
+            in_platforms_order(&mut unread);
             for Unread { event, at, .. } in &unread {
                 match self.deal_with(event, *at).await {
                     Some(Err(error @ (AppError::Store(_) | AppError::Stopping))) => {
@@ -137,8 +145,8 @@ impl App {
                     }
                 }
             }
-            match unread.last() {
-                Some(last) => after = last.seq,
+            match last {
+                Some(last) => after = last,
                 None => return Ok(()),
             }
         }
@@ -194,20 +202,76 @@ impl App {
         if is_command(&event.text) {
             return self.command(caller, event, found).await;
         }
+        let words = Words {
+            text: &event.text,
+            key: event.key(),
+        };
+        if let Some((id, text)) = addressed(event, found.question) {
+            let Some(task) = found.task else {
+                // In the room itself an id says all; who may not see its task is told so.
+                let words = Words { text, ..words };
+                return self.answer_as(caller, id, words).await;
+            };
+            self.look_at(caller, task).await?;
+            return self.answer_as(caller, id, Words { text, ..words }).await;
+        }
         match found.task {
             Some(task) => {
                 self.look_at(caller, task).await?;
-                let matched = match addressed(event, found.question) {
-                    Some(addressed) => addressed,
-                    None => matched(&self.visible_in(task, event, turn).await?, event)?,
-                };
-                self.say_as(caller, task, event, matched).await
+                self.plain_words(caller, task, event, turn, words).await
             }
             None if ours => Err(AppError::Unreadable(
                 "this is no command and no reply to a question".into(),
             )),
             None => Ok(None),
         }
+    }
+
+    /// Words that do not say what they are for.
+    async fn plain_words(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        event: &Inbound,
+        turn: &mut Turn<'_>,
+        words: Words<'_>,
+    ) -> Done<Option<Reply>> {
+        let stood = self.stood_before(task, caller, event, turn).await?;
+        let by = caller.user.as_ref().map(|user| user.id);
+        let at = event.said.unwrap_or_else(|| self.clock.now());
+        // Nobody knows what stood before whoever wrote it first.
+        let undated = matches!(event.act, Act::Edited(_)) && event.said.is_none();
+        match aim(words.text, by, at, &stood) {
+            Aim::Question(id) if undated => {
+                let question = self.question(id).await?;
+                Err(AppError::Unclear(back::which(
+                    words.text,
+                    task,
+                    &[&question],
+                )))
+            }
+            Aim::Question(id) => self.answer_as(caller, id, words).await,
+            Aim::Unclear(open) => {
+                let open = stood.iter().filter(|one| open.contains(&one.question.id));
+                let open: Vec<&Question> = open.map(|one| &one.question).collect();
+                Err(AppError::Unclear(back::which(words.text, task, &open)))
+            }
+            Aim::Note => self
+                .note(caller, task, words.text, words.key)
+                .await
+                .map(|()| None),
+        }
+    }
+
+    async fn answer_as(
+        &self,
+        caller: &Caller,
+        id: QuestionId,
+        words: Words<'_>,
+    ) -> Done<Option<Reply>> {
+        self.answer(caller, id, words.text, words.key)
+            .await
+            .map(|_| None)
     }
 
     /// A reaction is the same as pressing the button that it stands for.
@@ -218,12 +282,57 @@ impl App {
         found: &Found,
         button: Option<Button>,
     ) -> Done<Option<Reply>> {
-        let (Some(question), Some(button)) = (found.question, button) else {
+        let Some(button) = button else {
             return Ok(None);
         };
-        self.answer(caller, question, &button.says, event.key())
-            .await
-            .map(|_| None)
+        if let Some(question) = found.question {
+            let words = Words {
+                text: &button.says,
+                key: event.key(),
+            };
+            return self.answer_as(caller, question, words).await;
+        }
+        let Some(aside) = &found.aside else {
+            return Ok(None);
+        };
+        self.meant(caller, event, aside, &button.says).await
+    }
+
+    /// What somebody meant who was asked back: their own words, under their own key, so that they
+    /// count once however often this is pressed.
+    async fn meant(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        aside: &Aside,
+        says: &str,
+    ) -> Done<Option<Reply>> {
+        if aside.author != event.author {
+            return Err(AppError::Unreadable(
+                "only who said this can tell what it was for".into(),
+            ));
+        }
+        let key = uuid_of(&format!("{}:{}", aside.platform, aside.to));
+        self.mean_as(caller, says, key).await.map(|_| None)
+    }
+
+    /// The same on the page, which shows it to nobody else.
+    pub async fn mean(&self, caller: &Caller, says: &str) -> Done<TaskId> {
+        self.mean_as(caller, says, self.ids.uuid()).await
+    }
+
+    async fn mean_as(&self, caller: &Caller, says: &str, key: Uuid) -> Done<TaskId> {
+        let (meant, text) = back::meant(says).ok_or_else(|| {
+            AppError::Unreadable("this says neither a question nor a task".into())
+        })?;
+        match meant {
+            Meant::Question(id) => {
+                let task = self.question(id).await?.task();
+                self.look_at(caller, task).await?;
+                self.answer(caller, id, text, key).await.map(|_| task)
+            }
+            Meant::Note(task) => self.note(caller, task, text, key).await.map(|()| task),
+        }
     }
 
     /// Runs a command. In a thread the reply stands there for all to see; elsewhere its author is
@@ -258,40 +367,21 @@ impl App {
 
     /// What stood before their author; words wait for those that wait before them, so that the
     /// first ones are the answer.
-    async fn visible_in(
+    async fn stood_before(
         &self,
         task: TaskId,
+        caller: &Caller,
         event: &Inbound,
         turn: &mut Turn<'_>,
-    ) -> Done<Vec<Question>> {
+    ) -> Done<Vec<Stood>> {
         if turn.held.contains(&task) && matches!(event.spot, Spot::Theirs { .. }) {
             return Err(AppError::Early);
         }
-        let visible = self.visible(task, event, turn.stored).await;
-        if matches!(visible, Err(AppError::Early)) {
+        let stood = self.stood(task, caller, event, turn.stored).await;
+        if matches!(stood, Err(AppError::Early)) {
             turn.held.insert(task);
         }
-        visible
-    }
-
-    /// Words in a task's thread.
-    async fn say_as(
-        &self,
-        caller: &Caller,
-        task: TaskId,
-        event: &Inbound,
-        matched: Matched<'_>,
-    ) -> Done<Option<Reply>> {
-        match matched {
-            Matched::Answer(id, words) => self
-                .answer(caller, id, words, event.key())
-                .await
-                .map(|_| None),
-            Matched::Note => self
-                .note(caller, task, &event.text, event.key())
-                .await
-                .map(|()| None),
-        }
+        stood
     }
 
     /// A person edited or deleted what they had said before.
@@ -349,7 +439,12 @@ impl App {
                 ));
             }
             (Act::Edited(_), None) => {
-                return self.said(caller, event, found, turn).await;
+                // It stands where it was said, under what stood there then.
+                let anew = Inbound {
+                    said: original.said,
+                    ..event.clone()
+                };
+                return self.said(caller, &anew, found, turn).await;
             }
             (Act::Deleted(_), Some(used)) => {
                 let message = texts::notice(
@@ -413,91 +508,42 @@ struct Turn<'a> {
     held: &'a mut HashSet<TaskId>,
 }
 
-/// What words in a thread are.
-#[derive(Debug, PartialEq)]
-enum Matched<'a> {
-    /// For a question.
-    Answer(QuestionId, &'a str),
-    /// For the agent at work.
-    Note,
+/// Of what is unread together, what was said first on its platform comes first: connections
+/// overtake each other.
+fn in_platforms_order(unread: &mut [Unread]) {
+    unread.sort_by_cached_key(|one| {
+        let said = one.event.said.unwrap_or(one.at);
+        (one.event.platform.clone(), said, one.seq)
+    });
 }
 
-/// What says for itself which question it is for.
-fn addressed(event: &Inbound, replied: Option<QuestionId>) -> Option<Matched<'_>> {
+/// What somebody said, and the key under which it counts.
+#[derive(Debug, Clone, Copy)]
+struct Words<'a> {
+    text: &'a str,
+    key: Uuid,
+}
+
+/// The question that words are for by what they say themselves, and the rest of them.
+fn addressed(event: &Inbound, replied: Option<QuestionId>) -> Option<(QuestionId, &str)> {
     if let Some(id) = replied {
-        return Some(Matched::Answer(id, &event.text));
+        return Some((id, &event.text));
     }
-    let (first, rest) = event
-        .text
-        .trim()
-        .split_once([' ', '\n', ':'])
-        .unwrap_or((event.text.trim(), ""));
-    let id = first
-        .get(..2)
-        .filter(|start| start.eq_ignore_ascii_case("q-"))
-        .and_then(|_| first.parse().ok())?;
-    Some(Matched::Answer(id, rest))
-}
-
-/// Words that do not say it; `open` are the questions that can be meant.
-fn matched<'a>(open: &[Question], event: &'a Inbound) -> Done<Matched<'a>> {
-    match open {
-        // An edit may have been meant for a question that is closed by now.
-        [only] if event.act == Act::Said => Ok(Matched::Answer(only.id, &event.text)),
-        [] => Ok(Matched::Note),
-        several => {
-            let ids: Vec<_> = several
-                .iter()
-                .map(|question| question.id.to_string())
-                .collect();
-            Err(AppError::Unreadable(format!(
-                "open here: {}. Say which it is for, like `{} yes`",
-                ids.join(", "),
-                ids[0]
-            )))
-        }
-    }
+    back::named(&event.text)
 }
 
 #[cfg(test)]
 mod tests {
-    use vine_domain::{Ask, Epoch, QuestionState, question::Item, worker::Attempt};
-
     use super::*;
 
-    fn question(id: u64, state: QuestionState) -> Question {
-        let item = Item {
-            question: "Which?".into(),
-            header: String::new(),
-            options: vec![],
-            multi: false,
-        };
-        let (attempt, ask) = (
-            Attempt {
-                task: TaskId(1),
-                epoch: Epoch(1),
-            },
-            Ask::Clarify { items: vec![item] },
-        );
-        Question {
-            state,
-            ..Question::new(
-                QuestionId(id),
-                Uuid::from_u128(id.into()),
-                attempt,
-                ask,
-                Timestamp(0),
-            )
-        }
-    }
-
-    fn said(text: &str) -> Inbound {
+    #[test]
+    fn replies_bind_first_then_ids() {
         let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
         let spot = Spot::Ours {
             task: Some(TaskId(1)),
             question: None,
         };
-        Inbound {
+        let said = |text: &str| Inbound {
             event,
             platform,
             author,
@@ -505,39 +551,12 @@ mod tests {
             text: text.into(),
             act: Act::Said,
             said: None,
-        }
-    }
-
-    fn find(open: &[u64], text: &str, reply_to: Option<u64>) -> Result<Option<(u64, String)>, ()> {
-        let questions: Vec<_> = open
-            .iter()
-            .map(|id| question(*id, QuestionState::Open))
-            .collect();
-        let event = said(text);
-        let addressed = addressed(&event, reply_to.map(QuestionId)).map(Ok);
-        match addressed
-            .unwrap_or_else(|| matched(&questions, &event))
-            .map_err(|_| ())?
-        {
-            Matched::Answer(id, words) => Ok(Some((id.0, words.to_owned()))),
-            Matched::Note => Ok(None),
-        }
-    }
-
-    #[test]
-    fn replies_bind_first_then_ids_then_the_only_open_question() {
-        assert_eq!(find(&[1, 2], "yes", Some(2)), Ok(Some((2, "yes".into()))));
+        };
+        let event = said("Q-1 yes, do");
         assert_eq!(
-            find(&[1, 2], "Q-1 yes, do", None),
-            Ok(Some((1, "yes, do".into())))
+            addressed(&event, Some(QuestionId(2))),
+            Some((QuestionId(2), "Q-1 yes, do"))
         );
-        assert_eq!(find(&[1], "q-17: no", None), Ok(Some((17, " no".into()))));
-        assert_eq!(find(&[3], "blue", None), Ok(Some((3, "blue".into()))));
-    }
-
-    #[test]
-    fn with_several_open_nothing_is_guessed_and_with_none_it_is_a_note() {
-        assert_eq!(find(&[1, 2], "yes", None), Err(()));
-        assert_eq!(find(&[], "yes", None), Ok(None));
+        assert_eq!(addressed(&event, None), Some((QuestionId(1), "yes, do")));
     }
 }

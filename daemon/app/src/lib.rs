@@ -7,6 +7,7 @@
 
 mod asides;
 mod awaited;
+pub mod back;
 pub mod beats;
 pub mod claims;
 pub mod commands;
@@ -27,7 +28,6 @@ pub mod people;
 pub mod platforms;
 pub mod questions;
 pub mod reminders;
-mod secrets;
 mod spots;
 mod steps;
 pub mod sweep;
@@ -49,6 +49,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use vine_domain::{
     Clock, Grant, Ids, Patience, SessionPolicy, TaskId,
+    access::Rules,
     ports::{Hints, Store},
 };
 
@@ -107,6 +108,8 @@ pub struct Settings {
     pub sessions: SessionPolicy,
     /// The people that the configuration names.
     pub people: Vec<Grant>,
+    /// Who decides what agents ask, where that is said apart.
+    pub rules: Rules,
     /// So many batches of one kind of write may be under way at the same time: one where there is
     /// one writer.
     pub batches: usize,
@@ -121,6 +124,7 @@ impl Settings {
             patience: Arc::default(),
             sessions: SessionPolicy::default(),
             people: Vec::new(),
+            rules: Rules::default(),
             batches: 1,
         }
     }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use vine_domain::{
     Role, Slug, User, UserId, Verb, WorkerId,
     access::{self, AuditEntry, OURSELVES},
+    chat::PLATFORMS,
     input::shown,
     token::{Token, TokenKind},
     uuid_of,
@@ -41,6 +42,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Others read along where this person speaks.
+    pub fn is_in_a_room(&self) -> bool {
+        PLATFORMS.contains(&self.via.as_str())
+    }
+
     /// Tells callers apart; empty for a stranger.
     pub fn id(&self) -> String {
         self.user

@@ -546,7 +546,7 @@ impl App {
             repo: repo.name.clone(),
             topic: format!(
                 "Tasks of agents in {}: their questions, your answers",
-                repo.source.as_str()
+                repo.source.shown()
             ),
             encrypted: repo.encrypted,
             members: self.settings.people.iter().filter_map(member).collect(),

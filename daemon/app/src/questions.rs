@@ -2,15 +2,15 @@
 
 use uuid::Uuid;
 use vine_domain::{
-    Answer, Ask, Decision, Heard, Question, QuestionId, SessionId, Slug, Task, Verb, WorkerId,
-    access,
+    Answer, Ask, AuditEntry, Decision, Denied, Heard, Invalid, Question, QuestionId, SessionId,
+    Slug, Task, Verb, WorkerId,
     lifecycle::{Event, Refusal},
     ports::Stations,
     reading,
     worker::Attempt,
 };
 
-use crate::{App, AppError, Caller, Done, Missing};
+use crate::{App, AppError, Caller, Done, Missing, back};
 
 /// What a worker hands in when its agent needs a person.
 #[derive(Debug, Clone)]
@@ -27,6 +27,20 @@ pub struct Asked {
     pub ask: Ask,
     /// What the agent said just before.
     pub context: String,
+}
+
+/// Characters of a command or a file in the audit.
+const AUDITED: usize = 10_000;
+
+/// A decision with what it was about, for the audit: `allowed once: Bash npm test`.
+fn decided(ask: &Ask, decision: &Decision) -> String {
+    let about = match ask.masked() {
+        Ask::Permission { tool, what, .. } => {
+            format!("{tool} {}", what.chars().take(AUDITED).collect::<String>())
+        }
+        other => other.headline(),
+    };
+    format!("{}: {about}", decision.headline())
 }
 
 impl App {
@@ -105,15 +119,26 @@ impl App {
     ) -> Done<Question> {
         let question = self.question(id).await?;
         let task = self.task(question.task()).await?;
-        let audit = self
+        let mut audit = self
             .permit(
                 caller,
-                question.ask.verb(),
+                self.verb_for(&task.repo, &question.ask),
                 Some(&task.repo),
                 &id.to_string(),
             )
             .await?;
-        let decision = reading::decision(&question.ask, text)?;
+        self.may_decide(caller, &task, &question, &audit).await?;
+        let decision = reading::decision(&question.ask, text)
+            .map_err(|invalid| self.asked_back(&question, text, invalid))?;
+        let allows = matches!(decision, Decision::Allow { .. });
+        if allows && question.ask.is_secret() && caller.is_in_a_room() {
+            return Err(AppError::Unreadable(format!(
+                "{id} holds what looks like a secret and is masked here, so it cannot be allowed \
+                 here; look at it whole and decide at {}/tasks/{}",
+                self.settings.link, task.id
+            )));
+        }
+        audit.subject = format!("{id}: {}", decided(&question.ask, &decision));
         let answer = self.signed(caller, decision, key)?;
         let reply = (caller.name().to_owned(), text.trim().to_owned());
         let step = self
@@ -130,10 +155,73 @@ impl App {
         if let Err(AppError::Refused(Refusal::AnsweredBefore { .. } | Refusal::Withdrawn { .. })) =
             &step
         {
+            if let Some(said) = self.own_answer(caller, id).await?
+                && !self.task(task.id).await?.is_over()
+            {
+                let read = format!(
+                    "Correction of the answer to {id} (“{said}”): {}",
+                    text.trim()
+                );
+                self.note_as(caller, task.id, text, &read, key).await?;
+                return Err(AppError::Corrected { question: id, said });
+            }
             self.keep_words(caller, task.id, text).await?;
         }
         step?;
         self.question(id).await
+    }
+
+    /// A repository may let more people decide.
+    fn verb_for(&self, repo: &Slug, ask: &Ask) -> Verb {
+        let asks_less = self.settings.rules.needs(repo, ask) < ask.verb().needs();
+        if asks_less { Verb::Answer } else { ask.verb() }
+    }
+
+    /// What the repository asks for beside the role that everybody needs.
+    async fn may_decide(
+        &self,
+        caller: &Caller,
+        task: &Task,
+        question: &Question,
+        audit: &AuditEntry,
+    ) -> Done<()> {
+        let (rules, ask) = (&self.settings.rules, &question.ask);
+        let refused = if !rules.allow(caller.user.as_ref(), &task.repo, ask) {
+            AppError::Denied(Denied {
+                who: caller.name().to_owned(),
+                verb: ask.verb(),
+                needs: rules.needs(&task.repo, ask),
+            })
+        } else if let Err(own) = rules.not_own(caller.name(), &task.requester, &task.repo, ask) {
+            AppError::Own(own)
+        } else {
+            return Ok(());
+        };
+        self.audit(AuditEntry {
+            allowed: false,
+            reason: refused.to_string(),
+            ..audit.clone()
+        })
+        .await?;
+        Err(refused)
+    }
+
+    /// Words that neither agree nor refuse are kept, and one press says what they were for.
+    fn asked_back(&self, question: &Question, text: &str, invalid: Invalid) -> AppError {
+        let is_decision = !matches!(question.ask, Ask::Clarify { .. });
+        if is_decision && question.is_open() && reading::has_words(text) {
+            AppError::Unclear(back::neither(text.trim(), question, invalid.hint))
+        } else {
+            invalid.into()
+        }
+    }
+
+    /// What this person decided on a question, if they did.
+    async fn own_answer(&self, caller: &Caller, id: QuestionId) -> Done<Option<String>> {
+        let question = self.question(id).await?;
+        let by = caller.user.as_ref().map(|user| user.id);
+        let own = question.answer().filter(|answer| Some(answer.by) == by);
+        Ok(own.map(|answer| answer.decision.headline()))
     }
 
     fn signed(&self, caller: &Caller, decision: Decision, key: Uuid) -> Done<Answer> {
@@ -189,7 +277,8 @@ impl App {
         shown: impl Iterator<Item = (&'a Question, &'a Slug)>,
     ) -> Done<()> {
         let may = |question: &Question, repo: &Slug| {
-            access::decide(caller.user.as_ref(), question.ask.verb(), Some(repo)).is_ok()
+            let rules = &self.settings.rules;
+            rules.allow(caller.user.as_ref(), repo, &question.ask)
         };
         let open: Vec<QuestionId> = shown
             .filter(|(one, repo)| one.is_open() && may(one, repo))
@@ -223,15 +312,27 @@ impl App {
             .ok_or_else(|| Missing::Question(id).into())
     }
 
-    /// The same for a person who may see its task, and who sees it now.
+    /// The same for a person who may see its task, and who sees it now: whole only for those who
+    /// may approve it, and not in a room.
     pub async fn look_at_question(&self, caller: &Caller, id: QuestionId) -> Done<Question> {
-        let question = self.question(id).await?;
+        let mut question = self.question(id).await?;
         let repo = self.task(question.task()).await?.repo;
         self.allow(caller, Verb::See, Some(&repo), &id.to_string())
             .await?;
         self.seen(caller, &repo, std::slice::from_ref(&question))
             .await?;
+        question.ask = self.shown_to(caller, &repo, &question);
         Ok(question)
+    }
+
+    /// What is asked, as this person may see it where they are.
+    pub fn shown_to(&self, caller: &Caller, repo: &Slug, question: &Question) -> Ask {
+        let rules = &self.settings.rules;
+        let may = rules.allow(caller.user.as_ref(), repo, &question.ask);
+        match may && !caller.is_in_a_room() {
+            true => question.ask.clone(),
+            false => question.ask.masked(),
+        }
     }
 
     /// When a question reached its stations.

@@ -2,7 +2,7 @@
 
 use vine_domain::{
     QuestionId, Slug, TaskId,
-    chat::{Button, Inbound, Spot},
+    chat::{Aside, Button, Inbound, Spot},
     ports::Placed,
 };
 
@@ -17,6 +17,8 @@ pub(crate) struct Found {
     pub question: Option<QuestionId>,
     /// The buttons of that message.
     pub buttons: Vec<Button>,
+    /// That message was said to one person.
+    pub aside: Option<Aside>,
     /// The repository whose room it was said in.
     pub repo: Option<Slug>,
 }
@@ -54,13 +56,14 @@ impl App {
                 None => self.task_of_reply(event, reply_to.as_deref()).await?,
             },
         };
-        let (question, buttons) = replied
-            .map(|placed| (placed.question, placed.buttons))
+        let (question, buttons, aside) = replied
+            .map(|placed| (placed.question, placed.buttons, placed.aside))
             .unwrap_or_default();
         Ok(Found {
             task,
             question,
             buttons,
+            aside,
             repo,
         })
     }

@@ -4,11 +4,14 @@
 use std::time::Duration;
 
 use vine_domain::{
-    Ask, MessageId, Note, NoteState, Question, QuestionState, Slug, Task, TaskState, Timestamp,
+    Ask, Decision, MessageId, Note, NoteState, Question, QuestionState, Slug, Task, TaskState,
+    Timestamp,
     chat::{Button, Outbound, OutboundKind, Place},
+    grants,
     lifecycle::{Change, Say, Situation},
+    markdown::{fenced, literal, quoted},
     ports::{NewTask, Stations},
-    question::Item,
+    question::{Choice, Item},
     reading,
     task::{Report, Usage},
 };
@@ -47,7 +50,14 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
         Say::Question(asked) => Some(asks(app, id, task, question(*asked)?)),
         Say::Settled(closed) => {
             let kind = OutboundKind::Settled { question: *closed };
-            Some(Outbound::new(id, place, kind, settled(question(*closed)?)))
+            let question = question(*closed)?;
+            let told = Outbound::new(id, place, kind, settled(question));
+            // An answer still counts, so it can still be pressed.
+            let buttons = match question.state {
+                QuestionState::Expired { .. } => chat_buttons(&question.ask),
+                _ => Vec::new(),
+            };
+            Some(Outbound { buttons, ..told })
         }
         Say::Reminder(open) => calls(&task.requester, reminder(app, task, question(*open)?)),
         Say::Escalation(open) => calls(
@@ -119,7 +129,7 @@ pub fn new_card(app: &App, task: &NewTask) -> Outbound {
     let text = format!(
         "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\nQueued · {}",
         task.id,
-        task.title,
+        literal(task.title.as_str()),
         task.repo,
         task.base,
         task.branch,
@@ -138,7 +148,7 @@ fn card(app: &App, task: &Task) -> String {
     format!(
         "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\n{} · {}",
         task.id,
-        task.title,
+        literal(task.title.as_str()),
         task.repo,
         task.base,
         task.branch,
@@ -181,16 +191,26 @@ pub fn when(app: &App, at: Timestamp) -> String {
 fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound {
     let mut parts = vec![format!(
         "**{}** for {} · {} · `{}` · `{}`",
-        question.id, task.requester, task.title, task.repo, task.branch
+        question.id,
+        task.requester,
+        literal(task.title.as_str()),
+        task.repo,
+        task.branch
     )];
     if !question.context.is_empty() {
         parts.push(quoted(&question.context));
     }
-    parts.push(body(&question.ask));
-    let role = question.ask.verb().needs().as_str();
+    parts.push(body(&question.ask.masked()));
+    let role = app.settings.rules.needs(&task.repo, &question.ask).as_str();
+    let ways = if question.ask.is_secret() {
+        "It holds what looks like a secret, so it is masked here and can only be denied here; \
+         whoever may approve sees all of it on the page and decides there"
+            .into()
+    } else {
+        format!("Or {}", reading::options_hint(&question.ask))
+    };
     parts.push(format!(
-        "Or {}. Role `{role}` or higher may answer. {} · {}",
-        reading::options_hint(&question.ask),
+        "{ways}. Role `{role}` or higher may answer. {} · {}",
         prospects(app, question),
         link(app, task.id)
     ));
@@ -200,7 +220,7 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
     let asked = Outbound::new(id, Place::Thread(task.id), kind, parts.join("\n\n"))
         .calling(vec![task.requester.clone()]);
     Outbound {
-        buttons: buttons(&question.ask),
+        buttons: chat_buttons(&question.ask),
         ..asked
     }
 }
@@ -218,7 +238,7 @@ fn reminder(app: &App, task: &Task, question: &Question) -> String {
         "**{}** still waits, since {waited} · for {}: {}",
         question.id,
         task.requester,
-        question.ask.headline()
+        literal(&question.ask.headline())
     )
 }
 
@@ -228,7 +248,7 @@ fn escalation(app: &App, question: &Question) -> String {
     format!(
         "**{}** waits since {waited} · calling **{whom}**: {}",
         question.id,
-        question.ask.headline()
+        literal(&question.ask.headline())
     )
 }
 
@@ -304,7 +324,7 @@ pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbo
         format!(
             "- **{}** since {waited}: {} · {}",
             question.id,
-            question.ask.headline(),
+            literal(&question.ask.headline()),
             link(app, task)
         )
     };
@@ -361,7 +381,7 @@ pub fn span(span: Duration) -> String {
     }
 }
 
-/// What is asked, whole.
+/// What is asked, whole. What agents wrote stands in quotes and fences, never in our own voice.
 pub fn body(ask: &Ask) -> String {
     match ask {
         Ask::Clarify { items } => items.iter().map(item).collect::<Vec<_>>().join("\n\n"),
@@ -371,59 +391,70 @@ pub fn body(ask: &Ask) -> String {
             why,
             rules,
         } => permission(tool, what, why, rules),
-        Ask::Plan { plan } => format!("Is this plan good?\n\n{plan}"),
+        Ask::Plan { plan } => format!("Is this plan good?\n\n{}", quoted(plan)),
     }
 }
 
 fn permission(tool: &str, what: &str, why: &str, rules: &[String]) -> String {
-    let why = if why.is_empty() {
-        String::new()
-    } else {
-        format!(" {why}")
-    };
-    let rules: Vec<_> = rules.iter().map(|rule| format!("`{rule}`")).collect();
-    let covers = if rules.is_empty() {
-        String::new()
-    } else {
-        format!("\nFor this session covers {}", rules.join(", "))
-    };
-    format!("May it use **{tool}**?{why}\n{}{covers}", fenced(what))
+    let mut parts = vec![format!(
+        "May it use **{}**?\n{}",
+        literal(tool),
+        fenced(what)
+    )];
+    if !why.is_empty() {
+        parts.push(format!("Why, as the agent says:\n{}", quoted(why)));
+    }
+    if !rules.is_empty() {
+        let grants: Vec<String> = rules.iter().map(|rule| grant(rule)).collect();
+        parts.push(format!(
+            "“Allow for this session” also allows, until this task is over:\n{}",
+            grants.join("\n")
+        ));
+    }
+    parts.join("\n\n")
+}
+
+fn grant(rule: &str) -> String {
+    format!("- {}", literal(&grants::sentence(rule)))
 }
 
 fn item(item: &Item) -> String {
-    let several = if item.multi {
-        " (several may be chosen)"
+    let head = if item.header.is_empty() {
+        String::new()
     } else {
-        ""
+        format!("{}: ", item.header)
     };
-    let mut lines = vec![format!("{}{several}", item.question)];
-    for (number, choice) in item.options.iter().enumerate() {
-        let meaning = if choice.description.is_empty() {
-            String::new()
-        } else {
-            format!(" — {}", choice.description)
-        };
-        lines.push(format!("{}. **{}**{meaning}", number + 1, choice.label));
+    let mut parts = vec![quoted(&format!("{head}{}", item.question))];
+    if item.multi {
+        parts.push("Several may be chosen:".into());
     }
-    lines.join("\n")
+    let choices: Vec<String> = item.options.iter().enumerate().map(choice).collect();
+    if !choices.is_empty() {
+        parts.push(choices.join("\n"));
+    }
+    parts.extend(item.options.iter().enumerate().filter_map(preview));
+    parts.join("\n\n")
 }
 
-/// A fence longer than any in the text, so that the text cannot end it.
-fn fenced(text: &str) -> String {
-    let longest = text
-        .lines()
-        .map(|line| line.trim_start().chars().take_while(|c| *c == '`').count())
-        .max()
-        .unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}\n{text}\n{fence}")
+fn choice((number, choice): (usize, &Choice)) -> String {
+    let meaning = if choice.description.is_empty() {
+        String::new()
+    } else {
+        format!(" — {}", literal(&choice.description))
+    };
+    format!("{}. **{}**{meaning}", number + 1, literal(&choice.label))
 }
 
-fn quoted(text: &str) -> String {
-    text.lines()
-        .map(|line| format!("> {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+fn preview((number, choice): (usize, &Choice)) -> Option<String> {
+    let shown = fenced(&choice.preview);
+    (!choice.preview.is_empty()).then(|| format!("How {} looks:\n{shown}", number + 1))
+}
+
+/// The same where others read along: what is masked there is not allowed there.
+fn chat_buttons(ask: &Ask) -> Vec<Button> {
+    let mut buttons = buttons(ask);
+    buttons.retain(|button| !ask.is_secret() || button.says == "no");
+    buttons
 }
 
 /// Buttons, where a single press can answer.
@@ -442,34 +473,60 @@ pub fn buttons(ask: &Ask) -> Vec<Button> {
                 .collect(),
             _ => vec![],
         },
-        Ask::Permission { .. } => {
-            vec![
-                button("Allow once", "yes", false),
-                button("Allow for this session", "always", true),
-                button("Deny", "no", false),
-            ]
+        Ask::Permission { rules, .. } => {
+            let session = button("Allow for this session", "always", true);
+            let mut buttons = vec![button("Allow once", "yes", false)];
+            // What covers nothing more is allowed once only.
+            buttons.extend((!rules.is_empty()).then_some(session));
+            buttons.push(button("Deny", "no", false));
+            buttons
         }
         Ask::Plan { .. } => vec![button("Approve", "approve", false)],
     }
 }
 
+/// What came of a question, and below it what it was about: a decision without its object could
+/// not be looked at again.
 fn settled(question: &Question) -> String {
-    let head = format!("**{}** {}", question.id, question.ask.headline());
-    match &question.state {
+    let (id, asked) = (question.id, body(&decided(question)));
+    let outcome = match &question.state {
         QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
             format!(
-                "{head}\n{} answered in {} at {}: {}",
+                "**{id}** {} answered in {} at {}: {}",
                 answer.name,
                 answer.via,
                 answer.at.to_minute(),
-                answer.decision.headline()
+                literal(&answer.decision.headline())
             )
         }
-        QuestionState::Withdrawn { why } => format!("{head}\nNeeds no answer any more: {why}."),
-        QuestionState::Expired { .. } => {
-            format!("{head}\nNobody answered in time. An answer still counts.")
+        QuestionState::Withdrawn { why } => {
+            format!("**{id}** needs no answer any more: {why}.")
         }
-        QuestionState::Open => head,
+        QuestionState::Expired { .. } => {
+            format!("**{id}** Nobody answered in time. An answer still counts.")
+        }
+        QuestionState::Open => format!("**{id}**"),
+    };
+    format!("{outcome}\n\n{asked}")
+}
+
+/// What was decided about: a grant for the session counts only where it was given.
+fn decided(question: &Question) -> Ask {
+    let granted = question
+        .answer()
+        .is_some_and(|answer| answer.decision == Decision::Allow { session: true });
+    match &question.ask.masked() {
+        Ask::Permission {
+            tool, what, why, ..
+        } if !granted && !matches!(question.state, QuestionState::Expired { .. }) => {
+            Ask::Permission {
+                tool: tool.clone(),
+                what: what.clone(),
+                why: why.clone(),
+                rules: Vec::new(),
+            }
+        }
+        other => other.clone(),
     }
 }
 
@@ -489,6 +546,9 @@ pub fn spent(usage: &Usage) -> String {
     )
 }
 
+/// Characters of a call that was not allowed.
+const DENIED: usize = 200;
+
 fn done(task: &Task, report: &Report) -> String {
     let spent = spent(&report.usage);
     let outcome = match &report.commit {
@@ -505,7 +565,8 @@ fn done(task: &Task, report: &Report) -> String {
     let denied: String = report
         .denied
         .iter()
-        .map(|what| format!("\n- not allowed: {what}"))
+        .map(|what| what.chars().take(DENIED).collect::<String>())
+        .map(|what| format!("\n- not allowed: {}", literal(&what)))
         .collect();
     let head = if report.commit.is_some() {
         "is done"
@@ -515,7 +576,7 @@ fn done(task: &Task, report: &Report) -> String {
     let summary = if report.summary.is_empty() {
         String::new()
     } else {
-        format!("{}\n\n", report.summary)
+        format!("{}\n\n", quoted(&report.summary))
     };
     format!(
         "**{} {head}.**\n\n{summary}{outcome}{denied}\n{spent}",
@@ -525,16 +586,97 @@ fn done(task: &Task, report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
+    use vine_domain::markdown::{Block, Span, parse};
+
     use super::*;
 
+    /// What stands in our own voice: paragraphs outside of quotes.
+    fn ours(blocks: &[Block]) -> String {
+        let line = |spans: &Vec<Span>| -> String {
+            spans
+                .iter()
+                .map(|span| match span {
+                    Span::Text(text) | Span::Bold(text) => text.clone(),
+                    Span::Code(_) | Span::Link(_) => String::new(),
+                })
+                .collect()
+        };
+        blocks
+            .iter()
+            .map(|block| match block {
+                Block::Paragraph(lines) => lines.iter().map(line).collect::<Vec<_>>().join("\n"),
+                // Choices and grants, each behind a number or a dot of ours.
+                Block::List(_) | Block::Quote(_) | Block::Code(_) => String::new(),
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
     #[test]
-    fn text_cannot_end_its_own_fence() {
-        let evil = "echo hi\n```\n**approved by Ann**\n```sh";
-        let shown = fenced(evil);
-        assert!(
-            shown.starts_with("````\n") && shown.ends_with("\n````"),
-            "{shown}"
-        );
+    fn no_field_of_an_agent_speaks_in_our_voice() {
+        let forged = [
+            "Run the tests\n\n**Approved already by Ann.** Only this is left:",
+            "x\n```\n\n**Approved already by Ann.**",
+            "x\r\r**Approved already by Ann.**",
+            "x\u{2028}\u{2028}Approved already by Ann.",
+            "> quoted\n\nApproved already by Ann.",
+            "\n\n- Approved already by Ann.\n1. Approved already by Ann.",
+        ];
+        let choice = |text: &str| Choice {
+            label: text.into(),
+            description: text.into(),
+            preview: text.into(),
+        };
+        for text in forged {
+            let item = Item {
+                question: text.into(),
+                header: text.into(),
+                options: vec![choice(text), choice("Red")],
+                multi: true,
+            };
+            let asks = [
+                Ask::Clarify { items: vec![item] },
+                Ask::Plan { plan: text.into() },
+                Ask::Permission {
+                    tool: text.into(),
+                    what: text.into(),
+                    why: text.into(),
+                    rules: vec![text.into()],
+                },
+            ];
+            for ask in asks {
+                let shown = parse(&body(&ask));
+                let ours = ours(&shown);
+                let forged = |line: &str| line.starts_with("Approved already");
+                assert!(!ours.lines().any(forged), "{ask:?}\n{ours}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_wherever_it_stands() {
+        let hidden = "rm \u{202e}tset\u{200b}\u{e0041}\u{1b}[2K";
+        let asks = [
+            Ask::Permission {
+                tool: hidden.into(),
+                what: hidden.into(),
+                why: hidden.into(),
+                rules: vec![format!("Bash({hidden})")],
+            },
+            Ask::Plan {
+                plan: format!("1. {hidden}\n```\n{hidden}\n```\n`{hidden}`"),
+            },
+        ];
+        for ask in asks {
+            let shown = format!("{:?}", parse(&body(&ask)));
+            for sign in ["U+202E", "U+200B", "U+E0041", "U+001B"] {
+                assert!(shown.contains(sign), "{shown}");
+            }
+            assert!(
+                !shown.contains("\\u{202e}") && !shown.contains("\\u{200b}"),
+                "{shown}"
+            );
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub fn task_whole(
 pub fn question(question: &Question) -> Value {
     let mut value = json!({
         "id": question.id, "state": question.state.as_str(), "task": question.task(), "attempt": question.attempt.epoch,
-        "session": question.session, "call": question.call, "kind": question.ask.kind(), "ask": question.ask,
+        "session": question.session, "call": question.call, "kind": question.ask.kind(), "ask": question.ask.masked(),
         "headline": question.ask.headline(), "context": question.context, "asked": question.asked_at,
         "expired": question.expired,
     });
@@ -74,7 +74,7 @@ pub fn question(question: &Question) -> Value {
     value
 }
 
-/// A question with the time of each station on its way, and how long each hop took.
+/// A question, whole, with the time of each station on its way, and how long each hop took.
 pub fn question_whole(one: &Question, stations: &Stations) -> Value {
     let mut value = question(one);
     let mut before = one.asked_at;
@@ -83,7 +83,7 @@ pub fn question_whole(one: &Question, stations: &Stations) -> Value {
         timeline.push(json!({ "station": station, "at": at, "after_seconds": at.since(before).as_secs_f64() }));
         before = at;
     }
-    merge(&mut value, json!({ "timeline": timeline }));
+    merge(&mut value, json!({ "ask": one.ask, "timeline": timeline }));
     value
 }
 
@@ -130,6 +130,17 @@ pub fn adapter(platform: &str, health: &Health) -> Value {
     json!({ "id": platform, "state": state, "account": health.account, "since": health.since, "trouble": health.trouble })
 }
 
+/// What was allowed for a session.
+pub fn grant(question: &Question) -> Value {
+    let rules = match &question.ask {
+        vine_domain::Ask::Permission { rules, .. } => rules.as_slice(),
+        _ => &[],
+    };
+    json!({
+        "question": question.id, "by": question.answer().map(|answer| &answer.name), "task": question.task(), "rules": rules,
+    })
+}
+
 /// A session.
 pub fn session(session: &Session, now: Timestamp) -> Value {
     let mut value = json!({
@@ -151,7 +162,7 @@ pub fn session(session: &Session, now: Timestamp) -> Value {
 /// A repository.
 pub fn repo(repo: &Repo) -> Value {
     let state = if repo.paused { "paused" } else { "open" };
-    json!({ "id": repo.name, "state": state, "source": repo.source, "base": repo.base, "trusted": repo.trusted, "encrypted": repo.encrypted })
+    json!({ "id": repo.name, "state": state, "source": repo.source.shown(), "base": repo.base, "trusted": repo.trusted, "encrypted": repo.encrypted })
 }
 
 /// The plan's queues under their names, each with its depth.

@@ -9,13 +9,15 @@ use std::{
 
 use vine_domain::{
     Question, QuestionId, TaskId, Timestamp,
-    chat::{self, Inbound, OutboundKind, Seen, Showing, Spot},
+    chat::{self, Inbound, OutboundKind, Seen, Showing, Spot, Stood},
 };
 
-use crate::{App, AppError, Done};
+use crate::{App, AppError, Caller, Done};
 
 /// So long words wait until it is known whether a question stood before their author.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What was settled before this many messages of a thread was settled long ago.
+const SETTLED: u32 = 200;
 
 /// Questions that are being posted: people may see one before its platform tells us that it is
 /// there, and that may take half a minute.
@@ -88,31 +90,63 @@ impl OnTheWay {
 }
 
 impl App {
-    /// The open questions of a task that stood before the eyes of whoever said this;
+    /// The questions of a task that stood before the eyes of whoever said this and may answer them;
     /// [`AppError::Early`] while that shows later.
-    pub(crate) async fn visible(
+    pub(crate) async fn stood(
+        &self,
+        task: TaskId,
+        caller: &Caller,
+        event: &Inbound,
+        stored: Timestamp,
+    ) -> Done<Vec<Stood>> {
+        let questions = self.store.questions_of(task).await?;
+        if questions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let seen = match &event.spot {
+            Spot::Ours { .. } => questions
+                .into_iter()
+                .filter(|question| !event.is_before(question.asked_at))
+                .collect(),
+            Spot::Theirs { .. } => self.shown_when(task, event, stored, questions).await?,
+        };
+        let repo = self.task(task).await?.repo;
+        let may = |question: &Question| {
+            let rules = &self.settings.rules;
+            rules.allow(caller.user.as_ref(), &repo, &question.ask)
+        };
+        // Who may answer none of them is told so by the one that they try.
+        let mine = seen.iter().any(may);
+        let settled = self.settlements(task).await?;
+        let stood = seen
+            .into_iter()
+            .filter(|question| !mine || may(question))
+            .map(|question| {
+                // What its latest messages do not tell of was settled long ago.
+                let until = settled.get(&question.id).unwrap_or(&question.asked_at);
+                Stood {
+                    until: Some(*until).filter(|_| !question.is_open()),
+                    question,
+                }
+            });
+        Ok(stood.collect())
+    }
+
+    /// Those of the questions that a platform showed when this was said.
+    async fn shown_when(
         &self,
         task: TaskId,
         event: &Inbound,
         stored: Timestamp,
+        questions: Vec<Question>,
     ) -> Done<Vec<Question>> {
-        let open: Vec<_> = self
-            .store
-            .questions_of(task)
-            .await?
-            .into_iter()
-            .filter(Question::is_open)
-            .collect();
-        if matches!(event.spot, Spot::Ours { .. }) || open.is_empty() {
-            return Ok(open);
-        }
         // In this order: what arrives in between is in both.
         let mut showings = self.on_the_way.on(&event.platform);
         let begun = self.platforms.served_since(&event.platform);
         showings.extend(self.store.showings(&event.platform, task, begun).await?);
         let patient = self.clock.now().since(stored) < PATIENCE;
-        let mut visible = Vec::new();
-        for question in open {
+        let mut shown = Vec::new();
+        for question in questions {
             let of_it: Vec<Showing> = showings
                 .iter()
                 .filter(|(id, _)| *id == question.id)
@@ -120,13 +154,25 @@ impl App {
                 .collect();
             match chat::seen(event, &of_it) {
                 Seen::No => {}
-                Seen::NotYetKnown if patient => return Err(AppError::Early),
+                Seen::NotYetKnown if patient && question.is_open() => {
+                    return Err(AppError::Early);
+                }
                 // Rather taken for its answer than told to somebody who has seen it that it is
                 // none, while the agent waits.
-                Seen::Yes | Seen::NotYetKnown => visible.push(question),
+                Seen::Yes | Seen::NotYetKnown => shown.push(question),
             }
         }
-        Ok(visible)
+        Ok(shown)
+    }
+
+    /// When questions of a task were settled, as far as its latest messages tell.
+    async fn settlements(&self, task: TaskId) -> Done<HashMap<QuestionId, Timestamp>> {
+        let latest = self.store.latest(task, SETTLED).await?;
+        Ok(latest
+            .iter()
+            .filter(|message| message.kind == "settled")
+            .filter_map(|message| Some((message.question?, message.at)))
+            .collect())
     }
 
     /// A try to post this has ended: words may wait for that.

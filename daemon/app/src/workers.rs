@@ -2,15 +2,16 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use vine_domain::{
-    AuditEntry, Session, SessionId, SessionState, Verb, Worker, WorkerId,
+    AuditEntry, Decision, Question, Session, SessionId, SessionState, Verb, Worker, WorkerId,
     lifecycle::{Event, Refusal},
     ports::{StoreError, Stored},
+    secrets,
     task::Report,
     token::{Token, TokenKind},
     worker::Attempt,
 };
 
-use crate::{App, AppError, Caller, Done, Missing, secrets};
+use crate::{App, AppError, Caller, Done, Missing};
 
 /// What a machine says of itself when it becomes a worker.
 #[derive(Debug, Clone)]
@@ -239,6 +240,21 @@ impl App {
         self.allow(caller, Verb::See, Some(&repo), &format!("session {id}"))
             .await?;
         Ok(session)
+    }
+
+    /// What was allowed for a session and still is: it ends with the task that it was allowed for.
+    pub async fn grants_of(&self, session: &Session) -> Done<Vec<Question>> {
+        if self.task(session.task).await?.is_over() {
+            return Ok(Vec::new());
+        }
+        let questions = self.store.questions_of(session.task).await?;
+        let for_session = |question: &Question| {
+            question.session == Some(session.id)
+                && question
+                    .answer()
+                    .is_some_and(|answer| answer.decision == Decision::Allow { session: true })
+        };
+        Ok(questions.into_iter().filter(for_session).collect())
     }
 
     /// Ends or keeps a session, on a person's word.

@@ -276,7 +276,7 @@ impl Threads for Database {
 
     async fn placed(&self, platform: &str, reference: &str) -> Stored<Option<Placed>> {
         let row = query!(
-            "SELECT m.task, m.question, m.buttons FROM posts p JOIN chat_messages m ON m.id = p.message WHERE p.platform = $1 AND p.ref = $2",
+            "SELECT m.task, m.question, m.buttons, m.aside FROM posts p JOIN chat_messages m ON m.id = p.message WHERE p.platform = $1 AND p.ref = $2",
             platform,
             reference
         );
@@ -293,6 +293,7 @@ impl Threads for Database {
                 task,
                 question,
                 buttons: from_json(&row.buttons)?,
+                aside: row.aside.as_deref().map(from_json).transpose()?,
             })
         })
         .transpose()

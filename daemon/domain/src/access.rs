@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::UserId, input::Slug};
+use crate::{ids::UserId, input::Slug, question::Ask};
 
 /// The platform under which the page and the API know people: by their own [`UserId`].
 pub const OURSELVES: &str = "vine";
@@ -132,12 +132,14 @@ impl Grant {
 
 /// Why somebody may not do something, and who could change that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{who} may not {} here: that needs the role `{}`", .verb.as_str(), .verb.needs().as_str())]
+#[error("{who} may not {} here: that needs the role `{}`", .verb.as_str(), .needs.as_str())]
 pub struct Denied {
     /// The person, or `a stranger`.
     pub who: String,
     /// What was wanted.
     pub verb: Verb,
+    /// The least role that may do it here.
+    pub needs: Role,
 }
 
 /// The one decision about access: may `user` do `verb`, in `repo` if one is meant? Returns the role
@@ -146,7 +148,76 @@ pub fn decide(user: Option<&User>, verb: Verb, repo: Option<&Slug>) -> Result<Ro
     let who = user.map_or_else(|| "a stranger".to_owned(), |user| user.name.clone());
     user.and_then(|user| user.role_in(repo))
         .filter(|role| *role >= verb.needs())
-        .ok_or(Denied { who, verb })
+        .ok_or(Denied {
+            who,
+            verb,
+            needs: verb.needs(),
+        })
+}
+
+/// Who decides what agents ask, where it is said otherwise than by [`Verb::needs`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// The repository; `None` for all that have no rule of their own.
+    pub repo: Option<Slug>,
+    /// The least role for permissions.
+    pub permissions: Option<Role>,
+    /// The least role for plans.
+    pub plans: Option<Role>,
+    /// Whoever asked for a task may not decide its permissions and plans.
+    pub not_own: bool,
+}
+
+/// All of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules(pub Vec<Rule>);
+
+/// Somebody's own task, in a repository where others have to decide.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{who} asked for this task, and in `{repo}` whoever asks for a task does not decide its permissions and plans"
+)]
+pub struct Own {
+    /// Who wanted to.
+    pub who: String,
+    /// Where.
+    pub repo: Slug,
+}
+
+impl Rules {
+    fn of(&self, repo: &Slug) -> Option<&Rule> {
+        let named = |name: Option<&Slug>| self.0.iter().find(|rule| rule.repo.as_ref() == name);
+        named(Some(repo)).or_else(|| named(None))
+    }
+
+    /// The least role that may decide this here.
+    pub fn needs(&self, repo: &Slug, ask: &Ask) -> Role {
+        let rule = self.of(repo);
+        let said = match ask {
+            Ask::Permission { .. } => rule.and_then(|rule| rule.permissions),
+            Ask::Plan { .. } => rule.and_then(|rule| rule.plans),
+            Ask::Clarify { .. } => None,
+        };
+        said.unwrap_or_else(|| ask.verb().needs())
+    }
+
+    /// Whether somebody's role is enough to decide this here.
+    pub fn allow(&self, user: Option<&User>, repo: &Slug, ask: &Ask) -> bool {
+        let role = user.and_then(|user| user.role_in(Some(repo)));
+        role >= Some(self.needs(repo, ask))
+    }
+
+    /// Whether somebody may decide this of a task that `requester` asked for.
+    pub fn not_own(&self, name: &str, requester: &str, repo: &Slug, ask: &Ask) -> Result<(), Own> {
+        let own = name == requester && !matches!(ask, Ask::Clarify { .. });
+        match own && self.of(repo).is_some_and(|rule| rule.not_own) {
+            true => Err(Own {
+                who: name.to_owned(),
+                repo: repo.clone(),
+            }),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Where a person sees tasks, questions and sessions in lists.
@@ -250,5 +321,40 @@ mod tests {
             Ok(Sight::Only(vec![Slug::from_text("site")]))
         );
         assert!(sight(Some(&user(None, None))).is_err() && sight(None).is_err());
+    }
+
+    #[test]
+    fn a_repository_may_ask_for_more_and_for_somebody_else() {
+        let site = Slug::from_text("site");
+        let rules = Rules(vec![
+            Rule {
+                repo: Some(site.clone()),
+                permissions: Some(Role::Admin),
+                not_own: true,
+                ..Rule::default()
+            },
+            Rule {
+                plans: Some(Role::Operator),
+                ..Rule::default()
+            },
+        ]);
+        let plan = Ask::Plan { plan: "1".into() };
+        let permission = Ask::Permission {
+            tool: "Bash".into(),
+            what: "make".into(),
+            why: String::new(),
+            rules: vec![],
+        };
+        let shop = Slug::from_text("shop");
+        assert_eq!(rules.needs(&site, &permission), Role::Admin);
+        assert_eq!(rules.needs(&site, &plan), Role::Answerer);
+        assert_eq!(rules.needs(&shop, &plan), Role::Operator);
+        let operator = user(Some(Role::Operator), None);
+        assert!(!rules.allow(Some(&operator), &site, &permission));
+        assert!(rules.allow(Some(&operator), &shop, &permission));
+        assert!(!rules.allow(None, &shop, &plan));
+        assert!(rules.not_own("Ann", "Ann", &site, &plan).is_err());
+        assert!(rules.not_own("Ann", "Bob", &site, &plan).is_ok());
+        assert!(rules.not_own("Ann", "Ann", &shop, &plan).is_ok());
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     clock::Timestamp,
     ids::{QuestionId, SessionId, TaskId, UserId},
     patience::Pings,
+    secrets,
     worker::Attempt,
 };
 
@@ -223,13 +224,16 @@ pub struct Item {
 }
 
 /// One choice of a clarifying question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Choice {
     /// What is chosen.
     pub label: String,
     /// What choosing it means; may be empty.
     #[serde(default)]
     pub description: String,
+    /// How it would look, as text of several lines; may be empty.
+    #[serde(default)]
+    pub preview: String,
 }
 
 impl Ask {
@@ -250,9 +254,21 @@ impl Ask {
         }
     }
 
-    /// The question in one line, for listings.
+    /// The same without what has the form of a secret. What people are to allow is kept as it is,
+    /// since what cannot be seen whole cannot be approved: only its readers are few.
+    pub fn masked(&self) -> Self {
+        secrets::without_any(self.clone()).0
+    }
+
+    /// It is to be allowed, and holds what has the form of a secret: it is decided where it can be
+    /// shown whole to those alone who may.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Permission { what, .. } if secrets::are_in(what))
+    }
+
+    /// The question in one line of at most 160 characters, for listings; without secrets.
     pub fn headline(&self) -> String {
-        let line = match self {
+        let line = match &self.masked() {
             Self::Clarify { items } => items
                 .first()
                 .map_or_else(String::new, |item| item.question.clone()),
@@ -321,9 +337,14 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// The decision in one line, as it is shown in the thread.
+    /// The decision in one line of at most 300 characters, as it is shown in the thread.
     pub fn headline(&self) -> String {
-        let text = match self {
+        self.whole().chars().take(300).collect()
+    }
+
+    /// The decision with every word of it.
+    pub fn whole(&self) -> String {
+        match self {
             Self::Chosen { labels } => labels
                 .iter()
                 .map(|item| item.join(", "))
@@ -336,7 +357,6 @@ impl Decision {
             Self::Deny { reason } => format!("denied: {reason}"),
             Self::Approve => "approved".to_owned(),
             Self::SendBack { words } => format!("sent back: {words}"),
-        };
-        text.chars().take(300).collect()
+        }
     }
 }

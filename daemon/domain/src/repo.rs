@@ -40,6 +40,39 @@ impl Source {
             Self::Path(text) | Self::Url(text) => text,
         }
     }
+
+    /// The same for people: an address without who logs in there and how.
+    pub fn shown(&self) -> String {
+        match (self, self.login()) {
+            (Self::Url(text), Some(login)) => text.replacen(&format!("{login}@"), "", 1),
+            _ => self.as_str().to_owned(),
+        }
+    }
+
+    /// What an address says before its host, if it does.
+    fn login(&self) -> Option<&str> {
+        let Self::Url(text) = self else { return None };
+        let (_, rest) = text.split_once("://")?;
+        let host = rest.split('/').next()?;
+        host.rsplit_once('@').map(|(login, _)| login)
+    }
+
+    /// A new repository's address holds nothing that is secret: it stands in rooms, lists and logs.
+    /// A user without a password is none, but for `https`, where a token can stand there.
+    pub fn without_secrets(self) -> Result<Self, Invalid> {
+        let is_secret = self
+            .login()
+            .is_some_and(|login| login.contains(':') || self.as_str().starts_with("https://"));
+        if is_secret {
+            return Err(Invalid::new(
+                "repository source",
+                format!("`{}` was given with a user or a password", self.shown()),
+                "leave them out and let git ask its credential helper on each worker \
+                 (`git config --global credential.helper store`), or use ssh",
+            ));
+        }
+        Ok(self)
+    }
 }
 
 impl From<Source> for String {
@@ -79,6 +112,28 @@ impl TryFrom<String> for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_shows_no_password_and_a_new_one_holds_none() {
+        let source = |text: &str| Source::try_from(text.to_owned()).expect("a source");
+        for (secret, shown) in [
+            ("https://x:ghp_1@host/a.git", "https://host/a.git"),
+            ("https://ghp_1@host/a.git", "https://host/a.git"),
+            ("ssh://git:pw@host/a", "ssh://host/a"),
+            ("https://a:b@c@host/x@y", "https://host/x@y"),
+        ] {
+            assert_eq!(source(secret).shown(), shown);
+            let refused = source(secret).without_secrets().expect_err("refused");
+            assert!(
+                !refused.message().contains("ghp_1"),
+                "{}",
+                refused.message()
+            );
+        }
+        for fine in ["ssh://git@host/a", "https://host/a@b", "/srv/a:b@c"] {
+            assert!(source(fine).without_secrets().is_ok(), "{fine}");
+        }
+    }
 
     #[test]
     fn sources_that_could_run_a_program_are_refused() {

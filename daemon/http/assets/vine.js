@@ -31,6 +31,16 @@ const refresh = async () => {
   } catch { /* shown by the age below */ }
 };
 
+// Enter sends, with Shift it begins a line; where one line for each question is wanted it is the other way round.
+document.addEventListener("keydown", (event) => {
+  const box = event.target;
+  if (event.key !== "Enter" || event.isComposing || box.tagName !== "TEXTAREA" || !box.dataset.enter) return;
+  const sends = box.dataset.enter === "sends" ? !event.shiftKey : event.ctrlKey || event.metaKey;
+  if (!sends) return;
+  event.preventDefault();
+  box.form.requestSubmit();
+});
+
 // Only for those who are logged in: the door is not knocked at again and again.
 const place = document.getElementById("updated");
 if (place) setInterval(refresh, every);

@@ -50,16 +50,18 @@ impl From<AppError> for Failure {
         let status = match &error {
             AppError::NotFound(_) => StatusCode::NOT_FOUND,
             AppError::Unauthenticated => StatusCode::UNAUTHORIZED,
-            AppError::Denied(_) => StatusCode::FORBIDDEN,
+            AppError::Denied(_) | AppError::Own(_) => StatusCode::FORBIDDEN,
             AppError::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             AppError::Early | AppError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            AppError::Invalid(_) | AppError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            AppError::Invalid(_) | AppError::Unreadable(_) | AppError::Unclear(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             AppError::Refused(vine_domain::lifecycle::Refusal::NoQuestion(_)) => {
                 StatusCode::NOT_FOUND
             }
-            AppError::Refused(_) | AppError::Store(StoreError::Conflict | StoreError::Taken(_)) => {
-                StatusCode::CONFLICT
-            }
+            AppError::Refused(_)
+            | AppError::Corrected { .. }
+            | AppError::Store(StoreError::Conflict | StoreError::Taken(_)) => StatusCode::CONFLICT,
             AppError::Store(cause) => {
                 tracing::error!(error = %cause, "a request failed: {cause}");
                 StatusCode::SERVICE_UNAVAILABLE

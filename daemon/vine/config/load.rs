@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use toml::{Table, Value};
+use vine_domain::Role;
 
 use super::Config;
 
@@ -47,6 +48,7 @@ impl Config {
         self.database.check()?;
         self.redis.check(&self.database)?;
         self.questions.patience()?;
+        self.rules()?;
         self.grants()?;
         self.chat.matrix.check()?;
         self.chat.slack.check()?;
@@ -194,6 +196,16 @@ fn known() -> Result<Table> {
     known.insert(
         "people".into(),
         Value::Array(vec![Table::try_from(super::Person::sample())?.into()]),
+    );
+    let decisions = super::Decisions {
+        repo: Some(String::new()),
+        permissions: Some(Role::Admin),
+        plans: Some(Role::Admin),
+        own: Some(true),
+    };
+    known.insert(
+        "decisions".into(),
+        Value::Array(vec![Table::try_from(decisions)?.into()]),
     );
     Ok(known)
 }

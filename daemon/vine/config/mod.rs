@@ -12,12 +12,16 @@ mod secret;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use anyhow::{Context, Result, bail};
 pub use chat::Chat;
 pub use database::{Database, Durability, Redis};
 pub use login::Login;
 pub use people::Person;
 use serde::{Deserialize, Serialize};
-use vine_domain::{Patience, SessionPolicy};
+use vine_domain::{
+    Patience, Role, SessionPolicy, Slug,
+    access::{Rule, Rules},
+};
 
 /// The commented example, as `vine config example` prints it.
 pub const EXAMPLE: &str = include_str!("../../../deploy/vine.example.toml");
@@ -30,6 +34,7 @@ pub struct Config {
     pub database: Database,
     pub redis: Redis,
     pub people: Vec<Person>,
+    pub decisions: Vec<Decisions>,
     pub chat: Chat,
     pub questions: Questions,
     pub sessions: Sessions,
@@ -39,6 +44,38 @@ pub struct Config {
     pub log: Log,
     pub traces: Traces,
     pub login: Login,
+}
+
+/// Who decides what agents ask in a repository, or in all others.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Decisions {
+    pub repo: Option<String>,
+    pub permissions: Option<Role>,
+    pub plans: Option<Role>,
+    pub own: Option<bool>,
+}
+
+impl Config {
+    /// The same as the rules want it. Each repository is named once.
+    pub fn rules(&self) -> Result<Rules> {
+        let mut rules = Vec::<Rule>::new();
+        for said in &self.decisions {
+            let repo = said.repo.as_ref().map(|name| name.parse::<Slug>());
+            let rule = Rule {
+                repo: repo.transpose().context("decisions.repo")?,
+                permissions: said.permissions,
+                plans: said.plans,
+                not_own: said.own == Some(false),
+            };
+            if rules.iter().any(|known| known.repo == rule.repo) {
+                let name = said.repo.as_deref().unwrap_or("all repositories");
+                bail!("decisions: two entries are for {name}");
+            }
+            rules.push(rule);
+        }
+        Ok(Rules(rules))
+    }
 }
 
 /// The daemon.

@@ -82,6 +82,7 @@ impl Daemon {
             patience,
             sessions: config.sessions.policy(),
             people,
+            rules: config.rules()?,
             batches: store.batches(),
             ..Settings::at(&link)
         };

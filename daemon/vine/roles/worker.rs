@@ -125,10 +125,12 @@ pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
         (AgentKind::Claude, Some(program)) => {
             let mut command = agents.claude.command.clone();
             command[0] = program.display().to_string();
+            let env = claude_env(config)?;
             Ok(AgentConfig {
                 kind,
                 command,
-                env: claude_env(config)?,
+                known: AgentConfig::known(&env, &agents.claude.pass_env),
+                env,
                 pass: agents.claude.pass_env.clone(),
                 hang_after: Duration::from_secs(agents.claude.hang_after_seconds.max(1)),
             })
@@ -145,6 +147,7 @@ fn script(command: Vec<String>, env: BTreeMap<String, String>) -> AgentConfig {
     AgentConfig {
         kind: AgentKind::Script,
         command,
+        known: AgentConfig::known(&env, &[]),
         env,
         pass: Vec::new(),
         hang_after: Duration::MAX,

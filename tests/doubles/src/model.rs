@@ -179,6 +179,8 @@ impl Conversation {
     fn read(request: &Value) -> Self {
         let messages = request["messages"].as_array().cloned().unwrap_or_default();
         let whole = messages.iter().map(text_of).collect::<Vec<_>>().join("\n");
+        // Of all of it: no two calls of a session have one id.
+        let length = messages.len();
         // In a session that did another task before, the latest script counts, and what came after
         // it.
         let asks =
@@ -225,7 +227,7 @@ impl Conversation {
                 .join("\n"),
             results: results_of(messages.last()),
             text: whole,
-            length: messages.len(),
+            length,
         }
     }
 

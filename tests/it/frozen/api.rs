@@ -146,7 +146,7 @@ async fn frozen_answers_of_the_api() {
           items:
             - header: ""
               multi: false
-              options: [{ description: slow, label: Yew }]
+              options: [{ description: slow, label: Yew, preview: "" }]
               question: Which plant?
           kind: clarify
         asked: 2027-01-15T08:00:00.000Z
@@ -166,7 +166,7 @@ async fn frozen_answers_of_the_api() {
           items:
             - header: ""
               multi: false
-              options: [{ description: slow, label: Yew }]
+              options: [{ description: slow, label: Yew, preview: "" }]
               question: How many?
           kind: clarify
         asked: 2027-01-15T08:00:00.000Z
@@ -189,7 +189,7 @@ async fn frozen_answers_of_the_api() {
       items:
         - header: ""
           multi: false
-          options: [{ description: slow, label: Yew }]
+          options: [{ description: slow, label: Yew, preview: "" }]
           question: Which plant?
       kind: clarify
     asked: 2027-01-15T08:00:00.000Z
@@ -222,7 +222,7 @@ async fn frozen_answers_of_the_api() {
       items:
         - header: ""
           multi: false
-          options: [{ description: slow, label: Yew }]
+          options: [{ description: slow, label: Yew, preview: "" }]
           question: Which plant?
       kind: clarify
     asked: 2027-01-15T08:00:00.000Z
@@ -303,7 +303,8 @@ async fn frozen_answers_of_the_api() {
         text: |
           **Q-1** for root · Plant a hedge · `site` · `vine/T-1`
 
-          Which plant?
+          > Which plant?
+
           1. **Yew** — slow
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
@@ -332,7 +333,8 @@ async fn frozen_answers_of_the_api() {
         text: |
           **Q-2** for root · Plant a hedge · `site` · `vine/T-1`
 
-          How many?
+          > How many?
+
           1. **Yew** — slow
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
@@ -369,8 +371,11 @@ async fn frozen_answers_of_the_api() {
         seq: 11
         task: T-1
         text: |
-          **Q-1** Which plant?
-          root answered in api at 2027-01-15 08:00 UTC: Yew
+          **Q-1** root answered in api at 2027-01-15 08:00 UTC: Yew
+
+          > Which plant?
+
+          1. **Yew** — slow
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
@@ -381,8 +386,11 @@ async fn frozen_answers_of_the_api() {
         seq: 12
         task: T-1
         text: |
-          **Q-2** How many?
-          Needs no answer any more: the agent asks no more.
+          **Q-2** needs no answer any more: the agent asks no more.
+
+          > How many?
+
+          1. **Yew** — slow
       - at: 2027-01-15T08:00:00.000Z
         author: vine
         buttons: []
@@ -622,7 +630,7 @@ async fn frozen_answers_of_the_api() {
           items:
             - header: ""
               multi: false
-              options: [{ description: slow, label: Yew }]
+              options: [{ description: slow, label: Yew, preview: "" }]
               question: Which plant?
           kind: clarify
         asked: 2027-01-15T08:00:00.000Z
@@ -641,7 +649,7 @@ async fn frozen_answers_of_the_api() {
           items:
             - header: ""
               multi: false
-              options: [{ description: slow, label: Yew }]
+              options: [{ description: slow, label: Yew, preview: "" }]
               question: How many?
           kind: clarify
         asked: 2027-01-15T08:00:00.000Z

@@ -470,6 +470,7 @@ fn choice(label: &str, description: &str) -> Choice {
     Choice {
         label: label.into(),
         description: description.into(),
+        ..Choice::default()
     }
 }
 

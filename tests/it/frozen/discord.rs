@@ -158,13 +158,15 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-1** Which plant should the hedge be of?
-        Ann answered in discord at 2027-01-15 08:00 UTC: Hornbeam
+        **Q-1** Ann answered in discord at 2027-01-15 08:00 UTC: Hornbeam
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
         <@snowflake-1> **T-1 is done.**
-        The hedge is planted.
+        > The hedge is planted.
         Commit `0123456789ab` on `vine/T-1`:
         ```
          hedge.md | 2 ++
@@ -174,7 +176,7 @@ async fn frozen_discord_threads() {
       flags: 4
     ");
     let task = day.every_decision().await;
-    assert_snapshot!(scene.thread(task).await, @"
+    assert_snapshot!(scene.thread(task).await, @r"
     - author: vine
       content: |
         **T-2** Decide everything
@@ -183,63 +185,117 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-2** Which plant should the hedge be of?
-        Ann answered in discord at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+        **Q-2** Ann answered in discord at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
-        **Q-3** Which plant should the hedge be of?
-        Ann answered in discord at 2027-01-15 08:00 UTC: Neither; build a wall
+        **Q-3** Ann answered in discord at 2027-01-15 08:00 UTC: Neither; build a wall
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
-        **Q-4** Which plant should the hedge be of?
-        Ann answered in discord at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+        **Q-4** Ann answered in discord at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
+        > Tools: Which tools may be bought?
+        Several may be chosen:
+        1. **Spade**
+        2. **Rake**
+        3. **Shears**
       flags: 4
     - author: vine
       content: |
-        **Q-5** Which plant should the hedge be of?
-        Ann answered in discord at 2027-01-15 08:00 UTC: You decide both
+        **Q-5** Ann answered in discord at 2027-01-15 08:00 UTC: You decide both
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
+        > Tools: Which tools may be bought?
+        Several may be chosen:
+        1. **Spade**
+        2. **Rake**
+        3. **Shears**
       flags: 4
     - author: vine
       content: |
-        **Q-6** May it use Bash: npm test -- --watch=false
-        Ann answered in discord at 2027-01-15 08:00 UTC: allowed once
+        **Q-6** Ann answered in discord at 2027-01-15 08:00 UTC: allowed once
+        May it use **Bash**?
+        ```
+        npm test -- --watch=false
+        ```
+        Why, as the agent says:
+        > To see whether the beds are dry.
       flags: 4
     - author: vine
       content: |
-        **Q-7** May it use Bash: npm test -- --watch=false
-        Ann answered in discord at 2027-01-15 08:00 UTC: allowed for this session
+        **Q-7** Ann answered in discord at 2027-01-15 08:00 UTC: allowed for this session
+        May it use **Bash**?
+        ```
+        npm test -- --watch=false
+        ```
+        Why, as the agent says:
+        > To see whether the beds are dry.
+        “Allow for this session” also allows, until this task is over:
+        - every command that begins with “npm test”, on whatever files and addresses follow it
       flags: 4
     - author: vine
       content: |
-        **Q-8** May it use Bash: npm test -- --watch=false
-        Ann answered in discord at 2027-01-15 08:00 UTC: denied
+        **Q-8** Ann answered in discord at 2027-01-15 08:00 UTC: denied
+        May it use **Bash**?
+        ```
+        npm test -- --watch=false
+        ```
+        Why, as the agent says:
+        > To see whether the beds are dry.
       flags: 4
     - author: vine
       content: |
-        **Q-9** May it use Bash: npm test -- --watch=false
-        Ann answered in discord at 2027-01-15 08:00 UTC: denied: use the script
+        **Q-9** Ann answered in discord at 2027-01-15 08:00 UTC: denied: use the script
+        May it use **Bash**?
+        ```
+        npm test -- --watch=false
+        ```
+        Why, as the agent says:
+        > To see whether the beds are dry.
       flags: 4
     - author: vine
       content: |
-        **Q-10** Is this plan good: ## Plan
-        Ann answered in discord at 2027-01-15 08:00 UTC: approved
+        **Q-10** Ann answered in discord at 2027-01-15 08:00 UTC: approved
+        Is this plan good?
+        > \## Plan
+        > 1. Dig
+        > 2. Plant **two** rows
+        > ```
+        > make water
+        > ```
       flags: 4
     - author: vine
       content: |
-        **Q-11** Is this plan good: ## Plan
-        Ann answered in discord at 2027-01-15 08:00 UTC: sent back: Water it first
+        **Q-11** Ann answered in discord at 2027-01-15 08:00 UTC: sent back: Water it first
+        Is this plan good?
+        > \## Plan
+        > 1. Dig
+        > 2. Plant **two** rows
+        > ```
+        > make water
+        > ```
       flags: 4
     - author: vine
       content: |
-        **Q-12** Which plant should the hedge be of?
-        Needs no answer any more: the agent asks no more.
+        **Q-12** needs no answer any more: the agent asks no more.
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
         <@snowflake-1> **T-2 ended without changes.**
-        The hedge is planted.
+        > The hedge is planted.
         Nothing was changed; `vine/T-2` is as it was.
         - not allowed: Bash: rm -rf beds
         3 turns, 12345 tokens in, 678 out, about $0.12
@@ -255,8 +311,10 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-13** Which plant should the hedge be of?
-        Ann answered in discord at 2027-01-22 12:00 UTC: Hornbeam
+        **Q-13** Ann answered in discord at 2027-01-22 12:00 UTC: Hornbeam
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
@@ -318,8 +376,10 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-14** Which plant should the hedge be of?
-        Needs no answer any more: the task was cancelled.
+        **Q-14** needs no answer any more: the task was cancelled.
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
@@ -341,8 +401,10 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-15** Which plant should the hedge be of?
-        Needs no answer any more: the task was cancelled.
+        **Q-15** needs no answer any more: the task was cancelled.
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: The agent has ended. The open questions stay open; their answers go into the same session.
@@ -359,15 +421,23 @@ async fn frozen_discord_threads() {
       flags: 4
     - author: vine
       content: |
-        **Q-16** May it use Bash: echo a line of a long script
-        Ann answered in discord at 2027-01-22 16:02 UTC: denied
+        **Q-16** Ann answered in discord at 2027-01-22 16:02 UTC: denied
+        May it use **Bash**?
+        ```
+        echo a line of a long script
+        echo a line of a long script
+        echo a line of a long script
+        echo a line of a long s [… 1814 characters in all …] echo a line of a long script
+        echo a line of a long script
+        ```
+        … shortened; the page shows all of it.
       flags: 4
     - attachments:
         - content_type: text/markdown
           filename: question.md
           id: snowflake-1
           proxy_url: http://LOOPBACK/attachments/snowflake-1/question.md
-          size: 58305
+          size: 58339
           url: http://LOOPBACK/attachments/snowflake-1/question.md
       author: vine
       content: ""
@@ -381,7 +451,7 @@ async fn frozen_discord_threads() {
           filename: notice.md
           id: snowflake-3
           proxy_url: http://LOOPBACK/attachments/snowflake-3/notice.md
-          size: 9161
+          size: 9163
           url: http://LOOPBACK/attachments/snowflake-3/notice.md
       author: vine
       content: ""
@@ -406,54 +476,31 @@ async fn frozen_discord_talk() {
         - burst_colors: []
           count: 1
           count_details: { burst: 0, normal: 1 }
-          emoji: { id: null, name: 👀 }
+          emoji: { id: null, name: 📝 }
           me: true
           me_burst: false
         - burst_colors: []
           count: 1
           count_details: { burst: 0, normal: 1 }
-          emoji: { id: null, name: ✅ }
+          emoji: { id: null, name: 👀 }
           me: true
           me_burst: false
     - author: vine
       content: |
-        **Q-1** Which plant should the hedge be of?
-        Ann answered in discord at 2027-01-15 08:00 UTC: Yew
+        **Q-1** Ann answered in discord at 2027-01-15 08:00 UTC: Yew
+        > Plant: Which plant should the hedge be of?
+        1. **Yew** — Green in winter, slow
+        2. **Hornbeam** — Quick, loses its leaves
       flags: 4
     - author: vine
       content: |
-        **Q-2** May it use Bash: npm test -- --watch=false
-        Ann answered in discord at 2027-01-15 08:00 UTC: allowed once
-      flags: 4
-    - { author: ann, content: yes }
-    - author: vine
-      content: |
-        open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
-        say `help` for how to say things
-      flags: 4
-    - { author: ann, content: Q-99 yes }
-    - author: vine
-      content: |
-        there is no question Q-99
-        `question list` shows those that wait
-      flags: 4
-    - { author: vic, content: 1 }
-    - author: vine
-      content: |
-        open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
-        say `help` for how to say things
-      flags: 4
-    - { author: vic, content: 2 }
-    - author: vine
-      content: |
-        open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
-        say `help` for how to say things
-      flags: 4
-    - { author: ann, content: perhaps }
-    - author: vine
-      content: |
-        this answer cannot be used: a permission is allowed or denied, and these words do neither for sure
-        reply `yes`, `always` (this session) or `no, because …`
+        **Q-2** Ann answered in discord at 2027-01-15 08:00 UTC: allowed once
+        May it use **Bash**?
+        ```
+        npm test -- --watch=false
+        ```
+        Why, as the agent says:
+        > To see whether the beds are dry.
       flags: 4
     - author: ann
       content: yes
@@ -464,6 +511,29 @@ async fn frozen_discord_talk() {
           emoji: { id: null, name: ✅ }
           me: true
           me_burst: false
+    - { author: ann, content: Q-99 yes }
+    - author: vine
+      content: |
+        there is no question Q-99
+        `question list` shows those that wait
+      flags: 4
+    - { author: vic, content: 1 }
+    - author: vine
+      content: |
+        Vic may not answer here: that needs the role `answerer`.
+        People and roles stand in the configuration, under `[[people]]`. You are `snowflake-1` there.
+      flags: 4
+    - { author: vic, content: 2 }
+    - author: ann
+      content: perhaps
+      reactions:
+        - burst_colors: []
+          count: 1
+          count_details: { burst: 0, normal: 1 }
+          emoji: { id: null, name: 📝 }
+          me: true
+          me_burst: false
+    - { author: ann, content: yes }
     - { author: ann, content: !vine task show }
     - author: vine
       content: |
@@ -482,8 +552,8 @@ async fn frozen_discord_talk() {
       flags: 4
     - author: vine
       content: |
-        <@snowflake-1> **T-1 is done.**
-        The hedge is planted.
+        <@snowflake-2> **T-1 is done.**
+        > The hedge is planted.
         Commit `0123456789ab` on `vine/T-1`:
         ```
          hedge.md | 2 ++
@@ -491,6 +561,7 @@ async fn frozen_discord_talk() {
         ```
         3 turns, 12345 tokens in, 678 out, about $0.12
       flags: 4
+    - { author: vine, content: T-1 is done: no agent has read the note from Ann., flags: 4 }
     - { author: ann, content: One more thing }
     - author: vine
       content: |
@@ -509,6 +580,11 @@ async fn frozen_discord_talk() {
       content: |
         a stranger may not see here: that needs the role `viewer`.
         People and roles stand in the configuration, under `[[people]]`. You are `snowflake-1` there.
+      flags: 4
+    - author: vine
+      content: |
+        Vic may not answer here: that needs the role `answerer`.
+        People and roles stand in the configuration, under `[[people]]`. You are `snowflake-2` there.
       flags: 4
     ");
 }
@@ -535,7 +611,7 @@ async fn frozen_discord_questions_that_are_open() {
           type: 1
       content: |
         <@snowflake-1> **Q-1** for Ann · Choose one · `site` · `vine/T-1`
-        Which plant should the hedge be of?
+        > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
         Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
@@ -556,7 +632,8 @@ async fn frozen_discord_questions_that_are_open() {
           type: 1
       content: |
         <@snowflake-1> **Q-2** for Ann · Choose several · `site` · `vine/T-2`
-        Which tools may be bought? (several may be chosen)
+        > Tools: Which tools may be bought?
+        Several may be chosen:
         1. **Spade**
         2. **Rake**
         3. **Shears**
@@ -578,10 +655,10 @@ async fn frozen_discord_questions_that_are_open() {
           type: 1
       content: |
         <@snowflake-1> **Q-3** for Ann · Answer twice · `site` · `vine/T-3`
-        Which plant should the hedge be of?
+        > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
         2. **Hornbeam** — Quick, loses its leaves
-        Which tools [… 509 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
+        >  [… 526 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
       flags: 4
     ");
     let task = day.open("Name it", name()).await;
@@ -599,7 +676,7 @@ async fn frozen_discord_questions_that_are_open() {
           type: 1
       content: |
         <@snowflake-1> **Q-4** for Ann · Name it · `site` · `vine/T-4`
-        What should the cat be called?
+        > What should the cat be called?
         Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
       flags: 4
     ");
@@ -622,11 +699,13 @@ async fn frozen_discord_questions_that_are_open() {
           type: 1
       content: |
         <@snowflake-1> **Q-5** for Ann · Allow it · `site` · `vine/T-5`
-        May it use **Bash**? To see whether the beds are dry.
+        May it use **Bash**?
         ```
         npm test -- --watch=false
         ```
-        For this session covers `Bash(npm test * [… 407 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-5
+        Why, as the agent says:
+        > To see whether the beds are dry.
+        “Allow for thi [… 540 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-5
       flags: 4
     ");
     let task = day.open("Approve it", plan()).await;
@@ -647,12 +726,12 @@ async fn frozen_discord_questions_that_are_open() {
       content: |
         <@snowflake-1> **Q-6** for Ann · Approve it · `site` · `vine/T-6`
         Is this plan good?
-        \## Plan
-        1. Dig
-        2. Plant **two** rows
-        ```
-        make water
-        ```
+        > \## Plan
+        > 1. Dig
+        > 2. Plant **two** rows
+        > ```
+        > make water
+        > ```
         Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-6
       flags: 4
     ");
@@ -684,6 +763,13 @@ async fn frozen_discord_questions_that_are_open() {
       message: snowflake-3
       modal:
         components:
+          - content: |
+              <@snowflake-4> **Q-1** for Ann · Choose one · `site` · `vine/T-1`
+              > Plant: Which plant should the hedge be of?
+              1. **Yew** — Green in winter, slow
+              2. **Hornbeam** — Quick, loses its leaves
+              Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+            type: 10
           - components:
               [{ custom_id: text, label: Answer, max_length: 4000, required: true, style: 2, type: 4 }]
             type: 1

@@ -40,7 +40,8 @@ fn frozen_refusals() {
         state: "running",
         wish: "retried",
     };
-    let denied = |verb| Denied {
+    let denied = |verb: Verb| Denied {
+        needs: verb.needs(),
         who: "Vic".into(),
         verb,
     };

@@ -160,12 +160,12 @@ async fn frozen_matrix_threads() {
           > The garden has no hedge yet.
           > Two plants grow well here.
 
-          Which plant should the hedge be of?
-          1. **Yew** — Green in winter, slow
-          2. **Hor [… 436 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+          > Plant: Which plant should the hedge be of?
+
+          1. **Yew** — Green in winter, slo [… 446 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Plant a hedge · <code>site</code> · <code>vine/T-1</code></p><blockquote>The garden has no hedge yet.<br>T [… 670 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Plant a hedge · <code>site</code> · <code>vine/T-1</code></p><blockquote><p>The garden has no hedge yet.<b [… 709 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -208,11 +208,15 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-1** Which plant should the hedge be of?
-            Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam
+            **Q-1** Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-1</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam</p>
+            <p><strong>Q-1</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -238,7 +242,7 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **T-1 is done.**
 
-          The hedge is planted.
+          > The hedge is planted.
 
           Commit `0123456789ab` on `vine/T-1`:
           ```
@@ -248,7 +252,7 @@ async fn frozen_matrix_threads() {
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><p>The hedge is planted.</p><p>Commit <code>0123456789ab</code> on <code>vine/T-1</code>:</p><pre><code> hedge.md | 2 ++
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T-1</code>:</p><pre><code> hedge.md | 2 ++
            1 file changed, 2 insertions(+)
           </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: { user_ids: [@ann:vine.test] }
@@ -296,14 +300,15 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-2** for Ann · Decide everything · `site` · `vine/T-2`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p [… 591 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should  [… 623 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -346,11 +351,15 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-2** Which plant should the hedge be of?
-            Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+            **Q-2** Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-2</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam (but a small one)</p>
+            <p><strong>Q-2</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam (but a small one)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -376,14 +385,15 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-3** for Ann · Decide everything · `site` · `vine/T-2`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p [… 591 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should  [… 623 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -426,11 +436,15 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-3** Which plant should the hedge be of?
-            Ann answered in matrix at 2027-01-15 08:00 UTC: Neither; build a wall
+            **Q-3** Ann answered in matrix at 2027-01-15 08:00 UTC: Neither; build a wall
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-3</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Neither; build a wall</p>
+            <p><strong>Q-3</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Neither; build a wall</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-3, rel_type: m.replace }
@@ -456,14 +470,15 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-4** for Ann · Decide everything · `site` · `vine/T-2`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          Which tools may be bou [… 499 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          > Tools: Whi [… 519 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p [… 779 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should  [… 848 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -492,11 +507,23 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-4** Which plant should the hedge be of?
-            Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+            **Q-4** Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
+
+            > Tools: Which tools may be bought?
+
+            Several may be chosen:
+
+            1. **Spade**
+            2. **Rake**
+            3. **Shears**
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-4</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears</p>
+            <p><strong>Q-4</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong [… 491 characters in all …] l><li><strong>Spade</strong></li><li><strong>Rake</strong></li><li><strong>Shears</strong></li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-4, rel_type: m.replace }
@@ -522,14 +549,15 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-5** for Ann · Decide everything · `site` · `vine/T-2`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          Which tools may be bou [… 499 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          > Tools: Whi [… 519 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p [… 779 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should  [… 848 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -558,11 +586,23 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-5** Which plant should the hedge be of?
-            Ann answered in matrix at 2027-01-15 08:00 UTC: You decide both
+            **Q-5** Ann answered in matrix at 2027-01-15 08:00 UTC: You decide both
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
+
+            > Tools: Which tools may be bought?
+
+            Several may be chosen:
+
+            1. **Spade**
+            2. **Rake**
+            3. **Shears**
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-5</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: You decide both</p>
+            <p><strong>Q-5</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: You decide both</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Gree [… 483 characters in all …] l><li><strong>Spade</strong></li><li><strong>Rake</strong></li><li><strong>Shears</strong></li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-5, rel_type: m.replace }
@@ -588,16 +628,18 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-6** for Ann · Decide everything · `site` · `vine/T-2`
 
-          May it use **Bash**? To see whether the beds are dry.
+          May it use **Bash**?
           ```
           npm test -- --watch=false
           ```
-          For this session covers `Bash(npm test *)`
 
-          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Why, as the agent says:
+          > To see whether the beds are dry.
+
+          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>? To s [… 646 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -636,11 +678,19 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-6** May it use Bash: npm test -- --watch=false
-            Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
+            **Q-6** Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
+
+            May it use **Bash**?
+            ```
+            npm test -- --watch=false
+            ```
+
+            Why, as the agent says:
+            > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-6</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p>
+            <p><strong>Q-6</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-6, rel_type: m.replace }
@@ -666,16 +716,18 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-7** for Ann · Decide everything · `site` · `vine/T-2`
 
-          May it use **Bash**? To see whether the beds are dry.
+          May it use **Bash**?
           ```
           npm test -- --watch=false
           ```
-          For this session covers `Bash(npm test *)`
 
-          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Why, as the agent says:
+          > To see whether the beds are dry.
+
+          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>? To s [… 646 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -714,11 +766,22 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-7** May it use Bash: npm test -- --watch=false
-            Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session
+            **Q-7** Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session
+
+            May it use **Bash**?
+            ```
+            npm test -- --watch=false
+            ```
+
+            Why, as the agent says:
+            > To see whether the beds are dry.
+
+            “Allow for this session” also allows, until this task is over:
+            - every command that begins with “npm test”, on whatever files and addresses follow it
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-7</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session</p>
+            <p><strong>Q-7</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>Why, as [… 455 characters in all …] l><li>every command that begins with “npm test”, on whatever files and addresses follow it</li></ul>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-7, rel_type: m.replace }
@@ -744,16 +807,18 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-8** for Ann · Decide everything · `site` · `vine/T-2`
 
-          May it use **Bash**? To see whether the beds are dry.
+          May it use **Bash**?
           ```
           npm test -- --watch=false
           ```
-          For this session covers `Bash(npm test *)`
 
-          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Why, as the agent says:
+          > To see whether the beds are dry.
+
+          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>? To s [… 646 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -792,11 +857,19 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-8** May it use Bash: npm test -- --watch=false
-            Ann answered in matrix at 2027-01-15 08:00 UTC: denied
+            **Q-8** Ann answered in matrix at 2027-01-15 08:00 UTC: denied
+
+            May it use **Bash**?
+            ```
+            npm test -- --watch=false
+            ```
+
+            Why, as the agent says:
+            > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-8</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: denied</p>
+            <p><strong>Q-8</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-8, rel_type: m.replace }
@@ -822,16 +895,18 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-9** for Ann · Decide everything · `site` · `vine/T-2`
 
-          May it use **Bash**? To see whether the beds are dry.
+          May it use **Bash**?
           ```
           npm test -- --watch=false
           ```
-          For this session covers `Bash(npm test *)`
 
-          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Why, as the agent says:
+          > To see whether the beds are dry.
+
+          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-9</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>? To s [… 646 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-9</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -870,11 +945,19 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-9** May it use Bash: npm test -- --watch=false
-            Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script
+            **Q-9** Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script
+
+            May it use **Bash**?
+            ```
+            npm test -- --watch=false
+            ```
+
+            Why, as the agent says:
+            > To see whether the beds are dry.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-9</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script</p>
+            <p><strong>Q-9</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-9, rel_type: m.replace }
@@ -902,19 +985,19 @@ async fn frozen_matrix_threads() {
 
           Is this plan good?
 
-          ## Plan
-
-          1. Dig
-          2. Plant **two** rows
-
-          ```sh
-          make water
-          ```
+          > ## Plan
+          >
+          > 1. Dig
+          > 2. Plant **two** rows
+          >
+          > ```sh
+          > make water
+          > ```
 
           Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><p>## Plan</p>< [… 607 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><blockquote><p> [… 632 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -948,11 +1031,22 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-10** Is this plan good: ## Plan
-            Ann answered in matrix at 2027-01-15 08:00 UTC: approved
+            **Q-10** Ann answered in matrix at 2027-01-15 08:00 UTC: approved
+
+            Is this plan good?
+
+            > ## Plan
+            >
+            > 1. Dig
+            > 2. Plant **two** rows
+            >
+            > ```sh
+            > make water
+            > ```
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-10</strong> Is this plan good: ## Plan<br>Ann answered in matrix at 2027-01-15 08:00 UTC: approved</p>
+            <p><strong>Q-10</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: approved</p><p>Is this plan good?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
+            </code></pre></blockquote>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-10, rel_type: m.replace }
@@ -980,19 +1074,19 @@ async fn frozen_matrix_threads() {
 
           Is this plan good?
 
-          ## Plan
-
-          1. Dig
-          2. Plant **two** rows
-
-          ```sh
-          make water
-          ```
+          > ## Plan
+          >
+          > 1. Dig
+          > 2. Plant **two** rows
+          >
+          > ```sh
+          > make water
+          > ```
 
           Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><p>## Plan</p>< [… 607 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><blockquote><p> [… 632 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1026,11 +1120,22 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-11** Is this plan good: ## Plan
-            Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first
+            **Q-11** Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first
+
+            Is this plan good?
+
+            > ## Plan
+            >
+            > 1. Dig
+            > 2. Plant **two** rows
+            >
+            > ```sh
+            > make water
+            > ```
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-11</strong> Is this plan good: ## Plan<br>Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first</p>
+            <p><strong>Q-11</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first</p><p>Is this plan good?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
+            </code></pre></blockquote>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-11, rel_type: m.replace }
@@ -1056,14 +1161,15 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-12** for Ann · Decide everything · `site` · `vine/T-2`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-12</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</ [… 592 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-12</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should [… 624 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1106,11 +1212,15 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-12** Which plant should the hedge be of?
-            Needs no answer any more: the agent asks no more.
+            **Q-12** needs no answer any more: the agent asks no more.
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-12</strong> Which plant should the hedge be of?<br>Needs no answer any more: the agent asks no more.</p>
+            <p><strong>Q-12</strong> needs no answer any more: the agent asks no more.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-12, rel_type: m.replace }
@@ -1136,14 +1246,14 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **T-2 ended without changes.**
 
-          The hedge is planted.
+          > The hedge is planted.
 
           Nothing was changed; `vine/T-2` is as it was.
           - not allowed: Bash: rm -rf beds
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-2 ended without changes.</strong></p><p>The hedge is planted.</p><p>Nothing was changed; <code>vine/T-2</code> is as it was.</p><ul><li>not allowed: Bash: rm -rf beds</li></ul><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-2 ended without changes.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Nothing was changed; <code>vine/T-2</code> is as it was.</p><ul><li>not allowed: Bash: rm -rf beds</li></ul><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1189,14 +1299,15 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-13** for Ann · Wait for somebody · `shop` · `vine/T-3`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> for Ann · Wait for somebody · <code>shop</code> · <code>vine/T-3</code></p><p>Which plant should the hedge be of?</ [… 592 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> for Ann · Wait for somebody · <code>shop</code> · <code>vine/T-3</code></p><blockquote><p>Plant: Which plant should [… 624 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1269,11 +1380,15 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-13** Which plant should the hedge be of?
-            Nobody answered in time. An answer still counts.
+            **Q-13** Nobody answered in time. An answer still counts.
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-13</strong> Which plant should the hedge be of?<br>Nobody answered in time. An answer still counts.</p>
+            <p><strong>Q-13</strong> Nobody answered in time. An answer still counts.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -1315,11 +1430,15 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-13** Which plant should the hedge be of?
-            Ann answered in matrix at 2027-01-22 12:00 UTC: Hornbeam
+            **Q-13** Ann answered in matrix at 2027-01-22 12:00 UTC: Hornbeam
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-13</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-22 12:00 UTC: Hornbeam</p>
+            <p><strong>Q-13</strong> Ann answered in matrix at 2027-01-22 12:00 UTC: Hornbeam</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -1633,14 +1752,15 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-14** for Ann · Lose the worker · `site` · `vine/T-5`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-14</strong> for Ann · Lose the worker · <code>site</code> · <code>vine/T-5</code></p><p>Which plant should the hedge be of?</p> [… 590 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-14</strong> for Ann · Lose the worker · <code>site</code> · <code>vine/T-5</code></p><blockquote><p>Plant: Which plant should t [… 622 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1715,11 +1835,15 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-14** Which plant should the hedge be of?
-            Needs no answer any more: the task was cancelled.
+            **Q-14** needs no answer any more: the task was cancelled.
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-14</strong> Which plant should the hedge be of?<br>Needs no answer any more: the task was cancelled.</p>
+            <p><strong>Q-14</strong> needs no answer any more: the task was cancelled.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-3, rel_type: m.replace }
@@ -1804,14 +1928,15 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-15** for Ann · Hand it back · `site` · `vine/T-6`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-15</strong> for Ann · Hand it back · <code>site</code> · <code>vine/T-6</code></p><p>Which plant should the hedge be of?</p><ol [… 587 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-15</strong> for Ann · Hand it back · <code>site</code> · <code>vine/T-6</code></p><blockquote><p>Plant: Which plant should the  [… 619 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1884,11 +2009,15 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-15** Which plant should the hedge be of?
-            Needs no answer any more: the task was cancelled.
+            **Q-15** needs no answer any more: the task was cancelled.
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-15</strong> Which plant should the hedge be of?<br>Needs no answer any more: the task was cancelled.</p>
+            <p><strong>Q-15</strong> needs no answer any more: the task was cancelled.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-3, rel_type: m.replace }
@@ -1944,19 +2073,20 @@ async fn frozen_matrix_threads() {
         body: |
           Ann: **Q-16** for Ann · Say a lot · `site` · `vine/T-7`
 
-          May it use **Bash**? It is long.
+          May it use **Bash**?
           ```
           echo a line of a long script
           echo a line of a long script
           echo a line of a long script
-          echo a line of a lo [… 6030 characters in all …] line of a long script
+          echo a line of a long script
+          ec [… 6047 characters in all …] line of a long script
           echo a line of a long script
           ```
 
           … the whole text is in `question.md`, below.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7</code></p><p>May it use <strong>Bash</strong>? It is long. [… 6177 characters in all …]  a line of a long script
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7</code></p><p>May it use <strong>Bash</strong>?</p><pre><co [… 6194 characters in all …]  a line of a long script
           </code></pre><p>… the whole text is in <code>question.md</code>, below.</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
@@ -1971,7 +2101,7 @@ async fn frozen_matrix_threads() {
     - content:
         body: question.md
         filename: question.md
-        info: { mimetype: text/markdown, size: 58305 }
+        info: { mimetype: text/markdown, size: 58339 }
         m.relates_to:
           event_id: event-1
           is_falling_back: true
@@ -2010,11 +2140,25 @@ async fn frozen_matrix_threads() {
     - content:
         m.new_content:
           body: |
-            **Q-16** May it use Bash: echo a line of a long script
-            Ann answered in matrix at 2027-01-22 16:02 UTC: denied
+            **Q-16** Ann answered in matrix at 2027-01-22 16:02 UTC: denied
+
+            May it use **Bash**?
+            ```
+            echo a line of a long script
+            echo a line of a long script
+            echo a line of a long script
+            echo a line of a long s [… 6020 characters in all …] cho a line of a long script
+            echo a line of a long script
+            ```
+
+            … shortened; the page shows all of it.
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-16</strong> May it use Bash: echo a line of a long script<br>Ann answered in matrix at 2027-01-22 16:02 UTC: denied</p>
+            <p><strong>Q-16</strong> Ann answered in matrix at 2027-01-22 16:02 UTC: denied</p><p>May it use <strong>Bash</strong>?</p><pre><code>echo a line of a long script
+            echo a line of a long script
+            echo a l [… 6079 characters in all …]  long script
+            echo a line of a long script
+            </code></pre><p>… shortened; the page shows all of it.</p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-2, rel_type: m.replace }
@@ -2056,10 +2200,10 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 6000 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+          > A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has  [… 6000 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
         format: org.matrix.custom.html
         formatted_body: |
-          <p>A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has [… 6007 characters in all …] ords. A long report has many words. A long report has many words. A long report has many words. </p>
+          <blockquote><p>A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A lon [… 6030 characters in all …] g report has many words. A long report has many words. A long report has many words</p></blockquote>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -2072,13 +2216,13 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 3143 characters in all …]  hedge.md | 2 ++
+          > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 3147 characters in all …]  hedge.md | 2 ++
            1 file changed, 2 insertions(+)
           ```
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p>A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has [… 3199 characters in all …]
+          <blockquote><p>. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A l [… 3226 characters in all …]
            1 file changed, 2 insertions(+)
           </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: {  }
@@ -2140,26 +2284,27 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         m.relates_to:
-          { event_id: event-2, key: 👀, rel_type: m.annotation }
+          { event_id: event-2, key: 📝, rel_type: m.annotation }
       sender: @vine:vine.test
       type: m.reaction
     - content:
         m.relates_to:
-          { event_id: event-2, key: ✅, rel_type: m.annotation }
+          { event_id: event-2, key: 👀, rel_type: m.annotation }
       sender: @vine:vine.test
       type: m.reaction
     - content:
         body: |
           Ann: **Q-1** for Ann · Talk · `site` · `vine/T-1`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1</code></p><p>Which plant should the hedge be of?</p><ol><li><str [… 578 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1</code></p><blockquote><p>Plant: Which plant should the hedge be  [… 610 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2203,16 +2348,18 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body: |
           Ann: **Q-2** for Ann · Talk · `site` · `vine/T-1`
 
-          May it use **Bash**? To see whether the beds are dry.
+          May it use **Bash**?
           ```
           npm test -- --watch=false
           ```
-          For this session covers `Bash(npm test *)`
 
-          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+          Why, as the agent says:
+          > To see whether the beds are dry.
+
+          “Allow for this session” also all [… 522 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1</code></p><p>May it use <strong>Bash</strong>? To see whether th [… 633 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1</code></p><p>May it use <strong>Bash</strong>?</p><pre><code>npm [… 805 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2259,19 +2406,29 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       sender: @ann:vine.test
       type: m.room.message
     - content:
-        body: |
-          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
-          say `help` for how to say things
-        format: org.matrix.custom.html
-        formatted_body: |
-          <p>open here: Q-1, Q-2. Say which it is for, like <code>Q-1 yes</code><br>say <code>help</code> for how to say things</p>
-        m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
-          event_id: event-1
-          is_falling_back: false
-          m.in_reply_to: { event_id: event-5 }
-          rel_type: m.thread
-        msgtype: m.notice
+          { event_id: event-5, key: ✅, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        m.new_content:
+          body: |
+            **Q-2** Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
+
+            May it use **Bash**?
+            ```
+            npm test -- --watch=false
+            ```
+
+            Why, as the agent says:
+            > To see whether the beds are dry.
+          format: org.matrix.custom.html
+          formatted_body: |
+            <p><strong>Q-2</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
+            </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
+          m.mentions: {  }
+          msgtype: m.notice
+        m.relates_to: { event_id: event-4, rel_type: m.replace }
         org.agentvine.message: { id: uuid-6, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
@@ -2313,11 +2470,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
-          say `help` for how to say things
+          Vic may not answer here: that needs the role `answerer`.
+          People and roles stand in the configuration, under `[[people]]`. You are `@vic:vine.test` there.
         format: org.matrix.custom.html
         formatted_body: |
-          <p>open here: Q-1, Q-2. Say which it is for, like <code>Q-1 yes</code><br>say <code>help</code> for how to say things</p>
+          <p>Vic may not answer here: that needs the role <code>answerer</code>.<br>People and roles stand in the configuration, under <code>[[people]]</code>. You are <code>@vic:vine.test</code> there.</p>
         m.mentions: { user_ids: [@vic:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2339,90 +2496,21 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       sender: @vic:vine.test
       type: m.room.message
     - content:
-        body: |
-          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
-          say `help` for how to say things
-        format: org.matrix.custom.html
-        formatted_body: |
-          <p>open here: Q-1, Q-2. Say which it is for, like <code>Q-1 yes</code><br>say <code>help</code> for how to say things</p>
-        m.mentions: { user_ids: [@vic:vine.test] }
-        m.relates_to:
-          event_id: event-1
-          is_falling_back: false
-          m.in_reply_to: { event_id: event-8 }
-          rel_type: m.thread
-        msgtype: m.notice
-        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
-      sender: @vine:vine.test
-      type: m.room.message
-    - content:
         m.new_content:
           body: |
-            **Q-1** Which plant should the hedge be of?
-            Ann answered in matrix at 2027-01-15 08:00 UTC: Yew
+            **Q-1** Ann answered in matrix at 2027-01-15 08:00 UTC: Yew
+
+            > Plant: Which plant should the hedge be of?
+
+            1. **Yew** — Green in winter, slow
+            2. **Hornbeam** — Quick, loses its leaves
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>Q-1</strong> Which plant should the hedge be of?<br>Ann answered in matrix at 2027-01-15 08:00 UTC: Yew</p>
+            <p><strong>Q-1</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Yew</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-3, rel_type: m.replace }
-        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
-      sender: @vine:vine.test
-      type: m.room.message
-    - content:
-        body: perhaps
-        m.relates_to:
-          event_id: event-1
-          is_falling_back: true
-          m.in_reply_to: { event_id: event-1 }
-          rel_type: m.thread
-        msgtype: m.text
-      sender: @ann:vine.test
-      type: m.room.message
-    - content:
-        body: |
-          this answer cannot be used: a permission is allowed or denied, and these words do neither for sure
-          reply `yes`, `always` (this session) or `no, because …`
-        format: org.matrix.custom.html
-        formatted_body: |
-          <p>this answer cannot be used: a permission is allowed or denied, and these words do neither for sure<br>reply <code>yes</code>, <code>always</code> (this session) or <code>no, because …</code></p>
-        m.mentions: { user_ids: [@ann:vine.test] }
-        m.relates_to:
-          event_id: event-1
-          is_falling_back: false
-          m.in_reply_to: { event_id: event-9 }
-          rel_type: m.thread
-        msgtype: m.notice
-        org.agentvine.message: { id: uuid-11, last: true, part: 0 }
-      sender: @vine:vine.test
-      type: m.room.message
-    - content:
-        body: yes
-        m.relates_to:
-          event_id: event-1
-          is_falling_back: true
-          m.in_reply_to: { event_id: event-1 }
-          rel_type: m.thread
-        msgtype: m.text
-      sender: @ann:vine.test
-      type: m.room.message
-    - content:
-        m.relates_to:
-          { event_id: event-10, key: ✅, rel_type: m.annotation }
-      sender: @vine:vine.test
-      type: m.reaction
-    - content:
-        m.new_content:
-          body: |
-            **Q-2** May it use Bash: npm test -- --watch=false
-            Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once
-          format: org.matrix.custom.html
-          formatted_body: |
-            <p><strong>Q-2</strong> May it use Bash: npm test -- --watch=false<br>Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p>
-          m.mentions: {  }
-          msgtype: m.notice
-        m.relates_to: { event_id: event-4, rel_type: m.replace }
-        org.agentvine.message: { id: uuid-12, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2437,8 +2525,33 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
-        org.agentvine.message: { id: uuid-13, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
       sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: perhaps
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
+      type: m.room.message
+    - content:
+        m.relates_to:
+          { event_id: event-8, key: 📝, rel_type: m.annotation }
+      sender: @vine:vine.test
+      type: m.reaction
+    - content:
+        body: yes
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-1 }
+          rel_type: m.thread
+        msgtype: m.text
+      sender: @ann:vine.test
       type: m.room.message
     - content:
         body: !vine task show
@@ -2466,7 +2579,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           m.in_reply_to: { event_id: event-4 }
           rel_type: m.thread
         msgtype: m.notice
-        org.agentvine.message: { id: uuid-14, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-11, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2494,17 +2607,17 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.relates_to:
           event_id: event-1
           is_falling_back: false
-          m.in_reply_to: { event_id: event-11 }
+          m.in_reply_to: { event_id: event-9 }
           rel_type: m.thread
         msgtype: m.notice
-        org.agentvine.message: { id: uuid-15, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-12, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
         body: |
           Ann: **T-1 is done.**
 
-          The hedge is planted.
+          > The hedge is planted.
 
           Commit `0123456789ab` on `vine/T-1`:
           ```
@@ -2514,17 +2627,31 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><p>The hedge is planted.</p><p>Commit <code>0123456789ab</code> on <code>vine/T-1</code>:</p><pre><code> hedge.md | 2 ++
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T-1</code>:</p><pre><code> hedge.md | 2 ++
            1 file changed, 2 insertions(+)
           </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
           is_falling_back: true
-          m.in_reply_to: { event_id: event-12 }
+          m.in_reply_to: { event_id: event-10 }
           rel_type: m.thread
         msgtype: m.text
-        org.agentvine.message: { id: uuid-16, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-13, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
+        body: T-1 is done: no agent has read the note from Ann.
+        format: org.matrix.custom.html
+        formatted_body: <p>T-1 is done: no agent has read the note from Ann.</p>
+        m.mentions: {  }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: true
+          m.in_reply_to: { event_id: event-11 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-14, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2539,7 +2666,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
-        org.agentvine.message: { id: uuid-17, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-15, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2563,10 +2690,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.relates_to:
           event_id: event-1
           is_falling_back: false
-          m.in_reply_to: { event_id: event-13 }
+          m.in_reply_to: { event_id: event-12 }
           rel_type: m.thread
         msgtype: m.notice
-        org.agentvine.message: { id: uuid-18, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-16, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     "#);
@@ -2616,14 +2743,15 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body: |
           Ann: **Q-3** for Ann · Choose one · `site` · `vine/T-2`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Choose one · <code>site</code> · <code>vine/T-2</code></p><p>Which plant should the hedge be of?</p><ol><l [… 584 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Choose one · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should the hed [… 616 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2683,7 +2811,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body: |
           Ann: **Q-4** for Ann · Choose several · `site` · `vine/T-3`
 
-          Which tools may be bought? (several may be chosen)
+          > Tools: Which tools may be bought?
+
+          Several may be chosen:
+
           1. **Spade**
           2. **Rake**
           3. **Shears**
@@ -2691,7 +2822,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3</code></p><p>Which tools may be bought? (several may b [… 583 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3</code></p><blockquote><p>Tools: Which tools may be bou [… 620 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2737,14 +2868,15 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body: |
           Ann: **Q-5** for Ann · Answer twice · `site` · `vine/T-4`
 
-          Which plant should the hedge be of?
+          > Plant: Which plant should the hedge be of?
+
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          Which tools may be bought?  [… 494 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
+          > Tools: Which to [… 514 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4</code></p><p>Which plant should the hedge be of?</p><ol> [… 774 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4</code></p><blockquote><p>Plant: Which plant should the h [… 843 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2790,12 +2922,12 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body: |
           Ann: **Q-6** for Ann · Name it · `site` · `vine/T-5`
 
-          What should the cat be called?
+          > What should the cat be called?
 
           Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5</code></p><p>What should the cat be called?</p><p>Or reply in [… 427 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5</code></p><blockquote><p>What should the cat be called?</p></ [… 452 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2841,16 +2973,18 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         body: |
           Ann: **Q-7** for Ann · Allow it · `site` · `vine/T-6`
 
-          May it use **Bash**? To see whether the beds are dry.
+          May it use **Bash**?
           ```
           npm test -- --watch=false
           ```
-          For this session covers `Bash(npm test *)`
 
-          Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-6
+          Why, as the agent says:
+          > To see whether the beds are dry.
+
+          “Allow for this session” also [… 526 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Allow it · <code>site</code> · <code>vine/T-6</code></p><p>May it use <strong>Bash</strong>? To see whethe [… 637 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Allow it · <code>site</code> · <code>vine/T-6</code></p><p>May it use <strong>Bash</strong>?</p><pre><code [… 809 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2908,19 +3042,19 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
 
           Is this plan good?
 
-          ## Plan
-
-          1. Dig
-          2. Plant **two** rows
-
-          ```sh
-          make water
-          ```
+          > ## Plan
+          >
+          > 1. Dig
+          > 2. Plant **two** rows
+          >
+          > ```sh
+          > make water
+          > ```
 
           Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7</code></p><p>Is this plan good?</p><p>## Plan</p><ol><li>D [… 599 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7</code></p><p>Is this plan good?</p><blockquote><p>## Plan< [… 624 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1

@@ -34,26 +34,33 @@ async fn frozen_screens() {
     [Log out]
     # 4 waiting for an answer, the oldest for 0 s
     T-4 Choose one · Q-2 · clarify · just now
-    Which plant should the hedge be of?
+    Plant: Which plant should the hedge be of?
     Yew — Green in winter, slow
     Hornbeam — Quick, loses its leaves
     [Yew] [Hornbeam]
-    <input In your own words> [Send]
+    <textarea In your own words>
+    [Send]
     T-5 Answer twice · Q-3 · clarify · just now
-    Which plant should the hedge be of?
+    Plant: Which plant should the hedge be of?
     Yew — Green in winter, slow
     Hornbeam — Quick, loses its leaves
-    Which tools may be bought? (several may be chosen)
+    Tools: Which tools may be bought?
+    Several may be chosen:
     Spade
     Rake
     Shears
-    <input In your own words> [Send]
+    <textarea One line for each question; Ctrl+Enter sends>
+    [Send]
     T-6 Allow it · Q-4 · permission · just now
-    May it use Bash? To see whether the beds are dry.
+    May it use Bash?
     npm test -- --watch=false
-    For this session covers Bash(npm test *)
+    Why, as the agent says:
+    To see whether the beds are dry.
+    “Allow for this session” also allows, until this task is over:
+    every command that begins with “npm test”, on whatever files and addresses follow it
     [Allow once] [Allow for this session] [Deny]
-    <input In your own words> [Send]
+    <textarea In your own words>
+    [Send]
     T-7 Approve it · Q-5 · plan · just now
     Is this plan good?
     ## Plan
@@ -61,7 +68,8 @@ async fn frozen_screens() {
     Plant two rows
     make water
     [Approve]
-    <input In your own words> [Send]
+    <textarea In your own words>
+    [Send]
     ## Tasks
     Task State Title Branch
     T-8 Queued Wait for a slot vine/T-8
@@ -146,12 +154,11 @@ async fn frozen_screens() {
     Q-1 for Ann · Plant a hedge · site · vine/T-1
     The garden has no hedge yet.
     Two plants grow well here.
-    Which plant should the hedge be of?
+    Plant: Which plant should the hedge be of?
     Yew — Green in winter, slow
     Hornbeam — Quick, loses its leaves
     Or reply with a number or label, or in your own words. Role answerer or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
-    Q-1 Which plant should the hedge be of?
-    Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam
+    Q-1 Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam
     Ann 2027-01-15 08:00 UTC
     2
     vine 2027-01-15 08:00 UTC
@@ -161,7 +168,7 @@ async fn frozen_screens() {
     hedge.md | 2 ++
     1 file changed, 2 insertions(+)
     3 turns, 12345 tokens in, 678 out, about $0.12
-    <input A note to the agent, or /vine task cancel>
+    <textarea A note to the agent, or /vine task cancel>
     [Send]
     Ways of the questions
     Question Station When After
@@ -238,7 +245,7 @@ async fn frozen_screens() {
     Ann starts T-2 again.
     vine 2027-01-15 11:00 UTC
     T-2 was cancelled by Ann.
-    <input A note to the agent, or /vine task cancel>
+    <textarea A note to the agent, or /vine task cancel>
     [Send]
     Attempts
     Attempt Worker Begun Took Ended Cost
@@ -286,14 +293,15 @@ async fn frozen_screens() {
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
     Q-2 for Ann · Choose one · site · vine/T-4
-    Which plant should the hedge be of?
+    Plant: Which plant should the hedge be of?
     Yew — Green in winter, slow
     Hornbeam — Quick, loses its leaves
     Or reply with a number or label, or in your own words. Role answerer or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
     Answer Q-2 just now
     [Yew] [Hornbeam]
-    <input In your own words> [Send]
-    <input An answer, or /vine task cancel>
+    <textarea In your own words>
+    [Send]
+    <textarea An answer, or /vine task cancel>
     [Send]
     Ways of the questions
     Question Station When After
@@ -336,14 +344,18 @@ async fn frozen_screens() {
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
     Q-4 for Ann · Allow it · site · vine/T-6
-    May it use Bash? To see whether the beds are dry.
+    May it use Bash?
     npm test -- --watch=false
-    For this session covers Bash(npm test *)
+    Why, as the agent says:
+    To see whether the beds are dry.
+    “Allow for this session” also allows, until this task is over:
+    every command that begins with “npm test”, on whatever files and addresses follow it
     Or reply yes, always (this session) or no, because …. Role operator or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-6
     Answer Q-4 just now
     [Allow once] [Allow for this session] [Deny]
-    <input In your own words> [Send]
-    <input An answer, or /vine task cancel>
+    <textarea In your own words>
+    [Send]
+    <textarea An answer, or /vine task cancel>
     [Send]
     Ways of the questions
     Question Station When After
@@ -394,8 +406,9 @@ async fn frozen_screens() {
     Or reply approve, or say what to change in a sentence (or send back: …). Role answerer or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-7
     Answer Q-5 just now
     [Approve]
-    <input In your own words> [Send]
-    <input An answer, or /vine task cancel>
+    <textarea In your own words>
+    [Send]
+    <textarea An answer, or /vine task cancel>
     [Send]
     Ways of the questions
     Question Station When After
@@ -538,7 +551,7 @@ async fn frozen_screens() {
     just now Ann (matrix) operate T-2 (Cancel) allowed: operator
     just now Ann (matrix) operate T-2 (Retry) allowed: operator
     3 h ago Ann (matrix) operate a new task allowed: operator
-    3 h ago Ann (matrix) answer Q-1 allowed: operator
+    3 h ago Ann (matrix) answer Q-1: Hornbeam: Which plant should the hedge be of? allowed: operator
     3 h ago Ann (matrix) operate a new task allowed: operator
     ");
     assert_snapshot!(screen(&browser, "/settings").await, @"

@@ -119,7 +119,8 @@ async fn frozen_tables_of_the_shell() {
     The garden has no hedge yet.
     Two plants grow well here.
 
-    Which plant should the hedge be of?
+    > Plant: Which plant should the hedge be of?
+
     1. **Yew** — Green in winter, slow
     2. **Hornbeam** — Quick, loses its leaves
 
@@ -131,11 +132,16 @@ async fn frozen_tables_of_the_shell() {
     Q-3    T-5    permission May it use Bash: npm test -- --watch=false (open)
 
 
-    May it use **Bash**? To see whether the beds are dry.
+    May it use **Bash**?
     ```
     npm test -- --watch=false
     ```
-    For this session covers `Bash(npm test *)`
+
+    Why, as the agent says:
+    > To see whether the beds are dry.
+
+    “Allow for this session” also allows, until this task is over:
+    - every command that begins with “npm test”, on whatever files and addresses follow it
 
     asked     2027-01-15T11:00:00.000Z  +0.000 s
     seen      2027-01-15T11:00:00.000Z  +0.000 s
@@ -261,12 +267,15 @@ async fn frozen_replies_to_orders() {
     Q-2    T-4    clarify    Which plant should the hedge be of? (root: Yew)
 
     $ vine question answer Q-2 Hornbeam
-    vine: Q-2 was answered before: root said “Yew”
-    your words are kept in the thread as a note
+    vine: you answered Q-2 before: “Yew”
+    what you said now goes to the agent as a correction
     exit code 1
 
     $ vine question answer Q-3 maybe
-    vine: this answer cannot be used: a permission is allowed or denied, and these words do neither for sure
+    vine: “maybe” does neither allow nor deny for sure, so Q-3 is still open: May it use Bash: npm test -- --watch=false
+    1. Allow once
+    2. Deny, and say that
+    3. A note to the agent
     reply `yes`, `always` (this session) or `no, because …`
     exit code 2
 

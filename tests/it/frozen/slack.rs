@@ -157,13 +157,21 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-1* Which plant should the hedge be of?
-              Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam
+              *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
           type: section
       text: |
-        *Q-1* Which plant should the hedge be of?
-        Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam
+        *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
@@ -171,7 +179,7 @@ async fn frozen_slack_threads() {
             text: |
               *T-1 is done.*
 
-              The hedge is planted.
+              > The hedge is planted.
 
               Commit `0123456789ab` on `vine/T-1`:
 
@@ -186,7 +194,7 @@ async fn frozen_slack_threads() {
       text: |
         <@U0ANN> *T-1 is done.*
 
-        The hedge is planted.
+        > The hedge is planted.
 
         Commit `0123456789ab` on `vine/T-1`:
 
@@ -216,123 +224,307 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-2* Which plant should the hedge be of?
-              Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+              *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
           type: section
       text: |
-        *Q-2* Which plant should the hedge be of?
-        Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+        *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-3* Which plant should the hedge be of?
-              Ann answered in slack at 2027-01-15 08:00 UTC: Neither; build a wall
+              *Q-3* Ann answered in slack at 2027-01-15 08:00 UTC: Neither; build a wall
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
           type: section
       text: |
-        *Q-3* Which plant should the hedge be of?
-        Ann answered in slack at 2027-01-15 08:00 UTC: Neither; build a wall
+        *Q-3* Ann answered in slack at 2027-01-15 08:00 UTC: Neither; build a wall
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-4* Which plant should the hedge be of?
-              Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+              *Q-4* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
+
+              > Tools: Which tools may be bought?
+
+              Several may be chosen:
+
+              1. *Spade*
+              2. *Rake*
+              3. *Shears*
             type: mrkdwn
           type: section
       text: |
-        *Q-4* Which plant should the hedge be of?
-        Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+        *Q-4* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
+
+        > Tools: Which tools may be bought?
+
+        Several may be chosen:
+
+        1. *Spade*
+        2. *Rake*
+        3. *Shears*
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-5* Which plant should the hedge be of?
-              Ann answered in slack at 2027-01-15 08:00 UTC: You decide both
+              *Q-5* Ann answered in slack at 2027-01-15 08:00 UTC: You decide both
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
+
+              > Tools: Which tools may be bought?
+
+              Several may be chosen:
+
+              1. *Spade*
+              2. *Rake*
+              3. *Shears*
             type: mrkdwn
           type: section
       text: |
-        *Q-5* Which plant should the hedge be of?
-        Ann answered in slack at 2027-01-15 08:00 UTC: You decide both
+        *Q-5* Ann answered in slack at 2027-01-15 08:00 UTC: You decide both
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
+
+        > Tools: Which tools may be bought?
+
+        Several may be chosen:
+
+        1. *Spade*
+        2. *Rake*
+        3. *Shears*
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-6* May it use Bash: npm test -- --watch=false
-              Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+              *Q-6* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+
+              May it use *Bash*?
+
+              ```
+              npm test -- --watch=false
+              ```
+
+              Why, as the agent says:
+
+              > To see whether the beds are dry.
             type: mrkdwn
           type: section
       text: |
-        *Q-6* May it use Bash: npm test -- --watch=false
-        Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+        *Q-6* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+
+        May it use *Bash*?
+
+        ```
+        npm test -- --watch=false
+        ```
+
+        Why, as the agent says:
+
+        > To see whether the beds are dry.
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-7* May it use Bash: npm test -- --watch=false
-              Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
+              *Q-7* Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
+
+              May it use *Bash*?
+
+              ```
+              npm test -- --watch=false
+              ```
+
+              Why, as the agent says:
+
+              > To see whether the beds are dry.
+
+              “Allow for this session” also allows, until this task is over:
+
+              • every command that begins with “npm test”, on whatever files and addresses follow it
             type: mrkdwn
           type: section
       text: |
-        *Q-7* May it use Bash: npm test -- --watch=false
-        Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
+        *Q-7* Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
+
+        May it use *Bash*?
+
+        ```
+        npm test -- --watch=false
+        ```
+
+        Why, as the agent says:
+
+        > To see whether the beds are dry.
+
+        “Allow for this session” also allows, until this task is over:
+
+        • every command that begins with “npm test”, on whatever files and addresses follow it
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-8* May it use Bash: npm test -- --watch=false
-              Ann answered in slack at 2027-01-15 08:00 UTC: denied
+              *Q-8* Ann answered in slack at 2027-01-15 08:00 UTC: denied
+
+              May it use *Bash*?
+
+              ```
+              npm test -- --watch=false
+              ```
+
+              Why, as the agent says:
+
+              > To see whether the beds are dry.
             type: mrkdwn
           type: section
       text: |
-        *Q-8* May it use Bash: npm test -- --watch=false
-        Ann answered in slack at 2027-01-15 08:00 UTC: denied
+        *Q-8* Ann answered in slack at 2027-01-15 08:00 UTC: denied
+
+        May it use *Bash*?
+
+        ```
+        npm test -- --watch=false
+        ```
+
+        Why, as the agent says:
+
+        > To see whether the beds are dry.
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-9* May it use Bash: npm test -- --watch=false
-              Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
+              *Q-9* Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
+
+              May it use *Bash*?
+
+              ```
+              npm test -- --watch=false
+              ```
+
+              Why, as the agent says:
+
+              > To see whether the beds are dry.
             type: mrkdwn
           type: section
       text: |
-        *Q-9* May it use Bash: npm test -- --watch=false
-        Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
+        *Q-9* Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
+
+        May it use *Bash*?
+
+        ```
+        npm test -- --watch=false
+        ```
+
+        Why, as the agent says:
+
+        > To see whether the beds are dry.
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-10* Is this plan good: ## Plan
-              Ann answered in slack at 2027-01-15 08:00 UTC: approved
+              *Q-10* Ann answered in slack at 2027-01-15 08:00 UTC: approved
+
+              Is this plan good?
+
+              > ## Plan
+              >
+              > 1. Dig
+              > 2. Plant *two* rows
+              >
+              > `make water`
             type: mrkdwn
           type: section
       text: |
-        *Q-10* Is this plan good: ## Plan
-        Ann answered in slack at 2027-01-15 08:00 UTC: approved
+        *Q-10* Ann answered in slack at 2027-01-15 08:00 UTC: approved
+
+        Is this plan good?
+
+        > ## Plan
+        >
+        > 1. Dig
+        > 2. Plant *two* rows
+        >
+        > `make water`
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-11* Is this plan good: ## Plan
-              Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
+              *Q-11* Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
+
+              Is this plan good?
+
+              > ## Plan
+              >
+              > 1. Dig
+              > 2. Plant *two* rows
+              >
+              > `make water`
             type: mrkdwn
           type: section
       text: |
-        *Q-11* Is this plan good: ## Plan
-        Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
+        *Q-11* Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
+
+        Is this plan good?
+
+        > ## Plan
+        >
+        > 1. Dig
+        > 2. Plant *two* rows
+        >
+        > `make water`
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-12* Which plant should the hedge be of?
-              Needs no answer any more: the agent asks no more.
+              *Q-12* needs no answer any more: the agent asks no more.
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
           type: section
       text: |
-        *Q-12* Which plant should the hedge be of?
-        Needs no answer any more: the agent asks no more.
+        *Q-12* needs no answer any more: the agent asks no more.
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
@@ -340,7 +532,7 @@ async fn frozen_slack_threads() {
             text: |
               *T-2 ended without changes.*
 
-              The hedge is planted.
+              > The hedge is planted.
 
               Nothing was changed; `vine/T-2` is as it was.
 
@@ -352,7 +544,7 @@ async fn frozen_slack_threads() {
       text: |
         <@U0ANN> *T-2 ended without changes.*
 
-        The hedge is planted.
+        > The hedge is planted.
 
         Nothing was changed; `vine/T-2` is as it was.
 
@@ -379,13 +571,21 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-13* Which plant should the hedge be of?
-              Ann answered in slack at 2027-01-22 12:00 UTC: Hornbeam
+              *Q-13* Ann answered in slack at 2027-01-22 12:00 UTC: Hornbeam
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
           type: section
       text: |
-        *Q-13* Which plant should the hedge be of?
-        Ann answered in slack at 2027-01-22 12:00 UTC: Hornbeam
+        *Q-13* Ann answered in slack at 2027-01-22 12:00 UTC: Hornbeam
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
@@ -515,13 +715,21 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-14* Which plant should the hedge be of?
-              Needs no answer any more: the task was cancelled.
+              *Q-14* needs no answer any more: the task was cancelled.
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
           type: section
       text: |
-        *Q-14* Which plant should the hedge be of?
-        Needs no answer any more: the task was cancelled.
+        *Q-14* needs no answer any more: the task was cancelled.
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
         - text:
@@ -563,13 +771,21 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-15* Which plant should the hedge be of?
-              Needs no answer any more: the task was cancelled.
+              *Q-15* needs no answer any more: the task was cancelled.
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
           type: section
       text: |
-        *Q-15* Which plant should the hedge be of?
-        Needs no answer any more: the task was cancelled.
+        *Q-15* needs no answer any more: the task was cancelled.
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
         - text:
@@ -600,15 +816,149 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              *Q-16* May it use Bash: echo a line of a long script
-              Ann answered in slack at 2027-01-22 16:02 UTC: denied
+              *Q-16* Ann answered in slack at 2027-01-22 16:02 UTC: denied
+
+              May it use *Bash*?
+
+              ```
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long scrip [… 1191 characters in all …] ng script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              ```
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              ```
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long  [… 1196 characters in all …] ng script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              ```
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              ```
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long  [… 1196 characters in all …] ng script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              ```
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              ```
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long  [… 1196 characters in all …] ng script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              ```
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              ```
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long  [… 1196 characters in all …] ng script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              ```
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              ```
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long  [… 1196 characters in all …] ng script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              ```
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              ```
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long  [… 1196 characters in all …] ng script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              ```
+            type: mrkdwn
+          type: section
+        - text:
+            text: |
+              ```
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long script
+              echo a line of a long  [… 714 characters in all …] cho a line of a long script
+              echo a line of a long script
+              ```
+
+              … shortened; the page shows all of it.
             type: mrkdwn
           type: section
       text: |
-        *Q-16* May it use Bash: echo a line of a long script
-        Ann answered in slack at 2027-01-22 16:02 UTC: denied
+        *Q-16* Ann answered in slack at 2027-01-22 16:02 UTC: denied
+
+        May it use *Bash*?
+
+        ```
+        echo a line of a long script
+        echo a line of a long script
+        echo a line of a long script
+        echo a line of a long scrip [… 9032 characters in all …] cho a line of a long script
+        echo a line of a long script
+        ```
+
+        … shortened; the page shows all of it.
       user: U0BOT
-    - { file: { name: question-cut-1, size: 58305 }, text: "", user: U0BOT }
+    - { file: { name: question-cut-1, size: 58339 }, text: "", user: U0BOT }
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
         - { text: { text: *T-7 is done.*, type: mrkdwn }, type: section }
@@ -617,50 +967,52 @@ async fn frozen_slack_threads() {
     - blocks:
         - text:
             text: |
-              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+              > A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has  [… 1200 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
           type: section
         - text:
             text: |
-              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+              > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
           type: section
         - text:
             text: |
-              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+              > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
           type: section
         - text:
             text: |
-              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+              > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
           type: section
         - text:
             text: |
-              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+              > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
           type: section
         - text:
             text: |
-              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+              > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
           type: section
         - text:
             text: |
-              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 1200 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+              > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
           type: section
         - text:
             text: |
-              A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 600 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+              > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 602 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
           type: section
       text: |
-        A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has ma [… 9000 characters in all …] ny words. A long report has many words. A long report has many words. A long report has many words.
+        > A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has  [… 9000 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
       user: U0BOT
     - blocks:
         - text:
             text: |
+              > .
+
               Commit `0123456789ab` on `vine/T-7`:
 
               ```
@@ -672,6 +1024,8 @@ async fn frozen_slack_threads() {
             type: mrkdwn
           type: section
       text: |
+        > .
+
         Commit `0123456789ab` on `vine/T-7`:
 
         ```
@@ -703,38 +1057,63 @@ async fn frozen_slack_talk() {
         `site` · from `main` to `vine/T-1` · asked by Ann
         Done · <https://vine.example.org/tasks/T-1>
       user: U0BOT
-    - reactions:
-        [{ count: 1, name: eyes, users: [U0BOT] }, { count: 1, name: white_check_mark, users: [U0BOT] }]
+    - reactions: [{ count: 1, name: memo, users: [U0BOT] }, { count: 1, name: eyes, users: [U0BOT] }]
       text: Mind the cat
       user: U0ANN
     - blocks:
         - text:
             text: |
-              *Q-1* Which plant should the hedge be of?
-              Ann answered in slack at 2027-01-15 08:00 UTC: Yew
+              *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Yew
+
+              > Plant: Which plant should the hedge be of?
+
+              1. *Yew* — Green in winter, slow
+              2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
           type: section
       text: |
-        *Q-1* Which plant should the hedge be of?
-        Ann answered in slack at 2027-01-15 08:00 UTC: Yew
+        *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Yew
+
+        > Plant: Which plant should the hedge be of?
+
+        1. *Yew* — Green in winter, slow
+        2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
         - text:
             text: |
-              *Q-2* May it use Bash: npm test -- --watch=false
-              Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+              *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+
+              May it use *Bash*?
+
+              ```
+              npm test -- --watch=false
+              ```
+
+              Why, as the agent says:
+
+              > To see whether the beds are dry.
             type: mrkdwn
           type: section
       text: |
-        *Q-2* May it use Bash: npm test -- --watch=false
-        Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+        *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
+
+        May it use *Bash*?
+
+        ```
+        npm test -- --watch=false
+        ```
+
+        Why, as the agent says:
+
+        > To see whether the beds are dry.
       user: U0BOT
-    - { text: yes, user: U0ANN }
+    - { reactions: [{ count: 1, name: white_check_mark, users: [U0BOT] }], text: yes, user: U0ANN }
     - { text: Q-99 yes, user: U0ANN }
     - { text: 1, user: U0VIC }
     - { text: 2, user: U0VIC }
-    - { text: perhaps, user: U0ANN }
-    - { reactions: [{ count: 1, name: white_check_mark, users: [U0BOT] }], text: yes, user: U0ANN }
+    - { reactions: [{ count: 1, name: memo, users: [U0BOT] }], text: perhaps, user: U0ANN }
+    - { text: yes, user: U0ANN }
     - { text: !vine task show, user: U0ANN }
     - blocks:
         - text:
@@ -758,7 +1137,7 @@ async fn frozen_slack_talk() {
             text: |
               *T-1 is done.*
 
-              The hedge is planted.
+              > The hedge is planted.
 
               Commit `0123456789ab` on `vine/T-1`:
 
@@ -773,7 +1152,7 @@ async fn frozen_slack_talk() {
       text: |
         <@U0ANN> *T-1 is done.*
 
-        The hedge is planted.
+        > The hedge is planted.
 
         Commit `0123456789ab` on `vine/T-1`:
 
@@ -784,6 +1163,11 @@ async fn frozen_slack_talk() {
 
         3 turns, 12345 tokens in, 678 out, about $0.12
       user: U0BOT
+    - blocks:
+        - text: { text: T-1 is done: no agent has read the note from Ann., type: mrkdwn }
+          type: section
+      text: T-1 is done: no agent has read the note from Ann.
+      user: U0BOT
     - { text: One more thing, user: U0ANN }
     ");
     let state = scene.slack.state().await;
@@ -792,47 +1176,22 @@ async fn frozen_slack_talk() {
       content:
         channel: C00000004
         text: |
-          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
-          say `help` for how to say things
-        thread_ts: ts-1
-        user: U0ANN
-      user: U0ANN
-    - channel: C00000004
-      content:
-        channel: C00000004
-        text: |
           there is no question Q-99
           `question list` shows those that wait
         thread_ts: ts-1
         user: U0ANN
+      ts: ts-2
       user: U0ANN
     - channel: C00000004
       content:
         channel: C00000004
         text: |
-          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
-          say `help` for how to say things
+          Vic may not answer here: that needs the role `answerer`.
+          People and roles stand in the configuration, under `[[people]]`. You are `U0VIC` there.
         thread_ts: ts-1
         user: U0VIC
+      ts: ts-3
       user: U0VIC
-    - channel: C00000004
-      content:
-        channel: C00000004
-        text: |
-          open here: Q-1, Q-2. Say which it is for, like `Q-1 yes`
-          say `help` for how to say things
-        thread_ts: ts-1
-        user: U0VIC
-      user: U0VIC
-    - channel: C00000004
-      content:
-        channel: C00000004
-        text: |
-          this answer cannot be used: a permission is allowed or denied, and these words do neither for sure
-          reply `yes`, `always` (this session) or `no, because …`
-        thread_ts: ts-1
-        user: U0ANN
-      user: U0ANN
     - channel: C00000004
       content:
         channel: C00000004
@@ -845,10 +1204,12 @@ async fn frozen_slack_talk() {
           say `help` for how to say things
         thread_ts: ts-1
         user: U0ANN
+      ts: ts-4
       user: U0ANN
     - channel: C00000004
       content:
         { channel: C00000004, text: You are Ann (operator), speaking through slack., user: U0ANN }
+      ts: ts-5
       user: U0ANN
     - channel: C00000004
       content:
@@ -857,6 +1218,7 @@ async fn frozen_slack_talk() {
           a stranger may not see here: that needs the role `viewer`.
           People and roles stand in the configuration, under `[[people]]`. You are `U0BEN` there.
         user: U0BEN
+      ts: ts-6
       user: U0BEN
     - channel: C00000004
       content:
@@ -866,6 +1228,7 @@ async fn frozen_slack_talk() {
           `task new` starts a task that builds on it
         thread_ts: ts-1
         user: U0ANN
+      ts: ts-7
       user: U0ANN
     ");
 }
@@ -895,7 +1258,7 @@ async fn frozen_slack_questions_that_are_open() {
             text: |
               *Q-1* for Ann · Choose one · `site` · `vine/T-1`
 
-              Which plant should the hedge be of?
+              > Plant: Which plant should the hedge be of?
 
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
@@ -917,7 +1280,7 @@ async fn frozen_slack_questions_that_are_open() {
       text: |
         <@U0ANN> *Q-1* for Ann · Choose one · `site` · `vine/T-1`
 
-        Which plant should the hedge be of?
+        > Plant: Which plant should the hedge be of?
 
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
@@ -946,7 +1309,9 @@ async fn frozen_slack_questions_that_are_open() {
             text: |
               *Q-2* for Ann · Choose several · `site` · `vine/T-2`
 
-              Which tools may be bought? (several may be chosen)
+              > Tools: Which tools may be bought?
+
+              Several may be chosen:
 
               1. *Spade*
               2. *Rake*
@@ -964,7 +1329,9 @@ async fn frozen_slack_questions_that_are_open() {
       text: |
         <@U0ANN> *Q-2* for Ann · Choose several · `site` · `vine/T-2`
 
-        Which tools may be bought? (several may be chosen)
+        > Tools: Which tools may be bought?
+
+        Several may be chosen:
 
         1. *Spade*
         2. *Rake*
@@ -994,12 +1361,12 @@ async fn frozen_slack_questions_that_are_open() {
             text: |
               *Q-3* for Ann · Answer twice · `site` · `vine/T-3`
 
-              Which plant should the hedge be of?
+              > Plant: Which plant should the hedge be of?
 
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
 
-              Which tools may be bought? (several m [… 481 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
+              > Tools: Which tools may be  [… 499 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
           type: section
         - elements:
@@ -1011,12 +1378,12 @@ async fn frozen_slack_questions_that_are_open() {
       text: |
         <@U0ANN> *Q-3* for Ann · Answer twice · `site` · `vine/T-3`
 
-        Which plant should the hedge be of?
+        > Plant: Which plant should the hedge be of?
 
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
 
-        Which tools may be bought? ( [… 490 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
+        > Tools: Which tool [… 508 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     ");
     let task = day.open("Name it", name()).await;
@@ -1040,7 +1407,7 @@ async fn frozen_slack_questions_that_are_open() {
             text: |
               *Q-4* for Ann · Name it · `site` · `vine/T-4`
 
-              What should the cat be called?
+              > What should the cat be called?
 
               Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
@@ -1054,7 +1421,7 @@ async fn frozen_slack_questions_that_are_open() {
       text: |
         <@U0ANN> *Q-4* for Ann · Name it · `site` · `vine/T-4`
 
-        What should the cat be called?
+        > What should the cat be called?
 
         Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-4>
       user: U0BOT
@@ -1080,15 +1447,17 @@ async fn frozen_slack_questions_that_are_open() {
             text: |
               *Q-5* for Ann · Allow it · `site` · `vine/T-5`
 
-              May it use *Bash*? To see whether the beds are dry.
+              May it use *Bash*?
 
               ```
               npm test -- --watch=false
               ```
 
-              For this session covers `Bash(npm test *)`
+              Why, as the agent says:
 
-              Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
+              > To see whether the beds are dry.
+
+              “Allow for this session” also allows [… 522 characters in all …] after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
           type: section
         - elements:
@@ -1116,15 +1485,17 @@ async fn frozen_slack_questions_that_are_open() {
       text: |
         <@U0ANN> *Q-5* for Ann · Allow it · `site` · `vine/T-5`
 
-        May it use *Bash*? To see whether the beds are dry.
+        May it use *Bash*?
 
         ```
         npm test -- --watch=false
         ```
 
-        For this session covers `Bash(npm test *)`
+        Why, as the agent says:
 
-        Or reply `yes`, `always` (this session) or `no, because …`. Role `operator` or higher may answer. Reminds after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
+        > To see whether the beds are dry.
+
+        “Allow for this session” al [… 531 characters in all …] after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     ");
     let task = day.open("Approve it", plan()).await;
@@ -1150,14 +1521,12 @@ async fn frozen_slack_questions_that_are_open() {
 
               Is this plan good?
 
-              ## Plan
-
-              1. Dig
-              2. Plant *two* rows
-
-              ```
-              make water
-              ```
+              > ## Plan
+              >
+              > 1. Dig
+              > 2. Plant *two* rows
+              >
+              > `make water`
 
               Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
@@ -1177,14 +1546,12 @@ async fn frozen_slack_questions_that_are_open() {
 
         Is this plan good?
 
-        ## Plan
-
-        1. Dig
-        2. Plant *two* rows
-
-        ```
-        make water
-        ```
+        > ## Plan
+        >
+        > 1. Dig
+        > 2. Plant *two* rows
+        >
+        > `make water`
 
         Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
       user: U0BOT
@@ -1223,6 +1590,18 @@ async fn frozen_slack_questions_that_are_open() {
         json!({ "user": "U0ANN", "channel": scene.channel, "ts": ts, "action": "vine_write" });
     assert_snapshot!(scene.modal("click", click).await, @"
     blocks:
+      - text:
+          text: |
+            *Q-1* for Ann · Choose one · `site` · `vine/T-1`
+
+            > Plant: Which plant should the hedge be of?
+
+            1. *Yew* — Green in winter, slow
+            2. *Hornbeam* — Quick, loses its leaves
+
+            Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-1>
+          type: mrkdwn
+        type: section
       - block_id: answer
         element: { action_id: text, max_length: 3000, multiline: true, type: plain_text_input }
         label: { text: Answer, type: plain_text }

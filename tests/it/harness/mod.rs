@@ -76,6 +76,8 @@ pub struct Place {
     pub base: base::Base,
     /// More of the environment.
     pub env: Vec<(String, String)>,
+    /// The repository's own settings count.
+    pub trusted: bool,
     config: PathBuf,
     listen: String,
     client: Option<Client>,
@@ -158,6 +160,7 @@ impl Place {
             model,
             base,
             env: Vec::new(),
+            trusted: false,
             config,
             listen: "127.0.0.1:0".into(),
             client: None,
@@ -204,8 +207,12 @@ impl Place {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         if self.client.is_none() {
-            let words =
-                ["repo", "add", "site", path(&self.repo), "--base", "main"].map(str::to_owned);
+            let trusted: &[&str] = if self.trusted { &["--trusted"] } else { &[] };
+            let words: Vec<String> = ["repo", "add", "site", path(&self.repo), "--base", "main"]
+                .iter()
+                .chain(trusted)
+                .map(|word| (*word).to_owned())
+                .collect();
             client
                 .run(&words, "")
                 .await
@@ -442,16 +449,25 @@ impl Place {
 
     /// Answers in the console: words in the task's thread, in reply to the question.
     pub async fn answer(&self, task: &str, question: &str, text: &str) {
+        self.answered(task, question, text)
+            .await
+            .expect("the answer is taken");
+    }
+
+    /// The same, or why it is not taken.
+    pub async fn answered(
+        &self,
+        task: &str,
+        question: &str,
+        text: &str,
+    ) -> Result<Value, ClientError> {
         let message = SendMessage {
             task: Some(task.parse().expect("a task")),
             text: text.into(),
             reply_to: Some(question.parse().expect("a question")),
             key: None,
         };
-        self.client()
-            .post::<_, Value>("/chat/messages", &message)
-            .await
-            .expect("the answer is taken");
+        self.client().post("/chat/messages", &message).await
     }
 
     /// Says something in a task's thread, under a key by which it can be changed later.

@@ -109,7 +109,7 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     }
     let what = format!(
         "The script ended with {status}; {}.",
-        last_words(&complained)
+        last_words(&host.clean(complained))
     );
     Ok(Outcome::Failed(Failure::new(
         FailureKind::AgentCrashed,
@@ -263,7 +263,7 @@ async fn answer_call(
                 .into_iter()
                 .map(|label| Choice {
                     label,
-                    description: String::new(),
+                    ..Choice::default()
                 })
                 .collect();
             let item = Item {
@@ -311,7 +311,7 @@ fn words(decision: &Decision) -> String {
     match decision {
         Decision::Chosen { labels } => labels.concat().join("\n"),
         Decision::Words { text } => text.clone(),
-        other => other.headline(),
+        other => other.whole(),
     }
 }
 

@@ -20,7 +20,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
                 .await?;
             let repo = Repo {
                 name,
-                source: Source::try_from(source)?,
+                source: Source::try_from(source)?.without_secrets()?,
                 base,
                 paused: false,
                 trusted,
@@ -151,7 +151,7 @@ fn line(repo: &Repo) -> String {
     format!(
         "{:<16} {} (base {}{notes})",
         repo.name,
-        repo.source.as_str(),
+        repo.source.shown(),
         repo.base
     )
 }

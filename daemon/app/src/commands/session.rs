@@ -1,6 +1,6 @@
 //! `session ...`
 
-use vine_domain::{Session, SessionState};
+use vine_domain::{Ask, Question, Session, SessionState, grants};
 use vine_grammar::SessionVerb;
 
 use super::Reply;
@@ -24,12 +24,34 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> Done<Reply> {
                 "No live sessions.",
             ))
         }
-        SessionVerb::Show { session } => Ok(one(&app.look_at_session(caller, session).await?)),
+        SessionVerb::Show { session } => {
+            let session = app.look_at_session(caller, session).await?;
+            let grants = app.grants_of(&session).await?;
+            let mut value = view::session(&session, now);
+            value["granted"] = grants.iter().map(view::grant).collect();
+            let told: String = grants.iter().map(granted).collect();
+            Ok(Reply::new(format!("{}{told}", line(&session)), value))
+        }
         SessionVerb::End { session } => Ok(one(&app.order_session(caller, session, true).await?)),
         SessionVerb::Keep { session } => {
             Ok(one(&app.order_session(caller, session, false).await?))
         }
     }
+}
+
+/// What its agent need not ask for again, and on whose word.
+fn granted(question: &Question) -> String {
+    let (Ask::Permission { rules, .. }, Some(answer)) = (&question.ask, question.answer()) else {
+        return String::new();
+    };
+    let sentences: Vec<String> = rules.iter().map(|rule| grants::sentence(rule)).collect();
+    format!(
+        "\n{} allowed until {} is over ({}): {}",
+        answer.name,
+        question.task(),
+        question.id,
+        sentences.join("; ")
+    )
 }
 
 fn line(session: &Session) -> String {

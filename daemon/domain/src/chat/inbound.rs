@@ -1,7 +1,5 @@
 //! What people do on a platform, as it is stored before the platform hears that we have it.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -9,9 +7,6 @@ use crate::{
     clock::Timestamp,
     ids::{MessageId, QuestionId, TaskId, uuid_of},
 };
-
-/// So far apart two clocks may be that are set by the network.
-const SKEW: Duration = Duration::from_secs(5);
 
 /// Something a person did on a platform. A translation of the platform's own event and nothing
 /// more: what it means is found out when it is dealt with.
@@ -30,7 +25,8 @@ pub struct Inbound {
     /// What was done with them.
     #[serde(default)]
     pub act: Act,
-    /// When, by the platform's clock; `None` where it happens in our hands.
+    /// When, by the platform's clock, or up to when its author had looked; `None` where it happens
+    /// in our hands.
     #[serde(default)]
     pub said: Option<Timestamp>,
 }
@@ -52,10 +48,10 @@ impl Inbound {
         self.key_of(&self.event)
     }
 
-    /// Whether it was said before `moment`, clocks of two machines considered. Words that were on
-    /// their way while nobody listened must not answer what was asked later.
+    /// Whether it was said before `moment`, both by the platform's clock. Words that were said
+    /// before a question was shown must not answer it, however late they come.
     pub fn is_before(&self, moment: Timestamp) -> bool {
-        self.said.is_some_and(|said| said.plus(SKEW) < moment)
+        self.said.is_some_and(|said| said < moment)
     }
 
     fn key_of(&self, event: &str) -> Uuid {
@@ -156,17 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_clearly_before_a_moment_is_before_it() {
+    fn what_was_said_before_a_moment_is_before_it() {
         let at = |moment| Inbound {
             said: moment,
             ..said("a")
         };
         let moment = Timestamp(60_000);
-        assert!(at(Some(Timestamp(54_999))).is_before(moment));
-        assert!(
-            !at(Some(Timestamp(55_000))).is_before(moment),
-            "clocks differ a little"
-        );
+        assert!(at(Some(Timestamp(59_999))).is_before(moment));
+        assert!(!at(Some(moment)).is_before(moment));
         assert!(
             !at(None).is_before(moment),
             "what happens in our hands happens now"

@@ -3,6 +3,10 @@
 //! [`Outbound`] is what we say, [`Dispatch`] the same on its way to one room; [`Inbound`] is what a
 //! person did there.
 
+/// Where people talk in rooms, as `Caller::via` and the store name them.
+pub const PLATFORMS: [&str; 3] = ["slack", "discord", "matrix"];
+
+mod aim;
 pub mod attachment;
 mod dispatch;
 mod inbound;
@@ -12,6 +16,7 @@ mod room;
 mod showing;
 
 pub use self::{
+    aim::{Aim, RIVAL_CLARIFY, RIVAL_DECISION, SECOND, Stood, aim},
     dispatch::{About, Dispatch, Fate, Mention, Posted},
     inbound::{Act, Batch, Echo, Inbound, Spot},
     outbound::{Aside, Button, Message, Outbound, OutboundKind, Place},

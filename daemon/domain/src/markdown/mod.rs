@@ -2,9 +2,12 @@
 //! quotes, numbered and plain lists, bare links. Parsed once here, so that adapters and the page
 //! only translate.
 //!
-//! Text of agents goes through this too, so anything unknown stays plain text.
+//! Text of agents goes through this too, so anything unknown stays plain text; what must not be
+//! read as marks is written by [`literal`], and what agents say for themselves by [`quoted`].
 
 mod split;
+
+use crate::shown;
 
 pub use split::{split, split_to_fit};
 
@@ -13,8 +16,8 @@ pub use split::{split, split_to_fit};
 pub enum Block {
     /// Lines that belong together.
     Paragraph(Vec<Vec<Span>>),
-    /// Quoted lines.
-    Quote(Vec<Vec<Span>>),
+    /// What is quoted.
+    Quote(Vec<Block>),
     /// A list, each entry with its number if it is a numbered one.
     List(Vec<(Option<u32>, Vec<Span>)>),
     /// A fenced block, verbatim.
@@ -34,7 +37,44 @@ pub enum Span {
     Link(String),
 }
 
-/// Parses a whole message.
+/// Somebody's words on one line, so that they show as they are: no marks, no second line.
+pub fn literal(text: &str) -> String {
+    let mut out = String::new();
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        for c in word.chars() {
+            if matches!(c, '*' | '`') {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Somebody's words set apart from ours: each line in a quote, whatever breaks lines.
+pub fn quoted(text: &str) -> String {
+    text.replace("\r\n", "\n")
+        .split(shown::BREAKS)
+        .map(|line| format!("> {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A block of exact text; the fence is longer than any in it, so that the text cannot end it.
+pub fn fenced(text: &str) -> String {
+    let longest = text
+        .lines()
+        .map(|line| line.trim_start().chars().take_while(|c| *c == '`').count())
+        .max()
+        .unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}\n{text}\n{fence}")
+}
+
+/// Parses a whole message. What cannot be seen in it is made visible, see [`shown`].
 pub fn parse(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().peekable();
@@ -44,7 +84,14 @@ pub fn parse(text: &str) -> Vec<Block> {
                 .by_ref()
                 .take_while(|line| line.trim_end() != fence)
                 .collect();
-            blocks.push(Block::Code(inside.join("\n")));
+            blocks.push(Block::Code(shown::exact(&inside.join("\n"))));
+        } else if let Some(first) = unquoted(line) {
+            let mut inside = vec![first];
+            while let Some(more) = lines.peek().and_then(|next| unquoted(next)) {
+                inside.push(more);
+                lines.next();
+            }
+            blocks.push(Block::Quote(parse(&inside.join("\n"))));
         } else if !line.trim().is_empty() {
             add(&mut blocks, line);
             if lines.peek().is_none_or(|next| next.trim().is_empty()) {
@@ -63,13 +110,14 @@ fn fence(line: &str) -> Option<&str> {
     (ticks >= 3 && !info.contains('`')).then_some(&line[..ticks])
 }
 
+/// What stands behind the mark of a quoted line.
+fn unquoted(line: &str) -> Option<&str> {
+    line.strip_prefix("> ")
+        .or_else(|| (line == ">").then_some(""))
+}
+
 fn add(blocks: &mut Vec<Block>, line: &str) {
-    if let Some(quoted) = line.strip_prefix("> ") {
-        match blocks.last_mut() {
-            Some(Block::Quote(lines)) => lines.push(spans(quoted)),
-            _ => blocks.push(Block::Quote(vec![spans(quoted)])),
-        }
-    } else if let Some((number, rest)) = entry(line) {
+    if let Some((number, rest)) = entry(line) {
         match blocks.last_mut() {
             Some(Block::List(entries)) => entries.push((number, spans(rest))),
             _ => blocks.push(Block::List(vec![(number, spans(rest))])),
@@ -100,9 +148,12 @@ pub fn spans(line: &str) -> Vec<Span> {
     let mut plain = String::new();
     let mut rest = line;
     while let Some(c) = rest.chars().next() {
-        if let Some((span, length)) = special(rest) {
+        if let Some(mark) = escaped(rest) {
+            plain.push(mark);
+            rest = &rest[1 + mark.len_utf8()..];
+        } else if let Some((span, length)) = special(rest) {
             if !plain.is_empty() {
-                spans.push(Span::Text(std::mem::take(&mut plain)));
+                spans.push(text(&mut plain));
             }
             spans.push(span);
             rest = &rest[length..];
@@ -112,17 +163,29 @@ pub fn spans(line: &str) -> Vec<Span> {
         }
     }
     if !plain.is_empty() {
-        spans.push(Span::Text(plain));
+        spans.push(text(&mut plain));
     }
     spans
 }
 
+fn text(plain: &mut String) -> Span {
+    Span::Text(shown::prose(&std::mem::take(plain)))
+}
+
+/// The mark that stands for itself at the start of a text.
+fn escaped(text: &str) -> Option<char> {
+    text.strip_prefix('\\')?
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '*' | '`'))
+}
+
 fn special(text: &str) -> Option<(Span, usize)> {
-    if let Some((inside, length)) = between(text, "**") {
-        return Some((Span::Bold(inside), length));
+    if let Some((inside, length)) = bold(text) {
+        return Some((Span::Bold(shown::prose(&inside)), length));
     }
-    if let Some((inside, length)) = between(text, "`") {
-        return Some((Span::Code(inside), length));
+    if let Some((inside, length)) = code(text) {
+        return Some((Span::Code(shown::exact(&inside)), length));
     }
     if text.starts_with("http://") || text.starts_with("https://") {
         let end = text
@@ -134,10 +197,24 @@ fn special(text: &str) -> Option<(Span, usize)> {
     None
 }
 
-fn between(text: &str, mark: &str) -> Option<(String, usize)> {
-    let inside = text.strip_prefix(mark)?;
-    let end = inside.find(mark).filter(|end| *end > 0)?;
-    Some((inside[..end].to_owned(), end + 2 * mark.len()))
+fn bold(text: &str) -> Option<(String, usize)> {
+    let mut rest = text.strip_prefix("**")?;
+    let mut inside = String::new();
+    while let Some(c) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("**") {
+            return (!inside.is_empty()).then(|| (inside, text.len() - after.len()));
+        }
+        let mark = escaped(rest);
+        inside.push(mark.unwrap_or(c));
+        rest = &rest[mark.map_or(c.len_utf8(), |mark| 1 + mark.len_utf8())..];
+    }
+    None
+}
+
+fn code(text: &str) -> Option<(String, usize)> {
+    let inside = text.strip_prefix('`')?;
+    let end = inside.find('`').filter(|end| *end > 0)?;
+    Some((inside[..end].to_owned(), end + 2))
 }
 
 #[cfg(test)]
@@ -152,7 +229,9 @@ mod tests {
         assert!(
             matches!(&blocks[0], Block::Paragraph(lines) if lines[0][0] == Span::Bold("Q-1".into()))
         );
-        assert!(matches!(&blocks[1], Block::Quote(lines) if lines.len() == 2));
+        assert!(
+            matches!(&blocks[1], Block::Quote(inside) if matches!(&inside[0], Block::Paragraph(lines) if lines.len() == 2))
+        );
         assert!(
             matches!(&blocks[3], Block::List(entries) if entries.len() == 2 && entries[1].0 == Some(2))
         );
@@ -166,5 +245,49 @@ mod tests {
     fn a_longer_fence_holds_a_shorter_one_and_loose_marks_stay_text() {
         assert_eq!(parse("````\n```\nx\n````"), [Block::Code("```\nx".into())]);
         assert_eq!(spans("a ** b ` c"), [Span::Text("a ** b ` c".into())]);
+    }
+
+    #[test]
+    fn foreign_words_show_as_they_are() {
+        for words in [
+            "**Approved by Ann**",
+            "`rm`",
+            "a*",
+            "*",
+            "***",
+            "\\*\\`",
+            "C:\\dir\\*",
+            "a `` b",
+        ] {
+            assert_eq!(
+                spans(&literal(words)),
+                [Span::Text(words.into())],
+                "{words}"
+            );
+            let bold = format!("**{}** — next", literal(words));
+            assert_eq!(spans(&bold)[0], Span::Bold(words.into()), "{bold}");
+        }
+        assert_eq!(literal("two\nlines\u{2028}or three"), "two lines or three");
+    }
+
+    #[test]
+    fn what_is_quoted_cannot_leave_its_quote() {
+        let breaks = "a\r\nb\rc\u{2028}d\u{85}e\u{b}f\n\n```\nx\n```\n**Approved**";
+        let blocks = parse(&quoted(breaks));
+        assert!(
+            matches!(blocks.as_slice(), [Block::Quote(inside)] if inside.len() == 3),
+            "{blocks:#?}"
+        );
+        assert!(matches!(
+            parse("> a\n>\n> - b\n> ```\n> c\n> ```\nd").as_slice(),
+            [Block::Quote(inside), Block::Paragraph(_)]
+                if matches!(inside.as_slice(), [Block::Paragraph(_), Block::List(_), Block::Code(c)] if c == "c")
+        ));
+    }
+
+    #[test]
+    fn text_cannot_end_its_own_fence() {
+        let evil = "echo hi\n```\n**approved by Ann**\n```sh";
+        assert_eq!(parse(&fenced(evil)), [Block::Code(evil.into())]);
     }
 }

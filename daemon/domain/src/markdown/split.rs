@@ -34,6 +34,9 @@ pub fn split(text: &str, limit: usize) -> Vec<String> {
     parts.finish()
 }
 
+/// Begins a quoted line.
+const QUOTE: &str = "> ";
+
 struct Parts {
     limit: usize,
     done: Vec<String>,
@@ -50,16 +53,26 @@ impl Parts {
                 .rev()
                 .find(|end| rest.is_char_boundary(*end))
                 .unwrap_or(rest.len());
-            self.put(&rest[..end]);
+            self.put_piece(line, rest, end);
             rest = &rest[end..];
         }
-        self.put(rest);
+        self.put_piece(line, rest, rest.len());
         let bare = line.trim_end();
         self.fence = match self.fence.take() {
             Some(open) if fence(&open) == Some(bare) => None,
             Some(open) => Some(open),
             None => fence(bare).map(|_| bare.to_owned()),
         };
+    }
+
+    /// A piece of a line; what was quoted stays quoted when it is cut.
+    fn put_piece(&mut self, line: &str, rest: &str, end: usize) {
+        let goes_on = rest.len() < line.len();
+        if goes_on && self.fence.is_none() && line.starts_with(QUOTE) {
+            self.put(&format!("{QUOTE}{}", &rest[..end]));
+        } else {
+            self.put(&rest[..end]);
+        }
     }
 
     fn put(&mut self, piece: &str) {
@@ -107,6 +120,11 @@ mod tests {
             parts,
             ["see\n````sh\naaaa\n````", "````sh\nbbbb\n````\n", "end"].map(String::from)
         );
+    }
+
+    #[test]
+    fn a_quoted_line_that_is_cut_stays_quoted() {
+        assert_eq!(split("> aaaabbbbcc", 6), ["> aaaa", "> bbbbcc"]);
     }
 
     proptest! {

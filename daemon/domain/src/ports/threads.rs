@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Stored;
 use crate::{
-    chat::{Batch, Button, Dispatch, Inbound, Message, Outbound, Posted, Showing},
+    chat::{Aside, Batch, Button, Dispatch, Inbound, Message, Outbound, Posted, Showing},
     clock::Timestamp,
     ids::{MessageId, QuestionId, TaskId},
 };
@@ -20,6 +20,8 @@ pub struct Placed {
     pub question: Option<QuestionId>,
     /// Its buttons.
     pub buttons: Vec<Button>,
+    /// To whom it was said, when it was said to one person.
+    pub aside: Option<Aside>,
 }
 
 /// An event that nobody has dealt with.

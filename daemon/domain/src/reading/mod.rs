@@ -3,7 +3,9 @@
 
 mod phrases;
 
-use self::phrases::{Meaning, meaning};
+pub use self::phrases::all as phrases;
+
+use self::phrases::{Meaning, is_pause, meaning};
 use crate::{
     input::Invalid,
     question::{Ask, Decision, Item},
@@ -42,7 +44,7 @@ pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
         Ask::Clarify { .. } => Ok(Decision::Words {
             text: text.to_owned(),
         }),
-        Ask::Permission { .. } => permission(text).ok_or_else(|| {
+        Ask::Permission { rules, .. } => permission(text, !rules.is_empty()).ok_or_else(|| {
             Invalid::new(
                 "answer",
                 "a permission is allowed or denied, and these words do neither for sure",
@@ -57,6 +59,42 @@ pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
             )
         }),
     }
+}
+
+/// How well words fit a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// They are one of its own answers: a label, a number, assent, a refusal; or it takes any words.
+    Exact,
+    /// They can be an answer in own words.
+    Loose,
+    /// They are none.
+    No,
+}
+
+/// How well `text` fits `ask`, to tell which of several questions it is for.
+pub fn fit(ask: &Ask, text: &str) -> Fit {
+    let Ok(decision) = decision(ask, text) else {
+        return Fit::No;
+    };
+    match (ask, decision) {
+        (Ask::Clarify { items }, Decision::Words { .. })
+            if items.iter().any(|item| !item.options.is_empty()) =>
+        {
+            Fit::Loose
+        }
+        (Ask::Plan { .. }, Decision::SendBack { .. })
+            if meaning(text).is_none() && behind(text.trim(), SEND_BACK).is_none() =>
+        {
+            Fit::Loose
+        }
+        _ => Fit::Exact,
+    }
+}
+
+/// There is something in it that can be read.
+pub fn has_words(text: &str) -> bool {
+    !is_blank(text)
 }
 
 /// Nothing that can be seen but dashes.
@@ -83,6 +121,9 @@ pub fn options_hint(ask: &Ask) -> String {
             "reply with one line for each question, by number or label, or in your own words".into()
         }
         Ask::Clarify { .. } => "reply with a number or label, or in your own words".into(),
+        Ask::Permission { rules, .. } if rules.is_empty() => {
+            "reply `yes` (this can be allowed once only) or `no, because …`".into()
+        }
         Ask::Permission { .. } => "reply `yes`, `always` (this session) or `no, because …`".into(),
         Ask::Plan { .. } => {
             "reply `approve`, or say what to change in a sentence (or `send back: …`)".into()
@@ -90,14 +131,15 @@ pub fn options_hint(ask: &Ask) -> String {
     }
 }
 
-fn permission(text: &str) -> Option<Decision> {
+/// `session` says that there is something to allow for the session.
+fn permission(text: &str, session: bool) -> Option<Decision> {
     match meaning(text) {
         Some(Meaning::Assent | Meaning::Once) => Some(Decision::Allow { session: false }),
-        Some(Meaning::Session) => Some(Decision::Allow { session: true }),
+        Some(Meaning::Session) => session.then_some(Decision::Allow { session: true }),
         Some(Meaning::Refusal | Meaning::Negation) => Some(Decision::Deny {
             reason: String::new(),
         }),
-        Some(Meaning::Filler) | None => {
+        Some(Meaning::Pause | Meaning::Filler) | None => {
             denied_because(text).map(|reason| Decision::Deny { reason })
         }
     }
@@ -115,9 +157,9 @@ fn plan(text: &str) -> Option<Decision> {
     match meaning(text) {
         Some(Meaning::Assent | Meaning::Once) => Some(Decision::Approve),
         Some(Meaning::Refusal | Meaning::Negation) => back(text),
-        Some(Meaning::Session | Meaning::Filler) | None => {
-            (phrases::words(text).len() >= ORDER).then(|| back(text))?
-        }
+        Some(Meaning::Session | Meaning::Filler | Meaning::Pause) => None,
+        None if is_pause(text) => None,
+        None => (phrases::words(text).len() >= ORDER).then(|| back(text))?,
     }
 }
 
@@ -137,7 +179,11 @@ fn denied_because(text: &str) -> Option<String> {
     })?);
     let reason = reason.trim_start_matches([' ', ',', ':', ';', '.', '!', '-', '–', '—', '\n']);
     let refuses = meaning(refusal) == Some(Meaning::Refusal);
-    (refuses && !is_blank(reason) && meaning(reason).is_none()).then(|| reason.to_owned())
+    let agrees = matches!(
+        meaning(reason),
+        Some(Meaning::Assent | Meaning::Once | Meaning::Session)
+    );
+    (refuses && !is_blank(reason) && !agrees).then(|| reason.to_owned())
 }
 
 /// What stands behind a word and a colon.
@@ -225,7 +271,7 @@ mod tests {
     fn item(multi: bool) -> Item {
         let option = |label: &str| Choice {
             label: label.into(),
-            description: String::new(),
+            ..Choice::default()
         };
         Item {
             question: "Which?".into(),
@@ -307,7 +353,7 @@ mod tests {
     fn a_label_that_is_a_number_is_meant_before_a_place_in_the_list() {
         let option = |label: &str| Choice {
             label: label.into(),
-            description: String::new(),
+            ..Choice::default()
         };
         let options = vec![option("1"), option("3"), option("5")];
         let item = Item {
@@ -340,7 +386,7 @@ mod tests {
             tool: "Bash".into(),
             what: "rm x".into(),
             why: String::new(),
-            rules: vec![],
+            rules: vec!["Bash(rm *)".into()],
         };
         for (text, want) in [
             ("yes", Some(Decision::Allow { session: false })),
@@ -411,6 +457,21 @@ mod tests {
     }
 
     #[test]
+    fn what_covers_nothing_more_is_not_allowed_for_the_session() {
+        let ask = Ask::Permission {
+            tool: "Bash".into(),
+            what: "rm x".into(),
+            why: String::new(),
+            rules: vec![],
+        };
+        assert!(decision(&ask, "always").is_err());
+        assert_eq!(
+            decision(&ask, "yes"),
+            Ok(Decision::Allow { session: false })
+        );
+    }
+
+    #[test]
     fn a_plan_is_approved_or_sent_back() {
         let ask = Ask::Plan {
             plan: "1. do it".into(),
@@ -437,6 +498,13 @@ mod tests {
             ("2", None),
             ("perhaps", None),
             ("hm, maybe", None),
+            ("let me think", None),
+            ("One moment please…", None),
+            ("not sure yet, hm", None),
+            (
+                "let me think about the beds first",
+                back("let me think about the beds first"),
+            ),
             ("ok?", None),
             ("always", None),
             ("send back:", None),

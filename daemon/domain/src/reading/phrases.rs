@@ -19,6 +19,8 @@ pub enum Meaning {
     Refusal,
     /// No, unless something follows that it turns around: `don't stop`.
     Negation,
+    /// Something is still to come: `let me think`.
+    Pause,
     /// Nothing; it may stand beside the others.
     Filler,
 }
@@ -47,6 +49,7 @@ fn phrases() -> impl Iterator<Item = (&'static str, Meaning)> {
             "session" => Meaning::Session,
             "refusal" => Meaning::Refusal,
             "negation" => Meaning::Negation,
+            "pause" => Meaning::Pause,
             "filler" => Meaning::Filler,
             other => unreachable!("{other} is no kind of phrase"),
         };
@@ -54,9 +57,23 @@ fn phrases() -> impl Iterator<Item = (&'static str, Meaning)> {
     })
 }
 
+/// All phrases that mean something by themselves.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    phrases().map(|(phrase, _)| phrase)
+}
+
 /// What a text means that is made of known phrases and nothing else; `None` when it holds more,
 /// contradicts itself, or asks. A negation comes as the refusal that it is when nothing follows it.
 pub fn meaning(text: &str) -> Option<Meaning> {
+    said(text).filter(|meant| *meant != Meaning::Pause)
+}
+
+/// Whether a text says nothing but that something is still to come.
+pub fn is_pause(text: &str) -> bool {
+    said(text) == Some(Meaning::Pause)
+}
+
+fn said(text: &str) -> Option<Meaning> {
     let words = words(text);
     let mut meant = None;
     let mut rest = words.as_slice();
@@ -79,8 +96,9 @@ pub fn meaning(text: &str) -> Option<Meaning> {
 /// What two phrases mean one after the other. Nothing becomes wider than either of them, and a
 /// negation turns around what follows it.
 fn together(known: Meaning, next: Meaning) -> Option<Meaning> {
-    use Meaning::{Assent, Negation, Once, Refusal, Session};
+    use Meaning::{Assent, Negation, Once, Pause, Refusal, Session};
     match (known, next) {
+        (Pause, Pause) => Some(Pause),
         (Assent, Assent) => Some(Assent),
         (Once | Assent, Once) | (Once, Assent) => Some(Once),
         (Session | Assent, Session) | (Session, Assent) => Some(Session),
@@ -195,10 +213,11 @@ mod tests {
     #[test]
     fn no_phrase_means_two_things() {
         assert_eq!(TABLE.len(), phrases().count());
+        assert!(TABLE.len() >= 300, "{}", TABLE.len());
         assert!(TABLE.keys().all(|phrase| phrase.len() <= LONGEST));
         for (phrase, meaning) in phrases() {
             let meant = match meaning {
-                Meaning::Filler => None,
+                Meaning::Filler | Meaning::Pause => None,
                 Meaning::Once => Some(Meaning::Assent),
                 Meaning::Negation => Some(Meaning::Refusal),
                 other => Some(other),

@@ -157,9 +157,5 @@ pub fn how(shared: &Shared, status: StatusCode, why: &str) -> Response {
          that works once; an administrator makes one for others. " }
         pre { code { "vine login\nvine login --for NAME\nvine login --for NAME --new-password" } }
     };
-    (
-        status,
-        Html(document("Log in", None, None, &body).into_string()),
-    )
-        .into_response()
+    (status, Html(document("Log in", None, None, &body))).into_response()
 }

@@ -29,6 +29,7 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, html};
 use vine_app::AppError;
+use vine_domain::shown;
 
 pub use self::oidc::{Issuer, Oidc};
 use self::screen::Screen;
@@ -44,6 +45,7 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/tasks", get(tasks::show).post(overview::create))
         .route("/tasks/{id}", get(task::show))
         .route("/tasks/{id}/say", post(task::say))
+        .route("/meant", post(task::meant))
         .route("/workers", get(workers::show))
         .route("/sessions", get(sessions::show))
         .route("/queues", get(queues::show))
@@ -87,8 +89,8 @@ async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// A whole document around `body`, as it looks on a screen.
-fn document(title: &str, here: Option<Screen>, visitor: Option<&Visitor>, body: &Markup) -> Markup {
-    html! {
+fn document(title: &str, here: Option<Screen>, visitor: Option<&Visitor>, body: &Markup) -> String {
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -114,7 +116,8 @@ fn document(title: &str, here: Option<Screen>, visitor: Option<&Visitor>, body: 
                 main { (body) }
             }
         }
-    }
+    };
+    shown::html(&page.into_string())
 }
 
 /// Sends a page, or nothing but 304 when what the browser has is still right.
@@ -148,7 +151,7 @@ where
     }
     let begun = Instant::now();
     let body = body().await.map_err(|error| problem(visitor, error))?;
-    let page = document(title, Some(here), Some(visitor), &body).into_string();
+    let page = document(title, Some(here), Some(visitor), &body);
     let timing = format!("render;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
     let headers = [
         (header::ETAG, tag),
@@ -158,17 +161,28 @@ where
     Ok((headers, Html(page)).into_response())
 }
 
-/// A page that says what went wrong.
+/// A page that says what went wrong, and offers what can be pressed to mend it.
 fn problem(visitor: &Visitor, error: AppError) -> Response {
+    let buttons = error.buttons().to_vec();
     let failure = Failure::from(error);
+    let head = if buttons.is_empty() {
+        "That did not work"
+    } else {
+        "What did you mean?"
+    };
     let body = html! {
-        h1 { "That did not work" }
-        p.problem role="alert" { (failure.message()) }
+        h1 { (head) }
+        div.problem role="alert" { (text::message(&failure.message())) }
+        @if !buttons.is_empty() {
+            form.answer method="post" action="/meant" {
+                @for button in &buttons { button name="says" value=(button.says) { (button.label) } }
+            }
+        }
         p { a href="/" { "Back to the overview" } }
     };
     (
         failure.status(),
-        Html(document("Problem", None, Some(visitor), &body).into_string()),
+        Html(document("Problem", None, Some(visitor), &body)),
     )
         .into_response()
 }

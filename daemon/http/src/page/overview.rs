@@ -11,7 +11,7 @@ use vine_app::{
     App, AppError, Caller, Context, from_words, parse, platforms::Health, tasks::Wish, texts, view,
 };
 use vine_domain::{
-    Lane, Question, Repo, Task, Timestamp, Worker,
+    Ask, Lane, Question, Repo, Task, Timestamp, Worker,
     access::Sight,
     ports::{Depths, TaskFilter},
 };
@@ -96,7 +96,7 @@ async fn waiting(app: &App, caller: &Caller, depths: Option<&Depths>) -> Result<
                     @if questions.len() > 1 { span.dim { ", the oldest for " (texts::span(now.since(oldest.asked_at))) } }
                 } @else { "Nobody waits for an answer" }
             }
-            @for (question, task) in &questions { (card(question, task.title.as_str(), now)) }
+            @for (question, task) in &questions { (card(question, &app.shown_to(caller, &task.repo, question), task.title.as_str(), now)) }
             @if more > 0 { p { a href=(Screen::Questions.path()) { (more) " more" } } }
         }
     })
@@ -197,12 +197,12 @@ fn adapter(platform: &str, health: &Health) -> Markup {
 }
 
 /// An open question with its quickest answers.
-fn card(question: &Question, title: &str, now: Timestamp) -> Markup {
+fn card(question: &Question, shown: &Ask, title: &str, now: Timestamp) -> Markup {
     let task = question.task();
     html! {
         article.ask {
             p.dim { a href={ "/tasks/" (task) } { (task) " " (title) } " · " (question.id) " · " (question.ask.kind()) " · " time datetime=(question.asked_at) { (ago(now, question.asked_at)) } }
-            div { (text::message(&texts::body(&question.ask))) }
+            div { (text::message(&texts::body(shown))) }
             (answers(question))
         }
     }
@@ -221,9 +221,32 @@ pub fn answers(question: &Question) -> Markup {
         }
         form.answer method="post" action=(action) {
             input type="hidden" name="reply_to" value=(question.id);
-            input name="text" aria-label={ "Answer to " (question.id) } placeholder="In your own words" autocomplete="off" required;
+            textarea name="text" rows=(rows(question)) data-enter=(enter(question)) aria-label={ "Answer to " (question.id) } placeholder=(hint(question)) required {}
             button { "Send" }
         }
+    }
+}
+
+/// One line for each item, and one more.
+fn rows(question: &Question) -> usize {
+    match &question.ask {
+        Ask::Clarify { items } => items.len() + 1,
+        Ask::Permission { .. } | Ask::Plan { .. } => 2,
+    }
+}
+
+/// What the key Enter does, see `vine.js`.
+fn enter(question: &Question) -> &'static str {
+    match &question.ask {
+        Ask::Clarify { items } if items.len() > 1 => "breaks",
+        _ => "sends",
+    }
+}
+
+fn hint(question: &Question) -> &'static str {
+    match &question.ask {
+        Ask::Clarify { items } if items.len() > 1 => "One line for each question; Ctrl+Enter sends",
+        _ => "In your own words",
     }
 }
 
@@ -336,9 +359,12 @@ pub async fn command(
     let body = body(&shared.app, &visitor.0, Some((&line, &text)))
         .await
         .map_err(|error| problem(&visitor, error))?;
-    Ok(axum::response::Html(
-        document("Overview", Some(Screen::Overview), Some(&visitor), &body).into_string(),
-    )
+    Ok(axum::response::Html(document(
+        "Overview",
+        Some(Screen::Overview),
+        Some(&visitor),
+        &body,
+    ))
     .into_response())
 }
 

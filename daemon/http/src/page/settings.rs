@@ -56,7 +56,7 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
                 @for repo in &repos {
                     tr {
                         th scope="row" { (repo.name) }
-                        td { code { (repo.source.as_str()) } }
+                        td { code { (repo.source.shown()) } }
                         td { code { (repo.base) } }
                         td {
                             @for room in rooms.iter().filter(|room| room.repo == repo.name) { p { (room.platform) " " code { (room.room) } } }

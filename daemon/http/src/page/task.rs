@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{App, AppError, Caller, texts, view};
 use vine_domain::{
-    Question, QuestionId, TaskId,
+    Question, QuestionId, TaskId, Timestamp,
     chat::{Act, Inbound, Message, Spot},
 };
 
@@ -68,10 +68,17 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             @for message in shown(&thread) { (line(message, &thread)) }
         }
         @for question in questions.iter().filter(|question| question.is_open()) {
-            article.ask { p { "Answer " strong { (question.id) } " " span.dim { (overview::ago(now, question.asked_at)) } } (overview::answers(question)) }
+            article.ask {
+                p { "Answer " strong { (question.id) } " " span.dim { (overview::ago(now, question.asked_at)) } }
+                // The thread shows it masked.
+                @if question.ask.is_secret() { div { (text::message(&texts::body(&app.shown_to(caller, &task.repo, question)))) } }
+                (overview::answers(question))
+            }
         }
         form.line method="post" action={ "/tasks/" (id) "/say" } {
-            label { input name="text" aria-label="Say something in this thread" placeholder=(placeholder(&questions)) autocomplete="off" required; }
+            // What was asked later has not been seen by whoever writes here.
+            input type="hidden" name="seen" value=(now.0);
+            label { textarea name="text" rows="2" data-enter="sends" aria-label="Say something in this thread" placeholder=(placeholder(&questions)) required {} }
             button { "Send" }
         }
         @if !questions.is_empty() { details { summary { "Ways of the questions" } (story::ways(&questions, &stations)) } }
@@ -114,6 +121,11 @@ fn shown(thread: &[Message]) -> impl Iterator<Item = &Message> {
         })
 }
 
+/// What comes before the first empty line.
+fn head(text: &str) -> &str {
+    text.split_once("\n\n").map_or(text, |(head, _)| head)
+}
+
 /// A message, with the fate of its question under it.
 fn line(message: &Message, thread: &[Message]) -> Markup {
     let fate = |other: &&Message| {
@@ -123,7 +135,8 @@ fn line(message: &Message, thread: &[Message]) -> Markup {
         article.(message.kind) {
             p.dim { strong { (message.author) } " " time datetime=(message.at) { (message.at.to_minute()) } }
             div { (text::message(&message.text)) }
-            @if let Some(settled) = thread.iter().rev().find(fate) { div.fate { (text::message(&settled.text)) } }
+            // What was asked stands above already.
+            @if let Some(settled) = thread.iter().rev().find(fate) { div.fate { (text::message(head(&settled.text))) } }
         }
     }
 }
@@ -134,6 +147,8 @@ pub struct Said {
     text: Option<String>,
     press: Option<String>,
     reply_to: Option<String>,
+    /// Up to when its author had seen the thread, in milliseconds.
+    seen: Option<i64>,
 }
 
 /// `POST /tasks/{id}/say`
@@ -147,6 +162,26 @@ pub async fn say(
         .await
         .map_err(|error| problem(&visitor, error))?;
     Ok(Redirect::to(&format!("/tasks/{id}")))
+}
+
+/// What somebody meant who was asked back.
+#[derive(Deserialize)]
+pub struct Pressed {
+    says: String,
+}
+
+/// `POST /meant`
+pub async fn meant(
+    State(shared): In,
+    visitor: Visitor,
+    Form(Pressed { says }): Form<Pressed>,
+) -> Result<Redirect, Response> {
+    let task = shared
+        .app
+        .mean(&visitor.0, &says)
+        .await
+        .map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(&format!("/tasks/{task}")))
 }
 
 async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<(), AppError> {
@@ -169,7 +204,7 @@ async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<
         },
         text: said.press.or(said.text).unwrap_or_default(),
         act: Act::Said,
-        said: None,
+        said: said.seen.map(Timestamp).filter(|_| reply_to.is_none()),
     };
     shared.app.hear(event).await?.transpose()?;
     Ok(())

@@ -12,7 +12,7 @@ pub fn message(text: &str) -> Markup {
 fn render(block: &Block) -> Markup {
     match block {
         Block::Paragraph(lines) => html! { p { (joined(lines)) } },
-        Block::Quote(lines) => html! { blockquote { (joined(lines)) } },
+        Block::Quote(inside) => html! { blockquote { @for block in inside { (render(block)) } } },
         Block::Code(text) => html! { pre tabindex="0" { code { (text) } } },
         Block::List(entries) => html! {
             @if let Some((Some(first), _)) = entries.first() {

@@ -169,7 +169,7 @@ async fn state(State(slack): On) -> Json<Value> {
     let ephemerals: Vec<Value> = world
         .ephemerals
         .iter()
-        .map(|one| json!({ "channel": one.channel, "user": one.user, "content": one.content }))
+        .map(|one| json!({ "ts": one.ts, "channel": one.channel, "user": one.user, "content": one.content }))
         .collect();
     let views: Vec<Value> = world
         .views

@@ -57,6 +57,7 @@ pub struct Channel {
 /// A message that one person alone sees.
 #[derive(Debug, Clone)]
 pub struct Ephemeral {
+    pub ts: String,
     pub channel: String,
     pub user: String,
     pub content: Value,
@@ -106,6 +107,8 @@ pub struct World {
     triggers: HashMap<String, (i64, String)>,
     hooks: HashMap<String, Hook>,
     count: u64,
+    /// The time of the latest message, in microseconds.
+    last_ts: i64,
 }
 
 impl World {
@@ -152,10 +155,14 @@ impl World {
         format!("{letter}{:08X}", self.count)
     }
 
-    /// Later ones are larger, and no two are the same.
+    /// Microseconds since 1970; later ones are larger, and no two are the same.
     fn ts(&mut self) -> String {
-        self.count += 1;
-        format!("{}.{:06}", self.now / 1000, self.count % 1_000_000)
+        self.last_ts = (self.now * 1000).max(self.last_ts + 1);
+        format!(
+            "{}.{:06}",
+            self.last_ts / 1_000_000,
+            self.last_ts % 1_000_000
+        )
     }
 
     pub fn channel(&self, id: &str) -> Result<&Channel, Code> {
@@ -348,12 +355,15 @@ impl World {
         {
             return Err("user_not_in_channel");
         }
+        let (channel, user) = (channel.to_owned(), user.to_owned());
+        let ts = self.ts();
         self.ephemerals.push(Ephemeral {
-            channel: channel.into(),
-            user: user.into(),
+            ts: ts.clone(),
+            channel,
+            user,
             content: args.clone(),
         });
-        Ok(json!({ "message_ts": self.ts() }))
+        Ok(json!({ "message_ts": ts }))
     }
 
     /// `reactions.add`.
@@ -563,7 +573,9 @@ impl World {
             args["channel"] = json!(hook.channel);
             return self.post(&bot(), &args).map(|_| ());
         }
+        let ts = self.ts();
         self.ephemerals.push(Ephemeral {
+            ts,
             channel: hook.channel,
             user: hook.user,
             content: body.clone(),

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use vine_domain::{Failure, FailureKind, Timestamp, task::Usage};
 
-use super::frames::short;
+use super::frames::telling;
 use crate::agent::{Finished, Outcome};
 
 /// The outcome of a run that ended with `result`. `error` is the kind that the last synthetic
@@ -61,7 +61,7 @@ fn denied(result: &Value) -> Vec<String> {
             format!(
                 "{}: {}",
                 denial["tool_name"].as_str().unwrap_or("a tool"),
-                short(&denial["tool_input"])
+                telling(&denial["tool_input"])
             )
         })
         .collect()

@@ -1,6 +1,9 @@
 //! The frames of stream-json, as far as we act on them. Unknown ones are no error: new versions
 //! bring new ones.
 
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -20,8 +23,8 @@ pub enum Frame {
         /// The kind of an API error that stands in for words.
         error: Option<String>,
     },
-    /// Calls have their results: what people answered has arrived.
-    Results(Vec<String>),
+    /// Calls have their results, each with its words.
+    Results(Vec<(String, String)>),
     /// It asks for a tool, a permission, or an answer.
     Ask {
         /// To be named in the reply.
@@ -116,7 +119,45 @@ fn taken(frame: &Value) -> Frame {
         .map_or(Frame::Other, Frame::Taken)
 }
 
-fn results(frame: &Value) -> Vec<String> {
+/// Reads a line. What is no JSON by a half of a character or by its encoding is read with a sign in
+/// its place, and says so: what it asks for must not wait for a reply for ever.
+pub fn parse(line: &str) -> Result<(Value, bool), Unreadable> {
+    if let Ok(frame) = serde_json::from_str(line) {
+        return Ok((frame, line.contains('\u{fffd}')));
+    }
+    if let Ok(frame) = serde_json::from_str(&HALVES.replace_all(line, |found: &Captures<'_>| {
+        // A whole pair stays.
+        found
+            .get(1)
+            .map_or("\\ufffd", |pair| pair.as_str())
+            .to_owned()
+    })) {
+        return Ok((frame, true));
+    }
+    let wants_reply = line.contains("\"control_request\"");
+    let request = REQUEST.captures(line).filter(|_| wants_reply);
+    Err(Unreadable {
+        request: request.map(|found| found[1].to_owned()),
+    })
+}
+
+/// A line that cannot be read at all.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The request in it, which waits for a reply.
+    pub request: Option<String>,
+}
+
+/// Halves of characters outside the basic plane (RFC 8259, section 8.2), and whole ones.
+static HALVES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+        .expect("a form of ours")
+});
+
+static REQUEST: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#""request_id"\s*:\s*"([^"\\]+)""#).expect("a form of ours"));
+
+fn results(frame: &Value) -> Vec<(String, String)> {
     let blocks = frame["message"]["content"]
         .as_array()
         .map(Vec::as_slice)
@@ -124,7 +165,7 @@ fn results(frame: &Value) -> Vec<String> {
     blocks
         .iter()
         .filter(|block| block["type"] == "tool_result")
-        .map(|block| text(&block["tool_use_id"]))
+        .map(|block| (text(&block["tool_use_id"]), words(&block["content"])))
         .collect()
 }
 
@@ -141,7 +182,7 @@ fn said(frame: &Value) -> Frame {
             .filter(|text| !text.trim().is_empty())
             .collect(),
         tools: of("tool_use")
-            .map(|block| format!("[{}] {}", text(&block["name"]), short(&block["input"])))
+            .map(|block| format!("[{}] {}", text(&block["name"]), telling(&block["input"])))
             .collect(),
         wrote: of("tool_use")
             .filter(writes)
@@ -152,8 +193,21 @@ fn said(frame: &Value) -> Frame {
     }
 }
 
-/// The first words of a tool's input, for the log.
-pub fn short(input: &Value) -> String {
+/// The words of a result: text, or blocks of it.
+fn words(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(blocks) => blocks
+            .iter()
+            .map(|block| text(&block["text"]))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        _ => String::new(),
+    }
+}
+
+/// What tells most of a tool's input, for the log.
+pub fn telling(input: &Value) -> String {
     let telling = [
         "command",
         "file_path",
@@ -164,11 +218,7 @@ pub fn short(input: &Value) -> String {
     ]
     .iter()
     .find_map(|key| input[key].as_str());
-    telling
-        .map_or_else(|| input.to_string(), str::to_owned)
-        .chars()
-        .take(200)
-        .collect()
+    telling.map_or_else(|| input.to_string(), str::to_owned)
 }
 
 fn request(frame: &Value) -> Frame {
@@ -205,4 +255,38 @@ pub fn reply(request: &str, payload: &Value) -> Value {
 /// The refusal of a request.
 pub fn refusal(request: &str, error: &str) -> Value {
     json!({ "type": "control_response", "response": { "subtype": "error", "request_id": request, "error": error } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_of_characters_are_read_and_whole_ones_stay() {
+        let line = r#"{"a":"x\ud83dy","b":"\ud83d\ude00","c":"\ude00"}"#;
+        let (frame, lossy) = parse(line).expect("read");
+        assert_eq!(
+            (
+                frame["a"].as_str(),
+                frame["b"].as_str(),
+                frame["c"].as_str(),
+                lossy
+            ),
+            (
+                Some("x\u{fffd}y"),
+                Some("\u{1f600}"),
+                Some("\u{fffd}"),
+                true
+            )
+        );
+        assert_eq!(parse(r#"{"a":1}"#), Ok((json!({ "a": 1 }), false)));
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_read_is_known_by_its_id() {
+        let line = r#"{"type":"control_request","request_id":"r-1","request":{"a":"#;
+        let unreadable = parse(line).expect_err("no JSON");
+        assert_eq!(unreadable.request.as_deref(), Some("r-1"));
+        assert_eq!(parse("plain words").expect_err("no JSON").request, None);
+    }
 }

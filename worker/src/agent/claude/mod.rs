@@ -15,6 +15,8 @@
 
 mod ending;
 mod frames;
+mod grants;
+mod lines;
 mod parking;
 mod records;
 mod talk;
@@ -24,12 +26,15 @@ mod words;
 use std::{process::Stdio, time::Duration};
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    io::{AsyncReadExt, BufReader},
     process::Child,
 };
 use vine_domain::{Failure, FailureKind};
 
-use self::talk::{EXIT, End, Talk};
+use self::{
+    lines::Lines,
+    talk::{EXIT, End, Talk},
+};
 use super::{Job, Outcome, last_words};
 use crate::{config::AgentConfig, host::Host, process};
 
@@ -83,7 +88,7 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
         text
     });
     let mut talk = Talk::new(job, host, stdin);
-    let mut lines = BufReader::with_capacity(256 * 1024, stdout).lines();
+    let mut lines = Lines::new(stdout);
     let end = talk.run_down(&mut lines).await;
     let deferred = matches!(end, End::Held) && talk.defer(&mut lines).await;
     if matches!(end, End::Turn(_)) {
@@ -100,7 +105,7 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     let idle_exit = talk.close(&mut child, patience).await;
     // What is left would keep the pipe of the complaints open.
     job.mark.kill().await;
-    let said = complaints.await.unwrap_or_default();
+    let said = host.clean(complaints.await.unwrap_or_default());
     match end {
         End::Turn(result) => {
             let outcome = talk.outcome(&result);

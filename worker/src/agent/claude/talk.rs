@@ -4,20 +4,22 @@ use std::{collections::HashMap, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncWriteExt, BufReader},
-    process::{Child, ChildStdin, ChildStdout},
+    io::AsyncWriteExt,
+    process::{Child, ChildStdin},
     task::{AbortHandle, JoinSet},
     time::Instant,
 };
 use uuid::Uuid;
 use vine_domain::{
-    Heard, Question, QuestionId,
+    Decision, Heard, Question, QuestionId,
     clock::{Ids, System},
 };
 
 use super::{
     ending,
     frames::{self, Frame},
+    grants::{self, Grants},
+    lines::Lines,
     parking, records,
     tools::ToolCall,
     words,
@@ -37,6 +39,8 @@ pub const EXIT: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a resumed session may take to make its deferred call again.
 const REPEATED: Duration = Duration::from_secs(15);
+/// Characters of a tool's input in the log.
+const LOGGED: usize = 200;
 /// How often a live session is reported.
 const BEAT: Duration = Duration::from_secs(20);
 
@@ -54,11 +58,16 @@ pub enum End {
     Over,
 }
 
-/// What the process says, line by line.
-pub type Lines = tokio::io::Lines<BufReader<ChildStdout>>;
+/// An answer on its way back: which request it answers, what came of its question, if there was
+/// one, and what is replied.
+type Answered = (String, Result<(Option<Question>, Value), Over>);
 
-/// An answer on its way back: which request it answers, and with what.
-type Answered = (String, Result<(Option<Heard>, Value), Over>);
+/// An answer on its way to a call.
+struct Sent {
+    heard: Heard,
+    /// What the result has to hold.
+    words: Vec<String>,
+}
 
 /// One conversation with the process.
 pub struct Talk<'a> {
@@ -72,6 +81,8 @@ pub struct Talk<'a> {
     waits: HashMap<String, AbortHandle>,
     /// What people allowed in a session that was cut off, good for one call each.
     granted: Vec<(QuestionId, ToolCall)>,
+    /// What people allowed for the session.
+    grants: Grants,
     /// It has said or done something.
     has_begun: bool,
     /// What the agent last said in words.
@@ -80,9 +91,11 @@ pub struct Talk<'a> {
     wrote: Option<String>,
     /// The kind of the last API error.
     last_error: Option<String>,
-    /// Answers on their way, by the call that waits for them; confirmed when the call has its
-    /// result.
-    unconfirmed: HashMap<String, Heard>,
+    /// Answers on their way, by the call that waits for them; confirmed when the call's result
+    /// carries them.
+    unconfirmed: HashMap<String, Sent>,
+    /// Answers for which no call waits any more.
+    unread: Vec<QuestionId>,
     /// Answers in our first words; confirmed when the agent has begun to speak.
     told: Vec<Heard>,
     result: Option<Value>,
@@ -100,6 +113,27 @@ pub struct Talk<'a> {
     beat: Instant,
 }
 
+/// What the result of its call has to hold, so that an answer has arrived. What was allowed shows
+/// by the call's own result.
+fn carried(question: &Question) -> Vec<String> {
+    let Some(answer) = question.answer() else {
+        return Vec::new();
+    };
+    let parts = match &answer.decision {
+        Decision::Chosen { labels } => labels.concat(),
+        Decision::Words { text } | Decision::Deny { reason: text } => vec![text.clone()],
+        Decision::SendBack { words } => vec![words.clone()],
+        Decision::Allow { .. } | Decision::Approve => Vec::new(),
+    };
+    // Lines are kept, but what is around them may be set otherwise.
+    parts
+        .iter()
+        .flat_map(|part| part.lines())
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
 impl<'a> Talk<'a> {
     pub fn new(job: &'a Job<'a>, host: &'a Host, stdin: ChildStdin) -> Self {
         Self {
@@ -110,11 +144,13 @@ impl<'a> Talk<'a> {
             asking: JoinSet::new(),
             waits: HashMap::new(),
             granted: Vec::new(),
+            grants: Grants::of(&job.task.answered, job.session),
             has_begun: false,
             last_text: String::new(),
             wrote: None,
             last_error: None,
             unconfirmed: HashMap::new(),
+            unread: Vec::new(),
             told: Vec::new(),
             result: None,
             idle: None,
@@ -143,7 +179,7 @@ impl<'a> Talk<'a> {
             let hold = self.active + self.host.hold(self.job.worker);
             let held = tokio::time::sleep_until(hold.max(Instant::now() + LOOK_AGAIN));
             tokio::select! {
-                line = lines.next_line() => match line {
+                line = lines.next() => match line {
                     Ok(Some(line)) => self.heard(&line).await,
                     Ok(None) | Err(_) => return self.result.take().map_or(End::Gone, End::Turn),
                 },
@@ -262,8 +298,9 @@ impl<'a> Talk<'a> {
     }
 
     async fn heard(&mut self, line: &str) {
-        let Ok(frame) = serde_json::from_str::<Value>(line) else {
-            return self.host.log(format!("(not understood) {line}"));
+        let (frame, lossy) = match frames::parse(line) {
+            Ok(read) => read,
+            Err(unreadable) => return self.unreadable(line, unreadable.request).await,
         };
         self.keep_session().await;
         if frames::is_work(&frame) {
@@ -283,11 +320,12 @@ impl<'a> Talk<'a> {
                 self.wrote = wrote.or(self.wrote.take());
                 self.said(texts, tools, error);
             }
-            Frame::Results(calls) => {
+            Frame::Results(results) => {
+                let calls: Vec<String> = results.iter().map(|(call, _)| call.clone()).collect();
                 parking::arrived(self.job, &calls);
-                let arrived = calls
+                let arrived = results
                     .iter()
-                    .filter_map(|call| self.unconfirmed.remove(call))
+                    .filter_map(|(call, words)| self.arrived(call, words))
                     .collect();
                 self.confirm(arrived).await;
             }
@@ -296,7 +334,7 @@ impl<'a> Talk<'a> {
                     let _over = self.host.words_delivered(&words).await;
                 }
             }
-            Frame::Ask { request, call } => self.ask(request, call),
+            Frame::Ask { request, call } => self.ask(request, call.read_with_loss(lossy)),
             Frame::Withdrawn { request } => self.withdrawn(&request),
             Frame::Retrying {
                 attempt,
@@ -319,6 +357,36 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// A line that is no JSON. A request in it is refused by its id, and people hear of it: the
+    /// agent goes on without.
+    async fn unreadable(&mut self, line: &str, request: Option<String>) {
+        self.host.log(format!("(not understood) {line}"));
+        let Some(request) = request else { return };
+        let why = "this request could not be read by AgentVine, so nobody was asked";
+        let _stdout_tells = self.write(&frames::refusal(&request, why)).await;
+        let _over = self
+            .host
+            .tell(
+                "The agent asked for something that could not be read, so it was refused and nobody \
+                 was asked. The log has it."
+                    .into(),
+            )
+            .await;
+    }
+
+    /// An answer that a result shows to have arrived: the result carries it.
+    fn arrived(&mut self, call: &str, words: &str) -> Option<Heard> {
+        let sent = self.unconfirmed.get(call)?;
+        if !sent.words.iter().all(|part| words.contains(part.as_str())) {
+            self.host.log(format!(
+                "the result of the call does not carry the answer to {}",
+                sent.heard.question
+            ));
+            return None;
+        }
+        self.unconfirmed.remove(call).map(|sent| sent.heard)
+    }
+
     /// That the agent has begun is known at once: from now on the session knows its task.
     fn begun(&mut self) {
         if !std::mem::replace(&mut self.has_begun, true) {
@@ -333,10 +401,15 @@ impl<'a> Talk<'a> {
         self.idle = self.idle.map(|_| false);
         self.last_error = error.or(self.last_error.take());
         for text in texts {
+            let text = self.host.clean(text);
             self.host.log(&text);
             self.last_text = text;
         }
-        tools.into_iter().for_each(|tool| self.host.log(tool));
+        for tool in tools {
+            // Cut only when it is clean.
+            let line: String = self.host.clean(tool).chars().take(LOGGED).collect();
+            self.host.log(line);
+        }
     }
 
     fn ask(&mut self, request: String, call: ToolCall) {
@@ -345,30 +418,27 @@ impl<'a> Talk<'a> {
         if let Some(question) = self.deferred.take_if(|deferred| deferred.call == call.id) {
             let reply = call.shaped(call.reply(question.reply()));
             self.asking
-                .spawn(async move { (request, Ok((Some(question.heard()), reply))) });
+                .spawn(async move { (request, Ok((Some(question), reply))) });
             return;
         }
         if let Some(at) = self
             .granted
             .iter()
-            .position(|(_, granted)| granted.same_as(&call))
+            .position(|(_, granted)| granted.same_as(&call, |text| self.host.named(text)))
         {
             let (question, _) = self.granted.remove(at);
             self.host
                 .log(format!("allowed by the answer to {question}"));
             self.asking
-                .spawn(async move { (request, Ok((None, call.allow(false)))) });
+                .spawn(async move { (request, Ok((None, call.allow()))) });
             return;
         }
-        if let Some(question) = call
-            .covered_by()
-            .and_then(|rules| words::allowed_for_session(self.job, &rules))
-        {
+        if let Some(question) = self.grants.covering(&call, &self.job.folder) {
             self.host.log(format!(
                 "allowed for this session by the answer to {question}"
             ));
             self.asking
-                .spawn(async move { (request, Ok((None, call.allow(true)))) });
+                .spawn(async move { (request, Ok((None, call.allow()))) });
             return;
         }
         let (host, session, key) = (self.host.clone(), self.job.session, request.clone());
@@ -380,10 +450,11 @@ impl<'a> Talk<'a> {
             plan.unwrap_or_else(|| self.last_text.clone()),
             words::shortened(&self.last_text),
         );
+        let rules = grants::offered(&call, &self.job.folder);
         let wait = self.asking.spawn(async move {
             host.flush().await;
             let asked = host
-                .ask(Some(session), &call.id, call.ask(&said), context)
+                .ask(Some(session), &call.id, call.ask(&said, rules), context)
                 .await;
             let payload = |question: &Question| match call.is_last_words() {
                 true => words::to_last_words(question).into(),
@@ -391,7 +462,10 @@ impl<'a> Talk<'a> {
             };
             (
                 request,
-                asked.map(|question| (Some(question.heard()), payload(&question))),
+                asked.map(|question| {
+                    let payload = payload(&question);
+                    (Some(question), payload)
+                }),
             )
         });
         self.waits.insert(key, wait);
@@ -411,7 +485,7 @@ impl<'a> Talk<'a> {
         let reply = frames::reply(request, &ToolCall::defer());
         let deferred = async {
             self.write(&reply).await.ok()?;
-            while let Ok(Some(line)) = lines.next_line().await {
+            while let Ok(Some(line)) = lines.next().await {
                 let frame = serde_json::from_str::<Value>(&line).unwrap_or_default();
                 if frame["type"] == "result" {
                     return (frame["terminal_reason"] == "tool_deferred").then_some(());
@@ -432,6 +506,11 @@ impl<'a> Talk<'a> {
     async fn answer(&mut self, (request, answered): Answered) -> Result<(), Over> {
         self.waits.remove(&request);
         let (question, payload) = answered?;
+        if let Some(question) = &question {
+            self.grants.add(question);
+        }
+        let words = question.as_ref().map(carried).unwrap_or_default();
+        let question = question.map(|question| question.heard());
         let written = match self.open.remove(&request) {
             Some(call) if call.is_last_words() => {
                 self.told.extend(question);
@@ -447,12 +526,12 @@ impl<'a> Talk<'a> {
             }
             Some(call) => {
                 self.unconfirmed
-                    .extend(question.map(|question| (call.id, question)));
+                    .extend(question.map(|heard| (call.id, Sent { heard, words })));
                 self.write(&frames::reply(&request, &payload)).await
             }
-            // The agent withdrew the call while its answer came in: there is nobody left to tell.
+            // The agent withdrew the call while its answer came in: nothing shows that it has it.
             None => {
-                self.confirm(question.into_iter().collect()).await;
+                self.unread.extend(question.map(|heard| heard.question));
                 Ok(())
             }
         };
@@ -465,14 +544,20 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Everything that was on its way has arrived, since the agent went on to its end.
+    /// The agent has come to its end. What was told in words has arrived, since it went on after
+    /// them; an answer whose call showed nothing of it is named.
     pub async fn confirm_all(&mut self) {
         let told = std::mem::take(&mut self.told);
-        let arrived = told
-            .into_iter()
-            .chain(std::mem::take(&mut self.unconfirmed).into_values())
-            .collect();
-        self.confirm(arrived).await;
+        self.confirm(told).await;
+        let unconfirmed = std::mem::take(&mut self.unconfirmed).into_values();
+        let unread = unconfirmed
+            .map(|sent| sent.heard.question)
+            .chain(std::mem::take(&mut self.unread));
+        for question in unread.collect::<Vec<_>>() {
+            let text =
+                format!("The agent ended without showing that it read the answer to {question}.");
+            let _over = self.host.tell(text).await;
+        }
     }
 
     fn withdrawn(&mut self, request: &str) {
@@ -482,7 +567,8 @@ impl<'a> Talk<'a> {
         if let Some(call) = self.open.remove(request) {
             let (host, session) = (self.host.clone(), self.job.session);
             tokio::spawn(async move {
-                host.withdraw(&call.id, Some(session), call.ask("")).await;
+                host.withdraw(&call.id, Some(session), call.ask("", vec![]))
+                    .await;
                 host.reclaim().await;
             });
         }
@@ -493,7 +579,7 @@ impl<'a> Talk<'a> {
         let request = json!({ "type": "control_request", "request_id": "context", "request": { "subtype": "get_context_usage", "detail": "summary" } });
         let used = async {
             self.write(&request).await.ok()?;
-            while let Ok(Some(line)) = lines.next_line().await {
+            while let Ok(Some(line)) = lines.next().await {
                 if let Some(reply) = frames::context_used(&line) {
                     return reply;
                 }

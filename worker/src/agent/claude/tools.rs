@@ -15,10 +15,14 @@ pub struct ToolCall {
     input: Value,
     why: String,
     suggestions: Vec<Value>,
+    /// A path outside of the folder that it would touch.
+    blocked_path: Option<String>,
     /// Claude Code wants a person for just this call, whatever was allowed before.
     insists: bool,
     /// It came through our hook, which alone can defer it.
     hooked: bool,
+    /// Something of it could not be read and is shown by a sign.
+    lossy: bool,
 }
 
 /// What the agent hears when a question was given up.
@@ -51,10 +55,12 @@ impl ToolCall {
                 .as_array()
                 .cloned()
                 .unwrap_or_default(),
+            blocked_path: body["blocked_path"].as_str().map(str::to_owned),
             insists: body["decision_reason_type"] == "safetyCheck"
                 || flag("suppress_always_allow_rule")
                 || flag("default_to_no"),
             hooked: false,
+            lossy: false,
         }
     }
 
@@ -68,8 +74,10 @@ impl ToolCall {
             input: input["tool_input"].clone(),
             why: String::new(),
             suggestions: vec![],
+            blocked_path: None,
             insists: false,
             hooked: true,
+            lossy: false,
         }
     }
 
@@ -84,8 +92,10 @@ impl ToolCall {
             input,
             why: String::new(),
             suggestions: vec![],
+            blocked_path: None,
             insists: false,
             hooked: false,
+            lossy: false,
         }
     }
 
@@ -94,15 +104,29 @@ impl ToolCall {
         self.tool == LAST_WORDS
     }
 
-    /// The rules that would let it pass, when Claude Code itself suggests them: only these say
-    /// exactly what they cover.
-    pub fn covered_by(&self) -> Option<Vec<String>> {
-        let suggested = self
-            .suggestions
-            .iter()
-            .any(|suggestion| suggestion["type"] == "addRules");
-        (suggested && !self.insists && matches!(self.ask(""), Ask::Permission { .. }))
-            .then(|| self.rules())
+    /// The agent's name of the tool.
+    pub fn tool(&self) -> &str {
+        &self.tool
+    }
+
+    /// What it is called with.
+    pub fn input(&self) -> &Value {
+        &self.input
+    }
+
+    /// What Claude Code suggests to allow with it.
+    pub fn suggestions(&self) -> &[Value] {
+        &self.suggestions
+    }
+
+    /// A path outside of the folder that Claude Code says it would touch.
+    pub fn blocked_path(&self) -> Option<&str> {
+        self.blocked_path.as_deref()
+    }
+
+    /// Claude Code wants a person for just this call, whatever was allowed before.
+    pub fn insists(&self) -> bool {
+        self.insists
     }
 
     /// It can be put off until the session is resumed.
@@ -141,19 +165,21 @@ impl ToolCall {
             input,
             why: String::new(),
             suggestions: vec![],
+            blocked_path: None,
             insists: false,
             hooked: false,
+            lossy: false,
         }
     }
 
-    /// Both would do exactly the same.
-    pub fn same_as(&self, other: &Self) -> bool {
-        self.tool == other.tool && self.what() == other.what()
+    /// Both would do exactly the same; `shown` is how people saw what a call does.
+    pub fn same_as(&self, other: &Self, shown: impl Fn(String) -> String) -> bool {
+        self.tool == other.tool && self.what() == shown(other.what())
     }
 
     /// What people are asked. A plan that the call does not carry is what the agent said before,
-    /// `context`.
-    pub fn ask(&self, context: &str) -> Ask {
+    /// `context`; `rules` are what allowing it for the session would cover.
+    pub fn ask(&self, context: &str, rules: Vec<String>) -> Ask {
         match self.tool.as_str() {
             "AskUserQuestion" | LAST_WORDS => Ask::Clarify {
                 items: self.items(),
@@ -168,7 +194,7 @@ impl ToolCall {
                 tool: self.tool.clone(),
                 what: self.what(),
                 why: self.why.clone(),
-                rules: self.rules(),
+                rules,
             },
         }
     }
@@ -178,6 +204,7 @@ impl ToolCall {
         let choice = |value: &Value| Choice {
             label: text(&value["label"]),
             description: text(&value["description"]),
+            preview: text(&value["preview"]),
         };
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         list(&self.input["questions"])
@@ -258,8 +285,7 @@ impl ToolCall {
             // Words of one's own answer every question at once. As `response` beside no answers they
             // reach the model only by `can_use_tool`: the hook drops them.
             Decision::Words { text } => self.answers(vec![text.clone(); self.items().len()]),
-            Decision::Allow { session } => self.allow(*session),
-            Decision::Approve => self.allow(false),
+            Decision::Allow { .. } | Decision::Approve => self.allow(),
             Decision::Deny { reason } if reason.is_empty() => {
                 json!({ "behavior": "deny", "message": format!("{name} denied this.") })
             }
@@ -284,49 +310,17 @@ impl ToolCall {
         json!({ "behavior": "allow", "updatedInput": merged(&self.input, json!({ "answers": answers })) })
     }
 
-    /// Lets the call pass; for the session also what [`Self::rules`] says.
-    pub fn allow(&self, session: bool) -> Value {
-        let mut payload = json!({ "behavior": "allow", "updatedInput": self.input });
-        if session {
-            payload["updatedPermissions"] = self.session_rules().into();
-        }
-        payload
+    /// The same, read with or without loss.
+    pub fn read_with_loss(self, lossy: bool) -> Self {
+        Self { lossy, ..self }
     }
 
-    /// The rules that the agent suggests for the session, or one for its whole tool; never longer,
-    /// never in files.
-    fn session_rules(&self) -> Vec<Value> {
-        let rules = self
-            .suggestions
-            .iter()
-            .filter(|suggestion| suggestion["type"] == "addRules");
-        let rules: Vec<Value> = rules
-            .map(|rule| merged(rule, json!({ "destination": "session" })))
-            .collect();
-        match rules.is_empty() {
-            true => {
-                vec![
-                    json!({ "type": "addRules", "rules": [{ "toolName": self.tool }], "behavior": "allow", "destination": "session" }),
-                ]
-            }
-            false => rules,
+    /// Lets the call pass, and no other. What was read with loss is not sent back.
+    pub fn allow(&self) -> Value {
+        if self.lossy {
+            return json!({ "behavior": "allow" });
         }
-    }
-
-    /// The same for people.
-    fn rules(&self) -> Vec<String> {
-        let rules = self
-            .session_rules()
-            .into_iter()
-            .flat_map(|update| update["rules"].as_array().cloned().unwrap_or_default());
-        let shown = |rule: Value| match rule["ruleContent"].as_str() {
-            Some(content) => format!(
-                "{}({content})",
-                rule["toolName"].as_str().unwrap_or_default()
-            ),
-            None => rule["toolName"].as_str().unwrap_or_default().to_owned(),
-        };
-        rules.map(shown).collect()
+        json!({ "behavior": "allow", "updatedInput": self.input })
     }
 }
 
@@ -381,7 +375,7 @@ mod tests {
     #[test]
     fn a_recorded_question_becomes_one_of_ours_and_its_answer_is_keyed_by_the_whole_question() {
         let call = recorded("03-ask-user-question.jsonl", "AskUserQuestion");
-        let Ask::Clarify { items } = call.ask("") else {
+        let Ask::Clarify { items } = call.ask("", vec![]) else {
             panic!("{call:?}")
         };
         assert_eq!(items[0].question, "Which database should we use?");
@@ -408,25 +402,18 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_permission_shows_the_whole_command_and_is_allowed_for_the_session_only() {
+    fn a_recorded_permission_shows_the_whole_command_and_is_allowed_for_this_call_only() {
         let call = recorded("02-bash-allowed-then-denied.jsonl", "Bash");
-        let Ask::Permission { tool, what, .. } = call.ask("") else {
+        let Ask::Permission { tool, what, .. } = call.ask("", vec![]) else {
             panic!("{call:?}")
         };
         assert_eq!(
             (tool.as_str(), what.as_str()),
             ("Bash", call.input["command"].as_str().expect("a command"))
         );
-        assert!(
-            call.decided(&answer(Decision::Allow { session: false }))["updatedPermissions"]
-                .is_null()
-        );
-        let session = call.decided(&answer(Decision::Allow { session: true }));
-        for update in session["updatedPermissions"].as_array().expect("rules") {
-            assert_eq!(
-                (&update["destination"], &update["type"]),
-                (&json!("session"), &json!("addRules"))
-            );
+        for session in [false, true] {
+            let allowed = call.decided(&answer(Decision::Allow { session }));
+            assert_eq!(allowed, call.allow(), "no rule is left with the agent");
         }
         let denied = call.decided(&answer(Decision::Deny {
             reason: "keep the file".into(),
@@ -437,12 +424,12 @@ mod tests {
     #[test]
     fn nothing_of_a_call_is_hidden_from_who_approves_it() {
         let body = json!({ "tool_name": "Bash", "input": { "command": "serve", "run_in_background": true, "description": "d" } });
-        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("") else {
+        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("", vec![]) else {
             panic!()
         };
         assert_eq!(what, "serve\n(run_in_background: true)");
         let body = json!({ "tool_name": "Edit", "input": { "file_path": "a", "old_string": "x", "new_string": "y", "replace_all": true } });
-        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("") else {
+        let Ask::Permission { what, .. } = ToolCall::read(&body).ask("", vec![]) else {
             panic!()
         };
         assert_eq!(what, "a\n- x\n+ y\n(replace_all: true)");
@@ -452,27 +439,8 @@ mod tests {
     fn a_grant_is_good_for_exactly_what_was_shown() {
         let call = recorded("02-bash-allowed-then-denied.jsonl", "Bash");
         let what = call.input["command"].as_str().expect("a command");
-        assert!(ToolCall::granted("Bash", what).same_as(&call));
-        assert!(!ToolCall::granted("Bash", &format!("{what} ")).same_as(&call));
-        assert!(!ToolCall::granted("Write", what).same_as(&call));
-    }
-
-    #[test]
-    fn rules_for_a_session_count_only_where_the_agent_names_them_and_does_not_insist() {
-        let rules = json!([{ "type": "addRules", "rules": [{ "toolName": "Bash", "ruleContent": "touch a *" }], "behavior": "allow" }]);
-        let body = json!({ "tool_use_id": "t", "tool_name": "Bash", "input": { "command": "touch a" }, "permission_suggestions": rules });
-        assert_eq!(
-            ToolCall::read(&body).covered_by(),
-            Some(vec!["Bash(touch a *)".to_owned()])
-        );
-        for (key, value) in [
-            ("decision_reason_type", json!("safetyCheck")),
-            ("default_to_no", json!(true)),
-            ("permission_suggestions", json!([])),
-        ] {
-            let mut body = body.clone();
-            body[key] = value;
-            assert_eq!(ToolCall::read(&body).covered_by(), None, "{key}");
-        }
+        assert!(ToolCall::granted("Bash", what).same_as(&call, |what| what));
+        assert!(!ToolCall::granted("Bash", &format!("{what} ")).same_as(&call, |what| what));
+        assert!(!ToolCall::granted("Write", what).same_as(&call, |what| what));
     }
 }

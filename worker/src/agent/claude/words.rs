@@ -65,7 +65,7 @@ pub fn to_last_words(question: &Question) -> String {
             ..
         })) => format!("{name} answers: {text}"),
         Some(Reply::Answered(Answer { name, decision, .. })) => {
-            format!("{name} answers: {}", decision.headline())
+            format!("{name} answers: {}", decision.whole())
         }
         Some(Reply::Nobody) | None => NOBODY.into(),
     }
@@ -166,13 +166,21 @@ fn answered(question: &Question, answer: &Answer) -> String {
             )
         }
         (Ask::Permission { .. } | Ask::Plan { .. }, decision) => {
-            format!("{asked}{name} {}.\n\n", decision.headline())
+            format!("{asked}{name} {}.\n\n", decision.whole())
         }
         (Ask::Clarify { .. }, Decision::Words { text }) => {
             format!("{asked}{name} answered: {text}\n\n")
         }
+        (Ask::Clarify { items }, Decision::Chosen { labels }) if items.len() > 1 => {
+            let lines: Vec<String> = items
+                .iter()
+                .zip(labels)
+                .map(|(item, labels)| format!("{} {}", item.question, labels.join(", ")))
+                .collect();
+            format!("{name} answered your questions:\n{}\n\n", lines.join("\n"))
+        }
         (Ask::Clarify { .. }, decision) => {
-            format!("{asked}{name} answered: {}\n\n", decision.headline())
+            format!("{asked}{name} answered: {}\n\n", decision.whole())
         }
     }
 }
@@ -189,27 +197,6 @@ pub fn grant(question: &Question) -> Option<(QuestionId, ToolCall)> {
         ) => Some((question.id, ToolCall::granted(tool, what))),
         _ => None,
     }
-}
-
-/// The answer that allowed, for this very session, just what `rules` cover. Claude Code forgets
-/// such rules when its process ends; the person's word still holds.
-pub fn allowed_for_session(job: &Job<'_>, rules: &[String]) -> Option<QuestionId> {
-    let covers = |question: &&Question| {
-        let allowed = matches!(
-            question.answer(),
-            Some(Answer {
-                decision: Decision::Allow { session: true },
-                ..
-            })
-        );
-        let same = matches!(&question.ask, Ask::Permission { rules: given, .. } if given == rules);
-        allowed && same && question.session == Some(job.session)
-    };
-    job.task
-        .answered
-        .iter()
-        .find(covers)
-        .map(|question| question.id)
 }
 
 /// The same for every repetition of this attempt's first message.

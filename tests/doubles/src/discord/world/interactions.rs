@@ -51,6 +51,9 @@ impl World {
         });
         if let Some(shown) = message.and_then(|message| self.message(channel, message).ok()) {
             event["message"] = shown.clone();
+        } else if let Some(whispered) = message {
+            event["message"] =
+                json!({ "id": whispered, "channel_id": channel, "flags": EPHEMERAL });
         }
         let (user, channel, message) = (
             user.to_owned(),
@@ -110,7 +113,7 @@ impl World {
     fn answer(&mut self, id: &str, to: &Interaction, data: &Value, thinking: bool) {
         if data["flags"].as_u64().unwrap_or(0) & EPHEMERAL == EPHEMERAL {
             self.ephemerals.push(
-                json!({ "interaction": id, "user": to.user, "channel": to.channel, "content": data["content"], "components": data["components"], "thinking": thinking }),
+                json!({ "id": id, "interaction": id, "user": to.user, "channel": to.channel, "content": data["content"], "components": data["components"], "thinking": thinking }),
             );
         } else if !thinking {
             self.put(BOT, &to.channel.clone(), data);
@@ -155,6 +158,7 @@ impl World {
             .find(|one| one["interaction"] == id.as_str())
         {
             shown["content"] = body["content"].clone();
+            shown["components"] = body["components"].clone();
             shown["thinking"] = json!(false);
         }
         Ok(self.whispered(&id, &known, body))
@@ -162,10 +166,11 @@ impl World {
 
     /// `POST /webhooks/<app>/<token>`
     pub fn follow_up(&mut self, token: &str, body: &Value) -> Result<Value, Refusal> {
-        let (id, known) = self.by_token(token)?;
+        let (_, known) = self.by_token(token)?;
         check(body)?;
-        self.answer(&format!("{id}+"), &known, body, false);
-        Ok(self.whispered(&id, &known, body))
+        let message = self.id();
+        self.answer(&message, &known, body, false);
+        Ok(self.whispered(&message, &known, body))
     }
 
     /// A message that one person sees, as calls show it.

@@ -145,6 +145,9 @@ impl World {
     pub fn submit(&mut self, args: &Value) -> Result<Value, Refusal> {
         let open = self.modals.pop().ok_or(NOT_FOUND)?;
         let field = |row: &Value| {
+            if row["type"] != 1 {
+                return json!({ "type": row["type"], "id": 3 });
+            }
             let name = row["components"][0]["custom_id"]
                 .as_str()
                 .unwrap_or_default()

@@ -83,10 +83,18 @@ impl World {
 
     /// A person presses the button with this action id.
     pub fn click(&mut self, user: &str, channel: &str, ts: &str, action: &str) -> Result<(), Code> {
-        let message = self
-            .message(channel, ts)
-            .ok_or("message_not_found")?
-            .clone();
+        let whispered = self
+            .ephemerals
+            .iter()
+            .find(|one| one.ts == ts && one.user == user);
+        let is_ephemeral = whispered.is_some();
+        let message = match whispered {
+            Some(one) => one.content.clone(),
+            None => self
+                .message(channel, ts)
+                .ok_or("message_not_found")?
+                .clone(),
+        };
         let elements = message["blocks"]
             .as_array()
             .into_iter()
@@ -101,7 +109,7 @@ impl World {
         let hook = self.hook(channel, user, Some(ts));
         let name = self.channel(channel)?.name.clone();
         let more = json!({
-            "container": { "type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": false }, "channel": { "id": channel, "name": name },
+            "container": { "type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": is_ephemeral }, "channel": { "id": channel, "name": name },
             "message": message, "state": { "values": {} }, "response_url": hook, "actions": [pressed],
         });
         self.interaction(user, "block_actions", &more)

@@ -1,0 +1,176 @@
+//! Asking back: words that are for nothing for sure are kept, and one press says what they were for.
+//!
+//! What a button says is `Q-17 words` for an answer and `T-3 words` for a note: the same words that
+//! their author said, behind what they were for.
+
+use vine_domain::{Ask, Question, QuestionId, TaskId, chat::Button, markdown::literal};
+
+/// Words whose author is asked what they were for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedBack {
+    /// What is asked, in one or more lines.
+    pub text: String,
+    /// What can be pressed.
+    pub buttons: Vec<Button>,
+    /// The same for those who can press nothing.
+    pub hint: String,
+}
+
+/// What words were for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    /// An answer to this.
+    Question(QuestionId),
+    /// A note to the agent of this.
+    Note(TaskId),
+}
+
+/// Characters of the words that stand in what is asked.
+const SHOWN: usize = 80;
+
+/// For which of these questions?
+pub fn which(words: &str, task: TaskId, open: &[&Question]) -> AskedBack {
+    let mut ways: Vec<(Button, String)> = open
+        .iter()
+        .map(|question| {
+            let about = format!("**{}** {}", question.id, literal(&question.ask.headline()));
+            let label = format!("For {}", question.id);
+            (button(&label, question.id, words), about)
+        })
+        .collect();
+    ways.push((note(task, words), NOTE.into()));
+    let first = open.first().map_or(QuestionId(0), |question| question.id);
+    let text = format!("What is {} for? Nothing was decided yet.", shown(words));
+    let hint = format!("say which it is for, like `{first} {}`", example(words));
+    asked_back(&text, ways, hint)
+}
+
+/// Words for a permission or a plan that neither agree nor refuse.
+pub fn neither(words: &str, question: &Question, hint: String) -> AskedBack {
+    let (id, task) = (question.id, question.task());
+    let way = |label: &str, says: &str| (button(label, id, says), label.to_owned());
+    let (what, mut ways) = match &question.ask {
+        // What is masked is not allowed in the same place.
+        Ask::Permission { .. } if question.ask.is_secret() => ("allow nor deny", vec![]),
+        Ask::Permission { .. } => ("allow nor deny", vec![way("Allow once", "yes")]),
+        Ask::Plan { .. } => (
+            "approve nor change the plan",
+            vec![way("Approve", "approve")],
+        ),
+        Ask::Clarify { .. } => ("answer it", vec![]),
+    };
+    match &question.ask {
+        Ask::Permission { .. } => {
+            ways.push(way("Deny, and say that", &format!("deny: {words}")));
+        }
+        Ask::Plan { .. } => {
+            ways.push(way("Send back with that", &format!("send back: {words}")));
+        }
+        Ask::Clarify { .. } => {}
+    }
+    ways.push((note(task, words), NOTE.into()));
+    let text = format!(
+        "{} does neither {what} for sure, so {id} is still open: {}",
+        shown(words),
+        literal(&question.ask.headline())
+    );
+    asked_back(&text, ways, hint)
+}
+
+/// Each way has a number: where there are no buttons, that is the sign to tap.
+fn asked_back(text: &str, ways: Vec<(Button, String)>, hint: String) -> AskedBack {
+    let lines = ways
+        .iter()
+        .enumerate()
+        .map(|(index, (_, about))| format!("{}. {about}", index + 1));
+    AskedBack {
+        text: format!("{text}\n{}", lines.collect::<Vec<_>>().join("\n")),
+        buttons: ways.into_iter().map(|(button, _)| button).collect(),
+        hint,
+    }
+}
+
+/// What words are that answer nothing.
+const NOTE: &str = "A note to the agent";
+
+fn button(label: &str, id: QuestionId, words: &str) -> Button {
+    Button {
+        label: label.into(),
+        says: format!("{id} {words}"),
+        dangerous: false,
+    }
+}
+
+fn note(task: TaskId, words: &str) -> Button {
+    Button {
+        label: NOTE.into(),
+        says: format!("{task} {words}"),
+        dangerous: false,
+    }
+}
+
+/// Somebody's words inside ours.
+fn shown(words: &str) -> String {
+    let line: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let short: String = line.chars().take(SHOWN).collect();
+    let more = if short == line { "" } else { "…" };
+    format!("“{}{more}”", literal(&short))
+}
+
+fn example(words: &str) -> String {
+    let line = words.lines().next().unwrap_or_default();
+    let short: String = line.chars().filter(|c| *c != '`').take(40).collect();
+    if short.trim().is_empty() {
+        "yes".into()
+    } else {
+        short
+    }
+}
+
+/// `Q-17 yes`, `q-17: yes`: the question that words name, and the rest of them.
+pub fn named(text: &str) -> Option<(QuestionId, &str)> {
+    let (first, rest) = headed(text);
+    let id = first
+        .get(..2)
+        .filter(|start| start.eq_ignore_ascii_case("q-"))
+        .and_then(|_| first.parse().ok())?;
+    Some((id, rest))
+}
+
+/// What was meant by a button of ours.
+pub fn meant(says: &str) -> Option<(Meant, &str)> {
+    if let Some((id, words)) = named(says) {
+        return Some((Meant::Question(id), words));
+    }
+    let (first, words) = headed(says);
+    Some((Meant::Note(first.parse().ok()?), words))
+}
+
+fn headed(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    text.split_once([' ', '\n', ':']).unwrap_or((text, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_button_says_is_read_as_it_was_meant() {
+        let says = |button: Button| button.says;
+        let for_one = says(button("", QuestionId(7), "blue: the dark one\nplease"));
+        assert_eq!(
+            meant(&for_one),
+            Some((Meant::Question(QuestionId(7)), "blue: the dark one\nplease"))
+        );
+        let noted = says(note(TaskId(3), "Q-9 is nice"));
+        assert_eq!(meant(&noted), Some((Meant::Note(TaskId(3)), "Q-9 is nice")));
+    }
+
+    #[test]
+    fn a_question_is_named_at_the_start() {
+        assert_eq!(named("q-17: no"), Some((QuestionId(17), " no")));
+        assert_eq!(named("yes Q-17"), None);
+        assert_eq!(named("Q-x"), None);
+    }
+}

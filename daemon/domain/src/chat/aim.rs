@@ -1,0 +1,407 @@
+//! Which question plain words are for: the one that their author saw when they said them.
+//!
+//! Words are unclear only while there is a rival: another question that stood before the same
+//! person a moment before, open or settled. Words that fit just one of them are for that one;
+//! nothing is ever guessed between two.
+
+use std::time::Duration;
+
+use crate::{
+    clock::Timestamp,
+    ids::{QuestionId, UserId},
+    question::{Ask, Question, QuestionState},
+    reading::{Fit, decision, fit},
+};
+
+/// So long after a question was settled words may still be meant for it by somebody who has not
+/// seen that: a permission or a plan.
+pub const RIVAL_DECISION: Duration = Duration::from_secs(5);
+/// The same for a clarifying question: its answer shows what it was for, and can be corrected.
+pub const RIVAL_CLARIFY: Duration = Duration::from_secs(2);
+/// So long words that read like an answer to a settled question are taken for a second one when no
+/// other question stands there, and their author is told who was first.
+pub const SECOND: Duration = Duration::from_secs(60);
+
+/// A question that stood before whoever spoke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stood {
+    /// The question as it is now.
+    pub question: Question,
+    /// When it was settled, if it was.
+    pub until: Option<Timestamp>,
+}
+
+/// What plain words are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Aim {
+    /// For this question; it may be settled already, then they come second.
+    Question(QuestionId),
+    /// For one of these open ones, and only their author knows which.
+    Unclear(Vec<QuestionId>),
+    /// For no question.
+    Note,
+}
+
+impl Stood {
+    /// As it is to whoever says something at `at`: what they answered themselves is settled for
+    /// them since then, however late we learn of it. What they said before came before.
+    fn to(&self, by: Option<UserId>, at: Timestamp) -> Self {
+        let own = self
+            .question
+            .answer()
+            .is_some_and(|answer| Some(answer.by) == by);
+        Self {
+            until: self
+                .until
+                .map(|until| if own { until.min(at) } else { until }),
+            question: self.question.clone(),
+        }
+    }
+
+    fn stands_at(&self, at: Timestamp) -> bool {
+        self.until.is_none_or(|until| at < until)
+    }
+
+    /// Settled, at most `span` before.
+    fn ended_within(&self, span: Duration, at: Timestamp) -> bool {
+        self.until
+            .is_some_and(|until| until <= at && at.since(until) < span)
+    }
+
+    fn is_late(&self) -> bool {
+        matches!(self.question.state, QuestionState::Expired { .. })
+    }
+
+    /// `by` answered it, and does not say the same again: a second tap may come late.
+    fn is_done_with(&self, by: Option<UserId>, text: &str) -> bool {
+        self.question.answer().is_some_and(|answer| {
+            let again = decision(&self.question.ask, text);
+            Some(answer.by) == by && again.as_ref() != Ok(&answer.decision)
+        })
+    }
+
+    /// Words of `by` say something else than what was decided, or somebody else decided it.
+    fn is_news(&self, by: Option<UserId>) -> bool {
+        self.question
+            .answer()
+            .is_some_and(|answer| Some(answer.by) != by)
+    }
+
+    fn fits(&self, text: &str) -> Fit {
+        fit(&self.question.ask, text)
+    }
+}
+
+fn rivalry(ask: &Ask) -> Duration {
+    match ask {
+        Ask::Permission { .. } | Ask::Plan { .. } => RIVAL_DECISION,
+        Ask::Clarify { .. } => RIVAL_CLARIFY,
+    }
+}
+
+/// What `text` is, said by `by` at `at`, in a thread where these questions stood before `by`.
+pub fn aim(text: &str, by: Option<UserId>, at: Timestamp, stood: &[Stood]) -> Aim {
+    let stood: Vec<Stood> = stood.iter().map(|one| one.to(by, at)).collect();
+    let standing: Vec<&Stood> = stood.iter().filter(|one| one.stands_at(at)).collect();
+    if standing.is_empty() {
+        return to_none_that_stands(text, by, at, &stood);
+    }
+    let longest = standing.iter().map(|one| rivalry(&one.question.ask)).max();
+    let rivals = stood.iter().filter(|one| {
+        let span = longest.max(Some(rivalry(&one.question.ask)));
+        one.ended_within(span.unwrap_or_default(), at) && !one.is_done_with(by, text)
+    });
+    let all: Vec<&Stood> = standing.iter().copied().chain(rivals).collect();
+    if all.iter().all(|one| one.fits(text) == Fit::No)
+        && let Some(late) = only_late(text, &[Fit::Exact], &stood)
+    {
+        return Aim::Question(late);
+    }
+    match best(text, &all) {
+        Some(only) => Aim::Question(only),
+        None => unclear(text, &standing),
+    }
+}
+
+/// The only question that was given up and that the words fit so well.
+fn only_late(text: &str, wanted: &[Fit], stood: &[Stood]) -> Option<QuestionId> {
+    only(stood.iter().filter(|one| one.is_late()), text, wanted)
+}
+
+fn only<'a>(
+    all: impl Iterator<Item = &'a Stood>,
+    text: &str,
+    wanted: &[Fit],
+) -> Option<QuestionId> {
+    let mut fitting = all.filter(|one| wanted.contains(&one.fits(text)));
+    match (fitting.next(), fitting.next()) {
+        (Some(one), None) => Some(one.question.id),
+        _ => None,
+    }
+}
+
+/// The only one that the words fit, or fit best.
+fn best(text: &str, all: &[&Stood]) -> Option<QuestionId> {
+    if let [only] = all {
+        return Some(only.question.id);
+    }
+    only(all.iter().copied(), text, &[Fit::Exact])
+        .or_else(|| only(all.iter().copied(), text, &[Fit::Exact, Fit::Loose]))
+}
+
+fn unclear(text: &str, standing: &[&Stood]) -> Aim {
+    let open: Vec<&&Stood> = standing
+        .iter()
+        .filter(|one| one.question.is_open())
+        .collect();
+    let fitting: Vec<QuestionId> = open
+        .iter()
+        .filter(|one| one.fits(text) != Fit::No)
+        .map(|one| one.question.id)
+        .collect();
+    match (fitting.is_empty(), open.is_empty()) {
+        (false, _) => Aim::Unclear(fitting),
+        (true, false) => Aim::Unclear(open.iter().map(|one| one.question.id).collect()),
+        // All were settled before these words came in.
+        (true, true) => standing
+            .last()
+            .map_or(Aim::Note, |last| Aim::Question(last.question.id)),
+    }
+}
+
+/// No question stood there any more: a late answer, a second one, or a note.
+fn to_none_that_stands(text: &str, by: Option<UserId>, at: Timestamp, stood: &[Stood]) -> Aim {
+    let mut second: Vec<&Stood> = stood
+        .iter()
+        .filter(|one| !one.is_late() && one.question.answer().is_some())
+        .filter(|one| match one.fits(text) {
+            Fit::Exact if has_choices(&one.question.ask) => one.ended_within(SECOND, at),
+            Fit::Exact | Fit::Loose => {
+                one.is_news(by) && one.ended_within(rivalry(&one.question.ask), at)
+            }
+            Fit::No => false,
+        })
+        .collect();
+    match second.pop() {
+        Some(latest) => Aim::Question(latest.question.id),
+        None => only_late(text, &[Fit::Exact, Fit::Loose], stood).map_or(Aim::Note, Aim::Question),
+    }
+}
+
+/// What answers it can be told from other words.
+fn has_choices(ask: &Ask) -> bool {
+    match ask {
+        Ask::Clarify { items } => items.iter().any(|item| !item.options.is_empty()),
+        Ask::Permission { .. } | Ask::Plan { .. } => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        ids::{Epoch, TaskId},
+        question::{Answer, Choice, Decision, Item},
+        worker::Attempt,
+    };
+
+    const ANN: UserId = UserId(Uuid::from_u128(1));
+    const BOB: UserId = UserId(Uuid::from_u128(2));
+
+    fn question(id: u64, ask: Ask) -> Question {
+        let attempt = Attempt {
+            task: TaskId(1),
+            epoch: Epoch(1),
+        };
+        Question::new(
+            QuestionId(id),
+            Uuid::from_u128(id.into()),
+            attempt,
+            ask,
+            Timestamp(0),
+        )
+    }
+
+    fn permission() -> Ask {
+        Ask::Permission {
+            tool: "Bash".into(),
+            what: "make".into(),
+            why: String::new(),
+            rules: vec![],
+        }
+    }
+
+    fn choices(labels: &[&str]) -> Ask {
+        let option = |label: &&str| Choice {
+            label: (*label).to_owned(),
+            ..Choice::default()
+        };
+        let item = Item {
+            question: "Which?".into(),
+            header: String::new(),
+            options: labels.iter().map(option).collect(),
+            multi: false,
+        };
+        Ask::Clarify { items: vec![item] }
+    }
+
+    fn open(id: u64, ask: Ask) -> Stood {
+        Stood {
+            question: question(id, ask),
+            until: None,
+        }
+    }
+
+    /// Answered by Bob.
+    fn settled(id: u64, ask: Ask, until: i64) -> Stood {
+        let answer = Answer {
+            key: Uuid::nil(),
+            decision: Decision::Approve,
+            by: BOB,
+            name: "Bob".into(),
+            via: "slack".into(),
+            at: Timestamp(until),
+        };
+        Stood {
+            question: Question {
+                state: QuestionState::Answered { answer },
+                ..question(id, ask)
+            },
+            until: Some(Timestamp(until)),
+        }
+    }
+
+    fn expired(id: u64, ask: Ask, until: i64) -> Stood {
+        let state = QuestionState::Expired { told: true };
+        Stood {
+            question: Question {
+                state,
+                ..question(id, ask)
+            },
+            until: Some(Timestamp(until)),
+        }
+    }
+
+    fn said(text: &str, at: i64, stood: &[Stood]) -> Aim {
+        aim(text, Some(ANN), Timestamp(at), stood)
+    }
+
+    fn to(id: u64) -> Aim {
+        Aim::Question(QuestionId(id))
+    }
+
+    fn either(ids: &[u64]) -> Aim {
+        Aim::Unclear(ids.iter().copied().map(QuestionId).collect())
+    }
+
+    #[test]
+    fn the_only_question_takes_any_words_and_without_one_they_are_a_note() {
+        for text in ["yes", "no idea", "2"] {
+            assert_eq!(said(text, 100, &[open(1, permission())]), to(1));
+        }
+        assert_eq!(said("yes", 100, &[]), Aim::Note);
+    }
+
+    #[test]
+    fn a_rival_that_was_settled_a_moment_ago_makes_words_unclear_that_fit_both() {
+        let both = |ago: i64| {
+            [
+                settled(1, permission(), 100_000 - ago),
+                open(2, permission()),
+            ]
+        };
+        assert_eq!(said("yes", 100_000, &both(4_999)), either(&[2]));
+        assert_eq!(said("yes", 100_000, &both(5_000)), to(2));
+        let colours = |ago: i64| {
+            [
+                settled(1, choices(&["Red", "Blue"]), 100_000 - ago),
+                open(2, choices(&["Big", "Small"])),
+            ]
+        };
+        assert_eq!(said("1", 100_000, &colours(1_999)), either(&[2]));
+        assert_eq!(said("1", 100_000, &colours(2_000)), to(2));
+        assert_eq!(said("blue", 100_000, &colours(500)), to(1), "its label");
+        assert_eq!(said("Small", 100_000, &colours(500)), to(2));
+    }
+
+    #[test]
+    fn what_people_settled_themselves_is_a_rival_only_for_a_second_tap() {
+        let mut first = settled(1, permission(), 99_000);
+        if let QuestionState::Answered { answer } = &mut first.question.state {
+            answer.decision = Decision::Allow { session: false };
+        }
+        let both = [first, open(2, permission())];
+        let own = |text| aim(text, Some(BOB), Timestamp(100_000), &both);
+        assert_eq!(own("yes"), either(&[2]), "it may be the same tap");
+        assert_eq!(own("no"), to(2));
+    }
+
+    #[test]
+    fn words_that_fit_only_one_of_several_are_for_that_one() {
+        let stood = [open(1, permission()), open(2, choices(&["Red", "Blue"]))];
+        assert_eq!(said("yes", 100, &stood), to(1));
+        assert_eq!(said("Blue", 100, &stood), to(2));
+        assert_eq!(said("2", 100, &stood), to(2));
+        assert_eq!(said("rather green", 100, &stood), to(2));
+        let words = [open(1, permission()), open(2, choices(&[]))];
+        assert_eq!(said("yes", 100, &words), either(&[1, 2]));
+        let twice = [open(1, permission()), open(2, permission())];
+        assert_eq!(said("yes", 100, &twice), either(&[1, 2]));
+        assert_eq!(said("hm", 100, &twice), either(&[1, 2]));
+    }
+
+    #[test]
+    fn words_from_before_a_question_was_settled_are_for_it_however_late_they_come() {
+        let stood = [settled(1, permission(), 5_000)];
+        assert_eq!(said("yes", 4_000, &stood), to(1));
+    }
+
+    #[test]
+    fn what_people_say_after_their_own_answer_is_a_note_however_late_both_come() {
+        let stood = [settled(1, choices(&[]), 500_000)];
+        let own = |text| aim(text, Some(BOB), Timestamp(4_000), &stood);
+        assert_eq!(own("and mind the dog"), Aim::Note);
+        let stood = [settled(1, permission(), 500_000)];
+        let own = |text| aim(text, Some(BOB), Timestamp(4_000), &stood);
+        assert_eq!(own("approve"), to(1), "a second tap");
+        assert_eq!(own("and mind the dog"), Aim::Note);
+    }
+
+    #[test]
+    fn who_comes_second_is_known_by_what_they_say_or_by_how_soon() {
+        let colour = [settled(1, choices(&["Red", "Blue"]), 10_000)];
+        assert_eq!(said("red", 60_000, &colour), to(1));
+        assert_eq!(said("red", 70_000, &colour), Aim::Note);
+        assert_eq!(said("something darker", 11_000, &colour), to(1));
+        assert_eq!(said("something darker", 12_000, &colour), Aim::Note);
+        let own = |text| aim(text, Some(BOB), Timestamp(11_000), &colour);
+        assert_eq!(own("and a dark one"), Aim::Note, "a remark on their own");
+        let free = [settled(1, choices(&[]), 10_000)];
+        assert_eq!(said("also mind the dog", 20_000, &free), Aim::Note);
+    }
+
+    #[test]
+    fn a_late_answer_finds_its_question_when_only_one_can_be_meant() {
+        let late = expired(1, choices(&["Red", "Blue"]), 1_000);
+        assert_eq!(
+            said("the darker one", 900_000, std::slice::from_ref(&late)),
+            to(1)
+        );
+        assert_eq!(
+            said("yes", 900_000, &[late.clone(), open(2, choices(&[]))]),
+            to(2),
+            "an open one stands before it"
+        );
+        assert_eq!(
+            said("Blue", 900_000, &[late.clone(), open(2, permission())]),
+            to(1)
+        );
+        let two = [late, expired(3, choices(&[]), 2_000)];
+        assert_eq!(said("the darker one", 900_000, &two), Aim::Note);
+        let permission = [expired(1, permission(), 1_000)];
+        assert_eq!(said("thanks all the same", 900_000, &permission), Aim::Note);
+        assert_eq!(said("yes", 900_000, &permission), to(1));
+    }
+}

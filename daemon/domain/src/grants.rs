@@ -1,0 +1,60 @@
+//! What allowing a call for a session covers, in words.
+
+/// Tools of Claude Code that write one file, named in their input.
+pub const WRITERS: [&str; 4] = ["Write", "Edit", "MultiEdit", "NotebookEdit"];
+/// Allows all of them inside the worktree of the task.
+pub const FILES: &str = "Edit(./**)";
+
+/// What a rule lets pass and how far that reaches, as a sentence without a full stop.
+pub fn sentence(rule: &str) -> String {
+    if rule == FILES {
+        return "writing and changing files inside the worktree, but for `.git` and `.claude`"
+            .into();
+    }
+    let Some((tool, content)) = rule.strip_suffix(')').and_then(|rule| rule.split_once('(')) else {
+        return format!("every call of {rule}, whatever it says");
+    };
+    let head = content
+        .strip_suffix(":*")
+        .or_else(|| content.strip_suffix(" *"));
+    match (tool, head) {
+        ("Bash", Some(head)) => format!(
+            "every command that begins with “{head}”, on whatever files and addresses follow it"
+        ),
+        ("Bash", None) => format!("the command “{content}”, again and exactly"),
+        _ => format!("{tool} for “{content}”"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_told_in_sentences() {
+        for (rule, told) in [
+            (
+                "Bash(npm test *)",
+                "every command that begins with “npm test”, on whatever files and addresses follow it",
+            ),
+            (
+                "Bash(npm test:*)",
+                "every command that begins with “npm test”, on whatever files and addresses follow it",
+            ),
+            (
+                "Bash(git status)",
+                "the command “git status”, again and exactly",
+            ),
+            (
+                "WebFetch(domain:example.org)",
+                "WebFetch for “domain:example.org”",
+            ),
+            (
+                "mcp__tracker__close",
+                "every call of mcp__tracker__close, whatever it says",
+            ),
+        ] {
+            assert_eq!(sentence(rule), told);
+        }
+    }
+}
