@@ -256,3 +256,33 @@ async fn words_under_a_post_that_is_not_acknowledged_yet_are_heard_when_it_is() 
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_room_an_id_answers_a_question_of_its_repository_and_other_talk_is_left_alone() {
+    let talk = Talk::new(Fake::default()).await;
+    let (_, id, _) = talk.asked().await;
+    let app = &talk.team.app;
+    let elsewhere = talk.team.claimed("shop").await;
+    let other = talk.team.asks(elsewhere, colour()).await;
+    for (number, words) in [
+        format!("{other} Blue"),
+        "Q-99 numbers look good".into(),
+        "Q-3".into(),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let event = format!("$talk{number}");
+        talk.says(&event, "@ann:x", words, (None, None), Act::Said)
+            .await;
+    }
+    talk.read("$read").await;
+    assert!(app.question(other).await.expect("read").is_open());
+    assert!(!talk.chat.shows(|shown| {
+        matches!(&shown.message.place, vine_domain::chat::Place::Aside(aside) if aside.to.starts_with("$talk"))
+    }));
+    let words = format!("{id} Blue");
+    talk.says("$named", "@ann:x", &words, (None, None), Act::Said)
+        .await;
+    assert_eq!(talk.answer(id).await, "Ann: Blue");
+}

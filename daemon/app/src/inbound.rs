@@ -208,9 +208,12 @@ impl App {
         };
         if let Some((id, text)) = addressed(event, found.question) {
             let Some(task) = found.task else {
-                // In the room itself an id says all; who may not see its task is told so.
-                let words = Words { text, ..words };
-                return self.answer_as(caller, id, words).await;
+                // In a room itself an id says all, for a question of its own repository; people
+                // also talk of the third quarter there.
+                return match ours || self.is_asked_in(id, &found).await? {
+                    true => self.answer_as(caller, id, Words { text, ..words }).await,
+                    false => Ok(None),
+                };
             };
             self.look_at(caller, task).await?;
             return self.answer_as(caller, id, Words { text, ..words }).await;
@@ -225,6 +228,18 @@ impl App {
             )),
             None => Ok(None),
         }
+    }
+
+    /// Whether a question is open and belongs to the repository of the room.
+    async fn is_asked_in(&self, id: QuestionId, found: &Found) -> Done<bool> {
+        let Some(question) = self.store.question(id).await? else {
+            return Ok(false);
+        };
+        let repo = self.task(question.task()).await?.repo;
+        Ok(question
+            .reply()
+            .is_none_or(|reply| reply == vine_domain::Reply::Nobody)
+            && found.repo.as_ref() == Some(&repo))
     }
 
     /// Words that do not say what they are for.
