@@ -254,7 +254,15 @@ impl App {
                     .answer()
                     .is_some_and(|answer| answer.decision == Decision::Allow { session: true })
         };
-        Ok(questions.into_iter().filter(for_session).collect())
+        // Rules hold parts of commands, and those may hold secrets.
+        Ok(questions
+            .into_iter()
+            .filter(for_session)
+            .map(|question| Question {
+                ask: question.ask.masked(),
+                ..question
+            })
+            .collect())
     }
 
     /// Ends or keeps a session, on a person's word.

@@ -187,9 +187,25 @@ pub struct Known(Vec<(String, String)>);
 
 /// A shorter value is a word like any other: `true`, a port, a name.
 const SHORTEST: usize = 8;
+/// A value of so many characters that mixes letters and digits was made by no person.
+const RANDOM: usize = 16;
+
+/// The name of a variable says that its value is secret.
+fn tells(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL", "AUTH"]
+        .iter()
+        .any(|part| name.contains(part))
+}
+
+fn is_random(value: &str) -> bool {
+    let has = |is: fn(&char) -> bool| value.chars().any(|c| is(&c));
+    value.len() >= RANDOM && has(char::is_ascii_digit) && has(char::is_ascii_alphabetic)
+}
 
 impl Known {
-    /// Those that may be secret: long, and neither a path nor an address nor a plain number.
+    /// Those that may be secret: by their names, or long and made of letters and digits. A path, an
+    /// address, a number and a word such as `production` stay readable.
     pub fn of(environment: &BTreeMap<String, String>) -> Self {
         let is_plain = |value: &str| {
             value.starts_with(['/', '.'])
@@ -199,6 +215,7 @@ impl Known {
         let mut known: Vec<(String, String)> = environment
             .iter()
             .filter(|(_, value)| value.len() >= SHORTEST && !is_plain(value))
+            .filter(|(name, value)| tells(name) || is_random(value) || are_in(value))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         // The longest first: one may hold another.
@@ -352,15 +369,17 @@ mod tests {
             ("HOME", "/home/agent"),
             ("PORT", "12345678"),
             ("MODE", "short"),
+            ("NODE_ENV", "production"),
             ("BASE", "https://gateway.example.org"),
         ];
         let environment = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let known = Known::of(&environment.into());
         assert_eq!(
             known.named(
-                "curl -H a-gateway-key-1 https://gateway.example.org/home/agent short".into()
+                "curl -H a-gateway-key-1 https://gateway.example.org/home/agent short production"
+                    .into()
             ),
-            "curl -H $GATEWAY_KEY https://gateway.example.org/home/agent short"
+            "curl -H $GATEWAY_KEY https://gateway.example.org/home/agent short production"
         );
         assert_eq!(
             known.named_in(vec!["a-gateway-key-1".to_owned()]),
