@@ -485,6 +485,14 @@ async fn race(team: &Team, platform: &'static str, ear: &platforms::Listening, s
     race.say(by, second, dice.pick(second_kind.answers()), race.now());
     let last = race.said.last().expect("said").event.clone();
     race.hear(vec![last.clone(), last]).await;
+    for id in [first, second] {
+        let question = race.question(id).await;
+        assert!(
+            !question.is_open(),
+            "nobody's words answered it: seed {seed} on {platform}: {:?}",
+            race.said
+        );
+    }
     race.judge().await;
 }
 
