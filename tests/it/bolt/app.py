@@ -21,8 +21,13 @@ client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=2))
 app = App(client=client, token=bot_token, signing_secret=http[1] if http else None)
 
 
+saying = threading.Lock()
+
+
 def out(**line):
-    print(json.dumps(line), flush=True)
+    # Bolt listens on several threads, and `print` writes a line and its end apart.
+    with saying:
+        print(json.dumps(line), flush=True)
 
 
 def button(label, action):
