@@ -3,7 +3,10 @@
 use clap::{CommandFactory, FromArgMatches, Parser};
 use vine_domain::{Slug, TaskId};
 
-use crate::commands::{Command, TaskVerb};
+use crate::{
+    commands::{Command, TaskVerb},
+    own,
+};
 
 /// Where a command was said, as far as reading it goes.
 #[derive(Debug, Clone, Default)]
@@ -53,14 +56,43 @@ fn head(text: &str) -> Option<&str> {
         .or_else(|| rest.starts_with(char::is_whitespace).then_some(rest))
 }
 
-/// Reads a whole chat message. The first line is split into words like a shell does; further lines
-/// are the body of the command, verbatim: the prompt of a new task, the text of an answer.
+/// Reads a whole chat message. The first line is split into words like a shell does, but for a
+/// person's own (`own.rs`); further lines are the body of the command, verbatim: the prompt of a new
+/// task, the text of an answer.
 pub fn parse(text: &str, context: &Context) -> Result<Command, Unreadable> {
     let rest = head(text)
         .ok_or_else(|| Unreadable("a command starts with /vine, !vine or @vine".into()))?;
     let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
-    let words = words(line)?;
+    let line = said_whole(line);
+    let words = match own::words(&line) {
+        Some(words) => words,
+        None => shell_words(&line)?,
+    };
     from_words(&words, body.trim(), context)
+}
+
+/// What people say for short.
+const SHORT: [(&str, &str); 7] = [
+    ("answer", "question answer"),
+    ("cancel", "task cancel"),
+    ("help", "help"),
+    ("list", "task list"),
+    ("new", "task new"),
+    ("questions", "question list"),
+    ("tasks", "task list"),
+];
+
+/// A line with its first word as the tree has it.
+fn said_whole(line: &str) -> String {
+    let line = line.trim_start();
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let known = SHORT
+        .iter()
+        .find(|(short, _)| first.eq_ignore_ascii_case(short));
+    known.map_or_else(
+        || line.to_owned(),
+        |(_, whole)| format!("{whole}{}", &line[first.len()..]),
+    )
 }
 
 /// Reads words that are split already.
@@ -83,27 +115,36 @@ pub fn from_words(words: &[String], body: &str, context: &Context) -> Result<Com
 
 /// Splits like a shell, after turning the quotes and dashes that phones make back into plain ones.
 /// A lone apostrophe, as in `don't`, is a letter.
-fn words(line: &str) -> Result<Vec<String>, Unreadable> {
+pub(crate) fn shell_words(line: &str) -> Result<Vec<String>, Unreadable> {
     let plain: String = line
         .chars()
         .map(|c| match c {
             '“' | '”' | '„' => '"',
             '‘' | '’' => '\'',
             '\u{a0}' => ' ',
-            // To a shell it begins a comment; to people it is `#12` or `#room:server`.
-            '#' => HASH,
             other => other,
         })
         .collect();
     let plain = plain.replace(" —", " --");
-    let words = shlex::split(&plain).or_else(|| shlex::split(&plain.replace('\'', "\\'")));
-    let words = words.ok_or_else(|| {
+    let words = split(&plain).or_else(|| split(&plain.replace('\'', "\\'")));
+    words.ok_or_else(|| {
         Unreadable("a quotation mark is not closed; close it, or leave both out".into())
-    })?;
-    Ok(words
-        .into_iter()
-        .map(|word| word.replace(HASH, "#"))
-        .collect())
+    })
+}
+
+/// Splits like a shell, and changes nothing else.
+pub(crate) fn split(line: &str) -> Option<Vec<String>> {
+    let back = |word: String| {
+        let kept = |c: char| {
+            KEPT.iter()
+                .find(|(_, kept)| *kept == c)
+                .map_or(c, |(c, _)| *c)
+        };
+        word.chars().map(kept).collect()
+    };
+    // To a shell it begins a comment; to people it is `#12` or `#room:server`.
+    let words = shlex::split(&line.replace('#', "\u{e000}"))?;
+    Some(words.into_iter().map(back).collect())
 }
 
 /// A chat line of these words, whatever they hold, with a body; [`parse`] reads the same words from
@@ -113,7 +154,7 @@ pub fn line(words: &[&str], body: &str) -> String {
     format!("/vine {}\n{body}", quoted.join(" "))
 }
 
-/// Quotes of phones become plain ones, as they would be read.
+/// Quotes of phones stay what they are.
 fn quoted(word: &str) -> String {
     let needs_none = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,".contains(c);
     if !word.is_empty() && word.chars().all(needs_none) {
@@ -122,17 +163,28 @@ fn quoted(word: &str) -> String {
     let plain: String = word
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| {
+            KEPT.iter()
+                .find(|(kept, _)| *kept == c)
+                .map_or(c, |(_, kept)| *kept)
+        })
         .collect();
-    let plain = plain
-        .replace(['“', '”', '„'], "\"")
-        .replace(['‘', '’'], "'")
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"");
+    let plain = plain.replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{plain}\"")
 }
 
-/// Stands for `#` while a line is split; of the characters that nobody writes.
-const HASH: char = '\u{e000}';
+/// What characters are while a line is split that would mean something there; of the characters
+/// that nobody writes.
+const KEPT: [(char, char); 8] = [
+    ('#', '\u{e000}'),
+    ('“', '\u{e001}'),
+    ('”', '\u{e002}'),
+    ('„', '\u{e003}'),
+    ('‘', '\u{e004}'),
+    ('’', '\u{e005}'),
+    ('—', '\u{e006}'),
+    ('\u{a0}', '\u{e007}'),
+];
 
 fn add_body(command: &mut Command, body: &str) -> Result<(), Unreadable> {
     match command {
@@ -317,6 +369,7 @@ mod tests {
             "back\\slash",
             "#12",
             "“curly”",
+            "a — b\u{a0}c",
             "two  spaces",
             "$HOME `id`",
             "—dash",
@@ -326,10 +379,9 @@ mod tests {
             else {
                 panic!("{word}")
             };
-            let read = word.replace(['“', '”'], "\"");
             assert_eq!(
-                (title.join(" "), prompt.as_deref()),
-                (read, Some("Do it.")),
+                (title.join(" ").as_str(), prompt.as_deref()),
+                (word, Some("Do it.")),
                 "{word}"
             );
         }
@@ -346,7 +398,7 @@ mod tests {
         };
         assert_eq!(
             (title.join(" ").as_str(), priority),
-            ("Don't log in twice", vine_domain::Lane::Low)
+            ("Don’t log in twice", vine_domain::Lane::Low)
         );
         assert!(matches!(read("/vine task new don't"), Ok(Command::Task(_))));
     }

@@ -8,6 +8,7 @@
 mod chat;
 mod commands;
 mod menu;
+mod own;
 
 pub use chat::{Context, Unreadable, from_words, is_command, line, parse};
 pub use commands::{
