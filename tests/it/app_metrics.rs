@@ -694,6 +694,8 @@ async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
         text: "hello".into(),
         act: Act::Said,
         said: None,
+        left_out: None,
+        private: false,
     };
     assert!(team.app.store.receive(&said).await.expect("stored"));
     let before = numbers(&team).await;

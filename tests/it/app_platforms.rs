@@ -1,6 +1,7 @@
 //! A chat platform's way through the use cases, with a platform that does what a test says.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -41,6 +42,18 @@ pub struct Fake {
     pub fetched: Mutex<Vec<String>>,
     /// Calls to it come to nothing.
     pub deaf: bool,
+    /// Files never come.
+    pub unfetched: Mutex<bool>,
+    /// So often a question is refused for what it holds.
+    pub unfit: Mutex<u32>,
+    /// A thread that somebody has deleted.
+    pub gone: Mutex<Option<String>>,
+    /// Why nothing can be posted anywhere.
+    pub refuses: Mutex<Option<String>>,
+    /// Rooms that take nothing, and why.
+    pub shut: Mutex<Vec<(String, String)>>,
+    /// Rooms that others have taken the place of.
+    pub successors: Mutex<HashMap<String, String>>,
     /// A room that takes nothing for long.
     pub busy: Mutex<Option<String>>,
     /// Nothing comes through, and nobody can tell whether it did.
@@ -77,6 +90,22 @@ impl Chat for Fake {
         if let Some(error) = self.trouble.lock().expect("whole").pop() {
             return Err(error);
         }
+        if matches!(dispatch.message.kind, OutboundKind::Question { .. }) {
+            let mut unfit = self.unfit.lock().expect("whole");
+            if *unfit > 0 {
+                *unfit -= 1;
+                return Err(ChatError::Unfit(
+                    "Slack refuses chat.postMessage: invalid_blocks".into(),
+                ));
+            }
+        }
+        if let Some(why) = self.refuses.lock().expect("whole").clone() {
+            return Err(ChatError::Gone(why));
+        }
+        let gone = self.gone.lock().expect("whole").clone();
+        if gone.is_some() && gone == dispatch.thread {
+            return Err(ChatError::ThreadGone("the thread was deleted".into()));
+        }
         let reference = format!("${}", dispatch.message.id);
         self.shown.lock().expect("whole").push(Shown {
             dispatch: dispatch.clone(),
@@ -112,6 +141,17 @@ impl Chat for Fake {
         Ok(())
     }
 
+    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
+        let shut = self.shut.lock().expect("whole");
+        let shut = shut.iter().filter(|(room, _)| rooms.contains(room));
+        Ok(shut.cloned().collect())
+    }
+
+    async fn successor(&self, room: &str) -> Result<Option<String>, ChatError> {
+        let next = self.successors.lock().expect("whole");
+        Ok(next.get(room).cloned())
+    }
+
     async fn show_work(&self, _rooms: &[String]) {}
 
     async fn call(&self) -> Result<(), ChatError> {
@@ -126,6 +166,9 @@ impl Chat for Fake {
     }
 
     async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
+        if *self.unfetched.lock().expect("whole") {
+            return None;
+        }
         self.fetched
             .lock()
             .expect("whole")
@@ -288,6 +331,8 @@ impl Talk {
             text: text.into(),
             act,
             said: None,
+            left_out: None,
+            private: false,
         };
         self.ear
             .hear(Batch {
@@ -314,6 +359,8 @@ impl Talk {
             text: text.into(),
             act,
             said: Some(self.team.bed.clock.now()),
+            left_out: None,
+            private: false,
         }
     }
 
@@ -513,7 +560,9 @@ async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() 
             .contains("Vic may not answer")
     );
     assert!(talk.team.app.question(id).await.expect("read").is_open());
-    assert_eq!(talk.chat.asides(), 2);
+    let told = talk.chat.aside("$2").await.dispatch.message.text;
+    assert!(told.contains("👍 does not say what to answer"), "{told}");
+    assert_eq!(talk.chat.asides(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -911,7 +960,7 @@ async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_
     talk.says(
         "$3",
         "@eve:x",
-        "`a.png` was not passed on",
+        "`a.png` was left out",
         (Some(&root), None),
         Act::Unreadable,
     )

@@ -319,6 +319,8 @@ async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_
         text: format!("words {number}"),
         act: Act::Said,
         said: None,
+        left_out: None,
+        private: false,
     };
     for number in [1, 2, 3, 2, 1] {
         let heard = team.app.hear(said(number)).await.expect("stored");

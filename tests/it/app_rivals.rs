@@ -192,6 +192,8 @@ impl Race<'_> {
             text: text.into(),
             act: Act::Said,
             said: Some(said),
+            left_out: None,
+            private: false,
         };
         self.said.push(Said { event, meant, by });
     }

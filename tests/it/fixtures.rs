@@ -58,7 +58,7 @@ fn meaning(inbound: &Inbound, ids: &Value, means: &Value) -> Value {
     let thread = thread.as_deref().map(named).filter(|name| name != "ROOM");
     let mut all = json!({
         "act": act, "text": inbound.text.trim(), "author": named(&inbound.author), "thread": thread, "reply_to": reply_to.as_deref().map(named),
-        "event": named(&inbound.event),
+        "event": named(&inbound.event), "left_out": inbound.left_out,
     });
     if let (Some(all), Some(means)) = (all.as_object_mut(), means.as_object()) {
         all.retain(|key, _| means.contains_key(key));

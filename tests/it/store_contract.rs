@@ -532,6 +532,8 @@ fn hello() -> Inbound {
         text,
         act: Act::Said,
         said: None,
+        left_out: None,
+        private: false,
     }
 }
 
@@ -608,6 +610,8 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
         text: text.into(),
         act,
         said: None,
+        left_out: None,
+        private: false,
     };
     let minute = Duration::from_secs(60);
     let awaited = event(Act::Awaited, "it did not come");
@@ -676,6 +680,8 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         text: id.into(),
         act: Act::Said,
         said: None,
+        left_out: None,
+        private: false,
     };
     let echo = |part, last| Echo {
         message: due.message.id,

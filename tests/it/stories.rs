@@ -1,6 +1,7 @@
 // Stories of a user's day, told to real processes: `vine daemon`, `vine worker`, the real Claude
 // Code.
 
+mod app_kept;
 mod app_metrics;
 mod app_platforms;
 mod app_races;

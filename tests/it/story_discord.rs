@@ -133,7 +133,7 @@ async fn discord_buttons_modals_menus_and_strangers() {
     guild
         .command(BEN, &guild.id, &["task", "new"], json!({ "title": "Mine" }))
         .await;
-    guild.whispers(BEN, "Taken.").await;
+    guild.whispers(BEN, "may not operate here").await;
     assert_eq!(
         guild.place.say("task list").await.as_array().map(Vec::len),
         Some(2),
@@ -234,7 +234,7 @@ async fn discord_edits_files_replies_and_the_menu_of_messages() {
             })
     };
     guild.wait("the whole text is a file", whole).await;
-    let file = |name: &str, kind: &str, text: &str| json!({ "user": ANN, "channel": thread, "content": "see here", "reply_to": question["id"], "file": { "name": name, "kind": kind, "text": text } });
+    let file = |name: &str, kind: &str, text: &str| json!({ "user": ANN, "channel": thread, "content": if kind == "image/png" { "" } else { "see here" }, "reply_to": question["id"], "file": { "name": name, "kind": kind, "text": text } });
     guild.act("say", file("shot.png", "image/png", "…")).await;
     guild.hears("shot.png").await;
     guild
@@ -248,7 +248,7 @@ async fn discord_edits_files_replies_and_the_menu_of_messages() {
         )
         .await;
     let words = |content: &str| json!({ "user": ANN, "channel": thread, "message": said["id"], "content": content });
-    guild.hears("Ann answered in discord").await;
+    guild.hears("**Q-2** Ann answered").await;
     guild.act("edit", words("blue")).await;
     let corrected = |shown: &Value| {
         shown["notes"]
@@ -270,7 +270,7 @@ async fn discord_edits_files_replies_and_the_menu_of_messages() {
             .place
             .log(&task)
             .await
-            .contains("heard see here choice.txt: number 17")
+            .contains("heard see here File choice.txt: number 17")
     );
 }
 

@@ -123,7 +123,7 @@ async fn matrix_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
     let room = Room::new(Agent::Script(asks)).await;
     let (task, root) = room.task("One", "one").await;
     room.ann
-        .hears(&room.id, "the whole text is in `question.md`")
+        .hears(&room.id, "the whole text is in `question-")
         .await;
     let of_bot = |event: &Value| {
         event["sender"] == "@vine:vine.test" && event["content"]["msgtype"] == "m.file"
@@ -142,9 +142,7 @@ async fn matrix_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
     room.ann
         .send_file(&room.id, &root, "m.image", "shot.png", b"\x89PNG")
         .await;
-    room.ann
-        .hears(&room.id, "`shot.png` was not passed on")
-        .await;
+    room.ann.hears(&room.id, "`shot.png` was left out").await;
     room.ann
         .send_file(
             &room.id,
@@ -157,7 +155,10 @@ async fn matrix_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
     let done = room.place.wait(&task, "done").await;
     assert_eq!(done["questions"][0]["answer"]["name"], "Ann");
     let log = room.place.log(&task).await;
-    assert!(log.contains("heard choice.txt: number 17 and 18"), "{log}");
+    assert!(
+        log.contains("heard File choice.txt: number 17 and 18"),
+        "{log}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -462,12 +462,11 @@ async fn slack_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
 
     let send = |name: &str, kind: &str, text: &str| {
         let file = json!({ "name": name, "mimetype": kind, "text": text });
-        json!({ "user": "U0ANN", "channel": channel.id, "thread_ts": root, "text": "see here", "file": file })
+        let words = if kind == "image/png" { "" } else { "see here" };
+        json!({ "user": "U0ANN", "channel": channel.id, "thread_ts": root, "text": words, "file": file })
     };
     channel.act("say", send("shot.png", "image/png", "…")).await;
-    channel
-        .whispers("U0ANN", "`shot.png` was not passed on")
-        .await;
+    channel.whispers("U0ANN", "`shot.png` was left out").await;
     channel
         .act("say", send("choice.txt", "text/plain", "number 17\nand 18"))
         .await;
@@ -479,7 +478,7 @@ async fn slack_files_go_both_ways_and_what_is_no_text_is_refused_by_name() {
         .await;
     let log = channel.place.log(&task).await;
     assert!(
-        log.contains("heard see here choice.txt: number 17 and 18"),
+        log.contains("heard see here File choice.txt: number 17 and 18"),
         "{log}"
     );
     let state = channel.slack.state().await;

@@ -71,7 +71,11 @@ fn list(buttons: &[Button]) -> Value {
         .take(OPTIONS)
         .map(option)
         .collect();
-    json!({ "type": 3, "custom_id": "v1:list", "placeholder": "Choose", "options": options })
+    let placeholder = match buttons.len() {
+        all if all > OPTIONS => format!("Choose: the first {OPTIONS} of {all}; write any other"),
+        _ => "Choose".to_owned(),
+    };
+    json!({ "type": 3, "custom_id": "v1:list", "placeholder": placeholder, "options": options })
 }
 
 /// The row that asks once more.

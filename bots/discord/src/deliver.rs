@@ -2,12 +2,14 @@
 //! nonce made from its id, by which Discord knows a repetition for some minutes; what is older is
 //! looked for where it would stand.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use serenity::all::{LightMethod, Route};
 use vine_domain::{
     chat::{
-        About, Aside, Dispatch, Fate, OutboundKind, Place, Posted,
-        pieces::{Piece, edited as shortened, pieces},
+        About, Aside, Dispatch, Fate, Form, OutboundKind, Place, Posted,
+        pieces::{Piece, edited as shortened, in_form},
     },
     ports::ChatError,
 };
@@ -18,6 +20,7 @@ use crate::{
     message, nonce,
     rest::CallError,
     rooms,
+    translate::{REACTION, moment},
     waiting::Way,
 };
 
@@ -26,6 +29,9 @@ const PLAIN: u64 = 4;
 const EPHEMERAL: u64 = 64;
 /// Threads go to the archive after a day without words; words bring them back.
 const ARCHIVE: u64 = 1440;
+
+/// Our clock and Discord's differ by less than this.
+const CLOCKS: Duration = Duration::from_secs(120);
 
 /// Posts or edits one message.
 pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, ChatError> {
@@ -95,10 +101,10 @@ async fn react(session: &Session, to: &str, sign: &str) -> Result<(), ChatError>
 async fn post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
     let forum = session.kind(&dispatch.room).await? == rooms::FORUM;
     match (&dispatch.message.place, &dispatch.thread) {
-        (Place::Thread(_), Some(thread)) => Ok(Posted::all(
-            thread.clone(),
-            all(session, dispatch, thread, careful).await?,
-        )),
+        (Place::Thread(_), Some(thread)) => {
+            let parts = all(session, dispatch, thread, careful).await?;
+            Ok(Posted::all(thread.clone(), parts))
+        }
         _ if forum => forum_post(session, dispatch, careful).await,
         (Place::Thread(_), None) => begin(session, dispatch, careful).await,
         _ => {
@@ -147,8 +153,12 @@ async fn forum_post(
                 &[],
             )
             .await?;
+        // A post of this message is not older than it; others may have the same title.
+        let after = dispatch.at.minus(CLOCKS);
+        let made = |one: &Value| one["id"].as_str().and_then(moment);
         let is = |one: &&Value| {
             one["parent_id"] == dispatch.room.as_str()
+                && made(one).is_some_and(|made| made >= after)
                 && one["name"] == name.as_str()
                 && one["owner_id"] == session.us.id.as_str()
         };
@@ -200,10 +210,13 @@ async fn all(
     careful: bool,
 ) -> Result<Vec<String>, ChatError> {
     let text = &dispatch.message.text;
-    let pieces = pieces(text, parts(text), dispatch.message.kind.as_str());
+    let called = format!("{}-{}", dispatch.message.kind.as_str(), dispatch.message.id);
+    let pieces = in_form(dispatch.form, text, parts(text), &called);
     // Only what stands after what we know to be ours can be this.
     let known = if careful {
-        ours(session, place, dispatch.latest.as_deref()).await?
+        ours(session, place, dispatch.latest.as_deref())
+            .await
+            .map_err(|error| unposted(error, dispatch, place))?
     } else {
         Vec::new()
     };
@@ -223,7 +236,7 @@ async fn all(
                         .rest
                         .call("posting", LightMethod::Post, route, &body)
                         .await
-                        .map_err(unreadable)?["id"]
+                        .map_err(|error| unposted(error, dispatch, place))?["id"]
                         .clone(),
                 };
                 posted.push(id.as_str().unwrap_or_default().to_owned());
@@ -233,18 +246,22 @@ async fn all(
                 session
                     .rest
                     .upload("posting a file", route, &body, name, text)
-                    .await?;
+                    .await
+                    .map_err(|error| unposted(error, dispatch, place))?;
             }
         }
     }
     Ok(posted)
 }
 
-/// A message that was posted under this nonce and deleted since is not posted again: whoever
-/// deleted it meant that.
-fn unreadable(error: CallError) -> ChatError {
+/// Why a message is not posted. One that was posted under this nonce and deleted since is not posted
+/// again: whoever deleted it meant that. Where the room still stands it is the thread that is gone.
+fn unposted(error: CallError, dispatch: &Dispatch, place: &str) -> ChatError {
     match error.code() {
-        Some(10008) => ChatError::Gone("the message was posted and somebody has deleted it".into()),
+        Some(10008) => ChatError::Unfit("it was posted, and somebody has deleted it".into()),
+        Some(10003) if place != dispatch.room => {
+            ChatError::ThreadGone(format!("the thread {place} was deleted"))
+        }
         _ => error.into(),
     }
 }
@@ -254,12 +271,13 @@ async fn ours(
     session: &Session,
     place: &str,
     after: Option<&str>,
-) -> Result<Vec<Value>, ChatError> {
+) -> Result<Vec<Value>, CallError> {
     let number = |id: &str| id.parse::<u64>().unwrap_or(0);
     let after = after.map_or(0, number);
-    let route = Route::ChannelMessages {
-        channel_id: channel(place)?,
+    let Ok(channel_id) = channel(place) else {
+        return Ok(Vec::new());
     };
+    let route = Route::ChannelMessages { channel_id };
     let page = session
         .rest
         .get(
@@ -283,7 +301,7 @@ async fn ours(
 
 /// Buttons are with the first part, as edits are: once the question is settled they are gone.
 fn content(dispatch: &Dispatch, text: &str, first: bool) -> Value {
-    let mentions = if first {
+    let mentions = if first && dispatch.form == Form::Whole {
         dispatch.mentions.as_slice()
     } else {
         &[]
@@ -293,7 +311,7 @@ fn content(dispatch: &Dispatch, text: &str, first: bool) -> Value {
         .map(|mention| mention.subject.as_str())
         .collect();
     let asks = first && matches!(dispatch.message.kind, OutboundKind::Question { .. });
-    let rows = if asks {
+    let rows = if asks && dispatch.form == Form::Whole {
         card::rows(&dispatch.message.buttons)
     } else {
         Vec::new()
@@ -309,6 +327,7 @@ async fn edit(session: &Session, dispatch: &Dispatch, edited: &str) -> Result<Po
     let text = shortened(parts(&dispatch.message.text));
     // A question that was given up can still be answered.
     let rows = match dispatch.message.buttons.as_slice() {
+        _ if dispatch.form != Form::Whole => Vec::new(),
         [] => Vec::new(),
         buttons => card::rows(buttons),
     };
@@ -345,8 +364,8 @@ async fn edit(session: &Session, dispatch: &Dispatch, edited: &str) -> Result<Po
             .await;
     }
     match done {
-        // Somebody has deleted it: there is nothing to show.
-        Err(error) if error.code() != Some(10008) => Err(error.into()),
+        // Somebody has deleted it, or its thread: there is nothing to show.
+        Err(error) if !matches!(error.code(), Some(10003 | 10008)) => Err(error.into()),
         _ => Ok(Posted::one(thread, edited)),
     }
 }
@@ -357,8 +376,14 @@ async fn whisper(
     dispatch: &Dispatch,
     aside: &Aside,
 ) -> Result<Posted, ChatError> {
-    let text = marked(&shortened(parts(&dispatch.message.text)), &[]);
-    let rows = card::choices(&dispatch.message.buttons);
+    let text = match dispatch.form {
+        Form::Whole | Form::Words => marked(&shortened(parts(&dispatch.message.text)), &[]),
+        Form::File => "The answer could not be shown here; the page shows it.".into(),
+    };
+    let rows = match dispatch.form {
+        Form::Whole => card::choices(&dispatch.message.buttons),
+        Form::Words | Form::File => Vec::new(),
+    };
     let only = json!({ "content": text, "flags": EPHEMERAL | PLAIN, "components": rows, "allowed_mentions": { "parse": [] } });
     let told = match (session.waiting.way(&aside.to), aside.to.split_once(':')) {
         (Some(Way::Amend(token)), _) => {
@@ -396,6 +421,19 @@ async fn whisper(
                     },
                     &body,
                 )
+                .await?
+        }
+        // A reaction is no message to reply to.
+        (None, None) if aside.to.starts_with(REACTION) => {
+            let text = format!("<@{}> {text}", aside.author);
+            let body = json!({ "content": text, "flags": PLAIN, "components": rows, "nonce": nonce::write(dispatch.message.id, 0),
+                "enforce_nonce": true, "allowed_mentions": { "parse": [], "users": [aside.author] } });
+            let route = Route::ChannelMessages {
+                channel_id: channel(&aside.room)?,
+            };
+            session
+                .rest
+                .call("replying", LightMethod::Post, route, &body)
                 .await?
         }
         (None, None) => {

@@ -2,9 +2,13 @@
 
 use serde_json::Value;
 use serenity::all::Route;
-use vine_domain::chat::{Act, Inbound, attachment};
+use vine_domain::chat::{Inbound, attachment::unwanted};
 
-use crate::{Session, channel, message, translate::plain};
+use crate::{
+    Session, channel,
+    content::{content, files},
+    message,
+};
 
 /// The event again with its words; `None` while they are not to be had. Addresses of files end
 /// after a day: a fresh one is asked for.
@@ -18,33 +22,28 @@ pub async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
     let shown: Value = shown
         .inspect_err(|error| tracing::debug!(event = %event.event, "not fetched: {error}"))
         .ok()?;
-    let mut texts = vec![plain(
-        shown["content"].as_str().unwrap_or_default(),
-        &session.us,
-    )];
-    for file in shown["attachments"].as_array().into_iter().flatten() {
-        let name = attachment::shown(file["filename"].as_str().unwrap_or("file"));
+    let mut content = content(&shown, &session.us);
+    content.awaited.clear();
+    for file in files(&shown).filter(|file| is_wanted(file)) {
         let bytes = session.rest.download(file["url"].as_str()?).await;
         let bytes = bytes
             .inspect_err(
                 |why| tracing::debug!(event = %event.event, "a file was not downloaded: {why}"),
             )
             .ok()?;
-        match attachment::in_words(&name, &bytes) {
-            Ok(words) => texts.push(words),
-            Err(why) => {
-                return Some(Inbound {
-                    act: Act::Unreadable,
-                    text: why,
-                    ..event.clone()
-                });
-            }
-        }
+        content.add(file["filename"].as_str().unwrap_or("file"), &bytes);
     }
-    texts.retain(|text| !text.is_empty());
+    let (text, act, left_out) = content.read();
     Some(Inbound {
-        act: Act::Said,
-        text: texts.join("\n\n"),
+        act,
+        text,
+        left_out,
         ..event.clone()
     })
+}
+
+fn is_wanted(file: &Value) -> bool {
+    let text = |key: &str| file[key].as_str().unwrap_or_default();
+    let size = file["size"].as_u64().unwrap_or(0);
+    unwanted(text("filename"), text("content_type"), size).is_none()
 }

@@ -54,8 +54,8 @@ pub struct Place {
 #[async_trait]
 pub trait Hear: Send {
     /// An event, and the place in the stream after it. An error ends the connection, and the event
-    /// comes again.
-    async fn event(&mut self, kind: &str, data: &Value, place: &mut Place) -> Result<(), String>;
+    /// comes again where the session is taken up again.
+    async fn event(&mut self, kind: &str, data: &Value, place: &mut Place) -> Result<(), End>;
     /// How the connection is.
     fn health(&self, health: Result<(), String>);
 }
@@ -73,13 +73,19 @@ pub struct Gateway {
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Why a connection ended, as what follows from it.
-enum End {
+pub enum End {
     /// The session can be taken up again.
     Again(String),
     /// It is over.
     Afresh(String),
     /// Only a person can mend it.
     Lasting(String),
+}
+
+impl From<String> for End {
+    fn from(why: String) -> Self {
+        Self::Again(why)
+    }
 }
 
 #[derive(Deserialize)]
@@ -300,9 +306,7 @@ async fn dispatched(frame: Frame, place: &mut Place, hear: &mut impl Hear) -> Re
         let text = |key: &str| frame.d[key].as_str().unwrap_or_default().to_owned();
         (next.session, next.url) = (text("session_id"), text("resume_gateway_url"));
     }
-    hear.event(&kind, &frame.d, &mut next)
-        .await
-        .map_err(End::Again)?;
+    hear.event(&kind, &frame.d, &mut next).await?;
     *place = next;
     if matches!(kind.as_str(), "READY" | "RESUMED") {
         hear.health(Ok(()));

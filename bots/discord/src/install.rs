@@ -3,9 +3,12 @@
 
 use serde_json::Value;
 use serenity::all::{Permissions, Route};
-use vine_domain::ports::ChatError;
+use vine_domain::ports::{ChatError, Ear};
 
-use crate::{Session, Settings, Us, guild, menu, rest::Rest};
+use crate::{
+    Session, Settings, Us, guild, menu,
+    rest::{CallError, Rest},
+};
 
 /// What the bot needs in each channel.
 pub const NEEDED: Permissions = Permissions::VIEW_CHANNEL
@@ -30,7 +33,7 @@ const GRANTED: u64 = 1 << 18 | 1 << 19;
 ///
 /// # Errors
 /// Says what is wrong and what to do.
-pub async fn connect(settings: &Settings) -> Result<(Session, String), String> {
+pub async fn connect(settings: &Settings, ear: &dyn Ear) -> Result<(Session, String), String> {
     let rest = Rest::new(&settings.api_url, &settings.token)?;
     let said = |error| ChatError::from(error).to_string();
     let app = rest
@@ -78,9 +81,13 @@ pub async fn connect(settings: &Settings) -> Result<(Session, String), String> {
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let account = format!("{} in {}", text(&me, "username"), text(&known, "name"));
     let session = Session::new(rest, us, settings.guild.clone(), account);
-    menu::register(&session.rest, session.app(), server)
-        .await
-        .map_err(said)?;
+    // Buttons and words do without commands.
+    let registered = menu::register(&session.rest, session.app(), server).await;
+    ear.remark(
+        registered
+            .err()
+            .map(|error| no_commands(&error, &session.us.app)),
+    );
     Ok((
         session,
         gateway["url"]
@@ -88,6 +95,15 @@ pub async fn connect(settings: &Settings) -> Result<(Session, String), String> {
             .unwrap_or("wss://gateway.discord.gg")
             .to_owned(),
     ))
+}
+
+fn no_commands(error: &CallError, app: &str) -> String {
+    let what = match error.code() {
+        Some(50001 | 50013) => format!("let the bot in again with {}", invitation(app)),
+        Some(30034) => "Discord takes two hundred new commands a day; they come tomorrow".into(),
+        _ => "it is tried again when the bot connects".into(),
+    };
+    format!("there are no slash commands, say `@vine …` instead ({error}); {what}")
 }
 
 /// The address at which an owner of a server lets the bot in, with exactly what it needs.

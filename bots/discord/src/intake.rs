@@ -16,14 +16,16 @@ use vine_domain::{
 
 use crate::{
     Session, card,
-    gateway::{Hear, Place},
+    gateway::{End, Hear, Place},
+    install::invitation,
     menu, modal,
-    translate::{Heard, Interaction, Then, translate},
+    translate::{Heard, Interaction, Then, snowflake, translate},
     waiting::Way,
 };
 
 /// What only one person sees.
 const EPHEMERAL: u64 = 64;
+const ELSEWHERE: &str = "This works in the server that AgentVine was set up for, and not here.";
 /// So long somebody sees that we think, if what comes of their words stands elsewhere.
 const THINKING: Duration = Duration::from_secs(2);
 
@@ -37,13 +39,14 @@ pub struct Intake {
 
 #[async_trait]
 impl Hear for Intake {
-    async fn event(&mut self, kind: &str, data: &Value, place: &mut Place) -> Result<(), String> {
+    async fn event(&mut self, kind: &str, data: &Value, place: &mut Place) -> Result<(), End> {
         if matches!(kind, "READY" | "RESUMED") {
             self.begin(place).await?;
         }
         // The bot may be in other servers, and people may write to it alone: neither is ours.
         let of = data["guild_id"].as_str().or_else(|| data["id"].as_str());
         if !matches!(kind, "READY" | "RESUMED") && of != Some(&*self.session.guild) {
+            self.elsewhere(kind, data);
             return Ok(());
         }
         self.note(kind, data);
@@ -88,6 +91,16 @@ impl Hear for Intake {
                     self.ear.moved();
                 }
             }
+            Heard::Ended => {
+                // A session that is taken up again would bring the same again.
+                place.session.clear();
+                self.store(Batch::default(), place).await?;
+                return Err(End::Lasting(format!(
+                    "the bot was put out of the server {}; invite it with {}",
+                    self.session.guild,
+                    invitation(&self.session.us.app)
+                )));
+            }
             Heard::Nothing => {}
         }
         Ok(())
@@ -100,8 +113,27 @@ impl Hear for Intake {
 }
 
 impl Intake {
+    /// Whoever uses a command or a button where we do not work is told so; Discord would say that
+    /// we did not respond.
+    fn elsewhere(&self, kind: &str, data: &Value) {
+        let text = |key: &str| data[key].as_str().map(str::to_owned);
+        let (Some(id), Some(token)) = (text("id"), text("token")) else {
+            return;
+        };
+        if kind != "INTERACTION_CREATE" || !matches!(data["type"].as_u64(), Some(2 | 3 | 5)) {
+            return;
+        }
+        let session = Arc::clone(&self.session);
+        let answer = json!({ "type": 4, "data": { "content": ELSEWHERE, "flags": EPHEMERAL } });
+        tokio::spawn(async move { acknowledge(&session, &id, &token, &answer).await });
+    }
+
     /// A connection stands. What it will not bring again is looked for where it stands.
     async fn begin(&mut self, place: &mut Place) -> Result<(), String> {
+        if place.seen == 0 {
+            // What was said before we came was not to us; what is said from now on is found.
+            place.seen = snowflake(self.ear.now());
+        }
         self.store(Batch::default(), place).await?;
         (self.ready)();
         self.session.look_back(&self.ear, place.seen);

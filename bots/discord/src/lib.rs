@@ -10,6 +10,7 @@
 
 mod backfill;
 mod card;
+mod content;
 mod deliver;
 mod fetch;
 mod gateway;
@@ -52,8 +53,9 @@ use self::{
 /// As it stands in `rooms.platform`.
 pub const PLATFORM: &str = "discord";
 const SOON: Duration = Duration::from_millis(500);
-/// Servers, messages, and the words in them (reference, "Gateway Intents").
-const INTENTS: u64 = 1 | 1 << 9;
+/// Servers, messages and reactions to them, and the words in messages (reference, "Gateway
+/// Intents").
+const INTENTS: u64 = 1 | 1 << 9 | 1 << 10;
 const CONTENT: u64 = 1 << 15;
 
 /// What the operator chose.
@@ -263,7 +265,7 @@ impl Discord {
     pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>) {
         let mut pause = SOON;
         loop {
-            let trouble = match install::connect(&self.settings).await {
+            let trouble = match install::connect(&self.settings, &*ear).await {
                 Ok((session, url)) => Arc::clone(&self).listen(Arc::new(session), url, &ear).await,
                 Err(why) => why,
             };
@@ -291,7 +293,8 @@ impl Discord {
                 .unwrap_or_else(Place::default),
             Err(error) => return error.to_string(),
         };
-        let asked = format!("{} {}", session.us.id, session.us.reads);
+        let intents = INTENTS | if session.us.reads { CONTENT } else { 0 };
+        let asked = format!("{} {intents}", session.us.id);
         if place.asked != asked {
             place = Place {
                 asked,
@@ -299,7 +302,6 @@ impl Discord {
                 ..Place::default()
             };
         }
-        let intents = INTENTS | if session.us.reads { CONTENT } else { 0 };
         let gateway = Gateway {
             url,
             token: self.settings.token.clone(),
@@ -335,7 +337,7 @@ pub fn heard(kind: &str, data: &serde_json::Value, us: &Us) -> Option<Inbound> {
             Then::Say(inbound) | Then::Press(inbound) => Some(inbound),
             _ => None,
         },
-        Heard::Echo(_) | Heard::Moved(_) | Heard::Nothing => None,
+        Heard::Echo(_) | Heard::Moved(_) | Heard::Ended | Heard::Nothing => None,
     }
 }
 
@@ -363,6 +365,15 @@ impl Chat for Discord {
 
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
         rooms::furnish(&*self.session()?, room, wish).await
+    }
+
+    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
+        rooms::closed(&*self.session()?, rooms).await
+    }
+
+    /// Channels keep their ids.
+    async fn successor(&self, _room: &str) -> Result<Option<String>, ChatError> {
+        Ok(None)
     }
 
     async fn show_work(&self, rooms: &[String]) {

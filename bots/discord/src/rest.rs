@@ -86,6 +86,16 @@ impl From<CallError> for ChatError {
                 why,
                 after: Duration::from_secs(10),
             },
+            // What is written cannot be taken: too long, not well formed, or kept out by a rule of the
+            // server.
+            CallError::Refused {
+                what,
+                code: 50006 | 50035 | 40005 | 200_000 | 200_001 | 240_000,
+                ..
+            } if POSTS.contains(&what.as_str()) => Self::Unfit(why),
+            CallError::Refused {
+                what, status: 413, ..
+            } if POSTS.contains(&what.as_str()) => Self::Unfit(why),
             CallError::Refused { status, code, .. } => {
                 Self::Gone(format!("{why}; {}", advice(status, code)))
             }
@@ -102,6 +112,16 @@ impl From<CallError> for ChatError {
         }
     }
 }
+
+/// What is tried where the words are ours.
+const POSTS: [&str; 6] = [
+    "posting",
+    "posting a file",
+    "making a post",
+    "editing",
+    "replying",
+    "answering",
+];
 
 /// What a person can do about a refusal.
 fn advice(status: u16, code: u64) -> &'static str {
@@ -333,6 +353,8 @@ mod tests {
             "slow mode passes, and nothing was posted"
         );
         assert!(matches!(refused(503, 130_000), ChatError::Retry { .. }));
+        assert!(matches!(refused(400, 50035), ChatError::Unfit(_)));
+        assert!(matches!(refused(413, 0), ChatError::Unfit(_)));
         let limited = |global| {
             ChatError::from(CallError::Limited {
                 what: "posting".into(),

@@ -127,7 +127,54 @@ pub async fn furnish(session: &Session, room: &str, wish: &RoomWish) -> Result<(
     Ok(())
 }
 
+/// Of these channels, those in which we cannot speak.
+pub async fn closed(
+    session: &Session,
+    rooms: &[String],
+) -> Result<Vec<(String, String)>, ChatError> {
+    if rooms.is_empty() {
+        return Ok(Vec::new());
+    }
+    let server = guild(&session.guild).map_err(ChatError::Gone)?;
+    let route = Route::GuildChannels { guild_id: server };
+    let all = session
+        .rest
+        .get("looking at the channels", route, &[])
+        .await?;
+    let (member, roles) = ourselves(session).await?;
+    let why = |room: &String| {
+        let shown = all
+            .as_array()?
+            .iter()
+            .find(|one| one["id"] == room.as_str());
+        let Some(shown) = shown else {
+            return Some("the channel is gone; choose another one with `repo room`".to_owned());
+        };
+        lacking(session, shown, &member, &roles)
+    };
+    let closed = rooms
+        .iter()
+        .filter_map(|room| Some((room.clone(), why(room)?)));
+    Ok(closed.collect())
+}
+
 async fn may_speak(session: &Session, shown: &Value) -> Result<(), ChatError> {
+    let (member, roles) = ourselves(session).await?;
+    match lacking(session, shown, &member, &roles) {
+        Some(why) => Err(ChatError::Gone(why)),
+        None => Ok(()),
+    }
+}
+
+/// What the bot lacks in a channel, if anything.
+fn lacking(session: &Session, shown: &Value, member: &Value, roles: &Value) -> Option<String> {
+    let lacks = install::lacks(shown, member, roles, &session.us, &session.guild);
+    let name = shown["name"].as_str().unwrap_or_default();
+    (!lacks.is_empty()).then(|| format!("the bot lacks in #{name}: {}", lacks.join(", ")))
+}
+
+/// What the server knows of the bot, and its roles.
+async fn ourselves(session: &Session) -> Result<(Value, Value), ChatError> {
     let server = guild(&session.guild).map_err(ChatError::Gone)?;
     let roles = session
         .rest
@@ -149,15 +196,7 @@ async fn may_speak(session: &Session, shown: &Value) -> Result<(), ChatError> {
             &[],
         )
         .await?;
-    let lacks = install::lacks(shown, &member, &roles, &session.us, &session.guild);
-    if lacks.is_empty() {
-        return Ok(());
-    }
-    Err(ChatError::Gone(format!(
-        "the bot lacks in #{}: {}",
-        shown["name"].as_str().unwrap_or_default(),
-        lacks.join(", ")
-    )))
+    Ok((member, roles))
 }
 
 /// Uses a channel that a person names, by id, by `<#id>` or by name.

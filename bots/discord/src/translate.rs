@@ -4,19 +4,23 @@
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
-    chat::{Act, Echo, Inbound, Spot, attachment},
+    chat::{Act, Echo, Inbound, Spot, attachment::Thing},
 };
 use vine_grammar::{is_command, line, words};
 
 use crate::{
     PLATFORM, Us,
     card::{self, Press},
+    content::{content, is_notice, plain, reply_to},
     menu::USE_AS_ANSWER,
     modal, nonce,
 };
 
 /// Milliseconds since 1970 of snowflake 0 (reference, "Snowflakes").
 const EPOCH: i64 = 1_420_070_400_000;
+
+/// How names of reactions begin.
+pub const REACTION: &str = "reaction-";
 
 /// What an event is to us.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +33,8 @@ pub enum Heard {
     Interaction(Interaction),
     /// A channel has gone or come, or what we may in it has changed; or in all of them.
     Moved(Option<String>),
+    /// We are no longer in the server.
+    Ended,
     /// Nothing.
     Nothing,
 }
@@ -68,13 +74,15 @@ pub fn translate(kind: &str, data: &Value, us: &Us) -> Heard {
         "MESSAGE_CREATE" => said(data, us).map(Heard::Person),
         "MESSAGE_UPDATE" => edited(data, us).map(Heard::Person),
         "MESSAGE_DELETE" => deleted(data).map(Heard::Person),
+        "MESSAGE_REACTION_ADD" => reaction(data, us).map(Heard::Person),
         "INTERACTION_CREATE" => interaction(data).map(Heard::Interaction),
         "CHANNEL_UPDATE" | "CHANNEL_DELETE" => {
             Some(Heard::Moved(data["id"].as_str().map(str::to_owned)))
         }
-        "CHANNEL_CREATE" | "GUILD_CREATE" | "GUILD_DELETE" | "GUILD_ROLE_UPDATE" => {
-            Some(Heard::Moved(None))
-        }
+        // While a server is away it is unavailable; else we were put out of it.
+        "GUILD_DELETE" if data["unavailable"] != true => Some(Heard::Ended),
+        "CHANNEL_CREATE" | "GUILD_CREATE" | "GUILD_DELETE" | "GUILD_ROLE_UPDATE"
+        | "GUILD_ROLE_DELETE" => Some(Heard::Moved(None)),
         _ => None,
     };
     heard.unwrap_or(Heard::Nothing)
@@ -93,6 +101,11 @@ fn spot(channel: &str, reply_to: Option<&str>) -> Spot {
 /// A person's message, as the rest of the house names it.
 pub fn event_id(channel: &str, message: &str) -> String {
     format!("{channel}:{message}")
+}
+
+/// The first id of what is made at this moment.
+pub fn snowflake(at: Timestamp) -> u64 {
+    u64::try_from(at.0 - EPOCH).unwrap_or(0) << 22
 }
 
 /// When a thing was made, from its id.
@@ -117,6 +130,16 @@ fn inbound(
         text,
         act,
         said,
+        left_out: None,
+        private: false,
+    }
+}
+
+/// The same of what Discord lets us answer to its author alone.
+fn asked_for(id: &str, author: &str, spot: Spot, text: String, act: Act) -> Inbound {
+    Inbound {
+        private: true,
+        ..inbound(id.into(), author, spot, text, act, moment(id))
     }
 }
 
@@ -137,81 +160,50 @@ fn echo(message: &Value) -> Option<Echo> {
     })
 }
 
-/// Plain messages (0) and replies (19); the others are Discord's own.
 fn said(message: &Value, us: &Us) -> Option<Inbound> {
     let (author, id, channel) = (
         writer(message)?,
         message["id"].as_str()?,
         message["channel_id"].as_str()?,
     );
-    if !matches!(message["type"].as_u64(), Some(0 | 19)) {
-        return None;
-    }
-    let (text, act) = words_of(message, us);
-    let spot = spot(channel, message["message_reference"]["message_id"].as_str());
-    Some(inbound(
+    let (text, act, left_out) = match is_notice(message) {
+        Some(true) => return None,
+        Some(false) => content(message, us).read(),
+        None => (Thing::Unknown.left_out(), Act::Unreadable, None),
+    };
+    let hidden = !us.reads && act == Act::Unreadable;
+    let text = if hidden { UNREAD.into() } else { text };
+    let said = inbound(
         event_id(channel, id),
         author,
-        spot,
+        spot(channel, reply_to(message)),
         text,
         act,
         moment(id),
-    ))
-}
-
-fn words_of(message: &Value, us: &Us) -> (String, Act) {
-    let text = plain(message["content"].as_str().unwrap_or_default(), us);
-    match message["attachments"]
-        .as_array()
-        .filter(|files| !files.is_empty())
-    {
-        Some(files) => match files.iter().map(expected).collect::<Result<Vec<_>, _>>() {
-            Ok(names) => (attachment::late(&names.join("`, `")), Act::Awaited),
-            Err(why) => (why, Act::Unreadable),
-        },
-        None if text.is_empty() && !us.reads => (UNREAD.into(), Act::Unreadable),
-        None => (text, Act::Said),
-    }
+    );
+    Some(Inbound { left_out, ..said })
 }
 
 const UNREAD: &str = "I cannot read messages here: press a button, use \"Answer…\", `/vine question answer`, or \"Use as answer\" in the \
                       menu of your message.";
 
-/// A file's name; an error says why it is not even fetched.
-fn expected(file: &Value) -> Result<String, String> {
-    let name = attachment::shown(file["filename"].as_str().unwrap_or("file"));
-    let kind = file["content_type"].as_str().unwrap_or_default();
-    if ["image/", "video/", "audio/"]
-        .iter()
-        .any(|start| kind.starts_with(start))
-    {
-        return Err(attachment::no_text(&name));
+/// A reaction to a message; who takes one back has said nothing. Its event is no message, so it
+/// bears no name of one.
+fn reaction(data: &Value, us: &Us) -> Option<Inbound> {
+    let text = |key: &str| data[key].as_str();
+    let (user, channel, on) = (text("user_id")?, text("channel_id")?, text("message_id")?);
+    let sign = data["emoji"]["name"].as_str()?;
+    if user == us.id || data["member"]["user"]["bot"] == true || !data["emoji"]["id"].is_null() {
+        return None;
     }
-    if file["size"].as_u64().unwrap_or(0) > attachment::LIMIT as u64 {
-        return Err(attachment::too_long(&name));
-    }
-    Ok(name)
-}
-
-/// Words to us by our mention are words to `@vine`.
-pub fn plain(text: &str, us: &Us) -> String {
-    let text = text.trim();
-    let called = [format!("<@{}>", us.id), format!("<@!{}>", us.id)]
-        .iter()
-        .find_map(|head| text.strip_prefix(head.as_str()));
-    called.map_or_else(
-        || text.to_owned(),
-        |rest| {
-            format!(
-                "@vine{}{rest}",
-                if rest.starts_with(char::is_whitespace) {
-                    ""
-                } else {
-                    " "
-                }
-            )
-        },
-    )
+    Some(inbound(
+        format!("{REACTION}{user}-{on}-{sign}"),
+        user,
+        spot(channel, Some(on)),
+        sign.into(),
+        Act::Reacted,
+        None,
+    ))
 }
 
 /// Discord also says that a message has changed when a link in it was unfolded; only an edit has a
@@ -223,7 +215,7 @@ fn edited(message: &Value, us: &Us) -> Option<Inbound> {
         message["channel_id"].as_str()?,
     );
     let at = message["edited_timestamp"].as_str()?;
-    let text = plain(message["content"].as_str()?, us);
+    let text = plain(message, message["content"].as_str()?, us);
     let of = event_id(channel, id);
     Some(inbound(
         format!("{of}:edited:{at}"),
@@ -281,25 +273,23 @@ fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
         if is_command(&text) || text.starts_with("<@") {
             return Some(Then::Refuse("That message is a command, and no answer."));
         }
-        return Some(Then::Say(inbound(
-            id.into(),
+        return Some(Then::Say(asked_for(
+            id,
             user,
             spot(channel, None),
             text,
             Act::Said,
-            moment(id),
         )));
     }
     let (path, options) = picked(&data["options"]);
     let words = words(&path, &options);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    Some(Then::Say(inbound(
-        id.into(),
+    Some(Then::Say(asked_for(
+        id,
         user,
         spot(channel, None),
         line(&words, ""),
         Act::Said,
-        moment(id),
     )))
 }
 
@@ -345,13 +335,12 @@ fn complete(data: &Value, user: &str) -> Option<Then> {
 fn pressed(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
     let message = data["message"]["id"].as_str()?;
     let act = |index, on: &str| {
-        Then::Press(inbound(
-            id.into(),
+        Then::Press(asked_for(
+            id,
             user,
             spot(channel, Some(on)),
             String::new(),
             Act::Pressed(index),
-            moment(id),
         ))
     };
     Some(match card::pressed(&data["data"])? {
@@ -388,13 +377,12 @@ fn submitted(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> 
     if text.is_empty() {
         return Some(Then::Refuse("Please write something."));
     }
-    Some(Then::Say(inbound(
-        id.into(),
+    Some(Then::Say(asked_for(
+        id,
         user,
         spot(channel, Some(&to)),
         text,
         Act::Said,
-        moment(id),
     )))
 }
 
@@ -477,7 +465,7 @@ mod tests {
         );
         assert_eq!(person(blind).act, Act::Unreadable);
         let file = |kind: &str| {
-            person(message(&json!({ "attachments": [{ "filename": "a.log", "content_type": kind, "size": 5 }] }))).act
+            person(message(&json!({ "content": "", "attachments": [{ "filename": "a.log", "content_type": kind, "size": 5 }] }))).act
         };
         assert_eq!(
             (file("text/plain"), file("image/png")),

@@ -12,8 +12,8 @@ use matrix_sdk::{
 use serde_json::{Value, json};
 use vine_domain::{
     chat::{
-        About, Aside, Dispatch, Fate, OutboundKind, Place, Posted,
-        pieces::{Piece, edited as edited_text, pieces},
+        About, Aside, Dispatch, Fate, Form, OutboundKind, Place, Posted,
+        pieces::{Piece, edited as edited_text, in_form},
     },
     ports::ChatError,
 };
@@ -73,11 +73,9 @@ async fn taken(room: &Room, dispatch: &Dispatch, event: &str) -> Result<(), Chat
 }
 
 async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-    let pieces = pieces(
-        &dispatch.message.text,
-        parts(&dispatch.message.text),
-        dispatch.message.kind.as_str(),
-    );
+    let called = format!("{}-{}", dispatch.message.kind.as_str(), dispatch.message.id);
+    let text = &dispatch.message.text;
+    let pieces = in_form(dispatch.form, text, parts(text), &called);
     let mut posted: Vec<String> = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
         let mut content = match piece {
@@ -176,7 +174,8 @@ async fn mark_read(room: &Room, event: &str) {
 
 /// Notices do not make a sound; what calls people does, and what they asked for.
 fn words(dispatch: &Dispatch, text: &str, calling: bool) -> Value {
-    let mentions = if calling {
+    let whole = dispatch.form == Form::Whole;
+    let mentions = if calling && whole {
         dispatch.mentions.as_slice()
     } else {
         &[]
@@ -192,9 +191,16 @@ fn words(dispatch: &Dispatch, text: &str, calling: bool) -> Value {
         .chain(asker)
         .collect();
     let loud = !dispatch.message.calls.is_empty()
-        || matches!(dispatch.message.kind, OutboundKind::Question { .. });
+        || matches!(
+            dispatch.message.kind,
+            OutboundKind::Question { .. } | OutboundKind::Settled { .. }
+        );
+    let kind = if loud { "m.text" } else { "m.notice" };
+    if !whole {
+        return json!({ "msgtype": kind, "body": shown.plain, "m.mentions": {} });
+    }
     json!({
-        "msgtype": if loud { "m.text" } else { "m.notice" },
+        "msgtype": kind,
         "body": shown.plain,
         "format": "org.matrix.custom.html",
         "formatted_body": shown.html,

@@ -19,9 +19,9 @@ pub fn chat(what: &str, error: &matrix_sdk::Error) -> ChatError {
             }
         }
         // The same again would be too large again.
-        Some(ErrorKind::TooLarge) => ChatError::Gone(format!(
-            "{what}: the homeserver takes nothing of this size: {error}"
-        )),
+        Some(ErrorKind::TooLarge | ErrorKind::BadJson | ErrorKind::NotJson) => ChatError::Unfit(
+            format!("{what}: the homeserver takes nothing like this: {error}"),
+        ),
         Some(ErrorKind::Forbidden) => {
             ChatError::Gone(format!("{what}: the homeserver does not let us: {error}"))
         }

@@ -12,7 +12,7 @@ use vine_domain::{
     chat::{Act, Inbound, Spot},
 };
 
-use crate::translate::{Heard, Us, in_words, is_sealed, translate};
+use crate::translate::{Heard, Us, is_sealed, translate, with_bytes};
 
 /// The event again with its words; `None` while they are not to be had.
 pub async fn fetched(client: &Client, event: &Inbound) -> Option<Inbound> {
@@ -68,16 +68,11 @@ async fn download(client: &Client, file: Inbound, content: &Value) -> Option<Inb
     let bytes = bytes
         .inspect_err(|error| tracing::debug!(event = %file.event, "not downloaded: {error}"))
         .ok()?;
-    Some(match in_words(content, &bytes) {
-        Ok(text) => Inbound {
-            act: Act::Said,
-            text,
-            ..file
-        },
-        Err(why) => Inbound {
-            act: Act::Unreadable,
-            text: why,
-            ..file
-        },
+    let (text, act, left_out) = with_bytes(content, &bytes).read();
+    Some(Inbound {
+        text,
+        act,
+        left_out,
+        ..file
     })
 }

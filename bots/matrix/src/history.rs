@@ -1,6 +1,6 @@
 //! What was said in a room between two positions of the stream.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use matrix_sdk::{
     Room,
@@ -18,6 +18,8 @@ const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Servers may send pages with nothing in them before one with something; not for ever.
 const EMPTY: u32 = 20;
+/// Pages of a hundred that are read at most.
+const MOST: usize = 1_000;
 
 /// What was said, oldest first, and whether that is all.
 pub type Read = (Vec<TimelineEvent>, bool);
@@ -42,7 +44,12 @@ pub async fn whole(room: &Room, timeline: &Timeline, since: &str) -> Result<Read
 
 async fn pages(room: &Room, way: MessagesOptions, from: String) -> Result<Read, Trouble> {
     let (mut events, mut from, mut empty) = (Vec::new(), Some(from), 0);
+    let mut read = HashSet::new();
     while let Some(token) = from {
+        if !read.insert(token.clone()) || read.len() > MOST {
+            tracing::warn!(room = %room.room_id(), "the homeserver names a page of {} that was read already", room.room_id());
+            return Ok((events, false));
+        }
         let Some(page) = page(room, &way, &token).await? else {
             return Ok((events, false));
         };

@@ -20,6 +20,7 @@ mod recovery;
 mod rooms;
 mod session;
 mod space;
+mod successor;
 mod translate;
 mod upload;
 
@@ -149,6 +150,21 @@ impl Chat for Matrix {
         rooms::furnish(&room, wish).await?;
         space::put(&client, &self.settings, &room, wish).await?;
         rooms::is_trusted(&client, &self.settings, wish.encrypted).await
+    }
+
+    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
+        let client = self.client()?;
+        let mut closed = Vec::new();
+        for room in rooms {
+            if let Err(ChatError::Gone(why)) = rooms::is_open(&client, room).await {
+                closed.push((room.clone(), why));
+            }
+        }
+        Ok(closed)
+    }
+
+    async fn successor(&self, room: &str) -> Result<Option<String>, ChatError> {
+        successor::of(&self.client()?, room).await
     }
 
     async fn show_work(&self, rooms: &[String]) {

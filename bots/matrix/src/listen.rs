@@ -91,7 +91,7 @@ async fn listen(
         if !response.rooms.invited.is_empty() {
             invited.notify_one();
         }
-        if !response.rooms.left.is_empty() {
+        if !response.rooms.left.is_empty() || rules_changed(client, &response) {
             ear.moved();
         }
         if ready.borrow().is_none() {
@@ -102,6 +102,22 @@ async fn listen(
             .map(ToString::to_string)
             .unwrap_or_default()));
     }
+}
+
+/// Whether somebody else has changed who may speak in a room, or has moved it.
+fn rules_changed(client: &Client, response: &SyncResponse) -> bool {
+    let us = client.user_id().map(ToString::to_string);
+    let rules = |event: &Value| {
+        let kind = event["type"].as_str();
+        matches!(kind, Some("m.room.power_levels" | "m.room.tombstone"))
+            && event["sender"].as_str() != us.as_deref()
+    };
+    let events = response.rooms.joined.values();
+    let mut events = events.flat_map(|update| &update.timeline.events);
+    events.any(|event| {
+        let event = event.raw().deserialize_as_unchecked::<Value>();
+        event.is_ok_and(|event| rules(&event))
+    })
 }
 
 fn filter() -> Filter {

@@ -17,7 +17,9 @@ use matrix_sdk::{
         },
         api::error::ErrorKind,
         assign,
-        events::{InitialStateEvent, room::encryption::RoomEncryptionEventContent},
+        events::{
+            InitialStateEvent, MessageLikeEventType, room::encryption::RoomEncryptionEventContent,
+        },
         serde::Raw,
     },
 };
@@ -116,6 +118,32 @@ pub fn joined(client: &Client, id: &str) -> Result<Room, ChatError> {
             "{us} is not in the room {id}; invite it, or choose another room with `repo room`"
         ))
     })
+}
+
+/// A room that takes words from us.
+pub async fn is_open(client: &Client, id: &str) -> Result<(), ChatError> {
+    let room = joined(client, id)?;
+    if let Some(next) = room.successor_room() {
+        return Err(ChatError::Gone(format!(
+            "the room {id} was upgraded to {}; invite the bot there, or choose another room with \
+             `repo room`",
+            next.room_id
+        )));
+    }
+    let us = client
+        .user_id()
+        .ok_or_else(|| not_connected(Duration::from_secs(1)))?;
+    // Not known yet is not forbidden.
+    let Ok(levels) = room.power_levels().await else {
+        return Ok(());
+    };
+    if levels.user_can_send_message(us, MessageLikeEventType::RoomMessage) {
+        return Ok(());
+    }
+    Err(ChatError::Gone(format!(
+        "{us} may not speak in the room {id}; raise its power level, or choose another room with \
+         `repo room`"
+    )))
 }
 
 /// Makes the room of a repository, or finds the one that was made before.
@@ -218,7 +246,11 @@ async fn ours(client: &Client, alias: &OwnedRoomAliasId) -> Result<Option<Room>,
 fn request(name: &str, wish: &RoomWish) -> Result<Request, ChatError> {
     let raw = |error: serde_json::Error| ChatError::Gone(error.to_string());
     let previews = json!({ "type": "org.matrix.room.preview_urls", "state_key": "", "content": { "disable": true } });
-    let mut initial_state = vec![Raw::new(&previews).map_err(raw)?.cast_unchecked()];
+    let guests = json!({ "type": "m.room.guest_access", "state_key": "", "content": { "guest_access": "forbidden" } });
+    let mut initial_state = Vec::new();
+    for event in [previews, guests] {
+        initial_state.push(Raw::new(&event).map_err(raw)?.cast_unchecked());
+    }
     if wish.encrypted {
         initial_state.push(
             InitialStateEvent::with_empty_state_key(
@@ -283,6 +315,8 @@ async fn invite(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
 fn uninvited(user: &OwnedUserId, error: &matrix_sdk::Error) -> ChatError {
     let why = match chat(&format!("inviting {user}"), error) {
         ChatError::Gone(why)
+        | ChatError::ThreadGone(why)
+        | ChatError::Unfit(why)
         | ChatError::Retry { why, .. }
         | ChatError::NotNow { why, .. }
         | ChatError::RoomBusy { why, .. } => why,

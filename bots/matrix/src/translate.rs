@@ -1,16 +1,20 @@
 //! One event of a room, as what it is to us. Pure: JSON in, value out.
 
 mod file;
+mod reply;
 
 use serde_json::Value;
 use vine_domain::{
     MessageId, Timestamp,
-    chat::{Act, Echo, Inbound, Spot},
+    chat::{
+        Act, Echo, Inbound, Spot,
+        attachment::{Content, Thing, forwarded},
+    },
 };
 
 use crate::PLATFORM;
 
-pub use file::in_words;
+pub use file::with_bytes;
 
 /// Our own key in the content of what we post; unknown keys are kept by servers, and encrypted with
 /// the rest.
@@ -39,22 +43,23 @@ pub fn translate(event: &Value, room: &str, us: &Us) -> Option<Heard> {
     if sender == us.id {
         return echo(&event["content"], id).map(Heard::Echo);
     }
-    let (text, thread, reply_to, act) = match event["type"].as_str()? {
-        "m.room.message" => message(&event["content"], us)?,
-        "m.reaction" => reaction(&event["content"])?,
-        "m.room.encrypted" => sealed(&event["content"]),
-        "m.room.redaction" => (
-            String::new(),
-            None,
-            None,
-            Act::Deleted(redacted(event)?.to_owned()),
-        ),
+    let content = &event["content"];
+    let parts = match event["type"].as_str()? {
+        "m.room.message" => message(content, us)?,
+        "m.reaction" => reaction(content)?,
+        "m.room.encrypted" => sealed(content),
+        "m.room.redaction" => Parts::new("", Act::Deleted(redacted(event)?.to_owned())),
+        "m.sticker" => Parts::hint(content, Thing::Sticker),
+        kind if kind.ends_with("poll.start") => Parts::hint(content, Thing::Poll),
+        kind if event["state_key"].is_null() && !is_machinery(kind) => {
+            Parts::hint(content, Thing::Unknown)
+        }
         _ => return None,
     };
     let spot = Spot::Theirs {
         room: room.to_owned(),
-        thread,
-        reply_to,
+        thread: parts.thread,
+        reply_to: parts.reply_to,
     };
     let said = event["origin_server_ts"].as_i64().map(Timestamp);
     Some(Heard::Person(Inbound {
@@ -62,42 +67,124 @@ pub fn translate(event: &Value, room: &str, us: &Us) -> Option<Heard> {
         platform: PLATFORM.into(),
         author: sender.to_owned(),
         spot,
-        text,
-        act,
+        text: parts.text,
+        act: parts.act,
         said,
+        left_out: parts.left_out,
+        private: false,
     }))
 }
 
-type Parts = (String, Option<String>, Option<String>, Act);
+/// What an event says, and where in its room.
+struct Parts {
+    text: String,
+    left_out: Option<String>,
+    thread: Option<String>,
+    reply_to: Option<String>,
+    act: Act,
+}
+
+impl Parts {
+    fn new(text: &str, act: Act) -> Self {
+        Self {
+            text: text.to_owned(),
+            left_out: None,
+            thread: None,
+            reply_to: None,
+            act,
+        }
+    }
+
+    /// Something that no agent gets.
+    fn hint(content: &Value, thing: Thing) -> Self {
+        Self::new(&thing.left_out(), Act::Unreadable).placed(content)
+    }
+
+    /// In a thread, clients without threads are given a reply to show; it is none that a person
+    /// made.
+    fn placed(self, content: &Value) -> Self {
+        let relation = &content["m.relates_to"];
+        let thread = relation["event_id"]
+            .as_str()
+            .filter(|_| relation["rel_type"] == "m.thread")
+            .map(str::to_owned);
+        let made = thread.is_none() || relation["is_falling_back"] != true;
+        let reply_to = relation["m.in_reply_to"]["event_id"]
+            .as_str()
+            .filter(|_| made)
+            .map(str::to_owned);
+        Self {
+            thread,
+            reply_to,
+            ..self
+        }
+    }
+}
+
+/// What clients send each other: calls, keys, answers to polls. None of it is said to anybody.
+fn is_machinery(kind: &str) -> bool {
+    const KINDS: [&str; 7] = [
+        "m.call.",
+        "m.key.",
+        "m.room.",
+        "m.rtc.",
+        "m.beacon",
+        "org.matrix.msc",
+        "io.element.",
+    ];
+    KINDS.iter().any(|one| kind.starts_with(one))
+        || kind.ends_with("poll.response")
+        || kind.ends_with("poll.end")
+        || kind == KEY
+}
 
 fn message(content: &Value, us: &Us) -> Option<Parts> {
     let relation = &content["m.relates_to"];
     let (kind, of) = (relation["rel_type"].as_str(), relation["event_id"].as_str());
     if let (Some("m.replace"), Some(of)) = (kind, of) {
-        let text = content["m.new_content"]["body"].as_str()?;
-        return Some((plain(text, us), None, None, Act::Edited(of.to_owned())));
+        let new = &content["m.new_content"];
+        let text = plain(reply::words(new, new["body"].as_str()?), us);
+        return Some(Parts::new(&text, Act::Edited(of.to_owned())));
     }
-    let thread = of.filter(|_| kind == Some("m.thread")).map(str::to_owned);
-    // In a thread, clients without threads are given a reply to show; it is none that a person
-    // made.
-    let made = thread.is_none() || relation["is_falling_back"] != true;
-    let reply_to = relation["m.in_reply_to"]["event_id"]
-        .as_str()
-        .filter(|_| made)
-        .map(str::to_owned);
-    let body = content["body"].as_str()?;
-    match content["msgtype"].as_str()? {
-        "m.text" | "m.emote" => Some((
-            plain(without_fallback(body, reply_to.is_some()), us),
-            thread,
-            reply_to,
-            Act::Said,
-        )),
-        "m.notice" => None,
-        _ => Some(match file::expected(content) {
-            Ok(meanwhile) => (meanwhile, thread, reply_to, Act::Awaited),
-            Err(why) => (why, thread, reply_to, Act::Unreadable),
-        }),
+    // A redacted message has no body.
+    let kind = content["msgtype"].as_str()?;
+    let read = match kind {
+        // Programs talk in notices; clients verify each other in messages.
+        "m.notice" | "m.server_notice" | "m.key.verification.request" => return None,
+        "m.text" | "m.emote" => {
+            let words = plain(reply::words(content, content["body"].as_str()?), us);
+            Content {
+                words: vec![forwarded_by(content, &words)],
+                ..Content::default()
+            }
+        }
+        "m.location" => Content {
+            left_out: vec![Thing::Location.left_out()],
+            ..Content::default()
+        },
+        "m.file" | "m.image" | "m.video" | "m.audio" => file::content(content),
+        _ => Content {
+            left_out: vec![Thing::Unknown.left_out()],
+            ..Content::default()
+        },
+    };
+    let (text, act, left_out) = read.read();
+    let parts = Parts {
+        left_out,
+        ..Parts::new(&text, act)
+    };
+    Some(parts.placed(content))
+}
+
+/// Some clients say that a message was passed on (MSC2723).
+fn forwarded_by(content: &Value, words: &str) -> String {
+    let from = ["m.forwarded", "org.matrix.msc2723.forwarded"]
+        .iter()
+        .map(|key| &content[*key])
+        .find(|one| one.is_object());
+    match from {
+        Some(from) => forwarded(from["sender"].as_str(), words),
+        None => words.to_owned(),
     }
 }
 
@@ -123,25 +210,25 @@ pub fn is_sealed(event: &Value) -> bool {
 /// Where something was said is not encrypted, so that servers can show threads.
 fn sealed(content: &Value) -> Parts {
     let relation = &content["m.relates_to"];
-    let of = relation["event_id"].as_str().map(str::to_owned);
-    let (thread, edited) = if relation["rel_type"] == "m.thread" {
-        (of, None)
-    } else {
-        (None, of)
-    };
-    let reply_to = relation["m.in_reply_to"]["event_id"]
-        .as_str()
-        .map(str::to_owned)
-        .or(edited);
+    let is_thread = relation["rel_type"] == "m.thread";
+    let edited = relation["event_id"].as_str().filter(|_| !is_thread);
     let why = "this message could not be decrypted, and its keys did not come within a minute; say \
-     it again";
-    (why.into(), thread, reply_to, Act::Awaited)
+               it again";
+    let placed = Parts::new("", Act::Awaited).placed(content);
+    Parts {
+        left_out: Some(why.into()),
+        reply_to: placed.reply_to.or_else(|| edited.map(str::to_owned)),
+        ..placed
+    }
 }
 
 fn reaction(content: &Value) -> Option<Parts> {
     let relation = &content["m.relates_to"];
     let (of, key) = (relation["event_id"].as_str()?, relation["key"].as_str()?);
-    Some((key.to_owned(), None, Some(of.to_owned()), Act::Reacted))
+    Some(Parts {
+        reply_to: Some(of.to_owned()),
+        ..Parts::new(key, Act::Reacted)
+    })
 }
 
 /// Room versions differ in where they say it.
@@ -160,14 +247,6 @@ fn echo(content: &Value, id: &str) -> Option<Echo> {
         part: u32::try_from(key["part"].as_u64()?).ok()?,
         last: key["last"] == true,
     })
-}
-
-/// Old clients quote what they reply to, in lines that begin with `> `, before an empty line.
-fn without_fallback(body: &str, is_reply: bool) -> &str {
-    if !is_reply || !body.starts_with("> <@") {
-        return body;
-    }
-    body.split_once("\n\n").map_or(body, |(_, words)| words)
 }
 
 /// Words to us by our account's name are words to `@vine`.

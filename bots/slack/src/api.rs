@@ -1,7 +1,7 @@
 //! One call of the Web API, and what follows from how it ended. Arguments and answers are plain
 //! JSON: the typed models lose text and refuse answers of calls that were served (measured).
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use serde_json::{Value, json};
 use slack_morphism::{
@@ -44,6 +44,10 @@ impl From<CallError> for ChatError {
     fn from(error: CallError) -> Self {
         let why = error.to_string();
         match error {
+            CallError::Refused(method, code) if is_content(&method, &code) => {
+                Self::Unfit(format!("Slack refuses {method}: {code}"))
+            }
+            CallError::Refused(_, code) if code == "thread_not_found" => Self::ThreadGone(why),
             CallError::Refused(method, code) => Self::Gone(advice(&method, &code)),
             CallError::Limited(_, after) => Self::NotNow { why, after },
             CallError::Unclear(..) => Self::Retry {
@@ -52,6 +56,26 @@ impl From<CallError> for ChatError {
             },
         }
     }
+}
+
+/// Whether a post is refused for what it holds, and would be again.
+fn is_content(method: &str, code: &str) -> bool {
+    const CODES: [&str; 13] = [
+        "attachment_payload_limit_exceeded",
+        "invalid_arguments",
+        "invalid_attachments",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_metadata_format",
+        "invalid_metadata_schema",
+        "metadata_too_large",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "no_text",
+        "too_many_attachments",
+        "413 Payload Too Large",
+    ];
+    method.starts_with("chat.") && CODES.contains(&code)
 }
 
 /// What a person can do about a refusal.
@@ -253,22 +277,66 @@ impl Api {
             ];
             return Ok(of(&self.read("conversations.history", &args).await?));
         };
-        let (mut found, mut cursor) = (Vec::new(), String::new());
-        loop {
+        let (mut found, mut pages) = (Vec::new(), Pages::default());
+        while let Some(cursor) = pages.next() {
             let args = [
                 ("channel", channel),
                 ("ts", root),
                 ("include_all_metadata", "true"),
                 ("limit", "100"),
-                ("cursor", &cursor),
+                ("cursor", cursor),
             ];
             let page = self.read("conversations.replies", &args).await?;
             found.extend(of(&page));
-            match page["response_metadata"]["next_cursor"].as_str() {
-                Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
-                _ => return Ok(found),
-            }
+            pages.after(&page);
         }
+        Ok(found)
+    }
+
+    /// Answers somebody where Slack told us to, for half an hour: also where we may not speak.
+    pub async fn respond(&self, address: &str, answer: &Value) -> Result<(), String> {
+        if !is_of_slack(address, &self.base) {
+            return Err("its address is not Slack's".into());
+        }
+        let sent = self.http.post(address).json(answer).send().await;
+        sent.and_then(reqwest::Response::error_for_status)
+            .map(drop)
+            .map_err(|error| error.without_url().to_string())
+    }
+}
+
+/// Pages of an answer that comes in parts. Ends also where a server names a page again, and after
+/// more pages than anything of ours has.
+#[derive(Debug, Default)]
+pub struct Pages {
+    read: HashSet<String>,
+    cursor: String,
+    end: bool,
+}
+
+impl Pages {
+    /// Of a hundred and more each.
+    const MOST: usize = 1_000;
+
+    /// The cursor of the next page, empty for the first.
+    pub fn next(&mut self) -> Option<&str> {
+        let known = !self.read.insert(self.cursor.clone());
+        if self.end || known || self.read.len() > Self::MOST {
+            if known && !self.end {
+                tracing::warn!(
+                    "Slack names a page that was read already; what comes after it stays unread"
+                );
+            }
+            return None;
+        }
+        Some(&self.cursor)
+    }
+
+    /// Goes on after this page.
+    pub fn after(&mut self, page: &Value) {
+        let next = page["response_metadata"]["next_cursor"].as_str();
+        next.unwrap_or_default().clone_into(&mut self.cursor);
+        self.end = self.cursor.is_empty();
     }
 }
 
@@ -393,6 +461,54 @@ mod tests {
             "Slack refuses conversations.create: missing_scope groups:write; give the app that \
              scope (`vine manifest slack` has all of them) and install it again"
         );
+    }
+
+    #[test]
+    fn pages_end_when_one_comes_again() {
+        let mut pages = Pages::default();
+        let next = |cursor: &str| json!({ "response_metadata": { "next_cursor": cursor } });
+        for cursor in ["", "a", "b"] {
+            assert_eq!(pages.next(), Some(cursor));
+            pages.after(&next(if cursor == "a" { "b" } else { "a" }));
+        }
+        assert_eq!(pages.next(), None, "a, b, a");
+        let mut last = Pages::default();
+        assert_eq!(last.next(), Some(""));
+        last.after(&next(""));
+        assert_eq!(last.next(), None);
+        let (mut endless, mut read) = (Pages::default(), 0);
+        while let Some(_page) = endless.next() {
+            read += 1;
+            endless.after(&next(&read.to_string()));
+        }
+        assert_eq!(read, Pages::MOST);
+    }
+
+    #[test]
+    fn what_is_refused_for_what_it_holds_is_told_from_rooms_and_threads() {
+        let of = |method: &str, code: &str| {
+            ChatError::from(CallError::Refused(method.into(), code.into()))
+        };
+        assert!(matches!(
+            of("chat.postMessage", "invalid_blocks"),
+            ChatError::Unfit(_)
+        ));
+        assert!(matches!(
+            of("chat.update", "msg_too_long"),
+            ChatError::Unfit(_)
+        ));
+        assert!(matches!(
+            of("conversations.create", "invalid_arguments"),
+            ChatError::Gone(_)
+        ));
+        assert!(matches!(
+            of("chat.postMessage", "thread_not_found"),
+            ChatError::ThreadGone(_)
+        ));
+        assert!(matches!(
+            of("chat.postMessage", "is_archived"),
+            ChatError::Gone(_)
+        ));
     }
 
     #[test]

@@ -10,7 +10,11 @@ use vine_domain::{
     ports::{Ear, Stored},
 };
 
-use crate::{Session, api::CallError, heard, reference, ts_of};
+use crate::{
+    Session,
+    api::{CallError, Pages},
+    heard, reference, ts_of,
+};
 
 /// Slack lets an app read fifty pages a minute (reference, tier 3).
 const PACE: Duration = Duration::from_millis(1_250);
@@ -57,7 +61,16 @@ async fn stored_places(ear: &dyn Ear) -> Stored<Vec<Place>> {
         .into_iter()
         .map(|(channel, root)| Place::Thread(channel, root))
         .collect();
-    if let Some(since) = ear.cursor().await?.as_deref().and_then(shortly_before) {
+    let Some(cursor) = ear.cursor().await? else {
+        // What was said before we came was not to us; what is said from now on is found.
+        ear.hear(Batch {
+            cursor: Some(format!("{}.000000", ear.now().0 / 1000)),
+            ..Batch::default()
+        })
+        .await?;
+        return Ok(places);
+    };
+    if let Some(since) = shortly_before(&cursor) {
         places.extend(
             ear.rooms()
                 .await?
@@ -80,9 +93,9 @@ async fn look_through(
     ear: &dyn Ear,
     place: &Place,
 ) -> Result<(), Option<Duration>> {
-    let mut cursor = String::new();
-    loop {
-        let (channel, page) = page(session, place, &cursor).await;
+    let mut pages = Pages::default();
+    while let Some(cursor) = pages.next() {
+        let (channel, page) = page(session, place, cursor).await;
         let page = match page {
             Ok(page) => page,
             Err(CallError::Limited(_, after)) => return Err(Some(after)),
@@ -90,9 +103,15 @@ async fn look_through(
             // The channel is gone or closed to us; that is said elsewhere.
             Err(CallError::Refused(..)) => return Ok(()),
         };
-        let messages = || page["messages"].as_array().into_iter().flatten();
+        let all: Vec<&Value> = page["messages"].as_array().into_iter().flatten().collect();
+        // A channel's history comes newest first: what stands behind our coming was not to us.
+        let came = all
+            .iter()
+            .position(|message| is_our_coming(message, &session.us.user));
+        let came = came.filter(|_| matches!(place, Place::Channel(..)));
+        let messages = || all[..came.unwrap_or(all.len())].iter().copied();
         let mut events: Vec<_> = messages()
-            .filter_map(|message| said(session, channel, message))
+            .flat_map(|message| said(session, channel, message))
             .collect();
         events.sort_by(|a, b| a.event.cmp(&b.event));
         let echoes = messages()
@@ -109,11 +128,20 @@ async fn look_through(
             tracing::error!(%error, "what was found could not be stored: {error}");
             return Err(None);
         }
-        match page["response_metadata"]["next_cursor"].as_str() {
-            Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
-            _ => return Ok(()),
+        if came.is_some() {
+            break;
         }
+        pages.after(&page);
     }
+    Ok(())
+}
+
+fn is_our_coming(message: &Value, us: &str) -> bool {
+    let joins = matches!(
+        message["subtype"].as_str(),
+        Some("channel_join" | "group_join")
+    );
+    joins && message["user"] == us
 }
 
 async fn page<'a>(
@@ -169,10 +197,14 @@ pub fn echo(session: &Session, channel: &str, message: &Value) -> Option<Echo> {
     })
 }
 
-/// The same as if it came over a connection.
-fn said(session: &Session, channel: &str, message: &Value) -> Option<Inbound> {
+/// The same as if it came over a connection: the message, and that it was edited since.
+fn said(session: &Session, channel: &str, message: &Value) -> Vec<Inbound> {
     let mut event = message.clone();
     event["type"] = json!("message");
     event["channel"] = json!(channel);
-    heard("events_api", &json!({ "event": event }), &session.us)
+    let edit = json!({ "type": "message", "subtype": "message_changed", "channel": channel, "message": message });
+    [event, edit]
+        .into_iter()
+        .filter_map(|event| heard("events_api", &json!({ "event": event }), &session.us))
+        .collect()
 }

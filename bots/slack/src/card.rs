@@ -26,7 +26,7 @@ pub const SHORTCUT: &str = "vine_answer";
 pub fn words(text: &str) -> Vec<Value> {
     sections(text)
         .iter()
-        .map(|shown| json!({ "type": "section", "text": { "type": "mrkdwn", "text": shown } }))
+        .map(|shown| json!({ "type": "section", "text": { "type": "mrkdwn", "text": shown, "verbatim": true } }))
         .collect()
 }
 

@@ -1,11 +1,13 @@
 //! Channels: one for each repository. The name is what makes creation harmless to repeat.
 
+use std::collections::HashSet;
+
 use serde_json::json;
 use vine_domain::{chat::RoomWish, ports::ChatError};
 
 use crate::{
     Session,
-    api::{Api, CallError},
+    api::{Api, CallError, Pages},
 };
 
 /// Characters of a topic (reference of conversations.setTopic).
@@ -119,13 +121,13 @@ pub async fn enter(session: &Session, named: &str) -> Result<String, ChatError> 
 }
 
 async fn find(session: &Session, name: &str) -> Result<Option<String>, ChatError> {
-    let mut cursor = String::new();
-    loop {
+    let mut pages = Pages::default();
+    while let Some(cursor) = pages.next() {
         let mut args = vec![
             ("types", "public_channel,private_channel"),
             ("exclude_archived", "true"),
             ("limit", "200"),
-            ("cursor", &cursor),
+            ("cursor", cursor),
         ];
         args.extend(session.team.as_deref().map(|team| ("team_id", team)));
         let page = session.api.read("conversations.list", &args).await?;
@@ -137,11 +139,41 @@ async fn find(session: &Session, name: &str) -> Result<Option<String>, ChatError
         if let Some(id) = found.and_then(|channel| channel["id"].as_str()) {
             return Ok(Some(id.to_owned()));
         }
-        match page["response_metadata"]["next_cursor"].as_str() {
-            Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
-            _ => return Ok(None),
+        pages.after(&page);
+    }
+    Ok(None)
+}
+
+/// Of these channels, those in which we cannot speak: a listing of where we are shows many at once.
+pub async fn closed(
+    session: &Session,
+    rooms: &[String],
+) -> Result<Vec<(String, String)>, ChatError> {
+    if rooms.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (mut open, mut pages) = (HashSet::new(), Pages::default());
+    while let Some(cursor) = pages.next() {
+        let mut args = vec![
+            ("types", "public_channel,private_channel"),
+            ("exclude_archived", "true"),
+            ("limit", "200"),
+            ("cursor", cursor),
+        ];
+        args.extend(session.team.as_deref().map(|team| ("team_id", team)));
+        let page = session.api.read("users.conversations", &args).await?;
+        let listed = page["channels"].as_array().into_iter().flatten();
+        open.extend(listed.filter_map(|one| one["id"].as_str().map(str::to_owned)));
+        pages.after(&page);
+    }
+    let mut closed = Vec::new();
+    for room in rooms.iter().filter(|room| !open.contains(*room)) {
+        // What passes is looked at again.
+        if let Err(error @ ChatError::Gone(_)) = is_open(&session.api, room).await {
+            closed.push((room.clone(), error.to_string()));
         }
     }
+    Ok(closed)
 }
 
 /// Lower case, digits, `-` and `_`, at most 80 (reference of conversations.create).

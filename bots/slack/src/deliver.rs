@@ -2,36 +2,40 @@
 //! each carries an opaque key, and whenever it is unclear whether it was posted we look for that
 //! first.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use vine_domain::{
     chat::{
-        About, Aside, Dispatch, Fate, OutboundKind, Place, Posted,
-        pieces::{Piece, edited as shortened, pieces},
+        About, Aside, Dispatch, Fate, Form, OutboundKind, Place, Posted,
+        pieces::{Piece, edited as shortened, in_form},
     },
     ports::ChatError,
 };
 
 use crate::{
+    Session,
     api::{Api, CallError, metadata},
-    card,
-    mrkdwn::mrkdwn,
+    card, copies,
+    mrkdwn::{member, mrkdwn},
     reference, ts_of,
 };
 
 /// Posts or edits one message.
-pub async fn deliver(api: &Api, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    let api = &*session.api;
     match (
         &dispatch.message.place,
         &dispatch.message.kind,
         &dispatch.about,
         &dispatch.edits,
     ) {
-        (Place::Aside(aside), ..) => whisper(api, dispatch, aside).await,
+        (Place::Aside(aside), ..) => whisper(session, dispatch, aside).await,
         (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => {
             note(api, dispatch, about).await
         }
         // What it would edit is the sign that we put on the person's own message.
-        (_, OutboundKind::Note { .. }, Some(_), _) => post(api, dispatch, true).await,
+        (_, OutboundKind::Note { .. }, Some(_), _) => post(session, dispatch, true).await,
         (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
             // First: once the edit is known to be posted, nothing of it is tried again.
             if let Some(about) = about {
@@ -40,7 +44,7 @@ pub async fn deliver(api: &Api, dispatch: &Dispatch) -> Result<Posted, ChatError
             edit(api, dispatch, edited).await
         }
         (_, _, _, Some(edited)) => edit(api, dispatch, edited).await,
-        _ => post(api, dispatch, dispatch.again).await,
+        _ => post(session, dispatch, dispatch.again).await,
     }
 }
 
@@ -83,12 +87,14 @@ async fn react(api: &Api, to: &str, name: &str) -> Result<(), ChatError> {
     }
 }
 
-async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
-    let id = dispatch.message.id.to_string();
+async fn post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
+    let (api, id) = (&session.api, dispatch.message.id.to_string());
     let thread = dispatch.thread.as_deref().map(ts_of);
-    // A file carries no key of ours but its name.
-    let called = format!("{}-{}", dispatch.message.kind.as_str(), &id[..8]);
-    let pieces = pieces(
+    // A file carries no key of ours but its name: the whole id, since two of the same minute begin
+    // alike.
+    let called = format!("{}-{id}", dispatch.message.kind.as_str());
+    let pieces = in_form(
+        dispatch.form,
         &dispatch.message.text,
         card::parts(&dispatch.message.text),
         &called,
@@ -120,22 +126,26 @@ async fn post(api: &Api, dispatch: &Dispatch, careful: bool) -> Result<Posted, C
                 };
                 let ts = match part(&known, &id, number) {
                     Some(ts) => ts,
-                    None => api
-                        .call("chat.postMessage", &args())
-                        .await
-                        .map_err(of_channel)?["ts"]
-                        .as_str()
-                        .unwrap_or_default()
-                        .to_owned(),
+                    None => {
+                        let answer = api.call("chat.postMessage", &args()).await;
+                        let answer = answer.map_err(of_channel)?;
+                        answer["ts"].as_str().unwrap_or_default().to_owned()
+                    }
                 };
                 posted.push(reference(&dispatch.room, &ts));
             }
-            Piece::File { name, .. } if has_file(&known, name) => {}
+            Piece::File { name, .. } if has_file(&known, name, &session.us.user) => {}
             Piece::File { name, text } => {
                 api.upload(&dispatch.room, root.as_deref(), name, text)
                     .await?;
             }
         }
+    }
+    if let (true, Some(first)) = (
+        careful && !dispatch.message.buttons.is_empty(),
+        posted.first(),
+    ) {
+        copies::disarm_later(session, dispatch, ts_of(first).to_owned());
     }
     let thread = dispatch
         .thread
@@ -155,8 +165,10 @@ fn part(messages: &[Value], key: &str, number: usize) -> Option<String> {
     messages.iter().find(is)?["ts"].as_str().map(str::to_owned)
 }
 
-fn has_file(messages: &[Value], name: &str) -> bool {
-    messages.iter().any(|message| {
+/// Whether we have posted this file; others can send one of the same name.
+fn has_file(messages: &[Value], name: &str, us: &str) -> bool {
+    let mut ours = messages.iter().filter(|message| message["user"] == us);
+    ours.any(|message| {
         message["files"]
             .as_array()
             .is_some_and(|files| files.iter().any(|file| file["name"] == name))
@@ -189,15 +201,18 @@ fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Optio
     };
     let calls: Vec<_> = mentions
         .iter()
-        .map(|mention| format!("<@{}>", mention.subject))
+        .map(|mention| format!("<@{}>", member(&mention.subject)))
         .collect();
     let calling = (!calls.is_empty()).then(
-        || json!({ "type": "section", "text": { "type": "mrkdwn", "text": calls.join(" ") } }),
+        || json!({ "type": "section", "text": { "type": "mrkdwn", "text": calls.join(" "), "verbatim": true } }),
     );
     let mut args = json!({
         "channel": dispatch.room, "text": mrkdwn(text, mentions), "blocks": calling.into_iter().chain(blocks).collect::<Vec<_>>(),
         "unfurl_links": false, "unfurl_media": false, "metadata": metadata(&dispatch.message.id.to_string(), part, last),
     });
+    if dispatch.form != Form::Whole {
+        args["blocks"] = json!([]);
+    }
     if let Some(root) = root {
         args["thread_ts"] = json!(root);
     }
@@ -209,6 +224,7 @@ async fn edit(api: &Api, dispatch: &Dispatch, edited: &str) -> Result<Posted, Ch
     let text = shortened(card::parts(&dispatch.message.text));
     // A question that was given up can still be answered.
     let blocks = match dispatch.message.buttons.as_slice() {
+        _ if dispatch.form != Form::Whole => Vec::new(),
         [] => card::words(&text),
         buttons => card::question(&text, buttons),
     };
@@ -230,20 +246,27 @@ async fn edit(api: &Api, dispatch: &Dispatch, edited: &str) -> Result<Posted, Ch
 }
 
 /// Words that one person alone sees, where they said something.
-async fn whisper(api: &Api, dispatch: &Dispatch, aside: &Aside) -> Result<Posted, ChatError> {
-    let user = aside.author.rsplit(':').next().unwrap_or(&aside.author);
-    let mut args =
-        json!({ "channel": aside.room, "user": user, "text": mrkdwn(&dispatch.message.text, &[]) });
+async fn whisper(
+    session: &Session,
+    dispatch: &Dispatch,
+    aside: &Aside,
+) -> Result<Posted, ChatError> {
+    let user = member(&aside.author);
+    let text = match dispatch.form {
+        Form::Whole => mrkdwn(&dispatch.message.text, &[]),
+        Form::Words => mrkdwn(&shortened(card::parts(&dispatch.message.text)), &[]),
+        Form::File => "The answer could not be shown here; the page shows it.".into(),
+    };
+    let mut args = json!({ "channel": aside.room, "user": user, "text": text });
     if let Some(thread) = &aside.thread {
         args["thread_ts"] = json!(ts_of(thread));
     }
-    if !dispatch.message.buttons.is_empty() {
+    if !dispatch.message.buttons.is_empty() && dispatch.form == Form::Whole {
         let text = shortened(card::parts(&dispatch.message.text));
         args["blocks"] = json!(card::choices(&text, &dispatch.message.buttons));
     }
-    let told = match api.call("chat.postEphemeral", &args).await {
-        // They have left: nobody is there to be told.
-        Err(CallError::Refused(_, code)) if code == "user_not_in_channel" => None,
+    let told = match session.api.call("chat.postEphemeral", &args).await {
+        Err(error) if error.code().is_some() => respond(session, aside, &args, error).await?,
         other => other?["message_ts"].as_str().map(str::to_owned),
     };
     // What is pressed under it names it.
@@ -252,4 +275,34 @@ async fn whisper(api: &Api, dispatch: &Dispatch, aside: &Aside) -> Result<Posted
         aside.thread.as_ref().unwrap_or(&aside.to),
         shown,
     ))
+}
+
+/// The same where we are not in the channel, to whoever used something of ours there.
+async fn respond(
+    session: &Session,
+    aside: &Aside,
+    args: &Value,
+    refused: CallError,
+) -> Result<Option<String>, ChatError> {
+    let Some(address) = session.waiting.address(&aside.to) else {
+        return match refused.code() {
+            // They have left: nobody is there to be told.
+            Some("user_not_in_channel") => Ok(None),
+            _ => Err(refused.into()),
+        };
+    };
+    let mut answer =
+        json!({ "response_type": "ephemeral", "replace_original": false, "text": args["text"] });
+    if !args["blocks"].is_null() {
+        answer["blocks"] = args["blocks"].clone();
+    }
+    session
+        .api
+        .respond(&address, &answer)
+        .await
+        .map(|()| None)
+        .map_err(|why| ChatError::Retry {
+            why,
+            after: Duration::from_secs(1),
+        })
 }

@@ -1,19 +1,24 @@
 //! The content of files that people send with a message: envelopes bring only their names.
 
 use serde_json::Value;
-use vine_domain::chat::{Act, Inbound, Spot, attachment};
+use vine_domain::chat::{Inbound, Spot};
 
-use crate::{Session, mrkdwn::plain, ts_of};
+use crate::{
+    Session,
+    content::{content, files, is_speech, name, told},
+    ts_of,
+};
 
 /// The event again with its words; `None` while they are not to be had.
 pub async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
     let message = message(session, event).await?;
-    let mut texts = vec![plain(
-        message["text"].as_str().unwrap_or_default(),
-        &session.us.user,
-    )];
-    for file in message["files"].as_array().into_iter().flatten() {
-        let name = attachment::shown(file["name"].as_str().unwrap_or("file"));
+    let mut content = content(&message, &session.us.user);
+    content.awaited.clear();
+    for file in files(&message).filter(|file| told(file).is_none()) {
+        // Slack writes down what somebody says within some seconds.
+        if is_speech(file) {
+            return None;
+        }
         let address = file["url_private_download"]
             .as_str()
             .or_else(|| file["url_private"].as_str())?;
@@ -23,21 +28,13 @@ pub async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
                 |why| tracing::debug!(event = %event.event, "a file was not downloaded: {why}"),
             )
             .ok()?;
-        match attachment::in_words(&name, &bytes) {
-            Ok(words) => texts.push(words),
-            Err(why) => {
-                return Some(Inbound {
-                    act: Act::Unreadable,
-                    text: why,
-                    ..event.clone()
-                });
-            }
-        }
+        content.add(&name(file), &bytes);
     }
-    texts.retain(|text| !text.is_empty());
+    let (text, act, left_out) = content.read();
     Some(Inbound {
-        act: Act::Said,
-        text: texts.join("\n\n"),
+        act,
+        text,
+        left_out,
         ..event.clone()
     })
 }

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use vine_domain::ports::{ChatError, Ear};
 
-use crate::{Session, Settings, Us, api::Api, manifest::SCOPES};
+use crate::{
+    ENDED, Session, Settings, Us,
+    api::{Api, Pages},
+    manifest::{NICETY, SCOPES},
+};
 
 /// How often to see whether our token still counts, where no connection tells.
 const EVERY: Duration = Duration::from_secs(60);
@@ -16,7 +20,7 @@ const LOOK: u32 = 10;
 ///
 /// # Errors
 /// Says what is wrong and what to do: of missing scopes all at once.
-pub async fn connect(settings: &Settings) -> Result<Session, String> {
+pub async fn connect(settings: &Settings, ear: &dyn Ear) -> Result<Session, String> {
     let api = Api::new(&settings.api_url, &settings.bot_token)?;
     let (known, scopes) = api
         .identity()
@@ -30,6 +34,12 @@ pub async fn connect(settings: &Settings) -> Result<Session, String> {
             missing.join(", ")
         ));
     }
+    let deaf = !scopes.split(',').any(|scope| scope.trim() == NICETY);
+    ear.remark(deaf.then(|| {
+        format!(
+            "reactions are not heard: add the scope {NICETY} under \"OAuth & Permissions\" and install the app again"
+        )
+    }));
     let text = |key: &str| known[key].as_str().unwrap_or_default();
     let (user, account) = (
         text("user_id").to_owned(),
@@ -49,6 +59,10 @@ pub async fn connect(settings: &Settings) -> Result<Session, String> {
         account,
         team,
         gap: Arc::default(),
+        ended: Arc::default(),
+        renamed: Arc::default(),
+        waiting: Arc::default(),
+        disarming: Arc::default(),
     })
 }
 
@@ -58,27 +72,19 @@ async fn of_organisation(
     known: &Value,
     wanted: Option<&str>,
 ) -> Result<(Vec<String>, Option<String>), String> {
-    let (mut teams, mut cursor) = (Vec::new(), String::new());
-    loop {
+    let (mut teams, mut pages) = (Vec::<String>::new(), Pages::default());
+    while let Some(cursor) = pages.next() {
         let page = api
-            .call(
-                "auth.teams.list",
-                &json!({ "limit": 100, "cursor": cursor }),
-            )
+            .read("auth.teams.list", &[("limit", "100"), ("cursor", cursor)])
             .await
             .map_err(|error| error.to_string())?;
-        teams.extend(
-            page["teams"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|team| team["id"].as_str())
-                .map(str::to_owned),
-        );
-        match page["response_metadata"]["next_cursor"].as_str() {
-            Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
-            _ => break,
+        let listed = page["teams"].as_array().into_iter().flatten();
+        for team in listed.filter_map(|team| team["id"].as_str()) {
+            if !teams.iter().any(|known| known == team) {
+                teams.push(team.to_owned());
+            }
         }
+        pages.after(&page);
     }
     let team = match (wanted, teams.as_slice()) {
         (Some(wanted), all) if all.iter().any(|team| team == wanted) => wanted.to_owned(),
@@ -99,7 +105,7 @@ fn missing(scopes: &str) -> Vec<&'static str> {
     let given: Vec<&str> = scopes.split(',').map(str::trim).collect();
     SCOPES
         .into_iter()
-        .filter(|scope| !given.contains(scope))
+        .filter(|scope| *scope != NICETY && !given.contains(scope))
         .collect()
 }
 
@@ -115,7 +121,10 @@ pub async fn watch(session: &Session, ear: &Arc<dyn Ear>) -> String {
             Err(error) if error.code().is_some() => return ChatError::from(error).to_string(),
             Err(error) => ear.health(Err(error.to_string())),
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::select! {
+            () = session.ended.notified() => return ENDED.into(),
+            () = tokio::time::sleep(EVERY) => {}
+        }
     }
     String::new()
 }

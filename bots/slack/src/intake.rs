@@ -1,7 +1,7 @@
 //! What an envelope brings, stored before Slack hears that we have it; the same over a socket and
 //! over HTTP.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use serde_json::Value;
 use vine_domain::{
@@ -24,6 +24,9 @@ pub async fn take(
 ) -> Option<Value> {
     match translate(kind, payload, &session.us) {
         Heard::Person(inbound) => {
+            if let Some(address) = payload["response_url"].as_str() {
+                session.waiting.add(&inbound.event, address);
+            }
             let echoes = echo(session, payload);
             // The position stays before what is still looked for.
             let whole = session.gap.whole.load(Ordering::SeqCst);
@@ -71,6 +74,15 @@ pub async fn take(
         }
         Heard::Empty(field) => return Some(modal::refused(field)),
         Heard::Moved => ear.moved(),
+        Heard::Renamed(old, new) => {
+            session
+                .renamed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(old, new);
+            ear.moved();
+        }
+        Heard::Ended => session.ended.notify_one(),
         Heard::Nothing => {}
     }
     Some(Value::Null)

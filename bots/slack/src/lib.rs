@@ -11,6 +11,8 @@ mod api;
 mod backfill;
 mod card;
 mod channels;
+mod content;
+mod copies;
 mod deliver;
 mod fetch;
 mod hooks;
@@ -21,24 +23,29 @@ mod modal;
 mod mrkdwn;
 mod socket;
 mod translate;
+mod waiting;
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use async_trait::async_trait;
-use tokio::{sync::watch, task::AbortHandle};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+};
 use vine_domain::{
-    Timestamp,
+    MessageId, Timestamp,
     chat::{Dispatch, Inbound, Posted, RoomWish},
     ports::{Chat, ChatError, Ear},
 };
 
-use self::api::Api;
+use self::{api::Api, waiting::Waiting};
 pub use self::{
     hooks::{PATH, routes},
     manifest::manifest,
@@ -98,6 +105,13 @@ struct Session {
     /// Where channels are made, if that has to be said.
     team: Option<String>,
     gap: Arc<Gap>,
+    /// Slack says that our token counts no more.
+    ended: Arc<Notify>,
+    /// Channels that got another id, by the old one.
+    renamed: Arc<Mutex<HashMap<String, String>>>,
+    waiting: Arc<Waiting>,
+    /// Who looks for second copies of a message.
+    disarming: Arc<Mutex<HashMap<MessageId, AbortHandle>>>,
 }
 
 /// What may be missing of what was said.
@@ -107,28 +121,85 @@ struct Gap {
     whole: AtomicBool,
     /// Something could not be stored, and Slack may have given it up since.
     stumbled: AtomicBool,
-    /// Who looks for it.
-    looking: Mutex<Option<AbortHandle>>,
+    /// Whether somebody looks for it.
+    look: Mutex<Look>,
+    /// Who looks again, later.
+    again: Mutex<Option<AbortHandle>>,
 }
 
+/// How far looking for what is missing has come. A look is never ended before its time: it would
+/// begin with the same threads each time, and never come to the last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Look {
+    #[default]
+    Over,
+    UnderWay,
+    /// Something may be missing since it began.
+    Again,
+}
+
+/// What the adapter says until it knows more.
+const ENDED: &str = "Slack has revoked the token, or the app was removed";
+/// After a connection that ended without Slack's word it is looked again, so long after one another:
+/// Slack may take some time to see that nobody listens there any more.
+const LOOKS: [Duration; 4] = [
+    Duration::from_secs(15),
+    Duration::from_secs(45),
+    Duration::from_secs(120),
+    Duration::from_secs(240),
+];
+
 impl Session {
-    /// Looks for what was said while nobody listened, beside what comes now; one at a time.
-    fn look_back(&self, ear: &Arc<dyn Ear>) {
-        self.gap.whole.store(false, Ordering::SeqCst);
+    /// A connection died without a word: what Slack sent there meanwhile, and what it still sends,
+    /// is looked for.
+    fn look_back_repeatedly(&self, ear: &Arc<dyn Ear>) {
+        self.look_back(ear);
         let (session, ear) = (self.clone(), Arc::clone(ear));
         let task = tokio::spawn(async move {
-            backfill::run(&session, &*ear).await;
-            session.gap.whole.store(true, Ordering::SeqCst);
+            for pause in LOOKS {
+                tokio::time::sleep(pause).await;
+                session.look_back(&ear);
+            }
         });
-        let old = self
+        let mut again = self
             .gap
-            .looking
+            .again
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(task.abort_handle());
-        if let Some(old) = old {
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = again.replace(task.abort_handle()) {
             old.abort();
         }
+    }
+
+    /// Looks for what was said while nobody listened, beside what comes now; one at a time.
+    fn look_back(&self, ear: &Arc<dyn Ear>) {
+        let mut look = self.gap.look();
+        self.gap.whole.store(false, Ordering::SeqCst);
+        if *look != Look::Over {
+            *look = Look::Again;
+            return;
+        }
+        *look = Look::UnderWay;
+        drop(look);
+        let (session, ear) = (self.clone(), Arc::clone(ear));
+        tokio::spawn(async move {
+            loop {
+                backfill::run(&session, &*ear).await;
+                let mut look = session.gap.look();
+                if *look != Look::Again {
+                    *look = Look::Over;
+                    session.gap.whole.store(true, Ordering::SeqCst);
+                    return;
+                }
+                *look = Look::UnderWay;
+            }
+        });
+    }
+}
+
+impl Gap {
+    fn look(&self) -> MutexGuard<'_, Look> {
+        self.look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,7 +223,7 @@ impl Slack {
     pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>) {
         let mut pause = SOON;
         loop {
-            let trouble = match install::connect(&self.settings).await {
+            let trouble = match install::connect(&self.settings, &*ear).await {
                 Ok(session) => self.listen(session, &ear).await,
                 Err(why) => why,
             };
@@ -214,7 +285,7 @@ impl Chat for Slack {
     }
 
     async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
-        deliver::deliver(&self.session()?.api, dispatch).await
+        deliver::deliver(&self.session()?, dispatch).await
     }
 
     async fn posted_at(&self, _room: &str, reference: &str) -> Option<Timestamp> {
@@ -227,6 +298,19 @@ impl Chat for Slack {
 
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
         channels::furnish(&self.session()?, room, wish).await
+    }
+
+    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
+        channels::closed(&self.session()?, rooms).await
+    }
+
+    async fn successor(&self, room: &str) -> Result<Option<String>, ChatError> {
+        let session = self.session()?;
+        let renamed = session
+            .renamed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(renamed.get(room).cloned())
     }
 
     /// Bots have no such sign in Slack.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::card;
 
 /// What the bot must be allowed, each for a reason of its own.
-pub const SCOPES: [&str; 12] = [
+pub const SCOPES: [&str; 13] = [
     "channels:history", // to hear answers, and to look for what was missed and posted
     "channels:join",    // `repo room --room #name`
     "channels:manage",  // topics, invitations
@@ -16,14 +16,21 @@ pub const SCOPES: [&str; 12] = [
     "files:write",    // texts that are too long for messages
     "groups:history", // the same for private channels
     "groups:read",
-    "groups:write",    // to make a private channel for each repository
+    "groups:write", // to make a private channel for each repository
+    NICETY,
     "reactions:write", // the check mark on the answer that counts
 ];
 
-/// What the bot hears of: messages, and channels that it cannot speak in any more or again.
-const EVENTS: [&str; 12] = [
+/// The one scope that may be missing: without it reactions are not heard, and everything else is.
+pub const NICETY: &str = "reactions:read";
+
+/// What the bot hears of: messages, reactions, channels that it cannot speak in any more or again,
+/// and its own end.
+const EVENTS: [&str; 16] = [
+    "app_uninstalled",
     "channel_archive",
     "channel_deleted",
+    "channel_id_changed",
     "channel_left",
     "channel_unarchive",
     "group_archive",
@@ -34,6 +41,8 @@ const EVENTS: [&str; 12] = [
     "member_left_channel",
     "message.channels",
     "message.groups",
+    "reaction_added",
+    "tokens_revoked",
 ];
 
 /// The manifest from which Slack makes the app (schema version 1). With the address of our door

@@ -85,7 +85,8 @@ fn view(modal: &Modal) -> Value {
 /// What is asked, as far as a section holds it.
 fn shown(asked: &str) -> Option<Value> {
     let text: String = asked.chars().take(LONGEST).collect();
-    let section = json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
+    let section =
+        json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } });
     (!text.trim().is_empty()).then_some(section)
 }
 

@@ -10,7 +10,7 @@ use vine_domain::{
 pub fn mrkdwn(text: &str, mentions: &[Mention]) -> String {
     let calls: Vec<_> = mentions
         .iter()
-        .map(|mention| format!("<@{}>", escaped(&mention.subject)))
+        .map(|mention| format!("<@{}>", escaped(member(&mention.subject))))
         .collect();
     let head = if calls.is_empty() {
         String::new()
@@ -22,6 +22,11 @@ pub fn mrkdwn(text: &str, mentions: &[Mention]) -> String {
         .map(block)
         .collect::<Vec<_>>()
         .join("\n\n")
+}
+
+/// A person without the workspace that they are from.
+pub fn member(subject: &str) -> &str {
+    subject.rsplit(':').next().unwrap_or(subject)
 }
 
 fn block(block: &Block) -> String {
@@ -102,14 +107,53 @@ pub fn plain(text: &str, us: &str) -> String {
         .replace("&amp;", "&")
 }
 
+/// What somebody typed that Slack made a token of (reference, "Retrieving messages").
 fn meant(token: &str, us: &str) -> String {
     let (target, label) = token.split_once('|').unwrap_or((token, ""));
+    let called = |id: &str| {
+        if label.is_empty() {
+            id.to_owned()
+        } else {
+            label.trim_start_matches(['@', '#']).to_owned()
+        }
+    };
     match target.split_at_checked(1) {
         Some(("@", user)) if user == us => "@vine".into(),
-        Some(("@", user)) => format!("@{}", if label.is_empty() { user } else { label }),
-        Some(("#", channel)) => format!("#{}", if label.is_empty() { channel } else { label }),
-        Some(("!", word)) => format!("@{word}"),
-        _ => target.into(),
+        // Somebody of our name is not us.
+        Some(("@", user)) if label.trim_start_matches('@').eq_ignore_ascii_case("vine") => {
+            format!("@{user}")
+        }
+        Some(("@", user)) => format!("@{}", called(user)),
+        Some(("#", channel)) => format!("#{}", called(channel)),
+        Some(("!", word)) => special(word, label),
+        _ => link(target, label),
+    }
+}
+
+/// `!here`, `!subteam^S1|@devs`, `!date^1392734382^{date}|18 February`.
+fn special(word: &str, label: &str) -> String {
+    match word.split_once('^') {
+        Some(("date", _)) => label.to_owned(),
+        Some((_, id)) if label.is_empty() => format!("@{}", id.split('^').next().unwrap_or(id)),
+        Some(_) => format!("@{}", label.trim_start_matches('@')),
+        None => format!("@{word}"),
+    }
+}
+
+/// What looks like an address is made a link of, with what was typed as its label.
+fn link(address: &str, label: &str) -> String {
+    let schemes = ["mailto:", "tel:", "https://", "http://"];
+    let bare = schemes
+        .iter()
+        .find_map(|scheme| address.strip_prefix(scheme))
+        .unwrap_or(address);
+    let typed = label == address
+        || label.trim_end_matches('/') == bare.trim_end_matches('/')
+        || address.starts_with("tel:");
+    match label {
+        "" => address.to_owned(),
+        label if typed => label.to_owned(),
+        label => format!("{label} ({address})"),
     }
 }
 
@@ -150,8 +194,25 @@ mod tests {
                 "see <https://x.example/a|this> <#C1|general> <!here>",
                 "U0BOT"
             ),
-            "see https://x.example/a #general @here"
+            "see this (https://x.example/a) #general @here"
         );
         assert_eq!(plain("1 < 2", "U0BOT"), "1 < 2");
+        for (sent, typed) in [
+            ("<http://main.rs|main.rs>", "main.rs"),
+            ("<https://x.example/a>", "https://x.example/a"),
+            ("<http://x.example/|x.example>", "x.example"),
+            ("<mailto:ann@x.example|ann@x.example>", "ann@x.example"),
+            ("<tel:+4930123456|+49 30 123456>", "+49 30 123456"),
+            ("<!subteam^S1|@devs> <!subteam^S1>", "@devs @S1"),
+            (
+                "<!date^1392734382^{date_num}^https://x.example|18 February>",
+                "18 February",
+            ),
+            ("<#C1|> <#C1>", "#C1 #C1"),
+            ("<@U1|ann>", "@ann"),
+            ("&amp;lt; &lt;b&gt;", "&lt; <b>"),
+        ] {
+            assert_eq!(plain(sent, "U0BOT"), typed, "{sent}");
+        }
     }
 }

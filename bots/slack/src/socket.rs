@@ -8,7 +8,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,7 +27,7 @@ use tokio::{sync::mpsc, time::Instant};
 use vine_domain::ports::{ChatError, Ear};
 
 use crate::{
-    SOON, Session, Settings,
+    ENDED, SOON, Session, Settings,
     api::{Api, CallError, connector},
     intake,
 };
@@ -71,6 +71,8 @@ struct Line<'a> {
     ear: &'a Arc<dyn Ear>,
     /// Connections that have been greeted and not been lost.
     open: AtomicUsize,
+    /// One was lost without Slack's word, and nobody has looked for what it was to bring.
+    died: AtomicBool,
     /// What to do when there is a first connection again.
     heard: &'a (dyn Fn() + Send + Sync),
 }
@@ -90,6 +92,7 @@ pub async fn run(
         app_token,
         ear,
         open: AtomicUsize::new(0),
+        died: AtomicBool::new(false),
         heard,
     };
     let second = async {
@@ -111,7 +114,13 @@ async fn keep(line: &Line<'_>) -> String {
                 let begun = Instant::now();
                 close(old.take(), OVERLAP);
                 line.greeted();
-                let sign = signs.recv().await;
+                let sign = tokio::select! {
+                    sign = signs.recv() => sign,
+                    () = line.session.ended.notified() => {
+                        close(Some(manager), Duration::ZERO);
+                        return ENDED.into();
+                    }
+                };
                 line.open.fetch_sub(1, Ordering::SeqCst);
                 pause = if begun.elapsed() > STEADY {
                     SOON
@@ -121,7 +130,11 @@ async fn keep(line: &Line<'_>) -> String {
                 if sign == Some(Sign::Leave) {
                     old = Some(manager);
                 } else {
+                    line.died.store(true, Ordering::SeqCst);
                     close(Some(manager), Duration::ZERO);
+                    if line.open.load(Ordering::SeqCst) > 0 {
+                        line.missed();
+                    }
                     // One that ends at once is not opened again at once, for ever.
                     tokio::time::sleep(if begun.elapsed() > STEADY {
                         Duration::ZERO
@@ -149,6 +162,14 @@ impl Line<'_> {
         self.ear.health(Ok(self.session.account.clone()));
         if self.open.fetch_add(1, Ordering::SeqCst) == 0 {
             (self.heard)();
+        }
+        self.missed();
+    }
+
+    /// Looks for what Slack sent to a connection that died without a word.
+    fn missed(&self) {
+        if self.died.swap(false, Ordering::SeqCst) {
+            self.session.look_back_repeatedly(self.ear);
         }
     }
 

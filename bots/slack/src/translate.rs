@@ -3,12 +3,13 @@
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
-    chat::{Act, Inbound, Spot, attachment},
+    chat::{Act, Inbound, Spot, attachment::Thing},
 };
 use vine_grammar::line;
 
 use crate::{
     PLATFORM, Us, card,
+    content::content,
     modal::{self, Modal, Written},
     mrkdwn::plain,
     reference,
@@ -25,6 +26,10 @@ pub enum Heard {
     Empty(&'static str),
     /// We or a channel have gone or come.
     Moved,
+    /// A channel is called by another id now: the old one and the new one.
+    Renamed(String, String),
+    /// Our token counts no more.
+    Ended,
     /// Nothing.
     Nothing,
 }
@@ -49,6 +54,16 @@ fn inbound(event: String, author: String, spot: Spot, text: String, act: Act) ->
         text,
         act,
         said: None,
+        left_out: None,
+        private: false,
+    }
+}
+
+/// The same of what Slack lets us answer to its author alone.
+fn asked_for(event: String, author: String, spot: Spot, text: String, act: Act) -> Inbound {
+    Inbound {
+        private: true,
+        ..inbound(event, author, spot, text, act)
     }
 }
 
@@ -60,9 +75,21 @@ fn author(user: &str, team: Option<&str>, us: &Us) -> String {
     }
 }
 
+/// The workspace of whoever wrote a message, as far as Slack says it.
+fn team(message: &Value) -> Option<&str> {
+    let team = |key: &str| message[key].as_str();
+    team("user_team").or_else(|| team("source_team"))
+}
+
 fn event(event: &Value, us: &Us) -> Option<Heard> {
     match event["type"].as_str()? {
         "message" => message(event, us).map(Heard::Person),
+        "reaction_added" => reaction(event, us).map(Heard::Person),
+        "tokens_revoked" | "app_uninstalled" => Some(Heard::Ended),
+        "channel_id_changed" => Some(Heard::Renamed(
+            event["old_channel_id"].as_str()?.into(),
+            event["new_channel_id"].as_str()?.into(),
+        )),
         "member_joined_channel" | "member_left_channel" => {
             (event["user"] == us.user.as_str()).then_some(Heard::Moved)
         }
@@ -71,15 +98,84 @@ fn event(event: &Value, us: &Us) -> Option<Heard> {
     }
 }
 
+/// The character of a digit, which stands for a choice; others keep Slack's name.
+fn character(sign: &str) -> String {
+    const DIGITS: [&str; 9] = [
+        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    ];
+    match DIGITS.iter().position(|digit| *digit == sign) {
+        Some(place) => format!("{}\u{fe0f}\u{20e3}", place + 1),
+        None => format!(":{sign}:"),
+    }
+}
+
 /// A message in a channel. `app_mention` says the same a second time.
 fn message(event: &Value, us: &Us) -> Option<Inbound> {
     let channel = event["channel"].as_str()?;
     match event["subtype"].as_str() {
-        None | Some("thread_broadcast" | "file_share") => said(event, channel, us),
+        None | Some("thread_broadcast" | "file_share" | "me_message") => said(event, channel, us),
         Some("message_changed") => edited(&event["message"], channel, us),
         Some("message_deleted") => deleted(event, channel, us),
-        Some(_) => None,
+        Some(kind) if is_notice(kind) => None,
+        // A kind of message that people could not send when this was written.
+        Some(_) => Some(Inbound {
+            text: Thing::Unknown.left_out(),
+            act: Act::Unreadable,
+            ..said(event, channel, us)?
+        }),
     }
+}
+
+/// Whether Slack itself says it, in somebody's name (reference, "message" and its subtypes).
+fn is_notice(subtype: &str) -> bool {
+    const KINDS: [&str; 12] = [
+        "assistant_",
+        "bot_",
+        "channel_",
+        "document_",
+        "ekm_",
+        "file_",
+        "group_",
+        "huddle_",
+        "im_",
+        "reminder_",
+        "sh_room_",
+        "thread_",
+    ];
+    const NAMES: [&str; 8] = [
+        "app_conversation_join",
+        "joiner_notification",
+        "joiner_notification_for_inviter",
+        "message_replied",
+        "pinned_item",
+        "slackbot_response",
+        "tombstone",
+        "unpinned_item",
+    ];
+    KINDS.iter().any(|kind| subtype.starts_with(kind)) || NAMES.contains(&subtype)
+}
+
+/// A reaction to a message; who takes one back has said nothing. Its event is no message, so it
+/// bears no name of one.
+fn reaction(event: &Value, us: &Us) -> Option<Inbound> {
+    let (item, text) = (&event["item"], |key: &str| event[key].as_str());
+    let on = reference(item["channel"].as_str()?, item["ts"].as_str()?);
+    let (user, sign, at) = (text("user")?, text("reaction")?, text("event_ts")?);
+    let room = item["channel"].as_str()?.to_owned();
+    let spot = Spot::Theirs {
+        room,
+        thread: None,
+        reply_to: Some(on),
+    };
+    let mut reacted = inbound(
+        format!("reaction-{user}-{sign}-{at}"),
+        author(user, team(event), us),
+        spot,
+        character(sign),
+        Act::Reacted,
+    );
+    reacted.said = moment(at);
+    (user != us.user).then_some(reacted)
 }
 
 /// Who wrote a message; nobody when a program did.
@@ -90,9 +186,6 @@ fn writer<'a>(message: &'a Value, us: &Us) -> Option<&'a str> {
 
 fn said(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
     let (user, ts) = (writer(event, us)?, event["ts"].as_str()?);
-    let team = event["user_team"]
-        .as_str()
-        .or_else(|| event["source_team"].as_str());
     let thread = event["thread_ts"]
         .as_str()
         .map(|root| reference(channel, root));
@@ -101,41 +194,19 @@ fn said(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
         thread,
         reply_to: None,
     };
-    let (text, act) = match event["files"].as_array().filter(|files| !files.is_empty()) {
-        None => (
-            plain(event["text"].as_str().unwrap_or_default(), &us.user),
-            Act::Said,
-        ),
-        Some(files) => match files.iter().map(expected).collect::<Result<Vec<_>, _>>() {
-            Ok(names) => (attachment::late(&names.join("`, `")), Act::Awaited),
-            Err(why) => (why, Act::Unreadable),
-        },
-    };
-    let mut said = inbound(
+    let (text, act, left_out) = content(event, &us.user).read();
+    let said = inbound(
         reference(channel, ts),
-        author(user, team, us),
+        author(user, team(event), us),
         spot,
         text,
         act,
     );
-    said.said = moment(ts);
-    Some(said)
-}
-
-/// A file's name; an error says why it is not even fetched.
-fn expected(file: &Value) -> Result<String, String> {
-    let name = attachment::shown(file["name"].as_str().unwrap_or("file"));
-    let kind = file["mimetype"].as_str().unwrap_or_default();
-    if ["image/", "video/", "audio/"]
-        .iter()
-        .any(|start| kind.starts_with(start))
-    {
-        return Err(attachment::no_text(&name));
-    }
-    if file["size"].as_u64().unwrap_or(0) > attachment::LIMIT as u64 {
-        return Err(attachment::too_long(&name));
-    }
-    Ok(name)
+    Some(Inbound {
+        said: moment(ts),
+        left_out,
+        ..said
+    })
 }
 
 /// When a message was posted: `ts` is the time since 1970 in seconds with six places, and orders
@@ -159,15 +230,14 @@ fn edited(message: &Value, channel: &str, us: &Us) -> Option<Inbound> {
         thread: None,
         reply_to: None,
     };
-    let text = plain(message["text"].as_str().unwrap_or_default(), &us.user);
+    let text = content(message, &us.user).words.join("\n\n");
     let event = format!("{}:edited:{at}", reference(channel, ts));
-    Some(inbound(
-        event,
-        author(user, message["user_team"].as_str(), us),
-        spot,
-        text,
-        Act::Edited(reference(channel, ts)),
-    ))
+    let act = Act::Edited(reference(channel, ts));
+    let edited = inbound(event, author(user, team(message), us), spot, text, act);
+    Some(Inbound {
+        said: moment(at),
+        ..edited
+    })
 }
 
 /// Slack does not say who deleted it; whoever wrote it is named.
@@ -182,7 +252,7 @@ fn deleted(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
     let event = format!("{}:deleted", reference(channel, ts));
     Some(inbound(
         event,
-        author(user, before["user_team"].as_str(), us),
+        author(user, team(before), us),
         spot,
         String::new(),
         Act::Deleted(reference(channel, ts)),
@@ -199,7 +269,7 @@ fn command(payload: &Value, us: &Us) -> Option<Heard> {
         return Some(Heard::Write(trigger.into(), Modal::Task(room.into())));
     }
     let author = author(text("user_id")?, text("team_id"), us);
-    Some(Heard::Person(inbound(
+    Some(Heard::Person(asked_for(
         trigger.into(),
         author,
         in_room(room),
@@ -261,7 +331,7 @@ fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Optio
         thread: None,
         reply_to: Some(on),
     };
-    Some(Heard::Person(inbound(
+    Some(Heard::Person(asked_for(
         trigger.into(),
         user,
         spot,
@@ -297,7 +367,7 @@ fn submitted(view: &Value, user: String) -> Option<Heard> {
             ),
         ),
     };
-    Some(Heard::Person(inbound(
+    Some(Heard::Person(asked_for(
         view["id"].as_str()?.into(),
         user,
         spot,
@@ -414,7 +484,7 @@ mod tests {
             Act::Deleted("C1:5.000001".into())
         );
         let file = |kind: &str| {
-            message(&json!({ "subtype": "file_share", "files": [{ "name": "a.log", "mimetype": kind }] })).expect("read").act
+            message(&json!({ "text": "", "subtype": "file_share", "files": [{ "name": "a.log", "mimetype": kind }] })).expect("read").act
         };
         assert_eq!(
             (file("text/plain"), file("image/png")),

@@ -14,22 +14,26 @@ use vine_domain::{
 
 use crate::{App, AppError, Done, commands::Reply};
 
-/// Somebody who may nothing is told so once in this long: each refusal is a message, and rooms have
+/// What others read too is told to one person once in this long: each is a message, and rooms have
 /// limits.
-const REFUSED: Duration = Duration::from_secs(3600);
+const AGAIN: Duration = Duration::from_secs(3600);
 
-/// When strangers were last told that they are strangers.
+/// What people were told lately where others read it.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<HashMap<String, Timestamp>>);
+pub(crate) struct Told(Mutex<HashMap<(String, String), Timestamp>>);
 
-impl Refusals {
-    /// Whether it is time to tell this one.
-    fn due(&self, who: &str, now: Timestamp) -> bool {
+impl Told {
+    /// Whether it is time to tell the author of `event` about this; if so it is told.
+    pub(crate) fn due(&self, event: &Inbound, about: &str, now: Timestamp) -> bool {
+        let key = (
+            format!("{}:{}", event.platform, event.author),
+            about.to_owned(),
+        );
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|_, at| now.since(*at) < REFUSED);
-        let due = !told.contains_key(who);
+        told.retain(|_, at| now.since(*at) < AGAIN);
+        let due = !told.contains_key(&key);
         if due {
-            told.insert(who.to_owned(), now);
+            told.insert(key, now);
         }
         due
     }
@@ -39,8 +43,8 @@ impl App {
     /// Tells the author of an event what came of it, where they said it. The console's authors hear
     /// it with their call.
     ///
-    /// Strangers hear once in a while that they are, whatever they try: each reply costs of what
-    /// the platform lets us say.
+    /// What nobody else sees is always told. In rooms strangers hear once in a while that they are,
+    /// whatever they try: each reply costs of what the platform lets us say.
     pub(crate) async fn say_aside(
         &self,
         event: &Inbound,
@@ -58,15 +62,18 @@ impl App {
             Ok(None) | Err(AppError::Store(_) | AppError::Early | AppError::Stopping) => {
                 return Ok(());
             }
-            Err(_) | Ok(Some(_)) if stranger || matches!(outcome, Err(AppError::Denied(_))) => {
-                let who = format!("{}:{}", event.platform, event.author);
-                if !self.refusals.due(&who, self.clock.now()) {
+            Err(_) | Ok(Some(_)) if stranger => {
+                if !event.private && !self.told.due(event, STRANGER, self.clock.now()) {
                     return Ok(());
                 }
                 refusal(outcome, &event.author)
             }
+            Err(AppError::Denied(_)) => refusal(outcome, &event.author),
             Ok(Some(reply)) => reply.text.clone(),
-            Err(error) => error.told(),
+            Err(error) => match &event.left_out {
+                Some(left_out) => format!("{}\n{left_out}", error.told()),
+                None => error.told(),
+            },
         };
         let (platform, author, to) = (
             event.platform.clone(),
@@ -92,10 +99,12 @@ impl App {
     }
 }
 
+const STRANGER: &str = "a stranger has no say here";
+
 fn refusal(outcome: &Result<Option<Reply>, AppError>, author: &str) -> String {
     let why = match outcome {
         Err(AppError::Denied(denied)) => denied.to_string(),
-        _ => "a stranger has no say here".into(),
+        _ => STRANGER.into(),
     };
     format!(
         "{why}.\nPeople and roles stand in the configuration, under `[[people]]`. You are \
@@ -105,13 +114,30 @@ fn refusal(outcome: &Result<Option<Reply>, AppError>, author: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use vine_domain::chat::Act;
+
     use super::*;
 
     #[test]
-    fn a_stranger_is_refused_aloud_once_an_hour() {
-        let refusals = Refusals::default();
-        assert!(refusals.due("a", Timestamp(0)) && refusals.due("b", Timestamp(0)));
-        assert!(!refusals.due("a", Timestamp(3_599_999)));
-        assert!(refusals.due("a", Timestamp(3_600_000)));
+    fn people_hear_the_same_once_an_hour() {
+        let by = |author: &str| Inbound {
+            event: "1".into(),
+            platform: "slack".into(),
+            author: author.into(),
+            spot: Spot::Ours {
+                task: None,
+                question: None,
+            },
+            text: String::new(),
+            act: Act::Said,
+            said: None,
+            left_out: None,
+            private: false,
+        };
+        let (told, ann, ben) = (Told::default(), by("ann"), by("ben"));
+        assert!(told.due(&ann, "a", Timestamp(0)) && told.due(&ben, "a", Timestamp(0)));
+        assert!(told.due(&ann, "b", Timestamp(0)));
+        assert!(!told.due(&ann, "a", Timestamp(3_599_999)));
+        assert!(told.due(&ann, "a", Timestamp(3_600_000)));
     }
 }

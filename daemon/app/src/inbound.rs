@@ -13,13 +13,17 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use serde_json::json;
 use uuid::Uuid;
 use vine_domain::{
-    MessageId, Question, QuestionId, TaskId, Timestamp,
+    Ask, MessageId, Question, QuestionId, TaskId, Timestamp,
     access::OURSELVES,
-    chat::{Act, Aim, Aside, Button, Inbound, Spot, Stood, aim},
+    chat::{
+        Act, Aim, Aside, Button, Inbound, Spot, Stood, aim,
+        attachment::{EMPTY, HEAD, kind},
+    },
     ports::Unread,
-    uuid_of,
+    reading, uuid_of,
 };
 use vine_grammar::{Context, is_command, parse};
 
@@ -27,6 +31,7 @@ use crate::{
     App, AppError, Caller, Done, Missing,
     back::{self, Meant},
     commands::Reply,
+    overtaken::{self, Changed},
     spots::Found,
     texts,
 };
@@ -153,6 +158,31 @@ impl App {
     }
 
     async fn read(&self, event: &Inbound, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
+        let changed = match &event.act {
+            Act::Said | Act::Unreadable | Act::Awaited => self.overtaken.apply(event),
+            Act::Reacted | Act::Pressed(_) | Act::Edited(_) | Act::Deleted(_) => None,
+        };
+        match changed {
+            None => self.read_as_it_is(event, turn).await,
+            Some(Changed::Away) => Ok(None),
+            // A file stands with the words: what was fetched is how the message is now.
+            Some(Changed::Into(_)) if event.left_out.is_some() || event.text.contains(HEAD) => {
+                self.read_as_it_is(event, turn).await
+            }
+            Some(Changed::Into(text)) => {
+                let (act, left_out) = (Act::Said, None);
+                let now = Inbound {
+                    text,
+                    act,
+                    left_out,
+                    ..event.clone()
+                };
+                self.read_as_it_is(&now, turn).await
+            }
+        }
+    }
+
+    async fn read_as_it_is(&self, event: &Inbound, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
         let platform = if event.platform == "console" {
             OURSELVES
         } else {
@@ -164,22 +194,44 @@ impl App {
             via: event.platform.clone(),
         };
         let found = self.surroundings(event).await?;
-        match &event.act {
+        let thread = found.clone();
+        let done = match &event.act {
             Act::Said => self.said(&caller, event, found, turn).await,
-            Act::Reacted => {
-                let pressed = Button::signed(&found.buttons, &event.text).cloned();
-                self.pressed(&caller, event, &found, pressed).await
+            Act::Awaited if !event.text.trim().is_empty() => {
+                self.said(&caller, event, found, turn).await
             }
+            Act::Reacted => self.reacted(&caller, event, &found).await,
             Act::Pressed(index) => {
                 let pressed = found.buttons.get(*index).cloned();
                 self.pressed(&caller, event, &found, pressed).await
             }
             Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of, turn).await,
-            Act::Unreadable | Act::Awaited if found.task.is_some() => {
-                Err(AppError::Unreadable(event.text.clone()))
+            Act::Unreadable => Ok(self.hint(event, &found, &event.text)),
+            Act::Awaited => Ok(event
+                .left_out
+                .as_ref()
+                .and_then(|left_out| self.hint(event, &found, left_out))),
+        };
+        match (done, &event.left_out) {
+            (Ok(Some(reply)), Some(left_out)) => Ok(Some(Reply {
+                text: format!("{}\n{left_out}", reply.text),
+                ..reply
+            })),
+            (Ok(None), Some(left_out)) if event.act != Act::Awaited || !event.text.is_empty() => {
+                Ok(self.hint(event, &thread, left_out))
             }
-            Act::Unreadable | Act::Awaited => Ok(None),
+            (done, _) => done,
         }
+    }
+
+    /// What somebody is told whose words, or part of them, no agent gets: in threads of tasks, and
+    /// of each kind once an hour where it was not said to us.
+    fn hint(&self, event: &Inbound, found: &Found, left_out: &str) -> Option<Reply> {
+        let task = found.task?;
+        let about = format!("{task} {}", kind(left_out));
+        let to_us = event.private || found.question.is_some() || found.aside.is_some();
+        let due = to_us || self.told.due(event, &about, self.clock.now());
+        due.then(|| Reply::new(left_out, json!({ "id": task, "state": "left_out" })))
     }
 
     async fn said(
@@ -190,13 +242,10 @@ impl App {
         turn: &mut Turn<'_>,
     ) -> Done<Option<Reply>> {
         let ours = matches!(event.spot, Spot::Ours { .. });
-        if event.text.trim().is_empty() {
-            return if ours {
-                Err(AppError::Unreadable(
-                    "the message is empty, so nothing was done".into(),
-                ))
-            } else {
-                Ok(None)
+        if reading::is_nothing(&event.text) {
+            return match ours {
+                true => Err(AppError::Unreadable(EMPTY.into())),
+                false => Ok(self.hint(event, &found, EMPTY)),
             };
         }
         if is_command(&event.text) {
@@ -212,6 +261,7 @@ impl App {
                 // also talk of the third quarter there.
                 return match ours || self.is_asked_in(id, &found).await? {
                     true => self.answer_as(caller, id, Words { text, ..words }).await,
+                    false if event.private => Err(gone()),
                     false => Ok(None),
                 };
             };
@@ -226,6 +276,7 @@ impl App {
             None if ours => Err(AppError::Unreadable(
                 "this is no command and no reply to a question".into(),
             )),
+            None if event.private => Err(gone()),
             None => Ok(None),
         }
     }
@@ -236,10 +287,7 @@ impl App {
             return Ok(false);
         };
         let repo = self.task(question.task()).await?.repo;
-        Ok(question
-            .reply()
-            .is_none_or(|reply| reply == vine_domain::Reply::Nobody)
-            && found.repo.as_ref() == Some(&repo))
+        Ok(question.takes_answers() && found.repo.as_ref() == Some(&repo))
     }
 
     /// Words that do not say what they are for.
@@ -289,7 +337,44 @@ impl App {
             .map(|_| None)
     }
 
-    /// A reaction is the same as pressing the button that it stands for.
+    /// A reaction is the same as pressing the button that it stands for. One that agrees or refuses
+    /// decides what can be agreed to; under anything else that still waits its author is told how to
+    /// answer. All others are talk.
+    async fn reacted(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        found: &Found,
+    ) -> Done<Option<Reply>> {
+        if let Some(button) = Button::signed(&found.buttons, &event.text) {
+            return self
+                .pressed(caller, event, found, Some(button.clone()))
+                .await;
+        }
+        let (Some(id), true) = (found.question, reading::decides(&event.text)) else {
+            return Ok(None);
+        };
+        let question = self.question(id).await?;
+        if !question.takes_answers() {
+            return Ok(None);
+        }
+        let words = Words {
+            text: &event.text,
+            key: event.key(),
+        };
+        match &question.ask {
+            Ask::Permission { .. } | Ask::Plan { .. } => self.answer_as(caller, id, words).await,
+            Ask::Clarify { .. } => {
+                let hint = format!(
+                    "{} does not say what to answer to {id}: press a button, or {}.",
+                    event.text,
+                    reading::options_hint(&question.ask)
+                );
+                Ok(self.hint(event, found, &hint))
+            }
+        }
+    }
+
     async fn pressed(
         &self,
         caller: &Caller,
@@ -298,7 +383,7 @@ impl App {
         button: Option<Button>,
     ) -> Done<Option<Reply>> {
         let Some(button) = button else {
-            return Ok(None);
+            return if event.private { Err(gone()) } else { Ok(None) };
         };
         if let Some(question) = found.question {
             let words = Words {
@@ -308,7 +393,7 @@ impl App {
             return self.answer_as(caller, question, words).await;
         }
         let Some(aside) = &found.aside else {
-            return Ok(None);
+            return if event.private { Err(gone()) } else { Ok(None) };
         };
         self.meant(caller, event, aside, &button.says).await
     }
@@ -408,7 +493,7 @@ impl App {
         turn: &mut Turn<'_>,
     ) -> Done<Option<Reply>> {
         let Some((original, found)) = self.original(event, of).await? else {
-            return Ok(None);
+            return self.overtook(event, of, turn);
         };
         let ours = matches!(event.spot, Spot::Ours { .. });
         // Not every platform says who took words away: their author stands for whoever did.
@@ -440,6 +525,10 @@ impl App {
         if !self.store.is_read(&original).await? {
             // What becomes of it shows when it is read.
             return Err(AppError::Early);
+        }
+        let same = event.text.trim() == original.text.trim();
+        if same && matches!(event.act, Act::Edited(_)) || self.overtaken.is_applied(of, event) {
+            return Ok(None);
         }
         let used = self.use_of(task, event.key()).await?;
         match (&event.act, used) {
@@ -476,12 +565,23 @@ impl App {
         Ok(None)
     }
 
+    /// A change of what has not come: it is kept for that for a while.
+    fn overtook(&self, event: &Inbound, of: &str, turn: &Turn<'_>) -> Done<Option<Reply>> {
+        let now = self.clock.now();
+        if now.since(turn.stored) >= overtaken::LIFE {
+            return Ok(None);
+        }
+        self.overtaken.keep(of, event, now);
+        Err(AppError::Early)
+    }
+
     /// The message that was changed, and where it was said. In the console it must exist; in rooms
     /// people change messages that we were never concerned with.
     async fn original(&self, event: &Inbound, of: &str) -> Done<Option<(Inbound, Found)>> {
         let ours = matches!(event.spot, Spot::Ours { .. });
         let original = self.store.event(&event.platform, of).await?;
-        let Some(original) = original.filter(|one| matches!(one.act, Act::Said)) else {
+        let said = |one: &Inbound| matches!(one.act, Act::Said | Act::Unreadable | Act::Awaited);
+        let Some(original) = original.filter(said) else {
             return if ours {
                 Err(Missing::Message(of.to_owned()).into())
             } else {
@@ -513,6 +613,11 @@ impl App {
             .any(|note| note.key == key)
             .then(|| "an earlier note".to_owned()))
     }
+}
+
+/// What was pressed or written under a message that stands for nothing any more.
+fn gone() -> AppError {
+    AppError::Unreadable("this belongs to no question or task that is open here".into())
 }
 
 /// An event's turn to be dealt with.
@@ -566,6 +671,8 @@ mod tests {
             text: text.into(),
             act: Act::Said,
             said: None,
+            left_out: None,
+            private: false,
         };
         let event = said("Q-1 yes, do");
         assert_eq!(

@@ -13,6 +13,7 @@ pub mod claims;
 pub mod commands;
 pub mod error;
 mod feed;
+pub mod health;
 pub mod hints;
 pub mod inbound;
 pub mod journeys;
@@ -22,6 +23,7 @@ pub mod meter;
 pub mod notes;
 mod offers;
 pub mod outbox;
+mod overtaken;
 pub mod owner;
 mod passwords;
 pub mod people;
@@ -79,9 +81,10 @@ pub struct App {
     /// What this daemon counts and measures.
     pub meter: Arc<meter::Meter>,
     /// Adapters, and how they and their rooms are.
-    pub platforms: Arc<platforms::Platforms>,
+    pub platforms: Arc<health::Platforms>,
     presence: Arc<beats::Presence>,
-    refusals: Arc<asides::Refusals>,
+    told: Arc<asides::Told>,
+    overtaken: Arc<overtaken::Overtaken>,
     /// Tells this daemon from others.
     pub me: Arc<str>,
     on_the_way: Arc<visible::OnTheWay>,
@@ -155,7 +158,8 @@ impl App {
             meter: Arc::default(),
             platforms: Arc::default(),
             presence: Arc::default(),
-            refusals: Arc::default(),
+            told: Arc::default(),
+            overtaken: Arc::default(),
             on_the_way: Arc::default(),
             known: Arc::default(),
             trends: Arc::default(),

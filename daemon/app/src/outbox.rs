@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use vine_domain::{
     MessageId, Timestamp,
-    chat::{Dispatch, OutboundKind, Place, Posted},
+    chat::{Dispatch, Form, OutboundKind, Place, Posted},
     ports::{Chat, ChatError, Stored},
 };
 
@@ -99,7 +99,11 @@ async fn round(
     let mut posted = Vec::new();
     let begun = Instant::now();
     for dispatch in &due {
-        match deliver(app, chat, dispatch).await {
+        let done = match deliver(app, chat, dispatch).await {
+            Err(ChatError::Unfit(why)) => plainer(app, chat, dispatch, why).await,
+            done => done,
+        };
+        match done {
             Ok(place) => {
                 app.platforms.posting(chat.platform(), &dispatch.room, None);
                 unsettled.insert(dispatch.message.id);
@@ -182,6 +186,46 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Post
     done
 }
 
+/// What the platform refuses for what it holds goes out in a plainer form at once, and `repo room`
+/// names it.
+async fn plainer(
+    app: &App,
+    chat: &dyn Chat,
+    dispatch: &Dispatch,
+    mut why: String,
+) -> Result<Posted, ChatError> {
+    let named = named(dispatch);
+    for form in [Form::Words, Form::File] {
+        // Some of its parts may stand there.
+        let plain = Dispatch {
+            form,
+            again: true,
+            ..dispatch.clone()
+        };
+        match deliver(app, chat, &plain).await {
+            Err(ChatError::Unfit(again)) => why = again,
+            Ok(posted) => {
+                let note = format!("{named} stands there in a plainer form: {why}");
+                app.platforms.refused(chat.platform(), &dispatch.room, note);
+                return Ok(posted);
+            }
+            failed => return failed,
+        }
+    }
+    Err(ChatError::Unfit(why))
+}
+
+/// What a message is to people.
+fn named(dispatch: &Dispatch) -> String {
+    match (dispatch.message.kind, dispatch.message.place.task()) {
+        (OutboundKind::Question { question } | OutboundKind::Settled { question }, _) => {
+            question.to_string()
+        }
+        (_, Some(task)) => format!("a message of {task}"),
+        (_, None) => "a message".into(),
+    }
+}
+
 async fn postpone(
     app: &App,
     chat: &dyn Chat,
@@ -194,13 +238,30 @@ async fn postpone(
         ChatError::Retry { after, .. }
         | ChatError::NotNow { after, .. }
         | ChatError::RoomBusy { after, .. } => *after,
-        ChatError::Gone(_) => Duration::ZERO,
+        ChatError::Gone(_) | ChatError::ThreadGone(_) | ChatError::Unfit(_) => Duration::ZERO,
     };
-    if matches!(error, ChatError::Gone(_)) || dispatch.attempts >= PASSES {
-        app.platforms
-            .posting(platform, &dispatch.room, Some(error.to_string()));
+    match (error, &dispatch.message.place) {
+        // The same would be refused again, and what comes after it must not wait for it.
+        (ChatError::Unfit(why), _) => {
+            let note = format!("{} could not be shown there: {why}", named(dispatch));
+            app.platforms.refused(platform, &dispatch.room, note);
+            return app.store.give_up(id, platform).await;
+        }
+        (ChatError::ThreadGone(_), Place::Thread(task)) => {
+            return app.store.begin_anew(platform, &dispatch.room, *task).await;
+        }
+        _ => {}
     }
-    if matches!(dispatch.message.place, Place::Aside(_)) && dispatch.attempts >= ASIDES {
+    // That one person cannot be told something says nothing of the room.
+    let aside = matches!(dispatch.message.place, Place::Aside(_));
+    let lasts = matches!(error, ChatError::Gone(_)) || dispatch.attempts >= PASSES;
+    if lasts && !aside {
+        let why = Some(error.to_string());
+        if app.platforms.posting(platform, &dispatch.room, why) {
+            app.wakes.page();
+        }
+    }
+    if aside && dispatch.attempts >= ASIDES {
         return app.store.give_up(id, platform).await;
     }
     app.store

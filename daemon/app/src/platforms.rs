@@ -1,18 +1,13 @@
 //! The platforms of this daemon: who posts, how they are, and whether each repository has its room
 //! there.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use vine_domain::{
     MessageId, Repo, Role, Slug, Timestamp, Verb, access,
-    chat::{Batch, Dispatch, Member, Mention, RoomWish},
+    chat::{Act, Batch, Dispatch, Member, Mention, RoomWish},
     ports::{Chat, ChatError, Ear, StoreError, Stored, WORKING},
     uuid_of,
 };
@@ -22,48 +17,13 @@ use crate::{App, AppError, Caller, Done, Missing, awaited, outbox, owner, texts}
 /// Rooms are looked after at least this often, while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
 /// How often a platform is asked whether it is there.
-const CANARY: Duration = Duration::from_secs(30);
+const CANARY: Duration = Duration::from_secs(10);
+/// How often it is asked about its rooms.
+const ROOMS: Duration = Duration::from_secs(60);
 /// A call that failed is told as one that took at least so long.
 const DEAF: Duration = Duration::from_secs(60);
 /// How often to look whether agents are at work.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// How an adapter or a room is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Health {
-    /// Since when.
-    pub since: Timestamp,
-    /// Who it is on its platform; `None` before it was ever connected.
-    pub account: Option<String>,
-    /// What is wrong and what to do about it; `None` when all is well.
-    pub trouble: Option<String>,
-}
-
-/// All adapters, and how they and their rooms are.
-#[derive(Default)]
-pub struct Platforms {
-    chats: Mutex<Vec<Served>>,
-    adapters: Mutex<BTreeMap<String, Health>>,
-    /// By platform and repository.
-    rooms: Mutex<BTreeMap<(String, String), String>>,
-    /// By platform and room.
-    posts: Mutex<BTreeMap<(String, String), String>>,
-}
-
-/// A platform that this daemon speaks for, and since when.
-struct Served {
-    chat: Arc<dyn Chat>,
-    since: Timestamp,
-}
-
-/// What one daemon knows of a platform and others may.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-struct Known {
-    health: Option<Health>,
-    rooms: BTreeMap<String, String>,
-    posts: BTreeMap<String, String>,
-}
 
 /// A platform whose adapter one daemon runs.
 struct Adapter<'a> {
@@ -73,136 +33,13 @@ struct Adapter<'a> {
 
 impl owner::Shared for Adapter<'_> {
     fn tell(&self) -> String {
-        serde_json::to_string(&self.app.platforms.known(self.platform)).unwrap_or_default()
+        self.app.platforms.tell(self.platform)
     }
 
     fn hear(&self, told: &str) {
-        let known = serde_json::from_str(told).unwrap_or_default();
-        if self.app.platforms.learn(self.platform, known) {
+        if self.app.platforms.learn(self.platform, told) {
             self.app.wakes.page();
         }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Platforms {
-    /// How each adapter is, by platform.
-    pub fn health(&self) -> BTreeMap<String, Health> {
-        lock(&self.adapters).clone()
-    }
-
-    /// What is wrong with the room of a repository.
-    pub fn trouble(&self, platform: &str, repo: &Slug) -> Option<String> {
-        lock(&self.rooms)
-            .get(&(platform.to_owned(), repo.to_string()))
-            .cloned()
-    }
-
-    /// Why nothing can be posted in a room.
-    pub fn unposted(&self, platform: &str, room: &str) -> Option<String> {
-        lock(&self.posts)
-            .get(&(platform.to_owned(), room.to_owned()))
-            .cloned()
-    }
-
-    /// Notes why nothing could be posted in a room, or that something was.
-    pub(crate) fn posting(&self, platform: &str, room: &str, trouble: Option<String>) {
-        let (key, mut posts) = ((platform.to_owned(), room.to_owned()), lock(&self.posts));
-        match trouble {
-            Some(trouble) => drop(posts.insert(key, trouble)),
-            None => drop(posts.remove(&key)),
-        }
-    }
-
-    /// All that is known of one platform.
-    fn known(&self, platform: &str) -> Known {
-        let of = |map: &Mutex<BTreeMap<(String, String), String>>| {
-            let map = lock(map);
-            let own = map.iter().filter(|((other, _), _)| other == platform);
-            own.map(|((_, key), trouble)| (key.clone(), trouble.clone()))
-                .collect()
-        };
-        Known {
-            health: lock(&self.adapters).get(platform).cloned(),
-            rooms: of(&self.rooms),
-            posts: of(&self.posts),
-        }
-    }
-
-    /// The same, from the daemon whose adapter it is.
-    fn learn(&self, platform: &str, known: Known) -> bool {
-        if known == self.known(platform) {
-            return false;
-        }
-        let put = |map: &Mutex<BTreeMap<(String, String), String>>,
-                   troubles: BTreeMap<String, String>| {
-            let mut map = lock(map);
-            map.retain(|(other, _), _| other != platform);
-            map.extend(
-                troubles
-                    .into_iter()
-                    .map(|(key, trouble)| ((platform.to_owned(), key), trouble)),
-            );
-        };
-        put(&self.rooms, known.rooms);
-        put(&self.posts, known.posts);
-        match known.health {
-            Some(health) => drop(lock(&self.adapters).insert(platform.to_owned(), health)),
-            None => drop(lock(&self.adapters).remove(platform)),
-        }
-        true
-    }
-
-    fn chat(&self, platform: &str) -> Option<Arc<dyn Chat>> {
-        lock(&self.chats)
-            .iter()
-            .find(|served| served.chat.platform() == platform)
-            .map(|served| Arc::clone(&served.chat))
-    }
-
-    /// Since when this daemon speaks for a platform, if it does. What was stored earlier may have
-    /// been posted by somebody who did not live to note it.
-    pub(crate) fn served_since(&self, platform: &str) -> Option<Timestamp> {
-        lock(&self.chats)
-            .iter()
-            .find(|served| served.chat.platform() == platform)
-            .map(|served| served.since)
-    }
-
-    /// It was in trouble when it was last heard of, or was not heard of yet.
-    fn is_away(&self, platform: &str) -> bool {
-        lock(&self.adapters)
-            .get(platform)
-            .is_none_or(|health| health.trouble.is_some())
-    }
-
-    /// Notes how an adapter is; the log hears of changes only.
-    fn note(&self, platform: &str, health: Result<String, String>, now: Timestamp) -> bool {
-        let mut adapters = lock(&self.adapters);
-        let known = adapters.get(platform);
-        let (account, trouble) = match health {
-            Ok(account) => (Some(account), None),
-            Err(trouble) => (known.and_then(|known| known.account.clone()), Some(trouble)),
-        };
-        let changed = known.is_none_or(|known| known.trouble != trouble);
-        if changed {
-            match &trouble {
-                Some(trouble) => tracing::warn!(platform, "{platform}: {trouble}"),
-                None => tracing::info!(platform, "{platform} works"),
-            }
-            adapters.insert(
-                platform.to_owned(),
-                Health {
-                    since: now,
-                    account,
-                    trouble,
-                },
-            );
-        }
-        changed
     }
 }
 
@@ -247,6 +84,11 @@ impl Ear for Listening {
         for room in &batch.missed {
             self.missed(room, batch.cursor.as_deref()).await?;
         }
+        for event in &batch.events {
+            if let Act::Edited(of) | Act::Deleted(of) = &event.act {
+                self.app.overtaken.keep(of, event, self.app.clock.now());
+            }
+        }
         let twice = self.app.store.take_in(self.platform, &batch).await?;
         self.app
             .meter
@@ -286,6 +128,10 @@ impl Ear for Listening {
         Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())
     }
 
+    fn now(&self) -> Timestamp {
+        self.app.clock.now()
+    }
+
     fn moved(&self) {
         self.app.wakes.rooms();
     }
@@ -303,6 +149,12 @@ impl Ear for Listening {
             tokio::spawn(self.app.clone().hurried(self.platform));
         }
     }
+
+    fn remark(&self, remark: Option<String>) {
+        if self.app.platforms.remark(self.platform, remark) {
+            self.app.wakes.page();
+        }
+    }
 }
 
 /// Serves one platform, while no other daemon does, until this one stops: listens, posts what is
@@ -317,10 +169,7 @@ pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: 
         let (chat, listens) = (Arc::clone(&chat), listen());
         let app = app.clone();
         async move {
-            lock(&app.platforms.chats).push(Served {
-                chat: Arc::clone(&chat),
-                since,
-            });
+            app.platforms.serve(Arc::clone(&chat), since);
             let _ours = Ours {
                 app: app.clone(),
                 platform,
@@ -346,17 +195,19 @@ struct Ours {
 
 impl Drop for Ours {
     fn drop(&mut self) {
-        lock(&self.app.platforms.chats).retain(|served| served.chat.platform() != self.platform);
+        self.app.platforms.leave(self.platform);
         self.app.meter.canary(self.platform, None);
     }
 }
 
-/// Keeps asking the platform whether it is there: a stream that says nothing may be deaf, a call
-/// that comes back is not.
+/// Keeps asking the platform whether it is there, and which rooms take questions: a stream that says
+/// nothing may be deaf, a call that comes back is not.
 async fn canary(app: App, chat: Arc<dyn Chat>) {
+    let mut looked: Option<Instant> = None;
     loop {
         let sent = Instant::now();
-        match chat.call().await {
+        let called = chat.call().await;
+        match &called {
             Ok(()) => app.meter.canary(chat.platform(), Some(sent.elapsed())),
             Err(error) => {
                 tracing::debug!(
@@ -366,6 +217,26 @@ async fn canary(app: App, chat: Arc<dyn Chat>) {
                 app.meter
                     .canary(chat.platform(), Some(sent.elapsed().max(DEAF)));
             }
+        }
+        let well = called.is_ok();
+        let answer = match called {
+            Ok(()) => Some(Ok(())),
+            Err(error @ (ChatError::Gone(_) | ChatError::Retry { .. })) => Some(Err(error)),
+            // Its adapter says itself that it is not connected.
+            Err(_) => None,
+        };
+        if let Some(answer) = answer {
+            let failed = answer.err().map(|error| error.to_string());
+            if app
+                .platforms
+                .called(chat.platform(), failed, app.clock.now())
+            {
+                app.wakes.page();
+            }
+        }
+        if well && looked.is_none_or(|at| at.elapsed() >= ROOMS) {
+            looked = Some(Instant::now());
+            app.look_at_rooms(&*chat).await;
         }
         tokio::select! {
             () = app.stop.cancelled() => return,
@@ -415,7 +286,7 @@ fn soon(trouble: &ChatError) -> Duration {
     match trouble {
         ChatError::NotNow { after, .. } | ChatError::RoomBusy { after, .. } => *after,
         ChatError::Retry { after, .. } => (*after).max(Duration::from_secs(1)),
-        ChatError::Gone(_) => AGAIN,
+        ChatError::Gone(_) | ChatError::ThreadGone(_) | ChatError::Unfit(_) => AGAIN,
     }
 }
 
@@ -447,13 +318,18 @@ impl App {
             let bound = rooms
                 .iter()
                 .find(|room| room.platform == chat.platform() && room.repo == repo.name);
-            let trouble = self
-                .see_to_room(chat, &repo, bound.map(|bound| bound.room.clone()))
-                .await
-                .err();
+            let bound = bound.map(|bound| bound.room.clone());
+            let fit = is_fit(chat, repo.encrypted);
+            let trouble = match fit.clone() {
+                Ok(()) => self.see_to_room(chat, &repo, bound).await.err(),
+                Err(unfit) => Some(unfit),
+            };
             again = again.into_iter().chain(trouble.as_ref().map(soon)).min();
-            self.note_room(chat.platform(), &repo.name, trouble);
+            let has_room = || self.has_room(chat.platform(), &repo.name);
+            let asks = fit.is_err() || has_room().await?;
+            self.note_room(chat.platform(), &repo.name, trouble, asks);
         }
+        self.look_at_rooms(chat).await;
         Ok(again)
     }
 
@@ -481,19 +357,26 @@ impl App {
         repo: &Repo,
         bound: Option<String>,
     ) -> Result<(), ChatError> {
-        is_fit(chat, repo.encrypted)?;
         let wish = self.wish_for(chat.platform(), repo);
-        let room = match bound {
-            Some(room) => room,
-            None => {
-                let room = chat.make(&wish).await?;
-                let moved = self.move_in(chat.platform(), &room, &repo.name).await;
+        let next = match &bound {
+            Some(room) => chat.successor(room).await?,
+            None => Some(chat.make(&wish).await?),
+        };
+        let room = match (next, bound) {
+            (None, Some(room)) => room,
+            (Some(next), former) => {
+                let moved = self.move_in(chat.platform(), &next, &repo.name).await;
                 moved.map_err(|error| ChatError::Retry {
                     why: error.to_string(),
                     after: AGAIN,
                 })?;
-                room
+                if let Some(former) = former {
+                    tracing::info!(platform = chat.platform(), repo = %repo.name, "the room {former} has become {next}");
+                    self.platforms.left(chat.platform(), &former);
+                }
+                next
             }
+            (None, None) => return Ok(()),
         };
         chat.furnish(&room, &wish).await?;
         if self
@@ -518,17 +401,47 @@ impl App {
     }
 
     /// The log hears of changes only, and not of what passes by itself.
-    fn note_room(&self, platform: &str, repo: &Slug, trouble: Option<ChatError>) {
-        let (key, mut rooms) = (
-            (platform.to_owned(), repo.to_string()),
-            lock(&self.platforms.rooms),
-        );
-        let Some(trouble) = trouble else {
-            return drop(rooms.remove(&key));
+    fn note_room(&self, platform: &str, repo: &Slug, trouble: Option<ChatError>, asks: bool) {
+        let passes = matches!(trouble, None | Some(ChatError::NotNow { .. }));
+        let why = trouble.map(|trouble| trouble.to_string());
+        let news = self
+            .platforms
+            .room(platform, repo, why.clone().map(|why| (why, asks)));
+        if let (true, false, Some(why)) = (news, passes, why) {
+            tracing::warn!(platform, %repo, "the room of {repo} on {platform}: {why}");
+        }
+        if news {
+            self.wakes.page();
+        }
+    }
+
+    async fn has_room(&self, platform: &str, repo: &Slug) -> Stored<bool> {
+        let rooms = self.store.rooms().await?;
+        Ok(rooms
+            .iter()
+            .any(|room| room.platform == platform && room.repo == *repo))
+    }
+
+    /// Notes in which rooms nobody can be asked.
+    async fn look_at_rooms(&self, chat: &dyn Chat) {
+        let platform = chat.platform();
+        let rooms: Vec<String> = match self.store.rooms().await {
+            Ok(rooms) => rooms
+                .into_iter()
+                .filter(|room| room.platform == platform)
+                .map(|room| room.room)
+                .collect(),
+            Err(error) => {
+                return tracing::error!(platform, %error, "the rooms cannot be read: {error}");
+            }
         };
-        let known = rooms.insert(key, trouble.to_string());
-        if known != Some(trouble.to_string()) && !matches!(trouble, ChatError::NotNow { .. }) {
-            tracing::warn!(platform, %repo, "the room of {repo} on {platform}: {trouble}");
+        match chat.closed(&rooms).await {
+            Ok(closed) => {
+                if self.platforms.closed(platform, closed) {
+                    self.wakes.page();
+                }
+            }
+            Err(error) => tracing::debug!(platform, "how the rooms are is not known: {error}"),
         }
     }
 
@@ -579,12 +492,21 @@ impl App {
             .enter(room, &self.wish_for(platform, &known))
             .await
             .map_err(unfit)?;
+        let former = self.store.rooms().await?.into_iter();
+        let mut former = former.filter(|room| room.platform == platform && room.repo == *repo);
+        let former = former
+            .next()
+            .map(|room| room.room)
+            .filter(|room| *room != entered);
         match self.move_in(platform, &entered, repo).await {
             Err(StoreError::Taken(what)) => {
                 Err(AppError::Unreadable(format!("that room is {what} already")))
             }
             other => {
                 other?;
+                if let Some(former) = former {
+                    self.platforms.left(platform, &former);
+                }
                 self.wakes.rooms();
                 Ok(entered)
             }

@@ -51,7 +51,7 @@ impl App {
         }
         let id = self.store.next_question().await?;
         let (ask, context) = (
-            self.fit_to_show(asked.ask.clone()),
+            self.fit_to_show(asked.ask.clone().labelled()),
             self.without_secrets(asked.context.clone()),
         );
         let fresh = Question::new(id, asked.key, asked.attempt, ask, self.clock.now());

@@ -8,7 +8,7 @@ use vine_domain::{
     ports::{Depths, Execution, Stations},
 };
 
-use crate::platforms::Health;
+use crate::health::Health;
 
 /// A task.
 pub fn task(task: &Task) -> Value {
@@ -127,7 +127,7 @@ pub fn adapter(platform: &str, health: &Health) -> Value {
     } else {
         "ok"
     };
-    json!({ "id": platform, "state": state, "account": health.account, "since": health.since, "trouble": health.trouble })
+    json!({ "id": platform, "state": state, "account": health.account, "since": health.since, "trouble": health.trouble, "remark": health.remark, "checked": health.checked })
 }
 
 /// What was allowed for a session.

@@ -8,8 +8,8 @@ use sqlx::{query, query_scalar};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
     chat::{
-        About, Act, Batch, Dispatch, Echo, Fate, Inbound, Message, Outbound, OutboundKind, Place,
-        Posted, Showing,
+        About, Act, Batch, Dispatch, Echo, Fate, Form, Inbound, Message, Outbound, OutboundKind,
+        Place, Posted, Showing,
     },
     ports::{Placed, StoreError, Stored, Threads, Unread},
 };
@@ -145,6 +145,7 @@ impl TryFrom<DispatchRow> for Dispatch {
             mentions: vec![],
             already,
             encrypted,
+            form: Form::Whole,
             again: attempts > 0,
             at: Timestamp(row.at),
             attempts,
@@ -625,6 +626,44 @@ impl Threads for Database {
             .await
             .map(|_| ())
             .map_err(unavailable)
+    }
+
+    async fn begin_anew(&self, platform: &str, room: &str, task: TaskId) -> Stored<()> {
+        let (mut tx, task, now) = (self.begin().await?, int(task.0), self.now().0);
+        let former = query!(
+            "DELETE FROM outbox WHERE platform = $1 AND task = $2 AND posted IS NOT NULL",
+            platform,
+            task
+        );
+        former.execute(&mut *tx).await.map_err(unavailable)?;
+        let there = query!(
+            "DELETE FROM posts WHERE platform = $1 AND message IN (SELECT id FROM chat_messages WHERE task = $2)",
+            platform,
+            task
+        );
+        there.execute(&mut *tx).await.map_err(unavailable)?;
+        let waiting = query!(
+            "UPDATE outbox SET due = $1, attempts = 0 WHERE platform = $2 AND task = $3",
+            now,
+            platform,
+            task
+        );
+        waiting.execute(&mut *tx).await.map_err(unavailable)?;
+        let shown = query!(
+            "INSERT INTO outbox (message, platform, room, seq, task, edit, rank, due)
+             SELECT m.id, $1, $2, CASE WHEN m.kind = 'card' THEN 0 ELSE m.seq END, m.task, false, 0, $4
+             FROM chat_messages m LEFT JOIN questions q ON q.id = m.question
+             WHERE m.task = $3
+               AND ((m.kind = 'card' AND m.seq = (SELECT max(seq) FROM chat_messages c WHERE c.task = $3 AND c.kind = 'card'))
+                 OR (m.kind = 'question' AND q.state = 'open'))
+             ON CONFLICT (message, platform) DO UPDATE SET seq = excluded.seq, edit = false, rank = 0",
+            platform,
+            room,
+            task,
+            now
+        );
+        shown.execute(&mut *tx).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)
     }
 
     async fn give_up(&self, message: MessageId, platform: &str) -> Stored<()> {

@@ -9,9 +9,13 @@ use crate::{
     clock::Timestamp,
     ids::{QuestionId, SessionId, TaskId, UserId},
     patience::Pings,
+    reading::is_nothing,
     secrets,
     worker::Attempt,
 };
+
+/// Characters of a label that is made from what a choice means.
+const LABEL: usize = 60;
 
 /// One thing an agent asked, with everything a person needs to decide it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -117,6 +121,14 @@ impl Question {
     /// Whether the task waits for it.
     pub fn is_open(&self) -> bool {
         self.state == QuestionState::Open
+    }
+
+    /// Whether an answer would still count: it is open, or nobody answered in time.
+    pub fn takes_answers(&self) -> bool {
+        matches!(
+            self.state,
+            QuestionState::Open | QuestionState::Expired { .. }
+        )
     }
 
     /// What the agent has to be told about it and, as far as we know, was not.
@@ -237,6 +249,26 @@ pub struct Choice {
 }
 
 impl Ask {
+    /// The same where each choice can be seen: one without a label is called by what it means, or
+    /// by its place. No platform shows an empty button.
+    pub fn labelled(mut self) -> Self {
+        if let Self::Clarify { items } = &mut self {
+            for item in items {
+                for (place, choice) in (1..).zip(&mut item.options) {
+                    if !is_nothing(&choice.label) {
+                        continue;
+                    }
+                    let meaning = choice.description.lines().next().unwrap_or_default();
+                    choice.label = match is_nothing(meaning) {
+                        true => format!("Choice {place}"),
+                        false => meaning.chars().take(LABEL).collect(),
+                    };
+                }
+            }
+        }
+        self
+    }
+
     /// The word for this kind.
     pub fn kind(&self) -> &'static str {
         match self {

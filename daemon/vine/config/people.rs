@@ -92,17 +92,24 @@ fn mxid(name: &str, id: &str) -> Result<String> {
     Ok(id.to_owned())
 }
 
-/// `U024BE7LH`, from "Copy member ID" in a profile; names and addresses can be changed by anybody.
+/// `U024BE7LH`, from "Copy member ID" in a profile; behind a workspace and a colon for people of
+/// another one, as refusals name them; names and addresses can be changed by anybody.
 fn member_id(name: &str, id: &str) -> Result<String> {
-    let fits = id.starts_with(['U', 'W'])
-        && id.len() > 4
-        && id
-            .chars()
-            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    let is = |part: &str, kinds: [char; 2]| {
+        part.starts_with(kinds)
+            && part.len() > 4
+            && part
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+    };
+    let fits = match id.split_once(':') {
+        Some((workspace, member)) => is(workspace, ['T', 'E']) && is(member, ['U', 'W']),
+        None => is(id, ['U', 'W']),
+    };
     if !fits {
         bail!(
             "people: `{id}` of {name} is no member id of Slack; copy it from their profile, it \
-             looks like U024BE7LH"
+             looks like U024BE7LH, and T02ABC3DE:U024BE7LH for somebody of another workspace"
         );
     }
     Ok(id.to_owned())
@@ -158,6 +165,17 @@ mod tests {
             (Some(Role::Operator), Some("@ann:x.org"))
         );
         assert_eq!(read[0].user.repos[&Slug::from_text("site")], Role::Admin);
+    }
+
+    #[test]
+    fn people_of_another_workspace_are_named_with_it() {
+        let slack = |id: &str| people(&format!("[[people]]\nname = \"Eve\"\nslack = \"{id}\""));
+        for id in ["U024BE7LH", "W024BE7LH", "T9EVIL:U9EVE", "E0ORG1:W0EVE"] {
+            assert_eq!(slack(id).expect("good")[0].on("slack"), Some(id));
+        }
+        for id in ["eve", "T9EVIL:", ":U9EVE", "T9EVIL", "U9EVE:T9EVIL"] {
+            assert!(slack(id).is_err(), "{id}");
+        }
     }
 
     #[test]

@@ -168,8 +168,23 @@ fn platform(config: &Config, adapter: &Value) -> Vec<Check> {
     let account = text("account").unwrap_or_default();
     let mut checks = vec![Check::new(
         name,
-        text("trouble").map_or_else(|| Ok(format!("speaks as {account}")), |why| Err(why.into())),
+        text("trouble").map_or_else(
+            || {
+                let checked = text("checked").map(|at| format!(", checked {at}"));
+                Ok(format!(
+                    "speaks as {account}{}",
+                    checked.unwrap_or_default()
+                ))
+            },
+            |why| Err(why.into()),
+        ),
     )];
+    if let Some(remark) = text("remark") {
+        checks.push(Check {
+            what: name.into(),
+            found: Found::Advice(remark.into()),
+        });
+    }
     if let ("matrix", false, Some(homeserver)) =
         (name, account.is_empty(), &config.chat.matrix.homeserver_url)
     {

@@ -434,25 +434,29 @@ async fn frozen_discord_threads() {
       flags: 4
     - attachments:
         - content_type: text/markdown
-          filename: question.md
+          filename: question-uuid-1.md
           id: snowflake-1
-          proxy_url: http://LOOPBACK/attachments/snowflake-1/question.md
+          proxy_url: |
+            http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
           size: 58339
-          url: http://LOOPBACK/attachments/snowflake-1/question.md
+          url: |
+            http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
       author: vine
       content: ""
     - author: vine
       content: |
         <@snowflake-2> **T-7 is done.**
-        … the whole text is in `notice.md`, below.
+        … the whole text is in `notice-uuid-2.md`, below.
       flags: 4
     - attachments:
         - content_type: text/markdown
-          filename: notice.md
+          filename: notice-uuid-2.md
           id: snowflake-3
-          proxy_url: http://LOOPBACK/attachments/snowflake-3/notice.md
+          proxy_url: |
+            http://LOOPBACK/attachments/snowflake-3/notice-uuid-2.md
           size: 9163
-          url: http://LOOPBACK/attachments/snowflake-3/notice.md
+          url: |
+            http://LOOPBACK/attachments/snowflake-3/notice-uuid-2.md
       author: vine
       content: ""
     "#);
@@ -524,6 +528,11 @@ async fn frozen_discord_talk() {
         People and roles stand in the configuration, under `[[people]]`. You are `snowflake-1` there.
       flags: 4
     - { author: vic, content: 2 }
+    - author: vine
+      content: |
+        Vic may not answer here: that needs the role `answerer`.
+        People and roles stand in the configuration, under `[[people]]`. You are `snowflake-1` there.
+      flags: 4
     - author: ann
       content: perhaps
       reactions:
@@ -580,6 +589,11 @@ async fn frozen_discord_talk() {
       content: |
         a stranger may not see here: that needs the role `viewer`.
         People and roles stand in the configuration, under `[[people]]`. You are `snowflake-1` there.
+      flags: 4
+    - author: vine
+      content: |
+        Vic may not answer here: that needs the role `answerer`.
+        People and roles stand in the configuration, under `[[people]]`. You are `snowflake-2` there.
       flags: 4
     - author: vine
       content: |

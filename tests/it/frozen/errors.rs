@@ -452,7 +452,7 @@ async fn frozen_errors_of_the_configuration() {
     name = "Ann"
     role = "operator"
     slack = "ann"
-    => vine: people: `ann` of Ann is no member id of Slack; copy it from their profile, it looks like U024BE7LH
+    => vine: people: `ann` of Ann is no member id of Slack; copy it from their profile, it looks like U024BE7LH, and T02ABC3DE:U024BE7LH for somebody of another workspace
     exit code 1
 
     [chat.slack]

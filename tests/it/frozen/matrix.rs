@@ -218,7 +218,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-1</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
         org.agentvine.message: { id: uuid-4, last: true, part: 0 }
       sender: @vine:vine.test
@@ -361,7 +361,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-2</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam (but a small one)</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
         org.agentvine.message: { id: uuid-4, last: true, part: 0 }
       sender: @vine:vine.test
@@ -446,7 +446,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-3</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Neither; build a wall</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-3, rel_type: m.replace }
         org.agentvine.message: { id: uuid-8, last: true, part: 0 }
       sender: @vine:vine.test
@@ -525,7 +525,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-4</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong [… 491 characters in all …] l><li><strong>Spade</strong></li><li><strong>Rake</strong></li><li><strong>Shears</strong></li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-4, rel_type: m.replace }
         org.agentvine.message: { id: uuid-12, last: true, part: 0 }
       sender: @vine:vine.test
@@ -604,7 +604,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-5</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: You decide both</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Gree [… 483 characters in all …] l><li><strong>Spade</strong></li><li><strong>Rake</strong></li><li><strong>Shears</strong></li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-5, rel_type: m.replace }
         org.agentvine.message: { id: uuid-16, last: true, part: 0 }
       sender: @vine:vine.test
@@ -692,7 +692,7 @@ async fn frozen_matrix_threads() {
             <p><strong>Q-6</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
             </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-6, rel_type: m.replace }
         org.agentvine.message: { id: uuid-20, last: true, part: 0 }
       sender: @vine:vine.test
@@ -783,7 +783,7 @@ async fn frozen_matrix_threads() {
             <p><strong>Q-7</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed for this session</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
             </code></pre><p>Why, as [… 455 characters in all …] l><li>every command that begins with “npm test”, on whatever files and addresses follow it</li></ul>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-7, rel_type: m.replace }
         org.agentvine.message: { id: uuid-24, last: true, part: 0 }
       sender: @vine:vine.test
@@ -871,7 +871,7 @@ async fn frozen_matrix_threads() {
             <p><strong>Q-8</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
             </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-8, rel_type: m.replace }
         org.agentvine.message: { id: uuid-28, last: true, part: 0 }
       sender: @vine:vine.test
@@ -959,7 +959,7 @@ async fn frozen_matrix_threads() {
             <p><strong>Q-9</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: denied: use the script</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
             </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-9, rel_type: m.replace }
         org.agentvine.message: { id: uuid-32, last: true, part: 0 }
       sender: @vine:vine.test
@@ -1048,7 +1048,7 @@ async fn frozen_matrix_threads() {
             <p><strong>Q-10</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: approved</p><p>Is this plan good?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
             </code></pre></blockquote>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-10, rel_type: m.replace }
         org.agentvine.message: { id: uuid-36, last: true, part: 0 }
       sender: @vine:vine.test
@@ -1137,7 +1137,7 @@ async fn frozen_matrix_threads() {
             <p><strong>Q-11</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: sent back: Water it first</p><p>Is this plan good?</p><blockquote><p>## Plan</p><ol><li>Dig</li><li>Plant <strong>two</strong> rows</li></ol><pre><code>make water
             </code></pre></blockquote>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-11, rel_type: m.replace }
         org.agentvine.message: { id: uuid-40, last: true, part: 0 }
       sender: @vine:vine.test
@@ -1222,7 +1222,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-12</strong> needs no answer any more: the agent asks no more.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-12, rel_type: m.replace }
         org.agentvine.message: { id: uuid-44, last: true, part: 0 }
       sender: @vine:vine.test
@@ -1390,7 +1390,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-13</strong> Nobody answered in time. An answer still counts.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
         org.agentvine.message: { id: uuid-6, last: true, part: 0 }
       sender: @vine:vine.test
@@ -1440,7 +1440,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-13</strong> Ann answered in matrix at 2027-01-22 12:00 UTC: Hornbeam</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
         org.agentvine.message: { id: uuid-9, last: true, part: 0 }
       sender: @vine:vine.test
@@ -1845,7 +1845,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-14</strong> needs no answer any more: the task was cancelled.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-3, rel_type: m.replace }
         org.agentvine.message: { id: uuid-8, last: true, part: 0 }
       sender: @vine:vine.test
@@ -2019,7 +2019,7 @@ async fn frozen_matrix_threads() {
           formatted_body: |
             <p><strong>Q-15</strong> needs no answer any more: the task was cancelled.</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-3, rel_type: m.replace }
         org.agentvine.message: { id: uuid-8, last: true, part: 0 }
       sender: @vine:vine.test
@@ -2079,15 +2079,13 @@ async fn frozen_matrix_threads() {
           echo a line of a long script
           echo a line of a long script
           echo a line of a long script
-          ec [… 6047 characters in all …] line of a long script
-          echo a line of a long script
+          ec [… 6084 characters in all …] a long script
           ```
 
-          … the whole text is in `question.md`, below.
+          … the whole text is in `question-uuid-2.md`, below.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7</code></p><p>May it use <strong>Bash</strong>?</p><pre><co [… 6194 characters in all …]  a line of a long script
-          </code></pre><p>… the whole text is in <code>question.md</code>, below.</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7</code></p><p>May it use <strong>Bash</strong>?</p><pre><co [… 6231 characters in all …] ><p>… the whole text is in <code>question-uuid-2.md</code>, below.</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2099,8 +2097,8 @@ async fn frozen_matrix_threads() {
       sender: @vine:vine.test
       type: m.room.message
     - content:
-        body: question.md
-        filename: question.md
+        body: question-uuid-2.md
+        filename: question-uuid-2.md
         info: { mimetype: text/markdown, size: 58339 }
         m.relates_to:
           event_id: event-1
@@ -2160,7 +2158,7 @@ async fn frozen_matrix_threads() {
             echo a line of a long script
             </code></pre><p>… shortened; the page shows all of it.</p>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-2, rel_type: m.replace }
         org.agentvine.message: { id: uuid-4, last: true, part: 0 }
       sender: @vine:vine.test
@@ -2427,7 +2425,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
             <p><strong>Q-2</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: allowed once</p><p>May it use <strong>Bash</strong>?</p><pre><code>npm test -- --watch=false
             </code></pre><p>Why, as the agent says:</p><blockquote><p>To see whether the beds are dry.</p></blockquote>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-4, rel_type: m.replace }
         org.agentvine.message: { id: uuid-6, last: true, part: 0 }
       sender: @vine:vine.test
@@ -2496,6 +2494,23 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       sender: @vic:vine.test
       type: m.room.message
     - content:
+        body: |
+          Vic may not answer here: that needs the role `answerer`.
+          People and roles stand in the configuration, under `[[people]]`. You are `@vic:vine.test` there.
+        format: org.matrix.custom.html
+        formatted_body: |
+          <p>Vic may not answer here: that needs the role <code>answerer</code>.<br>People and roles stand in the configuration, under <code>[[people]]</code>. You are <code>@vic:vine.test</code> there.</p>
+        m.mentions: { user_ids: [@vic:vine.test] }
+        m.relates_to:
+          event_id: event-1
+          is_falling_back: false
+          m.in_reply_to: { event_id: event-8 }
+          rel_type: m.thread
+        msgtype: m.notice
+        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
+      sender: @vine:vine.test
+      type: m.room.message
+    - content:
         m.new_content:
           body: |
             **Q-1** Ann answered in matrix at 2027-01-15 08:00 UTC: Yew
@@ -2508,9 +2523,9 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           formatted_body: |
             <p><strong>Q-1</strong> Ann answered in matrix at 2027-01-15 08:00 UTC: Yew</p><blockquote><p>Plant: Which plant should the hedge be of?</p></blockquote><ol><li><strong>Yew</strong> — Green in winter, slow</li><li><strong>Hornbeam</strong> — Quick, loses its leaves</li></ol>
           m.mentions: {  }
-          msgtype: m.notice
+          msgtype: m.text
         m.relates_to: { event_id: event-3, rel_type: m.replace }
-        org.agentvine.message: { id: uuid-9, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2525,7 +2540,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
-        org.agentvine.message: { id: uuid-10, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-11, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2540,7 +2555,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         m.relates_to:
-          { event_id: event-8, key: 📝, rel_type: m.annotation }
+          { event_id: event-9, key: 📝, rel_type: m.annotation }
       sender: @vine:vine.test
       type: m.reaction
     - content:
@@ -2579,7 +2594,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           m.in_reply_to: { event_id: event-4 }
           rel_type: m.thread
         msgtype: m.notice
-        org.agentvine.message: { id: uuid-11, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-12, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2607,10 +2622,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.relates_to:
           event_id: event-1
           is_falling_back: false
-          m.in_reply_to: { event_id: event-9 }
+          m.in_reply_to: { event_id: event-10 }
           rel_type: m.thread
         msgtype: m.notice
-        org.agentvine.message: { id: uuid-12, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-13, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2634,10 +2649,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.relates_to:
           event_id: event-1
           is_falling_back: true
-          m.in_reply_to: { event_id: event-10 }
+          m.in_reply_to: { event_id: event-11 }
           rel_type: m.thread
         msgtype: m.text
-        org.agentvine.message: { id: uuid-13, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-14, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2648,10 +2663,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.relates_to:
           event_id: event-1
           is_falling_back: true
-          m.in_reply_to: { event_id: event-11 }
+          m.in_reply_to: { event_id: event-12 }
           rel_type: m.thread
         msgtype: m.notice
-        org.agentvine.message: { id: uuid-14, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-15, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2666,7 +2681,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
-        org.agentvine.message: { id: uuid-15, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-16, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     - content:
@@ -2690,10 +2705,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.relates_to:
           event_id: event-1
           is_falling_back: false
-          m.in_reply_to: { event_id: event-12 }
+          m.in_reply_to: { event_id: event-13 }
           rel_type: m.thread
         msgtype: m.notice
-        org.agentvine.message: { id: uuid-16, last: true, part: 0 }
+        org.agentvine.message: { id: uuid-17, last: true, part: 0 }
       sender: @vine:vine.test
       type: m.room.message
     "#);

@@ -148,6 +148,7 @@ async fn frozen_slack_threads() {
               `site` · from `main` to `vine/T-1` · asked by Ann
               Done · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-1* Plant a hedge
@@ -164,6 +165,7 @@ async fn frozen_slack_threads() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam
@@ -174,7 +176,7 @@ async fn frozen_slack_threads() {
         2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *T-1 is done.*
@@ -190,6 +192,7 @@ async fn frozen_slack_threads() {
 
               3 turns, 12345 tokens in, 678 out, about $0.12
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         <@U0ANN> *T-1 is done.*
@@ -215,6 +218,7 @@ async fn frozen_slack_threads() {
               `site` · from `main` to `vine/T-2` · asked by Ann
               Done · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-2* Decide everything
@@ -231,6 +235,7 @@ async fn frozen_slack_threads() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam (but a small one)
@@ -250,6 +255,7 @@ async fn frozen_slack_threads() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-3* Ann answered in slack at 2027-01-15 08:00 UTC: Neither; build a wall
@@ -277,6 +283,7 @@ async fn frozen_slack_threads() {
               2. *Rake*
               3. *Shears*
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-4* Ann answered in slack at 2027-01-15 08:00 UTC: Hornbeam; Spade, Shears
@@ -312,6 +319,7 @@ async fn frozen_slack_threads() {
               2. *Rake*
               3. *Shears*
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-5* Ann answered in slack at 2027-01-15 08:00 UTC: You decide both
@@ -344,6 +352,7 @@ async fn frozen_slack_threads() {
 
               > To see whether the beds are dry.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-6* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
@@ -377,6 +386,7 @@ async fn frozen_slack_threads() {
 
               • every command that begins with “npm test”, on whatever files and addresses follow it
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-7* Ann answered in slack at 2027-01-15 08:00 UTC: allowed for this session
@@ -410,6 +420,7 @@ async fn frozen_slack_threads() {
 
               > To see whether the beds are dry.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-8* Ann answered in slack at 2027-01-15 08:00 UTC: denied
@@ -439,6 +450,7 @@ async fn frozen_slack_threads() {
 
               > To see whether the beds are dry.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-9* Ann answered in slack at 2027-01-15 08:00 UTC: denied: use the script
@@ -467,6 +479,7 @@ async fn frozen_slack_threads() {
               >
               > `make water`
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-10* Ann answered in slack at 2027-01-15 08:00 UTC: approved
@@ -494,6 +507,7 @@ async fn frozen_slack_threads() {
               >
               > `make water`
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-11* Ann answered in slack at 2027-01-15 08:00 UTC: sent back: Water it first
@@ -517,6 +531,7 @@ async fn frozen_slack_threads() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-12* needs no answer any more: the agent asks no more.
@@ -527,7 +542,7 @@ async fn frozen_slack_threads() {
         2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *T-2 ended without changes.*
@@ -540,6 +555,7 @@ async fn frozen_slack_threads() {
 
               3 turns, 12345 tokens in, 678 out, about $0.12
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         <@U0ANN> *T-2 ended without changes.*
@@ -562,6 +578,7 @@ async fn frozen_slack_threads() {
               `shop` · from `main` to `vine/T-3` · asked by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-3* Wait for somebody
@@ -578,6 +595,7 @@ async fn frozen_slack_threads() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-13* Ann answered in slack at 2027-01-22 12:00 UTC: Hornbeam
@@ -588,18 +606,20 @@ async fn frozen_slack_threads() {
         2. *Hornbeam* — Quick, loses its leaves
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: *Q-13* still waits, since 30 min · for Ann: Which plant should the hedge be of?
             type: mrkdwn
+            verbatim: true
           type: section
       text: <@U0ANN> *Q-13* still waits, since 30 min · for Ann: Which plant should the hedge be of?
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: *Q-13* waits since 4 h · calling *operator*: Which plant should the hedge be of?
             type: mrkdwn
+            verbatim: true
           type: section
       text: <@U0ANN> *Q-13* waits since 4 h · calling *operator*: Which plant should the hedge be of?
       user: U0BOT
@@ -609,15 +629,19 @@ async fn frozen_slack_threads() {
               *Nobody answered Q-13 within 7 days.* The agent is told so, and that this is no refusal; it goes on without.
               An answer still counts: reply to the question, or say `Q-13 …`.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Nobody answered Q-13 within 7 days.* The agent is told so, and that this is no refusal; it goes on without.
         An answer still counts: reply to the question, or say `Q-13 …`.
       user: U0BOT
-    - blocks: [{ text: { text: The agent gets the late answer to Q-13., type: mrkdwn }, type: section }]
+    - blocks:
+        - text: { text: The agent gets the late answer to Q-13., type: mrkdwn, verbatim: true }
+          type: section
       text: The agent gets the late answer to Q-13.
       user: U0BOT
-    - blocks: [{ text: { text: *T-3 was cancelled* by Ann., type: mrkdwn }, type: section }]
+    - blocks:
+        [{ text: { text: *T-3 was cancelled* by Ann., type: mrkdwn, verbatim: true }, type: section }]
       text: *T-3 was cancelled* by Ann.
       user: U0BOT
     ");
@@ -630,13 +654,16 @@ async fn frozen_slack_threads() {
               `site` · from `main` to `vine/T-4` · asked by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-4* Fail again and again
         `site` · from `main` to `vine/T-4` · asked by Ann
         Cancelled by Ann · <https://vine.example.org/tasks/T-4>
       user: U0BOT
-    - blocks: [{ text: { text: The session is gone; starting afresh., type: mrkdwn }, type: section }]
+    - blocks:
+        - text: { text: The session is gone; starting afresh., type: mrkdwn, verbatim: true }
+          type: section
       text: The session is gone; starting afresh.
       user: U0BOT
     - blocks:
@@ -645,12 +672,15 @@ async fn frozen_slack_threads() {
               *An attempt failed.* the agent ended with exit code 1: out of paper
               It is tried again in 25 s.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *An attempt failed.* the agent ended with exit code 1: out of paper
         It is tried again in 25 s.
       user: U0BOT
-    - blocks: [{ text: { text: The session is gone; starting afresh., type: mrkdwn }, type: section }]
+    - blocks:
+        - text: { text: The session is gone; starting afresh., type: mrkdwn, verbatim: true }
+          type: section
       text: The session is gone; starting afresh.
       user: U0BOT
     - blocks:
@@ -659,30 +689,35 @@ async fn frozen_slack_threads() {
               *An attempt failed.* the agent ended with exit code 1: out of paper
               It is tried again in 48 s.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *An attempt failed.* the agent ended with exit code 1: out of paper
         It is tried again in 48 s.
       user: U0BOT
-    - blocks: [{ text: { text: The session is gone; starting afresh., type: mrkdwn }, type: section }]
+    - blocks:
+        - text: { text: The session is gone; starting afresh., type: mrkdwn, verbatim: true }
+          type: section
       text: The session is gone; starting afresh.
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *T-4 failed.* the agent ended with exit code 1: out of paper
               See `task log` for its last words, then `task retry`.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         <@U0ANN> *T-4 failed.* the agent ended with exit code 1: out of paper
         See `task log` for its last words, then `task retry`.
       user: U0BOT
-    - blocks: [{ text: { text: Ann starts T-4 again., type: mrkdwn }, type: section }]
+    - blocks: [{ text: { text: Ann starts T-4 again., type: mrkdwn, verbatim: true }, type: section }]
       text: Ann starts T-4 again.
       user: U0BOT
-    - blocks: [{ text: { text: *T-4 was cancelled* by Ann., type: mrkdwn }, type: section }]
+    - blocks:
+        [{ text: { text: *T-4 was cancelled* by Ann., type: mrkdwn, verbatim: true }, type: section }]
       text: *T-4 was cancelled* by Ann.
       user: U0BOT
     ");
@@ -695,6 +730,7 @@ async fn frozen_slack_threads() {
               `site` · from `main` to `vine/T-5` · asked by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-5* Lose the worker
@@ -707,6 +743,7 @@ async fn frozen_slack_threads() {
               *An attempt was lost:* nothing was heard of its worker for a whole lease.
               It starts again in 5 s.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *An attempt was lost:* nothing was heard of its worker for a whole lease.
@@ -722,6 +759,7 @@ async fn frozen_slack_threads() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-14* needs no answer any more: the task was cancelled.
@@ -737,12 +775,14 @@ async fn frozen_slack_threads() {
               *The agent is gone:* nothing was heard of its worker for a whole lease.
               The open questions stay open; their answers go into the same session.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *The agent is gone:* nothing was heard of its worker for a whole lease.
         The open questions stay open; their answers go into the same session.
       user: U0BOT
-    - blocks: [{ text: { text: *T-5 was cancelled* by Ann., type: mrkdwn }, type: section }]
+    - blocks:
+        [{ text: { text: *T-5 was cancelled* by Ann., type: mrkdwn, verbatim: true }, type: section }]
       text: *T-5 was cancelled* by Ann.
       user: U0BOT
     ");
@@ -755,6 +795,7 @@ async fn frozen_slack_threads() {
               `site` · from `main` to `vine/T-6` · asked by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-6* Hand it back
@@ -765,6 +806,7 @@ async fn frozen_slack_threads() {
         - text:
             text: The worker handed the task back unharmed; it starts again at the next free slot.
             type: mrkdwn
+            verbatim: true
           type: section
       text: The worker handed the task back unharmed; it starts again at the next free slot.
       user: U0BOT
@@ -778,6 +820,7 @@ async fn frozen_slack_threads() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-15* needs no answer any more: the task was cancelled.
@@ -791,10 +834,12 @@ async fn frozen_slack_threads() {
         - text:
             text: The agent has ended. The open questions stay open; their answers go into the same session.
             type: mrkdwn
+            verbatim: true
           type: section
       text: The agent has ended. The open questions stay open; their answers go into the same session.
       user: U0BOT
-    - blocks: [{ text: { text: *T-6 was cancelled* by Ann., type: mrkdwn }, type: section }]
+    - blocks:
+        [{ text: { text: *T-6 was cancelled* by Ann., type: mrkdwn, verbatim: true }, type: section }]
       text: *T-6 was cancelled* by Ann.
       user: U0BOT
     ");
@@ -807,6 +852,7 @@ async fn frozen_slack_threads() {
               `site` · from `main` to `vine/T-7` · asked by Ann
               Done · <https://vine.example.org/tasks/T-7>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-7* Say a lot
@@ -830,6 +876,7 @@ async fn frozen_slack_threads() {
               echo a line of a long script
               ```
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
@@ -846,6 +893,7 @@ async fn frozen_slack_threads() {
               echo a line of a long script
               ```
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
@@ -862,6 +910,7 @@ async fn frozen_slack_threads() {
               echo a line of a long script
               ```
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
@@ -878,6 +927,7 @@ async fn frozen_slack_threads() {
               echo a line of a long script
               ```
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
@@ -894,6 +944,7 @@ async fn frozen_slack_threads() {
               echo a line of a long script
               ```
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
@@ -910,6 +961,7 @@ async fn frozen_slack_threads() {
               echo a line of a long script
               ```
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
@@ -926,6 +978,7 @@ async fn frozen_slack_threads() {
               echo a line of a long script
               ```
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
@@ -942,6 +995,7 @@ async fn frozen_slack_threads() {
 
               … shortened; the page shows all of it.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-16* Ann answered in slack at 2027-01-22 16:02 UTC: denied
@@ -958,10 +1012,12 @@ async fn frozen_slack_threads() {
 
         … shortened; the page shows all of it.
       user: U0BOT
-    - { file: { name: question-cut-1, size: 58339 }, text: "", user: U0BOT }
+    - file: { name: question-uuid-1.md, size: 58339 }
+      text: ""
+      user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
-        - { text: { text: *T-7 is done.*, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
+        - { text: { text: *T-7 is done.*, type: mrkdwn, verbatim: true }, type: section }
       text: <@U0ANN> *T-7 is done.*
       user: U0BOT
     - blocks:
@@ -969,41 +1025,49 @@ async fn frozen_slack_threads() {
             text: |
               > A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has  [… 1200 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
               > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
               > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
               > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
               > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
               > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
               > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 1202 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
+            verbatim: true
           type: section
         - text:
             text: |
               > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 602 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         > A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has  [… 9000 characters in all …] many words. A long report has many words. A long report has many words. A long report has many words
@@ -1022,6 +1086,7 @@ async fn frozen_slack_threads() {
 
               3 turns, 12345 tokens in, 678 out, about $0.12
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         > .
@@ -1051,6 +1116,7 @@ async fn frozen_slack_talk() {
               `site` · from `main` to `vine/T-1` · asked by Ann
               Done · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-1* Talk
@@ -1070,6 +1136,7 @@ async fn frozen_slack_talk() {
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-1* Ann answered in slack at 2027-01-15 08:00 UTC: Yew
@@ -1094,6 +1161,7 @@ async fn frozen_slack_talk() {
 
               > To see whether the beds are dry.
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *Q-2* Ann answered in slack at 2027-01-15 08:00 UTC: allowed once
@@ -1123,6 +1191,7 @@ async fn frozen_slack_talk() {
               Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
               Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         T-1    running    default  site Talk
@@ -1132,7 +1201,7 @@ async fn frozen_slack_talk() {
       user: U0BOT
     - { text: !vine task shwo, user: U0ANN }
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *T-1 is done.*
@@ -1148,6 +1217,7 @@ async fn frozen_slack_talk() {
 
               3 turns, 12345 tokens in, 678 out, about $0.12
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         <@U0ANN> *T-1 is done.*
@@ -1164,7 +1234,8 @@ async fn frozen_slack_talk() {
         3 turns, 12345 tokens in, 678 out, about $0.12
       user: U0BOT
     - blocks:
-        - text: { text: T-1 is done: no agent has read the note from Ann., type: mrkdwn }
+        - text:
+            { text: T-1 is done: no agent has read the note from Ann., type: mrkdwn, verbatim: true }
           type: section
       text: T-1 is done: no agent has read the note from Ann.
       user: U0BOT
@@ -1196,6 +1267,16 @@ async fn frozen_slack_talk() {
       content:
         channel: C00000004
         text: |
+          Vic may not answer here: that needs the role `answerer`.
+          People and roles stand in the configuration, under `[[people]]`. You are `U0VIC` there.
+        thread_ts: ts-1
+        user: U0VIC
+      ts: ts-4
+      user: U0VIC
+    - channel: C00000004
+      content:
+        channel: C00000004
+        text: |
           error: unrecognized subcommand 'shwo'
 
             tip: a similar subcommand exists: 'show'
@@ -1204,12 +1285,12 @@ async fn frozen_slack_talk() {
           say `help` for how to say things
         thread_ts: ts-1
         user: U0ANN
-      ts: ts-4
+      ts: ts-5
       user: U0ANN
     - channel: C00000004
       content:
         { channel: C00000004, text: You are Ann (operator), speaking through slack., user: U0ANN }
-      ts: ts-5
+      ts: ts-6
       user: U0ANN
     - channel: C00000004
       content:
@@ -1218,7 +1299,7 @@ async fn frozen_slack_talk() {
           a stranger may not see here: that needs the role `viewer`.
           People and roles stand in the configuration, under `[[people]]`. You are `U0BEN` there.
         user: U0BEN
-      ts: ts-6
+      ts: ts-7
       user: U0BEN
     - channel: C00000004
       content:
@@ -1228,7 +1309,7 @@ async fn frozen_slack_talk() {
           `task new` starts a task that builds on it
         thread_ts: ts-1
         user: U0ANN
-      ts: ts-7
+      ts: ts-8
       user: U0ANN
     ");
 }
@@ -1246,6 +1327,7 @@ async fn frozen_slack_questions_that_are_open() {
               `site` · from `main` to `vine/T-1` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-1* Choose one
@@ -1253,7 +1335,7 @@ async fn frozen_slack_questions_that_are_open() {
         Waits for an answer · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *Q-1* for Ann · Choose one · `site` · `vine/T-1`
@@ -1265,6 +1347,7 @@ async fn frozen_slack_questions_that_are_open() {
 
               Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
+            verbatim: true
           type: section
         - elements:
             - { action_id: vine_pick_0, text: { text: Yew, type: plain_text }, type: button, value: 0 }
@@ -1297,6 +1380,7 @@ async fn frozen_slack_questions_that_are_open() {
               `site` · from `main` to `vine/T-2` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-2* Choose several
@@ -1304,7 +1388,7 @@ async fn frozen_slack_questions_that_are_open() {
         Waits for an answer · <https://vine.example.org/tasks/T-2>
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *Q-2* for Ann · Choose several · `site` · `vine/T-2`
@@ -1319,6 +1403,7 @@ async fn frozen_slack_questions_that_are_open() {
 
               Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
+            verbatim: true
           type: section
         - elements:
             - action_id: vine_write
@@ -1349,6 +1434,7 @@ async fn frozen_slack_questions_that_are_open() {
               `site` · from `main` to `vine/T-3` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-3* Answer twice
@@ -1356,7 +1442,7 @@ async fn frozen_slack_questions_that_are_open() {
         Waits for an answer · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *Q-3* for Ann · Answer twice · `site` · `vine/T-3`
@@ -1368,6 +1454,7 @@ async fn frozen_slack_questions_that_are_open() {
 
               > Tools: Which tools may be  [… 499 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
+            verbatim: true
           type: section
         - elements:
             - action_id: vine_write
@@ -1395,6 +1482,7 @@ async fn frozen_slack_questions_that_are_open() {
               `site` · from `main` to `vine/T-4` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-4* Name it
@@ -1402,7 +1490,7 @@ async fn frozen_slack_questions_that_are_open() {
         Waits for an answer · <https://vine.example.org/tasks/T-4>
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *Q-4* for Ann · Name it · `site` · `vine/T-4`
@@ -1411,6 +1499,7 @@ async fn frozen_slack_questions_that_are_open() {
 
               Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
+            verbatim: true
           type: section
         - elements:
             - action_id: vine_write
@@ -1435,6 +1524,7 @@ async fn frozen_slack_questions_that_are_open() {
               `site` · from `main` to `vine/T-5` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-5* Allow it
@@ -1442,7 +1532,7 @@ async fn frozen_slack_questions_that_are_open() {
         Waits for an answer · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *Q-5* for Ann · Allow it · `site` · `vine/T-5`
@@ -1459,6 +1549,7 @@ async fn frozen_slack_questions_that_are_open() {
 
               “Allow for this session” also allows [… 522 characters in all …] after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
+            verbatim: true
           type: section
         - elements:
             - action_id: vine_pick_0
@@ -1507,6 +1598,7 @@ async fn frozen_slack_questions_that_are_open() {
               `site` · from `main` to `vine/T-6` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *T-6* Approve it
@@ -1514,7 +1606,7 @@ async fn frozen_slack_questions_that_are_open() {
         Waits for an answer · <https://vine.example.org/tasks/T-6>
       user: U0BOT
     - blocks:
-        - { text: { text: <@U0ANN>, type: mrkdwn }, type: section }
+        - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
               *Q-6* for Ann · Approve it · `site` · `vine/T-6`
@@ -1530,6 +1622,7 @@ async fn frozen_slack_questions_that_are_open() {
 
               Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
+            verbatim: true
           type: section
         - elements:
             - action_id: vine_pick_0
@@ -1573,6 +1666,7 @@ async fn frozen_slack_questions_that_are_open() {
               • *Q-2* since 30 min: Which tools may be bought? · <https://v [… 607 characters in all …] g/tasks/T-5>
               • *Q-6* since 30 min: Is this plan good: ## Plan · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
+            verbatim: true
           type: section
       text: |
         *6 questions wait for people* in `site`:
@@ -1601,6 +1695,7 @@ async fn frozen_slack_questions_that_are_open() {
 
             Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-1>
           type: mrkdwn
+          verbatim: true
         type: section
       - block_id: answer
         element: { action_id: text, max_length: 3000, multiline: true, type: plain_text_input }

@@ -463,6 +463,26 @@ impl Human {
         }
     }
 
+    /// Upgrades a room, and gives the one that takes its place.
+    pub async fn upgrade(&self, room: &str, version: &str) -> String {
+        let path = format!("/rooms/{room}/upgrade");
+        let wish = json!({ "new_version": version });
+        let upgraded = self.call(Method::POST, &path, Some(wish)).await;
+        upgraded["replacement_room"]
+            .as_str()
+            .unwrap_or_else(|| panic!("not upgraded: {upgraded}"))
+            .to_owned()
+    }
+
+    /// Lets everybody without a power of their own speak in a room, or nobody.
+    pub async fn mute(&self, room: &str, muted: bool) {
+        let path = format!("/rooms/{room}/state/m.room.power_levels");
+        let mut levels = self.call(Method::GET, &path, None).await;
+        levels["events_default"] = json!(if muted { 50 } else { 0 });
+        let set = self.call(Method::PUT, &path, Some(levels)).await;
+        assert!(set["event_id"].is_string(), "{set}");
+    }
+
     /// Throws somebody out.
     pub async fn put_out(&self, user: &str, room: &str) {
         assert_eq!(

@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use vine_domain::{
     Ask, Decision, Failure, FailureKind, Question, SessionId,
     question::{Choice, Item},
+    reading::is_nothing,
     token::Token,
 };
 
@@ -320,6 +321,9 @@ pub async fn ask(question: String, options: Vec<String>, multi: bool) -> Result<
     let Some(socket) = std::env::var_os("VINE_SOCKET").map(PathBuf::from) else {
         bail!("`vine ask` works only inside a task, run by the script agent");
     };
+    if options.iter().any(|label| is_nothing(label)) {
+        bail!("an option is empty; nothing was asked. Say what is to be chosen: --option 'Go on'");
+    }
     let mut stream = UnixStream::connect(&socket)
         .await
         .context("the worker of this task cannot be reached")?;

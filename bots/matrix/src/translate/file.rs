@@ -1,71 +1,99 @@
 //! Files that people send, as events tell of them.
 
 use serde_json::Value;
-use vine_domain::chat::attachment;
+use vine_domain::chat::attachment::{Content, Thing};
 
-/// What to say if a file never comes; an error says why it is not even fetched.
-pub fn expected(content: &Value) -> Result<String, String> {
-    let name = name(content);
-    let size = content["info"]["size"].as_u64().unwrap_or(0);
-    match content["msgtype"].as_str() {
-        Some("m.file") if size <= attachment::LIMIT as u64 => Ok(attachment::late(&name)),
-        Some("m.file") => Err(attachment::too_long(&name)),
-        _ => Err(attachment::no_text(&name)),
-    }
+use super::forwarded_by;
+
+/// What an event tells: the caption, and a file that is still to be fetched or that no agent gets.
+pub fn content(event: &Value) -> Content {
+    let mut content = captioned(event);
+    let kind = match event["msgtype"].as_str() {
+        Some("m.file") => event["info"]["mimetype"].as_str().unwrap_or_default(),
+        Some("m.audio") if is_voice(event) => {
+            content.left_out.push(Thing::Voice.left_out());
+            return content;
+        }
+        Some("m.image") => "image/",
+        Some("m.video") => "video/",
+        _ => "audio/",
+    };
+    content.announce(
+        name(event),
+        kind,
+        event["info"]["size"].as_u64().unwrap_or(0),
+    );
+    content
 }
 
-/// A file's words, after the caption that it may have.
-///
-/// # Errors
-/// Says why it has none that an agent could read.
-pub fn in_words(content: &Value, bytes: &[u8]) -> Result<String, String> {
-    let name = name(content);
-    let words = attachment::in_words(&name, bytes)?;
-    let caption = content["body"]
-        .as_str()
-        .filter(|body| *body != name)
-        .map(|caption| format!("{caption}\n\n"))
-        .unwrap_or_default();
-    Ok(format!("{caption}{words}"))
+/// The same with the bytes of the file.
+pub fn with_bytes(event: &Value, bytes: &[u8]) -> Content {
+    let mut content = captioned(event);
+    content.add(name(event), bytes);
+    content
 }
 
 /// With a caption, the body is that and the name stands apart (specification, "Media captions").
-fn name(content: &Value) -> String {
-    attachment::shown(
-        content["filename"]
-            .as_str()
-            .or_else(|| content["body"].as_str())
-            .unwrap_or("file"),
-    )
+fn captioned(event: &Value) -> Content {
+    let caption = event["body"].as_str().filter(|body| *body != name(event));
+    let caption = caption.map(|caption| forwarded_by(event, caption));
+    Content {
+        words: caption.into_iter().collect(),
+        ..Content::default()
+    }
+}
+
+fn is_voice(event: &Value) -> bool {
+    ["m.voice", "org.matrix.msc3245.voice"]
+        .iter()
+        .any(|key| event[*key].is_object())
+}
+
+fn name(event: &Value) -> &str {
+    event["filename"]
+        .as_str()
+        .or_else(|| event["body"].as_str())
+        .unwrap_or("file")
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use vine_domain::chat::Act;
 
     use super::*;
 
     #[test]
     fn a_text_file_is_its_words_with_its_caption() {
         let plain = json!({ "msgtype": "m.file", "body": "a.log", "info": { "size": 5 } });
-        assert!(expected(&plain).is_ok());
-        assert_eq!(in_words(&plain, b"hello").as_deref(), Ok("a.log:\nhello"));
+        assert_eq!(content(&plain).read().1, Act::Awaited);
+        assert_eq!(with_bytes(&plain, b"hello").read().0, "File a.log:\nhello");
         let with_caption = json!({ "msgtype": "m.file", "body": "Use this", "filename": "a.log" });
+        let read = content(&with_caption).read();
+        assert_eq!((read.0.as_str(), read.1), ("Use this", Act::Awaited));
         assert_eq!(
-            in_words(&with_caption, b"hello").as_deref(),
-            Ok("Use this\n\na.log:\nhello")
+            with_bytes(&with_caption, b"hello").read().0,
+            "Use this\n\nFile a.log:\nhello"
         );
     }
 
     #[test]
-    fn what_says_of_itself_that_it_is_no_text_or_too_long_is_not_fetched() {
+    fn words_beside_a_picture_count_and_what_has_none_is_named() {
+        let picture =
+            json!({ "msgtype": "m.image", "body": "Blue, like this", "filename": "shot.png" });
+        let (words, act, left_out) = content(&picture).read();
+        assert_eq!((words.as_str(), act), ("Blue, like this", Act::Said));
+        assert!(left_out.expect("told").contains("shot.png"));
         let file = |kind: &str, size: u64| json!({ "msgtype": kind, "body": "x.bin", "info": { "size": size } });
-        for (content, word) in [
+        for (event, word) in [
             (file("m.image", 10), "no text"),
-            (file("m.file", 70_000), "64 kB"),
+            (file("m.file", 140_000), "128 kB"),
         ] {
-            let why = expected(&content).expect_err(word);
-            assert!(why.contains("x.bin") && why.contains(word), "{why}");
+            let (why, act, _) = content(&event).read();
+            assert!(
+                act == Act::Unreadable && why.contains("x.bin") && why.contains(word),
+                "{why}"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use vine_domain::{Role, Task, access::Sight, ports::TaskFilter};
 use vine_grammar::Command;
 
 use super::{Reply, question, task};
-use crate::{App, AppError, Caller, Done, texts, view};
+use crate::{App, AppError, Caller, Done, health::Health, texts, view};
 
 /// So many questions are shown.
 const QUESTIONS: u32 = 20;
@@ -46,6 +46,10 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
             health.trouble.as_ref()?
         ))
     }));
+    let remark = |(platform, health): (&String, &Health)| {
+        Some(format!("{platform}: {}", health.remark.as_ref()?))
+    };
+    lines.extend(adapters.iter().filter_map(remark));
     let hints = app.hint_trouble();
     lines.extend(hints.clone());
     lines.push(

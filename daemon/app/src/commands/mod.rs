@@ -23,7 +23,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn new(text: impl Into<String>, data: Value) -> Self {
+    pub(crate) fn new(text: impl Into<String>, data: Value) -> Self {
         Self {
             text: text.into(),
             data,

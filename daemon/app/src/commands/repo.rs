@@ -97,10 +97,14 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> Done<Reply> {
             .map(|room| room.room.clone());
         let unposted = || app.platforms.unposted(&platform, room.as_deref()?);
         let trouble = app.platforms.trouble(&platform, name).or_else(unposted);
+        let refusal = room
+            .as_deref()
+            .and_then(|room| app.platforms.refusal(&platform, room));
         Shown {
             platform,
             room,
             trouble,
+            refusal,
         }
     };
     let all: Vec<_> = platforms.into_iter().map(one).collect();
@@ -112,6 +116,8 @@ struct Shown {
     platform: String,
     room: Option<String>,
     trouble: Option<String>,
+    /// What was refused last for what it held.
+    refusal: Option<String>,
 }
 
 impl Shown {
@@ -119,8 +125,10 @@ impl Shown {
         let trouble = self
             .trouble
             .as_ref()
+            .into_iter()
+            .chain(&self.refusal)
             .map(|why| format!(" · {why}"))
-            .unwrap_or_default();
+            .collect::<String>();
         format!(
             "{:<10} {}{trouble}",
             self.platform,
@@ -134,7 +142,7 @@ impl Shown {
             (None, Some(_)) => "ok",
             (None, None) => "missing",
         };
-        json!({ "id": self.platform, "state": state, "room": self.room, "trouble": self.trouble })
+        json!({ "id": self.platform, "state": state, "room": self.room, "trouble": self.trouble, "refused": self.refusal })
     }
 }
 

@@ -1,7 +1,121 @@
-//! Files that people send: text becomes words, everything else is refused in words.
+//! What people send beside words: the text of files becomes words, everything else is left out, and
+//! its author is told.
+
+use super::Act;
 
 /// Bytes that an agent can be expected to read as words.
-pub const LIMIT: usize = 64 * 1024;
+pub const LIMIT: usize = 128 * 1024;
+
+/// What a message holds, as far as agents get it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Its words, in paragraphs.
+    pub words: Vec<String>,
+    /// Names of files whose words are still to be fetched.
+    pub awaited: Vec<String>,
+    /// What no agent gets, a sentence each.
+    pub left_out: Vec<String>,
+}
+
+impl Content {
+    /// Adds a file as it is announced: `kind` is its MIME type, `size` in bytes.
+    pub fn announce(&mut self, name: &str, kind: &str, size: u64) {
+        match unwanted(name, kind, size) {
+            Some(why) => self.left_out.push(why),
+            None => self.awaited.push(shown(name)),
+        }
+    }
+
+    /// Adds a file that has come.
+    pub fn add(&mut self, name: &str, bytes: &[u8]) {
+        match in_words(&shown(name), bytes) {
+            Ok(words) => self.words.push(words),
+            Err(why) => self.left_out.push(why),
+        }
+    }
+
+    /// The words, what they are, and what was left out.
+    pub fn read(self) -> (String, Act, Option<String>) {
+        let words: Vec<String> = self
+            .words
+            .into_iter()
+            .filter(|one| !one.trim().is_empty())
+            .collect();
+        let (words, mut left_out) = (words.join("\n\n"), self.left_out);
+        if !self.awaited.is_empty() {
+            left_out.push(late(&self.awaited.join("`, `")));
+            return (words, Act::Awaited, Some(left_out.join("\n")));
+        }
+        let left_out = (!left_out.is_empty()).then(|| left_out.join("\n"));
+        match left_out {
+            _ if !words.is_empty() => (words, Act::Said, left_out),
+            Some(left_out) => (left_out, Act::Unreadable, None),
+            None => (EMPTY.into(), Act::Unreadable, None),
+        }
+    }
+}
+
+/// Why a file is not even fetched.
+pub fn unwanted(name: &str, kind: &str, size: u64) -> Option<String> {
+    let name = shown(name);
+    if ["image/", "video/", "audio/"]
+        .iter()
+        .any(|start| kind.starts_with(start))
+    {
+        return Some(no_text(&name));
+    }
+    (size > LIMIT as u64).then(|| too_long(&name))
+}
+
+/// A message without anything.
+pub const EMPTY: &str = "The message is empty, so nothing was done.";
+
+/// Things other than files that people send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thing {
+    /// A picture that platforms have ready.
+    Sticker,
+    /// A question to the room.
+    Poll,
+    /// Where somebody is.
+    Location,
+    /// Recorded speech.
+    Voice,
+    /// Whatever platforms come up with.
+    Unknown,
+}
+
+impl Thing {
+    /// What its author is told.
+    pub fn left_out(self) -> String {
+        let what = match self {
+            Self::Sticker => "A sticker",
+            Self::Poll => "A poll",
+            Self::Location => "A location",
+            Self::Voice => "A voice message",
+            Self::Unknown => "A message of this kind",
+        };
+        format!("{what} was left out: agents get words. Say it in words.")
+    }
+}
+
+/// Words that somebody passes on from elsewhere. They are not their own: nothing is decided by them
+/// alone.
+pub fn forwarded(from: Option<&str>, words: &str) -> String {
+    match from {
+        Some(from) => format!("Forwarded from {from}:\n{words}"),
+        None => format!("Forwarded:\n{words}"),
+    }
+}
+
+/// Whether two sentences tell of the same kind of thing: what stands between backticks is its name.
+pub fn kind(left_out: &str) -> String {
+    left_out.split('`').step_by(2).collect()
+}
+
+/// How a file's words begin: no name and no content of a file is an answer, an id or a command by
+/// itself.
+pub const HEAD: &str = "File ";
 
 /// A file's words.
 ///
@@ -15,7 +129,7 @@ pub fn in_words(name: &str, bytes: &[u8]) -> Result<String, String> {
         .ok()
         .filter(|text| !text.contains('\0'))
         .ok_or_else(|| no_text(name))?;
-    Ok(format!("{name}:\n{text}"))
+    Ok(format!("{HEAD}{name}:\n{text}"))
 }
 
 /// A file's name as it may be shown.
@@ -27,14 +141,14 @@ pub fn shown(name: &str) -> String {
 
 /// It never came.
 pub fn late(name: &str) -> String {
-    format!("the file `{name}` could not be fetched within a minute; send it again")
+    format!("`{name}` was left out: it could not be fetched within a minute. Send it again.")
 }
 
 /// It has more than [`LIMIT`].
 pub fn too_long(name: &str) -> String {
     format!(
-        "`{name}` was not passed on: it is longer than {} kB. Put it into the repository, or send \
-         the part that matters.",
+        "`{name}` was left out: it is longer than {} kB. Put it into the repository, or send the part \
+         that matters.",
         LIMIT / 1024
     )
 }
@@ -42,8 +156,8 @@ pub fn too_long(name: &str) -> String {
 /// It is a picture, or whatever else.
 pub fn no_text(name: &str) -> String {
     format!(
-        "`{name}` was not passed on: agents get words, and this is no text. Put it into the \
-         repository, or describe it."
+        "`{name}` was left out: agents get words, and this is no text. Put it into the repository, \
+         or describe it."
     )
 }
 
@@ -53,15 +167,48 @@ mod tests {
 
     #[test]
     fn text_is_its_words_and_everything_else_is_refused_by_name() {
-        assert_eq!(in_words("a.log", b"hello").as_deref(), Ok("a.log:\nhello"));
+        assert_eq!(
+            in_words("a.log", b"hello").as_deref(),
+            Ok("File a.log:\nhello")
+        );
         for (bytes, word) in [
             (vec![0xff, 0xfe], "no text"),
             (vec![b'a', 0], "no text"),
-            (vec![b'a'; LIMIT + 1], "64 kB"),
+            (vec![b'a'; LIMIT + 1], "128 kB"),
         ] {
             let why = in_words("x.bin", &bytes).expect_err(word);
             assert!(why.contains("`x.bin`") && why.contains(word), "{why}");
         }
         assert_eq!(shown("a`b\n.log"), "ab.log");
+    }
+
+    #[test]
+    fn words_count_whatever_came_with_them() {
+        let mut content = Content {
+            words: vec!["Blue, like this".into()],
+            ..Content::default()
+        };
+        content.announce("shot.png", "image/png", 10);
+        let (words, act, left_out) = content.clone().read();
+        assert_eq!((words.as_str(), act), ("Blue, like this", Act::Said));
+        assert!(left_out.expect("told").contains("`shot.png` was left out"));
+        content.announce("a.log", "text/plain", 10);
+        let (words, act, left_out) = content.read();
+        assert_eq!((words.as_str(), act), ("Blue, like this", Act::Awaited));
+        assert_eq!(left_out.expect("told").lines().count(), 2);
+    }
+
+    #[test]
+    fn what_has_no_words_says_so() {
+        let mut picture = Content::default();
+        picture.announce("shot.png", "image/png", 10);
+        let (why, act, left_out) = picture.read();
+        assert!(why.contains("shot.png") && act == Act::Unreadable && left_out.is_none());
+        assert_eq!(
+            Content::default().read(),
+            (EMPTY.into(), Act::Unreadable, None)
+        );
+        assert_eq!(kind(&no_text("a")), kind(&no_text("b")));
+        assert_ne!(kind(&no_text("a")), kind(&too_long("a")));
     }
 }

@@ -34,10 +34,25 @@ pub struct Dispatch {
     /// It may stand there already: an attempt ended unclearly, or a process before this one may
     /// have posted it.
     pub again: bool,
+    /// How much of the platform's markup it uses.
+    pub form: Form,
     /// When it was stored.
     pub at: Timestamp,
     /// How often posting it has failed.
     pub attempts: u32,
+}
+
+/// How much of a platform's markup a message uses: what is refused for what it holds goes out in a
+/// plainer form.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Words alone: no buttons, nobody called.
+    Words,
+    /// A file, and one sentence that says so.
+    File,
 }
 
 impl Dispatch {

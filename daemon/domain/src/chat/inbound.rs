@@ -29,6 +29,12 @@ pub struct Inbound {
     /// in our hands.
     #[serde(default)]
     pub said: Option<Timestamp>,
+    /// What came with the words and no agent gets, in sentences: a picture, a file that never came.
+    #[serde(default)]
+    pub left_out: Option<String>,
+    /// Its author waits for an answer that nobody else sees: a press, a command from a menu, a form.
+    #[serde(default)]
+    pub private: bool,
 }
 
 impl Inbound {
@@ -96,10 +102,11 @@ pub enum Act {
     Edited(String),
     /// Took an earlier message back.
     Deleted(String),
-    /// Said something that we could not read: the text says why.
+    /// Said something without words that an agent could get: the text says what.
     Unreadable,
-    /// Said something whose words the adapter still fetches: a file, or an encrypted message whose
-    /// keys are on their way. The same event comes again when it has them.
+    /// Said something of which the adapter still fetches words: a file, or an encrypted message
+    /// whose keys are on their way. The same event comes again when it has them; until then it has
+    /// the words that are there, and says what is left out if no more come.
     Awaited,
 }
 
@@ -148,6 +155,8 @@ mod tests {
             text: text.into(),
             act: Act::Said,
             said: None,
+            left_out: None,
+            private: false,
         }
     }
 

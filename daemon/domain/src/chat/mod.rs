@@ -17,7 +17,7 @@ mod showing;
 
 pub use self::{
     aim::{Aim, RIVAL_CLARIFY, RIVAL_DECISION, SECOND, Stood, aim},
-    dispatch::{About, Dispatch, Fate, Mention, Posted},
+    dispatch::{About, Dispatch, Fate, Form, Mention, Posted},
     inbound::{Act, Batch, Echo, Inbound, Spot},
     outbound::{Aside, Button, Message, Outbound, OutboundKind, Place},
     room::{Binding, Member, RoomWish},

@@ -1,5 +1,7 @@
 //! A message in the pieces that a platform can show.
 
+use super::Form;
+
 /// A text of more parts comes as a file, after its beginning: nobody reads twenty messages.
 const MOST: usize = 4;
 
@@ -32,6 +34,17 @@ pub fn pieces(text: &str, parts: Vec<String>, called: &str) -> Vec<Piece> {
             text: text.to_owned(),
         },
     ]
+}
+
+/// The same in a form that the platform has not refused.
+pub fn in_form(form: Form, text: &str, parts: Vec<String>, called: &str) -> Vec<Piece> {
+    if form != Form::File {
+        return pieces(text, parts, called);
+    }
+    let name = format!("{called}.md");
+    let words = format!("This message could not be shown here. All of it is in `{name}`, below.");
+    let text = text.to_owned();
+    vec![Piece::Words(words), Piece::File { name, text }]
 }
 
 /// What an edit shows: messages that are edited stay one.

@@ -71,6 +71,8 @@ mod tests {
             text: "blue".into(),
             act: Act::Said,
             said,
+            left_out: None,
+            private: false,
         };
         let (before, after) = (Timestamp(90_000), Timestamp(110_000));
         for (showings, expected) in [

@@ -39,9 +39,16 @@ pub enum ChatError {
         /// At least this long.
         after: Duration,
     },
-    /// The room or thread is gone or closed to us; a person has to do something about it.
+    /// The room is gone or closed to us; a person has to do something about it.
     #[error("{0}")]
     Gone(String),
+    /// The thread is gone, and its room is not: the task gets a new one.
+    #[error("{0}")]
+    ThreadGone(String),
+    /// The platform refuses what the message holds, and would refuse it again: it goes out in a
+    /// plainer form.
+    #[error("{0}")]
+    Unfit(String),
 }
 
 /// How long platforms show that somebody is at work.
@@ -67,6 +74,12 @@ pub trait Chat: Send + Sync {
     /// Sees to it that a room is as wished: who belongs there is invited, who manages may. Doing it
     /// again changes nothing.
     async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError>;
+    /// Of these rooms, those in which no question could be posted now, each with what is wrong and
+    /// what to do about it. Posts nothing, and costs of what the platform allows a tenth at most
+    /// when it is called once a minute.
+    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError>;
+    /// The room that has taken the place of this one, if the platform says so.
+    async fn successor(&self, room: &str) -> Result<Option<String>, ChatError>;
     /// Shows for a while that agents are at work in these rooms; called again before [`WORKING`] is
     /// over. Only a convenience: what fails is not told.
     async fn show_work(&self, rooms: &[String]);
@@ -103,9 +116,13 @@ pub trait Ear: Send + Sync {
     ) -> Stored<Vec<(String, String)>>;
     /// Whether this person may bring us into rooms.
     async fn manages(&self, subject: &str) -> Stored<bool>;
+    /// What time it is for us.
+    fn now(&self) -> Timestamp;
     /// We came into a room or out of one.
     fn moved(&self);
     /// How the adapter is: fine, and who it is on its platform; or what is wrong and what to do
     /// about it.
     fn health(&self, health: Result<String, String>);
+    /// What is missing that questions do not need, and what to do about it.
+    fn remark(&self, remark: Option<String>);
 }

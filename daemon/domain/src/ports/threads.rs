@@ -108,6 +108,9 @@ pub trait Threads: Send + Sync {
     async fn hurry(&self, platform: &str, room: &str) -> Stored<()>;
     /// Lets everything that waits for a room wait for so long at least.
     async fn hold(&self, platform: &str, room: &str, pause: Duration) -> Stored<()>;
+    /// Begins the thread of a task in a room anew, with its card, the questions that are open, and
+    /// what was not posted so far: the old one is gone.
+    async fn begin_anew(&self, platform: &str, room: &str, task: TaskId) -> Stored<()>;
     /// Posts a message nowhere any more.
     async fn give_up(&self, message: MessageId, platform: &str) -> Stored<()>;
     /// Tries a message again after a pause; `failed` says that the attempt counts.

@@ -185,6 +185,8 @@ async fn hear(shared: &Shared, caller: &Caller, said: Said) -> Result<Json<Value
         text,
         act,
         said: None,
+        left_out: None,
+        private: false,
     };
     let known = shared
         .app

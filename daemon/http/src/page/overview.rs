@@ -8,7 +8,7 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{
-    App, AppError, Caller, Context, from_words, parse, platforms::Health, tasks::Wish, texts, view,
+    App, AppError, Caller, Context, from_words, health::Health, parse, tasks::Wish, texts, view,
 };
 use vine_domain::{
     Ask, Lane, Question, Repo, Task, Timestamp, Worker,
@@ -134,7 +134,7 @@ async fn machinery(app: &App, depths: &Depths) -> Result<Markup, AppError> {
             @if !adapters.is_empty() {
                 div {
                     h2 { "Chat" }
-                    ul.plain { @for (platform, health) in &adapters { (adapter(platform, health)) } }
+                    ul.plain { @for (platform, health) in &adapters { (adapter(platform, health, now)) } }
                 }
             }
         }
@@ -185,13 +185,15 @@ fn worker(
 }
 
 /// How a chat platform is.
-fn adapter(platform: &str, health: &Health) -> Markup {
+fn adapter(platform: &str, health: &Health, now: Timestamp) -> Markup {
     html! {
         li {
             @if health.trouble.is_some() { span.badge.error { "trouble" } } @else { span.badge.done { "ok" } }
             " " (platform)
             @if let Some(account) = &health.account { span.dim { " " (account) } }
             @if let Some(trouble) = &health.trouble { span.problem { " " (trouble) } }
+            @if let Some(remark) = &health.remark { span.dim { " " (remark) } }
+            @if let Some(checked) = health.checked { span.dim { " · checked " (ago(now, checked)) } }
         }
     }
 }

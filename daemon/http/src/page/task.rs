@@ -205,6 +205,8 @@ async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<
         text: said.press.or(said.text).unwrap_or_default(),
         act: Act::Said,
         said: said.seen.map(Timestamp).filter(|_| reply_to.is_none()),
+        left_out: None,
+        private: false,
     };
     shared.app.hear(event).await?.transpose()?;
     Ok(())

@@ -92,6 +92,14 @@ fn person(discord: &Discord, what: &str, args: &Value) -> Option<Result<Value, R
             None => Err(NOT_FOUND),
         },
         "vanish" => world.vanish(channel),
+        "expel" => {
+            world.expel(args["expelled"] != false);
+            Ok(json!({}))
+        }
+        "react" => {
+            world.reacts(user, channel, message, text("sign"));
+            Ok(json!({}))
+        }
         _ => return None,
     })
 }

@@ -39,6 +39,8 @@ pub enum How {
     CutAfter,
     /// It is done, and answered after so many milliseconds.
     Slow(u64),
+    /// It is refused with this status and code.
+    Refused(u16, u32),
 }
 
 /// Takes the fault for this request, if there is one.

@@ -260,7 +260,9 @@ async fn call(
     let authorised = headers
         .get(header::AUTHORIZATION)
         .is_some_and(|token| token.as_bytes() == format!("Bot {TOKEN}").as_bytes());
-    let answer = if authorised || interaction {
+    let answer = if let Some(How::Refused(status, code)) = fault {
+        Err(Refusal(status, code, "Refused"))
+    } else if authorised || interaction {
         let call = rest::Call {
             method: method.as_str(),
             path: &path,

@@ -31,6 +31,9 @@ pub fn answer(discord: &Discord, call: &Call<'_>, files: Files) -> Result<Value,
     let parts: Vec<&str> = call.path.split('/').collect();
     let url = discord.gateway_url();
     let mut world = discord.world();
+    if world.expelled && parts.first() == Some(&"guilds") {
+        return Err(Refusal(404, 10004, "Unknown Guild"));
+    }
     match (call.method, parts.as_slice()) {
         ("GET", ["gateway"]) => Ok(json!({ "url": url })),
         ("GET", ["gateway", "bot"]) => Ok(json!({ "url": url, "shards": 1,
@@ -57,6 +60,7 @@ pub fn answer(discord: &Discord, call: &Call<'_>, files: Files) -> Result<Value,
         }
         ("GET", ["guilds", GUILD, "threads", "active"]) => Ok(world.active()),
         (_, ["guilds", ..]) => Err(Refusal(404, 10004, "Unknown Guild")),
+        (_, ["channels", ..]) if world.expelled => Err(super::world::NO_ACCESS),
         (_, ["channels", channel, rest @ ..]) => in_channel(&mut world, call, channel, rest, files),
         ("GET", ["applications", APP, "commands"]) => Ok(json!([])),
         ("GET", ["applications", APP, "guilds", GUILD, "commands"]) => Ok(json!(world.commands)),

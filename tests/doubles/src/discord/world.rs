@@ -124,6 +124,8 @@ pub struct World {
     pub ephemerals: Vec<Value>,
     /// Modals that are open.
     pub modals: Vec<Value>,
+    /// The bot was put out of the guild.
+    pub expelled: bool,
     /// What was last offered while somebody typed.
     pub offered: Value,
     pub bytes: HashMap<String, Vec<u8>>,
@@ -179,6 +181,23 @@ impl World {
     fn id(&mut self) -> String {
         self.count += 1;
         (((self.now - EPOCH) << 22) | (self.count & 0x003f_ffff)).to_string()
+    }
+
+    /// Puts the bot out of the guild, or lets it in again.
+    pub fn expel(&mut self, expelled: bool) {
+        self.expelled = expelled;
+        if expelled {
+            self.tell("GUILD_DELETE", json!({ "id": GUILD }));
+        }
+    }
+
+    /// A person reacts; the bot is told.
+    pub fn reacts(&mut self, user: &str, channel: &str, id: &str, sign: &str) {
+        let data = json!({
+            "user_id": user, "channel_id": channel, "message_id": id, "guild_id": GUILD, "emoji": { "id": null, "name": sign },
+            "member": self.member(user), "message_author_id": BOT, "burst": false, "type": 0,
+        });
+        self.tell("MESSAGE_REACTION_ADD", data);
     }
 
     /// Whether the bot may all of this in a channel; a thread is like its parent.
@@ -252,6 +271,8 @@ impl World {
             "type": if args["message_reference"].is_object() { 19 } else { 0 }, "components": numbered(&args["components"]),
             "flags": args["flags"].as_u64().unwrap_or(0),
         });
+        // What no bot can send: forwards, stickers, polls.
+        crate::json::merge(&mut message, &args["more"]);
         if let Some(of) = args["message_reference"]["message_id"].as_str() {
             message["message_reference"] =
                 json!({ "type": 0, "message_id": of, "channel_id": channel, "guild_id": GUILD });

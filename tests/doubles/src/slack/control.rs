@@ -50,7 +50,11 @@ fn person(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
         "delete" => world
             .delete(need("user")?, need("channel")?, need("ts")?)
             .map(|()| json!({})),
-        "react" => world.react(need("user")?, args).map(|()| json!({})),
+        "react" => {
+            world.react(need("user")?, args)?;
+            world.reacted(need("user")?, args);
+            Ok(json!({}))
+        }
         "command" => world
             .command(need("user")?, need("channel")?, need("line")?)
             .map(|()| json!({})),
@@ -73,6 +77,10 @@ fn person(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
         "submit" => world
             .submit(need("view")?, &args["values"])
             .map(|()| json!({})),
+        "event" => {
+            world.event(&args["event"]);
+            Ok(json!({}))
+        }
         "user" => {
             world.add_user(
                 need("id")?,
@@ -139,6 +147,14 @@ fn wire(slack: &Slack, what: &str, args: &Value) -> Result<Value, Code> {
                 .take(count)
                 .for_each(|socket| socket.deaf = true);
         }
+        "freeze" => {
+            let span = std::time::Duration::from_millis(args["millis"].as_u64().ok_or("millis")?);
+            for socket in &wire.sockets {
+                let _gone = socket.freeze.send(span);
+            }
+        }
+        "endless" => wire.endless = args["endless"] != false,
+        "revoke" => wire.revoked = args["revoked"] != false,
         // Dropping the sender ends the connection without a word.
         "cut" => wire.sockets.clear(),
         "disconnect" => {

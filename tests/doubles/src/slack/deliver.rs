@@ -25,6 +25,9 @@ pub struct Socket {
     pub out: mpsc::UnboundedSender<Message>,
     /// It takes what is sent and answers nothing.
     pub deaf: bool,
+    /// Tells it that the network lies: nothing comes through any more, for so long, and neither side
+    /// hears of it.
+    pub freeze: mpsc::UnboundedSender<Duration>,
 }
 
 /// Delivers one thing, and again while nobody acknowledges it.
@@ -106,6 +109,7 @@ async fn once(
 pub async fn serve(slack: Arc<Slack>, socket: WebSocket) {
     let (mut sink, mut stream) = socket.split();
     let (out, mut frames) = mpsc::unbounded_channel();
+    let (freeze, mut frozen) = mpsc::unbounded_channel();
     let id = slack.next();
     let greeted = slack.greets();
     if greeted {
@@ -116,12 +120,14 @@ pub async fn serve(slack: Arc<Slack>, socket: WebSocket) {
             id,
             out,
             deaf: false,
+            freeze,
         });
     } else {
         slack.opened(Socket {
             id,
             out,
             deaf: true,
+            freeze,
         });
     }
     let mut pings = tokio::time::interval(PING);
@@ -144,6 +150,10 @@ pub async fn serve(slack: Arc<Slack>, socket: WebSocket) {
                 Some(Err(_)) | None => break,
                 Some(Ok(_)) => {}
             },
+            Some(span) = frozen.recv() => {
+                tokio::time::sleep(span).await;
+                break;
+            }
             _ = pings.tick() => if sink.send(Message::Ping("double".into())).await.is_err() { break },
         }
     }

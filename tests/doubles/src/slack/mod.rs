@@ -39,6 +39,8 @@ use self::{
     world::{Notice, World, merge},
 };
 
+pub use web::SCOPES;
+
 /// The tokens of the one installation.
 pub const BOT_TOKEN: &str = "xoxb-double";
 pub const APP_TOKEN: &str = "xapp-double";
@@ -73,6 +75,10 @@ struct Wire {
     hurry: f64,
     /// All calls of the app, in order.
     calls: Vec<(String, Value)>,
+    /// The token counts no more.
+    revoked: bool,
+    /// Each page names itself as the next one.
+    endless: bool,
     /// What nobody acknowledged in time, and nothing repeats.
     failed: Vec<Value>,
 }
@@ -88,11 +94,13 @@ impl Slack {
             limit: None,
             paced: HashMap::new(),
             door: None,
-            scopes: web::SCOPES.into(),
+            scopes: SCOPES.into(),
             silent: 0,
             copies: 1,
             hurry: 1.0,
             calls: Vec::new(),
+            revoked: false,
+            endless: false,
             failed: Vec::new(),
         };
         let slack = Arc::new(Self {
@@ -261,11 +269,28 @@ async fn method(
                 .into_response();
         }
         Some(How::CutBefore) => return cut(),
-        Some(How::CutAfter | How::Slow(_)) | None => {}
+        Some(How::Late(millis)) => {
+            let (slack, args) = (Arc::clone(&slack), args.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                let _nobody_waits = web::call(&mut slack.world(), &method, &args);
+                slack.flush();
+            });
+            return cut();
+        }
+        Some(How::CutAfter | How::Slow(_) | How::Refused(_)) | None => {}
     }
     let token = token(&headers, &args);
+    let revoked = slack.wire().revoked;
+    let endless = slack.wire().endless;
+    let refused = match &fault {
+        Some(How::Refused(code)) => Some(code.clone()),
+        _ => None,
+    };
     let answer = match (method.as_str(), token.as_deref()) {
         (_, None) => Err("not_authed"),
+        (_, Some(BOT_TOKEN)) if revoked => Err("token_revoked"),
+        _ if refused.is_some() => Err(""),
         ("apps.connections.open", Some(APP_TOKEN)) => {
             Ok(json!({ "url": format!("{}/socket", slack.world().base.replacen("http", "ws", 1)) }))
         }
@@ -282,7 +307,10 @@ async fn method(
     let mut body = json!({ "ok": answer.is_ok() });
     match answer {
         Ok(more) => merge(&mut body, &more),
-        Err(code) => body["error"] = json!(code),
+        Err(code) => body["error"] = refused.map_or_else(|| json!(code), |code| json!(code)),
+    }
+    if endless && body["response_metadata"].is_object() {
+        body["response_metadata"]["next_cursor"] = json!("again");
     }
     let scopes = slack.wire().scopes.clone();
     ([("x-oauth-scopes", scopes)], Json(body)).into_response()

@@ -6,7 +6,7 @@ use super::world::{APP, BOT, BOT_USER, Code, ENTERPRISE, TEAM, World, bot, merge
 
 /// What the bot token may do, as `X-OAuth-Scopes` says.
 pub const SCOPES: &str = "app_mentions:read,channels:history,channels:join,channels:manage,channels:read,chat:write,commands,files:read,\
-                          files:write,groups:history,groups:read,groups:write,im:history,reactions:write,users:read";
+                          files:write,groups:history,groups:read,groups:write,im:history,reactions:read,reactions:write,users:read";
 
 /// Runs a method for the bot.
 pub fn call(world: &mut World, method: &str, args: &Value) -> Result<Value, Code> {
@@ -61,7 +61,8 @@ pub fn call(world: &mut World, method: &str, args: &Value) -> Result<Value, Code
         "conversations.members" => Ok(
             json!({ "members": world.channel(channel()?)?.members, "response_metadata": { "next_cursor": "" } }),
         ),
-        "conversations.list" => list(world, args),
+        "conversations.list" => list(world, args, false),
+        "users.conversations" => list(world, args, true),
         "conversations.setTopic" => set_topic(world, channel()?, args),
         "conversations.history" => page(world.read(channel()?, None, args)?, args),
         "conversations.replies" => {
@@ -102,9 +103,14 @@ fn invite(world: &mut World, channel: &str, args: &Value) -> Result<Value, Code>
     Ok(json!({ "channel": world.shown(channel) }))
 }
 
-fn list(world: &World, args: &Value) -> Result<Value, Code> {
+/// All channels, or those the bot is in.
+fn list(world: &World, args: &Value, own: bool) -> Result<Value, Code> {
     let ids: Vec<String> = world.channels.keys().cloned().collect();
-    let all: Vec<Value> = ids.iter().map(|id| world.shown(id)).collect();
+    let open = |channel: &Value| {
+        (!own || channel["is_member"] == true)
+            && (args["exclude_archived"] != "true" || channel["is_archived"] == false)
+    };
+    let all: Vec<Value> = ids.iter().map(|id| world.shown(id)).filter(open).collect();
     let (from, limit) = paging(args, 1000);
     let page: Vec<_> = all.iter().skip(from).take(limit).cloned().collect();
     Ok(

@@ -191,7 +191,8 @@ impl World {
             .find(|message| message["ts"] == ts)
     }
 
-    fn event(&mut self, event: &Value) {
+    /// Something happens of which the app is told.
+    pub fn event(&mut self, event: &Value) {
         let id = self.id("Ev");
         self.notices.push(Notice::Event(json!({
             "token": "verification", "team_id": TEAM, "api_app_id": APP, "event": event, "type": "event_callback", "event_id": id,
@@ -235,7 +236,8 @@ impl World {
             return Err("not_in_channel");
         }
         let blocks = args["blocks"].as_array().map_or(0, Vec::len);
-        if text(args, "text").is_none_or(str::is_empty) && blocks == 0 && args["files"].is_null() {
+        let others = !args["files"].is_null() || !args["attachments"].is_null();
+        if text(args, "text").is_none_or(str::is_empty) && blocks == 0 && !others {
             return Err("no_text");
         }
         if blocks > BLOCKS {
@@ -248,6 +250,15 @@ impl World {
             .filter_map(|block| Some(block["text"]["text"].as_str()?.chars().count()))
             .collect();
         if sections.iter().any(|length| *length > SECTION) {
+            return Err("invalid_blocks");
+        }
+        let mut buttons = args["blocks"].as_array().into_iter().flatten();
+        let unlabelled = |one: &Value| one["text"]["text"].as_str().is_some_and(str::is_empty);
+        if buttons.any(|block| {
+            block["elements"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(unlabelled))
+        }) {
             return Err("invalid_blocks");
         }
         if sections.iter().sum::<usize>() > SECTIONS {
@@ -270,7 +281,14 @@ impl World {
             .collect();
         let mut message = json!({ "type": "message", "ts": ts, "text": words, "team": TEAM });
         merge(&mut message, by);
-        for key in ["blocks", "metadata", "files", "subtype", "client_msg_id"] {
+        for key in [
+            "attachments",
+            "blocks",
+            "metadata",
+            "files",
+            "subtype",
+            "client_msg_id",
+        ] {
             if !args[key].is_null() {
                 message[key] = args[key].clone();
             }
@@ -355,6 +373,10 @@ impl World {
         {
             return Err("user_not_in_channel");
         }
+        let known = self.channel(channel)?;
+        if !known.members.iter().any(|member| member == BOT_USER) {
+            return Err("not_in_channel");
+        }
         let (channel, user) = (channel.to_owned(), user.to_owned());
         let ts = self.ts();
         self.ephemerals.push(Ephemeral {
@@ -393,6 +415,14 @@ impl World {
             None => reactions.push(json!({ "name": name, "count": 1, "users": [user] })),
         }
         Ok(())
+    }
+
+    /// The app hears that a person reacted.
+    pub fn reacted(&mut self, user: &str, args: &Value) {
+        let at = self.ts();
+        let item =
+            json!({ "type": "message", "channel": args["channel"], "ts": args["timestamp"] });
+        self.event(&json!({ "type": "reaction_added", "user": user, "reaction": args["name"], "item": item, "item_user": BOT_USER, "event_ts": at }));
     }
 
     /// `conversations.create`: members are the bot alone.

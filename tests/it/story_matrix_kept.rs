@@ -1,0 +1,158 @@
+//! Matrix, on a real homeserver: nothing that people send vanishes, rooms are followed where they go,
+//! and "ok" means that people can be asked.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Agent,
+    room::{Room, event_id},
+};
+
+const VINE: &str = "@vine:vine.test";
+
+fn asking(asks: &[&str]) -> String {
+    asks.iter()
+        .map(|ask| format!("answer=$(vine ask {ask}); echo \"heard <\"$answer\">\"\n"))
+        .collect()
+}
+
+/// Waits until `vine status` says this of Matrix, or that all is well.
+async fn status(room: &Room, words: Option<&str>) {
+    let end = Instant::now() + Duration::from_secs(15);
+    loop {
+        let status = room.place.say("status").await["adapters"][0].clone();
+        let trouble = status["trouble"].as_str();
+        let there = match (trouble, words) {
+            (Some(trouble), Some(words)) => trouble.contains(words),
+            (trouble, words) => trouble.is_none() && words.is_none(),
+        };
+        if there {
+            return;
+        }
+        assert!(
+            Instant::now() < end,
+            "{words:?} and not {status}, within 15 s"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_words_come_as_they_were_typed_and_nothing_else_vanishes() {
+    let room = Room::new(Agent::Script(&asking(&[
+        "'Which file?' --option app.rs --option lib.rs",
+        "'Which?' --option Red --option Blue",
+        "'Which place?' --option One --option Two",
+        "'Last?'",
+    ])))
+    .await;
+    let (task, root) = room.task("Read me", "read").await;
+    let thread = |more: Value| {
+        let mut content = more;
+        content["m.relates_to"] = json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": true, "m.in_reply_to": { "event_id": root } });
+        content
+    };
+    let ann = &room.ann;
+    let first = ann.hears(&room.id, "Which file?").await;
+    let quoted = json!({ "msgtype": "m.text", "body": "> <@vine:vine.test> Which file?\n> 1. app.rs\napp.rs", "m.relates_to": { "m.in_reply_to": { "event_id": event_id(&first) } } });
+    ann.send(&room.id, "m.room.message", quoted).await;
+    ann.hears(&room.id, "Which?").await;
+    let picture = json!({ "msgtype": "m.image", "body": "Blue", "filename": "shot.png", "url": "mxc://vine.test/x", "info": { "mimetype": "image/png", "size": 9 } });
+    ann.send(&room.id, "m.room.message", thread(picture)).await;
+    ann.hears(&room.id, "`shot.png` was left out").await;
+    let third = ann.hears(&room.id, "Which place?").await;
+    ann.react(&room.id, &event_id(&third), "👍").await;
+    ann.hears(&room.id, "does not say what to answer to Q-3")
+        .await;
+    for (what, kind, content) in [
+        (
+            "A sticker was left out",
+            "m.sticker",
+            json!({ "body": "wave", "url": "mxc://vine.test/y", "info": {} }),
+        ),
+        (
+            "A poll was left out",
+            "org.matrix.msc3381.poll.start",
+            json!({ "org.matrix.msc1767.text": "Lunch?" }),
+        ),
+        (
+            "A location was left out",
+            "m.room.message",
+            json!({ "msgtype": "m.location", "body": "here", "geo_uri": "geo:1,2" }),
+        ),
+        (
+            "A voice message was left out",
+            "m.room.message",
+            json!({ "msgtype": "m.audio", "body": "voice.ogg", "org.matrix.msc3245.voice": {}, "url": "mxc://vine.test/z" }),
+        ),
+        (
+            "A message of this kind was left out",
+            "m.room.message",
+            json!({ "msgtype": "m.hologram", "body": "?" }),
+        ),
+        (
+            "The message is empty",
+            "m.room.message",
+            json!({ "msgtype": "m.text", "body": " " }),
+        ),
+    ] {
+        ann.send(&room.id, kind, thread(content)).await;
+        ann.hears(&room.id, what).await;
+    }
+    ann.send(&room.id, "m.call.hangup", thread(json!({ "call_id": "1" })))
+        .await;
+    ann.say_in(&room.id, &root, "Q-3 Two").await;
+    ann.hears(&room.id, "Last?").await;
+    ann.say_in(&room.id, &root, "Q-4 > a quote by hand\nand words")
+        .await;
+    room.place.wait(&task, "done").await;
+    let log = room.place.log(&task).await;
+    for heard in [
+        "heard <app.rs>",
+        "heard <Blue>",
+        "heard <Two>",
+        "heard <> a quote by hand and words>",
+    ] {
+        assert!(log.contains(heard), "{heard} in {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrix_an_upgraded_room_is_followed_with_its_open_questions_and_ok_means_that_people_can_be_asked()
+ {
+    let room = Room::new(Agent::Script(&asking(&["'Go on?'"]))).await;
+    let own = room.ann.create(&json!({ "preset": "private_chat" })).await;
+    room.ann.invite(VINE, &own).await;
+    room.ann
+        .wait(&own, "the bot comes", |event| {
+            event["state_key"] == VINE && event["content"]["membership"] == "join"
+        })
+        .await;
+    room.ann
+        .say(&room.id, &format!("!vine repo room site --room {own}"))
+        .await;
+    room.ann.hears(&room.id, "site speaks in").await;
+    let task = room.place.task("Asks in our room", "one").await;
+    room.ann.hears(&own, "Go on?").await;
+    status(&room, None).await;
+
+    let next = room.ann.upgrade(&own, "12").await;
+    status(&room, Some("was upgraded to")).await;
+    room.ann.invite(VINE, &next).await;
+    let question = room.ann.hears(&next, "Go on?").await;
+    status(&room, None).await;
+
+    room.ann.mute(&next, true).await;
+    status(&room, Some("may not speak in the room")).await;
+    room.ann.mute(&next, false).await;
+    status(&room, None).await;
+    room.ann.put_out(VINE, &next).await;
+    status(&room, Some("is not in the room")).await;
+    room.ann.invite(VINE, &next).await;
+    status(&room, None).await;
+
+    room.ann.reply(&next, &event_id(&question), "yes").await;
+    room.place.wait(&task, "done").await;
+}
