@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vine_domain::{chat::RoomWish, ports::ChatError};
 
 use crate::{
@@ -123,14 +123,7 @@ pub async fn enter(session: &Session, named: &str) -> Result<String, ChatError> 
 async fn find(session: &Session, name: &str) -> Result<Option<String>, ChatError> {
     let mut pages = Pages::default();
     while let Some(cursor) = pages.next() {
-        let mut args = vec![
-            ("types", "public_channel,private_channel"),
-            ("exclude_archived", "true"),
-            ("limit", "200"),
-            ("cursor", cursor),
-        ];
-        args.extend(session.team.as_deref().map(|team| ("team_id", team)));
-        let page = session.api.read("conversations.list", &args).await?;
+        let page = listed(session, "conversations.list", cursor).await?;
         let found = page["channels"]
             .as_array()
             .into_iter()
@@ -144,6 +137,18 @@ async fn find(session: &Session, name: &str) -> Result<Option<String>, ChatError
     Ok(None)
 }
 
+/// A page of channels that are not archived.
+async fn listed(session: &Session, method: &str, cursor: &str) -> Result<Value, CallError> {
+    let mut args = vec![
+        ("types", "public_channel,private_channel"),
+        ("exclude_archived", "true"),
+        ("limit", "200"),
+        ("cursor", cursor),
+    ];
+    args.extend(session.team.as_deref().map(|team| ("team_id", team)));
+    session.api.read(method, &args).await
+}
+
 /// Of these channels, those in which we cannot speak: a listing of where we are shows many at once.
 pub async fn closed(
     session: &Session,
@@ -154,14 +159,7 @@ pub async fn closed(
     }
     let (mut open, mut pages) = (HashSet::new(), Pages::default());
     while let Some(cursor) = pages.next() {
-        let mut args = vec![
-            ("types", "public_channel,private_channel"),
-            ("exclude_archived", "true"),
-            ("limit", "200"),
-            ("cursor", cursor),
-        ];
-        args.extend(session.team.as_deref().map(|team| ("team_id", team)));
-        let page = session.api.read("users.conversations", &args).await?;
+        let page = listed(session, "users.conversations", cursor).await?;
         let listed = page["channels"].as_array().into_iter().flatten();
         open.extend(listed.filter_map(|one| one["id"].as_str().map(str::to_owned)));
         pages.after(&page);

@@ -165,16 +165,15 @@ impl App {
         match changed {
             None => self.read_as_it_is(event, turn).await,
             Some(Changed::Away) => Ok(None),
-            // A file stands with the words: what was fetched is how the message is now.
-            Some(Changed::Into(_)) if event.left_out.is_some() || event.text.contains(HEAD) => {
+            // With a file it was fetched just now, as it is.
+            Some(Changed::Into(_)) if event.text.contains(HEAD) => {
                 self.read_as_it_is(event, turn).await
             }
             Some(Changed::Into(text)) => {
-                let (act, left_out) = (Act::Said, None);
+                let act = Act::Said;
                 let now = Inbound {
                     text,
                     act,
-                    left_out,
                     ..event.clone()
                 };
                 self.read_as_it_is(&now, turn).await

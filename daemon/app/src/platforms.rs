@@ -203,7 +203,7 @@ impl Drop for Ours {
 /// Keeps asking the platform whether it is there, and which rooms take questions: a stream that says
 /// nothing may be deaf, a call that comes back is not.
 async fn canary(app: App, chat: Arc<dyn Chat>) {
-    let mut looked: Option<Instant> = None;
+    let (mut looked, mut lost): (Option<Instant>, bool) = (None, false);
     loop {
         let sent = Instant::now();
         let called = chat.call().await;
@@ -221,10 +221,12 @@ async fn canary(app: App, chat: Arc<dyn Chat>) {
         let well = called.is_ok();
         let answer = match called {
             Ok(()) => Some(Ok(())),
-            Err(error @ (ChatError::Gone(_) | ChatError::Retry { .. })) => Some(Err(error)),
-            // Its adapter says itself that it is not connected.
+            Err(error @ ChatError::Gone(_)) => Some(Err(error)),
+            // One that got lost says little, and an adapter that lost its connection says so itself.
+            Err(error @ ChatError::Retry { .. }) if lost => Some(Err(error)),
             Err(_) => None,
         };
+        lost = !well;
         if let Some(answer) = answer {
             let failed = answer.err().map(|error| error.to_string());
             if app
@@ -325,8 +327,9 @@ impl App {
                 Err(unfit) => Some(unfit),
             };
             again = again.into_iter().chain(trouble.as_ref().map(soon)).min();
-            let has_room = || self.has_room(chat.platform(), &repo.name);
-            let asks = fit.is_err() || has_room().await?;
+            // What passes by itself the adapter tells of, if it lasts.
+            let passes = matches!(trouble, Some(ChatError::NotNow { .. }));
+            let asks = fit.is_err() || passes || self.has_room(chat.platform(), &repo.name).await?;
             self.note_room(chat.platform(), &repo.name, trouble, asks);
         }
         self.look_at_rooms(chat).await;
