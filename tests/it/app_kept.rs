@@ -278,6 +278,21 @@ async fn edits_and_deletions_that_come_first_are_kept_for_what_they_change() {
         .await
         .expect("read");
     assert!(notes.is_empty(), "nothing was corrected: {notes:?}");
+    let third = talk.team.asks(attempt, colour()).await;
+    talk.chat.question(third).await;
+    talk.team.bed.clock.pass(Duration::from_secs(60));
+    let beside = Inbound {
+        left_out: Some("`a.png` was left out.".into()),
+        ..talk.words("$4", &root, "Red", Act::Said)
+    };
+    let edit = talk.words("$4:edit", &root, "Blue", Act::Edited("$4".into()));
+    talk.takes(vec![beside, edit]).await;
+    assert_eq!(
+        talk.answer(third).await,
+        "Ann: Blue",
+        "changed before it was read"
+    );
+    assert!(talk.told("$4").await.contains("`a.png` was left out"));
     let stray = Inbound {
         said: None,
         ..talk.words("$9:edit", &root, "Red", Act::Edited("$9".into()))

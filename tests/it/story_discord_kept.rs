@@ -1,42 +1,13 @@
 //! Discord: nothing that people send vanishes, posts that are refused go out plainer, and "ok" means
 //! that people can be asked.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use vine_doubles::discord::world::{ANN, BEN};
 
 use crate::harness::{
-    Agent,
+    Agent, asking,
     guild::{Guild, Server, text},
 };
-
-fn asking(asks: &[&str]) -> String {
-    asks.iter()
-        .map(|ask| format!("answer=$(vine ask {ask}); echo \"heard <\"$answer\">\"\n"))
-        .collect()
-}
-
-/// Waits until `vine status` says this of Discord, or that all is well.
-async fn status(guild: &Guild, words: Option<&str>) -> Value {
-    let end = Instant::now() + Duration::from_secs(15);
-    loop {
-        let status = guild.place.say("status").await["adapters"][0].clone();
-        let trouble = status["trouble"].as_str();
-        let there = match (trouble, words) {
-            (Some(trouble), Some(words)) => trouble.contains(words),
-            (trouble, words) => trouble.is_none() && words.is_none(),
-        };
-        if there {
-            return status;
-        }
-        assert!(
-            Instant::now() < end,
-            "{words:?} and not {status}, within 15 s"
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn discord_words_come_as_they_were_typed_and_nothing_else_vanishes() {
@@ -135,7 +106,7 @@ async fn discord_what_is_refused_goes_out_plainer_and_a_deleted_thread_begins_an
         refused.contains("Q-2 stands there in a plainer form"),
         "{rooms}"
     );
-    status(&guild, None).await;
+    guild.place.platform(None).await;
 
     guild.act("vanish", json!({ "channel": thread })).await;
     guild.place.answer(&task, "Q-2", "Go").await;
@@ -144,33 +115,32 @@ async fn discord_what_is_refused_goes_out_plainer_and_a_deleted_thread_begins_an
     assert_ne!(anew, thread);
     guild.press(ANN, &third, "v1:pick:0").await;
     guild.place.wait(&task, "done").await;
-    status(&guild, None).await;
+    guild.place.platform(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn discord_ok_means_that_people_can_be_asked() {
     let guild = Guild::new(Agent::Script("vine ask 'Go?'")).await;
-    status(&guild, None).await;
+    guild.place.platform(None).await;
     let bits = vine_doubles::discord::world::may::SEND_IN_THREADS;
     guild
         .act("deny", json!({ "channel": guild.id, "bits": bits }))
         .await;
     let (_, thread) = guild.task("Ask").await;
-    status(&guild, Some("permission")).await;
+    guild.place.platform(Some("permission")).await;
     guild
         .act("deny", json!({ "channel": guild.id, "bits": 0 }))
         .await;
     guild.hears("**Q-1** for").await;
-    status(&guild, None).await;
+    guild.place.platform(None).await;
 
     guild.act("expel", json!({})).await;
-    status(
-        &guild,
-        Some("invite it with https://discord.com/oauth2/authorize"),
-    )
-    .await;
+    guild
+        .place
+        .platform(Some("invite it with https://discord.com/oauth2/authorize"))
+        .await;
     guild.act("expel", json!({ "expelled": false })).await;
-    status(&guild, None).await;
+    guild.place.platform(None).await;
     guild.say(ANN, "yes", Some(&thread)).await;
     guild.hears("Ann answered").await;
 }
@@ -181,7 +151,7 @@ async fn discord_without_slash_commands_everything_else_works() {
     let fault = json!({ "path": "/commands", "how": { "refused": [403, 50001] }, "times": 100 });
     server.act("fault", fault).await;
     let guild = Guild::of(server, Agent::Script("vine ask 'Go?'"), "").await;
-    let status = status(&guild, None).await;
+    let status = guild.place.platform(None).await;
     let remark = text(&status, "remark");
     assert!(
         remark.contains("https://discord.com/oauth2/authorize?client_id="),
@@ -204,17 +174,7 @@ async fn discord_without_slash_commands_everything_else_works() {
 async fn discord_what_is_said_while_nobody_listens_is_found_and_each_press_is_answered() {
     let mut guild = Guild::new(Agent::Script("vine ask 'Go?' --option Yes")).await;
     // The worker is known: it would not come back without.
-    let end = Instant::now() + Duration::from_secs(15);
-    while guild
-        .place
-        .say("worker list")
-        .await
-        .as_array()
-        .is_none_or(Vec::is_empty)
-    {
-        assert!(Instant::now() < end, "the worker comes");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    guild.place.status("w-1").await;
     guild.kill_daemon();
     guild
         .say(

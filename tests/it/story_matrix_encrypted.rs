@@ -121,7 +121,9 @@ async fn matrix_encrypted_words_reactions_and_files_of_two_other_clients_reach_t
         .ann
         .send_file(&vault.id, &root, "colours.txt", "green and grey")
         .await;
-    vault.heard(&fourth, "colours.txt: green and grey").await;
+    vault
+        .heard(&fourth, "File colours.txt: green and grey")
+        .await;
 
     let events = vault.room.ann.events(vault.id.as_str()).await;
     let readable = events

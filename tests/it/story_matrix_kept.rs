@@ -1,43 +1,14 @@
 //! Matrix, on a real homeserver: nothing that people send vanishes, rooms are followed where they go,
 //! and "ok" means that people can be asked.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Agent,
+    Agent, asking,
     room::{Room, event_id},
 };
 
 const VINE: &str = "@vine:vine.test";
-
-fn asking(asks: &[&str]) -> String {
-    asks.iter()
-        .map(|ask| format!("answer=$(vine ask {ask}); echo \"heard <\"$answer\">\"\n"))
-        .collect()
-}
-
-/// Waits until `vine status` says this of Matrix, or that all is well.
-async fn status(room: &Room, words: Option<&str>) {
-    let end = Instant::now() + Duration::from_secs(15);
-    loop {
-        let status = room.place.say("status").await["adapters"][0].clone();
-        let trouble = status["trouble"].as_str();
-        let there = match (trouble, words) {
-            (Some(trouble), Some(words)) => trouble.contains(words),
-            (trouble, words) => trouble.is_none() && words.is_none(),
-        };
-        if there {
-            return;
-        }
-        assert!(
-            Instant::now() < end,
-            "{words:?} and not {status}, within 15 s"
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn matrix_words_come_as_they_were_typed_and_nothing_else_vanishes() {
@@ -136,22 +107,22 @@ async fn matrix_an_upgraded_room_is_followed_with_its_open_questions_and_ok_mean
     room.ann.hears(&room.id, "site speaks in").await;
     let task = room.place.task("Asks in our room", "one").await;
     room.ann.hears(&own, "Go on?").await;
-    status(&room, None).await;
+    room.place.platform(None).await;
 
     let next = room.ann.upgrade(&own, "12").await;
-    status(&room, Some("was upgraded to")).await;
+    room.place.platform(Some("was upgraded to")).await;
     room.ann.invite(VINE, &next).await;
     let question = room.ann.hears(&next, "Go on?").await;
-    status(&room, None).await;
+    room.place.platform(None).await;
 
     room.ann.mute(&next, true).await;
-    status(&room, Some("may not speak in the room")).await;
+    room.place.platform(Some("may not speak in the room")).await;
     room.ann.mute(&next, false).await;
-    status(&room, None).await;
+    room.place.platform(None).await;
     room.ann.put_out(VINE, &next).await;
-    status(&room, Some("is not in the room")).await;
+    room.place.platform(Some("is not in the room")).await;
     room.ann.invite(VINE, &next).await;
-    status(&room, None).await;
+    room.place.platform(None).await;
 
     room.ann.reply(&next, &event_id(&question), "yes").await;
     room.place.wait(&task, "done").await;

@@ -7,17 +7,10 @@ use serde_json::{Value, json};
 use vine_doubles::slack::world::BOT_USER;
 
 use crate::harness::{
-    Agent, PATIENCE,
+    Agent, PATIENCE, asking,
     channel::Channel,
     workspace::{Workspace, of_bot},
 };
-
-/// A task that asks what stands in `asks`, one after the other, and says what it hears.
-fn asking(asks: &[&str]) -> String {
-    asks.iter()
-        .map(|ask| format!("answer=$(vine ask {ask}); echo \"heard <\"$answer\">\"\n"))
-        .collect()
-}
 
 /// What a person sends into a thread, as Slack brings it.
 async fn sends(channel: &Channel, root: &str, more: Value) -> String {
@@ -27,27 +20,6 @@ async fn sends(channel: &Channel, root: &str, more: Value) -> String {
     }
     let said = channel.act("say", args).await;
     said["ts"].as_str().expect("a ts").to_owned()
-}
-
-/// Waits until `vine status` says this of Slack, or that all is well.
-async fn status(channel: &Channel, words: Option<&str>) {
-    let end = std::time::Instant::now() + Duration::from_secs(15);
-    loop {
-        let status = channel.place.say("status").await;
-        let trouble = status["adapters"][0]["trouble"].as_str().map(str::to_owned);
-        let there = match (&trouble, words) {
-            (Some(trouble), Some(words)) => trouble.contains(words),
-            (trouble, words) => trouble.is_none() && words.is_none(),
-        };
-        if there {
-            return;
-        }
-        assert!(
-            std::time::Instant::now() < end,
-            "{words:?} and not {trouble:?}, within 15 s"
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +166,7 @@ async fn slack_each_long_question_has_its_own_file_and_a_refused_one_goes_out_pl
         refused.contains("in a plainer form") && refused.contains("invalid_blocks"),
         "{rooms}"
     );
-    status(&channel, None).await;
+    channel.place.platform(None).await;
     channel.say("U0ANN", "Q-3 go", Some(&root)).await;
     let fifth = channel.hears("Fifth?").await;
     assert!(
@@ -212,21 +184,27 @@ async fn slack_each_long_question_has_its_own_file_and_a_refused_one_goes_out_pl
 #[tokio::test(flavor = "multi_thread")]
 async fn slack_ok_means_that_people_can_be_asked() {
     let channel = Channel::new(Agent::Script("vine ask 'Go?'")).await;
-    status(&channel, None).await;
+    channel.place.platform(None).await;
     let archive = |archived: bool| json!({ "channel": channel.id, "archived": archived });
     channel.act("archive", archive(true)).await;
-    status(&channel, Some("the channel is archived; open it again")).await;
+    channel
+        .place
+        .platform(Some("the channel is archived; open it again"))
+        .await;
     channel.act("archive", archive(false)).await;
-    status(&channel, None).await;
+    channel.place.platform(None).await;
 
     channel
         .act("remove", json!({ "channel": channel.id, "user": BOT_USER }))
         .await;
-    status(&channel, Some("invite the bot into the channel")).await;
+    channel
+        .place
+        .platform(Some("invite the bot into the channel"))
+        .await;
     channel
         .act("admit", json!({ "channel": channel.id, "user": BOT_USER }))
         .await;
-    status(&channel, None).await;
+    channel.place.platform(None).await;
 
     channel.act("revoke", json!({})).await;
     channel
@@ -235,9 +213,12 @@ async fn slack_ok_means_that_people_can_be_asked() {
             json!({ "event": { "type": "tokens_revoked", "tokens": { "bot": [BOT_USER] } } }),
         )
         .await;
-    status(&channel, Some("the token is not valid any more")).await;
+    channel
+        .place
+        .platform(Some("the token is not valid any more"))
+        .await;
     channel.act("revoke", json!({ "revoked": false })).await;
-    status(&channel, None).await;
+    channel.place.platform(None).await;
 
     channel
         .act(
@@ -248,24 +229,8 @@ async fn slack_ok_means_that_people_can_be_asked() {
     channel
         .act("event", json!({ "event": { "type": "app_uninstalled" } }))
         .await;
-    let remark = until_async(|| async {
-        let status = channel.place.say("status").await;
-        status["adapters"][0]["remark"].as_str().map(str::to_owned)
-    })
-    .await;
-    assert!(remark.contains("add the scope reactions:read"), "{remark}");
-    status(&channel, None).await;
-}
-
-async fn until_async<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
-    let end = std::time::Instant::now() + Duration::from_secs(15);
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(std::time::Instant::now() < end, "not within 15 s");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    channel.place.status("add the scope reactions:read").await;
+    channel.place.platform(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,6 +87,9 @@ pub fn messages(state: &Value) -> impl Iterator<Item = &Value> {
         .flat_map(|channel| channel["messages"].as_array().into_iter().flatten())
 }
 
+/// Official SDKs come up within some seconds.
+const COMES: Duration = Duration::from_secs(20);
+
 /// A bot that others wrote, which says one JSON object a line.
 pub struct Bot {
     process: Child,
@@ -101,8 +104,21 @@ impl Drop for Bot {
 }
 
 impl Bot {
-    /// Starts it and waits until it is ready.
+    /// Starts it and waits until it is ready. One that never comes up is started again: seen once in
+    /// some hundred runs, of Python alone.
     pub fn start(mut command: Command) -> Self {
+        for _ in 0..2 {
+            let bot = Self::begun(&mut command);
+            if bot.hears_within(COMES, "ready").is_some() {
+                return bot;
+            }
+        }
+        let bot = Self::begun(&mut command);
+        bot.hears("ready");
+        bot
+    }
+
+    fn begun(command: &mut Command) -> Self {
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -116,22 +132,22 @@ impl Bot {
                 .filter_map(|line| serde_json::from_str(&line).ok())
                 .try_for_each(|line| send.send(line))
         });
-        let bot = Self { process, lines };
-        bot.hears("ready");
-        bot
+        Self { process, lines }
     }
 
     /// Waits for a line with this key.
     pub fn hears(&self, key: &str) -> Value {
-        let end = Instant::now() + PATIENCE;
+        self.hears_within(PATIENCE, key)
+            .unwrap_or_else(|| panic!("the bot says `{key}`: not within {PATIENCE:?}"))
+    }
+
+    fn hears_within(&self, patience: Duration, key: &str) -> Option<Value> {
+        let end = Instant::now() + patience;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let line: Value = self
-                .lines
-                .recv_timeout(left)
-                .unwrap_or_else(|_| panic!("the bot says `{key}`: not within {PATIENCE:?}"));
+            let line: Value = self.lines.recv_timeout(left).ok()?;
             if !line[key].is_null() {
-                return line;
+                return Some(line);
             }
         }
     }

@@ -36,6 +36,13 @@ use vine_doubles::model::Model;
 
 pub use process::{Process, agents, gone, signal};
 
+/// A script that asks what stands in `asks`, one after the other, and says what it hears.
+pub fn asking(asks: &[&str]) -> String {
+    asks.iter()
+        .map(|ask| format!("answer=$(vine ask {ask}); echo \"heard <\"$answer\">\"\n"))
+        .collect()
+}
+
 /// The program under test, unless `VINE_TEST_PROGRAM` names another one: what users run is faster
 /// than what tests build.
 pub const VINE: &str = env!("CARGO_BIN_EXE_vine");
@@ -388,6 +395,27 @@ impl Place {
             shown["state"] == state
         })
         .await
+    }
+
+    /// Waits until `status` says this of the only platform, or that all is well, and gives what it
+    /// says. The issue of health is that it is known within fifteen seconds.
+    pub async fn platform(&self, words: Option<&str>) -> Value {
+        let end = Instant::now() + Duration::from_secs(15);
+        loop {
+            let status = self.say("status").await["adapters"][0].clone();
+            let there = match (status["trouble"].as_str(), words) {
+                (Some(trouble), Some(words)) => trouble.contains(words),
+                (trouble, words) => trouble.is_none() && words.is_none(),
+            };
+            if there {
+                return status;
+            }
+            assert!(
+                Instant::now() < end,
+                "{words:?} and not {status}, within 15 s"
+            );
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     pub async fn wait_for(
