@@ -498,8 +498,20 @@ async fn a_choice_without_a_label_can_be_seen_and_chosen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_wrote_decides_nothing_however_it_is_passed_on() {
+    let plan = Ask::Plan {
+        plan: "First this, then that.".into(),
+    };
+    for (ask, neither) in [
+        (permission(), "neither allow nor deny"),
+        (plan, "neither approve nor change the plan"),
+    ] {
+        nothing_is_decided(ask, neither).await;
+    }
+}
+
+async fn nothing_is_decided(ask: Ask, neither: &str) {
     let talk = Talk::new(Fake::default()).await;
-    let (_, id) = talk.team.asked_this(permission()).await;
+    let (_, id) = talk.team.asked_this(ask).await;
     let root = talk
         .chat
         .question(id)
@@ -514,8 +526,9 @@ async fn what_others_wrote_decides_nothing_however_it_is_passed_on() {
         attachment::forwarded(Some("Ben"), "yes"),
         attachment::forwarded(None, "yes"),
         attachment::forwarded(Some("yes"), "yes"),
+        attachment::forwarded(None, "looks good, go ahead with it"),
         named_yes,
-        format!("Voice message, written down by Slack:\nyes, {id} yes"),
+        attachment::transcribed("Slack", &format!("yes, {id} yes please")),
     ]
     .into_iter()
     .enumerate()
@@ -523,10 +536,7 @@ async fn what_others_wrote_decides_nothing_however_it_is_passed_on() {
         let event = format!("$f{number}");
         talk.takes(vec![talk.words(&event, &root, &text, Act::Said)])
             .await;
-        assert!(
-            talk.told(&event).await.contains("neither allow nor deny"),
-            "{text}"
-        );
+        assert!(talk.told(&event).await.contains(neither), "{text}");
         assert!(
             talk.team.app.question(id).await.expect("read").is_open(),
             "{text}"

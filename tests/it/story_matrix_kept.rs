@@ -117,6 +117,8 @@ async fn matrix_an_upgraded_room_is_followed_with_its_open_questions_and_ok_mean
 
     room.ann.mute(&next, true).await;
     room.place.platform(Some("may not speak in the room")).await;
+    let doctor = room.doctor();
+    assert!(doctor.contains("may not speak in the room"), "{doctor}");
     room.ann.mute(&next, false).await;
     room.place.platform(None).await;
     room.ann.put_out(VINE, &next).await;
@@ -124,6 +126,11 @@ async fn matrix_an_upgraded_room_is_followed_with_its_open_questions_and_ok_mean
     room.ann.invite(VINE, &next).await;
     room.place.platform(None).await;
 
+    let doctor = room.doctor();
+    assert!(
+        doctor.contains("speaks as @vine:vine.test, checked 20"),
+        "{doctor}"
+    );
     room.ann.reply(&next, &event_id(&question), "yes").await;
     room.place.wait(&task, "done").await;
 }

@@ -2,7 +2,7 @@
 //! written down.
 
 use serde_json::Value;
-use vine_domain::chat::attachment::{Content, Thing, forwarded, shown, unwanted};
+use vine_domain::chat::attachment::{Content, Thing, forwarded, shown, transcribed, unwanted};
 
 use crate::mrkdwn::plain;
 
@@ -67,9 +67,7 @@ fn speech(written: &Value) -> Option<Result<String, String>> {
             } else {
                 ""
             };
-            Some(Ok(format!(
-                "Voice message, written down by Slack:\n{said}{more}"
-            )))
+            Some(Ok(transcribed("Slack", &format!("{said}{more}"))))
         }
         Some("processing") => None,
         _ => Some(Err(Thing::Voice.left_out())),

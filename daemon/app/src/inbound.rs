@@ -8,8 +8,7 @@
 //! Rooms are full of talk that is not for us: what stands in no thread of ours and is no command is
 //! left alone, and so is a reaction that is no button.
 //!
-//! What was used cannot be unsaid: a later edit of it reaches the agent as a correction, a deletion
-//! is noted. An edit of words that could not be used is read as if it were said now.
+//! What was said and changed later is in `changes.rs`.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -20,7 +19,7 @@ use vine_domain::{
     access::OURSELVES,
     chat::{
         Act, Aim, Aside, Button, Inbound, Spot, Stood, aim,
-        attachment::{EMPTY, HEAD, kind},
+        attachment::{EMPTY, kind},
     },
     ports::Unread,
     reading, uuid_of,
@@ -28,10 +27,10 @@ use vine_domain::{
 use vine_grammar::{Context, is_command, parse};
 
 use crate::{
-    App, AppError, Caller, Done, Missing,
+    App, AppError, Caller, Done,
     back::{self, Meant},
+    changes::Changes,
     commands::Reply,
-    overtaken::{self, Changed},
     spots::Found,
     texts,
 };
@@ -67,7 +66,8 @@ impl App {
             return Ok(None);
         }
         let (app, now) = (self.clone(), self.clock.now());
-        let dealt = tokio::spawn(async move { app.deal_with(&event, now).await });
+        let dealt =
+            tokio::spawn(async move { app.deal_with(&event, now, &Changes::default()).await });
         dealt.await.map_err(|_| AppError::Stopping)
     }
 
@@ -96,6 +96,7 @@ impl App {
         &self,
         event: &Inbound,
         stored: Timestamp,
+        changes: &Changes,
     ) -> Option<Result<Reply, AppError>> {
         let mut held = self.reading.lock().await;
         // It may have been dealt with while this call waited for its turn.
@@ -110,6 +111,7 @@ impl App {
                 &mut Turn {
                     stored,
                     held: &mut held,
+                    changes,
                 },
             )
             .await;
@@ -121,11 +123,14 @@ impl App {
         if !matches!(
             reply,
             Err(AppError::Store(_) | AppError::Stopping | AppError::Early)
-        ) && let Err(error) = self.store.mark_read(event).await
-        {
-            tracing::error!(event = %event.event, %error, "an event was dealt with and could not \
-             be marked: {error}");
-            return Some(Err(error.into()));
+        ) {
+            for done in std::iter::once(event).chain(changes.all_of(event)) {
+                if let Err(error) = self.store.mark_read(done).await {
+                    tracing::error!(event = %done.event, %error, "an event was dealt with and could not \
+                     be marked: {error}");
+                    return Some(Err(error.into()));
+                }
+            }
         }
         reply.transpose()
     }
@@ -134,13 +139,14 @@ impl App {
     /// serve.
     pub async fn catch_up(&self, age: Duration) -> Done<()> {
         self.reading.lock().await.clear();
-        let mut after = 0;
+        let (mut after, mut changes) = (0, Changes::default());
         loop {
             let mut unread = self.store.unread(age, AWAITED, after).await?;
             let last = unread.last().map(|last| last.seq);
             in_platforms_order(&mut unread);
+            changes.gather(unread.iter().map(|one| &one.event));
             for Unread { event, at, .. } in &unread {
-                match self.deal_with(event, *at).await {
+                match self.deal_with(event, *at, &changes).await {
                     Some(Err(error @ (AppError::Store(_) | AppError::Stopping))) => {
                         return Err(error);
                     }
@@ -158,22 +164,13 @@ impl App {
     }
 
     async fn read(&self, event: &Inbound, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
-        let changed = match &event.act {
-            Act::Said | Act::Unreadable | Act::Awaited => self.overtaken.apply(event),
-            Act::Reacted | Act::Pressed(_) | Act::Edited(_) | Act::Deleted(_) => None,
-        };
-        match changed {
+        match turn.changes.last_of(event) {
             None => self.read_as_it_is(event, turn).await,
-            Some(Changed::Away) => Ok(None),
-            // With a file it was fetched just now, as it is.
-            Some(Changed::Into(_)) if event.text.contains(HEAD) => {
-                self.read_as_it_is(event, turn).await
-            }
-            Some(Changed::Into(text)) => {
-                let act = Act::Said;
+            Some(change) if matches!(change.act, Act::Deleted(_)) => Ok(None),
+            Some(change) => {
                 let now = Inbound {
-                    text,
-                    act,
+                    text: change.text.clone(),
+                    act: Act::Said,
                     ..event.clone()
                 };
                 self.read_as_it_is(&now, turn).await
@@ -233,7 +230,7 @@ impl App {
         due.then(|| Reply::new(left_out, json!({ "id": task, "state": "left_out" })))
     }
 
-    async fn said(
+    pub(crate) async fn said(
         &self,
         caller: &Caller,
         event: &Inbound,
@@ -482,136 +479,6 @@ impl App {
         }
         stood
     }
-
-    /// A person edited or deleted what they had said before.
-    async fn changed(
-        &self,
-        caller: &Caller,
-        event: &Inbound,
-        of: &str,
-        turn: &mut Turn<'_>,
-    ) -> Done<Option<Reply>> {
-        let Some((original, found)) = self.original(event, of).await? else {
-            return self.overtook(event, of, turn);
-        };
-        let ours = matches!(event.spot, Spot::Ours { .. });
-        // Not every platform says who took words away: their author stands for whoever did.
-        let silent = event.author.is_empty();
-        let author = if silent {
-            Caller {
-                user: self.store.user(&event.platform, &original.author).await?,
-                ..caller.clone()
-            }
-        } else {
-            caller.clone()
-        };
-        let caller = &author;
-        if original.author != event.author && !silent {
-            // Moderators take away what is none of ours to judge; what was done with it stands.
-            let moderated = matches!(event.act, Act::Deleted(_)) || found.task.is_none();
-            let refused = AppError::Unreadable(
-                "only its author can change a message, so nothing was done".into(),
-            );
-            return if moderated && !ours {
-                Ok(None)
-            } else {
-                Err(refused)
-            };
-        }
-        let Some(task) = found.task else {
-            return Ok(None);
-        };
-        if !self.store.is_read(&original).await? {
-            // What becomes of it shows when it is read.
-            return Err(AppError::Early);
-        }
-        let same = event.text.trim() == original.text.trim();
-        if same && matches!(event.act, Act::Edited(_)) || self.overtaken.is_applied(of, event) {
-            return Ok(None);
-        }
-        let used = self.use_of(task, event.key()).await?;
-        match (&event.act, used) {
-            (Act::Edited(_), Some(used)) => {
-                let read = format!("Correction of {used}: {}", event.text.trim());
-                self.note_as(caller, task, &event.text, &read, event.own_key())
-                    .await?;
-            }
-            (Act::Edited(_), None) if is_command(&original.text) => {
-                return Err(AppError::Unreadable(
-                    "a command cannot be changed once it was sent; send it anew".into(),
-                ));
-            }
-            (Act::Edited(_), None) => {
-                // It stands where it was said, under what stood there then.
-                let anew = Inbound {
-                    said: original.said,
-                    ..event.clone()
-                };
-                return self.said(caller, &anew, found, turn).await;
-            }
-            (Act::Deleted(_), Some(used)) => {
-                let message = texts::notice(
-                    MessageId(event.own_key()),
-                    task,
-                    texts::deleted((!silent).then(|| caller.name()), &used),
-                );
-                self.store.post(&message).await?;
-                self.wakes.outbox();
-            }
-            (Act::Deleted(_), None)
-            | (Act::Said | Act::Reacted | Act::Pressed(_) | Act::Unreadable | Act::Awaited, _) => {}
-        }
-        Ok(None)
-    }
-
-    /// A change of what has not come: it is kept for that for a while.
-    fn overtook(&self, event: &Inbound, of: &str, turn: &Turn<'_>) -> Done<Option<Reply>> {
-        let now = self.clock.now();
-        if now.since(turn.stored) >= overtaken::LIFE {
-            return Ok(None);
-        }
-        self.overtaken.keep(of, event, now);
-        Err(AppError::Early)
-    }
-
-    /// The message that was changed, and where it was said. In the console it must exist; in rooms
-    /// people change messages that we were never concerned with.
-    async fn original(&self, event: &Inbound, of: &str) -> Done<Option<(Inbound, Found)>> {
-        let ours = matches!(event.spot, Spot::Ours { .. });
-        let original = self.store.event(&event.platform, of).await?;
-        let said = |one: &Inbound| matches!(one.act, Act::Said | Act::Unreadable | Act::Awaited);
-        let Some(original) = original.filter(said) else {
-            return if ours {
-                Err(Missing::Message(of.to_owned()).into())
-            } else {
-                Ok(None)
-            };
-        };
-        let found = self.surroundings(&original).await?;
-        Ok(Some((original, found)))
-    }
-
-    /// What became of the words with this key, if anything did.
-    async fn use_of(&self, task: TaskId, key: Uuid) -> Done<Option<String>> {
-        let questions = self.store.questions_of(task).await?;
-        let answered = questions.iter().find_map(|question| {
-            Some((
-                question.id,
-                question.answer().filter(|answer| answer.key == key)?,
-            ))
-        });
-        if let Some((id, answer)) = answered {
-            return Ok(Some(format!(
-                "the answer to {id} (“{}”)",
-                answer.decision.headline()
-            )));
-        }
-        let notes = self.store.notes_of(task).await?;
-        Ok(notes
-            .iter()
-            .any(|note| note.key == key)
-            .then(|| "an earlier note".to_owned()))
-    }
 }
 
 /// What was pressed or written under a message that stands for nothing any more.
@@ -620,11 +487,13 @@ fn gone() -> AppError {
 }
 
 /// An event's turn to be dealt with.
-struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     /// When it was stored.
-    stored: Timestamp,
+    pub(crate) stored: Timestamp,
     /// Tasks in whose threads words wait that came before it.
     held: &'a mut HashSet<TaskId>,
+    /// What waits beside it to be read, and changes what was said.
+    changes: &'a Changes,
 }
 
 /// Of what is unread together, what was said first on its platform comes first: connections

@@ -9,6 +9,7 @@ mod asides;
 mod awaited;
 pub mod back;
 pub mod beats;
+mod changes;
 pub mod claims;
 pub mod commands;
 pub mod error;
@@ -23,7 +24,6 @@ pub mod meter;
 pub mod notes;
 mod offers;
 pub mod outbox;
-mod overtaken;
 pub mod owner;
 mod passwords;
 pub mod people;
@@ -84,7 +84,6 @@ pub struct App {
     pub platforms: Arc<health::Platforms>,
     presence: Arc<beats::Presence>,
     told: Arc<asides::Told>,
-    overtaken: Arc<overtaken::Overtaken>,
     /// Tells this daemon from others.
     pub me: Arc<str>,
     on_the_way: Arc<visible::OnTheWay>,
@@ -159,7 +158,6 @@ impl App {
             platforms: Arc::default(),
             presence: Arc::default(),
             told: Arc::default(),
-            overtaken: Arc::default(),
             on_the_way: Arc::default(),
             known: Arc::default(),
             trends: Arc::default(),

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use vine_domain::{
     MessageId, Repo, Role, Slug, Timestamp, Verb, access,
-    chat::{Act, Batch, Dispatch, Member, Mention, RoomWish},
+    chat::{Batch, Dispatch, Member, Mention, RoomWish},
     ports::{Chat, ChatError, Ear, StoreError, Stored, WORKING},
     uuid_of,
 };
@@ -83,11 +83,6 @@ impl Ear for Listening {
     async fn hear(&self, batch: Batch) -> Stored<()> {
         for room in &batch.missed {
             self.missed(room, batch.cursor.as_deref()).await?;
-        }
-        for event in &batch.events {
-            if let Act::Edited(of) | Act::Deleted(of) = &event.act {
-                self.app.overtaken.keep(of, event, self.app.clock.now());
-            }
         }
         let twice = self.app.store.take_in(self.platform, &batch).await?;
         self.app

@@ -99,13 +99,35 @@ impl Thing {
     }
 }
 
-/// Words that somebody passes on from elsewhere. They are not their own: nothing is decided by them
-/// alone.
+const FORWARDED: &str = "Forwarded";
+const TRANSCRIBED: &str = "Voice message, written down by ";
+
+/// Words that somebody passes on from elsewhere.
 pub fn forwarded(from: Option<&str>, words: &str) -> String {
     match from {
-        Some(from) => format!("Forwarded from {from}:\n{words}"),
-        None => format!("Forwarded:\n{words}"),
+        Some(from) => format!("{FORWARDED} from {from}:\n{words}"),
+        None => format!("{FORWARDED}:\n{words}"),
     }
+}
+
+/// What somebody said aloud, as a platform wrote it down.
+pub fn transcribed(by: &str, words: &str) -> String {
+    format!("{TRANSCRIBED}{by}:\n{words}")
+}
+
+/// Whether there is a file among these words.
+pub fn has_file(text: &str) -> bool {
+    let is_head = |line: &str| line.starts_with(HEAD) && line.ends_with(':');
+    let mut parts = text.split("\n\n").filter_map(|part| part.lines().next());
+    parts.any(is_head)
+}
+
+/// Whether somebody sent what they did not write themselves then and there: something forwarded, a
+/// file, speech. Nothing is decided by that alone.
+pub fn is_passed_on(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    let heads = [FORWARDED, TRANSCRIBED, HEAD];
+    first.ends_with(':') && heads.iter().any(|head| first.starts_with(head))
 }
 
 /// Whether two sentences tell of the same kind of thing: what stands between backticks is its name.
@@ -115,7 +137,7 @@ pub fn kind(left_out: &str) -> String {
 
 /// How a file's words begin: no name and no content of a file is an answer, an id or a command by
 /// itself.
-pub const HEAD: &str = "File ";
+const HEAD: &str = "File ";
 
 /// A file's words.
 ///
@@ -196,6 +218,21 @@ mod tests {
         let (words, act, left_out) = content.read();
         assert_eq!((words.as_str(), act), ("Blue, like this", Act::Awaited));
         assert_eq!(left_out.expect("told").lines().count(), 2);
+    }
+
+    #[test]
+    fn what_is_passed_on_is_known_by_its_head() {
+        let file = in_words("a.log", b"all").expect("text");
+        for passed in [
+            forwarded(None, "yes"),
+            forwarded(Some("Ben"), "yes"),
+            transcribed("Slack", "yes"),
+            file.clone(),
+        ] {
+            assert!(is_passed_on(&passed), "{passed}");
+        }
+        assert!(!is_passed_on("File a bug first, then go on"));
+        assert!(has_file(&format!("Use this\n\n{file}")) && !has_file("File a bug"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub use self::phrases::all as phrases;
 
 use self::phrases::{Meaning, is_pause, meaning};
 use crate::{
+    chat::attachment::is_passed_on,
     input::Invalid,
     question::{Ask, Decision, Item},
 };
@@ -24,7 +25,8 @@ const SEND_BACK: &str = "send back";
 /// - permission: assent, `always`, or a refusal, with a reason after it if wanted; anything else
 ///   is refused, digits too: a permission's choices have no numbers
 /// - plan: assent, or what to change in three words or more, or behind `send back:`; a refusal
-///   sends it back as it is; anything shorter is refused
+///   sends it back as it is; anything shorter is refused, and so is what was forwarded, spoken or
+///   sent as a file
 ///
 /// How people agree and refuse is listed in `phrases.txt`.
 pub fn decision(ask: &Ask, text: &str) -> Result<Decision, Invalid> {
@@ -162,6 +164,9 @@ fn permission(text: &str, session: bool) -> Option<Decision> {
 }
 
 fn plan(text: &str) -> Option<Decision> {
+    if is_passed_on(text) {
+        return None;
+    }
     let back = |words: &str| {
         (!is_blank(words)).then(|| Decision::SendBack {
             words: words.to_owned(),
