@@ -409,7 +409,7 @@ async fn ok_means_that_a_question_could_be_posted_now() {
         .expect("whole")
         .push(("!site".into(), "@vine:x was put out".into()));
     talk.ear.moved();
-    in_trouble(app, "nobody can be asked in one room: @vine:x was put out").await;
+    in_trouble(app, "nobody can be asked about site: @vine:x was put out").await;
     let status = run(app, &ann, "/vine status").await.expect("shown");
     assert!(
         status.contains("matrix is in trouble: nobody can be asked"),

@@ -80,7 +80,12 @@ fn is_content(method: &str, code: &str) -> bool {
 
 /// What a person can do about a refusal.
 fn advice(method: &str, code: &str) -> String {
-    let what = match code {
+    format!("Slack refuses {method}: {code}; {}", remedy(code))
+}
+
+/// The same of a channel that Slack shows to be closed.
+pub fn remedy(code: &str) -> &'static str {
+    match code {
         "not_in_channel" | "channel_not_found" => {
             "invite the bot into the channel, or choose another one with `repo room`"
         }
@@ -96,8 +101,7 @@ fn advice(method: &str, code: &str) -> String {
         }
         "restricted_action" => "the workspace does not let apps do that; ask its owner",
         _ => "see the list of error codes of that method in Slack's reference",
-    };
-    format!("Slack refuses {method}: {code}; {what}")
+    }
 }
 
 /// A token's way to the Web API.

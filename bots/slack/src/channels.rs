@@ -7,7 +7,7 @@ use vine_domain::{chat::RoomWish, ports::ChatError};
 
 use crate::{
     Session,
-    api::{Api, CallError, Pages},
+    api::{Api, CallError, Pages, remedy},
 };
 
 /// Characters of a topic (reference of conversations.setTopic).
@@ -96,7 +96,7 @@ async fn is_open(api: &Api, channel: &str) -> Result<(), ChatError> {
         known if known["is_member"] == false => "not_in_channel",
         _ => return Ok(()),
     };
-    Err(CallError::Refused("to let us speak".into(), code.into()).into())
+    Err(ChatError::Gone(remedy(code).into()))
 }
 
 /// Enters a channel by id (`C…`) or by name (`#…`).

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use vine_domain::{Slug, Timestamp, ports::Chat};
+use vine_domain::{Slug, Timestamp, chat::Binding, ports::Chat};
 
 /// How a platform is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,8 @@ struct Known {
     deaf: Option<String>,
     /// By repository.
     rooms: BTreeMap<String, RoomTrouble>,
+    /// The repositories of rooms.
+    repos: BTreeMap<String, String>,
     /// By room: nothing could be posted the last time.
     posts: BTreeMap<String, String>,
     /// By room: nothing can be posted, as the platform shows it.
@@ -84,17 +86,24 @@ impl Known {
             .or_else(|| self.silent())
     }
 
-    /// Rooms in which nobody can be asked.
+    fn repo_of<'a>(&'a self, room: &'a String) -> &'a str {
+        self.repos.get(room).unwrap_or(room)
+    }
+
+    /// Repositories about which nobody can be asked.
     fn silent(&self) -> Option<String> {
-        let mut rooms: BTreeMap<&String, &String> = self.posts.iter().chain(&self.closed).collect();
+        let rooms = self.posts.iter().chain(&self.closed);
+        let mut all: BTreeMap<&str, &str> = rooms
+            .map(|(room, why)| (self.repo_of(room), why.as_str()))
+            .collect();
         let homeless = self.rooms.iter().filter(|(_, room)| !room.asks);
-        rooms.extend(homeless.map(|(repo, room)| (repo, &room.why)));
-        let (_, first) = rooms.first_key_value()?;
-        Some(match rooms.len() {
-            1 => format!("nobody can be asked in one room: {first}"),
-            many => format!(
-                "nobody can be asked in {many} rooms, see `repo room`; one of them: {first}"
-            ),
+        all.extend(homeless.map(|(repo, room)| (repo.as_str(), room.why.as_str())));
+        let (first, why) = all.first_key_value()?;
+        Some(match all.len() {
+            1 => format!("nobody can be asked about {first}: {why}"),
+            many => {
+                format!("nobody can be asked about {many} repositories, one of them {first}: {why}")
+            }
         })
     }
 }
@@ -157,12 +166,21 @@ impl Platforms {
         });
     }
 
-    /// Notes which rooms take nothing, as the platform shows them. Returns whether that is news.
-    pub(crate) fn closed(&self, platform: &str, rooms: Vec<(String, String)>) -> bool {
-        let closed: BTreeMap<_, _> = rooms.into_iter().collect();
+    /// Notes which of these rooms take nothing, as the platform shows them. Returns whether that is
+    /// news.
+    pub(crate) fn closed(
+        &self,
+        platform: &str,
+        rooms: &[Binding],
+        closed: Vec<(String, String)>,
+    ) -> bool {
+        let closed: BTreeMap<_, _> = closed.into_iter().collect();
+        let repos = rooms
+            .iter()
+            .map(|one| (one.room.clone(), one.repo.to_string()));
         self.at(platform, |known| {
             let news = known.closed != closed;
-            known.closed = closed;
+            (known.closed, known.repos) = (closed, repos.collect());
             news
         })
     }
@@ -338,14 +356,22 @@ mod tests {
         platforms.called("slack", Some("token_revoked".into()), now);
         assert_eq!(trouble(&platforms).as_deref(), Some("token_revoked"));
         platforms.called("slack", None, now);
-        platforms.closed("slack", vec![("C1".into(), "is archived".into())]);
-        assert!(
-            trouble(&platforms)
-                .expect("closed")
-                .contains("one room: is archived")
+        let garden = Binding {
+            repo: Slug::from_text("garden"),
+            platform: "slack".into(),
+            room: "C1".into(),
+        };
+        platforms.closed(
+            "slack",
+            &[garden],
+            vec![("C1".into(), "is archived".into())],
+        );
+        assert_eq!(
+            trouble(&platforms).as_deref(),
+            Some("nobody can be asked about garden: is archived")
         );
         platforms.posting("slack", "C2", Some("is muted".into()));
-        assert!(trouble(&platforms).expect("two").contains("2 rooms"));
+        assert!(trouble(&platforms).expect("two").contains("2 repositories"));
         platforms.posting("slack", "C2", None);
         platforms.left("slack", "C1");
         assert_eq!(trouble(&platforms), None);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use vine_domain::{
     MessageId, Repo, Role, Slug, Timestamp, Verb, access,
-    chat::{Batch, Dispatch, Member, Mention, RoomWish},
+    chat::{Batch, Binding, Dispatch, Member, Mention, RoomWish},
     ports::{Chat, ChatError, Ear, StoreError, Stored, WORKING},
     uuid_of,
 };
@@ -423,19 +423,19 @@ impl App {
     /// Notes in which rooms nobody can be asked.
     async fn look_at_rooms(&self, chat: &dyn Chat) {
         let platform = chat.platform();
-        let rooms: Vec<String> = match self.store.rooms().await {
+        let bound: Vec<Binding> = match self.store.rooms().await {
             Ok(rooms) => rooms
                 .into_iter()
                 .filter(|room| room.platform == platform)
-                .map(|room| room.room)
                 .collect(),
             Err(error) => {
                 return tracing::error!(platform, %error, "the rooms cannot be read: {error}");
             }
         };
+        let rooms: Vec<String> = bound.iter().map(|one| one.room.clone()).collect();
         match chat.closed(&rooms).await {
             Ok(closed) => {
-                if self.platforms.closed(platform, closed) {
+                if self.platforms.closed(platform, &bound, closed) {
                     self.wakes.page();
                 }
             }

@@ -59,6 +59,7 @@ impl Discord {
     pub fn check(&self) -> Result<()> {
         self.token().check()?;
         if self.is_wanted() {
+            whole("chat.discord.api_url", &self.api_url, "https://discord.com")?;
             self.server()?;
         }
         Ok(())
@@ -83,6 +84,17 @@ impl Discord {
     pub fn secret(&self) -> Result<String> {
         self.token().read()
     }
+}
+
+/// An address that can be called.
+fn whole(key: &str, url: &str, like: &str) -> Result<()> {
+    let host = ["https://", "http://"]
+        .iter()
+        .find_map(|start| url.strip_prefix(start));
+    if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+        bail!("{key} is `{url}`; write the whole address, like {like}");
+    }
+    Ok(())
 }
 
 /// Slack. It is used when it has a token.
@@ -156,6 +168,7 @@ impl Slack {
         if !self.is_wanted() {
             return Ok(());
         }
+        whole("chat.slack.api_url", &self.api_url, "https://slack.com/api")?;
         for secret in [self.bot(), self.app(), self.signing()] {
             secret.check()?;
         }
@@ -237,12 +250,11 @@ impl Matrix {
         let Some(url) = &self.homeserver_url else {
             return Ok(());
         };
-        if !url.starts_with("https://") && !url.starts_with("http://") {
-            bail!(
-                "chat.matrix.homeserver_url is `{url}`; write the whole address, like \
-                 https://matrix.example.org"
-            );
-        }
+        whole(
+            "chat.matrix.homeserver_url",
+            url,
+            "https://matrix.example.org",
+        )?;
         if !self.password().is_set() {
             bail!(
                 "chat.matrix has no password; set `password_file` (or `password`) for the account \
@@ -294,6 +306,14 @@ mod tests {
         ] {
             let error = wrong.check().expect_err(word).to_string();
             assert!(error.contains(word), "{error}");
+        }
+        for api_url in ["/api", "slack.com/api", "https:///api"] {
+            let wrong = Slack {
+                api_url: api_url.into(),
+                ..slack(Some("xoxb-1"), Some("xapp-1"), None)
+            };
+            let error = wrong.check().expect_err(api_url).to_string();
+            assert!(error.contains("write the whole address"), "{error}");
         }
         assert!(slack(Some("xoxb-1"), Some("xapp-1"), None).check().is_ok());
         assert!(slack(Some("xoxb-1"), None, Some("s")).check().is_ok());

@@ -191,9 +191,9 @@ fn adapter(platform: &str, health: &Health, now: Timestamp) -> Markup {
             @if health.trouble.is_some() { span.badge.error { "trouble" } } @else { span.badge.done { "ok" } }
             " " (platform)
             @if let Some(account) = &health.account { span.dim { " " (account) } }
-            @if let Some(trouble) = &health.trouble { span.problem { " " (trouble) } }
-            @if let Some(remark) = &health.remark { span.dim { " " (remark) } }
             @if let Some(checked) = health.checked { span.dim { " · checked " (ago(now, checked)) } }
+            @if let Some(trouble) = &health.trouble { div.problem { (text::message(trouble)) } }
+            @if let Some(remark) = &health.remark { div.dim { (text::message(remark)) } }
         }
     }
 }
