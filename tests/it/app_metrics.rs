@@ -29,7 +29,10 @@ async fn numbers(team: &Team) -> Numbers {
 
 async fn claim(team: &Team) -> Attempt {
     team.app
-        .claim(team.worker, 1, Duration::from_secs(5))
+        .claim(
+            vine_domain::ports::Want::of(team.worker, 1),
+            Duration::from_secs(5),
+        )
         .await
         .expect("claimed")[0]
         .attempt
@@ -44,6 +47,7 @@ fn beat(leases: Vec<Attempt>) -> Beat {
         handling: vec![],
         noting: vec![],
         trouble: None,
+        without: Vec::new(),
         worktree_bytes: 12_345,
         wait,
     }
@@ -258,7 +262,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
         .log(team.worker, done, &["too late".into()])
         .await
         .expect_err("stale");
-    let failure = || Failure::new(FailureKind::RepositoryMissing, "no");
+    let failure = || Failure::new(FailureKind::BaseMissing, "no");
     let late = Event::Failed {
         by: team.worker,
         attempt: done,

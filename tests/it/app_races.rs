@@ -58,7 +58,10 @@ impl Team {
     pub async fn claimed(&self, repo: &str) -> Attempt {
         self.bed.task_in(repo, Lane::Default).await;
         self.app
-            .claim(self.worker, 1, Duration::from_secs(5))
+            .claim(
+                vine_domain::ports::Want::of(self.worker, 1),
+                Duration::from_secs(5),
+            )
             .await
             .expect("claimed")[0]
             .attempt
@@ -219,6 +222,7 @@ async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again(
         handling: vec![],
         noting: vec![],
         trouble: None,
+        without: Vec::new(),
         worktree_bytes: 0,
         wait: Duration::from_millis(200),
     };
@@ -245,7 +249,13 @@ async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up()
     let team = Team::new().await;
     let claim = || {
         let (app, worker) = (team.app.clone(), team.worker);
-        tokio::spawn(async move { app.claim(worker, 1, Duration::from_secs(30)).await })
+        tokio::spawn(async move {
+            app.claim(
+                vine_domain::ports::Want::of(worker, 1),
+                Duration::from_secs(30),
+            )
+            .await
+        })
     };
     let hung_up = claim();
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -271,7 +281,13 @@ async fn claims_of_one_worker_that_wait_together_get_no_more_than_each_asked_for
     let claims: Vec<_> = (0..3)
         .map(|_| {
             let (app, worker) = (team.app.clone(), team.worker);
-            tokio::spawn(async move { app.claim(worker, 1, Duration::from_secs(10)).await })
+            tokio::spawn(async move {
+                app.claim(
+                    vine_domain::ports::Want::of(worker, 1),
+                    Duration::from_secs(10),
+                )
+                .await
+            })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -114,6 +114,7 @@ impl Bed {
             version: "test".into(),
             draining: false,
             trouble: None,
+            without: Vec::new(),
             boot: None,
             seen: self.clock.now(),
             worktree_bytes: 0,
@@ -152,7 +153,7 @@ impl Bed {
     pub async fn claim(&self, worker: WorkerId, slots: u32) -> Vec<Attempt> {
         let claimed = self
             .store
-            .claim(&[Want { worker, slots }])
+            .claim(&[Want::of(worker, slots)])
             .await
             .expect("claimed");
         claimed
@@ -252,10 +253,7 @@ async fn claims_at_the_same_time_never_give_one_order_twice() {
         tokio::spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let claimed = store
-                    .claim(&[Want { worker, slots: 3 }])
-                    .await
-                    .expect("claimed");
+                let claimed = store.claim(&[Want::of(worker, 3)]).await.expect("claimed");
                 if claimed.is_empty() {
                     return mine;
                 }
@@ -288,16 +286,7 @@ async fn wishes_that_wait_together_are_served_together_and_spread() {
     }
     let claimed = bed
         .store
-        .claim(&[
-            Want {
-                worker: a,
-                slots: 2,
-            },
-            Want {
-                worker: b,
-                slots: 3,
-            },
-        ])
+        .claim(&[Want::of(a, 2), Want::of(b, 3)])
         .await
         .expect("claimed");
     let of = |worker| {

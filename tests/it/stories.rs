@@ -15,6 +15,7 @@ mod story_crashes;
 mod story_discord;
 mod story_discord_faults;
 mod story_endings;
+mod story_faults;
 mod story_input;
 mod story_login;
 mod story_many;

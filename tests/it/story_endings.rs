@@ -126,6 +126,8 @@ async fn claude_a_used_up_account_stops_its_worker_from_claiming_and_costs_no_at
         "{why}"
     );
 
+    // It would run into its limit again, being the older one.
+    place.say(&format!("task cancel {task}")).await;
     assert_eq!(worker.stop().await, Some(0));
     let _worker = place.worker("w-1", 1).await;
     place.wait(&next, "done").await;

@@ -121,7 +121,7 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
     );
     let claimed = team
         .app
-        .claim(team.worker, 1, Duration::ZERO)
+        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
         .await
         .expect("claimed");
     assert_eq!(

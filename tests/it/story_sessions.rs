@@ -271,7 +271,7 @@ async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
     }
     let attempt = team
         .app
-        .claim(team.worker, 1, Duration::ZERO)
+        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
         .await
         .expect("claimed")[0]
         .attempt;
@@ -372,7 +372,7 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
     let roomy = team.bed.worker("roomy").await;
     let warm = done_with(&team, 1, 10).await;
     let urgent = team.bed.task_in("shop", Lane::High).await;
-    let want = |worker, slots| vine_domain::ports::Want { worker, slots };
+    let want = vine_domain::ports::Want::of;
     let claimed = team
         .bed
         .store
@@ -437,7 +437,7 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
     let warm = done_with(&team, 1, 10).await;
     let attempt = team
         .app
-        .claim(other, 1, Duration::ZERO)
+        .claim(vine_domain::ports::Want::of(other, 1), Duration::ZERO)
         .await
         .expect("claimed")[0]
         .attempt;
@@ -450,7 +450,7 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
         .expect("handed back");
     let again = team
         .app
-        .claim(team.worker, 1, Duration::ZERO)
+        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
         .await
         .expect("claimed");
     assert_eq!(
@@ -470,7 +470,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
     for _ in 0..2 {
         let claimed = team
             .app
-            .claim(team.worker, 1, Duration::ZERO)
+            .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
             .await
             .expect("claimed");
         assert_eq!(
@@ -489,7 +489,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
     }
     let attempt = team
         .app
-        .claim(team.worker, 1, Duration::ZERO)
+        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
         .await
         .expect("claimed")[0]
         .attempt;
@@ -509,7 +509,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
         .expect("handed back");
     let claimed = team
         .app
-        .claim(team.worker, 1, Duration::ZERO)
+        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
         .await
         .expect("claimed");
     assert_eq!(

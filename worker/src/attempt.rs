@@ -11,6 +11,7 @@ use vine_api::{Client, ClientError, Complete, Ended, Fail, GaveUp};
 use vine_domain::{
     Failure, FailureKind, SessionId, TaskId,
     clock::{Ids, System},
+    failure::Owner,
     worker::Assignment,
 };
 
@@ -18,8 +19,9 @@ use crate::{
     agent::{Finished, Job, Outcome},
     config::WorkerConfig,
     desk::{Desk, Held, Stopped},
+    disk::has_room,
     host::{Host, Over, insist},
-    limit::Limit,
+    place::Place,
     process::Mark,
     workspace::Workspace,
 };
@@ -36,8 +38,8 @@ pub struct Bench {
     pub worker: Arc<str>,
     /// An attempt of a task begins when the one before it has put everything away.
     pub turns: Arc<Turns>,
-    /// Whether the agent's account may be used.
-    pub limit: Arc<Limit>,
+    /// What of this place is ill.
+    pub place: Arc<Place>,
 }
 
 /// One attempt after the other for each task, so that none works in a folder that another one takes
@@ -83,8 +85,8 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     host.flush().await;
     let over = match result {
         Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_ref(), finished).await,
-        Ok(None) => give_up(bench, held, task, GaveUp::Released).await,
-        Err(how) => give_up(bench, held, task, how).await,
+        Ok(None) => give_up(bench, held, task, GaveUp::Released, false).await,
+        Err(how) => give_up(bench, held, task, how, workspace.is_some()).await,
     };
     if let (true, Some(workspace)) = (over, workspace)
         && let Err(failure) = workspace.close().await
@@ -204,11 +206,13 @@ async fn report(
         .await
         .is_err()
     {
-        return give_up(bench, held, task, GaveUp::Released).await;
+        return give_up(bench, held, task, GaveUp::Released, true).await;
     }
     let changes = match workspace.commit().await {
         Ok(changes) => changes,
-        Err(failure) => return give_up(bench, held, task, GaveUp::Failed(failure)).await,
+        Err(failure) => {
+            return give_up(bench, held, task, GaveUp::Failed(failure), true).await;
+        }
     };
     let (report, patch) = changes.report(finished);
     let known = &bench.config.agent.known;
@@ -232,23 +236,27 @@ async fn report(
                 FailureKind::Git,
                 format!("The daemon refused the report: {error}"),
             );
-            give_up(bench, held, task, GaveUp::Failed(failure)).await
+            give_up(bench, held, task, GaveUp::Failed(failure), true).await
         }
         None => false,
     }
 }
 
 /// Ends the attempt without a result. Whoever stopped it decides what is said.
-async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp) -> bool {
+/// `began`: the agent was started.
+async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp, began: bool) -> bool {
     if let Some(Stopped::LeaseOver { why, over }) = held.stopped() {
         tracing::info!(task.id = %task.attempt.task, "{}: stopped, {why}", task.attempt.task);
         return *over;
     }
-    if let GaveUp::Failed(failure) = &how
-        && failure.kind == FailureKind::UsageLimit
-    {
-        bench.limit.reached(failure.retry_at);
-    }
+    let how = match how {
+        GaveUp::Failed(failure) if held.stopped().is_none() => {
+            let failure = of_place(bench, failure, began);
+            bench.place.take_note(&failure, &task.repo);
+            GaveUp::Failed(failure)
+        }
+        other => other,
+    };
     let how = match (how, held.stopped(), held.refused()) {
         // Stopped by us: whatever it said on its way out is no failure of the task.
         (GaveUp::Failed(_), Some(_), _) => GaveUp::Released,
@@ -269,6 +277,24 @@ async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp) -> 
         Some(Ok(ended)) => ended.over,
         Some(Err(error)) => stale(task, &error),
         None => false,
+    }
+}
+
+/// What fails on a full disk is the disk's fault; and if the disk had room when the agent began,
+/// the task may have filled it.
+fn of_place(bench: &Bench, failure: Failure, began: bool) -> Failure {
+    let during = began
+        && matches!(
+            failure.kind,
+            FailureKind::DiskFull | FailureKind::RepositoryMissing
+        );
+    match has_room(&bench.config) {
+        Err(full) if failure.kind.owner() == Owner::Task => Failure {
+            what: format!("{} {}", full.what, failure.what),
+            during: began,
+            ..full
+        },
+        _ => Failure { during, ..failure },
     }
 }
 

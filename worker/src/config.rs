@@ -28,6 +28,10 @@ pub struct WorkerConfig {
     pub max_held: usize,
     /// How long running agents may go on after the worker is asked to stop.
     pub drain: Duration,
+    /// How soon what is ill is looked at again; twice as long each time, up to ten minutes.
+    pub probe: Duration,
+    /// With less than this many bytes left on its disk the worker takes no work.
+    pub min_free: u64,
 }
 
 /// How agents are started.

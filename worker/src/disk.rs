@@ -11,10 +11,35 @@ use std::{
     time::Duration,
 };
 
+use vine_domain::{Failure, FailureKind};
+
+use crate::config::WorkerConfig;
+
 /// Looking at every file of large repositories is not for every minute.
 const EVERY: Duration = Duration::from_secs(300);
 /// `st_blocks` counts in these, whatever the file system does (stat(2)).
 const BLOCK: u64 = 512;
+
+/// Whether the disk that the worker works on has room for another attempt.
+pub fn has_room(config: &WorkerConfig) -> Result<(), Failure> {
+    let Some(free) = free(&config.state) else {
+        return Ok(());
+    };
+    if free >= config.min_free {
+        return Ok(());
+    }
+    let (state, free, least) = (config.state.display(), free >> 20, config.min_free >> 20);
+    let what = format!(
+        "The disk of this worker is full: {free} MB are left at {state}, and {least} MB are needed."
+    );
+    Err(Failure::new(FailureKind::DiskFull, what))
+}
+
+/// Bytes that this user may still write there; `None` when nobody can tell.
+fn free(folder: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(folder).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
 
 /// The size as it was last measured, in bytes.
 #[derive(Debug, Default)]

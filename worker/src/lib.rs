@@ -13,7 +13,8 @@ mod disk;
 mod git;
 mod host;
 mod identity;
-mod limit;
+mod place;
+mod probe;
 mod process;
 mod reaper;
 mod run;
@@ -21,7 +22,7 @@ mod slots;
 mod workspace;
 
 pub use agent::{
-    AgentKind,
+    AgentKind, INSTALL,
     script::{NobodyAnswered, ask as ask_from_script},
 };
 pub use config::{AgentConfig, CommitConfig, WorkerConfig};

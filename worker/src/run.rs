@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
-use vine_api::{Beat, Claim, Client, ClientError};
+use vine_api::{Beat, Claim, Client, ClientError, Without};
 use vine_domain::{
     clock::{Ids, System},
     worker::{Assignment, Attempt, Delivery},
@@ -16,9 +16,10 @@ use crate::{
     attempt::{self, Bench},
     config::WorkerConfig,
     desk::{Desk, Held, Stopped},
-    disk::Disk,
+    disk::{Disk, has_room},
     identity::Identity,
-    limit::Limit,
+    place::{Part, Place},
+    probe::Probes,
     process::Mark,
     reaper,
     slots::Slots,
@@ -48,34 +49,37 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let agent: Arc<str> = config.agent.kind.describe(&config.agent).await.into();
     let desk = Arc::new(Desk::default());
     let config = Arc::new(config);
-    let limit = Arc::new(Limit::default());
-    let (bench_client, bench_desk, bench_limit) =
-        (client.clone(), Arc::clone(&desk), Arc::clone(&limit));
+    let place = Arc::new(Place::new(config.probe));
     let bench = Bench {
         config: Arc::clone(&config),
-        client: bench_client,
-        desk: bench_desk,
+        client: client.clone(),
+        desk: Arc::clone(&desk),
         agent,
         worker,
         turns: Arc::default(),
-        limit: bench_limit,
+        place: Arc::clone(&place),
     };
     let identity_file = Identity::file(&config.state).display().to_string();
     let beats = Beats {
         client,
         desk: Arc::clone(&desk),
-        limit,
+        place: Arc::clone(&place),
         identity,
         identity_file,
         slots: config.slots,
         boot: System.uuid(),
         disk: Disk::default(),
     };
+    if let Err(missing) = config.agent.kind.starts(&config.agent).await {
+        place.falls_ill(Part::Agent, &missing, None);
+    }
+    let probes = Probes(Arc::clone(&config));
     let (tracker, worktrees) = (TaskTracker::new(), config.state.join("worktrees"));
     let end = tokio::select! {
         end = beats.run() => end,
         () = reaper::run(&bench, beats.identity.id) => unreachable!("it goes on for ever"),
         () = beats.disk.run(&worktrees) => unreachable!("it goes on for ever"),
+        () = place.heal(&probes) => unreachable!("it goes on for ever"),
         () = claim(&bench, &beats, &tracker, &stop) => {
             drain(&beats, &desk, &tracker, config.drain).await;
             Ok(())
@@ -117,21 +121,35 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
     reaper::reap(bench, beats.identity.id).await;
     while !stop.is_cancelled() {
         let room = async {
-            bench.limit.over().await;
+            bench.place.well().await;
             slots.room().await
         };
         let room = tokio::select! {
             () = stop.cancelled() => return,
             room = room => room,
         };
+        if let Err(full) = has_room(&bench.config) {
+            bench.place.falls_ill(Part::Disk, &full, None);
+        }
+        let changes = bench.place.changes();
+        // It may have fallen ill by what gave the slot back.
+        if bench.place.trouble().is_some() {
+            continue;
+        }
         let claim = Claim {
             slots: room,
             wait: CLAIM_WAIT,
+            without: bench
+                .place
+                .without()
+                .into_iter()
+                .map(|(repo, _)| repo)
+                .collect(),
         };
         let sent = Instant::now();
         let claimed = tokio::select! {
             () = stop.cancelled() => return,
-            () = bench.limit.becomes_reached() => continue,
+            () = changes => continue,
             claimed = bench.client.claim(&claim) => claimed,
         };
         match claimed {
@@ -194,7 +212,7 @@ async fn drain(beats: &Beats, desk: &Desk, tracker: &TaskTracker, patience: Dura
 struct Beats {
     client: Client,
     desk: Arc<Desk>,
-    limit: Arc<Limit>,
+    place: Arc<Place>,
     identity: Identity,
     identity_file: String,
     slots: u32,
@@ -251,7 +269,13 @@ impl Beats {
             leases,
             handling: self.desk.handling(),
             noting: self.desk.noting(),
-            trouble: self.limit.trouble(),
+            trouble: self.place.trouble(),
+            without: self
+                .place
+                .without()
+                .into_iter()
+                .map(|(repo, why)| Without { repo, why })
+                .collect(),
             worktree_bytes: self.disk.taken(),
             wait,
         }

@@ -192,11 +192,24 @@ pub struct Beat {
     pub noting: Vec<Uuid>,
     /// What keeps it from working.
     pub trouble: Option<String>,
+    /// Repositories of which it takes no tasks now.
+    #[serde(default)]
+    pub without: Vec<Without>,
     /// What its worktrees take on its disk.
     #[serde(default)]
     pub worktree_bytes: u64,
     /// Wait at most this many seconds when there is nothing to tell.
     pub wait: f64,
+}
+
+/// A repository that is ill on one worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Without {
+    /// Which.
+    pub repo: Slug,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// What the worker is told.
@@ -223,6 +236,9 @@ pub struct Claim {
     pub slots: u32,
     /// Wait at most this many seconds when there is nothing to do.
     pub wait: f64,
+    /// Of these repositories nothing: they are ill on this worker.
+    #[serde(default)]
+    pub without: Vec<Slug>,
 }
 
 /// What was claimed; empty when there was nothing.

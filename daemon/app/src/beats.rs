@@ -23,7 +23,7 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 use vine_domain::{
-    QuestionId, TaskState, Timestamp, WorkerId,
+    QuestionId, Slug, TaskState, Timestamp, WorkerId,
     lifecycle::Event,
     worker::{Attempt, Delivery},
 };
@@ -52,6 +52,8 @@ pub struct Beat {
     pub noting: Vec<Uuid>,
     /// What keeps it from working.
     pub trouble: Option<String>,
+    /// Repositories of which it takes no tasks now, and why.
+    pub without: Vec<(Slug, String)>,
     /// What its worktrees take on its disk.
     pub worktree_bytes: u64,
     /// Wait at most this long.
@@ -211,10 +213,12 @@ impl App {
                 .await?;
         }
         let changed = record.trouble != beat.trouble
+            || record.without != beat.without
             || record.slots != beat.slots
             || record.boot != Some(beat.boot);
         if changed || is_new || now.since(record.seen) >= COARSE {
             record.trouble.clone_from(&beat.trouble);
+            record.without.clone_from(&beat.without);
             record.worktree_bytes = beat.worktree_bytes;
             record.slots = beat.slots;
             record.boot = Some(beat.boot);

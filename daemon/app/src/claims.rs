@@ -27,20 +27,15 @@ pub struct Waiting {
 }
 
 impl App {
-    /// Work for at most `slots` agents; waits up to `wait` for the first, then gives what there is,
-    /// perhaps nothing.
-    pub async fn claim(
-        &self,
-        worker: WorkerId,
-        slots: u32,
-        wait: Duration,
-    ) -> Done<Vec<Assignment>> {
+    /// The work that is wanted; waits up to `wait` for the first, then gives what there is, perhaps
+    /// nothing.
+    pub async fn claim(&self, want: Want, wait: Duration) -> Done<Vec<Assignment>> {
         if self.stop.is_cancelled() {
             return Ok(Vec::new());
         }
         let (reply, answer) = oneshot::channel();
         let waiting = Waiting {
-            want: Want { worker, slots },
+            want,
             until: Instant::now() + wait,
             reply,
         };
@@ -159,7 +154,7 @@ impl Dispatcher {
     async fn wants(&mut self) -> Stored<Vec<Want>> {
         let all = self.waiting.iter().map(|waiting| Want {
             slots: waiting.want.slots.min(LARGEST),
-            ..waiting.want
+            ..waiting.want.clone()
         });
         if self.waiting.len() <= TOGETHER {
             return Ok(all.collect());
@@ -175,7 +170,8 @@ impl Dispatcher {
                 .iter()
                 .cycle()
                 .skip(self.turn)
-                .take((TOGETHER - chosen.len()).min(others.len())),
+                .take((TOGETHER - chosen.len()).min(others.len()))
+                .cloned(),
         );
         Ok(chosen)
     }

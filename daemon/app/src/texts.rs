@@ -114,6 +114,16 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
          next free slot."
                 .into(),
         ),
+        Say::HandedBack(failure) => {
+            let reset = failure.retry_at.map_or_else(String::new, |at| {
+                format!(" The limit is reset at {}.", at.to_minute())
+            });
+            told(format!(
+                "**The worker is ill, not the task.** {}{reset}\n{} goes on where it can; this \
+                 attempt does not count.",
+                failure.what, task.id
+            ))
+        }
         Say::Cancelled { by } => told(format!("**{} was cancelled** by {by}.", task.id)),
         Say::Retried { by } => told(format!("{by} starts {} again.", task.id)),
     }

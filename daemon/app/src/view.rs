@@ -117,6 +117,7 @@ pub fn worker((worker, running, waiting): &(Worker, usize, usize), now: Timestam
         "id": worker.name, "uuid": worker.id, "state": worker.state(*running, *waiting, now), "slots": worker.slots,
         "running": running, "waiting": waiting, "draining": worker.draining, "version": worker.version,
         "trouble": worker.trouble, "seen": worker.seen,
+        "without": worker.without.iter().map(|(repo, why)| json!({ "repo": repo, "why": why })).collect::<Vec<_>>(),
     })
 }
 

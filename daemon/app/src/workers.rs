@@ -34,6 +34,7 @@ impl App {
             version: candidate.version,
             draining: false,
             trouble: None,
+            without: Vec::new(),
             boot: None,
             seen: self.clock.now(),
             worktree_bytes: 0,

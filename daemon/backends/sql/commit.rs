@@ -101,10 +101,9 @@ async fn save_tasks(
             &commit.change.task,
             StateColumns::from(&commit.change.task.state),
         );
-        let losses: Vec<i64> = task.losses.iter().map(|moment| moment.0).collect();
         json!({
             "id": task.id.0, "version": task.version, "epoch": task.epoch.0, "lane": task.lane.rank(), "failures": task.failures,
-            "losses": json(&losses), "state": state.word, "detail": state.detail, "dead": state.dead, "worker": state.worker,
+            "losses": json(&task.losses), "state": state.word, "detail": state.detail, "dead": state.dead, "worker": state.worker,
             "until": state.until,
         })
     };
@@ -145,7 +144,7 @@ part!(
      SELECT o.task, o.lane, o.repo, o.due, o.resumes, o.worker, CASE WHEN o.worker IS NOT NULL THEN o.affinity END
      FROM (SELECT c.task, c.lane, c.repo, c.due, c.resumes, c.affinity,
                (SELECT s.worker FROM sessions s JOIN workers w ON w.id = s.worker AND NOT w.draining
-                WHERE c.resumes AND s.task = c.task AND s.state = 'active' ORDER BY s.active DESC LIMIT 1) AS worker
+                WHERE c.resumes AND s.task = c.task AND s.state = 'active' AND s.agent <> 'script' ORDER BY s.active DESC LIMIT 1) AS worker
            FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'lane' AS BIGINT) AS lane, value ->> 'repo' AS repo,
                      CAST(value ->> 'due' AS BIGINT) AS due, CAST(value ->> 'resumes' AS BOOLEAN) AS resumes,
                      CAST(value ->> 'affinity' AS BIGINT) AS affinity FROM json_each($1)) c) o

@@ -8,7 +8,7 @@ use vine_domain::{
 };
 
 use super::{
-    rows::{all, int, json, plain, uuid},
+    rows::{all, from_json, int, json, plain, uuid},
     unavailable,
 };
 use crate::Database;
@@ -20,6 +20,7 @@ struct WorkerRow {
     version: String,
     draining: bool,
     trouble: Option<String>,
+    ill_repos: String,
     boot: Option<String>,
     seen: i64,
     worktree_bytes: i64,
@@ -38,6 +39,7 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
             version: row.version,
             draining: row.draining,
             trouble: row.trouble,
+            without: from_json(&row.ill_repos)?,
             boot: row.boot.as_deref().map(uuid).transpose()?,
             seen: Timestamp(row.seen),
             worktree_bytes: row.worktree_bytes.unsigned_abs(),
@@ -69,13 +71,15 @@ impl Fleet for Database {
 
     async fn save_worker(&self, worker: &Worker) -> Stored<()> {
         let saved = query!(
-            "UPDATE workers SET slots = $1, version = $2, trouble = $3, boot = $4, seen = $5, worktree_bytes = $6 WHERE id = $7",
+            "UPDATE workers SET slots = $1, version = $2, trouble = $3, ill_repos = $4, boot = $5, seen = $6, worktree_bytes = $7
+             WHERE id = $8",
             i64::from(worker.slots),
             &*plain(&worker.version),
             worker
                 .trouble
                 .as_deref()
                 .map(|trouble| plain(trouble).into_owned()),
+            plain(&json(&worker.without)).into_owned(),
             worker.boot.map(|boot| boot.to_string()),
             worker.seen.0,
             int(worker.worktree_bytes),
@@ -116,7 +120,7 @@ impl Fleet for Database {
     async fn workers_after(&self, name: &str, limit: u32) -> Stored<Vec<(Worker, usize, usize)>> {
         let rows = sqlx::query_as!(
             WorkerRow,
-            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen, worktree_bytes,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes,
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "running!: i64",
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'waiting') AS "waiting!: i64"
                FROM workers w WHERE name > $1 ORDER BY name LIMIT $2"#,
@@ -148,7 +152,7 @@ impl Fleet for Database {
     async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>> {
         let row = sqlx::query_as!(
             WorkerRow,
-            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, boot, seen, worktree_bytes,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes,
                    0 AS "running!: i64", 0 AS "waiting!: i64"
                FROM workers WHERE id = $1"#,
             id.to_string()

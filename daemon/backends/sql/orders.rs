@@ -266,13 +266,17 @@ async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool
         .map(|row| (row.id, u32::try_from(row.room).unwrap_or(0)))
         .collect();
     // Several wishes of one worker are one.
-    let mut wishes: HashMap<WorkerId, u32> = HashMap::new();
-    wants
-        .iter()
-        .for_each(|want| *wishes.entry(want.worker).or_default() += want.slots);
-    let fit = |(worker, slots): (WorkerId, u32)| {
-        let slots = slots.min(*room.get(&worker.to_string())?);
-        (slots > 0).then_some(Want { worker, slots })
+    let mut wishes: HashMap<WorkerId, Want> = HashMap::new();
+    for want in wants {
+        let none = || Want {
+            slots: 0,
+            ..want.clone()
+        };
+        wishes.entry(want.worker).or_insert_with(none).slots += want.slots;
+    }
+    let fit = |(worker, want): (WorkerId, Want)| {
+        let slots = want.slots.min(*room.get(&worker.to_string())?);
+        (slots > 0).then_some(Want { slots, ..want })
     };
     Ok((wishes.into_iter().filter_map(fit).collect(), has_warm))
 }
@@ -314,18 +318,19 @@ impl TryFrom<HeadRow> for Head {
 /// stop at their limit. An order is kept for its worker unless that is gone for too long; being
 /// busy is no absence.
 macro_rules! heads {
-    ($lock:literal, $now:expr, $workers:expr, $limit:expr) => {
+    ($lock:literal, $now:expr, $workers:expr, $limit:expr, $without:expr) => {
         heads!(
             @ "(SELECT o.task, o.lane, o.due, o.resumes, k.worker AS kept_for, o.repo, t.base, t.epoch = 0 AS fresh
                 FROM work_orders o JOIN tasks t ON t.id = o.task
-                    LEFT JOIN (SELECT id AS worker, seen FROM workers WHERE NOT draining) k ON k.worker = o.worker AND k.seen > $1 - o.affinity
+                    LEFT JOIN (SELECT id AS worker, seen FROM workers WHERE NOT draining AND trouble IS NULL) k ON k.worker = o.worker AND k.seen > $1 - o.affinity
                 WHERE o.due <= $1 AND (k.worker IS NULL OR k.worker IN (SELECT atom FROM json_each($2)))
-                  AND o.repo NOT IN (SELECT name FROM repos WHERE paused) AND ",
+                  AND o.repo NOT IN (SELECT name FROM repos WHERE paused)
+                  AND o.repo NOT IN (SELECT atom FROM json_each($4)) AND ",
             " ORDER BY o.due, o.task LIMIT $3 ",
-            $lock, $now, $workers, $limit
+            $lock, $now, $workers, $limit, $without
         )
     };
-    (@ $begin:literal, $end:literal, $lock:literal, $now:expr, $workers:expr, $limit:expr) => {
+    (@ $begin:literal, $end:literal, $lock:literal, $now:expr, $workers:expr, $limit:expr, $without:expr) => {
         sqlx::query_as!(
             HeadRow,
             r#"SELECT task AS "task!", lane AS "lane!", due AS "due!", resumes AS "resumes!: bool", kept_for AS "kept_for?", repo AS "repo!",
@@ -336,16 +341,27 @@ macro_rules! heads {
                 + $begin + "o.resumes = false AND o.lane = 2" + $end + $lock + ") l) heads",
             $now,
             $workers,
-            $limit
+            $limit,
+            $without
         )
     };
+}
+
+/// Repositories of which none of these workers takes anything: they would hide what stands behind
+/// them.
+fn nobodys(wants: &[Want]) -> Vec<Slug> {
+    let Some((first, others)) = wants.split_first() else {
+        return Vec::new();
+    };
+    let all = |repo: &&Slug| others.iter().all(|want| want.without.contains(repo));
+    first.without.iter().filter(all).cloned().collect()
 }
 
 /// As many heads of each lane as could be taken together: enough to fill every wish from any one of
 /// them.
 async fn heads(tx: &mut Connection, wants: &[Want], now: Timestamp) -> Stored<Vec<Head>> {
     let slots = wants.iter().map(|want| i64::from(want.slots)).sum::<i64>();
-    let rows = engine::locked!(heads, now.0, ids(wants), slots);
+    let rows = engine::locked!(heads, now.0, ids(wants), slots, json(&nobodys(wants)));
     all(rows.fetch_all(tx).await.map_err(unavailable)?)
 }
 

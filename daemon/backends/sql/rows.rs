@@ -101,7 +101,6 @@ impl TryFrom<TaskRow> for Task {
     type Error = StoreError;
 
     fn try_from(row: TaskRow) -> Stored<Self> {
-        let losses: Vec<i64> = from_json(&row.losses)?;
         Ok(Self {
             id: TaskId(row.id.unsigned_abs()),
             title: parsed(&row.title)?,
@@ -116,7 +115,7 @@ impl TryFrom<TaskRow> for Task {
             updated: Timestamp(row.updated),
             epoch: Epoch(row.epoch.unsigned_abs()),
             failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
-            losses: losses.into_iter().map(Timestamp).collect(),
+            losses: from_json(&row.losses)?,
             version: row.version.unsigned_abs(),
             state: state(&row)?,
         })

@@ -19,6 +19,8 @@ pub enum FailureKind {
     AgentHung,
     /// The agent's program is not there or does not start.
     AgentMissing,
+    /// The worker's disk has no room.
+    DiskFull,
     /// The model's service has no capacity or cannot be reached.
     Overloaded,
     /// The account's limit is used up until a known or guessed time.
@@ -31,6 +33,8 @@ pub enum FailureKind {
     ApiRefused,
     /// The repository is not where its source says, or is none.
     RepositoryMissing,
+    /// The remote of the repository does not answer, or lets nobody in.
+    RemoteAway,
     /// The base branch does not exist.
     BaseMissing,
     /// The work branch is checked out elsewhere or belongs to other work.
@@ -39,6 +43,45 @@ pub enum FailureKind {
     Git,
     /// Workers died under this task again and again.
     WorkersLost,
+    /// Places that were well fell ill under this task again and again.
+    MakesIll,
+}
+
+/// Whose fault a failure is. Only a task's own count as its attempts; what is ill pauses itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// The task: its prompt, its agent's work, its branches.
+    Task,
+    /// The whole worker: its agent, its credentials, its disk.
+    Worker,
+    /// The repository on this worker: its checkout, or its way to the remote.
+    Repository,
+    /// The account that the agents use.
+    Account,
+    /// The model's service.
+    Service,
+}
+
+impl FailureKind {
+    /// Whose fault it is.
+    pub fn owner(self) -> Owner {
+        match self {
+            Self::AgentMissing | Self::DiskFull | Self::BadCredentials => Owner::Worker,
+            Self::RepositoryMissing | Self::RemoteAway => Owner::Repository,
+            Self::UsageLimit => Owner::Account,
+            Self::Overloaded => Owner::Service,
+            Self::AgentCrashed
+            | Self::StoppedEarly
+            | Self::AgentHung
+            | Self::ContextTooLong
+            | Self::ApiRefused
+            | Self::BaseMissing
+            | Self::BranchTaken
+            | Self::Git
+            | Self::WorkersLost
+            | Self::MakesIll => Owner::Task,
+        }
+    }
 }
 
 /// Trouble, told so that a person can act on it.
@@ -51,6 +94,9 @@ pub struct Failure {
     /// When trying again makes sense, if the cause named a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
+    /// The place was well before the agent began, so the task may be what made it ill.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub during: bool,
 }
 
 /// What follows from a failure.
@@ -58,8 +104,9 @@ pub struct Failure {
 pub enum Remedy {
     /// Try again after a growing pause; give up after [`ATTEMPTS`].
     Backoff,
-    /// Try again at a time, without counting this attempt.
-    At(Timestamp),
+    /// Hand the task back uncounted: it starts again where the place is well, not before this
+    /// moment.
+    HandBack(Timestamp),
     /// Trying again would fail the same way.
     GiveUp,
 }
@@ -69,13 +116,13 @@ pub const ATTEMPTS: u32 = 3;
 /// Attempts lost with their workers, within [`LOSS_WINDOW`], after which a task is set aside as
 /// dead.
 pub const LOSSES: usize = 3;
+/// Places that fell ill under a task, within [`LOSS_WINDOW`], after which it is set aside as dead.
+pub const ILLNESSES: usize = 2;
 /// See [`LOSSES`].
 pub const LOSS_WINDOW: Duration = Duration::from_secs(72 * 3600);
 
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
-/// How long a usage limit is taken to last when nobody says it.
-pub const UNKNOWN_RESET: Duration = Duration::from_secs(30 * 60);
 
 impl Failure {
     /// A failure of `kind`; `what` says what happened and to what.
@@ -84,27 +131,21 @@ impl Failure {
             kind,
             what: what.into(),
             retry_at: None,
+            during: false,
         }
     }
 
     /// What follows from this at `now`.
     pub fn remedy(&self, now: Timestamp) -> Remedy {
         use FailureKind as K;
-        match self.kind {
-            K::UsageLimit => Remedy::At(
-                self.retry_at
-                    .filter(|at| *at > now)
-                    .unwrap_or(now.plus(UNKNOWN_RESET)),
-            ),
-            K::AgentCrashed | K::StoppedEarly | K::AgentHung | K::Overloaded | K::Git => {
+        match (self.kind.owner(), self.kind) {
+            // Whoever is asked next may meet the same service.
+            (Owner::Service, _) => Remedy::HandBack(now.plus(FIRST_PAUSE)),
+            (Owner::Worker | Owner::Repository | Owner::Account, _) => Remedy::HandBack(now),
+            (Owner::Task, K::AgentCrashed | K::StoppedEarly | K::AgentHung | K::Git) => {
                 Remedy::Backoff
             }
-            K::AgentMissing | K::BadCredentials | K::ContextTooLong | K::ApiRefused => {
-                Remedy::GiveUp
-            }
-            K::RepositoryMissing | K::BaseMissing | K::BranchTaken | K::WorkersLost => {
-                Remedy::GiveUp
-            }
+            (Owner::Task, _) => Remedy::GiveUp,
         }
     }
 
@@ -121,15 +162,17 @@ impl Failure {
                  cause. Then `task retry`."
             }
             K::AgentMissing => {
-                "Install the agent on the worker or set `agents.claude.command`, then `task retry`."
+                "Install the agent on the worker or set `agents.claude.command`; the worker looks \
+                 again by itself."
             }
+            K::DiskFull => "Make room on the worker's disk; it looks again by itself.",
             K::Overloaded => {
-                "Nothing is wrong with the task; `task retry` when the service is well again."
+                "Nothing is wrong with the task; the workers look again by themselves."
             }
             K::UsageLimit => "It starts again by itself when the limit is reset.",
             K::BadCredentials => {
-                "Log the agent in on the worker, or set its key in `agents.claude.env`, then `task \
-                 retry`."
+                "Log the agent in on the worker, or set its key in `agents.claude.env`; the worker \
+                 looks again by itself."
             }
             K::ContextTooLong => {
                 "Split the task into smaller ones, or `task retry` to start it in a fresh session."
@@ -138,7 +181,12 @@ impl Failure {
                 "Read what the service said; change the prompt or the model, then `task retry`."
             }
             K::RepositoryMissing => {
-                "Put the repository back or correct it with `repo add`, then `task retry`."
+                "Put the repository back, or correct it with `repo add`; the worker looks again by \
+                 itself."
+            }
+            K::RemoteAway => {
+                "See that the worker reaches the remote with its key or token; it looks again by \
+                 itself."
             }
             K::BaseMissing => "Create the branch, or make a new task with `--base`.",
             K::BranchTaken => "Free the branch, or make a new task with another `--branch`.",
@@ -146,6 +194,10 @@ impl Failure {
             K::WorkersLost => {
                 "Look at the workers' memory and logs first: this task may be what ends them. Then \
                  `task retry`."
+            }
+            K::MakesIll => {
+                "Look at what the agent did there (`task log`), give it another way or more room, \
+                 then `task retry`."
             }
         }
     }
@@ -189,13 +241,21 @@ mod tests {
     }
 
     #[test]
-    fn a_usage_limit_waits_for_its_reset_and_never_for_the_past() {
+    fn only_a_tasks_own_fault_counts() {
         let now = Timestamp(1_000_000);
-        let mut limit = Failure::new(FailureKind::UsageLimit, "limit");
-        assert_eq!(limit.remedy(now), Remedy::At(now.plus(UNKNOWN_RESET)));
-        limit.retry_at = Some(Timestamp(5));
-        assert_eq!(limit.remedy(now), Remedy::At(now.plus(UNKNOWN_RESET)));
-        limit.retry_at = Some(Timestamp(2_000_000));
-        assert_eq!(limit.remedy(now), Remedy::At(Timestamp(2_000_000)));
+        for (kind, remedy) in [
+            (FailureKind::UsageLimit, Remedy::HandBack(now)),
+            (FailureKind::BadCredentials, Remedy::HandBack(now)),
+            (FailureKind::DiskFull, Remedy::HandBack(now)),
+            (FailureKind::RemoteAway, Remedy::HandBack(now)),
+            (
+                FailureKind::Overloaded,
+                Remedy::HandBack(now.plus(FIRST_PAUSE)),
+            ),
+            (FailureKind::AgentCrashed, Remedy::Backoff),
+            (FailureKind::BaseMissing, Remedy::GiveUp),
+        ] {
+            assert_eq!(Failure::new(kind, "x").remedy(now), remedy, "{kind:?}");
+        }
     }
 }

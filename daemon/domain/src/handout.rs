@@ -63,6 +63,12 @@ pub fn hand_out(
     serve_order(&mut orders, now);
     let mut room: Vec<(WorkerId, u32)> =
         wants.iter().map(|want| (want.worker, want.slots)).collect();
+    let takes = |worker: WorkerId, repo: &str| {
+        let ill = |want: &Want| {
+            want.worker == worker && want.without.iter().any(|one| one.as_str() == repo)
+        };
+        !wants.iter().any(ill)
+    };
     let mut taken: Vec<Taken> = Vec::new();
     for order in orders {
         let head = &heads[&order.task];
@@ -70,8 +76,12 @@ pub fn hand_out(
             room.iter()
                 .any(|(other, slots)| *other == worker && *slots > 0)
         };
-        let fits =
-            |session: &Warm| head.fresh && session.like == head.like && has_room(session.worker);
+        let fits = |session: &Warm| {
+            head.fresh
+                && session.like == head.like
+                && has_room(session.worker)
+                && takes(session.worker, &head.like.0)
+        };
         let session = warm.iter().position(fits).map(|at| warm.remove(at));
         let wanted = session
             .as_ref()
@@ -84,7 +94,8 @@ pub fn hand_out(
         // the fewest: that spreads work over machines.
         let free = room
             .iter_mut()
-            .filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|wanted| wanted == *worker));
+            .filter(|(worker, slots)| *slots > 0 && wanted.is_none_or(|wanted| wanted == *worker))
+            .filter(|(worker, _)| takes(*worker, &head.like.0));
         if let Some((worker, slots)) =
             free.max_by_key(|(worker, slots)| (*slots, cold(worker), Reverse(given(worker))))
         {

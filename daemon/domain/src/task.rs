@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     clock::Timestamp,
-    failure::Failure,
+    failure::{Failure, FailureKind},
     ids::{Epoch, TaskId, WorkerId},
     input::{Branch, Invalid, Prompt, Slug, Title, shown},
     queue::Lane,
@@ -44,9 +44,8 @@ pub struct Task {
     pub epoch: Epoch,
     /// Attempts that failed since it was created or last retried by a person.
     pub failures: u32,
-    /// When attempts were lost with their workers, latest last, since it was created or last
-    /// retried.
-    pub losses: Vec<Timestamp>,
+    /// What happened to places under it, latest last, since it was created or last retried.
+    pub losses: Vec<Loss>,
     /// Where it is.
     pub state: TaskState,
     /// Counts changes; the store refuses a change that was decided on an older count.
@@ -91,6 +90,47 @@ pub enum TaskState {
         /// By whom.
         by: String,
     },
+}
+
+/// A place was lost or fell ill while it ran a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredLoss")]
+pub struct Loss {
+    /// When.
+    pub at: Timestamp,
+    /// Which worker.
+    pub by: Option<WorkerId>,
+    /// Of what it fell ill; `None` when it was lost without a word.
+    pub of: Option<FailureKind>,
+    /// It was well before the agent began.
+    pub during: bool,
+}
+
+/// As it is stored; before places could fall ill it was the moment alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredLoss {
+    At(Timestamp),
+    Of {
+        at: Timestamp,
+        by: Option<WorkerId>,
+        of: Option<FailureKind>,
+        during: bool,
+    },
+}
+
+impl From<StoredLoss> for Loss {
+    fn from(stored: StoredLoss) -> Self {
+        match stored {
+            StoredLoss::At(at) => Self {
+                at,
+                by: None,
+                of: None,
+                during: false,
+            },
+            StoredLoss::Of { at, by, of, during } => Self { at, by, of, during },
+        }
+    }
 }
 
 /// A worker's right to one attempt. It ends by itself unless renewed; the store's clock judges.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     ids::{Epoch, SessionId, TaskId, WorkerId},
-    input::{Branch, Prompt, Title},
+    input::{Branch, Prompt, Slug, Title},
     note::Note,
     question::Question,
     repo::Repo,
@@ -28,6 +28,9 @@ pub struct Worker {
     pub draining: bool,
     /// What keeps it from working, in its own words.
     pub trouble: Option<String>,
+    /// Repositories of which it takes no tasks now, each with the reason in its own words.
+    #[serde(default)]
+    pub without: Vec<(Slug, String)>,
     /// Made at each start of its process; another one means that its agents are gone.
     pub boot: Option<Uuid>,
     /// When it was last heard of.
@@ -67,6 +70,13 @@ impl WorkerState {
 }
 
 impl Worker {
+    /// What is ill there, a sentence each.
+    pub fn troubles(&self) -> impl Iterator<Item = String> {
+        let repos = self.without.iter();
+        let repos = repos.map(|(repo, why)| format!("takes no tasks of `{repo}`: {why}"));
+        self.trouble.clone().into_iter().chain(repos)
+    }
+
     /// What this worker is doing, given how many of its leases run and how many wait for a person.
     pub fn state(&self, running: usize, waiting: usize, now: Timestamp) -> WorkerState {
         match () {

@@ -45,6 +45,9 @@ impl Config {
                 self.worker.hold_seconds
             );
         }
+        if self.worker.probe_seconds == 0 {
+            bail!("worker.probe_seconds is 0; use at least 1");
+        }
         self.database.check()?;
         self.redis.check(&self.database)?;
         self.questions.patience()?;

@@ -186,6 +186,8 @@ pub struct Worker {
     pub hold_seconds: u64,
     pub max_held: u32,
     pub drain_seconds: u64,
+    pub probe_seconds: u64,
+    pub min_free_mb: u64,
 }
 
 impl Default for Worker {
@@ -198,6 +200,8 @@ impl Default for Worker {
             hold_seconds: 600,
             max_held: 8,
             drain_seconds: 30,
+            probe_seconds: 15,
+            min_free_mb: 200,
         }
     }
 }
@@ -215,7 +219,7 @@ pub struct Agents {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentName {
-    /// `claude` when it is found, else `script`.
+    /// `claude`, unless it is not found and there is a script.
     #[default]
     Auto,
     Claude,

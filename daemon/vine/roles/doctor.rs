@@ -4,12 +4,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use serde_json::Value;
-use vine_worker::find_program;
+use vine_worker::{INSTALL, find_program};
 
 use crate::{
     config::Config,
     endpoint::{Endpoint, state_root},
-    roles::worker::INSTALL,
 };
 
 /// A check: what was looked at, and how it is or what to do.
@@ -91,7 +90,7 @@ fn claude(config: &Config) -> Check {
         "claude",
         found.ok_or_else(|| {
             format!(
-                "Claude Code is not found; `{INSTALL}` installs it, until then the demo agent runs"
+                "Claude Code is not found; `{INSTALL}` installs it, until then tasks wait in the queue"
             )
         }),
     )

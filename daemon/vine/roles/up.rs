@@ -15,7 +15,9 @@ use vine_domain::{
     repo::Source,
     token::{Token, TokenKind},
 };
-use vine_worker::{AgentConfig, AgentKind, Identity, Unknown, WorkerConfig, enrol};
+use vine_worker::{
+    AgentConfig, AgentKind, INSTALL, Identity, Unknown, WorkerConfig, enrol, find_program,
+};
 
 use crate::{
     cli::UpArgs,
@@ -136,19 +138,12 @@ impl Local {
         private_folder(&state)?;
         loop {
             let identity = self.enrol(&daemon, &state, &name).await?;
-            let commit = worker::commit(&self.config);
-            let (hold, max_held) = worker::hold(&self.config);
-            let (agent, state_of) = (self.agent.clone(), state.clone());
             let config = WorkerConfig {
                 daemon: daemon.clone(),
                 name: name.clone(),
-                slots: 1,
-                state: state_of,
-                agent,
-                commit,
-                hold,
-                max_held,
+                state: state.clone(),
                 drain: DRAIN,
+                ..worker::of(&self.config, self.agent.clone())
             };
             match vine_worker::run(config, identity, stop.clone()).await {
                 Err(error) if error.is::<Unknown>() => {
@@ -172,6 +167,11 @@ impl Local {
     }
 }
 
+fn is_there(agent: &AgentConfig) -> bool {
+    let program = agent.command.first();
+    program.is_some_and(|program| find_program(program).is_some())
+}
+
 fn greet(
     daemon: &Daemon,
     login: &Token,
@@ -185,6 +185,10 @@ fn greet(
     println!("  Page     {url}/login?code={}", login.reveal());
     println!("           (opens once, within ten minutes; `vine login` prints another)");
     match agent.kind {
+        AgentKind::Claude if !is_there(agent) => println!(
+            "  Agent    Claude Code is not found, so tasks wait in the queue. Install it:\n           \
+             {INSTALL}\n           or try AgentVine without it: vine up --demo"
+        ),
         AgentKind::Claude => println!("  Agent    claude, {}", agent.command.join(" ")),
         AgentKind::Script
             if agent
@@ -192,10 +196,7 @@ fn greet(
                 .last()
                 .is_some_and(|word| word == "demo-agent") =>
         {
-            println!(
-                "  Agent    script: a small demo agent. For the real one: {}",
-                worker::INSTALL
-            );
+            println!("  Agent    script: a small demo agent. For the real one: {INSTALL}");
         }
         AgentKind::Script => println!("  Agent    script, {}", agent.command.join(" ")),
     }

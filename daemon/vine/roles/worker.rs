@@ -50,23 +50,33 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
         agent.command.join(" ")
     );
     let drain = Duration::from_secs(config.worker.drain_seconds);
-    let (hold, max_held) = hold(config);
-    vine_worker::run(
-        WorkerConfig {
-            daemon,
-            name,
-            slots,
-            state,
-            agent,
-            commit: commit(config),
-            hold,
-            max_held,
-            drain,
-        },
-        identity,
-        stop,
-    )
-    .await
+    let work = WorkerConfig {
+        daemon,
+        name,
+        slots,
+        state,
+        drain,
+        ..of(config, agent)
+    };
+    vine_worker::run(work, identity, stop).await
+}
+
+/// What the configuration says of every worker; who it is and where comes on top.
+pub fn of(config: &Config, agent: AgentConfig) -> WorkerConfig {
+    let said = &config.worker;
+    WorkerConfig {
+        daemon: String::new(),
+        name: String::new(),
+        slots: 1,
+        state: PathBuf::new(),
+        agent,
+        commit: commit(config),
+        hold: Duration::from_secs(said.hold_seconds),
+        max_held: said.max_held as usize,
+        drain: Duration::from_secs(said.drain_seconds),
+        probe: Duration::from_secs(said.probe_seconds),
+        min_free: said.min_free_mb.saturating_mul(1 << 20),
+    }
 }
 
 fn host_name() -> String {
@@ -84,16 +94,8 @@ fn host_name() -> String {
     }
 }
 
-/// How long waiting agents are held, and how many.
-pub fn hold(config: &Config) -> (Duration, usize) {
-    (
-        Duration::from_secs(config.worker.hold_seconds),
-        config.worker.max_held as usize,
-    )
-}
-
 /// How agents' work is committed.
-pub fn commit(config: &Config) -> CommitConfig {
+fn commit(config: &Config) -> CommitConfig {
     let commit = config.commit.clone();
     CommitConfig {
         name: commit.name,
@@ -113,18 +115,18 @@ pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
     let kind = match (named, agents.default) {
         (Some("claude"), _) | (None, AgentName::Claude) => AgentKind::Claude,
         (Some(_), _) | (None, AgentName::Script) => AgentKind::Script,
-        (None, AgentName::Auto) if claude.is_some() => AgentKind::Claude,
-        (None, AgentName::Auto) => AgentKind::Script,
+        (None, AgentName::Auto) if claude.is_none() && !agents.script.command.is_empty() => {
+            AgentKind::Script
+        }
+        (None, AgentName::Auto) => AgentKind::Claude,
     };
-    match (kind, claude) {
-        (AgentKind::Claude, None) => bail!(
-            "Claude Code (`{}`) is not found; install it with `{INSTALL}`, or set \
-             agents.claude.command",
-            agents.claude.command.join(" ")
-        ),
-        (AgentKind::Claude, Some(program)) => {
+    match kind {
+        AgentKind::Claude => {
+            // One that is not there yet is looked for again and again by its worker.
             let mut command = agents.claude.command.clone();
-            command[0] = program.display().to_string();
+            if let (Some(first), Some(program)) = (command.first_mut(), claude) {
+                *first = program.display().to_string();
+            }
             let env = claude_env(config)?;
             Ok(AgentConfig {
                 kind,
@@ -135,8 +137,11 @@ pub fn agent(config: &Config, named: Option<&str>) -> Result<AgentConfig> {
                 hang_after: Duration::from_secs(agents.claude.hang_after_seconds.max(1)),
             })
         }
-        (AgentKind::Script, _) if agents.script.command.is_empty() => demo_agent(),
-        (AgentKind::Script, _) => Ok(script(
+        AgentKind::Script if agents.script.command.is_empty() => bail!(
+            "agents.script.command is not set, so there is no script to run; set it, or try `vine \
+             up --demo`"
+        ),
+        AgentKind::Script => Ok(script(
             agents.script.command.clone(),
             agents.script.env.clone(),
         )),
@@ -153,9 +158,6 @@ fn script(command: Vec<String>, env: BTreeMap<String, String>) -> AgentConfig {
         hang_after: Duration::MAX,
     }
 }
-
-/// The line that installs the real agent.
-pub const INSTALL: &str = "npm install -g @anthropic-ai/claude-code";
 
 /// The agent that needs no account: this program itself.
 pub fn demo_agent() -> Result<AgentConfig> {

@@ -62,6 +62,7 @@ async fn idle(place: &Place) -> Result<()> {
                         .claim(&Claim {
                             slots: 1,
                             wait: 30.0,
+                            without: Vec::new(),
                         })
                         .await;
                 }

@@ -61,6 +61,7 @@ async fn fleet(place: &Place, count: usize) -> Result<()> {
                     .claim(&Claim {
                         slots: 1,
                         wait: 30.0,
+                        without: Vec::new(),
                     })
                     .await
                 else {

@@ -83,6 +83,7 @@ impl WorkerClient {
             .claim(&Claim {
                 slots: 1,
                 wait: 30.0,
+                without: Vec::new(),
             })
             .await?;
         let at = Instant::now();
@@ -136,6 +137,7 @@ impl WorkerClient {
             handling: vec![],
             noting: vec![],
             trouble: None,
+            without: Vec::new(),
             worktree_bytes: 0,
             wait: 10.0,
         }

@@ -17,13 +17,16 @@
 //! MODEL: end Shall I go on?         ends the turn with these words alone; the next message goes on after it
 //! ```
 //!
+//! A key that begins with `wrong` is refused, and while the server is away ([`Model::set_away`])
+//! everybody is.
+//!
 //! A step that calls a tool is done when the conversation holds its call, so a resumed session goes
 //! on where it was.
 
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -65,6 +68,8 @@ pub struct Seen {
 #[derive(Clone, Default)]
 pub struct Model {
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// The status that everybody gets while it is not 0.
+    away: Arc<AtomicU16>,
 }
 
 impl Model {
@@ -87,6 +92,11 @@ impl Model {
     /// Everything that was asked so far, oldest first.
     pub fn seen(&self) -> Vec<Seen> {
         self.lock().clone()
+    }
+
+    /// From now on everybody is answered with this status; `None` ends it.
+    pub fn set_away(&self, status: Option<u16>) {
+        self.away.store(status.unwrap_or(0), Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
@@ -125,6 +135,14 @@ async fn messages(State(model): State<Model>, headers: HeaderMap, body: Bytes) -
         system: text_of(&json!({ "content": request["system"] })),
     };
     model.lock().push(seen);
+    let key = headers.get("x-api-key").and_then(|key| key.to_str().ok());
+    if key.is_some_and(|key| key.starts_with("wrong")) {
+        return failure(401, "invalid x-api-key");
+    }
+    match model.away.load(Ordering::Relaxed) {
+        0 => {}
+        status => return failure(status, "Overloaded"),
+    }
     let stream = request["stream"] == true;
     answer(&conversation, stream).await
 }

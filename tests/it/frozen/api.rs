@@ -749,6 +749,7 @@ async fn frozen_answers_of_the_api() {
         uuid: uuid-19
         version: test
         waiting: 0
+        without: []
       - draining: false
         id: w-2
         running: 0
@@ -759,6 +760,7 @@ async fn frozen_answers_of_the_api() {
         uuid: uuid-1
         version: vine 0.1.0
         waiting: 0
+        without: []
     ");
     assert_snapshot!(admin(&format!("GET /workers/{id}"), NONE).await, @"
     200
@@ -772,6 +774,7 @@ async fn frozen_answers_of_the_api() {
     uuid: uuid-19
     version: test
     waiting: 0
+    without: []
     ");
     assert_snapshot!(admin("POST /commands", json!({ "words": ["status"] })).await, @"
     200
@@ -800,6 +803,7 @@ async fn frozen_answers_of_the_api() {
           uuid: uuid-19
           version: test
           waiting: 0
+          without: []
         - draining: false
           id: w-2
           running: 0
@@ -810,6 +814,7 @@ async fn frozen_answers_of_the_api() {
           uuid: uuid-1
           version: vine 0.1.0
           waiting: 0
+          without: []
     text: |
       0 questions wait for people, 0 tasks run, 2 workers
       high_priority 0 · default 0 · low_priority 0 · worker_requests 0 · controller_responses 0 · dead 0

@@ -126,9 +126,10 @@ impl Day {
 
     /// The worker takes the one task that is queued.
     pub async fn claimed(&self) -> Attempt {
-        let claim = self
-            .app()
-            .claim(self.team.worker, 1, Duration::from_secs(5));
+        let claim = self.app().claim(
+            vine_domain::ports::Want::of(self.team.worker, 1),
+            Duration::from_secs(5),
+        );
         let claimed = claim.await.expect("claimed")[0].attempt;
         self.settle().await;
         claimed

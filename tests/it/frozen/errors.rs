@@ -177,33 +177,39 @@ fn frozen_advice_on_failures() {
         K::StoppedEarly,
         K::AgentHung,
         K::AgentMissing,
+        K::DiskFull,
         K::Overloaded,
         K::UsageLimit,
         K::BadCredentials,
         K::ContextTooLong,
         K::ApiRefused,
         K::RepositoryMissing,
+        K::RemoteAway,
         K::BaseMissing,
         K::BranchTaken,
         K::Git,
         K::WorkersLost,
+        K::MakesIll,
     ];
     let lines = kinds.map(|kind| format!("{kind:?}: {}", Failure::new(kind, "").advice()));
     assert_snapshot!(lines.join("\n"), @"
     AgentCrashed: See `task log` for its last words, then `task retry`.
     StoppedEarly: See `task log` for how far it came; make the prompt more exact, then `task retry`.
     AgentHung: See `task log` for its last step; a command that waits for input is the usual cause. Then `task retry`.
-    AgentMissing: Install the agent on the worker or set `agents.claude.command`, then `task retry`.
-    Overloaded: Nothing is wrong with the task; `task retry` when the service is well again.
+    AgentMissing: Install the agent on the worker or set `agents.claude.command`; the worker looks again by itself.
+    DiskFull: Make room on the worker's disk; it looks again by itself.
+    Overloaded: Nothing is wrong with the task; the workers look again by themselves.
     UsageLimit: It starts again by itself when the limit is reset.
-    BadCredentials: Log the agent in on the worker, or set its key in `agents.claude.env`, then `task retry`.
+    BadCredentials: Log the agent in on the worker, or set its key in `agents.claude.env`; the worker looks again by itself.
     ContextTooLong: Split the task into smaller ones, or `task retry` to start it in a fresh session.
     ApiRefused: Read what the service said; change the prompt or the model, then `task retry`.
-    RepositoryMissing: Put the repository back or correct it with `repo add`, then `task retry`.
+    RepositoryMissing: Put the repository back, or correct it with `repo add`; the worker looks again by itself.
+    RemoteAway: See that the worker reaches the remote with its key or token; it looks again by itself.
     BaseMissing: Create the branch, or make a new task with `--base`.
     BranchTaken: Free the branch, or make a new task with another `--branch`.
     Git: See `task log` for what git said, then `task retry`.
     WorkersLost: Look at the workers' memory and logs first: this task may be what ends them. Then `task retry`.
+    MakesIll: Look at what the agent did there (`task log`), give it another way or more room, then `task retry`.
     ");
 }
 

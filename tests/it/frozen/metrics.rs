@@ -55,6 +55,9 @@ async fn frozen_names_of_metrics() {
     vine_human_response_seconds (help) From asked to answered.
     vine_human_response_seconds (type) histogram
     vine_human_response_seconds_bucket {le}
+    vine_ill (help) What is ill: whole workers, and repositories each on one worker.
+    vine_ill (type) gauge
+    vine_ill {what}
     vine_inbox_depth (help) Events of platforms not yet dealt with.
     vine_inbox_depth (type) gauge
     vine_inbox_oldest_seconds (help) How long the oldest event waits to be dealt with.

@@ -368,7 +368,7 @@ async fn frozen_doctor() {
     let said = served.shell(&["doctor", "--config", "bare.toml"]).await;
     assert_snapshot!(of_machine(&said), @"
     ok       git          git version …
-    problem  claude       Claude Code is not found; `npm install -g @anthropic-ai/claude-code` installs it, until then the demo agent runs
+    problem  claude       Claude Code is not found; `npm install -g @anthropic-ai/claude-code` installs it, until then tasks wait in the queue
     ok       state        FOLDER/.local/state/agentvine
     ok       daemon       http://LOOPBACK: You are root (admin), speaking through shell.
     exit code 1
@@ -380,7 +380,7 @@ async fn frozen_doctor() {
     let said = served.shell(&["doctor", "--config", "ill.toml"]).await;
     assert_snapshot!(of_machine(&said), @"
     ok       git          git version …
-    problem  claude       Claude Code is not found; `npm install -g @anthropic-ai/claude-code` installs it, until then the demo agent runs
+    problem  claude       Claude Code is not found; `npm install -g @anthropic-ai/claude-code` installs it, until then tasks wait in the queue
     ok       state        FOLDER/.local/state/agentvine
     problem  database     PostgreSQL does not answer at LOOPBACK (Connection refused (os error 111)); start it, or correct database.url
     problem  redis        Redis cannot be used (Connection refused (os error 111)); start it or correct redis.url, until then PostgreSQL carries the hints

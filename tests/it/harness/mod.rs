@@ -235,8 +235,49 @@ impl Place {
         self.worker_at(self.client().base(), name, slots).await
     }
 
+    /// The same with something else in its configuration.
+    pub async fn worker_with(&mut self, name: &str, slots: u32, change: (&str, &str)) -> Process {
+        let common = self.config.clone();
+        let text = fs::read_to_string(&common).expect("a configuration");
+        assert!(text.contains(change.0), "{} is in {text}", change.0);
+        self.config = self.folder.path().join(format!("{name}.toml"));
+        fs::write(&self.config, text.replace(change.0, change.1)).expect("written");
+        let worker = self.worker(name, slots).await;
+        self.config = common;
+        worker
+    }
+
+    /// The same with a disk of its own of so many megabytes.
+    pub async fn worker_on_small_disk(&self, name: &str, size: u32) -> Process {
+        let state = self.state(name);
+        fs::create_dir_all(&state).expect("a folder");
+        let vine = self.worker_command(self.client().base(), name, 1).await;
+        let mut command = Command::new("unshare");
+        command.env_clear().current_dir(self.folder.path());
+        command.envs(
+            vine.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let mount = "mount -t tmpfs -o size=\"$1\"m none \"$2\" && shift 2 && exec \"$@\"";
+        command.args([
+            "-Urm",
+            "sh",
+            "-c",
+            mount,
+            "sh",
+            &size.to_string(),
+            path(&state),
+        ]);
+        command.arg(vine.get_program()).args(vine.get_args());
+        Process::start(name, command)
+    }
+
     /// The same with the daemons behind an address.
     pub async fn worker_at(&self, url: &str, name: &str, slots: u32) -> Process {
+        Process::start(name, self.worker_command(url, name, slots).await)
+    }
+
+    async fn worker_command(&self, url: &str, name: &str, slots: u32) -> Command {
         let state = self.state(name);
         let slots = slots.to_string();
         let mut arguments = vec![
@@ -257,7 +298,7 @@ impl Place {
         if !code.is_empty() {
             arguments.extend(["--enrol", &code]);
         }
-        Process::start(name, self.vine(&arguments))
+        self.vine(&arguments)
     }
 
     /// A fresh secret of that kind.
@@ -647,8 +688,12 @@ fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, sections: &Secti
         claude: more,
         more: whole,
     } = sections;
+    let probe = match worker.contains("probe_seconds") {
+        true => "",
+        false => "probe_seconds = 1\n",
+    };
     let shared = format!(
-        "{whole}[questions]\n{questions}[sessions]\n{sessions}[worker]\ndrain_seconds = 2\n{worker}"
+        "{whole}[questions]\n{questions}[sessions]\n{sessions}[worker]\ndrain_seconds = 2\n{probe}{worker}"
     );
     let home = folder.join("home");
     fs::create_dir_all(home.join("claude")).expect("a folder");

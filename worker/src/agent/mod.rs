@@ -2,9 +2,11 @@
 //! and ends.
 
 mod claude;
+
+pub use claude::INSTALL;
 pub mod script;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vine_domain::{Failure, SessionId, task::Usage, worker::Assignment};
 
@@ -75,6 +77,22 @@ impl AgentKind {
         match self {
             Self::Claude => claude::version(config).await,
             Self::Script => "script".into(),
+        }
+    }
+
+    /// Whether its program is there and starts.
+    pub async fn starts(self, config: &AgentConfig) -> Result<(), Failure> {
+        match self {
+            Self::Claude => claude::starts(config).await,
+            Self::Script => script::starts(config),
+        }
+    }
+
+    /// Whether it reaches its model with its credentials; what that costs is a few words.
+    pub async fn speaks(self, config: &AgentConfig, temp: &Path) -> Result<(), Failure> {
+        match self {
+            Self::Claude => claude::speaks(config, temp).await,
+            Self::Script => Ok(()),
         }
     }
 

@@ -31,7 +31,19 @@ use vine_domain::{
 };
 
 use super::{Finished, Job, Outcome, last_words};
-use crate::{host::Host, process};
+use crate::{config::AgentConfig, host::Host, process};
+
+/// Whether the script is there.
+pub fn starts(config: &AgentConfig) -> Result<(), Failure> {
+    let program = config.command.first().map_or("", String::as_str);
+    match process::find_program(program) {
+        Some(_) => Ok(()),
+        None => Err(Failure::new(
+            FailureKind::AgentMissing,
+            format!("The script agent `{program}` is not there."),
+        )),
+    }
+}
 
 /// Runs the script to its end.
 pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {

@@ -50,6 +50,14 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
         Some(format!("{platform}: {}", health.remark.as_ref()?))
     };
     lines.extend(adapters.iter().filter_map(remark));
+    for (worker, ..) in &workers {
+        let name = &worker.name;
+        lines.extend(
+            worker
+                .troubles()
+                .map(|what| format!("{name} is ill: {what}")),
+        );
+    }
     let hints = app.hint_trouble();
     lines.extend(hints.clone());
     lines.push(

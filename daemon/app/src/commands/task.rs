@@ -173,6 +173,7 @@ type Fleet = [(vine_domain::Worker, usize, usize)];
 fn able(workers: &Fleet, now: Timestamp) -> usize {
     let able = |(worker, running, waiting): &&(vine_domain::Worker, usize, usize)| {
         !worker.draining
+            && worker.without.is_empty()
             && !matches!(
                 worker.state(*running, *waiting, now),
                 WorkerState::Offline | WorkerState::Error
@@ -188,10 +189,10 @@ fn states(workers: &Fleet, now: Timestamp) -> String {
         } else {
             worker.state(*running, *waiting, now).as_str()
         };
-        let trouble = worker
-            .trouble
-            .as_ref()
-            .map_or_else(String::new, |trouble| format!(", {trouble}"));
+        let trouble: String = worker
+            .troubles()
+            .map(|trouble| format!(", {trouble}"))
+            .collect();
         format!("{} is {state}{trouble}", worker.name)
     };
     workers.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -248,7 +249,11 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
         .into_iter()
         .filter(vine_domain::Question::is_open)
         .collect();
-    let workers = app.store.workers().await?;
+    let mut workers = app.store.workers().await?;
+    // What is ill of others may be about repositories that this person does not see.
+    for (worker, ..) in &mut workers {
+        worker.without.retain(|(repo, _)| *repo == task.repo);
+    }
     let paused = app.store.depths().await?.paused
         || app
             .store

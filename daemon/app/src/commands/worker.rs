@@ -39,11 +39,10 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> Done<Reply> {
 fn line(row: &(Worker, usize, usize), now: Timestamp) -> String {
     let (worker, running, waiting) = row;
     let draining = if worker.draining { ", draining" } else { "" };
-    let trouble = worker
-        .trouble
-        .as_ref()
-        .map(|trouble| format!(" ({trouble})"))
-        .unwrap_or_default();
+    let trouble: String = worker
+        .troubles()
+        .map(|trouble| format!("\n  {trouble}"))
+        .collect();
     let state = worker.state(*running, *waiting, now).as_str();
     format!(
         "{:<12} {state:<8} {running} running, {waiting} waiting, {} slots{draining}{trouble}",

@@ -217,6 +217,15 @@ impl Sheet {
             "state",
             taken.map(|(state, count)| (state, number(count))),
         );
+        let ill = workers.iter().filter(|(one, ..)| one.trouble.is_some());
+        let repos: usize = workers.iter().map(|(one, ..)| one.without.len()).sum();
+        self.gauges(
+            "vine_ill",
+            "What is ill: whole workers, and repositories each on one worker.",
+            "what",
+            [("worker", ill.count()), ("repository", repos)]
+                .map(|(what, count)| (what, number(count as u64))),
+        );
         let bytes = workers
             .iter()
             .map(|(worker, ..)| worker.worktree_bytes)

@@ -5,15 +5,17 @@ use std::time::Duration;
 use super::{Decided, Refusal, Say, Step};
 use crate::{
     clock::Timestamp,
-    failure::{self, Failure, FailureKind, Remedy},
+    failure::{self, Failure, FailureKind, Owner, Remedy},
     ids::WorkerId,
     question::{Question, QuestionState},
-    task::{Report, TaskState, Usage},
+    task::{Loss, Report, TaskState, Usage},
     worker::Attempt,
 };
 
 /// A lost worker says little about the task, so its pause stays short.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
+/// A task that is handed back again and again keeps the latest of its losses.
+const KEPT_LOSSES: usize = 20;
 
 impl Step<'_> {
     pub(super) fn finished(mut self, by: WorkerId, attempt: Attempt, report: Report) -> Decided {
@@ -47,7 +49,7 @@ impl Step<'_> {
         self.end("failed", Usage::default());
         let task = &mut self.change.task;
         let again = match failure.remedy(self.now) {
-            Remedy::At(moment) => Some(moment),
+            Remedy::HandBack(due) => return self.handed_back(by, failure, due),
             Remedy::GiveUp => None,
             Remedy::Backoff => {
                 task.failures += 1;
@@ -56,6 +58,53 @@ impl Step<'_> {
             }
         };
         self.set_back(failure, again)
+    }
+
+    /// The place is ill, not the task: it goes on elsewhere, or here when the place is well again.
+    /// People hear of each kind of illness once.
+    fn handed_back(mut self, by: WorkerId, failure: Failure, due: Timestamp) -> Decided {
+        let is_new = |loss: &Loss| loss.of != Some(failure.kind);
+        let is_news = self.current.task.losses.iter().all(is_new);
+        let losses = self.note_loss(Loss {
+            at: self.now,
+            by: Some(by),
+            of: Some(failure.kind),
+            during: failure.during,
+        });
+        let made = losses.iter().filter(|loss| loss.during).count();
+        // A place takes work only while it is well, so one that is ill with the same task each time
+        // is ill of it.
+        let same = |loss: &&Loss| loss.by == Some(by) && loss.of == Some(failure.kind);
+        let again = losses.iter().filter(same).count();
+        let of_place = matches!(failure.kind.owner(), Owner::Worker | Owner::Repository);
+        if made >= failure::ILLNESSES || of_place && again >= failure::LOSSES {
+            let what = format!(
+                "Workers fell ill {} times within 72 hours while running this, and were well \
+                 without it; the last time: {}",
+                made.max(again),
+                failure.what
+            );
+            return self.set_back(Failure::new(FailureKind::MakesIll, what), None);
+        }
+        self.change
+            .log
+            .push(format!("handed back uncounted: {}", failure.what));
+        if is_news {
+            self.change.says.push(Say::HandedBack(failure));
+        }
+        self.change.says.push(Say::Card);
+        let state = self.without_lease(due);
+        self.next(state)
+    }
+
+    /// Losses that still count, with this one.
+    fn note_loss(&mut self, loss: Loss) -> &[Loss] {
+        let losses = &mut self.change.task.losses;
+        losses.push(loss);
+        losses.retain(|loss| self.now.since(loss.at) < failure::LOSS_WINDOW);
+        let surplus = losses.len().saturating_sub(KEPT_LOSSES);
+        losses.drain(..surplus);
+        losses
     }
 
     pub(super) fn released(mut self, by: WorkerId, attempt: Attempt) -> Decided {
@@ -92,10 +141,14 @@ impl Step<'_> {
                 .extend([Say::Lost { why, again: None }, Say::Card]);
             return self.next(TaskState::Waiting { lease: None });
         }
-        let losses = &mut self.change.task.losses;
-        losses.push(self.now);
-        losses.retain(|moment| self.now.since(*moment) < failure::LOSS_WINDOW);
-        let count = losses.len();
+        let lost = Loss {
+            at: self.now,
+            by: task.lease().map(|lease| lease.worker),
+            of: None,
+            during: false,
+        };
+        let losses = self.note_loss(lost);
+        let count = losses.iter().filter(|loss| loss.of.is_none()).count();
         if count >= failure::LOSSES {
             let what = format!(
                 "Workers were lost {count} times within 72 hours while running this; last because \

@@ -75,6 +75,8 @@ pub enum Say {
     },
     /// The worker handed it back.
     Released,
+    /// The place that ran it is ill, which is not the task's fault.
+    HandedBack(Failure),
     /// Called off.
     Cancelled {
         /// By whom.

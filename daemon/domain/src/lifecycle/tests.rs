@@ -12,6 +12,7 @@ use crate::{
     input::Slug,
     note::NoteState,
     question::{Ask, Decision, Item, Reply},
+    task::Loss,
 };
 
 mod model;
@@ -321,7 +322,13 @@ fn three_losses_in_72_hours_set_the_task_aside_but_older_ones_do_not_count() {
         why: "it is gone".into(),
     };
     let mut situation = at_first(running());
-    situation.task.losses = vec![Timestamp(NOW.0 - 73 * 3_600_000), NOW];
+    let lost_at = |at| Loss {
+        at,
+        by: None,
+        of: None,
+        during: false,
+    };
+    situation.task.losses = vec![lost_at(Timestamp(NOW.0 - 73 * 3_600_000)), lost_at(NOW)];
     apply(&mut situation, lost()).expect("held");
     assert!(matches!(situation.task.state, TaskState::Queued { .. }));
     situation.task.state = running();
@@ -332,17 +339,56 @@ fn three_losses_in_72_hours_set_the_task_aside_but_older_ones_do_not_count() {
 }
 
 #[test]
-fn a_usage_limit_costs_no_attempt_and_bad_credentials_are_not_tried_again() {
-    let failed = |kind| Event::Failed {
-        by: worker(1),
+fn a_sick_place_hands_its_task_back_uncounted_and_says_so_once() {
+    let failed = |by, kind, during| Event::Failed {
+        by: worker(by),
         attempt: attempt(1),
-        failure: Failure::new(kind, "x"),
+        failure: Failure {
+            during,
+            ..Failure::new(kind, "x")
+        },
     };
-    let (now, _) = after(running(), vec![failed(FailureKind::UsageLimit)]);
-    assert!(matches!(now.task.state, TaskState::Queued { .. }));
-    assert_eq!(now.task.failures, 0);
-    let (now, _) = after(running(), vec![failed(FailureKind::BadCredentials)]);
-    assert!(matches!(now.task.state, TaskState::Failed { .. }));
+    let run_on = |situation: &mut Situation, by| {
+        situation.task.state = TaskState::Running { lease: lease(by) };
+    };
+    let mut situation = at_first(running());
+    for by in 1..=30 {
+        run_on(&mut situation, by);
+        let event = failed(by, FailureKind::BadCredentials, false);
+        let says = apply_at(&mut situation, event, NOW).expect("held");
+        let said = says.iter().any(|say| matches!(say, Say::HandedBack(_)));
+        assert_eq!(said, by == 1, "worker {by}");
+        let back = matches!(situation.task.state, TaskState::Queued { due: NOW, .. });
+        assert!(back && situation.task.failures == 0);
+    }
+    for (by, is_dead) in [(1, false), (2, true)] {
+        run_on(&mut situation, by);
+        apply(&mut situation, failed(by, FailureKind::DiskFull, true)).expect("held");
+        assert_eq!(
+            of_illness(&situation),
+            is_dead,
+            "one may have been ill anyway"
+        );
+    }
+}
+
+fn of_illness(situation: &Situation) -> bool {
+    matches!(&situation.task.state, TaskState::Failed { failure, .. } if failure.kind == FailureKind::MakesIll)
+}
+
+#[test]
+fn a_worker_that_is_ill_with_one_task_only_is_ill_of_it() {
+    let mut situation = at_first(running());
+    for round in 1..=3 {
+        situation.task.state = running();
+        let event = Event::Failed {
+            by: worker(1),
+            attempt: attempt(1),
+            failure: Failure::new(FailureKind::BadCredentials, "403"),
+        };
+        apply(&mut situation, event).expect("held");
+        assert_eq!(of_illness(&situation), round == 3);
+    }
 }
 
 #[test]

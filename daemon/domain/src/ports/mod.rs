@@ -126,12 +126,25 @@ pub struct Commit {
 }
 
 /// A worker's wish for work.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Want {
     /// Who.
     pub worker: WorkerId,
     /// At most this many.
     pub slots: u32,
+    /// None of these repositories, which are ill there.
+    pub without: Vec<Slug>,
+}
+
+impl Want {
+    /// A wish for any work.
+    pub fn of(worker: WorkerId, slots: u32) -> Self {
+        Self {
+            worker,
+            slots,
+            without: Vec::new(),
+        }
+    }
 }
 
 /// An order that was handed out.

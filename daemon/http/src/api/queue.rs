@@ -10,6 +10,7 @@ use vine_app::{AppError, view};
 use vine_domain::{
     Invalid, Verb,
     lifecycle::{Event, Order},
+    ports::Want,
 };
 
 use super::{patience, shapes};
@@ -52,10 +53,12 @@ pub async fn claim(
     Enrolled(worker): Enrolled,
     Body(claim): Body<Claim>,
 ) -> Result<Json<Claimed>, Failure> {
-    let assignments = shared
-        .app
-        .claim(worker, claim.slots, patience(claim.wait))
-        .await?;
+    let want = Want {
+        worker,
+        slots: claim.slots,
+        without: claim.without,
+    };
+    let assignments = shared.app.claim(want, patience(claim.wait)).await?;
     Ok(Json(Claimed { assignments }))
 }
 
@@ -81,7 +84,7 @@ pub async fn complete(
         next => {
             shared
                 .app
-                .claim(worker, next, std::time::Duration::ZERO)
+                .claim(Want::of(worker, next), std::time::Duration::ZERO)
                 .await?
         }
     };
@@ -125,7 +128,10 @@ pub async fn completions(
         .collect();
     let assignments = match all.next {
         0 => Vec::new(),
-        next => app.claim(worker, next, std::time::Duration::ZERO).await?,
+        next => {
+            app.claim(Want::of(worker, next), std::time::Duration::ZERO)
+                .await?
+        }
     };
     Ok(Json(Accepted {
         refused,

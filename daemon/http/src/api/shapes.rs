@@ -242,7 +242,10 @@ pub struct Worker {
     waiting: u32,
     draining: bool,
     version: String,
+    /// What keeps it from working at all.
     trouble: Option<String>,
+    /// Repositories of which it takes no tasks now.
+    without: Vec<vine_api::Without>,
     seen: Timestamp,
 }
 

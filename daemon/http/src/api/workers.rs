@@ -2,9 +2,9 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
-use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Orphans};
+use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Orphans, Without};
 use vine_app::{AppError, Missing, beats, view, workers::Candidate};
-use vine_domain::{Invalid, Verb, WorkerId};
+use vine_domain::{Invalid, Slug, Verb, WorkerId};
 
 use super::{patience, shapes};
 use crate::{
@@ -136,6 +136,7 @@ pub async fn beat(
         handling: beat.handling,
         noting: beat.noting,
         trouble: beat.trouble.map(|text| text.chars().take(500).collect()),
+        without: without(beat.without),
         worktree_bytes: beat.worktree_bytes,
         wait: patience(beat.wait),
     };
@@ -167,6 +168,14 @@ pub async fn orphans(
         }
     }
     Ok(Json(over))
+}
+
+/// At most so many repositories of one worker are ill by name.
+const WITHOUT: usize = 100;
+
+fn without(ill: Vec<Without>) -> Vec<(Slug, String)> {
+    let short = |one: Without| (one.repo, one.why.chars().take(500).collect());
+    ill.into_iter().take(WITHOUT).map(short).collect()
 }
 
 fn itself(worker: WorkerId, id: WorkerId) -> Result<(), AppError> {

@@ -179,7 +179,7 @@ fn worker(
         li { span.(format!("badge {}", state.to_lowercase())) { (state) } " " (worker.name)
             span.dim { " " (running + waiting) " of " (worker.slots) @if worker.draining { ", draining" } }
             @for (task, _) in workers::held(at_work, worker).take(3) { " " a href={ "/tasks/" (task) } { (task) } }
-            @if let Some(trouble) = &worker.trouble { span.problem { " " (trouble) } }
+            @for trouble in worker.troubles() { div.problem { (text::message(&trouble)) } }
         }
     }
 }

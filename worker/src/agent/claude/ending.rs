@@ -2,9 +2,13 @@
 //! codes say less.
 
 use serde_json::Value;
-use vine_domain::{Failure, FailureKind, Timestamp, task::Usage};
+use vine_domain::{
+    Failure, FailureKind,
+    clock::{Clock, System},
+    task::Usage,
+};
 
-use super::frames::telling;
+use super::{frames::telling, resets};
 use crate::agent::{Finished, Outcome};
 
 /// The outcome of a run that ended with `result`. `error` is the kind that the last synthetic
@@ -108,7 +112,7 @@ fn failure(result: &Value, error: Option<&str>, said: &str) -> Failure {
             said.chars().take(600).collect::<String>()
         ),
     );
-    failure.retry_at = reset_time(said);
+    failure.retry_at = resets::in_words(said, System.now());
     failure
 }
 
@@ -156,21 +160,10 @@ fn headline(kind: FailureKind) -> &'static str {
     }
 }
 
-/// `...|1795544395`: the second at which a usage limit is reset.
-fn reset_time(said: &str) -> Option<Timestamp> {
-    let digits: String = said
-        .rsplit_once('|')?
-        .1
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    let seconds: i64 = (digits.len() == 10).then(|| digits.parse().ok())??;
-    Some(Timestamp(seconds * 1000))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use vine_domain::Timestamp;
 
     use super::*;
 

@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use vine_domain::Timestamp;
 
-use super::tools::ToolCall;
+use super::{resets, tools::ToolCall};
 
 /// A frame from the process, in our words.
 #[derive(Debug, PartialEq)]
@@ -48,6 +49,8 @@ pub enum Frame {
         /// What the service said.
         status: String,
     },
+    /// The usage limit is reached until then.
+    Limited(Timestamp),
     /// Whether it has nothing left to do.
     Idle(bool),
     /// A turn is over.
@@ -87,6 +90,9 @@ pub fn read(frame: Value) -> Frame {
         },
         (Some("command_lifecycle"), _) | (Some("system"), Some("command_lifecycle")) => {
             taken(&frame)
+        }
+        (Some("rate_limit_event"), _) => {
+            resets::in_event(&frame).map_or(Frame::Other, Frame::Limited)
         }
         (Some("system"), Some("session_state_changed")) => Frame::Idle(frame["state"] == "idle"),
         (Some("system"), Some("api_retry")) => Frame::Retrying {

@@ -19,11 +19,12 @@ mod grants;
 mod lines;
 mod parking;
 mod records;
+mod resets;
 mod talk;
 mod tools;
 mod words;
 
-use std::{process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, BufReader},
@@ -36,19 +37,19 @@ use self::{
     talk::{EXIT, End, Talk},
 };
 use super::{Job, Outcome, last_words};
-use crate::{config::AgentConfig, host::Host, process};
+use crate::{
+    config::AgentConfig,
+    host::Host,
+    process::{self, Mark},
+};
+
+/// The line that installs it.
+pub const INSTALL: &str = "npm install -g @anthropic-ai/claude-code";
 
 /// `claude 2.1.330`, or what stands in the way.
 pub async fn version(config: &AgentConfig) -> String {
-    let Some(program) = config.command.first() else {
-        return "claude".into();
-    };
-    let output = tokio::process::Command::new(program)
-        .arg("--version")
-        .env_clear()
-        .output()
-        .await;
-    let text = output
+    let text = ask_version(config)
+        .await
         .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
         .unwrap_or_default();
     format!(
@@ -59,17 +60,99 @@ pub async fn version(config: &AgentConfig) -> String {
     )
 }
 
+async fn ask_version(config: &AgentConfig) -> std::io::Result<std::process::Output> {
+    let program = config.command.first().map_or("claude", String::as_str);
+    tokio::process::Command::new(program)
+        .arg("--version")
+        .env_clear()
+        .output()
+        .await
+}
+
+/// Whether the program is there and starts.
+pub async fn starts(config: &AgentConfig) -> Result<(), Failure> {
+    let why = match ask_version(config).await {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => output.status.to_string(),
+        Err(error) => error.to_string(),
+    };
+    Err(does_not_start(config, &why))
+}
+
+fn does_not_start(config: &AgentConfig, why: &str) -> Failure {
+    let command = config.command.join(" ");
+    let what = format!(
+        "Claude Code (`{command}`) does not start: {why}. Install it with `{INSTALL}`, or set \
+         `agents.claude.command`."
+    );
+    Failure::new(FailureKind::AgentMissing, what)
+}
+
+/// Whether it reaches the model's service with its credentials: one turn without tools, in an empty
+/// folder, that leaves no session.
+pub async fn speaks(config: &AgentConfig, temp: &Path) -> Result<(), Failure> {
+    let folder = temp.join("probe");
+    let made = std::fs::create_dir_all(&folder);
+    made.map_err(|error| does_not_start(config, &error.to_string()))?;
+    let mark = Mark::new(&format!("probe {}", folder.display()), "probe");
+    let mut command = process::command(&config.command, &folder, &mark, &config.env, &config.pass);
+    command.args([
+        "-p",
+        "Reply with the word: ok",
+        "--output-format",
+        "json",
+        "--max-turns",
+        "1",
+    ]);
+    command.args([
+        "--tools",
+        "",
+        "--setting-sources",
+        "user",
+        "--strict-mcp-config",
+    ]);
+    command.args(["--no-session-persistence"]);
+    command
+        .env("CLAUDE_CODE_MAX_RETRIES", "0")
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
+    let output = tokio::time::timeout(PROBE, command.output()).await;
+    mark.kill().await;
+    let output = match output {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return Err(does_not_start(config, &error.to_string())),
+        Err(_) => {
+            let what = "The model's service did not answer within two minutes.";
+            return Err(Failure::new(FailureKind::Overloaded, what));
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let result = said
+        .lines()
+        .rev()
+        .find_map(|line| serde_json::from_str(line).ok());
+    match result.map(|result| ending::outcome(&result, None, false)) {
+        Some(Outcome::Failed(failure)) => Err(failure),
+        Some(_) => Ok(()),
+        None => Err(does_not_start(
+            config,
+            &format!(
+                "{}; {}",
+                output.status,
+                last_words(&String::from_utf8_lossy(&output.stderr))
+            ),
+        )),
+    }
+}
+
+/// How long a probe may take.
+const PROBE: Duration = Duration::from_secs(120);
+
 /// Runs Claude Code to its end.
 pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
     let mut child = match start(job) {
         Ok(child) => child,
-        Err(error) => {
-            let what = format!(
-                "Claude Code (`{}`) does not start: {error}.",
-                job.config.command.join(" ")
-            );
-            return Outcome::Failed(Failure::new(FailureKind::AgentMissing, what));
-        }
+        Err(error) => return Outcome::Failed(does_not_start(job.config, &error.to_string())),
     };
     let (Some(stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())

@@ -11,7 +11,7 @@ use tokio::{
 };
 use uuid::Uuid;
 use vine_domain::{
-    Decision, Heard, Question, QuestionId,
+    Decision, Failure, FailureKind, Heard, Question, QuestionId, Timestamp,
     clock::{Ids, System},
 };
 
@@ -91,6 +91,8 @@ pub struct Talk<'a> {
     wrote: Option<String>,
     /// The kind of the last API error.
     last_error: Option<String>,
+    /// Until when the usage limit is reached, as an event said.
+    limited: Option<Timestamp>,
     /// Answers on their way, by the call that waits for them; confirmed when the call's result
     /// carries them.
     unconfirmed: HashMap<String, Sent>,
@@ -149,6 +151,7 @@ impl<'a> Talk<'a> {
             last_text: String::new(),
             wrote: None,
             last_error: None,
+            limited: None,
             unconfirmed: HashMap::new(),
             unread: Vec::new(),
             told: Vec::new(),
@@ -345,6 +348,7 @@ impl<'a> Talk<'a> {
                     "the model's service answered {status}; trying again ({attempt} of {of})"
                 ));
             }
+            Frame::Limited(until) => self.limited = Some(until),
             Frame::Idle(idle) => self.idle = Some(idle),
             Frame::Result(result) => {
                 self.result = Some(result);
@@ -624,6 +628,15 @@ impl<'a> Talk<'a> {
     }
 
     pub fn outcome(&self, result: &Value) -> Outcome {
-        ending::outcome(result, self.last_error.as_deref(), self.job.resume)
+        let outcome = ending::outcome(result, self.last_error.as_deref(), self.job.resume);
+        match outcome {
+            Outcome::Failed(failure) if failure.kind == FailureKind::UsageLimit => {
+                Outcome::Failed(Failure {
+                    retry_at: self.limited.or(failure.retry_at),
+                    ..failure
+                })
+            }
+            other => other,
+        }
     }
 }

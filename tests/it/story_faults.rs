@@ -1,0 +1,221 @@
+//! A fault has an owner: what is wrong with a place costs no task, is seen, and ends by itself.
+
+use std::{fs, time::Duration};
+
+use serde_json::Value;
+
+use crate::harness::{Agent, Place, make_repository, path, usual_or_long};
+
+impl Place {
+    /// Waits until the worker is in that state; how it is then.
+    async fn worker_in(&self, name: &str, state: &str) -> Value {
+        for _ in 0..300 {
+            let fleet = self.say("worker list").await;
+            let shown = fleet.as_array().expect("a list").iter();
+            if let Some(shown) = shown
+                .clone()
+                .find(|one| one["id"] == name && one["state"] == state)
+            {
+                return shown.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{name} is not {state}")
+    }
+
+    /// How many agents were started for these tasks.
+    async fn attempts(&self, tasks: &[String]) -> u64 {
+        let mut attempts = 0;
+        for task in tasks {
+            attempts += self.show(task).await["attempt"].as_u64().expect("a number");
+        }
+        attempts
+    }
+}
+
+fn words(value: &Value) -> &str {
+    value.as_str().expect("words")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_a_worker_with_a_wrong_key_beside_a_good_one_costs_no_task() {
+    let mut place = Place::new(Agent::Claude).await;
+    let _daemon = place.daemon().await;
+    let wrong = ("\"dummy\"", "\"wrong-key\"");
+    let _bad = place.worker_with("w-bad", 1, wrong).await;
+    let count = usual_or_long(12, 100);
+    let mut tasks = Vec::new();
+    for number in 0..count {
+        tasks.push(
+            place
+                .task(&format!("Task {number}"), "MODEL: finish Done.")
+                .await,
+        );
+    }
+    let bad = place.worker_in("w-bad", "ERROR").await;
+    assert!(
+        words(&bad["trouble"]).contains("refused the agent's credentials"),
+        "{bad:#}"
+    );
+    let _good = place.worker("w-good", 4).await;
+    for task in &tasks {
+        let done = place.wait(task, "done").await;
+        let last = done["executions"]
+            .as_array()
+            .expect("a list")
+            .last()
+            .cloned();
+        assert_eq!(last.expect("one")["worker"], "w-good", "{done:#}");
+        assert_eq!(done["failures"], 0);
+    }
+    assert_eq!(place.say("queue dead").await, serde_json::json!([]));
+    let attempts = place.attempts(&tasks).await;
+    assert!(
+        attempts <= count as u64 + 1,
+        "the bad one met one task, then looked without any: {attempts} attempts"
+    );
+    let hit = place.thread(&tasks[0]).await;
+    assert_eq!(
+        hit.matches("The worker is ill, not the task").count(),
+        1,
+        "{hit}"
+    );
+    let status = place.shell(&["status"]);
+    assert!(
+        status.contains("w-bad is ill: The model's service refused"),
+        "{status}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_while_the_models_service_is_away_no_task_dies_and_no_agent_runs_for_nothing() {
+    let (place, _processes) = Place::new(Agent::Claude).await.at_work().await;
+    place.model.set_away(Some(529));
+    let mut tasks = Vec::new();
+    for number in 0..4 {
+        tasks.push(
+            place
+                .task(&format!("Task {number}"), "MODEL: finish Done.")
+                .await,
+        );
+    }
+    let ill = place.worker_in("w-1", "ERROR").await;
+    assert!(words(&ill["trouble"]).contains("no capacity"), "{ill:#}");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(
+        place.attempts(&tasks).await,
+        1,
+        "one met it, the others wait"
+    );
+    let why = place.say(&format!("task explain {}", tasks[3])).await;
+    assert!(
+        words(&why["explanation"]).contains("w-1 is ERROR"),
+        "{why:#}"
+    );
+    place.model.set_away(None);
+    for task in &tasks {
+        let done = place.wait(task, "done").await;
+        assert_eq!(done["failures"], 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_is_gone_stops_no_other_and_its_tasks_wait_for_it() {
+    let (place, _processes) = Place::new(Agent::Script("echo fine")).await.at_work().await;
+    let other = place.folder.path().join("shop");
+    make_repository(&other);
+    place
+        .say(&format!("repo add shop {} --base main", path(&other)))
+        .await;
+    let away = place.folder.path().join("elsewhere");
+    fs::rename(&place.repo, &away).expect("moved");
+    let mut lost = Vec::new();
+    for title in ["One", "Two"] {
+        let made = place.say(&format!("task new {title} --repo site")).await;
+        lost.push(words(&made["id"]).to_owned());
+    }
+    let made = place.say("task new Three --repo shop").await;
+    place.wait(words(&made["id"]), "done").await;
+    let worker = place.say("worker show w-1").await;
+    assert_eq!(worker["state"], "IDLE", "{worker:#}");
+    assert_eq!(worker["without"][0]["repo"], "site", "{worker:#}");
+    assert!(
+        words(&worker["without"][0]["why"]).contains("no such folder"),
+        "{worker:#}"
+    );
+    assert_eq!(
+        place.attempts(&lost).await,
+        1,
+        "one met it, the other waits"
+    );
+    let status = place.shell(&["status"]);
+    assert!(
+        status.contains("w-1 is ill: takes no tasks of `site`"),
+        "{status}"
+    );
+    fs::rename(&away, &place.repo).expect("moved back");
+    for task in &lost {
+        let done = place.wait(task, "done").await;
+        assert_eq!(done["failures"], 0);
+    }
+    assert_eq!(place.say("queue dead").await, serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_missing_is_an_error_of_its_worker_and_is_found_when_it_comes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("claude");
+    let command = format!("command = [\"{}\"]\n", path(&program));
+    let (place, _processes) = Place::with_config(Agent::Claude, &command)
+        .await
+        .at_work()
+        .await;
+    let task = place.task("Wait", "MODEL: finish Done.").await;
+    let ill = place.worker_in("w-1", "ERROR").await;
+    assert!(
+        words(&ill["trouble"]).contains("npm install -g @anthropic-ai/claude-code"),
+        "{ill:#}"
+    );
+    assert_eq!(place.show(&task).await["attempt"], 0, "nothing was tried");
+    std::os::unix::fs::symlink(crate::harness::claude(), &program).expect("installed");
+    place.wait(&task, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_fills_the_disk_makes_two_workers_ill_at_most() {
+    let script = "case \"$VINE_TITLE\" in Fill) sleep 1; head -c 100M /dev/zero > big; exit 1;; esac; echo fine";
+    let mut place = Place::with_worker(Agent::Script(script), "min_free_mb = 20\n").await;
+    let _daemon = place.daemon().await;
+    let mut workers = Vec::new();
+    for number in 1..=5 {
+        workers.push(place.worker_on_small_disk(&format!("w-{number}"), 64).await);
+    }
+    let fill = place.task("Fill", "fill").await;
+    place.wait(&fill, "running").await;
+    let mut others = Vec::new();
+    for number in 0..20 {
+        others.push(place.task(&format!("Task {number}"), "small").await);
+    }
+    let dead = place.wait(&fill, "failed").await;
+    assert_eq!(dead["failure"]["kind"], "makes_ill", "{dead:#}");
+    assert!(
+        words(&dead["failure"]["message"]).contains("The disk of this worker is full"),
+        "{dead:#}"
+    );
+    assert_eq!(
+        dead["executions"].as_array().map(Vec::len),
+        Some(2),
+        "{dead:#}"
+    );
+    for task in &others {
+        place.wait(task, "done").await;
+    }
+    let mut ill = 0;
+    for _ in 0..50 {
+        let fleet = place.say("worker list").await;
+        let all = fleet.as_array().expect("a list").iter();
+        ill = all.filter(|one| one["state"] == "ERROR").count();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(ill, 2, "after five seconds, in which each has beaten");
+}

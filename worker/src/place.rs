@@ -1,0 +1,365 @@
+//! What of this place is ill: the agent, its credentials, the disk, the account, the model's
+//! service, or one repository. What is ill takes no work of its kind, looks again by itself after
+//! growing pauses, and says so with every beat. Tasks do not pay for it: they are handed back
+//! uncounted.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, futures::Notified},
+    time::Instant,
+};
+use vine_domain::{
+    Failure, FailureKind, Repo, Slug,
+    clock::{Clock, System},
+};
+
+/// What can be ill by itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The agent's program.
+    Agent,
+    /// What it logs in with.
+    Credentials,
+    /// The disk.
+    Disk,
+    /// The account's usage limit.
+    Account,
+    /// The model's service.
+    Service,
+    /// A repository on this worker; the others go on.
+    Repository(Slug),
+}
+
+/// Looks whether a part is well again, without any task.
+#[async_trait::async_trait]
+pub trait Probe: Send + Sync {
+    /// Nothing when it is well, else what is wrong with it now.
+    async fn look(&self, part: &Part, repo: Option<&Repo>) -> Result<(), Failure>;
+}
+
+/// How a part is, or lately was.
+struct Illness {
+    /// In words for people.
+    what: String,
+    /// How often it was found ill in a row.
+    times: u32,
+    /// When to look again; `None` once it is well.
+    next: Option<Instant>,
+    /// When it was last found well.
+    well: Option<Instant>,
+    /// The repository, if it is one.
+    repo: Option<Repo>,
+}
+
+/// All of it.
+pub struct Place {
+    parts: Mutex<BTreeMap<Part, Illness>>,
+    first_pause: Duration,
+    changed: Notify,
+}
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// What falls ill again this soon goes on with its longer pauses.
+const RELAPSE: Duration = Duration::from_secs(900);
+/// How long a usage limit is taken to last when nobody says it.
+const UNKNOWN_RESET: Duration = Duration::from_secs(30 * 60);
+const WORDS: usize = 400;
+
+impl Part {
+    /// The part that a failure speaks of; `None` when it is the task's own.
+    pub fn of(kind: FailureKind, repo: &Repo) -> Option<Self> {
+        use FailureKind as K;
+        match kind {
+            K::AgentMissing => Some(Self::Agent),
+            K::BadCredentials => Some(Self::Credentials),
+            K::DiskFull => Some(Self::Disk),
+            K::UsageLimit => Some(Self::Account),
+            K::Overloaded => Some(Self::Service),
+            K::RepositoryMissing | K::RemoteAway => Some(Self::Repository(repo.name.clone())),
+            K::AgentCrashed
+            | K::StoppedEarly
+            | K::AgentHung
+            | K::ContextTooLong
+            | K::ApiRefused
+            | K::BaseMissing
+            | K::BranchTaken
+            | K::Git
+            | K::WorkersLost
+            | K::MakesIll => None,
+        }
+    }
+}
+
+impl Place {
+    /// All well; `first_pause` passes before an ill part is looked at, then twice as long each
+    /// time.
+    pub fn new(first_pause: Duration) -> Self {
+        Self {
+            parts: Mutex::default(),
+            first_pause,
+            changed: Notify::new(),
+        }
+    }
+
+    fn parts(&self) -> MutexGuard<'_, BTreeMap<Part, Illness>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what an attempt ran into, unless that is the task's own fault.
+    pub fn take_note(&self, failure: &Failure, repo: &Repo) {
+        let Some(part) = Part::of(failure.kind, repo) else {
+            return;
+        };
+        let repo = matches!(part, Part::Repository(_)).then(|| repo.clone());
+        self.falls_ill(part, failure, repo);
+    }
+
+    /// The part is ill, or still is.
+    pub fn falls_ill(&self, part: Part, failure: &Failure, repo: Option<Repo>) {
+        let now = Instant::now();
+        let mut parts = self.parts();
+        let before = parts.get(&part);
+        // Agents that fail side by side are one illness.
+        let waits = |known: &Illness| known.next.is_some_and(|next| next > now);
+        let is_one = part != Part::Account && before.is_some_and(waits);
+        let relapses = |known: &&Illness| {
+            known
+                .well
+                .is_none_or(|well| now.duration_since(well) < RELAPSE)
+        };
+        let times = match before.filter(relapses) {
+            Some(known) if is_one => known.times,
+            Some(known) => known.times + 1,
+            None => 1,
+        };
+        let pause = self
+            .first_pause
+            .saturating_mul(1 << (times - 1).min(16))
+            .min(LONGEST_PAUSE.max(self.first_pause));
+        let told = failure.retry_at.map(|at| at.since(System.now()));
+        let (pause, what) = match (&part, told.filter(|told| !told.is_zero())) {
+            (Part::Account, told) => until_reset(told.unwrap_or(UNKNOWN_RESET)),
+            (_, Some(told)) => (told, failure.what.clone()),
+            (_, None) => (pause, failure.what.clone()),
+        };
+        let what = what.chars().take(WORDS).collect();
+        tracing::warn!("{part:?} is ill, found {times} times: {what}");
+        let illness = Illness {
+            what,
+            times,
+            next: Some(now + pause),
+            well: None,
+            repo,
+        };
+        parts.insert(part, illness);
+        drop(parts);
+        self.changed.notify_waiters();
+    }
+
+    fn is_well(&self, part: &Part) {
+        if let Some(illness) = self.parts().get_mut(part) {
+            illness.next = None;
+            illness.well = Some(Instant::now());
+            tracing::info!("{part:?} is well again");
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// What keeps the whole worker from working, for people.
+    pub fn trouble(&self) -> Option<String> {
+        let parts = self.parts();
+        let whole = parts.iter().filter(|(part, illness)| {
+            !matches!(part, Part::Repository(_)) && illness.next.is_some()
+        });
+        let words: Vec<&str> = whole.map(|(_, illness)| illness.what.as_str()).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
+    /// Repositories of which this worker takes no tasks now, and why.
+    pub fn without(&self) -> Vec<(Slug, String)> {
+        let ill = |(part, illness): (&Part, &Illness)| match part {
+            Part::Repository(name) if illness.next.is_some() => {
+                Some((name.clone(), illness.what.clone()))
+            }
+            _ => None,
+        };
+        self.parts().iter().filter_map(ill).collect()
+    }
+
+    /// Waits until the worker as a whole is well.
+    pub async fn well(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.trouble().is_none() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// When something falls ill or gets well, from now on.
+    pub fn changes(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Looks at what is ill when it is time, for ever.
+    pub async fn heal(&self, probe: &dyn Probe) {
+        loop {
+            let changed = self.changed.notified();
+            let first = self
+                .parts()
+                .iter()
+                .filter_map(|(part, illness)| {
+                    Some((illness.next?, part.clone(), illness.repo.clone()))
+                })
+                .min_by_key(|(next, ..)| *next);
+            let Some((next, part, repo)) = first else {
+                changed.await;
+                continue;
+            };
+            tokio::select! {
+                () = changed => continue,
+                () = tokio::time::sleep_until(next) => {}
+            }
+            match probe.look(&part, repo.as_ref()).await {
+                Ok(()) => self.is_well(&part),
+                Err(failure) => self.is_still_ill(&part, &failure, repo),
+            }
+        }
+    }
+
+    /// A probe may find something else than what it looked for: then the part that it speaks of is
+    /// ill in its place.
+    fn is_still_ill(&self, part: &Part, failure: &Failure, repo: Option<Repo>) {
+        let of_agent = match failure.kind {
+            FailureKind::BadCredentials => Part::Credentials,
+            FailureKind::UsageLimit => Part::Account,
+            FailureKind::Overloaded => Part::Service,
+            FailureKind::AgentMissing => Part::Agent,
+            _ => part.clone(),
+        };
+        if of_agent != *part {
+            self.is_well(part);
+        }
+        self.falls_ill(of_agent, failure, repo);
+    }
+}
+
+fn until_reset(told: Duration) -> (Duration, String) {
+    let until = System.now().plus(told).to_minute();
+    let what = format!(
+        "the usage limit of the agent's account is reached until {until}; starting this worker \
+         again tries earlier"
+    );
+    (told, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+
+    /// A service that comes back at a moment, and counts how often it was looked at.
+    struct Away {
+        back: Instant,
+        looks: AtomicU32,
+    }
+
+    #[async_trait::async_trait]
+    impl Probe for Away {
+        async fn look(&self, _: &Part, _: Option<&Repo>) -> Result<(), Failure> {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            if Instant::now() < self.back {
+                return Err(Failure::new(FailureKind::Overloaded, "no capacity"));
+            }
+            Ok(())
+        }
+    }
+
+    fn repo(name: &str) -> Repo {
+        Repo {
+            name: Slug::from_text(name),
+            source: "/srv/site".to_owned().try_into().expect("a path"),
+            base: "main".parse().expect("a branch"),
+            paused: false,
+            trusted: false,
+            encrypted: false,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_an_hour_without_the_service_costs_a_few_looks_and_ends_by_itself() {
+        let place = Arc::new(Place::new(Duration::from_secs(15)));
+        let half_an_hour = Duration::from_secs(1800);
+        let start = Instant::now();
+        let away = Arc::new(Away {
+            back: start + half_an_hour,
+            looks: AtomicU32::new(0),
+        });
+        let (healing, probe) = (Arc::clone(&place), Arc::clone(&away));
+        tokio::spawn(async move { healing.heal(&*probe).await });
+        let overloaded = Failure::new(FailureKind::Overloaded, "no capacity");
+        // Four agents were at work.
+        for _ in 0..4 {
+            place.take_note(&overloaded, &repo("site"));
+        }
+        assert_eq!(place.trouble().as_deref(), Some("no capacity"));
+        place.well().await;
+        let took = start.elapsed();
+        assert!(
+            took >= half_an_hour && took < half_an_hour + LONGEST_PAUSE,
+            "{took:?}"
+        );
+        let looks = away.looks.load(Ordering::Relaxed);
+        assert!((5..12).contains(&looks), "{looks} looks");
+        assert_eq!(place.trouble(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_repository_that_is_ill_keeps_the_worker_from_no_other() {
+        let place = Place::new(Duration::from_secs(15));
+        let missing = Failure::new(FailureKind::RepositoryMissing, "there is no such folder");
+        place.take_note(&missing, &repo("site"));
+        place.take_note(&Failure::new(FailureKind::AgentCrashed, "x"), &repo("shop"));
+        assert_eq!(place.trouble(), None);
+        let without = place.without();
+        assert_eq!(without.len(), 1);
+        assert_eq!(without[0].0, Slug::from_text("site"));
+        place.well().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_lasts_as_long_as_it_is_told_and_what_falls_ill_again_waits_longer() {
+        let place = Place::new(Duration::from_secs(15));
+        let mut limit = Failure::new(FailureKind::UsageLimit, "limit");
+        let due = |part: &Part| {
+            let next = place.parts()[part].next.expect("ill");
+            next.duration_since(Instant::now())
+        };
+        place.take_note(&limit, &repo("site"));
+        assert_eq!(due(&Part::Account), UNKNOWN_RESET);
+        limit.retry_at = Some(System.now().plus(Duration::from_secs(3 * 3600)));
+        place.take_note(&limit, &repo("site"));
+        let told = due(&Part::Account).as_secs();
+        assert!((3 * 3600 - 5..=3 * 3600).contains(&told), "{told}");
+
+        let refused = Failure::new(FailureKind::BadCredentials, "401");
+        for pause in [15, 30, 60] {
+            place.take_note(&refused, &repo("site"));
+            assert_eq!(due(&Part::Credentials), Duration::from_secs(pause));
+            place.is_well(&Part::Credentials);
+        }
+        tokio::time::sleep(RELAPSE).await;
+        place.take_note(&refused, &repo("site"));
+        assert_eq!(due(&Part::Credentials), Duration::from_secs(15));
+    }
+}
