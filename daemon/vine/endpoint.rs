@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use vine_api::Client;
 use vine_domain::token::Token;
 
+use crate::kin::is_inside_attempt;
+
 /// Where a daemon is, and a secret of the person who started it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Endpoint {
@@ -71,6 +73,12 @@ impl Endpoint {
     /// The daemon that a shell means: by environment, by state folder, by repository, or the only
     /// one there is.
     pub fn find() -> Result<Self> {
+        if is_inside_attempt() {
+            bail!(
+                "this runs inside a task, where `vine ask` is all there is: what people decide is \
+                 decided by people"
+            );
+        }
         if let (Ok(url), Some(token)) = (std::env::var("VINE_DAEMON"), token_of_environment()?) {
             return Ok(Self { url, token });
         }

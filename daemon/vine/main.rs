@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod endpoint;
+mod kin;
 mod roles;
 mod shell;
 mod stop;

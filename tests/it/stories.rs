@@ -17,6 +17,7 @@ mod story_discord_faults;
 mod story_endings;
 mod story_faults;
 mod story_input;
+mod story_inside;
 mod story_login;
 mod story_many;
 mod story_matrix;

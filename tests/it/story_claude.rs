@@ -92,12 +92,15 @@ async fn claude_three_workers_ask_are_answered_in_the_console_and_finish() {
         );
         assert_eq!(done["session"].as_str(), Some(session.as_str()));
         assert_eq!(
-            git(&place.repo, &["show", &format!("vine/{task}:door.txt")]),
+            git(
+                &place.repo,
+                &["show", &format!("{}:door.txt", place.branch(task).await)]
+            ),
             *colour
         );
         assert_eq!(
             done["report"]["commit"].as_str(),
-            Some(git(&place.repo, &["rev-parse", &format!("vine/{task}")]).as_str())
+            Some(git(&place.repo, &["rev-parse", &place.branch(task).await]).as_str())
         );
         assert!(
             place.heard(&format!("\"Which colour?\"=\"{colour}\"")) >= 1,
@@ -161,7 +164,12 @@ async fn claude_what_is_allowed_for_the_session_is_not_asked_again() {
     assert_eq!(
         git(
             &place.repo,
-            &["show", "--name-only", "--format=", &format!("vine/{task}")]
+            &[
+                "show",
+                "--name-only",
+                "--format=",
+                &place.branch(&task).await
+            ]
         ),
         "a1\na2"
     );

@@ -122,7 +122,10 @@ async fn claude_the_worker_is_killed_while_it_waits_and_the_same_session_goes_on
         "no other session was ever made"
     );
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{task}:door.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("{}:door.txt", place.branch(&task).await)]
+        ),
         "painted"
     );
     place.assert_clean().await;
@@ -156,7 +159,10 @@ async fn claude_a_permission_given_while_the_worker_was_dead_is_not_asked_for_ag
         "people were asked once: {done:#}"
     );
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{task}:door.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("{}:door.txt", place.branch(&task).await)]
+        ),
         "painted"
     );
 }
@@ -236,7 +242,10 @@ async fn a_stopped_worker_hands_waiting_tasks_back_at_once_and_ends_cleanly() {
         "the script's question was answered from what is known"
     );
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{task}:answer.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("{}:answer.txt", place.branch(&task).await)]
+        ),
         "no"
     );
     place.assert_clean().await;
@@ -271,7 +280,10 @@ async fn a_worker_survives_an_absence_of_the_daemon_and_reports_what_was_finishe
         place.log(&task).await
     );
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{task}:work.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("{}:work.txt", place.branch(&task).await)]
+        ),
         "done"
     );
 }

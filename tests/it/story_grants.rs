@@ -88,7 +88,12 @@ async fn claude_what_is_allowed_for_the_session_ends_at_the_worktree() {
     assert_eq!(left, ["keep"], "nothing was written outside");
     let written = git(
         &place.repo,
-        &["show", "--name-only", "--format=", &format!("vine/{task}")],
+        &[
+            "show",
+            "--name-only",
+            "--format=",
+            &place.branch(&task).await,
+        ],
     );
     assert_eq!(written, "a1\na2\none.md\ntwo.md");
     let session = done["session"].as_str().expect("a session");

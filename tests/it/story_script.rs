@@ -17,7 +17,10 @@ async fn the_same_words_asked_twice_are_two_questions() {
     }
     place.wait(&task, "done").await;
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{task}:both.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("{}:both.txt", place.branch(&task).await)]
+        ),
         "yes-no"
     );
 }
@@ -68,7 +71,10 @@ async fn two_questions_open_at_once_are_told_apart_and_a_plain_reply_is_not_gues
     place.wait(&task, "done").await;
     for side in ["left", "right"] {
         assert_eq!(
-            git(&place.repo, &["show", &format!("vine/{task}:{side}.txt")]),
+            git(
+                &place.repo,
+                &["show", &format!("{}:{side}.txt", place.branch(&task).await)]
+            ),
             format!("to the {side}")
         );
     }
@@ -121,7 +127,10 @@ async fn work_on_a_remote_repository_is_pushed_to_it() {
     for task in tasks {
         place.wait(&task, "done").await;
         assert_eq!(
-            git(&bare, &["show", &format!("vine/{task}:far.txt")]),
+            git(
+                &bare,
+                &["show", &format!("{}:far.txt", place.branch(&task).await)]
+            ),
             "far"
         );
     }
@@ -172,110 +181,6 @@ async fn a_second_worker_on_the_same_folder_is_refused_and_the_first_goes_on() {
         Some(1),
         "{done:#}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worktree_whose_making_was_cut_off_is_made_anew() {
-    let mut place = Place::new(Agent::Script("cat README.md; echo fine")).await;
-    let _daemon = place.daemon().await;
-    let task = place.task("Cut", "cut").await;
-    let created: vine_domain::Timestamp =
-        serde_json::from_value(place.show(&task).await["created"].clone()).expect("a time");
-    // As a worker leaves it that is killed between making the branch and filling the folder.
-    let folder = place
-        .folder
-        .path()
-        .join(format!("w-1/worktrees/site/{task}"));
-    git(
-        &place.repo,
-        &[
-            "config",
-            "--local",
-            &format!("branch.vine/{task}.vine"),
-            &format!("agentvine {task} {}", created.0),
-        ],
-    );
-    git(
-        &place.repo,
-        &[
-            "worktree",
-            "add",
-            "--quiet",
-            "--no-checkout",
-            "-b",
-            &format!("vine/{task}"),
-            path(&folder),
-            "main",
-        ],
-    );
-    let _worker = place.worker("w-1", 1).await;
-    let done = place.wait(&task, "done").await;
-    assert!(
-        place.log(&task).await.contains("# Site"),
-        "the folder is whole"
-    );
-    assert_eq!(
-        done["report"]["commit"],
-        serde_json::Value::Null,
-        "nothing counts as deleted: {done:#}"
-    );
-    place.assert_clean().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worktree_that_git_died_over_does_not_poison_the_repository() {
-    let mut place = Place::new(Agent::Script("cat README.md; echo fine")).await;
-    let _daemon = place.daemon().await;
-    let task = place.task("Cut", "cut").await;
-    let (folder, branch) = (
-        place
-            .folder
-            .path()
-            .join(format!("w-1/worktrees/site/{task}")),
-        format!("vine/{task}"),
-    );
-    let created: vine_domain::Timestamp =
-        serde_json::from_value(place.show(&task).await["created"].clone()).expect("a time");
-    git(
-        &place.repo,
-        &[
-            "config",
-            "--local",
-            &format!("branch.{branch}.vine"),
-            &format!("agentvine {task} {}", created.0),
-        ],
-    );
-    git(
-        &place.repo,
-        &[
-            "worktree",
-            "add",
-            "--quiet",
-            "--no-checkout",
-            "-b",
-            &branch,
-            path(&folder),
-            "main",
-        ],
-    );
-    // As git leaves it that is killed between opening this file and writing to it.
-    std::fs::write(
-        place.repo.join(format!(".git/worktrees/{task}/commondir")),
-        "",
-    )
-    .expect("written");
-    let _worker = place.worker("w-1", 1).await;
-    let done = place.wait(&task, "done").await;
-    assert_eq!(
-        done["executions"].as_array().map(Vec::len),
-        Some(1),
-        "it costs no attempt: {done:#}"
-    );
-    assert!(
-        place.log(&task).await.contains("# Site"),
-        "the folder is whole"
-    );
-    place.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,7 +61,13 @@ async fn claude_the_next_task_of_a_repository_is_begun_in_the_warm_session_in_a_
         "it remembers: {}",
         last.conversation
     );
-    let place_of = git(&place.repo, &["show", &format!("vine/{second}:where.txt")]);
+    let place_of = git(
+        &place.repo,
+        &[
+            "show",
+            &format!("{}:where.txt", place.branch(&second).await),
+        ],
+    );
     assert!(
         place_of.ends_with(&format!("/worktrees/site/{second}")),
         "it works in its own worktree: {place_of}"
@@ -518,26 +524,6 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_an_agent_left_on_a_branch_of_its_own_is_not_committed_and_its_worktree_stays() {
-    let script = "git switch --quiet -c elsewhere; echo half > half.txt; vine ask 'Go on?'";
-    let (place, _processes) = Place::new(Agent::Script(script)).await.at_work().await;
-    let task = place.task("Wander", "x").await;
-    place.question(&task).await;
-    place.say(&format!("task cancel {task}")).await;
-    let folder = place
-        .folder
-        .path()
-        .join(format!("w-1/worktrees/site/{task}"));
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(folder.join("half.txt").exists(), "it is left to people");
-    assert_eq!(
-        git(&place.repo, &["rev-parse", "elsewhere"]),
-        git(&place.repo, &["rev-parse", "main"]),
-        "nothing was committed there"
-    );
-}
-
 #[tokio::test]
 async fn a_session_whose_mapping_disagrees_with_a_heartbeat_is_corrected_and_the_audit_says_so() {
     let team = Team::new().await;
@@ -608,9 +594,12 @@ async fn a_worktree_that_nobody_needs_any_more_is_taken_away_and_its_work_is_kep
     })
     .await;
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{gone}:half.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("refs/vine/{gone}:half.txt")]
+        ),
         "half",
-        "what was not committed is on the branch"
+        "what was not committed is where people find it"
     );
     place.question(&kept).await;
     assert!(

@@ -60,7 +60,10 @@ async fn a_worker_that_stood_still_stops_its_own_agent_and_starts_over() {
         (Some(2), Some("finished attempt 2"))
     );
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{task}:result.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("{}:result.txt", place.branch(&task).await)]
+        ),
         "attempt 2",
         "attempt 1 wrote nothing"
     );
@@ -87,7 +90,7 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     }
     open_gate(&place, 2);
     let done = place.wait(&task, "done").await;
-    let commit = git(&place.repo, &["rev-parse", &format!("vine/{task}")]);
+    let commit = git(&place.repo, &["rev-parse", &place.branch(&task).await]);
 
     still.signal(Signal::CONT);
     until(PATIENCE, "the old attempt is given up", || {
@@ -102,11 +105,14 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
         assert_eq!(after[what], done[what], "{what}");
     }
     assert_eq!(
-        git(&place.repo, &["rev-parse", &format!("vine/{task}")]),
+        git(&place.repo, &["rev-parse", &place.branch(&task).await]),
         commit
     );
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{task}:result.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("{}:result.txt", place.branch(&task).await)]
+        ),
         "attempt 2"
     );
     let outcomes: Vec<_> = after["executions"]

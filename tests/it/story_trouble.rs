@@ -264,7 +264,7 @@ async fn the_branch_is_taken() {
     git(&place.repo, &["branch", "mine"]);
     for (branch, says) in [
         ("mine", "was not made for this task"),
-        ("main", "is checked out in"),
+        ("main", "is where the tasks of `site` start from"),
     ] {
         let task = place.say(&format!("task new x --branch {branch}")).await["id"]
             .as_str()
@@ -301,7 +301,7 @@ async fn the_worktree_is_dirty_from_an_earlier_attempt() {
             "{said}"
         );
     }
-    let branch = format!("vine/{task}");
+    let branch = place.branch(&task).await;
     assert_eq!(
         git(&place.repo, &["show", &format!("{branch}:half.txt")]),
         "half",
@@ -327,12 +327,11 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
     let task = place.task("Long", "long").await;
     place.wait(&task, "running").await;
     let agents = crate::harness::until(PATIENCE, "the agent works", || {
-        let worktree = fs::read_dir(place.folder.path().join("w-1/worktrees/site"))
-            .ok()?
-            .next()?
-            .ok()?
-            .path();
-        worktree
+        let folder = place
+            .folder
+            .path()
+            .join(format!("w-1/worktrees/site/{task}"));
+        folder
             .join("begun.txt")
             .exists()
             .then(|| crate::harness::agents(place.folder.path()))
@@ -343,8 +342,8 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
         crate::harness::gone(agent, PATIENCE).await;
     }
     assert_eq!(place.show(&task).await["state"], "cancelled");
-    let branch = format!("vine/{task}:begun.txt");
-    crate::harness::until(PATIENCE, "the work is kept on the branch", || {
+    let branch = format!("refs/vine/{task}:begun.txt");
+    crate::harness::until(PATIENCE, "the work is kept where people find it", || {
         let output = std::process::Command::new("git")
             .args(["show", &branch])
             .current_dir(&place.repo)

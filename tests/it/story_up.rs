@@ -115,7 +115,13 @@ async fn a_newcomer_answers_a_first_question_on_the_page() {
     assert_eq!(process.stop().await, Some(0));
     let garden = place.folder.path().join("up-repository/garden");
     assert_eq!(git(&garden, &["status", "--porcelain"]), "");
-    assert!(git(&garden, &["show", "vine/T-1:plant-a-hedge.md"]).contains("Hornbeam"));
+    assert!(
+        git(
+            &garden,
+            &["show", "vine/T-1-plant-a-hedge:plant-a-hedge.md"]
+        )
+        .contains("Hornbeam")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,7 +110,10 @@ async fn claude_a_parked_permission_passes_when_the_call_is_made_again() {
         "people were asked once"
     );
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{task}:door.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("{}:door.txt", place.branch(&task).await)]
+        ),
         "painted"
     );
 }
@@ -142,7 +145,10 @@ async fn claude_a_call_that_is_not_made_again_although_we_kept_it_as_deferred_is
     place.wait(&task, "done").await;
     assert!(!kept.join(session).exists());
     assert_eq!(
-        git(&place.repo, &["show", &format!("vine/{task}:door.txt")]),
+        git(
+            &place.repo,
+            &["show", &format!("{}:door.txt", place.branch(&task).await)]
+        ),
         "painted"
     );
 }

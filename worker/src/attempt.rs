@@ -4,10 +4,11 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::Mutex as AsyncMutex;
-use vine_api::{Client, ClientError, Complete, Ended, Fail, GaveUp};
+use vine_api::{Client, ClientError, Complete, Ended, Fail, GaveUp, Kept};
 use vine_domain::{
     Failure, FailureKind, SessionId, TaskId,
     clock::{Ids, System},
@@ -23,7 +24,7 @@ use crate::{
     host::{Host, Over, insist},
     place::Place,
     process::Mark,
-    workspace::Workspace,
+    workspace::{Changes, Workspace},
 };
 
 /// What an attempt needs beside its task.
@@ -83,17 +84,62 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     let mut workspace = None;
     let result = work(bench, &host, task, mark, &mut workspace).await;
     host.flush().await;
+    if !matches!(result, Ok(Some(_)))
+        && let Some(workspace) = &mut workspace
+    {
+        keep(bench, task.attempt.task, workspace).await;
+    }
     let over = match result {
-        Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_ref(), finished).await,
+        Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_mut(), finished).await,
         Ok(None) => give_up(bench, held, task, GaveUp::Released, false).await,
         Err(how) => give_up(bench, held, task, how, workspace.is_some()).await,
     };
-    if let (true, Some(workspace)) = (over, workspace)
-        && let Err(failure) = workspace.close().await
-    {
-        tracing::warn!(task.id = %task.attempt.task, "the worktree {} stays: {}", workspace.folder.display(), failure.what);
+    if let (true, Some(mut workspace)) = (over, workspace) {
+        close(task.attempt.task, &mut workspace).await;
     }
 }
+
+/// Takes the folder of a task that is over away; what stays is named in the log.
+pub async fn close(task: TaskId, workspace: &mut Workspace) {
+    let folder = workspace.folder().display().to_string();
+    let stays = match workspace.close().await {
+        Ok(notes) => notes.join(" "),
+        Err(failure) => failure.what,
+    };
+    if !stays.is_empty() {
+        tracing::warn!(task.id = %task, "of the folder {folder} of {task}: {stays}");
+    }
+}
+
+/// Keeps what there is of an attempt that did not finish, and pushes it where people and other
+/// workers find it.
+pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace) {
+    match workspace.keep().await {
+        Ok(None) => {}
+        Ok(Some(kept)) => tell_kept(bench, &kept).await,
+        Err(failure) => {
+            tracing::warn!(task.id = %task, "the work of {task} stays in {}: {}", workspace.folder().display(), failure.what);
+        }
+    }
+}
+
+/// Tells the daemon what is kept; it says so in the thread.
+async fn tell_kept(bench: &Bench, kept: &Kept) {
+    let path = format!("/workers/{}/kept", bench.worker);
+    let told = tokio::time::timeout(
+        TELLING,
+        insist(std::future::pending(), || {
+            bench.client.post::<_, ()>(&path, kept)
+        }),
+    )
+    .await;
+    if let Ok(Some(Err(error))) = told {
+        tracing::warn!(task.id = %kept.task, "what is kept of {} was not wanted: {error}", kept.task);
+    }
+}
+
+/// The daemon may be away; what is kept is told again when the worker starts.
+const TELLING: Duration = Duration::from_secs(20);
 
 /// What the thread is told when a task goes on without the session that asked.
 const ELSEWHERE: &str = "The session that asked is on another worker, which is away, or it is \
@@ -122,6 +168,10 @@ async fn work(
         workspace = prepare => workspace.map_err(GaveUp::Failed)?,
     };
     let workspace = slot.insert(workspace);
+    if let Some(finished) = workspace.finished() {
+        host.log("the agent had finished before; only git was left");
+        return Ok(Some(finished));
+    }
     for note in &workspace.notes {
         if host.tell(note.clone()).await.is_err() {
             return Ok(None);
@@ -166,7 +216,7 @@ async fn converse(
     let session = resume.unwrap_or_else(|| SessionId(session_uuid()));
     host.map_session(
         session,
-        workspace.folder.display().to_string(),
+        workspace.folder().display().to_string(),
         bench.agent.to_string(),
     )
     .await?;
@@ -175,7 +225,8 @@ async fn converse(
         worker: &bench.config,
         config: &bench.config.agent,
         task,
-        folder: workspace.folder.clone(),
+        folder: workspace.folder().to_owned(),
+        branch: workspace.branch().to_owned(),
         temp: bench.temp(),
         mark: mark.clone(),
         session,
@@ -195,7 +246,7 @@ async fn report(
     held: &Held,
     host: &Host,
     task: &Assignment,
-    workspace: Option<&Workspace>,
+    workspace: Option<&mut Workspace>,
     finished: Finished,
 ) -> bool {
     let Some(workspace) = workspace else {
@@ -208,12 +259,15 @@ async fn report(
     {
         return give_up(bench, held, task, GaveUp::Released, true).await;
     }
-    let changes = match workspace.commit().await {
+    let mut changes = match bring(bench, held, host, task, workspace, &finished).await {
         Ok(changes) => changes,
-        Err(failure) => {
-            return give_up(bench, held, task, GaveUp::Failed(failure), true).await;
-        }
+        Err(how) => return give_up(bench, held, task, how, true).await,
     };
+    for note in std::mem::take(&mut changes.notes) {
+        if host.tell(note).await.is_err() {
+            break;
+        }
+    }
     let (report, patch) = changes.report(finished);
     let known = &bench.config.agent.known;
     let complete = Complete {
@@ -241,6 +295,56 @@ async fn report(
         None => false,
     }
 }
+
+/// Takes the finished work and brings it to the source. Git gets several tries, and a source that is
+/// away all the time it needs: the agent's slot is lent meanwhile.
+async fn bring(
+    bench: &Bench,
+    held: &Held,
+    host: &Host,
+    task: &Assignment,
+    workspace: &mut Workspace,
+    finished: &Finished,
+) -> Result<Changes, GaveUp> {
+    let (mut tries, mut lent) = (0, false);
+    loop {
+        let brought = match workspace.finish(finished).await {
+            Ok(notes) => workspace.publish().await.map(|mut changes| {
+                changes.notes.splice(0..0, notes);
+                changes
+            }),
+            Err(failure) => Err(failure),
+        };
+        let failure = match brought {
+            Ok(changes) => return Ok(changes),
+            Err(failure) => failure,
+        };
+        host.log(format!("the work is kept; {}", failure.what));
+        if failure.kind.owner() == Owner::Repository {
+            bench.place.take_note(&failure, &task.repo);
+            if !std::mem::replace(&mut lent, true) {
+                held.slot.lend();
+                let told = format!(
+                    "The work is done and kept, but not pushed yet. {} It is tried again until it works.",
+                    failure.what
+                );
+                let _over = host.tell(told).await;
+            }
+        } else {
+            tries += 1;
+            if tries == GIT_TRIES {
+                return Err(GaveUp::Failed(failure));
+            }
+        }
+        tokio::select! {
+            () = host.stopped() => return Err(GaveUp::Released),
+            () = tokio::time::sleep(bench.config.probe) => {}
+        }
+    }
+}
+
+/// How often git may say no to finished work before the attempt ends; the next one goes on here.
+const GIT_TRIES: u32 = 3;
 
 /// Ends the attempt without a result. Whoever stopped it decides what is said.
 /// `began`: the agent was started.

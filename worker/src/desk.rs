@@ -346,6 +346,7 @@ mod tests {
             created: Timestamp(0),
             resume: None,
             unheard: false,
+            work: None,
             answered,
         }
     }

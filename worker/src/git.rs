@@ -1,8 +1,10 @@
 //! Git, run as a program: hooks off, no prompts, arguments as a list, never a shell, never for
-//! ever.
+//! ever. What a repository's own configuration could name (programs, identities, other addresses)
+//! does not count: our git works in repositories whose configuration we write, see
+//! [`crate::keeper`].
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Output, Stdio},
     time::Duration,
 };
@@ -10,21 +12,21 @@ use std::{
 use tokio::{io::AsyncReadExt, process::Command};
 
 /// Git said no.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("`git {command}` failed: {said}")]
 pub struct GitError {
     /// Its sub-command.
     command: String,
     /// Its last words.
-    said: String,
+    pub said: String,
 }
 
 impl GitError {
     /// An error of a step that belongs to `command`.
-    pub fn new(command: &str, said: String) -> Self {
+    pub fn new(command: &str, said: impl Into<String>) -> Self {
         Self {
             command: command.to_owned(),
-            said,
+            said: said.into(),
         }
     }
 }
@@ -33,86 +35,195 @@ impl GitError {
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// What git prints is read up to here; what comes after is not needed by anybody.
 const OUTPUT_LIMIT: u64 = 4 * 1024 * 1024;
-/// Attempts on one repository write its configuration at the same time; git gives up at once when
-/// it is locked.
+/// Attempts on one repository write it at the same time; git gives up at once when a part of it is
+/// locked.
 const LOCK_TRIES: u64 = 25;
-/// A lock on the configuration is held for milliseconds. One this old was left by a git that was
-/// killed, as ours are when their worker dies.
+/// Such a lock is held for milliseconds. One this old was left by a git that was killed, as ours
+/// are when their worker dies.
 const LEFT_BEHIND: Duration = Duration::from_secs(5);
 
-/// Runs git in `folder` and returns what it printed, without the last line break.
-pub async fn git(folder: &Path, arguments: &[&str]) -> Result<String, GitError> {
-    let named = arguments
-        .iter()
-        .find(|argument| !argument.starts_with('-') && !argument.contains('='));
-    let command = named.copied().unwrap_or_default();
-    for pause in 1..=LOCK_TRIES {
-        let output = once(folder, arguments)
-            .await
-            .map_err(|said| GitError::new(command, said))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout)
-                .trim_end_matches('\n')
-                .to_owned());
-        }
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        // Another process at the same repository holds a lock, or is half way through making a
-        // worktree.
-        let passes = said.contains("could not lock config file") || said.contains("commondir");
-        if !passes || pause == LOCK_TRIES {
-            return Err(GitError::new(command, last_lines(&said)));
-        }
-        remove_left_behind(folder).await;
-        tokio::time::sleep(Duration::from_millis(20 * pause)).await;
-    }
-    Err(GitError::new(command, "it was not tried".into()))
+/// Where git runs and on what.
+#[derive(Debug, Clone, Default)]
+pub struct Git {
+    folder: PathBuf,
+    dir: Option<PathBuf>,
+    tree: Option<(PathBuf, PathBuf)>,
+    variables: Vec<(&'static str, String)>,
 }
 
-/// Removes the lock on the repository's configuration, if nobody can hold it any more. Where it is
-/// git says; what it printed with its refusal may hold names that an agent chose.
-async fn remove_left_behind(folder: &Path) {
-    let Ok(asked) = once(folder, &["rev-parse", "--git-path", "config"]).await else {
-        return;
-    };
-    let config = String::from_utf8_lossy(&asked.stdout);
-    let lock = folder.join(format!("{}.lock", config.trim_end()));
-    if !lock.ends_with("config.lock") {
-        return;
+impl Git {
+    /// In a folder, in whose repository git finds itself.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            ..Self::default()
+        }
     }
+
+    /// On a git directory that is named.
+    pub fn of(dir: &Path) -> Self {
+        Self {
+            folder: dir.to_owned(),
+            dir: Some(dir.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// With files in `tree` and an index of their own.
+    pub fn with_tree(mut self, tree: &Path, index: &Path) -> Self {
+        tree.clone_into(&mut self.folder);
+        self.tree = Some((tree.to_owned(), index.to_owned()));
+        self
+    }
+
+    /// With another variable of its environment.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    /// Runs it and returns what it printed, without the last line break.
+    pub async fn run(&self, arguments: &[&str]) -> Result<String, GitError> {
+        let named = arguments
+            .iter()
+            .find(|argument| !argument.starts_with('-') && !argument.contains('='));
+        let command = named.copied().unwrap_or_default();
+        for pause in 1..=LOCK_TRIES {
+            let output = self
+                .once(arguments)
+                .await
+                .map_err(|said| GitError::new(command, said))?;
+            if output.status.success() {
+                return Ok(String::from_utf8_lossy(&output.stdout)
+                    .trim_end_matches('\n')
+                    .to_owned());
+            }
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            if !is_locked(&said) || pause == LOCK_TRIES {
+                return Err(GitError::new(command, last_lines(&said)));
+            }
+            self.remove_left_behind(&said);
+            tokio::time::sleep(Duration::from_millis(20 * pause)).await;
+        }
+        Err(GitError::new(command, "it was not tried"))
+    }
+
+    /// Whether git agrees.
+    pub async fn agrees(&self, arguments: &[&str]) -> bool {
+        self.run(arguments).await.is_ok()
+    }
+
+    /// Removes the lock that git complains of, if nobody can hold it any more. Only inside our own
+    /// git directory: what git says may hold names that an agent chose.
+    fn remove_left_behind(&self, said: &str) {
+        let Some(dir) = &self.dir else { return };
+        let named = said.split('\'').nth(1).map(Path::new);
+        let Some(lock) = named.filter(|lock| lock.extension().is_some_and(|end| end == "lock"))
+        else {
+            return;
+        };
+        let is_plain = lock
+            .components()
+            .all(|part| !matches!(part, std::path::Component::ParentDir));
+        if lock.starts_with(dir) && is_plain && is_old(lock) && std::fs::remove_file(lock).is_ok() {
+            tracing::warn!(lock = %lock.display(), "removed a lock that a killed git left behind");
+        }
+    }
+
+    async fn once(&self, arguments: &[&str]) -> Result<Output, String> {
+        let started = |error: std::io::Error| format!("git cannot be started: {error}");
+        if !self.folder.is_dir() {
+            return Err(format!("there is no folder {}", self.folder.display()));
+        }
+        let mut child = self.command(arguments).spawn().map_err(started)?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let whole = async {
+            let (stdout, stderr) = tokio::join!(read(out), read(err));
+            child.wait().await.map(|status| Output {
+                status,
+                stdout,
+                stderr,
+            })
+        };
+        match tokio::time::timeout(PATIENCE, whole).await {
+            Ok(output) => output.map_err(started),
+            Err(_) => Err(format!(
+                "it did not end within {} minutes",
+                PATIENCE.as_secs() / 60
+            )),
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        for setting in OURS {
+            command.args(["-c", setting]);
+        }
+        command.args(arguments).current_dir(&self.folder);
+        for name in BENDING {
+            command.env_remove(name);
+        }
+        if std::env::var_os("GIT_SSH_COMMAND").is_none() {
+            command.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+        }
+        command
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_LFS_SKIP_SMUDGE", "1")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("LC_ALL", "C");
+        if let Some(dir) = &self.dir {
+            command.env("GIT_DIR", dir);
+        }
+        if let Some((tree, index)) = &self.tree {
+            command
+                .env("GIT_WORK_TREE", tree)
+                .env("GIT_INDEX_FILE", index);
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (*name, value)));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+}
+
+/// Programs that a configuration could name must not run, and nothing is tidied up behind our back.
+const OURS: [&str; 7] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "protocol.ext.allow=never",
+    "commit.gpgSign=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "advice.addEmbeddedRepo=false",
+];
+
+/// What git would be led elsewhere by.
+const BENDING: [&str; 8] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_CEILING_DIRECTORIES",
+];
+
+fn is_locked(said: &str) -> bool {
+    said.contains("could not lock config file")
+        || said.contains("Unable to create") && said.contains(".lock': File exists")
+}
+
+fn is_old(lock: &Path) -> bool {
     let written = lock
         .symlink_metadata()
         .and_then(|lock| lock.modified())
         .ok();
     let age = written.and_then(|written| written.elapsed().ok());
-    if age.is_some_and(|age| age >= LEFT_BEHIND) && std::fs::remove_file(&lock).is_ok() {
-        tracing::warn!(lock = %lock.display(), "removed a lock that a killed git left behind");
-    }
-}
-
-/// Whether git agrees.
-pub async fn agrees(folder: &Path, arguments: &[&str]) -> bool {
-    git(folder, arguments).await.is_ok()
-}
-
-async fn once(folder: &Path, arguments: &[&str]) -> Result<Output, String> {
-    let started = |error: std::io::Error| format!("git cannot be started: {error}");
-    let mut child = command(folder, arguments).spawn().map_err(started)?;
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let whole = async {
-        let (stdout, stderr) = tokio::join!(read(out), read(err));
-        child.wait().await.map(|status| Output {
-            status,
-            stdout,
-            stderr,
-        })
-    };
-    match tokio::time::timeout(PATIENCE, whole).await {
-        Ok(output) => output.map_err(started),
-        Err(_) => Err(format!(
-            "it did not end within {} minutes",
-            PATIENCE.as_secs() / 60
-        )),
-    }
+    age.is_some_and(|age| age >= LEFT_BEHIND)
 }
 
 /// Reads to the limit, then lets the rest go by.
@@ -128,55 +239,35 @@ async fn read(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Vec<u8> {
     bytes
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("git");
-    // Programs named by a repository's own configuration must not run: it may not be ours.
-    command.args([
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "protocol.ext.allow=never",
-    ]);
-    command
-        .args(["-c", "commit.gpgSign=false", "-c", "gc.auto=0"])
-        .args(arguments)
-        .current_dir(folder);
-    command
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
-        .env("LC_ALL", "C");
-    command
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
-}
-
 fn last_lines(said: &str) -> String {
-    let lines: Vec<&str> = said.trim().lines().collect();
-    lines[lines.len().saturating_sub(5)..].join(" ")
+    let lines: Vec<&str> = said
+        .trim()
+        .lines()
+        .filter(|line| !line.starts_with("hint:"))
+        .collect();
+    let last = lines[lines.len().saturating_sub(5)..].join(" ");
+    if last.is_empty() {
+        "it gave no reason".into()
+    } else {
+        last
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf, time::SystemTime};
+    use std::{fs, time::SystemTime};
 
     use super::*;
 
-    /// A repository whose configuration is locked since then.
-    async fn locked(since: Duration) -> (tempfile::TempDir, PathBuf) {
+    /// A repository of ours whose refs are locked since then.
+    async fn locked(since: Duration) -> (tempfile::TempDir, Git, PathBuf) {
         let folder = tempfile::tempdir().expect("a folder");
-        git(folder.path(), &["init", "--quiet"])
-            .await
-            .expect("made");
-        let lock = folder.path().join(".git/config.lock");
+        let made = Git::at(folder.path())
+            .run(&["init", "--quiet", "--bare", "r.git"])
+            .await;
+        made.expect("made");
+        let dir = folder.path().join("r.git");
+        let lock = dir.join("packed-refs.lock");
         let file = fs::File::create(&lock).expect("locked");
         #[expect(
             clippy::disallowed_methods,
@@ -184,42 +275,29 @@ mod tests {
         )]
         let now = SystemTime::now();
         file.set_modified(now - since).expect("dated");
-        (folder, lock)
+        let git = Git::of(&dir);
+        (folder, git, lock)
     }
 
     #[tokio::test]
     async fn a_lock_that_a_killed_git_left_behind_stops_nothing() {
-        let (folder, lock) = locked(LEFT_BEHIND * 2).await;
-        let written = git(
-            folder.path(),
-            &["config", "--local", "branch.x.vine", "T-1"],
-        )
-        .await;
-        assert_eq!(
-            written.map_err(|error| error.to_string()),
-            Ok(String::new())
-        );
+        let (_folder, git, lock) = locked(LEFT_BEHIND * 2).await;
+        let packed = git.run(&["pack-refs", "--all"]).await;
+        assert_eq!(packed.map_err(|error| error.to_string()), Ok(String::new()));
         assert!(!lock.exists());
     }
 
     #[tokio::test]
     async fn a_lock_that_somebody_holds_is_waited_for_and_left_alone() {
-        let (folder, lock) = locked(Duration::ZERO).await;
+        let (_folder, git, lock) = locked(Duration::ZERO).await;
         let held = lock.clone();
         let holder = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            tokio::time::sleep(Duration::from_millis(1500)).await;
             assert!(held.exists(), "nobody took it away");
             fs::remove_file(held).expect("released");
         });
-        let written = git(
-            folder.path(),
-            &["config", "--local", "branch.x.vine", "T-1"],
-        )
-        .await;
-        assert_eq!(
-            written.map_err(|error| error.to_string()),
-            Ok(String::new())
-        );
+        let packed = git.run(&["pack-refs", "--all"]).await;
+        assert_eq!(packed.map_err(|error| error.to_string()), Ok(String::new()));
         holder.await.expect("held");
     }
 }

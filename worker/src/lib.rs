@@ -13,6 +13,7 @@ mod disk;
 mod git;
 mod host;
 mod identity;
+mod keeper;
 mod place;
 mod probe;
 mod process;

@@ -7,7 +7,7 @@ use vine_domain::{Failure, FailureKind, Repo, repo::Source};
 use crate::{
     config::WorkerConfig,
     disk,
-    git::git,
+    git::Git,
     place::{Part, Probe},
 };
 
@@ -39,7 +39,9 @@ async fn answers(state: &std::path::Path, repo: &Repo) -> Result<(), Failure> {
         Source::Path(path) => (std::path::Path::new("/"), path),
         Source::Url(url) => (state, url),
     };
-    let asked = git(folder, &["ls-remote", "--quiet", "--heads", source]).await;
+    let asked = Git::at(folder)
+        .run(&["ls-remote", "--quiet", "--heads", source])
+        .await;
     asked.map(|_| ()).map_err(|error| {
         let (kind, place) = match repo.source {
             Source::Path(_) => (FailureKind::RepositoryMissing, "on this worker"),

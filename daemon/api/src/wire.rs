@@ -5,8 +5,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vine_domain::{
-    Ask, Branch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp, Title,
-    WorkerId,
+    Ask, Branch, Epoch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp,
+    Title, WorkerId,
     task::Report,
     token::Token,
     worker::{Assignment, Attempt, Delivery},
@@ -36,7 +36,7 @@ pub struct CreateTask {
     pub repo: Option<Slug>,
     /// Start from (default: the repository's).
     pub base: Option<Branch>,
-    /// Commit to (default: `vine/T-<number>`).
+    /// Commit to (default: `vine/T-<number>-<title>`).
     pub branch: Option<Branch>,
     /// How urgent (default: `default`).
     pub priority: Option<Lane>,
@@ -226,6 +226,24 @@ pub struct Beaten {
 pub struct Orphans {
     /// Each with when it was created, which tells it from tasks of other installations.
     pub tasks: Vec<(TaskId, Timestamp)>,
+}
+
+/// `POST /api/v1/workers/{id}/kept`: what a worker keeps of an attempt that did not finish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// Of which task.
+    pub task: TaskId,
+    /// When that was created, which tells it from tasks of other installations.
+    pub created: Timestamp,
+    /// Of which attempt.
+    pub epoch: Epoch,
+    /// The commit that holds it.
+    pub commit: String,
+    /// The ref at the source that it was pushed to.
+    pub name: Option<String>,
+    /// What else people should know.
+    pub notes: Vec<String>,
 }
 
 /// `POST /api/v1/queue/claim`

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use vine_domain::{
-    AuditEntry, Branch, Lane, Prompt, Repo, Slug, Task, TaskId, Timestamp, Title, Verb,
+    AuditEntry, Branch, Invalid, Lane, Prompt, Repo, Slug, Task, TaskId, Timestamp, Title, Verb,
     lifecycle::{Event, Order},
     ports::NewTask,
 };
@@ -21,7 +21,7 @@ pub struct Wish {
     pub repo: Option<Slug>,
     /// Start from (default: the repository's).
     pub base: Option<Branch>,
-    /// Commit to (default: `vine/T-<number>`).
+    /// Commit to (default: one that is named after the task).
     pub branch: Option<Branch>,
     /// How urgent.
     pub lane: Lane,
@@ -57,9 +57,14 @@ impl Draft {
             requester,
             audit,
         } = self;
-        let branch = wish
-            .branch
-            .map_or_else(|| format!("vine/{id}").parse(), Ok)?;
+        let branch = match wish.branch {
+            Some(branch) if branch.as_str() == Branch::DEFAULT => {
+                let hint = "name a branch, or leave it out";
+                return Err(Invalid::new("branch name", "`HEAD` is none".to_owned(), hint).into());
+            }
+            Some(branch) => branch,
+            None => Branch::of_task(id, &wish.title),
+        };
         let prompt = wish
             .prompt
             .map_or_else(|| wish.title.as_str().parse(), Ok)?;
@@ -258,7 +263,7 @@ impl App {
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        Err(vine_domain::Invalid::new(
+        Err(Invalid::new(
             "task",
             format!("there are {} repositories", names.len()),
             hint,

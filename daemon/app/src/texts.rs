@@ -16,7 +16,7 @@ use vine_domain::{
     task::{Report, Usage},
 };
 
-use crate::App;
+use crate::{App, workers::Keepsake};
 
 /// The messages of a decided change, in order.
 pub fn messages(app: &App, before: &Situation, change: &Change) -> Vec<Outbound> {
@@ -127,6 +127,18 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
         Say::Cancelled { by } => told(format!("**{} was cancelled** by {by}.", task.id)),
         Say::Retried { by } => told(format!("{by} starts {} again.", task.id)),
     }
+}
+
+/// Where the work of an attempt that did not finish is.
+pub fn kept(kept: &Keepsake) -> String {
+    let commit: String = kept.commit.chars().take(10).collect();
+    let place = match &kept.name {
+        Some(name) => format!("Get it with `git fetch origin {name}` (commit `{commit}`)."),
+        None => format!("Its worker has it as commit `{commit}`; a retry there goes on from it."),
+    };
+    let said = [format!("**What was written so far is kept.** {place}")];
+    let lines: Vec<String> = said.into_iter().chain(kept.notes.iter().cloned()).collect();
+    lines.join("\n")
 }
 
 /// A plain message.

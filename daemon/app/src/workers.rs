@@ -2,7 +2,8 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use vine_domain::{
-    AuditEntry, Decision, Question, Session, SessionId, SessionState, Verb, Worker, WorkerId,
+    AuditEntry, Decision, Question, Session, SessionId, SessionState, Timestamp, Verb, Worker,
+    WorkerId,
     lifecycle::{Event, Refusal},
     ports::{StoreError, Stored},
     secrets,
@@ -22,6 +23,19 @@ pub struct Candidate {
     pub slots: u32,
     /// Program and version.
     pub version: String,
+}
+
+/// What a worker keeps of an attempt.
+#[derive(Debug, Clone)]
+pub struct Keepsake {
+    /// When the task was created, which tells it from tasks of other installations.
+    pub created: Timestamp,
+    /// The commit that holds it.
+    pub commit: String,
+    /// The ref at the source that it was pushed to.
+    pub name: Option<String>,
+    /// What else people should know, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl App {
@@ -129,6 +143,33 @@ impl App {
         };
         self.step(attempt.task, event, None).await?;
         Ok(self.task(attempt.task).await?.is_over())
+    }
+
+    /// The worker keeps what an attempt of its wrote and did not finish, which may be over by now.
+    pub async fn keep(&self, by: WorkerId, attempt: Attempt, kept: Keepsake) -> Done<()> {
+        let task = self.task(attempt.task).await?;
+        if task.created != kept.created {
+            return Err(Missing::Task(attempt.task).into());
+        }
+        let stored = self
+            .store
+            .keep_work(by, attempt, &kept.commit, kept.name.as_deref())
+            .await;
+        self.fenced(attempt, stored)?;
+        // While it waits for people, their question is what the thread is about.
+        if kept.notes.is_empty() && matches!(task.state, vine_domain::TaskState::Waiting { .. }) {
+            return Ok(());
+        }
+        let text = crate::texts::kept(&kept);
+        let message = crate::texts::notice(
+            vine_domain::MessageId(self.ids.uuid()),
+            attempt.task,
+            self.without_secrets(text),
+        );
+        self.store.say(attempt.task, None, &[message]).await?;
+        self.meter.said(1, 0);
+        self.wakes.outbox();
+        Ok(())
     }
 
     /// Something that people should know about an attempt, for the thread and the log.

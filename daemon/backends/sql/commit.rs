@@ -102,18 +102,18 @@ async fn save_tasks(
             StateColumns::from(&commit.change.task.state),
         );
         json!({
-            "id": task.id.0, "version": task.version, "epoch": task.epoch.0, "lane": task.lane.rank(), "failures": task.failures,
+            "id": task.id.0, "version": task.version, "epoch": task.epoch.0, "lane": task.lane.rank(), "branch": task.branch, "failures": task.failures,
             "losses": json(&task.losses), "state": state.word, "detail": state.detail, "dead": state.dead, "worker": state.worker,
             "until": state.until,
         })
     };
     let rows: Vec<Value> = commits.iter().map(row).collect();
     let kept = sqlx::query_scalar!(
-        r#"UPDATE tasks SET lane = c.lane, updated = $1, failures = c.failures, losses = c.losses, state = c.state, detail = c.detail,
+        r#"UPDATE tasks SET lane = c.lane, branch = c.branch, updated = $1, failures = c.failures, losses = c.losses, state = c.state, detail = c.detail,
                dead = c.dead, lease_worker = c.worker,
                lease_until = CASE WHEN c.until < tasks.lease_until THEN tasks.lease_until ELSE c.until END, version = tasks.version + 1
            FROM (SELECT CAST(value ->> 'id' AS BIGINT) AS id, CAST(value ->> 'version' AS BIGINT) AS version,
-                     CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'lane' AS BIGINT) AS lane,
+                     CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'lane' AS BIGINT) AS lane, value ->> 'branch' AS branch,
                      CAST(value ->> 'failures' AS BIGINT) AS failures, value ->> 'losses' AS losses, value ->> 'state' AS state,
                      value ->> 'detail' AS detail, CAST(value ->> 'dead' AS BOOLEAN) AS dead, value ->> 'worker' AS worker,
                      CAST(value ->> 'until' AS BIGINT) AS until FROM json_each($2)) c

@@ -11,7 +11,7 @@ use vine_domain::{
     ports::{Depths, Due, Handed, Orders, StoreError, Stored, Want},
     queue::Waiting,
     task::LEASE,
-    worker::{Assignment, Attempt},
+    worker::{Assignment, Attempt, Work},
 };
 
 use super::{
@@ -478,6 +478,7 @@ async fn assign(
         .collect();
     let mut sessions = sessions(tx, &again).await?;
     let mut answered = answered(tx, &again).await?;
+    let mut works = works(tx, &again).await?;
     let repos: HashMap<Slug, Repo> = repos(tx)
         .await?
         .into_iter()
@@ -501,6 +502,7 @@ async fn assign(
                 lease_secs: LEASE.as_secs(),
                 resume: session.map(|(id, _)| id),
                 unheard: session.is_some_and(|(_, heard)| !heard),
+                work: works.remove(&task.id),
                 answered: answered.remove(&task.id).unwrap_or_default(),
                 title: task.title,
                 prompt: task.prompt,
@@ -539,6 +541,28 @@ async fn sessions(
             ))
         })
         .collect()
+}
+
+/// The latest work of each task that other workers can fetch.
+async fn works(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<TaskId, Work>> {
+    if tasks.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = query!(
+        r#"SELECT task, pushed AS "name!", kept AS "kept!" FROM executions
+           WHERE pushed IS NOT NULL AND kept IS NOT NULL AND task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) ORDER BY epoch"#,
+        json(tasks)
+    );
+    let rows = rows.fetch_all(tx).await.map_err(unavailable)?;
+    let mut works = HashMap::new();
+    for row in rows {
+        let work = Work {
+            name: row.name,
+            commit: row.kept,
+        };
+        works.insert(TaskId(row.task.unsigned_abs()), work);
+    }
+    Ok(works)
 }
 
 async fn answered(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<TaskId, Vec<Question>>> {

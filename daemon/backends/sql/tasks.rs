@@ -6,7 +6,7 @@ use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, SessionId, Task, TaskId, TaskState, Timestamp, WorkerId,
     lifecycle::Situation,
-    ports::{Commit, Execution, LogLine, NewTask, Stored, TaskFilter, Tasks},
+    ports::{Commit, Execution, LogLine, NewTask, StoreError, Stored, TaskFilter, Tasks},
     worker::Attempt,
 };
 
@@ -235,6 +235,32 @@ impl Tasks for Database {
                 })
             })
             .collect()
+    }
+
+    async fn keep_work(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        commit: &str,
+        name: Option<&str>,
+    ) -> Stored<()> {
+        let kept = query!(
+            "UPDATE executions SET kept = $1, pushed = $2 WHERE task = $3 AND epoch = $4 AND worker = $5",
+            commit,
+            name,
+            int(attempt.task.0),
+            int(attempt.epoch.0),
+            by.to_string()
+        );
+        match kept
+            .execute(self.writer())
+            .await
+            .map_err(unavailable)?
+            .rows_affected()
+        {
+            0 => Err(StoreError::Conflict),
+            _ => Ok(()),
+        }
     }
 
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Stored<()> {

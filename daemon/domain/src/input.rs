@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TaskId;
+
 /// Something handed in cannot be used: which thing, why, and what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this {what} cannot be used: {why}; {hint}")]
@@ -173,7 +175,7 @@ fn branch(text: &str) -> Result<String, Invalid> {
     let bad_part = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
     match text {
         "" => refuse("it is empty"),
-        "@" | "HEAD" => refuse("git keeps this name for itself"),
+        "@" => refuse("git keeps this name for itself"),
         _ if text.len() > 200 => refuse("it is longer than 200 bytes"),
         _ if text.starts_with('-') => refuse("it starts with a dash"),
         _ if text
@@ -204,6 +206,36 @@ fn slug(text: &str) -> Result<String, Invalid> {
         "use lower-case letters, digits, `-`, `_` and `.`, at most 64",
     ))
 }
+
+impl Branch {
+    /// As a base: whatever the repository itself says is its default branch.
+    pub const DEFAULT: &str = "HEAD";
+
+    /// The branch of a task that wants none in particular. The title makes it readable, and tells it
+    /// from those of other installations that count from 1 too.
+    pub fn of_task(id: TaskId, title: &Title) -> Self {
+        let words: String = title
+            .as_str()
+            .to_lowercase()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' })
+            .collect();
+        let mut name = String::new();
+        for word in words.split_whitespace() {
+            if name.len() + word.len() >= SHORT {
+                break;
+            }
+            name = format!("{name}-{word}");
+        }
+        if name.is_empty() {
+            name = "-task".into();
+        }
+        Self(format!("vine/{id}{name}"))
+    }
+}
+
+/// Characters of a title in a branch's name.
+const SHORT: usize = 40;
 
 impl Slug {
     /// The nearest slug to free text such as a folder name; `repo` when nothing of it can be kept.
@@ -241,7 +273,6 @@ mod tests {
             "a..b",
             "a b",
             "a~1",
-            "HEAD",
             "@",
             "x.lock",
             "a//b",
@@ -253,6 +284,22 @@ mod tests {
             "a.",
         ] {
             assert!(bad.parse::<Branch>().is_err(), "{bad:?} must be refused");
+        }
+    }
+
+    #[test]
+    fn a_branch_is_named_after_its_task() {
+        for (title, branch) in [
+            ("Paint the door", "vine/T-7-paint-the-door"),
+            ("Fix `a/b`: it's *broken*!", "vine/T-7-fix-a-b-it-s-broken"),
+            ("Über größe", "vine/T-7-ber-gr-e"),
+            ("日本", "vine/T-7-task"),
+            (&"x".repeat(100), "vine/T-7-task"),
+        ] {
+            let title: Title = title.parse().expect("a title");
+            let made = Branch::of_task(TaskId(7), &title);
+            assert_eq!(made.as_str(), branch);
+            assert!(branch.parse::<Branch>().is_ok());
         }
     }
 

@@ -154,6 +154,10 @@ pub struct Report {
     pub denied: Vec<String>,
     /// The commit that holds the work; `None` when nothing changed.
     pub commit: Option<String>,
+    /// The branch that holds it; not the wanted one when that was taken meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub branch: Option<Branch>,
     /// `git diff --stat` from the base; empty when nothing changed.
     pub diffstat: String,
     /// What it cost.

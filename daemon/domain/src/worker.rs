@@ -126,9 +126,21 @@ pub struct Assignment {
     /// at its beginning.
     #[serde(default)]
     pub unheard: bool,
+    /// What earlier attempts left at the source, for a worker that has nothing of it.
+    #[serde(default)]
+    pub work: Option<Work>,
     /// Everything that was asked before and of which something came, oldest first; what is
     /// [`Question::untold`] has not reached any agent, an agent without the session needs them all.
     pub answered: Vec<Question>,
+}
+
+/// Unfinished work of a task that a worker pushed outside of `refs/heads`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Work {
+    /// The ref: `refs/vine/T-7`.
+    pub name: String,
+    /// The commit that it was at.
+    pub commit: String,
 }
 
 /// Something a worker must be told, repeated until it is acted upon.

@@ -58,7 +58,7 @@ pub enum TaskVerb {
         /// The branch to start from (default: the repository's)
         #[arg(long)]
         base: Option<Branch>,
-        /// The branch to commit to (default: `vine/T-<number>`)
+        /// The branch to commit to (default: `vine/T-<number>-<title>`)
         #[arg(long)]
         branch: Option<Branch>,
         /// high, default or low
@@ -246,8 +246,8 @@ pub enum RepoVerb {
         name: Slug,
         /// An absolute path on the workers' machines, or a URL
         source: String,
-        /// The branch that tasks start from
-        #[arg(long, default_value = "main")]
+        /// The branch that tasks start from (default: the one that the repository itself names)
+        #[arg(long, default_value = Branch::DEFAULT, hide_default_value = true)]
         base: Branch,
         /// Let the repository's own agent settings, hooks and MCP servers run
         #[arg(long)]

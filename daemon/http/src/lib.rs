@@ -10,7 +10,7 @@ mod error;
 mod metrics;
 mod page;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 pub use axum::Router;
 use axum::{
@@ -20,7 +20,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use tokio::net::TcpListener;
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 use tokio_util::sync::CancellationToken;
 use vine_app::App;
 
@@ -52,6 +52,8 @@ pub struct Front {
     pub doors: Router,
     /// Where people have their accounts, if they log in with those.
     pub oidc: Option<Oidc>,
+    /// Whether nobody at that address is to be spoken with.
+    pub shuns: Option<fn(SocketAddr) -> bool>,
 }
 
 /// Serves until `closing`; requests that wait are answered at once when the daemon stops, which may
@@ -73,7 +75,11 @@ pub async fn serve(
     let router = router(shared.clone())
         .merge(front.doors)
         .layer(map_response_with_state(shared, farewell));
-    axum::serve(ListenerNoDelay(listener), router)
+    let listener = Door {
+        listener,
+        shuns: front.shuns,
+    };
+    axum::serve(listener, router)
         .with_graceful_shutdown(closing.cancelled_owned())
         .await
 }
@@ -102,20 +108,40 @@ fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// Small answers must not wait for more of them.
-struct ListenerNoDelay(TcpListener);
+/// Where connections come in. Small answers must not wait for more of them.
+struct Door {
+    listener: TcpListener,
+    shuns: Option<fn(SocketAddr) -> bool>,
+}
 
-impl axum::serve::Listener for ListenerNoDelay {
+impl axum::serve::Listener for Door {
     type Io = tokio::net::TcpStream;
-    type Addr = std::net::SocketAddr;
+    type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, from) = axum::serve::Listener::accept(&mut self.0).await;
-        let _best_effort = stream.set_nodelay(true);
-        (stream, from)
+        loop {
+            let (mut stream, from) = axum::serve::Listener::accept(&mut self.listener).await;
+            let _best_effort = stream.set_nodelay(true);
+            let Some(shuns) = self.shuns else {
+                return (stream, from);
+            };
+            let shunned = tokio::task::spawn_blocking(move || shuns(from)).await;
+            if !shunned.unwrap_or(true) {
+                return (stream, from);
+            }
+            tracing::warn!("an agent tried to reach the daemon as if it were a person");
+            tokio::spawn(async move {
+                let _best_effort = stream.write_all(SHUNNED.as_bytes()).await;
+                let _best_effort = stream.shutdown().await;
+            });
+        }
     }
 
     fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
+
+/// What an agent hears.
+const SHUNNED: &str = "HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n\
+    {\"code\":\"forbidden\",\"message\":\"this call comes from inside a task\",\"hint\":\"ask people with `vine ask`\"}";

@@ -1,7 +1,7 @@
 //! Reads the configuration: file, then environment over it. What is wrong is named with its place
 //! and what is meant.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use toml::{Table, Value};
@@ -9,7 +9,7 @@ use vine_domain::Role;
 
 use super::Config;
 
-/// Read when no other file is named and it exists.
+/// Read when no other file is named and it exists, see [`unnamed`].
 const FILE: &str = "vine.toml";
 
 impl Config {
@@ -105,15 +105,40 @@ impl Config {
 }
 
 fn read(file: Option<&Path>) -> Result<Table> {
-    let path = match file {
-        Some(path) => path,
-        None if Path::new(FILE).is_file() => Path::new(FILE),
-        None => return Ok(Table::new()),
+    let Some(path) = file.map(Path::to_owned).or_else(unnamed) else {
+        return Ok(Table::new());
     };
-    let text = std::fs::read_to_string(path)
+    let text = std::fs::read_to_string(&path)
         .with_context(|| format!("the configuration {} cannot be read", path.display()))?;
     text.parse()
         .map_err(|error: toml::de::Error| anyhow!("{} is no TOML: {error}", path.display()))
+}
+
+/// The file that counts when none is named: in this folder, unless that belongs to a repository, else
+/// in the user's own. What agents and strangers may write is no configuration.
+fn unnamed() -> Option<PathBuf> {
+    let here = Path::new(FILE);
+    if here.is_file() {
+        match repository_of(&std::env::current_dir().ok()?) {
+            None => return Some(here.to_owned()),
+            Some(repository) => eprintln!(
+                "vine: {FILE} is not read here, since it lies in the repository {}; if it is yours, \
+                 name it with --config {FILE}",
+                repository.display()
+            ),
+        }
+    }
+    let base = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let own = base.filter(|path| path.is_absolute()).or_else(home)?;
+    Some(own.join("agentvine").join(FILE)).filter(|path| path.is_file())
+}
+
+/// The repository that a folder is in.
+fn repository_of(folder: &Path) -> Option<&Path> {
+    folder
+        .ancestors()
+        .find(|folder| folder.join(".git").symlink_metadata().is_ok())
 }
 
 /// `VINE_DAEMON__LISTEN=…` sets `daemon.listen`.

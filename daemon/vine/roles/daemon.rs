@@ -28,7 +28,7 @@ pub async fn run(config: &Config, args: DaemonArgs) -> Result<()> {
     config.daemon.listen = args.listen.unwrap_or(config.daemon.listen);
     let state = state_folder(&config, args.state)?;
     let stop = stop::on_signal()?;
-    let daemon = Daemon::start(&config, state, stop.clone()).await?;
+    let daemon = Daemon::start(&config, state, stop.clone(), None).await?;
     tracing::info!(
         "serving {}; `vine login` prints a link to the page",
         daemon.endpoint.url
@@ -61,7 +61,12 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts everything; `stop` ends it, then call [`Daemon::end`].
-    pub async fn start(config: &Config, state: PathBuf, stop: CancellationToken) -> Result<Self> {
+    pub async fn start(
+        config: &Config,
+        state: PathBuf,
+        stop: CancellationToken,
+        shuns: Option<fn(SocketAddr) -> bool>,
+    ) -> Result<Self> {
         let store = Opened::open(config, &state).await?;
         let listener = TcpListener::bind(config.daemon.listen)
             .await
@@ -123,6 +128,7 @@ impl Daemon {
             hosts,
             doors,
             oidc: config.login.oidc.settings()?,
+            shuns,
         };
         let serve = vine_http::serve(listener, app.clone(), front, closing.clone());
         loops.spawn(async move {

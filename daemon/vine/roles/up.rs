@@ -23,6 +23,7 @@ use crate::{
     cli::UpArgs,
     config::Config,
     endpoint::{private_folder, state_root},
+    kin,
     roles::{
         daemon::{Daemon, log_to_stderr},
         demo, worker,
@@ -117,7 +118,8 @@ async fn start(
     {
         config.daemon.listen.set_port(0);
     }
-    Daemon::start(&config, state, until).await
+    // Agents run in this process's own descent.
+    Daemon::start(&config, state, until, Some(kin::is_of_ours)).await
 }
 
 /// One of the local workers.

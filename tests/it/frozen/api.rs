@@ -26,7 +26,7 @@ async fn frozen_answers_of_the_api() {
     201
     attempt: 0
     base: main
-    branch: vine/T-1
+    branch: vine/T-1-plant-a-hedge
     created: 2027-01-15T08:00:00.000Z
     due: 2027-01-15T08:00:00.000Z
     failures: 0
@@ -49,7 +49,7 @@ async fn frozen_answers_of_the_api() {
     200
     attempt: 0
     base: main
-    branch: vine/T-3
+    branch: vine/T-3-cut-it
     created: 2027-01-15T08:00:00.000Z
     due: 2027-01-15T08:00:00.000Z
     failures: 0
@@ -100,7 +100,7 @@ async fn frozen_answers_of_the_api() {
       - answered: []
         attempt: { epoch: 1, task: T-1 }
         base: main
-        branch: vine/T-1
+        branch: vine/T-1-plant-a-hedge
         created: 2027-01-15T08:00:00.000Z
         lease_secs: 60
         prompt: Of yew
@@ -110,6 +110,7 @@ async fn frozen_answers_of_the_api() {
         resume: null
         title: Plant a hedge
         unheard: false
+        work: null
     ");
     let attempt = json!({ "task": "T-1", "epoch": 1 });
     let map = json!({ "id": SESSION, "attempt": attempt, "worktree": "/srv/w/T-1", "agent": "claude 2.1.330" });
@@ -279,7 +280,7 @@ async fn frozen_answers_of_the_api() {
         task: T-1
         text: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1` · asked by root
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by root
           Queued · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
@@ -301,7 +302,7 @@ async fn frozen_answers_of_the_api() {
         seq: 6
         task: T-1
         text: |
-          **Q-1** for root · Plant a hedge · `site` · `vine/T-1`
+          **Q-1** for root · Plant a hedge · `site` · `vine/T-1-plant-a-hedge`
 
           > Which plant?
 
@@ -319,7 +320,7 @@ async fn frozen_answers_of_the_api() {
         task: T-1
         text: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1` · asked by root
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by root
           Waits for an answer · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: vine
@@ -331,7 +332,7 @@ async fn frozen_answers_of_the_api() {
         seq: 8
         task: T-1
         text: |
-          **Q-2** for root · Plant a hedge · `site` · `vine/T-1`
+          **Q-2** for root · Plant a hedge · `site` · `vine/T-1-plant-a-hedge`
 
           > How many?
 
@@ -349,7 +350,7 @@ async fn frozen_answers_of_the_api() {
         task: T-1
         text: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1` · asked by root
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by root
           Waits for an answer · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: root
@@ -402,7 +403,7 @@ async fn frozen_answers_of_the_api() {
         task: T-1
         text: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1` · asked by root
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by root
           Running · https://vine.example.org/tasks/T-1
       - at: 2027-01-15T08:00:00.000Z
         author: root
@@ -451,7 +452,7 @@ async fn frozen_answers_of_the_api() {
       - answered: []
         attempt: { epoch: 1, task: T-2 }
         base: main
-        branch: vine/T-2
+        branch: vine/T-2-water-it
         created: 2027-01-15T08:00:00.000Z
         lease_secs: 60
         prompt: Water it
@@ -461,6 +462,7 @@ async fn frozen_answers_of_the_api() {
         resume: uuid-2
         title: Water it
         unheard: true
+        work: null
     ");
     let second = json!({ "task": "T-2", "epoch": 1 });
     let many = json!({ "completed": [{ "attempt": second, "report": report }, { "attempt": attempt, "report": report }], "next": 1 });
@@ -470,7 +472,7 @@ async fn frozen_answers_of_the_api() {
       - answered: []
         attempt: { epoch: 1, task: T-3 }
         base: main
-        branch: vine/T-3
+        branch: vine/T-3-cut-it
         created: 2027-01-15T08:00:00.000Z
         lease_secs: 60
         prompt: Cut it
@@ -480,6 +482,7 @@ async fn frozen_answers_of_the_api() {
         resume: uuid-2
         title: Cut it
         unheard: true
+        work: null
     refused: [null, null]
     ");
     let third = json!({ "task": "T-3", "epoch": 1 });
@@ -492,7 +495,7 @@ async fn frozen_answers_of_the_api() {
     200
     attempt: 1
     base: main
-    branch: vine/T-3
+    branch: vine/T-3-cut-it
     created: 2027-01-15T08:00:00.000Z
     due: 2027-01-15T08:00:00.000Z
     failures: 0
@@ -510,7 +513,7 @@ async fn frozen_answers_of_the_api() {
     200
     attempt: 1
     base: main
-    branch: vine/T-3
+    branch: vine/T-3-cut-it
     cancelled_by: root
     created: 2027-01-15T08:00:00.000Z
     failures: 0
@@ -528,6 +531,11 @@ async fn frozen_answers_of_the_api() {
     200
     { tasks: [] }
     ");
+    let kept = json!({ "task": "T-1", "created": "2026-11-28T00:00:00Z", "epoch": 1, "commit": "0123456789012345678901234567890123456789", "name": "refs/vine/T-1", "notes": [] });
+    assert_snapshot!(worker(&format!("POST /workers/{id}/kept"), kept).await, @"
+    404
+    { code: not_found, hint: `task list` shows what there is, message: there is no task T-1 }
+    ");
 
     // What there is.
     assert_snapshot!(admin("GET /tasks", NONE).await, @r#"
@@ -535,7 +543,7 @@ async fn frozen_answers_of_the_api() {
     items:
       - attempt: 1
         base: main
-        branch: vine/T-3
+        branch: vine/T-3-cut-it
         cancelled_by: root
         created: 2027-01-15T08:00:00.000Z
         failures: 0
@@ -549,7 +557,7 @@ async fn frozen_answers_of_the_api() {
         updated: 2027-01-15T08:00:00.000Z
       - attempt: 1
         base: main
-        branch: vine/T-2
+        branch: vine/T-2-water-it
         created: 2027-01-15T08:00:00.000Z
         failures: 0
         id: T-2
@@ -568,7 +576,7 @@ async fn frozen_answers_of_the_api() {
         updated: 2027-01-15T08:00:00.000Z
       - attempt: 1
         base: main
-        branch: vine/T-1
+        branch: vine/T-1-plant-a-hedge
         created: 2027-01-15T08:00:00.000Z
         failures: 0
         id: T-1
@@ -591,7 +599,7 @@ async fn frozen_answers_of_the_api() {
     200
     attempt: 1
     base: main
-    branch: vine/T-1
+    branch: vine/T-1-plant-a-hedge
     created: 2027-01-15T08:00:00.000Z
     executions:
       - ended: 2027-01-15T08:00:00.000Z

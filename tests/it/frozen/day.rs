@@ -553,6 +553,7 @@ pub fn report() -> Report {
         summary: "The hedge is planted.".into(),
         denied: vec![],
         commit: Some("0123456789abcdef0123456789abcdef01234567".into()),
+        branch: None,
         diffstat: " hedge.md | 2 ++\n 1 file changed, 2 insertions(+)\n".into(),
         usage,
     }

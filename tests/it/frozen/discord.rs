@@ -153,7 +153,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-1** Plant a hedge
-        `site` · from `main` to `vine/T-1` · asked by Ann
+        `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
         Done · https://vine.example.org/tasks/T-1
       flags: 4
     - author: vine
@@ -167,7 +167,7 @@ async fn frozen_discord_threads() {
       content: |
         <@snowflake-1> **T-1 is done.**
         > The hedge is planted.
-        Commit `0123456789ab` on `vine/T-1`:
+        Commit `0123456789ab` on `vine/T-1-plant-a-hedge`:
         ```
          hedge.md | 2 ++
          1 file changed, 2 insertions(+)
@@ -180,7 +180,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-2** Decide everything
-        `site` · from `main` to `vine/T-2` · asked by Ann
+        `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
         Done · https://vine.example.org/tasks/T-2
       flags: 4
     - author: vine
@@ -296,7 +296,7 @@ async fn frozen_discord_threads() {
       content: |
         <@snowflake-1> **T-2 ended without changes.**
         > The hedge is planted.
-        Nothing was changed; `vine/T-2` is as it was.
+        Nothing was changed; `vine/T-2-decide-everything` is as it was.
         - not allowed: Bash: rm -rf beds
         3 turns, 12345 tokens in, 678 out, about $0.12
       flags: 4
@@ -306,7 +306,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-3** Wait for somebody
-        `shop` · from `main` to `vine/T-3` · asked by Ann
+        `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
         Cancelled by Ann · https://vine.example.org/tasks/T-3
       flags: 4
     - author: vine
@@ -337,7 +337,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-4** Fail again and again
-        `site` · from `main` to `vine/T-4` · asked by Ann
+        `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
         Cancelled by Ann · https://vine.example.org/tasks/T-4
       flags: 4
     - { author: vine, content: The session is gone; starting afresh., flags: 4 }
@@ -366,7 +366,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-5** Lose the worker
-        `site` · from `main` to `vine/T-5` · asked by Ann
+        `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
         Cancelled by Ann · https://vine.example.org/tasks/T-5
       flags: 4
     - author: vine
@@ -393,7 +393,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-6** Hand it back
-        `site` · from `main` to `vine/T-6` · asked by Ann
+        `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
         Cancelled by Ann · https://vine.example.org/tasks/T-6
       flags: 4
     - author: vine
@@ -416,7 +416,7 @@ async fn frozen_discord_threads() {
     - author: vine
       content: |
         **T-7** Say a lot
-        `site` · from `main` to `vine/T-7` · asked by Ann
+        `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
         Done · https://vine.example.org/tasks/T-7
       flags: 4
     - author: vine
@@ -438,7 +438,7 @@ async fn frozen_discord_threads() {
           id: snowflake-1
           proxy_url: |
             http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
-          size: 58339
+          size: 58349
           url: |
             http://LOOPBACK/attachments/snowflake-1/question-uuid-1.md
       author: vine
@@ -454,7 +454,7 @@ async fn frozen_discord_threads() {
           id: snowflake-3
           proxy_url: |
             http://LOOPBACK/attachments/snowflake-3/notice-uuid-2.md
-          size: 9163
+          size: 9173
           url: |
             http://LOOPBACK/attachments/snowflake-3/notice-uuid-2.md
       author: vine
@@ -471,7 +471,7 @@ async fn frozen_discord_talk() {
     - author: vine
       content: |
         **T-1** Talk
-        `site` · from `main` to `vine/T-1` · asked by Ann
+        `site` · from `main` to `vine/T-1-talk` · asked by Ann
         Done · https://vine.example.org/tasks/T-1
       flags: 4
     - author: ann
@@ -547,7 +547,7 @@ async fn frozen_discord_talk() {
     - author: vine
       content: |
         T-1    running    default  site Talk
-        from main to vine/T-1, asked by Ann
+        from main to vine/T-1-talk, asked by Ann
         Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
         Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
       flags: 4
@@ -563,7 +563,7 @@ async fn frozen_discord_talk() {
       content: |
         <@snowflake-2> **T-1 is done.**
         > The hedge is planted.
-        Commit `0123456789ab` on `vine/T-1`:
+        Commit `0123456789ab` on `vine/T-1-talk`:
         ```
          hedge.md | 2 ++
          1 file changed, 2 insertions(+)
@@ -612,7 +612,7 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-1** Choose one
-        `site` · from `main` to `vine/T-1` · asked by Ann
+        `site` · from `main` to `vine/T-1-choose-one` · asked by Ann
         Waits for an answer · https://vine.example.org/tasks/T-1
       flags: 4
     - author: vine
@@ -624,11 +624,10 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-1** for Ann · Choose one · `site` · `vine/T-1`
+        <@snowflake-1> **Q-1** for Ann · Choose one · `site` · `vine/T-1-choose-one`
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
-        2. **Hornbeam** — Quick, loses its leaves
-        Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+        2. **Hornbeam** — Quick, loses its  [… 408 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
       flags: 4
     ");
     let task = day.open("Choose several", tools()).await;
@@ -636,7 +635,7 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-2** Choose several
-        `site` · from `main` to `vine/T-2` · asked by Ann
+        `site` · from `main` to `vine/T-2-choose-several` · asked by Ann
         Waits for an answer · https://vine.example.org/tasks/T-2
       flags: 4
     - author: vine
@@ -645,7 +644,7 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-2** for Ann · Choose several · `site` · `vine/T-2`
+        <@snowflake-1> **Q-2** for Ann · Choose several · `site` · `vine/T-2-choose-several`
         > Tools: Which tools may be bought?
         Several may be chosen:
         1. **Spade**
@@ -659,7 +658,7 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-3** Answer twice
-        `site` · from `main` to `vine/T-3` · asked by Ann
+        `site` · from `main` to `vine/T-3-answer-twice` · asked by Ann
         Waits for an answer · https://vine.example.org/tasks/T-3
       flags: 4
     - author: vine
@@ -668,11 +667,10 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-3** for Ann · Answer twice · `site` · `vine/T-3`
+        <@snowflake-1> **Q-3** for Ann · Answer twice · `site` · `vine/T-3-answer-twice`
         > Plant: Which plant should the hedge be of?
         1. **Yew** — Green in winter, slow
-        2. **Hornbeam** — Quick, loses its leaves
-        >  [… 526 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
+        2. **Hornbeam** — Quick, loses  [… 539 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
       flags: 4
     ");
     let task = day.open("Name it", name()).await;
@@ -680,7 +678,7 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-4** Name it
-        `site` · from `main` to `vine/T-4` · asked by Ann
+        `site` · from `main` to `vine/T-4-name-it` · asked by Ann
         Waits for an answer · https://vine.example.org/tasks/T-4
       flags: 4
     - author: vine
@@ -689,7 +687,7 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-4** for Ann · Name it · `site` · `vine/T-4`
+        <@snowflake-1> **Q-4** for Ann · Name it · `site` · `vine/T-4-name-it`
         > What should the cat be called?
         Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
       flags: 4
@@ -699,7 +697,7 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-5** Allow it
-        `site` · from `main` to `vine/T-5` · asked by Ann
+        `site` · from `main` to `vine/T-5-allow-it` · asked by Ann
         Waits for an answer · https://vine.example.org/tasks/T-5
       flags: 4
     - author: vine
@@ -712,14 +710,14 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-5** for Ann · Allow it · `site` · `vine/T-5`
+        <@snowflake-1> **Q-5** for Ann · Allow it · `site` · `vine/T-5-allow-it`
         May it use **Bash**?
         ```
         npm test -- --watch=false
         ```
         Why, as the agent says:
         > To see whether the beds are dry.
-        “Allow for thi [… 540 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-5
+        “Allo [… 549 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-5
       flags: 4
     ");
     let task = day.open("Approve it", plan()).await;
@@ -727,7 +725,7 @@ async fn frozen_discord_questions_that_are_open() {
     - author: vine
       content: |
         **T-6** Approve it
-        `site` · from `main` to `vine/T-6` · asked by Ann
+        `site` · from `main` to `vine/T-6-approve-it` · asked by Ann
         Waits for an answer · https://vine.example.org/tasks/T-6
       flags: 4
     - author: vine
@@ -738,7 +736,7 @@ async fn frozen_discord_questions_that_are_open() {
           id: 1
           type: 1
       content: |
-        <@snowflake-1> **Q-6** for Ann · Approve it · `site` · `vine/T-6`
+        <@snowflake-1> **Q-6** for Ann · Approve it · `site` · `vine/T-6-approve-it`
         Is this plan good?
         > \## Plan
         > 1. Dig
@@ -778,11 +776,10 @@ async fn frozen_discord_questions_that_are_open() {
       modal:
         components:
           - content: |
-              <@snowflake-4> **Q-1** for Ann · Choose one · `site` · `vine/T-1`
+              <@snowflake-4> **Q-1** for Ann · Choose one · `site` · `vine/T-1-choose-one`
               > Plant: Which plant should the hedge be of?
               1. **Yew** — Green in winter, slow
-              2. **Hornbeam** — Quick, loses its leaves
-              Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+              2. **Hornbeam** — Quick, loses its  [… 408 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
             type: 10
           - components:
               [{ custom_id: text, label: Answer, max_length: 4000, required: true, style: 2, type: 4 }]
@@ -821,7 +818,7 @@ async fn frozen_discord_questions_that_are_open() {
                   name: base
                   required: false
                   type: 3
-                - description: The branch to commit to (default: `vine/T-<number>`)
+                - description: The branch to commit to (default: `vine/T-<number>-<title>`)
                   name: branch
                   required: false
                   type: 3
@@ -1026,7 +1023,7 @@ async fn frozen_discord_questions_that_are_open() {
                   name: source
                   required: true
                   type: 3
-                - description: The branch that tasks start from
+                - description: The branch that tasks start from (default: the one that the repository itself names)
                   name: base
                   required: false
                   type: 3

@@ -354,7 +354,7 @@ async fn frozen_help() {
           --prompt <PROMPT>  What the agent is asked to do
           --repo <REPO>      The repository; may be left out when there is only one
           --base <BASE>      The branch to start from (default: the repository's)
-          --branch <BRANCH>  The branch to commit to (default: `vine/T-<number>`)
+          --branch <BRANCH>  The branch to commit to (default: `vine/T-<number>-<title>`)
           --priority <LANE>  high, default or low [default: default]
           --key <TEXT>       Creating again with the same key gives the first task
       -h, --help             Print help
@@ -648,7 +648,7 @@ async fn frozen_help() {
       <SOURCE>  An absolute path on the workers' machines, or a URL
 
     Options:
-          --base <BASE>  The branch that tasks start from [default: main]
+          --base <BASE>  The branch that tasks start from (default: the one that the repository itself names)
           --trusted      Let the repository's own agent settings, hooks and MCP servers run
           --encrypted    Encrypt the rooms that are made for it, end to end; this cannot be undone
       -h, --help         Print help

@@ -143,11 +143,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-1** Plant a hedge
-          `site` · from `main` to `vine/T-1` · asked by Ann
+          `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
           Queued · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -155,17 +155,17 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-1** for Ann · Plant a hedge · `site` · `vine/T-1`
+          Ann: **Q-1** for Ann · Plant a hedge · `site` · `vine/T-1-plant-a-hedge`
 
           > The garden has no hedge yet.
           > Two plants grow well here.
 
           > Plant: Which plant should the hedge be of?
 
-          1. **Yew** — Green in winter, slo [… 446 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+          1. **Yew** — Green  [… 460 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Plant a hedge · <code>site</code> · <code>vine/T-1</code></p><blockquote><p>The garden has no hedge yet.<b [… 709 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Plant a hedge · <code>site</code> · <code>vine/T-1-plant-a-hedge</code></p><blockquote><p>The garden has n [… 723 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -194,11 +194,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-1** Plant a hedge
-            `site` · from `main` to `vine/T-1` · asked by Ann
+            `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -227,11 +227,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-1** Plant a hedge
-            `site` · from `main` to `vine/T-1` · asked by Ann
+            `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
             Running · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -244,7 +244,7 @@ async fn frozen_matrix_threads() {
 
           > The hedge is planted.
 
-          Commit `0123456789ab` on `vine/T-1`:
+          Commit `0123456789ab` on `vine/T-1-plant-a-hedge`:
           ```
            hedge.md | 2 ++
            1 file changed, 2 insertions(+)
@@ -252,7 +252,7 @@ async fn frozen_matrix_threads() {
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T-1</code>:</p><pre><code> hedge.md | 2 ++
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T-1-plant-a-hedge</code>:</p><pre><code> hedge.md | 2 ++
            1 file changed, 2 insertions(+)
           </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: { user_ids: [@ann:vine.test] }
@@ -269,11 +269,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-1** Plant a hedge
-            `site` · from `main` to `vine/T-1` · asked by Ann
+            `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
             Done · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Plant a hedge<br><code>site</code> · from <code>main</code> to <code>vine/T-1-plant-a-hedge</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -286,11 +286,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-2** Decide everything
-          `site` · from `main` to `vine/T-2` · asked by Ann
+          `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
           Queued · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -298,17 +298,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-2** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-2** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its leaves
-
-          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 407 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should  [… 623 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 641 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -337,11 +335,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -370,11 +368,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -383,17 +381,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-3** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-3** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its leaves
-
-          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 407 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should  [… 623 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 641 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -422,11 +418,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -455,11 +451,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -468,17 +464,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-4** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-4** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its leaves
-
-          > Tools: Whi [… 519 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 537 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should  [… 848 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 866 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -493,11 +487,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -534,11 +528,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -547,17 +541,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-5** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-5** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its leaves
-
-          > Tools: Whi [… 519 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its le [… 537 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should  [… 848 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant: W [… 866 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -572,11 +564,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -613,11 +605,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -626,7 +618,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-6** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-6** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           May it use **Bash**?
           ```
@@ -636,10 +628,10 @@ async fn frozen_matrix_threads() {
           Why, as the agent says:
           > To see whether the beds are dry.
 
-          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          “A [… 553 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>May it use <strong>B [… 836 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -664,11 +656,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -701,11 +693,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -714,7 +706,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-7** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-7** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           May it use **Bash**?
           ```
@@ -724,10 +716,10 @@ async fn frozen_matrix_threads() {
           Why, as the agent says:
           > To see whether the beds are dry.
 
-          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          “A [… 553 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>May it use <strong>B [… 836 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -752,11 +744,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -792,11 +784,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -805,7 +797,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-8** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-8** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           May it use **Bash**?
           ```
@@ -815,10 +807,10 @@ async fn frozen_matrix_threads() {
           Why, as the agent says:
           > To see whether the beds are dry.
 
-          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          “A [… 553 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>May it use <strong>B [… 836 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -843,11 +835,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -880,11 +872,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -893,7 +885,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-9** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-9** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           May it use **Bash**?
           ```
@@ -903,10 +895,10 @@ async fn frozen_matrix_threads() {
           Why, as the agent says:
           > To see whether the beds are dry.
 
-          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          “A [… 553 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-9</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-9</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>May it use <strong>B [… 836 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -931,11 +923,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -968,11 +960,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -981,7 +973,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-10** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-10** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           Is this plan good?
 
@@ -994,10 +986,10 @@ async fn frozen_matrix_threads() {
           > make water
           > ```
 
-          Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply `approve`,  [… 403 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><blockquote><p> [… 632 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-10</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Is this plan good?< [… 650 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1017,11 +1009,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1057,11 +1049,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1070,7 +1062,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-11** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-11** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           Is this plan good?
 
@@ -1083,10 +1075,10 @@ async fn frozen_matrix_threads() {
           > make water
           > ```
 
-          Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          Or reply `approve`,  [… 403 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><p>Is this plan good?</p><blockquote><p> [… 632 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-11</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><p>Is this plan good?< [… 650 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1106,11 +1098,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1146,11 +1138,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1159,17 +1151,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-12** for Ann · Decide everything · `site` · `vine/T-2`
+          Ann: **Q-12** for Ann · Decide everything · `site` · `vine/T-2-decide-everything`
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its leaves
-
-          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
+          2. **Hornbeam** — Quick, loses its l [… 408 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-12</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should [… 624 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-12</strong> for Ann · Decide everything · <code>site</code> · <code>vine/T-2-decide-everything</code></p><blockquote><p>Plant:  [… 642 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1198,11 +1188,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1231,11 +1221,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Running · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1248,12 +1238,12 @@ async fn frozen_matrix_threads() {
 
           > The hedge is planted.
 
-          Nothing was changed; `vine/T-2` is as it was.
+          Nothing was changed; `vine/T-2-decide-everything` is as it was.
           - not allowed: Bash: rm -rf beds
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-2 ended without changes.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Nothing was changed; <code>vine/T-2</code> is as it was.</p><ul><li>not allowed: Bash: rm -rf beds</li></ul><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-2 ended without changes.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Nothing was changed; <code>vine/T-2-decide-everything</code> is as it was.</p><ul><li>not allowed: Bash: rm -rf beds</li></ul><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1268,11 +1258,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-2** Decide everything
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
             Done · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Decide everything<br><code>site</code> · from <code>main</code> to <code>vine/T-2-decide-everything</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1285,11 +1275,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-3** Wait for somebody
-          `shop` · from `main` to `vine/T-3` · asked by Ann
+          `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
           Queued · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1297,17 +1287,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-13** for Ann · Wait for somebody · `shop` · `vine/T-3`
+          Ann: **Q-13** for Ann · Wait for somebody · `shop` · `vine/T-3-wait-for-somebody`
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its leaves
-
-          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
+          2. **Hornbeam** — Quick, loses its l [… 408 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> for Ann · Wait for somebody · <code>shop</code> · <code>vine/T-3</code></p><blockquote><p>Plant: Which plant should [… 624 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-13</strong> for Ann · Wait for somebody · <code>shop</code> · <code>vine/T-3-wait-for-somebody</code></p><blockquote><p>Plant:  [… 642 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1336,11 +1324,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-3** Wait for somebody
-            `shop` · from `main` to `vine/T-3` · asked by Ann
+            `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1416,11 +1404,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-3** Wait for somebody
-            `shop` · from `main` to `vine/T-3` · asked by Ann
+            `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
             Running · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1477,11 +1465,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-3** Wait for somebody
-            `shop` · from `main` to `vine/T-3` · asked by Ann
+            `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
             Cancelled by Ann · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Wait for somebody<br><code>shop</code> · from <code>main</code> to <code>vine/T-3-wait-for-somebody</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1494,11 +1482,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-4** Fail again and again
-          `site` · from `main` to `vine/T-4` · asked by Ann
+          `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
           Queued · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1539,11 +1527,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
             Queued, starts in 25 s · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued, starts in 25 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Queued, starts in 25 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1585,11 +1573,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
             Queued, starts in 48 s · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued, starts in 48 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Queued, starts in 48 s · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1631,11 +1619,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
             Failed · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Failed · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Failed · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1660,11 +1648,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
             Queued · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1689,11 +1677,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-4** Fail again and again
-            `site` · from `main` to `vine/T-4` · asked by Ann
+            `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
             Cancelled by Ann · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Fail again and again<br><code>site</code> · from <code>main</code> to <code>vine/T-4-fail-again-and-again</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1706,11 +1694,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-5** Lose the worker
-          `site` · from `main` to `vine/T-5` · asked by Ann
+          `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
           Queued · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1737,11 +1725,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5` · asked by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
             Queued, starts in 5 s · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Queued, starts in 5 s · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Queued, starts in 5 s · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1750,17 +1738,15 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-14** for Ann · Lose the worker · `site` · `vine/T-5`
+          Ann: **Q-14** for Ann · Lose the worker · `site` · `vine/T-5-lose-the-worker`
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
-          2. **Hornbeam** — Quick, loses its leaves
-
-          Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-5
+          2. **Hornbeam** — Quick, loses its leave [… 404 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-14</strong> for Ann · Lose the worker · <code>site</code> · <code>vine/T-5</code></p><blockquote><p>Plant: Which plant should t [… 622 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-14</strong> for Ann · Lose the worker · <code>site</code> · <code>vine/T-5-lose-the-worker</code></p><blockquote><p>Plant: Whic [… 638 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1789,11 +1775,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5` · asked by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1821,11 +1807,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5` · asked by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
             Waits for an answer, parked · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Waits for an answer, parked · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Waits for an answer, parked · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1868,11 +1854,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-5** Lose the worker
-            `site` · from `main` to `vine/T-5` · asked by Ann
+            `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
             Cancelled by Ann · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Lose the worker<br><code>site</code> · from <code>main</code> to <code>vine/T-5-lose-the-worker</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1885,11 +1871,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-6** Hand it back
-          `site` · from `main` to `vine/T-6` · asked by Ann
+          `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
           Queued · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -1913,11 +1899,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6` · asked by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
             Queued · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1926,7 +1912,7 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-15** for Ann · Hand it back · `site` · `vine/T-6`
+          Ann: **Q-15** for Ann · Hand it back · `site` · `vine/T-6-hand-it-back`
 
           > Plant: Which plant should the hedge be of?
 
@@ -1936,7 +1922,7 @@ async fn frozen_matrix_threads() {
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-15</strong> for Ann · Hand it back · <code>site</code> · <code>vine/T-6</code></p><blockquote><p>Plant: Which plant should the  [… 619 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-15</strong> for Ann · Hand it back · <code>site</code> · <code>vine/T-6-hand-it-back</code></p><blockquote><p>Plant: Which plan [… 632 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -1965,11 +1951,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6` · asked by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -1995,11 +1981,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6` · asked by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
             Waits for an answer, parked · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Waits for an answer, parked · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Waits for an answer, parked · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2042,11 +2028,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-6** Hand it back
-            `site` · from `main` to `vine/T-6` · asked by Ann
+            `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
             Cancelled by Ann · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Hand it back<br><code>site</code> · from <code>main</code> to <code>vine/T-6-hand-it-back</code> · asked by Ann<br>Cancelled by Ann · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2059,11 +2045,11 @@ async fn frozen_matrix_threads() {
     - content:
         body: |
           **T-7** Say a lot
-          `site` · from `main` to `vine/T-7` · asked by Ann
+          `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
           Queued · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2071,21 +2057,20 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-16** for Ann · Say a lot · `site` · `vine/T-7`
+          Ann: **Q-16** for Ann · Say a lot · `site` · `vine/T-7-say-a-lot`
 
           May it use **Bash**?
           ```
           echo a line of a long script
           echo a line of a long script
           echo a line of a long script
-          echo a line of a long script
-          ec [… 6084 characters in all …] a long script
+          echo a line of a long [… 6065 characters in all …] a long script
           ```
 
           … the whole text is in `question-uuid-2.md`, below.
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7</code></p><p>May it use <strong>Bash</strong>?</p><pre><co [… 6231 characters in all …] ><p>… the whole text is in <code>question-uuid-2.md</code>, below.</p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-16</strong> for Ann · Say a lot · <code>site</code> · <code>vine/T-7-say-a-lot</code></p><p>May it use <strong>Bash</strong>?</ [… 6212 characters in all …] ><p>… the whole text is in <code>question-uuid-2.md</code>, below.</p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2099,7 +2084,7 @@ async fn frozen_matrix_threads() {
     - content:
         body: question-uuid-2.md
         filename: question-uuid-2.md
-        info: { mimetype: text/markdown, size: 58339 }
+        info: { mimetype: text/markdown, size: 58349 }
         m.relates_to:
           event_id: event-1
           is_falling_back: true
@@ -2124,11 +2109,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-7** Say a lot
-            `site` · from `main` to `vine/T-7` · asked by Ann
+            `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2167,11 +2152,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-7** Say a lot
-            `site` · from `main` to `vine/T-7` · asked by Ann
+            `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
             Running · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2214,13 +2199,13 @@ async fn frozen_matrix_threads() {
       type: m.room.message
     - content:
         body: |
-          > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 3147 characters in all …]  hedge.md | 2 ++
+          > . A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report ha [… 3157 characters in all …]  hedge.md | 2 ++
            1 file changed, 2 insertions(+)
           ```
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <blockquote><p>. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A l [… 3226 characters in all …]
+          <blockquote><p>. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A long report has many words. A l [… 3236 characters in all …]
            1 file changed, 2 insertions(+)
           </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: {  }
@@ -2237,11 +2222,11 @@ async fn frozen_matrix_threads() {
         m.new_content:
           body: |
             **T-7** Say a lot
-            `site` · from `main` to `vine/T-7` · asked by Ann
+            `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
             Done · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Say a lot<br><code>site</code> · from <code>main</code> to <code>vine/T-7-say-a-lot</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2260,11 +2245,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-1** Talk
-          `site` · from `main` to `vine/T-1` · asked by Ann
+          `site` · from `main` to `vine/T-1-talk` · asked by Ann
           Queued · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2292,7 +2277,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.reaction
     - content:
         body: |
-          Ann: **Q-1** for Ann · Talk · `site` · `vine/T-1`
+          Ann: **Q-1** for Ann · Talk · `site` · `vine/T-1-talk`
 
           > Plant: Which plant should the hedge be of?
 
@@ -2302,7 +2287,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1</code></p><blockquote><p>Plant: Which plant should the hedge be  [… 610 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-1</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1-talk</code></p><blockquote><p>Plant: Which plant should the hedg [… 615 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2331,11 +2316,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1` · asked by Ann
+            `site` · from `main` to `vine/T-1-talk` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2344,7 +2329,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-2** for Ann · Talk · `site` · `vine/T-1`
+          Ann: **Q-2** for Ann · Talk · `site` · `vine/T-1-talk`
 
           May it use **Bash**?
           ```
@@ -2354,10 +2339,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Why, as the agent says:
           > To see whether the beds are dry.
 
-          “Allow for this session” also all [… 522 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-1
+          “Allow for this session” als [… 527 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-1
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1</code></p><p>May it use <strong>Bash</strong>?</p><pre><code>npm [… 805 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-2</strong> for Ann · Talk · <code>site</code> · <code>vine/T-1-talk</code></p><p>May it use <strong>Bash</strong>?</p><pre><cod [… 810 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2382,11 +2367,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1` · asked by Ann
+            `site` · from `main` to `vine/T-1-talk` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2532,11 +2517,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1` · asked by Ann
+            `site` · from `main` to `vine/T-1-talk` · asked by Ann
             Running · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Running · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2581,12 +2566,12 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           T-1    running    default  site Talk
-          from main to vine/T-1, asked by Ann
+          from main to vine/T-1-talk, asked by Ann
           Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
           Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
         format: org.matrix.custom.html
         formatted_body: |
-          <p>T-1    running    default  site Talk<br>from main to vine/T-1, asked by Ann<br>Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)<br>Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)</p>
+          <p>T-1    running    default  site Talk<br>from main to vine/T-1-talk, asked by Ann<br>Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)<br>Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)</p>
         m.mentions: {  }
         m.relates_to:
           event_id: event-1
@@ -2634,7 +2619,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
 
           > The hedge is planted.
 
-          Commit `0123456789ab` on `vine/T-1`:
+          Commit `0123456789ab` on `vine/T-1-talk`:
           ```
            hedge.md | 2 ++
            1 file changed, 2 insertions(+)
@@ -2642,7 +2627,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           3 turns, 12345 tokens in, 678 out, about $0.12
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T-1</code>:</p><pre><code> hedge.md | 2 ++
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>T-1 is done.</strong></p><blockquote><p>The hedge is planted.</p></blockquote><p>Commit <code>0123456789ab</code> on <code>vine/T-1-talk</code>:</p><pre><code> hedge.md | 2 ++
            1 file changed, 2 insertions(+)
           </code></pre><p>3 turns, 12345 tokens in, 678 out, about $0.12</p>
         m.mentions: { user_ids: [@ann:vine.test] }
@@ -2673,11 +2658,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-1** Talk
-            `site` · from `main` to `vine/T-1` · asked by Ann
+            `site` · from `main` to `vine/T-1-talk` · asked by Ann
             Done · https://vine.example.org/tasks/T-1
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
+            <p><strong>T-1</strong> Talk<br><code>site</code> · from <code>main</code> to <code>vine/T-1-talk</code> · asked by Ann<br>Done · <a href="https://vine.example.org/tasks/T-1">https://vine.example.org/tasks/T-1</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2744,11 +2729,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-2** Choose one
-          `site` · from `main` to `vine/T-2` · asked by Ann
+          `site` · from `main` to `vine/T-2-choose-one` · asked by Ann
           Queued · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2756,7 +2741,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-3** for Ann · Choose one · `site` · `vine/T-2`
+          Ann: **Q-3** for Ann · Choose one · `site` · `vine/T-2-choose-one`
 
           > Plant: Which plant should the hedge be of?
 
@@ -2766,7 +2751,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-2
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Choose one · <code>site</code> · <code>vine/T-2</code></p><blockquote><p>Plant: Which plant should the hed [… 616 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-3</strong> for Ann · Choose one · <code>site</code> · <code>vine/T-2-choose-one</code></p><blockquote><p>Plant: Which plant sho [… 627 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2795,11 +2780,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-2** Choose one
-            `site` · from `main` to `vine/T-2` · asked by Ann
+            `site` · from `main` to `vine/T-2-choose-one` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-2
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
+            <p><strong>T-2</strong> Choose one<br><code>site</code> · from <code>main</code> to <code>vine/T-2-choose-one</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-2">https://vine.example.org/tasks/T-2</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2812,11 +2797,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-3** Choose several
-          `site` · from `main` to `vine/T-3` · asked by Ann
+          `site` · from `main` to `vine/T-3-choose-several` · asked by Ann
           Queued · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2824,7 +2809,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-4** for Ann · Choose several · `site` · `vine/T-3`
+          Ann: **Q-4** for Ann · Choose several · `site` · `vine/T-3-choose-several`
 
           > Tools: Which tools may be bought?
 
@@ -2837,7 +2822,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply with a number or label, or in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-3
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3</code></p><blockquote><p>Tools: Which tools may be bou [… 620 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-4</strong> for Ann · Choose several · <code>site</code> · <code>vine/T-3-choose-several</code></p><blockquote><p>Tools: Which t [… 635 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2852,11 +2837,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-3** Choose several
-            `site` · from `main` to `vine/T-3` · asked by Ann
+            `site` · from `main` to `vine/T-3-choose-several` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-3
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
+            <p><strong>T-3</strong> Choose several<br><code>site</code> · from <code>main</code> to <code>vine/T-3-choose-several</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-3">https://vine.example.org/tasks/T-3</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2869,11 +2854,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-4** Answer twice
-          `site` · from `main` to `vine/T-4` · asked by Ann
+          `site` · from `main` to `vine/T-4-answer-twice` · asked by Ann
           Queued · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2881,17 +2866,17 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-5** for Ann · Answer twice · `site` · `vine/T-4`
+          Ann: **Q-5** for Ann · Answer twice · `site` · `vine/T-4-answer-twice`
 
           > Plant: Which plant should the hedge be of?
 
           1. **Yew** — Green in winter, slow
           2. **Hornbeam** — Quick, loses its leaves
 
-          > Tools: Which to [… 514 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
+          > To [… 527 characters in all …] after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-4
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4</code></p><blockquote><p>Plant: Which plant should the h [… 843 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-5</strong> for Ann · Answer twice · <code>site</code> · <code>vine/T-4-answer-twice</code></p><blockquote><p>Plant: Which plant [… 856 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2906,11 +2891,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-4** Answer twice
-            `site` · from `main` to `vine/T-4` · asked by Ann
+            `site` · from `main` to `vine/T-4-answer-twice` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-4
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
+            <p><strong>T-4</strong> Answer twice<br><code>site</code> · from <code>main</code> to <code>vine/T-4-answer-twice</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-4">https://vine.example.org/tasks/T-4</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2923,11 +2908,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-5** Name it
-          `site` · from `main` to `vine/T-5` · asked by Ann
+          `site` · from `main` to `vine/T-5-name-it` · asked by Ann
           Queued · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2935,14 +2920,14 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-6** for Ann · Name it · `site` · `vine/T-5`
+          Ann: **Q-6** for Ann · Name it · `site` · `vine/T-5-name-it`
 
           > What should the cat be called?
 
           Or reply in your own words. Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-5
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5</code></p><blockquote><p>What should the cat be called?</p></ [… 452 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-6</strong> for Ann · Name it · <code>site</code> · <code>vine/T-5-name-it</code></p><blockquote><p>What should the cat be calle [… 460 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -2957,11 +2942,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-5** Name it
-            `site` · from `main` to `vine/T-5` · asked by Ann
+            `site` · from `main` to `vine/T-5-name-it` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-5
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
+            <p><strong>T-5</strong> Name it<br><code>site</code> · from <code>main</code> to <code>vine/T-5-name-it</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-5">https://vine.example.org/tasks/T-5</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -2974,11 +2959,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-6** Allow it
-          `site` · from `main` to `vine/T-6` · asked by Ann
+          `site` · from `main` to `vine/T-6-allow-it` · asked by Ann
           Queued · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -2986,7 +2971,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-7** for Ann · Allow it · `site` · `vine/T-6`
+          Ann: **Q-7** for Ann · Allow it · `site` · `vine/T-6-allow-it`
 
           May it use **Bash**?
           ```
@@ -2996,10 +2981,10 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Why, as the agent says:
           > To see whether the beds are dry.
 
-          “Allow for this session” also [… 526 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-6
+          “Allow for this sess [… 535 characters in all …] s after 30 min; after 24 h the agent hears that nobody answered · https://vine.example.org/tasks/T-6
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Allow it · <code>site</code> · <code>vine/T-6</code></p><p>May it use <strong>Bash</strong>?</p><pre><code [… 809 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-7</strong> for Ann · Allow it · <code>site</code> · <code>vine/T-6-allow-it</code></p><p>May it use <strong>Bash</strong>?</p>< [… 818 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -3024,11 +3009,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-6** Allow it
-            `site` · from `main` to `vine/T-6` · asked by Ann
+            `site` · from `main` to `vine/T-6-allow-it` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-6
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
+            <p><strong>T-6</strong> Allow it<br><code>site</code> · from <code>main</code> to <code>vine/T-6-allow-it</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-6">https://vine.example.org/tasks/T-6</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }
@@ -3041,11 +3026,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
     - content:
         body: |
           **T-7** Approve it
-          `site` · from `main` to `vine/T-7` · asked by Ann
+          `site` · from `main` to `vine/T-7-approve-it` · asked by Ann
           Queued · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · asked by Ann<br>Queued · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: {  }
         msgtype: m.notice
         org.agentvine.message: { id: uuid-1, last: true, part: 0 }
@@ -3053,7 +3038,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
       type: m.room.message
     - content:
         body: |
-          Ann: **Q-8** for Ann · Approve it · `site` · `vine/T-7`
+          Ann: **Q-8** for Ann · Approve it · `site` · `vine/T-7-approve-it`
 
           Is this plan good?
 
@@ -3069,7 +3054,7 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
           Or reply `approve`, or say what to change in a sentence (or `send back: …`). Role `answerer` or higher may answer. Reminds after 30 min; after 7 days the agent hears that nobody answered · https://vine.example.org/tasks/T-7
         format: org.matrix.custom.html
         formatted_body: |
-          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7</code></p><p>Is this plan good?</p><blockquote><p>## Plan< [… 624 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+          <p><a href="https://matrix.to/#/@ann:vine.test">Ann</a>:</p><p><strong>Q-8</strong> for Ann · Approve it · <code>site</code> · <code>vine/T-7-approve-it</code></p><p>Is this plan good?</p><blockquote> [… 635 characters in all …] y answered · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
         m.mentions: { user_ids: [@ann:vine.test] }
         m.relates_to:
           event_id: event-1
@@ -3089,11 +3074,11 @@ async fn frozen_matrix_talk_and_questions_that_are_open() {
         m.new_content:
           body: |
             **T-7** Approve it
-            `site` · from `main` to `vine/T-7` · asked by Ann
+            `site` · from `main` to `vine/T-7-approve-it` · asked by Ann
             Waits for an answer · https://vine.example.org/tasks/T-7
           format: org.matrix.custom.html
           formatted_body: |
-            <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
+            <p><strong>T-7</strong> Approve it<br><code>site</code> · from <code>main</code> to <code>vine/T-7-approve-it</code> · asked by Ann<br>Waits for an answer · <a href="https://vine.example.org/tasks/T-7">https://vine.example.org/tasks/T-7</a></p>
           m.mentions: {  }
           msgtype: m.notice
         m.relates_to: { event_id: event-1, rel_type: m.replace }

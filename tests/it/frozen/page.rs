@@ -72,14 +72,14 @@ async fn frozen_screens() {
     [Send]
     ## Tasks
     Task State Title Branch
-    T-8 Queued Wait for a slot vine/T-8
-    T-7 Waits for an answer Approve it vine/T-7
-    T-6 Waits for an answer Allow it vine/T-6
-    T-5 Waits for an answer Answer twice vine/T-5
-    T-4 Waits for an answer Choose one vine/T-4
-    T-3 Failed Work on nothing vine/T-3
-    T-2 Cancelled by Ann Fail again and again vine/T-2
-    T-1 Done Plant a hedge vine/T-1
+    T-8 Queued Wait for a slot vine/T-8-wait-for-a-slot
+    T-7 Waits for an answer Approve it vine/T-7-approve-it
+    T-6 Waits for an answer Allow it vine/T-6-allow-it
+    T-5 Waits for an answer Answer twice vine/T-5-answer-twice
+    T-4 Waits for an answer Choose one vine/T-4-choose-one
+    T-3 Failed Work on nothing vine/T-3-work-on-nothing
+    T-2 Cancelled by Ann Fail again and again vine/T-2-fail-again-and-again
+    T-1 Done Plant a hedge vine/T-1-plant-a-hedge
     New task
     Title <input title>
     What should the agent do? <textarea prompt>
@@ -127,14 +127,14 @@ async fn frozen_screens() {
     Words <input title, branch or T-…>
     [Show]
     Task State Title Branch
-    T-8 Queued Wait for a slot vine/T-8
-    T-7 Waits for an answer Approve it vine/T-7
-    T-6 Waits for an answer Allow it vine/T-6
-    T-5 Waits for an answer Answer twice vine/T-5
-    T-4 Waits for an answer Choose one vine/T-4
-    T-3 Failed Work on nothing vine/T-3
-    T-2 Cancelled by Ann Fail again and again vine/T-2
-    T-1 Done Plant a hedge vine/T-1
+    T-8 Queued Wait for a slot vine/T-8-wait-for-a-slot
+    T-7 Waits for an answer Approve it vine/T-7-approve-it
+    T-6 Waits for an answer Allow it vine/T-6-allow-it
+    T-5 Waits for an answer Answer twice vine/T-5-answer-twice
+    T-4 Waits for an answer Choose one vine/T-4-choose-one
+    T-3 Failed Work on nothing vine/T-3-work-on-nothing
+    T-2 Cancelled by Ann Fail again and again vine/T-2-fail-again-and-again
+    T-1 Done Plant a hedge vine/T-1-plant-a-hedge
     New task
     Title <input title>
     What should the agent do? <textarea prompt>
@@ -148,10 +148,10 @@ async fn frozen_screens() {
     root
     [Log out]
     # T-1 Plant a hedge
-    Done site · vine/T-1 from main · asked by Ann · default
+    Done site · vine/T-1-plant-a-hedge from main · asked by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 08:00 UTC
-    Q-1 for Ann · Plant a hedge · site · vine/T-1
+    Q-1 for Ann · Plant a hedge · site · vine/T-1-plant-a-hedge
     The garden has no hedge yet.
     Two plants grow well here.
     Plant: Which plant should the hedge be of?
@@ -164,7 +164,7 @@ async fn frozen_screens() {
     vine 2027-01-15 08:00 UTC
     T-1 is done.
     The hedge is planted.
-    Commit 0123456789ab on vine/T-1:
+    Commit 0123456789ab on vine/T-1-plant-a-hedge:
     hedge.md | 2 ++
     1 file changed, 2 insertions(+)
     3 turns, 12345 tokens in, 678 out, about $0.12
@@ -194,7 +194,7 @@ async fn frozen_screens() {
     {
     "attempt": 1,
     "base": "main",
-    "branch": "vine/T-1",
+    "branch": "vine/T-1-plant-a-hedge",
     "created": "2027-01-15T08:00:00.000Z",
     "failures": 0,
     "id": "T-1",
@@ -225,7 +225,7 @@ async fn frozen_screens() {
     root
     [Log out]
     # T-2 Fail again and again
-    Cancelled by Ann site · vine/T-2 from main · asked by Ann · default
+    Cancelled by Ann site · vine/T-2-fail-again-and-again from main · asked by Ann · default
     vine 2027-01-15 08:00 UTC
     The session is gone; starting afresh.
     vine 2027-01-15 08:00 UTC
@@ -269,7 +269,7 @@ async fn frozen_screens() {
     {
     "attempt": 3,
     "base": "main",
-    "branch": "vine/T-2",
+    "branch": "vine/T-2-fail-again-and-again",
     "cancelled_by": "Ann",
     "created": "2027-01-15T08:00:00.000Z",
     "failures": 0,
@@ -289,10 +289,10 @@ async fn frozen_screens() {
     root
     [Log out]
     # T-4 Choose one
-    Waits for an answer site · vine/T-4 from main · asked by Ann · default
+    Waits for an answer site · vine/T-4-choose-one from main · asked by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
-    Q-2 for Ann · Choose one · site · vine/T-4
+    Q-2 for Ann · Choose one · site · vine/T-4-choose-one
     Plant: Which plant should the hedge be of?
     Yew — Green in winter, slow
     Hornbeam — Quick, loses its leaves
@@ -318,7 +318,7 @@ async fn frozen_screens() {
     {
     "attempt": 1,
     "base": "main",
-    "branch": "vine/T-4",
+    "branch": "vine/T-4-choose-one",
     "claimed": "2027-01-15T11:00:00.000Z",
     "created": "2027-01-15T11:00:00.000Z",
     "failures": 0,
@@ -340,10 +340,10 @@ async fn frozen_screens() {
     root
     [Log out]
     # T-6 Allow it
-    Waits for an answer site · vine/T-6 from main · asked by Ann · default
+    Waits for an answer site · vine/T-6-allow-it from main · asked by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
-    Q-4 for Ann · Allow it · site · vine/T-6
+    Q-4 for Ann · Allow it · site · vine/T-6-allow-it
     May it use Bash?
     npm test -- --watch=false
     Why, as the agent says:
@@ -372,7 +372,7 @@ async fn frozen_screens() {
     {
     "attempt": 1,
     "base": "main",
-    "branch": "vine/T-6",
+    "branch": "vine/T-6-allow-it",
     "claimed": "2027-01-15T11:00:00.000Z",
     "created": "2027-01-15T11:00:00.000Z",
     "failures": 0,
@@ -394,10 +394,10 @@ async fn frozen_screens() {
     root
     [Log out]
     # T-7 Approve it
-    Waits for an answer site · vine/T-7 from main · asked by Ann · default
+    Waits for an answer site · vine/T-7-approve-it from main · asked by Ann · default
     Session uuid-1 · attempt 1
     vine 2027-01-15 11:00 UTC
-    Q-5 for Ann · Approve it · site · vine/T-7
+    Q-5 for Ann · Approve it · site · vine/T-7-approve-it
     Is this plan good?
     ## Plan
     Dig
@@ -425,7 +425,7 @@ async fn frozen_screens() {
     {
     "attempt": 1,
     "base": "main",
-    "branch": "vine/T-7",
+    "branch": "vine/T-7-approve-it",
     "claimed": "2027-01-15T11:00:00.000Z",
     "created": "2027-01-15T11:00:00.000Z",
     "failures": 0,

@@ -47,6 +47,7 @@ impl Served {
             hosts: vec![address.to_string()],
             doors: vine_http::Router::new(),
             oidc: None,
+            shuns: None,
         };
         let closing = CancellationToken::new();
         tokio::spawn(vine_http::serve(

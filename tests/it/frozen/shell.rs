@@ -81,7 +81,7 @@ async fn frozen_tables_of_the_shell() {
 
     $ vine task show T-1
     T-1    done       default  site Plant a hedge
-    from main to vine/T-1, asked by Ann
+    from main to vine/T-1-plant-a-hedge, asked by Ann
     Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Hornbeam)
     The hedge is planted.
      hedge.md | 2 ++
@@ -161,7 +161,7 @@ async fn frozen_tables_of_the_shell() {
     $ vine task explain T-3
     T-3 failed: the base branch `main` does not exist
     Create the branch, or make a new task with `--base`.
-    To repeat it: attempt 1 on w, no session, branch vine/T-3 from main of site; the prompt is in `task show`.
+    To repeat it: attempt 1 on w, no session, branch vine/T-3-work-on-nothing from main of site; the prompt is in `task show`.
 
     $ vine worker list
     w            OFFLINE  0 running, 2 waiting, 50 slots
@@ -239,7 +239,7 @@ async fn frozen_replies_to_orders() {
     {
       "attempt": 0,
       "base": "main",
-      "branch": "vine/T-8",
+      "branch": "vine/T-8-another-one",
       "created": "2027-01-15T11:00:00.000Z",
       "due": "2027-01-15T11:00:00.000Z",
       "failures": 0,

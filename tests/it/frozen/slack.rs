@@ -145,14 +145,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-1* Plant a hedge
-              `site` · from `main` to `vine/T-1` · asked by Ann
+              `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
               Done · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-1* Plant a hedge
-        `site` · from `main` to `vine/T-1` · asked by Ann
+        `site` · from `main` to `vine/T-1-plant-a-hedge` · asked by Ann
         Done · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - blocks:
@@ -183,7 +183,7 @@ async fn frozen_slack_threads() {
 
               > The hedge is planted.
 
-              Commit `0123456789ab` on `vine/T-1`:
+              Commit `0123456789ab` on `vine/T-1-plant-a-hedge`:
 
               ```
                hedge.md | 2 ++
@@ -199,7 +199,7 @@ async fn frozen_slack_threads() {
 
         > The hedge is planted.
 
-        Commit `0123456789ab` on `vine/T-1`:
+        Commit `0123456789ab` on `vine/T-1-plant-a-hedge`:
 
         ```
          hedge.md | 2 ++
@@ -215,14 +215,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-2* Decide everything
-              `site` · from `main` to `vine/T-2` · asked by Ann
+              `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
               Done · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-2* Decide everything
-        `site` · from `main` to `vine/T-2` · asked by Ann
+        `site` · from `main` to `vine/T-2-decide-everything` · asked by Ann
         Done · <https://vine.example.org/tasks/T-2>
       user: U0BOT
     - blocks:
@@ -549,7 +549,7 @@ async fn frozen_slack_threads() {
 
               > The hedge is planted.
 
-              Nothing was changed; `vine/T-2` is as it was.
+              Nothing was changed; `vine/T-2-decide-everything` is as it was.
 
               • not allowed: Bash: rm -rf beds
 
@@ -562,7 +562,7 @@ async fn frozen_slack_threads() {
 
         > The hedge is planted.
 
-        Nothing was changed; `vine/T-2` is as it was.
+        Nothing was changed; `vine/T-2-decide-everything` is as it was.
 
         • not allowed: Bash: rm -rf beds
 
@@ -575,14 +575,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-3* Wait for somebody
-              `shop` · from `main` to `vine/T-3` · asked by Ann
+              `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-3* Wait for somebody
-        `shop` · from `main` to `vine/T-3` · asked by Ann
+        `shop` · from `main` to `vine/T-3-wait-for-somebody` · asked by Ann
         Cancelled by Ann · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     - blocks:
@@ -651,14 +651,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-4* Fail again and again
-              `site` · from `main` to `vine/T-4` · asked by Ann
+              `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-4* Fail again and again
-        `site` · from `main` to `vine/T-4` · asked by Ann
+        `site` · from `main` to `vine/T-4-fail-again-and-again` · asked by Ann
         Cancelled by Ann · <https://vine.example.org/tasks/T-4>
       user: U0BOT
     - blocks:
@@ -727,14 +727,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-5* Lose the worker
-              `site` · from `main` to `vine/T-5` · asked by Ann
+              `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-5* Lose the worker
-        `site` · from `main` to `vine/T-5` · asked by Ann
+        `site` · from `main` to `vine/T-5-lose-the-worker` · asked by Ann
         Cancelled by Ann · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     - blocks:
@@ -792,14 +792,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-6* Hand it back
-              `site` · from `main` to `vine/T-6` · asked by Ann
+              `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
               Cancelled by Ann · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-6* Hand it back
-        `site` · from `main` to `vine/T-6` · asked by Ann
+        `site` · from `main` to `vine/T-6-hand-it-back` · asked by Ann
         Cancelled by Ann · <https://vine.example.org/tasks/T-6>
       user: U0BOT
     - blocks:
@@ -849,14 +849,14 @@ async fn frozen_slack_threads() {
         - text:
             text: |
               *T-7* Say a lot
-              `site` · from `main` to `vine/T-7` · asked by Ann
+              `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
               Done · <https://vine.example.org/tasks/T-7>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-7* Say a lot
-        `site` · from `main` to `vine/T-7` · asked by Ann
+        `site` · from `main` to `vine/T-7-say-a-lot` · asked by Ann
         Done · <https://vine.example.org/tasks/T-7>
       user: U0BOT
     - blocks:
@@ -1012,7 +1012,7 @@ async fn frozen_slack_threads() {
 
         … shortened; the page shows all of it.
       user: U0BOT
-    - file: { name: question-uuid-1.md, size: 58339 }
+    - file: { name: question-uuid-1.md, size: 58349 }
       text: ""
       user: U0BOT
     - blocks:
@@ -1077,7 +1077,7 @@ async fn frozen_slack_threads() {
             text: |
               > .
 
-              Commit `0123456789ab` on `vine/T-7`:
+              Commit `0123456789ab` on `vine/T-7-say-a-lot`:
 
               ```
                hedge.md | 2 ++
@@ -1091,7 +1091,7 @@ async fn frozen_slack_threads() {
       text: |
         > .
 
-        Commit `0123456789ab` on `vine/T-7`:
+        Commit `0123456789ab` on `vine/T-7-say-a-lot`:
 
         ```
          hedge.md | 2 ++
@@ -1113,14 +1113,14 @@ async fn frozen_slack_talk() {
         - text:
             text: |
               *T-1* Talk
-              `site` · from `main` to `vine/T-1` · asked by Ann
+              `site` · from `main` to `vine/T-1-talk` · asked by Ann
               Done · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-1* Talk
-        `site` · from `main` to `vine/T-1` · asked by Ann
+        `site` · from `main` to `vine/T-1-talk` · asked by Ann
         Done · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - reactions: [{ count: 1, name: memo, users: [U0BOT] }, { count: 1, name: eyes, users: [U0BOT] }]
@@ -1187,7 +1187,7 @@ async fn frozen_slack_talk() {
         - text:
             text: |
               T-1    running    default  site Talk
-              from main to vine/T-1, asked by Ann
+              from main to vine/T-1-talk, asked by Ann
               Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
               Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
             type: mrkdwn
@@ -1195,7 +1195,7 @@ async fn frozen_slack_talk() {
           type: section
       text: |
         T-1    running    default  site Talk
-        from main to vine/T-1, asked by Ann
+        from main to vine/T-1-talk, asked by Ann
         Q-1    T-1    clarify    Which plant should the hedge be of? (Ann: Yew)
         Q-2    T-1    permission May it use Bash: npm test -- --watch=false (Ann: allowed once)
       user: U0BOT
@@ -1208,7 +1208,7 @@ async fn frozen_slack_talk() {
 
               > The hedge is planted.
 
-              Commit `0123456789ab` on `vine/T-1`:
+              Commit `0123456789ab` on `vine/T-1-talk`:
 
               ```
                hedge.md | 2 ++
@@ -1224,7 +1224,7 @@ async fn frozen_slack_talk() {
 
         > The hedge is planted.
 
-        Commit `0123456789ab` on `vine/T-1`:
+        Commit `0123456789ab` on `vine/T-1-talk`:
 
         ```
          hedge.md | 2 ++
@@ -1324,21 +1324,21 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-1* Choose one
-              `site` · from `main` to `vine/T-1` · asked by Ann
+              `site` · from `main` to `vine/T-1-choose-one` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-1>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-1* Choose one
-        `site` · from `main` to `vine/T-1` · asked by Ann
+        `site` · from `main` to `vine/T-1-choose-one` · asked by Ann
         Waits for an answer · <https://vine.example.org/tasks/T-1>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-1* for Ann · Choose one · `site` · `vine/T-1`
+              *Q-1* for Ann · Choose one · `site` · `vine/T-1-choose-one`
 
               > Plant: Which plant should the hedge be of?
 
@@ -1361,7 +1361,7 @@ async fn frozen_slack_questions_that_are_open() {
               value: write
           type: actions
       text: |
-        <@U0ANN> *Q-1* for Ann · Choose one · `site` · `vine/T-1`
+        <@U0ANN> *Q-1* for Ann · Choose one · `site` · `vine/T-1-choose-one`
 
         > Plant: Which plant should the hedge be of?
 
@@ -1377,21 +1377,21 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-2* Choose several
-              `site` · from `main` to `vine/T-2` · asked by Ann
+              `site` · from `main` to `vine/T-2-choose-several` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-2>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-2* Choose several
-        `site` · from `main` to `vine/T-2` · asked by Ann
+        `site` · from `main` to `vine/T-2-choose-several` · asked by Ann
         Waits for an answer · <https://vine.example.org/tasks/T-2>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-2* for Ann · Choose several · `site` · `vine/T-2`
+              *Q-2* for Ann · Choose several · `site` · `vine/T-2-choose-several`
 
               > Tools: Which tools may be bought?
 
@@ -1412,7 +1412,7 @@ async fn frozen_slack_questions_that_are_open() {
               value: write
           type: actions
       text: |
-        <@U0ANN> *Q-2* for Ann · Choose several · `site` · `vine/T-2`
+        <@U0ANN> *Q-2* for Ann · Choose several · `site` · `vine/T-2-choose-several`
 
         > Tools: Which tools may be bought?
 
@@ -1431,28 +1431,28 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-3* Answer twice
-              `site` · from `main` to `vine/T-3` · asked by Ann
+              `site` · from `main` to `vine/T-3-answer-twice` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-3* Answer twice
-        `site` · from `main` to `vine/T-3` · asked by Ann
+        `site` · from `main` to `vine/T-3-answer-twice` · asked by Ann
         Waits for an answer · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-3* for Ann · Answer twice · `site` · `vine/T-3`
+              *Q-3* for Ann · Answer twice · `site` · `vine/T-3-answer-twice`
 
               > Plant: Which plant should the hedge be of?
 
               1. *Yew* — Green in winter, slow
               2. *Hornbeam* — Quick, loses its leaves
 
-              > Tools: Which tools may be  [… 499 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
+              > Tools: Which  [… 512 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1463,14 +1463,14 @@ async fn frozen_slack_questions_that_are_open() {
               value: write
           type: actions
       text: |
-        <@U0ANN> *Q-3* for Ann · Answer twice · `site` · `vine/T-3`
+        <@U0ANN> *Q-3* for Ann · Answer twice · `site` · `vine/T-3-answer-twice`
 
         > Plant: Which plant should the hedge be of?
 
         1. *Yew* — Green in winter, slow
         2. *Hornbeam* — Quick, loses its leaves
 
-        > Tools: Which tool [… 508 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
+        > Tool [… 521 characters in all …] ter 30 min; after 7 days the agent hears that nobody answered · <https://vine.example.org/tasks/T-3>
       user: U0BOT
     ");
     let task = day.open("Name it", name()).await;
@@ -1479,21 +1479,21 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-4* Name it
-              `site` · from `main` to `vine/T-4` · asked by Ann
+              `site` · from `main` to `vine/T-4-name-it` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-4>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-4* Name it
-        `site` · from `main` to `vine/T-4` · asked by Ann
+        `site` · from `main` to `vine/T-4-name-it` · asked by Ann
         Waits for an answer · <https://vine.example.org/tasks/T-4>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-4* for Ann · Name it · `site` · `vine/T-4`
+              *Q-4* for Ann · Name it · `site` · `vine/T-4-name-it`
 
               > What should the cat be called?
 
@@ -1508,7 +1508,7 @@ async fn frozen_slack_questions_that_are_open() {
               value: write
           type: actions
       text: |
-        <@U0ANN> *Q-4* for Ann · Name it · `site` · `vine/T-4`
+        <@U0ANN> *Q-4* for Ann · Name it · `site` · `vine/T-4-name-it`
 
         > What should the cat be called?
 
@@ -1521,21 +1521,21 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-5* Allow it
-              `site` · from `main` to `vine/T-5` · asked by Ann
+              `site` · from `main` to `vine/T-5-allow-it` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-5* Allow it
-        `site` · from `main` to `vine/T-5` · asked by Ann
+        `site` · from `main` to `vine/T-5-allow-it` · asked by Ann
         Waits for an answer · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-5* for Ann · Allow it · `site` · `vine/T-5`
+              *Q-5* for Ann · Allow it · `site` · `vine/T-5-allow-it`
 
               May it use *Bash*?
 
@@ -1547,7 +1547,7 @@ async fn frozen_slack_questions_that_are_open() {
 
               > To see whether the beds are dry.
 
-              “Allow for this session” also allows [… 522 characters in all …] after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
+              “Allow for this session” al [… 531 characters in all …] after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
             type: mrkdwn
             verbatim: true
           type: section
@@ -1574,7 +1574,7 @@ async fn frozen_slack_questions_that_are_open() {
               value: write
           type: actions
       text: |
-        <@U0ANN> *Q-5* for Ann · Allow it · `site` · `vine/T-5`
+        <@U0ANN> *Q-5* for Ann · Allow it · `site` · `vine/T-5-allow-it`
 
         May it use *Bash*?
 
@@ -1586,7 +1586,7 @@ async fn frozen_slack_questions_that_are_open() {
 
         > To see whether the beds are dry.
 
-        “Allow for this session” al [… 531 characters in all …] after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
+        “Allow for this se [… 540 characters in all …] after 30 min; after 24 h the agent hears that nobody answered · <https://vine.example.org/tasks/T-5>
       user: U0BOT
     ");
     let task = day.open("Approve it", plan()).await;
@@ -1595,21 +1595,21 @@ async fn frozen_slack_questions_that_are_open() {
         - text:
             text: |
               *T-6* Approve it
-              `site` · from `main` to `vine/T-6` · asked by Ann
+              `site` · from `main` to `vine/T-6-approve-it` · asked by Ann
               Waits for an answer · <https://vine.example.org/tasks/T-6>
             type: mrkdwn
             verbatim: true
           type: section
       text: |
         *T-6* Approve it
-        `site` · from `main` to `vine/T-6` · asked by Ann
+        `site` · from `main` to `vine/T-6-approve-it` · asked by Ann
         Waits for an answer · <https://vine.example.org/tasks/T-6>
       user: U0BOT
     - blocks:
         - { text: { text: <@U0ANN>, type: mrkdwn, verbatim: true }, type: section }
         - text:
             text: |
-              *Q-6* for Ann · Approve it · `site` · `vine/T-6`
+              *Q-6* for Ann · Approve it · `site` · `vine/T-6-approve-it`
 
               Is this plan good?
 
@@ -1635,7 +1635,7 @@ async fn frozen_slack_questions_that_are_open() {
               value: write
           type: actions
       text: |
-        <@U0ANN> *Q-6* for Ann · Approve it · `site` · `vine/T-6`
+        <@U0ANN> *Q-6* for Ann · Approve it · `site` · `vine/T-6-approve-it`
 
         Is this plan good?
 
@@ -1686,7 +1686,7 @@ async fn frozen_slack_questions_that_are_open() {
     blocks:
       - text:
           text: |
-            *Q-1* for Ann · Choose one · `site` · `vine/T-1`
+            *Q-1* for Ann · Choose one · `site` · `vine/T-1-choose-one`
 
             > Plant: Which plant should the hedge be of?
 

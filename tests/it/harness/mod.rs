@@ -604,21 +604,30 @@ impl Place {
             .count()
     }
 
-    /// Nothing of ours shows up in the repository, and no worktree is left, soon after a task is
-    /// over.
+    /// The branch of a task.
+    pub async fn branch(&self, task: &str) -> String {
+        let shown = self.show(task).await;
+        shown["branch"].as_str().expect("a name").to_owned()
+    }
+
+    /// Nothing of ours shows up in the repository, and no folder is left, soon after a task is over.
     pub async fn assert_clean(&self) {
         assert_eq!(
             git(&self.repo, &["status", "--porcelain"]),
             "",
             "git status of the repository"
         );
-        let worktrees = || {
-            git(&self.repo, &["worktree", "list", "--porcelain"])
-                .matches("worktree ")
-                .count()
+        let folders = || {
+            let inside = |folder: PathBuf| {
+                let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+                entries.map(|entry| entry.path()).collect::<Vec<_>>()
+            };
+            let workers = inside(self.folder.path().to_owned()).into_iter();
+            let repos = workers.flat_map(|worker| inside(worker.join("worktrees")));
+            repos.flat_map(inside).count()
         };
-        until(PATIENCE, "the task's worktree is gone", || {
-            (worktrees() == 1).then_some(())
+        until(PATIENCE, "the task's folder is gone", || {
+            (folders() == 0).then_some(())
         })
         .await;
     }

@@ -33,8 +33,10 @@ pub struct Job<'a> {
     pub config: &'a AgentConfig,
     /// The task.
     pub task: &'a Assignment,
-    /// The worktree.
+    /// Where it works.
     pub folder: PathBuf,
+    /// The branch that it works on.
+    pub branch: String,
     /// A folder for temporary files of this worker.
     pub temp: PathBuf,
     /// Carried by all its processes.
@@ -46,7 +48,7 @@ pub struct Job<'a> {
 }
 
 /// What an agent that finished left beside its changes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Finished {
     /// Its last words.
     pub summary: String,

@@ -146,7 +146,7 @@ fn variables(job: &Job<'_>, socket: &Path) -> Vec<(&'static str, String)> {
         ("VINE_ATTEMPT", task.attempt.epoch.0.to_string()),
         ("VINE_TITLE", task.title.to_string()),
         ("VINE_REPO", task.repo.name.to_string()),
-        ("VINE_BRANCH", task.branch.to_string()),
+        ("VINE_BRANCH", job.branch.clone()),
         ("VINE_WORKTREE", job.folder.display().to_string()),
         ("VINE_SOCKET", socket.display().to_string()),
         ("TMPDIR", job.temp.display().to_string()),

@@ -27,6 +27,9 @@ impl Step<'_> {
         self.held(by, attempt)?;
         self.withdraw_all("the agent finished without the answer");
         self.end("done", report.usage);
+        if let Some(branch) = &report.branch {
+            self.change.task.branch.clone_from(branch);
+        }
         if self.has_late_answer() {
             let due = self.now;
             self.change

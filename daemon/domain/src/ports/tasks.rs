@@ -34,6 +34,16 @@ pub trait Tasks: Send + Sync {
     async fn log_of(&self, task: TaskId, limit: u32) -> Stored<Vec<LogLine>>;
     /// A task's attempts, oldest first.
     async fn executions(&self, task: TaskId) -> Stored<Vec<Execution>>;
+    /// Notes what the worker of an attempt keeps of it, whether it is still under way or not:
+    /// the commit, and the ref at the source that it was pushed to. A conflict when that worker had
+    /// no such attempt.
+    async fn keep_work(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        commit: &str,
+        name: Option<&str>,
+    ) -> Stored<()>;
     /// Keeps the patch of an attempt, for `task diff`; [`super::StoreError::Conflict`] unless `by`
     /// holds it.
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Stored<()>;

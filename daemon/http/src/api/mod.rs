@@ -80,6 +80,7 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(workers::show, workers::leave))
         .routes(routes!(workers::beat))
         .routes(routes!(workers::orphans))
+        .routes(routes!(workers::kept))
         .routes(routes!(queue::enqueue))
         .routes(routes!(queue::claim))
         .routes(routes!(queue::complete))

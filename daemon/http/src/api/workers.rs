@@ -2,9 +2,12 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
-use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Orphans, Without};
-use vine_app::{AppError, Missing, beats, view, workers::Candidate};
-use vine_domain::{Invalid, Slug, Verb, WorkerId};
+use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Kept, Orphans, Without};
+use vine_app::{
+    AppError, Missing, beats, view,
+    workers::{Candidate, Keepsake},
+};
+use vine_domain::{Invalid, Slug, Verb, WorkerId, worker::Attempt};
 
 use super::{patience, shapes};
 use crate::{
@@ -168,6 +171,49 @@ pub async fn orphans(
         }
     }
     Ok(Json(over))
+}
+
+/// `POST /{id}/kept`, by the worker itself.
+#[utoipa::path(
+    post, path = "/workers/{id}/kept", tag = "workers", operation_id = "workers_kept",
+    summary = "What the worker keeps of an attempt that did not finish.",
+    request_body = Kept,
+    params(("id" = WorkerId, Path)),
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
+pub async fn kept(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<WorkerId>,
+    Body(kept): Body<Kept>,
+) -> Result<StatusCode, Failure> {
+    itself(worker, id)?;
+    let attempt = Attempt {
+        task: kept.task,
+        epoch: kept.epoch,
+    };
+    let keepsake = Keepsake {
+        created: kept.created,
+        commit: commit(kept.commit)?,
+        name: kept.name.filter(|name| is_ref(name)),
+        notes: kept.notes.into_iter().take(20).collect(),
+    };
+    shared.app.keep(id, attempt, keepsake).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn commit(text: String) -> Result<String, AppError> {
+    let is_one = (40..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
+    let wrong = || Invalid::new("commit", "it is none".to_owned(), "send its whole hash");
+    is_one.then_some(text).ok_or_else(|| wrong().into())
+}
+
+/// Other workers fetch it, so it must be nothing but a plain ref of ours.
+fn is_ref(name: &str) -> bool {
+    let rest = name.strip_prefix("refs/vine/").unwrap_or_default();
+    let fine = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    !rest.is_empty() && rest.len() < 100 && rest.chars().all(fine)
 }
 
 /// At most so many repositories of one worker are ill by name.

@@ -81,7 +81,7 @@ pub fn late(question: &Question) -> String {
 fn composed(job: &Job<'_>, known: &str) -> String {
     let prompt = job.task.prompt.as_str();
     if job.resume && job.task.unheard {
-        let (folder, branch, base) = (job.folder.display(), &job.task.branch, &job.task.base);
+        let (folder, branch, base) = (job.folder.display(), &job.branch, &job.task.base);
         return format!(
             "A new task in this repository. You are in the worktree {folder} now, on the branch \
              {branch}, which starts from {base}. \

@@ -1,0 +1,160 @@
+//! The agent's folder: a repository of its own that borrows the keeper's objects and owns nothing
+//! else of it. Whatever an agent does to it, other tasks and the source are unharmed.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{Keeper, record::Record};
+use crate::{
+    config::CommitConfig,
+    git::{Git, GitError},
+};
+
+impl Keeper {
+    /// Makes the folder of a task with the files of its tip.
+    pub async fn make_folder(
+        &self,
+        record: &Record,
+        commit: &CommitConfig,
+    ) -> Result<(), GitError> {
+        let git = self.make_repository(record, commit).await?;
+        git.run(&["reset", "--quiet", "--hard"]).await?;
+        // Ours from the beginning: what an agent writes into its own says nothing of its files.
+        let _first_look_is_slower = fs::copy(record.folder.join(".git/index"), self.index(record));
+        Ok(())
+    }
+
+    /// Makes the folder's repository anew around the files that lie there.
+    pub async fn remake_repository(
+        &self,
+        record: &Record,
+        commit: &CommitConfig,
+    ) -> Result<(), GitError> {
+        let former = record.folder.join(".git");
+        let removed = match fs::symlink_metadata(&former) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(&former),
+            Ok(_) => fs::remove_file(&former),
+            Err(_) => Ok(()),
+        };
+        removed.map_err(|error| GitError::new("init", error.to_string()))?;
+        let git = self.make_repository(record, commit).await?;
+        git.run(&["reset", "--quiet"]).await.map(|_| ())
+    }
+
+    async fn make_repository(
+        &self,
+        record: &Record,
+        commit: &CommitConfig,
+    ) -> Result<Git, GitError> {
+        let told = |error: io::Error| GitError::new("init", error.to_string());
+        fs::create_dir_all(&record.folder).map_err(told)?;
+        let git = Git::at(&record.folder);
+        let kind = self
+            .git()
+            .run(&["rev-parse", "--show-object-format"])
+            .await?;
+        let format = format!("--object-format={kind}");
+        git.run(&["init", "--quiet", "--template=", &format])
+            .await?;
+        let inside = record.folder.join(".git");
+        self.lend(&inside).map_err(told)?;
+        fs::write(inside.join("packed-refs"), self.lent_refs(record).await?).map_err(told)?;
+        let shown = self.repo.source.shown();
+        for (key, value) in [
+            ("user.name", commit.name.as_str()),
+            ("user.email", commit.email.as_str()),
+            ("remote.origin.url", shown.as_str()),
+            ("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
+            ("gc.auto", "0"),
+        ] {
+            git.run(&["config", "--local", key, value]).await?;
+        }
+        let branch = format!("refs/heads/{}", record.branch);
+        git.run(&["symbolic-ref", "HEAD", &branch]).await?;
+        git.run(&["update-ref", &branch, &record.tip]).await?;
+        Ok(git)
+    }
+
+    /// Branches and tags as a clone has them.
+    async fn lent_refs(&self, record: &Record) -> Result<String, GitError> {
+        let format = "--format=%(objectname) %(refname)";
+        let listed = self
+            .git()
+            .run(&["for-each-ref", format, "refs/remotes/origin", "refs/tags"])
+            .await?;
+        Ok(listed
+            .lines()
+            .filter(|line| !line.ends_with(&format!("/{}", record.branch)))
+            .map(|line| format!("{line}\n"))
+            .collect())
+    }
+
+    /// The folder reads the keeper's objects, and no others.
+    fn lend(&self, inside: &Path) -> io::Result<()> {
+        let info = inside.join("objects/info");
+        fs::create_dir_all(&info)?;
+        let alternates = info.join("alternates");
+        let _not_there = fs::remove_file(&alternates);
+        fs::write(alternates, format!("{}\n", self.objects().display()))?;
+        if self.dir.join("shallow").exists() {
+            fs::copy(self.dir.join("shallow"), inside.join("shallow"))?;
+        }
+        Ok(())
+    }
+
+    /// The folder's repository, if it is one that we may read: a folder, with nothing in it that
+    /// leads to objects elsewhere. What a killed git left locked is unlocked.
+    pub fn readable(&self, record: &Record) -> Option<PathBuf> {
+        let inside = record.folder.join(".git");
+        let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_dir());
+        let whole = ["", "objects", "objects/info", "refs"];
+        if !whole.iter().all(|part| is_folder(&inside.join(part))) {
+            return None;
+        }
+        for elsewhere in ["commondir", "objects/info/http-alternates", "gitdir"] {
+            let _mostly_not_there = fs::remove_file(inside.join(elsewhere));
+        }
+        self.lend(&inside).ok()?;
+        unlock(&inside);
+        Some(inside)
+    }
+
+    /// The keeper's own index of the folder's files.
+    pub fn index(&self, record: &Record) -> PathBuf {
+        self.dir.join(format!("vine-{}.index", record.key()))
+    }
+}
+
+/// Removes locks; nobody is at work there.
+fn unlock(inside: &Path) {
+    let mut folders = vec![inside.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (path, kind) = (entry.path(), entry.file_type());
+            match kind {
+                Ok(kind) if kind.is_dir() && entry.file_name() != "objects" => folders.push(path),
+                Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "lock") => {
+                    let _held_by_nobody = fs::remove_file(path);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A rebase, merge or the like is half done, or the head is not on the branch.
+pub fn is_between(inside: &Path, branch: &str) -> bool {
+    let head = fs::read_to_string(inside.join("HEAD")).unwrap_or_default();
+    let marks = [
+        "rebase-merge",
+        "rebase-apply",
+        "MERGE_HEAD",
+        "CHERRY_PICK_HEAD",
+        "REVERT_HEAD",
+        "BISECT_LOG",
+    ];
+    head.trim() != format!("ref: refs/heads/{branch}")
+        || marks.iter().any(|mark| inside.join(mark).exists())
+}

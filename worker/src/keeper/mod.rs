@@ -1,0 +1,337 @@
+//! The keeper's side of git: a bare repository for each repository that tasks work on, which no
+//! agent owns. Bases come from it, work comes back into it, and everything that people see or that
+//! leaves the house is read from it.
+//!
+//! ```text
+//!  source ──fetch──► keeper ──alternates──► the agent's folder, a repository of its own
+//!    ▲                 │ ▲                          │
+//!    └──── push ───────┘ └──── fetch, with fsck ────┘
+//! ```
+//!
+//! [`folder`] makes and mends the agent's folder, [`take`] brings work from it, [`publish`] brings
+//! it to the source. What stands in refs of the keeper, for the task `T-7`:
+//!
+//! | ref | what |
+//! |---|---|
+//! | `refs/remotes/origin/*` | the source's branches as they were last fetched |
+//! | `refs/vine/T-7-<created>/base` | what its folder borrows, so that no `gc` takes it away |
+//! | `refs/vine/T-7-<created>/work` | the last that is known of its work |
+//! | `refs/vine/T-7-<created>/heads/*` | branches that the agent made beside its own |
+
+pub mod folder;
+pub mod publish;
+pub mod record;
+pub mod take;
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use vine_domain::{Failure, FailureKind, Repo, repo::Source, worker::Work};
+
+use self::record::Record;
+
+use crate::git::{Git, GitError};
+
+/// The keeper's copy of one repository.
+#[derive(Debug, Clone)]
+pub struct Keeper {
+    dir: PathBuf,
+    repo: Repo,
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        Self::new(FailureKind::Git, error.to_string())
+    }
+}
+
+/// The namespace in which the base `HEAD` is looked for.
+const DEFAULT: &str = "HEAD";
+
+impl Keeper {
+    /// The copy as it is, without asking the source.
+    pub fn of(state: &Path, repo: &Repo) -> Self {
+        let name = format!("{}.git", repo.name);
+        Self {
+            dir: state.join("repos").join(name),
+            repo: repo.clone(),
+        }
+    }
+
+    /// The copy with what the source has now; made if there is none.
+    pub async fn fresh(state: &Path, repo: &Repo) -> Result<Self, Failure> {
+        let keeper = Self::of(state, repo);
+        keeper.is_there()?;
+        let _alone = keeper.alone().await;
+        let fetched = if keeper.dir.is_dir() {
+            keeper.fetch().await
+        } else {
+            keeper.make().await
+        };
+        fetched.map_err(|error| keeper.away(&error))?;
+        Ok(keeper)
+    }
+
+    /// Git on this copy. Its configuration is ours again before each use: the folder is written by
+    /// the same user as agents are.
+    pub fn git(&self) -> Git {
+        Git::of(&self.dir)
+    }
+
+    /// Where its objects are.
+    pub fn objects(&self) -> PathBuf {
+        self.dir.join("objects")
+    }
+
+    fn is_there(&self) -> Result<(), Failure> {
+        match &self.repo.source {
+            Source::Path(path) if !Path::new(path).is_dir() => {
+                let what = format!(
+                    "The repository `{}` should be at {path}, but there is no such folder on this \
+                     worker.",
+                    self.repo.name
+                );
+                Err(Failure::new(FailureKind::RepositoryMissing, what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What it means that the source does not answer.
+    pub fn away(&self, error: &GitError) -> Failure {
+        let (kind, what) = match &self.repo.source {
+            Source::Path(path) => (
+                FailureKind::RepositoryMissing,
+                format!(
+                    "The repository `{}` at {path} cannot be read: {error}",
+                    self.repo.name
+                ),
+            ),
+            Source::Url(_) => (
+                FailureKind::RemoteAway,
+                format!(
+                    "The remote of the repository `{}`, {}, cannot be read: {error}",
+                    self.repo.name,
+                    self.repo.source.shown()
+                ),
+            ),
+        };
+        Failure::new(kind, what)
+    }
+
+    /// One at a time writes the copy.
+    pub async fn alone(&self) -> OwnedMutexGuard<()> {
+        static TURNS: LazyLock<Mutex<HashMap<PathBuf, Arc<AsyncMutex<()>>>>> =
+            LazyLock::new(Mutex::default);
+        let turn = {
+            let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(self.dir.clone()).or_default())
+        };
+        let guard = turn.lock_owned().await;
+        self.own();
+        guard
+    }
+
+    /// Writes the copy's configuration anew, and takes away what would lead elsewhere.
+    fn own(&self) {
+        let file = self.dir.join("config");
+        let Ok(before) = fs::read_to_string(&file) else {
+            return;
+        };
+        let format = if before.contains("sha256") {
+            "\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n[core]\n"
+        } else {
+            "\trepositoryformatversion = 0\n"
+        };
+        let url = quoted(self.repo.source.as_str());
+        let ours = format!("[core]\n{format}\tbare = true\n[remote \"origin\"]\n\turl = {url}\n");
+        if before != ours {
+            let _shows_up_in_git = fs::write(&file, ours);
+        }
+        for other in [
+            "commondir",
+            "objects/info/alternates",
+            "info/attributes",
+            "info/grafts",
+        ] {
+            let _mostly_not_there = fs::remove_file(self.dir.join(other));
+        }
+    }
+
+    /// Made under another name first, so that a copy that is there is whole. A folder on the same
+    /// disk is linked, not copied; what is deleted there stays here.
+    async fn make(&self) -> Result<(), GitError> {
+        let parent = self.dir.parent().unwrap_or(Path::new("/"));
+        let draft = self.dir.with_extension("new");
+        let _left_by_a_crash = fs::remove_dir_all(&draft);
+        let _shows_up_in_git = fs::create_dir_all(parent);
+        let (source, to) = (self.repo.source.as_str(), draft.display().to_string());
+        Git::at(parent)
+            .run(&[
+                "clone",
+                "--quiet",
+                "--bare",
+                "--no-tags",
+                "--template=",
+                source,
+                &to,
+            ])
+            .await?;
+        // The copy's own branches are nobody's: what counts is what was last fetched.
+        let drafted = Self {
+            dir: draft.clone(),
+            ..self.clone()
+        };
+        drafted.own();
+        drafted.fetch().await?;
+        let git = drafted.git();
+        let heads = git
+            .run(&["for-each-ref", "--format=%(refname)", "refs/heads"])
+            .await?;
+        for head in heads.lines() {
+            drafted.git().run(&["update-ref", "-d", head]).await?;
+        }
+        drafted
+            .git()
+            .run(&["symbolic-ref", "HEAD", "refs/heads/none"])
+            .await?;
+        fs::rename(&draft, &self.dir).map_err(|error| GitError::new("clone", error.to_string()))
+    }
+
+    async fn fetch(&self) -> Result<(), GitError> {
+        let wanted: &[&str] = match self.repo.source {
+            // What a folder has of its own remote can be a base too.
+            Source::Path(_) => &[
+                "+refs/heads/*:refs/remotes/origin/*",
+                "+refs/remotes/origin/*:refs/remotes/upstream/*",
+                "+refs/tags/*:refs/tags/*",
+            ],
+            Source::Url(_) => &[
+                "+refs/heads/*:refs/remotes/origin/*",
+                "+refs/tags/*:refs/tags/*",
+            ],
+        };
+        let fetch = [
+            "fetch",
+            "--quiet",
+            "--prune",
+            "--no-tags",
+            "--update-shallow",
+            "origin",
+        ];
+        self.git()
+            .run(&[&fetch[..], wanted].concat())
+            .await
+            .map(|_| ())
+    }
+
+    /// The commit at a name, if there is one.
+    pub async fn commit_at(&self, name: &str) -> Option<String> {
+        let commit = format!("{name}^{{commit}}");
+        let found = self.git();
+        found
+            .run(&["rev-parse", "--verify", "--quiet", &commit])
+            .await
+            .ok()
+    }
+
+    /// The branch and commit that a task starts from; `HEAD` is what the source itself says.
+    pub async fn base(&self, wanted: &str) -> Result<(String, String), Failure> {
+        let name = match wanted {
+            DEFAULT => self.default_branch().await?,
+            other => other.to_owned(),
+        };
+        for place in ["origin", "upstream"] {
+            if let Some(commit) = self
+                .commit_at(&format!("refs/remotes/{place}/{name}"))
+                .await
+            {
+                return Ok((name, commit));
+            }
+        }
+        let what = format!(
+            "The repository `{}` has no branch `{name}` with a commit.",
+            self.repo.name
+        );
+        Err(Failure::new(FailureKind::BaseMissing, what))
+    }
+
+    async fn default_branch(&self) -> Result<String, Failure> {
+        let said = self
+            .git()
+            .run(&["ls-remote", "--symref", "origin", "HEAD"])
+            .await;
+        let said = said.map_err(|error| self.away(&error))?;
+        let named = said.lines().find_map(|line| {
+            line.strip_prefix("ref: refs/heads/")?
+                .strip_suffix("\tHEAD")
+        });
+        named.map(str::to_owned).ok_or_else(|| {
+            let what = format!(
+                "The repository `{}` does not say which branch is its default one.",
+                self.repo.name
+            );
+            Failure::new(FailureKind::BaseMissing, what)
+        })
+    }
+
+    /// `one` is an ancestor of `other`, or the same.
+    pub async fn is_in(&self, one: &str, other: &str) -> bool {
+        self.git()
+            .agrees(&["merge-base", "--is-ancestor", one, other])
+            .await
+    }
+
+    /// What earlier attempts left of a task: here, or where another worker pushed it.
+    pub async fn earlier(
+        &self,
+        record: &Record,
+        work: Option<&Work>,
+    ) -> Result<Option<String>, Failure> {
+        let own = format!("refs/vine/{}/work", record.key());
+        let mut found = self.commit_at(&own).await;
+        if let Some(work) = work.filter(|work| found.as_ref() != Some(&work.commit)) {
+            let refspec = format!("+{}:{own}", work.name);
+            let fetch = ["fetch", "--quiet", "--no-tags", "origin", &refspec];
+            match self.git().run(&fetch).await {
+                Ok(_) => found = self.commit_at(&own).await,
+                // Somebody took it away at the source.
+                Err(error) if error.said.contains("remote ref") => {}
+                Err(error) => return Err(self.away(&error)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The folder of a task is gone: what it borrowed may go. What was taken from it stays.
+    pub async fn let_go(&self, record: &Record) {
+        let _only_faster = fs::remove_file(self.index(record));
+        for part in ["base", "head"] {
+            let name = format!("refs/vine/{}/{part}", record.key());
+            let _stays_harmless = self.git().run(&["update-ref", "-d", &name]).await;
+        }
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Remembers a commit under a ref.
+    pub async fn hold(&self, name: &str, commit: &str) -> Result<(), GitError> {
+        self.git()
+            .run(&["update-ref", name, commit])
+            .await
+            .map(|_| ())
+    }
+}
+
+/// As git's configuration wants a value that may hold anything.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

@@ -1,0 +1,238 @@
+//! Brings work to the source: finished work to a branch that was free or is gone on with, unfinished
+//! work to a ref outside `refs/heads`. Nothing is ever forced but what is ours alone.
+
+use std::collections::BTreeMap;
+
+use vine_domain::repo::Source;
+
+use super::{Keeper, record::Record};
+use crate::git::GitError;
+
+/// So many names are tried before the number of the commit ends it.
+const NAMES: u32 = 50;
+
+/// What the source has, by ref.
+type Refs = BTreeMap<String, String>;
+
+/// Where work went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The branch, or the whole ref outside of `refs/heads`.
+    pub name: String,
+    /// The name that was wanted was taken.
+    pub is_other: bool,
+}
+
+/// Git's answer to a push that another name may help against.
+enum Refused {
+    /// The ref is somebody else's, or moved on.
+    Name(GitError),
+    /// Anything else: the network, rights, hooks.
+    Else(GitError),
+}
+
+impl Keeper {
+    /// What the source has below that prefix now.
+    async fn refs(&self, pattern: &str) -> Result<Refs, GitError> {
+        let listed = self
+            .git()
+            .run(&["ls-remote", "--quiet", "origin", pattern])
+            .await?;
+        let pair = |line: &str| {
+            let (commit, name) = line.split_once('\t')?;
+            Some((name.to_owned(), commit.to_owned()))
+        };
+        Ok(listed.lines().filter_map(pair).collect())
+    }
+
+    /// Pushes the task's tip to its branch; under the next free name if that is taken by now.
+    pub async fn publish(&self, record: &Record) -> Result<Published, GitError> {
+        let heads = self.refs("refs/heads/*").await?;
+        let mut last = None;
+        for name in names(&record.branch) {
+            let (wanted, full) = (name == record.branch, format!("refs/heads/{name}"));
+            let is_other = !wanted;
+            let there = heads.get(&full);
+            if there == Some(&record.tip) {
+                return Ok(Published { name, is_other });
+            }
+            let goes_on = match there {
+                Some(there) => wanted && record.continues || self.is_own(record, there).await,
+                None => is_free(&heads, &name),
+            };
+            if !goes_on {
+                continue;
+            }
+            match self.push(&record.tip, &full, there, false).await {
+                Ok(()) => return Ok(Published { name, is_other }),
+                Err(Refused::Name(error)) => last = Some(error),
+                Err(Refused::Else(error)) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| GitError::new("push", "no name is free")))
+    }
+
+    /// What is there was pushed by an earlier attempt: our work holds it, and the base does not.
+    async fn is_own(&self, record: &Record, there: &str) -> bool {
+        self.is_in(there, &record.tip).await && !self.is_in(there, &record.base).await
+    }
+
+    /// Pushes the task's tip to a ref outside of `refs/heads`, for people and other workers.
+    pub async fn publish_kept(&self, record: &Record) -> Result<Published, GitError> {
+        let refs = self.refs("refs/vine/*").await?;
+        for name in names(&format!("refs/vine/{}", record.task)) {
+            let is_other = name != format!("refs/vine/{}", record.task);
+            let there = refs.get(&name);
+            if there == Some(&record.tip) {
+                return Ok(Published { name, is_other });
+            }
+            if let Some(there) = there
+                && record.kept.as_deref() != Some(there.as_str())
+                && !self.is_own(record, there).await
+            {
+                continue;
+            }
+            match self.push(&record.tip, &name, there, true).await {
+                Ok(()) => return Ok(Published { name, is_other }),
+                Err(Refused::Name(_)) => {}
+                Err(Refused::Else(error)) => return Err(error),
+            }
+        }
+        Err(GitError::new("push", "no name is free"))
+    }
+
+    /// Takes the ref of unfinished work away; the branch holds it now.
+    pub async fn unpublish_kept(&self, record: &Record) {
+        let Ok(refs) = self.refs("refs/vine/*").await else {
+            return;
+        };
+        for (name, there) in refs {
+            let ours = record.kept.as_ref() == Some(&there)
+                || name == format!("refs/vine/{}", record.task)
+                    && self.is_in(&there, &record.tip).await;
+            if ours {
+                let lease = format!("--force-with-lease={name}:{there}");
+                let refspec = format!(":{name}");
+                let push = self.git();
+                let _nobody_minds = push
+                    .run(&["push", "--quiet", &lease, "origin", &refspec])
+                    .await;
+            }
+        }
+    }
+
+    /// Moves a ref of the source from what it is there to `commit`; nobody else's change is lost.
+    async fn push(
+        &self,
+        commit: &str,
+        name: &str,
+        there: Option<&String>,
+        is_ours: bool,
+    ) -> Result<(), Refused> {
+        let lease = format!(
+            "--force-with-lease={name}:{}",
+            there.map_or("", String::as_str)
+        );
+        let refspec = format!("{commit}:{name}");
+        // What is there already only ever goes forward, unless the ref is ours.
+        let mut push = vec!["push", "--quiet"];
+        if there.is_none() || is_ours {
+            push.push(&lease);
+        }
+        if let Source::Path(_) = self.repo.source {
+            push.push(RECEIVE);
+        }
+        push.extend(["origin", &refspec]);
+        let pushed = self.git().run(&push).await;
+        pushed.map(|_| ()).map_err(|error| {
+            let of_name = [
+                "[rejected]",
+                "stale info",
+                "non-fast-forward",
+                "already exists",
+                "cannot lock ref",
+                "refusing to update checked out branch",
+                "branch is currently checked out",
+            ];
+            if of_name.iter().any(|words| error.said.contains(words)) {
+                Refused::Name(error)
+            } else {
+                Refused::Else(error)
+            }
+        })
+    }
+}
+
+/// A folder's own configuration could name programs for the other end of a push.
+const RECEIVE: &str = "--receive-pack=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c receive.autogc=false receive-pack";
+
+/// `vine/T-7`, `vine/T-7-2`, … and without folders, where `vine` itself is a branch.
+fn names(wanted: &str) -> impl Iterator<Item = String> {
+    let flat = wanted.replace('/', "-");
+    let numbered = |name: String| (2..NAMES).map(move |number| format!("{name}-{number}"));
+    let is_ref = wanted.starts_with("refs/");
+    let flats = std::iter::once(flat.clone()).chain(numbered(flat));
+    std::iter::once(wanted.to_owned())
+        .chain(numbered(wanted.to_owned()))
+        .chain(flats.filter(move |_| !is_ref))
+}
+
+/// Neither this name nor a folder of it, nor a name that would be one, is in use.
+fn is_free(heads: &Refs, name: &str) -> bool {
+    let full = format!("refs/heads/{name}");
+    let clashes = |other: &String| {
+        *other == full
+            || other.starts_with(&format!("{full}/"))
+            || full.starts_with(&format!("{other}/"))
+    };
+    !heads.keys().any(clashes)
+}
+
+impl Keeper {
+    /// Whether the branch is there, as last fetched.
+    pub async fn has_branch(&self, name: &str) -> Option<String> {
+        self.commit_at(&format!("refs/remotes/origin/{name}")).await
+    }
+
+    /// The first free name of a branch, as last fetched.
+    pub async fn free_name(&self, wanted: &str) -> Result<String, GitError> {
+        let format = "--format=%(refname:lstrip=3)";
+        let listed = self
+            .git()
+            .run(&["for-each-ref", format, "refs/remotes/origin"])
+            .await?;
+        let heads: Refs = listed
+            .lines()
+            .map(|name| (format!("refs/heads/{name}"), String::new()))
+            .collect();
+        let mut names = names(wanted);
+        names
+            .find(|name| is_free(&heads, name))
+            .ok_or_else(|| GitError::new("branch", format!("no name like `{wanted}` is free")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_free_when_nothing_stands_in_its_way() {
+        let heads = |names: &[&str]| {
+            let pair = |name: &&str| (format!("refs/heads/{name}"), String::new());
+            names.iter().map(pair).collect::<Refs>()
+        };
+        let free = |taken: &[&str]| {
+            let heads = heads(taken);
+            names("vine/T-7").find(|name| is_free(&heads, name))
+        };
+        assert_eq!(free(&["main"]).as_deref(), Some("vine/T-7"));
+        assert_eq!(free(&["vine/T-7"]).as_deref(), Some("vine/T-7-2"));
+        assert_eq!(
+            free(&["vine/T-7/x", "vine/T-7-2"]).as_deref(),
+            Some("vine/T-7-3")
+        );
+        assert_eq!(free(&["vine"]).as_deref(), Some("vine-T-7"));
+        assert_eq!(free(&["vine", "vine-T-7"]).as_deref(), Some("vine-T-7-2"));
+    }
+}

@@ -1,0 +1,88 @@
+//! What the keeper knows of the folder of one task: a file beside the folder, where no agent writes.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use vine_domain::{Epoch, Repo, TaskId, Timestamp};
+
+use crate::agent::Finished;
+
+/// The folder of a task, and where its work stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// Whose it is.
+    pub task: TaskId,
+    /// Tells the task from those of other installations.
+    pub created: Timestamp,
+    /// The latest attempt in it.
+    pub epoch: Epoch,
+    /// Of which repository.
+    pub repo: Repo,
+    /// Where the agent works.
+    pub folder: PathBuf,
+    /// The branch's name, without `refs/heads/`.
+    pub branch: String,
+    /// The branch was there before; it is gone on with, and nothing else is made in its place.
+    pub continues: bool,
+    /// The commit that the work starts from.
+    pub base: String,
+    /// The last commit that the keeper holds of it.
+    pub tip: String,
+    /// What of it stands outside `refs/heads` at the source.
+    pub kept: Option<String>,
+    /// What is written under commits of the keeper.
+    pub message: String,
+    /// The folder was made whole.
+    pub made: bool,
+    /// The agent came to its end; what is left is git's.
+    pub finished: Option<Finished>,
+}
+
+impl Record {
+    /// Names the task in refs and files of the keeper.
+    pub fn key(&self) -> String {
+        format!("{}-{}", self.task, self.created.0)
+    }
+
+    /// All records of a worker; files that are none are passed over.
+    pub fn all(state: &Path) -> Vec<Self> {
+        let inside = |folder: &Path| {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).collect::<Vec<_>>()
+        };
+        inside(&state.join("worktrees"))
+            .iter()
+            .flat_map(|repository| inside(repository))
+            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
+            .collect()
+    }
+
+    /// The record of one task.
+    pub fn of(state: &Path, task: TaskId, created: Timestamp) -> Option<Self> {
+        let mut all = Self::all(state).into_iter();
+        all.find(|record| record.task == task && record.created == created)
+    }
+
+    fn file(&self) -> PathBuf {
+        let mut name = self.folder.clone().into_os_string();
+        name.push(".json");
+        name.into()
+    }
+
+    /// Writes it, whole or not at all.
+    pub fn save(&self) -> io::Result<()> {
+        let (file, text) = (self.file(), serde_json::to_vec_pretty(self)?);
+        let draft = file.with_extension("new");
+        fs::write(&draft, text)?;
+        fs::rename(draft, file)
+    }
+
+    /// Forgets it.
+    pub fn remove(&self) {
+        let _gone_already = fs::remove_file(self.file());
+    }
+}
