@@ -108,9 +108,13 @@ impl Git {
         Err(GitError::new(command, "it was not tried"))
     }
 
-    /// Whether git agrees.
-    pub async fn agrees(&self, arguments: &[&str]) -> bool {
-        self.run(arguments).await.is_ok()
+    /// The same where git may say no without a word, which is an answer and no error.
+    pub async fn ask(&self, arguments: &[&str]) -> Result<Option<String>, GitError> {
+        match self.run(arguments).await {
+            Ok(said) => Ok(Some(said)),
+            Err(error) if error.said == SILENT => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes the lock that git complains of, if nobody can hold it any more. Only inside our own
@@ -239,6 +243,8 @@ async fn read(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Vec<u8> {
     bytes
 }
 
+const SILENT: &str = "it gave no reason";
+
 fn last_lines(said: &str) -> String {
     let lines: Vec<&str> = said
         .trim()
@@ -246,11 +252,7 @@ fn last_lines(said: &str) -> String {
         .filter(|line| !line.starts_with("hint:"))
         .collect();
     let last = lines[lines.len().saturating_sub(5)..].join(" ");
-    if last.is_empty() {
-        "it gave no reason".into()
-    } else {
-        last
-    }
+    if last.is_empty() { SILENT.into() } else { last }
 }
 
 #[cfg(test)]

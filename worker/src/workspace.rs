@@ -236,9 +236,9 @@ impl Workspace {
         let Record { base, tip, .. } = self.record.clone();
         let git = self.keeper.git();
         let mut changes = Changes::default();
-        let start = match git.run(&["merge-base", &base, &tip]).await {
-            Ok(start) => start,
-            Err(_) => {
+        let start = match git.ask(&["merge-base", &base, &tip]).await? {
+            Some(start) => start,
+            None => {
                 let what = "The agent rewrote the history: its branch does not build on the base any more.";
                 changes.notes.push(what.into());
                 base
@@ -319,7 +319,7 @@ async fn begin(
 ) -> Result<Record, Failure> {
     let (name, base) = keeper.base(task.base.as_str()).await?;
     let wanted = task.branch.as_str();
-    let there = keeper.has_branch(wanted).await;
+    let there = keeper.has_branch(wanted).await?;
     let is_default = wanted.starts_with(&format!("vine/{}-", task.attempt.task));
     let continues = there.is_some() && wanted == name;
     let branch = match there {

@@ -231,13 +231,11 @@ impl Keeper {
     }
 
     /// The commit at a name, if there is one.
-    pub async fn commit_at(&self, name: &str) -> Option<String> {
+    pub async fn commit_at(&self, name: &str) -> Result<Option<String>, GitError> {
         let commit = format!("{name}^{{commit}}");
-        let found = self.git();
-        found
-            .run(&["rev-parse", "--verify", "--quiet", &commit])
+        self.git()
+            .ask(&["rev-parse", "--verify", "--quiet", &commit])
             .await
-            .ok()
     }
 
     /// The branch and commit that a task starts from; `HEAD` is what the source itself says.
@@ -249,7 +247,7 @@ impl Keeper {
         for place in ["origin", "upstream"] {
             if let Some(commit) = self
                 .commit_at(&format!("refs/remotes/{place}/{name}"))
-                .await
+                .await?
             {
                 return Ok((name, commit));
             }
@@ -281,10 +279,12 @@ impl Keeper {
     }
 
     /// `one` is an ancestor of `other`, or the same.
-    pub async fn is_in(&self, one: &str, other: &str) -> bool {
-        self.git()
-            .agrees(&["merge-base", "--is-ancestor", one, other])
-            .await
+    pub async fn is_in(&self, one: &str, other: &str) -> Result<bool, GitError> {
+        let asked = self
+            .git()
+            .ask(&["merge-base", "--is-ancestor", one, other])
+            .await?;
+        Ok(asked.is_some())
     }
 
     /// What earlier attempts left of a task: here, or where another worker pushed it.
@@ -294,12 +294,12 @@ impl Keeper {
         work: Option<&Work>,
     ) -> Result<Option<String>, Failure> {
         let own = format!("refs/vine/{}/work", record.key());
-        let mut found = self.commit_at(&own).await;
+        let mut found = self.commit_at(&own).await?;
         if let Some(work) = work.filter(|work| found.as_ref() != Some(&work.commit)) {
             let refspec = format!("+{}:{own}", work.name);
             let fetch = ["fetch", "--quiet", "--no-tags", "origin", &refspec];
             match self.git().run(&fetch).await {
-                Ok(_) => found = self.commit_at(&own).await,
+                Ok(_) => found = self.commit_at(&own).await?,
                 // Somebody took it away at the source.
                 Err(error) if error.said.contains("remote ref") => {}
                 Err(error) => return Err(self.away(&error)),

@@ -57,7 +57,7 @@ impl Keeper {
                 return Ok(Published { name, is_other });
             }
             let goes_on = match there {
-                Some(there) => wanted && record.continues || self.is_own(record, there).await,
+                Some(there) => wanted && record.continues || self.is_own(record, there).await?,
                 None => is_free(&heads, &name),
             };
             if !goes_on {
@@ -73,8 +73,12 @@ impl Keeper {
     }
 
     /// What is there was pushed by an earlier attempt: our work holds it, and the base does not.
-    async fn is_own(&self, record: &Record, there: &str) -> bool {
-        self.is_in(there, &record.tip).await && !self.is_in(there, &record.base).await
+    async fn is_own(&self, record: &Record, there: &str) -> Result<bool, GitError> {
+        // What nobody has fetched is nobody's of ours.
+        if self.commit_at(there).await?.is_none() {
+            return Ok(false);
+        }
+        Ok(self.is_in(there, &record.tip).await? && !self.is_in(there, &record.base).await?)
     }
 
     /// Pushes the task's tip to a ref outside of `refs/heads`, for people and other workers.
@@ -88,7 +92,7 @@ impl Keeper {
             }
             if let Some(there) = there
                 && record.kept.as_deref() != Some(there.as_str())
-                && !self.is_own(record, there).await
+                && !self.is_own(record, there).await?
             {
                 continue;
             }
@@ -109,7 +113,7 @@ impl Keeper {
         for (name, there) in refs {
             let ours = record.kept.as_ref() == Some(&there)
                 || name == format!("refs/vine/{}", record.task)
-                    && self.is_in(&there, &record.tip).await;
+                    && self.is_own(record, &there).await.unwrap_or(false);
             if ours {
                 let lease = format!("--force-with-lease={name}:{there}");
                 let refspec = format!(":{name}");
@@ -190,7 +194,7 @@ fn is_free(heads: &Refs, name: &str) -> bool {
 
 impl Keeper {
     /// Whether the branch is there, as last fetched.
-    pub async fn has_branch(&self, name: &str) -> Option<String> {
+    pub async fn has_branch(&self, name: &str) -> Result<Option<String>, GitError> {
         self.commit_at(&format!("refs/remotes/origin/{name}")).await
     }
 

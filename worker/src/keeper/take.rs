@@ -47,9 +47,9 @@ impl Keeper {
             return Ok(taken);
         }
         let head = self.take_commits(record, &mut taken).await?;
-        taken.stays = nested(&record.folder, &self.submodules(&head).await);
+        taken.stays = nested(&record.folder, &self.submodules(&head).await?);
         // What was kept before is built on, unless the agent went another way since.
-        let parent = match self.is_in(&head, &record.tip).await {
+        let parent = match self.is_in(&head, &record.tip).await? {
             true => record.tip.clone(),
             false => head.clone(),
         };
@@ -113,7 +113,7 @@ impl Keeper {
             ));
             return Ok(record.tip.clone());
         }
-        let at_head = self.commit_at(&format!("refs/vine/{key}/head")).await;
+        let at_head = self.commit_at(&format!("refs/vine/{key}/head")).await?;
         let head = at_head.unwrap_or_else(|| record.tip.clone());
         self.name_others(record, &head, taken).await?;
         Ok(head)
@@ -217,7 +217,7 @@ impl Keeper {
     }
 
     /// Paths that the commit itself says are other repositories.
-    async fn submodules(&self, head: &str) -> Vec<String> {
+    async fn submodules(&self, head: &str) -> Result<Vec<String>, GitError> {
         let listed = self
             .git()
             .run(&[
@@ -228,11 +228,11 @@ impl Keeper {
                 head,
             ])
             .await;
-        let said = listed.unwrap_or_default();
+        let said = listed?;
         let links = said
             .split('\0')
             .filter_map(|line| line.strip_prefix("160000 "));
-        links.map(str::to_owned).collect()
+        Ok(links.map(str::to_owned).collect())
     }
 }
 
