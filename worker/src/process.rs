@@ -7,7 +7,9 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -66,42 +68,71 @@ pub fn command(
     env: &BTreeMap<String, String>,
     pass: &[String],
 ) -> Command {
-    let mut command = Command::new(program.first().map_or("false", String::as_str));
-    command
-        .args(program.get(1..).unwrap_or_default())
-        .current_dir(folder)
-        .env_clear();
+    let nothing = "false".to_owned();
+    let program = if program.is_empty() {
+        std::slice::from_ref(&nothing)
+    } else {
+        program
+    };
+    let mut command = match supervisor() {
+        Some(own) => {
+            let mut command = Command::new(own);
+            command.args(["supervise", "--"]).args(program);
+            command
+        }
+        None => {
+            let mut command = Command::new(&program[0]);
+            command.args(&program[1..]).kill_on_drop(true);
+            die_with_parent(command.as_std_mut());
+            command
+        }
+    };
+    command.current_dir(folder).env_clear();
     let inherited = COMMON.into_iter().chain(pass.iter().map(String::as_str));
     command.envs(inherited.filter_map(|name| Some((name, std::env::var_os(name)?))));
-    command
-        .envs(env)
-        .envs(mark.variables())
-        .process_group(0)
-        .kill_on_drop(true);
-    die_with_us(&mut command);
+    command.envs(env).envs(mark.variables()).process_group(0);
     command
 }
 
-/// The kernel kills the process when this worker dies, however it dies.
+/// Who stands between us and agents: this program itself, once [`be_supervised`] was called.
+static SUPERVISOR: OnceLock<PathBuf> = OnceLock::new();
+
+fn supervisor() -> Option<&'static Path> {
+    SUPERVISOR.get().map(PathBuf::as_path)
+}
+
+/// From now on agents run under `vine supervise`, which this program offers.
+pub fn be_supervised() {
+    let _first_counts = SUPERVISOR.set("/proc/self/exe".into());
+}
+
+/// The kernel kills the process when its parent dies, however that dies.
 #[expect(
     unsafe_code,
     reason = "there is no safe way to run code between fork and exec"
 )]
-fn die_with_us(command: &mut Command) {
+pub fn die_with_parent(command: &mut std::process::Command) {
     let set =
         || rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(Into::into);
     // SAFETY: the closure makes one system call; it neither allocates nor takes locks.
     unsafe { command.pre_exec(set) };
 }
 
-/// Kills everything that bears `variable`, until nothing is left. Returns how many processes that
-/// were.
+/// Kills everything that bears `variable` and all that descends from it, until nothing is left. Who
+/// supervises goes last: as long as it lives, orphans are its. Returns how many processes that were.
 async fn kill_all(variable: &str) -> usize {
     let mut killed = 0;
     for _ in 0..100 {
-        let found = bearing(variable);
-        if found.is_empty() {
+        let bearing = bearing(variable);
+        if bearing.is_empty() {
             break;
+        }
+        let mut found: Vec<Pid> = bearing
+            .iter()
+            .flat_map(|pid| descendants_of(*pid))
+            .collect();
+        if found.is_empty() {
+            found = bearing;
         }
         killed += found.len();
         for pid in found {
@@ -134,6 +165,53 @@ fn bears(pid: i32, variable: &[u8]) -> bool {
         .any(|other| other == variable)
 }
 
+/// Parents of all processes that can be seen; zombies have none worth naming.
+fn parents() -> Vec<(Pid, Pid)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter_map(|pid| Some((Pid::from_raw(pid)?, parent_of(pid)?)))
+        .collect()
+}
+
+/// The fourth word of `stat`; the second may hold anything, in brackets (proc_pid_stat(5)).
+fn parent_of(pid: i32) -> Option<Pid> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut words = stat.rsplit_once(')')?.1.split_whitespace();
+    let (_state, parent) = (words.next()?, words.next()?);
+    Pid::from_raw(parent.parse().ok()?)
+}
+
+/// The processes whose parent this is, zombies included.
+pub fn children_of(pid: Pid) -> Vec<Pid> {
+    let of = |(child, parent): (Pid, Pid)| (parent == pid).then_some(child);
+    parents().into_iter().filter_map(of).collect()
+}
+
+/// All living processes below this one.
+pub fn descendants_of(pid: Pid) -> Vec<Pid> {
+    let all = parents();
+    let mut found = vec![pid];
+    let mut next = 0;
+    while next < found.len() {
+        let parent = found[next];
+        found.extend(
+            all.iter()
+                .filter(|(_, of)| *of == parent)
+                .map(|(child, _)| *child),
+        );
+        next += 1;
+    }
+    found.retain(|found| *found != pid && !is_zombie(*found));
+    found
+}
+
+fn is_zombie(pid: Pid) -> bool {
+    let stat =
+        fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_none_or(|(_, rest)| rest.starts_with('Z'))
+}
+
 /// Where a program is, by the search path; a name with a slash is taken as it is.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
@@ -160,7 +238,7 @@ mod tests {
         while bearing(&mark.task).len() < 3 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert!(mark.kill().await >= 3);
+        assert!(mark.kill().await >= 2, "the shell may end by itself");
         assert!(bearing(&mark.task).is_empty());
         child.wait().await.expect("reaped");
     }

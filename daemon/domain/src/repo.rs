@@ -90,7 +90,8 @@ impl TryFrom<String> for Source {
             Err(Invalid::new(
                 "repository source",
                 format!("`{}` {why}", crate::input::shown(&text)),
-                "give an absolute path, or a URL that starts with https://, ssh:// or file://",
+                "give an absolute path, git@host:org/repo.git, or a URL that starts with https://, ssh:// or \
+                 file://",
             ))
         };
         match text.as_str() {
@@ -104,9 +105,29 @@ impl TryFrom<String> for Source {
             {
                 Ok(Self::Url(text))
             }
+            t if is_scp_like(t) => Ok(Self::Url(text)),
+            t if t.starts_with("http://") => {
+                refuse("is not encrypted, so its token could be read on the way")
+            }
             _ => refuse("is neither"),
         }
     }
+}
+
+/// `git@host:org/repo.git`: what forges offer for copying. Nothing in it can be an option or a helper
+/// of git's (`ext::`).
+fn is_scp_like(text: &str) -> bool {
+    let Some((login, path)) = text.split_once(':') else {
+        return false;
+    };
+    let plain = |part: &str| {
+        let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !part.is_empty() && !part.starts_with('-') && part.chars().all(fine)
+    };
+    let is_login = login
+        .split_once('@')
+        .is_some_and(|(user, host)| plain(user) && plain(host));
+    is_login && !path.is_empty() && !path.starts_with([':', '-'])
 }
 
 #[cfg(test)]
@@ -141,6 +162,7 @@ mod tests {
             "/srv/site",
             "https://example.org/a.git",
             "ssh://git@example.org/a",
+            "git@example.org:team/site.git",
         ] {
             assert!(Source::try_from(good.to_owned()).is_ok(), "{good}");
         }
@@ -150,6 +172,10 @@ mod tests {
             "relative/path",
             "ssh://-oProxyCommand=id/x",
             "EXT::x",
+            "http://example.org/a",
+            "git@host::x",
+            "-oProxyCommand=id@host:x",
+            "ext@host:-x",
             "",
         ] {
             assert!(Source::try_from(bad.to_owned()).is_err(), "{bad}");

@@ -216,14 +216,23 @@ fn greet(
 
 /// The top folder of the git repository that `folder` is in.
 fn top_level(folder: &Path) -> Result<PathBuf> {
-    let top = ask_git(folder, &["rev-parse", "--show-toplevel"]);
-    top.map(PathBuf::from).with_context(|| {
-        format!(
-            "{} is in no git repository; go into one, make one with `git init`, or try `vine \
-         up --demo`",
-            folder.display()
-        )
-    })
+    let said = match run_git(folder, &["rev-parse", "--show-toplevel"]) {
+        Ok(top) => return Ok(top.into()),
+        Err(said) => said,
+    };
+    let folder = folder.display();
+    // Git names the repository between quotes, and it may be another folder than this one.
+    if said.contains("dubious ownership") {
+        let whose = said.split('\'').nth(1).unwrap_or_default();
+        bail!(
+            "the repository {whose} belongs to another user, so git does not read it; if you trust \
+             it: git config --global --add safe.directory {whose}"
+        );
+    }
+    bail!(
+        "{folder} is in no git repository; go into one, make one with `git init`, or try `vine up \
+         --demo`"
+    )
 }
 
 /// The state folder of a repository: outside it, one for each path.
@@ -274,14 +283,21 @@ fn base_branch(folder: &Path) -> Result<String> {
 
 /// What git prints; `None` when it says no.
 pub fn ask_git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    run_git(folder, arguments).ok()
+}
+
+/// What git prints, or what it complains of.
+fn run_git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)
         .args(arguments)
+        .env("LC_ALL", "C")
         .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .map_err(|error| error.to_string())?;
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    match output.status.success() {
+        true => Ok(said(&output.stdout)),
+        false => Err(said(&output.stderr)),
+    }
 }
