@@ -219,3 +219,59 @@ async fn a_task_that_fills_the_disk_makes_two_workers_ill_at_most() {
     }
     assert_eq!(ill, 2, "after five seconds, in which each has beaten");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_dead_tasks_are_counted_before_they_are_replayed_or_discarded() {
+    let (place, _processes) = Place::new(Agent::Script("echo fine")).await.at_work().await;
+    let mut dead = Vec::new();
+    for number in 0..12 {
+        let made = place
+            .say(&format!("task new Task-{number} --base nowhere"))
+            .await;
+        dead.push(words(&made["id"]).to_owned());
+    }
+    for task in &dead {
+        place.wait(task, "failed").await;
+    }
+    let told = place.shell(&["queue", "replay", "--kind", "base_missing"]);
+    assert!(
+        told.contains("12 dead tasks: T-12, T-11") && told.contains("and 2 more"),
+        "{told}"
+    );
+    assert!(
+        told.contains("`queue replay --kind base_missing --confirm 12` does it"),
+        "{told}"
+    );
+    let wrong = place.say("queue replay --all --confirm 11").await;
+    assert_eq!(
+        wrong["count"], 12,
+        "nothing that was not counted is decided"
+    );
+    let other = place.try_shell(&["queue", "discard", "--kind", "git", "--confirm", "1"]);
+    assert!(
+        other.expect_err("refused").contains("base_missing"),
+        "what there is"
+    );
+    assert!(
+        place
+            .try_shell(&["queue", "replay", "--confirm", "12"])
+            .is_err(),
+        "which?"
+    );
+    let listed = async || place.say("queue dead").await.as_array().map(Vec::len);
+    assert_eq!(listed().await, Some(12), "nothing has changed yet");
+    crate::harness::git(&place.repo, &["branch", "nowhere"]);
+    let told = place.shell(&[
+        "queue",
+        "replay",
+        "--kind",
+        "base_missing",
+        "--confirm",
+        "12",
+    ]);
+    assert!(told.contains("12 tasks run again"), "{told}");
+    assert_eq!(listed().await, Some(0));
+    for task in &dead {
+        place.wait(task, "done").await;
+    }
+}

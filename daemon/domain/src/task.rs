@@ -156,7 +156,6 @@ pub struct Report {
     pub commit: Option<String>,
     /// The branch that holds it; not the wanted one when that was taken meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub branch: Option<Branch>,
     /// `git diff --stat` from the base; empty when nothing changed.
     pub diffstat: String,

@@ -1,6 +1,6 @@
 //! The nouns and verbs.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use vine_domain::{Branch, Lane, QuestionId, SessionId, Slug, TaskId, Title};
 
 /// What a person can order anywhere: in a chat thread, in the console, in a shell.
@@ -225,16 +225,41 @@ pub enum QueueVerb {
         #[command(flatten)]
         range: ListRange,
     },
-    /// Run a dead task again
+    /// Run a dead task again, or many of them
     Replay {
         /// Like T-142
-        task: TaskId,
+        #[arg(conflicts_with = "Many", required_unless_present = "Many")]
+        task: Option<TaskId>,
+        /// Which
+        #[command(flatten)]
+        many: Many,
     },
-    /// Take a task off the list of dead ones
+    /// Take a task off the list of dead ones, or many of them
     Discard {
         /// Like T-142
-        task: TaskId,
+        #[arg(conflicts_with = "Many", required_unless_present = "Many")]
+        task: Option<TaskId>,
+        /// Which
+        #[command(flatten)]
+        many: Many,
     },
+}
+
+/// Dead tasks by what they have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Many {
+    /// All that the other filters leave
+    #[arg(long)]
+    pub all: bool,
+    /// Only those of this repository
+    #[arg(long)]
+    pub repo: Option<Slug>,
+    /// Only those that failed in this way, like git
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// How many there are; the first call tells, and changes nothing
+    #[arg(long)]
+    pub confirm: Option<u64>,
 }
 
 /// What can be done with repositories.

@@ -12,6 +12,6 @@ mod own;
 
 pub use chat::{Context, Unreadable, from_words, is_command, line, parse};
 pub use commands::{
-    Command, ListRange, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb,
+    Command, ListRange, Many, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb,
 };
 pub use menu::{Choice, Entry, Kind, menu, words};

@@ -997,15 +997,43 @@ async fn frozen_discord_questions_that_are_open() {
               name: dead
               options: [{ description: Show at most this many, name: limit, required: false, type: 3 }]
               type: 1
-            - description: Run a dead task again
+            - description: Run a dead task again, or many of them
               name: replay
               options:
-                [{ autocomplete: true, description: Like T-142, name: task, required: true, type: 3 }]
+                - { autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }
+                - { description: All that the other filters leave, name: all, required: false, type: 5 }
+                - autocomplete: true
+                  description: Only those of this repository
+                  name: repo
+                  required: false
+                  type: 3
+                - description: Only those that failed in this way, like git
+                  name: kind
+                  required: false
+                  type: 3
+                - description: How many there are; the first call tells, and changes nothing
+                  name: confirm
+                  required: false
+                  type: 3
               type: 1
-            - description: Take a task off the list of dead ones
+            - description: Take a task off the list of dead ones, or many of them
               name: discard
               options:
-                [{ autocomplete: true, description: Like T-142, name: task, required: true, type: 3 }]
+                - { autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }
+                - { description: All that the other filters leave, name: all, required: false, type: 5 }
+                - autocomplete: true
+                  description: Only those of this repository
+                  name: repo
+                  required: false
+                  type: 3
+                - description: Only those that failed in this way, like git
+                  name: kind
+                  required: false
+                  type: 3
+                - description: How many there are; the first call tells, and changes nothing
+                  name: confirm
+                  required: false
+                  type: 3
               type: 1
           type: 2
         - description: All about repos

@@ -309,7 +309,7 @@ async fn frozen_errors_of_the_shell() {
 
     $ vine repo add up relative/path
     vine: this repository source cannot be used: `relative/path` is neither
-    give an absolute path, or a URL that starts with https://, ssh:// or file://
+    give an absolute path, git@host:org/repo.git, or a URL that starts with https://, ssh:// or file://
     exit code 2
 
     $ vine task show X-1

@@ -561,8 +561,8 @@ async fn frozen_help() {
       pause    Start nothing new, everywhere or in one repository
       resume   Start new work again
       dead     List tasks that were set aside after failing
-      replay   Run a dead task again
-      discard  Take a task off the list of dead ones
+      replay   Run a dead task again, or many of them
+      discard  Take a task off the list of dead ones, or many of them
 
     Options:
       -h, --help  Print help
@@ -603,26 +603,34 @@ async fn frozen_help() {
       -h, --help           Print help
 
     $ vine queue replay --help
-    Run a dead task again
+    Run a dead task again, or many of them
 
-    Usage: vine queue replay <TASK>
+    Usage: vine queue replay [OPTIONS] [TASK]
 
     Arguments:
-      <TASK>  Like T-142
+      [TASK]  Like T-142
 
     Options:
-      -h, --help  Print help
+          --all                All that the other filters leave
+          --repo <REPO>        Only those of this repository
+          --kind <KIND>        Only those that failed in this way, like git
+          --confirm <CONFIRM>  How many there are; the first call tells, and changes nothing
+      -h, --help               Print help
 
     $ vine queue discard --help
-    Take a task off the list of dead ones
+    Take a task off the list of dead ones, or many of them
 
-    Usage: vine queue discard <TASK>
+    Usage: vine queue discard [OPTIONS] [TASK]
 
     Arguments:
-      <TASK>  Like T-142
+      [TASK]  Like T-142
 
     Options:
-      -h, --help  Print help
+          --all                All that the other filters leave
+          --repo <REPO>        Only those of this repository
+          --kind <KIND>        Only those that failed in this way, like git
+          --confirm <CONFIRM>  How many there are; the first call tells, and changes nothing
+      -h, --help               Print help
 
     $ vine repo --help
     Add and look at repositories
@@ -729,8 +737,8 @@ async fn frozen_help() {
     queue pause        Start nothing new, everywhere or in one repository
     queue resume       Start new work again
     queue dead         List tasks that were set aside after failing
-    queue replay       Run a dead task again
-    queue discard      Take a task off the list of dead ones
+    queue replay       Run a dead task again, or many of them
+    queue discard      Take a task off the list of dead ones, or many of them
     repo add           Add a repository, or correct the one of that name
     repo room          Show where a repository is talked about, or choose the room
     repo list          List repositories

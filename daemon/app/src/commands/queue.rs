@@ -1,11 +1,15 @@
 //! `queue ...`
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
-use vine_domain::{Slug, Verb, lifecycle::Order, ports::TaskFilter};
-use vine_grammar::QueueVerb;
+use vine_domain::{
+    Invalid, Slug, Task, TaskId, TaskState, Verb, input::shown, lifecycle::Order, ports::TaskFilter,
+};
+use vine_grammar::{Many, QueueVerb};
 
 use super::{Reply, task};
-use crate::{App, Caller, Done, view};
+use crate::{App, Caller, Done, texts, view};
 
 pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> Done<Reply> {
     match verb {
@@ -26,9 +30,118 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> Done<Reply> {
                 "No dead tasks.",
             ))
         }
-        QueueVerb::Replay { task } => task::ordered(app, caller, task, Order::Retry).await,
-        QueueVerb::Discard { task } => task::ordered(app, caller, task, Order::Discard).await,
+        QueueVerb::Replay { task, many } => each(app, caller, task, &many, Order::Retry).await,
+        QueueVerb::Discard { task, many } => each(app, caller, task, &many, Order::Discard).await,
     }
+}
+
+/// At most so many tasks in one call.
+const MANY: u32 = 1000;
+/// So many are named.
+const NAMED: usize = 10;
+
+/// One task, or all that the filter leaves. Many are counted first, and ordered only when that count
+/// comes back: what nobody looked at is not decided.
+async fn each(
+    app: &App,
+    caller: &Caller,
+    task: Option<TaskId>,
+    many: &Many,
+    order: Order,
+) -> Done<Reply> {
+    if let Some(task) = task {
+        return task::ordered(app, caller, task, order).await;
+    }
+    if !many.all && many.repo.is_none() && many.kind.is_none() {
+        let why = "none is named".to_owned();
+        return Err(Invalid::new(
+            "choice of dead tasks",
+            why,
+            "say `--all`, `--repo` or `--kind`",
+        )
+        .into());
+    }
+    let found = found(app, caller, many).await?;
+    let verb = if order == Order::Retry {
+        "replay"
+    } else {
+        "discard"
+    };
+    let ids: Vec<TaskId> = found.iter().map(|task| task.id).collect();
+    let count = ids.len() as u64;
+    if count == 0 {
+        return Ok(Reply::new(
+            "No dead tasks like that.",
+            json!({ "count": 0 }),
+        ));
+    }
+    let named: Vec<String> = ids.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = count.saturating_sub(NAMED as u64);
+    let named = match more {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    };
+    if many.confirm != Some(count) {
+        let tasks = texts::counted(count, "dead task", "dead tasks");
+        let text = format!(
+            "{tasks}: {named}. Nothing has changed yet; `queue {verb}{} --confirm {count}` does it.",
+            again(many)
+        );
+        return Ok(Reply::new(text, json!({ "count": count, "tasks": ids })));
+    }
+    for id in &ids {
+        app.order(caller, *id, order).await?;
+    }
+    let done = if order == Order::Retry {
+        "run again"
+    } else {
+        "are off the list"
+    };
+    let text = format!(
+        "{} {done}: {named}.",
+        texts::counted(count, "task", "tasks")
+    );
+    Ok(Reply::new(text, json!({ "count": count, "tasks": ids })))
+}
+
+async fn found(app: &App, caller: &Caller, many: &Many) -> Done<Vec<Task>> {
+    let filter = TaskFilter {
+        state: Some("dead".into()),
+        repo: many.repo.clone(),
+        limit: MANY,
+        ..TaskFilter::default()
+    };
+    let mut dead = app.tasks(caller, &filter).await?;
+    if let Some(kind) = &many.kind {
+        let kinds: BTreeSet<String> = dead.iter().filter_map(kind_of).collect();
+        if !kinds.contains(kind) {
+            let hint = match kinds.is_empty() {
+                true => "there are no dead tasks here".to_owned(),
+                false => kinds.into_iter().collect::<Vec<_>>().join(", "),
+            };
+            let why = format!("no dead task has `{}`", shown(kind));
+            return Err(Invalid::new("kind of failure", why, hint).into());
+        }
+        dead.retain(|task| kind_of(task).as_ref() == Some(kind));
+    }
+    Ok(dead)
+}
+
+/// As the API names it.
+fn kind_of(task: &Task) -> Option<String> {
+    let TaskState::Failed { failure, .. } = &task.state else {
+        return None;
+    };
+    let name = serde_json::to_value(failure.kind).ok()?;
+    name.as_str().map(str::to_owned)
+}
+
+/// The filter as it is typed.
+fn again(many: &Many) -> String {
+    let repo = many.repo.as_ref().map(|repo| format!(" --repo {repo}"));
+    let kind = many.kind.as_ref().map(|kind| format!(" --kind {kind}"));
+    let all = many.all.then(|| " --all".to_owned());
+    [all, repo, kind].into_iter().flatten().collect()
 }
 
 async fn status(app: &App, caller: &Caller) -> Done<Reply> {
