@@ -1,7 +1,11 @@
 //! Which processes are agents, or began in one: by descent, since a process chooses everything else
 //! of itself.
 
-use std::{collections::HashMap, fs, net::SocketAddr};
+use std::{
+    collections::HashMap,
+    fs,
+    net::{IpAddr, SocketAddr},
+};
 
 /// Parents of all processes that can be seen.
 fn parents() -> HashMap<u32, u32> {
@@ -48,16 +52,13 @@ fn runs_agents(pid: u32) -> bool {
         .any(|word| matches!(word, b"up" | b"worker"))
 }
 
-/// The other end of a connection to us is a process that we started, or one that it started: an
-/// agent of a worker in this process.
+/// The other end of a connection to us is an agent of a worker in this process, or may be one: a
+/// process of this user that hides its files, while agents run.
 pub fn is_of_ours(peer: SocketAddr) -> bool {
-    if !peer.ip().is_loopback() {
-        return false;
-    }
     let parents = parents();
     let us = std::process::id();
-    let descends = |pid: &u32| {
-        let mut pid = *pid;
+    let descends = |pid: u32| {
+        let mut pid = pid;
         while let Some(parent) = parents.get(&pid) {
             if *parent == us {
                 return true;
@@ -66,50 +67,59 @@ pub fn is_of_ours(peer: SocketAddr) -> bool {
         }
         false
     };
-    let mut agents = parents.keys().filter(|pid| descends(pid)).peekable();
-    if agents.peek().is_none() {
+    if !parents.keys().any(|pid| descends(*pid)) {
         return false;
     }
-    let Some(inode) = inode_of(peer) else {
-        return false;
+    let Some((user, inode)) = socket_of(peer) else {
+        // Of another machine; what comes over loopback has an entry as long as it lives.
+        return peer.ip().to_canonical().is_loopback();
     };
+    if user != rustix::process::geteuid().as_raw() {
+        return false;
+    }
     let name = format!("socket:[{inode}]");
-    agents.any(|pid| {
-        let files = fs::read_dir(format!("/proc/{pid}/fd"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        let mut links = files.filter_map(|file| fs::read_link(file.path()).ok());
-        links.any(|link| link.as_os_str() == name.as_str())
-    })
+    let mut owners = parents.keys().filter(|pid| owns(**pid, &name)).peekable();
+    // A child of ours that has not become an agent yet has all that we have.
+    let is_outside = |pid: &u32| *pid == us || !descends(*pid);
+    owners.peek().is_none() || !owners.any(is_outside)
 }
 
-/// The socket whose own end is `address` (proc_pid_net(5): own end is the second word, the inode the
-/// tenth).
-fn inode_of(address: SocketAddr) -> Option<u64> {
-    let (file, end) = match address {
-        SocketAddr::V4(v4) => {
-            let ip = u32::from_ne_bytes(v4.ip().octets());
-            ("/proc/net/tcp", format!("{ip:08X}:{:04X}", v4.port()))
-        }
-        SocketAddr::V6(v6) => {
-            let words = v6.ip().octets();
-            let words = words.chunks(4).map(|four| {
-                let four = four.try_into().unwrap_or_default();
-                format!("{:08X}", u32::from_ne_bytes(four))
-            });
-            (
-                "/proc/net/tcp6",
-                format!("{}:{:04X}", words.collect::<String>(), v6.port()),
-            )
-        }
+fn owns(pid: u32, name: &str) -> bool {
+    let files = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut links = files.filter_map(|file| fs::read_link(file.path()).ok());
+    links.any(|link| link.as_os_str() == name)
+}
+
+/// User and inode of the socket whose own end is `address` (proc_pid_net(5): own end is the second
+/// word, the user the eighth, the inode the tenth). One of version 4 may belong to a socket of
+/// version 6.
+fn socket_of(address: SocketAddr) -> Option<(u32, u64)> {
+    let port = address.port();
+    let word = |four: &[u8]| {
+        let four: [u8; 4] = four.try_into().unwrap_or_default();
+        format!("{:08X}", u32::from_ne_bytes(four))
     };
-    let table = fs::read_to_string(file).ok()?;
-    let mut rows = table
-        .lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let row = rows.find(|row| row.get(1) == Some(&end.as_str()))?;
-    row.get(9)?.parse().ok()
+    let words = |bytes: &[u8]| bytes.chunks(4).map(word).collect::<String>();
+    let mut ends = Vec::new();
+    match address.ip().to_canonical() {
+        IpAddr::V4(v4) => {
+            ends.push(("/proc/net/tcp", words(&v4.octets())));
+            ends.push(("/proc/net/tcp6", words(&v4.to_ipv6_mapped().octets())));
+        }
+        IpAddr::V6(v6) => ends.push(("/proc/net/tcp6", words(&v6.octets()))),
+    }
+    ends.into_iter().find_map(|(file, end)| {
+        let end = format!("{end}:{port:04X}");
+        let table = fs::read_to_string(file).ok()?;
+        let mut rows = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let row = rows.find(|row| row.get(1) == Some(&end.as_str()))?;
+        Some((row.get(7)?.parse().ok()?, row.get(9)?.parse().ok()?))
+    })
 }
 
 #[cfg(test)]
@@ -148,6 +158,13 @@ mod tests {
             .read_exact(&mut byte)
             .expect("it is there");
         assert!(is_of_ours(peer));
+        let own = TcpStream::connect(address).expect("connected");
+        let (_, peer) = listener.accept().expect("accepted");
+        assert!(
+            !is_of_ours(peer),
+            "we may speak to ourselves while agents run"
+        );
+        drop(own);
         child.kill().expect("killed");
         child.wait().expect("reaped");
     }

@@ -76,7 +76,7 @@ async fn claude_a_worker_with_a_wrong_key_beside_a_good_one_costs_no_task() {
     );
     let hit = place.thread(&tasks[0]).await;
     assert_eq!(
-        hit.matches("The worker is ill, not the task").count(),
+        hit.matches("nothing is wrong with the task").count(),
         1,
         "{hit}"
     );

@@ -18,6 +18,15 @@ import json, sys, urllib.request
 known = json.load(open(sys.argv[1] + "/endpoint.json"))
 call = urllib.request.Request(known["url"] + "/api/v1/questions/Q-1/answer", json.dumps({"text": "Yes"}).encode(),
     {"authorization": "Bearer " + known["token"], "content-type": "application/json"})
+if len(sys.argv) > 2:
+    import http.client, socket
+    def connect(self):
+        self.sock = socket.socket(socket.AF_INET6)
+        self.sock.connect(("::ffff:127.0.0.1", self.port))
+        if sys.argv[2] == "hidden":
+            import ctypes
+            ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+    http.client.HTTPConnection.connect = connect
 try:
     print("ANSWERED", urllib.request.urlopen(call).read())
 except urllib.error.HTTPError as error:
@@ -29,6 +38,8 @@ PYTHON
     echo "3: $(env -i VINE_STATE="$state" "$vine" question answer Q-1 Yes 2>&1)"
     echo "4: $(setsid env -i VINE_STATE="$state" "$vine" task new 'Another' 2>&1)"
     echo "5: $(python3 "$PLACE/call.py" "$state" 2>&1)"
+    echo "7: $(python3 "$PLACE/call.py" "$state" mapped 2>&1)"
+    echo "8: $(python3 "$PLACE/call.py" "$state" hidden 2>&1)"
     echo "6: $(env -i PATH="$PATH" setsid python3 "$PLACE/call.py" "$state" 2>&1)"
 } > "$PLACE/tried"
 touch "$PLACE/done"
@@ -71,7 +82,7 @@ async fn an_agent_of_vine_up_cannot_answer_for_a_person() {
         let refused = said.is_some_and(|said| said.contains("this runs inside a task"));
         assert!(refused, "{number} in {tried}");
     }
-    for number in 5..=6 {
+    for number in 5..=8 {
         let said = tried
             .lines()
             .find(|line| line.starts_with(&format!("{number}:")));

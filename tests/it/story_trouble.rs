@@ -103,7 +103,7 @@ async fn assert_handed_back(place: &Place, task: &str, says: &str) -> Value {
     let (log, thread) = (place.log(task).await, place.thread(task).await);
     assert!(log.contains(says), "the log says it:\n{log}");
     assert!(
-        thread.contains(says) && thread.contains("The worker is ill, not the task"),
+        thread.contains(says) && thread.contains("nothing is wrong with the task"),
         "the thread says it:\n{thread}"
     );
     shown

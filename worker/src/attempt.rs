@@ -306,20 +306,23 @@ async fn bring(
     workspace: &mut Workspace,
     finished: &Finished,
 ) -> Result<Changes, GaveUp> {
-    let (mut tries, mut lent) = (0, false);
+    let (mut tries, mut lent, mut pause) = (0, false, bench.config.probe);
     loop {
         let brought = match workspace.finish(finished).await {
-            Ok(notes) => workspace.publish().await.map(|mut changes| {
-                changes.notes.splice(0..0, notes);
-                changes
-            }),
+            Ok(notes) => workspace
+                .publish(tries + 1 == GIT_TRIES)
+                .await
+                .map(|mut changes| {
+                    changes.notes.splice(0..0, notes);
+                    changes
+                }),
             Err(failure) => Err(failure),
         };
         let failure = match brought {
             Ok(changes) => return Ok(changes),
             Err(failure) => failure,
         };
-        host.log(format!("the work is kept; {}", failure.what));
+        host.log(format!("git is tried again: {}", failure.what));
         if failure.kind.owner() == Owner::Repository {
             bench.place.take_note(&failure, &task.repo);
             if !std::mem::replace(&mut lent, true) {
@@ -338,10 +341,13 @@ async fn bring(
         }
         tokio::select! {
             () = host.stopped() => return Err(GaveUp::Released),
-            () = tokio::time::sleep(bench.config.probe) => {}
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
         }
     }
 }
+
+/// Between two tries to reach a source that is away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// How often git may say no to finished work before the attempt ends; the next one goes on here.
 const GIT_TRIES: u32 = 3;
@@ -388,14 +394,17 @@ async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp, beg
 /// the task may have filled it.
 fn of_place(bench: &Bench, failure: Failure, began: bool) -> Failure {
     let during = began
+        && bench.desk.all().len() <= 1
         && matches!(
             failure.kind,
             FailureKind::DiskFull | FailureKind::RepositoryMissing
         );
+    // Beside others nobody can tell whose files they are.
+    let alone = bench.desk.all().len() <= 1;
     match has_room(&bench.config) {
         Err(full) if failure.kind.owner() == Owner::Task => Failure {
             what: format!("{} {}", full.what, failure.what),
-            during: began,
+            during: began && alone,
             ..full
         },
         _ => Failure { during, ..failure },

@@ -194,7 +194,7 @@ impl Git {
 }
 
 /// Programs that a configuration could name must not run, and nothing is tidied up behind our back.
-const OURS: [&str; 7] = [
+const OURS: [&str; 12] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "protocol.ext.allow=never",
@@ -202,10 +202,15 @@ const OURS: [&str; 7] = [
     "gc.auto=0",
     "maintenance.auto=false",
     "advice.addEmbeddedRepo=false",
+    "push.gpgSign=false",
+    "core.safecrlf=false",
+    "core.protectNTFS=false",
+    "core.excludesFile=/dev/null",
+    "init.defaultRefFormat=files",
 ];
 
 /// What git would be led elsewhere by.
-const BENDING: [&str; 8] = [
+const BENDING: [&str; 9] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -214,6 +219,7 @@ const BENDING: [&str; 8] = [
     "GIT_COMMON_DIR",
     "GIT_NAMESPACE",
     "GIT_CEILING_DIRECTORIES",
+    "GIT_DEFAULT_REF_FORMAT",
 ];
 
 fn is_locked(said: &str) -> bool {

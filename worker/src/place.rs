@@ -68,6 +68,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 const RELAPSE: Duration = Duration::from_secs(900);
 /// How long a usage limit is taken to last when nobody says it.
 const UNKNOWN_RESET: Duration = Duration::from_secs(30 * 60);
+/// How long a look may take: others wait behind it.
+const LOOK: Duration = Duration::from_secs(120);
+/// A large repository may have to be copied.
+const CLONE: Duration = Duration::from_secs(20 * 60);
 const WORDS: usize = 400;
 
 impl Part {
@@ -152,7 +156,12 @@ impl Place {
         let illness = Illness {
             what,
             times,
-            next: Some(now + pause),
+            next: Some(
+                before
+                    .and_then(|known| known.next)
+                    .filter(|next| is_one && *next > now)
+                    .unwrap_or(now + pause),
+            ),
             well: None,
             repo,
         };
@@ -226,11 +235,34 @@ impl Place {
                 () = changed => continue,
                 () = tokio::time::sleep_until(next) => {}
             }
-            match probe.look(&part, repo.as_ref()).await {
+            let patience = if repo.is_some() { CLONE } else { LOOK };
+            let looked = tokio::time::timeout(patience, probe.look(&part, repo.as_ref()));
+            let found = looked.await.unwrap_or_else(|_| {
+                let what = "a look at it did not end in time";
+                Err(Failure::new(FailureKind::Git, what))
+            });
+            match found {
                 Ok(()) => self.is_well(&part),
+                // Where it should be may have been corrected meanwhile: its next task tells, which
+                // costs that nothing.
+                Err(_) if self.waited_longest(&part) => self.is_well(&part),
                 Err(failure) => self.is_still_ill(&part, &failure, repo),
             }
         }
+    }
+
+    /// A repository that was ill for the longest pause.
+    fn waited_longest(&self, part: &Part) -> bool {
+        let of_repository = matches!(part, Part::Repository(_));
+        let doublings = LONGEST_PAUSE
+            .as_secs()
+            .checked_div(self.first_pause.as_secs().max(1));
+        let enough = doublings.unwrap_or(1).max(1).ilog2() + 2;
+        of_repository
+            && self
+                .parts()
+                .get(part)
+                .is_some_and(|known| known.times >= enough)
     }
 
     /// A probe may find something else than what it looked for: then the part that it speaks of is

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use vine_domain::{Failure, FailureKind, Repo, repo::Source};
+use vine_domain::{Failure, Repo};
 
 use crate::{
     config::WorkerConfig,
     disk,
-    git::Git,
+    keeper::Keeper,
     place::{Part, Probe},
 };
 
@@ -25,32 +25,11 @@ impl Probe for Probes {
                 kind.speaks(&config.agent, &config.state.join("tmp")).await
             }
             Part::Disk => disk::has_room(config),
+            // As an attempt would: also what is wrong with our own copy shows.
             Part::Repository(_) => match repo {
-                Some(repo) => answers(&config.state, repo).await,
+                Some(repo) => Keeper::fresh(&config.state, repo).await.map(|_| ()),
                 None => Ok(()),
             },
         }
     }
-}
-
-/// The repository is where its source says.
-async fn answers(state: &std::path::Path, repo: &Repo) -> Result<(), Failure> {
-    let (folder, source) = match &repo.source {
-        Source::Path(path) => (std::path::Path::new("/"), path),
-        Source::Url(url) => (state, url),
-    };
-    let asked = Git::at(folder)
-        .run(&["ls-remote", "--quiet", "--heads", source])
-        .await;
-    asked.map(|_| ()).map_err(|error| {
-        let (kind, place) = match repo.source {
-            Source::Path(_) => (FailureKind::RepositoryMissing, "on this worker"),
-            Source::Url(_) => (FailureKind::RemoteAway, "from here"),
-        };
-        let what = format!(
-            "The repository `{}` cannot be read {place}: {error}",
-            repo.name
-        );
-        Failure::new(kind, what)
-    })
 }

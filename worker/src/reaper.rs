@@ -2,7 +2,10 @@
 //! goes on elsewhere. When the worker starts, before it claims anything, and every now and then,
 //! what lies in them is kept and told, and those whose task is over are taken away.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use vine_api::{Client, Orphans};
 use vine_domain::WorkerId;
@@ -10,7 +13,7 @@ use vine_domain::WorkerId;
 use crate::{
     attempt::{Bench, close, keep},
     keeper::record::Record,
-    workspace::Workspace,
+    workspace::{Workspace, remove_all},
 };
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -27,12 +30,17 @@ pub async fn run(bench: &Bench, worker: WorkerId) {
 /// with it.
 pub async fn reap(bench: &Bench, worker: WorkerId, begins: bool) {
     let config = &bench.config;
+    if begins {
+        remove_halves(&config.state);
+    }
     for record in Record::all(&config.state) {
-        // An attempt that begins meanwhile waits; one that began before is why the task is not
-        // over.
+        // An attempt that begins meanwhile waits.
         let task = record.task;
         let turn = bench.turns.of(task);
-        let _turn = turn.lock().await;
+        // One that runs is not over, and it may run for days.
+        let Ok(_turn) = turn.try_lock() else {
+            continue;
+        };
         let is_over = is_over(&bench.client, worker, &record).await;
         if !is_over && !begins {
             continue;
@@ -45,6 +53,18 @@ pub async fn reap(bench: &Bench, worker: WorkerId, begins: bool) {
             tracing::info!(task.id = %task, "{task} is over; taking its folder {} away", workspace.folder().display());
             close(task, &mut workspace).await;
         }
+    }
+}
+
+/// Folders whose removal was cut off.
+fn remove_halves(state: &Path) {
+    let inside = |folder: PathBuf| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let folders = inside(state.join("worktrees")).into_iter().flat_map(inside);
+    for gone in folders.filter(|path| path.extension().is_some_and(|end| end == "gone")) {
+        let _named_next_time = remove_all(&gone);
     }
 }
 

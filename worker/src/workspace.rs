@@ -38,6 +38,8 @@ pub struct Changes {
     pub commit: Option<String>,
     /// The branch that holds it.
     pub branch: Option<String>,
+    /// The source did not take it.
+    pub is_unpushed: bool,
     /// `git diff --stat`.
     pub diffstat: String,
     /// `git diff`, cut.
@@ -78,6 +80,7 @@ impl Workspace {
             commit: commit.clone(),
             notes: Vec::new(),
         };
+        workspace.catch_up(task).await?;
         workspace.record.epoch = task.attempt.epoch;
         if !workspace.record.made || !workspace.record.folder.is_dir() {
             workspace.make(task).await?;
@@ -86,6 +89,28 @@ impl Workspace {
         }
         workspace.save()?;
         Ok(workspace)
+    }
+
+    /// When others had attempts since the last one here, theirs is what counts; what lies here is
+    /// held beside it.
+    async fn catch_up(&mut self, task: &Assignment) -> Result<(), Failure> {
+        let Record { epoch, made, .. } = self.record;
+        if !made || epoch.0 + 1 >= task.attempt.epoch.0 {
+            return Ok(());
+        }
+        self.record.finished = None;
+        self.take("Keep what an earlier attempt left").await?;
+        let own = format!("refs/vine/{}/own-{}", self.record.key(), epoch.0);
+        self.keeper.hold(&own, &self.record.tip).await?;
+        let latest = self
+            .keeper
+            .earlier(&self.record, task.work.as_ref())
+            .await?;
+        if let Some(latest) = latest.filter(|latest| *latest != self.record.tip) {
+            self.record.tip = latest;
+            self.record.made = false;
+        }
+        Ok(())
     }
 
     /// Where the agent works.
@@ -191,6 +216,9 @@ impl Workspace {
     /// Keeps what there is of an attempt that did not finish. What people should hear of it, if
     /// something new is kept.
     pub async fn keep(&mut self) -> Result<Option<Kept>, Failure> {
+        if !self.record.made {
+            return Ok(None);
+        }
         let before = self.record.tip.clone();
         let taken = self.take("Keep unfinished work").await?;
         if taken.tip == self.record.base || taken.tip == before && self.record.kept.is_some() {
@@ -232,7 +260,9 @@ impl Workspace {
 
     /// Brings the work to its branch at the source, and says what changed since the base. An error
     /// that passes is the source's; what it refuses stays with the keeper and is named.
-    pub async fn publish(&mut self) -> Result<Changes, Failure> {
+    ///
+    /// While it is not the `last` try, a source that answers and refuses is an error too.
+    pub async fn publish(&mut self, last: bool) -> Result<Changes, Failure> {
         let Record { base, tip, .. } = self.record.clone();
         let git = self.keeper.git();
         let mut changes = Changes::default();
@@ -258,13 +288,17 @@ impl Workspace {
                 }
                 self.keeper.unpublish_kept(&self.record).await;
             }
-            Err(error) if is_refusal(&error) => changes.notes.push(format!(
-                "The work could not be pushed: {error}. The worker keeps it as {tip} under \
-                 refs/vine/{}/work of {}; nothing is lost.",
-                self.record.key(),
-                self.keeper.dir().display()
-            )),
-            Err(error) => return Err(self.keeper.away(&error)),
+            Err(error) if !self.keeper.answers().await => return Err(self.keeper.away(&error)),
+            Err(error) if !last && !is_refusal(&error) => return Err(error.into()),
+            Err(error) => {
+                changes.is_unpushed = true;
+                changes.notes.push(format!(
+                    "The work could not be pushed: {error}. The worker keeps it as {tip} under \
+                     refs/vine/{}/work of {}; nothing is lost.",
+                    self.record.key(),
+                    self.keeper.dir().display()
+                ));
+            }
         }
         let diff = ["diff", "--no-ext-diff", "--no-textconv", "--no-color"];
         let stat = git
@@ -274,28 +308,48 @@ impl Workspace {
         changes.commit = Some(tip);
         changes.diffstat = cut(stat, STAT_LIMIT);
         changes.patch = cut(patch, PATCH_LIMIT);
-        changes.branch = Some(self.record.branch.clone());
+        changes.branch = (!changes.is_unpushed).then(|| self.record.branch.clone());
         Ok(changes)
     }
 
     /// The task is over here: keeps what is left and removes the folder, unless something in it
     /// cannot be kept. What stays is named.
     pub async fn close(&mut self) -> Result<Vec<String>, Failure> {
-        let taken = self.take("Keep what an earlier attempt left").await?;
+        let taken = match self.record.made {
+            true => self.take("Keep what an earlier attempt left").await?,
+            false => Taken::default(),
+        };
         if taken.stays.is_empty() {
-            let folder = self.record.folder.clone();
-            let removed =
-                tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
-            if let Ok(Err(error)) = removed
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                return Err(GitError::new("clean", error.to_string()).into());
+            // Nobody may take half a folder for one from which files were deleted.
+            let gone = self.record.folder.with_extension("gone");
+            let renamed = std::fs::rename(&self.record.folder, &gone);
+            self.record.remove();
+            if renamed.is_ok() {
+                let removed = tokio::task::spawn_blocking(move || remove_all(&gone)).await;
+                if let Ok(Err(error)) = removed {
+                    return Err(GitError::new("clean", error.to_string()).into());
+                }
             }
+        } else {
+            self.record.remove();
         }
-        self.record.remove();
         self.keeper.let_go(&self.record).await;
         Ok(taken.notes)
     }
+}
+
+/// Removes a folder, also what its owner may not write in.
+pub fn remove_all(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(inside) = folders.pop() {
+        let _read_below = std::fs::set_permissions(&inside, std::fs::Permissions::from_mode(0o700));
+        let entries = std::fs::read_dir(&inside).into_iter().flatten().flatten();
+        let is_folder =
+            |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        folders.extend(entries.filter(is_folder).map(|entry| entry.path()));
+    }
+    std::fs::remove_dir_all(folder)
 }
 
 /// The source answered and does not want it; asking again changes nothing.
@@ -332,7 +386,12 @@ async fn begin(
             return Err(Failure::new(FailureKind::BranchTaken, what));
         }
         Some(_) if continues => wanted.to_owned(),
-        Some(_) if !is_default => return Err(taken(wanted)),
+        Some(there) if !is_default => {
+            if !is_ours(keeper, task, &base, &there).await? {
+                return Err(taken(wanted));
+            }
+            wanted.to_owned()
+        }
         _ => keeper.free_name(wanted).await?,
     };
     let mut record = Record {
@@ -354,6 +413,20 @@ async fn begin(
         record.tip = tip;
     }
     Ok(record)
+}
+
+/// The branch holds what an earlier attempt of this task made here, and pushed.
+async fn is_ours(
+    keeper: &Keeper,
+    task: &Assignment,
+    base: &str,
+    there: &str,
+) -> Result<bool, Failure> {
+    let work = format!("refs/vine/{}-{}/work", task.attempt.task, task.created.0);
+    let Some(work) = keeper.commit_at(&work).await? else {
+        return Ok(false);
+    };
+    Ok(keeper.is_in(there, &work).await? && !keeper.is_in(there, base).await?)
 }
 
 fn taken(branch: &str) -> Failure {

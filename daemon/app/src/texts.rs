@@ -119,7 +119,7 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
                 format!(" The limit is reset at {}.", at.to_minute())
             });
             told(format!(
-                "**The worker is ill, not the task.** {}{reset}\n{} goes on where it can; this \
+                "**The worker cannot do this now; nothing is wrong with the task.** {}{reset}\n{} goes on where it can; this \
                  attempt does not count.",
                 failure.what, task.id
             ))

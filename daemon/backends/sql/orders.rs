@@ -322,7 +322,8 @@ macro_rules! heads {
         heads!(
             @ "(SELECT o.task, o.lane, o.due, o.resumes, k.worker AS kept_for, o.repo, t.base, t.epoch = 0 AS fresh
                 FROM work_orders o JOIN tasks t ON t.id = o.task
-                    LEFT JOIN (SELECT id AS worker, seen FROM workers WHERE NOT draining AND trouble IS NULL) k ON k.worker = o.worker AND k.seen > $1 - o.affinity
+                    LEFT JOIN (SELECT id AS worker, seen, ill_repos FROM workers WHERE NOT draining AND trouble IS NULL) k
+                        ON k.worker = o.worker AND k.seen > $1 - o.affinity AND k.ill_repos NOT LIKE '%\"' || o.repo || '\"%'
                 WHERE o.due <= $1 AND (k.worker IS NULL OR k.worker IN (SELECT atom FROM json_each($2)))
                   AND o.repo NOT IN (SELECT name FROM repos WHERE paused)
                   AND o.repo NOT IN (SELECT atom FROM json_each($4)) AND ",

@@ -110,10 +110,22 @@ impl Keeper {
         let inside = record.folder.join(".git");
         let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_dir());
         let whole = ["", "objects", "objects/info", "refs"];
-        if !whole.iter().all(|part| is_folder(&inside.join(part))) {
+        let is_whole = whole.iter().all(|part| is_folder(&inside.join(part)));
+        if !is_folder(&record.folder) || !is_whole {
             return None;
         }
-        for elsewhere in ["commondir", "objects/info/http-alternates", "gitdir"] {
+        if ["objects", "refs"]
+            .iter()
+            .any(|part| leads_out(&inside.join(part)))
+        {
+            return None;
+        }
+        for elsewhere in [
+            "commondir",
+            "objects/info/http-alternates",
+            "gitdir",
+            "shallow",
+        ] {
             let _mostly_not_there = fs::remove_file(inside.join(elsewhere));
         }
         self.lend(&inside).ok()?;
@@ -125,6 +137,16 @@ impl Keeper {
     pub fn index(&self, record: &Record) -> PathBuf {
         self.dir.join(format!("vine-{}.index", record.key()))
     }
+}
+
+/// A link in it leads elsewhere.
+fn leads_out(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => leads_out(&entry.path()),
+        Ok(kind) => kind.is_symlink(),
+        Err(_) => true,
+    })
 }
 
 /// Removes locks; nobody is at work there.

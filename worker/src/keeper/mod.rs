@@ -16,7 +16,7 @@
 //! | `refs/remotes/origin/*` | the source's branches as they were last fetched |
 //! | `refs/vine/T-7-<created>/base` | what its folder borrows, so that no `gc` takes it away |
 //! | `refs/vine/T-7-<created>/work` | the last that is known of its work |
-//! | `refs/vine/T-7-<created>/heads/*` | branches that the agent made beside its own |
+//! | `refs/vine/T-7-<created>/e2/*` | all that its second attempt had in its repository |
 
 pub mod folder;
 pub mod publish;
@@ -50,6 +50,19 @@ impl From<GitError> for Failure {
     }
 }
 
+/// Git's words for objects or refs that are broken where they lie.
+fn is_damaged(error: &GitError) -> bool {
+    [
+        "bad object",
+        "corrupt",
+        "loose object",
+        "did not send all necessary objects",
+        "unable to read",
+    ]
+    .iter()
+    .any(|words| error.said.contains(words))
+}
+
 /// The namespace in which the base `HEAD` is looked for.
 const DEFAULT: &str = "HEAD";
 
@@ -68,13 +81,52 @@ impl Keeper {
         let keeper = Self::of(state, repo);
         keeper.is_there()?;
         let _alone = keeper.alone().await;
-        let fetched = if keeper.dir.is_dir() {
-            keeper.fetch().await
-        } else {
-            keeper.make().await
+        let made = match keeper.dir.is_dir() {
+            true => keeper.fetch().await,
+            false => keeper.make().await,
         };
-        fetched.map_err(|error| keeper.away(&error))?;
-        Ok(keeper)
+        let Err(error) = made else {
+            return Ok(keeper);
+        };
+        // A copy that a power cut damaged does not mend itself, while the source is fine.
+        if keeper.dir.is_dir() && is_damaged(&error) {
+            let mended = keeper.make_anew().await;
+            return mended
+                .map(|()| keeper.clone())
+                .map_err(|error| keeper.away(&error));
+        }
+        Err(keeper.away(&error))
+    }
+
+    /// Makes the copy anew, with all that was kept in the damaged one and can still be read.
+    async fn make_anew(&self) -> Result<(), GitError> {
+        let damaged = (1..)
+            .map(|number| self.dir.with_extension(format!("damaged-{number}")))
+            .find(|path| !path.exists())
+            .expect("numbers do not end");
+        tracing::warn!(
+            "the copy {} is damaged; it is made anew, the old one is {}",
+            self.dir.display(),
+            damaged.display()
+        );
+        fs::rename(&self.dir, &damaged)
+            .map_err(|error| GitError::new("clone", error.to_string()))?;
+        self.make().await?;
+        let from = damaged.display().to_string();
+        let kept = self.git();
+        if let Err(error) = kept
+            .run(&[
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                &from,
+                "+refs/vine/*:refs/vine/*",
+            ])
+            .await
+        {
+            tracing::error!("what {from} keeps of tasks could not be read: {error}");
+        }
+        Ok(())
     }
 
     /// Git on this copy. Its configuration is ours again before each use: the folder is written by
@@ -143,7 +195,8 @@ impl Keeper {
         let Ok(before) = fs::read_to_string(&file) else {
             return;
         };
-        let format = if before.contains("sha256") {
+        let is_sha256 = |line: &str| line.trim() == "objectformat = sha256";
+        let format = if before.lines().any(is_sha256) {
             "\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n[core]\n"
         } else {
             "\trepositoryformatversion = 0\n"
@@ -171,17 +224,18 @@ impl Keeper {
         let _left_by_a_crash = fs::remove_dir_all(&draft);
         let _shows_up_in_git = fs::create_dir_all(parent);
         let (source, to) = (self.repo.source.as_str(), draft.display().to_string());
-        Git::at(parent)
-            .run(&[
-                "clone",
-                "--quiet",
-                "--bare",
-                "--no-tags",
-                "--template=",
-                source,
-                &to,
-            ])
-            .await?;
+        // What the source borrows from elsewhere is copied, since the copy stands alone.
+        let clone = [
+            "clone",
+            "--quiet",
+            "--bare",
+            "--no-tags",
+            "--template=",
+            "--dissociate",
+            source,
+            &to,
+        ];
+        Git::at(parent).run(&clone).await?;
         // The copy's own branches are nobody's: what counts is what was last fetched.
         let drafted = Self {
             dir: draft.clone(),
@@ -294,27 +348,41 @@ impl Keeper {
         work: Option<&Work>,
     ) -> Result<Option<String>, Failure> {
         let own = format!("refs/vine/{}/work", record.key());
-        let mut found = self.commit_at(&own).await?;
-        if let Some(work) = work.filter(|work| found.as_ref() != Some(&work.commit)) {
-            let refspec = format!("+{}:{own}", work.name);
-            let fetch = ["fetch", "--quiet", "--no-tags", "origin", &refspec];
-            match self.git().run(&fetch).await {
-                Ok(_) => found = self.commit_at(&own).await?,
-                // Somebody took it away at the source.
-                Err(error) if error.said.contains("remote ref") => {}
-                Err(error) => return Err(self.away(&error)),
-            }
+        let found = self.commit_at(&own).await?;
+        let Some(work) = work.filter(|work| found.as_ref() != Some(&work.commit)) else {
+            return Ok(found);
+        };
+        let other = format!("refs/vine/{}/other", record.key());
+        let refspec = format!("+{}:{other}", work.name);
+        let fetch = ["fetch", "--quiet", "--no-tags", "origin", &refspec];
+        match self.git().run(&fetch).await {
+            Ok(_) => {}
+            // Somebody took it away at the source.
+            Err(error) if error.said.contains("remote ref") => return Ok(found),
+            Err(error) => return Err(self.away(&error)),
         }
-        Ok(found)
+        let there = self.commit_at(&other).await?;
+        match (found, there) {
+            // What is here goes further than what was pushed.
+            (Some(here), Some(there)) if self.is_in(&there, &here).await? => Ok(Some(here)),
+            (here, there) => Ok(there.or(here)),
+        }
     }
 
     /// The folder of a task is gone: what it borrowed may go. What was taken from it stays.
     pub async fn let_go(&self, record: &Record) {
         let _only_faster = fs::remove_file(self.index(record));
-        for part in ["base", "head"] {
+        for part in ["base", "head", "other"] {
             let name = format!("refs/vine/{}/{part}", record.key());
-            let _stays_harmless = self.git().run(&["update-ref", "-d", &name]).await;
+            let _stays_harmless = self.forget(&name).await;
         }
+    }
+
+    async fn forget(&self, name: &str) -> Result<(), GitError> {
+        self.git()
+            .run(&["update-ref", "-d", name])
+            .await
+            .map(|_| ())
     }
 
     /// Where it is.

@@ -45,6 +45,11 @@ impl Keeper {
         Ok(listed.lines().filter_map(pair).collect())
     }
 
+    /// Whether the source answers at all.
+    pub async fn answers(&self) -> bool {
+        self.refs("HEAD").await.is_ok()
+    }
+
     /// Pushes the task's tip to its branch; under the next free name if that is taken by now.
     pub async fn publish(&self, record: &Record) -> Result<Published, GitError> {
         let heads = self.refs("refs/heads/*").await?;
@@ -117,10 +122,12 @@ impl Keeper {
             if ours {
                 let lease = format!("--force-with-lease={name}:{there}");
                 let refspec = format!(":{name}");
-                let push = self.git();
-                let _nobody_minds = push
-                    .run(&["push", "--quiet", &lease, "origin", &refspec])
-                    .await;
+                let mut push = vec!["push", "--quiet", &lease];
+                if let Source::Path(_) = self.repo.source {
+                    push.push(RECEIVE);
+                }
+                push.extend(["origin", &refspec]);
+                let _nobody_minds = self.git().run(&push).await;
             }
         }
     }

@@ -1,8 +1,10 @@
 //! Brings the work in an agent's folder into the keeper's repository: its commits, checked, and
 //! what lies there uncommitted. The agent is gone by then. Nothing that it wrote is believed: not
-//! its configuration, not its index, not where its repository says that it is.
+//! its configuration, not its index, not where its repository says that it is. And nothing that it
+//! wrote can keep the rest of its work from being taken: what no commit can hold stays, named.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -10,7 +12,10 @@ use std::{
 use vine_domain::{Failure, FailureKind};
 
 use super::{Keeper, record::Record};
-use crate::{config::CommitConfig, git::GitError};
+use crate::{
+    config::CommitConfig,
+    git::{Git, GitError},
+};
 
 /// What was taken.
 #[derive(Debug, Default)]
@@ -22,11 +27,15 @@ pub struct Taken {
     /// What people should know, a sentence each.
     pub notes: Vec<String>,
     /// Paths that stay in the folder, since no commit holds what is in them.
-    pub stays: Vec<String>,
+    pub stays: BTreeSet<String>,
 }
 
 /// At most so many names in one sentence.
 const NAMED: usize = 5;
+/// So many paths are tried one by one when git refuses them together.
+const ALONE: usize = 500;
+/// So many commits are looked for that only the reflog names.
+const LOGGED: usize = 100;
 
 impl Keeper {
     /// Takes everything. `message` is that of a commit that is made of what is uncommitted.
@@ -38,7 +47,8 @@ impl Keeper {
     ) -> Result<Taken, Failure> {
         let _alone = self.alone().await;
         let mut taken = Taken::default();
-        if !record.folder.is_dir() {
+        let is_there = fs::symlink_metadata(&record.folder).is_ok_and(|found| found.is_dir());
+        if !is_there {
             taken.tip.clone_from(&record.tip);
             taken.notes.push(format!(
                 "The folder {} is gone; what was kept before is what there is.",
@@ -47,14 +57,13 @@ impl Keeper {
             return Ok(taken);
         }
         let head = self.take_commits(record, &mut taken).await?;
-        taken.stays = nested(&record.folder, &self.submodules(&head).await?);
         // What was kept before is built on, unless the agent went another way since.
         let parent = match self.is_in(&head, &record.tip).await? {
             true => record.tip.clone(),
             false => head.clone(),
         };
         let tip = self
-            .commit_rest(record, commit, message, &parent, &taken.stays)
+            .commit_rest(record, commit, message, &parent, &mut taken)
             .await?;
         taken.kept = tip != head;
         self.hold(&format!("refs/vine/{}/work", record.key()), &tip)
@@ -64,9 +73,8 @@ impl Keeper {
         saved.map_err(|error| GitError::new("update-ref", error.to_string()))?;
         if !taken.stays.is_empty() {
             taken.notes.push(format!(
-                "The agent made repositories inside the folder, which no commit can hold: {}. They \
-                 stay in {}.",
-                named(&taken.stays),
+                "No commit can hold {}, so it stays in {}.",
+                named(taken.stays.iter()),
                 record.folder.display()
             ));
         }
@@ -74,67 +82,164 @@ impl Keeper {
         Ok(taken)
     }
 
-    /// Fetches all branches of the folder; gives its head.
+    /// Where the commits of one attempt are held, beside its result. Nothing is pruned there.
+    fn prefix(record: &Record) -> String {
+        format!("refs/vine/{}/e{}", record.key(), record.epoch.0)
+    }
+
+    /// Fetches all that the folder's repository has; gives its head.
     async fn take_commits(&self, record: &Record, taken: &mut Taken) -> Result<String, Failure> {
         let Some(inside) = self.readable(record) else {
             taken.notes.push(
-                "The agent's repository is gone or leads elsewhere; its files were taken as they lie \
-                 there."
+                "The agent's repository is gone or leads elsewhere; its files were taken as they \
+                 lie there."
                     .into(),
             );
+            if fs::symlink_metadata(record.folder.join(".git")).is_ok() {
+                taken.stays.insert(".git".into());
+            }
             return Ok(record.tip.clone());
         };
-        let (from, key) = (inside.display().to_string(), record.key());
-        let heads = format!("+refs/heads/*:refs/vine/{key}/heads/*");
-        let stash = format!("+refs/stash*:refs/vine/{key}/stash*");
-        let head = format!("+HEAD:refs/vine/{key}/head");
-        let fetch = [
-            "-c",
-            "fetch.fsckObjects=true",
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--prune",
-            "--no-write-fetch-head",
-            "--update-shallow",
-            &from,
-            &heads,
-            &stash,
+        let (from, prefix) = (inside.display().to_string(), Self::prefix(record));
+        let all = [
+            format!("+refs/*:{prefix}/*"),
+            "^refs/remotes/*".into(),
+            "^refs/tags/*".into(),
         ];
-        let with_head: Vec<&str> = fetch.iter().copied().chain([head.as_str()]).collect();
-        let fetched = match self.git().run(&with_head).await {
-            // A head without a commit, as after `git checkout --orphan`.
-            Err(error) if error.said.contains("remote ref HEAD") => self.git().run(&fetch).await,
-            other => other,
-        };
-        if let Err(error) = fetched {
-            taken.notes.push(format!(
-                "The agent's commits cannot be read ({error}); its files were taken as they lie there."
-            ));
-            return Ok(record.tip.clone());
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        if let Err(error) = self.fetch_from(&from, &all).await {
+            if !is_of_content(&error) {
+                return Err(full(&error));
+            }
+            self.take_one_by_one(&from, &prefix, taken).await?;
         }
-        let at_head = self.commit_at(&format!("refs/vine/{key}/head")).await?;
+        let head = format!("+HEAD:refs/vine/{}/head", record.key());
+        let _stale = self
+            .forget(&format!("refs/vine/{}/head", record.key()))
+            .await;
+        let fetched = self.fetch_from(&from, &[&head]).await;
+        let is_unborn = |error: &GitError| error.said.contains("remote ref HEAD");
+        match fetched {
+            Ok(()) => {}
+            Err(error) if is_unborn(&error) || is_of_content(&error) => {}
+            Err(error) => return Err(full(&error)),
+        }
+        self.take_tags(&from, &prefix).await?;
+        self.take_logged(&inside, &from, &prefix).await?;
+        let at_head = self
+            .commit_at(&format!("refs/vine/{}/head", record.key()))
+            .await?;
         let head = at_head.unwrap_or_else(|| record.tip.clone());
         self.name_others(record, &head, taken).await?;
         Ok(head)
     }
 
-    /// Names branches that the agent made and that its head does not hold.
+    async fn fetch_from(&self, from: &str, wanted: &[&str]) -> Result<(), GitError> {
+        let mut fetch = vec![
+            "-c",
+            "fetch.fsckObjects=true",
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+        ];
+        if self.dir().join("shallow").exists() {
+            fetch.push("--update-shallow");
+        }
+        fetch.push(from);
+        fetch.extend(wanted);
+        self.git().run(&fetch).await.map(|_| ())
+    }
+
+    /// One bad object hides none of the others.
+    async fn take_one_by_one(
+        &self,
+        from: &str,
+        prefix: &str,
+        taken: &mut Taken,
+    ) -> Result<(), Failure> {
+        let listed = self.git().run(&["ls-remote", "--quiet", from]).await?;
+        for line in listed.lines() {
+            let Some((_, name)) = line.split_once('\t') else {
+                continue;
+            };
+            let Some(short) = name
+                .strip_prefix("refs/")
+                .filter(|short| !short.starts_with("remotes/"))
+            else {
+                continue;
+            };
+            match self
+                .fetch_from(from, &[&format!("+{name}:{prefix}/{short}")])
+                .await
+            {
+                Ok(()) => {}
+                Err(error) if is_of_content(&error) => {
+                    taken.stays.insert(".git".into());
+                    taken
+                        .notes
+                        .push(format!("The agent's `{short}` cannot be read: {error}."));
+                }
+                Err(error) => return Err(full(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Tags that the agent made.
+    async fn take_tags(&self, from: &str, prefix: &str) -> Result<(), Failure> {
+        let listed = self
+            .git()
+            .run(&["ls-remote", "--quiet", "--refs", "--tags", from])
+            .await;
+        let known = self
+            .git()
+            .run(&[
+                "for-each-ref",
+                "--format=%(objectname)\t%(refname)",
+                "refs/tags",
+            ])
+            .await?;
+        let known: BTreeSet<&str> = known.lines().collect();
+        let listed = listed.unwrap_or_default();
+        for line in listed
+            .lines()
+            .filter(|line| !known.contains(line))
+            .take(LOGGED)
+        {
+            let short = line.split_once("\trefs/").map_or("", |(_, short)| short);
+            let wanted = format!("+refs/{short}:{prefix}/{short}");
+            let _bad_ones_stay_where_they_are = self.fetch_from(from, &[&wanted]).await;
+        }
+        Ok(())
+    }
+
+    /// Commits that the agent made and left again, which only the reflog names.
+    async fn take_logged(&self, inside: &Path, from: &str, prefix: &str) -> Result<(), Failure> {
+        let mut missing = Vec::new();
+        for commit in logged(&inside.join("logs")) {
+            if missing.len() < LOGGED && self.commit_at(&commit).await?.is_none() {
+                missing.push(commit);
+            }
+        }
+        for commit in missing {
+            let wanted = format!("+{commit}:{prefix}/left/{commit}");
+            let _gone_already = self.fetch_from(from, &[&wanted]).await;
+        }
+        Ok(())
+    }
+
+    /// Names what the agent made beside its result.
     async fn name_others(
         &self,
         record: &Record,
         head: &str,
         taken: &mut Taken,
     ) -> Result<(), Failure> {
-        let prefix = format!("refs/vine/{}/", record.key());
-        let (format, heads, stash) = (
-            "--format=%(refname)",
-            format!("{prefix}heads"),
-            format!("{prefix}stash"),
-        );
+        let prefix = Self::prefix(record);
         let listed = self
             .git()
-            .run(&["for-each-ref", format, &heads, &stash])
+            .run(&["for-each-ref", "--format=%(refname)", &prefix])
             .await?;
         let mut others = Vec::new();
         for name in listed.lines() {
@@ -147,62 +252,76 @@ impl Keeper {
                     "--not",
                     head,
                     &record.base,
+                    &record.tip,
                     "--remotes=origin",
                 ])
                 .await?;
             if new != "0" {
-                others.push(
-                    name.trim_start_matches(&prefix)
-                        .trim_start_matches("heads/")
-                        .to_owned(),
-                );
+                let short = name.trim_start_matches(&prefix).trim_start_matches('/');
+                others.push(short.trim_start_matches("heads/").to_owned());
             }
         }
         if !others.is_empty() {
             taken.notes.push(format!(
                 "The agent also left commits on {}, beside its result; the worker keeps them under \
-                 {prefix}.",
-                named(&others)
+                 {prefix} of {}.",
+                named(others.iter()),
+                self.dir().display()
             ));
         }
         Ok(())
     }
 
-    /// Commits what lies in the folder and is not in `head`, without the folder's own repository.
+    /// Commits what lies in the folder and is not in `parent`, without the folder's own repository.
     async fn commit_rest(
         &self,
         record: &Record,
         commit: &CommitConfig,
         message: &str,
-        head: &str,
-        stays: &[String],
+        parent: &str,
+        taken: &mut Taken,
     ) -> Result<String, Failure> {
         let index = self.index(record);
         let _left_by_a_crash = fs::remove_file(index.with_extension("index.lock"));
         let git = self.git().with_tree(&record.folder, &index);
-        if git.run(&["read-tree", "-m", head]).await.is_err() {
+        if git.run(&["read-tree", "-m", parent]).await.is_err() {
             let _was_broken = fs::remove_file(&index);
-            git.run(&["read-tree", head]).await?;
+            git.run(&["read-tree", parent]).await?;
         }
-        let without: Vec<String> = stays
-            .iter()
-            .map(|path| format!(":(exclude,literal){path}"))
-            .collect();
-        let add: Vec<&str> = ["add", "--all", "--", "."]
-            .into_iter()
-            .chain(without.iter().map(String::as_str))
-            .collect();
-        git.run(&add).await.map_err(|error| full(&error))?;
+        let links = self.submodules(parent).await?;
+        add(&git, taken).await?;
+        let folder = record.folder.clone();
+        let inside = tokio::task::spawn_blocking(move || look_inside(&folder)).await;
+        let inside = inside.map_err(|error| GitError::new("add", error.to_string()))?;
+        for path in inside.repositories {
+            // A link to a repository that nobody else has would hold nothing.
+            if !links.contains(&path) {
+                let literal = format!(":(literal){path}");
+                git.run(&[
+                    "rm",
+                    "--quiet",
+                    "--cached",
+                    "--force",
+                    "-r",
+                    "--ignore-unmatch",
+                    "--",
+                    &literal,
+                ])
+                .await?;
+            }
+            taken.stays.insert(path);
+        }
+        taken.stays.extend(inside.closed);
         let tree = git
             .run(&["write-tree"])
             .await
             .map_err(|error| full(&error))?;
         let before = self
             .git()
-            .run(&["rev-parse", &format!("{head}^{{tree}}")])
+            .run(&["rev-parse", &format!("{parent}^{{tree}}")])
             .await?;
         if tree == before {
-            return Ok(head.to_owned());
+            return Ok(parent.to_owned());
         }
         let made = self
             .git()
@@ -210,25 +329,22 @@ impl Keeper {
             .with("GIT_AUTHOR_EMAIL", &commit.email)
             .with("GIT_COMMITTER_NAME", &commit.name)
             .with("GIT_COMMITTER_EMAIL", &commit.email)
-            .run(&["commit-tree", &tree, "-p", head, "-m", message])
+            .run(&["commit-tree", &tree, "-p", parent, "-m", message])
             .await
             .map_err(|error| full(&error))?;
         Ok(made)
     }
 
     /// Paths that the commit itself says are other repositories.
-    async fn submodules(&self, head: &str) -> Result<Vec<String>, GitError> {
-        let listed = self
-            .git()
-            .run(&[
-                "ls-tree",
-                "-r",
-                "-z",
-                "--format=%(objectmode) %(path)",
-                head,
-            ])
-            .await;
-        let said = listed?;
+    async fn submodules(&self, commit: &str) -> Result<Vec<String>, GitError> {
+        let list = [
+            "ls-tree",
+            "-r",
+            "-z",
+            "--format=%(objectmode) %(path)",
+            commit,
+        ];
+        let said = self.git().run(&list).await?;
         let links = said
             .split('\0')
             .filter_map(|line| line.strip_prefix("160000 "));
@@ -236,53 +352,135 @@ impl Keeper {
     }
 }
 
+/// Adds everything; what git refuses stays, and only that.
+async fn add(git: &Git, taken: &mut Taken) -> Result<(), Failure> {
+    let all = git
+        .run(&["add", "--all", "--ignore-errors", "--", "."])
+        .await;
+    let Err(error) = all else {
+        return Ok(());
+    };
+    if error.said.contains("No space left") {
+        return Err(full(&error));
+    }
+    let list = [
+        "ls-files",
+        "-z",
+        "--others",
+        "--modified",
+        "--deleted",
+        "--exclude-standard",
+    ];
+    let listed = git.run(&list).await?;
+    let left: BTreeSet<&str> = listed.split('\0').filter(|path| !path.is_empty()).collect();
+    for (number, path) in left.into_iter().enumerate() {
+        let literal = format!(":(literal){path}");
+        let added = number < ALONE && git.run(&["add", "--all", "--", &literal]).await.is_ok();
+        if !added {
+            taken.stays.insert(path.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The fault lies in what was to be read, not in how it was read.
+fn is_of_content(error: &GitError) -> bool {
+    let of_place = [
+        "No space left",
+        "Unable to create",
+        "cannot be started",
+        "did not end within",
+    ];
+    let of_content = [
+        "fsck",
+        "index-pack",
+        "unpack",
+        "bad object",
+        "missing",
+        "corrupt",
+        "not our ref",
+        "did not send",
+        "upload-pack",
+        "unable to read",
+        "not appear to be a git repository",
+    ];
+    let holds = |all: &[&str]| all.iter().any(|words| error.said.contains(words));
+    holds(&of_content) && !holds(&of_place)
+}
+
 /// Git's words for a full disk are the disk's fault.
 fn full(error: &GitError) -> Failure {
     let is_full = error.said.contains("No space left");
-    let kind = if is_full {
-        FailureKind::DiskFull
-    } else {
-        FailureKind::Git
+    let kind = match is_full {
+        true => FailureKind::DiskFull,
+        false => FailureKind::Git,
     };
     Failure::new(kind, error.to_string())
 }
 
-/// Repositories inside the folder, as paths in it. One that is a submodule and empty is none.
-fn nested(folder: &Path, submodules: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
+/// What in a folder git does not look into.
+#[derive(Default)]
+struct Inside {
+    /// Repositories of their own, by path.
+    repositories: Vec<String>,
+    /// Folders that cannot be opened.
+    closed: Vec<String>,
+}
+
+fn look_inside(folder: &Path) -> Inside {
+    let mut found = Inside::default();
     let mut folders = vec![PathBuf::new()];
     while let Some(inside) = folders.pop() {
-        for entry in fs::read_dir(folder.join(&inside))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
+        let Ok(entries) = fs::read_dir(folder.join(&inside)) else {
+            found.closed.push(inside.display().to_string());
+            continue;
+        };
+        for entry in entries.flatten() {
             let path = inside.join(entry.file_name());
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || entry.file_name() == ".git" {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if !is_folder || entry.file_name() == ".git" {
                 continue;
             }
             if folder.join(&path).join(".git").symlink_metadata().is_ok() {
-                found.push(path.display().to_string());
+                found.repositories.push(path.display().to_string());
             } else {
                 folders.push(path);
             }
         }
     }
-    // A link that the agent committed, to a repository that nobody has elsewhere, is among them.
-    let holds = |path: &&String| {
-        fs::read_dir(folder.join(path.as_str())).is_ok_and(|mut all| all.next().is_some())
-    };
-    found.extend(submodules.iter().filter(holds).cloned());
-    found.sort();
-    found.dedup();
+    found
+}
+
+/// All commits that reflogs name: the second word of each line.
+fn logged(logs: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(logs).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && entry.file_name() != "remotes" => {
+                found.extend(logged(&entry.path()));
+            }
+            Ok(kind) if kind.is_file() => {
+                let text = fs::read_to_string(entry.path()).unwrap_or_default();
+                let words = text.lines().filter_map(|line| line.split(' ').nth(1));
+                let is_hash = |word: &&str| {
+                    word.len() >= 40
+                        && word.chars().all(|c| c.is_ascii_hexdigit())
+                        && word.chars().any(|c| c != '0')
+                };
+                found.extend(words.filter(is_hash).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
     found
 }
 
 /// `a`, `b` and 3 more
-pub fn named(names: &[String]) -> String {
-    let shown = names.iter().take(NAMED).map(|name| format!("`{name}`"));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED) {
+fn named<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let shown: Vec<String> = names.take(NAMED).map(|name| format!("`{name}`")).collect();
+    let shown = shown.join(", ");
+    match more {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

@@ -112,6 +112,15 @@ impl Bench {
         prepared.await.expect_err("refused")
     }
 
+    /// Another attempt follows, with what the one before it pushed.
+    fn hand_on(&mut self, epoch: u64, kept: Kept) {
+        self.task.attempt.epoch = Epoch(epoch);
+        self.task.work = kept.name.map(|name| Work {
+            name,
+            commit: kept.commit,
+        });
+    }
+
     /// What a path on a branch of the source holds.
     fn shows(&self, name: &str, path: &str) -> String {
         git(&self.source(), &["show", &format!("{name}:{path}")])
@@ -126,7 +135,7 @@ fn write(workspace: &Workspace, path: &str, text: &str) {
 
 async fn done(workspace: &mut Workspace) -> Changes {
     let notes = workspace.finish(&Finished::default()).await.expect("taken");
-    let mut changes = workspace.publish().await.expect("published");
+    let mut changes = workspace.publish(true).await.expect("published");
     changes.notes.extend(notes);
     changes
 }
@@ -272,7 +281,7 @@ async fn repositories_inside_the_folder_stay_and_are_named() {
         assert!(
             notes
                 .iter()
-                .any(|note| note.contains("`app`") && note.contains("stay in")),
+                .any(|note| note.contains("`app`") && note.contains("stays in")),
             "{notes:?}"
         );
     }
@@ -423,7 +432,7 @@ async fn finished_work_is_remembered_before_git_is_asked() {
     };
     first.finish(&finished).await.expect("taken");
     fs::rename(bench.source(), bench.folder.path().join("away")).expect("moved");
-    let failure = first.publish().await.err().expect("nobody is there");
+    let failure = first.publish(true).await.err().expect("nobody is there");
     assert_eq!(failure.kind, FailureKind::RemoteAway);
     fs::rename(bench.folder.path().join("away"), bench.source()).expect("moved back");
     let mut second = bench.prepare().await;
@@ -480,4 +489,207 @@ async fn what_no_worktree_holds_is_named() {
         notes.contains("submodules") && notes.contains("Git LFS"),
         "{notes}"
     );
+}
+
+#[tokio::test]
+async fn what_git_refuses_stays_and_the_rest_is_taken() {
+    let bench = Bench::new();
+    fs::write(bench.source().join(".gitignore"), "node_modules\n").expect("written");
+    git(&bench.source(), &["add", "."]);
+    git(&bench.source(), &["commit", "-qm", "ignore"]);
+    let mut workspace = bench.prepare().await;
+    let way = "mkdir -p node_modules/foo && git -C node_modules/foo init -q && echo x > node_modules/foo/f; \
+               echo 'x filter=lost' > .gitattributes; git config --global --get x || true; echo y > f; \
+               echo z > 'git~1'; rm README.md && mkfifo README.md; ln -s f .gitmodules";
+    let ran = Command::new("sh")
+        .args(["-c", way])
+        .current_dir(workspace.folder())
+        .output();
+    assert!(ran.expect("it runs").status.success());
+    let changes = done(&mut workspace).await;
+    assert_eq!(
+        bench.shows("vine/T-1-paint", "f"),
+        "y",
+        "{:?}",
+        changes.notes
+    );
+    assert_eq!(bench.shows("vine/T-1-paint", "git~1"), "z");
+    let notes = workspace.close().await.expect("closed").join(" ");
+    assert!(notes.contains("node_modules/foo"), "{notes}");
+    assert!(workspace.folder().join("node_modules/foo/f").exists());
+}
+
+#[tokio::test]
+async fn what_is_left_beside_the_result_is_held_over_attempts() {
+    let bench = Bench::new();
+    let mut first = bench.prepare().await;
+    let way = "git switch -qc extra; echo 1 > extra; git add .; git commit -qm extra; git switch -q -; \
+               echo 2 > a; git add a; git stash -q; echo 3 > b; git add b; git stash -q; \
+               git checkout -q --detach; echo 4 > left; git add .; git commit -qm left; git switch -q -; \
+               git tag mine extra; echo 5 > half";
+    let sh = |folder: &Path, way: &str| {
+        let ran = Command::new("sh")
+            .args(["-c", way])
+            .current_dir(folder)
+            .output()
+            .expect("it runs");
+        assert!(
+            ran.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+    };
+    sh(first.folder(), way);
+    let commit = |name: &str| git(first.folder(), &["rev-parse", name]);
+    let all = [
+        commit("extra"),
+        commit("stash@{0}"),
+        commit("stash@{1}"),
+        commit("HEAD@{1}"),
+        commit("mine"),
+    ];
+    let kept = first.keep().await.expect("kept").expect("something");
+    assert!(
+        kept.notes.iter().any(|note| note.contains("`extra`")),
+        "{:?}",
+        kept.notes
+    );
+    let mut second = bench.prepare().await;
+    done(&mut second).await;
+    second.close().await.expect("closed");
+    let copy = bench.state("w-1").join("repos/site.git");
+    git(&copy, &["gc", "-q", "--prune=now"]);
+    for one in all {
+        git(&copy, &["cat-file", "-e", &one]);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_object_hides_none_of_the_others_and_a_shallow_mark_cuts_nothing() {
+    let bench = Bench::new();
+    let mut workspace = bench.prepare().await;
+    let way = "echo 1 > f; git add .; git commit -qm one; echo 2 > f; git commit -qam two; \
+               git rev-parse HEAD > .git/shallow; \
+               bad=$(git cat-file commit HEAD | sed 's/@/ @ </' | git hash-object -t commit -w --stdin --literally); \
+               git update-ref refs/heads/bad $bad";
+    let ran = Command::new("sh")
+        .args(["-c", way])
+        .current_dir(workspace.folder())
+        .output();
+    assert!(ran.expect("it runs").status.success());
+    let changes = done(&mut workspace).await;
+    let count = ["rev-list", "--count", "trunk..vine/T-1-paint"];
+    assert_eq!(git(&bench.source(), &count), "2", "{:?}", changes.notes);
+    workspace.close().await.expect("closed");
+    assert!(
+        workspace.folder().join(".git").exists(),
+        "what could not be read is left in place"
+    );
+    let copy = bench.state("w-1").join("repos/site.git");
+    assert!(!copy.join("shallow").exists());
+}
+
+#[tokio::test]
+async fn sources_of_every_make_can_be_worked_on() {
+    for (name, make) in [
+        (
+            "borrows",
+            "git clone -q --shared site other && cd other && git switch -q trunk && echo x > own && git add . && git -c user.name=A -c user.email=a@b commit -qm own",
+        ),
+        ("sha256-in-its-name", "cp -r site other"),
+        (
+            "shallow",
+            "git -C site commit -q --allow-empty -m more && git clone -q --depth 1 file://$PWD/site other",
+        ),
+        (
+            "sha256",
+            "git init -q --object-format=sha256 --initial-branch=trunk other && cd other && git commit -q --allow-empty -m begin",
+        ),
+    ] {
+        let mut bench = Bench::new();
+        let ran = Command::new("sh")
+            .args(["-c", make])
+            .envs([
+                ("GIT_AUTHOR_NAME", "A"),
+                ("GIT_AUTHOR_EMAIL", "a@b"),
+                ("GIT_COMMITTER_NAME", "A"),
+                ("GIT_COMMITTER_EMAIL", "a@b"),
+            ])
+            .current_dir(bench.folder.path())
+            .output()
+            .expect("it runs");
+        assert!(
+            ran.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        let place = bench.folder.path().join(name);
+        fs::rename(bench.folder.path().join("other"), &place).expect("moved");
+        bench.task.repo.source = place.display().to_string().try_into().expect("a source");
+        for attempt in 1..=2 {
+            bench.task.attempt.task = TaskId(attempt);
+            bench.task.branch = format!("vine/T-{attempt}-paint").parse().expect("a branch");
+            let mut workspace = bench.prepare().await;
+            write(&workspace, "f", &attempt.to_string());
+            let changes = done(&mut workspace).await;
+            let branch = changes
+                .branch
+                .unwrap_or_else(|| panic!("{name}: {:?}", changes.notes));
+            assert_eq!(
+                git(&place, &["show", &format!("{branch}:f")]),
+                attempt.to_string(),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_copy_is_made_anew_with_what_it_kept() {
+    let bench = Bench::new();
+    let mut first = bench.prepare().await;
+    write(&first, "half", "half");
+    first.keep().await.expect("kept");
+    let copy = bench.state("w-1").join("repos/site.git");
+    let zeroes = copy.join("refs/remotes/origin");
+    fs::create_dir_all(&zeroes).expect("made");
+    fs::write(zeroes.join("trunk"), "").expect("written");
+    let mut second = bench.prepare().await;
+    done(&mut second).await;
+    assert_eq!(bench.shows("vine/T-1-paint", "half"), "half");
+}
+
+#[tokio::test]
+async fn a_half_made_folder_is_no_work_and_a_half_removed_one_neither() {
+    let bench = Bench::new();
+    let mut workspace = bench.prepare().await;
+    workspace.record.made = false;
+    fs::remove_file(workspace.folder().join("README.md")).expect("not there yet");
+    assert_eq!(workspace.keep().await.expect("nothing"), None);
+    workspace.close().await.expect("closed");
+    assert!(!workspace.folder().exists());
+    assert_eq!(git(&bench.source(), &["for-each-ref", "refs/vine"]), "");
+}
+
+#[tokio::test]
+async fn who_comes_back_goes_on_from_what_others_did_since() {
+    let mut bench = Bench::new();
+    let mut first = bench.prepare_on("w-1", false).await;
+    write(&first, "one", "1");
+    first.finish(&Finished::default()).await.expect("taken");
+    let kept = first.keep().await.expect("kept").expect("something");
+    bench.hand_on(2, kept);
+    let mut second = bench.prepare_on("w-2", false).await;
+    write(&second, "two", "2");
+    let kept = second.keep().await.expect("kept").expect("something");
+    bench.hand_on(3, kept);
+    let mut third = bench.prepare_on("w-1", false).await;
+    assert!(third.finished().is_none(), "people were asked since");
+    assert_eq!(
+        fs::read_to_string(third.folder().join("two")).expect("there"),
+        "2"
+    );
+    done(&mut third).await;
+    assert_eq!(bench.shows("vine/T-1-paint", "one"), "1");
+    assert_eq!(bench.shows("vine/T-1-paint", "two"), "2");
 }

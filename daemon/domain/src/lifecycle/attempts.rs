@@ -79,7 +79,7 @@ impl Step<'_> {
         // is ill of it.
         let same = |loss: &&Loss| loss.by == Some(by) && loss.of == Some(failure.kind);
         let again = losses.iter().filter(same).count();
-        let of_place = matches!(failure.kind.owner(), Owner::Worker | Owner::Repository);
+        let of_place = failure.kind.owner() == Owner::Worker;
         if made >= failure::ILLNESSES || of_place && again >= failure::LOSSES {
             let what = format!(
                 "Workers fell ill {} times within 72 hours while running this, and were well \
