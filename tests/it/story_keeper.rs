@@ -114,11 +114,16 @@ async fn a_task_killed_on_one_worker_goes_on_on_another_from_what_it_had_written
     })
     .await;
     assert_eq!(git(&bare, &["show", &format!("{name}:half.txt")]), "half");
-    let thread = place.thread(&task).await;
-    assert!(
-        thread.contains(&format!("`git fetch origin {name}`")),
-        "{thread}"
-    );
+    let said = format!("`git fetch origin {name}`");
+    let mut thread = String::new();
+    for _ in 0..100 {
+        thread = place.thread(&task).await;
+        if thread.contains(&said) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(thread.contains(&said), "{thread}");
     again.kill();
     let _second = place.worker("w-2", 1).await;
     place.say("queue resume").await;

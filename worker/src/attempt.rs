@@ -87,7 +87,9 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     if !matches!(result, Ok(Some(_)))
         && let Some(workspace) = &mut workspace
     {
-        keep(bench, task.attempt.task, workspace).await;
+        // A worker that is being stopped has no time for a network; it pushes when it starts again.
+        let push = !matches!(held.stopped(), Some(Stopped::Shutdown));
+        keep(bench, task.attempt.task, workspace, push).await;
     }
     let over = match result {
         Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_mut(), finished).await,
@@ -113,8 +115,9 @@ pub async fn close(task: TaskId, workspace: &mut Workspace) {
 
 /// Keeps what there is of an attempt that did not finish, and pushes it where people and other
 /// workers find it.
-pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace) {
-    match workspace.keep().await {
+pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace, push: bool) {
+    match workspace.keep(push).await {
+        Ok(Some(_)) if !push => {}
         Ok(None) => {}
         Ok(Some(kept)) => tell_kept(bench, &kept).await,
         Err(failure) => {

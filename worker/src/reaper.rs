@@ -1,5 +1,5 @@
 //! Folders that no attempt of this worker needs any more: their task ended while it was away, or
-//! goes on elsewhere. When the worker starts, before it claims anything, and every now and then,
+//! goes on elsewhere. When the worker starts and every now and then,
 //! what lies in them is kept and told, and those whose task is over are taken away.
 
 use std::{
@@ -18,17 +18,20 @@ use crate::{
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Takes away what is over, again and again.
+/// Takes away what is over, at once and again and again; beside the claims, since a push may wait for a
+/// network.
 pub async fn run(bench: &Bench, worker: WorkerId) {
+    let mut begins = true;
     loop {
+        reap(bench, worker, begins).await;
+        begins = false;
         tokio::time::sleep(EVERY).await;
-        reap(bench, worker, false).await;
     }
 }
 
 /// Takes away what is over. When the worker `begins`, also keeps what attempts left that were lost
 /// with it.
-pub async fn reap(bench: &Bench, worker: WorkerId, begins: bool) {
+async fn reap(bench: &Bench, worker: WorkerId, begins: bool) {
     let config = &bench.config;
     if begins {
         remove_halves(&config.state);
@@ -47,7 +50,7 @@ pub async fn reap(bench: &Bench, worker: WorkerId, begins: bool) {
         }
         let mut workspace = Workspace::of_orphan(&config.state, record, &config.commit);
         if begins && workspace.finished().is_none() {
-            keep(bench, task, &mut workspace).await;
+            keep(bench, task, &mut workspace, true).await;
         }
         if is_over {
             tracing::info!(task.id = %task, "{task} is over; taking its folder {} away", workspace.folder().display());

@@ -118,7 +118,6 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
         () = stop.cancelled() => return,
         () = beats.first() => {}
     }
-    reaper::reap(bench, beats.identity.id, true).await;
     while !stop.is_cancelled() {
         let room = async {
             bench.place.well().await;

@@ -213,15 +213,14 @@ impl Workspace {
             .await
     }
 
-    /// Keeps what there is of an attempt that did not finish. What people should hear of it, if
-    /// something new is kept.
-    pub async fn keep(&mut self) -> Result<Option<Kept>, Failure> {
+    /// Keeps what there is of an attempt that did not finish, and may push it. What people should hear
+    /// of it, if something new is kept.
+    pub async fn keep(&mut self, push: bool) -> Result<Option<Kept>, Failure> {
         if !self.record.made {
             return Ok(None);
         }
-        let before = self.record.tip.clone();
         let taken = self.take("Keep unfinished work").await?;
-        if taken.tip == self.record.base || taken.tip == before && self.record.kept.is_some() {
+        if taken.tip == self.record.base || self.record.kept.as_ref() == Some(&taken.tip) {
             return Ok(None);
         }
         let mut kept = Kept {
@@ -232,6 +231,9 @@ impl Workspace {
             name: None,
             notes: taken.notes,
         };
+        if !push {
+            return Ok(Some(kept));
+        }
         match self.keeper.publish_kept(&self.record).await {
             Ok(published) => {
                 self.record.kept = Some(taken.tip);

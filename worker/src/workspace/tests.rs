@@ -234,7 +234,7 @@ async fn what_an_attempt_left_is_a_commit_that_the_next_one_builds_on() {
     let bench = Bench::new();
     let mut first = bench.prepare().await;
     write(&first, "half", "half");
-    let kept = first.keep().await.expect("kept").expect("something");
+    let kept = first.keep(true).await.expect("kept").expect("something");
     assert_eq!(kept.name.as_deref(), Some("refs/vine/T-1"));
     assert_eq!(
         bench.shows("refs/vine/T-1", "half"),
@@ -394,7 +394,7 @@ async fn another_worker_goes_on_from_what_was_pushed() {
     let mut bench = Bench::with(|source| format!("file://{source}"));
     let mut first = bench.prepare_on("w-1", false).await;
     write(&first, "half", "half");
-    let kept = first.keep().await.expect("kept").expect("something");
+    let kept = first.keep(true).await.expect("kept").expect("something");
     bench.task.attempt.epoch = Epoch(2);
     bench.task.work = kept.name.map(|name| Work {
         name,
@@ -416,7 +416,7 @@ async fn an_agent_that_goes_back_into_its_session_finds_its_folder_as_it_was() {
     let bench = Bench::new();
     let mut first = bench.prepare().await;
     write(&first, "half", "half");
-    first.keep().await.expect("kept");
+    first.keep(true).await.expect("kept");
     let second = bench.prepare_on("w-1", true).await;
     assert!(git(second.folder(), &["status", "--porcelain"]).contains("?? half"));
 }
@@ -548,7 +548,7 @@ async fn what_is_left_beside_the_result_is_held_over_attempts() {
         commit("HEAD@{1}"),
         commit("mine"),
     ];
-    let kept = first.keep().await.expect("kept").expect("something");
+    let kept = first.keep(true).await.expect("kept").expect("something");
     assert!(
         kept.notes.iter().any(|note| note.contains("`extra`")),
         "{:?}",
@@ -649,7 +649,7 @@ async fn a_damaged_copy_is_made_anew_with_what_it_kept() {
     let bench = Bench::new();
     let mut first = bench.prepare().await;
     write(&first, "half", "half");
-    first.keep().await.expect("kept");
+    first.keep(true).await.expect("kept");
     let copy = bench.state("w-1").join("repos/site.git");
     let zeroes = copy.join("refs/remotes/origin");
     fs::create_dir_all(&zeroes).expect("made");
@@ -665,7 +665,7 @@ async fn a_half_made_folder_is_no_work_and_a_half_removed_one_neither() {
     let mut workspace = bench.prepare().await;
     workspace.record.made = false;
     fs::remove_file(workspace.folder().join("README.md")).expect("not there yet");
-    assert_eq!(workspace.keep().await.expect("nothing"), None);
+    assert_eq!(workspace.keep(true).await.expect("nothing"), None);
     workspace.close().await.expect("closed");
     assert!(!workspace.folder().exists());
     assert_eq!(git(&bench.source(), &["for-each-ref", "refs/vine"]), "");
@@ -677,11 +677,11 @@ async fn who_comes_back_goes_on_from_what_others_did_since() {
     let mut first = bench.prepare_on("w-1", false).await;
     write(&first, "one", "1");
     first.finish(&Finished::default()).await.expect("taken");
-    let kept = first.keep().await.expect("kept").expect("something");
+    let kept = first.keep(true).await.expect("kept").expect("something");
     bench.hand_on(2, kept);
     let mut second = bench.prepare_on("w-2", false).await;
     write(&second, "two", "2");
-    let kept = second.keep().await.expect("kept").expect("something");
+    let kept = second.keep(true).await.expect("kept").expect("something");
     bench.hand_on(3, kept);
     let mut third = bench.prepare_on("w-1", false).await;
     assert!(third.finished().is_none(), "people were asked since");
