@@ -374,28 +374,7 @@ async fn begin(
     commit: &CommitConfig,
 ) -> Result<Record, Failure> {
     let (name, base) = keeper.base(task.base.as_str()).await?;
-    let wanted = task.branch.as_str();
-    let there = keeper.has_branch(wanted).await?;
-    let is_default = wanted.starts_with(&format!("vine/{}-", task.attempt.task));
-    let continues = there.is_some() && wanted == name;
-    let branch = match there {
-        None if !is_default => wanted.to_owned(),
-        Some(_) if !is_default && wanted == keeper.base(task.repo.base.as_str()).await?.0 => {
-            let what = format!(
-                "The branch `{wanted}` is where the tasks of `{}` start from.",
-                task.repo.name
-            );
-            return Err(Failure::new(FailureKind::BranchTaken, what));
-        }
-        Some(_) if continues => wanted.to_owned(),
-        Some(there) if !is_default => {
-            if !is_ours(keeper, task, &base, &there).await? {
-                return Err(taken(wanted));
-            }
-            wanted.to_owned()
-        }
-        _ => keeper.free_name(wanted).await?,
-    };
+    let (branch, continues) = choose_branch(keeper, task, &name, &base).await?;
     let mut record = Record {
         task: task.attempt.task,
         created: task.created,
@@ -415,6 +394,39 @@ async fn begin(
         record.tip = tip;
     }
     Ok(record)
+}
+
+/// The branch that a task works on, and whether it goes on with one that others made.
+async fn choose_branch(
+    keeper: &Keeper,
+    task: &Assignment,
+    name: &str,
+    base: &str,
+) -> Result<(String, bool), Failure> {
+    let wanted = task.branch.as_str();
+    let is_default = wanted.starts_with(&format!("vine/{}-", task.attempt.task));
+    let there = keeper.has_branch(wanted).await?;
+    let is_ours = match &there {
+        Some(there) => is_ours(keeper, task, base, there).await?,
+        None => !is_default,
+    };
+    if is_ours {
+        return Ok((wanted.to_owned(), false));
+    }
+    if is_default {
+        return Ok((keeper.free_name(wanted).await?, false));
+    }
+    if wanted == keeper.base(task.repo.base.as_str()).await?.0 {
+        let what = format!(
+            "The branch `{wanted}` is where the tasks of `{}` start from.",
+            task.repo.name
+        );
+        return Err(Failure::new(FailureKind::BranchTaken, what));
+    }
+    if wanted == name {
+        return Ok((wanted.to_owned(), true));
+    }
+    Err(taken(wanted))
 }
 
 /// The branch holds what an earlier attempt of this task made here, and pushed.

@@ -693,3 +693,29 @@ async fn who_comes_back_goes_on_from_what_others_did_since() {
     assert_eq!(bench.shows("vine/T-1-paint", "one"), "1");
     assert_eq!(bench.shows("vine/T-1-paint", "two"), "2");
 }
+
+#[tokio::test]
+async fn a_task_that_goes_on_after_its_end_goes_on_on_its_branch() {
+    for branch in ["vine/T-1-paint", "feature/door"] {
+        let mut bench = Bench::new();
+        bench.task.branch = branch.parse().expect("a branch");
+        let mut first = bench.prepare().await;
+        write(&first, "one", "1");
+        done(&mut first).await;
+        first.close().await.expect("closed");
+        // An answer came late.
+        bench.task.attempt.epoch = Epoch(2);
+        let mut second = bench.prepare().await;
+        assert!(second.finished().is_none() && second.folder().join("one").exists());
+        write(&second, "two", "2");
+        let changes = done(&mut second).await;
+        assert_eq!(
+            changes.branch.as_deref(),
+            Some(branch),
+            "{:?}",
+            changes.notes
+        );
+        assert_eq!(bench.shows(branch, "one"), "1");
+        assert_eq!(bench.shows(branch, "two"), "2");
+    }
+}
