@@ -9,17 +9,7 @@ use std::{
 
 /// Parents of all processes that can be seen.
 fn parents() -> HashMap<u32, u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(|pid| Some((pid, parent_of(pid)?)))
-        .collect()
-}
-
-/// The fourth word of `stat`; the second may hold anything, in brackets (proc_pid_stat(5)).
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(1)?.parse().ok()
+    vine_worker::parents().into_iter().collect()
 }
 
 /// This process was started by an agent: one that runs agents is among its ancestors, or it bears
@@ -28,12 +18,13 @@ pub fn is_inside_attempt() -> bool {
     if std::env::vars_os().any(|(name, _)| name == "VINE_AGENT_OF" || name == "VINE_SOCKET") {
         return true;
     }
-    let mut pid = parent_of(std::process::id());
-    while let Some(ancestor) = pid.filter(|pid| *pid > 1) {
-        if runs_agents(ancestor) {
+    let parents = parents();
+    let mut pid = parents.get(&std::process::id());
+    while let Some(ancestor) = pid.filter(|pid| **pid > 1) {
+        if runs_agents(*ancestor) {
             return true;
         }
-        pid = parent_of(ancestor);
+        pid = parents.get(ancestor);
     }
     false
 }

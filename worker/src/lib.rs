@@ -29,6 +29,6 @@ pub use agent::{
 };
 pub use config::{AgentConfig, CommitConfig, WorkerConfig};
 pub use identity::{Identity, enrol};
-pub use process::{be_supervised, find_program};
+pub use process::{be_supervised, find_program, parents};
 pub use run::{Unknown, run};
 pub use supervise::supervise;

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -73,6 +74,19 @@ const LOOK: Duration = Duration::from_secs(120);
 /// A large repository may have to be copied.
 const CLONE: Duration = Duration::from_secs(20 * 60);
 const WORDS: usize = 400;
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agent => f.write_str("the agent"),
+            Self::Credentials => f.write_str("the agent's credentials"),
+            Self::Disk => f.write_str("the disk"),
+            Self::Account => f.write_str("the agent's account"),
+            Self::Service => f.write_str("the model's service"),
+            Self::Repository(name) => write!(f, "the repository {name}"),
+        }
+    }
+}
 
 impl Part {
     /// The part that a failure speaks of; `None` when it is the task's own.
@@ -152,7 +166,7 @@ impl Place {
             (_, None) => (pause, failure.what.clone()),
         };
         let what = what.chars().take(WORDS).collect();
-        tracing::warn!("{part:?} is ill, found {times} times: {what}");
+        tracing::warn!("{part}: {what}");
         let illness = Illness {
             what,
             times,
@@ -174,7 +188,7 @@ impl Place {
         if let Some(illness) = self.parts().get_mut(part) {
             illness.next = None;
             illness.well = Some(Instant::now());
-            tracing::info!("{part:?} is well again");
+            tracing::info!("{part}: well again");
         }
         self.changed.notify_waiters();
     }

@@ -165,32 +165,40 @@ fn bears(pid: i32, variable: &[u8]) -> bool {
         .any(|other| other == variable)
 }
 
-/// Parents of all processes that can be seen; zombies have none worth naming.
-fn parents() -> Vec<(Pid, Pid)> {
+/// All processes that can be seen, each with its parent.
+pub fn parents() -> Vec<(u32, u32)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(|pid| Some((Pid::from_raw(pid)?, parent_of(pid)?)))
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, parent_of(pid)?)))
         .collect()
 }
 
 /// The fourth word of `stat`; the second may hold anything, in brackets (proc_pid_stat(5)).
-fn parent_of(pid: i32) -> Option<Pid> {
+fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut words = stat.rsplit_once(')')?.1.split_whitespace();
-    let (_state, parent) = (words.next()?, words.next()?);
-    Pid::from_raw(parent.parse().ok()?)
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn pid_of(number: u32) -> Option<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw)
+}
+
+fn number_of(pid: Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
 }
 
 /// The processes whose parent this is, zombies included.
 pub fn children_of(pid: Pid) -> Vec<Pid> {
-    let of = |(child, parent): (Pid, Pid)| (parent == pid).then_some(child);
+    let own = number_of(pid);
+    let of = |(child, parent)| (parent == own).then(|| pid_of(child))?;
     parents().into_iter().filter_map(of).collect()
 }
 
 /// All living processes below this one.
 pub fn descendants_of(pid: Pid) -> Vec<Pid> {
     let all = parents();
-    let mut found = vec![pid];
+    let mut found = vec![number_of(pid)];
     let mut next = 0;
     while next < found.len() {
         let parent = found[next];
@@ -201,13 +209,12 @@ pub fn descendants_of(pid: Pid) -> Vec<Pid> {
         );
         next += 1;
     }
-    found.retain(|found| *found != pid && !is_zombie(*found));
-    found
+    let below = found.into_iter().skip(1).filter_map(pid_of);
+    below.filter(|pid| !is_zombie(*pid)).collect()
 }
 
 fn is_zombie(pid: Pid) -> bool {
-    let stat =
-        fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", number_of(pid))).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_none_or(|(_, rest)| rest.starts_with('Z'))
 }

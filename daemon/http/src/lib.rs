@@ -10,7 +10,7 @@ mod error;
 mod metrics;
 mod page;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use axum::Router;
 use axum::{
@@ -133,6 +133,10 @@ impl axum::serve::Listener for Door {
             tokio::spawn(async move {
                 let _best_effort = stream.write_all(SHUNNED.as_bytes()).await;
                 let _best_effort = stream.shutdown().await;
+                // Closing before it has said everything would take our words back.
+                let mut sink = tokio::io::sink();
+                let rest = tokio::io::copy(&mut stream, &mut sink);
+                let _best_effort = tokio::time::timeout(Duration::from_secs(1), rest).await;
             });
         }
     }

@@ -191,7 +191,7 @@ fn states(workers: &Fleet, now: Timestamp) -> String {
         };
         let trouble: String = worker
             .troubles()
-            .map(|trouble| format!(", {trouble}"))
+            .map(|trouble| format!(", {}", trouble.trim_end_matches('.')))
             .collect();
         format!("{} is {state}{trouble}", worker.name)
     };

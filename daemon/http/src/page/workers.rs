@@ -63,7 +63,7 @@ async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppEr
                     tr {
                         th scope="row" { (worker.name) }
                         td { span.(format!("badge {}", state.to_lowercase())) { (state) } @if worker.draining { " draining" }
-                            @for trouble in worker.troubles() { p.problem { (text::message(&trouble)) } } }
+                            @for trouble in worker.troubles() { div.problem { (text::message(&trouble)) } } }
                         td { @for (task, title) in held(&at_work, worker) { p { a href={ "/tasks/" (task) } { (task) " " (title) } } } }
                         td { (running + waiting) " of " (worker.slots) }
                         td { (screen::moment(now, worker.seen)) }
