@@ -4,7 +4,10 @@
 //! kept before anything else happens, whatever ends an attempt; finished work is never done again
 //! because git said no; and a folder is removed only when the keeper holds everything in it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use vine_api::Kept;
 use vine_domain::{Failure, FailureKind, task::Report, worker::Assignment};
@@ -20,6 +23,8 @@ use crate::{
 const PATCH_LIMIT: usize = 256 * 1024;
 const STAT_LIMIT: usize = 16 * 1024;
 const SUMMARY_LIMIT: usize = 64 * 1024;
+/// How long unfinished work may take on its way out: the task waits for it.
+const PUSHING: Duration = Duration::from_secs(60);
 
 /// A task's folder.
 #[derive(Debug)]
@@ -234,7 +239,9 @@ impl Workspace {
         if !push {
             return Ok(Some(kept));
         }
-        match self.keeper.publish_kept(&self.record).await {
+        let pushed = tokio::time::timeout(PUSHING, self.keeper.publish_kept(&self.record)).await;
+        let late = || GitError::new("push", "it did not end within a minute");
+        match pushed.unwrap_or_else(|_| Err(late())) {
             Ok(published) => {
                 self.record.kept = Some(taken.tip);
                 self.save()?;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Keeper, record::Record};
+use super::{Keeper, quoted, record::Record};
 use crate::{
     config::CommitConfig,
     git::{Git, GitError},
@@ -61,16 +61,16 @@ impl Keeper {
         let inside = record.folder.join(".git");
         self.lend(&inside).map_err(told)?;
         fs::write(inside.join("packed-refs"), self.lent_refs(record).await?).map_err(told)?;
-        let shown = self.repo.source.shown();
-        for (key, value) in [
-            ("user.name", commit.name.as_str()),
-            ("user.email", commit.email.as_str()),
-            ("remote.origin.url", shown.as_str()),
-            ("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
-            ("gc.auto", "0"),
-        ] {
-            git.run(&["config", "--local", key, value]).await?;
-        }
+        let config = inside.join("config");
+        let ours = format!(
+            "{}[user]\n\tname = {}\n\temail = {}\n[remote \"origin\"]\n\turl = {}\n\tfetch = \
+             +refs/heads/*:refs/remotes/origin/*\n[gc]\n\tauto = 0\n",
+            fs::read_to_string(&config).map_err(told)?,
+            quoted(&commit.name),
+            quoted(&commit.email),
+            quoted(&self.repo.source.shown()),
+        );
+        fs::write(config, ours).map_err(told)?;
         let branch = format!("refs/heads/{}", record.branch);
         git.run(&["symbolic-ref", "HEAD", &branch]).await?;
         git.run(&["update-ref", &branch, &record.tip]).await?;

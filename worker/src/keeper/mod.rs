@@ -401,5 +401,9 @@ impl Keeper {
 
 /// As git's configuration wants a value that may hold anything.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    let plain = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    format!("\"{plain}\"")
 }
