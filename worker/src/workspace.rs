@@ -381,13 +381,17 @@ async fn begin(
     commit: &CommitConfig,
 ) -> Result<Record, Failure> {
     let (name, base) = keeper.base(task.base.as_str()).await?;
-    let (branch, continues) = choose_branch(keeper, task, &name, &base).await?;
+    let former = former_folder(state, task);
+    let (branch, continues) = match &former {
+        Some(_) => (task.branch.to_string(), true),
+        None => choose_branch(keeper, task, &name, &base).await?,
+    };
     let mut record = Record {
         task: task.attempt.task,
         created: task.created,
         epoch: task.attempt.epoch,
         repo: task.repo.clone(),
-        folder: folder(state, task),
+        folder: former.clone().unwrap_or_else(|| folder(state, task)),
         branch,
         continues,
         tip: base.clone(),
@@ -400,7 +404,22 @@ async fn begin(
     if let Some(tip) = keeper.earlier(&record, task.work.as_ref()).await? {
         record.tip = tip;
     }
+    if former.is_some() {
+        record.made = true;
+        record.tip = keeper
+            .has_branch(&record.branch)
+            .await?
+            .unwrap_or(record.tip);
+    }
     Ok(record)
+}
+
+/// The folder of a task that began before the keeper owned git: a worktree, whose files are taken up
+/// as they lie there.
+fn former_folder(state: &Path, task: &Assignment) -> Option<PathBuf> {
+    let parent = state.join("worktrees").join(task.repo.name.as_str());
+    let folder = parent.join(task.attempt.task.to_string());
+    Some(folder).filter(|folder| folder.join(".git").is_file())
 }
 
 /// The branch that a task works on, and whether it goes on with one that others made.

@@ -719,3 +719,26 @@ async fn a_task_that_goes_on_after_its_end_goes_on_on_its_branch() {
         assert_eq!(bench.shows(branch, "two"), "2");
     }
 }
+
+#[tokio::test]
+async fn a_worktree_of_a_former_version_is_taken_up_where_it_is() {
+    let mut bench = Bench::new();
+    bench.task.branch = "vine/T-1".parse().expect("a branch");
+    bench.task.attempt.epoch = Epoch(2);
+    let folder = bench.state("w-1").join("worktrees/site/T-1");
+    let place = folder.display().to_string();
+    git(
+        &bench.source(),
+        &["worktree", "add", "-q", "-b", "vine/T-1", &place],
+    );
+    fs::write(folder.join("one"), "1").expect("written");
+    git(&folder, &["add", "."]);
+    git(&folder, &["commit", "-qm", "one"]);
+    fs::write(folder.join("half"), "half").expect("written");
+    let mut workspace = bench.prepare_on("w-1", true).await;
+    assert_eq!(workspace.folder(), folder, "sessions know it by its path");
+    let changes = done(&mut workspace).await;
+    let branch = changes.branch.expect("pushed");
+    assert_eq!(bench.shows(&branch, "one"), "1");
+    assert_eq!(bench.shows(&branch, "half"), "half");
+}
