@@ -398,6 +398,7 @@ async fn each_screen_shows_what_there_is_and_its_buttons_do_what_commands_do() {
             }
         }
     };
+    shows("/tasks?state=waiting&repo=", "T-1").await;
     let tasks = shows("/tasks?state=waiting&repo=", "T-2").await;
     assert!(
         tasks.contains("One &lt;i&gt;task&lt;/i&gt;")

@@ -14,8 +14,10 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, getppid, kill_process, w
 
 use crate::process::{children_of, descendants_of, die_with_parent};
 
-/// How soon a worker that died is missed, and orphans that ended are taken away.
+/// How soon a worker that died is missed.
 const TICK: Duration = Duration::from_millis(100);
+/// How often orphans that ended are taken away: looking for them reads of every process there is.
+const TIDY: u32 = 50;
 
 /// Runs `command` to its end, then ends all that it left; ends as it ended.
 pub fn supervise(command: &[String]) -> ExitCode {
@@ -41,12 +43,15 @@ pub fn supervise(command: &[String]) -> ExitCode {
     let own = i32::try_from(agent.id()).ok().and_then(Pid::from_raw);
     let (send, ended) = mpsc::channel();
     thread::spawn(move || send.send(agent.wait()));
+    let mut ticks = 0_u32;
     let status = loop {
+        ticks = ticks.wrapping_add(1);
         match ended.recv_timeout(TICK) {
             Ok(status) => break status.ok(),
             Err(mpsc::RecvTimeoutError::Disconnected) => break None,
             Err(mpsc::RecvTimeoutError::Timeout) if getppid() != worker => break None,
-            Err(mpsc::RecvTimeoutError::Timeout) => take_away(own),
+            Err(mpsc::RecvTimeoutError::Timeout) if ticks.is_multiple_of(TIDY) => take_away(own),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
     };
     end_all();
