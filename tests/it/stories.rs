@@ -17,8 +17,6 @@ mod story_discord_faults;
 mod story_endings;
 mod story_faults;
 mod story_input;
-mod story_inside;
-mod story_keeper;
 mod story_login;
 mod story_many;
 mod story_matrix;

@@ -7,9 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    sync::OnceLock,
     time::Duration,
 };
 
@@ -68,58 +66,36 @@ pub fn command(
     env: &BTreeMap<String, String>,
     pass: &[String],
 ) -> Command {
-    let nothing = "false".to_owned();
-    let program = if program.is_empty() {
-        std::slice::from_ref(&nothing)
-    } else {
-        program
-    };
-    let mut command = match supervisor() {
-        Some(own) => {
-            let mut command = Command::new(own);
-            command.args(["supervise", "--"]).args(program);
-            command
-        }
-        None => {
-            let mut command = Command::new(&program[0]);
-            command.args(&program[1..]).kill_on_drop(true);
-            die_with_parent(command.as_std_mut());
-            command
-        }
-    };
-    command.current_dir(folder).env_clear();
+    let mut command = Command::new(program.first().map_or("false", String::as_str));
+    command
+        .args(program.get(1..).unwrap_or_default())
+        .current_dir(folder)
+        .env_clear();
     let inherited = COMMON.into_iter().chain(pass.iter().map(String::as_str));
     command.envs(inherited.filter_map(|name| Some((name, std::env::var_os(name)?))));
-    command.envs(env).envs(mark.variables()).process_group(0);
+    command
+        .envs(env)
+        .envs(mark.variables())
+        .process_group(0)
+        .kill_on_drop(true);
+    die_with_us(&mut command);
     command
 }
 
-/// Who stands between us and agents: this program itself, once [`be_supervised`] was called.
-static SUPERVISOR: OnceLock<PathBuf> = OnceLock::new();
-
-fn supervisor() -> Option<&'static Path> {
-    SUPERVISOR.get().map(PathBuf::as_path)
-}
-
-/// From now on agents run under `vine supervise`, which this program offers.
-pub fn be_supervised() {
-    let _first_counts = SUPERVISOR.set("/proc/self/exe".into());
-}
-
-/// The kernel kills the process when its parent dies, however that dies.
+/// The kernel kills the process when this worker dies, however it dies.
 #[expect(
     unsafe_code,
     reason = "there is no safe way to run code between fork and exec"
 )]
-pub fn die_with_parent(command: &mut std::process::Command) {
+fn die_with_us(command: &mut Command) {
     let set =
         || rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(Into::into);
     // SAFETY: the closure makes one system call; it neither allocates nor takes locks.
     unsafe { command.pre_exec(set) };
 }
 
-/// Kills everything that bears `variable` and all that descends from it, until nothing is left. Who
-/// supervises goes last: as long as it lives, orphans are its. Returns how many processes that were.
+/// Kills everything that bears `variable` and all that descends from it, until nothing is left. Returns
+/// how many processes that were.
 async fn kill_all(variable: &str) -> usize {
     let mut killed = 0;
     for _ in 0..100 {
@@ -188,15 +164,8 @@ fn number_of(pid: Pid) -> u32 {
     pid.as_raw_nonzero().get().unsigned_abs()
 }
 
-/// The processes whose parent this is, zombies included.
-pub fn children_of(pid: Pid) -> Vec<Pid> {
-    let own = number_of(pid);
-    let of = |(child, parent)| (parent == own).then(|| pid_of(child))?;
-    parents().into_iter().filter_map(of).collect()
-}
-
 /// All living processes below this one.
-pub fn descendants_of(pid: Pid) -> Vec<Pid> {
+fn descendants_of(pid: Pid) -> Vec<Pid> {
     let all = parents();
     let mut found = vec![number_of(pid)];
     let mut next = 0;

@@ -31,7 +31,7 @@ use vine_domain::{
 };
 
 use super::{Finished, Job, Outcome, last_words};
-use crate::{config::AgentConfig, host::Host, process, supervise::is_not_started};
+use crate::{config::AgentConfig, host::Host, process};
 
 /// Whether the script is there.
 pub fn starts(config: &AgentConfig) -> Result<(), Failure> {
@@ -119,9 +119,6 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
             summary,
             ..Finished::default()
         }));
-    }
-    if is_not_started(status) && complained.contains("does not start") {
-        bail!("{}", complained.trim());
     }
     let what = format!(
         "The script ended with {status}; {}.",
