@@ -1,6 +1,6 @@
-//! Folders that no attempt of this worker needs any more: their task ended while it was away, or
-//! goes on elsewhere. When the worker starts and every now and then,
-//! what lies in them is kept and told, and those whose task is over are taken away.
+//! Folders that no attempt of this worker needs any more: their task ended while it was away, or goes
+//! on elsewhere. When the worker starts, what lies in them is kept and told; then, and every now and
+//! then, those whose task is over are taken away.
 
 use std::{
     path::{Path, PathBuf},

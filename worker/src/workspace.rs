@@ -10,7 +10,7 @@ use std::{
 };
 
 use vine_api::Kept;
-use vine_domain::{Failure, FailureKind, task::Report, worker::Assignment};
+use vine_domain::{Failure, FailureKind, Question, task::Report, worker::Assignment};
 
 use crate::{
     agent::Finished,
@@ -103,7 +103,6 @@ impl Workspace {
         if !made || epoch.0 + 1 >= task.attempt.epoch.0 {
             return Ok(());
         }
-        self.record.finished = None;
         self.take("Keep what an earlier attempt left").await?;
         let own = format!("refs/vine/{}/own-{}", self.record.key(), epoch.0);
         self.keeper.hold(&own, &self.record.tip).await?;
@@ -111,7 +110,13 @@ impl Workspace {
             .keeper
             .earlier(&self.record, task.work.as_ref())
             .await?;
+        // Attempts that never came to their agent change nothing of what was finished here.
+        let asked_since = |question: &Question| question.attempt.epoch.0 > epoch.0;
+        if task.answered.iter().any(asked_since) {
+            self.record.finished = None;
+        }
         if let Some(latest) = latest.filter(|latest| *latest != self.record.tip) {
+            self.record.finished = None;
             self.record.tip = latest;
             self.record.made = false;
         }

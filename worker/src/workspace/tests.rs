@@ -423,7 +423,7 @@ async fn an_agent_that_goes_back_into_its_session_finds_its_folder_as_it_was() {
 
 #[tokio::test]
 async fn finished_work_is_remembered_before_git_is_asked() {
-    let bench = Bench::with(|source| format!("file://{source}"));
+    let mut bench = Bench::with(|source| format!("file://{source}"));
     let mut first = bench.prepare().await;
     write(&first, "f", "1");
     let finished = Finished {
@@ -435,6 +435,8 @@ async fn finished_work_is_remembered_before_git_is_asked() {
     let failure = first.publish(true).await.err().expect("nobody is there");
     assert_eq!(failure.kind, FailureKind::RemoteAway);
     fs::rename(bench.folder.path().join("away"), bench.source()).expect("moved back");
+    // Attempts in between found nobody there either.
+    bench.task.attempt.epoch = Epoch(5);
     let mut second = bench.prepare().await;
     assert_eq!(second.finished().expect("remembered").summary, "Painted.");
     done(&mut second).await;
