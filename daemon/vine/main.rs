@@ -19,9 +19,21 @@ use crate::{
     config::Config,
 };
 
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().collect();
+    // Between a worker and its agent stands a process that is nothing else.
+    if let [_, verb, dashes, command @ ..] = words.as_slice()
+        && (verb.as_str(), dashes.as_str()) == ("supervise", "--")
+    {
+        return vine_worker::supervise(command);
+    }
+    ordinary(words)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
-    let (words, globals) = cli::split(std::env::args().collect());
+async fn ordinary(words: Vec<String>) -> ExitCode {
+    vine_worker::be_supervised();
+    let (words, globals) = cli::split(words);
     let cli = Cli::parse_from(&words);
     match run(cli, globals).await {
         Ok(code) => code,

@@ -149,3 +149,50 @@ async fn a_repository_is_no_configuration() {
     let named = vine(&clone, &["--config", "vine.toml", "config", "show"]);
     assert!(named.contains("evil.sh"), "named, it counts: {named}");
 }
+
+/// Processes whose command line holds these words.
+fn running(words: &str) -> usize {
+    let entries = fs::read_dir("/proc").expect("there").flatten();
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines
+        .filter(|line| {
+            String::from_utf8_lossy(line)
+                .replace('\0', " ")
+                .contains(words)
+        })
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_an_agent_starts_outlives_its_attempt_or_its_worker() {
+    // Sessions of their own, no environment, parents that are gone at once.
+    let leave = "leave() { env -i setsid sh -c \"(setsid sleep $1 &) ; sleep $1 & exit\" ; env -i setsid sleep $1 & }";
+    let script = format!(
+        "{leave}\nleave $VINE_TITLE; sleep 0.5; touch \"$PLACE/left\"; case $VINE_TITLE in *1) echo fine;; *) sleep 600;; esac"
+    );
+    let mut place = Place::new(Agent::Script(&script)).await;
+    let _daemon = place.daemon().await;
+    let worker = place.worker("w-1", 1).await;
+    // Seconds that no other process sleeps.
+    let own = 100_000 + std::process::id() % 100_000;
+    let (first, second) = (format!("{own}1"), format!("{own}2"));
+    let task = place.task(&first, "x").await;
+    place.wait(&task, "done").await;
+    until(PATIENCE, "nothing of the first is left", || {
+        (running(&format!("sleep {first}")) == 0).then_some(())
+    })
+    .await;
+    let left = place.folder.path().join("left");
+    fs::remove_file(&left).expect("it was there");
+    place.task(&second, "x").await;
+    until(PATIENCE, "the second has left its own", || {
+        left.exists().then_some(())
+    })
+    .await;
+    assert!(running(&format!("sleep {second}")) >= 3);
+    worker.kill();
+    until(PATIENCE, "nothing of the second is left", || {
+        (running(&format!("sleep {second}")) == 0).then_some(())
+    })
+    .await;
+}

@@ -20,6 +20,7 @@ mod process;
 mod reaper;
 mod run;
 mod slots;
+mod supervise;
 mod workspace;
 
 pub use agent::{
@@ -28,5 +29,6 @@ pub use agent::{
 };
 pub use config::{AgentConfig, CommitConfig, WorkerConfig};
 pub use identity::{Identity, enrol};
-pub use process::{find_program, parents};
+pub use process::{be_supervised, find_program, parents};
 pub use run::{Unknown, run};
+pub use supervise::supervise;

@@ -7,12 +7,19 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::Command;
+use tokio::{
+    io::AsyncWriteExt,
+    process::{ChildStdin, Command},
+};
+
+use crate::supervise::END;
 
 /// Whose an agent is, as two variables of its environment.
 #[derive(Debug, Clone)]
@@ -69,33 +76,72 @@ pub fn command(
     let mut command = Command::new(program.first().map_or("false", String::as_str));
     command
         .args(program.get(1..).unwrap_or_default())
-        .current_dir(folder)
-        .env_clear();
+        .kill_on_drop(true);
+    die_with_parent(command.as_std_mut());
+    prepared(command, folder, mark, env, pass)
+}
+
+/// The same for an agent at work: below a process to which the kernel gives what it leaves
+/// ([`crate::supervise`]). Its input is ended with [`end_input`].
+pub fn supervised(
+    program: &[String],
+    folder: &Path,
+    mark: &Mark,
+    env: &BTreeMap<String, String>,
+    pass: &[String],
+) -> Command {
+    let Some(own) = SUPERVISOR.get() else {
+        return command(program, folder, mark, env, pass);
+    };
+    let mut command = Command::new(own);
+    command.args(["supervise", "--"]).args(program);
+    prepared(command, folder, mark, env, pass)
+}
+
+fn prepared(
+    mut command: Command,
+    folder: &Path,
+    mark: &Mark,
+    env: &BTreeMap<String, String>,
+    pass: &[String],
+) -> Command {
+    command.current_dir(folder).env_clear();
     let inherited = COMMON.into_iter().chain(pass.iter().map(String::as_str));
     command.envs(inherited.filter_map(|name| Some((name, std::env::var_os(name)?))));
-    command
-        .envs(env)
-        .envs(mark.variables())
-        .process_group(0)
-        .kill_on_drop(true);
-    die_with_us(&mut command);
+    command.envs(env).envs(mark.variables()).process_group(0);
     command
 }
 
-/// The kernel kills the process when this worker dies, however it dies.
+/// Who stands between us and agents: this program itself, once [`be_supervised`] was called.
+static SUPERVISOR: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on agents run under `vine supervise`, which this program offers.
+pub fn be_supervised() {
+    let _first_counts = SUPERVISOR.set("/proc/self/exe".into());
+}
+
+/// Tells an agent that nothing more comes.
+pub async fn end_input(mut input: ChildStdin) {
+    if SUPERVISOR.get().is_some() {
+        let _gone_already = input.write_all(&[END]).await;
+        let _gone_already = input.flush().await;
+    }
+}
+
+/// The kernel kills the process when its parent dies, however that dies.
 #[expect(
     unsafe_code,
     reason = "there is no safe way to run code between fork and exec"
 )]
-fn die_with_us(command: &mut Command) {
+pub fn die_with_parent(command: &mut std::process::Command) {
     let set =
         || rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(Into::into);
     // SAFETY: the closure makes one system call; it neither allocates nor takes locks.
     unsafe { command.pre_exec(set) };
 }
 
-/// Kills everything that bears `variable` and all that descends from it, until nothing is left. Returns
-/// how many processes that were.
+/// Kills everything that bears `variable` and all that descends from it, until nothing is left. Who
+/// supervises goes last: as long as it lives, orphans are its. Returns how many processes that were.
 async fn kill_all(variable: &str) -> usize {
     let mut killed = 0;
     for _ in 0..100 {
@@ -156,7 +202,8 @@ fn parent_of(pid: u32) -> Option<u32> {
     rest.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn pid_of(number: u32) -> Option<Pid> {
+/// A process by its number.
+pub fn pid_of(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)
 }
 
@@ -165,7 +212,7 @@ fn number_of(pid: Pid) -> u32 {
 }
 
 /// All living processes below this one.
-fn descendants_of(pid: Pid) -> Vec<Pid> {
+pub fn descendants_of(pid: Pid) -> Vec<Pid> {
     let all = parents();
     let mut found = vec![number_of(pid)];
     let mut next = 0;

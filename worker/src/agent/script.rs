@@ -31,7 +31,7 @@ use vine_domain::{
 };
 
 use super::{Finished, Job, Outcome, last_words};
-use crate::{config::AgentConfig, host::Host, process};
+use crate::{config::AgentConfig, host::Host, process, supervise::is_not_started};
 
 /// Whether the script is there.
 pub fn starts(config: &AgentConfig) -> Result<(), Failure> {
@@ -61,7 +61,7 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     let socket = place.0.join("ask");
     let listener = UnixListener::bind(&socket)
         .with_context(|| format!("the socket {} cannot be made", socket.display()))?;
-    let mut command = process::command(
+    let mut command = process::supervised(
         &job.config.command,
         &job.folder,
         &job.mark,
@@ -80,7 +80,10 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     let stdout = child.stdout.take().context("no standard output")?;
     let stderr = child.stderr.take().context("no standard error")?;
     let prompt = job.task.prompt.as_str().to_owned();
-    tokio::spawn(async move { stdin.write_all(prompt.as_bytes()).await });
+    tokio::spawn(async move {
+        let _it_need_not_read = stdin.write_all(prompt.as_bytes()).await;
+        process::end_input(stdin).await;
+    });
     let said = tokio::spawn(listen(stdout, host.clone()));
     let complained = tokio::spawn(listen(stderr, host.clone()));
     let passing = TaskTracker::new();
@@ -119,6 +122,9 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
             summary,
             ..Finished::default()
         }));
+    }
+    if is_not_started(status) && complained.contains("does not start") {
+        bail!("{}", complained.trim());
     }
     let what = format!(
         "The script ended with {status}; {}.",

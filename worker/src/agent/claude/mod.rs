@@ -41,6 +41,7 @@ use crate::{
     config::AgentConfig,
     host::Host,
     process::{self, Mark},
+    supervise::is_not_started,
 };
 
 /// The line that installs it.
@@ -225,6 +226,9 @@ fn gone(job: &Job<'_>, status: Option<std::process::ExitStatus>, said: &str) -> 
     if job.resume && said.contains("No conversation found") {
         return Outcome::NoSession;
     }
+    if status.is_some_and(is_not_started) && said.contains("does not start") {
+        return Outcome::Failed(does_not_start(job.config, last_line(said)));
+    }
     let how = status.map_or_else(
         || "without a trace".into(),
         |status| format!("with {status}"),
@@ -242,8 +246,12 @@ fn gone(job: &Job<'_>, status: Option<std::process::ExitStatus>, said: &str) -> 
     ))
 }
 
+fn last_line(said: &str) -> &str {
+    said.trim().lines().next_back().unwrap_or_default()
+}
+
 fn start(job: &Job<'_>) -> std::io::Result<Child> {
-    let mut command = process::command(
+    let mut command = process::supervised(
         &job.config.command,
         &job.folder,
         &job.mark,

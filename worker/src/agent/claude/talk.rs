@@ -28,6 +28,7 @@ use crate::{
     agent::{Job, Outcome},
     desk::Words,
     host::{Host, Over},
+    process,
 };
 
 /// After a result, how long to wait for the word that the session is idle, in case this version
@@ -620,7 +621,9 @@ impl<'a> Talk<'a> {
         child: &mut Child,
         patience: Duration,
     ) -> Option<std::process::ExitStatus> {
-        self.stdin = None;
+        if let Some(stdin) = self.stdin.take().filter(|_| !patience.is_zero()) {
+            process::end_input(stdin).await;
+        }
         tokio::time::timeout(patience, child.wait())
             .await
             .ok()?

@@ -1,0 +1,130 @@
+//! The process between a worker and an agent: the nearest ancestor that the kernel gives orphans to
+//! (`PR_SET_CHILD_SUBREAPER`). Whatever an agent starts, in sessions of its own and with an empty
+//! environment, descends from it, so nothing outlives the attempt or the worker.
+//!
+//! It passes on what the worker writes. An agent whose input ends believes that people have refused
+//! what it asked; so its input ends only when the worker says so ([`END`]), and an end without that
+//! is the worker's death, by which the agent is killed first.
+
+use std::{
+    io::{self, Read, Write},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::{ChildStdin, Command, ExitCode, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
+
+use crate::process::{descendants_of, die_with_parent, pid_of};
+
+/// The last byte that a worker writes to an agent (ASCII: end of transmission).
+pub const END: u8 = 4;
+
+/// Runs `command` to its end, then ends all that it left; ends as it ended.
+pub fn supervise(command: &[String]) -> ExitCode {
+    if let Err(error) = rustix::process::set_child_subreaper(Some(getpid())) {
+        eprintln!("vine: this agent cannot be supervised: {error}");
+        return ExitCode::FAILURE;
+    }
+    let Some((program, arguments)) = command.split_first() else {
+        eprintln!("vine: nothing to supervise");
+        return ExitCode::from(2);
+    };
+    let mut agent = Command::new(program);
+    agent.args(arguments).process_group(0).stdin(Stdio::piped());
+    die_with_parent(&mut agent);
+    let (agent, input) = match agent.spawn() {
+        Ok(mut agent) => (pid_of(agent.id()), agent.stdin.take()),
+        Err(error) => {
+            eprintln!("vine: `{program}` does not start: {error}");
+            return ExitCode::from(NOT_STARTED);
+        }
+    };
+    if let Some(input) = input {
+        thread::spawn(move || {
+            if let Some(unended) = pass_on(io::stdin(), input) {
+                kill(agent);
+                // Ends with us, after the agent.
+                std::mem::forget(unended);
+            }
+        });
+    }
+    let status = end_of(agent);
+    end_all();
+    status.map_or(ExitCode::FAILURE, ends_as)
+}
+
+/// What a shell gives when there is no such program.
+const NOT_STARTED: u8 = 127;
+
+/// The agent's program did not start, as the supervisor's end says.
+pub fn is_not_started(status: ExitStatus) -> bool {
+    status.code() == Some(NOT_STARTED.into())
+}
+
+/// Passes on what `from` gives until its end. Gives `to` back when that was not said to be the end.
+fn pass_on(mut from: impl Read, mut to: ChildStdin) -> Option<ChildStdin> {
+    let (mut buffer, mut is_end) = (vec![0; 64 * 1024], false);
+    loop {
+        let count = match from.read(&mut buffer) {
+            Ok(0) => return (!is_end).then_some(to),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return Some(to),
+        };
+        // One in the middle of the text is text.
+        let held_back = std::mem::replace(&mut is_end, buffer[count - 1] == END);
+        let text = &buffer[..count - usize::from(is_end)];
+        let passed = match held_back {
+            true => to.write_all(&[END]).and_then(|()| to.write_all(text)),
+            false => to.write_all(text),
+        };
+        // An agent that reads no more still has to be told from a worker that died.
+        let _reads_no_more = passed.and_then(|()| to.flush());
+    }
+}
+
+/// Waits for the agent's end, and takes away orphans that ended meanwhile: they are nobody's but
+/// ours.
+fn end_of(agent: Option<Pid>) -> Option<ExitStatus> {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if Some(pid) == agent => {
+                return Some(ExitStatus::from_raw(status.as_raw()));
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Ends all descendants; what they start meanwhile descends from us too. What is not ours to kill, for
+/// a second.
+fn end_all() {
+    for _ in 0..200 {
+        let left = descendants_of(getpid());
+        if left.is_empty() {
+            return;
+        }
+        left.into_iter().for_each(|pid| kill(Some(pid)));
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn kill(pid: Option<Pid>) {
+    if let Some(pid) = pid {
+        let _gone_already = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// The worker reads of the agent in how this process ends.
+fn ends_as(status: ExitStatus) -> ExitCode {
+    if let Some(signal) = status.signal().and_then(Signal::from_named_raw) {
+        let _ends_here = kill_process(getpid(), signal);
+        thread::sleep(Duration::from_secs(1));
+    }
+    let code = status.code().unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
