@@ -233,7 +233,7 @@ impl Fake {
         .await
     }
 
-    fn asides(&self) -> usize {
+    pub fn asides(&self) -> usize {
         let shown = self.shown.lock().expect("whole");
         shown
             .iter()

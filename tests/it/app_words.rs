@@ -272,3 +272,30 @@ async fn in_a_room_an_id_answers_a_question_of_its_repository_and_other_talk_is_
         .await;
     assert_eq!(talk.answer(id).await, "Ann: Blue");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_button_pressed_before_its_platform_told_us_where_it_stands_is_the_answer() {
+    let talk = Talk::new(Fake {
+        slow: true.into(),
+        ..Fake::default()
+    })
+    .await;
+    let (_, id, shown) = talk.asked().await;
+    talk.says(
+        "$1",
+        "@ann:x",
+        "",
+        (None, Some(&shown.reference)),
+        Act::Pressed(0),
+    )
+    .await;
+    talk.read("$2").await;
+    assert!(talk.team.app.question(id).await.expect("read").is_open());
+    talk.chat.slow.store(false, Ordering::SeqCst);
+    assert_eq!(talk.answer(id).await, "Ann: Red");
+    assert_eq!(
+        talk.chat.asides(),
+        1,
+        "of the command alone: nothing went wrong"
+    );
+}

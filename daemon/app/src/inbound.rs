@@ -189,7 +189,7 @@ impl App {
             user,
             via: event.platform.clone(),
         };
-        let found = self.surroundings(event).await?;
+        let found = self.surroundings_known(event, turn.stored).await?;
         let thread = found.clone();
         let done = match &event.act {
             Act::Said => self.said(&caller, event, found, turn).await,

@@ -1,12 +1,12 @@
 //! Where something was said: what platforms call rooms, threads and messages, looked up.
 
 use vine_domain::{
-    QuestionId, Slug, TaskId,
+    QuestionId, Slug, TaskId, Timestamp,
     chat::{Aside, Button, Inbound, Spot},
     ports::Placed,
 };
 
-use crate::{App, Done};
+use crate::{App, AppError, Done, visible::PATIENCE};
 
 /// An event's surroundings, in our own words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) struct Found {
     pub aside: Option<Aside>,
     /// The repository whose room it was said in.
     pub repo: Option<Slug>,
+    /// It names a message that nobody knows here, or not yet.
+    pub strange: bool,
 }
 
 impl App {
@@ -56,6 +58,11 @@ impl App {
                 None => self.task_of_reply(event, reply_to.as_deref()).await?,
             },
         };
+        let strange = match (&replied, reply_to.as_ref().filter(|of| **of != event.event)) {
+            (None, Some(of)) => self.store.event(&event.platform, of).await?.is_none(),
+            (None, None) => task.is_none() && thread.is_some(),
+            (Some(_), _) => false,
+        };
         let (question, buttons, aside) = replied
             .map(|placed| (placed.question, placed.buttons, placed.aside))
             .unwrap_or_default();
@@ -65,7 +72,27 @@ impl App {
             buttons,
             aside,
             repo,
+            strange,
         })
+    }
+
+    /// The same; [`AppError::Early`] while the message that it names may be one of ours that is on
+    /// its way: people may press a button before its platform tells us where it stands.
+    pub(crate) async fn surroundings_known(
+        &self,
+        event: &Inbound,
+        stored: Timestamp,
+    ) -> Done<Found> {
+        let found = self.surroundings(event).await?;
+        if !found.strange || self.clock.now().since(stored) >= PATIENCE {
+            return Ok(found);
+        }
+        let platform = &event.platform;
+        if self.on_the_way.is_any(platform) || !self.store.due(platform, 1).await?.is_empty() {
+            return Err(AppError::Early);
+        }
+        // It may have been put on record since we looked.
+        self.surroundings(event).await
     }
 
     async fn placed_at(&self, event: &Inbound, reference: Option<&str>) -> Done<Option<Placed>> {

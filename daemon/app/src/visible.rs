@@ -14,8 +14,9 @@ use vine_domain::{
 
 use crate::{App, AppError, Caller, Done};
 
-/// So long words wait until it is known whether a question stood before their author.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// So long words wait until it is known whether a question stood before their author, or what they
+/// reply to.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// What was settled before this many messages of a thread was settled long ago.
 const SETTLED: u32 = 200;
 
@@ -77,6 +78,10 @@ impl OnTheWay {
         self.all()
             .get(&(platform, question))
             .map(|tried| tried.since)
+    }
+
+    pub fn is_any(&self, platform: &str) -> bool {
+        self.all().keys().any(|(where_to, _)| *where_to == platform)
     }
 
     fn on(&self, platform: &str) -> Vec<(QuestionId, Showing)> {
