@@ -5,6 +5,8 @@ use std::{
     collections::HashMap,
     fs,
     net::{IpAddr, SocketAddr},
+    thread,
+    time::Duration,
 };
 
 /// Parents of all processes that can be seen.
@@ -43,9 +45,55 @@ fn runs_agents(pid: u32) -> bool {
         .any(|word| matches!(word, b"up" | b"worker"))
 }
 
+/// The kernel lists sockets and files bit by bit, and leaves out some while others come and go.
+const LOOKS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// The other end of a connection to us is an agent of a worker in this process, or may be one: a
 /// process of this user that hides its files, while agents run.
 pub fn is_of_ours(peer: SocketAddr) -> bool {
+    if is_own(peer) {
+        return false;
+    }
+    for _ in 1..LOOKS {
+        if let Some(is_ours) = look(peer) {
+            return is_ours;
+        }
+        thread::sleep(PAUSE);
+    }
+    look(peer).unwrap_or(true)
+}
+
+/// It is this process itself, whose files the kernel lists whole.
+fn is_own(peer: SocketAddr) -> bool {
+    let files = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut numbers = files.filter_map(|file| {
+        file.file_name()
+            .to_str()?
+            .parse::<std::os::fd::RawFd>()
+            .ok()
+    });
+    numbers.any(|number| end_of(number).is_some_and(|end| canonical(end) == canonical(peer)))
+}
+
+/// The own end of a socket of this process.
+#[expect(unsafe_code, reason = "files of others are known by their number only")]
+fn end_of(number: std::os::fd::RawFd) -> Option<SocketAddr> {
+    // SAFETY: it is asked for its name and nothing else; what was closed meanwhile has none, and what
+    // took its number tells its own.
+    let file = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    rustix::net::getsockname(file).ok()?.try_into().ok()
+}
+
+fn canonical(address: SocketAddr) -> (IpAddr, u16) {
+    (address.ip().to_canonical(), address.port())
+}
+
+/// `None` when nobody can be seen at the other end.
+fn look(peer: SocketAddr) -> Option<bool> {
     let parents = parents();
     let us = std::process::id();
     let descends = |pid: u32| {
@@ -59,20 +107,21 @@ pub fn is_of_ours(peer: SocketAddr) -> bool {
         false
     };
     if !parents.keys().any(|pid| descends(*pid)) {
-        return false;
+        return Some(false);
     }
     let Some((user, inode)) = socket_of(peer) else {
         // Of another machine; what comes over loopback has an entry as long as it lives.
-        return peer.ip().to_canonical().is_loopback();
+        return (!peer.ip().to_canonical().is_loopback()).then_some(false);
     };
     if user != rustix::process::geteuid().as_raw() {
-        return false;
+        return Some(false);
     }
     let name = format!("socket:[{inode}]");
     let mut owners = parents.keys().filter(|pid| owns(**pid, &name)).peekable();
     // A child of ours that has not become an agent yet has all that we have.
     let is_outside = |pid: &u32| *pid == us || !descends(*pid);
-    owners.peek().is_none() || !owners.any(is_outside)
+    owners.peek()?;
+    Some(!owners.any(is_outside))
 }
 
 fn owns(pid: u32, name: &str) -> bool {
@@ -119,9 +168,44 @@ mod tests {
         io::Read,
         net::{TcpListener, TcpStream},
         process::{Command, Stdio},
+        sync::atomic::{AtomicBool, Ordering},
     };
 
     use super::*;
+
+    #[test]
+    fn our_own_connections_are_ours_also_while_many_others_come_and_go() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut child = Command::new("sleep").arg("60").spawn().expect("it runs");
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+                    let there = other.local_addr().expect("an address");
+                    while !is_over.load(Ordering::Relaxed) {
+                        let ends = (TcpStream::connect(there), other.accept());
+                        thread::sleep(Duration::from_micros(300));
+                        drop(ends);
+                    }
+                });
+            }
+            for number in 0..100 {
+                let own = TcpStream::connect(address).expect("connected");
+                let (_there, peer) = listener.accept().expect("accepted");
+                let wrong = is_of_ours(peer);
+                if wrong {
+                    is_over.store(true, Ordering::Relaxed);
+                }
+                assert!(!wrong, "connection {number}");
+                drop(own);
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        child.kill().expect("killed");
+        child.wait().expect("reaped");
+    }
 
     #[test]
     fn our_own_connections_are_not_those_of_what_we_started() {
