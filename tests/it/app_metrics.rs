@@ -46,6 +46,7 @@ fn beat(leases: Vec<Attempt>) -> Beat {
         leases,
         handling: vec![],
         noting: vec![],
+        pushing: vec![],
         trouble: None,
         without: Vec::new(),
         worktree_bytes: 12_345,

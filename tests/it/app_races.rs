@@ -221,6 +221,7 @@ async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again(
         leases: vec![],
         handling: vec![],
         noting: vec![],
+        pushing: vec![],
         trouble: None,
         without: Vec::new(),
         worktree_bytes: 0,

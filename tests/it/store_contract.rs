@@ -91,6 +91,7 @@ impl Bed {
                 paused: false,
                 trusted: false,
                 encrypted: false,
+                push: vine_domain::repo::Push::All,
             };
             store.save_repo(&repo).await.expect("stored");
             store

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use serde_json::Value;
 
-use crate::harness::{Agent, Place, make_repository, path, usual_or_long};
+use crate::harness::{Agent, PATIENCE, Place, make_repository, path, usual_or_long};
 
 impl Place {
     /// Waits until the worker is in that state; how it is then.
@@ -274,4 +274,53 @@ async fn many_dead_tasks_are_counted_before_they_are_replayed_or_discarded() {
     for task in &dead {
         place.wait(task, "done").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claude_what_an_attempt_cost_is_known_however_it_ended() {
+    let (place, _processes) = Place::with_worker(Agent::Claude, "hold_seconds = 5\n")
+        .await
+        .at_work()
+        .await;
+    let paid = |shown: &Value| {
+        let usage = &shown["executions"][0]["usage"];
+        usage["input_tokens"].as_u64().unwrap_or(0) > 0
+    };
+    let cancelled = place.task("Cancelled", "MODEL: ask Which? | a | b").await;
+    place.question(&cancelled).await;
+    place.say(&format!("task cancel {cancelled}")).await;
+    let shown = place
+        .wait_for(PATIENCE, &cancelled, "its cost is known", paid)
+        .await;
+    assert_eq!(shown["executions"][0]["outcome"], "cancelled");
+    let parked = place.task("Parked", "MODEL: ask Which? | a | b").await;
+    let shown = place
+        .wait_for(
+            PATIENCE,
+            &parked,
+            "it is parked and its cost is known",
+            |shown| shown["executions"][0]["outcome"] == "parked" && paid(shown),
+        )
+        .await;
+    assert_eq!(shown["state"], "waiting");
+    let mut told = 0.0;
+    for _ in 0..150 {
+        let url = format!("{}/metrics", place.client().base());
+        let page = crate::harness::visitor::Browser::client()
+            .get(url)
+            .send()
+            .await;
+        let text = page.expect("sent").text().await.expect("text");
+        let tokens = text
+            .lines()
+            .find_map(|line| line.strip_prefix("vine_spent_tokens "));
+        told = tokens
+            .and_then(|text| text.parse::<f64>().ok())
+            .unwrap_or(0.0);
+        if told > 0.0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(told > 0.0, "it is read again every ten seconds");
 }

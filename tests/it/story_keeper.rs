@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
-use crate::harness::{Agent, PATIENCE, Place, git, path, until};
+use crate::harness::{Agent, PATIENCE, Place, git, path, until, visitor::Browser};
 
 /// A `git` that fails once, at the call whose number stands in `fails`.
 fn failing_git(folder: &Path) {
@@ -54,7 +54,8 @@ async fn each_git_command_of_a_tasks_life_may_fail_once() {
         fs::write(wrapper.join("fails"), (calls() + number).to_string()).expect("written");
         let task = place.task(&format!("Fail {number}"), "x").await;
         let mut shown = place.show(&task).await;
-        for _ in 0..600 {
+        // What falls ill again and again is looked at after growing pauses, up to 64 s here.
+        for _ in 0..2400 {
             if shown["state"] == "done" {
                 break;
             }
@@ -89,14 +90,7 @@ async fn a_task_killed_on_one_worker_goes_on_on_another_from_what_it_had_written
                   echo half > half.txt; touch \"$PLACE/half\"; sleep 600";
     let mut place = Place::new(Agent::Script(script)).await;
     let _daemon = place.daemon().await;
-    let bare = place.folder.path().join("far.git");
-    git(
-        &place.repo,
-        &["clone", "--quiet", "--bare", ".", path(&bare)],
-    );
-    place
-        .say(&format!("repo add far file://{}", path(&bare)))
-        .await;
+    let bare = far(&place, "all").await;
     let first = place.worker("w-1", 1).await;
     let made = place.say("task new Long --repo far").await;
     let task = made["id"].as_str().expect("an id").to_owned();
@@ -115,15 +109,7 @@ async fn a_task_killed_on_one_worker_goes_on_on_another_from_what_it_had_written
     .await;
     assert_eq!(git(&bare, &["show", &format!("{name}:half.txt")]), "half");
     let said = format!("`git fetch origin {name}`");
-    let mut thread = String::new();
-    for _ in 0..100 {
-        thread = place.thread(&task).await;
-        if thread.contains(&said) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert!(thread.contains(&said), "{thread}");
+    said_in_thread(&place, &task, &said).await;
     again.kill();
     let _second = place.worker("w-2", 1).await;
     place.say("queue resume").await;
@@ -142,4 +128,90 @@ async fn a_task_killed_on_one_worker_goes_on_on_another_from_what_it_had_written
         "",
         "the branch holds it now"
     );
+}
+
+/// A repository by its address, with a task list of its own.
+async fn far(place: &Place, rule: &str) -> std::path::PathBuf {
+    let bare = place.folder.path().join("far.git");
+    git(
+        &place.repo,
+        &["clone", "--quiet", "--bare", ".", path(&bare)],
+    );
+    place
+        .say(&format!(
+            "repo add far file://{} --push {rule}",
+            path(&bare)
+        ))
+        .await;
+    bare
+}
+
+async fn said_in_thread(place: &Place, task: &str, words: &str) {
+    let mut thread = String::new();
+    for _ in 0..200 {
+        thread = place.thread(task).await;
+        if thread.contains(words) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nobody said {words}: {thread}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_looks_like_a_secret_waits_for_an_operator_and_is_pushed_when_one_says_so() {
+    let script = "echo COLOUR=red > .env; echo text > plain";
+    let mut place = Place::new(Agent::Script(script)).await;
+    let _daemon = place.daemon().await;
+    let bare = far(&place, "all").await;
+    let _worker = place.worker("w-1", 1).await;
+    let made = place.say("task new Paint --repo far").await;
+    let task = made["id"].as_str().expect("an id").to_owned();
+    let done = place.wait(&task, "done").await;
+    said_in_thread(&place, &task, "Not pushed yet: this looks like a secret").await;
+    let heads = || git(&bare, &["for-each-ref", "--format=%(refname)"]);
+    assert_eq!(heads(), "refs/heads/main");
+    let login = place.shell(&["login"]);
+    let browser = Browser::log_in(login.split_whitespace().next().expect("a link")).await;
+    let page = browser.page("/").await;
+    let shown = "This looks like a secret: ";
+    assert!(page.contains(shown) && page.contains(".env"), "{page}");
+
+    place.say(&format!("task push {task}")).await;
+    let branch = done["branch"].as_str().expect("a name");
+    said_in_thread(&place, &task, &format!("to the branch `{branch}`")).await;
+    assert_eq!(git(&bare, &["show", &format!("{branch}:plain")]), "text");
+    assert!(
+        !browser.page("/").await.contains(shown),
+        "nobody waits any more"
+    );
+    let again = place.try_say(&format!("task push {task}")).await;
+    let again = again.expect_err("refused").to_string();
+    assert!(again.contains("no worker keeps work of T-1"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_work_is_pushed_when_somebody_asks_also_when_its_worker_was_away() {
+    let script = "echo half > half.txt; touch \"$PLACE/half\"; sleep 600";
+    let mut place = Place::new(Agent::Script(script)).await;
+    let _daemon = place.daemon().await;
+    let bare = far(&place, "all").await;
+    let worker = place.worker("w-1", 1).await;
+    let made = place.say("task new Long --repo far").await;
+    let task = made["id"].as_str().expect("an id").to_owned();
+    let half = place.folder.path().join("half");
+    until(PATIENCE, "it has written", || half.exists().then_some(())).await;
+    let busy = place.try_say(&format!("task push {task}")).await;
+    let busy = busy.expect_err("refused").to_string();
+    assert!(busy.contains("is at work"), "{busy}");
+    place.say(&format!("task cancel {task}")).await;
+    said_in_thread(&place, &task, &format!("`task push {task}` pushes it")).await;
+    assert_eq!(git(&bare, &["for-each-ref", "refs/vine"]), "");
+    worker.kill();
+    let told = place.say(&format!("task push {task}")).await;
+    assert_eq!(told["state"], "wanted");
+    let _again = place.worker("w-1", 1).await;
+    let name = format!("refs/vine/{task}");
+    said_in_thread(&place, &task, &format!("`git fetch origin {name}`")).await;
+    assert_eq!(git(&bare, &["show", &format!("{name}:half.txt")]), "half");
 }

@@ -24,7 +24,7 @@ use crate::{
     host::{Host, Over, insist},
     place::Place,
     process::Mark,
-    workspace::{Changes, Workspace},
+    workspace::{Changes, Keeping, Workspace},
 };
 
 /// What an attempt needs beside its task.
@@ -67,6 +67,7 @@ impl Bench {
 pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     let host = Host::new(
         bench.client.clone(),
+        Arc::clone(&bench.worker),
         Arc::clone(&bench.desk),
         Arc::clone(held),
         bench.config.agent.known.clone(),
@@ -84,12 +85,17 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     let mut workspace = None;
     let result = work(bench, &host, task, mark, &mut workspace).await;
     host.flush().await;
+    host.tell_spent().await;
     if !matches!(result, Ok(Some(_)))
         && let Some(workspace) = &mut workspace
     {
-        // A worker that is being stopped has no time for a network; it pushes when it starts again.
-        let push = !matches!(held.stopped(), Some(Stopped::Shutdown));
-        keep(bench, task.attempt.task, workspace, push).await;
+        let keeping = match held.stopped() {
+            // It has no time for a network; it pushes when it starts again.
+            Some(Stopped::Shutdown) => Keeping::Silently,
+            Some(Stopped::LeaseOver { over: true, .. }) => Keeping::Here,
+            _ => Keeping::ByRule,
+        };
+        keep(bench, task.attempt.task, workspace, keeping).await;
     }
     let over = match result {
         Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_mut(), finished).await,
@@ -113,11 +119,10 @@ pub async fn close(task: TaskId, workspace: &mut Workspace) {
     }
 }
 
-/// Keeps what there is of an attempt that did not finish, and pushes it where people and other
-/// workers find it.
-pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace, push: bool) {
-    match workspace.keep(push).await {
-        Ok(Some(_)) if !push => {}
+/// Keeps what there is of an attempt that did not finish.
+pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace, keeping: Keeping) {
+    match workspace.keep(keeping, &bench.config.agent.known).await {
+        Ok(Some(_)) if keeping == Keeping::Silently => {}
         Ok(None) => {}
         Ok(Some(kept)) => tell_kept(bench, &kept).await,
         Err(failure) => {
@@ -127,7 +132,7 @@ pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace, push: 
 }
 
 /// Tells the daemon what is kept; it says so in the thread.
-async fn tell_kept(bench: &Bench, kept: &Kept) {
+pub async fn tell_kept(bench: &Bench, kept: &Kept) {
     let path = format!("/workers/{}/kept", bench.worker);
     let told = tokio::time::timeout(
         TELLING,
@@ -162,7 +167,7 @@ async fn work(
     let prepare = Workspace::prepare(
         &bench.config.state,
         task,
-        &bench.config.commit,
+        &bench.config.git,
         resume.is_some(),
     );
     let workspace = tokio::select! {
@@ -271,6 +276,7 @@ async fn report(
             break;
         }
     }
+    let unpushed = changes.unpushed.take();
     let (report, patch) = changes.report(finished);
     let known = &bench.config.agent.known;
     let complete = Complete {
@@ -286,7 +292,12 @@ async fn report(
     })
     .await;
     match done {
-        Some(Ok(_)) => true,
+        Some(Ok(_)) => {
+            if let Some(held) = unpushed {
+                tell_kept(bench, &workspace.unpushed(held)).await;
+            }
+            true
+        }
         Some(Err(error)) if error.code() == Some("stale") => stale(task, &error),
         Some(Err(error)) => {
             let failure = Failure::new(
@@ -313,7 +324,7 @@ async fn bring(
     loop {
         let brought = match workspace.finish(finished).await {
             Ok(notes) => workspace
-                .publish(tries + 1 == GIT_TRIES)
+                .publish(tries + 1 == GIT_TRIES, &bench.config.agent.known)
                 .await
                 .map(|mut changes| {
                     changes.notes.splice(0..0, notes);

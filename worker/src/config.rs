@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use vine_domain::secrets::Known;
+use vine_domain::{Slug, secrets::Known};
 
 use crate::agent::AgentKind;
 
@@ -20,8 +20,8 @@ pub struct WorkerConfig {
     pub state: PathBuf,
     /// How agents are started.
     pub agent: AgentConfig,
-    /// How the agents' work is committed.
-    pub commit: CommitConfig,
+    /// How git is used.
+    pub git: GitConfig,
     /// How long an agent that waits for a person is kept alive before it is parked.
     pub hold: Duration,
     /// With more agents than this waiting, further ones are parked at once.
@@ -59,6 +59,37 @@ impl AgentConfig {
             .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)));
         Known::of(&passed.chain(env.clone()).collect())
     }
+}
+
+/// How git is used.
+#[derive(Debug, Clone)]
+pub struct GitConfig {
+    /// How the agents' work is committed.
+    pub commit: CommitConfig,
+    /// How all remotes are reached, where nothing else is said.
+    pub access: Access,
+    /// How those of single repositories are, by name; that counts instead.
+    pub repos: BTreeMap<Slug, Access>,
+}
+
+impl GitConfig {
+    /// How the remote of a repository is reached.
+    pub fn access(&self, repo: &Slug) -> &Access {
+        self.repos.get(repo).unwrap_or(&self.access)
+    }
+}
+
+/// How git reaches a remote; what is not said is as the operator's own git and ssh do it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// An SSH key, offered alone.
+    pub ssh_key: Option<PathBuf>,
+    /// The only hosts that are trusted, as ssh's `known_hosts`.
+    pub known_hosts: Option<PathBuf>,
+    /// A file with a token for HTTPS; read whenever git asks, so it may change.
+    pub token_file: Option<PathBuf>,
+    /// The user that goes with it; most forges take any.
+    pub token_user: String,
 }
 
 /// How the agents' work is committed.

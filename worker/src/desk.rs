@@ -2,7 +2,7 @@
 //! for which answer.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -73,6 +73,7 @@ pub struct Desk {
     held: Mutex<HashMap<Attempt, Arc<Held>>>,
     handling: Mutex<HashMap<QuestionId, Attempt>>,
     noting: Mutex<HashMap<Uuid, Attempt>>,
+    pushing: Mutex<HashSet<Attempt>>,
     /// What a beat says has changed.
     pub changed: Notify,
 }
@@ -169,6 +170,21 @@ impl Held {
 }
 
 impl Desk {
+    /// What is kept of an attempt is being pushed from now on; `false` when it was already.
+    pub fn push(&self, attempt: Attempt) -> bool {
+        lock(&self.pushing).insert(attempt)
+    }
+
+    /// That is over, and told.
+    pub fn pushed(&self, attempt: Attempt) {
+        lock(&self.pushing).remove(&attempt);
+    }
+
+    /// What is being pushed because somebody asked.
+    pub fn pushing(&self) -> Vec<Attempt> {
+        lock(&self.pushing).iter().copied().collect()
+    }
+
     /// Takes a task that was claimed with a call sent at `sent`.
     pub fn take(&self, task: &Assignment, sent: Instant, slot: Slot) -> Arc<Held> {
         let attempt = task.attempt;
@@ -333,6 +349,7 @@ mod tests {
             paused: false,
             trusted: false,
             encrypted: false,
+            push: vine_domain::repo::Push::All,
         };
         Assignment {
             attempt: attempt(),

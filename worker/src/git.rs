@@ -11,6 +11,8 @@ use std::{
 
 use tokio::{io::AsyncReadExt, process::Command};
 
+use crate::config::Access;
+
 /// Git said no.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`git {command}` failed: {said}")]
@@ -49,6 +51,8 @@ pub struct Git {
     dir: Option<PathBuf>,
     tree: Option<(PathBuf, PathBuf)>,
     variables: Vec<(&'static str, String)>,
+    settings: Vec<String>,
+    limit: Option<u64>,
 }
 
 impl Git {
@@ -79,6 +83,25 @@ impl Git {
     /// With another variable of its environment.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
+        self
+    }
+
+    /// Reads of what it prints up to so many bytes.
+    pub fn reading(mut self, limit: u64) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// As the operator says that a remote is reached.
+    pub fn reaching(mut self, access: &Access) -> Self {
+        self.variables
+            .extend(ssh(access).map(|ssh| ("GIT_SSH_COMMAND", ssh)));
+        if let Some(file) = &access.token_file {
+            // An empty one first: no other helper of the user's configuration is asked.
+            let helper = helper(file, &access.token_user);
+            let settings = ["credential.helper=".to_owned(), helper];
+            self.settings.extend(settings);
+        }
         self
     }
 
@@ -142,7 +165,8 @@ impl Git {
         let mut child = self.command(arguments).spawn().map_err(started)?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let whole = async {
-            let (stdout, stderr) = tokio::join!(read(out), read(err));
+            let limit = self.limit.unwrap_or(OUTPUT_LIMIT);
+            let (stdout, stderr) = tokio::join!(read(out, limit), read(err, OUTPUT_LIMIT));
             child.wait().await.map(|status| Output {
                 status,
                 stdout,
@@ -161,6 +185,9 @@ impl Git {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         for setting in OURS {
+            command.args(["-c", setting]);
+        }
+        for setting in &self.settings {
             command.args(["-c", setting]);
         }
         command.args(arguments).current_dir(&self.folder);
@@ -191,6 +218,45 @@ impl Git {
             .kill_on_drop(true);
         command
     }
+}
+
+/// The ssh of a remote with a key or hosts of its own; it asks nobody anything.
+fn ssh(access: &Access) -> Option<String> {
+    let Access {
+        ssh_key,
+        known_hosts,
+        ..
+    } = access;
+    if ssh_key.is_none() && known_hosts.is_none() {
+        return None;
+    }
+    let key = ssh_key
+        .as_ref()
+        .map(|file| format!(" -i {} -o IdentitiesOnly=yes", quoted(file)));
+    let hosts = known_hosts.as_ref().map(|file| {
+        format!(
+            " -o UserKnownHostsFile={} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes",
+            quoted(file)
+        )
+    });
+    Some(format!(
+        "ssh -o BatchMode=yes{}{}",
+        key.unwrap_or_default(),
+        hosts.unwrap_or_default()
+    ))
+}
+
+/// A credential helper (gitcredentials(7)) that tells what stands in a file, and keeps nothing.
+fn helper(file: &Path, user: &str) -> String {
+    let (user, file) = (quoted(Path::new(user)), quoted(file));
+    format!(
+        "credential.helper=!f() {{ test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' {user} \"$(cat {file})\"; }}; f"
+    )
+}
+
+/// One word for a shell.
+fn quoted(file: &Path) -> String {
+    format!("'{}'", file.display().to_string().replace('\'', r"'\''"))
 }
 
 /// Programs that a configuration could name must not run, and nothing is tidied up behind our back.
@@ -237,13 +303,10 @@ fn is_old(lock: &Path) -> bool {
 }
 
 /// Reads to the limit, then lets the rest go by.
-async fn read(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Vec<u8> {
+async fn read(stream: Option<impl tokio::io::AsyncRead + Unpin>, limit: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
-        let _partial_is_fine = (&mut stream)
-            .take(OUTPUT_LIMIT)
-            .read_to_end(&mut bytes)
-            .await;
+        let _partial_is_fine = (&mut stream).take(limit).read_to_end(&mut bytes).await;
         let _not_needed = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     }
     bytes
@@ -267,6 +330,23 @@ mod tests {
 
     use super::*;
 
+    impl Git {
+        /// What it prints when it is told that.
+        async fn fed(&self, arguments: &[&str], words: &str) -> String {
+            use tokio::io::AsyncWriteExt;
+            let mut child = self
+                .command(arguments)
+                .stdin(Stdio::piped())
+                .spawn()
+                .expect("git");
+            let mut stdin = child.stdin.take().expect("open");
+            stdin.write_all(words.as_bytes()).await.expect("read");
+            drop(stdin);
+            let output = child.wait_with_output().await.expect("ended");
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        }
+    }
+
     /// A repository of ours whose refs are locked since then.
     async fn locked(since: Duration) -> (tempfile::TempDir, Git, PathBuf) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -285,6 +365,41 @@ mod tests {
         file.set_modified(now - since).expect("dated");
         let git = Git::of(&dir);
         (folder, git, lock)
+    }
+
+    #[tokio::test]
+    async fn a_token_is_read_from_its_file_whenever_git_asks() {
+        let (folder, git, _) = locked(LEFT_BEHIND * 2).await;
+        let file = folder.path().join("it's a token");
+        let access = Access {
+            token_file: Some(file.clone()),
+            token_user: "bot".into(),
+            ..Access::default()
+        };
+        let git = git.reaching(&access);
+        for token in ["first", "second"] {
+            fs::write(&file, format!("{token}\n")).expect("written");
+            let asked = ["credential", "fill"];
+            let said = git.fed(&asked, "url=https://example.org/a.git\n\n").await;
+            let expected =
+                format!("protocol=https\nhost=example.org\nusername=bot\npassword={token}\n");
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn a_key_is_offered_alone_and_only_known_hosts_are_trusted() {
+        let access = Access {
+            ssh_key: Some("/k".into()),
+            known_hosts: Some("/h h".into()),
+            ..Access::default()
+        };
+        let said = ssh(&access).expect("some");
+        assert_eq!(
+            said,
+            "ssh -o BatchMode=yes -i '/k' -o IdentitiesOnly=yes -o UserKnownHostsFile='/h h' -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes"
+        );
+        assert_eq!(ssh(&Access::default()), None, "the operator's own counts");
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,11 +14,12 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use vine_api::{
     Client, ClientError, CloseQuestion, Delivered, Log, MapSession, PostQuestion, PostedQuestion,
-    SessionBeat,
+    SessionBeat, Spent,
 };
 use vine_domain::{
     Ask, Heard, Question, QuestionId, SessionId,
     secrets::{self, Known},
+    task::Usage,
     uuid_of,
     worker::Attempt,
 };
@@ -37,12 +38,15 @@ pub struct Over;
 #[derive(Clone)]
 pub struct Host {
     client: Client,
+    worker: Arc<str>,
     desk: Arc<Desk>,
     held: Arc<Held>,
     lines: mpsc::Sender<Line>,
     known: Arc<Known>,
     /// Lines that found no room.
     left_out: Arc<AtomicU64>,
+    /// What the agent used so far.
+    spent: Arc<Mutex<Usage>>,
 }
 
 /// What goes to the sender of log lines.
@@ -51,6 +55,9 @@ enum Line {
     /// Answered when everything before it was sent.
     Flush(oneshot::Sender<()>),
 }
+
+/// The daemon may be away.
+const TELLING: Duration = Duration::from_secs(20);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -79,15 +86,23 @@ where
 
 impl Host {
     /// The host of one attempt. Log lines are sent on in the background, a batch at a time.
-    pub fn new(client: Client, desk: Arc<Desk>, held: Arc<Held>, known: Known) -> Self {
+    pub fn new(
+        client: Client,
+        worker: Arc<str>,
+        desk: Arc<Desk>,
+        held: Arc<Held>,
+        known: Known,
+    ) -> Self {
         let (lines, queue) = mpsc::channel(ROOM);
         let host = Self {
             client,
+            worker,
             desk,
             held,
             lines,
             known: Arc::new(known),
             left_out: Arc::default(),
+            spent: Arc::default(),
         };
         tokio::spawn(send_lines(
             host.client.clone(),
@@ -100,6 +115,34 @@ impl Host {
     /// Which attempt.
     pub fn attempt(&self) -> Attempt {
         self.held.attempt
+    }
+
+    /// The agent used this so far; what it costs is said only now and then.
+    pub fn spends(&self, usage: Usage) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let cost_microdollars = spent.cost_microdollars.max(usage.cost_microdollars);
+        *spent = Usage {
+            cost_microdollars,
+            ..usage
+        };
+    }
+
+    /// Tells the daemon what the agent used so far, if it said so. That counts however the attempt
+    /// ends, so it is no write under the lease.
+    pub async fn tell_spent(&self) {
+        let usage = *self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        if usage == Usage::default() {
+            return;
+        }
+        let attempt = self.attempt();
+        let (spent, path) = (
+            Spent { attempt, usage },
+            format!("/workers/{}/spent", self.worker),
+        );
+        let told = insist(std::future::pending(), || {
+            self.client.post::<_, ()>(&path, &spent)
+        });
+        let _the_next_time_tells_all = tokio::time::timeout(TELLING, told).await;
     }
 
     /// When the agent is to be stopped.

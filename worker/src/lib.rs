@@ -17,6 +17,7 @@ mod keeper;
 mod place;
 mod probe;
 mod process;
+mod push;
 mod reaper;
 mod run;
 mod slots;
@@ -27,7 +28,7 @@ pub use agent::{
     AgentKind, INSTALL,
     script::{NobodyAnswered, ask as ask_from_script},
 };
-pub use config::{AgentConfig, CommitConfig, WorkerConfig};
+pub use config::{Access, AgentConfig, CommitConfig, GitConfig, WorkerConfig};
 pub use identity::{Identity, enrol};
 pub use process::{be_supervised, find_program, parents};
 pub use run::{Unknown, run};

@@ -339,6 +339,7 @@ mod tests {
             paused: false,
             trusted: false,
             encrypted: false,
+            push: vine_domain::repo::Push::All,
         }
     }
 

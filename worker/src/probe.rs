@@ -27,7 +27,9 @@ impl Probe for Probes {
             Part::Disk => disk::has_room(config),
             // As an attempt would: also what is wrong with our own copy shows.
             Part::Repository(_) => match repo {
-                Some(repo) => Keeper::fresh(&config.state, repo).await.map(|_| ()),
+                Some(repo) => Keeper::fresh(&config.state, repo, &config.git)
+                    .await
+                    .map(|_| ()),
                 None => Ok(()),
             },
         }

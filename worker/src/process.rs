@@ -120,12 +120,12 @@ pub fn be_supervised() {
     let _first_counts = SUPERVISOR.set("/proc/self/exe".into());
 }
 
-/// Tells an agent that nothing more comes.
-pub async fn end_input(mut input: ChildStdin) {
-    if SUPERVISOR.get().is_some() {
-        let _gone_already = input.write_all(&[END]).await;
-        let _gone_already = input.flush().await;
-    }
+/// Tells an agent that nothing more comes. What is returned is kept as long as it may live.
+pub async fn end_input(mut input: ChildStdin) -> Option<ChildStdin> {
+    SUPERVISOR.get()?;
+    let _gone_already = input.write_all(&[END]).await;
+    let _gone_already = input.flush().await;
+    Some(input)
 }
 
 /// The kernel kills the process when its parent dies, however that dies.

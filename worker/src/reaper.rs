@@ -13,7 +13,7 @@ use vine_domain::WorkerId;
 use crate::{
     attempt::{Bench, close, keep},
     keeper::record::Record,
-    workspace::{Workspace, remove_all},
+    workspace::{Keeping, Workspace, remove_all},
 };
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -48,9 +48,13 @@ async fn reap(bench: &Bench, worker: WorkerId, begins: bool) {
         if !is_over && !begins {
             continue;
         }
-        let mut workspace = Workspace::of_orphan(&config.state, record, &config.commit);
+        let mut workspace = Workspace::of_orphan(&config.state, record, &config.git);
         if begins && workspace.finished().is_none() {
-            keep(bench, task, &mut workspace, true).await;
+            let keeping = match is_over {
+                true => Keeping::Here,
+                false => Keeping::ByRule,
+            };
+            keep(bench, task, &mut workspace, keeping).await;
         }
         if is_over {
             tracing::info!(task.id = %task, "{task} is over; taking its folder {} away", workspace.folder().display());

@@ -21,7 +21,7 @@ use crate::{
     place::{Part, Place},
     probe::Probes,
     process::Mark,
-    reaper,
+    push, reaper,
     slots::Slots,
 };
 
@@ -61,6 +61,7 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     };
     let identity_file = Identity::file(&config.state).display().to_string();
     let beats = Beats {
+        bench: bench.clone(),
         client,
         desk: Arc::clone(&desk),
         place: Arc::clone(&place),
@@ -209,6 +210,7 @@ async fn drain(beats: &Beats, desk: &Desk, tracker: &TaskTracker, patience: Dura
 
 /// How the worker keeps its leases and hears of answers.
 struct Beats {
+    bench: Bench,
     client: Client,
     desk: Arc<Desk>,
     place: Arc<Place>,
@@ -268,6 +270,7 @@ impl Beats {
             leases,
             handling: self.desk.handling(),
             noting: self.desk.noting(),
+            pushing: self.desk.pushing(),
             trouble: self.place.trouble(),
             without: self
                 .place
@@ -300,6 +303,14 @@ impl Beats {
                 }
                 Delivery::Answer { question } => idle &= !self.desk.answer(*question),
                 Delivery::Note { attempt, note } => idle &= !self.desk.note(attempt, note),
+                Delivery::Push {
+                    attempt,
+                    created,
+                    repo,
+                } => {
+                    idle = false;
+                    push::begin(&self.bench, attempt, created, *repo);
+                }
             }
         }
         if idle {

@@ -14,11 +14,14 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, pidfd_send_signal, wait,
+};
 
 use crate::process::{descendants_of, die_with_parent, pid_of};
 
-/// The last byte that a worker writes to an agent (ASCII: end of transmission).
+/// Ends an agent's input (ASCII: end of transmission); nothing that agents are told holds it. The
+/// worker keeps its own end open as long as the agent may live.
 pub const END: u8 = 4;
 
 /// Runs `command` to its end, then ends all that it left; ends as it ended.
@@ -41,13 +44,16 @@ pub fn supervise(command: &[String]) -> ExitCode {
             return ExitCode::from(NOT_STARTED);
         }
     };
-    if let Some(input) = input {
+    if let (Some(agent), Some(input)) = (agent, input) {
+        // Names this process, whoever bears its number later.
+        let agent = pidfd_open(agent, PidfdFlags::empty());
         thread::spawn(move || {
-            if let Some(unended) = pass_on(io::stdin(), input) {
-                kill(agent);
-                // Ends with us, after the agent.
-                std::mem::forget(unended);
+            let unended = pass_on(io::stdin(), input);
+            if let Ok(agent) = agent {
+                let _gone_already = pidfd_send_signal(agent, Signal::KILL);
             }
+            // Ends with us, after the agent.
+            std::mem::forget(unended);
         });
     }
     let status = end_of(agent);
@@ -63,25 +69,25 @@ pub fn is_not_started(status: ExitStatus) -> bool {
     status.code() == Some(NOT_STARTED.into())
 }
 
-/// Passes on what `from` gives until its end. Gives `to` back when that was not said to be the end.
-fn pass_on(mut from: impl Read, mut to: ChildStdin) -> Option<ChildStdin> {
-    let (mut buffer, mut is_end) = (vec![0; 64 * 1024], false);
+/// Passes on what `from` gives up to [`END`], then waits for its end: the worker has died, or has let
+/// go of the agent. Gives `to` back when that came first.
+fn pass_on(mut from: impl Read, to: ChildStdin) -> Option<ChildStdin> {
+    let (mut buffer, mut to) = (vec![0; 64 * 1024], Some(to));
     loop {
-        let count = match from.read(&mut buffer) {
-            Ok(0) => return (!is_end).then_some(to),
-            Ok(count) => count,
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return to,
+            Ok(count) => &buffer[..count],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return Some(to),
+            Err(_) => return to,
         };
-        // One in the middle of the text is text.
-        let held_back = std::mem::replace(&mut is_end, buffer[count - 1] == END);
-        let text = &buffer[..count - usize::from(is_end)];
-        let passed = match held_back {
-            true => to.write_all(&[END]).and_then(|()| to.write_all(text)),
-            false => to.write_all(text),
-        };
-        // An agent that reads no more still has to be told from a worker that died.
-        let _reads_no_more = passed.and_then(|()| to.flush());
+        let end = read.iter().position(|byte| *byte == END);
+        if let Some(input) = &mut to {
+            // An agent that reads no more may still work.
+            let _closed = input.write_all(&read[..end.unwrap_or(read.len())]);
+        }
+        if end.is_some() {
+            to = None;
+        }
     }
 }
 
@@ -107,15 +113,11 @@ fn end_all() {
         if left.is_empty() {
             return;
         }
-        left.into_iter().for_each(|pid| kill(Some(pid)));
+        for pid in left {
+            let _gone_already = kill_process(pid, Signal::KILL);
+        }
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn kill(pid: Option<Pid>) {
-    if let Some(pid) = pid {
-        let _gone_already = kill_process(pid, Signal::KILL);
     }
 }
 

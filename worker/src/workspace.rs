@@ -10,11 +10,17 @@ use std::{
 };
 
 use vine_api::Kept;
-use vine_domain::{Failure, FailureKind, Question, task::Report, worker::Assignment};
+use vine_domain::{
+    Failure, FailureKind, Question,
+    repo::{Push, Source},
+    secrets::Known,
+    task::Report,
+    worker::Assignment,
+};
 
 use crate::{
     agent::Finished,
-    config::CommitConfig,
+    config::{CommitConfig, GitConfig},
     git::GitError,
     keeper::{Keeper, folder::is_between, record::Record, take::Taken},
 };
@@ -31,7 +37,7 @@ const PUSHING: Duration = Duration::from_secs(60);
 pub struct Workspace {
     keeper: Keeper,
     record: Record,
-    commit: CommitConfig,
+    git: GitConfig,
     /// What people should know about how it was made.
     pub notes: Vec<String>,
 }
@@ -43,8 +49,8 @@ pub struct Changes {
     pub commit: Option<String>,
     /// The branch that holds it.
     pub branch: Option<String>,
-    /// The source did not take it.
-    pub is_unpushed: bool,
+    /// The source does not have it, and what looks like a secret in it, if that is why.
+    pub unpushed: Option<Vec<String>>,
     /// `git diff --stat`.
     pub diffstat: String,
     /// `git diff`, cut.
@@ -53,13 +59,24 @@ pub struct Changes {
     pub notes: Vec<String>,
 }
 
+/// What becomes of unfinished work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// It is kept, and nothing is said yet.
+    Silently,
+    /// It is kept here until somebody asks for it: the task was cancelled.
+    Here,
+    /// It is pushed where people and other workers find it, if the repository's rule says so.
+    ByRule,
+}
+
 impl Workspace {
     /// The folder of a task that is over, or goes on elsewhere; only to be kept or closed.
-    pub fn of_orphan(state: &Path, record: Record, commit: &CommitConfig) -> Self {
+    pub fn of_orphan(state: &Path, record: Record, git: &GitConfig) -> Self {
         Self {
-            keeper: Keeper::of(state, &record.repo),
+            keeper: Keeper::of(state, &record.repo, git),
             record,
-            commit: commit.clone(),
+            git: git.clone(),
             notes: Vec::new(),
         }
     }
@@ -70,19 +87,19 @@ impl Workspace {
     pub async fn prepare(
         state: &Path,
         task: &Assignment,
-        commit: &CommitConfig,
+        git: &GitConfig,
         resumes: bool,
     ) -> Result<Self, Failure> {
-        let keeper = Keeper::fresh(state, &task.repo).await?;
+        let keeper = Keeper::fresh(state, &task.repo, git).await?;
         let known = Record::of(state, task.attempt.task, task.created);
         let record = match known {
             Some(record) => record,
-            None => begin(state, &keeper, task, commit).await?,
+            None => begin(state, &keeper, task, &git.commit).await?,
         };
         let mut workspace = Self {
             keeper,
             record,
-            commit: commit.clone(),
+            git: git.clone(),
             notes: Vec::new(),
         };
         workspace.catch_up(task).await?;
@@ -157,7 +174,9 @@ impl Workspace {
         // Known before it exists: one whose making was cut off holds no work.
         self.save()?;
         let _mostly_not_there = std::fs::remove_dir_all(&self.record.folder);
-        self.keeper.make_folder(&self.record, &self.commit).await?;
+        self.keeper
+            .make_folder(&self.record, &self.git.commit)
+            .await?;
         self.record.made = true;
         if task.branch.as_str() != self.record.branch {
             self.notes.push(format!(
@@ -210,7 +229,7 @@ impl Workspace {
         }
         if taken.kept || !is_fine {
             self.keeper
-                .remake_repository(&self.record, &self.commit)
+                .remake_repository(&self.record, &self.git.commit)
                 .await?;
         }
         Ok(())
@@ -219,29 +238,32 @@ impl Workspace {
     async fn take(&mut self, title: &str) -> Result<Taken, Failure> {
         let message = format!("{title}\n\n{}", self.record.message);
         self.keeper
-            .take(&mut self.record, &self.commit, &message)
+            .take(&mut self.record, &self.git.commit, &message)
             .await
     }
 
-    /// Keeps what there is of an attempt that did not finish, and may push it. What people should hear
-    /// of it, if something new is kept.
-    pub async fn keep(&mut self, push: bool) -> Result<Option<Kept>, Failure> {
+    /// Keeps what there is of an attempt that did not finish. What people should hear of it, if
+    /// something new is kept.
+    pub async fn keep(&mut self, keeping: Keeping, known: &Known) -> Result<Option<Kept>, Failure> {
         if !self.record.made {
             return Ok(None);
         }
         let taken = self.take("Keep unfinished work").await?;
-        if taken.tip == self.record.base || self.record.kept.as_ref() == Some(&taken.tip) {
+        let push = keeping == Keeping::ByRule && self.record.repo.push.is_of_unfinished();
+        let is_told = !push && self.record.told.as_ref() == Some(&taken.tip);
+        if is_told || self.record.is_at_source() {
             return Ok(None);
         }
-        let mut kept = Kept {
-            task: self.record.task,
-            created: self.record.created,
-            epoch: self.record.epoch,
-            commit: taken.tip.clone(),
-            name: None,
-            notes: taken.notes,
-        };
+        if keeping != Keeping::Silently {
+            self.record.told = Some(taken.tip.clone());
+            self.save()?;
+        }
+        let mut kept = self.kept(taken.notes);
         if !push {
+            return Ok(Some(kept));
+        }
+        kept.held = self.held_back(known, &mut kept.notes).await?;
+        if !kept.held.is_empty() {
             return Ok(Some(kept));
         }
         let pushed = tokio::time::timeout(PUSHING, self.keeper.publish_kept(&self.record)).await;
@@ -259,6 +281,72 @@ impl Workspace {
         Ok(Some(kept))
     }
 
+    /// What is kept now, not pushed.
+    fn kept(&self, notes: Vec<String>) -> Kept {
+        Kept {
+            task: self.record.task,
+            created: self.record.created,
+            epoch: self.record.epoch,
+            commit: Some(self.record.tip.clone()),
+            name: None,
+            held: Vec::new(),
+            notes,
+        }
+    }
+
+    /// Pushes what is kept, since a person asked: finished work to its branch, other work beside the
+    /// branches. What looks like a secret is named first; the next time it goes out as it is.
+    pub async fn push(&mut self, known: &Known) -> Result<Kept, Failure> {
+        let mut kept = self.kept(Vec::new());
+        kept.held = self.held_back(known, &mut kept.notes).await?;
+        if !kept.held.is_empty() {
+            return Ok(kept);
+        }
+        if self.record.finished.is_some() {
+            let published = self.keeper.publish(&self.record).await?;
+            kept.name = Some(format!("refs/heads/{}", published.name));
+            self.record.branch = published.name;
+            self.record.published = true;
+            self.keeper.unpublish_kept(&self.record).await;
+        } else {
+            let published = self.keeper.publish_kept(&self.record).await?;
+            kept.name = Some(published.name);
+            self.record.kept = Some(self.record.tip.clone());
+        }
+        match self.record.retired.is_some() {
+            true => self.record.remove(),
+            false => self.save()?,
+        }
+        Ok(kept)
+    }
+
+    /// What looks like a secret and was not named before, if the push would leave the house: people
+    /// look at it first. In a folder of this machine it is only named.
+    async fn held_back(
+        &mut self,
+        known: &Known,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<String>, Failure> {
+        let tip = Some(self.record.tip.clone());
+        if self.record.named == tip {
+            return Ok(Vec::new());
+        }
+        let found = self.keeper.secrets(&self.record.tip, known).await?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        self.record.named = tip;
+        self.save()?;
+        if let Source::Path(_) = self.record.repo.source {
+            notes.push(format!(
+                "This looks like a secret; look at it before it goes anywhere: {}.",
+                found.join(", ")
+            ));
+            return Ok(Vec::new());
+        }
+        Ok(found)
+    }
+
     /// The agent came to its end. That is remembered first, so that nothing of its work is done
     /// again whatever git says; then its work is taken.
     pub async fn finish(&mut self, finished: &Finished) -> Result<Vec<String>, Failure> {
@@ -267,7 +355,7 @@ impl Workspace {
         let message = self.record.message.clone();
         let taken = self
             .keeper
-            .take(&mut self.record, &self.commit, &message)
+            .take(&mut self.record, &self.git.commit, &message)
             .await?;
         Ok(taken.notes)
     }
@@ -276,7 +364,7 @@ impl Workspace {
     /// that passes is the source's; what it refuses stays with the keeper and is named.
     ///
     /// While it is not the `last` try, a source that answers and refuses is an error too.
-    pub async fn publish(&mut self, last: bool) -> Result<Changes, Failure> {
+    pub async fn publish(&mut self, last: bool, known: &Known) -> Result<Changes, Failure> {
         let Record { base, tip, .. } = self.record.clone();
         let git = self.keeper.git();
         let mut changes = Changes::default();
@@ -291,8 +379,19 @@ impl Workspace {
         if tip == start {
             return Ok(changes);
         }
-        match self.keeper.publish(&self.record).await {
-            Ok(published) => {
+        if self.record.repo.push == Push::Never {
+            changes.unpushed = Some(Vec::new());
+        } else {
+            let held = self.held_back(known, &mut changes.notes).await?;
+            changes.unpushed = Some(held).filter(|held| !held.is_empty());
+        }
+        let published = match changes.unpushed {
+            Some(_) => None,
+            None => Some(self.keeper.publish(&self.record).await),
+        };
+        match published {
+            None => {}
+            Some(Ok(published)) => {
                 if published.is_other {
                     changes.notes.push(format!(
                         "The branch `{}` is somebody else's by now; the work is on `{}`.",
@@ -300,12 +399,16 @@ impl Workspace {
                     ));
                     self.record.branch = published.name;
                 }
+                self.record.published = true;
+                self.save()?;
                 self.keeper.unpublish_kept(&self.record).await;
             }
-            Err(error) if !self.keeper.answers().await => return Err(self.keeper.away(&error)),
-            Err(error) if !last && !is_refusal(&error) => return Err(error.into()),
-            Err(error) => {
-                changes.is_unpushed = true;
+            Some(Err(error)) if !self.keeper.answers().await => {
+                return Err(self.keeper.away(&error));
+            }
+            Some(Err(error)) if !last && !is_refusal(&error) => return Err(error.into()),
+            Some(Err(error)) => {
+                changes.unpushed = Some(Vec::new());
                 changes.notes.push(format!(
                     "The work could not be pushed: {error}. The worker keeps it as {tip} under \
                      refs/vine/{}/work of {}; nothing is lost.",
@@ -322,7 +425,10 @@ impl Workspace {
         changes.commit = Some(tip);
         changes.diffstat = cut(stat, STAT_LIMIT);
         changes.patch = cut(patch, PATCH_LIMIT);
-        changes.branch = (!changes.is_unpushed).then(|| self.record.branch.clone());
+        changes.branch = changes
+            .unpushed
+            .is_none()
+            .then(|| self.record.branch.clone());
         Ok(changes)
     }
 
@@ -337,7 +443,7 @@ impl Workspace {
             // Nobody may take half a folder for one from which files were deleted.
             let gone = self.record.folder.with_extension("gone");
             let renamed = std::fs::rename(&self.record.folder, &gone);
-            self.record.remove();
+            self.retire()?;
             if renamed.is_ok() {
                 let removed = tokio::task::spawn_blocking(move || remove_all(&gone)).await;
                 if let Ok(Err(error)) = removed {
@@ -345,10 +451,30 @@ impl Workspace {
                 }
             }
         } else {
-            self.record.remove();
+            self.retire()?;
         }
         self.keeper.let_go(&self.record).await;
         Ok(taken.notes)
+    }
+}
+
+impl Workspace {
+    /// The record goes, or stays for whoever asks for what the source does not have.
+    fn retire(&mut self) -> Result<(), Failure> {
+        if self.record.is_at_source() {
+            self.record.remove();
+            return Ok(());
+        }
+        let retired = self.record.retire(self.keeper.state());
+        retired.map_err(|error| GitError::new("clean", error.to_string()).into())
+    }
+
+    /// Changes that the source does not have, for whoever may ask for them.
+    pub fn unpushed(&self, held: Vec<String>) -> Kept {
+        Kept {
+            held,
+            ..self.kept(Vec::new())
+        }
     }
 }
 
@@ -405,6 +531,10 @@ async fn begin(
         made: false,
         message: message(task, commit),
         finished: None,
+        published: false,
+        named: None,
+        told: None,
+        retired: None,
     };
     if let Some(tip) = keeper.earlier(&record, task.work.as_ref()).await? {
         record.tip = tip;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use vine_domain::{
     Ask, Branch, Epoch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp,
     Title, WorkerId,
-    task::Report,
+    task::{Report, Usage},
     token::Token,
     worker::{Assignment, Attempt, Delivery},
 };
@@ -190,6 +190,9 @@ pub struct Beat {
     /// Notes that it is passing on right now, by their keys; they are not sent again.
     #[serde(default)]
     pub noting: Vec<Uuid>,
+    /// Attempts whose work it is pushing right now; it is not told again.
+    #[serde(default)]
+    pub pushing: Vec<Attempt>,
     /// What keeps it from working.
     pub trouble: Option<String>,
     /// Repositories of which it takes no tasks now.
@@ -238,12 +241,25 @@ pub struct Kept {
     pub created: Timestamp,
     /// Of which attempt.
     pub epoch: Epoch,
-    /// The commit that holds it.
-    pub commit: String,
+    /// The commit that holds it; `None` when there is nothing of it.
+    pub commit: Option<String>,
     /// The ref at the source that it was pushed to.
     pub name: Option<String>,
+    /// What looks like a secret in it, for which it is held back.
+    #[serde(default)]
+    pub held: Vec<String>,
     /// What else people should know.
     pub notes: Vec<String>,
+}
+
+/// `POST /api/v1/workers/{id}/spent`: what an attempt of the worker cost so far, however it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spent {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// All of it, not what came since the last time.
+    pub usage: Usage,
 }
 
 /// `POST /api/v1/queue/claim`

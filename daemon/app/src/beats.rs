@@ -25,6 +25,7 @@ use uuid::Uuid;
 use vine_domain::{
     QuestionId, Slug, TaskState, Timestamp, WorkerId,
     lifecycle::Event,
+    ports::Duties,
     worker::{Attempt, Delivery},
 };
 
@@ -50,6 +51,8 @@ pub struct Beat {
     pub handling: Vec<QuestionId>,
     /// Notes that it is passing on right now, by their keys.
     pub noting: Vec<Uuid>,
+    /// Attempts whose work it is pushing right now.
+    pub pushing: Vec<Attempt>,
     /// What keeps it from working.
     pub trouble: Option<String>,
     /// Repositories of which it takes no tasks now, and why.
@@ -230,7 +233,10 @@ impl App {
     }
 
     async fn deliveries(&self, worker: WorkerId, beat: &Beat) -> Done<Vec<Delivery>> {
-        let held = self.store.leases_of(worker).await?;
+        let Duties {
+            leases: held,
+            wanted,
+        } = self.store.duties(worker).await?;
         let (due, unknown) = self
             .presence
             .sort(worker, &held, &beat.leases, self.clock.now());
@@ -263,6 +269,12 @@ impl App {
                 .into_iter()
                 .filter(|(_, note)| !beat.noting.contains(&note.key));
             deliveries.extend(notes.map(|(attempt, note)| Delivery::Note { attempt, note }));
+        }
+        let wanted = wanted
+            .into_iter()
+            .filter(|attempt| !beat.pushing.contains(attempt));
+        for attempt in wanted {
+            deliveries.push(self.push_for(attempt).await?);
         }
         Ok(deliveries)
     }

@@ -19,6 +19,7 @@ pub mod hints;
 pub mod inbound;
 pub mod journeys;
 mod known;
+mod latest;
 mod lists;
 pub mod meter;
 pub mod notes;
@@ -28,8 +29,10 @@ pub mod owner;
 mod passwords;
 pub mod people;
 pub mod platforms;
+mod pushes;
 pub mod questions;
 pub mod reminders;
+pub mod spending;
 mod spots;
 mod steps;
 pub mod sweep;
@@ -88,7 +91,8 @@ pub struct App {
     pub me: Arc<str>,
     on_the_way: Arc<visible::OnTheWay>,
     known: Arc<known::Known>,
-    trends: Arc<trends::Latest>,
+    trends: Arc<latest::Latest<trends::Trends>>,
+    spending: Arc<latest::Latest<spending::Spent>>,
     door: Arc<passwords::Door>,
     journeys: Arc<journeys::Listener>,
     claims: mpsc::Sender<claims::Waiting>,
@@ -161,6 +165,7 @@ impl App {
             on_the_way: Arc::default(),
             known: Arc::default(),
             trends: Arc::default(),
+            spending: Arc::default(),
             door: Arc::default(),
             journeys: Arc::default(),
             claims,

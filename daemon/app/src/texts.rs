@@ -10,7 +10,7 @@ use vine_domain::{
     grants,
     lifecycle::{Change, Say, Situation},
     markdown::{fenced, literal, quoted},
-    ports::{NewTask, Stations},
+    ports::{Execution, NewTask, Stations},
     question::{Choice, Item},
     reading,
     task::{Report, Usage},
@@ -129,14 +129,35 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
     }
 }
 
-/// Where the work of an attempt that did not finish is.
-pub fn kept(kept: &Keepsake) -> String {
-    let commit: String = kept.commit.chars().take(10).collect();
-    let place = match &kept.name {
-        Some(name) => format!("Get it with `git fetch origin {name}` (commit `{commit}`)."),
-        None => format!("Its worker has it as commit `{commit}`; a retry there goes on from it."),
-    };
-    let said = [format!("**What was written so far is kept.** {place}")];
+/// Where the work of an attempt is that did not finish, or was not pushed.
+pub fn kept(task: &Task, kept: &Keepsake) -> String {
+    let id = task.id;
+    let said = kept.commit.as_ref().map(|commit| {
+        let commit: String = commit.chars().take(10).collect();
+        let branch = kept
+            .name
+            .as_deref()
+            .and_then(|name| name.strip_prefix("refs/heads/"));
+        match (&kept.name, branch) {
+            (Some(_), Some(branch)) => {
+                format!("**It is pushed** to the branch `{branch}` (commit `{commit}`).")
+            }
+            (Some(name), None) => format!(
+                "**What was written so far is kept.** Get it with `git fetch origin {name}` (commit `{commit}`)."
+            ),
+            (None, _) if !kept.held.is_empty() => format!(
+                "**Not pushed yet: this looks like a secret.** {}\nIts worker keeps the work as commit `{commit}`. Whoever looked at \
+                 it says `task push {id}` to push it as it is, or `task push {id} --leave`.",
+                kept.held.join(", ")
+            ),
+            (None, _) if task.is_over() => format!(
+                "**What was written is kept, not pushed.** Its worker has it as commit `{commit}`; `task push {id}` pushes it."
+            ),
+            (None, _) => format!(
+                "**What was written so far is kept.** Its worker has it as commit `{commit}`; a retry there goes on from it."
+            ),
+        }
+    });
     let lines: Vec<String> = said.into_iter().chain(kept.notes.iter().cloned()).collect();
     lines.join("\n")
 }
@@ -566,6 +587,16 @@ pub fn spent(usage: &Usage) -> String {
         cents / 100,
         cents % 100
     )
+}
+
+/// What several attempts cost together; nothing when one alone did.
+pub fn total(attempts: &[Execution]) -> Option<String> {
+    let paid = attempts.iter().filter(|one| one.usage != Usage::default());
+    let mut sum = Usage::default();
+    for one in paid.clone() {
+        sum += one.usage;
+    }
+    (paid.count() > 1).then(|| spent(&sum))
 }
 
 /// Characters of a call that was not allowed.

@@ -1,10 +1,6 @@
-//! How it went lately: what was finished, and how soon people answered. Read now and then; whoever
-//! looks meanwhile sees what was read last, so that a look never waits for it but the first.
+//! How it went lately: what was finished, and how soon people answered.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use vine_domain::{
     Timestamp,
@@ -14,12 +10,6 @@ use vine_domain::{
 use crate::App;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// Read again when it is older than this, and than so many times what reading it took: it never
-/// takes more than a twentieth of the time.
-const GOOD_FOR: Duration = Duration::from_secs(2);
-const RESTS: u32 = 20;
-/// A read that has not come to its end by then is not waited for any more, and another begun.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Of more answers within a week only the latest are looked at.
 const ANSWERS: u32 = 20_000;
 
@@ -62,38 +52,15 @@ impl Trend {
 /// The last day and the last week.
 pub type Trends = [Trend; 2];
 
-/// What was read last, and until when that is good enough.
-#[derive(Default)]
-pub struct Latest(Mutex<Option<(Timestamp, Arc<Trends>)>>);
-
-impl Latest {
-    fn known(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, Arc<Trends>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl App {
     /// How it went lately, at most some seconds ago while somebody looks.
     pub async fn trends(&self) -> Stored<Arc<Trends>> {
-        let now = self.clock.now();
-        let Some((until, known)) = self.trends.known().clone() else {
-            return self.read_trends(now).await;
-        };
-        if now > until {
-            // Others who look meanwhile need not read it too.
-            *self.trends.known() = Some((now.plus(PATIENCE), Arc::clone(&known)));
-            let app = self.clone();
-            tokio::spawn(async move {
-                if let Err(error) = app.read_trends(now).await {
-                    tracing::warn!(%error, "how it went lately cannot be read: {error}");
-                }
-            });
-        }
-        Ok(known)
+        let (now, app) = (self.clock.now(), self.clone());
+        let read = async move { app.read_trends(now).await };
+        self.trends.of(now, "how it went lately", read).await
     }
 
-    async fn read_trends(&self, now: Timestamp) -> Stored<Arc<Trends>> {
-        let begun = Instant::now();
+    async fn read_trends(&self, now: Timestamp) -> Stored<Trends> {
         let answers = self
             .store
             .answers_since(now.minus(28 * 6 * HOUR), ANSWERS)
@@ -104,15 +71,8 @@ impl App {
             let ended = self.store.ended_since(begin, each).await?;
             trends.push(trend(words, each, begin, count as usize, &ended, &answers));
         }
-        let trends = Arc::new(<Trends>::try_from(trends).expect("two of them"));
-        *self.trends.known() = Some((now.plus(good_for(begun.elapsed())), Arc::clone(&trends)));
-        Ok(trends)
+        Ok(<Trends>::try_from(trends).expect("two of them"))
     }
-}
-
-/// How long what took so long to read is good enough.
-fn good_for(took: Duration) -> Duration {
-    GOOD_FOR.max(took * RESTS)
 }
 
 fn trend(
@@ -158,15 +118,6 @@ fn share(spans: &[Duration], percent: usize) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_dear_to_read_is_read_seldom() {
-        let seconds = Duration::from_secs;
-        assert_eq!(
-            [Duration::ZERO, seconds(1), seconds(30)].map(good_for),
-            [seconds(2), seconds(20), seconds(600)]
-        );
-    }
 
     #[test]
     fn answers_and_ends_fall_into_their_spans() {

@@ -163,7 +163,7 @@ pub fn session(session: &Session, now: Timestamp) -> Value {
 /// A repository.
 pub fn repo(repo: &Repo) -> Value {
     let state = if repo.paused { "paused" } else { "open" };
-    json!({ "id": repo.name, "state": state, "source": repo.source.shown(), "base": repo.base, "trusted": repo.trusted, "encrypted": repo.encrypted })
+    json!({ "id": repo.name, "state": state, "source": repo.source.shown(), "base": repo.base, "trusted": repo.trusted, "encrypted": repo.encrypted, "push": repo.push })
 }
 
 /// The plan's queues under their names, each with its depth.

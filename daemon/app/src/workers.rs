@@ -2,12 +2,12 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use vine_domain::{
-    AuditEntry, Decision, Question, Session, SessionId, SessionState, Timestamp, Verb, Worker,
-    WorkerId,
+    AuditEntry, Decision, Question, Session, SessionId, SessionState, TaskState, Timestamp, Verb,
+    Worker, WorkerId,
     lifecycle::{Event, Refusal},
-    ports::{StoreError, Stored},
+    ports::{KeptWork, StoreError, Stored},
     secrets,
-    task::Report,
+    task::{Report, Usage},
     token::{Token, TokenKind},
     worker::Attempt,
 };
@@ -30,10 +30,12 @@ pub struct Candidate {
 pub struct Keepsake {
     /// When the task was created, which tells it from tasks of other installations.
     pub created: Timestamp,
-    /// The commit that holds it.
-    pub commit: String,
+    /// The commit that holds it; `None` when there is nothing of it.
+    pub commit: Option<String>,
     /// The ref at the source that it was pushed to.
     pub name: Option<String>,
+    /// What looks like a secret in it, for which it is held back.
+    pub held: Vec<String>,
     /// What else people should know, a sentence each.
     pub notes: Vec<String>,
 }
@@ -151,25 +153,43 @@ impl App {
         if task.created != kept.created {
             return Err(Missing::Task(attempt.task).into());
         }
-        let stored = self
-            .store
-            .keep_work(by, attempt, &kept.commit, kept.name.as_deref())
-            .await;
+        let kept = self.without_secrets_in(kept);
+        let work = KeptWork {
+            commit: kept.commit.clone(),
+            pushed: kept.name.clone(),
+            held: Some(kept.held.join(", ")).filter(|held| !held.is_empty()),
+        };
+        let stored = self.store.keep_work(by, attempt, &work).await;
         self.fenced(attempt, stored)?;
+        self.wakes.page();
         // While it waits for people, their question is what the thread is about.
-        if kept.notes.is_empty() && matches!(task.state, vine_domain::TaskState::Waiting { .. }) {
+        if kept.notes.is_empty()
+            && kept.held.is_empty()
+            && matches!(task.state, TaskState::Waiting { .. })
+        {
             return Ok(());
         }
-        let text = crate::texts::kept(&kept);
-        let message = crate::texts::notice(
-            vine_domain::MessageId(self.ids.uuid()),
-            attempt.task,
-            self.without_secrets(text),
-        );
+        let text = crate::texts::kept(&task, &kept);
+        let message =
+            crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
         self.store.say(attempt.task, None, &[message]).await?;
         self.meter.said(1, 0);
         self.wakes.outbox();
         Ok(())
+    }
+
+    /// What a worker says of what it keeps may quote what an agent wrote.
+    fn without_secrets_in(&self, kept: Keepsake) -> Keepsake {
+        Keepsake {
+            held: self.without_secrets(kept.held),
+            notes: self.without_secrets(kept.notes),
+            ..kept
+        }
+    }
+
+    /// What an attempt of the worker cost so far.
+    pub async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> Done<()> {
+        self.fenced(attempt, self.store.spend(by, attempt, usage).await)
     }
 
     /// Something that people should know about an attempt, for the thread and the log.

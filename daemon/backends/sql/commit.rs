@@ -266,7 +266,7 @@ part!(
     END_ATTEMPTS,
     now,
     "UPDATE executions SET ended = coalesce(executions.ended, $2), outcome = coalesce(executions.outcome, c.outcome),
-         usage = CASE WHEN executions.ended IS NULL THEN c.usage ELSE executions.usage END
+         usage = CASE WHEN executions.ended IS NULL THEN coalesce(c.usage, executions.usage) ELSE executions.usage END
      FROM (SELECT CAST(value ->> 'task' AS BIGINT) AS task, CAST(value ->> 'epoch' AS BIGINT) AS epoch, value ->> 'outcome' AS outcome,
                value ->> 'usage' AS usage FROM json_each($1)) c
      WHERE executions.task = c.task AND executions.epoch = c.epoch"
@@ -276,7 +276,7 @@ fn end_attempts(script: &mut Script, commits: &[&Commit]) {
     let row = |commit: &&Commit| {
         let (ended, attempt) = (commit.change.ended.as_ref()?, commit.change.task.attempt());
         Some(
-            json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "outcome": ended.outcome, "usage": json(&ended.usage) }),
+            json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "outcome": ended.outcome, "usage": ended.usage.as_ref().map(json) }),
         )
     };
     let rows: Vec<Value> = commits.iter().filter_map(row).collect();

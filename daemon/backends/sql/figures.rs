@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
     Timestamp,
-    ports::{Ages, Ended, Figures, Stored},
+    ports::{Ages, Ended, Figures, Spending, Stored},
+    task::Usage,
 };
 
 use super::{rows::millis, unavailable};
@@ -58,6 +59,32 @@ impl Figures for Database {
             failed: row.failed.unsigned_abs(),
         });
         Ok(ended.collect())
+    }
+
+    async fn spent_since(&self, since: Timestamp) -> Stored<Vec<Spending>> {
+        let rows = query!(
+            r#"SELECT t.repo AS "repo!", t.requester AS "requester!", e.ended / 86400000 AS "day!: i64",
+                   CAST(sum(CAST(u.value ->> 'turns' AS BIGINT)) AS BIGINT) AS "turns!: i64",
+                   CAST(sum(CAST(u.value ->> 'input_tokens' AS BIGINT)) AS BIGINT) AS "input!: i64",
+                   CAST(sum(CAST(u.value ->> 'output_tokens' AS BIGINT)) AS BIGINT) AS "output!: i64",
+                   CAST(sum(CAST(u.value ->> 'cost_microdollars' AS BIGINT)) AS BIGINT) AS "cost!: i64"
+               FROM executions e JOIN tasks t ON t.id = e.task CROSS JOIN json_each('[' || e.usage || ']') u
+               WHERE e.ended >= $1 GROUP BY 1, 2, 3"#,
+            since.0
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let spending = rows.into_iter().map(|row| Spending {
+            repo: row.repo,
+            requester: row.requester,
+            day: row.day,
+            usage: Usage {
+                turns: row.turns.unsigned_abs(),
+                input_tokens: row.input.unsigned_abs(),
+                output_tokens: row.output.unsigned_abs(),
+                cost_microdollars: row.cost.unsigned_abs(),
+            },
+        });
+        Ok(spending.collect())
     }
 
     async fn answers_since(

@@ -8,7 +8,7 @@ use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, Lane, Note, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
     handout::{Head, Taken, Warm, hand_out},
-    ports::{Depths, Due, Handed, Orders, StoreError, Stored, Want},
+    ports::{Depths, Due, Duties, Handed, Orders, StoreError, Stored, Want},
     queue::Waiting,
     task::LEASE,
     worker::{Assignment, Attempt, Work},
@@ -103,6 +103,25 @@ impl Orders for Database {
             .into_iter()
             .map(|row| attempt(row.id, row.epoch))
             .collect())
+    }
+
+    async fn duties(&self, worker: WorkerId) -> Stored<Duties> {
+        let rows = query!(
+            r#"SELECT id AS "task!", epoch AS "epoch!", true AS "is_lease!: bool" FROM tasks WHERE lease_worker = $1
+               UNION ALL
+               SELECT task, epoch, false FROM executions WHERE worker = $1 AND wanted IS NOT NULL"#,
+            worker.to_string()
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let mut duties = Duties::default();
+        for row in rows {
+            let of = match row.is_lease {
+                true => &mut duties.leases,
+                false => &mut duties.wanted,
+            };
+            of.push(attempt(row.task, row.epoch));
+        }
+        Ok(duties)
     }
 
     async fn expired(&self) -> Stored<Vec<Attempt>> {

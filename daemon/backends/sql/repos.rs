@@ -15,7 +15,7 @@ use crate::{Connection, Database, engine};
 /// All repositories by name.
 pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
     let rows = query!(
-        r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool" FROM repos ORDER BY name"#
+        r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push FROM repos ORDER BY name"#
     );
     let rows = rows.fetch_all(at).await.map_err(unavailable)?;
     rows.into_iter()
@@ -30,6 +30,7 @@ pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
                 paused,
                 trusted,
                 encrypted,
+                push: parsed(&row.push)?,
             })
         })
         .collect()
@@ -77,15 +78,16 @@ async fn move_in(
 impl Repos for Database {
     async fn save_repo(&self, repo: &Repo) -> Stored<()> {
         let saved = query!(
-            "INSERT INTO repos (name, source, base, paused, trusted, encrypted) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO repos (name, source, base, paused, trusted, encrypted, push) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
-                 encrypted = excluded.encrypted",
+                 encrypted = excluded.encrypted, push = excluded.push",
             repo.name.as_str(),
             repo.source.as_str(),
             repo.base.as_str(),
             repo.paused,
             repo.trusted,
-            repo.encrypted
+            repo.encrypted,
+            repo.push.as_str()
         );
         saved
             .execute(self.writer())

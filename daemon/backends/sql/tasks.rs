@@ -6,7 +6,8 @@ use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, SessionId, Task, TaskId, TaskState, Timestamp, WorkerId,
     lifecycle::Situation,
-    ports::{Commit, Execution, LogLine, NewTask, StoreError, Stored, TaskFilter, Tasks},
+    ports::{Commit, Execution, KeptWork, LogLine, NewTask, StoreError, Stored, TaskFilter, Tasks},
+    task::Usage,
     worker::Attempt,
 };
 
@@ -237,22 +238,80 @@ impl Tasks for Database {
             .collect()
     }
 
-    async fn keep_work(
-        &self,
-        by: WorkerId,
-        attempt: Attempt,
-        commit: &str,
-        name: Option<&str>,
-    ) -> Stored<()> {
+    async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> Stored<()> {
         let kept = query!(
-            "UPDATE executions SET kept = $1, pushed = $2 WHERE task = $3 AND epoch = $4 AND worker = $5",
-            commit,
-            name,
+            "UPDATE executions SET kept = coalesce($1, kept), pushed = $2, held = $3, wanted = NULL
+             WHERE task = $4 AND epoch = $5 AND worker = $6",
+            kept.commit,
+            kept.pushed,
+            kept.held,
             int(attempt.task.0),
             int(attempt.epoch.0),
             by.to_string()
         );
         match kept
+            .execute(self.writer())
+            .await
+            .map_err(unavailable)?
+            .rows_affected()
+        {
+            0 => Err(StoreError::Conflict),
+            _ => Ok(()),
+        }
+    }
+
+    async fn want_push(&self, task: TaskId, by: &str) -> Stored<Option<(WorkerId, Attempt)>> {
+        let wanted = query!(
+            r#"UPDATE executions SET wanted = $1 WHERE task = $2 AND kept IS NOT NULL AND pushed IS NULL
+                 AND epoch = (SELECT max(epoch) FROM executions WHERE task = $2 AND kept IS NOT NULL)
+               RETURNING epoch AS "epoch!", worker AS "worker!""#,
+            by,
+            int(task.0)
+        );
+        let row = wanted
+            .fetch_optional(self.writer())
+            .await
+            .map_err(unavailable)?;
+        row.map(|row| {
+            let epoch = Epoch(row.epoch.unsigned_abs());
+            Ok((WorkerId(uuid(&row.worker)?), Attempt { task, epoch }))
+        })
+        .transpose()
+    }
+
+    async fn leave(&self, task: TaskId) -> Stored<()> {
+        let left = query!(
+            "UPDATE executions SET held = NULL, wanted = NULL WHERE task = $1",
+            int(task.0)
+        );
+        left.execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
+    }
+
+    async fn held_pushes(&self) -> Stored<Vec<(TaskId, String)>> {
+        let held = query!(
+            r#"SELECT task AS "task!", held AS "held!" FROM executions e WHERE held IS NOT NULL AND pushed IS NULL
+                 AND epoch = (SELECT max(epoch) FROM executions l WHERE l.task = e.task AND l.kept IS NOT NULL)
+               ORDER BY task"#
+        );
+        let rows = held.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let held = rows.into_iter();
+        Ok(held
+            .map(|row| (TaskId(row.task.unsigned_abs()), row.held))
+            .collect())
+    }
+
+    async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> Stored<()> {
+        let spent = query!(
+            "UPDATE executions SET usage = $1 WHERE task = $2 AND epoch = $3 AND worker = $4",
+            json(usage),
+            int(attempt.task.0),
+            int(attempt.epoch.0),
+            by.to_string()
+        );
+        match spent
             .execute(self.writer())
             .await
             .map_err(unavailable)?

@@ -1,5 +1,7 @@
 //! Repositories that tasks work on.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,6 +22,65 @@ pub struct Repo {
     pub trusted: bool,
     /// Rooms that are made for it are end-to-end encrypted, where the platform can.
     pub encrypted: bool,
+    /// What of tasks' work is pushed to it unasked.
+    #[serde(default)]
+    pub push: Push,
+}
+
+/// What of tasks' work workers push unasked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Push {
+    /// Finished work to its branch, unfinished work to `refs/vine/T-7`.
+    #[default]
+    All,
+    /// The same, but unfinished work to the branch `vine-kept/T-7`: for remotes that refuse other refs.
+    Branches,
+    /// Finished work alone.
+    Done,
+    /// Nothing.
+    Never,
+}
+
+impl Push {
+    /// All of them, with their words.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("all", Self::All),
+        ("branches", Self::Branches),
+        ("done", Self::Done),
+        ("never", Self::Never),
+    ];
+
+    /// The word for it in commands and in the store.
+    pub fn as_str(self) -> &'static str {
+        let named = Self::WORDS.iter().find(|(_, one)| *one == self);
+        named.map_or("all", |(word, _)| word)
+    }
+
+    /// Unfinished work is pushed too.
+    pub fn is_of_unfinished(self) -> bool {
+        matches!(self, Self::All | Self::Branches)
+    }
+
+    /// Where unfinished work goes when it is pushed.
+    pub fn kept_below(self) -> &'static str {
+        match self {
+            Self::Branches => "refs/heads/vine-kept",
+            Self::All | Self::Done | Self::Never => "refs/vine",
+        }
+    }
+}
+
+impl FromStr for Push {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let named = Self::WORDS.iter().find(|(word, _)| *word == text);
+        named.map(|(_, push)| *push).ok_or_else(|| {
+            let what = format!("`{}` is none", crate::input::shown(text));
+            Invalid::new("push rule", what, "give all, branches, done or never")
+        })
+    }
 }
 
 /// Where a repository is: an absolute path on the workers' machines, or a URL that git can fetch

@@ -1,6 +1,6 @@
 //! Tasks: what a person asked for, and where it is.
 
-use std::time::Duration;
+use std::{ops::AddAssign, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -174,6 +174,21 @@ pub struct Usage {
     pub output_tokens: u64,
     /// An estimate from list prices, in millionths of a dollar.
     pub cost_microdollars: u64,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            turns,
+            input_tokens,
+            output_tokens,
+            cost_microdollars,
+        } = other;
+        self.turns += turns;
+        self.input_tokens += input_tokens;
+        self.output_tokens += output_tokens;
+        self.cost_microdollars += cost_microdollars;
+    }
 }
 
 impl TaskState {

@@ -168,4 +168,13 @@ pub enum Delivery {
         /// The task itself is over, so its worktree can go.
         over: bool,
     },
+    /// A person wants to have what the worker keeps of an attempt at its source; push it, then tell.
+    Push {
+        /// Which attempt.
+        attempt: Attempt,
+        /// When the task was created, which tells it from those of other installations.
+        created: Timestamp,
+        /// Its repository, as it is now.
+        repo: Box<Repo>,
+    },
 }

@@ -1,7 +1,7 @@
 //! The nouns and verbs.
 
 use clap::{Args, Subcommand};
-use vine_domain::{Branch, Lane, QuestionId, SessionId, Slug, TaskId, Title};
+use vine_domain::{Branch, Lane, QuestionId, SessionId, Slug, TaskId, Title, repo::Push};
 
 /// What a person can order anywhere: in a chat thread, in the console, in a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -114,6 +114,14 @@ pub enum TaskVerb {
     Diff {
         /// Like T-142
         task: Option<TaskId>,
+    },
+    /// Push what a worker keeps of a task and did not push by itself
+    Push {
+        /// Like T-142
+        task: Option<TaskId>,
+        /// Leave it with its worker instead, and ask nobody any more
+        #[arg(long)]
+        leave: bool,
     },
     /// Why a task is where it is, and what happens next
     Explain {
@@ -280,6 +288,9 @@ pub enum RepoVerb {
         /// Encrypt the rooms that are made for it, end to end; this cannot be undone
         #[arg(long)]
         encrypted: bool,
+        /// What workers push unasked: all, branches (unfinished work to branches too), done or never
+        #[arg(long, default_value = "all", value_name = "RULE")]
+        push: Push,
     },
     /// Show where a repository is talked about, or choose the room
     Room {

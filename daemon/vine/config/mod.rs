@@ -41,6 +41,7 @@ pub struct Config {
     pub worker: Worker,
     pub agents: Agents,
     pub commit: Commit,
+    pub git: Git,
     pub log: Log,
     pub traces: Traces,
     pub login: Login,
@@ -281,6 +282,35 @@ impl Default for Commit {
             name: "AgentVine".into(),
             email: "agentvine@localhost".into(),
             trailer: String::new(),
+        }
+    }
+}
+
+/// How workers reach remotes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Git {
+    pub all: Remote,
+    pub repos: BTreeMap<Slug, Remote>,
+}
+
+/// How workers reach one remote, where the operator's own git and ssh do not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Remote {
+    pub ssh_key: Option<PathBuf>,
+    pub known_hosts: Option<PathBuf>,
+    pub token_file: Option<PathBuf>,
+    pub token_user: String,
+}
+
+impl Default for Remote {
+    fn default() -> Self {
+        Self {
+            ssh_key: None,
+            known_hosts: None,
+            token_file: None,
+            token_user: "x-access-token".into(),
         }
     }
 }

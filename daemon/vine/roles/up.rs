@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use vine_app::{App, Caller};
 use vine_domain::{
     Repo, Slug,
-    repo::Source,
+    repo::{Push, Source},
     token::{Token, TokenKind},
 };
 use vine_worker::{
@@ -66,6 +66,17 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         paused: false,
         trusted: false,
         encrypted: false,
+        push: Push::All,
+    };
+    // What people have said of it since stays.
+    let known = daemon.app.store.repos().await?;
+    let repo = match known.into_iter().find(|known| known.name == repo.name) {
+        Some(known) => Repo {
+            source: repo.source,
+            base: repo.base,
+            ..known
+        },
+        None => repo,
     };
     daemon.app.add_repo(&repo).await?;
     let admin = daemon

@@ -4,11 +4,13 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use vine_domain::token::Token;
-use vine_worker::{AgentConfig, AgentKind, CommitConfig, WorkerConfig, enrol, find_program};
+use vine_worker::{
+    Access, AgentConfig, AgentKind, CommitConfig, GitConfig, WorkerConfig, enrol, find_program,
+};
 
 use crate::{
     cli::WorkerArgs,
-    config::{AgentName, Config},
+    config::{AgentName, Config, Remote},
     endpoint::{Endpoint, private_folder, state_root},
     roles::daemon::log_to_stderr,
     stop,
@@ -70,7 +72,7 @@ pub fn of(config: &Config, agent: AgentConfig) -> WorkerConfig {
         slots: 1,
         state: PathBuf::new(),
         agent,
-        commit: commit(config),
+        git: git(config),
         hold: Duration::from_secs(said.hold_seconds),
         max_held: said.max_held as usize,
         drain: Duration::from_secs(said.drain_seconds),
@@ -94,13 +96,30 @@ fn host_name() -> String {
     }
 }
 
-/// How agents' work is committed.
-fn commit(config: &Config) -> CommitConfig {
-    let commit = config.commit.clone();
-    CommitConfig {
-        name: commit.name,
-        email: commit.email,
-        trailer: commit.trailer,
+/// How git is used.
+fn git(config: &Config) -> GitConfig {
+    let (commit, git) = (config.commit.clone(), config.git.clone());
+    GitConfig {
+        commit: CommitConfig {
+            name: commit.name,
+            email: commit.email,
+            trailer: commit.trailer,
+        },
+        access: access(git.all),
+        repos: git
+            .repos
+            .into_iter()
+            .map(|(repo, one)| (repo, access(one)))
+            .collect(),
+    }
+}
+
+fn access(said: Remote) -> Access {
+    Access {
+        ssh_key: said.ssh_key,
+        known_hosts: said.known_hosts,
+        token_file: said.token_file,
+        token_user: said.token_user,
     }
 }
 

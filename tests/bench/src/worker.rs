@@ -136,6 +136,7 @@ impl WorkerClient {
             leases,
             handling: vec![],
             noting: vec![],
+            pushing: Vec::new(),
             trouble: None,
             without: Vec::new(),
             worktree_bytes: 0,

@@ -105,7 +105,13 @@ async fn frozen_answers_of_the_api() {
         lease_secs: 60
         prompt: Of yew
         repo:
-          { base: main, encrypted: false, name: site, paused: false, source: /srv/site, trusted: false }
+          base: main
+          encrypted: false
+          name: site
+          paused: false
+          push: all
+          source: /srv/site
+          trusted: false
         requester: root
         resume: null
         title: Plant a hedge
@@ -457,7 +463,13 @@ async fn frozen_answers_of_the_api() {
         lease_secs: 60
         prompt: Water it
         repo:
-          { base: main, encrypted: false, name: site, paused: false, source: /srv/site, trusted: false }
+          base: main
+          encrypted: false
+          name: site
+          paused: false
+          push: all
+          source: /srv/site
+          trusted: false
         requester: root
         resume: uuid-2
         title: Water it
@@ -477,7 +489,13 @@ async fn frozen_answers_of_the_api() {
         lease_secs: 60
         prompt: Cut it
         repo:
-          { base: main, encrypted: false, name: site, paused: false, source: /srv/site, trusted: false }
+          base: main
+          encrypted: false
+          name: site
+          paused: false
+          push: all
+          source: /srv/site
+          trusted: false
         requester: root
         resume: uuid-2
         title: Cut it
@@ -532,6 +550,15 @@ async fn frozen_answers_of_the_api() {
     { tasks: [] }
     ");
     let kept = json!({ "task": "T-1", "created": "2026-11-28T00:00:00Z", "epoch": 1, "commit": "0123456789012345678901234567890123456789", "name": "refs/vine/T-1", "notes": [] });
+    let usage =
+        json!({ "turns": 1, "input_tokens": 10, "output_tokens": 2, "cost_microdollars": 3 });
+    let spent = json!({ "attempt": { "task": "T-99", "epoch": 1 }, "usage": usage });
+    assert_snapshot!(worker(&format!("POST /workers/{id}/spent"), spent).await, @"
+    409
+    code: stale
+    hint: claim again; nothing of this attempt was changed
+    message: attempt 1 of T-99 is no longer under way; stop its agent
+    ");
     assert_snapshot!(worker(&format!("POST /workers/{id}/kept"), kept).await, @"
     404
     { code: not_found, hint: `task list` shows what there is, message: there is no task T-1 }

@@ -885,6 +885,15 @@ async fn frozen_discord_questions_that_are_open() {
               options:
                 [{ autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }]
               type: 1
+            - description: Push what a worker keeps of a task and did not push by itself
+              name: push
+              options:
+                - { autocomplete: true, description: Like T-142, name: task, required: false, type: 3 }
+                - description: Leave it with its worker instead, and ask nobody any more
+                  name: leave
+                  required: false
+                  type: 5
+              type: 1
             - description: Why a task is where it is, and what happens next
               name: explain
               options:
@@ -1063,6 +1072,11 @@ async fn frozen_discord_questions_that_are_open() {
                   name: encrypted
                   required: false
                   type: 5
+                - description: |
+                    What workers push unasked: all, branches (unfinished work to branches too), done or never
+                  name: push
+                  required: false
+                  type: 3
               type: 1
             - description: Show where a repository is talked about, or choose the room
               name: room

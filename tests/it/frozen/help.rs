@@ -337,6 +337,7 @@ async fn frozen_help() {
       priority  Move a task to another lane
       log       Show what happened, and the agent's own words
       diff      Show what a task changed
+      push      Push what a worker keeps of a task and did not push by itself
       explain   Why a task is where it is, and what happens next
 
     Options:
@@ -437,6 +438,18 @@ async fn frozen_help() {
 
     Options:
       -h, --help  Print help
+
+    $ vine task push --help
+    Push what a worker keeps of a task and did not push by itself
+
+    Usage: vine task push [OPTIONS] [TASK]
+
+    Arguments:
+      [TASK]  Like T-142
+
+    Options:
+          --leave  Leave it with its worker instead, and ask nobody any more
+      -h, --help   Print help
 
     $ vine task explain --help
     Why a task is where it is, and what happens next
@@ -659,6 +672,7 @@ async fn frozen_help() {
           --base <BASE>  The branch that tasks start from (default: the one that the repository itself names)
           --trusted      Let the repository's own agent settings, hooks and MCP servers run
           --encrypted    Encrypt the rooms that are made for it, end to end; this cannot be undone
+          --push <RULE>  What workers push unasked: all, branches (unfinished work to branches too), done or never [default: all]
       -h, --help         Print help
 
     $ vine repo room --help
@@ -720,6 +734,7 @@ async fn frozen_help() {
     task priority      Move a task to another lane
     task log           Show what happened, and the agent's own words
     task diff          Show what a task changed
+    task push          Push what a worker keeps of a task and did not push by itself
     task explain       Why a task is where it is, and what happens next
     question list      List open questions, oldest first
     question show      Show one question whole

@@ -110,6 +110,10 @@ async fn frozen_names_of_metrics() {
     vine_sessions_ended_total {reason}
     vine_sessions_reused_total (help) Tasks begun in the session of an earlier one.
     vine_sessions_reused_total (type) counter
+    vine_spent_dollars (help) What attempts of the last 30 days cost, however they ended, from list prices.
+    vine_spent_dollars (type) gauge
+    vine_spent_tokens (help) Tokens that attempts of the last 30 days read and wrote, however they ended.
+    vine_spent_tokens (type) gauge
     vine_store_transactions_total (help) Transactions of this daemon at its database.
     vine_store_transactions_total (type) counter
     vine_tasks_created_total (help) Tasks that were created.

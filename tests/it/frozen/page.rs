@@ -112,6 +112,14 @@ async fn frozen_screens() {
     7 days agonow
     Time to answer, each step is twice as long
     7 days agonow
+    ## Spent in 30 days
+    By repository, person and day
+    Repository Cost
+    site 3 turns, 12345 tokens in, 678 out, about $0.12
+    Person Cost
+    Ann 3 turns, 12345 tokens in, 678 out, about $0.12
+    Day Cost
+    2027-01-15 3 turns, 12345 tokens in, 678 out, about $0.12
     ## Command line
     /vine <input help>
     [Run]

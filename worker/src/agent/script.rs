@@ -80,9 +80,9 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     let stdout = child.stdout.take().context("no standard output")?;
     let stderr = child.stderr.take().context("no standard error")?;
     let prompt = job.task.prompt.as_str().to_owned();
-    tokio::spawn(async move {
+    let line = tokio::spawn(async move {
         let _it_need_not_read = stdin.write_all(prompt.as_bytes()).await;
-        process::end_input(stdin).await;
+        process::end_input(stdin).await
     });
     let said = tokio::spawn(listen(stdout, host.clone()));
     let complained = tokio::spawn(listen(stderr, host.clone()));
@@ -91,6 +91,7 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
         status = child.wait() => status,
         () = answer_calls(listener, job, host, &passing) => unreachable!("the listener serves until the script ends"),
     };
+    line.abort();
     // An answer that the script has must be on record as delivered before the task can be done.
     passing.close();
     passing.wait().await;

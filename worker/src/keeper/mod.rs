@@ -19,6 +19,7 @@
 //! | `refs/vine/T-7-<created>/e2/*` | all that its second attempt had in its repository |
 
 pub mod folder;
+pub mod look;
 pub mod publish;
 pub mod record;
 pub mod take;
@@ -35,13 +36,17 @@ use vine_domain::{Failure, FailureKind, Repo, repo::Source, worker::Work};
 
 use self::record::Record;
 
-use crate::git::{Git, GitError};
+use crate::{
+    config::{Access, GitConfig},
+    git::{Git, GitError},
+};
 
 /// The keeper's copy of one repository.
 #[derive(Debug, Clone)]
 pub struct Keeper {
     dir: PathBuf,
     repo: Repo,
+    access: Access,
 }
 
 impl From<GitError> for Failure {
@@ -68,17 +73,18 @@ const DEFAULT: &str = "HEAD";
 
 impl Keeper {
     /// The copy as it is, without asking the source.
-    pub fn of(state: &Path, repo: &Repo) -> Self {
+    pub fn of(state: &Path, repo: &Repo, git: &GitConfig) -> Self {
         let name = format!("{}.git", repo.name);
         Self {
             dir: state.join("repos").join(name),
             repo: repo.clone(),
+            access: git.access(&repo.name).clone(),
         }
     }
 
     /// The copy with what the source has now; made if there is none.
-    pub async fn fresh(state: &Path, repo: &Repo) -> Result<Self, Failure> {
-        let keeper = Self::of(state, repo);
+    pub async fn fresh(state: &Path, repo: &Repo, git: &GitConfig) -> Result<Self, Failure> {
+        let keeper = Self::of(state, repo, git);
         keeper.is_there()?;
         let _alone = keeper.alone().await;
         let made = match keeper.dir.is_dir() {
@@ -132,7 +138,13 @@ impl Keeper {
     /// Git on this copy. Its configuration is ours again before each use: the folder is written by
     /// the same user as agents are.
     pub fn git(&self) -> Git {
-        Git::of(&self.dir)
+        Git::of(&self.dir).reaching(&self.access)
+    }
+
+    /// The worker's own folder.
+    pub fn state(&self) -> &Path {
+        let above = self.dir.parent().and_then(Path::parent);
+        above.unwrap_or(Path::new("/"))
     }
 
     /// Where its objects are.
@@ -235,7 +247,7 @@ impl Keeper {
             source,
             &to,
         ];
-        Git::at(parent).run(&clone).await?;
+        Git::at(parent).reaching(&self.access).run(&clone).await?;
         // The copy's own branches are nobody's: what counts is what was last fetched.
         let drafted = Self {
             dir: draft.clone(),

@@ -88,9 +88,11 @@ impl Keeper {
 
     /// Pushes the task's tip to a ref outside of `refs/heads`, for people and other workers.
     pub async fn publish_kept(&self, record: &Record) -> Result<Published, GitError> {
-        let refs = self.refs("refs/vine/*").await?;
-        for name in names(&format!("refs/vine/{}", record.task)) {
-            let is_other = name != format!("refs/vine/{}", record.task);
+        let below = record.repo.push.kept_below();
+        let refs = self.refs(&format!("{below}/*")).await?;
+        let wanted = format!("{below}/{}", record.task);
+        for name in names(&wanted) {
+            let is_other = name != wanted;
             let there = refs.get(&name);
             if there == Some(&record.tip) {
                 return Ok(Published { name, is_other });
@@ -112,12 +114,13 @@ impl Keeper {
 
     /// Takes the ref of unfinished work away; the branch holds it now.
     pub async fn unpublish_kept(&self, record: &Record) {
-        let Ok(refs) = self.refs("refs/vine/*").await else {
+        let below = record.repo.push.kept_below();
+        let Ok(refs) = self.refs(&format!("{below}/*")).await else {
             return;
         };
         for (name, there) in refs {
             let ours = record.kept.as_ref() == Some(&there)
-                || name == format!("refs/vine/{}", record.task)
+                || name == format!("{below}/{}", record.task)
                     && self.is_own(record, &there).await.unwrap_or(false);
             if ours {
                 let lease = format!("--force-with-lease={name}:{there}");

@@ -39,6 +39,18 @@ pub struct Record {
     pub made: bool,
     /// The agent came to its end; what is left is git's.
     pub finished: Option<Finished>,
+    /// Its branch at the source holds the tip.
+    #[serde(default)]
+    pub published: bool,
+    /// The tip in which people were told what looks like a secret.
+    #[serde(default)]
+    pub named: Option<String>,
+    /// The tip of which people were told that it is kept.
+    #[serde(default)]
+    pub told: Option<String>,
+    /// The folder is gone; what is kept of it may still be asked for.
+    #[serde(default)]
+    pub retired: Option<PathBuf>,
 }
 
 impl Record {
@@ -67,7 +79,33 @@ impl Record {
         all.find(|record| record.task == task && record.created == created)
     }
 
+    /// The record of a task whose folder is gone, as long as the source does not have all of it.
+    pub fn retired(state: &Path, task: TaskId, created: Timestamp) -> Option<Self> {
+        let file = state
+            .join("kept")
+            .join(format!("{task}-{}.json", created.0));
+        serde_json::from_slice(&fs::read(file).ok()?).ok()
+    }
+
+    /// The folder goes; the record stays where [`Record::retired`] finds it.
+    pub fn retire(&mut self, state: &Path) -> io::Result<()> {
+        let former = self.file();
+        let folder = state.join("kept");
+        fs::create_dir_all(&folder)?;
+        self.retired = Some(folder.join(format!("{}.json", self.key())));
+        self.save()?;
+        fs::remove_file(former)
+    }
+
+    /// The source has all that there is.
+    pub fn is_at_source(&self) -> bool {
+        self.published || self.tip == self.base || self.kept.as_ref() == Some(&self.tip)
+    }
+
     fn file(&self) -> PathBuf {
+        if let Some(retired) = &self.retired {
+            return retired.clone();
+        }
         let mut name = self.folder.clone().into_os_string();
         name.push(".json");
         name.into()

@@ -1,13 +1,15 @@
 //! What people and agents do to repositories, and that no work is lost by it. Real git throughout.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use vine_domain::{
     Epoch, Repo, Slug, TaskId, Timestamp,
+    repo::Push,
     worker::{Attempt, Work},
 };
 
 use super::*;
+use crate::config::Access;
 
 /// A source, a worker's state, and a task of it.
 struct Bench {
@@ -34,11 +36,16 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn commit_config() -> CommitConfig {
-    CommitConfig {
+fn git_config() -> GitConfig {
+    let commit = CommitConfig {
         name: "Vine".into(),
         email: "vine@localhost".into(),
         trailer: String::new(),
+    };
+    GitConfig {
+        commit,
+        access: Access::default(),
+        repos: BTreeMap::new(),
     }
 }
 
@@ -64,6 +71,7 @@ impl Bench {
             paused: false,
             trusted: false,
             encrypted: false,
+            push: Push::All,
         };
         let task = Assignment {
             attempt: Attempt {
@@ -99,16 +107,16 @@ impl Bench {
     }
 
     async fn prepare_on(&self, worker: &str, resumes: bool) -> Workspace {
-        let (state, commit) = (self.state(worker), commit_config());
-        let prepared = Workspace::prepare(&state, &self.task, &commit, resumes);
+        let (state, git) = (self.state(worker), git_config());
+        let prepared = Workspace::prepare(&state, &self.task, &git, resumes);
         prepared
             .await
             .unwrap_or_else(|failure| panic!("{failure:?}"))
     }
 
     async fn refused(&self) -> Failure {
-        let (state, commit) = (self.state("w-1"), commit_config());
-        let prepared = Workspace::prepare(&state, &self.task, &commit, false);
+        let (state, git) = (self.state("w-1"), git_config());
+        let prepared = Workspace::prepare(&state, &self.task, &git, false);
         prepared.await.expect_err("refused")
     }
 
@@ -117,7 +125,7 @@ impl Bench {
         self.task.attempt.epoch = Epoch(epoch);
         self.task.work = kept.name.map(|name| Work {
             name,
-            commit: kept.commit,
+            commit: kept.commit.expect("a commit"),
         });
     }
 
@@ -135,7 +143,10 @@ fn write(workspace: &Workspace, path: &str, text: &str) {
 
 async fn done(workspace: &mut Workspace) -> Changes {
     let notes = workspace.finish(&Finished::default()).await.expect("taken");
-    let mut changes = workspace.publish(true).await.expect("published");
+    let mut changes = workspace
+        .publish(true, &Known::default())
+        .await
+        .expect("published");
     changes.notes.extend(notes);
     changes
 }
@@ -234,7 +245,11 @@ async fn what_an_attempt_left_is_a_commit_that_the_next_one_builds_on() {
     let bench = Bench::new();
     let mut first = bench.prepare().await;
     write(&first, "half", "half");
-    let kept = first.keep(true).await.expect("kept").expect("something");
+    let kept = first
+        .keep(Keeping::ByRule, &Known::default())
+        .await
+        .expect("kept")
+        .expect("something");
     assert_eq!(kept.name.as_deref(), Some("refs/vine/T-1"));
     assert_eq!(
         bench.shows("refs/vine/T-1", "half"),
@@ -394,11 +409,15 @@ async fn another_worker_goes_on_from_what_was_pushed() {
     let mut bench = Bench::with(|source| format!("file://{source}"));
     let mut first = bench.prepare_on("w-1", false).await;
     write(&first, "half", "half");
-    let kept = first.keep(true).await.expect("kept").expect("something");
+    let kept = first
+        .keep(Keeping::ByRule, &Known::default())
+        .await
+        .expect("kept")
+        .expect("something");
     bench.task.attempt.epoch = Epoch(2);
     bench.task.work = kept.name.map(|name| Work {
         name,
-        commit: kept.commit,
+        commit: kept.commit.expect("a commit"),
     });
     let mut second = bench.prepare_on("w-2", false).await;
     assert_eq!(
@@ -416,7 +435,10 @@ async fn an_agent_that_goes_back_into_its_session_finds_its_folder_as_it_was() {
     let bench = Bench::new();
     let mut first = bench.prepare().await;
     write(&first, "half", "half");
-    first.keep(true).await.expect("kept");
+    first
+        .keep(Keeping::ByRule, &Known::default())
+        .await
+        .expect("kept");
     let second = bench.prepare_on("w-1", true).await;
     assert!(git(second.folder(), &["status", "--porcelain"]).contains("?? half"));
 }
@@ -432,7 +454,11 @@ async fn finished_work_is_remembered_before_git_is_asked() {
     };
     first.finish(&finished).await.expect("taken");
     fs::rename(bench.source(), bench.folder.path().join("away")).expect("moved");
-    let failure = first.publish(true).await.err().expect("nobody is there");
+    let failure = first
+        .publish(true, &Known::default())
+        .await
+        .err()
+        .expect("nobody is there");
     assert_eq!(failure.kind, FailureKind::RemoteAway);
     fs::rename(bench.folder.path().join("away"), bench.source()).expect("moved back");
     // Attempts in between found nobody there either.
@@ -550,7 +576,11 @@ async fn what_is_left_beside_the_result_is_held_over_attempts() {
         commit("HEAD@{1}"),
         commit("mine"),
     ];
-    let kept = first.keep(true).await.expect("kept").expect("something");
+    let kept = first
+        .keep(Keeping::ByRule, &Known::default())
+        .await
+        .expect("kept")
+        .expect("something");
     assert!(
         kept.notes.iter().any(|note| note.contains("`extra`")),
         "{:?}",
@@ -651,7 +681,10 @@ async fn a_damaged_copy_is_made_anew_with_what_it_kept() {
     let bench = Bench::new();
     let mut first = bench.prepare().await;
     write(&first, "half", "half");
-    first.keep(true).await.expect("kept");
+    first
+        .keep(Keeping::ByRule, &Known::default())
+        .await
+        .expect("kept");
     let copy = bench.state("w-1").join("repos/site.git");
     let zeroes = copy.join("refs/remotes/origin");
     fs::create_dir_all(&zeroes).expect("made");
@@ -667,7 +700,13 @@ async fn a_half_made_folder_is_no_work_and_a_half_removed_one_neither() {
     let mut workspace = bench.prepare().await;
     workspace.record.made = false;
     fs::remove_file(workspace.folder().join("README.md")).expect("not there yet");
-    assert_eq!(workspace.keep(true).await.expect("nothing"), None);
+    assert_eq!(
+        workspace
+            .keep(Keeping::ByRule, &Known::default())
+            .await
+            .expect("nothing"),
+        None
+    );
     workspace.close().await.expect("closed");
     assert!(!workspace.folder().exists());
     assert_eq!(git(&bench.source(), &["for-each-ref", "refs/vine"]), "");
@@ -679,11 +718,19 @@ async fn who_comes_back_goes_on_from_what_others_did_since() {
     let mut first = bench.prepare_on("w-1", false).await;
     write(&first, "one", "1");
     first.finish(&Finished::default()).await.expect("taken");
-    let kept = first.keep(true).await.expect("kept").expect("something");
+    let kept = first
+        .keep(Keeping::ByRule, &Known::default())
+        .await
+        .expect("kept")
+        .expect("something");
     bench.hand_on(2, kept);
     let mut second = bench.prepare_on("w-2", false).await;
     write(&second, "two", "2");
-    let kept = second.keep(true).await.expect("kept").expect("something");
+    let kept = second
+        .keep(Keeping::ByRule, &Known::default())
+        .await
+        .expect("kept")
+        .expect("something");
     bench.hand_on(3, kept);
     let mut third = bench.prepare_on("w-1", false).await;
     assert!(third.finished().is_none(), "people were asked since");
@@ -743,4 +790,115 @@ async fn a_worktree_of_a_former_version_is_taken_up_where_it_is() {
     let branch = changes.branch.expect("pushed");
     assert_eq!(bench.shows(&branch, "one"), "1");
     assert_eq!(bench.shows(&branch, "half"), "half");
+}
+
+/// What stands at the source below `refs`.
+fn refs_at(bench: &Bench) -> String {
+    let format = "--format=%(refname)";
+    git(
+        &bench.source(),
+        &["for-each-ref", format, "refs/vine", "refs/heads"],
+    )
+}
+
+/// The folder of a task that is over, as whoever is asked to push finds it.
+fn orphan(bench: &Bench) -> Workspace {
+    let (state, task) = (bench.state("w-1"), &bench.task);
+    let record = Record::retired(&state, task.attempt.task, task.created).expect("a record");
+    Workspace::of_orphan(&state, record, &git_config())
+}
+
+#[tokio::test]
+async fn what_looks_like_a_secret_is_named_before_it_leaves_and_goes_out_when_asked_again() {
+    let bench = Bench::with(|source| format!("file://{source}"));
+    let known = Known::of(&[("FORGE_TOKEN".to_owned(), "hunter2-hunter2".to_owned())].into());
+    let mut workspace = bench.prepare().await;
+    write(&workspace, "web/.env", "COLOUR=red");
+    write(&workspace, "config", "token hunter2-hunter2");
+    git(workspace.folder(), &["add", "."]);
+    git(workspace.folder(), &["commit", "-qm", "all"]);
+    // Gone from the files, and still in what would be pushed.
+    git(workspace.folder(), &["rm", "-q", "web/.env", "config"]);
+    git(workspace.folder(), &["commit", "-qm", "nothing to see"]);
+    write(&workspace, "plain", "text");
+    workspace.finish(&Finished::default()).await.expect("taken");
+    let changes = workspace.publish(true, &known).await.expect("looked");
+    let found = ["`config`".to_owned(), "`web/.env`".to_owned()];
+    assert_eq!(changes.unpushed.as_deref(), Some(&found[..]));
+    assert_eq!(changes.branch, None);
+    assert!(!changes.patch.is_empty(), "people see what it would be");
+    workspace.close().await.expect("closed");
+    assert!(!workspace.folder().exists());
+    assert_eq!(refs_at(&bench), "refs/heads/trunk");
+    let pushed = orphan(&bench).push(&known).await.expect("pushed");
+    assert_eq!(
+        (pushed.name.as_deref(), pushed.held),
+        (Some("refs/heads/vine/T-1-paint"), vec![])
+    );
+    assert_eq!(bench.shows("vine/T-1-paint", "plain"), "text");
+    assert!(Record::retired(&bench.state("w-1"), TaskId(1), bench.task.created).is_none());
+}
+
+#[tokio::test]
+async fn what_lies_in_a_folder_of_this_machine_is_only_named() {
+    let bench = Bench::new();
+    let mut workspace = bench.prepare().await;
+    write(&workspace, ".env", "COLOUR=red");
+    let changes = done(&mut workspace).await;
+    assert!(changes.branch.is_some());
+    let named = |note: &String| note.contains("looks like a secret") && note.contains("`.env`");
+    assert!(changes.notes.iter().any(named), "{:?}", changes.notes);
+}
+
+#[tokio::test]
+async fn a_repository_says_what_is_pushed_unasked() {
+    for (rule, unfinished, finished) in [
+        (Push::All, "refs/heads/trunk\nrefs/vine/T-1", true),
+        (
+            Push::Branches,
+            "refs/heads/trunk\nrefs/heads/vine-kept/T-1",
+            true,
+        ),
+        (Push::Done, "refs/heads/trunk", true),
+        (Push::Never, "refs/heads/trunk", false),
+    ] {
+        let mut bench = Bench::new();
+        bench.task.repo.push = rule;
+        let mut workspace = bench.prepare().await;
+        write(&workspace, "half", "half");
+        let kept = workspace.keep(Keeping::ByRule, &Known::default()).await;
+        let kept = kept.expect("kept").expect("something");
+        assert_eq!(refs_at(&bench), unfinished, "{rule:?}");
+        assert_eq!(kept.name.is_some(), rule.is_of_unfinished());
+        let again = workspace.keep(Keeping::ByRule, &Known::default()).await;
+        assert_eq!(again.expect("kept"), None, "{rule:?}: it is told once");
+        let changes = done(&mut workspace).await;
+        assert_eq!(changes.branch.is_some(), finished, "{rule:?}");
+        assert_eq!(changes.unpushed.is_some(), !finished, "{rule:?}");
+        workspace.close().await.expect("closed");
+        if !finished {
+            assert_eq!(refs_at(&bench), "refs/heads/trunk", "{rule:?}");
+            orphan(&bench)
+                .push(&Known::default())
+                .await
+                .expect("asked for");
+        }
+        let refs = "refs/heads/trunk\nrefs/heads/vine/T-1-paint";
+        assert_eq!(refs_at(&bench), refs, "{rule:?}");
+    }
+}
+
+#[tokio::test]
+async fn cancelled_work_stays_until_somebody_asks_for_it() {
+    let bench = Bench::new();
+    let mut workspace = bench.prepare().await;
+    write(&workspace, "half", "half");
+    let kept = workspace.keep(Keeping::Here, &Known::default()).await;
+    assert_eq!(kept.expect("kept").expect("something").name, None);
+    workspace.close().await.expect("closed");
+    assert_eq!(refs_at(&bench), "refs/heads/trunk");
+    let pushed = orphan(&bench).push(&Known::default()).await;
+    let name = pushed.expect("pushed").name;
+    assert_eq!(name.as_deref(), Some("refs/vine/T-1"));
+    assert_eq!(bench.shows("refs/vine/T-1", "half"), "half");
 }

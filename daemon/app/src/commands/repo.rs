@@ -1,7 +1,10 @@
 //! `repo ...`
 
 use serde_json::{Value, json};
-use vine_domain::{Repo, Slug, Verb, repo::Source};
+use vine_domain::{
+    Repo, Slug, Verb,
+    repo::{Push, Source},
+};
 use vine_grammar::RepoVerb;
 
 use super::Reply;
@@ -15,6 +18,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             base,
             trusted,
             encrypted,
+            push,
         } => {
             app.allow(caller, Verb::Administer, None, &format!("repo {name}"))
                 .await?;
@@ -25,6 +29,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
                 paused: false,
                 trusted,
                 encrypted,
+                push,
             };
             app.add_repo(&repo).await?;
             Ok(Reply::new(line(&repo), view::repo(&repo)))
@@ -151,6 +156,9 @@ fn line(repo: &Repo) -> String {
         (repo.paused, ", paused"),
         (repo.trusted, ", trusted"),
         (repo.encrypted, ", encrypted rooms"),
+        (repo.push == Push::Branches, ", unfinished work on branches"),
+        (repo.push == Push::Done, ", only finished work is pushed"),
+        (repo.push == Push::Never, ", nothing is pushed unasked"),
     ]
     .iter()
     .filter(|(yes, _)| *yes)

@@ -66,6 +66,10 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
         }
         TaskVerb::Log { task, range } => log(app, caller, named(task)?, range.limit).await,
         TaskVerb::Diff { task } => diff(app, caller, named(task)?).await,
+        TaskVerb::Push { task, leave } => match leave {
+            true => app.leave(caller, named(task)?).await,
+            false => app.push(caller, named(task)?).await,
+        },
         TaskVerb::Explain { task } => explain(app, caller, named(task)?).await,
     }
 }
@@ -121,6 +125,7 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     ];
     lines.extend(questions.iter().map(super::question::line));
     lines.push(outcome(&task));
+    lines.extend(texts::total(&executions).map(|spent| format!("all attempts together: {spent}")));
     Ok(Reply::new(
         lines.join("\n").trim_end(),
         view::task_whole(&task, &questions, &notes, &executions),

@@ -8,10 +8,11 @@ use vine_domain::{
     Timestamp, WorkerState,
     ports::{Ages, Depths, SessionFigures},
     session::ENDINGS,
+    task::Usage,
 };
 
 use super::Meter;
-use crate::{App, Done, view};
+use crate::{App, Done, spending::Spent, view};
 
 impl App {
     /// What `/metrics` gives.
@@ -27,6 +28,7 @@ impl App {
         sheet.workers(&workers, now);
         sheet.sessions(&sessions);
         sheet.adapters(self, now);
+        sheet.spent(&*self.spent().await?);
         let skew = self.store.skew().as_secs_f64();
         sheet.one(
             "vine_db_clock_skew_seconds",
@@ -234,6 +236,22 @@ impl Sheet {
             "vine_worktree_bytes",
             "What the worktrees of all workers take on their disks, as last heard.",
             number(bytes),
+        );
+    }
+
+    /// What attempts of the last days cost. Whoever reads this may not see repositories.
+    fn spent(&self, spent: &Spent) {
+        let sum =
+            |of: fn(&Usage) -> u64| spent.repos.iter().map(|(_, usage)| of(usage)).sum::<u64>();
+        self.one(
+            "vine_spent_dollars",
+            "What attempts of the last 30 days cost, however they ended, from list prices.",
+            number(sum(|usage| usage.cost_microdollars)) / 1e6,
+        );
+        self.one(
+            "vine_spent_tokens",
+            "Tokens that attempts of the last 30 days read and wrote, however they ended.",
+            number(sum(|usage| usage.input_tokens + usage.output_tokens)),
         );
     }
 

@@ -8,7 +8,7 @@ use crate::{
     failure::{self, Failure, FailureKind, Owner, Remedy},
     ids::WorkerId,
     question::{Question, QuestionState},
-    task::{Loss, Report, TaskState, Usage},
+    task::{Loss, Report, TaskState},
     worker::Attempt,
 };
 
@@ -26,7 +26,7 @@ impl Step<'_> {
         }
         self.held(by, attempt)?;
         self.withdraw_all("the agent finished without the answer");
-        self.end("done", report.usage);
+        self.end("done", Some(report.usage));
         if let Some(branch) = &report.branch {
             self.change.task.branch.clone_from(branch);
         }
@@ -49,7 +49,7 @@ impl Step<'_> {
     pub(super) fn failed(mut self, by: WorkerId, attempt: Attempt, failure: Failure) -> Decided {
         self.held(by, attempt)?;
         self.withdraw_all("the agent ended before the answer came");
-        self.end("failed", Usage::default());
+        self.end("failed", None);
         let task = &mut self.change.task;
         let again = match failure.remedy(self.now) {
             Remedy::HandBack(due) => return self.handed_back(by, failure, due),
@@ -112,7 +112,7 @@ impl Step<'_> {
 
     pub(super) fn released(mut self, by: WorkerId, attempt: Attempt) -> Decided {
         self.held(by, attempt)?;
-        self.end("released", Usage::default());
+        self.end("released", None);
         self.change.log.push("handed back by its worker".into());
         self.change.says.extend([Say::Released, Say::Card]);
         let state = self.without_lease(self.now);
@@ -122,7 +122,7 @@ impl Step<'_> {
     /// An answer that came in the meantime lets it go on at once.
     pub(super) fn parked(mut self, by: WorkerId, attempt: Attempt) -> Decided {
         self.held(by, attempt)?;
-        self.end("parked", Usage::default());
+        self.end("parked", None);
         self.change
             .log
             .push("parked: the agent has ended, session and worktree are kept".into());
@@ -136,7 +136,7 @@ impl Step<'_> {
         if task.attempt() != attempt || task.lease().is_none() {
             return Err(Refusal::Stale(attempt));
         }
-        self.end("lost", Usage::default());
+        self.end("lost", None);
         self.change.log.push(format!("lost with its worker: {why}"));
         if self.open_questions().next().is_some() {
             self.change

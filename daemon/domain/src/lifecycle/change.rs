@@ -34,8 +34,8 @@ pub struct Change {
 pub struct Ended {
     /// `done`, `failed`, `lost`, `cancelled`, `released` or `parked`.
     pub outcome: &'static str,
-    /// What it cost, as far as known.
-    pub usage: Usage,
+    /// What it cost, when its end says so; else what its worker told before counts.
+    pub usage: Option<Usage>,
 }
 
 /// Something to tell the thread; the words are made where they are sent.

@@ -247,7 +247,7 @@ impl<'a> Step<'a> {
         Ok(self.change)
     }
 
-    fn end(&mut self, outcome: &'static str, usage: Usage) {
+    fn end(&mut self, outcome: &'static str, usage: Option<Usage>) {
         self.change.ended = Some(Ended { outcome, usage });
     }
 

@@ -1,7 +1,7 @@
 //! What people order: cancel, retry, another lane, discard.
 
 use super::{Change, Decided, Order, Refusal, Say, Step};
-use crate::task::{TaskState, Usage};
+use crate::task::TaskState;
 
 impl Step<'_> {
     pub(super) fn ordered(mut self, order: Order, by: &str) -> Decided {
@@ -49,7 +49,7 @@ impl Step<'_> {
         self.withdraw_all("the task was cancelled");
         self.miss_notes();
         if self.current.task.lease().is_some() {
-            self.end("cancelled", Usage::default());
+            self.end("cancelled", None);
         }
         self.change
             .says

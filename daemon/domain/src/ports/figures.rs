@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::Stored;
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, task::Usage};
 
 /// Since when the oldest of each kind waits; `None` when there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +22,19 @@ pub struct Ages {
     pub inbox: Option<Timestamp>,
     /// How many of those there are.
     pub inbox_depth: u64,
+}
+
+/// What attempts cost together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spending {
+    /// Of this repository.
+    pub repo: String,
+    /// For tasks of this person.
+    pub requester: String,
+    /// On this day since 1970, in UTC.
+    pub day: i64,
+    /// All of it.
+    pub usage: Usage,
 }
 
 /// Attempts that ended within one span of time.
@@ -42,6 +55,8 @@ pub trait Figures: Send + Sync {
     async fn ages(&self) -> Stored<Ages>;
     /// What came to an end since then, for each span of that length in which anything did.
     async fn ended_since(&self, since: Timestamp, span: Duration) -> Stored<Vec<Ended>>;
+    /// What attempts cost that ended since then, by repository, requester and day in UTC.
+    async fn spent_since(&self, since: Timestamp) -> Stored<Vec<Spending>>;
     /// The answers since then, latest first, at most so many: when each was given, and how long its
     /// question had waited.
     async fn answers_since(

@@ -17,16 +17,16 @@ mod threads;
 
 pub use self::{
     chat::{Chat, ChatError, Ear, WORKING},
-    figures::{Ages, Ended, Figures},
+    figures::{Ages, Ended, Figures, Spending},
     fleet::Fleet,
     hints::{Hint, Hints},
     leases::{Hold, Leases},
-    orders::Orders,
+    orders::{Duties, Orders},
     people::People,
     questions::Questions,
     repos::Repos,
     sessions::Sessions,
-    tasks::Tasks,
+    tasks::{KeptWork, Tasks},
     threads::{Placed, Threads, Unread},
 };
 

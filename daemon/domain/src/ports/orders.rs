@@ -5,6 +5,15 @@ use async_trait::async_trait;
 use super::{Depths, Due, Handed, Stored, Want};
 use crate::{ids::WorkerId, input::Slug, note::Note, question::Question, worker::Attempt};
 
+/// What a worker has to do with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Duties {
+    /// The leases that it holds.
+    pub leases: Vec<Attempt>,
+    /// Attempts whose work somebody wants to be pushed.
+    pub wanted: Vec<Attempt>,
+}
+
 /// The queue: work orders, leases and what they wait for.
 #[async_trait]
 pub trait Orders: Send + Sync {
@@ -17,6 +26,9 @@ pub trait Orders: Send + Sync {
     async fn adopt_leases(&self) -> Stored<()>;
     /// What a worker holds.
     async fn leases_of(&self, worker: WorkerId) -> Stored<Vec<Attempt>>;
+    /// The leases that a worker holds, and what it is to push; one look at the store, since each beat
+    /// asks.
+    async fn duties(&self, worker: WorkerId) -> Stored<Duties>;
     /// Attempts whose lease has ended.
     async fn expired(&self) -> Stored<Vec<Attempt>>;
     /// Questions of tasks that `worker` holds of which the agent has to be told something.

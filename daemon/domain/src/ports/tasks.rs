@@ -6,9 +6,20 @@ use super::{Commit, Execution, LogLine, NewTask, Stored, TaskFilter};
 use crate::{
     ids::{TaskId, WorkerId},
     lifecycle::Situation,
-    task::Task,
+    task::{Task, Usage},
     worker::Attempt,
 };
+
+/// What a worker keeps of an attempt that did not finish, or was not pushed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptWork {
+    /// The commit that holds it; `None` when the worker has nothing new to tell of it.
+    pub commit: Option<String>,
+    /// The ref at the source that it was pushed to.
+    pub pushed: Option<String>,
+    /// What looks like a secret in it, for which it is held back.
+    pub held: Option<String>,
+}
 
 /// Tasks, their attempts and logs.
 #[async_trait]
@@ -37,13 +48,18 @@ pub trait Tasks: Send + Sync {
     /// Notes what the worker of an attempt keeps of it, whether it is still under way or not:
     /// the commit, and the ref at the source that it was pushed to. A conflict when that worker had
     /// no such attempt.
-    async fn keep_work(
-        &self,
-        by: WorkerId,
-        attempt: Attempt,
-        commit: &str,
-        name: Option<&str>,
-    ) -> Stored<()>;
+    async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> Stored<()>;
+    /// Somebody wants what was kept last of a task and is not pushed to be pushed: by which worker,
+    /// of which attempt; `None` when there is nothing of that kind.
+    async fn want_push(&self, task: TaskId, by: &str) -> Stored<Option<(WorkerId, Attempt)>>;
+    /// What is held back of a task stays where it is, and nobody needs to decide on it any more.
+    async fn leave(&self, task: TaskId) -> Stored<()>;
+    /// Tasks whose work waits for somebody to say that it may be pushed, each with what looks like a
+    /// secret in it.
+    async fn held_pushes(&self) -> Stored<Vec<(TaskId, String)>>;
+    /// Notes what an attempt cost so far, whether it is still under way or not; a conflict when that
+    /// worker had no such attempt.
+    async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> Stored<()>;
     /// Keeps the patch of an attempt, for `task diff`; [`super::StoreError::Conflict`] unless `by`
     /// holds it.
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Stored<()>;

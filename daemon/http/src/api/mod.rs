@@ -81,6 +81,7 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(workers::beat))
         .routes(routes!(workers::orphans))
         .routes(routes!(workers::kept))
+        .routes(routes!(workers::spent))
         .routes(routes!(queue::enqueue))
         .routes(routes!(queue::claim))
         .routes(routes!(queue::complete))

@@ -2,12 +2,12 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
-use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Kept, Orphans, Without};
+use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Kept, Orphans, Spent, Without};
 use vine_app::{
     AppError, Missing, beats, view,
     workers::{Candidate, Keepsake},
 };
-use vine_domain::{Invalid, Slug, Verb, WorkerId, worker::Attempt};
+use vine_domain::{Branch, Invalid, Slug, Verb, WorkerId, worker::Attempt};
 
 use super::{patience, shapes};
 use crate::{
@@ -139,6 +139,7 @@ pub async fn beat(
         handling: beat.handling,
         noting: beat.noting,
         trouble: beat.trouble.map(|text| text.chars().take(500).collect()),
+        pushing: beat.pushing,
         without: without(beat.without),
         worktree_bytes: beat.worktree_bytes,
         wait: patience(beat.wait),
@@ -195,11 +196,32 @@ pub async fn kept(
     };
     let keepsake = Keepsake {
         created: kept.created,
-        commit: commit(kept.commit)?,
+        commit: kept.commit.map(commit).transpose()?,
         name: kept.name.filter(|name| is_ref(name)),
+        held: kept.held.into_iter().take(20).collect(),
         notes: kept.notes.into_iter().take(20).collect(),
     };
     shared.app.keep(id, attempt, keepsake).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /{id}/spent`, by the worker itself.
+#[utoipa::path(
+    post, path = "/workers/{id}/spent", tag = "workers", operation_id = "workers_spent",
+    summary = "What an attempt of the worker cost so far, however it ends.",
+    request_body = Spent,
+    params(("id" = WorkerId, Path)),
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
+pub async fn spent(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<WorkerId>,
+    Body(spent): Body<Spent>,
+) -> Result<StatusCode, Failure> {
+    itself(worker, id)?;
+    shared.app.spend(id, spent.attempt, &spent.usage).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -211,6 +233,9 @@ fn commit(text: String) -> Result<String, AppError> {
 
 /// Other workers fetch it, so it must be nothing but a plain ref of ours.
 fn is_ref(name: &str) -> bool {
+    if let Some(branch) = name.strip_prefix("refs/heads/") {
+        return branch.parse::<Branch>().is_ok() && !branch.contains('`');
+    }
     let rest = name.strip_prefix("refs/vine/").unwrap_or_default();
     let fine = |c: char| c.is_ascii_alphanumeric() || c == '-';
     !rest.is_empty() && rest.len() < 100 && rest.chars().all(fine)

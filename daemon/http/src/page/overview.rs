@@ -8,12 +8,14 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{
-    App, AppError, Caller, Context, from_words, health::Health, parse, tasks::Wish, texts, view,
+    App, AppError, Caller, Context, from_words, health::Health, parse, spending::DAYS, tasks::Wish,
+    texts, view,
 };
 use vine_domain::{
     Ask, Lane, Question, Repo, Task, Timestamp, Worker,
     access::Sight,
     ports::{Depths, TaskFilter},
+    task::Usage,
 };
 
 use super::{
@@ -70,7 +72,7 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
             @if tasks.len() >= TASKS as usize { p { a href=(Screen::Tasks.path()) { "All of them" } } }
             (new_task(&repos, tasks.is_empty()))
         }
-        @if let Some(depths) = &depths { (machinery(app, depths).await?) (trends(app).await?) }
+        @if let Some(depths) = &depths { (machinery(app, depths).await?) (trends(app).await?) (spending(app).await?) }
         (command_line(said))
     })
 }
@@ -98,6 +100,28 @@ async fn waiting(app: &App, caller: &Caller, depths: Option<&Depths>) -> Result<
             }
             @for (question, task) in &questions { (card(question, &app.shown_to(caller, &task.repo, question), task.title.as_str(), now)) }
             @if more > 0 { p { a href=(Screen::Questions.path()) { (more) " more" } } }
+        }
+        (held(app, caller).await?)
+    })
+}
+
+/// Work that is done and waits for somebody to say that it may be pushed.
+async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
+    let held = app.held(caller).await?;
+    Ok(html! {
+        @if !held.is_empty() {
+            section aria-labelledby="held" {
+                h2 #held { "Not pushed yet" }
+                @for (task, what) in &held {
+                    @let id = task.id.to_string();
+                    article.ask {
+                        p.dim { a href={ "/tasks/" (id) } { (id) " " (task.title) } }
+                        div { "This looks like a secret: " (text::message(what)) }
+                        (screen::does("Push it as it is", &id, &format!("task push {id}"), Screen::Overview))
+                        (screen::does("Leave it", &id, &format!("task push {id} --leave"), Screen::Overview))
+                    }
+                }
+            }
         }
     })
 }
@@ -147,6 +171,39 @@ async fn trends(app: &App) -> Result<Markup, AppError> {
         section aria-labelledby="trends" {
             h2 #trends { "How it goes" }
             @for one in trends.iter() { (chart::trend(one)) }
+        }
+    })
+}
+
+/// What attempts cost, however they ended.
+async fn spending(app: &App) -> Result<Markup, AppError> {
+    let spent = app.spent().await?;
+    let few = |all: &[(String, Usage)]| {
+        let some = |(_, usage): &&(String, Usage)| *usage != Usage::default();
+        all.iter()
+            .filter(some)
+            .take(FEW as usize)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let lists = [
+        ("Repository", few(&spent.repos)),
+        ("Person", few(&spent.people)),
+        ("Day", few(&spent.days)),
+    ];
+    Ok(html! {
+        @if lists.iter().any(|(_, list)| !list.is_empty()) {
+            section aria-labelledby="spent" {
+                h2 #spent { "Spent in " (DAYS) " days" }
+                details {
+                    summary { "By repository, person and day" }
+                    @for (head, list) in &lists {
+                        (screen::table(head, &[head, "Cost"], &html! {
+                            @for (name, usage) in list { tr { th scope="row" { (name) } td { (texts::spent(usage)) } } }
+                        }))
+                    }
+                }
+            }
         }
     })
 }

@@ -28,6 +28,7 @@ pub fn attempts(attempts: &[Execution]) -> Markup {
                     td { @if attempt.usage.turns > 0 { (texts::spent(&attempt.usage)) } }
                 }
             }
+            @if let Some(total) = texts::total(attempts) { tr { th scope="row" colspan="5" { "All together" } td { (total) } } }
         },
     )
 }

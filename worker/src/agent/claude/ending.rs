@@ -82,17 +82,29 @@ pub fn asks(result: &Value) -> Option<String> {
 }
 
 /// Tokens of the last turn; turns and cost as the process counted them, never to be added up.
-fn usage(result: &Value) -> Usage {
-    let tokens = |key: &str| result["usage"][key].as_u64().unwrap_or(0);
+pub fn usage(result: &Value) -> Usage {
+    let (input_tokens, output_tokens) = tokens(&result["usage"]);
     let dollars = result["total_cost_usd"].as_f64().unwrap_or(0.0).max(0.0);
     Usage {
         turns: result["num_turns"].as_u64().unwrap_or(0),
-        input_tokens: tokens("input_tokens")
-            + tokens("cache_read_input_tokens")
-            + tokens("cache_creation_input_tokens"),
-        output_tokens: tokens("output_tokens"),
+        input_tokens,
+        output_tokens,
         cost_microdollars: (dollars * 1e6).round().min(1e15) as u64,
     }
+}
+
+/// Tokens read, cached ones included, and written.
+pub fn tokens(usage: &Value) -> (u64, u64) {
+    let count = |key: &str| usage[key].as_u64().unwrap_or(0);
+    let read = [
+        "input_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+    ];
+    (
+        read.iter().map(|key| count(key)).sum(),
+        count("output_tokens"),
+    )
 }
 
 fn failure(result: &Value, error: Option<&str>, said: &str) -> Failure {

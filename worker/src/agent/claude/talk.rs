@@ -13,6 +13,7 @@ use uuid::Uuid;
 use vine_domain::{
     Decision, Failure, FailureKind, Heard, Question, QuestionId, Timestamp,
     clock::{Ids, System},
+    task::Usage,
 };
 
 use super::{
@@ -102,6 +103,8 @@ pub struct Talk<'a> {
     /// Answers in our first words; confirmed when the agent has begun to speak.
     told: Vec<Heard>,
     result: Option<Value>,
+    /// Tokens in and out of each answer of the model, by its message.
+    counted: HashMap<String, (u64, u64)>,
     /// Whether it has nothing left to do, once it said anything of that.
     idle: Option<bool>,
     /// When it last did something of its own.
@@ -157,6 +160,7 @@ impl<'a> Talk<'a> {
             unread: Vec::new(),
             told: Vec::new(),
             result: None,
+            counted: HashMap::new(),
             idle: None,
             active: Instant::now(),
             turns: 0,
@@ -307,6 +311,7 @@ impl<'a> Talk<'a> {
             Err(unreadable) => return self.unreadable(line, unreadable.request).await,
         };
         self.keep_session().await;
+        self.count(&frame);
         if frames::is_work(&frame) {
             self.active = Instant::now();
         }
@@ -360,6 +365,30 @@ impl<'a> Talk<'a> {
             }
             Frame::Other => {}
         }
+    }
+
+    /// What it used so far counts however it ends: what an answer used comes with it, the cost with a
+    /// result.
+    fn count(&mut self, frame: &Value) {
+        let usage = match frame["type"].as_str() {
+            Some("assistant") => &frame["message"]["usage"],
+            Some("result") => &frame["usage"],
+            _ => return,
+        };
+        if let Some(id) = frame["message"]["id"].as_str() {
+            self.counted.insert(id.to_owned(), ending::tokens(usage));
+        }
+        let result = match frame["type"] == "result" {
+            true => ending::usage(frame),
+            false => Usage::default(),
+        };
+        let sum = |of: fn(&(u64, u64)) -> u64| self.counted.values().map(of).sum::<u64>();
+        self.host.spends(Usage {
+            turns: result.turns.max(self.counted.len() as u64),
+            input_tokens: result.input_tokens.max(sum(|(input, _)| *input)),
+            output_tokens: result.output_tokens.max(sum(|(_, output)| *output)),
+            cost_microdollars: result.cost_microdollars,
+        });
     }
 
     /// A line that is no JSON. A request in it is refused by its id, and people hear of it: the
@@ -603,7 +632,10 @@ impl<'a> Talk<'a> {
         if self.beat.elapsed() >= BEAT {
             self.beat = Instant::now();
             let (host, session) = (self.host.clone(), self.job.session);
-            tokio::spawn(async move { host.session_beat(session, None).await });
+            tokio::spawn(async move {
+                host.tell_spent().await;
+                host.session_beat(session, None).await
+            });
         }
     }
 
@@ -621,9 +653,10 @@ impl<'a> Talk<'a> {
         child: &mut Child,
         patience: Duration,
     ) -> Option<std::process::ExitStatus> {
-        if let Some(stdin) = self.stdin.take().filter(|_| !patience.is_zero()) {
-            process::end_input(stdin).await;
-        }
+        let _line = match self.stdin.take() {
+            Some(stdin) if !patience.is_zero() => process::end_input(stdin).await,
+            _ => None,
+        };
         tokio::time::timeout(patience, child.wait())
             .await
             .ok()?

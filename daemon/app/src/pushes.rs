@@ -1,0 +1,93 @@
+//! Work that is kept by a worker and not pushed: cancelled, held back for what looks like a secret in
+//! it, or by the repository's rule. A person says what becomes of it.
+
+use serde_json::json;
+use vine_domain::{
+    MessageId, Task, TaskId, TaskState, Verb, WorkerState,
+    access::Sight,
+    worker::{Attempt, Delivery},
+};
+
+use crate::{App, AppError, Caller, Done, commands::Reply, texts};
+
+impl App {
+    /// `task push`: the worker that keeps work of a task pushes it as soon as it can.
+    pub async fn push(&self, caller: &Caller, id: TaskId) -> Done<Reply> {
+        let task = self.look_at(caller, id).await?;
+        self.allow(
+            caller,
+            Verb::Operate,
+            Some(&task.repo),
+            &format!("push {id}"),
+        )
+        .await?;
+        if matches!(task.state, TaskState::Running { .. }) {
+            return Err(AppError::Unreadable(format!(
+                "{id} is at work; what it writes is kept at its end, and can be pushed then"
+            )));
+        }
+        let Some((worker, _)) = self.store.want_push(id, caller.name()).await? else {
+            return Err(AppError::Unreadable(format!(
+                "no worker keeps work of {id} that is not pushed; `task show {id}` tells where it is"
+            )));
+        };
+        self.wakes.worker(worker);
+        let by = match self.store.worker(worker).await? {
+            Some(worker) if worker.state(0, 0, self.clock.now()) != WorkerState::Offline => {
+                format!("{} pushes", worker.name)
+            }
+            Some(worker) => format!("{} is away; it pushes, as soon as it is back,", worker.name),
+            None => "its worker was removed; if it comes back, it pushes".into(),
+        };
+        let text = format!("{}: {by} what is kept of {id}.", caller.name());
+        let message = texts::notice(MessageId(self.ids.uuid()), id, text.clone());
+        self.store.say(id, None, &[message]).await?;
+        self.wakes.outbox();
+        self.wakes.page();
+        Ok(Reply::new(text, json!({ "id": id, "state": "wanted" })))
+    }
+
+    /// `task push --leave`: it stays with its worker, and nobody is asked any more.
+    pub async fn leave(&self, caller: &Caller, id: TaskId) -> Done<Reply> {
+        let task = self.look_at(caller, id).await?;
+        self.allow(
+            caller,
+            Verb::Operate,
+            Some(&task.repo),
+            &format!("leave {id}"),
+        )
+        .await?;
+        self.store.leave(id).await?;
+        self.wakes.page();
+        let text = format!("What is kept of {id} stays with its worker.");
+        Ok(Reply::new(text, json!({ "id": id, "state": "left" })))
+    }
+
+    /// Tasks that this person sees whose work waits for somebody to say that it may be pushed, each with
+    /// what looks like a secret in it.
+    pub async fn held(&self, caller: &Caller) -> Done<Vec<(Task, String)>> {
+        let sight = self.sight(caller, "held pushes").await?;
+        let mut held = Vec::new();
+        for (id, what) in self.store.held_pushes().await? {
+            let task = self.task(id).await?;
+            let sees = match &sight {
+                Sight::Everything => true,
+                Sight::Only(repos) => repos.contains(&task.repo),
+            };
+            if sees {
+                held.push((task, what));
+            }
+        }
+        Ok(held)
+    }
+
+    /// What a worker is told that is to push what it keeps of an attempt.
+    pub(crate) async fn push_for(&self, attempt: Attempt) -> Done<Delivery> {
+        let task = self.task(attempt.task).await?;
+        Ok(Delivery::Push {
+            attempt,
+            created: task.created,
+            repo: Box::new(self.repo(&task.repo).await?),
+        })
+    }
+}
