@@ -124,15 +124,17 @@ pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace, keepin
     match workspace.keep(keeping, &bench.config.agent.known).await {
         Ok(Some(_)) if keeping == Keeping::Silently => {}
         Ok(None) => {}
-        Ok(Some(kept)) => tell_kept(bench, &kept).await,
+        Ok(Some(kept)) => {
+            let _told_again_when_it_starts = tell_kept(bench, &kept).await;
+        }
         Err(failure) => {
             tracing::warn!(task.id = %task, "the work of {task} stays in {}: {}", workspace.folder().display(), failure.what);
         }
     }
 }
 
-/// Tells the daemon what is kept; it says so in the thread.
-pub async fn tell_kept(bench: &Bench, kept: &Kept) {
+/// Tells the daemon what is kept; it says so in the thread. Whether it heard.
+pub async fn tell_kept(bench: &Bench, kept: &Kept) -> bool {
     let path = format!("/workers/{}/kept", bench.worker);
     let told = tokio::time::timeout(
         TELLING,
@@ -141,9 +143,10 @@ pub async fn tell_kept(bench: &Bench, kept: &Kept) {
         }),
     )
     .await;
-    if let Ok(Some(Err(error))) = told {
+    if let Ok(Some(Err(error))) = &told {
         tracing::warn!(task.id = %kept.task, "what is kept of {} was not wanted: {error}", kept.task);
     }
+    matches!(told, Ok(Some(Ok(()))))
 }
 
 /// The daemon may be away; what is kept is told again when the worker starts.

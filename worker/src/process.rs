@@ -82,7 +82,7 @@ pub fn command(
 }
 
 /// The same for an agent at work: below a process to which the kernel gives what it leaves
-/// ([`crate::supervise`]). Its input is ended with [`end_input`].
+/// ([`mod@crate::supervise`]). Its input is ended with [`end_input`].
 pub fn supervised(
     program: &[String],
     folder: &Path,

@@ -1,7 +1,7 @@
 //! Pushes that people ask for: of work that was cancelled, held back, or kept by the repository's own
 //! rule.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use vine_api::Kept;
 use vine_domain::{Repo, Timestamp, worker::Attempt};
@@ -11,6 +11,9 @@ use crate::{
     keeper::record::Record,
     workspace::Workspace,
 };
+
+/// Between two tries whose outcome nobody heard.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// Pushes what is kept of an attempt, and tells; a second order for it meanwhile is none.
 pub fn begin(bench: &Bench, attempt: Attempt, created: Timestamp, repo: Repo) {
@@ -22,8 +25,12 @@ pub fn begin(bench: &Bench, attempt: Attempt, created: Timestamp, repo: Repo) {
         let turn = bench.turns.of(attempt.task);
         // An attempt of it that runs comes to its end first.
         let turn = Arc::clone(&turn).lock_owned().await;
-        tell_kept(&bench, &push(&bench, attempt, created, repo).await).await;
+        let told = tell_kept(&bench, &push(&bench, attempt, created, repo).await).await;
         drop(turn);
+        if !told {
+            // The order comes again as long as nobody has heard.
+            tokio::time::sleep(PAUSE).await;
+        }
         bench.desk.pushed(attempt);
     });
 }

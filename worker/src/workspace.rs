@@ -262,9 +262,10 @@ impl Workspace {
         if !push {
             return Ok(Some(kept));
         }
-        kept.held = self.held_back(known, &mut kept.notes).await?;
+        let was_named = self.is_named();
+        kept.held = self.secrets(known, &mut kept.notes).await?;
         if !kept.held.is_empty() {
-            return Ok(Some(kept));
+            return Ok((!was_named).then_some(kept));
         }
         let pushed = tokio::time::timeout(PUSHING, self.keeper.publish_kept(&self.record)).await;
         let late = || GitError::new("push", "it did not end within a minute");
@@ -298,7 +299,9 @@ impl Workspace {
     /// branches. What looks like a secret is named first; the next time it goes out as it is.
     pub async fn push(&mut self, known: &Known) -> Result<Kept, Failure> {
         let mut kept = self.kept(Vec::new());
-        kept.held = self.held_back(known, &mut kept.notes).await?;
+        if !self.is_named() {
+            kept.held = self.secrets(known, &mut kept.notes).await?;
+        }
         if !kept.held.is_empty() {
             return Ok(kept);
         }
@@ -320,31 +323,37 @@ impl Workspace {
         Ok(kept)
     }
 
-    /// What looks like a secret and was not named before, if the push would leave the house: people
-    /// look at it first. In a folder of this machine it is only named.
-    async fn held_back(
+    /// People were told what looks like a secret in what there is now.
+    fn is_named(&self) -> bool {
+        self.record.named.as_ref() == Some(&self.record.tip)
+    }
+
+    /// What looks like a secret, for which a push that leaves the machine waits: people look at it
+    /// first. In a folder of this machine it is only named.
+    async fn secrets(
         &mut self,
         known: &Known,
         notes: &mut Vec<String>,
     ) -> Result<Vec<String>, Failure> {
-        let tip = Some(self.record.tip.clone());
-        if self.record.named == tip {
-            return Ok(Vec::new());
-        }
-        let found = self.keeper.secrets(&self.record.tip, known).await?;
+        let Record { tip, kept, .. } = self.record.clone();
+        let found = self.keeper.secrets(&tip, kept.as_deref(), known).await?;
         if found.is_empty() {
             return Ok(found);
         }
-        self.record.named = tip;
-        self.save()?;
-        if let Source::Path(_) = self.record.repo.source {
+        if let Source::Url(_) = self.record.repo.source {
+            self.record.named = Some(tip);
+            self.save()?;
+            return Ok(found);
+        }
+        if !self.is_named() {
+            self.record.named = Some(tip);
+            self.save()?;
             notes.push(format!(
                 "This looks like a secret; look at it before it goes anywhere: {}.",
                 found.join(", ")
             ));
-            return Ok(Vec::new());
         }
-        Ok(found)
+        Ok(Vec::new())
     }
 
     /// The agent came to its end. That is remembered first, so that nothing of its work is done
@@ -382,7 +391,7 @@ impl Workspace {
         if self.record.repo.push == Push::Never {
             changes.unpushed = Some(Vec::new());
         } else {
-            let held = self.held_back(known, &mut changes.notes).await?;
+            let held = self.secrets(known, &mut changes.notes).await?;
             changes.unpushed = Some(held).filter(|held| !held.is_empty());
         }
         let published = match changes.unpushed {

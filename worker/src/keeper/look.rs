@@ -16,10 +16,17 @@ const NAMED: usize = 10;
 const COMMIT: &str = "\u{1}";
 
 impl Keeper {
-    /// What looks like a secret in the commits up to `tip` that the source does not have: names of
-    /// files for people, at most ten. `known` are secrets that the agent was given.
-    pub async fn secrets(&self, tip: &str, known: &Known) -> Result<Vec<String>, GitError> {
-        let new = [tip, "--not", "--remotes=origin"];
+    /// What looks like a secret in the commits up to `tip` that the source does not have, on a branch
+    /// or as what was `kept` there: names of files for people, at most ten. `known` are secrets that
+    /// the agent was given.
+    pub async fn secrets(
+        &self,
+        tip: &str,
+        kept: Option<&str>,
+        known: &Known,
+    ) -> Result<Vec<String>, GitError> {
+        let mut new = vec![tip, "--not", "--remotes=origin"];
+        new.extend(kept);
         let names = [
             "log",
             "-z",

@@ -829,6 +829,9 @@ async fn what_looks_like_a_secret_is_named_before_it_leaves_and_goes_out_when_as
     assert!(!changes.patch.is_empty(), "people see what it would be");
     workspace.close().await.expect("closed");
     assert!(!workspace.folder().exists());
+    let mut left = orphan(&bench);
+    let again = left.publish(true, &known).await.expect("looked");
+    assert!(again.unpushed.is_some(), "nobody has said yes");
     assert_eq!(refs_at(&bench), "refs/heads/trunk");
     let pushed = orphan(&bench).push(&known).await.expect("pushed");
     assert_eq!(
@@ -901,4 +904,26 @@ async fn cancelled_work_stays_until_somebody_asks_for_it() {
     let name = pushed.expect("pushed").name;
     assert_eq!(name.as_deref(), Some("refs/vine/T-1"));
     assert_eq!(bench.shows("refs/vine/T-1", "half"), "half");
+}
+
+#[tokio::test]
+async fn unfinished_work_that_looks_like_a_secret_is_named_once_and_stays_until_somebody_asks() {
+    let bench = Bench::with(|source| format!("file://{source}"));
+    let known = Known::default();
+    let mut workspace = bench.prepare().await;
+    write(&workspace, ".env", "COLOUR=red");
+    let kept = workspace.keep(Keeping::ByRule, &known).await;
+    assert_eq!(kept.expect("kept").expect("told").held, ["`.env`"]);
+    for _ in 0..2 {
+        let again = workspace.keep(Keeping::ByRule, &known).await;
+        assert_eq!(again.expect("kept"), None, "it is told once");
+        assert_eq!(refs_at(&bench), "refs/heads/trunk");
+    }
+    workspace.push(&known).await.expect("somebody asked");
+    assert_eq!(bench.shows("refs/vine/T-1", ".env"), "COLOUR=red");
+    // What is there already is no news; what comes on top is.
+    write(&workspace, "plain", "text");
+    let more = workspace.keep(Keeping::ByRule, &known).await;
+    assert_eq!(more.expect("kept").expect("told").held, [""; 0]);
+    assert_eq!(bench.shows("refs/vine/T-1", "plain"), "text");
 }
