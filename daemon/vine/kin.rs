@@ -85,6 +85,11 @@ fn end_of(number: std::os::fd::RawFd) -> Option<SocketAddr> {
     // SAFETY: it is asked for its name and nothing else; what was closed meanwhile has none, and what
     // took its number tells its own.
     let file = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    let kind = rustix::net::sockopt::socket_type(file).ok()?;
+    let is_connected = rustix::net::getpeername(file).is_ok();
+    if kind != rustix::net::SocketType::STREAM || !is_connected {
+        return None;
+    }
     rustix::net::getsockname(file).ok()?.try_into().ok()
 }
 

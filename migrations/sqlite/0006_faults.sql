@@ -12,3 +12,6 @@ CREATE INDEX executions_wanted ON executions (worker) WHERE wanted IS NOT NULL;
 
 -- What of tasks' work is pushed unasked: all, branches, done or never.
 ALTER TABLE repos ADD COLUMN push TEXT NOT NULL DEFAULT 'all';
+
+-- Written now and then, to see whether that can be done.
+CREATE TABLE pulse (id INTEGER PRIMARY KEY, at INTEGER NOT NULL);

@@ -184,7 +184,8 @@ async fn nothing_that_an_agent_starts_outlives_its_attempt_or_its_worker() {
     .await;
     let left = place.folder.path().join("left");
     fs::remove_file(&left).expect("it was there");
-    place.task(&second, "x").await;
+    // More than its pipe takes, and it reads none of it.
+    place.task(&second, &"x".repeat(200_000)).await;
     until(PATIENCE, "the second has left its own", || {
         left.exists().then_some(())
     })

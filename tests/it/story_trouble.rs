@@ -1,11 +1,11 @@
 //! Everything that goes wrong ends in the right state, with words that say what happened and what
 //! to do next: in the log, in the API and in the task's thread.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::Value;
 
-use crate::harness::{Agent, PATIENCE, Place, git, path};
+use crate::harness::{Agent, PATIENCE, Place, git, path, visitor::Browser};
 
 /// What one kind of trouble must lead to.
 struct Expected {
@@ -230,7 +230,7 @@ async fn the_agent_does_not_start() {
         if why.contains("does not start") {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         why = explained().await;
     }
     assert!(
@@ -342,8 +342,15 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
         crate::harness::gone(agent, PATIENCE).await;
     }
     assert_eq!(place.show(&task).await["state"], "cancelled");
+    let words = format!("`task push {task}` pushes it");
+    let end = std::time::Instant::now() + PATIENCE;
+    while !place.thread(&task).await.contains(&words) {
+        assert!(std::time::Instant::now() < end, "nobody said where it is");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    place.say(&format!("task push {task}")).await;
     let branch = format!("refs/vine/{task}:begun.txt");
-    crate::harness::until(PATIENCE, "the work is kept where people find it", || {
+    crate::harness::until(PATIENCE, "the work is where people find it", || {
         let output = std::process::Command::new("git")
             .args(["show", &branch])
             .current_dir(&place.repo)
@@ -353,4 +360,56 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
     })
     .await;
     place.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_ends_nothing_but_itself() {
+    let mut place = Place::new(Agent::Script("true")).await;
+    let (_daemon, disk) = place.daemon_on_small_disk(24).await;
+    let _worker = place.worker("w-1", 1).await;
+    place.wait(&place.task("Before", "x").await, "done").await;
+    let ready = async || {
+        let url = format!("{}/readyz", place.client().base());
+        let answer = Browser::client().get(url).send().await.expect("an answer");
+        answer.status().as_u16()
+    };
+    assert_eq!(ready().await, 200);
+    let ballast = disk.join("ballast");
+    let mut file = fs::File::create(&ballast).expect("made");
+    let mut room = 32 << 20;
+    while room > 0 {
+        // To the last byte.
+        match std::io::Write::write(&mut file, &vec![0; room]) {
+            Ok(0) | Err(_) => room /= 2,
+            Ok(_) => {}
+        }
+    }
+    let mut refused = 0;
+    for number in 0..200 {
+        let words = ["task", "new", "Meanwhile", "--prompt", &"x".repeat(20_000)];
+        match place.client().run(&words.map(str::to_owned), "").await {
+            Ok(_) => {}
+            Err(error) => {
+                assert!(error.to_string().contains("disk"), "{number}: {error}");
+                refused += 1;
+            }
+        }
+        if refused == 3 {
+            break;
+        }
+    }
+    assert_eq!(refused, 3, "the disk is full");
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(ready().await, 503, "health does not look away");
+    drop(file);
+    fs::remove_file(&ballast).expect("there is room again");
+    let since = std::time::Instant::now();
+    place.wait(&place.task("After", "x").await, "done").await;
+    assert!(
+        since.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        since.elapsed()
+    );
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(ready().await, 200);
 }

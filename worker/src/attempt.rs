@@ -13,6 +13,7 @@ use vine_domain::{
     Failure, FailureKind, SessionId, TaskId,
     clock::{Ids, System},
     failure::Owner,
+    task::Usage,
     worker::Assignment,
 };
 
@@ -125,7 +126,9 @@ pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace, keepin
         Ok(Some(_)) if keeping == Keeping::Silently => {}
         Ok(None) => {}
         Ok(Some(kept)) => {
-            let _told_again_when_it_starts = tell_kept(bench, &kept).await;
+            if tell_kept(bench, &kept).await {
+                workspace.told();
+            }
         }
         Err(failure) => {
             tracing::warn!(task.id = %task, "the work of {task} stays in {}: {}", workspace.folder().display(), failure.what);
@@ -208,7 +211,16 @@ async fn work(
         };
     }
     match outcome {
-        Ok(Outcome::Finished(finished)) => Ok(Some(finished)),
+        Ok(Outcome::Finished(finished)) => {
+            // Its last words tell the tokens of its last turn.
+            let spent = host.spent();
+            let usage = Usage {
+                input_tokens: finished.usage.input_tokens.max(spent.input_tokens),
+                output_tokens: finished.usage.output_tokens.max(spent.output_tokens),
+                ..finished.usage
+            };
+            Ok(Some(Finished { usage, ..finished }))
+        }
         Ok(Outcome::Failed(failure)) => Err(GaveUp::Failed(failure)),
         Ok(Outcome::Parked) => Err(GaveUp::Parked),
         Ok(Outcome::NoSession | Outcome::Stopped) | Err(Over) => Ok(None),
@@ -279,7 +291,7 @@ async fn report(
             break;
         }
     }
-    let unpushed = changes.unpushed.take();
+    let is_unpushed = changes.unpushed.is_some();
     let (report, patch) = changes.report(finished);
     let known = &bench.config.agent.known;
     let complete = Complete {
@@ -296,8 +308,8 @@ async fn report(
     .await;
     match done {
         Some(Ok(_)) => {
-            if let Some(held) = unpushed {
-                tell_kept(bench, &workspace.unpushed(held)).await;
+            if is_unpushed && tell_kept(bench, &workspace.kept(Vec::new())).await {
+                workspace.told();
             }
             true
         }

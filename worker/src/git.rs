@@ -86,21 +86,22 @@ impl Git {
         self
     }
 
-    /// Reads of what it prints up to so many bytes.
+    /// Reads of what it prints up to so many bytes; more than that is an error, [`TOO_MUCH`].
     pub fn reading(mut self, limit: u64) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// As the operator says that a remote is reached.
-    pub fn reaching(mut self, access: &Access) -> Self {
+    /// As the operator says that the remote at `source` is reached. No other host gets its token.
+    pub fn reaching(mut self, access: &Access, source: &str) -> Self {
         self.variables
             .extend(ssh(access).map(|ssh| ("GIT_SSH_COMMAND", ssh)));
-        if let Some(file) = &access.token_file {
+        if let (Some(file), Some(host)) = (&access.token_file, https_host(source)) {
+            let name = format!("credential.https://{host}.helper");
             // An empty one first: no other helper of the user's configuration is asked.
-            let helper = helper(file, &access.token_user);
-            let settings = ["credential.helper=".to_owned(), helper];
-            self.settings.extend(settings);
+            self.settings.push(format!("{name}="));
+            self.settings
+                .push(format!("{name}={}", helper(file, &access.token_user)));
         }
         self
     }
@@ -174,6 +175,9 @@ impl Git {
             })
         };
         match tokio::time::timeout(PATIENCE, whole).await {
+            Ok(Ok(output)) if self.limit == Some(output.stdout.len() as u64) => {
+                Err(TOO_MUCH.into())
+            }
             Ok(output) => output.map_err(started),
             Err(_) => Err(format!(
                 "it did not end within {} minutes",
@@ -250,8 +254,15 @@ fn ssh(access: &Access) -> Option<String> {
 fn helper(file: &Path, user: &str) -> String {
     let (user, file) = (quoted(Path::new(user)), quoted(file));
     format!(
-        "credential.helper=!f() {{ test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' {user} \"$(cat {file})\"; }}; f"
+        "!f() {{ test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' {user} \"$(cat {file})\"; }}; f"
     )
+}
+
+/// Host and port of an address for HTTPS.
+fn https_host(source: &str) -> Option<&str> {
+    let rest = source.strip_prefix("https://")?;
+    let host = rest.split('/').next()?;
+    Some(host.rsplit_once('@').map_or(host, |(_, host)| host))
 }
 
 /// One word for a shell.
@@ -313,6 +324,8 @@ async fn read(stream: Option<impl tokio::io::AsyncRead + Unpin>, limit: u64) -> 
 }
 
 const SILENT: &str = "it gave no reason";
+/// What it printed is more than was to be read.
+pub const TOO_MUCH: &str = "it printed too much";
 
 fn last_lines(said: &str) -> String {
     let lines: Vec<&str> = said
@@ -376,7 +389,12 @@ mod tests {
             token_user: "bot".into(),
             ..Access::default()
         };
-        let git = git.reaching(&access);
+        let git = git.reaching(&access, "https://example.org/a.git");
+        let other = git.fed(
+            &["credential", "fill"],
+            "url=https://evil.example/a.git\n\n",
+        );
+        assert!(!other.await.contains("password"), "it is of one host");
         for token in ["first", "second"] {
             fs::write(&file, format!("{token}\n")).expect("written");
             let asked = ["credential", "fill"];

@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use uuid::Uuid;
 use vine_api::{
     Client, ClientError, CloseQuestion, Delivered, Log, MapSession, PostQuestion, PostedQuestion,
@@ -47,6 +47,8 @@ pub struct Host {
     left_out: Arc<AtomicU64>,
     /// What the agent used so far.
     spent: Arc<Mutex<Usage>>,
+    /// It is told in order.
+    telling: Arc<AsyncMutex<()>>,
 }
 
 /// What goes to the sender of log lines.
@@ -103,6 +105,7 @@ impl Host {
             known: Arc::new(known),
             left_out: Arc::default(),
             spent: Arc::default(),
+            telling: Arc::default(),
         };
         tokio::spawn(send_lines(
             host.client.clone(),
@@ -127,10 +130,16 @@ impl Host {
         };
     }
 
+    /// What the agent used so far.
+    pub fn spent(&self) -> Usage {
+        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tells the daemon what the agent used so far, if it said so. That counts however the attempt
     /// ends, so it is no write under the lease.
     pub async fn tell_spent(&self) {
-        let usage = *self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let _in_order = self.telling.lock().await;
+        let usage = self.spent();
         if usage == Usage::default() {
             return;
         }

@@ -144,17 +144,16 @@ pub fn die_with_parent(command: &mut std::process::Command) {
 /// supervises goes last: as long as it lives, orphans are its. Returns how many processes that were.
 async fn kill_all(variable: &str) -> usize {
     let mut killed = 0;
-    for _ in 0..100 {
+    for round in 0..100 {
         let bearing = bearing(variable);
         if bearing.is_empty() {
             break;
         }
-        let mut found: Vec<Pid> = bearing
-            .iter()
-            .flat_map(|pid| descendants_of(*pid))
-            .collect();
-        if found.is_empty() {
-            found = bearing;
+        let all = parents();
+        let mut found: Vec<Pid> = bearing.iter().flat_map(|pid| below(*pid, &all)).collect();
+        // What cannot be killed spares nobody for ever.
+        if found.is_empty() || round % 10 == 9 {
+            found.extend(bearing);
         }
         killed += found.len();
         for pid in found {
@@ -213,7 +212,10 @@ fn number_of(pid: Pid) -> u32 {
 
 /// All living processes below this one.
 pub fn descendants_of(pid: Pid) -> Vec<Pid> {
-    let all = parents();
+    below(pid, &parents())
+}
+
+fn below(pid: Pid, all: &[(u32, u32)]) -> Vec<Pid> {
     let mut found = vec![number_of(pid)];
     let mut next = 0;
     while next < found.len() {

@@ -16,7 +16,8 @@ use crate::{
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Pushes what is kept of an attempt, and tells; a second order for it meanwhile is none.
-pub fn begin(bench: &Bench, attempt: Attempt, created: Timestamp, repo: Repo) {
+pub fn begin(bench: &Bench, order: Order) {
+    let attempt = order.attempt;
     if !bench.desk.push(attempt) {
         return;
     }
@@ -25,9 +26,9 @@ pub fn begin(bench: &Bench, attempt: Attempt, created: Timestamp, repo: Repo) {
         let turn = bench.turns.of(attempt.task);
         // An attempt of it that runs comes to its end first.
         let turn = Arc::clone(&turn).lock_owned().await;
-        let told = tell_kept(&bench, &push(&bench, attempt, created, repo).await).await;
+        let is_told = push(&bench, order).await;
         drop(turn);
-        if !told {
+        if !is_told {
             // The order comes again as long as nobody has heard.
             tokio::time::sleep(PAUSE).await;
         }
@@ -35,42 +36,58 @@ pub fn begin(bench: &Bench, attempt: Attempt, created: Timestamp, repo: Repo) {
     });
 }
 
-async fn push(bench: &Bench, attempt: Attempt, created: Timestamp, repo: Repo) -> Kept {
-    let state = &bench.config.state;
-    let nothing = Kept {
-        task: attempt.task,
+/// What somebody wants.
+#[derive(Debug)]
+pub struct Order {
+    /// Of which attempt.
+    pub attempt: Attempt,
+    /// The commit that they know of.
+    pub commit: String,
+    /// When the task was created.
+    pub created: Timestamp,
+    /// Its repository, as it is now.
+    pub repo: Repo,
+}
+
+/// Whether its outcome was heard.
+async fn push(bench: &Bench, order: Order) -> bool {
+    let Order {
+        attempt,
+        commit,
         created,
-        epoch: attempt.epoch,
-        commit: None,
-        name: None,
-        held: Vec::new(),
-        notes: Vec::new(),
-    };
+        repo,
+    } = order;
+    let state = &bench.config.state;
     let Some(record) = Record::of(state, attempt.task, created)
         .or_else(|| Record::retired(state, attempt.task, created))
     else {
-        let notes = vec![format!(
-            "Its worker has nothing of {} any more; what it held is in the copies below {}.",
-            attempt.task,
-            state.join("repos").display()
-        )];
-        return Kept { notes, ..nothing };
+        let kept = Kept {
+            task: attempt.task,
+            created,
+            epoch: attempt.epoch,
+            commit: None,
+            name: None,
+            held: Vec::new(),
+            notes: vec![format!(
+                "Its worker has nothing of {} any more; what it held is in the copies below {}.",
+                attempt.task,
+                state.join("repos").display()
+            )],
+        };
+        return tell_kept(bench, &kept).await;
     };
     let record = Record { repo, ..record };
-    let commit = Some(record.tip.clone());
     let mut workspace = Workspace::of_orphan(state, record, &bench.config.git);
-    match workspace.push(&bench.config.agent.known).await {
-        Ok(kept) => Kept {
-            epoch: attempt.epoch,
-            ..kept
-        },
-        Err(failure) => Kept {
-            commit,
-            notes: vec![format!(
-                "It could not be pushed: {} The worker keeps it; say `task push {}` to try again.",
-                failure.what, attempt.task
-            )],
-            ..nothing
-        },
+    let pushed = workspace.push(&commit, &bench.config.agent.known).await;
+    let kept = pushed.unwrap_or_else(|failure| {
+        workspace.kept(vec![format!(
+            "It could not be pushed: {} The worker keeps it; say `task push {}` to try again.",
+            failure.what, attempt.task
+        )])
+    });
+    let is_told = tell_kept(bench, &kept).await;
+    if is_told {
+        workspace.told();
     }
+    is_told
 }

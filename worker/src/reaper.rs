@@ -11,7 +11,7 @@ use vine_api::{Client, Orphans};
 use vine_domain::WorkerId;
 
 use crate::{
-    attempt::{Bench, close, keep},
+    attempt::{Bench, close, keep, tell_kept},
     keeper::record::Record,
     workspace::{Keeping, Workspace, remove_all},
 };
@@ -59,6 +59,17 @@ async fn reap(bench: &Bench, worker: WorkerId, begins: bool) {
         if is_over {
             tracing::info!(task.id = %task, "{task} is over; taking its folder {} away", workspace.folder().display());
             close(task, &mut workspace).await;
+        }
+    }
+    for record in Record::all_retired(&config.state) {
+        let (task, turn) = (record.task, bench.turns.of(record.task));
+        let Ok(_turn) = turn.try_lock() else {
+            continue;
+        };
+        let mut workspace = Workspace::of_orphan(&config.state, record, &config.git);
+        if workspace.is_untold() && tell_kept(bench, &workspace.kept(Vec::new())).await {
+            tracing::info!(task.id = %task, "what is kept of {task} is told");
+            workspace.told();
         }
     }
 }

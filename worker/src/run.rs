@@ -21,7 +21,8 @@ use crate::{
     place::{Part, Place},
     probe::Probes,
     process::Mark,
-    push, reaper,
+    push::{self, Order},
+    reaper,
     slots::Slots,
 };
 
@@ -305,11 +306,18 @@ impl Beats {
                 Delivery::Note { attempt, note } => idle &= !self.desk.note(attempt, note),
                 Delivery::Push {
                     attempt,
+                    commit,
                     created,
                     repo,
                 } => {
                     idle = false;
-                    push::begin(&self.bench, attempt, created, *repo);
+                    let order = Order {
+                        attempt,
+                        commit,
+                        created,
+                        repo: *repo,
+                    };
+                    push::begin(&self.bench, order);
                 }
             }
         }

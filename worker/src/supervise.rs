@@ -3,8 +3,8 @@
 //! environment, descends from it, so nothing outlives the attempt or the worker.
 //!
 //! It passes on what the worker writes. An agent whose input ends believes that people have refused
-//! what it asked; so its input ends only when the worker says so ([`END`]), and an end without that
-//! is the worker's death, by which the agent is killed first.
+//! what it asked; so its input ends only when the worker says so ([`END`]). When the worker's end of
+//! it is gone, so is the worker: the agent is killed first.
 
 use std::{
     io::{self, Read, Write},
@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, pidfd_send_signal, wait,
 };
@@ -44,18 +45,18 @@ pub fn supervise(command: &[String]) -> ExitCode {
             return ExitCode::from(NOT_STARTED);
         }
     };
-    if let (Some(agent), Some(input)) = (agent, input) {
-        // Names this process, whoever bears its number later.
-        let agent = pidfd_open(agent, PidfdFlags::empty());
-        thread::spawn(move || {
-            let unended = pass_on(io::stdin(), input);
-            if let Ok(agent) = agent {
-                let _gone_already = pidfd_send_signal(agent, Signal::KILL);
-            }
-            // Ends with us, after the agent.
-            std::mem::forget(unended);
-        });
-    }
+    // Names this process, whoever bears its number later.
+    let handle = agent.and_then(|agent| pidfd_open(agent, PidfdFlags::empty()).ok());
+    let (Some(handle), Some(input)) = (handle, input) else {
+        eprintln!("vine: `{program}` cannot be watched; Linux 5.3 or later is needed");
+        end_all();
+        return ExitCode::from(NOT_STARTED);
+    };
+    thread::spawn(move || std::mem::forget(pass_on(io::stdin(), input)));
+    thread::spawn(move || {
+        wait_for_end_of_input();
+        let _gone_already = pidfd_send_signal(handle, Signal::KILL);
+    });
     let status = end_of(agent);
     end_all();
     status.map_or(ExitCode::FAILURE, ends_as)
@@ -69,24 +70,35 @@ pub fn is_not_started(status: ExitStatus) -> bool {
     status.code() == Some(NOT_STARTED.into())
 }
 
-/// Passes on what `from` gives up to [`END`], then waits for its end: the worker has died, or has let
-/// go of the agent. Gives `to` back when that came first.
-fn pass_on(mut from: impl Read, to: ChildStdin) -> Option<ChildStdin> {
-    let (mut buffer, mut to) = (vec![0; 64 * 1024], Some(to));
+/// Passes on what `from` gives up to [`END`]. An agent that reads nothing keeps it waiting.
+fn pass_on(mut from: impl Read, mut to: ChildStdin) -> Option<ChildStdin> {
+    let mut buffer = vec![0; 64 * 1024];
     loop {
         let read = match from.read(&mut buffer) {
-            Ok(0) => return to,
+            Ok(0) => return Some(to),
             Ok(count) => &buffer[..count],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return to,
+            Err(_) => return Some(to),
         };
         let end = read.iter().position(|byte| *byte == END);
-        if let Some(input) = &mut to {
-            // An agent that reads no more may still work.
-            let _closed = input.write_all(&read[..end.unwrap_or(read.len())]);
-        }
+        // An agent that reads no more may still work.
+        let _closed = to.write_all(&read[..end.unwrap_or(read.len())]);
         if end.is_some() {
-            to = None;
+            return None;
+        }
+    }
+}
+
+/// Until nobody has the other end any more: the worker has died, or has let go of the agent. What was
+/// written before may not be read yet.
+fn wait_for_end_of_input() {
+    let input = io::stdin();
+    loop {
+        let mut polled = [PollFd::new(&input, PollFlags::empty())];
+        match poll(&mut polled, None) {
+            Ok(_) if !polled[0].revents().is_empty() => return,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return,
         }
     }
 }

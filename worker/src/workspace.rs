@@ -22,7 +22,12 @@ use crate::{
     agent::Finished,
     config::{CommitConfig, GitConfig},
     git::GitError,
-    keeper::{Keeper, folder::is_between, record::Record, take::Taken},
+    keeper::{
+        Keeper,
+        folder::is_between,
+        record::{Named, Record},
+        take::Taken,
+    },
 };
 
 /// The patch that is reported is cut here.
@@ -104,6 +109,7 @@ impl Workspace {
         };
         workspace.catch_up(task).await?;
         workspace.record.epoch = task.attempt.epoch;
+        workspace.record.repo = task.repo.clone();
         if !workspace.record.made || !workspace.record.folder.is_dir() {
             workspace.make(task).await?;
         } else {
@@ -242,36 +248,33 @@ impl Workspace {
             .await
     }
 
-    /// Keeps what there is of an attempt that did not finish. What people should hear of it, if
-    /// something new is kept.
+    /// Keeps what there is of an attempt that did not finish. What people should hear of it, unless
+    /// they did ([`Workspace::told`]).
     pub async fn keep(&mut self, keeping: Keeping, known: &Known) -> Result<Option<Kept>, Failure> {
         if !self.record.made {
             return Ok(None);
         }
-        let taken = self.take("Keep unfinished work").await?;
-        let push = keeping == Keeping::ByRule && self.record.repo.push.is_of_unfinished();
-        let is_told = !push && self.record.told.as_ref() == Some(&taken.tip);
-        if is_told || self.record.is_at_source() {
+        let mut notes = self.take("Keep unfinished work").await?.notes;
+        if self.record.is_at_source() {
             return Ok(None);
         }
-        if keeping != Keeping::Silently {
-            self.record.told = Some(taken.tip.clone());
-            self.save()?;
+        if keeping == Keeping::ByRule && self.record.repo.push.is_of_unfinished() {
+            self.look_for_secrets(known, &mut notes).await?;
+            if self.held().is_empty() {
+                return self.push_kept(notes).await.map(Some);
+            }
         }
-        let mut kept = self.kept(taken.notes);
-        if !push {
-            return Ok(Some(kept));
-        }
-        let was_named = self.is_named();
-        kept.held = self.secrets(known, &mut kept.notes).await?;
-        if !kept.held.is_empty() {
-            return Ok((!was_named).then_some(kept));
-        }
+        let is_told = self.record.told.as_ref() == Some(&self.record.tip);
+        Ok((!is_told).then(|| self.kept(notes)))
+    }
+
+    async fn push_kept(&mut self, notes: Vec<String>) -> Result<Kept, Failure> {
         let pushed = tokio::time::timeout(PUSHING, self.keeper.publish_kept(&self.record)).await;
         let late = || GitError::new("push", "it did not end within a minute");
+        let mut kept = self.kept(notes);
         match pushed.unwrap_or_else(|_| Err(late())) {
             Ok(published) => {
-                self.record.kept = Some(taken.tip);
+                self.record.kept = Some(self.record.tip.clone());
                 self.save()?;
                 kept.name = Some(published.name);
             }
@@ -279,81 +282,105 @@ impl Workspace {
                 "It could not be pushed ({error}); the worker keeps it and nothing is lost."
             )),
         }
-        Ok(Some(kept))
+        Ok(kept)
     }
 
     /// What is kept now, not pushed.
-    fn kept(&self, notes: Vec<String>) -> Kept {
+    pub fn kept(&self, notes: Vec<String>) -> Kept {
         Kept {
             task: self.record.task,
             created: self.record.created,
             epoch: self.record.epoch,
             commit: Some(self.record.tip.clone()),
             name: None,
-            held: Vec::new(),
+            held: self.held().to_vec(),
             notes,
         }
     }
 
+    /// People have heard of what is kept now. What the source has all of need not be remembered.
+    pub fn told(&mut self) {
+        self.record.told = Some(self.record.tip.clone());
+        if self.record.retired.is_some() && self.record.is_at_source() {
+            self.record.remove();
+        } else {
+            let _told_again = self.save();
+        }
+    }
+
+    /// People do not know yet that this is kept here and nowhere else.
+    pub fn is_untold(&self) -> bool {
+        !self.record.is_at_source() && self.record.told.as_ref() != Some(&self.record.tip)
+    }
+
     /// Pushes what is kept, since a person asked: finished work to its branch, other work beside the
-    /// branches. What looks like a secret is named first; the next time it goes out as it is.
-    pub async fn push(&mut self, known: &Known) -> Result<Kept, Failure> {
-        let mut kept = self.kept(Vec::new());
-        if !self.is_named() {
-            kept.held = self.secrets(known, &mut kept.notes).await?;
+    /// branches. What looks like a secret is named first; it goes out as it is when the person had
+    /// `seen` that very commit.
+    pub async fn push(&mut self, seen: &str, known: &Known) -> Result<Kept, Failure> {
+        let mut notes = Vec::new();
+        if self.held().is_empty() || self.record.tip != seen {
+            self.look_for_secrets(known, &mut notes).await?;
+            if !self.held().is_empty() {
+                return Ok(self.kept(notes));
+            }
         }
-        if !kept.held.is_empty() {
-            return Ok(kept);
-        }
+        let mut kept = Kept {
+            held: Vec::new(),
+            ..self.kept(notes)
+        };
         if self.record.finished.is_some() {
             let published = self.keeper.publish(&self.record).await?;
             kept.name = Some(format!("refs/heads/{}", published.name));
             self.record.branch = published.name;
-            self.record.published = true;
+            self.record.published = Some(self.record.tip.clone());
+            self.save()?;
             self.keeper.unpublish_kept(&self.record).await;
         } else {
             let published = self.keeper.publish_kept(&self.record).await?;
             kept.name = Some(published.name);
             self.record.kept = Some(self.record.tip.clone());
-        }
-        match self.record.retired.is_some() {
-            true => self.record.remove(),
-            false => self.save()?,
+            self.save()?;
         }
         Ok(kept)
     }
 
-    /// People were told what looks like a secret in what there is now.
-    fn is_named(&self) -> bool {
-        self.record.named.as_ref() == Some(&self.record.tip)
+    /// What was named to people in what there is now.
+    fn named(&self) -> Option<&Named> {
+        let named = self.record.named.as_ref();
+        named.filter(|named| named.tip == self.record.tip)
     }
 
-    /// What looks like a secret, for which a push that leaves the machine waits: people look at it
-    /// first. In a folder of this machine it is only named.
-    async fn secrets(
+    /// What looks like a secret and keeps what there is now from leaving.
+    fn held(&self) -> &[String] {
+        self.named().map_or(&[], |named| &named.held)
+    }
+
+    /// Looks for what looks like a secret. A push that leaves the machine waits for it, until people
+    /// have looked; in a folder of this machine it is only named.
+    async fn look_for_secrets(
         &mut self,
         known: &Known,
         notes: &mut Vec<String>,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<(), Failure> {
         let Record { tip, kept, .. } = self.record.clone();
+        let kept = match kept {
+            Some(kept) if self.keeper.has_kept(&self.record, &kept).await => Some(kept),
+            _ => None,
+        };
         let found = self.keeper.secrets(&tip, kept.as_deref(), known).await?;
-        if found.is_empty() {
-            return Ok(found);
-        }
-        if let Source::Url(_) = self.record.repo.source {
-            self.record.named = Some(tip);
-            self.save()?;
-            return Ok(found);
-        }
-        if !self.is_named() {
-            self.record.named = Some(tip);
-            self.save()?;
+        let is_news = self.named().is_none() && !found.is_empty();
+        let leaves = matches!(self.record.repo.source, Source::Url(_));
+        if is_news && !leaves {
             notes.push(format!(
                 "This looks like a secret; look at it before it goes anywhere: {}.",
                 found.join(", ")
             ));
         }
-        Ok(Vec::new())
+        self.record.named = (!found.is_empty()).then(|| Named {
+            tip,
+            held: if leaves { found } else { Vec::new() },
+        });
+        self.save()
     }
 
     /// The agent came to its end. That is remembered first, so that nothing of its work is done
@@ -391,8 +418,8 @@ impl Workspace {
         if self.record.repo.push == Push::Never {
             changes.unpushed = Some(Vec::new());
         } else {
-            let held = self.secrets(known, &mut changes.notes).await?;
-            changes.unpushed = Some(held).filter(|held| !held.is_empty());
+            self.look_for_secrets(known, &mut changes.notes).await?;
+            changes.unpushed = Some(self.held().to_vec()).filter(|held| !held.is_empty());
         }
         let published = match changes.unpushed {
             Some(_) => None,
@@ -408,7 +435,7 @@ impl Workspace {
                     ));
                     self.record.branch = published.name;
                 }
-                self.record.published = true;
+                self.record.published = Some(tip.clone());
                 self.save()?;
                 self.keeper.unpublish_kept(&self.record).await;
             }
@@ -477,14 +504,6 @@ impl Workspace {
         let retired = self.record.retire(self.keeper.state());
         retired.map_err(|error| GitError::new("clean", error.to_string()).into())
     }
-
-    /// Changes that the source does not have, for whoever may ask for them.
-    pub fn unpushed(&self, held: Vec<String>) -> Kept {
-        Kept {
-            held,
-            ..self.kept(Vec::new())
-        }
-    }
 }
 
 /// Removes a folder, also what its owner may not write in.
@@ -540,7 +559,7 @@ async fn begin(
         made: false,
         message: message(task, commit),
         finished: None,
-        published: false,
+        published: None,
         named: None,
         told: None,
         retired: None,

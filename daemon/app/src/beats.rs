@@ -272,9 +272,9 @@ impl App {
         }
         let wanted = wanted
             .into_iter()
-            .filter(|attempt| !beat.pushing.contains(attempt));
-        for attempt in wanted {
-            deliveries.push(self.push_for(attempt).await?);
+            .filter(|(attempt, _)| !beat.pushing.contains(attempt));
+        for (attempt, commit) in wanted {
+            deliveries.push(self.push_for(attempt, commit).await?);
         }
         Ok(deliveries)
     }

@@ -29,6 +29,7 @@ pub mod owner;
 mod passwords;
 pub mod people;
 pub mod platforms;
+mod pulse;
 mod pushes;
 pub mod questions;
 pub mod reminders;
@@ -93,6 +94,7 @@ pub struct App {
     known: Arc<known::Known>,
     trends: Arc<latest::Latest<trends::Trends>>,
     spending: Arc<latest::Latest<spending::Spent>>,
+    pulse: Arc<pulse::Pulse>,
     door: Arc<passwords::Door>,
     journeys: Arc<journeys::Listener>,
     claims: mpsc::Sender<claims::Waiting>,
@@ -166,6 +168,7 @@ impl App {
             known: Arc::default(),
             trends: Arc::default(),
             spending: Arc::default(),
+            pulse: Arc::default(),
             door: Arc::default(),
             journeys: Arc::default(),
             claims,

@@ -37,7 +37,11 @@ impl App {
                 format!("{} pushes", worker.name)
             }
             Some(worker) => format!("{} is away; it pushes, as soon as it is back,", worker.name),
-            None => "its worker was removed; if it comes back, it pushes".into(),
+            None => {
+                return Err(AppError::Unreadable(format!(
+                    "the worker that keeps it was removed; what it has of {id} is on its disk, in `repos`"
+                )));
+            }
         };
         let text = format!("{}: {by} what is kept of {id}.", caller.name());
         let message = texts::notice(MessageId(self.ids.uuid()), id, text.clone());
@@ -82,10 +86,11 @@ impl App {
     }
 
     /// What a worker is told that is to push what it keeps of an attempt.
-    pub(crate) async fn push_for(&self, attempt: Attempt) -> Done<Delivery> {
+    pub(crate) async fn push_for(&self, attempt: Attempt, commit: String) -> Done<Delivery> {
         let task = self.task(attempt.task).await?;
         Ok(Delivery::Push {
             attempt,
+            commit,
             created: task.created,
             repo: Box::new(self.repo(&task.repo).await?),
         })

@@ -40,6 +40,17 @@ impl Figures for Database {
         })
     }
 
+    async fn pulse(&self) -> Stored<()> {
+        let beat = query!(
+            "INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
+            self.now().0
+        );
+        beat.execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
+    }
+
     async fn ended_since(&self, since: Timestamp, span: Duration) -> Stored<Vec<Ended>> {
         let rows = query!(
             r#"SELECT (ended - $1) / $2 AS "span!: i64", sum(CASE outcome WHEN 'done' THEN 1 ELSE 0 END) AS "done!: i64",

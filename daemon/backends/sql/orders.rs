@@ -107,19 +107,19 @@ impl Orders for Database {
 
     async fn duties(&self, worker: WorkerId) -> Stored<Duties> {
         let rows = query!(
-            r#"SELECT id AS "task!", epoch AS "epoch!", true AS "is_lease!: bool" FROM tasks WHERE lease_worker = $1
+            r#"SELECT id AS "task!", epoch AS "epoch!", NULL AS "kept: String" FROM tasks WHERE lease_worker = $1
                UNION ALL
-               SELECT task, epoch, false FROM executions WHERE worker = $1 AND wanted IS NOT NULL"#,
+               SELECT task, epoch, coalesce(kept, '') FROM executions WHERE worker = $1 AND wanted IS NOT NULL"#,
             worker.to_string()
         );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
         let mut duties = Duties::default();
         for row in rows {
-            let of = match row.is_lease {
-                true => &mut duties.leases,
-                false => &mut duties.wanted,
-            };
-            of.push(attempt(row.task, row.epoch));
+            let attempt = attempt(row.task, row.epoch);
+            match row.kept {
+                None => duties.leases.push(attempt),
+                Some(kept) => duties.wanted.push((attempt, kept)),
+            }
         }
         Ok(duties)
     }

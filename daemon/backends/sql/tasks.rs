@@ -240,8 +240,10 @@ impl Tasks for Database {
 
     async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> Stored<()> {
         let kept = query!(
-            "UPDATE executions SET kept = coalesce($1, kept), pushed = $2, held = $3, wanted = NULL
-             WHERE task = $4 AND epoch = $5 AND worker = $6",
+            "UPDATE executions SET kept = CASE WHEN epoch = $5 THEN coalesce($1, kept) ELSE kept END,
+                 pushed = CASE WHEN epoch = $5 THEN $2 ELSE pushed END,
+                 held = CASE WHEN epoch = $5 THEN $3 ELSE NULL END, wanted = NULL
+             WHERE task = $4 AND epoch <= $5 AND worker = $6",
             kept.commit,
             kept.pushed,
             kept.held,
@@ -305,21 +307,28 @@ impl Tasks for Database {
 
     async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> Stored<()> {
         let spent = query!(
-            "UPDATE executions SET usage = $1 WHERE task = $2 AND epoch = $3 AND worker = $4",
+            "UPDATE executions SET usage = $1 WHERE task = $2 AND epoch = $3 AND worker = $4 AND coalesce(outcome, '') <> 'done'",
             json(usage),
             int(attempt.task.0),
             int(attempt.epoch.0),
             by.to_string()
         );
-        match spent
-            .execute(self.writer())
-            .await
-            .map_err(unavailable)?
-            .rows_affected()
-        {
-            0 => Err(StoreError::Conflict),
-            _ => Ok(()),
+        let spent = spent.execute(self.writer()).await.map_err(unavailable)?;
+        if spent.rows_affected() > 0 {
+            return Ok(());
         }
+        // Of one that is done its report says it.
+        let known = query_scalar!(
+            r#"SELECT 1 AS "known!: i64" FROM executions WHERE task = $1 AND epoch = $2 AND worker = $3"#,
+            int(attempt.task.0),
+            int(attempt.epoch.0),
+            by.to_string()
+        );
+        let known = known
+            .fetch_optional(self.reader())
+            .await
+            .map_err(unavailable)?;
+        known.map(|_| ()).ok_or(StoreError::Conflict)
     }
 
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Stored<()> {

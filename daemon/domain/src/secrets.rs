@@ -223,14 +223,16 @@ impl Known {
         Self(known)
     }
 
+    /// Whether a text holds one of them.
+    pub fn is_in(&self, text: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(_, value)| text.contains(value.as_str()))
+    }
+
     /// The text with the names in place of the values: `$GITHUB_TOKEN`.
     pub fn named(&self, text: String) -> String {
-        let held = |text: &str| {
-            self.0
-                .iter()
-                .any(|(_, value)| text.contains(value.as_str()))
-        };
-        if !held(&text) {
+        if !self.is_in(&text) {
             return text;
         }
         self.0.iter().fold(text, |text, (name, value)| {

@@ -172,6 +172,8 @@ pub enum Delivery {
     Push {
         /// Which attempt.
         attempt: Attempt,
+        /// The commit that the person knows of.
+        commit: String,
         /// When the task was created, which tells it from those of other installations.
         created: Timestamp,
         /// Its repository, as it is now.

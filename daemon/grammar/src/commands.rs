@@ -288,9 +288,9 @@ pub enum RepoVerb {
         /// Encrypt the rooms that are made for it, end to end; this cannot be undone
         #[arg(long)]
         encrypted: bool,
-        /// What workers push unasked: all, branches (unfinished work to branches too), done or never
-        #[arg(long, default_value = "all", value_name = "RULE")]
-        push: Push,
+        /// What workers push unasked: all, branches (unfinished work to branches too), done or never (default: all)
+        #[arg(long, value_name = "RULE")]
+        push: Option<Push>,
     },
     /// Show where a repository is talked about, or choose the room
     Room {

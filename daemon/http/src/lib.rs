@@ -20,7 +20,11 @@ use axum::{
     response::Response,
     routing::get,
 };
-use tokio::{io::AsyncWriteExt, net::TcpListener};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use vine_app::App;
 
@@ -78,6 +82,7 @@ pub async fn serve(
     let listener = Door {
         listener,
         shuns: front.shuns,
+        looks: JoinSet::new(),
     };
     axum::serve(listener, router)
         .with_graceful_shutdown(closing.cancelled_owned())
@@ -112,38 +117,61 @@ fn router(shared: Shared) -> Router {
 struct Door {
     listener: TcpListener,
     shuns: Option<fn(SocketAddr) -> bool>,
+    /// Nobody waits while somebody else is looked at.
+    looks: JoinSet<Option<(TcpStream, SocketAddr)>>,
 }
 
+/// So many are looked at at once.
+const LOOKS: usize = 100;
+
 impl axum::serve::Listener for Door {
-    type Io = tokio::net::TcpStream;
+    type Io = TcpStream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
-            let (mut stream, from) = axum::serve::Listener::accept(&mut self.listener).await;
-            let _best_effort = stream.set_nodelay(true);
-            let Some(shuns) = self.shuns else {
-                return (stream, from);
+            let accept = axum::serve::Listener::accept(&mut self.listener);
+            let (stream, from) = tokio::select! {
+                Some(looked) = self.looks.join_next() => match looked {
+                    Ok(Some(welcome)) => return welcome,
+                    Ok(None) | Err(_) => continue,
+                },
+                accepted = accept, if self.looks.len() < LOOKS => accepted,
             };
-            let shunned = tokio::task::spawn_blocking(move || shuns(from)).await;
-            if !shunned.unwrap_or(true) {
-                return (stream, from);
-            }
-            tracing::warn!("an agent tried to reach the daemon as if it were a person");
-            tokio::spawn(async move {
-                let _best_effort = stream.write_all(SHUNNED.as_bytes()).await;
-                let _best_effort = stream.shutdown().await;
-                // Closing before it has said everything would take our words back.
-                let mut sink = tokio::io::sink();
-                let rest = tokio::io::copy(&mut stream, &mut sink);
-                let _best_effort = tokio::time::timeout(Duration::from_secs(1), rest).await;
-            });
+            let _best_effort = stream.set_nodelay(true);
+            match self.shuns {
+                None => return (stream, from),
+                Some(shuns) => self.looks.spawn(look(stream, from, shuns)),
+            };
         }
     }
 
     fn local_addr(&self) -> std::io::Result<Self::Addr> {
         self.listener.local_addr()
     }
+}
+
+/// Whoever is to be spoken with; all others hear why they are not.
+async fn look(
+    mut stream: TcpStream,
+    from: SocketAddr,
+    shuns: fn(SocketAddr) -> bool,
+) -> Option<(TcpStream, SocketAddr)> {
+    let shunned = tokio::task::spawn_blocking(move || shuns(from)).await;
+    if !shunned.unwrap_or(true) {
+        return Some((stream, from));
+    }
+    tracing::warn!("an agent tried to reach the daemon as if it were a person");
+    // Its goodbye takes no place from others.
+    tokio::spawn(async move {
+        let _best_effort = stream.write_all(SHUNNED.as_bytes()).await;
+        let _best_effort = stream.shutdown().await;
+        // Closing before it has said everything would take our words back.
+        let mut sink = tokio::io::sink();
+        let rest = tokio::io::copy(&mut stream, &mut sink);
+        let _best_effort = tokio::time::timeout(Duration::from_secs(1), rest).await;
+    });
+    None
 }
 
 /// What an agent hears.

@@ -4,18 +4,13 @@ use axum::{extract::State, http::header, response::IntoResponse};
 
 use crate::{Shared, error::Failure};
 
-/// Ready when the store answers; no more once the daemon is being stopped, so that a load balancer
+/// Ready when the store takes what is written; no more once the daemon is being stopped, so that a load balancer
 /// looks elsewhere.
 pub async fn ready(State(shared): State<Shared>) -> Result<&'static str, Failure> {
     if shared.app.stop.is_cancelled() {
         return Err(vine_app::AppError::Stopping.into());
     }
-    shared
-        .app
-        .store
-        .depths()
-        .await
-        .map_err(vine_app::AppError::from)?;
+    shared.app.can_write().await?;
     Ok("ready")
 }
 

@@ -147,6 +147,15 @@ async fn daemon(config: &Config) -> Vec<Check> {
             .map(|reply| format!("{}: {}", endpoint.url, reply.text))
             .map_err(|error| error.to_string()),
     )];
+    let written = client.get_text("/readyz").await;
+    checks.push(Check::new(
+        "store",
+        match written {
+            Ok(said) if said == "ready" => Ok("takes what is written".into()),
+            Ok(said) => Err(said),
+            Err(error) => Err(error.to_string()),
+        },
+    ));
     if let Ok(status) = client.run(&["status".into()], "").await {
         let adapters = status.data["adapters"]
             .as_array()

@@ -156,7 +156,7 @@ impl Local {
                 name: name.clone(),
                 state: state.clone(),
                 drain: DRAIN,
-                ..worker::of(&self.config, self.agent.clone())
+                ..worker::of(&self.config, self.agent.clone())?
             };
             match vine_worker::run(config, identity, stop.clone()).await {
                 Err(error) if error.is::<Unknown>() => {

@@ -58,27 +58,27 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
         slots,
         state,
         drain,
-        ..of(config, agent)
+        ..of(config, agent)?
     };
     vine_worker::run(work, identity, stop).await
 }
 
 /// What the configuration says of every worker; who it is and where comes on top.
-pub fn of(config: &Config, agent: AgentConfig) -> WorkerConfig {
+pub fn of(config: &Config, agent: AgentConfig) -> Result<WorkerConfig> {
     let said = &config.worker;
-    WorkerConfig {
+    Ok(WorkerConfig {
         daemon: String::new(),
         name: String::new(),
         slots: 1,
         state: PathBuf::new(),
         agent,
-        git: git(config),
+        git: git(config)?,
         hold: Duration::from_secs(said.hold_seconds),
         max_held: said.max_held as usize,
         drain: Duration::from_secs(said.drain_seconds),
         probe: Duration::from_secs(said.probe_seconds),
         min_free: said.min_free_mb.saturating_mul(1 << 20),
-    }
+    })
 }
 
 fn host_name() -> String {
@@ -97,30 +97,48 @@ fn host_name() -> String {
 }
 
 /// How git is used.
-fn git(config: &Config) -> GitConfig {
+fn git(config: &Config) -> Result<GitConfig> {
     let (commit, git) = (config.commit.clone(), config.git.clone());
-    GitConfig {
+    let repos = git.repos.into_iter().map(|(repo, one)| {
+        let access = access(one, &format!("git.repos.{repo}"))?;
+        Ok((repo, access))
+    });
+    Ok(GitConfig {
         commit: CommitConfig {
             name: commit.name,
             email: commit.email,
             trailer: commit.trailer,
         },
-        access: access(git.all),
-        repos: git
-            .repos
-            .into_iter()
-            .map(|(repo, one)| (repo, access(one)))
-            .collect(),
-    }
+        access: access(git.all, "git.all")?,
+        repos: repos.collect::<Result<_>>()?,
+    })
 }
 
-fn access(said: Remote) -> Access {
-    Access {
+/// Git works in folders of its own, so what it reads is named from the root.
+fn access(said: Remote, section: &str) -> Result<Access> {
+    for (name, file) in [
+        ("ssh_key", &said.ssh_key),
+        ("known_hosts", &said.known_hosts),
+        ("token_file", &said.token_file),
+    ] {
+        match file {
+            Some(file) if !file.is_absolute() => bail!(
+                "{section}.{name} is `{}`; give its whole path, from the root",
+                file.display()
+            ),
+            Some(file) if !file.is_file() => bail!(
+                "{section}.{name} names {}, where no file is; correct it, or put the file there",
+                file.display()
+            ),
+            _ => {}
+        }
+    }
+    Ok(Access {
         ssh_key: said.ssh_key,
         known_hosts: said.known_hosts,
         token_file: said.token_file,
         token_user: said.token_user,
-    }
+    })
 }
 
 /// How agents are started, by configuration or by `named`.

@@ -1073,7 +1073,7 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 5
                 - description: |
-                    What workers push unasked: all, branches (unfinished work to branches too), done or never
+                    What workers push unasked: all, branches (unfinished work to branches too), done or never (default:
                   name: push
                   required: false
                   type: 3

@@ -672,7 +672,7 @@ async fn frozen_help() {
           --base <BASE>  The branch that tasks start from (default: the one that the repository itself names)
           --trusted      Let the repository's own agent settings, hooks and MCP servers run
           --encrypted    Encrypt the rooms that are made for it, end to end; this cannot be undone
-          --push <RULE>  What workers push unasked: all, branches (unfinished work to branches too), done or never [default: all]
+          --push <RULE>  What workers push unasked: all, branches (unfinished work to branches too), done or never (default: all)
       -h, --help         Print help
 
     $ vine repo room --help

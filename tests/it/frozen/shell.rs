@@ -371,6 +371,7 @@ async fn frozen_doctor() {
     problem  claude       Claude Code is not found; `npm install -g @anthropic-ai/claude-code` installs it, until then tasks wait in the queue
     ok       state        FOLDER/.local/state/agentvine
     ok       daemon       http://LOOPBACK: You are root (admin), speaking through shell.
+    ok       store        takes what is written
     exit code 1
     ");
     let ill = "[database]\nurl = \"postgres://vine@127.0.0.1:9/vine\"\n\
@@ -385,6 +386,7 @@ async fn frozen_doctor() {
     problem  database     PostgreSQL does not answer at LOOPBACK (Connection refused (os error 111)); start it, or correct database.url
     problem  redis        Redis cannot be used (Connection refused (os error 111)); start it or correct redis.url, until then PostgreSQL carries the hints
     ok       daemon       http://LOOPBACK: You are root (admin), speaking through shell.
+    ok       store        takes what is written
     exit code 1
     ");
 }

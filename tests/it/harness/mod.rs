@@ -194,8 +194,29 @@ impl Place {
     pub async fn daemon(&mut self) -> Process {
         let state = self.state("daemon");
         let _first_start = fs::remove_file(state.join("endpoint.json"));
-        let arguments = ["daemon", "--listen", &self.listen, "--state", path(&state)];
-        let daemon = Process::start("daemon", self.vine(&arguments));
+        let daemon = Process::start("daemon", self.daemon_command());
+        self.serves(&state).await;
+        daemon
+    }
+
+    /// The same with a disk of its own of so many megabytes, and the path at which it is seen here.
+    pub async fn daemon_on_small_disk(&mut self, size: u32) -> (Process, PathBuf) {
+        let state = self.state("daemon");
+        fs::create_dir_all(&state).expect("a folder");
+        let command = on_small_disk(&self.daemon_command(), self.folder.path(), &state, size);
+        let daemon = Process::start("daemon", command);
+        let inside = PathBuf::from(format!("/proc/{}/root{}", daemon.pid(), path(&state)));
+        self.serves(&inside).await;
+        (daemon, inside)
+    }
+
+    fn daemon_command(&self) -> Command {
+        let state = self.state("daemon");
+        self.vine(&["daemon", "--listen", &self.listen, "--state", path(&state)])
+    }
+
+    /// Waits until the daemon serves, whose state is there.
+    async fn serves(&mut self, state: &Path) {
         let endpoint: Value = until(PATIENCE, "the daemon serves", || {
             serde_json::from_slice(&fs::read(state.join("endpoint.json")).ok()?).ok()
         })
@@ -227,7 +248,6 @@ impl Place {
         }
         self.listen = url.trim_start_matches("http://").to_owned();
         self.client = Some(client);
-        daemon
     }
 
     /// Starts a worker, enrolled if it is new.
@@ -252,23 +272,7 @@ impl Place {
         let state = self.state(name);
         fs::create_dir_all(&state).expect("a folder");
         let vine = self.worker_command(self.client().base(), name, 1).await;
-        let mut command = Command::new("unshare");
-        command.env_clear().current_dir(self.folder.path());
-        command.envs(
-            vine.get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-        let mount = "mount -t tmpfs -o size=\"$1\"m none \"$2\" && shift 2 && exec \"$@\"";
-        command.args([
-            "-Urm",
-            "sh",
-            "-c",
-            mount,
-            "sh",
-            &size.to_string(),
-            path(&state),
-        ]);
-        command.arg(vine.get_program()).args(vine.get_args());
+        let command = on_small_disk(&vine, self.folder.path(), &state, size);
         Process::start(name, command)
     }
 
@@ -729,4 +733,26 @@ fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, sections: &Secti
             )
         }
     }
+}
+
+/// The same command with a disk of so many megabytes of its own at `state`.
+fn on_small_disk(vine: &Command, folder: &Path, state: &Path, size: u32) -> Command {
+    let mut command = Command::new("unshare");
+    command.env_clear().current_dir(folder);
+    command.envs(
+        vine.get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let mount = "mount -t tmpfs -o size=\"$1\"m none \"$2\" && shift 2 && exec \"$@\"";
+    command.args([
+        "-Urm",
+        "sh",
+        "-c",
+        mount,
+        "sh",
+        &size.to_string(),
+        path(state),
+    ]);
+    command.arg(vine.get_program()).args(vine.get_args());
+    command
 }

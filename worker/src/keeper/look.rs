@@ -6,19 +6,19 @@ use std::{collections::BTreeSet, path::Path};
 use vine_domain::secrets::{self, Known};
 
 use super::Keeper;
-use crate::git::GitError;
+use crate::git::{GitError, TOO_MUCH};
 
-/// A change larger than this is not looked through to its end, and is named for that.
+/// A change larger than this is not looked through, and is named for that.
 const LIMIT: u64 = 64 << 20;
-/// So many are named.
+/// So many are named; the rest is counted.
 const NAMED: usize = 10;
-/// Begins each commit in git's listing.
-const COMMIT: &str = "\u{1}";
+/// Characters of a name.
+const LONGEST: usize = 200;
 
 impl Keeper {
     /// What looks like a secret in the commits up to `tip` that the source does not have, on a branch
-    /// or as what was `kept` there: names of files for people, at most ten. `known` are secrets that
-    /// the agent was given.
+    /// or as what was `kept` there: names of files for people. `known` are secrets that the agent was
+    /// given.
     pub async fn secrets(
         &self,
         tip: &str,
@@ -32,49 +32,92 @@ impl Keeper {
             "-z",
             "--format=",
             "--name-only",
-            "--diff-filter=A",
+            "--cc",
             "--no-renames",
-            "-m",
         ];
-        let git = self.git().reading(LIMIT);
-        let added = git.run(&[&names[..], &new].concat()).await?;
-        let mut found: BTreeSet<String> = added
-            .split('\0')
-            .map(str::trim)
-            .filter(|name| is_secret_file(name))
-            .map(str::to_owned)
-            .collect();
+        let names = [&names[..], &["--diff-filter=d"], &new].concat();
         let texts = [
             "-c",
             "core.quotePath=false",
             "log",
-            "--format=%x01%B",
+            "--format=",
             "--patch",
             "--cc",
+            "--text",
             "--no-color",
             "--no-ext-diff",
             "--no-textconv",
             "--no-renames",
             "--unified=0",
         ];
-        let patches = git.run(&[&texts[..], &new].concat()).await?;
-        let holds = |text: &str| secrets::are_in(text) || known.named(text.to_owned()) != text;
-        found.extend(
-            texts_of(&patches)
-                .into_iter()
-                .filter(|(_, text)| holds(text))
-                .map(|(name, _)| name),
-        );
-        let mut found: Vec<String> = found
-            .into_iter()
-            .take(NAMED)
-            .map(|name| format!("`{}`", name.replace('`', "'")))
-            .collect();
-        if patches.len() as u64 >= LIMIT {
-            found.push("more than can be looked through".into());
+        let texts = [&texts[..], &new].concat();
+        let messages = [&["log", "--no-patch", "--format=%B"][..], &new].concat();
+        let git = self.git().reading(LIMIT);
+        let (mut outputs, mut is_too_much) = (Vec::new(), false);
+        for arguments in [names, texts, messages] {
+            match git.run(&arguments).await {
+                Ok(output) => outputs.push(output),
+                Err(error) if error.said == TOO_MUCH => {
+                    is_too_much = true;
+                    outputs.push(String::new());
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(found)
+        let known = known.clone();
+        // Megabytes and dozens of forms: nothing else may wait for that.
+        let looked = tokio::task::spawn_blocking(move || found_in(&outputs, &known));
+        let found = looked
+            .await
+            .map_err(|error| GitError::new("log", error.to_string()))?;
+        Ok(named(&found, is_too_much))
     }
+}
+
+/// By the output of the three looks: names, patches, messages.
+fn found_in(outputs: &[String], known: &Known) -> BTreeSet<String> {
+    let [names, patches, messages] = outputs else {
+        return BTreeSet::new();
+    };
+    let holds = |text: &str| secrets::are_in(text) || known.is_in(text);
+    let mut found: BTreeSet<String> = names
+        .split('\0')
+        .map(|name| name.trim_start_matches('\n'))
+        .filter(|name| is_secret_file(name))
+        .map(shown)
+        .collect();
+    let texts = texts_of(patches).into_iter();
+    found.extend(
+        texts
+            .filter(|(_, text)| holds(text))
+            .map(|(name, _)| shown(&name)),
+    );
+    if holds(messages) {
+        found.insert("the words of a commit".into());
+    }
+    found
+}
+
+/// A name that an agent chose, as one word for people.
+fn shown(name: &str) -> String {
+    let plain = |c: char| match c {
+        '`' => '\'',
+        c if c.is_control() => '?',
+        c => c,
+    };
+    let name: String = name.chars().take(LONGEST).map(plain).collect();
+    format!("`{name}`")
+}
+
+fn named(found: &BTreeSet<String>, is_too_much: bool) -> Vec<String> {
+    let mut names: Vec<String> = found.iter().take(NAMED).cloned().collect();
+    if let Some(more @ 1..) = found.len().checked_sub(NAMED) {
+        names.push(format!("and {more} more"));
+    }
+    if is_too_much {
+        names.push("more than can be looked through".into());
+    }
+    names
 }
 
 /// The texts that a listing of patches adds, each with the file that holds it.
@@ -82,27 +125,19 @@ fn texts_of(patches: &str) -> Vec<(String, String)> {
     let mut texts: Vec<(String, String)> = Vec::new();
     let mut is_header = false;
     for line in patches.lines() {
-        if let Some(message) = line.strip_prefix(COMMIT) {
-            is_header = false;
-            texts.push(("the words of a commit".into(), format!("{message}\n")));
-        } else if line.starts_with("diff --") {
+        if line.starts_with("diff --") {
             is_header = true;
             texts.push((String::new(), String::new()));
         } else if line.starts_with("@@") {
             is_header = false;
         } else if let Some((name, text)) = texts.last_mut() {
-            match (is_header, name.as_str()) {
-                (true, _) => {
-                    if let Some(file) = line.strip_prefix("+++ ") {
-                        *name = file.strip_prefix("b/").unwrap_or(file).to_owned();
-                    }
-                }
-                // Removals are no news, and a message has no marks.
-                (false, _) if line.starts_with('-') && !name.starts_with("the words") => {}
-                (false, _) => {
+            if !is_header {
+                if !line.starts_with('-') {
                     text.push_str(line.trim_start_matches(['+', ' ']));
                     text.push('\n');
                 }
+            } else if let Some(file) = line.strip_prefix("+++ ") {
+                *name = file.strip_prefix("b/").unwrap_or(file).to_owned();
             }
         }
     }
@@ -118,12 +153,17 @@ fn is_secret_file(name: &str) -> bool {
     let is_example = base
         .split(['.', '-', '_'])
         .any(|part| examples.contains(&part));
-    let environment = base == ".env" || base.starts_with(".env.") || base.ends_with(".env");
+    let environment = base == ".envrc"
+        || base == ".env"
+        || [".env.", ".env-", ".env_"]
+            .iter()
+            .any(|begin| base.starts_with(begin))
+        || base.ends_with(".env");
+    let is_key = base.starts_with("id_") && !base.ends_with(".pub") && {
+        let kinds = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
+        kinds.iter().any(|kind| base.starts_with(kind))
+    };
     let exact = [
-        "id_rsa",
-        "id_dsa",
-        "id_ecdsa",
-        "id_ed25519",
         ".netrc",
         ".pgpass",
         ".git-credentials",
@@ -131,11 +171,22 @@ fn is_secret_file(name: &str) -> bool {
         ".htpasswd",
         "credentials.json",
         ".dockercfg",
+        "kubeconfig",
     ];
-    let ends = [".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk"];
+    let ends = [
+        ".key",
+        ".p12",
+        ".pfx",
+        ".jks",
+        ".keystore",
+        ".kdbx",
+        ".ppk",
+        ".tfstate",
+    ];
     let is_cloud = base == "credentials" && name.contains(".aws/");
     !is_example
         && (environment
+            || is_key
             || is_cloud
             || exact.contains(&base.as_str())
             || ends.iter().any(|end| base.ends_with(end)))
@@ -173,17 +224,24 @@ mod tests {
 
     #[test]
     fn what_a_patch_adds_belongs_to_its_file() {
-        let patch = "\u{1}Paint\n\ndiff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x y\n@@ -0,0 +1 @@\n+one\n-two\n\
-                     \u{1}Other\n- a point\ndiff --cc z\n--- a/z\n+++ b/z\n@@@ -1 -1 +1 @@@\n++three\n";
+        let patch = "diff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x y\n@@ -0,0 +1 @@\n+one\n-two\n\
+                     diff --cc z\n--- a/z\n+++ b/z\n@@@ -1 -1 +1 @@@\n++three\n";
         let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         assert_eq!(
             texts_of(patch),
-            [
-                pair("the words of a commit", "Paint\n\n"),
-                pair("x y", "one\n"),
-                pair("the words of a commit", "Other\n- a point\n"),
-                pair("z", "three\n"),
-            ]
+            [pair("x y", "one\n"), pair("z", "three\n")]
+        );
+    }
+
+    #[test]
+    fn names_are_one_word_each_and_none_goes_unsaid() {
+        assert_eq!(shown("a\n[x](y)`/.env"), "`a?[x](y)'/.env`");
+        let many: BTreeSet<String> = (0..12).map(|number| format!("{number:02}")).collect();
+        let named = named(&many, true);
+        assert_eq!(named.len(), 12);
+        assert_eq!(
+            named[10..],
+            ["and 2 more", "more than can be looked through"]
         );
     }
 }

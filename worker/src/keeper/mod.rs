@@ -138,7 +138,7 @@ impl Keeper {
     /// Git on this copy. Its configuration is ours again before each use: the folder is written by
     /// the same user as agents are.
     pub fn git(&self) -> Git {
-        Git::of(&self.dir).reaching(&self.access)
+        Git::of(&self.dir).reaching(&self.access, self.repo.source.as_str())
     }
 
     /// The worker's own folder.
@@ -247,7 +247,8 @@ impl Keeper {
             source,
             &to,
         ];
-        Git::at(parent).reaching(&self.access).run(&clone).await?;
+        let git = Git::at(parent).reaching(&self.access, source);
+        git.run(&clone).await?;
         // The copy's own branches are nobody's: what counts is what was last fetched.
         let drafted = Self {
             dir: draft.clone(),

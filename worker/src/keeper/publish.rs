@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use vine_domain::repo::Source;
+use vine_domain::repo::{Push, Source};
 
 use super::{Keeper, record::Record};
 use crate::git::GitError;
@@ -34,9 +34,10 @@ enum Refused {
 impl Keeper {
     /// What the source has below that prefix now.
     async fn refs(&self, pattern: &str) -> Result<Refs, GitError> {
+        let source = self.repo.source.as_str();
         let listed = self
             .git()
-            .run(&["ls-remote", "--quiet", "origin", pattern])
+            .run(&["ls-remote", "--quiet", source, pattern])
             .await?;
         let pair = |line: &str| {
             let (commit, name) = line.split_once('\t')?;
@@ -112,16 +113,26 @@ impl Keeper {
         Err(GitError::new("push", "no name is free"))
     }
 
+    /// The source still has what was kept there.
+    pub async fn has_kept(&self, record: &Record, kept: &str) -> bool {
+        let below = record.repo.push.kept_below();
+        let refs = self.refs(&format!("{below}/*")).await;
+        refs.is_ok_and(|refs| refs.values().any(|there| there == kept))
+    }
+
     /// Takes the ref of unfinished work away; the branch holds it now.
     pub async fn unpublish_kept(&self, record: &Record) {
-        let below = record.repo.push.kept_below();
-        let Ok(refs) = self.refs(&format!("{below}/*")).await else {
-            return;
-        };
+        // The rule may have been another one.
+        let (mut refs, task) = (Refs::new(), record.task);
+        for below in [Push::All, Push::Branches].map(Push::kept_below) {
+            let there = self.refs(&format!("{below}/*")).await;
+            refs.extend(there.unwrap_or_default());
+        }
         for (name, there) in refs {
+            let own =
+                [Push::All, Push::Branches].map(|rule| format!("{}/{task}", rule.kept_below()));
             let ours = record.kept.as_ref() == Some(&there)
-                || name == format!("{below}/{}", record.task)
-                    && self.is_own(record, &there).await.unwrap_or(false);
+                || own.contains(&name) && self.is_own(record, &there).await.unwrap_or(false);
             if ours {
                 let lease = format!("--force-with-lease={name}:{there}");
                 let refspec = format!(":{name}");
@@ -129,7 +140,7 @@ impl Keeper {
                 if let Source::Path(_) = self.repo.source {
                     push.push(RECEIVE);
                 }
-                push.extend(["origin", &refspec]);
+                push.extend([self.repo.source.as_str(), &refspec]);
                 let _nobody_minds = self.git().run(&push).await;
             }
         }
@@ -156,7 +167,7 @@ impl Keeper {
         if let Source::Path(_) = self.repo.source {
             push.push(RECEIVE);
         }
-        push.extend(["origin", &refspec]);
+        push.extend([self.repo.source.as_str(), &refspec]);
         let pushed = self.git().run(&push).await;
         pushed.map(|_| ()).map_err(|error| {
             let of_name = [

@@ -10,6 +10,15 @@ use vine_domain::{Epoch, Repo, TaskId, Timestamp};
 
 use crate::agent::Finished;
 
+/// What people are told before a push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// In which tip it was found.
+    pub tip: String,
+    /// For which the push waits; nothing where it need not.
+    pub held: Vec<String>,
+}
+
 /// The folder of a task, and where its work stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
@@ -39,12 +48,12 @@ pub struct Record {
     pub made: bool,
     /// The agent came to its end; what is left is git's.
     pub finished: Option<Finished>,
-    /// Its branch at the source holds the tip.
+    /// The tip that its branch at the source holds.
     #[serde(default)]
-    pub published: bool,
-    /// The tip in which people were told what looks like a secret.
+    pub published: Option<String>,
+    /// What looks like a secret.
     #[serde(default)]
-    pub named: Option<String>,
+    pub named: Option<Named>,
     /// The tip of which people were told that it is kept.
     #[serde(default)]
     pub told: Option<String>,
@@ -59,18 +68,19 @@ impl Record {
         format!("{}-{}", self.task, self.created.0)
     }
 
-    /// All records of a worker; files that are none are passed over.
+    /// All records of folders; files that are none are passed over.
     pub fn all(state: &Path) -> Vec<Self> {
-        let inside = |folder: &Path| {
-            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-            entries.map(|entry| entry.path()).collect::<Vec<_>>()
-        };
-        inside(&state.join("worktrees"))
-            .iter()
-            .flat_map(|repository| inside(repository))
-            .filter(|path| path.extension().is_some_and(|end| end == "json"))
-            .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
-            .collect()
+        let repositories = inside(&state.join("worktrees"));
+        read(
+            repositories
+                .iter()
+                .flat_map(|repository| inside(repository)),
+        )
+    }
+
+    /// All records without a folder.
+    pub fn all_retired(state: &Path) -> Vec<Self> {
+        read(inside(&state.join("kept")))
     }
 
     /// The record of one task.
@@ -99,7 +109,8 @@ impl Record {
 
     /// The source has all that there is.
     pub fn is_at_source(&self) -> bool {
-        self.published || self.tip == self.base || self.kept.as_ref() == Some(&self.tip)
+        let tip = Some(&self.tip);
+        self.tip == self.base || self.published.as_ref() == tip || self.kept.as_ref() == tip
     }
 
     fn file(&self) -> PathBuf {
@@ -123,4 +134,17 @@ impl Record {
     pub fn remove(&self) {
         let _gone_already = fs::remove_file(self.file());
     }
+}
+
+fn inside(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+fn read(files: impl IntoIterator<Item = PathBuf>) -> Vec<Record> {
+    files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
+        .collect()
 }

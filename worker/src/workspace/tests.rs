@@ -801,6 +801,12 @@ fn refs_at(bench: &Bench) -> String {
     )
 }
 
+/// Somebody who knows what there is asks for it.
+async fn asked(workspace: &mut Workspace, known: &Known) -> Kept {
+    let seen = workspace.kept(Vec::new()).commit.expect("a commit");
+    workspace.push(&seen, known).await.expect("pushed")
+}
+
 /// The folder of a task that is over, as whoever is asked to push finds it.
 fn orphan(bench: &Bench) -> Workspace {
     let (state, task) = (bench.state("w-1"), &bench.task);
@@ -833,7 +839,11 @@ async fn what_looks_like_a_secret_is_named_before_it_leaves_and_goes_out_when_as
     let again = left.publish(true, &known).await.expect("looked");
     assert!(again.unpushed.is_some(), "nobody has said yes");
     assert_eq!(refs_at(&bench), "refs/heads/trunk");
-    let pushed = orphan(&bench).push(&known).await.expect("pushed");
+    let mut left = orphan(&bench);
+    let other = left.push("another commit", &known).await.expect("looked");
+    assert_eq!(other.held, found, "somebody saw another commit");
+    let pushed = asked(&mut left, &known).await;
+    left.told();
     assert_eq!(
         (pushed.name.as_deref(), pushed.held),
         (Some("refs/heads/vine/T-1-paint"), vec![])
@@ -873,6 +883,7 @@ async fn a_repository_says_what_is_pushed_unasked() {
         let kept = kept.expect("kept").expect("something");
         assert_eq!(refs_at(&bench), unfinished, "{rule:?}");
         assert_eq!(kept.name.is_some(), rule.is_of_unfinished());
+        workspace.told();
         let again = workspace.keep(Keeping::ByRule, &Known::default()).await;
         assert_eq!(again.expect("kept"), None, "{rule:?}: it is told once");
         let changes = done(&mut workspace).await;
@@ -881,10 +892,7 @@ async fn a_repository_says_what_is_pushed_unasked() {
         workspace.close().await.expect("closed");
         if !finished {
             assert_eq!(refs_at(&bench), "refs/heads/trunk", "{rule:?}");
-            orphan(&bench)
-                .push(&Known::default())
-                .await
-                .expect("asked for");
+            asked(&mut orphan(&bench), &Known::default()).await;
         }
         let refs = "refs/heads/trunk\nrefs/heads/vine/T-1-paint";
         assert_eq!(refs_at(&bench), refs, "{rule:?}");
@@ -900,9 +908,8 @@ async fn cancelled_work_stays_until_somebody_asks_for_it() {
     assert_eq!(kept.expect("kept").expect("something").name, None);
     workspace.close().await.expect("closed");
     assert_eq!(refs_at(&bench), "refs/heads/trunk");
-    let pushed = orphan(&bench).push(&Known::default()).await;
-    let name = pushed.expect("pushed").name;
-    assert_eq!(name.as_deref(), Some("refs/vine/T-1"));
+    let pushed = asked(&mut orphan(&bench), &Known::default()).await;
+    assert_eq!(pushed.name.as_deref(), Some("refs/vine/T-1"));
     assert_eq!(bench.shows("refs/vine/T-1", "half"), "half");
 }
 
@@ -913,17 +920,50 @@ async fn unfinished_work_that_looks_like_a_secret_is_named_once_and_stays_until_
     let mut workspace = bench.prepare().await;
     write(&workspace, ".env", "COLOUR=red");
     let kept = workspace.keep(Keeping::ByRule, &known).await;
-    assert_eq!(kept.expect("kept").expect("told").held, ["`.env`"]);
+    assert_eq!(kept.expect("kept").expect("to be told").held, ["`.env`"]);
+    workspace.told();
     for _ in 0..2 {
         let again = workspace.keep(Keeping::ByRule, &known).await;
         assert_eq!(again.expect("kept"), None, "it is told once");
         assert_eq!(refs_at(&bench), "refs/heads/trunk");
     }
-    workspace.push(&known).await.expect("somebody asked");
+    asked(&mut workspace, &known).await;
     assert_eq!(bench.shows("refs/vine/T-1", ".env"), "COLOUR=red");
     // What is there already is no news; what comes on top is.
     write(&workspace, "plain", "text");
     let more = workspace.keep(Keeping::ByRule, &known).await;
     assert_eq!(more.expect("kept").expect("told").held, [""; 0]);
     assert_eq!(bench.shows("refs/vine/T-1", "plain"), "text");
+}
+
+#[tokio::test]
+async fn nothing_hides_a_secret_from_the_look() {
+    let token = format!("ghp_{}", "a1b2".repeat(9));
+    let cases: [(&str, String, &str); 5] = [
+        ("bytes", format!("printf 'x\\000{token}' > blob"), "`blob`"),
+        ("words of a commit", format!("git commit -q --allow-empty -m x -m 'diff --git' -m {token}"), "the words of a commit"),
+        ("a change", "echo PASSWORD=hunter2 > .env".into(), "`.env`"),
+        ("a name", "mkdir -p \"$(printf 'a\\n\\n[x](http:')\"; echo 1 > \"$(printf 'a\\n\\n[x](http:')/.env\"".into(), "`a??[x](http:/.env`"),
+        ("a merge", format!("git checkout -q -b side; echo {token} > t; git add t; git commit -qm t; git checkout -q -; git merge -q --no-ff -m m side; git rm -q t"), "`t`"),
+    ];
+    for (what, script, found) in cases {
+        let mut bench = Bench::with(|source| format!("file://{source}"));
+        fs::write(bench.source().join(".env"), "PASSWORD=\n").expect("written");
+        git(&bench.source(), &["add", "."]);
+        git(
+            &bench.source(),
+            &["commit", "--quiet", "-m", "Placeholders"],
+        );
+        bench.task.repo.push = Push::All;
+        let mut workspace = bench.prepare().await;
+        let ran = Command::new("sh")
+            .args(["-ec", &script])
+            .current_dir(workspace.folder())
+            .status();
+        assert!(ran.expect("sh").success(), "{what}");
+        let kept = workspace.keep(Keeping::ByRule, &Known::default()).await;
+        let kept = kept.expect("kept").expect("something");
+        assert_eq!(kept.held, [found], "{what}");
+        assert_eq!(refs_at(&bench), "refs/heads/trunk", "{what}");
+    }
 }

@@ -22,6 +22,10 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
         } => {
             app.allow(caller, Verb::Administer, None, &format!("repo {name}"))
                 .await?;
+            // Said once it stays, until somebody says another.
+            let known = app.store.repos().await?;
+            let known = known.iter().find(|known| known.name == name);
+            let push = push.or(known.map(|known| known.push)).unwrap_or_default();
             let repo = Repo {
                 name,
                 source: Source::try_from(source)?.without_secrets()?,

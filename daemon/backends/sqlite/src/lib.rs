@@ -17,7 +17,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, SqlitePool, query, query_scalar,
+    ConnectOptions, Connection as _, SqlitePool, query, query_scalar,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use vine_domain::Clock;
@@ -116,11 +116,22 @@ fn options(path: &Path, durability: Durability) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// A file does not hang up, so nothing has to be tried before a connection is used.
+/// A file does not hang up, so nothing has to be tried before a connection is used. But on a full disk
+/// SQLite ends a transaction by itself, and a connection that still believes to be in one begins no
+/// other: it is closed, and another one is made.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .test_before_acquire(false)
+        .before_acquire(|at, _| {
+            Box::pin(async move {
+                if at.is_in_transaction() {
+                    // What was dropped is rolled back only now.
+                    at.ping().await?;
+                }
+                Ok(!at.is_in_transaction())
+            })
+        })
 }
 
 async fn migrate(pool: &SqlitePool, to: Option<i64>) -> Result<(), OpenError> {
@@ -212,4 +223,43 @@ async fn last_id(pool: &SqlitePool, sql: &'static str) -> Result<u64, OpenError>
         .await
         .map_err(OpenError::Engine)?;
     Ok(max.unwrap_or(0).unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_does_not_end_all_writing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("vine.db");
+        let pool = pool(1).connect_with(options(&path, Durability::Normal));
+        let pool = pool.await.expect("opened");
+        query("CREATE TABLE t (x)")
+            .execute(&pool)
+            .await
+            .expect("made");
+        for end in ["ROLLBACK", "SELECT 1"] {
+            let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.expect("begun");
+            query("INSERT INTO t VALUES (1)")
+                .execute(&mut *tx)
+                .await
+                .expect("written");
+            query(end)
+                .execute(&mut *tx)
+                .await
+                .expect("as on a full disk");
+            drop(tx);
+            let mut tx = pool
+                .begin_with("BEGIN IMMEDIATE")
+                .await
+                .expect("begun anew");
+            let count: i64 = query_scalar("SELECT count(*) FROM t")
+                .fetch_one(&mut *tx)
+                .await
+                .expect("read");
+            assert_eq!(count, 0, "{end}");
+            tx.commit().await.expect("ended");
+        }
+    }
 }

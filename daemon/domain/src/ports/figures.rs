@@ -51,6 +51,8 @@ pub struct Ended {
 /// Numbers about the place as a whole.
 #[async_trait]
 pub trait Figures: Send + Sync {
+    /// Writes something that means nothing, to see whether that can be done.
+    async fn pulse(&self) -> Stored<()>;
     /// Since when what waits has waited.
     async fn ages(&self) -> Stored<Ages>;
     /// What came to an end since then, for each span of that length in which anything did.

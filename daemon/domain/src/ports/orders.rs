@@ -10,8 +10,8 @@ use crate::{ids::WorkerId, input::Slug, note::Note, question::Question, worker::
 pub struct Duties {
     /// The leases that it holds.
     pub leases: Vec<Attempt>,
-    /// Attempts whose work somebody wants to be pushed.
-    pub wanted: Vec<Attempt>,
+    /// Attempts whose work somebody wants to be pushed, each with the commit that they know of.
+    pub wanted: Vec<(Attempt, String)>,
 }
 
 /// The queue: work orders, leases and what they wait for.

@@ -7,7 +7,7 @@ use vine_app::{
     AppError, Missing, beats, view,
     workers::{Candidate, Keepsake},
 };
-use vine_domain::{Branch, Invalid, Slug, Verb, WorkerId, worker::Attempt};
+use vine_domain::{Branch, Invalid, Slug, Verb, WorkerId, task::Usage, worker::Attempt};
 
 use super::{patience, shapes};
 use crate::{
@@ -221,8 +221,23 @@ pub async fn spent(
     Body(spent): Body<Spent>,
 ) -> Result<StatusCode, Failure> {
     itself(worker, id)?;
-    shared.app.spend(id, spent.attempt, &spent.usage).await?;
+    shared
+        .app
+        .spend(id, spent.attempt, &bounded(spent.usage))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// More than any attempt uses, and little enough to be summed.
+const MOST: u64 = 1_000_000_000_000;
+
+fn bounded(usage: Usage) -> Usage {
+    Usage {
+        turns: usage.turns.min(MOST),
+        input_tokens: usage.input_tokens.min(MOST),
+        output_tokens: usage.output_tokens.min(MOST),
+        cost_microdollars: usage.cost_microdollars.min(MOST),
+    }
 }
 
 fn commit(text: String) -> Result<String, AppError> {
