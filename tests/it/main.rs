@@ -22,6 +22,7 @@ mod story_issuer;
 mod story_keeper;
 mod story_matrix_kept;
 mod story_openapi;
+mod story_place;
 mod story_rivals;
 mod story_slack_kept;
 mod story_transfer;

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::Value;
 
-use crate::harness::{Agent, PATIENCE, Place, git, path, visitor::Browser};
+use crate::harness::{Agent, PATIENCE, Place, git, path};
 
 /// What one kind of trouble must lead to.
 struct Expected {
@@ -343,11 +343,7 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
     }
     assert_eq!(place.show(&task).await["state"], "cancelled");
     let words = format!("`task push {task}` pushes it");
-    let end = std::time::Instant::now() + PATIENCE;
-    while !place.thread(&task).await.contains(&words) {
-        assert!(std::time::Instant::now() < end, "nobody said where it is");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    place.told(&task, &words).await;
     place.say(&format!("task push {task}")).await;
     let branch = format!("refs/vine/{task}:begun.txt");
     crate::harness::until(PATIENCE, "the work is where people find it", || {
@@ -360,56 +356,4 @@ async fn a_cancelled_task_stops_its_agent_and_keeps_its_work() {
     })
     .await;
     place.assert_clean().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_ends_nothing_but_itself() {
-    let mut place = Place::new(Agent::Script("true")).await;
-    let (_daemon, disk) = place.daemon_on_small_disk(24).await;
-    let _worker = place.worker("w-1", 1).await;
-    place.wait(&place.task("Before", "x").await, "done").await;
-    let ready = async || {
-        let url = format!("{}/readyz", place.client().base());
-        let answer = Browser::client().get(url).send().await.expect("an answer");
-        answer.status().as_u16()
-    };
-    assert_eq!(ready().await, 200);
-    let ballast = disk.join("ballast");
-    let mut file = fs::File::create(&ballast).expect("made");
-    let mut room = 32 << 20;
-    while room > 0 {
-        // To the last byte.
-        match std::io::Write::write(&mut file, &vec![0; room]) {
-            Ok(0) | Err(_) => room /= 2,
-            Ok(_) => {}
-        }
-    }
-    let mut refused = 0;
-    for number in 0..200 {
-        let words = ["task", "new", "Meanwhile", "--prompt", &"x".repeat(20_000)];
-        match place.client().run(&words.map(str::to_owned), "").await {
-            Ok(_) => {}
-            Err(error) => {
-                assert!(error.to_string().contains("disk"), "{number}: {error}");
-                refused += 1;
-            }
-        }
-        if refused == 3 {
-            break;
-        }
-    }
-    assert_eq!(refused, 3, "the disk is full");
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(ready().await, 503, "health does not look away");
-    drop(file);
-    fs::remove_file(&ballast).expect("there is room again");
-    let since = std::time::Instant::now();
-    place.wait(&place.task("After", "x").await, "done").await;
-    assert!(
-        since.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        since.elapsed()
-    );
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(ready().await, 200);
 }

@@ -12,7 +12,7 @@ use vine_domain::{
     token::{Token, TokenKind},
 };
 
-use crate::{Shared, error::Failure};
+use crate::{Shared, error::Failure, guests::Guest};
 
 /// The cookie that keeps a browser logged in.
 const SESSION: &str = "vine_session";
@@ -78,14 +78,21 @@ fn bearer(shared: &Shared, headers: &HeaderMap) -> Result<Token, AppError> {
         })
 }
 
+/// Whoever it is, the connection is no stranger's any more.
+fn is_known(parts: &Parts) {
+    if let Some(guest) = parts.extensions.get::<Guest>() {
+        guest.is_known_now();
+    }
+}
+
 impl FromRequestParts<Shared> for Person {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
         let token = bearer(shared, &parts.headers)?;
-        Ok(Self(
-            shared.app.caller(&token, TokenKind::User, "api").await?,
-        ))
+        let caller = shared.app.caller(&token, TokenKind::User, "api").await?;
+        is_known(parts);
+        Ok(Self(caller))
     }
 }
 
@@ -93,12 +100,10 @@ impl FromRequestParts<Shared> for Enrolled {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
-        Ok(Self(
-            shared
-                .app
-                .worker_of(&bearer(shared, &parts.headers)?)
-                .await?,
-        ))
+        let token = bearer(shared, &parts.headers)?;
+        let worker = shared.app.worker_of(&token).await?;
+        is_known(parts);
+        Ok(Self(worker))
     }
 }
 
@@ -118,7 +123,10 @@ impl FromRequestParts<Shared> for Visitor {
             .caller(&token, TokenKind::Browser, "console")
             .await
         {
-            Ok(caller) => Ok(Self(caller)),
+            Ok(caller) => {
+                is_known(parts);
+                Ok(Self(caller))
+            }
             Err(AppError::Unauthenticated) => Err(to_login()),
             Err(error) => Err(Failure::from(error).into_response()),
         }

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
+use rustix::process::Resource;
 use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -122,6 +123,7 @@ impl Daemon {
         let doors = vine_http::Router::new();
         #[cfg(feature = "slack")]
         let doors = doors.merge(super::chat::slack(&app, config, &mut loops)?);
+        raise_file_limit();
         let closing = CancellationToken::new();
         let hosts = hosts(address, config.daemon.public_url.as_deref());
         let front = vine_http::Front {
@@ -131,11 +133,7 @@ impl Daemon {
             shuns,
         };
         let serve = vine_http::serve(listener, app.clone(), front, closing.clone());
-        loops.spawn(async move {
-            if let Err(error) = serve.await {
-                tracing::error!("serving ended: {error}");
-            }
-        });
+        loops.spawn(serve);
         let drain = Duration::from_secs(config.daemon.drain_seconds);
         Ok(Self {
             app,
@@ -225,4 +223,13 @@ pub fn log_to_stderr(config: &config::Log) {
     } else {
         builder.try_init()
     };
+}
+
+/// Each connection is a file; the usual limit is less than a large fleet has.
+fn raise_file_limit() {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = rustix::process::setrlimit(Resource::Nofile, limit) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
 }

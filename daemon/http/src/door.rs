@@ -1,0 +1,169 @@
+//! Where connections come in, and who is not let in.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response},
+    serve::Listener,
+};
+use futures_util::future::BoxFuture;
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::guests::{Guest, Guests};
+
+/// A connection that says nothing for so long, or not a whole head of a request, is closed. Clients
+/// of ours keep idle ones for 90 s.
+const SILENT: Duration = Duration::from_secs(100);
+/// So long a request of a stranger may take, with its body.
+const STRANGE: Duration = Duration::from_secs(60);
+
+/// Serves until `closing`; then no connection comes in any more, and those that are open end with
+/// their next answer.
+pub async fn serve(
+    listener: TcpListener,
+    shuns: Option<fn(SocketAddr) -> bool>,
+    router: Router,
+    closing: CancellationToken,
+) {
+    let mut door = Door {
+        listener,
+        shuns,
+        looks: JoinSet::new(),
+    };
+    let (guests, open) = (Arc::new(Guests::default()), GracefulShutdown::new());
+    let mut protocol = http1::Builder::new();
+    protocol
+        .timer(TokioTimer::new())
+        .header_read_timeout(SILENT);
+    loop {
+        let (stream, from) = tokio::select! {
+            () = closing.cancelled() => break,
+            accepted = door.accept() => accepted,
+        };
+        let guest = guests.admit(from.ip().to_canonical());
+        let service = Service {
+            router: TowerToHyperService::new(router.clone()),
+            guest: guest.clone(),
+        };
+        let connection = open.watch(protocol.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            tokio::select! {
+                // How a connection ends is its client's matter.
+                _ = connection => {}
+                () = guest.closed() => {}
+            }
+            guest.leaves();
+        });
+    }
+    open.shutdown().await;
+}
+
+/// Answers the requests of one connection.
+struct Service {
+    router: TowerToHyperService<Router>,
+    guest: Guest,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<Body>;
+    type Error = TooSlow;
+    type Future = BoxFuture<'static, Result<Response<Body>, TooSlow>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let (guest, router) = (self.guest.clone(), self.router.clone());
+        request.extensions_mut().insert(guest.clone());
+        guest.is_served(true);
+        Box::pin(async move {
+            let served = tokio::select! {
+                Ok(response) = router.call(request) => Ok(response),
+                () = remains_strange(&guest) => Err(TooSlow),
+            };
+            guest.is_served(false);
+            served
+        })
+    }
+}
+
+/// A stranger took too long to say what they want.
+#[derive(Debug, thiserror::Error)]
+#[error("the request took too long")]
+struct TooSlow;
+
+async fn remains_strange(guest: &Guest) {
+    tokio::time::sleep(STRANGE).await;
+    if guest.is_known() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Where connections come in. Small answers must not wait for more of them.
+struct Door {
+    listener: TcpListener,
+    shuns: Option<fn(SocketAddr) -> bool>,
+    /// Nobody waits while somebody else is looked at.
+    looks: JoinSet<Option<(TcpStream, SocketAddr)>>,
+}
+
+/// So many are looked at at once.
+const LOOKS: usize = 100;
+
+impl Door {
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            // Waits by itself while the system has no files left.
+            let accept = Listener::accept(&mut self.listener);
+            let (stream, from) = tokio::select! {
+                Some(looked) = self.looks.join_next() => match looked {
+                    Ok(Some(welcome)) => return welcome,
+                    Ok(None) | Err(_) => continue,
+                },
+                accepted = accept, if self.looks.len() < LOOKS => accepted,
+            };
+            let _best_effort = stream.set_nodelay(true);
+            match self.shuns {
+                None => return (stream, from),
+                Some(shuns) => self.looks.spawn(look(stream, from, shuns)),
+            };
+        }
+    }
+}
+
+/// Whoever is to be spoken with; all others hear why they are not.
+async fn look(
+    mut stream: TcpStream,
+    from: SocketAddr,
+    shuns: fn(SocketAddr) -> bool,
+) -> Option<(TcpStream, SocketAddr)> {
+    let shunned = tokio::task::spawn_blocking(move || shuns(from)).await;
+    if !shunned.unwrap_or(true) {
+        return Some((stream, from));
+    }
+    tracing::warn!("an agent tried to reach the daemon as if it were a person");
+    // Its goodbye takes no place from others.
+    tokio::spawn(async move {
+        let _best_effort = stream.write_all(SHUNNED.as_bytes()).await;
+        let _best_effort = stream.shutdown().await;
+        // Closing before it has said everything would take our words back.
+        let mut sink = tokio::io::sink();
+        let rest = tokio::io::copy(&mut stream, &mut sink);
+        let _best_effort = tokio::time::timeout(Duration::from_secs(1), rest).await;
+    });
+    None
+}
+
+/// What an agent hears.
+const SHUNNED: &str = "HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n\
+    {\"code\":\"forbidden\",\"message\":\"this call comes from inside a task\",\"hint\":\"ask people with `vine ask`\"}";

@@ -1,0 +1,162 @@
+//! Connections of strangers: they hold only so many, for only so long, so that there is always one
+//! for whoever shows who they are. That one stays for as long as they like.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio_util::sync::CancellationToken;
+
+/// Strangers hold at most so many connections from one address, and from all of them. A browser
+/// opens six, a platform's servers a few dozen.
+const OF_ONE: usize = 128;
+const OF_ALL: usize = 512;
+
+/// One connection.
+#[derive(Debug, Clone, Default)]
+pub struct Guest(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Somebody showed on it who they are.
+    is_known: AtomicBool,
+    /// A request of it is being answered.
+    is_served: AtomicBool,
+    is_gone: AtomicBool,
+    closed: CancellationToken,
+}
+
+impl Guest {
+    /// Somebody showed who they are.
+    pub fn is_known_now(&self) {
+        self.0.is_known.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody did.
+    pub fn is_known(&self) -> bool {
+        self.0.is_known.load(Ordering::Relaxed)
+    }
+
+    /// A request of it begins, or ends.
+    pub fn is_served(&self, is: bool) {
+        self.0.is_served.store(is, Ordering::Relaxed);
+    }
+
+    /// The connection has ended.
+    pub fn leaves(&self) {
+        self.0.is_gone.store(true, Ordering::Relaxed);
+    }
+
+    /// When it must give its place to others.
+    pub async fn closed(&self) {
+        self.0.closed.cancelled().await;
+    }
+
+    fn is_stranger(&self) -> bool {
+        !self.is_known() && !self.0.is_gone.load(Ordering::Relaxed)
+    }
+}
+
+/// All connections on which nobody has shown who they are, the oldest first.
+#[derive(Debug, Default)]
+pub struct Guests(Mutex<VecDeque<(IpAddr, Guest)>>);
+
+impl Guests {
+    /// Takes a new connection. When there are too many of its kind, another one is closed.
+    pub fn admit(&self, from: IpAddr) -> Guest {
+        let mut strangers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        strangers.retain(|(_, guest)| guest.is_stranger());
+        let mut counts = HashMap::<IpAddr, usize>::new();
+        for (address, _) in strangers.iter() {
+            *counts.entry(*address).or_default() += 1;
+        }
+        let crowded = match counts.get(&from) {
+            Some(count) if *count >= OF_ONE => Some(from),
+            _ if strangers.len() >= OF_ALL => counts
+                .into_iter()
+                .max_by_key(|(_, count)| *count)
+                .map(|(address, _)| address),
+            _ => None,
+        };
+        if let Some(address) = crowded {
+            let of_it = |(other, _): &(IpAddr, Guest)| *other == address;
+            let is_idle = |guest: &Guest| !guest.0.is_served.load(Ordering::Relaxed);
+            let idle = |one: &(IpAddr, Guest)| of_it(one) && is_idle(&one.1);
+            let place = strangers
+                .iter()
+                .position(idle)
+                .or_else(|| strangers.iter().position(of_it));
+            if let Some((_, guest)) = place.and_then(|place| strangers.remove(place)) {
+                guest.0.closed.cancel();
+            }
+        }
+        let guest = Guest::default();
+        strangers.push_back((from, guest.clone()));
+        guest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_closed(guest: &Guest) -> bool {
+        guest.0.closed.is_cancelled()
+    }
+
+    #[test]
+    fn strangers_make_room_for_each_other_and_never_take_that_of_who_is_known() {
+        let (guests, here) = (Guests::default(), IpAddr::from([10, 0, 0, 1]));
+        let known: Vec<Guest> = (0..1000)
+            .map(|_| {
+                let guest = guests.admit(here);
+                guest.is_known_now();
+                guest
+            })
+            .collect();
+        let served = guests.admit(here);
+        served.is_served(true);
+        let idle: Vec<Guest> = (1..OF_ONE).map(|_| guests.admit(here)).collect();
+        let elsewhere = guests.admit(IpAddr::from([10, 0, 0, 2]));
+        let new = guests.admit(here);
+        assert!(is_closed(&idle[0]), "the oldest one that is idle goes");
+        assert!(
+            !idle[1..]
+                .iter()
+                .chain([&served, &elsewhere, &new])
+                .any(is_closed)
+        );
+        assert!(!known.iter().any(is_closed));
+    }
+
+    #[test]
+    fn many_addresses_together_hold_no_more_and_the_greediest_gives() {
+        let guests = Guests::default();
+        let greedy: Vec<Guest> = (0..OF_ONE)
+            .map(|_| guests.admit(IpAddr::from([10, 0, 0, 1])))
+            .collect();
+        let others: Vec<Guest> = (0..OF_ALL as u32)
+            .map(|number| guests.admit(IpAddr::from((0x0b00_0000 + number).to_be_bytes())))
+            .collect();
+        let closed = greedy.iter().filter(|guest| is_closed(guest)).count();
+        assert!(closed >= OF_ONE - 2, "{closed}");
+        let open = others.iter().filter(|guest| !is_closed(guest)).count();
+        assert!(open + OF_ONE - closed <= OF_ALL);
+    }
+
+    #[test]
+    fn who_has_left_takes_no_place() {
+        let (guests, here) = (Guests::default(), IpAddr::from([10, 0, 0, 1]));
+        for _ in 0..10 * OF_ONE {
+            let guest = guests.admit(here);
+            guest.leaves();
+            assert!(!is_closed(&guest));
+        }
+        assert_eq!(guests.0.lock().expect("whole").len(), 1);
+    }
+}
