@@ -109,7 +109,7 @@ async fn a_task_killed_on_one_worker_goes_on_on_another_from_what_it_had_written
     .await;
     assert_eq!(git(&bare, &["show", &format!("{name}:half.txt")]), "half");
     let said = format!("`git fetch origin {name}`");
-    said_in_thread(&place, &task, &said).await;
+    place.told(&task, &said).await;
     again.kill();
     let _second = place.worker("w-2", 1).await;
     place.say("queue resume").await;
@@ -146,18 +146,6 @@ async fn far(place: &Place, rule: &str) -> std::path::PathBuf {
     bare
 }
 
-async fn said_in_thread(place: &Place, task: &str, words: &str) {
-    let mut thread = String::new();
-    for _ in 0..200 {
-        thread = place.thread(task).await;
-        if thread.contains(words) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("nobody said {words}: {thread}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_looks_like_a_secret_waits_for_an_operator_and_is_pushed_when_one_says_so() {
     let script = "echo COLOUR=red > .env; echo text > plain";
@@ -168,7 +156,9 @@ async fn what_looks_like_a_secret_waits_for_an_operator_and_is_pushed_when_one_s
     let made = place.say("task new Paint --repo far").await;
     let task = made["id"].as_str().expect("an id").to_owned();
     let done = place.wait(&task, "done").await;
-    said_in_thread(&place, &task, "Not pushed yet: this looks like a secret").await;
+    place
+        .told(&task, "Not pushed yet: this looks like a secret")
+        .await;
     let heads = || git(&bare, &["for-each-ref", "--format=%(refname)"]);
     assert_eq!(heads(), "refs/heads/main");
     let login = place.shell(&["login"]);
@@ -179,7 +169,9 @@ async fn what_looks_like_a_secret_waits_for_an_operator_and_is_pushed_when_one_s
 
     place.say(&format!("task push {task}")).await;
     let branch = done["branch"].as_str().expect("a name");
-    said_in_thread(&place, &task, &format!("to the branch `{branch}`")).await;
+    place
+        .told(&task, &format!("to the branch `{branch}`"))
+        .await;
     assert_eq!(git(&bare, &["show", &format!("{branch}:plain")]), "text");
     assert!(
         !browser.page("/").await.contains(shown),
@@ -205,13 +197,17 @@ async fn cancelled_work_is_pushed_when_somebody_asks_also_when_its_worker_was_aw
     let busy = busy.expect_err("refused").to_string();
     assert!(busy.contains("is at work"), "{busy}");
     place.say(&format!("task cancel {task}")).await;
-    said_in_thread(&place, &task, &format!("`task push {task}` pushes it")).await;
+    place
+        .told(&task, &format!("`task push {task}` pushes it"))
+        .await;
     assert_eq!(git(&bare, &["for-each-ref", "refs/vine"]), "");
     worker.kill();
     let told = place.say(&format!("task push {task}")).await;
     assert_eq!(told["state"], "wanted");
     let _again = place.worker("w-1", 1).await;
     let name = format!("refs/vine/{task}");
-    said_in_thread(&place, &task, &format!("`git fetch origin {name}`")).await;
+    place
+        .told(&task, &format!("`git fetch origin {name}`"))
+        .await;
     assert_eq!(git(&bare, &["show", &format!("{name}:half.txt")]), "half");
 }

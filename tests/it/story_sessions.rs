@@ -593,14 +593,14 @@ async fn a_worktree_that_nobody_needs_any_more_is_taken_away_and_its_work_is_kep
         (!folder(&gone).exists()).then_some(())
     })
     .await;
-    assert_eq!(
-        git(
-            &place.repo,
-            &["show", &format!("refs/vine/{gone}:half.txt")]
-        ),
-        "half",
-        "what was not committed is where people find it"
-    );
+    // What was not committed is kept, and can be had.
+    place
+        .told(&gone, &format!("`task push {gone}` pushes it"))
+        .await;
+    place.say(&format!("task push {gone}")).await;
+    place.told(&gone, "`git fetch origin refs/vine").await;
+    let half = format!("refs/vine/{gone}:half.txt");
+    assert_eq!(git(&place.repo, &["show", &half]), "half");
     place.question(&kept).await;
     assert!(
         folder(&kept).exists()

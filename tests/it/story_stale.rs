@@ -84,15 +84,15 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
             shown["state"] == "running" && shown["attempt"] == 2
         })
         .await;
+    // On one machine the new owner makes sure that nobody else is at work.
+    for agent in old {
+        gone(agent, PATIENCE).await;
+    }
     open_gate(&place, 2);
     let done = place.wait(&task, "done").await;
     let commit = git(&place.repo, &["rev-parse", &place.branch(&task).await]);
 
-    // Each worker has folders of its own: the old agent works where the new one does not look.
     still.signal(Signal::CONT);
-    for agent in old {
-        gone(agent, PATIENCE).await;
-    }
     until(PATIENCE, "the old attempt is given up", || {
         still
             .output()

@@ -1,7 +1,7 @@
 //! A team outgrows its machine: from a file of SQLite to PostgreSQL and back, and copies while the
 //! daemon goes on.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt};
 
 use serde_json::Value;
 
@@ -48,6 +48,7 @@ async fn transfer_moves_a_team_to_postgresql_and_back_with_nothing_lost() {
     let folder = place.folder.path().to_owned();
     let read = |file: &str| fs::read_to_string(folder.join(file)).expect("written");
     let said = place.shell(&["export", file]);
+    assert_eq!(mode(&place, file), 0o600);
     assert!(said.contains("rows are in sqlite.jsonl"), "{said}");
 
     // The same configuration with the address of an empty database: from here on everything is
@@ -109,6 +110,7 @@ async fn a_backup_is_made_while_the_daemon_goes_on_and_what_it_holds_goes_on_too
     let task = place.task("One", "waits").await;
     place.question(&task).await;
     let said = place.shell(&["backup", "copy.db"]);
+    assert_eq!(mode(&place, "copy.db"), 0o600);
     assert!(said.contains("copy.db is a whole copy"), "{said}");
     assert!(
         place
@@ -143,4 +145,10 @@ async fn a_backup_is_made_while_the_daemon_goes_on_and_what_it_holds_goes_on_too
     place.answer(&task, "Q-1", "Blue").await;
     place.wait(&task, "done").await;
     assert!(place.log(&task).await.contains("it is Blue"));
+}
+
+/// Who may read a file of the place.
+fn mode(place: &Place, file: &str) -> u32 {
+    let file = fs::metadata(place.folder.path().join(file)).expect("it is there");
+    file.permissions().mode() & 0o777
 }

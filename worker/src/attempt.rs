@@ -25,6 +25,7 @@ use crate::{
     host::{Host, Over, insist},
     place::Place,
     process::Mark,
+    reaper::is_over,
     workspace::{Changes, Keeping, Workspace},
 };
 
@@ -103,7 +104,11 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
         Ok(None) => give_up(bench, held, task, GaveUp::Released, false).await,
         Err(how) => give_up(bench, held, task, how, workspace.is_some()).await,
     };
-    if let (true, Some(mut workspace)) = (over, workspace) {
+    let Some(mut workspace) = workspace else {
+        return;
+    };
+    // Somebody else may have ended it meanwhile.
+    if over || is_over(bench, task.attempt.task, task.created).await {
         close(task.attempt.task, &mut workspace).await;
     }
 }

@@ -151,10 +151,10 @@ async fn kill_all(variable: &str) -> usize {
         }
         let all = parents();
         let mut found: Vec<Pid> = bearing.iter().flat_map(|pid| below(*pid, &all)).collect();
-        // What cannot be killed spares nobody for ever.
-        if found.is_empty() || round % 10 == 9 {
-            found.extend(bearing);
-        }
+        // As long as a supervisor lives, orphans are its. What cannot be killed spares it not for ever.
+        let goes_last = |pid: &Pid| is_supervisor(*pid) && round % 10 != 9;
+        let is_all = found.is_empty();
+        found.extend(bearing.iter().filter(|pid| is_all || !goes_last(pid)));
         killed += found.len();
         for pid in found {
             let _gone_already = kill_process(pid, Signal::KILL);
@@ -162,6 +162,15 @@ async fn kill_all(variable: &str) -> usize {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     killed
+}
+
+/// It is a process of ours between a worker and an agent.
+fn is_supervisor(pid: Pid) -> bool {
+    let number = number_of(pid);
+    let exe = fs::read_link(format!("/proc/{number}/exe"));
+    let words = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+    exe.ok() == std::env::current_exe().ok()
+        && words.split(|byte| *byte == 0).nth(1) == Some(b"supervise")
 }
 
 /// Living processes with this variable; zombies have no environment any more.

@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use vine_api::{Client, Orphans};
-use vine_domain::WorkerId;
+use vine_api::Orphans;
+use vine_domain::{TaskId, Timestamp};
 
 use crate::{
     attempt::{Bench, close, keep, tell_kept},
@@ -20,10 +20,10 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// Takes away what is over, at once and again and again; beside the claims, since a push may wait for a
 /// network.
-pub async fn run(bench: &Bench, worker: WorkerId) {
+pub async fn run(bench: &Bench) {
     let mut begins = true;
     loop {
-        reap(bench, worker, begins).await;
+        reap(bench, begins).await;
         begins = false;
         tokio::time::sleep(EVERY).await;
     }
@@ -31,7 +31,7 @@ pub async fn run(bench: &Bench, worker: WorkerId) {
 
 /// Takes away what is over. When the worker `begins`, also keeps what attempts left that were lost
 /// with it.
-async fn reap(bench: &Bench, worker: WorkerId, begins: bool) {
+async fn reap(bench: &Bench, begins: bool) {
     let config = &bench.config;
     if begins {
         remove_halves(&config.state);
@@ -44,7 +44,7 @@ async fn reap(bench: &Bench, worker: WorkerId, begins: bool) {
         let Ok(_turn) = turn.try_lock() else {
             continue;
         };
-        let is_over = is_over(&bench.client, worker, &record).await;
+        let is_over = is_over(bench, task, record.created).await;
         if !is_over && !begins {
             continue;
         }
@@ -86,12 +86,12 @@ fn remove_halves(state: &Path) {
     }
 }
 
-async fn is_over(client: &Client, worker: WorkerId, record: &Record) -> bool {
+/// Whether a task is over; not when nobody can say.
+pub async fn is_over(bench: &Bench, task: TaskId, created: Timestamp) -> bool {
     let asked = Orphans {
-        tasks: vec![(record.task, record.created)],
+        tasks: vec![(task, created)],
     };
-    let answer = client
-        .post::<_, Orphans>(&format!("/workers/{worker}/orphans"), &asked)
-        .await;
+    let path = format!("/workers/{}/orphans", bench.worker);
+    let answer = bench.client.post::<_, Orphans>(&path, &asked).await;
     answer.is_ok_and(|over| over == asked)
 }

@@ -79,7 +79,7 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let (tracker, worktrees) = (TaskTracker::new(), config.state.join("worktrees"));
     let end = tokio::select! {
         end = beats.run() => end,
-        () = reaper::run(&bench, beats.identity.id) => unreachable!("it goes on for ever"),
+        () = reaper::run(&bench) => unreachable!("it goes on for ever"),
         () = beats.disk.run(&worktrees) => unreachable!("it goes on for ever"),
         () = place.heal(&probes) => unreachable!("it goes on for ever"),
         () = claim(&bench, &beats, &tracker, &stop) => {

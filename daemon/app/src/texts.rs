@@ -147,7 +147,7 @@ pub fn kept(task: &Task, kept: &Keepsake) -> String {
             ),
             (None, _) if !kept.held.is_empty() => format!(
                 "**Not pushed yet: this looks like a secret.** {}\nIts worker keeps the work as commit `{commit}`. Whoever looked at \
-                 it says `task push {id}` to push it as it is, or `task push {id} --leave`.",
+                 it says `task push {id}` to push it as it is, or `task push {id} --leave` to leave it there.",
                 kept.held.join(", ")
             ),
             (None, _) if task.is_over() => format!(
@@ -603,13 +603,20 @@ pub fn total(attempts: &[Execution]) -> Option<String> {
 const DENIED: usize = 200;
 
 fn done(task: &Task, report: &Report) -> String {
-    let spent = spent(&report.usage);
+    // A script counts nothing.
+    let spent = match report.usage == Usage::default() {
+        true => String::new(),
+        false => format!("\n{}", spent(&report.usage)),
+    };
     let outcome = match &report.commit {
         Some(commit) => {
+            let place = match &report.branch {
+                Some(branch) => format!("on `{branch}`"),
+                None => "is not pushed yet".to_owned(),
+            };
             format!(
-                "Commit `{}` on `{}`:\n{}",
+                "Commit `{}` {place}:\n{}",
                 commit.get(..12).unwrap_or(commit),
-                task.branch,
                 fenced(report.diffstat.trim_end())
             )
         }
@@ -632,7 +639,7 @@ fn done(task: &Task, report: &Report) -> String {
         format!("{}\n\n", quoted(&report.summary))
     };
     format!(
-        "**{} {head}.**\n\n{summary}{outcome}{denied}\n{spent}",
+        "**{} {head}.**\n\n{summary}{outcome}{denied}{spent}",
         task.id
     )
 }

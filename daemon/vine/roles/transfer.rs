@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{BufReader, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -24,7 +25,12 @@ fn state(config: &Config) -> Result<std::path::PathBuf> {
 /// after the export would be lost.
 pub async fn export(config: &Config, file: &Path) -> Result<()> {
     let store = Opened::open(config, &state(config)?).await?;
-    let new = File::create_new(file)
+    // Not only what was said: hashes of tokens and passwords too.
+    let new = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
         .with_context(|| format!("{} cannot be made; name a new file", file.display()))?;
     let mut out = BufWriter::new(new);
     let rows = match &store {

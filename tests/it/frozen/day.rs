@@ -174,6 +174,12 @@ impl Day {
 
     pub async fn completes(&self, attempt: Attempt, report: Report) {
         let patch = report.commit.as_ref().map_or("", |_| PATCH);
+        let task = self.app().store.task(attempt.task).await.expect("read");
+        let branch = task.map(|task| task.branch);
+        let report = Report {
+            branch: report.commit.as_ref().and(branch),
+            ..report
+        };
         let done = self
             .app()
             .complete(self.team.worker, attempt, report, patch);

@@ -210,6 +210,7 @@ async fn frozen_screens() {
     "prompt": "Plant a hedge",
     "repo": "site",
     "report": {
+    "branch": "vine/T-1-plant-a-hedge",
     "commit": "0123456789abcdef0123456789abcdef01234567",
     "denied": [],
     "diffstat": " hedge.md | 2 ++\n 1 file changed, 2 insertions(+)\n",

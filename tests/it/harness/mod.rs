@@ -573,6 +573,19 @@ impl Place {
             .await
     }
 
+    /// Waits until the thread of a task says that.
+    pub async fn told(&self, task: &str, words: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let thread = self.thread(task).await;
+            if thread.contains(words) {
+                return;
+            }
+            assert!(Instant::now() < end, "nobody said {words}: {thread}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// All words of a task's thread.
     pub async fn thread(&self, task: &str) -> String {
         let listed: Value = self

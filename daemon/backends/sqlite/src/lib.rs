@@ -11,6 +11,7 @@ mod sql;
 
 use std::{
     fs::{File, TryLockError},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -150,11 +151,23 @@ pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
         .read_only(true)
         .disable_statement_logging();
     let mut source = options.connect().await?;
+    // SQLite fills a file that is empty. It holds more than what was said: hashes of tokens and
+    // passwords too.
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(copy)
+        .map_err(sqlx::Error::Io)?;
     // SQLite's own way of an online copy that needs no lock on writers.
-    query("VACUUM INTO ?")
+    let copied = query("VACUUM INTO ?")
         .bind(copy.display().to_string())
         .execute(&mut source)
-        .await?;
+        .await;
+    if let Err(error) = copied {
+        let _half_a_copy_is_none = std::fs::remove_file(copy);
+        return Err(error.into());
+    }
     let mut made = SqliteConnectOptions::new()
         .filename(copy)
         .read_only(true)
