@@ -66,6 +66,51 @@ static ESCAPED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"[^\s'\x22`]*%[0-9A-Fa-f]{2}[^\s'\x22`]*").expect("a form of ours")
 });
 
+/// Whether a file holds secrets by what people call it, with its path; an example of such a file does
+/// not.
+pub fn is_named_like_one(name: &str) -> bool {
+    let base = name.rsplit('/').next().unwrap_or(name).to_lowercase();
+    let examples = ["example", "sample", "template", "dist", "defaults"];
+    let is_example = base
+        .split(['.', '-', '_'])
+        .any(|part| examples.contains(&part));
+    let environment = base == ".envrc"
+        || base == ".env"
+        || [".env.", ".env-", ".env_"]
+            .iter()
+            .any(|begin| base.starts_with(begin))
+        || base.ends_with(".env");
+    let kinds = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
+    let is_key = kinds.iter().any(|kind| base.starts_with(kind)) && !base.ends_with(".pub");
+    let exact = [
+        ".netrc",
+        ".pgpass",
+        ".git-credentials",
+        ".pypirc",
+        ".htpasswd",
+        "credentials.json",
+        ".dockercfg",
+        "kubeconfig",
+    ];
+    let ends = [
+        ".key",
+        ".p12",
+        ".pfx",
+        ".jks",
+        ".keystore",
+        ".kdbx",
+        ".ppk",
+        ".tfstate",
+    ];
+    let is_cloud = base == "credentials" && name.contains(".aws/");
+    !is_example
+        && (environment
+            || is_key
+            || is_cloud
+            || exact.contains(&base.as_str())
+            || ends.iter().any(|end| base.ends_with(end)))
+}
+
 /// Whether a text holds something with the form of a secret.
 pub fn are_in(text: &str) -> bool {
     without(text.to_owned()).1 > 0
@@ -249,6 +294,32 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_known_by_what_people_call_them() {
+        for secret in [
+            ".env",
+            "web/.env.production",
+            "prod.env",
+            "deploy/id_ed25519",
+            "certs/site.key",
+            "Store.P12",
+            "home/.aws/credentials",
+        ] {
+            assert!(is_named_like_one(secret), "{secret}");
+        }
+        for fine in [
+            ".env.example",
+            "env.rs",
+            "id_ed25519.pub",
+            "keys.rs",
+            "src/credentials/mod.rs",
+            ".env.sample",
+            "monkey",
+        ] {
+            assert!(!is_named_like_one(fine), "{fine}");
+        }
+    }
 
     /// One of each form; put together here, so that no scanner takes them for lost ones.
     fn samples() -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Looks through what is about to leave the house for what should not: files that are named like
 //! secrets, and texts that redaction would mask. What the source has already has left.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use vine_domain::secrets::{self, Known};
 
@@ -83,7 +83,7 @@ fn found_in(outputs: &[String], known: &Known) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = names
         .split('\0')
         .map(|name| name.trim_start_matches('\n'))
-        .filter(|name| is_secret_file(name))
+        .filter(|name| secrets::is_named_like_one(name))
         .map(shown)
         .collect();
     let texts = texts_of(patches).into_iter();
@@ -144,83 +144,9 @@ fn texts_of(patches: &str) -> Vec<(String, String)> {
     texts
 }
 
-/// Files that hold secrets by what people call them; what such a file is an example of does not.
-fn is_secret_file(name: &str) -> bool {
-    let path = Path::new(name);
-    let base = path.file_name().unwrap_or_default().to_string_lossy();
-    let base = base.to_lowercase();
-    let examples = ["example", "sample", "template", "dist", "defaults"];
-    let is_example = base
-        .split(['.', '-', '_'])
-        .any(|part| examples.contains(&part));
-    let environment = base == ".envrc"
-        || base == ".env"
-        || [".env.", ".env-", ".env_"]
-            .iter()
-            .any(|begin| base.starts_with(begin))
-        || base.ends_with(".env");
-    let is_key = base.starts_with("id_") && !base.ends_with(".pub") && {
-        let kinds = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
-        kinds.iter().any(|kind| base.starts_with(kind))
-    };
-    let exact = [
-        ".netrc",
-        ".pgpass",
-        ".git-credentials",
-        ".pypirc",
-        ".htpasswd",
-        "credentials.json",
-        ".dockercfg",
-        "kubeconfig",
-    ];
-    let ends = [
-        ".key",
-        ".p12",
-        ".pfx",
-        ".jks",
-        ".keystore",
-        ".kdbx",
-        ".ppk",
-        ".tfstate",
-    ];
-    let is_cloud = base == "credentials" && name.contains(".aws/");
-    !is_example
-        && (environment
-            || is_key
-            || is_cloud
-            || exact.contains(&base.as_str())
-            || ends.iter().any(|end| base.ends_with(end)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn files_are_known_by_what_people_call_them() {
-        for secret in [
-            ".env",
-            "web/.env.production",
-            "prod.env",
-            "deploy/id_ed25519",
-            "certs/site.key",
-            "Store.P12",
-            "home/.aws/credentials",
-        ] {
-            assert!(is_secret_file(secret), "{secret}");
-        }
-        for fine in [
-            ".env.example",
-            "env.rs",
-            "id_ed25519.pub",
-            "keys.rs",
-            "src/credentials/mod.rs",
-            ".env.sample",
-            "monkey",
-        ] {
-            assert!(!is_secret_file(fine), "{fine}");
-        }
-    }
 
     #[test]
     fn what_a_patch_adds_belongs_to_its_file() {
