@@ -179,7 +179,24 @@ async fn what_looks_like_a_secret_waits_for_an_operator_and_is_pushed_when_one_s
     );
     let again = place.try_say(&format!("task push {task}")).await;
     let again = again.expect_err("refused").to_string();
-    assert!(again.contains("no worker keeps work of T-1"), "{again}");
+    let nothing = "no worker of this daemon keeps work of";
+    assert!(again.contains(&format!("{nothing} {task}")), "{again}");
+
+    // Who decides against it is asked no more; what a removed worker has nobody promises.
+    let made = place.say("task new Another --repo far").await;
+    let other = made["id"].as_str().expect("an id").to_owned();
+    place
+        .told(&other, "Not pushed yet: this looks like a secret")
+        .await;
+    assert!(browser.page("/").await.contains(shown));
+    place.say(&format!("task push {other} --leave")).await;
+    assert!(!browser.page("/").await.contains(shown));
+    place.say("worker remove w-1").await;
+    let gone = place.try_say(&format!("task push {other}")).await;
+    let gone = gone.expect_err("refused").to_string();
+    assert!(gone.contains(&format!("{nothing} {other}")), "{gone}");
+    assert!(!place.thread(&other).await.contains("asked to push"));
+    assert!(!git(&bare, &["branch", "--list"]).contains(&other));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use vine_domain::{
-    MessageId, Task, TaskId, TaskState, Verb, WorkerState,
+    MessageId, Task, TaskId, Verb, WorkerState,
     access::Sight,
     worker::{Attempt, Delivery},
 };
@@ -13,37 +13,27 @@ use crate::{App, AppError, Caller, Done, commands::Reply, texts};
 impl App {
     /// `task push`: the worker that keeps work of a task pushes it as soon as it can.
     pub async fn push(&self, caller: &Caller, id: TaskId) -> Done<Reply> {
-        let task = self.look_at(caller, id).await?;
-        self.allow(
-            caller,
-            Verb::Operate,
-            Some(&task.repo),
-            &format!("push {id}"),
-        )
-        .await?;
-        if matches!(task.state, TaskState::Running { .. }) {
+        let task = self.operated(caller, id, "push").await?;
+        // An agent that waits has its folder too.
+        if task.lease().is_some() {
             return Err(AppError::Unreadable(format!(
                 "{id} is at work; what it writes is kept at its end, and can be pushed then"
             )));
         }
         let Some((worker, _)) = self.store.want_push(id, caller.name()).await? else {
             return Err(AppError::Unreadable(format!(
-                "no worker keeps work of {id} that is not pushed; `task show {id}` tells where it is"
+                "no worker of this daemon keeps work of {id} that is not pushed; the thread of {id} tells where it is"
             )));
         };
         self.wakes.worker(worker);
         let by = match self.store.worker(worker).await? {
             Some(worker) if worker.state(0, 0, self.clock.now()) != WorkerState::Offline => {
-                format!("{} pushes", worker.name)
+                format!("{} is doing it.", worker.name)
             }
-            Some(worker) => format!("{} is away; it pushes, as soon as it is back,", worker.name),
-            None => {
-                return Err(AppError::Unreadable(format!(
-                    "the worker that keeps it was removed; what it has of {id} is on its disk, in `repos`"
-                )));
-            }
+            Some(worker) => format!("{} is offline and does it when it is back.", worker.name),
+            None => "Its worker was removed just now.".into(),
         };
-        let text = format!("{}: {by} what is kept of {id}.", caller.name());
+        let text = format!("{} asked to push the work of {id}. {by}", caller.name());
         let message = texts::notice(MessageId(self.ids.uuid()), id, text.clone());
         self.store.say(id, None, &[message]).await?;
         self.wakes.outbox();
@@ -53,18 +43,18 @@ impl App {
 
     /// `task push --leave`: it stays with its worker, and nobody is asked any more.
     pub async fn leave(&self, caller: &Caller, id: TaskId) -> Done<Reply> {
-        let task = self.look_at(caller, id).await?;
-        self.allow(
-            caller,
-            Verb::Operate,
-            Some(&task.repo),
-            &format!("leave {id}"),
-        )
-        .await?;
+        self.operated(caller, id, "leave").await?;
         self.store.leave(id).await?;
         self.wakes.page();
         let text = format!("What is kept of {id} stays with its worker.");
         Ok(Reply::new(text, json!({ "id": id, "state": "left" })))
+    }
+
+    async fn operated(&self, caller: &Caller, id: TaskId, what: &str) -> Done<Task> {
+        let task = self.look_at(caller, id).await?;
+        let (repo, what) = (Some(&task.repo), format!("{what} {id}"));
+        self.allow(caller, Verb::Operate, repo, &what).await?;
+        Ok(task)
     }
 
     /// Tasks that this person sees whose work waits for somebody to say that it may be pushed, each with

@@ -146,8 +146,8 @@ pub fn kept(task: &Task, kept: &Keepsake) -> String {
                 "**What was written so far is kept.** Get it with `git fetch origin {name}` (commit `{commit}`)."
             ),
             (None, _) if !kept.held.is_empty() => format!(
-                "**Not pushed yet: this looks like a secret.** {}\nIts worker keeps the work as commit `{commit}`. Whoever looked at \
-                 it says `task push {id}` to push it as it is, or `task push {id} --leave` to leave it there.",
+                "**Not pushed yet: this looks like a secret.** {}\nLook at it first. `task push {id}` then pushes the work as it is, \
+                 `task push {id} --leave` leaves it with its worker (commit `{commit}`).",
                 kept.held.join(", ")
             ),
             (None, _) if task.is_over() => format!(

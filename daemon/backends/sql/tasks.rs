@@ -265,7 +265,7 @@ impl Tasks for Database {
     async fn want_push(&self, task: TaskId, by: &str) -> Stored<Option<(WorkerId, Attempt)>> {
         let wanted = query!(
             r#"UPDATE executions SET wanted = $1 WHERE task = $2 AND kept IS NOT NULL AND pushed IS NULL
-                 AND epoch = (SELECT max(epoch) FROM executions WHERE task = $2 AND kept IS NOT NULL)
+                 AND worker IN (SELECT id FROM workers) AND epoch = (SELECT max(epoch) FROM executions WHERE task = $2 AND kept IS NOT NULL)
                RETURNING epoch AS "epoch!", worker AS "worker!""#,
             by,
             int(task.0)

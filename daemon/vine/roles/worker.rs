@@ -219,3 +219,30 @@ fn claude_env(config: &Config) -> Result<BTreeMap<String, String>> {
     }
     Ok(env)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_is_to_read_is_there_and_named_from_the_root() {
+        let said = |file: &str| {
+            let remote = Remote {
+                token_file: Some(file.into()),
+                ..Remote::default()
+            };
+            let access = access(remote, "git.repos.site");
+            access.expect_err("refused").to_string()
+        };
+        for (file, words) in [
+            ("~/token", "give its whole path"),
+            ("/no/such/token", "where no file is"),
+        ] {
+            let error = said(file);
+            assert!(
+                error.contains("git.repos.site.token_file") && error.contains(words),
+                "{error}"
+            );
+        }
+    }
+}
