@@ -219,6 +219,12 @@ async fn slack_ok_means_that_people_can_be_asked() {
         .await;
     channel.act("revoke", json!({ "revoked": false })).await;
     channel.place.platform(None).await;
+    // Connections of the session that is over would take what comes now.
+    channel
+        .wait("only two connections are open", |state| {
+            state["connections"] == 2
+        })
+        .await;
 
     channel
         .act(

@@ -43,7 +43,31 @@ const STEADY: Duration = Duration::from_secs(10);
 /// The longest pause between two tries.
 const PAUSE: Duration = Duration::from_secs(60);
 
-type Manager = Arc<dyn SlackSocketModeClientsManager + Send + Sync>;
+/// A connection, which ends when nobody keeps it any more: one that went on would take what Slack
+/// sends, for a session that is over.
+struct Connection {
+    manager: Arc<dyn SlackSocketModeClientsManager + Send + Sync>,
+    /// It is read for so long after that.
+    linger: Duration,
+}
+
+impl Connection {
+    /// Ends it after a while, so that what it still brings is read.
+    fn end_after(mut self, linger: Duration) {
+        self.linger = linger;
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let (manager, linger) = (Arc::clone(&self.manager), self.linger);
+        tokio::spawn(async move {
+            tokio::time::sleep(linger).await;
+            manager.shutdown().await;
+        });
+    }
+}
+
 type Signs = mpsc::UnboundedReceiver<Sign>;
 
 /// What a connection tells its keeper.
@@ -107,19 +131,18 @@ pub async fn run(
 
 /// Keeps one connection open.
 async fn keep(line: &Line<'_>) -> String {
-    let (mut old, mut pause): (Option<Manager>, _) = (None, SOON);
+    let (mut old, mut pause): (Option<Connection>, _) = (None, SOON);
     loop {
         match open(line).await {
-            Ok((manager, mut signs)) => {
+            Ok((connection, mut signs)) => {
                 let begun = Instant::now();
-                close(old.take(), OVERLAP);
+                if let Some(old) = old.take() {
+                    old.end_after(OVERLAP);
+                }
                 line.greeted();
                 let sign = tokio::select! {
                     sign = signs.recv() => sign,
-                    () = line.session.ended.notified() => {
-                        close(Some(manager), Duration::ZERO);
-                        return ENDED.into();
-                    }
+                    () = line.session.ended.notified() => return ENDED.into(),
                 };
                 line.open.fetch_sub(1, Ordering::SeqCst);
                 pause = if begun.elapsed() > STEADY {
@@ -128,10 +151,10 @@ async fn keep(line: &Line<'_>) -> String {
                     (pause * 2).min(PAUSE)
                 };
                 if sign == Some(Sign::Leave) {
-                    old = Some(manager);
+                    old = Some(connection);
                 } else {
                     line.died.store(true, Ordering::SeqCst);
-                    close(Some(manager), Duration::ZERO);
+                    drop(connection);
                     if line.open.load(Ordering::SeqCst) > 0 {
                         line.missed();
                     }
@@ -144,10 +167,7 @@ async fn keep(line: &Line<'_>) -> String {
                     .await;
                 }
             }
-            Err(Trouble::Lasting(why)) => {
-                close(old, Duration::ZERO);
-                return why;
-            }
+            Err(Trouble::Lasting(why)) => return why,
             Err(Trouble::Passing(why, after)) => {
                 line.failed(why);
                 tokio::time::sleep(pause.max(after)).await;
@@ -180,19 +200,9 @@ impl Line<'_> {
     }
 }
 
-/// Closes a connection after a while, so that what it still brings is read.
-fn close(manager: Option<Manager>, after: Duration) {
-    if let Some(manager) = manager {
-        tokio::spawn(async move {
-            tokio::time::sleep(after).await;
-            manager.shutdown().await;
-        });
-    }
-}
-
 /// A connection that has been greeted. A call of our own comes first: it tells a bad token from a
 /// bad network.
-async fn open(line: &Line<'_>) -> Result<(Manager, Signs), Trouble> {
+async fn open(line: &Line<'_>) -> Result<(Connection, Signs), Trouble> {
     let settings = line.settings;
     may_connect(&settings.api_url, line.app_token).await?;
     let client = Arc::new(SlackClient::new(
@@ -201,10 +211,13 @@ async fn open(line: &Line<'_>) -> Result<(Manager, Signs), Trouble> {
     let environment = Arc::new(SlackClientEventsListenerEnvironment::new(Arc::clone(
         &client,
     )));
-    let manager: Manager = SlackSocketModeClientsManagerFactory::new_clients_manager(
-        &*client.http_api.connector,
-        environment,
-    );
+    let connection = Connection {
+        manager: SlackSocketModeClientsManagerFactory::new_clients_manager(
+            &*client.http_api.connector,
+            environment,
+        ),
+        linger: Duration::ZERO,
+    };
     let (sign, mut signs) = mpsc::unbounded_channel();
     let listener = Arc::new(Listener {
         session: line.session.clone(),
@@ -217,22 +230,20 @@ async fn open(line: &Line<'_>) -> Result<(Manager, Signs), Trouble> {
         .with_reconnect_timeout_in_seconds(HELLO.as_secs() + 1)
         .with_ping_interval_in_seconds(PING)
         .with_ping_failure_threshold_times(2);
-    let registered = manager
+    let registered = connection
+        .manager
         .register_new_token(&config, SlackApiToken::new(line.app_token.into()), listener)
         .await;
     registered.map_err(|_| {
         Trouble::Passing("no connection could be prepared".to_owned(), Duration::ZERO)
     })?;
-    manager.start().await;
+    connection.manager.start().await;
     match tokio::time::timeout(HELLO, signs.recv()).await {
-        Ok(Some(Sign::Hello)) => Ok((manager, signs)),
-        _ => {
-            manager.shutdown().await;
-            Err(Trouble::Passing(
-                "Slack does not greet the connection".into(),
-                Duration::ZERO,
-            ))
-        }
+        Ok(Some(Sign::Hello)) => Ok((connection, signs)),
+        _ => Err(Trouble::Passing(
+            "Slack does not greet the connection".into(),
+            Duration::ZERO,
+        )),
     }
 }
 
