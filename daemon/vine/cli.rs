@@ -59,8 +59,9 @@ pub enum What {
     Config(ConfigVerb),
     /// Print a link that opens the page, once
     Login(LoginArgs),
-    /// Make a secret: for a program of yours, or for a new worker
-    Token(TokenArgs),
+    /// Make, list and revoke secrets: for programs of yours, and for new workers
+    #[command(subcommand)]
+    Token(TokenVerb),
     /// Inside a task of the script agent: ask people, print the answer
     Ask(AskArgs),
     /// Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create
@@ -124,6 +125,9 @@ pub struct UpArgs {
     /// Where to serve (default: 127.0.0.1:7878, or any free port)
     #[arg(long)]
     pub listen: Option<std::net::SocketAddr>,
+    /// Serve others without https: for a network that is yours alone
+    #[arg(long)]
+    pub insecure: bool,
     /// claude or script (default: claude when it is found)
     #[arg(long, value_parser = ["claude", "script"])]
     pub agent: Option<String>,
@@ -138,6 +142,9 @@ pub struct DaemonArgs {
     /// Where to serve
     #[arg(long)]
     pub listen: Option<std::net::SocketAddr>,
+    /// Serve others without https: for a network that is yours alone
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 /// `vine worker`
@@ -179,14 +186,35 @@ pub struct LoginArgs {
 }
 
 /// `vine token`
-#[derive(Debug, clap::Args)]
-pub struct TokenArgs {
-    /// user: for a program that acts as you; enrolment: for a new worker, once
-    #[arg(value_parser = ["user", "enrolment"])]
-    pub kind: String,
-    /// For this person of the configuration instead of you
-    #[arg(long = "for", value_name = "NAME")]
-    pub whom: Option<String>,
+#[derive(Debug, Subcommand)]
+pub enum TokenVerb {
+    /// Make one for a program that acts as you
+    User {
+        /// For this person of the configuration instead of you
+        #[arg(long = "for", value_name = "NAME")]
+        whom: Option<String>,
+        /// How long it is good for (default: 7)
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=365))]
+        days: Option<u32>,
+    },
+    /// Make one that turns a machine into a worker, once, within ten minutes
+    Enrolment {
+        /// For this person of the configuration instead of you
+        #[arg(long = "for", value_name = "NAME")]
+        whom: Option<String>,
+    },
+    /// Show those that are valid, with their last use
+    List {
+        /// Those of everybody; for administrators
+        #[arg(long)]
+        all: bool,
+    },
+    /// End one or several at once
+    Revoke {
+        /// As `vine token list` names them
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
 }
 
 /// `vine ask`

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::Result;
 use vine_domain::{
     Clock,
-    clock::System,
+    clock::Machine,
     ports::{Hints, Store},
 };
 
@@ -33,8 +33,12 @@ impl Opened {
             Durability::Normal => vine_sqlite::Durability::Normal,
         };
         Ok(Self::Sqlite(
-            vine_sqlite::Database::open(&state.join("vine.db"), durability, Arc::new(System))
-                .await?,
+            vine_sqlite::Database::open(
+                &state.join("vine.db"),
+                durability,
+                Arc::new(Machine::default()),
+            )
+            .await?,
         ))
     }
 
@@ -49,7 +53,7 @@ impl Opened {
     /// The clock that judges leases and due times: the database's own.
     pub fn clock(&self) -> Arc<dyn Clock> {
         match self {
-            Self::Sqlite(_) => Arc::new(System),
+            Self::Sqlite(store) => store.clock(),
             Self::Postgres(store) => store.clock(),
         }
     }

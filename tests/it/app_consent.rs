@@ -37,7 +37,7 @@ fn run(command: String) -> Ask {
 }
 
 fn caller(team: &Team, name: &str, via: &str) -> Caller {
-    let people = &team.app.settings.people;
+    let people = &team.app.settings().people.clone();
     let grant = people.iter().find(|grant| grant.user.name == name);
     Caller {
         user: Some(grant.expect("known").user.clone()),
@@ -119,10 +119,10 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
 }
 
 async fn with_rules(rules: Vec<Rule>) -> Team {
-    let mut settings = team().await.app.settings.as_ref().clone();
+    let mut settings = team().await.app.settings().as_ref().clone();
     settings.rules = Rules(rules);
     let team = Team::with(settings).await;
-    let people = &team.app.settings.people;
+    let people = &team.app.settings().people.clone();
     team.app.store.set_people(people).await.expect("set");
     team
 }

@@ -284,7 +284,7 @@ pub async fn team() -> Team {
     let team = Team::with(settings).await;
     team.app
         .store
-        .set_people(&team.app.settings.people)
+        .set_people(&team.app.settings().people)
         .await
         .expect("set");
     team

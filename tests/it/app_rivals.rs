@@ -206,7 +206,7 @@ impl Race<'_> {
     }
 
     fn caller(&self, by: usize) -> Caller {
-        let user = self.team.app.settings.people[by].user.clone();
+        let user = self.team.app.settings().people[by].user.clone();
         Caller {
             user: Some(user),
             via: "console".into(),
@@ -397,7 +397,7 @@ async fn stage(platform: &'static str) -> (Team, std::sync::Arc<platforms::Liste
     let team = Team::with(people()).await;
     team.app
         .store
-        .set_people(&team.app.settings.people)
+        .set_people(&team.app.settings().people)
         .await
         .expect("set");
     if platform != "console" {

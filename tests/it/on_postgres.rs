@@ -8,5 +8,6 @@ mod harness;
 
 mod store_cancelled;
 mod store_plans;
+mod story_clocks;
 mod story_reach;
 mod story_replicas;

@@ -848,7 +848,27 @@ async fn tokens_end_by_time_by_use_and_by_word() {
         .add_token(&token, TokenKind::Worker, owner, Duration::from_secs(60))
         .await
         .expect("added");
-    bed.store.revoke_tokens(owner).await.expect("revoked");
+    bed.store
+        .note_used(std::slice::from_ref(&token))
+        .await
+        .expect("noted");
+    let known = bed.store.tokens(Some(owner)).await.expect("read");
+    assert_eq!(
+        (known.len(), &*known[0].id, known[0].used.is_some()),
+        (1, &token[..12], true)
+    );
+    let stranger = System.uuid();
+    for (by, ended) in [(Some(stranger), 0), (Some(owner), 1), (Some(owner), 0)] {
+        let revoked = bed.store.revoke_token(&token[..12], by).await;
+        assert_eq!(revoked.expect("revoked"), ended);
+    }
+    assert!(
+        bed.store
+            .tokens(Some(owner))
+            .await
+            .expect("read")
+            .is_empty()
+    );
     assert_eq!(
         bed.store
             .token_owner(&token, TokenKind::Worker)

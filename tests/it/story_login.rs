@@ -417,9 +417,13 @@ async fn links_work_once_and_nothing_comes_in_from_elsewhere() {
 async fn behind_https_the_cookie_cannot_be_set_by_others() {
     let (place, _daemon, base) =
         begun("[daemon]\npublic_url = \"https://vine.example.org\"\n").await;
+    let link = link(&place, &base);
+    let code = link.split("code=").nth(1).expect("a code");
     let answer = Browser::client()
-        .get(link(&place, &base))
+        .post(format!("{base}/login/link"))
         .header("host", "vine.example.org")
+        .header("sec-fetch-site", "same-origin")
+        .form(&[("code", code)])
         .send()
         .await
         .expect("an answer");

@@ -300,11 +300,18 @@ async fn a_daemon_that_starts_again_repeats_nothing_and_forgets_nothing() {
     let (attempt, _) = team.asked().await;
     pass(&team, Duration::from_secs(35 * 60)).await;
     for _ in 0..3 {
-        team.bed
-            .store
-            .reset_alarms()
+        let settings = team.app.settings().as_ref().clone();
+        let patience = Arc::new(Patience {
+            digest: settings.patience.digest + 1,
+            ..settings.patience.as_ref().clone()
+        });
+        team.app
+            .take_over(Settings {
+                patience,
+                ..settings
+            })
             .await
-            .expect("as at every start");
+            .expect("all alarms are set anew");
         team.app.ring_alarms().await.expect("rung");
     }
     assert_eq!(thread(&team, attempt.task).await.len(), 1);

@@ -1,6 +1,10 @@
 //! A database or a Redis that cannot be used is named, with what to do; its password is not.
 
-use crate::harness::{Agent, Place, base::Base};
+use crate::harness::{
+    Agent, Place,
+    base::Base,
+    servers::{Pooler, psql},
+};
 
 /// Whether a program ended well, and all that it said.
 fn ran(place: &Place, arguments: &[&str]) -> (bool, String) {
@@ -82,4 +86,71 @@ async fn the_doctor_looks_at_the_database_and_at_redis() {
         "{said}"
     );
     assert!(!said.contains("hush"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_in_transaction_mode_is_refused_by_name_and_one_in_session_mode_works() {
+    let mut place = Place::new(Agent::Script("vine ask 'Go?'")).await;
+    let Base::Postgres(database, _) = &place.base else {
+        panic!("on PostgreSQL")
+    };
+    let pooler = |mode: &str, more: &str| Pooler::before(database, mode, more);
+    let refusing = [
+        pooler("transaction", ""),
+        pooler("transaction", "server_round_robin = 1"),
+        pooler("statement", ""),
+    ];
+    let session = pooler("session", "");
+    for pooler in &refusing {
+        place.env = vec![("VINE_DATABASE__URL".into(), pooler.url())];
+        for arguments in [&["doctor"][..], &["daemon", "--listen", "127.0.0.1:0"]] {
+            let said = refused(&place, arguments);
+            assert!(
+                said.contains("PgBouncer") && said.contains("pool_mode = session"),
+                "{said}"
+            );
+        }
+    }
+    place.env = vec![("VINE_DATABASE__URL".into(), session.url())];
+    let _daemon = place.daemon().await;
+    let _worker = place.worker("w-1", 1).await;
+    let task = place.task("Through a pooler", "x").await;
+    let (question, _) = place.question(&task).await;
+    place.answer(&task, &question, "Go").await;
+    place.wait(&task, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_restored_hands_out_no_number_again() {
+    let mut place = Place::new(Agent::Script("vine ask 'Go?'")).await;
+    let Base::Postgres(database, _) = &place.base else {
+        panic!("on PostgreSQL")
+    };
+    let (url, copy) = (database.url(), format!("{}_copy", database.url()));
+    let (server, name) = url.rsplit_once('/').expect("a name");
+    let (server, name) = (format!("{server}/postgres"), name.to_owned());
+    let daemon = place.daemon().await;
+    assert_eq!(place.task("Before", "x").await, "T-1");
+    daemon.stop().await;
+    let daemon = place.daemon().await;
+    assert_eq!(place.task("The same server", "x").await, "T-2");
+    daemon.stop().await;
+    psql(
+        &server,
+        &format!("CREATE DATABASE {name}_copy TEMPLATE {name}"),
+    )
+    .expect("copied");
+    place.env = vec![("VINE_DATABASE__URL".into(), copy)];
+    let daemon = place.daemon().await;
+    assert_eq!(place.task("Back at the copy", "x").await, "T-1003");
+    assert!(
+        daemon.output().contains("restored from a copy"),
+        "{}",
+        daemon.output()
+    );
+    daemon.stop().await;
+    let daemon = place.daemon().await;
+    assert_eq!(place.task("Once is enough", "x").await, "T-1004");
+    daemon.stop().await;
+    psql(&server, &format!("DROP DATABASE {name}_copy")).expect("dropped");
 }

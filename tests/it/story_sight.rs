@@ -94,7 +94,7 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
         .expect_err("no such place")
         .to_string();
     assert!(
-        refused.contains("may not operate") && !refused.contains("site"),
+        refused.contains("no repository nowhere") && !refused.contains("site"),
         "{refused}"
     );
     for line in [
@@ -104,6 +104,33 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
         "task list --repo site",
     ] {
         assert!(say(line).await.is_err(), "{line}");
+    }
+    // What is another's and what is nobody's look the same to her.
+    for (line, ids) in [
+        ("task show T-1", ("T-1", "T-999")),
+        ("task cancel T-1", ("T-1", "T-999")),
+        ("task retry T-1", ("T-1", "T-999")),
+        ("task priority T-1 high", ("T-1", "T-999")),
+        ("task log T-1", ("T-1", "T-999")),
+        ("task diff T-1", ("T-1", "T-999")),
+        ("task push T-1", ("T-1", "T-999")),
+        ("task explain T-1", ("T-1", "T-999")),
+        ("queue replay T-1", ("T-1", "T-999")),
+        ("question show Q-1", (theirs.as_str(), "Q-999")),
+        ("question answer Q-1 yes", (theirs.as_str(), "Q-999")),
+        ("task list --repo site", ("site", "nowhere")),
+        ("task new X --repo site", ("site", "nowhere")),
+        ("queue pause --repo site", ("site", "nowhere")),
+        ("repo show site", ("site", "nowhere")),
+        ("repo room site", ("site", "nowhere")),
+    ] {
+        let line = line.replace("Q-1", &theirs);
+        let hidden = say(&line).await.expect_err(&line);
+        let absent = say(&line.replace(ids.0, ids.1)).await.expect_err(&line);
+        let told = |error: &vine_api::ClientError| {
+            format!("{error} {:?}", error.code()).replace(ids.0, ids.1)
+        };
+        assert_eq!(told(&hidden), told(&absent), "{line}");
     }
     let listed: Value = ann.get("/tasks").await.expect("a list");
     assert_eq!(
@@ -132,12 +159,15 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
         browser.page("/sessions").await.contains("session end "),
         "she may end what runs there"
     );
-    for path in [
-        "/workers",
-        "/queues",
-        "/audit",
-        "/tasks/T-1",
-        "/tasks?repo=site",
+    let (denied, absent) = (StatusCode::FORBIDDEN, StatusCode::NOT_FOUND);
+    for (path, status) in [
+        ("/workers", denied),
+        ("/queues", denied),
+        ("/audit", denied),
+        ("/tasks/T-1", absent),
+        ("/tasks/T-999", absent),
+        ("/tasks?repo=site", absent),
+        ("/tasks?repo=nowhere", absent),
     ] {
         let refused = browser
             .http
@@ -146,7 +176,7 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
             .send()
             .await
             .expect("an answer");
-        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(refused.status(), status, "{path}");
     }
     let answered = browser
         .send(

@@ -48,7 +48,7 @@ async fn a_worker_that_stood_still_stops_its_own_agent_and_starts_over() {
         gone(agent, PATIENCE).await;
     }
     assert!(
-        worker.output().contains("stopping the agent"),
+        worker.output().contains("stopped, the lease has ended"),
         "{}",
         worker.output()
     );
@@ -96,7 +96,7 @@ async fn a_worker_that_stood_still_changes_nothing_of_what_another_took_over() {
     until(PATIENCE, "the old attempt is given up", || {
         still
             .output()
-            .contains("the report was not wanted")
+            .contains("stopped, the lease has ended")
             .then_some(())
     })
     .await;

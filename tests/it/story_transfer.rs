@@ -119,6 +119,7 @@ async fn a_backup_is_made_while_the_daemon_goes_on_and_what_it_holds_goes_on_too
             .contains("exists already")
     );
     place.say(&format!("task cancel {task}")).await;
+    assert_eq!(place.task("Lost", "x").await, "T-2");
     drop(worker);
     assert_eq!(daemon.stop().await, Some(0));
 
@@ -145,6 +146,12 @@ async fn a_backup_is_made_while_the_daemon_goes_on_and_what_it_holds_goes_on_too
     place.answer(&task, "Q-1", "Blue").await;
     place.wait(&task, "done").await;
     assert!(place.log(&task).await.contains("it is Blue"));
+    assert_eq!(
+        place.task("Another", "x").await,
+        "T-1002",
+        "T-2 stands in a branch, perhaps"
+    );
+    assert_eq!(place.question("T-1002").await.0, "Q-1002");
 }
 
 /// Who may read a file of the place.

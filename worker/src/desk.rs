@@ -36,6 +36,12 @@ pub enum Stopped {
     Shutdown,
 }
 
+/// A timer that rings so late belongs to a process, or a machine, that stood still.
+const STOOD: Duration = Duration::from_secs(3);
+/// So long the daemon is asked then.
+const ASKING: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
+
 /// One attempt in the hands of this worker.
 pub struct Held {
     /// Which.
@@ -152,6 +158,19 @@ impl Held {
         self.worded.notify_waiters();
     }
 
+    /// Waits a moment for the daemon to confirm a lease that could no longer be trusted.
+    pub async fn recovers(&self) -> bool {
+        let confirmed = async {
+            while !self.is_trusted() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            confirmed = tokio::time::timeout(ASKING, confirmed) => confirmed.is_ok(),
+        }
+    }
+
     /// Stops the attempt by itself when its lease can no longer be trusted.
     async fn watch(self: Arc<Self>) {
         loop {
@@ -160,7 +179,10 @@ impl Held {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep_until(until) => {}
             }
-            if !self.is_trusted() {
+            // Whoever wakes late stood still, and the daemon perhaps with it: it is asked first.
+            let stood = until.elapsed() > STOOD;
+            let recovered = self.is_trusted() || (stood && self.recovers().await);
+            if !recovered && !self.stop.is_cancelled() {
                 tracing::warn!(task.id = %self.attempt.task, "{}: the daemon was not heard of for \
                  too long; stopping the agent", self.attempt.task);
                 return self.stop(Stopped::Untrusted);

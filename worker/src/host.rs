@@ -388,7 +388,7 @@ impl Host {
         path: &str,
         body: &B,
     ) -> Result<R, Over> {
-        if !self.held.is_trusted() {
+        if !self.held.is_trusted() && !self.held.recovers().await {
             return Err(Over);
         }
         match insist(self.stopped(), || self.client.post(path, body)).await {

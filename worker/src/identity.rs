@@ -5,11 +5,12 @@ use std::{
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use vine_api::{Client, Enrol, Enrolled};
+use vine_api::{Client, Enrol, Enrolled, MadeToken};
 use vine_domain::{WorkerId, token::Token};
 
 /// A worker's identity and secret.
@@ -39,21 +40,55 @@ impl Identity {
         }
     }
 
+    /// Keeps it in place of the one before, whole or not at all.
     fn keep(&self, state: &Path) -> Result<()> {
         fs::create_dir_all(state)
             .with_context(|| format!("the folder {} cannot be made", state.display()))?;
-        let file = Self::file(state);
+        let (file, draft) = (Self::file(state), state.join("worker.json.new"));
+        let unwritten = || format!("{} cannot be written", file.display());
+        let _left_by_a_crash = fs::remove_file(&draft);
         let mut open = fs::OpenOptions::new();
         let mut handle = open
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .write(true)
             .mode(0o600)
-            .open(&file)
-            .with_context(|| format!("{} cannot be written", file.display()))?;
+            .open(&draft)
+            .with_context(unwritten)?;
         handle.write_all(&serde_json::to_vec(self)?)?;
-        Ok(handle.sync_all()?)
+        handle.sync_all()?;
+        fs::rename(&draft, &file).with_context(unwritten)
     }
+}
+
+/// How often a worker has a new secret.
+const EVERY: Duration = Duration::from_secs(24 * 3600);
+/// After a try that failed.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Renews the worker's secret each day, for as long as it runs, and whenever it starts. The one before
+/// counts until the daemon has heard the new one.
+pub async fn renew(identity: &Identity, client: &Client, state: &Path) {
+    loop {
+        let pause = match renewed(identity.id, client, state).await {
+            Ok(()) => EVERY,
+            Err(error) => {
+                tracing::debug!("the secret is not renewed yet: {error:#}");
+                AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn renewed(id: WorkerId, client: &Client, state: &Path) -> Result<()> {
+    let made: MadeToken = client.post(&format!("/workers/{id}/token"), &()).await?;
+    let identity = Identity {
+        id,
+        token: made.token,
+    };
+    identity.keep(state)?;
+    client.renew(identity.token);
+    Ok(())
 }
 
 /// The kept identity, or a new one for a one-time code.

@@ -17,7 +17,7 @@ use crate::{
     config::WorkerConfig,
     desk::{Desk, Held, Stopped},
     disk::{Disk, has_room},
-    identity::Identity,
+    identity::{Identity, renew},
     place::{Part, Place},
     probe::Probes,
     process::Mark,
@@ -28,6 +28,8 @@ use crate::{
 
 const CLAIM_WAIT: f64 = 30.0;
 const BEAT_WAIT: f64 = 10.0;
+/// How often a process looks whether it stood still.
+const TICK: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(500);
 const BREATH: Duration = Duration::from_millis(100);
 /// How long a stopped attempt may take to be reported before the process ends anyway.
@@ -79,6 +81,7 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let (tracker, worktrees) = (TaskTracker::new(), config.state.join("worktrees"));
     let end = tokio::select! {
         end = beats.run() => end,
+        () = renew(&beats.identity, &bench.client, &config.state) => unreachable!("it goes on for ever"),
         () = reaper::run(&bench) => unreachable!("it goes on for ever"),
         () = beats.disk.run(&worktrees) => unreachable!("it goes on for ever"),
         () = place.heal(&probes) => unreachable!("it goes on for ever"),
@@ -209,6 +212,15 @@ async fn drain(beats: &Beats, desk: &Desk, tracker: &TaskTracker, patience: Dura
     }
 }
 
+/// Until this process has stood still, with the whole machine perhaps.
+async fn stood_still() {
+    let mut last = Instant::now();
+    while last.elapsed() < 3 * TICK {
+        last = Instant::now();
+        tokio::time::sleep(TICK).await;
+    }
+}
+
 /// How the worker keeps its leases and hears of answers.
 struct Beats {
     bench: Bench,
@@ -226,12 +238,20 @@ impl Beats {
     /// Beats for as long as the daemon knows this worker.
     async fn run(&self) -> Result<()> {
         loop {
-            let beat = self.beat(BEAT_WAIT);
+            // A lease that can be trusted no more is confirmed, or over: which, cannot wait.
+            let wait = if self.desk.all().iter().all(|held| held.is_trusted()) {
+                BEAT_WAIT
+            } else {
+                0.0
+            };
+            let beat = self.beat(wait);
             let sent = Instant::now();
             let beaten = tokio::select! {
                 beaten = self.client.beat(self.identity.id, &beat) => beaten,
                 // What is held has changed, so the daemon should know at once.
                 () = self.desk.changed.notified() => continue,
+                // A call that was under way when this process stood still may never be answered.
+                () = stood_still() => continue,
             };
             match beaten {
                 Ok(beaten) => {

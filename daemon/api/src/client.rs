@@ -1,6 +1,9 @@
 //! The HTTP client: typed calls, no retries. Who calls knows whether repeating makes sense.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use reqwest::{Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
@@ -16,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Client {
     http: reqwest::Client,
     base: String,
-    token: Option<Token>,
+    token: Arc<RwLock<Option<Token>>>,
 }
 
 /// What can come of a call.
@@ -70,7 +73,7 @@ impl Client {
         Self {
             http,
             base: base.trim_end_matches('/').to_owned(),
-            token,
+            token: Arc::new(RwLock::new(token)),
         }
     }
 
@@ -78,14 +81,22 @@ impl Client {
     #[must_use]
     pub fn with_token(&self, token: Token) -> Self {
         Self {
-            token: Some(token),
+            token: Arc::new(RwLock::new(Some(token))),
             ..self.clone()
         }
     }
 
+    /// From now on it and all its clones speak with this one.
+    pub fn renew(&self, token: Token) {
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
+    }
+
     /// The secret it speaks with.
-    pub fn token(&self) -> Option<&Token> {
-        self.token.as_ref()
+    pub fn token(&self) -> Option<Token> {
+        self.token
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Where the daemon is.
@@ -134,6 +145,12 @@ impl Client {
             .await
     }
 
+    /// `DELETE` a path below `/api/v1`.
+    pub async fn delete(&self, path: &str) -> Result<(), ClientError> {
+        self.call::<(), ()>(Method::DELETE, path, None, Duration::ZERO)
+            .await
+    }
+
     /// Any call; `wait` is how long the body asks the daemon to hold it.
     pub async fn call<B: Serialize + Sync, R: DeserializeOwned>(
         &self,
@@ -146,7 +163,7 @@ impl Client {
             .http
             .request(method, format!("{}/api/v1{path}", self.base))
             .timeout(PATIENCE + wait);
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token() {
             request = request.bearer_auth(token.reveal());
         }
         if let Some(body) = body {

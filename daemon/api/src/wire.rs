@@ -135,6 +135,34 @@ pub struct MakeToken {
     /// out; for administrators.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub new_password: bool,
+    /// Of a user's token: for so many days instead of seven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 365)]
+    pub days: Option<u32>,
+}
+
+/// A token without its secret.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TokenRow {
+    /// Names it.
+    pub id: String,
+    /// `user`, `browser`, `login`, `enrolment` or `worker`.
+    pub kind: String,
+    /// Whose it is: a person's or a worker's name.
+    pub owner: String,
+    /// Since when, if that is known.
+    pub made: Option<Timestamp>,
+    /// Until when.
+    pub expires: Timestamp,
+    /// When it was last used, to the minute.
+    pub used: Option<Timestamp>,
+}
+
+/// `GET /api/v1/tokens`
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Tokens {
+    /// The latest first.
+    pub items: Vec<TokenRow>,
 }
 
 /// The secret, shown once.

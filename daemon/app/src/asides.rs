@@ -8,6 +8,7 @@ use std::{
 
 use vine_domain::{
     MessageId, Timestamp,
+    access::{self, Sight},
     chat::{Aside, Inbound, Outbound, OutboundKind, Place, Spot},
     uuid_of,
 };
@@ -53,11 +54,9 @@ impl App {
         let Spot::Theirs { room, thread, .. } = &event.spot else {
             return Ok(());
         };
-        let stranger = self
-            .store
-            .user(&event.platform, &event.author)
-            .await?
-            .is_none();
+        let user = self.store.user(&event.platform, &event.author).await?;
+        let stranger = user.is_none();
+        let sees_all = access::sight(user.as_ref()) == Ok(Sight::Everything);
         let text = match outcome {
             Ok(None) | Err(AppError::Store(_) | AppError::Early | AppError::Stopping) => {
                 return Ok(());
@@ -69,6 +68,10 @@ impl App {
                 refusal(outcome, &event.author)
             }
             Err(AppError::Denied(_)) => refusal(outcome, &event.author),
+            // Perhaps it is there and they do not see it: both sound the same.
+            Err(error @ AppError::NotFound(_)) if !sees_all => {
+                format!("{}\n{}", error.told(), named(&event.author))
+            }
             Ok(Some(reply)) => reply.text.clone(),
             Err(error) => match &event.left_out {
                 Some(left_out) => format!("{}\n{left_out}", error.told()),
@@ -106,9 +109,12 @@ fn refusal(outcome: &Result<Option<Reply>, AppError>, author: &str) -> String {
         Err(AppError::Denied(denied)) => denied.to_string(),
         _ => STRANGER.into(),
     };
+    format!("{why}.\n{}", named(author))
+}
+
+fn named(author: &str) -> String {
     format!(
-        "{why}.\nPeople and roles stand in the configuration, under `[[people]]`. You are \
-         `{author}` there."
+        "People and roles stand in the configuration, under `[[people]]`. You are `{author}` there."
     )
 }
 

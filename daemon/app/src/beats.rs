@@ -66,7 +66,11 @@ pub struct Beat {
 /// What is known of the workers' connections. Lives in memory: after a restart every worker is
 /// heard of anew.
 #[derive(Default)]
-pub struct Presence(Mutex<HashMap<WorkerId, Line>>);
+pub struct Presence {
+    lines: Mutex<HashMap<WorkerId, Line>>,
+    /// Until then no lease is taken for one that was not renewed.
+    lenient: Mutex<Option<Instant>>,
+}
 
 #[derive(Default)]
 struct Line {
@@ -80,7 +84,7 @@ struct Line {
 
 impl Presence {
     fn lines(&self) -> MutexGuard<'_, HashMap<WorkerId, Line>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Workers whose connection closed without goodbye and who did not come back in time, each with
@@ -99,6 +103,17 @@ impl Presence {
             lines.remove(worker);
         }
         gone
+    }
+
+    /// The clock was set: every lease is to be written anew, and nobody is gone who was not before.
+    fn moved(&self, by: i64) {
+        for line in self.lines().values_mut() {
+            line.renewed.clear();
+            line.unknown.clear();
+            line.cut = line.cut.map(|at| Timestamp(at.0.saturating_add(by)));
+        }
+        let until = Instant::now() + 2 * COARSE;
+        *self.lenient.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
     /// A beat has begun. Whether it is news to this daemon that the worker lives.
@@ -323,6 +338,19 @@ impl App {
             Err(AppError::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// The clock was set by so many milliseconds.
+    pub(crate) fn moved_in_time(&self, by: i64) {
+        self.presence.moved(by);
+        self.wakes.page();
+    }
+
+    /// Whether leases are not judged just now.
+    pub(crate) fn is_lenient(&self) -> bool {
+        let until = self.presence.lenient.lock();
+        let until = *until.unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
     }
 
     /// Workers that are gone, by [`Presence::gone`], and that no other daemon has heard of since.

@@ -33,6 +33,9 @@ pub enum Missing {
     /// A person.
     #[error("person {0}")]
     Person(String),
+    /// A token, by its id.
+    #[error("token {0}")]
+    Token(String),
     /// A chat platform.
     #[error("{0} here")]
     Platform(String),
@@ -51,6 +54,7 @@ impl Missing {
             Self::Worker(_) => "`worker list` shows what there is",
             Self::Repo(_) => "`repo list` shows what there is",
             Self::Person(_) => "people are named under `[[people]]` in the configuration",
+            Self::Token(_) => "`vine token list` shows what there is",
             Self::Platform(_) => {
                 "platforms are named in the configuration; `doctor` says how they do"
             }

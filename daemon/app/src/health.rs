@@ -257,6 +257,11 @@ impl Platforms {
         lock(&self.chats).retain(|served| served.chat.platform() != platform);
     }
 
+    /// Knows nothing of it any more: nobody wants it, or it is set otherwise.
+    pub fn forget(&self, platform: &str) {
+        lock(&self.known).remove(platform);
+    }
+
     pub(crate) fn chat(&self, platform: &str) -> Option<Arc<dyn Chat>> {
         lock(&self.chats)
             .iter()

@@ -2,12 +2,12 @@
 //! looked up once.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 use vine_domain::{User, WorkerId};
 
 /// A revoked token is refused by every daemon after this long at the latest.
@@ -26,11 +26,16 @@ pub(crate) enum Owner {
 
 /// Tokens that were seen in the last moment, by their hashes.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<HashMap<String, (Owner, Instant)>>);
+pub(crate) struct Known {
+    owners: Mutex<HashMap<String, (Owner, Instant)>>,
+    /// Those that the store has not heard of.
+    used: Mutex<HashSet<String>>,
+    ended: Notify,
+}
 
 impl Known {
     fn all(&self) -> MutexGuard<'_, HashMap<String, (Owner, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whose it was a moment ago.
@@ -52,9 +57,29 @@ impl Known {
         }
     }
 
+    /// It was used, for the records.
+    pub fn used(&self, hash: &str) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() < MOST {
+            used.insert(hash.to_owned());
+        }
+    }
+
+    /// Those that were used since this was asked last.
+    pub fn take_used(&self) -> Vec<String> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.drain().collect()
+    }
+
     /// Somebody has lost something.
     pub fn forget(&self) {
         self.all().clear();
+        self.ended.notify_waiters();
+    }
+
+    /// Until somebody has lost something.
+    pub async fn forgotten(&self) {
+        self.ended.notified().await;
     }
 }
 

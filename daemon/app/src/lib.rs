@@ -33,6 +33,7 @@ mod pulse;
 mod pushes;
 pub mod questions;
 pub mod reminders;
+pub mod settings;
 pub mod spending;
 mod spots;
 mod steps;
@@ -40,7 +41,9 @@ pub mod sweep;
 pub mod tasks;
 pub mod texts;
 mod together;
+pub mod tokens;
 pub mod trends;
+mod turns;
 pub mod view;
 mod visible;
 mod wakes;
@@ -54,8 +57,7 @@ use std::{
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use vine_domain::{
-    Clock, Grant, Ids, Patience, SessionPolicy, TaskId,
-    access::Rules,
+    Clock, Ids, TaskId,
     ports::{Hints, Store},
 };
 
@@ -64,6 +66,7 @@ pub use vine_grammar::{Command, Context, TaskVerb, from_words, is_command, parse
 pub use crate::{
     error::{AppError, Done, Missing},
     people::Caller,
+    settings::Settings,
     wakes::Wakes,
 };
 
@@ -78,14 +81,13 @@ pub struct App {
     pub ids: Arc<dyn Ids>,
     /// Wake-ups between use cases and loops.
     pub wakes: Arc<Wakes>,
-    /// What the operator chose.
-    pub settings: Arc<Settings>,
     /// Cancelled when the daemon stops; calls that wait are answered at once then.
     pub stop: CancellationToken,
     /// What this daemon counts and measures.
     pub meter: Arc<meter::Meter>,
     /// Adapters, and how they and their rooms are.
     pub platforms: Arc<health::Platforms>,
+    in_force: Arc<settings::InForce>,
     presence: Arc<beats::Presence>,
     told: Arc<asides::Told>,
     /// Tells this daemon from others.
@@ -95,6 +97,7 @@ pub struct App {
     trends: Arc<latest::Latest<trends::Trends>>,
     spending: Arc<latest::Latest<spending::Spent>>,
     pulse: Arc<pulse::Pulse>,
+    turns: Arc<turns::Turns>,
     door: Arc<passwords::Door>,
     journeys: Arc<journeys::Listener>,
     claims: mpsc::Sender<claims::Waiting>,
@@ -103,39 +106,6 @@ pub struct App {
     /// Events are dealt with one after the other, in the order they were stored. Holds the tasks in
     /// whose threads words wait.
     reading: Arc<Mutex<HashSet<TaskId>>>,
-}
-
-/// What the operator chose.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where people find the page, for links in messages; without a slash at its end.
-    pub link: String,
-    /// When open questions ping again and are given up.
-    pub patience: Arc<Patience>,
-    /// When sessions are worth keeping.
-    pub sessions: SessionPolicy,
-    /// The people that the configuration names.
-    pub people: Vec<Grant>,
-    /// Who decides what agents ask, where that is said apart.
-    pub rules: Rules,
-    /// So many batches of one kind of write may be under way at the same time: one where there is
-    /// one writer.
-    pub batches: usize,
-}
-
-impl Settings {
-    /// The defaults, with the page at `link`.
-    pub fn at(link: &str) -> Self {
-        let link = link.trim_end_matches('/').to_owned();
-        Self {
-            link,
-            patience: Arc::default(),
-            sessions: SessionPolicy::default(),
-            people: Vec::new(),
-            rules: Rules::default(),
-            batches: 1,
-        }
-    }
 }
 
 impl App {
@@ -151,14 +121,13 @@ impl App {
         let wakes = Arc::new(Wakes::default());
         let (claims, waiting) = mpsc::channel(1024);
         let batches = settings.batches;
-        let settings = Arc::new(settings);
         let app = Self {
             store,
             me: ids.uuid().to_string().into(),
             clock,
             ids,
             wakes,
-            settings,
+            in_force: Arc::new(settings::InForce::new(settings)),
             stop,
             meter: Arc::default(),
             platforms: Arc::default(),
@@ -169,6 +138,7 @@ impl App {
             trends: Arc::default(),
             spending: Arc::default(),
             pulse: Arc::default(),
+            turns: Arc::default(),
             door: Arc::default(),
             journeys: Arc::default(),
             claims,
@@ -178,5 +148,14 @@ impl App {
         };
         let dispatcher = claims::Dispatcher::new(app.clone(), waiting);
         (app, dispatcher)
+    }
+
+    /// The same, for what is to end before the daemon does.
+    #[must_use]
+    pub fn until(&self, stop: CancellationToken) -> Self {
+        Self {
+            stop,
+            ..self.clone()
+        }
     }
 }

@@ -97,14 +97,13 @@ pub async fn register(app: App, note: String) {
 }
 
 impl App {
-    /// Notes of the daemons that live now.
-    pub async fn daemons(&self) -> vine_domain::ports::Stored<Vec<String>> {
-        Ok(self
-            .store
-            .held(DAEMON)
-            .await?
-            .into_iter()
-            .map(|(_, note)| note)
+    /// Names of the daemons that live now, but this one.
+    pub(crate) async fn other_daemons(&self) -> vine_domain::ports::Stored<Vec<String>> {
+        let ours = format!("{DAEMON}{}", self.me);
+        let held = self.store.held(DAEMON).await?.into_iter();
+        Ok(held
+            .map(|(name, _)| name)
+            .filter(|name| *name != ours)
             .collect())
     }
 }

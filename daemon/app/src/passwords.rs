@@ -168,6 +168,7 @@ impl App {
         self.store
             .set_password(user.id, &hash, &session.hash())
             .await?;
+        self.known.forget();
         self.audit(entered(&user.name, "new password", true)).await
     }
 

@@ -1,6 +1,6 @@
 //! Who calls, what they may do, and the proof of it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use vine_domain::{
     Role, Slug, User, UserId, Verb, WorkerId,
@@ -21,16 +21,6 @@ use crate::{
 
 /// The platform under which an issuer of accounts knows people, by OpenID Connect.
 pub const ISSUER: &str = "oidc";
-
-/// How long each kind of token is good for.
-pub fn life(kind: TokenKind) -> Duration {
-    match kind {
-        TokenKind::Enrolment | TokenKind::Login => Duration::from_secs(10 * 60),
-        TokenKind::Browser => Duration::from_secs(12 * 3600),
-        TokenKind::User => Duration::from_secs(90 * 24 * 3600),
-        TokenKind::Worker => Duration::from_secs(365 * 24 * 3600),
-    }
-}
 
 /// A person, as known when the request came in, and where it came from.
 #[derive(Debug, Clone)]
@@ -108,7 +98,10 @@ impl App {
             Err(denied) => {
                 self.meter.denied(Refused::Role);
                 self.audit(entry).await?;
-                Err(denied.into())
+                Err(match repo.filter(|_| caller.user.is_some()) {
+                    Some(repo) if !sees(caller, repo) => hidden(subject, repo),
+                    _ => denied.into(),
+                })
             }
         }
     }
@@ -150,6 +143,7 @@ impl App {
             .user(OURSELVES, &owner.to_string())
             .await?
             .ok_or_else(|| self.unknown())?;
+        self.known.used(&hash);
         if kind == TokenKind::User {
             self.known.note(hash, Owner::Person(user.clone()));
         }
@@ -177,51 +171,9 @@ impl App {
             .await?
             .map(WorkerId)
             .ok_or_else(|| self.unknown())?;
+        self.known.used(&hash);
         self.known.note(hash, Owner::Worker(worker));
         Ok(worker)
-    }
-
-    /// Makes a secret for `owner` and keeps its hash.
-    pub async fn make_token(&self, kind: TokenKind, owner: uuid::Uuid) -> Done<Token> {
-        let token = Token::make(kind, &*self.ids);
-        self.store
-            .add_token(&token.hash(), kind, owner, life(kind))
-            .await?;
-        Ok(token)
-    }
-
-    /// A secret that a person asks for: for their programs, for a browser, or for a new worker;
-    /// administrators also ask for others.
-    pub async fn make_token_for(
-        &self,
-        caller: &Caller,
-        kind: TokenKind,
-        whom: Option<&str>,
-    ) -> Done<Token> {
-        let mut subject = format!("token ({})", kind.as_str());
-        match whom {
-            None if kind != TokenKind::Enrolment => self.allow_own(caller, &subject).await?,
-            _ => {
-                subject.extend(whom.map(|name| format!(" for {}", shown(name))));
-                self.allow(caller, Verb::Administer, None, &subject).await?;
-            }
-        }
-        self.make_token(kind, self.person(caller, whom)?.0).await
-    }
-
-    /// Whoever sees anything here may have secrets of their own.
-    async fn allow_own(&self, caller: &Caller, subject: &str) -> Done<()> {
-        self.sight(caller, subject).await?;
-        let actor = format!("{} ({})", caller.name(), caller.via);
-        let (verb, reason) = ("make token".into(), "for oneself".into());
-        self.audit(AuditEntry {
-            actor,
-            verb,
-            subject: subject.into(),
-            allowed: true,
-            reason,
-        })
-        .await
     }
 
     /// An administrator has a password forgotten, so that its person can set a new one. Their
@@ -229,14 +181,15 @@ impl App {
     pub async fn forget_password(&self, caller: &Caller, whom: Option<&str>) -> Done<()> {
         let subject = format!("password of {}", shown(whom.unwrap_or(caller.name())));
         self.allow(caller, Verb::Administer, None, &subject).await?;
-        Ok(self
-            .store
+        self.store
             .forget_password(self.person(caller, whom)?)
-            .await?)
+            .await?;
+        self.known.forget();
+        Ok(())
     }
 
     /// Somebody whom the configuration names, or the caller.
-    fn person(&self, caller: &Caller, named: Option<&str>) -> Done<UserId> {
+    pub(crate) fn person(&self, caller: &Caller, named: Option<&str>) -> Done<UserId> {
         let Some(name) = named else {
             return caller
                 .user
@@ -244,14 +197,32 @@ impl App {
                 .map(|user| user.id)
                 .ok_or(AppError::Unauthenticated);
         };
-        let grant = self
-            .settings
-            .people
-            .iter()
-            .find(|grant| grant.user.name == name);
-        grant
+        let settings = self.settings();
+        let mut people = settings.people.iter();
+        people
+            .find(|grant| grant.user.name == name)
             .map(|grant| grant.user.id)
             .ok_or_else(|| Missing::Person(shown(name)).into())
+    }
+
+    /// Whom a login code would let in, by name. It stays unspent.
+    pub async fn would_log_in(&self, code: &Token) -> Done<String> {
+        let owner = self
+            .store
+            .token_owner(&code.hash(), TokenKind::Login)
+            .await?;
+        let user = match owner {
+            Some(owner) => self.store.user(OURSELVES, &owner.to_string()).await?,
+            None => None,
+        };
+        match user {
+            Some(user) => Ok(user.name),
+            None => {
+                self.knock(Knock::Link)?;
+                self.meter.denied(Refused::Login);
+                Err(AppError::Unauthenticated)
+            }
+        }
     }
 
     /// Trades a one-time login code for a browser session.
@@ -311,6 +282,21 @@ impl App {
             .await?;
         Ok(user.id)
     }
+}
+
+fn sees(caller: &Caller, repo: &Slug) -> bool {
+    access::decide(caller.user.as_ref(), Verb::See, Some(repo)).is_ok()
+}
+
+/// What is in a repository that somebody sees nothing of is not there, as what does not exist is not.
+fn hidden(subject: &str, repo: &Slug) -> AppError {
+    let named = subject.split(' ').find_map(|word| {
+        let task = word.parse().map(Missing::Task);
+        let question = || word.parse().map(Missing::Question);
+        let session = |_| word.parse().map(Missing::Session);
+        task.or_else(|_| question()).or_else(session).ok()
+    });
+    named.unwrap_or_else(|| Missing::Repo(repo.clone())).into()
 }
 
 /// A line of the audit: somebody came to the page, or tried to.

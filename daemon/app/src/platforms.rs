@@ -460,7 +460,7 @@ impl App {
                 repo.source.shown()
             ),
             encrypted: repo.encrypted,
-            members: self.settings.people.iter().filter_map(member).collect(),
+            members: self.settings().people.iter().filter_map(member).collect(),
         }
     }
 
@@ -539,7 +539,7 @@ impl App {
                 subject: grant.on(&dispatch.platform)?.to_owned(),
             })
         };
-        self.settings
+        self.settings()
             .people
             .iter()
             .filter(called)

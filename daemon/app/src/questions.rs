@@ -61,7 +61,7 @@ impl App {
             context,
             ..fresh
         };
-        question.alarm = Some(self.settings.patience.alarm(&question, question.asked_at));
+        question.alarm = Some(self.settings().patience.alarm(&question, question.asked_at));
         self.step(
             asked.attempt.task,
             Event::Asked {
@@ -135,7 +135,8 @@ impl App {
             return Err(AppError::Unreadable(format!(
                 "{id} holds what looks like a secret and is masked here, so it cannot be allowed \
                  here; look at it whole and decide at {}/tasks/{}",
-                self.settings.link, task.id
+                self.settings().link,
+                task.id
             )));
         }
         audit.subject = format!("{id}: {}", decided(&question.ask, &decision));
@@ -173,7 +174,7 @@ impl App {
 
     /// A repository may let more people decide.
     fn verb_for(&self, repo: &Slug, ask: &Ask) -> Verb {
-        let asks_less = self.settings.rules.needs(repo, ask) < ask.verb().needs();
+        let asks_less = self.settings().rules.needs(repo, ask) < ask.verb().needs();
         if asks_less { Verb::Answer } else { ask.verb() }
     }
 
@@ -185,7 +186,8 @@ impl App {
         question: &Question,
         audit: &AuditEntry,
     ) -> Done<()> {
-        let (rules, ask) = (&self.settings.rules, &question.ask);
+        let (settings, ask) = (self.settings(), &question.ask);
+        let rules = &settings.rules;
         let refused = if !rules.allow(caller.user.as_ref(), &task.repo, ask) {
             AppError::Denied(Denied {
                 who: caller.name().to_owned(),
@@ -276,9 +278,11 @@ impl App {
         caller: &Caller,
         shown: impl Iterator<Item = (&'a Question, &'a Slug)>,
     ) -> Done<()> {
+        let settings = self.settings();
         let may = |question: &Question, repo: &Slug| {
-            let rules = &self.settings.rules;
-            rules.allow(caller.user.as_ref(), repo, &question.ask)
+            settings
+                .rules
+                .allow(caller.user.as_ref(), repo, &question.ask)
         };
         let open: Vec<QuestionId> = shown
             .filter(|(one, repo)| one.is_open() && may(one, repo))
@@ -327,8 +331,10 @@ impl App {
 
     /// What is asked, as this person may see it where they are.
     pub fn shown_to(&self, caller: &Caller, repo: &Slug, question: &Question) -> Ask {
-        let rules = &self.settings.rules;
-        let may = rules.allow(caller.user.as_ref(), repo, &question.ask);
+        let may = self
+            .settings()
+            .rules
+            .allow(caller.user.as_ref(), repo, &question.ask);
         match may && !caller.is_in_a_room() {
             true => question.ask.clone(),
             false => question.ask.masked(),

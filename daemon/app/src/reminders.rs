@@ -14,6 +14,17 @@ use crate::{App, Done, texts};
 const PORTION: u32 = 200;
 
 impl App {
+    /// Sets all alarms anew: patience may have changed. What is due already comes with the next look.
+    pub(crate) async fn reset_alarms(&self) -> Done<()> {
+        let (patience, now) = (Arc::clone(&self.settings().patience), self.clock.now());
+        let open = self.store.open_questions(None, u32::MAX).await?;
+        let alarms: Vec<_> = open
+            .iter()
+            .map(|question| (question.id, patience.alarm(question, now)))
+            .collect();
+        Ok(self.store.set_alarms(&alarms).await?)
+    }
+
     /// Deals with all alarms that have come.
     pub async fn ring_alarms(&self) -> Done<()> {
         loop {
@@ -34,7 +45,7 @@ impl App {
 
     /// All alarms of one room: a digest stands for the reminders when many questions wait there.
     async fn ring(&self, repo: &Slug, rung: &[Question]) -> Done<()> {
-        let (patience, now) = (&self.settings.patience, self.clock.now());
+        let (patience, now) = (Arc::clone(&self.settings().patience), self.clock.now());
         let reminders: Vec<&Question> = rung
             .iter()
             .filter(|question| patience.due(question, now) == Due::Remind)
@@ -69,7 +80,7 @@ impl App {
         let task = self.question(id).await?.task();
         let event = Event::Waited {
             question: id,
-            patience: Arc::clone(&self.settings.patience),
+            patience: Arc::clone(&self.settings().patience),
             quietly,
         };
         self.step(task, event, None).await.map(|_| ())

@@ -140,7 +140,7 @@ impl App {
                         call.input.reply.clone(),
                     );
                     let was_queued = matches!(situation.task.state, TaskState::Queued { .. });
-                    let (sessions, audit) = (self.settings.sessions, call.input.audit.clone());
+                    let (sessions, audit) = (self.settings().sessions, call.input.audit.clone());
                     commits.push(Commit {
                         change,
                         messages,

@@ -61,7 +61,7 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
         }
         Say::Reminder(open) => calls(&task.requester, reminder(app, task, question(*open)?)),
         Say::Escalation(open) => calls(
-            &app.settings.patience.escalate_to,
+            &app.settings().patience.escalate_to,
             escalation(app, question(*open)?),
         ),
         Say::Expired(given_up) => told(expired(app, question(*given_up)?)),
@@ -202,7 +202,7 @@ fn card(app: &App, task: &Task) -> String {
 }
 
 fn link(app: &App, task: vine_domain::TaskId) -> String {
-    format!("{}/tasks/{task}", app.settings.link)
+    format!("{}/tasks/{task}", app.settings().link)
 }
 
 /// Where a task is, in a few words.
@@ -244,7 +244,11 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
         parts.push(quoted(&question.context));
     }
     parts.push(body(&question.ask.masked()));
-    let role = app.settings.rules.needs(&task.repo, &question.ask).as_str();
+    let role = app
+        .settings()
+        .rules
+        .needs(&task.repo, &question.ask)
+        .as_str();
     let ways = if question.ask.is_secret() {
         "It holds what looks like a secret, so it is masked here and can only be denied here; \
          whoever may approve sees all of it on the page and decides there"
@@ -270,7 +274,7 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
 
 /// What happens if nobody answers.
 fn prospects(app: &App, question: &Question) -> String {
-    let patience = &app.settings.patience;
+    let patience = std::sync::Arc::clone(&app.settings().patience);
     let (remind, expire) = (span(patience.remind), span(patience.expiry(&question.ask)));
     format!("Reminds after {remind}; after {expire} the agent hears that nobody answered")
 }
@@ -287,7 +291,8 @@ fn reminder(app: &App, task: &Task, question: &Question) -> String {
 
 fn escalation(app: &App, question: &Question) -> String {
     let waited = span(app.clock.now().since(question.asked_at));
-    let whom = &app.settings.patience.escalate_to;
+    let settings = app.settings();
+    let whom = &settings.patience.escalate_to;
     format!(
         "**{}** waits since {waited} · calling **{whom}**: {}",
         question.id,
@@ -296,7 +301,7 @@ fn escalation(app: &App, question: &Question) -> String {
 }
 
 fn expired(app: &App, question: &Question) -> String {
-    let limit = span(app.settings.patience.expiry(&question.ask));
+    let limit = span(app.settings().patience.expiry(&question.ask));
     let id = question.id;
     format!(
         "**Nobody answered {id} within {limit}.** The agent is told so, and that this is no \

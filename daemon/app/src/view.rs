@@ -33,6 +33,15 @@ pub fn task(task: &Task) -> Value {
     value
 }
 
+/// A task in a list: without its prompt, which may be long.
+pub fn task_row(one: &Task) -> Value {
+    let mut value = task(one);
+    if let Value::Object(fields) = &mut value {
+        fields.remove("prompt");
+    }
+    value
+}
+
 /// A task with everything that belongs to it.
 pub fn task_whole(
     one: &Task,

@@ -116,9 +116,11 @@ impl App {
             Spot::Theirs { .. } => self.shown_when(task, event, stored, questions).await?,
         };
         let repo = self.task(task).await?.repo;
+        let settings = self.settings();
         let may = |question: &Question| {
-            let rules = &self.settings.rules;
-            rules.allow(caller.user.as_ref(), &repo, &question.ask)
+            settings
+                .rules
+                .allow(caller.user.as_ref(), &repo, &question.ask)
         };
         // Who may answer none of them is told so by the one that they try.
         let mine = seen.iter().any(may);

@@ -55,6 +55,15 @@ impl App {
             seen: self.clock.now(),
             worktree_bytes: 0,
         };
+        let unknown = self
+            .store
+            .token_owner(&code.hash(), TokenKind::Enrolment)
+            .await?
+            .is_none();
+        // Names are for those who may enrol.
+        if unknown {
+            return Err(self.unknown());
+        }
         if self
             .store
             .workers()

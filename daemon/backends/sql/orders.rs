@@ -1,12 +1,13 @@
 //! The queue: how work is claimed, kept and lost.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, Lane, Note, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
+    failure::LONGEST_BACKOFF,
     handout::{Head, Taken, Warm, hand_out},
     ports::{Depths, Due, Duties, Handed, Orders, StoreError, Stored, Want},
     queue::Waiting,
@@ -166,6 +167,20 @@ impl Orders for Database {
                 Ok((attempt(row.task, row.epoch), Note::try_from(note)?))
             })
             .collect()
+    }
+
+    async fn keep_time(&self) -> Stored<Option<i64>> {
+        let by = self.clock.strayed();
+        if by == 0 {
+            return Ok(None);
+        }
+        let (mut tx, now) = (self.begin().await?, self.now());
+        if self.is_first_to_see(&mut tx).await? {
+            shift(&mut tx, now, by).await?;
+        }
+        tx.commit().await.map_err(unavailable)?;
+        self.clock.follow(by);
+        Ok(Some(by))
     }
 
     async fn next_due(&self) -> Stored<Due> {
@@ -598,4 +613,39 @@ async fn answered(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<TaskId, 
         by_task.entry(question.task()).or_default().push(question);
     }
     Ok(by_task)
+}
+
+impl Database {
+    /// Several daemons follow one clock: the first one that sees it set moves what is measured with it.
+    async fn is_first_to_see(&self, tx: &mut Connection) -> Stored<bool> {
+        let known = self.era.load(Ordering::Relaxed);
+        let moved = query!("UPDATE settings SET era = era + 1 WHERE era = $1", known);
+        let moved = moved.execute(&mut *tx).await.map_err(unavailable)?;
+        let now = query_scalar!("SELECT era FROM settings");
+        let now = now.fetch_one(tx).await.map_err(unavailable)?;
+        self.era.store(now, Ordering::Relaxed);
+        Ok(moved.rows_affected() > 0)
+    }
+}
+
+/// Moves leases, pauses and what was heard of workers. Orders that wait for a time of the day, like the end
+/// of a limit, stay: nothing else waits longer than the longest pause.
+async fn shift(tx: &mut Connection, now: Timestamp, by: i64) -> Stored<()> {
+    for moved in [
+        query!(
+            "UPDATE tasks SET lease_until = lease_until + $1 WHERE lease_until IS NOT NULL",
+            by
+        ),
+        query!(
+            "UPDATE work_orders SET due = due + $1 WHERE due <= $2",
+            by,
+            now.plus(LONGEST_BACKOFF).0
+        ),
+        query!("UPDATE outbox SET due = due + $1 WHERE posted IS NULL", by),
+        query!("UPDATE workers SET seen = seen + $1", by),
+        query!("UPDATE leases SET expires = expires + $1", by),
+    ] {
+        moved.execute(&mut *tx).await.map_err(unavailable)?;
+    }
+    Ok(())
 }

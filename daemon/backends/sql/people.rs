@@ -11,7 +11,7 @@ use vine_domain::{
     Grant, Role, Timestamp, User, UserId,
     access::{AuditEntry, OURSELVES},
     ports::{People, Stored},
-    token::TokenKind,
+    token::{Granted, TokenKind},
 };
 
 use super::{
@@ -34,11 +34,13 @@ async fn save(tx: &mut Connection, user: &User, configured: bool) -> Stored<()> 
     saved.execute(tx).await.map(|_| ()).map_err(unavailable)
 }
 
-/// Ends a person's browser sessions but the one whose token has the hash `but`, and the links that
-/// would open another.
+/// What was sent with a worker's former token may still be on its way.
+const ON_THE_WAY: Duration = Duration::from_secs(60);
+
+/// Ends a person's tokens, browser sessions and links but the one whose token has the hash `but`.
 async fn log_out(tx: &mut Connection, user: &str, but: &str) -> Stored<()> {
     let ended = query!(
-        "UPDATE tokens SET spent = true WHERE owner = $1 AND kind IN ('browser', 'login') AND hash <> $2",
+        "UPDATE tokens SET spent = true WHERE owner = $1 AND hash <> $2",
         user,
         but
     );
@@ -158,11 +160,12 @@ impl People for Database {
         life: Duration,
     ) -> Stored<()> {
         let added = query!(
-            "INSERT INTO tokens (hash, kind, owner, expires) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO tokens (hash, kind, owner, expires, made) VALUES ($1, $2, $3, $4, $5)",
             hash,
             kind.as_str(),
             owner.to_string(),
-            self.now().plus(life).0
+            self.now().plus(life).0,
+            self.now().0
         );
         added
             .execute(self.writer())
@@ -249,12 +252,56 @@ impl People for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn revoke_tokens(&self, owner: Uuid) -> Stored<()> {
-        query!("DELETE FROM tokens WHERE owner = $1", owner.to_string())
-            .execute(self.writer())
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+    async fn tokens(&self, owner: Option<Uuid>) -> Stored<Vec<Granted>> {
+        let rows = query!(
+            r#"SELECT hash, kind, made, expires, used,
+                      coalesce((SELECT name FROM users u WHERE u.id = t.owner), (SELECT name FROM workers w WHERE w.id = t.owner), '') AS "name!"
+               FROM tokens t WHERE NOT spent AND expires > $1 AND (CAST($2 AS TEXT) IS NULL OR owner = $2) ORDER BY made DESC, hash"#,
+            self.now().0,
+            owner.map(|owner| owner.to_string())
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        let granted = rows.into_iter().filter_map(|row| {
+            Some(Granted {
+                id: row.hash.get(..Granted::ID)?.to_owned(),
+                kind: TokenKind::from_word(&row.kind)?,
+                owner: row.name,
+                made: (row.made > 0).then_some(Timestamp(row.made)),
+                expires: Timestamp(row.expires),
+                used: row.used.map(Timestamp),
+            })
+        });
+        Ok(granted.collect())
+    }
+
+    async fn revoke_token(&self, id: &str, owner: Option<Uuid>) -> Stored<u64> {
+        let revoked = query!(
+            "UPDATE tokens SET spent = true
+             WHERE substr(hash, 1, 12) = $1 AND NOT spent AND (CAST($2 AS TEXT) IS NULL OR owner = $2)",
+            id,
+            owner.map(|owner| owner.to_string())
+        );
+        let revoked = revoked.execute(self.writer()).await;
+        Ok(revoked.map_err(unavailable)?.rows_affected())
+    }
+
+    async fn note_used(&self, hashes: &[String]) -> Stored<()> {
+        let (mut tx, list, now) = (self.begin().await?, json(hashes), self.now().0);
+        let used = query!(
+            "UPDATE tokens SET used = $1 WHERE hash IN (SELECT atom FROM json_each($2))",
+            now,
+            list
+        );
+        used.execute(&mut *tx).await.map_err(unavailable)?;
+        let replaced = query!(
+            "UPDATE tokens SET expires = $1 WHERE kind = 'worker' AND expires > $1 AND EXISTS (
+                 SELECT 1 FROM tokens n WHERE n.hash IN (SELECT atom FROM json_each($2))
+                     AND n.owner = tokens.owner AND n.kind = 'worker' AND n.made > tokens.made)",
+            self.now().plus(ON_THE_WAY).0,
+            list
+        );
+        replaced.execute(&mut *tx).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)
     }
 
     async fn audit(&self, entries: &[AuditEntry]) -> Stored<()> {

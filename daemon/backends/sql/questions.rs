@@ -64,13 +64,15 @@ impl Questions for Database {
             .collect()
     }
 
-    async fn reset_alarms(&self) -> Stored<()> {
-        let reset = query!(
-            "UPDATE questions SET alarm = $1 WHERE state = 'open'",
-            self.now().0
+    async fn set_alarms(&self, alarms: &[(QuestionId, Timestamp)]) -> Stored<()> {
+        let rows: Vec<(u64, i64)> = alarms.iter().map(|(id, at)| (id.0, at.0)).collect();
+        let set = query!(
+            "UPDATE questions SET alarm = c.at
+             FROM (SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS BIGINT) AS at FROM json_each($1)) c
+             WHERE questions.id = c.id AND questions.state = 'open'",
+            json(&rows)
         );
-        reset
-            .execute(self.writer())
+        set.execute(self.writer())
             .await
             .map(|_| ())
             .map_err(unavailable)

@@ -74,6 +74,20 @@ macro_rules! tasks {
 }
 pub(crate) use tasks;
 
+/// The same for lists, which do not carry whole prompts: of each the begin.
+macro_rules! listed {
+    ($rest:literal $(+ $more:literal)* $(, $arg:expr)* $(,)?) => {
+        sqlx::query_as!(
+            $crate::sql::rows::TaskRow,
+            r#"SELECT id, title, substr(prompt, 1, 100) AS "prompt!: String", repo, base, branch, lane, requester, created, updated, epoch, failures,
+                 losses, state, detail, lease_worker, lease_until, version,
+                 (SELECT started FROM executions e WHERE e.task = tasks.id AND e.epoch = tasks.epoch) AS claimed FROM tasks "# + $rest $(+ $more)*
+            $(, $arg)*
+        )
+    };
+}
+pub(crate) use listed;
+
 pub struct TaskRow {
     pub id: i64,
     pub title: String,

@@ -15,7 +15,8 @@ use super::{
     commit,
     people::audit,
     rows::{
-        NoteRow, StateColumns, all, from_json, int, json, one_row, plain, questions, tasks, uuid,
+        NoteRow, StateColumns, all, from_json, int, json, listed, one_row, plain, questions, tasks,
+        uuid,
     },
     script::{Script, part},
     unavailable,
@@ -418,7 +419,7 @@ async fn with_key(tx: &mut Connection, key: Option<&str>) -> Stored<Option<TaskI
 /// for the few that it expects.
 macro_rules! listing {
     ($first:literal, $order:literal, $($arg:expr),*) => {
-        tasks!(
+        listed!(
             $first + " AND id < $1 AND (CAST($2 AS TEXT) IS NULL OR repo = $2)
                AND (CAST($3 AS TEXT) IS NULL OR replace(lower(title), lower($3), '') <> lower(title)
                     OR replace(lower(branch), lower($3), '') <> lower(branch))

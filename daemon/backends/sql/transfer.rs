@@ -10,9 +10,12 @@ use sqlx::{AssertSqlSafe, query, query_scalar};
 
 use crate::{Connection, Database, engine};
 
+/// What belongs to one database and not to the team whose it is.
+const OWN: [&str; 3] = ["place", "born", "era"];
+
 /// Tables in an order in which each refers to earlier ones only. Leases are not among them: they
 /// belong to living daemons.
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 23] = [
     "users",
     "identities",
     "passwords",
@@ -29,6 +32,7 @@ const TABLES: [&str; 22] = [
     "sessions",
     "questions",
     "answers",
+    "ledger",
     "notes",
     "chat_messages",
     "outbox",
@@ -188,7 +192,7 @@ async fn is_empty(tx: &mut Connection) -> Result<(), TransferError> {
 /// A table's columns, each with its type, but for what tells one place from another.
 async fn columns(tx: &mut Connection, table: &str) -> Result<Vec<(String, String)>, TransferError> {
     let mut columns = engine::columns(tx, table).await?;
-    columns.retain(|(name, _)| (table, name.as_str()) != ("settings", "place"));
+    columns.retain(|(name, _)| table != "settings" || !OWN.contains(&name.as_str()));
     Ok(columns)
 }
 

@@ -1,6 +1,10 @@
 //! Time and identity, injected everywhere: only this module may ask the machine for them.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicI64, Ordering},
+    time::{Duration, Instant},
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
@@ -67,6 +71,95 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// By how many milliseconds the clock that this one follows was set since: zero when it was not.
+    /// What is measured with this one has to be moved as far before it follows.
+    fn strayed(&self) -> i64 {
+        0
+    }
+
+    /// Follows by so many milliseconds.
+    fn follow(&self, _by: i64) {}
+}
+
+/// Differences up to this are drift, and followed at once.
+const DRIFT: i64 = 2_000;
+
+/// A clock that nobody can set while it runs: a moment, carried on by the monotonic clock, which stands
+/// still while the machine sleeps. Leases and pauses are measured with it.
+pub struct Carried {
+    begun: Instant,
+    /// The time at `begun`, in milliseconds.
+    at: AtomicI64,
+    /// The other clock, when it was last looked at: its time at `begun`, in milliseconds.
+    other: AtomicI64,
+}
+
+impl Carried {
+    /// Begins with this as the time of now.
+    pub fn begin(now: Timestamp) -> Self {
+        Self {
+            begun: Instant::now(),
+            at: AtomicI64::new(now.0),
+            other: AtomicI64::new(now.0),
+        }
+    }
+
+    fn passed(&self) -> i64 {
+        i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Notes what the clock that it follows says.
+    pub fn hear(&self, other: Timestamp) {
+        let other = other.0.saturating_sub(self.passed());
+        self.other.store(other, Ordering::Relaxed);
+        let by = other - self.at.load(Ordering::Relaxed);
+        if by.abs() <= DRIFT {
+            self.follow(by);
+        }
+    }
+}
+
+impl Clock for Carried {
+    fn now(&self) -> Timestamp {
+        Timestamp(
+            self.at
+                .load(Ordering::Relaxed)
+                .saturating_add(self.passed()),
+        )
+    }
+
+    fn strayed(&self) -> i64 {
+        self.other.load(Ordering::Relaxed) - self.at.load(Ordering::Relaxed)
+    }
+
+    fn follow(&self, by: i64) {
+        self.at.fetch_add(by, Ordering::Relaxed);
+    }
+}
+
+/// This machine's clock, carried on: the clock of a database that is a file.
+pub struct Machine(Carried);
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self(Carried::begin(System.now()))
+    }
+}
+
+impl Clock for Machine {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn strayed(&self) -> i64 {
+        self.0.hear(System.now());
+        self.0.strayed()
+    }
+
+    fn follow(&self, by: i64) {
+        self.0.follow(by);
+    }
 }
 
 /// Makes identities and secrets.
@@ -126,6 +219,25 @@ mod tests {
             serde_json::from_str::<Timestamp>("\"2026-11-24T18:19:55.123Z\"").expect("time"),
             moment
         );
+    }
+
+    #[test]
+    fn drift_is_followed_and_a_step_is_told() {
+        let clock = Carried::begin(Timestamp(1_000_000));
+        let begun = clock.now();
+        clock.hear(begun.plus(Duration::from_millis(1_500)));
+        assert_eq!(clock.strayed(), 0, "followed");
+        assert!((1_400..1_700).contains(&(clock.now().0 - begun.0)));
+        for hours in [1, -1] {
+            let before = clock.now();
+            clock.hear(Timestamp(before.0 + hours * 3_600_000));
+            let by = clock.strayed();
+            assert!((by - hours * 3_600_000).abs() < 100, "{by}");
+            assert!((clock.now().0 - before.0) < 100, "it goes on as before");
+            clock.follow(by);
+            assert_eq!(clock.strayed(), 0);
+            assert!((clock.now().0 - before.0 - by).abs() < 100);
+        }
     }
 
     #[test]

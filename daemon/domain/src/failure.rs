@@ -203,6 +203,9 @@ impl Failure {
     }
 }
 
+/// No pause is longer: the longest one, and what spreads it.
+pub const LONGEST_BACKOFF: Duration = Duration::from_secs(36 * 60);
+
 /// The pause before attempt number `failures + 1`: 30 s doubled each time, at most 30 min, spread
 /// by 20 % either way so that tasks which failed together do not return together. The spread
 /// depends on the task, not on chance.
@@ -235,6 +238,7 @@ mod tests {
                 );
             }
         }
+        assert_eq!(LONGEST_BACKOFF, LONGEST_PAUSE * 120 / 100);
         let pauses: std::collections::BTreeSet<_> =
             (1..50).map(|task| backoff(TaskId(task), 1)).collect();
         assert!(pauses.len() > 10, "tasks must not all return together");

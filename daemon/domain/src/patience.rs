@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// All settings of time for open questions.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patience {
     /// The first reminder, this long after the question.
     pub remind: Duration,
@@ -51,7 +51,7 @@ impl Default for Patience {
 }
 
 /// A span of each day, in the time of one zone; over midnight when it ends before it begins.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quiet {
     /// It begins.
     pub from: Time,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::clock::Ids;
+use crate::clock::{Ids, Timestamp};
 
 /// What a token is good for. Its prefix lets people and secret scanners tell tokens apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,10 +39,38 @@ impl TokenKind {
             .expect("every kind has a row")
     }
 
+    /// The kind that the store keeps under this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let row = Self::ALL.iter().find(|row| row.1 == word);
+        row.map(|row| row.0)
+    }
+
     /// The word under which the store keeps this kind.
     pub fn as_str(self) -> &'static str {
         self.row().1
     }
+}
+
+/// What can be known of a token without the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The begin of its hash, which names it.
+    pub id: String,
+    /// What it is good for.
+    pub kind: TokenKind,
+    /// Whose it is: a person's or a worker's name.
+    pub owner: String,
+    /// Since when; `None` when it is older than these records.
+    pub made: Option<Timestamp>,
+    /// Until when.
+    pub expires: Timestamp,
+    /// When it was last used, to the minute.
+    pub used: Option<Timestamp>,
+}
+
+impl Granted {
+    /// So much of a hash names a token.
+    pub const ID: usize = 12;
 }
 
 /// A secret in clear. It shows nothing of itself in logs; call [`Token::reveal`] to hand it over.

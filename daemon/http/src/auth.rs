@@ -1,5 +1,7 @@
 //! Who calls: a person with a token, a person with a browser session, or a worker.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::{
     extract::{FromRequestParts, Request, State},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
@@ -24,7 +26,7 @@ fn full_name(shared: &Shared, name: &str) -> String {
 }
 
 fn is_secure(shared: &Shared) -> bool {
-    shared.app.settings.link.starts_with("https://")
+    shared.app.settings().link.starts_with("https://")
 }
 
 /// The line that sets a cookie or, with no life, takes it away.
@@ -156,22 +158,47 @@ pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -
     response
 }
 
+/// Guards what needs no token: health, numbers and the API's document. A browser that was led here
+/// under another name reads none of it.
+pub async fn named(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST);
+    let host = host.map(|host| host.to_str().unwrap_or_default());
+    // Browsers always send one.
+    match host.map_or(Ok(()), |host| called_right(&shared, host)) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Whether this is a name of ours: one that is configured, or one that nobody else can own.
+fn called_right(shared: &Shared, host: &str) -> Result<(), Failure> {
+    if shared.hosts.iter().any(|known| known == host) || is_nobodys(host) {
+        return Ok(());
+    }
+    shared.app.meter.denied(Refused::Host);
+    let hint = format!(
+        "call it http://{}, or name it in `daemon.hosts`",
+        shared.hosts.first().map_or("localhost", String::as_str)
+    );
+    Err(Failure::new(
+        StatusCode::FORBIDDEN,
+        "unknown_host",
+        "nothing is served under this name",
+        &hint,
+    ))
+}
+
+/// An address in numbers, or this machine: no name service leads there, so no other site can.
+fn is_nobodys(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    host.parse::<SocketAddr>().is_ok() || bare.parse::<IpAddr>().is_ok() || name == "localhost"
+}
+
 fn check(shared: &Shared, method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
-    if !shared.hosts.iter().any(|known| known == host) {
-        shared.app.meter.denied(Refused::Host);
-        let hint = format!(
-            "open the page as http://{}",
-            shared.hosts.first().map_or("localhost", String::as_str)
-        );
-        return Err(Failure::new(
-            StatusCode::FORBIDDEN,
-            "unknown_host",
-            "the page is not served under this name",
-            &hint,
-        ));
-    }
+    called_right(shared, host)?;
     if method == Method::GET || method == Method::HEAD {
         return Ok(());
     }
@@ -194,6 +221,35 @@ fn check(shared: &Shared, method: &Method, headers: &HeaderMap) -> Result<(), Fa
                 "this came from another site",
                 "use the page itself",
             ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_nobodys;
+
+    #[test]
+    fn only_numbers_and_this_machine_are_nobodys_names() {
+        for host in [
+            "127.0.0.1:7878",
+            "10.0.0.7",
+            "[::1]:7878",
+            "[::1]",
+            "localhost",
+            "localhost:1",
+        ] {
+            assert!(is_nobodys(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:80",
+            "",
+            "evil:7878",
+            "1.2.3.4@evil",
+        ] {
+            assert!(!is_nobodys(host), "{host}");
         }
     }
 }

@@ -16,12 +16,14 @@ use std::{net::SocketAddr, sync::Arc};
 
 pub use axum::Router;
 use axum::{
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, header},
     middleware::map_response_with_state,
     response::Response,
-    routing::get,
+    routing::any,
 };
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vine_app::App;
@@ -58,6 +60,15 @@ pub struct Front {
     pub shuns: Option<fn(SocketAddr) -> bool>,
 }
 
+/// Hands requests at `path` to whatever stands behind it at that time.
+pub fn forward(path: &str, now: impl Fn() -> Router + Clone + Send + Sync + 'static) -> Router {
+    let hand_over = move |request: Request| {
+        let behind = TowerToHyperService::new(now());
+        async move { behind.call(request).await }
+    };
+    Router::new().route(path, any(hand_over))
+}
+
 /// Serves until `closing`; requests that wait are answered at once when the daemon stops, which may
 /// be earlier.
 pub async fn serve(listener: TcpListener, app: App, front: Front, closing: CancellationToken) {
@@ -88,11 +99,9 @@ async fn farewell(State(shared): State<Shared>, mut response: Response) -> Respo
 
 fn router(shared: Shared) -> Router {
     Router::new()
-        .merge(api::routes())
+        .merge(api::routes(shared.clone()))
         .merge(page::routes(shared.clone()))
-        .route("/livez", get(|| async { "alive" }))
-        .route("/readyz", get(metrics::ready))
-        .route("/metrics", get(metrics::metrics))
+        .merge(metrics::routes(shared.clone()))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

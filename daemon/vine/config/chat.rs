@@ -16,6 +16,47 @@ pub struct Chat {
     pub discord: Discord,
 }
 
+impl Chat {
+    /// The platforms that are wanted, each with all that is set for it, secrets too: what differs has
+    /// changed.
+    pub fn wanted(&self) -> Result<Vec<(&'static str, String)>> {
+        let mut wanted = Vec::new();
+        if self.matrix.homeserver_url.is_some() {
+            wanted.push((
+                "matrix",
+                format!("{:?} {}", self.matrix, self.matrix.secret()?),
+            ));
+        }
+        if self.slack.is_wanted() {
+            let slack = &self.slack;
+            let way = match slack.by_requests() {
+                true => slack.signing_secret()?,
+                false => slack.app_token()?,
+            };
+            wanted.push(("slack", format!("{slack:?} {} {way}", slack.bot_token()?)));
+        }
+        if self.discord.is_wanted() {
+            wanted.push((
+                "discord",
+                format!("{:?} {}", self.discord, self.discord.secret()?),
+            ));
+        }
+        Ok(wanted)
+    }
+
+    /// Files that hold its secrets.
+    pub fn secret_files(&self) -> impl Iterator<Item = &PathBuf> {
+        let files = [
+            &self.matrix.password_file,
+            &self.slack.bot_token_file,
+            &self.slack.app_token_file,
+            &self.slack.signing_secret_file,
+            &self.discord.token_file,
+        ];
+        files.into_iter().flatten()
+    }
+}
+
 /// Discord. It is used when it has a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

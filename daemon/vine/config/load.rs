@@ -15,7 +15,8 @@ const FILE: &str = "vine.toml";
 impl Config {
     /// The configuration in force.
     pub fn load(file: Option<&Path>) -> Result<Self> {
-        let mut table = read(file)?;
+        let file = file.map(Path::to_owned).or_else(unnamed);
+        let mut table = file.as_deref().map_or_else(|| Ok(Table::new()), read)?;
         let plain = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
@@ -25,11 +26,13 @@ impl Config {
             overlay(&mut table, &name, &value)?;
         }
         check_keys(&table, &known()?, "")?;
-        let config: Self = Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| {
-                anyhow!("the configuration is wrong: {}", error.message())
-            })?;
+        let mut config: Self =
+            Value::Table(table)
+                .try_into()
+                .map_err(|error: toml::de::Error| {
+                    anyhow!("the configuration is wrong: {}", error.message())
+                })?;
+        config.file = file.map(std::path::absolute).transpose()?;
         config.check()?;
         Ok(config)
     }
@@ -104,11 +107,8 @@ impl Config {
     }
 }
 
-fn read(file: Option<&Path>) -> Result<Table> {
-    let Some(path) = file.map(Path::to_owned).or_else(unnamed) else {
-        return Ok(Table::new());
-    };
-    let text = std::fs::read_to_string(&path)
+fn read(path: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(path)
         .with_context(|| format!("the configuration {} cannot be read", path.display()))?;
     text.parse()
         .map_err(|error: toml::de::Error| anyhow!("{} is no TOML: {error}", path.display()))

@@ -30,6 +30,9 @@ pub const EXAMPLE: &str = include_str!("../../../deploy/vine.example.toml");
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// Where it was read.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     pub daemon: Daemon,
     pub database: Database,
     pub redis: Redis,
@@ -58,6 +61,20 @@ pub struct Decisions {
 }
 
 impl Config {
+    /// Sections that another configuration has otherwise and that a running daemon keeps.
+    pub fn needs_a_restart(&self, other: &Self) -> Vec<&'static str> {
+        let same = [
+            ("daemon", self.daemon == other.daemon),
+            ("database", self.database == other.database),
+            ("redis", self.redis == other.redis),
+            ("login", self.login == other.login),
+            ("log", self.log == other.log),
+            ("traces", self.traces == other.traces),
+        ];
+        let others = same.into_iter().filter(|(_, same)| !same);
+        others.map(|(section, _)| section).collect()
+    }
+
     /// The same as the rules want it. Each repository is named once.
     pub fn rules(&self) -> Result<Rules> {
         let mut rules = Vec::<Rule>::new();
@@ -85,6 +102,8 @@ impl Config {
 pub struct Daemon {
     pub listen: SocketAddr,
     pub public_url: Option<String>,
+    pub hosts: Vec<String>,
+    pub insecure: bool,
     pub state: Option<PathBuf>,
     pub drain_seconds: u64,
 }
@@ -94,9 +113,23 @@ impl Default for Daemon {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
             public_url: None,
+            hosts: Vec::new(),
+            insecure: false,
             state: None,
             drain_seconds: 0,
         }
+    }
+}
+
+impl Daemon {
+    /// Whether what is said with it can be read on its way: others reach it, and nothing says that https
+    /// stands in front.
+    pub fn is_overheard(&self) -> bool {
+        let https = self
+            .public_url
+            .as_deref()
+            .is_some_and(|url| url.starts_with("https://"));
+        !self.listen.ip().is_loopback() && !https && !self.insecure
     }
 }
 

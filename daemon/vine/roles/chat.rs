@@ -1,21 +1,153 @@
-//! The chat platforms of a daemon.
+//! The chat platforms of a daemon. Each may be started anew while the daemon runs, when what was set
+//! for it has changed.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use anyhow::Result;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use vine_app::{App, platforms};
 
 use crate::config::Config;
 
-/// Starts Matrix, if a homeserver is named.
+/// An adapter has so long to end what is under way.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Where platforms come in that send requests. What stands behind it changes.
+#[derive(Clone, Default)]
+pub struct Door(Arc<RwLock<vine_http::Router>>);
+
+impl Door {
+    /// For the server.
+    pub fn routes(&self) -> vine_http::Router {
+        #[cfg(feature = "slack")]
+        {
+            let door = self.clone();
+            vine_http::forward(vine_slack::PATH, move || {
+                door.0
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone()
+            })
+        }
+        #[cfg(not(feature = "slack"))]
+        vine_http::Router::new()
+    }
+
+    #[cfg(feature = "slack")]
+    fn set(&self, routes: vine_http::Router) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+}
+
+/// One adapter that runs.
+struct Adapter {
+    platform: &'static str,
+    /// All that was set for it, secrets too.
+    set: String,
+    stop: CancellationToken,
+    loops: JoinSet<()>,
+}
+
+impl Adapter {
+    async fn end(mut self) {
+        self.stop.cancel();
+        let all = async { while self.loops.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_WORDS, all).await.is_err() {
+            tracing::warn!("{} did not end in time", self.platform);
+        }
+    }
+}
+
+/// Those of one daemon.
+pub struct Adapters {
+    app: App,
+    state: PathBuf,
+    door: Door,
+    running: Vec<Adapter>,
+}
+
+impl Adapters {
+    /// None yet.
+    pub fn new(app: App, state: &Path, door: Door) -> Self {
+        Self {
+            app,
+            state: state.to_owned(),
+            door,
+            running: Vec::new(),
+        }
+    }
+
+    /// Starts what is set and does not run so; ends what runs and is not set so any more. Nothing
+    /// changes when a secret cannot be read.
+    pub async fn adjust(&mut self, config: &Config) -> Result<Vec<&'static str>> {
+        let wanted = config.chat.wanted()?;
+        let is_wanted = |one: &Adapter| wanted.contains(&(one.platform, one.set.clone()));
+        let (stay, go): (Vec<_>, Vec<_>) = self.running.drain(..).partition(is_wanted);
+        self.running = stay;
+        let mut changed = Vec::new();
+        for adapter in go {
+            let platform = adapter.platform;
+            adapter.end().await;
+            self.app.platforms.forget(platform);
+            changed.push(platform);
+        }
+        for (platform, set) in wanted {
+            if self.running.iter().any(|one| one.platform == platform) {
+                continue;
+            }
+            let stop = self.app.stop.child_token();
+            let app = self.app.until(stop.clone());
+            let mut loops = JoinSet::new();
+            self.start(platform, &app, config, &mut loops)?;
+            let adapter = Adapter {
+                platform,
+                set,
+                stop,
+                loops,
+            };
+            self.running.push(adapter);
+            if !changed.contains(&platform) {
+                changed.push(platform);
+            }
+        }
+        Ok(changed)
+    }
+
+    fn start(
+        &self,
+        platform: &'static str,
+        app: &App,
+        config: &Config,
+        loops: &mut JoinSet<()>,
+    ) -> Result<()> {
+        match platform {
+            #[cfg(feature = "matrix")]
+            vine_matrix::PLATFORM => matrix(app, config, &self.state, loops),
+            #[cfg(feature = "slack")]
+            vine_slack::PLATFORM => slack(app, config, loops).map(|routes| self.door.set(routes)),
+            #[cfg(feature = "discord")]
+            vine_discord::PLATFORM => discord(app, config, loops),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends all of them.
+    pub async fn end(self) {
+        self.running.iter().for_each(|one| one.stop.cancel());
+        for adapter in self.running {
+            adapter.end().await;
+        }
+    }
+}
+
+/// Starts Matrix.
 #[cfg(feature = "matrix")]
-pub fn matrix(
-    app: &App,
-    config: &Config,
-    state: &std::path::Path,
-    loops: &mut JoinSet<()>,
-) -> Result<()> {
+fn matrix(app: &App, config: &Config, state: &Path, loops: &mut JoinSet<()>) -> Result<()> {
     use vine_matrix::{Matrix, PLATFORM, Settings};
     let matrix = &config.chat.matrix;
     let Some(homeserver) = matrix.homeserver_url.clone() else {
@@ -46,14 +178,11 @@ pub fn matrix(
     Ok(())
 }
 
-/// Starts Slack, if there are tokens for it, and gives what is served for it.
+/// Starts Slack, and gives what is served for it.
 #[cfg(feature = "slack")]
-pub fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_http::Router> {
+fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_http::Router> {
     use vine_slack::{PLATFORM, Settings, Slack, Way};
     let slack = &config.chat.slack;
-    if !slack.is_wanted() {
-        return Ok(vine_http::Router::new());
-    }
     let way = match slack.by_requests() {
         true => Way::Http {
             signing_secret: slack.signing_secret()?,
@@ -109,14 +238,11 @@ pub fn manifest(config: &Config) -> serde_json::Value {
     vine_slack::manifest(door.as_deref(), config.chat.slack.team_id.is_some())
 }
 
-/// Starts Discord, if there is a token for it.
+/// Starts Discord.
 #[cfg(feature = "discord")]
-pub fn discord(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()> {
+fn discord(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()> {
     use vine_discord::{Discord, PLATFORM, Settings};
     let discord = &config.chat.discord;
-    if !discord.is_wanted() {
-        return Ok(());
-    }
     let (api_url, channel_prefix, message_content) = (
         discord.api_url.clone(),
         discord.channel_prefix.clone(),

@@ -1,23 +1,41 @@
 //! `vine daemon`: store, use cases, loops, HTTP.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::process::Resource;
 use serde_json::json;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, Settings, hints, inbound, owner, sweep};
-use vine_domain::{clock::System, token::TokenKind};
+use vine_app::{App, hints, inbound, owner, sweep};
+use vine_domain::{UserId, clock::System, token::TokenKind};
 
 use crate::{
     cli::DaemonArgs,
     config::{self, Config},
     endpoint::{Endpoint, state_root},
+    roles::{
+        chat::{Adapters, Door},
+        reload::{self, Reload},
+    },
     stop,
     store::Opened,
     traces,
 };
+
+/// The token in the endpoint file is good for so long, and renewed long before.
+const SHELLS: Duration = Duration::from_secs(24 * 3600);
+/// How often it is looked whether it is good.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// How long requests under way may take to end.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
@@ -27,9 +45,11 @@ pub async fn run(config: &Config, args: DaemonArgs) -> Result<()> {
     log_to_stderr(&config.log);
     let mut config = config.clone();
     config.daemon.listen = args.listen.unwrap_or(config.daemon.listen);
+    config.daemon.insecure |= args.insecure;
     let state = state_folder(&config, args.state)?;
     let stop = stop::on_signal()?;
-    let daemon = Daemon::start(&config, state, stop.clone(), None).await?;
+    let hangup = signal(SignalKind::hangup())?;
+    let daemon = Daemon::start(&config, state, stop.clone(), None, Some(hangup)).await?;
     tracing::info!(
         "serving {}; `vine login` prints a link to the page",
         daemon.endpoint.url
@@ -61,13 +81,23 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts everything; `stop` ends it, then call [`Daemon::end`].
+    /// Starts everything; `stop` ends it, then call [`Daemon::end`]. After a `hangup` the configuration
+    /// is read anew, as it is whenever its file has changed.
     pub async fn start(
         config: &Config,
         state: PathBuf,
         stop: CancellationToken,
         shuns: Option<fn(SocketAddr) -> bool>,
+        hangup: Option<Signal>,
     ) -> Result<Self> {
+        if config.daemon.is_overheard() {
+            bail!(
+                "others reach {}, and tokens, passwords and answers would go there in clear; set \
+                 `daemon.public_url` to the https:// address of what stands in front, or say \
+                 --insecure if that network is yours alone",
+                config.daemon.listen
+            );
+        }
         let store = Opened::open(config, &state).await?;
         let listener = TcpListener::bind(config.daemon.listen)
             .await
@@ -83,15 +113,7 @@ impl Daemon {
             .public_url
             .clone()
             .unwrap_or_else(|| format!("http://{address}"));
-        let (patience, people) = (Arc::new(config.questions.patience()?), config.grants()?);
-        let settings = Settings {
-            patience,
-            sessions: config.sessions.policy(),
-            people,
-            rules: config.rules()?,
-            batches: store.batches(),
-            ..Settings::at(&link)
-        };
+        let settings = reload::settings(config, &link, store.batches())?;
         let (app, dispatcher) = App::new(
             store.store(),
             store.clock(),
@@ -99,11 +121,17 @@ impl Daemon {
             settings,
             stop.clone(),
         );
-        app.store.set_people(&app.settings.people).await?;
-        let endpoint = endpoint(&app, &state, address).await?;
+        app.store.set_people(&app.settings().people).await?;
+        let (endpoint, admin) = endpoint(&app, &state, address).await?;
         app.catch_up(Duration::ZERO).await?;
         let mut loops = JoinSet::new();
         loops.spawn(dispatcher.run());
+        loops.spawn(keep_endpoint(
+            app.clone(),
+            state.clone(),
+            endpoint.clone(),
+            admin,
+        ));
         loops.spawn(sweep::run(app.clone()));
         loops.spawn(inbound::run(app.clone()));
         loops.spawn(owner::register(
@@ -116,16 +144,21 @@ impl Daemon {
         if let Some(traces) = traces::start(&app, &config.traces)? {
             loops.spawn(traces);
         }
-        #[cfg(feature = "matrix")]
-        super::chat::matrix(&app, config, &state, &mut loops)?;
-        #[cfg(feature = "discord")]
-        super::chat::discord(&app, config, &mut loops)?;
-        let doors = vine_http::Router::new();
-        #[cfg(feature = "slack")]
-        let doors = doors.merge(super::chat::slack(&app, config, &mut loops)?);
+        let door = Door::default();
+        let doors = door.routes();
+        let mut adapters = Adapters::new(app.clone(), &state, door);
+        adapters.adjust(config).await?;
+        let reload = Reload {
+            app: app.clone(),
+            config: config.clone(),
+            adapters,
+            hangup,
+        };
+        loops.spawn(reload.run());
         raise_file_limit();
         let closing = CancellationToken::new();
-        let hosts = hosts(address, config.daemon.public_url.as_deref());
+        let mut hosts = hosts(address, config.daemon.public_url.as_deref());
+        hosts.extend(config.daemon.hosts.iter().cloned());
         let front = vine_http::Front {
             hosts,
             doors,
@@ -163,7 +196,7 @@ impl Daemon {
 }
 
 /// The endpoint file of this start; the token of an earlier one is kept while it is valid.
-async fn endpoint(app: &App, state: &std::path::Path, address: SocketAddr) -> Result<Endpoint> {
+async fn endpoint(app: &App, state: &Path, address: SocketAddr) -> Result<(Endpoint, UserId)> {
     let name = std::env::var("USER").unwrap_or_else(|_| "admin".into());
     let admin = app.first_admin(&name).await?;
     let known = match Endpoint::load(state) {
@@ -179,14 +212,43 @@ async fn endpoint(app: &App, state: &std::path::Path, address: SocketAddr) -> Re
     };
     let token = match known {
         Some(token) => token,
-        None => app.make_token(TokenKind::User, admin.0).await?,
+        None => app.grant(TokenKind::User, admin.0, SHELLS).await?,
     };
     let endpoint = Endpoint {
         url: format!("http://{address}"),
         token,
     };
     endpoint.keep(state)?;
-    Ok(endpoint)
+    Ok((endpoint, admin))
+}
+
+/// Renews the token of the endpoint file now and then, and when it was revoked.
+async fn keep_endpoint(app: App, state: PathBuf, mut endpoint: Endpoint, admin: UserId) {
+    let mut made = Instant::now();
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            () = app.on_revoked() => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let hash = endpoint.token.hash();
+        let known = app.store.token_owner(&hash, TokenKind::User).await;
+        let valid = !matches!(known, Ok(None));
+        if valid && made.elapsed() < SHELLS / 4 {
+            continue;
+        }
+        match app.grant(TokenKind::User, admin.0, SHELLS).await {
+            Ok(token) => endpoint.token = token,
+            Err(error) => {
+                tracing::debug!("the token of the endpoint file is not renewed yet: {error}");
+                continue;
+            }
+        }
+        made = Instant::now();
+        if let Err(error) = endpoint.keep(&state) {
+            tracing::error!("shells on this machine cannot come in: {error:#}");
+        }
+    }
 }
 
 /// Names under which browsers may reach the page.

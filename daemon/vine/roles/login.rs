@@ -1,10 +1,11 @@
 //! `vine login` and `vine token`
 
-use anyhow::Result;
-use vine_api::{MadeToken, MakeToken};
+use anyhow::{Result, bail};
+use serde_json::json;
+use vine_api::{MadeToken, MakeToken, Tokens};
 
 use crate::{
-    cli::{Globals, LoginArgs, TokenArgs},
+    cli::{Globals, LoginArgs, TokenVerb},
     endpoint::Endpoint,
 };
 
@@ -20,6 +21,7 @@ pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
             kind: "login".into(),
             whom: args.whom,
             new_password: args.new_password,
+            days: None,
         },
     )
     .await?;
@@ -27,10 +29,7 @@ pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
         .link
         .unwrap_or_else(|| format!("{}/login?code={}", endpoint.url, made.token.reveal()));
     if globals.json {
-        println!(
-            "{}",
-            serde_json::json!({ "link": link, "expires_in": made.expires_in })
-        );
+        println!("{}", json!({ "link": link, "expires_in": made.expires_in }));
     } else {
         println!(
             "{link}\nIt works once, within {} minutes.",
@@ -40,23 +39,78 @@ pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
     Ok(())
 }
 
-pub async fn token(globals: &Globals, args: TokenArgs) -> Result<()> {
-    let made = make(
-        &Endpoint::find()?,
-        MakeToken {
-            kind: args.kind,
-            whom: args.whom,
-            new_password: false,
-        },
-    )
-    .await?;
+pub async fn token(globals: &Globals, verb: TokenVerb) -> Result<()> {
+    let endpoint = Endpoint::find()?;
+    match verb {
+        TokenVerb::User { whom, days } => made(globals, &endpoint, "user", whom, days).await,
+        TokenVerb::Enrolment { whom } => made(globals, &endpoint, "enrolment", whom, None).await,
+        TokenVerb::List { all } => list(globals, &endpoint, all).await,
+        TokenVerb::Revoke { ids } => {
+            for id in ids {
+                let path = format!("/tokens/{}", plain(&id)?);
+                endpoint.client().delete(&path).await?;
+                if globals.json {
+                    println!("{}", json!({ "id": id, "state": "revoked" }));
+                } else {
+                    println!("{id} is revoked.");
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn made(
+    globals: &Globals,
+    endpoint: &Endpoint,
+    kind: &str,
+    whom: Option<String>,
+    days: Option<u32>,
+) -> Result<()> {
+    let wish = MakeToken {
+        kind: kind.into(),
+        whom,
+        new_password: false,
+        days,
+    };
+    let made = make(endpoint, wish).await?;
     if globals.json {
         println!(
             "{}",
-            serde_json::json!({ "token": made.token, "expires_in": made.expires_in })
+            json!({ "token": made.token, "expires_in": made.expires_in })
         );
     } else {
         println!("{}", made.token.reveal());
     }
     Ok(())
+}
+
+async fn list(globals: &Globals, endpoint: &Endpoint, all: bool) -> Result<()> {
+    let found: Tokens = endpoint.client().get(&format!("/tokens?all={all}")).await?;
+    if globals.json {
+        println!("{}", serde_json::to_string(&found)?);
+        return Ok(());
+    }
+    for one in &found.items {
+        let used = one.used.map_or_else(
+            || "never used".into(),
+            |at| format!("last used {}", at.to_minute()),
+        );
+        println!(
+            "{}  {:<9}  {}  until {}  {used}",
+            one.id,
+            one.kind,
+            one.owner,
+            one.expires.to_minute()
+        );
+    }
+    Ok(())
+}
+
+/// An id is part of an address.
+fn plain(id: &str) -> Result<&str> {
+    if id.chars().all(|c| c.is_ascii_alphanumeric()) && !id.is_empty() {
+        return Ok(id);
+    }
+    bail!("`{id}` names no token; `vine token list` shows what there is")
 }

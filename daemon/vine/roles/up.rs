@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, Caller};
+use vine_app::{App, Caller, tokens::TokenWish};
 use vine_domain::{
     Repo, Slug,
     repo::{Push, Source},
@@ -85,7 +85,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         .await?;
     let login = daemon
         .app
-        .make_token_for(&admin, TokenKind::Login, None)
+        .make_token_for(&admin, &TokenWish::of(TokenKind::Login))
         .await?;
     // The link is printed when there is something to see behind it.
     if args.demo {
@@ -122,6 +122,7 @@ async fn start(
     let mut config = config.clone();
     let wished = args.listen.is_some() || config.daemon != crate::config::Daemon::default();
     config.daemon.listen = args.listen.unwrap_or(config.daemon.listen);
+    config.daemon.insecure |= args.insecure;
     if !wished
         && tokio::net::TcpListener::bind(config.daemon.listen)
             .await
@@ -130,7 +131,7 @@ async fn start(
         config.daemon.listen.set_port(0);
     }
     // Agents run in this process's own descent.
-    Daemon::start(&config, state, until, Some(kin::is_of_ours)).await
+    Daemon::start(&config, state, until, Some(kin::is_of_ours), None).await
 }
 
 /// One of the local workers.
@@ -174,7 +175,7 @@ impl Local {
         }
         let code = self
             .app
-            .make_token_for(&self.admin, TokenKind::Enrolment, None)
+            .make_token_for(&self.admin, &TokenWish::of(TokenKind::Enrolment))
             .await?;
         enrol(daemon, state, name, 1, Some(code)).await
     }

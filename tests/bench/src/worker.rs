@@ -39,6 +39,7 @@ impl WorkerClient {
                     kind: "enrolment".into(),
                     whom: None,
                     new_password: false,
+                    days: None,
                 },
             )
             .await?;

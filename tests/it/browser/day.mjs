@@ -52,6 +52,9 @@ const create = async (title) => {
 };
 
 await page.goto(link);
+await seen('link');
+await page.getByRole('button', { name: 'Log in as' }).click();
+await page.waitForURL(new URL('/', link).href);
 await seen('first');
 await create('Plant a hedge');
 await page.getByRole('button', { name: 'Hornbeam' }).waitFor();

@@ -32,6 +32,8 @@ const look = async (name) => {
 };
 
 await page.goto(link);
+await page.getByRole('button', { name: 'Log in as' }).click();
+await page.waitForURL(new URL('/', link).href);
 const at = (path) => new URL(path, link).href;
 for (const path of ['/', '/tasks', '/questions', '/workers', '/sessions', '/queues', '/audit', '/settings', ...tasks.map((task) => `/tasks/${task}`)]) {
   await page.goto(at(path));

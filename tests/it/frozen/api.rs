@@ -92,7 +92,7 @@ async fn frozen_answers_of_the_api() {
     ");
     assert_snapshot!(admin("POST /tokens", json!({ "kind": "user" })).await, @"
     201
-    { expires_in: 7776000, token: TOKEN }
+    { expires_in: 604800, token: TOKEN }
     ");
     assert_snapshot!(worker("POST /queue/claim", json!({ "slots": 1, "wait": 0.0 })).await, @"
     200
@@ -576,7 +576,6 @@ async fn frozen_answers_of_the_api() {
         failures: 0
         id: T-3
         priority: low
-        prompt: Cut it
         repo: site
         requester: root
         state: cancelled
@@ -589,7 +588,6 @@ async fn frozen_answers_of_the_api() {
         failures: 0
         id: T-2
         priority: default
-        prompt: Water it
         repo: site
         report:
           commit: null
@@ -608,7 +606,6 @@ async fn frozen_answers_of_the_api() {
         failures: 0
         id: T-1
         priority: default
-        prompt: Of yew
         repo: site
         report:
           commit: null
@@ -825,6 +822,7 @@ async fn frozen_answers_of_the_api() {
         - { depth: 0, id: worker_requests }
         - { depth: 0, id: controller_responses }
         - { depth: 0, id: dead }
+      refused_settings: null
       running: []
       state: open
       workers:

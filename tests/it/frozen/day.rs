@@ -47,7 +47,7 @@ impl Day {
             person("Vic", Role::Viewer, subjects.1),
         ];
         let team = Team::with(settings).await;
-        let people = &team.app.settings.people;
+        let people = &team.app.settings().people.clone();
         team.app.store.set_people(people).await.expect("set");
         let ann = Caller {
             user: Some(people[0].user.clone()),

@@ -56,7 +56,7 @@ async fn frozen_help() {
       doctor       Check this machine and its configuration
       config       Show or check the configuration
       login        Print a link that opens the page, once
-      token        Make a secret: for a program of yours, or for a new worker
+      token        Make, list and revoke secrets: for programs of yours, and for new workers
       ask          Inside a task of the script agent: ask people, print the answer
       manifest     Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create New App"
       completions  Print completions for a shell
@@ -88,6 +88,7 @@ async fn frozen_help() {
           --workers <WORKERS>  How many local workers [default: 3]
           --state <STATE>      Where state lives (default: a folder for this repository under the user's state folder) [env: VINE_STATE=]
           --listen <LISTEN>    Where to serve (default: LOOPBACK, or any free port)
+          --insecure           Serve others without https: for a network that is yours alone
           --agent <AGENT>      claude or script (default: claude when it is found) [possible values: claude, script]
       -h, --help               Print help
 
@@ -99,6 +100,7 @@ async fn frozen_help() {
     Options:
           --state <STATE>    Where state lives [env: VINE_STATE=]
           --listen <LISTEN>  Where to serve
+          --insecure         Serve others without https: for a network that is yours alone
       -h, --help             Print help
 
     $ vine worker --help
@@ -272,16 +274,57 @@ async fn frozen_help() {
       -h, --help          Print help
 
     $ vine token --help
-    Make a secret: for a program of yours, or for a new worker
+    Make, list and revoke secrets: for programs of yours, and for new workers
 
-    Usage: vine token [OPTIONS] <KIND>
+    Usage: vine token <COMMAND>
 
-    Arguments:
-      <KIND>  user: for a program that acts as you; enrolment: for a new worker, once [possible values: user, enrolment]
+    Commands:
+      user       Make one for a program that acts as you
+      enrolment  Make one that turns a machine into a worker, once, within ten minutes
+      list       Show those that are valid, with their last use
+      revoke     End one or several at once
+
+    Options:
+      -h, --help  Print help
+
+    $ vine token user --help
+    Make one for a program that acts as you
+
+    Usage: vine token user [OPTIONS]
+
+    Options:
+          --for <NAME>   For this person of the configuration instead of you
+          --days <DAYS>  How long it is good for (default: 7)
+      -h, --help         Print help
+
+    $ vine token enrolment --help
+    Make one that turns a machine into a worker, once, within ten minutes
+
+    Usage: vine token enrolment [OPTIONS]
 
     Options:
           --for <NAME>  For this person of the configuration instead of you
       -h, --help        Print help
+
+    $ vine token list --help
+    Show those that are valid, with their last use
+
+    Usage: vine token list [OPTIONS]
+
+    Options:
+          --all   Those of everybody; for administrators
+      -h, --help  Print help
+
+    $ vine token revoke --help
+    End one or several at once
+
+    Usage: vine token revoke <ID>...
+
+    Arguments:
+      <ID>...  As `vine token list` names them
+
+    Options:
+      -h, --help  Print help
 
     $ vine ask --help
     Inside a task of the script agent: ask people, print the answer

@@ -6,6 +6,7 @@ pub mod balancer;
 pub mod base;
 pub mod channel;
 pub mod double;
+pub mod faults;
 pub mod guild;
 pub mod nio_human;
 pub mod numbers;

@@ -331,6 +331,51 @@ fn redis_says(port: u16, words: &[&str]) -> String {
     String::from_utf8_lossy(&said.stdout).trim().to_owned()
 }
 
+/// A pooler in front of a database.
+pub struct Pooler {
+    port: u16,
+    database: String,
+    _folder: TempDir,
+    _process: Process,
+}
+
+impl Pooler {
+    /// PgBouncer with this `pool_mode`, as its documentation sets it up for programs that know nothing of it.
+    pub fn before(database: &Database, mode: &str, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        own(folder.path());
+        let (url, port) = (database.url(), free_port());
+        let (server, name) = url.rsplit_once('/').expect("a name");
+        let upstream = server.rsplit_once(':').expect("a port").1;
+        let people = folder.path().join("users.txt");
+        fs::write(&people, "\"vine\" \"\"\n").expect("written");
+        let config = format!(
+            "[databases]\n* = host=127.0.0.1 port={upstream}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             unix_socket_dir =\nauth_type = trust\nauth_file = {}\npool_mode = {mode}\ndefault_pool_size = 40\n{more}\n",
+            path(&people)
+        );
+        let file = folder.path().join("pgbouncer.ini");
+        fs::write(&file, config).expect("written");
+        let mut command = as_server(Path::new("/usr/sbin/pgbouncer"));
+        command.arg(path(&file));
+        let pooler = Self {
+            port,
+            database: name.to_owned(),
+            _process: Process::start("pgbouncer", command),
+            _folder: folder,
+        };
+        wait_until(
+            || psql(&pooler.url(), "SELECT 1").is_ok(),
+            "PgBouncer serves",
+        );
+        pooler
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://vine@127.0.0.1:{}/{}", self.port, self.database)
+    }
+}
+
 /// Runs one statement and gives its rows, a line each, columns apart by tabs.
 pub fn psql(url: &str, statement: &str) -> Result<Vec<String>, String> {
     let mut command = Command::new(program("psql"));

@@ -22,9 +22,22 @@ impl Browser {
             .expect("a client")
     }
 
+    /// Presses the button of a login link's page.
+    pub async fn open(http: &reqwest::Client, link: &str) -> reqwest::Response {
+        let (base, code) = link.split_once("/login?code=").expect("a login link");
+        http.post(format!("{base}/login/link"))
+            .header("sec-fetch-site", "same-origin")
+            .form(&[("code", code)])
+            .send()
+            .await
+            .expect("an answer")
+    }
+
     pub async fn log_in(link: &str) -> Self {
         let http = Self::client();
-        let response = http.get(link).send().await.expect("an answer");
+        let shown = http.get(link).send().await.expect("an answer");
+        assert_eq!(shown.status(), StatusCode::OK);
+        let response = Self::open(&http, link).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let cookie = response.headers()["set-cookie"]
             .to_str()

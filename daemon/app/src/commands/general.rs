@@ -60,6 +60,12 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     }
     let hints = app.hint_trouble();
     lines.extend(hints.clone());
+    let refused = app.refused_settings();
+    lines.extend(
+        refused
+            .iter()
+            .map(|why| format!("the changed configuration is not in force: {why}")),
+    );
     lines.push(
         queues
             .iter()
@@ -70,10 +76,10 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     let data = json!({
         "id": "status", "state": if depths.paused { "paused" } else { "open" },
         "questions": questions.iter().map(view::question).collect::<Vec<_>>(),
-        "running": running.iter().map(view::task).collect::<Vec<_>>(),
+        "running": running.iter().map(view::task_row).collect::<Vec<_>>(),
         "workers": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>(),
         "adapters": adapters.iter().map(|(platform, health)| view::adapter(platform, health)).collect::<Vec<_>>(),
-        "hints": hints,
+        "hints": hints, "refused_settings": refused,
         "queues": queues.iter().map(|(name, depth)| json!({ "id": name, "depth": depth })).collect::<Vec<_>>(),
     });
     Ok(Reply::new(lines.join("\n"), data))
@@ -102,7 +108,7 @@ async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> Done<Reply>
     let data = json!({
         "id": "status", "state": state,
         "questions": shown.map(view::question).collect::<Vec<_>>(),
-        "running": running.iter().map(view::task).collect::<Vec<_>>(),
+        "running": running.iter().map(view::task_row).collect::<Vec<_>>(),
     });
     Ok(Reply::new(lines.join("\n"), data))
 }

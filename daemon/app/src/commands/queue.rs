@@ -26,7 +26,7 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> Done<Reply> {
             Ok(Reply::list(
                 &dead,
                 |dead| task::line(app, dead),
-                view::task,
+                view::task_row,
                 "No dead tasks.",
             ))
         }

@@ -34,7 +34,10 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
             Ok(Reply::new(
                 format!(
                     "{} is queued: {}\n{}/tasks/{}",
-                    task.id, task.title, app.settings.link, task.id
+                    task.id,
+                    task.title,
+                    app.settings().link,
+                    task.id
                 ),
                 view::task(&task),
             ))
@@ -54,7 +57,7 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
             Ok(Reply::list(
                 &tasks,
                 |task| line(app, task),
-                view::task,
+                view::task_row,
                 "No tasks. `task new <title>` makes one.",
             ))
         }
@@ -212,7 +215,7 @@ async fn resuming(app: &App, task: &Task) -> Done<String> {
     };
     Ok(match holder {
         Some(worker) => {
-            let patience = texts::span(app.settings.sessions.affinity);
+            let patience = texts::span(app.settings().sessions.affinity);
             format!(
                 "{id} was answered and goes ahead of new work. It waits for a slot on {}, which \
                  holds its session; when that is gone for {patience}, another worker starts it \

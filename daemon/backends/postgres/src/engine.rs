@@ -103,12 +103,11 @@ pub fn as_json(table: &str, columns: &[(String, String)]) -> String {
     )
 }
 
-/// Ids go on after those that are there.
+/// Ids go on after those that were handed out.
 pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
     let given = query!(
-        "SELECT setval('task_ids', (SELECT coalesce(max(id), 0) + 1 FROM tasks), false) AS tasks,
-                setval('question_ids', (SELECT coalesce(max(id), 0) + 1 FROM questions), false) AS \
-                questions,
+        "SELECT setval('task_ids', (SELECT greatest((SELECT max(id) FROM tasks), last_task) + 1 FROM settings), false) AS tasks,
+                setval('question_ids', (SELECT greatest((SELECT max(id) FROM questions), last_question) + 1 FROM settings), false) AS questions,
                 setval(pg_get_serial_sequence('audit', 'seq'), (SELECT coalesce(max(seq), 0) + 1 \
                 FROM audit), false) AS audit,
                 setval(pg_get_serial_sequence('task_log', 'seq'), (SELECT coalesce(max(seq), 0) + \

@@ -2,6 +2,7 @@
 //!
 //! Start with [`Database::open`]; the statements are in `backends/sql`, shared with SQLite.
 
+mod born;
 mod clock;
 mod engine;
 mod hints;
@@ -11,13 +12,16 @@ mod reach;
 mod sql;
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64},
+    },
     time::Duration,
 };
 
 pub use hints::Notifications;
 pub use reach::Unreached;
-use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions, query, query_scalar};
+use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions, query};
 use vine_domain::Clock;
 
 pub use sql::{TransferError, Unfit};
@@ -38,6 +42,8 @@ pub struct Database {
     clock: Arc<dyn Clock>,
     /// Tells this database from others.
     place: Arc<str>,
+    /// The clock was set so often, as far as this daemon knows.
+    era: Arc<AtomicI64>,
     transactions: Arc<AtomicU64>,
 }
 
@@ -46,26 +52,23 @@ impl Database {
     /// the server's.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let pool = connect(url, None).await?;
-        let clock = clock::Server::follow(&pool)
-            .await
-            .map_err(OpenError::Engine)?;
-        let place = place(&pool).await?;
-        Ok(Self {
-            pool,
-            clock,
-            place,
-            transactions: Arc::default(),
-        })
+        let clock = clock::follow(&pool).await.map_err(OpenError::Engine)?;
+        Self::with(pool, clock).await
     }
 
     /// The same with another clock, for tests.
     pub async fn open_at(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let pool = connect(url, None).await?;
-        let place = place(&pool).await?;
+        Self::with(connect(url, None).await?, clock).await
+    }
+
+    async fn with(pool: PgPool, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        born::look(&pool).await.map_err(OpenError::Engine)?;
+        let (place, era) = place(&pool).await?;
         Ok(Self {
             pool,
             clock,
             place,
+            era: Arc::new(AtomicI64::new(era)),
             transactions: Arc::default(),
         })
     }
@@ -126,6 +129,7 @@ async fn connect(url: &str, to: Option<i64>) -> Result<PgPool, OpenError> {
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
+        .after_connect(|at, _| Box::pin(reach::settle(at)))
         .before_acquire(|at, is| {
             Box::pin(async move {
                 if is.idle_for < FRESH {
@@ -142,12 +146,12 @@ async fn connect(url: &str, to: Option<i64>) -> Result<PgPool, OpenError> {
     Ok(pool)
 }
 
-async fn place(pool: &PgPool) -> Result<Arc<str>, OpenError> {
-    query_scalar!("SELECT place FROM settings")
+async fn place(pool: &PgPool) -> Result<(Arc<str>, i64), OpenError> {
+    let known = query!("SELECT place, era FROM settings")
         .fetch_one(pool)
-        .await
-        .map(Into::into)
-        .map_err(OpenError::Engine)
+        .await;
+    let known = known.map_err(OpenError::Engine)?;
+    Ok((known.place.into(), known.era))
 }
 
 async fn migrate(pool: &PgPool, to: Option<i64>) -> Result<(), OpenError> {

@@ -13,7 +13,10 @@ use std::{
     fs::{File, TryLockError},
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64},
+    },
     time::Duration,
 };
 
@@ -34,6 +37,8 @@ pub struct Database {
     writer: SqlitePool,
     reader: SqlitePool,
     clock: Arc<dyn Clock>,
+    /// The clock was set so often.
+    era: Arc<AtomicI64>,
     last_task: Arc<AtomicU64>,
     last_question: Arc<AtomicU64>,
     transactions: Arc<AtomicU64>,
@@ -68,15 +73,20 @@ impl Database {
             .connect_with(options.read_only(true))
             .await
             .map_err(OpenError::Engine)?;
-        let last = |table: &'static str| last_id(&writer, table);
+        let last = |sql: &'static str| last_id(&writer, sql);
+        let era: i64 = query_scalar("SELECT era FROM settings")
+            .fetch_one(&writer)
+            .await
+            .map_err(OpenError::Engine)?;
         let (task, question) = (
-            last("SELECT max(id) FROM tasks").await?,
-            last("SELECT max(id) FROM questions").await?,
+            last("SELECT max(coalesce((SELECT max(id) FROM tasks), 0), last_task) FROM settings").await?,
+            last("SELECT max(coalesce((SELECT max(id) FROM questions), 0), last_question) FROM settings").await?,
         );
         Ok(Self {
             writer,
             reader,
             clock,
+            era: Arc::new(AtomicI64::new(era)),
             last_task: Arc::new(AtomicU64::new(task)),
             last_question: Arc::new(AtomicU64::new(question)),
             transactions: Arc::default(),
@@ -93,6 +103,11 @@ impl Database {
             .connect_with(options(path, Durability::Normal))
             .await;
         migrate(&pool.map_err(OpenError::Engine)?, Some(version)).await
+    }
+
+    /// The clock that judges leases and due times.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// Closes the file after the statements under way.
@@ -140,6 +155,12 @@ async fn migrate(pool: &SqlitePool, to: Option<i64>) -> Result<(), OpenError> {
     Ok(sql::migrate(&mut at, sqlx::migrate!("../../../migrations/sqlite"), to).await?)
 }
 
+/// What is made after a copy is lost when somebody goes back to it, but its numbers stand in branches,
+/// rooms and people's heads. So the copy goes on after a gap: of a thousand, or of as many as there were.
+const SKIP: &str = "UPDATE settings SET
+    last_task = (SELECT m + max(1000, m) FROM (SELECT max(coalesce((SELECT max(id) FROM tasks), 0), last_task) AS m)),
+    last_question = (SELECT m + max(1000, m) FROM (SELECT max(coalesce((SELECT max(id) FROM questions), 0), last_question) AS m))";
+
 /// Copies the database to a new file while a daemon goes on with it, as it is at one moment, and
 /// looks whether the copy is whole.
 pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
@@ -168,11 +189,8 @@ pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
         let _half_a_copy_is_none = std::fs::remove_file(copy);
         return Err(error.into());
     }
-    let mut made = SqliteConnectOptions::new()
-        .filename(copy)
-        .read_only(true)
-        .connect()
-        .await?;
+    let mut made = SqliteConnectOptions::new().filename(copy).connect().await?;
+    query(SKIP).execute(&mut made).await?;
     let found: String = query_scalar("PRAGMA integrity_check")
         .fetch_one(&mut made)
         .await?;

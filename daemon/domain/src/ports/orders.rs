@@ -35,6 +35,9 @@ pub trait Orders: Send + Sync {
     async fn undelivered(&self, worker: WorkerId) -> Stored<Vec<Question>>;
     /// Waiting notes for tasks that `worker` holds, oldest first, each with the attempt under way.
     async fn waiting_notes_for(&self, worker: WorkerId) -> Stored<Vec<(Attempt, Note)>>;
+    /// Follows the clock that people set, which carries on what is written about time, and moves leases and
+    /// pauses with it, which nobody's setting of a clock is to end. Returns by how many milliseconds.
+    async fn keep_time(&self) -> Stored<Option<i64>>;
     /// Whether an order is due, and how long until the next one is.
     async fn next_due(&self) -> Stored<Due>;
     /// Workers for whom orders or warm sessions are kept, at most so many: they are asked first.

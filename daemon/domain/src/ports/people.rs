@@ -11,7 +11,7 @@ use crate::{
     access::{AuditEntry, Grant, Role, User},
     clock::Timestamp,
     ids::UserId,
-    token::TokenKind,
+    token::{Granted, TokenKind},
 };
 
 /// People, their tokens, and the audit.
@@ -41,14 +41,18 @@ pub trait People: Send + Sync {
     async fn passwords_of(&self, name: &str) -> Stored<Vec<(UserId, String)>>;
     /// The hash of a person's password.
     async fn password_of(&self, user: UserId) -> Stored<Option<String>>;
-    /// Keeps the hash of a person's password, and ends their browsers' sessions but the one whose
-    /// token has the hash `session`, with the links that would begin another.
+    /// Keeps the hash of a person's password, and ends all that was granted to them before, but the
+    /// browser session whose token has the hash `session`.
     async fn set_password(&self, user: UserId, hash: &str, session: &str) -> Stored<()>;
-    /// Forgets a person's password, and ends their browsers' sessions and the links that would
-    /// begin one.
+    /// Forgets a person's password, and ends all that was granted to them.
     async fn forget_password(&self, user: UserId) -> Stored<()>;
-    /// Ends all tokens of an owner.
-    async fn revoke_tokens(&self, owner: Uuid) -> Stored<()>;
+    /// Tokens that are valid, of one owner or of all, the latest first.
+    async fn tokens(&self, owner: Option<Uuid>) -> Stored<Vec<Granted>>;
+    /// Ends the tokens whose hashes begin so, of one owner or of anybody; says how many those were.
+    async fn revoke_token(&self, id: &str, owner: Option<Uuid>) -> Stored<u64>;
+    /// Notes that these tokens, by their hashes, were used just now. A worker's token that was used ends those that
+    /// were made for it before.
+    async fn note_used(&self, hashes: &[String]) -> Stored<()>;
     /// Adds lines to the audit.
     async fn audit(&self, entries: &[AuditEntry]) -> Stored<()>;
     /// The audit, latest first.

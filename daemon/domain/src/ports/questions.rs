@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::{Stations, Stored};
 use crate::{
+    Timestamp,
     ids::{QuestionId, TaskId},
     input::Slug,
     note::Note,
@@ -26,9 +27,8 @@ pub trait Questions: Send + Sync {
     async fn notes_of(&self, task: TaskId) -> Stored<Vec<Note>>;
     /// Open questions whose alarm has come, with their repository, the longest waiting first.
     async fn alarms(&self, limit: u32) -> Stored<Vec<(Slug, Question)>>;
-    /// Lets all open questions be looked at anew; called once at start, since settings may have
-    /// changed.
-    async fn reset_alarms(&self) -> Stored<()>;
+    /// Sets when open questions are looked at again.
+    async fn set_alarms(&self, alarms: &[(QuestionId, Timestamp)]) -> Stored<()>;
     /// Notes that somebody who may answer has looked at these open questions; the first time
     /// counts.
     async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()>;

@@ -10,9 +10,16 @@ mod sessions;
 mod shapes;
 #[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod tasks;
+#[expect(unused_qualifications, reason = "utoipa names parameters in full")]
+mod tokens;
 mod workers;
 
-use axum::{Router, http::HeaderValue, middleware::map_response, response::Response};
+use axum::{
+    Router,
+    http::HeaderValue,
+    middleware::{from_fn_with_state, map_response},
+    response::Response,
+};
 use serde::Deserialize;
 use utoipa::{
     IntoParams, Modify, OpenApi,
@@ -27,7 +34,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use vine_app::AppError;
 use vine_domain::Invalid;
 
-use crate::Shared;
+use crate::{Shared, auth};
 
 /// What stands in the document beside the endpoints.
 #[derive(OpenApi)]
@@ -79,6 +86,7 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(workers::enrol, workers::list))
         .routes(routes!(workers::show, workers::leave))
         .routes(routes!(workers::beat))
+        .routes(routes!(tokens::renew))
         .routes(routes!(workers::orphans))
         .routes(routes!(workers::kept))
         .routes(routes!(workers::spent))
@@ -101,16 +109,20 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(chat::list, chat::send))
         .routes(routes!(chat::edit, chat::delete))
         .routes(routes!(commands::run))
-        .routes(routes!(commands::make_token));
+        .routes(routes!(tokens::make, tokens::list))
+        .routes(routes!(tokens::revoke));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", endpoints)
 }
 
 /// All endpoints, the document that describes them, and a page to try them on.
-pub fn routes() -> Router<Shared> {
+pub fn routes(shared: Shared) -> Router<Shared> {
     let (endpoints, document) = documented().split_for_parts();
     let reference =
         Router::from(SwaggerUi::new("/api/v1/docs").url("/api/v1/openapi.json", document));
-    endpoints.merge(reference.layer(map_response(fenced)))
+    let reference = reference
+        .layer(map_response(fenced))
+        .layer(from_fn_with_state(shared, auth::named));
+    endpoints.merge(reference)
 }
 
 /// The page to try things on comes from here alone, as ours does.

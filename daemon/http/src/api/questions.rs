@@ -51,10 +51,9 @@ pub async fn list(
     Person(caller): Person,
     Params(page): Params<Page>,
 ) -> Result<Json<Value>, Failure> {
-    let questions = shared
-        .app
-        .open_questions(&caller, limit(page.limit)?)
-        .await?;
+    let limit = limit(page.limit)?;
+    let _turn = shared.app.turn(&caller, limit).await?;
+    let questions = shared.app.open_questions(&caller, limit).await?;
     Ok(Json(
         json!({ "items": questions.iter().map(view::question).collect::<Vec<_>>() }),
     ))

@@ -97,7 +97,10 @@ pub struct Task {
     id: TaskId,
     state: State,
     title: Title,
-    prompt: Prompt,
+    /// Lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    prompt: Option<Prompt>,
     repo: Slug,
     base: Branch,
     branch: Branch,

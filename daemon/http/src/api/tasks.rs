@@ -148,10 +148,11 @@ pub async fn list(
         before: listing.before,
         limit,
     };
+    let _turn = shared.app.turn(&caller, limit).await?;
     let tasks = shared.app.tasks(&caller, &filter).await?;
     let next = (tasks.len() == limit as usize).then(|| tasks.last().map(|task| task.id));
     Ok(Json(
-        json!({ "items": tasks.iter().map(view::task).collect::<Vec<_>>(), "next": next }),
+        json!({ "items": tasks.iter().map(view::task_row).collect::<Vec<_>>(), "next": next }),
     ))
 }
 

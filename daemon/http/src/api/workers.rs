@@ -264,7 +264,7 @@ fn without(ill: Vec<Without>) -> Vec<(Slug, String)> {
     ill.into_iter().take(WITHOUT).map(short).collect()
 }
 
-fn itself(worker: WorkerId, id: WorkerId) -> Result<(), AppError> {
+pub(super) fn itself(worker: WorkerId, id: WorkerId) -> Result<(), AppError> {
     if worker == id {
         Ok(())
     } else {

@@ -9,7 +9,7 @@ use axum::{
 };
 use maud::html;
 use serde::Deserialize;
-use vine_app::{AppError, people};
+use vine_app::{AppError, tokens};
 use vine_domain::token::{Token, TokenKind};
 
 use super::{In, document, problem, screen::Screen};
@@ -25,21 +25,55 @@ pub struct Link {
     code: Option<String>,
 }
 
-/// `GET /login?code=…` spends the code; without one, or with a spent one, says how to get in.
+/// `GET /login?code=…` shows who would be logged in, and logs nobody in: whatever looks at links before
+/// people do spends none. Without a code, or with a spent one, it says how to get in.
 pub async fn show(State(shared): In, Params(link): Params<Link>) -> Result<Response, Failure> {
     let Some(code) = link.code else {
         return Ok(how(&shared, StatusCode::OK, "You are not logged in."));
     };
+    match shared.app.would_log_in(&Token::presented(&code)).await {
+        Ok(name) => Ok(confirm(&name, &code)),
+        Err(error) => unopened(&shared, error),
+    }
+}
+
+/// What the button of a link sends.
+#[derive(Deserialize)]
+pub struct Code {
+    code: String,
+}
+
+/// `POST /login/link` spends the code.
+pub async fn open(State(shared): In, Form(Code { code }): Form<Code>) -> Result<Response, Failure> {
     match shared.app.log_in(&Token::presented(code)).await {
         Ok(session) => Ok(entered(&shared, &session)),
-        Err(AppError::Unauthenticated) => Ok(how(
-            &shared,
+        Err(error) => unopened(&shared, error),
+    }
+}
+
+fn unopened(shared: &Shared, error: AppError) -> Result<Response, Failure> {
+    match error {
+        AppError::Unauthenticated => Ok(how(
+            shared,
             StatusCode::UNAUTHORIZED,
             "This link was used before, or is older than ten minutes.",
         )),
-        Err(AppError::TooOften(wait)) => Ok(later(&shared, wait)),
-        Err(error) => Err(error.into()),
+        AppError::TooOften(wait) => Ok(later(shared, wait)),
+        error => Err(error.into()),
     }
+}
+
+/// The button that spends a link.
+fn confirm(name: &str, code: &str) -> Response {
+    let body = html! {
+        h1 { "Log in" }
+        p { "This link logs this browser in as " strong { (name) } "." }
+        form.new method="post" action="/login/link" {
+            input type="hidden" name="code" value=(code);
+            button autofocus { "Log in as " (name) }
+        }
+    };
+    Html(document("Log in", None, None, &body)).into_response()
 }
 
 /// What the form sends.
@@ -96,7 +130,7 @@ pub async fn change(
 
 /// A browser that is logged in now.
 pub fn entered(shared: &Shared, session: &Token) -> Response {
-    let life = people::life(TokenKind::Browser).as_secs();
+    let life = tokens::life(TokenKind::Browser).as_secs();
     (
         [(
             header::SET_COOKIE,

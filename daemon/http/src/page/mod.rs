@@ -55,6 +55,7 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/command", post(overview::command))
         .route("/do", post(screen::done))
         .route("/login", get(login::show).post(login::enter))
+        .route("/login/link", post(login::open))
         .route("/login/oidc", get(oidc::leave))
         .route("/login/oidc/back", get(oidc::back))
         .route("/password", post(login::change))

@@ -123,7 +123,7 @@ impl Issuer {
         );
         Ok(client.set_redirect_uri(RedirectUrl::new(format!(
             "{}{BACK}",
-            shared.app.settings.link
+            shared.app.settings().link
         ))?))
     }
 

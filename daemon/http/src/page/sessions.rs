@@ -89,7 +89,7 @@ pub fn line(app: &App, session: &Session, now: Timestamp) -> Markup {
 
 /// Until when the policy leaves a session alone.
 fn kept(app: &App, session: &Session) -> String {
-    match session.ends(&app.settings.sessions) {
+    match session.ends(&app.settings().sessions) {
         Some(at) => format!("ends {}", texts::when(app, at)),
         None if session.kept => "until somebody ends it".into(),
         None => "while its task goes on".into(),

@@ -33,7 +33,7 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
     let (repos, rooms) = (app.repos(&visitor.0).await?, app.store.rooms().await?);
     Ok(html! {
         h1 { "Settings" }
-        p.dim { "AgentVine " (env!("CARGO_PKG_VERSION")) ", at " (app.settings.link) ". They stand in " code { "vine.toml" } "; " code { "vine config check" } " explains what is wrong with \
+        p.dim { "AgentVine " (env!("CARGO_PKG_VERSION")) ", at " (app.settings().link) ". They stand in " code { "vine.toml" } "; " code { "vine config check" } " explains what is wrong with \
           it." }
         h2 { "Your password" }
         details { summary { "Set a password, to log in without a link" }
@@ -69,7 +69,7 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
         }
         @if access::decide(visitor.0.user.as_ref(), Verb::Inspect, None).is_ok() {
             h2 { "People" }
-            (people(&app.settings.people))
+            (people(&app.settings().people))
         }
     })
 }
@@ -80,7 +80,7 @@ fn facts(facts: &[(&str, String)]) -> Markup {
 }
 
 fn patience(app: &App) -> Vec<(&'static str, String)> {
-    let patience = &app.settings.patience;
+    let patience = std::sync::Arc::clone(&app.settings().patience);
     let mut facts = vec![
         (
             "First reminder",
@@ -125,7 +125,7 @@ fn patience(app: &App) -> Vec<(&'static str, String)> {
 }
 
 fn sessions(app: &App) -> Vec<(&'static str, String)> {
-    let policy = &app.settings.sessions;
+    let policy = app.settings().sessions;
     vec![
         (
             "Used for further tasks",

@@ -1,0 +1,77 @@
+//! Long lists are given one after the other to each person, and to few people at the same time: what
+//! one list takes of memory is bounded, so what all of them take is.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{App, AppError, Caller, Done};
+
+/// A list that gives more than this is a long one.
+const LONG: u32 = 100;
+/// So many long lists are made at the same time.
+const AT_ONCE: usize = 2;
+
+/// Whose turn it is.
+pub struct Turns {
+    all: Arc<Semaphore>,
+    each: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(AT_ONCE)),
+            each: Mutex::default(),
+        }
+    }
+}
+
+impl Turns {
+    /// The turns of one person. Those of people who want nothing now are forgotten.
+    fn of(&self, whom: String) -> Arc<Semaphore> {
+        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        each.retain(|_, turns| Arc::strong_count(turns) > 1);
+        let own = each.entry(whom);
+        Arc::clone(own.or_insert_with(|| Arc::new(Semaphore::new(1))))
+    }
+}
+
+/// While it is held, the list may be made.
+pub struct Turn {
+    _own: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+}
+
+impl App {
+    /// Waits until a list of up to `limit` lines may be made for this person.
+    pub async fn turn(&self, caller: &Caller, limit: u32) -> Done<Turn> {
+        if limit <= LONG {
+            return Ok(Turn { _own: None });
+        }
+        let stopping = |_| AppError::Stopping;
+        let own = self.turns.of(caller.id()).acquire_owned().await;
+        let all = Arc::clone(&self.turns.all).acquire_owned().await;
+        Ok(Turn {
+            _own: Some((own.map_err(stopping)?, all.map_err(stopping)?)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_wants_nothing_takes_no_memory() {
+        let turns = Turns::default();
+        let ann = turns.of("ann".into());
+        assert!(Arc::ptr_eq(&ann, &turns.of("ann".into())));
+        drop(ann);
+        drop(turns.of("ben".into()));
+        drop(turns.of("cid".into()));
+        assert_eq!(turns.each.lock().expect("not poisoned").len(), 1);
+    }
+}

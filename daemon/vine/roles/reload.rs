@@ -1,0 +1,137 @@
+//! Takes over a changed configuration while the daemon runs: people, who decides what, patience,
+//! sessions, what is kept, and the chat platforms. A file that is wrong changes nothing.
+
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::Result;
+use tokio::signal::unix::Signal;
+use vine_app::{App, Settings};
+
+use super::chat::Adapters;
+use crate::config::Config;
+
+/// How often the files are looked at. Whoever is taken out of one is refused two seconds later at the
+/// latest: one look sees the change, the next one that it is whole.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What tells one writing of a file from the next; `None` while there is no file.
+type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
+
+fn stamp(files: &[PathBuf]) -> Stamp {
+    let of = |path: &PathBuf| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.modified().ok()?, found.len(), found.ino()))
+    };
+    files.iter().map(of).collect()
+}
+
+/// The settings that a configuration asks for.
+pub fn settings(config: &Config, link: &str, batches: usize) -> Result<Settings> {
+    Ok(Settings {
+        patience: std::sync::Arc::new(config.questions.patience()?),
+        sessions: config.sessions.policy(),
+        people: config.grants()?,
+        rules: config.rules()?,
+        batches,
+        ..Settings::at(link)
+    })
+}
+
+/// Who looks.
+pub struct Reload {
+    pub app: App,
+    /// As it was read when the daemon started, or last taken over.
+    pub config: Config,
+    pub adapters: Adapters,
+    /// Asks for it by hand.
+    pub hangup: Option<Signal>,
+}
+
+impl Reload {
+    /// Until the daemon stops; ends the chat platforms then.
+    pub async fn run(mut self) {
+        let Some(file) = self.config.file.clone() else {
+            self.app.stop.cancelled().await;
+            return self.adapters.end().await;
+        };
+        // What the command line said beside it is no change.
+        if let Ok(read) = Config::load(Some(&file)) {
+            self.config = read;
+        }
+        let mut taken = stamp(&self.files(&file));
+        let mut before = taken.clone();
+        loop {
+            let asked = tokio::select! {
+                () = self.app.stop.cancelled() => break,
+                () = tokio::time::sleep(LOOK) => false,
+                () = hung_up(self.hangup.as_mut()) => true,
+            };
+            let now = stamp(&self.files(&file));
+            // A file that is being written is looked at when that is over.
+            let whole = now == std::mem::replace(&mut before, now.clone());
+            if asked || (whole && now != taken) {
+                self.take_over(&file).await;
+                taken = stamp(&self.files(&file));
+                before.clone_from(&taken);
+            }
+        }
+        self.adapters.end().await;
+    }
+
+    fn files(&self, file: &Path) -> Vec<PathBuf> {
+        let mut files = vec![file.to_owned()];
+        files.extend(self.config.chat.secret_files().cloned());
+        files
+    }
+
+    async fn take_over(&mut self, file: &Path) {
+        match self.try_to(file).await {
+            Ok(()) => self.app.refuse_settings(None),
+            Err(error) => {
+                let why = format!("{error:#}");
+                tracing::error!(
+                    "{} is not taken over, nothing has changed: {why}",
+                    file.display()
+                );
+                self.app.refuse_settings(Some(why));
+            }
+        }
+    }
+
+    async fn try_to(&mut self, file: &Path) -> Result<()> {
+        let wanted = Config::load(Some(file))?;
+        let before = self.app.settings();
+        let settings = settings(&wanted, &before.link, before.batches)?;
+        wanted.chat.wanted()?;
+        let news = *before != settings;
+        self.app.take_over(settings).await?;
+        let platforms = self.adapters.adjust(&wanted).await?;
+        if news || !platforms.is_empty() {
+            let anew: Vec<String> = platforms
+                .iter()
+                .map(|one| format!("; {one} started anew"))
+                .collect();
+            tracing::info!("{} was taken over{}", file.display(), anew.concat());
+        }
+        let later = self.config.needs_a_restart(&wanted);
+        if !later.is_empty() {
+            tracing::warn!(
+                "these take effect when the daemon starts the next time: {}",
+                later.join(", ")
+            );
+        }
+        self.config = wanted;
+        Ok(())
+    }
+}
+
+async fn hung_up(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
