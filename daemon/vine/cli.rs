@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use vine_domain::Timestamp;
 use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
 
 /// `vine`
@@ -62,6 +63,8 @@ pub enum What {
     /// Make, list and revoke secrets: for programs of yours, and for new workers
     #[command(subcommand)]
     Token(TokenVerb),
+    /// Print who decided and answered what, and check that it is as it was written
+    Audit(AuditArgs),
     /// Inside a task of the script agent: ask people, print the answer
     Ask(AskArgs),
     /// Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create
@@ -215,6 +218,27 @@ pub enum TokenVerb {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+}
+
+/// `vine audit`
+#[derive(Debug, clap::Args)]
+pub struct AuditArgs {
+    /// Only since then: 2026-11-28, or 2026-11-28T18:19:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<Timestamp>,
+}
+
+/// A day begins in UTC.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let whole = if text.contains('T') {
+        text.to_owned()
+    } else {
+        format!("{text}T00:00:00Z")
+    };
+    let at: jiff::Timestamp = whole
+        .parse()
+        .map_err(|_| "write it like 2026-11-28 or 2026-11-28T18:19:00Z".to_owned())?;
+    Ok(Timestamp(at.as_millisecond()))
 }
 
 /// `vine ask`

@@ -67,6 +67,7 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         What::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
         What::Login(login) => roles::login::login(&globals, login).await?,
         What::Token(token) => roles::login::token(&globals, token).await?,
+        What::Audit(audit) => roles::audit::run(&globals, &audit).await?,
         What::Ask(ask) => println!(
             "{}",
             vine_worker::ask_from_script(ask.question.join(" "), ask.option, ask.multi).await?

@@ -39,3 +39,6 @@ CREATE INDEX answers_unsealed ON answers (question) WHERE NOT sealed;
 
 -- Which server and database this is, and on which branch of its history: others than the last time were restored from a copy.
 ALTER TABLE settings ADD COLUMN born TEXT;
+
+-- A repository that nobody works in any more: its tasks stay, and it is shown no more.
+ALTER TABLE repos ADD COLUMN removed BOOLEAN NOT NULL DEFAULT false;

@@ -36,3 +36,6 @@ ALTER TABLE audit ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX audit_unsealed ON audit (seq) WHERE NOT sealed;
 ALTER TABLE answers ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX answers_unsealed ON answers (question) WHERE NOT sealed;
+
+-- A repository that nobody works in any more: its tasks stay, and it is shown no more.
+ALTER TABLE repos ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;

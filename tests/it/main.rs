@@ -13,6 +13,7 @@ mod double_slack;
 mod fixtures;
 mod frozen;
 mod measure_matrix;
+mod story_bounds;
 mod story_browser;
 mod story_clocks;
 mod story_discord_kept;

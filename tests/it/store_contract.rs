@@ -11,17 +11,19 @@ use std::{
 
 use tempfile::TempDir;
 use vine_domain::{
-    Clock, Grant, Lane, MessageId, Repo, Role, SessionPolicy, Slug, TaskId, TaskState, Timestamp,
-    User, UserId, Worker, WorkerId,
+    AuditEntry, Clock, Grant, Lane, MessageId, Repo, Role, SessionPolicy, Slug, TaskId, TaskState,
+    Timestamp, User, UserId, Worker, WorkerId,
     chat::{Act, Batch, Echo, Inbound, Outbound, OutboundKind, Place, Spot},
     clock::{Ids, System},
+    ledger::{BEGIN, Sealed, follows},
     lifecycle::{Event, Order, Situation, decide},
     ports::{Commit, NewTask, Store, StoreError, TaskFilter, Want},
     queue::AGEING,
     repo::Source,
+    retention::{LogCap, Retention},
     task::{LEASE, Report},
     token::{Token, TokenKind},
-    worker::Attempt,
+    worker::{Attempt, Limits},
 };
 use vine_postgres::Database as Postgres;
 use vine_sqlite::{Database as Sqlite, Durability};
@@ -119,6 +121,8 @@ impl Bed {
             boot: None,
             seen: self.clock.now(),
             worktree_bytes: 0,
+            limits: Limits::default(),
+            gone: None,
         };
         self.store.add_worker(&worker).await.expect("added");
         worker.id
@@ -383,7 +387,7 @@ async fn text_with_a_zero_in_it_is_kept_with_a_sign_in_its_place() {
     let task = bed.task().await;
     let attempt = bed.claim(worker, 1).await[0];
     bed.store
-        .log(worker, attempt, &["a\0b".into()])
+        .log(worker, attempt, &["a\0b".into()], &LogCap::default())
         .await
         .expect("kept");
     bed.store
@@ -451,7 +455,9 @@ async fn writes_beside_the_task_are_fenced_too() {
     };
     for (by, attempt) in [(other, attempt), (worker, stale)] {
         assert!(matches!(
-            bed.store.log(by, attempt, &["line".into()]).await,
+            bed.store
+                .log(by, attempt, &["line".into()], &LogCap::default())
+                .await,
             Err(StoreError::Conflict)
         ));
         assert!(matches!(
@@ -460,7 +466,7 @@ async fn writes_beside_the_task_are_fenced_too() {
         ));
     }
     bed.store
-        .log(worker, attempt, &["line".into()])
+        .log(worker, attempt, &["line".into()], &LogCap::default())
         .await
         .expect("logged");
     bed.store
@@ -983,4 +989,149 @@ async fn workers_are_read_a_page_at_a_time() {
     assert_eq!(page("w-2", 2).await, ["w-3"]);
     assert!(page("w-3", 2).await.is_empty());
     assert_eq!(bed.store.depths().await.expect("read").workers, 3);
+}
+
+#[tokio::test]
+async fn what_is_decided_is_sealed_in_its_order() {
+    let bed = Bed::new().await;
+    let entry = |subject: String| AuditEntry {
+        actor: "Ann (api)".into(),
+        verb: "operate".into(),
+        subject,
+        allowed: true,
+        reason: "operator".into(),
+    };
+    for round in 0..3 {
+        let entries: Vec<_> = (0..400)
+            .map(|number| entry(format!("T-{round}-{number}")))
+            .collect();
+        bed.store.audit(&entries).await.expect("kept");
+        bed.clock.pass(Duration::from_secs(60));
+    }
+    let mut sealed = 0;
+    loop {
+        match bed.store.seal().await.expect("sealed") {
+            0 => break,
+            count => sealed += count,
+        }
+    }
+    assert_eq!(sealed, 1200);
+    let (mut link, mut hash, mut subjects) = (0, BEGIN.to_owned(), Vec::new());
+    loop {
+        let read = bed.store.records(link, Timestamp(0), 500).await;
+        let (before, records) = read.expect("read");
+        if records.is_empty() {
+            break;
+        }
+        assert_eq!(before, hash);
+        for record in records {
+            follows((link, &hash), &record).expect("a chain");
+            (link, hash) = (record.link, record.chain);
+            if let Sealed::Decision(entry) = record.sealed {
+                subjects.push(entry.subject);
+            }
+        }
+    }
+    assert_eq!((link, subjects.len()), (1200, 1200));
+    assert_eq!((&*subjects[0], &*subjects[1199]), ("T-0-0", "T-2-399"));
+    // From a time on, without a hole.
+    let since = bed.clock.now().minus(Duration::from_secs(60));
+    let (_, later) = bed.store.records(0, since, 1000).await.expect("read");
+    assert_eq!((later.len(), later[0].link), (400, 801));
+
+    // Decisions go when that is said, from the first one on.
+    let forgetful = Retention {
+        audit: Some(Duration::from_secs(90)),
+        ..Retention::default()
+    };
+    while bed.store.prune(&forgetful).await.expect("pruned") > 0 {}
+    let (before, left) = bed
+        .store
+        .records(0, Timestamp(0), 1000)
+        .await
+        .expect("read");
+    assert_eq!((&*before, left.len(), left[0].link), ("", 400, 801));
+    for pair in left.windows(2) {
+        follows((pair[0].link, &pair[0].chain), &pair[1]).expect("still a chain");
+    }
+}
+
+#[tokio::test]
+async fn what_is_old_is_removed_and_what_lives_stays() {
+    let bed = Bed::new().await;
+    let worker = bed.worker("w-1").await;
+    let (over, open) = (
+        bed.task_in("site", Lane::Default).await,
+        bed.task_in("site", Lane::Default).await,
+    );
+    let attempts = bed.claim(worker, 2).await;
+    assert_eq!((attempts[0].task, attempts[1].task), (over, open));
+    for &attempt in &attempts {
+        let line = ["x".repeat(1_000)];
+        let cap = LogCap {
+            lines: 2,
+            bytes: 1 << 20,
+        };
+        for _ in 0..4 {
+            bed.store
+                .log(worker, attempt, &line, &cap)
+                .await
+                .expect("logged");
+        }
+        let log = bed.store.log_of(attempt.task, 100).await.expect("read");
+        let texts: Vec<&str> = log.iter().map(|line| &*line.text).collect();
+        assert_eq!(texts.iter().filter(|text| text.starts_with('x')).count(), 2);
+        assert!(
+            texts.last().is_some_and(|last| last.contains("ends here")),
+            "{texts:?}"
+        );
+    }
+    assert!(bed.store.size().await.expect("a size") > 10_000);
+    let finished = Event::Finished {
+        by: worker,
+        attempt: attempts[0],
+        report: Report::default(),
+    };
+    bed.step(over, finished).await.expect("done");
+    let retention = Retention::default();
+    bed.clock.pass(Duration::from_secs(29 * 24 * 3600));
+    assert_eq!(bed.store.prune(&retention).await.expect("pruned"), 0);
+    bed.clock.pass(Duration::from_secs(2 * 24 * 3600));
+    while bed.store.prune(&retention).await.expect("pruned") > 0 {}
+    assert!(
+        bed.store.log_of(over, 100).await.expect("read").is_empty(),
+        "lines after 30 days"
+    );
+    assert_eq!(bed.store.executions(over).await.expect("read").len(), 1);
+    bed.clock.pass(Duration::from_secs(180 * 24 * 3600));
+    while bed.store.prune(&retention).await.expect("pruned") > 0 {}
+    assert!(
+        bed.store.executions(over).await.expect("read").is_empty(),
+        "the rest after 180"
+    );
+    let task = bed
+        .store
+        .task(over)
+        .await
+        .expect("read")
+        .expect("it is there");
+    assert!(
+        matches!(task.state, TaskState::Done { .. }) && task.prompt.as_str().contains("long ago")
+    );
+    let living = bed
+        .store
+        .task(open)
+        .await
+        .expect("read")
+        .expect("it is there");
+    assert!(!living.prompt.as_str().contains("long ago"));
+    assert_eq!(bed.store.executions(open).await.expect("read").len(), 1);
+    // For ever is for ever.
+    let ever = Retention {
+        log: None,
+        history: None,
+        ..retention
+    };
+    bed.clock.pass(Duration::from_secs(9_999 * 24 * 3600));
+    assert_eq!(bed.store.prune(&ever).await.expect("pruned"), 0);
 }

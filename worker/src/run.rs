@@ -28,6 +28,8 @@ use crate::{
 
 const CLAIM_WAIT: f64 = 30.0;
 const BEAT_WAIT: f64 = 10.0;
+/// A goodbye takes no longer.
+const GOODBYE: Duration = Duration::from_secs(3);
 /// How often a process looks whether it stood still.
 const TICK: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -93,7 +95,19 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     for held in desk.all() {
         held.stop(Stopped::Shutdown);
     }
+    if end.is_ok() {
+        say_goodbye(&bench).await;
+    }
     end
+}
+
+/// So that nobody waits to see whether it comes back. The daemon may be gone too.
+async fn say_goodbye(bench: &Bench) {
+    let path = format!("/workers/{}/goodbye", bench.worker);
+    let said = bench.client.post::<_, ()>(&path, &());
+    if let Ok(Err(error)) = tokio::time::timeout(GOODBYE, said).await {
+        tracing::debug!("no goodbye was said: {error}");
+    }
 }
 
 /// One process for one identity: two would end each other's agents.

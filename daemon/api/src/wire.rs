@@ -7,6 +7,7 @@ use uuid::Uuid;
 use vine_domain::{
     Ask, Branch, Epoch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp,
     Title, WorkerId,
+    ledger::Record,
     task::{Report, Usage},
     token::Token,
     worker::{Assignment, Attempt, Delivery},
@@ -139,6 +140,16 @@ pub struct MakeToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 365)]
     pub days: Option<u32>,
+}
+
+/// `GET /api/v1/audit`
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Records {
+    /// The hash of the link before the first of these; empty before the very first, and where that one was removed
+    /// since it was old.
+    pub before: String,
+    /// In the order in which they were sealed.
+    pub items: Vec<Record>,
 }
 
 /// A token without its secret.

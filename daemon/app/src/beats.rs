@@ -116,6 +116,11 @@ impl Presence {
         *self.lenient.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
+    /// It said goodbye.
+    pub(crate) fn leaves(&self, worker: WorkerId) {
+        self.lines().remove(&worker);
+    }
+
     /// A beat has begun. Whether it is news to this daemon that the worker lives.
     fn heard(&self, worker: WorkerId) -> bool {
         let mut lines = self.lines();

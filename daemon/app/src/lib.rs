@@ -18,6 +18,7 @@ pub mod health;
 pub mod hints;
 pub mod inbound;
 pub mod journeys;
+pub mod keeping;
 mod known;
 mod latest;
 mod lists;
@@ -98,6 +99,7 @@ pub struct App {
     spending: Arc<latest::Latest<spending::Spent>>,
     pulse: Arc<pulse::Pulse>,
     turns: Arc<turns::Turns>,
+    too_large: Arc<keeping::TooLarge>,
     door: Arc<passwords::Door>,
     journeys: Arc<journeys::Listener>,
     claims: mpsc::Sender<claims::Waiting>,
@@ -139,6 +141,7 @@ impl App {
             spending: Arc::default(),
             pulse: Arc::default(),
             turns: Arc::default(),
+            too_large: Arc::default(),
             door: Arc::default(),
             journeys: Arc::default(),
             claims,

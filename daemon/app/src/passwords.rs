@@ -3,17 +3,24 @@
 //! told apart from a name that is none. Whoever tries a name too often keeps its person out of this
 //! way for a while; links and accounts of an organisation go on working.
 
-use std::{num::NonZeroU32, sync::LazyLock, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{
+        LazyLock,
+        mpsc::{self, SyncSender, TrySendError},
+    },
+    time::Duration,
+};
 
 use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, PasswordHash, Salt},
 };
 use governor::{
     DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 use vine_domain::{
     Invalid, UserId,
     token::{Token, TokenKind},
@@ -27,20 +34,25 @@ use crate::{App, AppError, Caller, Done, meter::Refused, people::entered};
 const SHORTEST: usize = 15;
 /// Long enough for any passphrase; longer texts only cost time.
 const LONGEST: usize = 500;
-/// One costs 19 MiB and a few hundredths of a second of one core.
-const AT_ONCE: usize = 2;
+/// One costs 19 MiB and a few hundredths of a second of one core, so they come one after the other, on one
+/// thread: its memory is used again. So many wait at most.
+const QUEUE: usize = 64;
 /// Tries for one person: so many at once, then one in twelve seconds.
 const TRIES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
+/// When the queue is full.
+const SOON: Duration = Duration::from_secs(5);
 /// Tries with links that are spent, for all together.
 const STRAYS: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
 /// Takes as long as a real one.
-static NOBODYS: LazyLock<String> =
-    LazyLock::new(|| hash("the password of nobody").unwrap_or_default());
+static NOBODYS: LazyLock<String> = LazyLock::new(|| {
+    let memory = &mut Memory::default();
+    hash("the password of nobody", memory).unwrap_or_default()
+});
 
 /// How often passwords are tried.
 pub struct Door {
-    ways: Semaphore,
+    work: SyncSender<Work>,
     /// By the name that was tried, known or not.
     names: DefaultKeyedRateLimiter<u16>,
     /// By whose password is changed.
@@ -53,7 +65,7 @@ impl Default for Door {
         let (people, strays) = (Quota::per_minute(TRIES), Quota::per_minute(STRAYS));
         let names = RateLimiter::hashmap(people);
         Self {
-            ways: Semaphore::new(AT_ONCE),
+            work: work(),
             names,
             people: RateLimiter::hashmap(people),
             strays: RateLimiter::direct(strays),
@@ -101,7 +113,7 @@ impl App {
             None
         };
         let who = known.as_ref().map(|(user, _)| *user);
-        let hash = known.map_or_else(|| NOBODYS.clone(), |(_, hash)| hash);
+        let hash = known.map(|(_, hash)| hash);
         let right = self.is_right(password.to_owned(), hash).await?;
         match who.filter(|_| right) {
             Some(user) => {
@@ -153,7 +165,7 @@ impl App {
         }
         if let Some(known) = self.store.password_of(user.id).await? {
             self.knock(Knock::Own(user.id))?;
-            if !self.is_right(old.to_owned(), known).await? {
+            if !self.is_right(old.to_owned(), Some(known)).await? {
                 return refuse(
                     "the present one is another",
                     "try again; if it is lost, an administrator runs `vine login --new-password`, \
@@ -162,7 +174,9 @@ impl App {
             }
         }
         let new = new.to_owned();
-        let hash = self.behind_the_door(move || hash(&new)).await?;
+        let hash = self
+            .behind_the_door(move |memory| hash(&new, memory))
+            .await?;
         let hash =
             hash.ok_or_else(|| AppError::Unreadable("the password cannot be kept".into()))?;
         self.store
@@ -172,37 +186,115 @@ impl App {
         self.audit(entered(&user.name, "new password", true)).await
     }
 
-    async fn is_right(&self, password: String, hash: String) -> Done<bool> {
-        self.behind_the_door(move || {
-            PasswordHash::new(&hash).is_ok_and(|known| {
-                Argon2::default()
-                    .verify_password(password.as_bytes(), &known)
-                    .is_ok()
-            })
+    /// Whether it is the password of this hash; of nobody's, without one.
+    async fn is_right(&self, password: String, hash: Option<String>) -> Done<bool> {
+        self.behind_the_door(move |memory| {
+            let hash = hash.as_ref().unwrap_or(&NOBODYS);
+            is_of(&password, hash, memory).unwrap_or(false)
         })
         .await
     }
 
-    /// Work that takes memory and time, a little of it at once.
+    /// Work that takes memory and time, one after the other.
     async fn behind_the_door<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Done<T> {
-        let _way = self
-            .door
-            .ways
-            .acquire()
-            .await
-            .map_err(|_| AppError::Stopping)?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| AppError::Stopping)
+        let (tell, told) = oneshot::channel();
+        let work = Box::new(move |memory: &mut Memory| {
+            // Whoever hung up waits for nothing.
+            if !tell.is_closed() {
+                let _hung_up_meanwhile = tell.send(work(memory));
+            }
+        });
+        self.door.work.try_send(work).map_err(|full| match full {
+            TrySendError::Full(_) => AppError::TooOften(SOON),
+            TrySendError::Disconnected(_) => AppError::Stopping,
+        })?;
+        told.await.map_err(|_| AppError::Stopping)
     }
 }
 
-fn hash(password: &str) -> Option<String> {
-    Argon2::default()
-        .hash_password(password.as_bytes())
-        .ok()
-        .map(|hash| hash.to_string())
+type Work = Box<dyn FnOnce(&mut Memory) + Send>;
+
+/// What hashing takes, kept for the next one: given back each time, it was not used again (measured: 19 MB
+/// more with each login).
+#[derive(Default)]
+struct Memory(Vec<Block>);
+
+impl Memory {
+    fn of(&mut self, params: &Params) -> &mut [Block] {
+        let blocks = params.block_count();
+        if self.0.len() < blocks {
+            self.0.resize(blocks, Block::default());
+        }
+        &mut self.0[..blocks]
+    }
+}
+
+/// The thread on which passwords are hashed. It ends with the last who could ask for it.
+fn work() -> SyncSender<Work> {
+    let (send, queue) = mpsc::sync_channel::<Work>(QUEUE);
+    std::thread::spawn(move || {
+        let mut memory = Memory::default();
+        queue.into_iter().for_each(|work| work(&mut memory));
+    });
+    send
+}
+
+fn output(password: &str, salt: &Salt, params: Params, memory: &mut Memory) -> Option<Output> {
+    let mut bytes = [0; Output::MAX_LENGTH];
+    let bytes = bytes.get_mut(..params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN))?;
+    let blocks = memory.of(&params);
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hashed = argon.hash_password_into_with_memory(password.as_bytes(), salt, bytes, blocks);
+    hashed.ok().and_then(|()| Output::new(bytes).ok())
+}
+
+/// Whether it is the password of a hash, `None` when that is none of ours. `Output` is compared in constant time.
+fn is_of(password: &str, hash: &str, memory: &mut Memory) -> Option<bool> {
+    let known = PasswordHash::new(hash).ok()?;
+    let ours = known.algorithm == Algorithm::Argon2id.ident()
+        && known.version == Some(Version::V0x13.into());
+    let params = Params::try_from(&known).ok()?;
+    let found = output(password, known.salt.as_ref()?, params, memory)?;
+    Some(ours && known.hash? == found)
+}
+
+fn hash(password: &str, memory: &mut Memory) -> Option<String> {
+    let (salt, params) = (Salt::generate(), Params::default());
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: (&params).try_into().ok()?,
+        hash: Some(output(password, &salt, params, memory)?),
+        salt: Some(salt),
+    };
+    Some(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::PasswordVerifier;
+
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_that_others_read() {
+        let memory = &mut Memory::default();
+        let made = hash("four unusual words do", memory).expect("a hash");
+        assert!(
+            made.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{made}"
+        );
+        assert!(
+            Argon2::default()
+                .verify_password(b"four unusual words do", made.as_str())
+                .is_ok()
+        );
+        assert_eq!(is_of("four unusual words do", &made, memory), Some(true));
+        assert_eq!(is_of("four unusual words", &made, memory), Some(false));
+        assert_ne!(hash("four unusual words do", memory), Some(made));
+        assert_eq!(is_of("a", "no hash", memory), None);
+    }
 }

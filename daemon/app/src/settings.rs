@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use vine_domain::{Grant, Patience, SessionPolicy, access::Rules};
+use vine_domain::{Grant, Patience, Retention, SessionPolicy, access::Rules};
 
 use crate::{App, Done};
 
@@ -15,6 +15,8 @@ pub struct Settings {
     pub patience: Arc<Patience>,
     /// When sessions are worth keeping.
     pub sessions: SessionPolicy,
+    /// What is kept, and for how long.
+    pub retention: Retention,
     /// The people that the configuration names.
     pub people: Vec<Grant>,
     /// Who decides what agents ask, where that is said apart.
@@ -32,6 +34,7 @@ impl Settings {
             link,
             patience: Arc::default(),
             sessions: SessionPolicy::default(),
+            retention: Retention::default(),
             people: Vec::new(),
             rules: Rules::default(),
             batches: 1,

@@ -98,6 +98,8 @@ async fn lose_gone(app: &App) -> Done<()> {
             "the connection to its worker closed and did not come back",
         )
         .await?;
+        app.store.set_gone(worker).await?;
+        app.wakes.page();
     }
     Ok(())
 }

@@ -208,6 +208,10 @@ impl App {
                 &format!("{id} ({order:?})"),
             )
             .await?;
+        if order == Order::Retry {
+            // One that was removed gets no new work.
+            self.repo(&task.repo).await?;
+        }
         self.step_for(
             id,
             Event::Ordered {

@@ -125,7 +125,7 @@ pub fn worker((worker, running, waiting): &(Worker, usize, usize), now: Timestam
     json!({
         "id": worker.name, "uuid": worker.id, "state": worker.state(*running, *waiting, now), "slots": worker.slots,
         "running": running, "waiting": waiting, "draining": worker.draining, "version": worker.version,
-        "trouble": worker.trouble, "seen": worker.seen,
+        "trouble": worker.trouble, "seen": worker.seen, "gone": worker.gone, "most_slots": worker.limits.slots, "only_repos": worker.limits.repos,
         "without": worker.without.iter().map(|(repo, why)| json!({ "repo": repo, "why": why })).collect::<Vec<_>>(),
     })
 }

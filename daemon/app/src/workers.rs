@@ -3,13 +3,13 @@
 use serde::{Serialize, de::DeserializeOwned};
 use vine_domain::{
     AuditEntry, Decision, Question, Session, SessionId, SessionState, TaskState, Timestamp, Verb,
-    Worker, WorkerId,
+    Worker, WorkerId, WorkerState,
     lifecycle::{Event, Refusal},
     ports::{KeptWork, StoreError, Stored},
     secrets,
     task::{Report, Usage},
     token::{Token, TokenKind},
-    worker::Attempt,
+    worker::{Attempt, Limits},
 };
 
 use crate::{App, AppError, Caller, Done, Missing};
@@ -54,6 +54,8 @@ impl App {
             boot: None,
             seen: self.clock.now(),
             worktree_bytes: 0,
+            limits: Limits::default(),
+            gone: None,
         };
         let unknown = self
             .store
@@ -229,7 +231,8 @@ impl App {
             .split('\n')
             .map(str::to_owned)
             .collect();
-        self.fenced(attempt, self.store.log(by, attempt, &lines).await)
+        let cap = self.settings().retention.attempt;
+        self.fenced(attempt, self.store.log(by, attempt, &lines, &cap).await)
     }
 
     /// Maps a session to the task whose attempt `by` holds; a mapping to another task is refused.
@@ -399,16 +402,71 @@ impl App {
         Ok(())
     }
 
-    /// A worker says goodbye: what it still holds is handed back unharmed. First it is forgotten,
+    /// Forgets all workers that are gone, when `confirm` is how many those are; says how many and which.
+    pub async fn remove_gone(
+        &self,
+        caller: &Caller,
+        confirm: Option<u64>,
+    ) -> Done<(bool, Vec<String>)> {
+        self.allow(caller, Verb::Administer, None, "workers that are gone")
+            .await?;
+        let (all, now) = (self.store.workers().await?, self.clock.now());
+        let gone = all.into_iter().filter(|(worker, running, waiting)| {
+            worker.state(*running, *waiting, now) == WorkerState::Offline
+        });
+        let names: Vec<String> = gone.map(|(worker, ..)| worker.name).collect();
+        let confirmed = !names.is_empty() && confirm == Some(names.len() as u64);
+        if confirmed {
+            for name in &names {
+                self.remove_worker(caller, name).await?;
+            }
+        }
+        Ok((confirmed, names))
+    }
+
+    /// Sets what a worker may do, whatever it says of itself.
+    pub async fn limit(
+        &self,
+        caller: &Caller,
+        name: &str,
+        limits: Limits,
+    ) -> Done<(Worker, usize, usize)> {
+        self.allow(caller, Verb::Administer, None, &format!("worker {name}"))
+            .await?;
+        let (worker, running, waiting) = self.worker_named(name).await?;
+        for repo in limits.repos.iter().flatten() {
+            self.repo(repo).await?;
+        }
+        self.store.set_limits(worker.id, &limits).await?;
+        self.wakes.work();
+        self.wakes.page();
+        Ok((Worker { limits, ..worker }, running, waiting))
+    }
+
+    /// A worker stops for a while: what it still holds is handed back unharmed.
+    pub async fn goodbye(&self, id: WorkerId) -> Done<()> {
+        self.hand_back(id).await?;
+        self.presence.leaves(id);
+        self.store.set_gone(id).await?;
+        self.wakes.page();
+        Ok(())
+    }
+
+    /// A worker leaves for good: what it still holds is handed back unharmed. First it is forgotten,
     /// so that it claims nothing more.
     pub async fn deregister(&self, id: WorkerId) -> Done<()> {
         self.store.remove_worker(id).await?;
         self.known.forget();
+        self.hand_back(id).await?;
+        self.wakes.page();
+        Ok(())
+    }
+
+    async fn hand_back(&self, id: WorkerId) -> Done<()> {
         for attempt in self.store.leases_of(id).await? {
             self.give_up(attempt, Event::Released { by: id, attempt })
                 .await?;
         }
-        self.wakes.page();
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use sqlx::query;
 use vine_domain::{
     TaskId, Timestamp, Worker, WorkerId,
     ports::{Fleet, StoreError, Stored},
+    worker::Limits,
 };
 
 use super::{
@@ -24,6 +25,9 @@ struct WorkerRow {
     boot: Option<String>,
     seen: i64,
     worktree_bytes: i64,
+    most: Option<i64>,
+    only_repos: Option<String>,
+    gone: Option<i64>,
     running: i64,
     waiting: i64,
 }
@@ -43,6 +47,11 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
             boot: row.boot.as_deref().map(uuid).transpose()?,
             seen: Timestamp(row.seen),
             worktree_bytes: row.worktree_bytes.unsigned_abs(),
+            limits: Limits {
+                slots: row.most.map(|most| u32::try_from(most).unwrap_or(0)),
+                repos: row.only_repos.as_deref().map(from_json).transpose()?,
+            },
+            gone: row.gone.map(Timestamp),
         };
         let count = |number: i64| usize::try_from(number).unwrap_or(0);
         Ok((worker, count(row.running), count(row.waiting)))
@@ -71,7 +80,7 @@ impl Fleet for Database {
 
     async fn save_worker(&self, worker: &Worker) -> Stored<()> {
         let saved = query!(
-            "UPDATE workers SET slots = $1, version = $2, trouble = $3, ill_repos = $4, boot = $5, seen = $6, worktree_bytes = $7
+            "UPDATE workers SET slots = $1, version = $2, trouble = $3, ill_repos = $4, boot = $5, seen = $6, worktree_bytes = $7, gone = NULL
              WHERE id = $8",
             i64::from(worker.slots),
             &*plain(&worker.version),
@@ -104,6 +113,31 @@ impl Fleet for Database {
             .map_err(unavailable)
     }
 
+    async fn set_limits(&self, id: WorkerId, limits: &Limits) -> Stored<()> {
+        let set = query!(
+            "UPDATE workers SET most = $1, only_repos = $2 WHERE id = $3",
+            limits.slots.map(i64::from),
+            limits.repos.as_ref().map(json),
+            id.to_string()
+        );
+        set.execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
+    }
+
+    async fn set_gone(&self, id: WorkerId) -> Stored<()> {
+        let set = query!(
+            "UPDATE workers SET gone = $1 WHERE id = $2",
+            self.now().0,
+            id.to_string()
+        );
+        set.execute(self.writer())
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
+    }
+
     async fn remove_worker(&self, id: WorkerId) -> Stored<()> {
         let (mut tx, id) = (self.begin().await?, id.to_string());
         query!("DELETE FROM tokens WHERE owner = $1", id)
@@ -120,7 +154,7 @@ impl Fleet for Database {
     async fn workers_after(&self, name: &str, limit: u32) -> Stored<Vec<(Worker, usize, usize)>> {
         let rows = sqlx::query_as!(
             WorkerRow,
-            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone,
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "running!: i64",
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'waiting') AS "waiting!: i64"
                FROM workers w WHERE name > $1 ORDER BY name LIMIT $2"#,
@@ -152,7 +186,7 @@ impl Fleet for Database {
     async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>> {
         let row = sqlx::query_as!(
             WorkerRow,
-            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone,
                    0 AS "running!: i64", 0 AS "waiting!: i64"
                FROM workers WHERE id = $1"#,
             id.to_string()

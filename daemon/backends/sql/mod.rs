@@ -12,6 +12,7 @@
 mod commit;
 mod figures;
 mod fleet;
+mod keeping;
 mod migrations;
 mod orders;
 mod people;

@@ -17,7 +17,7 @@ use vine_domain::{
 
 use super::{
     repos::repos,
-    rows::{NoteRow, TaskRow, all, json, questions, uuid},
+    rows::{NoteRow, TaskRow, all, from_json, json, parsed, questions, uuid},
     script::{Script, part},
     unavailable,
 };
@@ -280,7 +280,9 @@ fn ids(wants: &[Want]) -> String {
 macro_rules! fit {
     ($lock:literal, $workers:expr) => {
         query!(
-            r#"SELECT id, slots - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "room!: i64",
+            r#"SELECT id, CASE WHEN most < slots THEN most ELSE slots END
+                       - (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "room!: i64",
+                   (SELECT count(*) FROM tasks WHERE lease_worker = w.id) AS "held!: i64", only_repos,
                    EXISTS (SELECT 1 FROM sessions WHERE worker = w.id AND state = 'warm') AS "warm!: bool" FROM workers w
                WHERE NOT draining AND id IN (SELECT atom FROM json_each($1)) AND NOT (SELECT paused FROM settings) ORDER BY id "#
                 + $lock,
@@ -289,16 +291,34 @@ macro_rules! fit {
     };
 }
 
+/// A worker holds no more than this, however much of it waits for people.
+const MOST_HELD: i64 = 1_000;
+
+/// All repositories.
+async fn names(tx: &mut Connection) -> Stored<Vec<Slug>> {
+    let names = query_scalar!("SELECT name FROM repos");
+    let names = names.fetch_all(tx).await.map_err(unavailable)?;
+    names.iter().map(|name| parsed(name)).collect()
+}
+
 /// The wishes of workers that still exist and are not draining, as far as they have room, and
 /// whether any of them holds a warm session. None while everything is paused.
 async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool)> {
     let fit = engine::kept!(fit, ids(wants));
-    let rows = fit.fetch_all(tx).await.map_err(unavailable)?;
+    let rows = fit.fetch_all(&mut *tx).await.map_err(unavailable)?;
     let has_warm = rows.iter().any(|row| row.warm);
-    let room: HashMap<String, u32> = rows
-        .into_iter()
-        .map(|row| (row.id, u32::try_from(row.room).unwrap_or(0)))
-        .collect();
+    let bound = rows.iter().any(|row| row.only_repos.is_some());
+    let names = if bound { names(tx).await? } else { Vec::new() };
+    let mut room: HashMap<String, (u32, Vec<Slug>)> = HashMap::new();
+    for row in rows {
+        let slots = u32::try_from(row.room.min(MOST_HELD - row.held)).unwrap_or(0);
+        let only: Option<Vec<Slug>> = row.only_repos.as_deref().map(from_json).transpose()?;
+        let not = only.map_or_else(Vec::new, |only| {
+            let others = names.iter().filter(|name| !only.contains(name));
+            others.cloned().collect()
+        });
+        room.insert(row.id, (slots, not));
+    }
     // Several wishes of one worker are one.
     let mut wishes: HashMap<WorkerId, Want> = HashMap::new();
     for want in wants {
@@ -309,8 +329,18 @@ async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool
         wishes.entry(want.worker).or_insert_with(none).slots += want.slots;
     }
     let fit = |(worker, want): (WorkerId, Want)| {
-        let slots = want.slots.min(*room.get(&worker.to_string())?);
-        (slots > 0).then_some(Want { slots, ..want })
+        let (room, not) = room.get(&worker.to_string())?;
+        let slots = want.slots.min(*room);
+        let without = want
+            .without
+            .into_iter()
+            .chain(not.iter().cloned())
+            .collect();
+        (slots > 0).then_some(Want {
+            slots,
+            without,
+            ..want
+        })
     };
     Ok((wishes.into_iter().filter_map(fit).collect(), has_warm))
 }
@@ -356,8 +386,9 @@ macro_rules! heads {
         heads!(
             @ "(SELECT o.task, o.lane, o.due, o.resumes, k.worker AS kept_for, o.repo, t.base, t.epoch = 0 AS fresh
                 FROM work_orders o JOIN tasks t ON t.id = o.task
-                    LEFT JOIN (SELECT id AS worker, seen, ill_repos FROM workers WHERE NOT draining AND trouble IS NULL) k
+                    LEFT JOIN (SELECT id AS worker, seen, ill_repos, only_repos FROM workers WHERE NOT draining AND trouble IS NULL AND gone IS NULL) k
                         ON k.worker = o.worker AND k.seen > $1 - o.affinity AND k.ill_repos NOT LIKE '%\"' || o.repo || '\"%'
+                        AND (k.only_repos IS NULL OR k.only_repos LIKE '%\"' || o.repo || '\"%')
                 WHERE o.due <= $1 AND (k.worker IS NULL OR k.worker IN (SELECT atom FROM json_each($2)))
                   AND o.repo NOT IN (SELECT name FROM repos WHERE paused)
                   AND o.repo NOT IN (SELECT atom FROM json_each($4)) AND ",

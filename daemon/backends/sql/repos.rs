@@ -15,7 +15,7 @@ use crate::{Connection, Database, engine};
 /// All repositories by name.
 pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
     let rows = query!(
-        r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push FROM repos ORDER BY name"#
+        r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push FROM repos WHERE NOT removed ORDER BY name"#
     );
     let rows = rows.fetch_all(at).await.map_err(unavailable)?;
     rows.into_iter()
@@ -80,7 +80,7 @@ impl Repos for Database {
         let saved = query!(
             "INSERT INTO repos (name, source, base, paused, trusted, encrypted, push) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
-                 encrypted = excluded.encrypted, push = excluded.push",
+                 encrypted = excluded.encrypted, push = excluded.push, removed = false",
             repo.name.as_str(),
             repo.source.as_str(),
             repo.base.as_str(),
@@ -94,6 +94,29 @@ impl Repos for Database {
             .await
             .map(|_| ())
             .map_err(unavailable)
+    }
+
+    async fn remove_repo(&self, repo: &Slug) -> Stored<u64> {
+        let (mut tx, name) = (self.begin().await?, repo.as_str());
+        let open = query_scalar!(
+            r#"SELECT count(*) AS "count!: i64" FROM tasks WHERE repo = $1 AND state IN ('queued', 'running', 'waiting')"#,
+            name
+        );
+        let open = open.fetch_one(&mut *tx).await.map_err(unavailable)?;
+        if open > 0 {
+            return Ok(open.unsigned_abs());
+        }
+        for statement in [
+            query!("DELETE FROM rooms WHERE repo = $1", name),
+            query!(
+                "UPDATE repos SET removed = true, paused = false WHERE name = $1",
+                name
+            ),
+        ] {
+            statement.execute(&mut *tx).await.map_err(unavailable)?;
+        }
+        tx.commit().await.map_err(unavailable)?;
+        Ok(0)
     }
 
     async fn repos(&self) -> Stored<Vec<Repo>> {

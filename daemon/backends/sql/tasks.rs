@@ -7,6 +7,7 @@ use vine_domain::{
     Epoch, SessionId, Task, TaskId, TaskState, Timestamp, WorkerId,
     lifecycle::Situation,
     ports::{Commit, Execution, KeptWork, LogLine, NewTask, StoreError, Stored, TaskFilter, Tasks},
+    retention::LogCap,
     task::Usage,
     worker::Attempt,
 };
@@ -189,10 +190,34 @@ impl Tasks for Database {
         Ok(stored)
     }
 
-    async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Stored<()> {
+    async fn log(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        lines: &[String],
+        cap: &LogCap,
+    ) -> Stored<()> {
         let mut tx = self.begin().await?;
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
-        let lines: Vec<_> = lines.iter().map(|line| (attempt, line.as_str())).collect();
+        let (count, bytes) = (
+            lines.len() as u64,
+            lines.iter().map(|line| line.len() as u64).sum::<u64>(),
+        );
+        let written = query!(
+            r#"UPDATE executions SET log_lines = log_lines + $1, log_bytes = log_bytes + $2 WHERE task = $3 AND epoch = $4
+               RETURNING log_lines AS "lines!", log_bytes AS "bytes!""#,
+            int(count),
+            int(bytes),
+            int(attempt.task.0),
+            int(attempt.epoch.0)
+        );
+        let written = written.fetch_one(&mut *tx).await.map_err(unavailable)?;
+        let before = (
+            written.lines.unsigned_abs() - count,
+            written.bytes.unsigned_abs() - bytes,
+        );
+        let kept = cap.of(before, lines);
+        let lines: Vec<_> = kept.iter().map(|line| (attempt, &**line)).collect();
         let mut script = Script::default();
         commit::log(&mut script, &lines);
         script.run(&mut tx, self.now()).await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{ids::UserId, input::Slug, question::Ask};
 
@@ -248,7 +249,7 @@ pub fn sight(user: Option<&User>) -> Result<Sight, Denied> {
 }
 
 /// One line of the audit: who wanted what, and how it was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// The person's or worker's name, with the kind of proof: `ann (token)`.
     pub actor: String,

@@ -38,6 +38,33 @@ pub struct Worker {
     /// What its worktrees take on its disk, as it last said.
     #[serde(default)]
     pub worktree_bytes: u64,
+    /// What an administrator lets it do.
+    #[serde(default)]
+    pub limits: Limits,
+    /// When it said goodbye, or lost its leases since its connection closed; `None` while it is there.
+    #[serde(default)]
+    pub gone: Option<Timestamp>,
+}
+
+/// What an administrator lets a worker do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// So many agents at once at most, whatever it says.
+    pub slots: Option<u32>,
+    /// Tasks of these repositories alone.
+    pub repos: Option<Vec<Slug>>,
+}
+
+impl Limits {
+    /// In words, behind the number of slots; empty without limits.
+    pub fn said(&self) -> String {
+        let slots = self.slots.map(|slots| format!(", at most {slots}"));
+        let repos = self.repos.as_ref().map(|repos| {
+            let names: Vec<&str> = repos.iter().map(Slug::as_str).collect();
+            format!(", only {}", names.join(", "))
+        });
+        [slots, repos].into_iter().flatten().collect()
+    }
 }
 
 /// The plan's five words for what a worker is doing.
@@ -52,7 +79,7 @@ pub enum WorkerState {
     Waiting,
     /// It said that it cannot work.
     Error,
-    /// Not heard of for longer than a lease.
+    /// It said goodbye, lost its leases, or was not heard of for longer than one lasts.
     Offline,
 }
 
@@ -80,7 +107,9 @@ impl Worker {
     /// What this worker is doing, given how many of its leases run and how many wait for a person.
     pub fn state(&self, running: usize, waiting: usize, now: Timestamp) -> WorkerState {
         match () {
-            () if now.since(self.seen) > crate::task::LEASE => WorkerState::Offline,
+            () if self.gone.is_some() || now.since(self.seen) > crate::task::LEASE => {
+                WorkerState::Offline
+            }
             () if self.trouble.is_some() => WorkerState::Error,
             () if running > 0 => WorkerState::Busy,
             () if waiting > 0 => WorkerState::Waiting,

@@ -203,10 +203,28 @@ pub enum WorkerVerb {
         /// Its name
         worker: String,
     },
-    /// Forget a worker and its token
-    Remove {
+    /// Set what a worker takes, whatever it says; what is not named has no limit
+    Limit {
         /// Its name
         worker: String,
+        /// So many agents at once at most
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        slots: Option<u32>,
+        /// Only tasks of this repository; may be said several times
+        #[arg(long)]
+        repo: Vec<Slug>,
+    },
+    /// Forget workers and their tokens
+    Remove {
+        /// Their names
+        #[arg(required_unless_present = "offline", conflicts_with = "offline")]
+        worker: Vec<String>,
+        /// All that are gone
+        #[arg(long)]
+        offline: bool,
+        /// How many those are; the first call tells, and changes nothing
+        #[arg(long, requires = "offline")]
+        confirm: Option<u64>,
     },
 }
 
@@ -302,6 +320,11 @@ pub enum RepoVerb {
         /// The platform of that room; left out, the one this is said on, or the only one
         #[arg(long)]
         platform: Option<String>,
+    },
+    /// Forget a repository that has no open tasks; its rooms are left, what was done in it stays
+    Remove {
+        /// Its short name
+        name: Slug,
     },
     /// List repositories
     List,

@@ -19,8 +19,9 @@ pub use login::Login;
 pub use people::Person;
 use serde::{Deserialize, Serialize};
 use vine_domain::{
-    Patience, Role, SessionPolicy, Slug,
+    Patience, Retention, Role, SessionPolicy, Slug,
     access::{Rule, Rules},
+    retention::LogCap,
 };
 
 /// The commented example, as `vine config example` prints it.
@@ -41,6 +42,7 @@ pub struct Config {
     pub chat: Chat,
     pub questions: Questions,
     pub sessions: Sessions,
+    pub keep: Keep,
     pub worker: Worker,
     pub agents: Agents,
     pub commit: Commit,
@@ -189,6 +191,52 @@ impl Sessions {
             max_idle: seconds(self.max_idle_seconds),
             max_context: self.max_context_percent,
             affinity: seconds(self.affinity_seconds),
+        }
+    }
+}
+
+/// What is kept, and for how long; 0 is for ever.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keep {
+    pub log_days: u32,
+    pub history_days: u32,
+    pub audit_days: u32,
+    pub size_mb: u64,
+    pub attempt_log_lines: u64,
+    pub attempt_log_mb: u64,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let retention = Retention::default();
+        let days = |age: Option<Duration>| age.map_or(0, |age| age.as_secs() / 86_400);
+        let days = |age| u32::try_from(days(age)).unwrap_or(0);
+        Self {
+            log_days: days(retention.log),
+            history_days: days(retention.history),
+            audit_days: days(retention.audit),
+            size_mb: retention.size.unwrap_or(0) >> 20,
+            attempt_log_lines: retention.attempt.lines,
+            attempt_log_mb: retention.attempt.bytes >> 20,
+        }
+    }
+}
+
+impl Keep {
+    /// The same as the rules want it.
+    pub fn retention(&self) -> Retention {
+        let days = |days: u32| (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
+        let most = |limit: u64| if limit == 0 { u64::MAX } else { limit };
+        Retention {
+            log: days(self.log_days),
+            history: days(self.history_days),
+            audit: days(self.audit_days),
+            size: (self.size_mb > 0).then(|| self.size_mb.saturating_mul(1 << 20)),
+            attempt: LogCap {
+                lines: most(self.attempt_log_lines),
+                bytes: most(self.attempt_log_mb.saturating_mul(1 << 20)),
+            },
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, hints, inbound, owner, sweep};
+use vine_app::{App, hints, inbound, keeping, owner, sweep};
 use vine_domain::{UserId, clock::System, token::TokenKind};
 
 use crate::{
@@ -134,6 +134,7 @@ impl Daemon {
         ));
         loops.spawn(sweep::run(app.clone()));
         loops.spawn(inbound::run(app.clone()));
+        loops.spawn(keeping::run(app.clone()));
         loops.spawn(owner::register(
             app.clone(),
             json!({ "address": address, "version": env!("CARGO_PKG_VERSION") }).to_string(),

@@ -34,6 +34,7 @@ pub fn settings(config: &Config, link: &str, batches: usize) -> Result<Settings>
     Ok(Settings {
         patience: std::sync::Arc::new(config.questions.patience()?),
         sessions: config.sessions.policy(),
+        retention: config.keep.retention(),
         people: config.grants()?,
         rules: config.rules()?,
         batches,

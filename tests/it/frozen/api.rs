@@ -559,6 +559,45 @@ async fn frozen_answers_of_the_api() {
     hint: claim again; nothing of this attempt was changed
     message: attempt 1 of T-99 is no longer under way; stop its agent
     ");
+    assert_snapshot!(admin("DELETE /tokens/000000000000", NONE).await, @"
+    404
+    code: not_found
+    hint: `vine token list` shows what there is
+    message: there is no token 000000000000
+    ");
+    assert_snapshot!(admin("GET /tokens?all=maybe", NONE).await, @"
+    400
+    code: invalid
+    hint: check the parameters after `?`
+    message: Failed to deserialize query string: all: provided string was not `true` or `false`
+    ");
+    assert_snapshot!(admin("GET /audit?limit=2", NONE).await, @r#"
+    200
+    before: ""
+    items:
+      - actor: root (api)
+        allowed: true
+        at: 2027-01-15T08:00:00.000Z
+        chain: 45788eb7d2ed0b93018f6d94f994ffc09035f6ed6263967fa83d38a2be5c8dfc
+        kind: decision
+        link: 1
+        reason: admin
+        subject: a new task
+        verb: operate
+      - actor: root (api)
+        allowed: true
+        at: 2027-01-15T08:00:00.000Z
+        chain: 473a83bf86cd26c377fba7b5f17c2353b9173e0a40637de0fd69f869b7c13044
+        kind: decision
+        link: 2
+        reason: admin
+        subject: new tasks
+        verb: operate
+    "#);
+    assert_snapshot!(worker(&format!("POST /workers/{id}/token"), NONE).await, @"
+    201
+    { expires_in: 7776000, token: TOKEN }
+    ");
     assert_snapshot!(worker(&format!("POST /workers/{id}/kept"), kept).await, @"
     404
     { code: not_found, hint: `task list` shows what there is, message: there is no task T-1 }
@@ -772,7 +811,10 @@ async fn frozen_answers_of_the_api() {
     200
     items:
       - draining: false
+        gone: null
         id: w
+        most_slots: null
+        only_repos: null
         running: 0
         seen: 2027-01-15T08:00:00.000Z
         slots: 50
@@ -783,7 +825,10 @@ async fn frozen_answers_of_the_api() {
         waiting: 0
         without: []
       - draining: false
+        gone: null
         id: w-2
+        most_slots: null
+        only_repos: null
         running: 0
         seen: 2027-01-15T08:00:00.000Z
         slots: 2
@@ -797,7 +842,10 @@ async fn frozen_answers_of_the_api() {
     assert_snapshot!(admin(&format!("GET /workers/{id}"), NONE).await, @"
     200
     draining: false
+    gone: null
     id: w
+    most_slots: null
+    only_repos: null
     running: 0
     seen: 2027-01-15T08:00:00.000Z
     slots: 50
@@ -825,9 +873,13 @@ async fn frozen_answers_of_the_api() {
       refused_settings: null
       running: []
       state: open
+      too_large: null
       workers:
         - draining: false
+          gone: null
           id: w
+          most_slots: null
+          only_repos: null
           running: 0
           seen: 2027-01-15T08:00:00.000Z
           slots: 50
@@ -838,7 +890,10 @@ async fn frozen_answers_of_the_api() {
           waiting: 0
           without: []
         - draining: false
+          gone: null
           id: w-2
+          most_slots: null
+          only_repos: null
           running: 0
           seen: 2027-01-15T08:00:00.000Z
           slots: 2
@@ -852,6 +907,10 @@ async fn frozen_answers_of_the_api() {
       0 questions wait for people, 0 tasks run, 2 workers
       high_priority 0 · default 0 · low_priority 0 · worker_requests 0 · controller_responses 0 · dead 0
     ");
+    assert_snapshot!(worker(&format!("POST /workers/{id}/goodbye"), NONE).await, @r#"
+    204
+    ""
+    "#);
     assert_snapshot!(worker(&format!("DELETE /workers/{id}"), NONE).await, @r#"
     204
     ""

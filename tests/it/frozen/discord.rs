@@ -974,10 +974,30 @@ async fn frozen_discord_questions_that_are_open() {
               options:
                 [{ autocomplete: true, description: Its name, name: worker, required: true, type: 3 }]
               type: 1
-            - description: Forget a worker and its token
+            - description: Set what a worker takes, whatever it says; what is not named has no limit
+              name: limit
+              options:
+                - { autocomplete: true, description: Its name, name: worker, required: true, type: 3 }
+                - { description: So many agents at once at most, name: slots, required: false, type: 3 }
+                - autocomplete: true
+                  description: Only tasks of this repository; may be said several times
+                  name: repo
+                  required: false
+                  type: 3
+              type: 1
+            - description: Forget workers and their tokens
               name: remove
               options:
-                [{ autocomplete: true, description: Its name, name: worker, required: true, type: 3 }]
+                - autocomplete: true
+                  description: Their names
+                  name: worker
+                  required: false
+                  type: 3
+                - { description: All that are gone, name: offline, required: false, type: 5 }
+                - description: How many those are; the first call tells, and changes nothing
+                  name: confirm
+                  required: false
+                  type: 3
               type: 1
           type: 2
         - description: All about queues
@@ -1093,6 +1113,16 @@ async fn frozen_discord_questions_that_are_open() {
                 - description: The platform of that room; left out, the one this is said on, or the only one
                   name: platform
                   required: false
+                  type: 3
+              type: 1
+            - description: |
+                Forget a repository that has no open tasks; its rooms are left, what was done in it stays
+              name: remove
+              options:
+                - autocomplete: true
+                  description: Its short name
+                  name: name
+                  required: true
                   type: 3
               type: 1
             - { description: List repositories, name: list, options: [], type: 1 }

@@ -57,6 +57,7 @@ async fn frozen_help() {
       config       Show or check the configuration
       login        Print a link that opens the page, once
       token        Make, list and revoke secrets: for programs of yours, and for new workers
+      audit        Print who decided and answered what, and check that it is as it was written
       ask          Inside a task of the script agent: ask people, print the answer
       manifest     Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create New App"
       completions  Print completions for a shell
@@ -114,7 +115,8 @@ async fn frozen_help() {
       show    Show one worker
       drain   Let a worker finish what it has, and give it nothing new
       resume  Give a drained worker new work again
-      remove  Forget a worker and its token
+      limit   Set what a worker takes, whatever it says; what is not named has no limit
+      remove  Forget workers and their tokens
 
     Options:
           --daemon <DAEMON>  The daemon's address [env: VINE_DAEMON=http://LOOPBACK]
@@ -166,16 +168,31 @@ async fn frozen_help() {
     Options:
       -h, --help  Print help
 
-    $ vine worker remove --help
-    Forget a worker and its token
+    $ vine worker limit --help
+    Set what a worker takes, whatever it says; what is not named has no limit
 
-    Usage: vine worker remove <WORKER>
+    Usage: vine worker limit [OPTIONS] <WORKER>
 
     Arguments:
       <WORKER>  Its name
 
     Options:
-      -h, --help  Print help
+          --slots <SLOTS>  So many agents at once at most
+          --repo <REPO>    Only tasks of this repository; may be said several times
+      -h, --help           Print help
+
+    $ vine worker remove --help
+    Forget workers and their tokens
+
+    Usage: vine worker remove [OPTIONS] [WORKER]...
+
+    Arguments:
+      [WORKER]...  Their names
+
+    Options:
+          --offline            All that are gone
+          --confirm <CONFIRM>  How many those are; the first call tells, and changes nothing
+      -h, --help               Print help
 
     $ vine migrate --help
     Bring the database up to date and stop
@@ -325,6 +342,15 @@ async fn frozen_help() {
 
     Options:
       -h, --help  Print help
+
+    $ vine audit --help
+    Print who decided and answered what, and check that it is as it was written
+
+    Usage: vine audit [OPTIONS]
+
+    Options:
+          --since <TIME>  Only since then: 2026-11-28, or 2026-11-28T18:19:00Z
+      -h, --help          Print help
 
     $ vine ask --help
     Inside a task of the script agent: ask people, print the answer
@@ -694,10 +720,11 @@ async fn frozen_help() {
     Usage: vine repo <COMMAND>
 
     Commands:
-      add   Add a repository, or correct the one of that name
-      room  Show where a repository is talked about, or choose the room
-      list  List repositories
-      show  Show one repository
+      add     Add a repository, or correct the one of that name
+      room    Show where a repository is talked about, or choose the room
+      remove  Forget a repository that has no open tasks; its rooms are left, what was done in it stays
+      list    List repositories
+      show    Show one repository
 
     Options:
       -h, --help  Print help
@@ -730,6 +757,17 @@ async fn frozen_help() {
           --room <ROOM>          The room to use from now on, as the platform names it
           --platform <PLATFORM>  The platform of that room; left out, the one this is said on, or the only one
       -h, --help                 Print help
+
+    $ vine repo remove --help
+    Forget a repository that has no open tasks; its rooms are left, what was done in it stays
+
+    Usage: vine repo remove <NAME>
+
+    Arguments:
+      <NAME>  Its short name
+
+    Options:
+      -h, --help  Print help
 
     $ vine repo list --help
     List repositories
@@ -790,7 +828,8 @@ async fn frozen_help() {
     worker show        Show one worker
     worker drain       Let a worker finish what it has, and give it nothing new
     worker resume      Give a drained worker new work again
-    worker remove      Forget a worker and its token
+    worker limit       Set what a worker takes, whatever it says; what is not named has no limit
+    worker remove      Forget workers and their tokens
     queue status       How deep each queue is
     queue pause        Start nothing new, everywhere or in one repository
     queue resume       Start new work again
@@ -799,6 +838,7 @@ async fn frozen_help() {
     queue discard      Take a task off the list of dead ones, or many of them
     repo add           Add a repository, or correct the one of that name
     repo room          Show where a repository is talked about, or choose the room
+    repo remove        Forget a repository that has no open tasks; its rooms are left, what was done in it stays
     repo list          List repositories
     repo show          Show one repository
     status             Who waits for whom, in a few lines

@@ -57,7 +57,7 @@ async fn frozen_tables_of_the_shell() {
     }
     assert_snapshot!(text.trim_end(), @"
     $ vine status
-    2 questions wait for people, 0 tasks run, 1 worker
+    2 questions wait for people, 0 tasks run, 0 workers (1 gone)
     Q-2    T-4    clarify    Which plant should the hedge be of? (open)
     Q-3    T-5    permission May it use Bash: npm test -- --watch=false (open)
     high_priority 0 · default 1 · low_priority 0 · worker_requests 2 · controller_responses 0 · dead 1

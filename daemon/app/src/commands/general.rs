@@ -1,7 +1,7 @@
 //! `status`, `whoami`, `help`
 
 use serde_json::json;
-use vine_domain::{Role, Task, access::Sight, ports::TaskFilter};
+use vine_domain::{Role, Task, Timestamp, Worker, WorkerState, access::Sight, ports::TaskFilter};
 use vine_grammar::Command;
 
 use super::{Reply, question, task};
@@ -32,10 +32,7 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     let depths = app.store.depths().await?;
     let queues = view::queues(&depths);
     let waiting = texts::counted(depths.open_questions, "question waits", "questions wait");
-    let (tasks, crew) = (
-        counted_tasks(&running),
-        texts::counted(workers.len() as u64, "worker", "workers"),
-    );
+    let (tasks, crew) = (counted_tasks(&running), crew(&workers, now));
     let mut lines = vec![format!("{waiting} for people, {tasks}, {crew}")];
     lines.extend(questions.iter().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
@@ -60,6 +57,8 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     }
     let hints = app.hint_trouble();
     lines.extend(hints.clone());
+    let too_large = app.too_large();
+    lines.extend(too_large.clone());
     let refused = app.refused_settings();
     lines.extend(
         refused
@@ -79,10 +78,22 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
         "running": running.iter().map(view::task_row).collect::<Vec<_>>(),
         "workers": workers.iter().map(|row| view::worker(row, now)).collect::<Vec<_>>(),
         "adapters": adapters.iter().map(|(platform, health)| view::adapter(platform, health)).collect::<Vec<_>>(),
-        "hints": hints, "refused_settings": refused,
+        "hints": hints, "refused_settings": refused, "too_large": too_large,
         "queues": queues.iter().map(|(name, depth)| json!({ "id": name, "depth": depth })).collect::<Vec<_>>(),
     });
     Ok(Reply::new(lines.join("\n"), data))
+}
+
+/// Who is there; and who is not, if somebody is.
+fn crew(workers: &[(Worker, usize, usize)], now: Timestamp) -> String {
+    let is_gone =
+        |row: &&(Worker, usize, usize)| row.0.state(row.1, row.2, now) == WorkerState::Offline;
+    let gone = workers.iter().filter(is_gone).count();
+    let there = texts::counted((workers.len() - gone) as u64, "worker", "workers");
+    match gone {
+        0 => there,
+        gone => format!("{there} ({gone} gone)"),
+    }
 }
 
 fn counted_tasks(running: &[Task]) -> String {

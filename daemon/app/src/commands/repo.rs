@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use vine_domain::{
-    Repo, Slug, Verb,
+    Invalid, Repo, Slug, Verb,
     repo::{Push, Source},
 };
 use vine_grammar::RepoVerb;
 
 use super::Reply;
-use crate::{App, AppError, Caller, Done, Missing, view};
+use crate::{App, AppError, Caller, Done, Missing, texts, view};
 
 pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
     match verb {
@@ -37,6 +37,26 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             };
             app.add_repo(&repo).await?;
             Ok(Reply::new(line(&repo), view::repo(&repo)))
+        }
+        RepoVerb::Remove { name } => {
+            app.allow(caller, Verb::Administer, None, &format!("repo {name}"))
+                .await?;
+            app.repo(&name).await?;
+            let open = app.store.remove_repo(&name).await?;
+            if open > 0 {
+                let tasks = texts::counted(open, "task of it is", "tasks of it are");
+                let what = format!("{tasks} not over");
+                let hint = format!("cancel them first: `task list --repo {name}`");
+                return Err(Invalid::new("repository to remove", what, hint).into());
+            }
+            app.wakes.rooms();
+            app.wakes.page();
+            Ok(Reply::new(
+                format!(
+                    "{name} is forgotten; what was done in it stays. `repo add` brings it back."
+                ),
+                json!({ "id": name, "state": "removed" }),
+            ))
         }
         RepoVerb::List => Ok(Reply::list(
             &app.repos(caller).await?,

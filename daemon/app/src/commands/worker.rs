@@ -1,10 +1,10 @@
 //! `worker ...`
 
-use vine_domain::{Timestamp, Verb, Worker};
+use vine_domain::{Timestamp, Verb, Worker, worker::Limits};
 use vine_grammar::WorkerVerb;
 
 use super::Reply;
-use crate::{App, Caller, Done, view};
+use crate::{App, Caller, Done, texts, view};
 
 pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> Done<Reply> {
     let now = app.clock.now();
@@ -26,14 +26,68 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> Done<Reply> {
         }
         WorkerVerb::Drain { worker } => Ok(one(&app.drain(caller, &worker, true).await?)),
         WorkerVerb::Resume { worker } => Ok(one(&app.drain(caller, &worker, false).await?)),
-        WorkerVerb::Remove { worker } => {
-            app.remove_worker(caller, &worker).await?;
-            Ok(Reply::new(
-                format!("{worker} is forgotten; its token no longer works."),
-                serde_json::json!({ "id": worker, "state": "removed" }),
-            ))
+        WorkerVerb::Limit {
+            worker,
+            slots,
+            repo,
+        } => {
+            let repos = (!repo.is_empty()).then_some(repo);
+            let limits = Limits { slots, repos };
+            Ok(one(&app.limit(caller, &worker, limits).await?))
+        }
+        WorkerVerb::Remove {
+            offline: true,
+            confirm,
+            ..
+        } => remove_gone(app, caller, confirm).await,
+        WorkerVerb::Remove { worker, .. } => {
+            // A name that is none changes nothing.
+            for name in &worker {
+                app.worker_named(name).await?;
+            }
+            for name in &worker {
+                app.remove_worker(caller, name).await?;
+            }
+            Ok(removed(&worker))
         }
     }
+}
+
+fn removed(names: &[String]) -> Reply {
+    let state = |name: &String| serde_json::json!({ "id": name, "state": "removed" });
+    match names {
+        [name] => Reply::new(
+            format!("{name} is forgotten; its token no longer works."),
+            state(name),
+        ),
+        names => Reply::new(
+            format!(
+                "{} are forgotten; their tokens no longer work.",
+                names.join(", ")
+            ),
+            names.iter().map(state).collect(),
+        ),
+    }
+}
+
+async fn remove_gone(app: &App, caller: &Caller, confirm: Option<u64>) -> Done<Reply> {
+    let (confirmed, names) = app.remove_gone(caller, confirm).await?;
+    let count = names.len() as u64;
+    if confirmed {
+        return Ok(removed(&names));
+    }
+    let text = match count {
+        0 => "No worker is gone.".into(),
+        count => format!(
+            "{}: {}. Nothing has changed yet; `worker remove --offline --confirm {count}` does it.",
+            texts::counted(count, "worker is gone", "workers are gone"),
+            names.join(", ")
+        ),
+    };
+    Ok(Reply::new(
+        text,
+        serde_json::json!({ "count": count, "workers": names }),
+    ))
 }
 
 fn line(row: &(Worker, usize, usize), now: Timestamp) -> String {
@@ -45,7 +99,9 @@ fn line(row: &(Worker, usize, usize), now: Timestamp) -> String {
         .collect();
     let state = worker.state(*running, *waiting, now).as_str();
     format!(
-        "{:<12} {state:<8} {running} running, {waiting} waiting, {} slots{draining}{trouble}",
-        worker.name, worker.slots
+        "{:<12} {state:<8} {running} running, {waiting} waiting, {} slots{}{draining}{trouble}",
+        worker.name,
+        worker.slots,
+        worker.limits.said()
     )
 }

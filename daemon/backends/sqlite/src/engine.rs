@@ -44,6 +44,16 @@ pub fn skew(_: &Database) -> Duration {
     Duration::ZERO
 }
 
+/// How many bytes its rows take; pages that are free again do not count.
+pub async fn size(database: &Database) -> sqlx::Result<u64> {
+    let size: i64 = sqlx::query_scalar(
+        "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()",
+    )
+    .fetch_one(database.reader())
+    .await?;
+    Ok(size.unsigned_abs())
+}
+
 /// A transaction that sees the database as it is at one moment.
 pub async fn snapshot(database: &Database) -> sqlx::Result<Transaction<'static, Sqlite>> {
     database.reader.begin().await

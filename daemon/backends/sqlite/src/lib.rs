@@ -128,6 +128,8 @@ fn options(path: &Path, durability: Durability) -> SqliteConnectOptions {
             Durability::Normal => SqliteSynchronous::Normal,
         })
         .busy_timeout(Duration::from_secs(5))
+        // A large transaction does not leave a large log behind it.
+        .pragma("journal_size_limit", "16777216")
         .statement_cache_capacity(200)
         .disable_statement_logging()
 }

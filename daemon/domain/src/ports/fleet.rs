@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::Stored;
 use crate::{
     ids::{TaskId, WorkerId},
-    worker::Worker,
+    worker::{Limits, Worker},
 };
 
 /// Workers.
@@ -17,6 +17,10 @@ pub trait Fleet: Send + Sync {
     async fn save_worker(&self, worker: &Worker) -> Stored<()>;
     /// Stops or resumes handing work to a worker.
     async fn set_draining(&self, id: WorkerId, draining: bool) -> Stored<()>;
+    /// Sets what a worker may do.
+    async fn set_limits(&self, id: WorkerId, limits: &Limits) -> Stored<()>;
+    /// Notes that a worker is gone; its next beat says that it is back.
+    async fn set_gone(&self, id: WorkerId) -> Stored<()>;
     /// Forgets a worker and its tokens.
     async fn remove_worker(&self, id: WorkerId) -> Stored<()>;
     /// All workers by name, each with the number of its leases that run and that wait.

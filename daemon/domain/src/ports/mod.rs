@@ -1,4 +1,4 @@
-//! What the rules need from the outside: the [`Store`] in ten parts, one for each kind of thing it
+//! What the rules need from the outside: the [`Store`] in eleven parts, one for each kind of thing it
 //! keeps, [`Chat`] with its [`Ear`], and [`Hints`]. All are object-safe; every method has one
 //! meaning.
 
@@ -11,6 +11,7 @@ mod orders;
 mod people;
 mod questions;
 mod repos;
+mod retention;
 mod sessions;
 mod tasks;
 mod threads;
@@ -25,6 +26,7 @@ pub use self::{
     people::People,
     questions::Questions,
     repos::Repos,
+    retention::Keeping,
     sessions::Sessions,
     tasks::{KeptWork, Tasks},
     threads::{Placed, Threads, Unread},
@@ -263,6 +265,7 @@ pub trait Store:
     + People
     + Leases
     + Figures
+    + Keeping
     + Counted
 {
 }
@@ -278,6 +281,7 @@ impl<
         + People
         + Leases
         + Figures
+        + Keeping
         + Counted,
 > Store for T
 {

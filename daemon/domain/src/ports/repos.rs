@@ -10,6 +10,9 @@ use crate::{chat::Binding, input::Slug, repo::Repo};
 pub trait Repos: Send + Sync {
     /// Adds a repository, or corrects the one of that name.
     async fn save_repo(&self, repo: &Repo) -> Stored<()>;
+    /// Removes a repository with its rooms, unless tasks of it are not over: then it says how many, and
+    /// nothing changes. Tasks that are over stay; adding it again brings it back.
+    async fn remove_repo(&self, repo: &Slug) -> Stored<u64>;
     /// All repositories by name.
     async fn repos(&self) -> Stored<Vec<Repo>>;
     /// Binds a room of a platform to a repository; doing it again changes nothing. Tasks that are

@@ -6,6 +6,7 @@ use super::{Commit, Execution, LogLine, NewTask, Stored, TaskFilter};
 use crate::{
     ids::{TaskId, WorkerId},
     lifecycle::Situation,
+    retention::LogCap,
     task::{Task, Usage},
     worker::Attempt,
 };
@@ -38,9 +39,15 @@ pub trait Tasks: Send + Sync {
     /// Stores decided changes of different tasks together. Each is stored whole or refused alone:
     /// [`super::StoreError::Conflict`] when its task is no longer what was decided on.
     async fn commit(&self, commits: &[Commit]) -> Stored<Vec<Stored<()>>>;
-    /// Adds an agent's lines to the log; [`super::StoreError::Conflict`] unless `by` holds the
+    /// Adds an agent's lines to the log, as far as there is room; [`super::StoreError::Conflict`] unless `by` holds the
     /// attempt.
-    async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Stored<()>;
+    async fn log(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        lines: &[String],
+        cap: &LogCap,
+    ) -> Stored<()>;
     /// A task's log, oldest first, at most `limit` of the latest lines.
     async fn log_of(&self, task: TaskId, limit: u32) -> Stored<Vec<LogLine>>;
     /// A task's attempts, oldest first.

@@ -1,6 +1,8 @@
 //! The API under `/api/v1`, a file for each endpoint group of the plan.
 
 #[expect(unused_qualifications, reason = "utoipa names parameters in full")]
+mod audit;
+#[expect(unused_qualifications, reason = "utoipa names parameters in full")]
 mod chat;
 mod commands;
 mod questions;
@@ -87,6 +89,7 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(workers::show, workers::leave))
         .routes(routes!(workers::beat))
         .routes(routes!(tokens::renew))
+        .routes(routes!(workers::goodbye))
         .routes(routes!(workers::orphans))
         .routes(routes!(workers::kept))
         .routes(routes!(workers::spent))
@@ -109,6 +112,7 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(chat::list, chat::send))
         .routes(routes!(chat::edit, chat::delete))
         .routes(routes!(commands::run))
+        .routes(routes!(audit::list))
         .routes(routes!(tokens::make, tokens::list))
         .routes(routes!(tokens::revoke));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", endpoints)

@@ -250,6 +250,12 @@ pub struct Worker {
     /// Repositories of which it takes no tasks now.
     without: Vec<vine_api::Without>,
     seen: Timestamp,
+    /// Since when it is gone, if it said so or lost its leases.
+    gone: Option<Timestamp>,
+    /// What an administrator lets it run at once, whatever it says.
+    most_slots: Option<u32>,
+    /// The repositories whose tasks alone it gets.
+    only_repos: Option<Vec<Slug>>,
 }
 
 /// A session.

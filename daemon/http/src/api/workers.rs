@@ -116,6 +116,24 @@ pub async fn leave(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `POST /{id}/goodbye`, by the worker itself.
+#[utoipa::path(
+    post, path = "/workers/{id}/goodbye", tag = "workers", operation_id = "workers_goodbye",
+    summary = "A worker stops for a while; what it holds goes back unharmed. Its next heartbeat says that it is back.",
+    params(("id" = WorkerId, Path)),
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
+pub async fn goodbye(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<WorkerId>,
+) -> Result<StatusCode, Failure> {
+    itself(worker, id)?;
+    shared.app.goodbye(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `POST /{id}/heartbeat`, by the worker itself; waits until there is something to tell.
 #[utoipa::path(
     post, path = "/workers/{id}/heartbeat", tag = "workers", operation_id = "workers_beat",

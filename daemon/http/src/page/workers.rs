@@ -65,7 +65,7 @@ async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppEr
                         td { span.(format!("badge {}", state.to_lowercase())) { (state) } @if worker.draining { " draining" }
                             @for trouble in worker.troubles() { div.problem { (text::message(&trouble)) } } }
                         td { @for (task, title) in held(&at_work, worker) { p { a href={ "/tasks/" (task) } { (task) " " (title) } } } }
-                        td { (running + waiting) " of " (worker.slots) }
+                        td { (running + waiting) " of " (worker.slots) (worker.limits.said()) }
                         td { (screen::moment(now, worker.seen)) }
                         td { (worker.version) }
                         td { (screen::offer(visitor, Verb::Administer, None, &turns(worker))) }

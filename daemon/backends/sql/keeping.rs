@@ -1,0 +1,315 @@
+//! What is removed since it is old, in small steps; and the ledger, which proves what stays.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sqlx::{query, query_scalar};
+use vine_domain::{
+    AuditEntry, QuestionId, TaskId, Timestamp,
+    ledger::{BEGIN, Record, Sealed, chain},
+    ports::{Keeping, Stored},
+    retention::Retention,
+};
+
+use super::{rows::json, unavailable};
+use crate::{Connection, Database, engine};
+
+/// Rows of one kind that are removed or sealed in one step: few, so that nobody waits for it.
+const PORTION: i64 = 500;
+/// Tasks of one step, each with all that belongs to it.
+const TASKS: i64 = 20;
+/// What nobody may use any more is kept a while longer, for those who wonder.
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// Runs statements one after the other; how many rows they changed.
+macro_rules! removed {
+    ($tx:expr, $($statement:expr),+ $(,)?) => {{
+        let mut rows = 0;
+        $(rows += $statement.execute(&mut *$tx).await.map_err(unavailable)?.rows_affected();)+
+        rows
+    }};
+}
+
+#[async_trait]
+impl Keeping for Database {
+    async fn prune(&self, retention: &Retention) -> Stored<u64> {
+        let (mut tx, now) = (self.begin().await?, self.now());
+        let mut rows = 0;
+        if let Some(age) = retention.log {
+            rows += log_lines(&mut tx, now.minus(age)).await?;
+        }
+        if let Some(age) = retention.history {
+            rows += outside(&mut tx, now.minus(age)).await?;
+            rows += tasks(&mut tx, now.minus(age), true).await?;
+        }
+        if let Some(age) = retention.audit {
+            rows += decisions(&mut tx, now.minus(age)).await?;
+        }
+        let ended = query!("DELETE FROM tokens WHERE expires < $1", now.minus(DAY).0);
+        rows += removed!(tx, ended);
+        tx.commit().await.map_err(unavailable)?;
+        Ok(rows)
+    }
+
+    async fn shrink(&self) -> Stored<u64> {
+        let (mut tx, any) = (self.begin().await?, Timestamp(i64::MAX));
+        let mut rows = log_lines(&mut tx, any).await?;
+        if rows == 0 {
+            rows = tasks(&mut tx, any, false).await?;
+        }
+        if rows == 0 {
+            rows = outside(&mut tx, any).await?;
+        }
+        tx.commit().await.map_err(unavailable)?;
+        Ok(rows)
+    }
+
+    async fn size(&self) -> Stored<u64> {
+        engine::size(self).await.map_err(unavailable)
+    }
+
+    async fn seal(&self) -> Stored<u64> {
+        let mut tx = self.begin().await?;
+        let last = query!("SELECT link, chain FROM ledger ORDER BY link DESC LIMIT 1");
+        let last = last.fetch_optional(&mut *tx).await.map_err(unavailable)?;
+        let (mut link, mut hash) =
+            last.map_or((0, BEGIN.to_owned()), |last| (last.link, last.chain));
+        let unsealed = unsealed(&mut tx).await?;
+        let mut rows: Vec<Value> = Vec::new();
+        for (line, at, sealed) in &unsealed {
+            (link, hash) = (link + 1, chain(&hash, *at, sealed));
+            let kind = match sealed {
+                Sealed::Decision(_) => "audit",
+                Sealed::Answer { .. } => "answer",
+            };
+            rows.push(
+                json!({ "link": link, "kind": kind, "ref": line, "at": at.0, "chain": hash }),
+            );
+        }
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let list = json(&rows);
+        removed!(
+            tx,
+            query!(
+                "INSERT INTO ledger (link, kind, ref, at, chain)
+                 SELECT CAST(value ->> 'link' AS BIGINT), value ->> 'kind', CAST(value ->> 'ref' AS BIGINT), CAST(value ->> 'at' AS BIGINT),
+                     value ->> 'chain' FROM json_each($1)",
+                list
+            ),
+            query!(
+                "UPDATE audit SET sealed = true WHERE seq IN (SELECT CAST(value ->> 'ref' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'audit')",
+                list
+            ),
+            query!(
+                "UPDATE answers SET sealed = true
+                 WHERE question IN (SELECT CAST(value ->> 'ref' AS BIGINT) FROM json_each($1) WHERE value ->> 'kind' = 'answer')",
+                list
+            ),
+        );
+        tx.commit().await.map_err(unavailable)?;
+        Ok(rows.len() as u64)
+    }
+
+    async fn records(
+        &self,
+        after: u64,
+        since: Timestamp,
+        limit: u32,
+    ) -> Stored<(String, Vec<Record>)> {
+        let first = query_scalar!(
+            r#"SELECT min(link) AS "link?: i64" FROM ledger WHERE at >= $1"#,
+            since.0
+        );
+        let first = first.fetch_one(self.reader()).await.map_err(unavailable)?;
+        let Some(first) = first else {
+            return Ok((BEGIN.into(), Vec::new()));
+        };
+        let after = (first - 1).max(after.cast_signed());
+        let before = query_scalar!("SELECT chain FROM ledger WHERE link = $1", after);
+        let before = before.fetch_optional(self.reader()).await;
+        let before = before.map_err(unavailable)?.unwrap_or_default();
+        let rows = query!(
+            r#"SELECT l.link, l.kind, l.chain, a.at AS "decided?", a.actor AS "actor?", a.verb AS "verb?", a.subject AS "subject?",
+                   a.allowed AS "allowed?: bool", a.reason AS "reason?", w.at AS "answered?", w.name AS "name?", w.via AS "via?",
+                   w.decision AS "decision?", l.ref AS line, q.task AS "task?"
+               FROM ledger l LEFT JOIN audit a ON l.kind = 'audit' AND a.seq = l.ref
+                   LEFT JOIN answers w ON l.kind = 'answer' AND w.question = l.ref LEFT JOIN questions q ON q.id = w.question
+               WHERE l.link > $1 ORDER BY l.link LIMIT $2"#,
+            after,
+            i64::from(limit)
+        );
+        let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
+        // A row that is gone is one that was changed: what stands for it has another hash.
+        let text = Option::unwrap_or_default;
+        let records = rows.into_iter().map(|row| {
+            let sealed = if row.kind == "audit" {
+                Sealed::Decision(AuditEntry {
+                    actor: text(row.actor),
+                    verb: text(row.verb),
+                    subject: text(row.subject),
+                    allowed: row.allowed.unwrap_or_default(),
+                    reason: text(row.reason),
+                })
+            } else {
+                Sealed::Answer {
+                    question: QuestionId(row.line.unsigned_abs()),
+                    task: TaskId(row.task.unwrap_or_default().unsigned_abs()),
+                    name: text(row.name),
+                    via: text(row.via),
+                    decision: text(row.decision),
+                }
+            };
+            Record {
+                link: row.link.unsigned_abs(),
+                at: Timestamp(row.decided.or(row.answered).unwrap_or_default()),
+                sealed,
+                chain: row.chain,
+            }
+        });
+        Ok((before, records.collect()))
+    }
+}
+
+/// Decisions and answers without a link, the earliest first.
+async fn unsealed(tx: &mut Connection) -> Stored<Vec<(i64, Timestamp, Sealed)>> {
+    let decisions = query!(
+        r#"SELECT seq, at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit WHERE NOT sealed ORDER BY seq LIMIT $1"#,
+        PORTION
+    );
+    let decisions = decisions.fetch_all(&mut *tx).await.map_err(unavailable)?;
+    let answers = query!(
+        "SELECT a.question, a.at, a.name, a.via, a.decision, q.task FROM answers a JOIN questions q ON q.id = a.question
+         WHERE NOT a.sealed ORDER BY a.question LIMIT $1",
+        PORTION
+    );
+    let answers = answers.fetch_all(tx).await.map_err(unavailable)?;
+    let decisions = decisions.into_iter().map(|row| {
+        let entry = AuditEntry {
+            actor: row.actor,
+            verb: row.verb,
+            subject: row.subject,
+            allowed: row.allowed,
+            reason: row.reason,
+        };
+        (row.seq, Timestamp(row.at), Sealed::Decision(entry))
+    });
+    let answers = answers.into_iter().map(|row| {
+        let answer = Sealed::Answer {
+            question: QuestionId(row.question.unsigned_abs()),
+            task: TaskId(row.task.unsigned_abs()),
+            name: row.name,
+            via: row.via,
+            decision: row.decision,
+        };
+        (row.question, Timestamp(row.at), answer)
+    });
+    let mut all: Vec<_> = decisions.chain(answers).collect();
+    all.sort_by_key(|(_, at, _)| *at);
+    Ok(all)
+}
+
+async fn log_lines(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
+    let lines = query!(
+        "DELETE FROM task_log WHERE seq IN (SELECT seq FROM task_log ORDER BY seq LIMIT $1) AND at < $2",
+        PORTION,
+        until.0
+    );
+    Ok(removed!(tx, lines))
+}
+
+/// What was said outside of tasks, and what platforms sent and was dealt with.
+async fn outside(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
+    let heard = query!(
+        "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox ORDER BY seq LIMIT $1) AND at < $2 AND read IS NOT NULL",
+        PORTION,
+        until.0
+    );
+    let rows = removed!(tx, heard);
+    let ids = query_scalar!(
+        "SELECT id FROM (SELECT id, at FROM chat_messages WHERE task IS NULL ORDER BY seq LIMIT $1) m
+         WHERE at < $2 AND id NOT IN (SELECT message FROM outbox WHERE posted IS NULL)",
+        PORTION,
+        until.0
+    );
+    let ids = json(&ids.fetch_all(&mut *tx).await.map_err(unavailable)?);
+    Ok(rows
+        + removed!(
+            tx,
+            query!(
+                "DELETE FROM posts WHERE message IN (SELECT atom FROM json_each($1))",
+                ids
+            ),
+            query!(
+                "DELETE FROM outbox WHERE message IN (SELECT atom FROM json_each($1))",
+                ids
+            ),
+            query!(
+                "DELETE FROM chat_messages WHERE id IN (SELECT atom FROM json_each($1))",
+                ids
+            ),
+        ))
+}
+
+/// What belongs to tasks that are over and that nobody is asked about. Questions and answers stay, and a
+/// line of the task itself. Of those that are `old` nothing is on its way to people any more.
+async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> Stored<u64> {
+    let ids = query_scalar!(
+        r#"SELECT id AS "id!" FROM tasks WHERE state IN ('done', 'failed', 'cancelled') AND NOT pruned AND updated < $1 AND NOT dead
+             AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.task = tasks.id AND (e.held IS NOT NULL OR e.wanted IS NOT NULL))
+             AND ($2 OR NOT EXISTS (SELECT 1 FROM outbox o WHERE o.task = tasks.id AND o.posted IS NULL))
+             AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.task = tasks.id AND s.state <> 'ended')
+           ORDER BY updated LIMIT $3"#,
+        until.0,
+        old,
+        TASKS
+    );
+    let ids = ids.fetch_all(&mut *tx).await.map_err(unavailable)?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let ids = json(&ids);
+    Ok(removed!(
+        tx,
+        query!("DELETE FROM task_log WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
+        query!("DELETE FROM notes WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
+        query!(
+            "DELETE FROM posts WHERE message IN (SELECT id FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)))",
+            ids
+        ),
+        query!(
+            "DELETE FROM outbox WHERE message IN (SELECT id FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)))",
+            ids
+        ),
+        query!("DELETE FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
+        query!("DELETE FROM sessions WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
+        query!("DELETE FROM executions WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
+        query!(
+            "UPDATE tasks SET pruned = true, prompt = 'It was removed, since the task was over long ago.'
+             WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            ids
+        ),
+    ))
+}
+
+/// The begin of the ledger, with the decisions that it seals. Answers stay with their questions.
+async fn decisions(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
+    let links = query_scalar!(
+        r#"SELECT link AS "link!" FROM (SELECT link, at FROM ledger ORDER BY link LIMIT $1) l WHERE at < $2"#,
+        PORTION,
+        until.0
+    );
+    let links = json(&links.fetch_all(&mut *tx).await.map_err(unavailable)?);
+    Ok(removed!(
+        tx,
+        query!(
+            "DELETE FROM audit WHERE seq IN (SELECT ref FROM ledger WHERE kind = 'audit' AND link IN
+                 (SELECT CAST(atom AS BIGINT) FROM json_each($1)))",
+            links
+        ),
+        query!(
+            "DELETE FROM ledger WHERE link IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            links
+        ),
+    ))
+}

@@ -1,0 +1,144 @@
+//! Decisions and answers, chained: each link is a hash of the one before it and of what it seals, so that no
+//! record can be changed, left out or put in between without every later link telling of it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::{
+    access::AuditEntry,
+    clock::Timestamp,
+    ids::{QuestionId, TaskId},
+};
+
+/// What a link seals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Sealed {
+    /// A line of the audit.
+    Decision(AuditEntry),
+    /// An answer of a person.
+    Answer {
+        /// To which question.
+        question: QuestionId,
+        /// Of which task.
+        task: TaskId,
+        /// By whom.
+        name: String,
+        /// Through what: a platform, `console`, `shell`.
+        via: String,
+        /// What, as it is stored: JSON.
+        decision: String,
+    },
+}
+
+/// A record with its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Record {
+    /// Counts from 1.
+    pub link: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What was.
+    #[serde(flatten)]
+    pub sealed: Sealed,
+    /// The hash: SHA-256 in hex.
+    pub chain: String,
+}
+
+/// The hash before the first link.
+pub const BEGIN: &str = "";
+
+/// The hash of a link: of the one before, a line break, the time in RFC 3339, a line break, and what it
+/// seals as JSON.
+pub fn chain(before: &str, at: Timestamp, sealed: &Sealed) -> String {
+    let text = serde_json::to_string(sealed).expect("plain values");
+    let bytes = Sha256::digest(format!("{before}\n{at}\n{text}"));
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A chain that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// What a link seals is not what was sealed, or the link before is another.
+    #[error("link {0} is not what was sealed: it, or what it seals, was changed")]
+    Changed(u64),
+    /// A link is missing.
+    #[error("link {0} is missing")]
+    Missing(u64),
+}
+
+/// Whether a record follows the link before it; that one's number and hash.
+pub fn follows(before: (u64, &str), record: &Record) -> Result<(), Broken> {
+    let (link, hash) = before;
+    if record.link != link + 1 {
+        return Err(Broken::Missing(link + 1));
+    }
+    if record.chain != chain(hash, record.at, &record.sealed) {
+        return Err(Broken::Changed(record.link));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records() -> Vec<Record> {
+        let mut records: Vec<Record> = Vec::new();
+        for link in 1..=5_u64 {
+            let entry = AuditEntry {
+                actor: format!("Ann {link} (api)"),
+                verb: "operate".into(),
+                subject: "T-1".into(),
+                allowed: true,
+                reason: "operator".into(),
+            };
+            let (at, sealed) = (Timestamp(link.cast_signed()), Sealed::Decision(entry));
+            let before = records.last().map_or(BEGIN, |last| &last.chain);
+            records.push(Record {
+                link,
+                at,
+                chain: chain(before, at, &sealed),
+                sealed,
+            });
+        }
+        records
+    }
+
+    fn checked(records: &[Record]) -> Result<(), Broken> {
+        let mut before = (0, BEGIN.to_owned());
+        for record in records {
+            follows((before.0, &before.1), record)?;
+            before = (record.link, record.chain.clone());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_record_that_was_changed_taken_out_or_put_in_is_found() {
+        assert_eq!(checked(&records()), Ok(()));
+        let mut changed = records();
+        if let Sealed::Decision(entry) = &mut changed[2].sealed {
+            entry.allowed = false;
+        }
+        assert_eq!(checked(&changed), Err(Broken::Changed(3)));
+        // Somebody who can count seals it anew.
+        changed[2].chain = chain(&changed[1].chain, changed[2].at, &changed[2].sealed);
+        assert_eq!(checked(&changed), Err(Broken::Changed(4)));
+        let mut fewer = records();
+        fewer.remove(1);
+        assert_eq!(checked(&fewer), Err(Broken::Missing(2)));
+        let mut later = records();
+        later[4].at = Timestamp(6);
+        assert_eq!(checked(&later), Err(Broken::Changed(5)));
+    }
+
+    #[test]
+    fn what_is_read_back_has_the_same_hash() {
+        let first = &records()[0];
+        let text = serde_json::to_string(first).expect("json");
+        let read: Record = serde_json::from_str(&text).expect("read");
+        assert_eq!(follows((0, BEGIN), &read), Ok(()));
+    }
+}

@@ -1,0 +1,53 @@
+//! `/api/v1/audit`
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use vine_api::Records;
+use vine_domain::Timestamp;
+
+use super::{limit, shapes};
+use crate::{
+    Shared,
+    auth::Person,
+    error::{Failure, Params},
+};
+
+/// What `GET /audit` can be asked for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Listing {
+    /// Only after this link.
+    #[serde(default)]
+    #[param(minimum = 0)]
+    after: u32,
+    /// Only what was decided since then.
+    since: Option<Timestamp>,
+    /// At most so many (default: 50).
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+/// `GET /audit`
+#[utoipa::path(
+    get, path = "/audit", tag = "commands", operation_id = "audit_list",
+    summary = "Decisions and answers in the order in which they were sealed, each with the hash that chains it to \
+     the one before. Needs the role `admin`.",
+    params(Listing),
+    responses((status = 200, body = Records, description = "Done."), shapes::Refused),
+    security(("person" = [])),
+)]
+pub async fn list(
+    State(shared): State<Shared>,
+    Person(caller): Person,
+    Params(listing): Params<Listing>,
+) -> Result<Json<Records>, Failure> {
+    let limit = limit(listing.limit)?;
+    let since = listing.since.unwrap_or(Timestamp(0));
+    let (before, items) = shared
+        .app
+        .records(&caller, listing.after.into(), since, limit)
+        .await?;
+    Ok(Json(Records { before, items }))
+}

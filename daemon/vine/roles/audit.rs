@@ -1,0 +1,89 @@
+//! `vine audit`: decisions and answers, all of them, and whether they are as they were sealed.
+
+use anyhow::{Result, bail};
+use vine_api::Records;
+use vine_domain::{
+    Timestamp,
+    ledger::{BEGIN, Record, Sealed, follows},
+};
+
+use crate::{
+    cli::{AuditArgs, Globals},
+    endpoint::Endpoint,
+};
+
+/// Records of one call.
+const PAGE: usize = 1000;
+
+/// What was read and checked so far.
+struct Checked {
+    link: u64,
+    chain: String,
+    count: u64,
+}
+
+pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
+    let client = Endpoint::find()?.client();
+    let since = args.since.unwrap_or(Timestamp(0));
+    let mut checked: Option<Checked> = None;
+    loop {
+        let after = checked.as_ref().map_or(0, |checked| checked.link);
+        let path = format!("/audit?since={since}&after={after}&limit={PAGE}");
+        let page: Records = client.get(&path).await?;
+        let last = page.items.len() < PAGE;
+        for record in page.items {
+            let (link, chain) = match &checked {
+                Some(checked) => (checked.link, checked.chain.clone()),
+                // What was before is not asked for, or was removed since it was old.
+                None => (record.link - 1, page.before.clone()),
+            };
+            let begins = checked.is_none() && chain == BEGIN && record.link > 1;
+            if !begins && let Err(broken) = follows((link, &chain), &record) {
+                bail!("the audit does not hold: {broken}; compare it with a copy from before");
+            }
+            show(globals, &record)?;
+            let count = checked.map_or(0, |checked| checked.count);
+            checked = Some(Checked {
+                link: record.link,
+                chain: record.chain,
+                count: count + 1,
+            });
+        }
+        if last {
+            break;
+        }
+    }
+    match checked {
+        Some(Checked { link, chain, count }) => eprintln!(
+            "{count} decisions and answers, as they were sealed. Link {link} is {chain}: kept elsewhere, it proves \
+             later that none of them was changed."
+        ),
+        None => eprintln!("Nothing was decided since then."),
+    }
+    Ok(())
+}
+
+fn show(globals: &Globals, record: &Record) -> Result<()> {
+    if globals.json {
+        println!("{}", serde_json::to_string(record)?);
+        return Ok(());
+    }
+    let at = record.at.to_minute();
+    match &record.sealed {
+        Sealed::Decision(entry) => {
+            let decision = if entry.allowed { "allowed" } else { "refused" };
+            println!(
+                "{at}  {}  {}  {}  {decision}: {}",
+                entry.actor, entry.verb, entry.subject, entry.reason
+            );
+        }
+        Sealed::Answer {
+            question,
+            task,
+            name,
+            via,
+            decision,
+        } => println!("{at}  {name} ({via})  answered {question} of {task}  {decision}"),
+    }
+    Ok(())
+}
