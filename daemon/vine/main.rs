@@ -1,8 +1,10 @@
 //! The one binary, `vine`: daemon, worker and shell. It wires parts together and owns no rules.
 
+mod calm;
 mod cli;
 mod config;
 mod endpoint;
+mod init;
 mod kin;
 mod roles;
 mod shell;
@@ -26,6 +28,9 @@ fn main() -> ExitCode {
         && (verb.as_str(), dashes.as_str()) == ("supervise", "--")
     {
         return vine_worker::supervise(command);
+    }
+    if init::is_wanted() {
+        return init::run(&words);
     }
     ordinary(words)
 }

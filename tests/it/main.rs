@@ -20,6 +20,7 @@ mod story_discord_kept;
 mod story_ends;
 mod story_grants;
 mod story_hostile;
+mod story_hurt;
 mod story_inside;
 mod story_issuer;
 mod story_keeper;

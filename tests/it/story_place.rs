@@ -8,7 +8,7 @@ use std::{
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use crate::harness::{Agent, Place, visitor::Browser};
+use crate::harness::{Agent, PATIENCE, Place, until, visitor::Browser};
 
 /// So many connections, idle or slow.
 const MANY: usize = 5_000;
@@ -104,4 +104,49 @@ async fn a_full_disk_ends_nothing_but_itself() {
     );
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(ready().await, 200);
+}
+
+/// Processes below this one that have ended and that nobody has taken away.
+fn zombies_below(pid: u32) -> usize {
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    let children = fs::read_to_string(children).unwrap_or_default();
+    let below = children
+        .split_whitespace()
+        .filter_map(|child| child.parse().ok());
+    below
+        .map(|child: u32| {
+            let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+            let ended = stat
+                .rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('Z'));
+            usize::from(ended) + zombies_below(child)
+        })
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_process_one_it_takes_away_orphans_and_passes_signals_on() {
+    // Frees what it left behind from its supervisor, so that all of it is process 1's.
+    let script = "for i in 1 2 3 4 5 6 7 8; do setsid sleep 1 & done; kill -9 $PPID; exec sleep 1";
+    let mut place = Place::new(Agent::Script(script)).await;
+    let _daemon = place.daemon().await;
+    let worker = place.worker_as_process_one("w-1").await;
+    let task = place.task("Orphans", "x").await;
+    place
+        .wait_for(PATIENCE, &task, "an attempt is over", |shown| {
+            shown["executions"][0]["outcome"].is_string()
+        })
+        .await;
+    place.say(&format!("task cancel {task}")).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(zombies_below(worker.pid()), 0);
+    let first = fs::read_to_string(format!("/proc/{0}/task/{0}/children", worker.pid()));
+    let first = first.expect("unshare's child").trim().parse().expect("one");
+    crate::harness::signal(first, rustix::process::Signal::TERM);
+    until(PATIENCE, "it ends by the signal that it was sent", || {
+        (!fs::exists(format!("/proc/{first}")).unwrap_or(true)).then_some(())
+    })
+    .await;
+    let status = place.say("worker list").await;
+    assert_eq!(status[0]["state"], "OFFLINE", "it said goodbye");
 }

@@ -45,7 +45,11 @@ impl Figures for Database {
             "INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
             self.now().0
         );
-        beat.execute(self.writer())
+        let mut tx = self.begin().await?;
+        beat.execute(&mut *tx).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)?;
+        let read = query!("SELECT at FROM pulse WHERE id = 1");
+        read.fetch_one(self.reader())
             .await
             .map(|_| ())
             .map_err(unavailable)

@@ -20,6 +20,7 @@ use vine_app::{App, hints, inbound, keeping, owner, sweep};
 use vine_domain::{UserId, clock::System, token::TokenKind};
 
 use crate::{
+    calm::Calm,
     cli::DaemonArgs,
     config::{self, Config},
     endpoint::{Endpoint, state_root},
@@ -270,22 +271,28 @@ fn hosts(address: SocketAddr, public: Option<&str>) -> Vec<String> {
 
 /// Sends the log to standard error.
 pub fn log_to_stderr(config: &config::Log) {
-    use tracing_subscriber::{EnvFilter, fmt};
-    // Slack's crate logs addresses of sockets, with what opens them.
-    let filter = EnvFilter::try_new(format!("{},slack_morphism=off", config.filter))
-        .unwrap_or_else(|_| EnvFilter::new("info,slack_morphism=off"));
-    let builder = fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(
-            std::env::var_os("NO_COLOR").is_none()
-                && std::io::IsTerminal::is_terminal(&std::io::stderr()),
-        );
-    let _set_before = if config.json {
-        builder.json().try_init()
-    } else {
-        builder.try_init()
+    use tracing_subscriber::{
+        EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt,
     };
+    // Slack's crate logs addresses of sockets, with what opens them; what a pool of connections complains of, our
+    // own errors tell.
+    let filter = EnvFilter::try_new(format!(
+        "{},slack_morphism=off,sqlx_core::pool=off",
+        config.filter
+    ))
+    .unwrap_or_else(|_| EnvFilter::new("info,slack_morphism=off,sqlx_core::pool=off"));
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(
+        std::env::var_os("NO_COLOR").is_none()
+            && std::io::IsTerminal::is_terminal(&std::io::stderr()),
+    );
+    let layer = match config.json {
+        true => layer.json().boxed(),
+        false => layer.boxed(),
+    };
+    let _set_before = tracing_subscriber::registry()
+        .with(filter)
+        .with(layer.with_filter(Calm::default()))
+        .try_init();
 }
 
 /// Each connection is a file; the usual limit is less than a large fleet has.

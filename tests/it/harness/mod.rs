@@ -10,6 +10,7 @@ pub mod faults;
 pub mod guild;
 pub mod nio_human;
 pub mod numbers;
+pub mod pg_proxy;
 mod process;
 pub mod replica;
 pub mod room;
@@ -274,6 +275,29 @@ impl Place {
         fs::create_dir_all(&state).expect("a folder");
         let vine = self.worker_command(self.client().base(), name, 1).await;
         let command = on_small_disk(&vine, self.folder.path(), &state, size);
+        Process::start(name, command)
+    }
+
+    /// The same as the first process of a space of its own, as in a container.
+    pub async fn worker_as_process_one(&self, name: &str) -> Process {
+        let vine = self.worker_command(self.client().base(), name, 1).await;
+        let mut command = Command::new("unshare");
+        command
+            .args([
+                "--user",
+                "--map-root-user",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "--",
+            ])
+            .arg(vine.get_program())
+            .args(vine.get_args())
+            .env_clear();
+        for (name, value) in vine.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
         Process::start(name, command)
     }
 

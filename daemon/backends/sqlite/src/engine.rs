@@ -134,9 +134,20 @@ impl Database {
         &self.writer
     }
 
+    /// What is written to a file that was deleted would be lost.
+    fn is_there(&self) -> Stored<()> {
+        self.file.is_ours().map_err(|why| {
+            let file = self.file.path.display();
+            StoreError::Unavailable(
+                format!("the database {file} is not there any more: {why}").into(),
+            )
+        })
+    }
+
     /// A transaction that may write. One that began by reading could not wait for its turn.
     pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.count();
+        self.is_there()?;
         self.writer
             .begin_with("BEGIN IMMEDIATE")
             .await

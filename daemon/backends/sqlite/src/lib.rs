@@ -11,8 +11,8 @@ mod sql;
 
 use std::{
     fs::{File, TryLockError},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64},
@@ -42,8 +42,38 @@ pub struct Database {
     last_task: Arc<AtomicU64>,
     last_question: Arc<AtomicU64>,
     transactions: Arc<AtomicU64>,
+    file: Arc<Place>,
     /// Held for as long as the store is open.
     _owned: Arc<File>,
+}
+
+/// Where the file is, and which it was when it was opened: what is written to one that was deleted or replaced
+/// since is gone at the next start.
+struct Place {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Place {
+    fn of(path: &Path) -> Result<Self, OpenError> {
+        let found = std::fs::metadata(path).map_err(|why| OpenError::File {
+            path: path.display().to_string(),
+            why,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            inode: found.ino(),
+        })
+    }
+
+    /// An error when another file is there now, or none.
+    fn is_ours(&self) -> std::io::Result<()> {
+        if std::fs::metadata(&self.path)?.ino() == self.inode {
+            return Ok(());
+        }
+        let why = "another file was put in its place; stop the daemon before you do that";
+        Err(std::io::Error::other(why))
+    }
 }
 
 /// How much survives a power cut. A killed process loses nothing either way.
@@ -90,6 +120,7 @@ impl Database {
             last_task: Arc::new(AtomicU64::new(task)),
             last_question: Arc::new(AtomicU64::new(question)),
             transactions: Arc::default(),
+            file: Arc::new(Place::of(path)?),
             _owned: Arc::new(owned),
         })
     }
