@@ -163,6 +163,7 @@ async fn a_person_of_one_repository_works_in_that_one_and_sees_no_other() {
     for (path, status) in [
         ("/workers", denied),
         ("/queues", denied),
+        ("/numbers", denied),
         ("/audit", denied),
         ("/tasks/T-1", absent),
         ("/tasks/T-999", absent),

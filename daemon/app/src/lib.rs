@@ -24,6 +24,7 @@ mod latest;
 mod lists;
 pub mod meter;
 pub mod notes;
+pub mod numbers;
 mod offers;
 pub mod outbox;
 pub mod owner;
@@ -97,6 +98,7 @@ pub struct App {
     known: Arc<known::Known>,
     trends: Arc<latest::Latest<trends::Trends>>,
     spending: Arc<latest::Latest<spending::Spent>>,
+    numbers: Arc<latest::Latest<Vec<numbers::Group>>>,
     pulse: Arc<pulse::Pulse>,
     turns: Arc<turns::Turns>,
     too_large: Arc<keeping::TooLarge>,
@@ -139,6 +141,7 @@ impl App {
             known: Arc::default(),
             trends: Arc::default(),
             spending: Arc::default(),
+            numbers: Arc::default(),
             pulse: Arc::default(),
             turns: Arc::default(),
             too_large: Arc::default(),

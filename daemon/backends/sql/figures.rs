@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
     Timestamp,
-    ports::{Ages, Ended, Figures, Spending, Stored},
+    ports::{Ages, Day, Ended, Figures, Spending, Stored},
     task::Usage,
 };
 
@@ -74,6 +74,34 @@ impl Figures for Database {
             failed: row.failed.unsigned_abs(),
         });
         Ok(ended.collect())
+    }
+
+    async fn day(&self, since: Timestamp) -> Stored<Day> {
+        let row = query!(
+            r#"SELECT coalesce(sum(CASE outcome WHEN 'done' THEN 1 ELSE 0 END), 0) AS "done!: i64",
+                   coalesce(sum(CASE outcome WHEN 'failed' THEN 1 ELSE 0 END), 0) AS "failed!: i64",
+                   CAST(coalesce(sum(CASE outcome WHEN 'done' THEN e.ended - e.started ELSE 0 END), 0) AS BIGINT) AS "took!: i64",
+                   CAST(coalesce(sum(e.ended - e.started), 0) AS BIGINT) AS "busy!: i64",
+                   coalesce(sum(CASE e.epoch WHEN 1 THEN 1 ELSE 0 END), 0) AS "first!: i64",
+                   CAST(coalesce(sum(CASE e.epoch WHEN 1 THEN e.started - t.created ELSE 0 END), 0) AS BIGINT) AS "queued!: i64",
+                   (SELECT count(*) FROM questions WHERE asked_at >= $1) AS "asked!: i64",
+                   (SELECT count(*) FROM chat_messages m JOIN executions x ON x.task = m.task
+                    WHERE x.ended >= $1 AND x.outcome = 'done') AS "messages!: i64"
+               FROM executions e JOIN tasks t ON t.id = e.task WHERE e.ended >= $1"#,
+            since.0
+        );
+        let row = row.fetch_one(self.reader()).await.map_err(unavailable)?;
+        let span = |millis: i64| Duration::from_millis(millis.unsigned_abs());
+        Ok(Day {
+            done: row.done.unsigned_abs(),
+            failed: row.failed.unsigned_abs(),
+            took: span(row.took),
+            busy: span(row.busy),
+            first_claims: row.first.unsigned_abs(),
+            queued: span(row.queued),
+            asked: row.asked.unsigned_abs(),
+            messages: row.messages.unsigned_abs(),
+        })
     }
 
     async fn spent_since(&self, since: Timestamp) -> Stored<Vec<Spending>> {

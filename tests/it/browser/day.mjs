@@ -14,7 +14,7 @@ const LOOKS = {
   dark: { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
   phone: { colorScheme: 'light', viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, reducedMotion: 'reduce' },
 };
-const SCREENS = ['Overview', 'Tasks', 'Questions', 'Workers', 'Sessions', 'Queues', 'Audit', 'Settings'];
+const SCREENS = ['Overview', 'Tasks', 'Questions', 'Workers', 'Sessions', 'Queues', 'Numbers', 'Audit', 'Settings'];
 
 const found = { errors: [], foreign: [], violations: [], wide: [] };
 const browser = await chromium.launch({ executablePath: process.env.VINE_TEST_CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });

@@ -35,7 +35,7 @@ await page.goto(link);
 await page.getByRole('button', { name: 'Log in as' }).click();
 await page.waitForURL(new URL('/', link).href);
 const at = (path) => new URL(path, link).href;
-for (const path of ['/', '/tasks', '/questions', '/workers', '/sessions', '/queues', '/audit', '/settings', ...tasks.map((task) => `/tasks/${task}`)]) {
+for (const path of ['/', '/tasks', '/questions', '/workers', '/sessions', '/queues', '/numbers', '/audit', '/settings', ...tasks.map((task) => `/tasks/${task}`)]) {
   await page.goto(at(path));
   await look(path);
 }

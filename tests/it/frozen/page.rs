@@ -29,7 +29,7 @@ async fn frozen_screens() {
     let browser = served.browser().await;
     assert_snapshot!(screen(&browser, "/").await, @"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # 4 waiting for an answer, the oldest for 0 s
@@ -126,7 +126,7 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/tasks").await, @"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # Tasks
@@ -152,7 +152,7 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/tasks/T-1").await, @r#"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # T-1 Plant a hedge
@@ -230,7 +230,7 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-2").await, @r#"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # T-2 Fail again and again
@@ -294,7 +294,7 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-4").await, @r#"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # T-4 Choose one
@@ -345,7 +345,7 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-6").await, @r#"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # T-6 Allow it
@@ -399,7 +399,7 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/tasks/T-7").await, @r#"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # T-7 Approve it
@@ -452,7 +452,7 @@ async fn frozen_screens() {
     "#);
     assert_snapshot!(screen(&browser, "/workers").await, @"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # Workers
@@ -467,7 +467,7 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/sessions").await, @"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # Sessions
@@ -489,9 +489,49 @@ async fn frozen_screens() {
     [Keep]
     [End]
     ");
+    assert_snapshot!(screen(&browser, "/numbers").await, @"
+    AgentVine
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
+    root
+    [Log out]
+    # Numbers
+    Of the last day; sessions of all time. /metrics has them, and more, for Prometheus.
+    ## System
+    Workers up
+    0 %
+    Queue depth
+    high_priority 0 · default 1 · low_priority 0 · worker_requests 4 · controller_responses 0 · dead 1
+    From claim to done
+    0 s
+    Failed tasks
+    80 %
+    ## Sessions
+    Active
+    4
+    Lived, on average
+    0 s
+    Used again
+    0 %
+    Ended
+    0 idle, 1 with their task, 0 otherwise
+    ## Talk
+    Questions in an hour
+    0.2
+    People answer after
+    0 s (median), 95 % within 0 s
+    Messages for a task
+    8.0
+    ## Work
+    Tasks done in an hour
+    0.0
+    From created to claimed
+    0 s
+    Workers at work
+    0 %
+    ");
     assert_snapshot!(screen(&browser, "/queues").await, @"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # Queues
@@ -518,7 +558,7 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/questions").await, @"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # Questions
@@ -544,7 +584,7 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/audit").await, @"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # Audit
@@ -565,7 +605,7 @@ async fn frozen_screens() {
     ");
     assert_snapshot!(screen(&browser, "/settings").await, @"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # Settings
@@ -621,6 +661,7 @@ async fn frozen_screens_of_an_empty_place_and_of_strangers() {
         "/workers",
         "/sessions",
         "/queues",
+        "/numbers",
         "/questions",
     ] {
         let text = screen(&browser, path).await;
@@ -628,7 +669,7 @@ async fn frozen_screens_of_an_empty_place_and_of_strangers() {
     }
     assert_snapshot!(screen(&browser, "/").await, @"
     AgentVine
-    OverviewTasksQuestionsWorkersSessionsQueuesAuditSettings
+    OverviewTasksQuestionsWorkersSessionsQueuesNumbersAuditSettings
     root
     [Log out]
     # Nobody waits for an answer

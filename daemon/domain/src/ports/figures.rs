@@ -48,6 +48,27 @@ pub struct Ended {
     pub failed: u64,
 }
 
+/// What happened within a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Day {
+    /// Attempts that ended with a result.
+    pub done: u64,
+    /// With a failure.
+    pub failed: u64,
+    /// How long those with a result took from their claim on, together.
+    pub took: Duration,
+    /// How long all attempts that ended took, together.
+    pub busy: Duration,
+    /// First attempts that ended.
+    pub first_claims: u64,
+    /// How long their tasks waited for their claim, together.
+    pub queued: Duration,
+    /// Questions that were asked.
+    pub asked: u64,
+    /// Messages in the threads of what ended with a result.
+    pub messages: u64,
+}
+
 /// Numbers about the place as a whole.
 #[async_trait]
 pub trait Figures: Send + Sync {
@@ -57,6 +78,8 @@ pub trait Figures: Send + Sync {
     async fn ages(&self) -> Stored<Ages>;
     /// What came to an end since then, for each span of that length in which anything did.
     async fn ended_since(&self, since: Timestamp, span: Duration) -> Stored<Vec<Ended>>;
+    /// What happened since then.
+    async fn day(&self, since: Timestamp) -> Stored<Day>;
     /// What attempts cost that ended since then, by repository, requester and day in UTC.
     async fn spent_since(&self, since: Timestamp) -> Stored<Vec<Spending>>;
     /// The answers since then, latest first, at most so many: when each was given, and how long its

@@ -18,7 +18,7 @@ mod threads;
 
 pub use self::{
     chat::{Chat, ChatError, Ear, WORKING},
-    figures::{Ages, Ended, Figures, Spending},
+    figures::{Ages, Day, Ended, Figures, Spending},
     fleet::Fleet,
     hints::{Hint, Hints},
     leases::{Hold, Leases},

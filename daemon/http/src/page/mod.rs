@@ -4,6 +4,7 @@
 mod audit;
 mod chart;
 mod login;
+mod numbers;
 mod oidc;
 mod overview;
 mod questions;
@@ -50,6 +51,7 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/sessions", get(sessions::show))
         .route("/queues", get(queues::show))
         .route("/questions", get(questions::show))
+        .route("/numbers", get(numbers::show))
         .route("/audit", get(audit::show))
         .route("/settings", get(settings::show))
         .route("/command", post(overview::command))

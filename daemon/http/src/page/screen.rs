@@ -20,18 +20,20 @@ pub enum Screen {
     Workers,
     Sessions,
     Queues,
+    Numbers,
     Audit,
     Settings,
 }
 
 impl Screen {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Overview,
         Self::Tasks,
         Self::Questions,
         Self::Workers,
         Self::Sessions,
         Self::Queues,
+        Self::Numbers,
         Self::Audit,
         Self::Settings,
     ];
@@ -44,6 +46,7 @@ impl Screen {
             Self::Workers => "/workers",
             Self::Sessions => "/sessions",
             Self::Queues => "/queues",
+            Self::Numbers => "/numbers",
             Self::Audit => "/audit",
             Self::Settings => "/settings",
         }
@@ -57,6 +60,7 @@ impl Screen {
             Self::Workers => "Workers",
             Self::Sessions => "Sessions",
             Self::Queues => "Queues",
+            Self::Numbers => "Numbers",
             Self::Audit => "Audit",
             Self::Settings => "Settings",
         }
@@ -68,7 +72,7 @@ impl Screen {
             Self::Overview | Self::Tasks | Self::Questions | Self::Sessions | Self::Settings => {
                 true
             }
-            Self::Workers | Self::Queues => may(visitor, Verb::See, None),
+            Self::Workers | Self::Queues | Self::Numbers => may(visitor, Verb::See, None),
             Self::Audit => may(visitor, Verb::Inspect, None),
         }
     }

@@ -1,0 +1,186 @@
+//! The numbers of the plan ("Metrics to Track"), of the last day, for one small screen. `/metrics` has them and
+//! more for those who keep them.
+
+use std::{sync::Arc, time::Duration};
+
+use vine_domain::{
+    WorkerState,
+    ports::{Day, SessionFigures, Stored},
+};
+
+use crate::{App, texts, view};
+
+/// What one day is.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A heading with its numbers: each a name and a value in words.
+pub type Group = (&'static str, Vec<(&'static str, String)>);
+
+impl App {
+    /// All of them, at most some seconds old while somebody looks.
+    pub async fn numbers(&self) -> Stored<Arc<Vec<Group>>> {
+        let (now, app) = (self.clock.now(), self.clone());
+        let read = async move { app.read_numbers().await };
+        self.numbers.of(now, "the numbers of the day", read).await
+    }
+
+    async fn read_numbers(&self) -> Stored<Vec<Group>> {
+        let now = self.clock.now();
+        let (day, depths) = (
+            self.store.day(now.minus(DAY)).await?,
+            self.store.depths().await?,
+        );
+        let (workers, sessions) = (
+            self.store.workers().await?,
+            self.store.session_figures().await?,
+        );
+        let up = workers
+            .iter()
+            .filter(|(one, ..)| one.state(0, 0, now) != WorkerState::Offline);
+        let slots: u64 = workers.iter().map(|(one, ..)| u64::from(one.slots)).sum();
+        let answers = self.trends().await?;
+        let queued: Vec<String> = view::queues(&depths)
+            .iter()
+            .map(|(name, depth)| format!("{name} {depth}"))
+            .collect();
+        let (ended, by) = endings(&sessions);
+        let none = || "nobody answered".to_owned();
+        let waited = |wait: Option<Duration>| wait.map(texts::span);
+        let response = waited(answers[0].median)
+            .zip(waited(answers[0].p95))
+            .map_or_else(none, |(median, p95)| {
+                format!("{median} (median), 95 % within {p95}")
+            });
+        Ok(vec![
+            (
+                "System",
+                vec![
+                    (
+                        "Workers up",
+                        percent(up.count() as u64, workers.len() as u64),
+                    ),
+                    ("Queue depth", queued.join(" · ")),
+                    ("From claim to done", mean(day.took, day.done)),
+                    ("Failed tasks", percent(day.failed, day.done + day.failed)),
+                ],
+            ),
+            (
+                "Sessions",
+                vec![
+                    ("Active", sessions.active.to_string()),
+                    ("Lived, on average", mean(sessions.lived, ended)),
+                    (
+                        "Used again",
+                        percent(sessions.reused, ended + sessions.active + sessions.warm),
+                    ),
+                    ("Ended", by),
+                ],
+            ),
+            (
+                "Talk",
+                vec![
+                    ("Questions in an hour", per_hour(day.asked)),
+                    ("People answer after", response),
+                    ("Messages for a task", ratio(day.messages, day.done)),
+                ],
+            ),
+            (
+                "Work",
+                vec![
+                    ("Tasks done in an hour", per_hour(day.done)),
+                    (
+                        "From created to claimed",
+                        mean(day.queued, day.first_claims),
+                    ),
+                    ("Workers at work", busy(day, slots)),
+                ],
+            ),
+        ])
+    }
+}
+
+fn endings(sessions: &SessionFigures) -> (u64, String) {
+    let of = |word: &str| {
+        let found = sessions.ended.iter().find(|(reason, _)| reason == word);
+        found.map_or(0, |(_, count)| *count)
+    };
+    let all = sessions.ended.iter().map(|(_, count)| count).sum();
+    let (idle, done) = (of("idle"), of("completed"));
+    (
+        all,
+        format!(
+            "{idle} idle, {done} with their task, {} otherwise",
+            all - idle - done
+        ),
+    )
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    match whole {
+        0 => "none yet".into(),
+        whole => format!("{} %", part * 100 / whole),
+    }
+}
+
+fn mean(all: Duration, count: u64) -> String {
+    match u32::try_from(count) {
+        Ok(0) => "none yet".into(),
+        count => texts::span(all / count.unwrap_or(u32::MAX)),
+    }
+}
+
+fn ratio(all: u64, count: u64) -> String {
+    match count {
+        0 => "none yet".into(),
+        count => format!("{}.{}", all / count, all * 10 / count % 10),
+    }
+}
+
+fn per_hour(count: u64) -> String {
+    ratio(count, 24)
+}
+
+/// Of all slots that there are now, over the whole day.
+fn busy(day: Day, slots: u64) -> String {
+    percent(
+        day.busy.as_secs().min(slots * DAY.as_secs()),
+        slots * DAY.as_secs(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_divided_by_nothing() {
+        assert_eq!(percent(0, 0), "none yet");
+        assert_eq!(mean(Duration::ZERO, 0), "none yet");
+        assert_eq!(ratio(1, 0), "none yet");
+        assert_eq!(busy(Day::default(), 0), "none yet");
+    }
+
+    #[test]
+    fn numbers_are_said_plainly() {
+        assert_eq!(percent(1, 3), "33 %");
+        assert_eq!(mean(Duration::from_secs(600), 2), "5 min");
+        assert_eq!((ratio(7, 2), per_hour(36)), ("3.5".into(), "1.5".into()));
+        let day = Day {
+            busy: Duration::from_secs(43_200),
+            ..Day::default()
+        };
+        assert_eq!(busy(day, 2), "25 %");
+        let sessions = SessionFigures {
+            ended: vec![
+                ("idle".into(), 2),
+                ("completed".into(), 5),
+                ("lost".into(), 1),
+            ],
+            ..SessionFigures::default()
+        };
+        assert_eq!(
+            endings(&sessions).1,
+            "2 idle, 5 with their task, 1 otherwise"
+        );
+    }
+}

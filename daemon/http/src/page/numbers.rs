@@ -1,0 +1,39 @@
+//! The numbers of the last day, on one small screen.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use maud::{Markup, html};
+use vine_app::{App, AppError, Caller};
+use vine_domain::Verb;
+
+use super::{In, fresh, screen::Screen};
+use crate::auth::Visitor;
+
+/// `GET /numbers`
+pub async fn show(
+    State(shared): In,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    fresh(
+        &shared,
+        &visitor,
+        &headers,
+        Screen::Numbers,
+        "Numbers",
+        || body(&shared.app, &visitor.0),
+    )
+    .await
+}
+
+async fn body(app: &App, caller: &Caller) -> Result<Markup, AppError> {
+    app.allow(caller, Verb::See, None, "numbers").await?;
+    let groups = app.numbers().await?;
+    Ok(html! {
+        h1 { "Numbers" }
+        p.dim { "Of the last day; sessions of all time. " code { "/metrics" } " has them, and more, for Prometheus." }
+        @for (heading, numbers) in groups.iter() {
+            h2 { (heading) }
+            dl { @for (name, value) in numbers { dt { (name) } dd { (value) } } }
+        }
+    })
+}
