@@ -37,7 +37,7 @@ const SCALED: &str = "[keep]\nsize_mb = 20\nattempt_log_lines = 400\nattempt_log
 async fn chatty_agents_stay_within_the_size_that_the_database_may_have() {
     const SIZE: u64 = 20 << 20;
     let script =
-        "line=$(printf '%01900d' 7); for i in $(seq 1 600); do echo \"$i $line\"; done; echo done";
+        "line=$(printf '%01900d' 7); for i in $(seq 1 450); do echo \"$i $line\"; done; echo done";
     let (place, _daemon) = with(script, SCALED).await;
     let _worker = place.worker("w-1", 4).await;
     let tasks: Vec<Value> = (0..200)
@@ -74,7 +74,7 @@ async fn chatty_agents_stay_within_the_size_that_the_database_may_have() {
         .await
         .expect("all are done in time");
     println!(
-        "200 tasks with 1.1 MB of log each: {} MB at most",
+        "200 tasks with 0.8 MB of log each: {} MB at most",
         largest >> 20
     );
     assert!(largest < SIZE, "{largest}");
@@ -90,7 +90,7 @@ async fn chatty_agents_stay_within_the_size_that_the_database_may_have() {
         "{}",
         &log[..2000]
     );
-    assert!(!log.contains("\"500 0"));
+    assert!(!log.contains("\"420 0"));
     // Every task is there, the first one without what belonged to it.
     let first = ids[0].as_str().expect("an id");
     assert_eq!(place.show(first).await["state"], "done");
@@ -150,7 +150,7 @@ async fn one_changed_line_of_the_audit_is_found() {
         place.base.sql(change);
         let found = place.try_shell(&["audit"]).expect_err(change);
         assert!(
-            found.contains("the audit does not hold: link"),
+            found.contains("the audit was changed: link"),
             "{change}: {found}"
         );
         if !back.is_empty() {
@@ -275,7 +275,7 @@ async fn a_repository_is_removed_when_nothing_of_it_is_open() {
     let task = place.task("Open", "x").await;
     let refused = place.try_say("repo remove site").await;
     let refused = refused.expect_err("a task is open").to_string();
-    assert!(refused.contains("1 task of it is not over"), "{refused}");
+    assert!(refused.contains("site has 1 open task"), "{refused}");
     place.say(&format!("task cancel {task}")).await;
     place.say("repo remove site").await;
     assert_eq!(place.say("repo list").await, json!([]));

@@ -56,7 +56,10 @@ impl Identity {
             .with_context(unwritten)?;
         handle.write_all(&serde_json::to_vec(self)?)?;
         handle.sync_all()?;
-        fs::rename(&draft, &file).with_context(unwritten)
+        fs::rename(&draft, &file).with_context(unwritten)?;
+        // The secret before ends soon: after a power cut this one must be there.
+        let folder = fs::File::open(state).with_context(unwritten)?;
+        folder.sync_all().with_context(unwritten)
     }
 }
 

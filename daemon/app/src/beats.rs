@@ -294,7 +294,12 @@ impl App {
             .into_iter()
             .filter(|(attempt, _)| !beat.pushing.contains(attempt));
         for (attempt, commit) in wanted {
-            deliveries.push(self.push_for(attempt, commit).await?);
+            match self.push_for(attempt, commit).await {
+                Ok(push) => deliveries.push(push),
+                // Its repository was removed.
+                Err(AppError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(deliveries)
     }

@@ -16,8 +16,11 @@ use crate::{
 
 /// How often it is looked whether something is to be sealed.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often what is old is looked for.
-const AGE: Duration = Duration::from_secs(60);
+/// How often what is old is looked for, the first time after as long: a machine that does not know the day when
+/// it starts has asked somebody by then.
+const AGE: Duration = Duration::from_secs(600);
+/// A round makes no more steps: what they removed is counted by the next one.
+const STEPS: u32 = 10;
 /// Between two steps of one round.
 const BREATH: Duration = Duration::from_millis(20);
 /// Room for what comes until the next look, and for the log that a database writes before its pages: a tenth
@@ -45,16 +48,16 @@ pub async fn run(app: App) {
 }
 
 async fn work(app: &App) {
-    let mut aged: Option<Instant> = None;
+    let mut aged = Instant::now();
     loop {
         let round = async {
             while app.store.seal().await? > 0 {}
             fit(app).await?;
-            if aged.is_none_or(|at| at.elapsed() >= AGE) {
+            if aged.elapsed() >= AGE {
                 while app.store.prune(&app.settings().retention).await? > 0 {
                     tokio::time::sleep(BREATH).await;
                 }
-                aged = Some(Instant::now());
+                aged = Instant::now();
             }
             Done::Ok(())
         };
@@ -73,7 +76,11 @@ async fn fit(app: &App) -> Done<()> {
     };
     let room = most - (most / 10).max(RESERVE).min(most / 2);
     let mut trouble = None;
-    while app.store.size().await? > room {
+    // What was removed may be counted only later.
+    for _ in 0..STEPS {
+        if app.store.size().await? <= room {
+            break;
+        }
         if app.store.shrink().await? == 0 {
             let mb = most >> 20;
             trouble = Some(format!(

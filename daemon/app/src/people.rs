@@ -153,6 +153,15 @@ impl App {
         })
     }
 
+    /// The same person as they are known now, after a wait.
+    pub async fn again(&self, caller: &Caller) -> Done<Caller> {
+        let user = self.store.user(OURSELVES, &caller.id()).await?;
+        Ok(Caller {
+            user: Some(user.ok_or_else(|| self.unknown())?),
+            via: caller.via.clone(),
+        })
+    }
+
     /// Somebody came with a token that is none here.
     pub(crate) fn unknown(&self) -> AppError {
         self.meter.denied(Refused::Token);

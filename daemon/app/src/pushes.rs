@@ -54,6 +54,7 @@ impl App {
         let task = self.look_at(caller, id).await?;
         let (repo, what) = (Some(&task.repo), format!("{what} {id}"));
         self.allow(caller, Verb::Operate, repo, &what).await?;
+        self.repo(&task.repo).await?;
         Ok(task)
     }
 

@@ -128,6 +128,10 @@ impl App {
             )
             .await?;
         self.may_decide(caller, &task, &question, &audit).await?;
+        if task.is_over() {
+            // What comes late would begin the task again.
+            self.repo(&task.repo).await?;
+        }
         let decision = reading::decision(&question.ask, text)
             .map_err(|invalid| self.asked_back(&question, text, invalid))?;
         let allows = matches!(decision, Decision::Allow { .. });

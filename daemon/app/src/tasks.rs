@@ -211,6 +211,11 @@ impl App {
         if order == Order::Retry {
             // One that was removed gets no new work.
             self.repo(&task.repo).await?;
+            if task.epoch.0 > 0 && self.store.executions(id).await?.is_empty() {
+                let why =
+                    "what it was asked to do was removed, since it was over long ago".to_owned();
+                return Err(Invalid::new("task", why, "make a new one with `task new`").into());
+            }
         }
         self.step_for(
             id,

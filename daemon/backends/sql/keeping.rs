@@ -51,13 +51,13 @@ impl Keeping for Database {
     }
 
     async fn shrink(&self) -> Stored<u64> {
-        let (mut tx, any) = (self.begin().await?, Timestamp(i64::MAX));
-        let mut rows = log_lines(&mut tx, any).await?;
+        let (mut tx, yesterday) = (self.begin().await?, self.now().minus(DAY));
+        let mut rows = log_lines(&mut tx, Timestamp(i64::MAX)).await?;
         if rows == 0 {
-            rows = tasks(&mut tx, any, false).await?;
+            rows = tasks(&mut tx, yesterday, false).await?;
         }
         if rows == 0 {
-            rows = outside(&mut tx, any).await?;
+            rows = outside(&mut tx, yesterday).await?;
         }
         tx.commit().await.map_err(unavailable)?;
         Ok(rows)
@@ -68,7 +68,15 @@ impl Keeping for Database {
     }
 
     async fn seal(&self) -> Stored<u64> {
+        let waits = query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM audit WHERE NOT sealed) OR EXISTS (SELECT 1 FROM answers WHERE NOT sealed) AS "waits!: bool""#
+        );
+        if !waits.fetch_one(self.reader()).await.map_err(unavailable)? {
+            return Ok(0);
+        }
         let mut tx = self.begin().await?;
+        // Whoever else wants to seal waits for this.
+        removed!(tx, query!("UPDATE settings SET era = era"));
         let last = query!("SELECT link, chain FROM ledger ORDER BY link DESC LIMIT 1");
         let last = last.fetch_optional(&mut *tx).await.map_err(unavailable)?;
         let (mut link, mut hash) =
@@ -218,17 +226,20 @@ async fn log_lines(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
     Ok(removed!(tx, lines))
 }
 
-/// What was said outside of tasks, and what platforms sent and was dealt with.
+/// What was said outside of tasks, and what platforms sent and was dealt with: what they may send again in a thread
+/// of a task that is open is known as long as that is.
 async fn outside(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
     let heard = query!(
-        "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox ORDER BY seq LIMIT $1) AND at < $2 AND read IS NOT NULL",
+        "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox ORDER BY seq LIMIT $1) AND at < $2 AND read IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM tasks WHERE state IN ('queued', 'running', 'waiting') AND created <= inbox.at)",
         PORTION,
         until.0
     );
     let rows = removed!(tx, heard);
     let ids = query_scalar!(
-        "SELECT id FROM (SELECT id, at FROM chat_messages WHERE task IS NULL ORDER BY seq LIMIT $1) m
-         WHERE at < $2 AND id NOT IN (SELECT message FROM outbox WHERE posted IS NULL)",
+        "SELECT id FROM (SELECT id, at FROM chat_messages WHERE task IS NULL AND id NOT IN (SELECT message FROM outbox WHERE posted IS NULL)
+                         ORDER BY seq LIMIT $1) m
+         WHERE at < $2",
         PORTION,
         until.0
     );
@@ -251,12 +262,15 @@ async fn outside(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
         ))
 }
 
-/// What belongs to tasks that are over and that nobody is asked about. Questions and answers stay, and a
+/// What belongs to tasks that are over and that nobody is asked about: no late answer, and no wish to have what a
+/// worker keeps of it, can begin it again. Questions and answers stay, and a
 /// line of the task itself. Of those that are `old` nothing is on its way to people any more.
 async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> Stored<u64> {
     let ids = query_scalar!(
         r#"SELECT id AS "id!" FROM tasks WHERE state IN ('done', 'failed', 'cancelled') AND NOT pruned AND updated < $1 AND NOT dead
              AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.task = tasks.id AND (e.held IS NOT NULL OR e.wanted IS NOT NULL))
+             AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.task = tasks.id AND e.kept IS NOT NULL AND e.pushed IS NULL)
+             AND NOT EXISTS (SELECT 1 FROM questions q WHERE q.task = tasks.id AND q.state = 'expired')
              AND ($2 OR NOT EXISTS (SELECT 1 FROM outbox o WHERE o.task = tasks.id AND o.posted IS NULL))
              AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.task = tasks.id AND s.state <> 'ended')
            ORDER BY updated LIMIT $3"#,
@@ -265,14 +279,28 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> Stored<u64> 
         TASKS
     );
     let ids = ids.fetch_all(&mut *tx).await.map_err(unavailable)?;
+    // Somebody may have begun one of them again meanwhile; from here on nobody can.
+    let pruned = query_scalar!(
+        r#"UPDATE tasks SET pruned = true, prompt = 'It was removed, since the task was over long ago.'
+           WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)) AND state IN ('done', 'failed', 'cancelled') AND NOT dead
+           RETURNING id AS "id!""#,
+        json(&ids)
+    );
+    let ids = pruned.fetch_all(&mut *tx).await.map_err(unavailable)?;
     if ids.is_empty() {
         return Ok(0);
     }
     let ids = json(&ids);
     Ok(removed!(
         tx,
-        query!("DELETE FROM task_log WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
-        query!("DELETE FROM notes WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
+        query!(
+            "DELETE FROM task_log WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            ids
+        ),
+        query!(
+            "DELETE FROM notes WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            ids
+        ),
         query!(
             "DELETE FROM posts WHERE message IN (SELECT id FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)))",
             ids
@@ -281,21 +309,27 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> Stored<u64> 
             "DELETE FROM outbox WHERE message IN (SELECT id FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1)))",
             ids
         ),
-        query!("DELETE FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
-        query!("DELETE FROM sessions WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
-        query!("DELETE FROM executions WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))", ids),
         query!(
-            "UPDATE tasks SET pruned = true, prompt = 'It was removed, since the task was over long ago.'
-             WHERE id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            "DELETE FROM chat_messages WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            ids
+        ),
+        query!(
+            "DELETE FROM sessions WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
+            ids
+        ),
+        query!(
+            "DELETE FROM executions WHERE task IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))",
             ids
         ),
     ))
 }
 
-/// The begin of the ledger, with the decisions that it seals. Answers stay with their questions.
+/// The begin of the ledger, with the decisions that it seals, up to the link before the first that is to stay: what
+/// follows is checked by that one. Answers stay with their questions.
 async fn decisions(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
     let links = query_scalar!(
-        r#"SELECT link AS "link!" FROM (SELECT link, at FROM ledger ORDER BY link LIMIT $1) l WHERE at < $2"#,
+        r#"SELECT link AS "link!" FROM ledger WHERE link < (SELECT coalesce((SELECT min(link) FROM ledger WHERE at >= $2), max(link)) - 1 FROM ledger)
+           ORDER BY link LIMIT $1"#,
         PORTION,
         until.0
     );

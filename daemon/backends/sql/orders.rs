@@ -1,6 +1,10 @@
 //! The queue: how work is claimed, kept and lost.
 
-use std::{collections::HashMap, sync::atomic::Ordering};
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -126,6 +130,9 @@ impl Orders for Database {
     }
 
     async fn expired(&self) -> Stored<Vec<Attempt>> {
+        if !self.has_the_clock().await? {
+            return Ok(Vec::new());
+        }
         let rows = query!(
             r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_until < $1 ORDER BY lease_until"#,
             self.now().0
@@ -180,6 +187,8 @@ impl Orders for Database {
         }
         tx.commit().await.map_err(unavailable)?;
         self.clock.follow(by);
+        self.era
+            .store(self.era_in_force().await?, Ordering::Relaxed);
         Ok(Some(by))
     }
 
@@ -386,11 +395,11 @@ macro_rules! heads {
         heads!(
             @ "(SELECT o.task, o.lane, o.due, o.resumes, k.worker AS kept_for, o.repo, t.base, t.epoch = 0 AS fresh
                 FROM work_orders o JOIN tasks t ON t.id = o.task
-                    LEFT JOIN (SELECT id AS worker, seen, ill_repos, only_repos FROM workers WHERE NOT draining AND trouble IS NULL AND gone IS NULL) k
+                    LEFT JOIN (SELECT id AS worker, seen, ill_repos, only_repos FROM workers WHERE NOT draining AND trouble IS NULL) k
                         ON k.worker = o.worker AND k.seen > $1 - o.affinity AND k.ill_repos NOT LIKE '%\"' || o.repo || '\"%'
                         AND (k.only_repos IS NULL OR k.only_repos LIKE '%\"' || o.repo || '\"%')
                 WHERE o.due <= $1 AND (k.worker IS NULL OR k.worker IN (SELECT atom FROM json_each($2)))
-                  AND o.repo NOT IN (SELECT name FROM repos WHERE paused)
+                  AND o.repo NOT IN (SELECT name FROM repos WHERE paused OR removed)
                   AND o.repo NOT IN (SELECT atom FROM json_each($4)) AND ",
             " ORDER BY o.due, o.task LIMIT $3 ",
             $lock, $now, $workers, $limit, $without
@@ -652,12 +661,33 @@ impl Database {
         let known = self.era.load(Ordering::Relaxed);
         let moved = query!("UPDATE settings SET era = era + 1 WHERE era = $1", known);
         let moved = moved.execute(&mut *tx).await.map_err(unavailable)?;
-        let now = query_scalar!("SELECT era FROM settings");
-        let now = now.fetch_one(tx).await.map_err(unavailable)?;
-        self.era.store(now, Ordering::Relaxed);
         Ok(moved.rows_affected() > 0)
     }
+
+    async fn era_in_force(&self) -> Stored<i64> {
+        let era = query_scalar!("SELECT era FROM settings");
+        era.fetch_one(self.reader()).await.map_err(unavailable)
+    }
+
+    /// Whether leases are measured with the clock that this daemon has: another one may have seen it set
+    /// already. It sees that itself in a moment; if it does not, there is nothing for it to see.
+    async fn has_the_clock(&self) -> Stored<bool> {
+        let era = self.era_in_force().await?;
+        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        if era == self.era.load(Ordering::Relaxed) {
+            *behind = None;
+            return Ok(true);
+        }
+        let since = *behind.get_or_insert_with(Instant::now);
+        if since.elapsed() > SEES {
+            self.era.store(era, Ordering::Relaxed);
+        }
+        Ok(false)
+    }
 }
+
+/// Every daemon looks at the clock that it follows more often than this.
+const SEES: Duration = Duration::from_secs(30);
 
 /// Moves leases, pauses and what was heard of workers. Orders that wait for a time of the day, like the end
 /// of a limit, stay: nothing else waits longer than the longest pause.
@@ -672,7 +702,11 @@ async fn shift(tx: &mut Connection, now: Timestamp, by: i64) -> Stored<()> {
             by,
             now.plus(LONGEST_BACKOFF).0
         ),
-        query!("UPDATE outbox SET due = due + $1 WHERE posted IS NULL", by),
+        query!(
+            "UPDATE outbox SET due = due + $1 WHERE posted IS NULL AND due > $2",
+            by,
+            now.0.min(now.0.saturating_add(by))
+        ),
         query!("UPDATE workers SET seen = seen + $1", by),
         query!("UPDATE leases SET expires = expires + $1", by),
     ] {

@@ -146,6 +146,10 @@ impl People for Database {
                 "DELETE FROM tokens WHERE owner IN (SELECT id FROM users)
                  AND owner NOT IN (SELECT user_id FROM identities WHERE platform = 'vine')"
             ),
+            // New workers are an administrator's matter.
+            query!(
+                "UPDATE tokens SET spent = true WHERE kind = 'enrolment' AND owner IN (SELECT id FROM users WHERE configured AND coalesce(role, '') <> 'admin')"
+            ),
         ] {
             gone.execute(&mut *tx).await.map_err(unavailable)?;
         }
@@ -159,8 +163,10 @@ impl People for Database {
         owner: Uuid,
         life: Duration,
     ) -> Stored<()> {
+        // Later than those before, whatever the clock says: the latest of a worker's ends the others.
         let added = query!(
-            "INSERT INTO tokens (hash, kind, owner, expires, made) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO tokens (hash, kind, owner, expires, made)
+             SELECT $1, $2, $3, $4, CASE WHEN coalesce(max(made), 0) >= $5 THEN max(made) + 1 ELSE $5 END FROM tokens WHERE owner = $3",
             hash,
             kind.as_str(),
             owner.to_string(),

@@ -1,7 +1,10 @@
 //! A whole team on its way from one database to another: every row of every table as a line of
 //! JSON, the same from both engines.
 
-use std::io::{BufRead, Write};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, Write},
+};
 
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
@@ -204,7 +207,11 @@ async fn put(
     if rows.is_empty() {
         return Ok(());
     }
-    let columns = columns(&mut *tx, table).await?;
+    let mut columns = columns(&mut *tx, table).await?;
+    // What the program before did not know yet has its default.
+    let given: BTreeMap<String, &RawValue> = serde_json::from_str(rows[0].get())
+        .map_err(|error| TransferError::Line(0, error.to_string()))?;
+    columns.retain(|(name, _)| given.contains_key(name));
     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<String> = columns
         .iter()

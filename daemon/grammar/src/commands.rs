@@ -203,7 +203,7 @@ pub enum WorkerVerb {
         /// Its name
         worker: String,
     },
-    /// Set what a worker takes, whatever it says; what is not named has no limit
+    /// Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
     Limit {
         /// Its name
         worker: String,
@@ -321,7 +321,7 @@ pub enum RepoVerb {
         #[arg(long)]
         platform: Option<String>,
     },
-    /// Forget a repository that has no open tasks; its rooms are left, what was done in it stays
+    /// Forget a repository that has no open tasks; what was done in it stays
     Remove {
         /// Its short name
         name: Slug,

@@ -39,7 +39,7 @@ pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
             };
             let begins = checked.is_none() && chain == BEGIN && record.link > 1;
             if !begins && let Err(broken) = follows((link, &chain), &record) {
-                bail!("the audit does not hold: {broken}; compare it with a copy from before");
+                bail!("the audit was changed: {broken}; compare it with an earlier copy");
             }
             show(globals, &record)?;
             let count = checked.map_or(0, |checked| checked.count);
@@ -55,8 +55,9 @@ pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
     }
     match checked {
         Some(Checked { link, chain, count }) => eprintln!(
-            "{count} decisions and answers, as they were sealed. Link {link} is {chain}: kept elsewhere, it proves \
-             later that none of them was changed."
+            "{count} {}, unchanged since they were written. The last link, {link}, is {chain}; keep it elsewhere to prove \
+             later that nothing was changed.",
+            if count == 1 { "record" } else { "records" }
         ),
         None => eprintln!("Nothing was decided since then."),
     }

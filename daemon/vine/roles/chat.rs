@@ -92,6 +92,10 @@ impl Adapters {
         let mut changed = Vec::new();
         for adapter in go {
             let platform = adapter.platform;
+            #[cfg(feature = "slack")]
+            if platform == vine_slack::PLATFORM {
+                self.door.set(vine_http::Router::new());
+            }
             adapter.end().await;
             self.app.platforms.forget(platform);
             changed.push(platform);

@@ -74,8 +74,8 @@ impl Reload {
             let now = stamp(&self.files(&file));
             // A file that is being written is looked at when that is over.
             let whole = now == std::mem::replace(&mut before, now.clone());
-            if asked || (whole && now != taken) {
-                self.take_over(&file).await;
+            let changed = asked || (whole && now != taken);
+            if changed && self.take_over(&file).await {
                 taken = stamp(&self.files(&file));
                 before.clone_from(&taken);
             }
@@ -89,25 +89,43 @@ impl Reload {
         files
     }
 
-    async fn take_over(&mut self, file: &Path) {
-        match self.try_to(file).await {
-            Ok(()) => self.app.refuse_settings(None),
+    /// Whether that is done with; if not, it is tried again.
+    async fn take_over(&mut self, file: &Path) -> bool {
+        let read = match self.read(file) {
+            Ok(read) => read,
             Err(error) => {
                 let why = format!("{error:#}");
-                tracing::error!(
-                    "{} is not taken over, nothing has changed: {why}",
-                    file.display()
-                );
+                tracing::error!("{} is wrong, nothing has changed: {why}", file.display());
                 self.app.refuse_settings(Some(why));
+                return true;
+            }
+        };
+        match self.apply(file, read).await {
+            Ok(()) => {
+                self.app.refuse_settings(None);
+                true
+            }
+            Err(error) => {
+                let why = format!("{error:#}");
+                tracing::error!("{} is not taken over whole yet: {why}", file.display());
+                self.app.refuse_settings(Some(why));
+                false
             }
         }
     }
 
-    async fn try_to(&mut self, file: &Path) -> Result<()> {
+    /// All that can be wrong with it, without changing anything.
+    fn read(&self, file: &Path) -> Result<(Config, Settings)> {
         let wanted = Config::load(Some(file))?;
         let before = self.app.settings();
         let settings = settings(&wanted, &before.link, before.batches)?;
         wanted.chat.wanted()?;
+        Ok((wanted, settings))
+    }
+
+    async fn apply(&mut self, file: &Path, read: (Config, Settings)) -> Result<()> {
+        let (wanted, settings) = read;
+        let before = self.app.settings();
         let news = *before != settings;
         self.app.take_over(settings).await?;
         let platforms = self.adapters.adjust(&wanted).await?;

@@ -197,7 +197,7 @@ fn greet(
     let url = &daemon.endpoint.url;
     println!("AgentVine {}\n", env!("CARGO_PKG_VERSION"));
     println!("  Page     {url}/login?code={}", login.reveal());
-    println!("           (opens once, within ten minutes; `vine login` prints another)");
+    println!("           (logs you in once, within ten minutes; `vine login` prints another)");
     match agent.kind {
         AgentKind::Claude if !is_there(agent) => println!(
             "  Agent    Claude Code is not found, so tasks wait in the queue. Install it:\n           \

@@ -974,7 +974,8 @@ async fn frozen_discord_questions_that_are_open() {
               options:
                 [{ autocomplete: true, description: Its name, name: worker, required: true, type: 3 }]
               type: 1
-            - description: Set what a worker takes, whatever it says; what is not named has no limit
+            - description: |
+                Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
               name: limit
               options:
                 - { autocomplete: true, description: Its name, name: worker, required: true, type: 3 }
@@ -1115,8 +1116,7 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 3
               type: 1
-            - description: |
-                Forget a repository that has no open tasks; its rooms are left, what was done in it stays
+            - description: Forget a repository that has no open tasks; what was done in it stays
               name: remove
               options:
                 - autocomplete: true

@@ -115,7 +115,7 @@ async fn frozen_help() {
       show    Show one worker
       drain   Let a worker finish what it has, and give it nothing new
       resume  Give a drained worker new work again
-      limit   Set what a worker takes, whatever it says; what is not named has no limit
+      limit   Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
       remove  Forget workers and their tokens
 
     Options:
@@ -169,7 +169,7 @@ async fn frozen_help() {
       -h, --help  Print help
 
     $ vine worker limit --help
-    Set what a worker takes, whatever it says; what is not named has no limit
+    Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
 
     Usage: vine worker limit [OPTIONS] <WORKER>
 
@@ -722,7 +722,7 @@ async fn frozen_help() {
     Commands:
       add     Add a repository, or correct the one of that name
       room    Show where a repository is talked about, or choose the room
-      remove  Forget a repository that has no open tasks; its rooms are left, what was done in it stays
+      remove  Forget a repository that has no open tasks; what was done in it stays
       list    List repositories
       show    Show one repository
 
@@ -759,7 +759,7 @@ async fn frozen_help() {
       -h, --help                 Print help
 
     $ vine repo remove --help
-    Forget a repository that has no open tasks; its rooms are left, what was done in it stays
+    Forget a repository that has no open tasks; what was done in it stays
 
     Usage: vine repo remove <NAME>
 
@@ -828,7 +828,7 @@ async fn frozen_help() {
     worker show        Show one worker
     worker drain       Let a worker finish what it has, and give it nothing new
     worker resume      Give a drained worker new work again
-    worker limit       Set what a worker takes, whatever it says; what is not named has no limit
+    worker limit       Bound a worker: how many agents at once, of which repositories; without options, lift the bounds
     worker remove      Forget workers and their tokens
     queue status       How deep each queue is
     queue pause        Start nothing new, everywhere or in one repository
@@ -838,7 +838,7 @@ async fn frozen_help() {
     queue discard      Take a task off the list of dead ones, or many of them
     repo add           Add a repository, or correct the one of that name
     repo room          Show where a repository is talked about, or choose the room
-    repo remove        Forget a repository that has no open tasks; its rooms are left, what was done in it stays
+    repo remove        Forget a repository that has no open tasks; what was done in it stays
     repo list          List repositories
     repo show          Show one repository
     status             Who waits for whom, in a few lines

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vine_domain::{
-    Invalid, Repo, Slug, Verb,
+    Repo, Slug, Verb,
     repo::{Push, Source},
 };
 use vine_grammar::RepoVerb;
@@ -44,10 +44,10 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             app.repo(&name).await?;
             let open = app.store.remove_repo(&name).await?;
             if open > 0 {
-                let tasks = texts::counted(open, "task of it is", "tasks of it are");
-                let what = format!("{tasks} not over");
-                let hint = format!("cancel them first: `task list --repo {name}`");
-                return Err(Invalid::new("repository to remove", what, hint).into());
+                let tasks = texts::counted(open, "open task", "open tasks");
+                return Err(AppError::Unreadable(format!(
+                    "{name} has {tasks}; cancel them first, `task list --repo {name}` shows them"
+                )));
             }
             app.wakes.rooms();
             app.wakes.page();

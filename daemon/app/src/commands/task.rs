@@ -43,6 +43,7 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
             ))
         }
         TaskVerb::List { state, repo, range } => {
+            let _turn = app.turn(caller, range.limit).await?;
             let tasks = app
                 .tasks(
                     caller,

@@ -4,7 +4,7 @@
 
 use sqlx::{PgPool, query, query_scalar};
 
-/// Numbers go on after this many, or after as many as there were.
+/// Numbers go on after this many.
 const GAP: i64 = 1_000;
 
 /// Notes who the server is, and leaves a gap in all numbers when it is another one.
@@ -34,8 +34,8 @@ pub async fn look(pool: &PgPool) -> sqlx::Result<()> {
         .await?;
     if known.is_some() {
         let skipped = query!(
-            "SELECT setval('task_ids', greatest(last_value + $1, 2 * last_value)) AS tasks,
-                    (SELECT setval('question_ids', greatest(last_value + $1, 2 * last_value)) FROM question_ids) AS questions
+            "SELECT setval('task_ids', last_value + $1) AS tasks,
+                    (SELECT setval('question_ids', last_value + $1) FROM question_ids) AS questions
              FROM task_ids",
             GAP
         );

@@ -61,12 +61,25 @@ pub fn skew(database: &Database) -> Duration {
 /// How many bytes its rows take, as far as the server's statistics tell: room that is free again belongs to
 /// its tables, and would look as if nothing had been removed.
 pub async fn size(database: &Database) -> sqlx::Result<u64> {
-    // Rows, their heads (24 bytes and a pointer of 4) and their indices, which are about two fifths.
+    // A table that nobody has looked at has no statistics.
+    let unknown: bool = query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_stat_user_tables s WHERE s.schemaname = current_schema() AND s.n_live_tup > 0 AND NOT EXISTS
+             (SELECT 1 FROM pg_stats w WHERE w.schemaname = s.schemaname AND w.tablename = s.relname))",
+    )
+    .fetch_one(database.reader())
+    .await?;
+    if unknown {
+        query("ANALYZE").execute(database.writer()).await?;
+    }
+    // Rows, their heads (24 bytes and a pointer of 4) and their indices, which are about two fifths; and what is
+    // too long for a row, in pieces of 2 kB (PostgreSQL's manual, "TOAST").
     let size: i64 = query_scalar(
-        "SELECT CAST(coalesce(sum(CASE WHEN w.width IS NULL THEN pg_total_relation_size(s.relid)
-             ELSE s.n_live_tup * (w.width + 28) * 1.4 END), 0) AS BIGINT)
-         FROM pg_stat_user_tables s LEFT JOIN (SELECT schemaname, tablename, sum(avg_width) AS width FROM pg_stats GROUP BY 1, 2) w
-             ON w.schemaname = s.schemaname AND w.tablename = s.relname",
+        "SELECT CAST(coalesce(sum(s.n_live_tup * (coalesce(w.width, 0) + 28) * 1.4 + coalesce(t.n_live_tup, 0) * 2048), 0) AS BIGINT)
+         FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+             LEFT JOIN pg_stat_all_tables t ON t.relid = c.reltoastrelid
+             LEFT JOIN (SELECT schemaname, tablename, sum(avg_width) AS width FROM pg_stats GROUP BY 1, 2) w
+                 ON w.schemaname = s.schemaname AND w.tablename = s.relname
+         WHERE s.schemaname = current_schema()",
     )
     .fetch_one(database.reader())
     .await?;

@@ -13,10 +13,10 @@ mod sql;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub use hints::Notifications;
@@ -44,6 +44,8 @@ pub struct Database {
     place: Arc<str>,
     /// The clock was set so often, as far as this daemon knows.
     era: Arc<AtomicI64>,
+    /// Since when another daemon knows better.
+    behind: Arc<Mutex<Option<Instant>>>,
     transactions: Arc<AtomicU64>,
 }
 
@@ -69,6 +71,7 @@ impl Database {
             clock,
             place,
             era: Arc::new(AtomicI64::new(era)),
+            behind: Arc::default(),
             transactions: Arc::default(),
         })
     }
@@ -162,9 +165,5 @@ async fn migrate(pool: &PgPool, to: Option<i64>) -> Result<(), OpenError> {
         .await
         .map_err(OpenError::Engine)?;
     sql::migrate(&mut at, sqlx::migrate!("../../../migrations/postgres"), to).await?;
-    query("RESET statement_timeout")
-        .execute(&mut *at)
-        .await
-        .map_err(OpenError::Engine)?;
-    Ok(())
+    reach::settle(&mut at).await.map_err(OpenError::Engine)
 }

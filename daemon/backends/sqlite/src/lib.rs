@@ -14,10 +14,10 @@ use std::{
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
@@ -39,6 +39,8 @@ pub struct Database {
     clock: Arc<dyn Clock>,
     /// The clock was set so often.
     era: Arc<AtomicI64>,
+    /// Since when another daemon knows better.
+    behind: Arc<Mutex<Option<Instant>>>,
     last_task: Arc<AtomicU64>,
     last_question: Arc<AtomicU64>,
     transactions: Arc<AtomicU64>,
@@ -117,6 +119,7 @@ impl Database {
             reader,
             clock,
             era: Arc::new(AtomicI64::new(era)),
+            behind: Arc::default(),
             last_task: Arc::new(AtomicU64::new(task)),
             last_question: Arc::new(AtomicU64::new(question)),
             transactions: Arc::default(),
@@ -223,7 +226,15 @@ pub async fn backup(path: &Path, copy: &Path) -> Result<(), BackupError> {
         return Err(error.into());
     }
     let mut made = SqliteConnectOptions::new().filename(copy).connect().await?;
-    query(SKIP).execute(&mut made).await?;
+    let skips: bool = query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pragma_table_info('settings') WHERE name = 'last_task')",
+    )
+    .fetch_one(&mut made)
+    .await?;
+    // A database of the program before has no place for it yet.
+    if skips {
+        query(SKIP).execute(&mut made).await?;
+    }
     let found: String = query_scalar("PRAGMA integrity_check")
         .fetch_one(&mut made)
         .await?;

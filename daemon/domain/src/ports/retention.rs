@@ -9,14 +9,14 @@ use crate::{clock::Timestamp, ledger::Record, retention::Retention};
 #[async_trait]
 pub trait Keeping: Send + Sync {
     /// Removes a small part of what is older than it is to be; how many rows that were. Nothing of tasks
-    /// that are not over, of questions and answers, or of decisions that are not sealed.
+    /// that are not over but old lines of their logs, nothing of questions and answers.
     async fn prune(&self, retention: &Retention) -> Stored<u64>;
     /// Removes a small part of the oldest that may go, whatever its age; how many rows that were.
     async fn shrink(&self) -> Stored<u64>;
     /// How many bytes the rows of the database take, with their indices; room that is free again does not
     /// count.
     async fn size(&self) -> Stored<u64>;
-    /// Seals a part of the decisions and answers that are not; how many those were. One daemon at a time.
+    /// Seals a part of the decisions and answers that are not; how many those were.
     async fn seal(&self) -> Stored<u64>;
     /// Records after a link that were decided since then, in their order, with the hash of the link before
     /// the first.

@@ -64,6 +64,12 @@ pub async fn list(
             patience(listing.wait),
         )
         .await?;
+    // Whoever lost the right to see them meanwhile does not.
+    let caller = app.again(&caller).await?;
+    match listing.task {
+        Some(task) => drop(app.look_at(&caller, task).await?),
+        None => app.allow(&caller, Verb::See, None, "messages").await?,
+    }
     let next = messages.last().map_or(listing.after, |message| message.seq);
     Ok(Json(json!({ "items": messages, "next": next })))
 }
