@@ -266,6 +266,15 @@ async fn a_worker_says_goodbye_and_takes_no_more_than_it_is_let() {
             .contains("w-9")
     );
     assert_eq!(workers().await.len(), 1, "nothing changed");
+
+    // A secret that was copied is seen.
+    let copy = place.folder.path().join("w-9");
+    fs::create_dir_all(&copy).expect("a folder");
+    let secret = place.folder.path().join("w-1/worker.json");
+    fs::copy(secret, copy.join("worker.json")).expect("copied");
+    let _thief = place.worker("w-9", 1).await;
+    place.status("its secret is used from two places").await;
+    assert_eq!(workers().await, [is("w-1", "ERROR")]);
     drop(first);
 }
 

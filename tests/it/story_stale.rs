@@ -47,11 +47,13 @@ async fn a_worker_that_stood_still_stops_its_own_agent_and_starts_over() {
     for agent in old {
         gone(agent, PATIENCE).await;
     }
-    assert!(
-        worker.output().contains("stopped, the lease has ended"),
-        "{}",
-        worker.output()
-    );
+    until(PATIENCE, "it says why", || {
+        worker
+            .output()
+            .contains("stopped, the lease has ended")
+            .then_some(())
+    })
+    .await;
     open_gate(&place, 1);
     open_gate(&place, 2);
     let done = place.wait(&task, "done").await;

@@ -38,6 +38,13 @@ const COARSE: Duration = Duration::from_secs(15);
 /// A lease that its worker does not name for this long was never received by it.
 const UNKNOWN: Duration = Duration::from_secs(15);
 
+/// So many boots are remembered.
+const BOOTS: usize = 4;
+/// So long it is said that two processes spoke for one worker.
+const TWICE: Duration = Duration::from_secs(60);
+const TWICE_SAID: &str = "its secret is used from two places, which take its tasks from one another: stop one of them, and \
+     enrol each machine by itself; if you know of one only, `worker remove` ends the secret";
+
 /// What a worker says with a beat.
 #[derive(Debug, Clone)]
 pub struct Beat {
@@ -80,6 +87,10 @@ struct Line {
     cut: Option<Timestamp>,
     renewed: HashMap<Attempt, Timestamp>,
     unknown: HashMap<Attempt, Timestamp>,
+    /// Boots of its processes, the latest last.
+    boots: Vec<Uuid>,
+    /// When one came back after another: two processes speak for one worker.
+    twice: Option<Instant>,
 }
 
 impl Presence {
@@ -114,6 +125,23 @@ impl Presence {
         }
         let until = Instant::now() + 2 * COARSE;
         *self.lenient.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    /// Notes which process speaks for a worker; whether another one did lately too. A process that was started
+    /// again never has a boot of before.
+    fn is_twice(&self, worker: WorkerId, boot: Uuid) -> bool {
+        let mut lines = self.lines();
+        let line = lines.entry(worker).or_default();
+        if line.boots.last() != Some(&boot) {
+            if line.boots.contains(&boot) {
+                line.twice = Some(Instant::now());
+            }
+            line.boots.retain(|known| *known != boot);
+            line.boots.push(boot);
+            let old = line.boots.len().saturating_sub(BOOTS);
+            line.boots.drain(..old);
+        }
+        line.twice.is_some_and(|at| at.elapsed() < TWICE)
     }
 
     /// It said goodbye.
@@ -235,12 +263,19 @@ impl App {
             self.lose_all(worker, "its worker was started again")
                 .await?;
         }
-        let changed = record.trouble != beat.trouble
+        let trouble = match self.presence.is_twice(worker, beat.boot) {
+            true => Some(TWICE_SAID.to_owned()),
+            false => beat.trouble.clone(),
+        };
+        if trouble != record.trouble && trouble.as_deref() == Some(TWICE_SAID) {
+            tracing::warn!("{}: {TWICE_SAID}", record.name);
+        }
+        let changed = record.trouble != trouble
             || record.without != beat.without
             || record.slots != beat.slots
             || record.boot != Some(beat.boot);
         if changed || is_new || now.since(record.seen) >= COARSE {
-            record.trouble.clone_from(&beat.trouble);
+            record.trouble = trouble;
             record.without.clone_from(&beat.without);
             record.worktree_bytes = beat.worktree_bytes;
             record.slots = beat.slots;
