@@ -1,6 +1,7 @@
 //! Health and numbers.
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,12 +13,17 @@ use tokio::sync::Mutex;
 
 use crate::{Shared, auth, error::Failure};
 
-/// So much longer than they took to make, numbers are given again: whoever asks how often takes less
-/// than a tenth of a core.
-const RESTS: u32 = 10;
+/// Numbers are made so often within a second; whoever asks more often is given the latest.
+const A_SECOND: usize = 5;
 
-/// Numbers, and until when they are good enough.
-type Made = Arc<Mutex<Option<(Instant, String)>>>;
+/// The latest numbers, and when those before were made.
+#[derive(Default)]
+struct Latest {
+    text: String,
+    made: VecDeque<Instant>,
+}
+
+type Made = Arc<Mutex<Latest>>;
 
 pub fn routes(shared: Shared) -> Router<Shared> {
     let made = Made::default();
@@ -40,18 +46,14 @@ async fn ready(State(shared): State<Shared>) -> Result<&'static str, Failure> {
 
 /// Prometheus text. No label carries anything that people or agents wrote.
 async fn metrics(State(shared): State<Shared>, made: Made) -> Result<impl IntoResponse, Failure> {
-    let mut made = made.lock().await;
-    let known = made.take().filter(|(until, _)| Instant::now() < *until);
-    let (until, text) = match known {
-        Some(known) => known,
-        None => {
-            let begun = Instant::now();
-            let text = shared.app.metrics().await?;
-            let took: Duration = begun.elapsed();
-            (Instant::now() + took * RESTS, text)
-        }
-    };
-    *made = Some((until, text.clone()));
+    let mut latest = made.lock().await;
+    let now = Instant::now();
+    latest.made.retain(|at| now - *at < Duration::from_secs(1));
+    if latest.made.len() < A_SECOND {
+        latest.text = shared.app.metrics().await?;
+        latest.made.push_back(now);
+    }
+    let text = latest.text.clone();
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text))
 }
