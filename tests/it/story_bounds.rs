@@ -371,3 +371,32 @@ async fn futures<F: Future<Output: Send + 'static> + Send + 'static>(
     }
     outputs
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_late_in_a_removed_repository_stops_nobody() {
+    let sections = Sections {
+        questions: "remind_after_seconds = 1\nexpire_after_seconds = 1\n",
+        ..Sections::default()
+    };
+    let script = "[ \"$VINE_TASK\" != T-1 ] || vine ask 'Go?'; echo done";
+    let mut place = Place::with_sections(Agent::Script(script), sections).await;
+    let _daemon = place.daemon().await;
+    let _worker = place.worker("w-1", 1).await;
+    let task = place.task("Nobody answers", "x").await;
+    place.wait(&task, "done").await;
+    let other = place.folder.path().join("other");
+    crate::harness::make_repository(&other);
+    place
+        .say(&format!("repo add other {} --base main", other.display()))
+        .await;
+    place.say("repo remove site").await;
+    let late = place.try_say("question answer Q-1 Yes").await;
+    let late = late.expect_err("it would begin the task again").to_string();
+    assert!(late.contains("no repository site"), "{late}");
+    let push = place.try_say(&format!("task push {task}")).await;
+    assert!(push.is_err(), "nor is anything pushed there");
+    let next = place.say("task new Elsewhere --repo other").await;
+    place
+        .wait(next["id"].as_str().expect("an id"), "done")
+        .await;
+}

@@ -321,3 +321,21 @@ async fn only_the_button_of_a_link_spends_it() {
         StatusCode::UNAUTHORIZED
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_could_overhear_is_not_served_unless_somebody_says_so() {
+    let place = Place::new(Agent::Script("true")).await;
+    let refused = |more: &[&str]| {
+        let arguments = [&["daemon", "--listen", "0.0.0.0:0"], more].concat();
+        place.try_shell(&arguments).expect_err("it does not start")
+    };
+    let said = refused(&[]);
+    assert!(
+        said.contains("daemon.public_url") && said.contains("--insecure"),
+        "{said}"
+    );
+    let config = fs::read_to_string(place.config()).expect("read");
+    let http = format!("{config}\n[daemon]\npublic_url = \"http://vine.example.org\"\n");
+    fs::write(place.config(), http).expect("written");
+    assert!(refused(&[]).contains("https://"), "http is no answer");
+}

@@ -71,6 +71,23 @@ async fn whoever_is_refused_is_counted_by_the_reason() {
             .status(),
         403
     );
+    // What needs no token is nobody's either who was led here under another name.
+    let open = [
+        "/metrics",
+        "/livez",
+        "/readyz",
+        "/api/v1/openapi.json",
+        "/api/v1/docs/",
+    ];
+    for path in open {
+        let named = get(path).header("host", "evil.example:80").send().await;
+        assert_eq!(named.expect("sent").status(), 403, "{path}");
+        assert_eq!(
+            get(path).send().await.expect("sent").status(),
+            200,
+            "{path}"
+        );
+    }
     let browser = Browser::log_in(&link).await;
     assert_eq!(
         browser
@@ -82,7 +99,7 @@ async fn whoever_is_refused_is_counted_by_the_reason() {
     for (reason, times) in [
         ("token", 2.0),
         ("login", 1.0),
-        ("host", 1.0),
+        ("host", 6.0),
         ("cross_site", 1.0),
         ("role", 0.0),
     ] {
