@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use vine_domain::Timestamp;
+use vine_domain::{Timestamp, Wall};
 use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb};
 
 /// `vine`
@@ -65,8 +65,19 @@ pub enum What {
     Token(TokenVerb),
     /// Print who decided and answered what, and check that it is as it was written
     Audit(AuditArgs),
-    /// Inside a task of the script agent: ask people, print the answer
+    /// Inside a task: ask people, print the answer
     Ask(AskArgs),
+    /// Inside a task: say something in its thread
+    Note(WordsArgs),
+    /// Inside a task: say what you are at, in its log
+    Progress(WordsArgs),
+    /// Inside a task: show a text file of its folder in the thread
+    Show {
+        /// The file
+        file: PathBuf,
+    },
+    /// Inside a task: say what your last words are; the task ends when your program does
+    Finish(WordsArgs),
     /// Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create
     /// New App"
     #[cfg(feature = "slack")]
@@ -134,6 +145,9 @@ pub struct UpArgs {
     /// claude or script (default: claude when it is found)
     #[arg(long, value_parser = ["claude", "script"])]
     pub agent: Option<String>,
+    /// What stands around agents: bubblewrap, container, user or plain (default: the best that can)
+    #[arg(long)]
+    pub wall: Option<Wall>,
 }
 
 /// `vine daemon`
@@ -174,6 +188,9 @@ pub struct WorkerArgs {
     /// claude or script (default: claude when it is found)
     #[arg(long, value_parser = ["claude", "script"])]
     pub agent: Option<String>,
+    /// What stands around agents: bubblewrap, container, user or plain (default: the best that can)
+    #[arg(long)]
+    pub wall: Option<Wall>,
 }
 
 /// `vine login`
@@ -239,6 +256,21 @@ fn moment(text: &str) -> Result<Timestamp, String> {
         .parse()
         .map_err(|_| "write it like 2026-11-28 or 2026-11-28T18:19:00Z".to_owned())?;
     Ok(Timestamp(at.as_millisecond()))
+}
+
+/// `vine note` and the like
+#[derive(Debug, clap::Args)]
+pub struct WordsArgs {
+    /// The words
+    #[arg(required = true)]
+    words: Vec<String>,
+}
+
+impl WordsArgs {
+    /// All of them.
+    pub fn text(&self) -> String {
+        self.words.join(" ")
+    }
 }
 
 /// `vine ask`

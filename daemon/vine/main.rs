@@ -15,6 +15,7 @@ mod traces;
 use std::process::ExitCode;
 
 use clap::Parser;
+use vine_worker::{Call, through_door};
 
 use crate::{
     cli::{Cli, What},
@@ -52,6 +53,10 @@ async fn ordinary(words: Vec<String>) -> ExitCode {
     }
 }
 
+async fn say(call: Call) -> anyhow::Result<()> {
+    through_door(&call).await.map(|_| ())
+}
+
 async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
     let config = || Config::load(globals.config.as_deref());
     match cli.what {
@@ -73,10 +78,21 @@ async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
         What::Login(login) => roles::login::login(&globals, login).await?,
         What::Token(token) => roles::login::token(&globals, token).await?,
         What::Audit(audit) => roles::audit::run(&globals, &audit).await?,
-        What::Ask(ask) => println!(
-            "{}",
-            vine_worker::ask_from_script(ask.question.join(" "), ask.option, ask.multi).await?
-        ),
+        What::Ask(ask) => {
+            let call = Call::Ask {
+                question: ask.question.join(" "),
+                options: ask.option,
+                multi: ask.multi,
+            };
+            println!("{}", through_door(&call).await?.unwrap_or_default());
+        }
+        What::Note(said) => say(Call::Note { text: said.text() }).await?,
+        What::Progress(said) => say(Call::Progress { text: said.text() }).await?,
+        What::Show { file } => {
+            let file = std::path::absolute(file)?;
+            say(Call::Show { file }).await?;
+        }
+        What::Finish(said) => say(Call::Finish { text: said.text() }).await?,
         What::Completions { shell } => cli::completions(shell),
         What::DemoAgent => roles::demo::agent().await?,
         What::Task(_)

@@ -26,6 +26,10 @@ use crate::{
     place::Place,
     process::Mark,
     reaper::is_over,
+    wall::{
+        Sandbox, Walls,
+        sandbox::{For, refusal},
+    },
     workspace::{Changes, Keeping, Workspace},
 };
 
@@ -43,6 +47,8 @@ pub struct Bench {
     pub turns: Arc<Turns>,
     /// What of this place is ill.
     pub place: Arc<Place>,
+    /// What stands around agents.
+    pub walls: Arc<Walls>,
 }
 
 /// One attempt after the other for each task, so that none works in a folder that another one takes
@@ -173,6 +179,9 @@ async fn work(
     mark: Mark,
     slot: &mut Option<Workspace>,
 ) -> Result<Option<Finished>, GaveUp> {
+    if let Some(refusal) = refusal(&bench.walls, task) {
+        return Err(GaveUp::Failed(refusal));
+    }
     let kind_resumes = bench.config.agent.kind.resumes();
     let resume = task.resume.filter(|_| kind_resumes);
     let prepare = Workspace::prepare(
@@ -249,9 +258,25 @@ async fn converse(
     )
     .await?;
     let kind = bench.config.agent.kind;
+    let wanted = For {
+        config: &bench.config,
+        task,
+        session,
+        folder: workspace.folder(),
+        repository: workspace.repository(),
+        mark,
+    };
+    let sandbox = tokio::select! {
+        () = host.stopped() => return Ok(Outcome::Stopped),
+        made = Sandbox::make(&bench.walls, host, wanted) => match made {
+            Ok(sandbox) => sandbox,
+            Err(failure) => return Ok(Outcome::Failed(failure)),
+        },
+    };
     let job = Job {
         worker: &bench.config,
         config: &bench.config.agent,
+        sandbox: &sandbox,
         task,
         folder: workspace.folder().to_owned(),
         branch: workspace.branch().to_owned(),
@@ -260,7 +285,12 @@ async fn converse(
         session,
         resume: resume.is_some(),
     };
-    Ok(kind.run(job, host).await)
+    let outcome = kind.run(job, host).await;
+    if matches!(outcome, Outcome::Finished(_)) {
+        sandbox.share(&bench.config, task);
+    }
+    sandbox.end(&bench.config).await;
+    Ok(outcome)
 }
 
 fn session_uuid() -> uuid::Uuid {

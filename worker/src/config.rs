@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use vine_domain::{Slug, secrets::Known};
 
-use crate::agent::AgentKind;
+use crate::{agent::AgentKind, wall::WallConfig};
 
 /// One worker.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct WorkerConfig {
     pub probe: Duration,
     /// With less than this many bytes left on its disk the worker takes no work.
     pub min_free: u64,
+    /// What is to stand around its agents.
+    pub wall: WallConfig,
 }
 
 /// How agents are started.
@@ -52,6 +54,23 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
+    /// What an agent would find under this name in its environment.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let passed = || {
+            let is_passed = self.pass.iter().any(|one| one == name);
+            is_passed.then(|| std::env::var(name).ok()).flatten()
+        };
+        self.env.get(name).cloned().or_else(passed)
+    }
+
+    /// Claude Code's own folder, as the person has it: `CLAUDE_CONFIG_DIR`, or `.claude` in the home.
+    pub fn claude_folder(&self) -> Option<PathBuf> {
+        let env = |name: &str| self.variable(name).or_else(|| std::env::var(name).ok());
+        env("CLAUDE_CONFIG_DIR")
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(env("HOME")?).join(".claude")))
+    }
+
     /// What an agent finds in its environment that may be secret, by name.
     pub fn known(env: &BTreeMap<String, String>, pass: &[String]) -> Known {
         let passed = pass

@@ -372,6 +372,7 @@ mod tests {
             trusted: false,
             encrypted: false,
             push: vine_domain::repo::Push::All,
+            guard: vine_domain::Guard::default(),
         };
         Assignment {
             attempt: attempt(),

@@ -1,11 +1,12 @@
 //! What the worktrees take on this machine's disk, for whoever looks after it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
-        Arc, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -41,6 +42,83 @@ fn free(folder: &Path) -> Option<u64> {
     Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
+/// How often the room that is left is looked at while an agent writes.
+const LOOK: Duration = Duration::from_secs(1);
+/// So many looks somebody is looked for who filled it.
+const PATIENT: u32 = 2;
+/// Whoever wrote less than this did not fill the disk.
+const BLAMED: u64 = 16 << 20;
+
+/// Agents at work, each with what its folders took at its beginning and take now.
+static AT_WORK: Mutex<BTreeMap<u64, u64>> = Mutex::new(BTreeMap::new());
+
+/// Until fewer than `keep` bytes are left at `state` and nobody here has written more than went into
+/// these folders since this was called; how much that is.
+pub async fn outgrown(state: &Path, folders: [PathBuf; 2], keep: u64) -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let own = Own(NUMBER.fetch_add(1, Ordering::Relaxed));
+    let somebody = Arc::new(());
+    let measure = async || {
+        let (folders, wanted) = (folders.clone(), Arc::downgrade(&somebody));
+        let sizes = move || {
+            folders
+                .iter()
+                .map(|folder| size(folder, &wanted))
+                .sum::<u64>()
+        };
+        tokio::task::spawn_blocking(sizes).await.unwrap_or_default()
+    };
+    let (before, free_before) = (measure().await, free(state).unwrap_or_default());
+    let mut short = 0;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let left = match free(state) {
+            Some(left) if left < keep => left,
+            _ => {
+                own.grew(0);
+                short = 0;
+                continue;
+            }
+        };
+        short += 1;
+        let grew = measure().await.saturating_sub(before);
+        let went = free_before.saturating_sub(left);
+        if own.grew(grew) && grew >= BLAMED {
+            return grew;
+        }
+        // Files that have no name any more are nobody's to see: then it is all of us.
+        if short > PATIENT && went >= BLAMED && !is_blamed() {
+            return went;
+        }
+    }
+}
+
+/// Somebody's files explain it.
+fn is_blamed() -> bool {
+    let all = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
+    all.values().any(|grew| *grew >= BLAMED)
+}
+
+struct Own(u64);
+
+impl Own {
+    /// Notes by how much; whether that is the most of all.
+    fn grew(&self, by: u64) -> bool {
+        let mut all = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(self.0, by);
+        all.values().all(|other| *other <= by)
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        AT_WORK
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.0);
+    }
+}
+
 /// The size as it was last measured, in bytes.
 #[derive(Debug, Default)]
 pub struct Disk(AtomicU64);
@@ -62,6 +140,12 @@ impl Disk {
             tokio::time::sleep(EVERY).await;
         }
     }
+}
+
+/// What a folder takes with all that is in it.
+pub fn size_of(folder: &Path) -> u64 {
+    let somebody = Arc::new(());
+    size(folder, &Arc::downgrade(&somebody))
 }
 
 /// What a folder takes with all that is in it, as long as somebody wants to know. What cannot be

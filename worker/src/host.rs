@@ -2,6 +2,7 @@
 //! be away for any time; what must reach it is repeated until it does or the lease is gone.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -10,14 +11,17 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc, oneshot},
+    time::Instant,
+};
 use uuid::Uuid;
 use vine_api::{
     Client, ClientError, CloseQuestion, Delivered, Log, MapSession, PostQuestion, PostedQuestion,
-    SessionBeat, Spent,
+    RefusedHosts, SessionBeat, Spent,
 };
 use vine_domain::{
-    Ask, Heard, Question, QuestionId, SessionId,
+    Ask, Guard, Heard, Question, QuestionId, SessionId,
     secrets::{self, Known},
     task::Usage,
     uuid_of,
@@ -49,7 +53,23 @@ pub struct Host {
     spent: Arc<Mutex<Usage>>,
     /// It is told in order.
     telling: Arc<AsyncMutex<()>>,
+    /// Hosts that the agent was not let out to.
+    refused: Arc<Mutex<Refused>>,
+    /// What holds for its repository, and when that was asked.
+    guard: Arc<AsyncMutex<Option<(Guard, Instant)>>>,
 }
+
+/// Names that people have not heard of yet, and those that they have.
+#[derive(Default)]
+struct Refused {
+    news: BTreeSet<String>,
+    told: BTreeSet<String>,
+}
+
+/// What holds for the repository is asked for so long.
+const ASKING: Duration = Duration::from_secs(2);
+/// Hosts of one message.
+const HOSTS: usize = 100;
 
 /// What goes to the sender of log lines.
 enum Line {
@@ -106,6 +126,8 @@ impl Host {
             left_out: Arc::default(),
             spent: Arc::default(),
             telling: Arc::default(),
+            refused: Arc::default(),
+            guard: Arc::default(),
         };
         tokio::spawn(send_lines(
             host.client.clone(),
@@ -194,6 +216,67 @@ impl Host {
         }
     }
 
+    /// What holds now for the repository, give or take `old`; what was known last while the daemon is
+    /// away.
+    pub async fn guard(&self, known: &Guard, old: Duration) -> Guard {
+        let mut guard = self.guard.lock().await;
+        if let Some((guard, at)) = guard.as_ref()
+            && at.elapsed() < old
+        {
+            return guard.clone();
+        }
+        let path = format!("/workers/{}/guard", self.worker);
+        let attempt = self.attempt();
+        let asked = self.client.post::<_, Guard>(&path, &attempt);
+        let now = match tokio::time::timeout(ASKING, asked).await {
+            Ok(Ok(now)) => now,
+            _ => guard.take().map_or_else(|| known.clone(), |(last, _)| last),
+        };
+        *guard = Some((now.clone(), Instant::now()));
+        now
+    }
+
+    /// The agent was not let out to this host. People hear of all such hosts of a round together.
+    pub fn refused_host(&self, name: &str) {
+        self.log(format!("not let out to {name}"));
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.told.len() + refused.news.len() < HOSTS && !refused.told.contains(name) {
+            refused.news.insert(name.to_owned());
+        }
+    }
+
+    /// Tells people which hosts those were; once each.
+    pub async fn tell_refused(&self) {
+        let hosts: Vec<String> = {
+            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            let news = std::mem::take(&mut refused.news);
+            refused.told.extend(news.iter().cloned());
+            news.into_iter().collect()
+        };
+        if hosts.is_empty() {
+            return;
+        }
+        let body = RefusedHosts {
+            attempt: self.attempt(),
+            hosts,
+        };
+        let path = format!("/workers/{}/refused", self.worker);
+        let told = insist(self.stopped(), || self.client.post::<_, ()>(&path, &body));
+        let _the_log_has_them = tokio::time::timeout(TELLING, told).await;
+    }
+
+    /// Tells the thread what the agent says, as its own words.
+    pub async fn say_of_agent(&self, words: String) -> Result<(), Over> {
+        let lines = self.named(words).lines().map(str::to_owned).collect();
+        let log = Log {
+            attempt: self.attempt(),
+            lines,
+            tell: true,
+            of_agent: true,
+        };
+        self.send("/queue/log", &log).await
+    }
+
     /// Puts a question to people and waits, for however long, until something came of it
     /// ([`Question::reply`]). `call` is the agent's own name for it: asking twice under one name is
     /// asking once.
@@ -204,6 +287,7 @@ impl Host {
         ask: Ask,
         context: String,
     ) -> Result<Question, Over> {
+        self.tell_refused().await;
         let post = PostQuestion {
             attempt: self.attempt(),
             key: key(self.attempt(), call),
@@ -364,6 +448,7 @@ impl Host {
                 attempt: self.attempt(),
                 lines: vec![line],
                 tell: true,
+                of_agent: false,
             },
         )
         .await
@@ -377,6 +462,7 @@ impl Host {
                 attempt: self.attempt(),
                 lines: vec![doing.into()],
                 tell: false,
+                of_agent: false,
             },
         )
         .await
@@ -444,7 +530,7 @@ async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::Receiver<L
     let mut lines = Vec::new();
     while let Some(first) = queue.recv().await {
         let mut next = Some(first);
-        let gathered = tokio::time::Instant::now() + GATHER;
+        let gathered = Instant::now() + GATHER;
         let mut flushed = None;
         while let Some(line) = next {
             match line {
@@ -473,6 +559,7 @@ async fn send(client: &Client, held: &Held, lines: Vec<String>) {
         attempt: held.attempt,
         lines,
         tell: false,
+        of_agent: false,
     };
     if let Some(Err(error)) = insist(held.stop.cancelled(), || {
         client.post::<_, ()>("/queue/log", &log)

@@ -13,6 +13,7 @@ mod disk;
 mod git;
 mod host;
 mod identity;
+mod inside;
 mod keeper;
 mod place;
 mod probe;
@@ -22,14 +23,16 @@ mod reaper;
 mod run;
 mod slots;
 mod supervise;
+mod wall;
 mod workspace;
 
-pub use agent::{
-    AgentKind, INSTALL,
-    script::{NobodyAnswered, ask as ask_from_script},
-};
+pub use agent::{AgentKind, INSTALL};
 pub use config::{Access, AgentConfig, CommitConfig, GitConfig, WorkerConfig};
 pub use identity::{Identity, enrol};
 pub use process::{be_supervised, find_program, parents};
 pub use run::{Unknown, run};
 pub use supervise::supervise;
+pub use wall::{
+    NoWall, WallConfig, Walls,
+    door::{Call, NobodyAnswered, call as through_door},
+};

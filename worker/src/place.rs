@@ -98,7 +98,9 @@ impl Part {
             K::DiskFull => Some(Self::Disk),
             K::UsageLimit => Some(Self::Account),
             K::Overloaded => Some(Self::Service),
-            K::RepositoryMissing | K::RemoteAway => Some(Self::Repository(repo.name.clone())),
+            K::RepositoryMissing | K::RemoteAway | K::WallMissing => {
+                Some(Self::Repository(repo.name.clone()))
+            }
             K::AgentCrashed
             | K::StoppedEarly
             | K::AgentHung
@@ -340,6 +342,7 @@ mod tests {
             trusted: false,
             encrypted: false,
             push: vine_domain::repo::Push::All,
+            guard: vine_domain::Guard::default(),
         }
     }
 

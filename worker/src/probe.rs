@@ -26,6 +26,7 @@ impl Probe for Probes {
             }
             Part::Disk => disk::has_room(config),
             // As an attempt would: also what is wrong with our own copy shows.
+            // A wall that it demands is the daemon's to look at: it hands out no task of it here.
             Part::Repository(_) => match repo {
                 Some(repo) => Keeper::fresh(&config.state, repo, &config.git)
                     .await

@@ -98,6 +98,16 @@ pub fn supervised(
     prepared(command, folder, mark, env, pass)
 }
 
+/// The same as another user ([`mod@crate::supervise`]), with nothing of our environment.
+pub fn supervised_as(user: &[String], program: &[String], folder: &Path, mark: &Mark) -> Command {
+    let own = SUPERVISOR.get().cloned();
+    let mut command = Command::new(own.unwrap_or_else(|| "/proc/self/exe".into()));
+    command.args(["supervise", "--"]).args(user).args(program);
+    command.current_dir(folder).env_clear();
+    command.envs(mark.variables()).process_group(0);
+    command
+}
+
 fn prepared(
     mut command: Command,
     folder: &Path,

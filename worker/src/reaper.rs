@@ -8,11 +8,12 @@ use std::{
 };
 
 use vine_api::Orphans;
-use vine_domain::{TaskId, Timestamp};
+use vine_domain::{SessionId, TaskId, Timestamp};
 
 use crate::{
     attempt::{Bench, close, keep, tell_kept},
     keeper::record::Record,
+    wall::home::Home,
     workspace::{Keeping, Workspace, remove_all},
 };
 
@@ -61,6 +62,7 @@ async fn reap(bench: &Bench, begins: bool) {
             close(task, &mut workspace).await;
         }
     }
+    remove_homes(bench).await;
     for record in Record::all_retired(&config.state) {
         let (task, turn) = (record.task, bench.turns.of(record.task));
         let Ok(_turn) = turn.try_lock() else {
@@ -70,6 +72,28 @@ async fn reap(bench: &Bench, begins: bool) {
         if workspace.is_untold() && tell_kept(bench, &workspace.kept(Vec::new())).await {
             tracing::info!(task.id = %task, "what is kept of {task} is told");
             workspace.told();
+        }
+    }
+}
+
+/// Homes of sessions that nobody goes back into.
+async fn remove_homes(bench: &Bench) {
+    let state = &bench.config.state;
+    let sessions: Vec<SessionId> = Home::all(state)
+        .into_iter()
+        .filter(|session| Home::of(state, *session).is_old())
+        .collect();
+    if sessions.is_empty() {
+        return;
+    }
+    let asked = Orphans {
+        sessions,
+        ..Orphans::default()
+    };
+    let path = format!("/workers/{}/orphans", bench.worker);
+    if let Ok(over) = bench.client.post::<_, Orphans>(&path, &asked).await {
+        for session in over.sessions {
+            Home::of(state, session).remove();
         }
     }
 }
@@ -90,6 +114,7 @@ fn remove_halves(state: &Path) {
 pub async fn is_over(bench: &Bench, task: TaskId, created: Timestamp) -> bool {
     let asked = Orphans {
         tasks: vec![(task, created)],
+        ..Orphans::default()
     };
     let path = format!("/workers/{}/orphans", bench.worker);
     let answer = bench.client.post::<_, Orphans>(&path, &asked).await;

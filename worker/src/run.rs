@@ -24,6 +24,7 @@ use crate::{
     push::{self, Order},
     reaper,
     slots::Slots,
+    wall::{Walls, sandbox::remove_left_behind},
 };
 
 const CLAIM_WAIT: f64 = 30.0;
@@ -55,7 +56,12 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
     let desk = Arc::new(Desk::default());
     let config = Arc::new(config);
     let place = Arc::new(Place::new(config.probe));
+    remove_left_behind();
+    let walls = Arc::new(Walls::stand(&config)?);
+    walls.clear_up(&config)?;
+    tracing::info!("wall: {}", walls.standing.said());
     let bench = Bench {
+        walls,
         config: Arc::clone(&config),
         client: client.clone(),
         desk: Arc::clone(&desk),
@@ -314,6 +320,7 @@ impl Beats {
                 .map(|(repo, why)| Without { repo, why })
                 .collect(),
             worktree_bytes: self.disk.taken(),
+            standing: Some(self.bench.walls.standing.clone()),
             wait,
         }
     }

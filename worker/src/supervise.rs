@@ -31,12 +31,26 @@ pub fn supervise(command: &[String]) -> ExitCode {
         eprintln!("vine: this agent cannot be supervised: {error}");
         return ExitCode::FAILURE;
     }
+    let (user, command) = match User::read(command) {
+        Ok(read) => read,
+        Err(error) => {
+            eprintln!("vine: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let Some((program, arguments)) = command.split_first() else {
         eprintln!("vine: nothing to supervise");
         return ExitCode::from(2);
     };
     let mut agent = Command::new(program);
     agent.args(arguments).process_group(0).stdin(Stdio::piped());
+    if let Some(user) = user {
+        if let Err(error) = vine_inside::filter::close() {
+            eprintln!("vine: this agent cannot be held: {error:#}");
+            return ExitCode::FAILURE;
+        }
+        user.becomes(&mut agent);
+    }
     die_with_parent(&mut agent);
     let (agent, input) = match agent.spawn() {
         Ok(mut agent) => (pid_of(agent.id()), agent.stdin.take()),
@@ -60,6 +74,63 @@ pub fn supervise(command: &[String]) -> ExitCode {
     let status = end_of(agent);
     end_all();
     status.map_or(ExitCode::FAILURE, ends_as)
+}
+
+/// Comes before a user's number, a group's, and how many processes the user may have.
+pub const AS: &str = "--as";
+
+/// Whom the agent runs as, if not as ourselves.
+struct User {
+    id: u32,
+    group: u32,
+    processes: u64,
+}
+
+impl User {
+    fn read(words: &[String]) -> Result<(Option<Self>, &[String]), String> {
+        let [first, id, group, processes, rest @ ..] = words else {
+            return Ok((None, words));
+        };
+        if first != AS {
+            return Ok((None, words));
+        }
+        let none = |_| "a user is named by numbers".to_owned();
+        let user = Self {
+            id: id.parse().map_err(none)?,
+            group: group.parse().map_err(none)?,
+            processes: processes.parse().map_err(none)?,
+        };
+        Ok((Some(user), rest))
+    }
+
+    /// With no way back: programs that make others more powerful have no effect (`no_new_privs`).
+    #[expect(
+        unsafe_code,
+        reason = "there is no safe way to run code between fork and exec"
+    )]
+    fn becomes(self, command: &mut Command) {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let processes = self.processes;
+        let bound = move || {
+            let to = |limit| Rlimit {
+                current: Some(limit),
+                maximum: Some(limit),
+            };
+            setrlimit(Resource::Nproc, to(processes))?;
+            setrlimit(Resource::Core, to(0))?;
+            Ok(rustix::thread::set_no_new_privs(true)?)
+        };
+        let group = rustix::process::Gid::from_raw(self.group);
+        let own = rustix::process::Gid::from_raw(self.id);
+        let user = rustix::process::Uid::from_raw(self.id);
+        let becomes = move || {
+            rustix::thread::set_thread_groups(&[group])?;
+            rustix::thread::set_thread_res_gid(own, own, own)?;
+            Ok(rustix::thread::set_thread_res_uid(user, user, user)?)
+        };
+        // SAFETY: the closures make system calls; they neither allocate nor take locks.
+        unsafe { command.pre_exec(bound).pre_exec(becomes) };
+    }
 }
 
 /// What a shell gives when there is no such program.

@@ -151,6 +151,11 @@ impl Workspace {
         &self.record.folder
     }
 
+    /// The keeper's copy, whose objects the folder borrows.
+    pub fn repository(&self) -> &Path {
+        self.keeper.dir()
+    }
+
     /// The branch that the agent works on.
     pub fn branch(&self) -> &str {
         &self.record.branch

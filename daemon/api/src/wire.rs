@@ -5,8 +5,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vine_domain::{
-    Ask, Branch, Epoch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp,
-    Title, WorkerId,
+    Ask, Branch, Epoch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, Standing, TaskId,
+    Timestamp, Title, WorkerId,
     ledger::Record,
     task::{Report, Usage},
     token::Token,
@@ -240,6 +240,9 @@ pub struct Beat {
     /// What its worktrees take on its disk.
     #[serde(default)]
     pub worktree_bytes: u64,
+    /// What stands around its agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
     /// Wait at most this many seconds when there is nothing to tell.
     pub wait: f64,
 }
@@ -268,6 +271,9 @@ pub struct Beaten {
 pub struct Orphans {
     /// Each with when it was created, which tells it from tasks of other installations.
     pub tasks: Vec<(TaskId, Timestamp)>,
+    /// Sessions whose homes lie there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<SessionId>,
 }
 
 /// `POST /api/v1/workers/{id}/kept`: what a worker keeps of an attempt that did not finish.
@@ -419,6 +425,19 @@ pub struct Log {
     /// Also tell the thread.
     #[serde(default)]
     pub tell: bool,
+    /// They are the agent's own words; the thread sets them apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_agent: bool,
+}
+
+/// `POST /api/v1/workers/{id}/refused`: hosts that an agent was not let out to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedHosts {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// As the agent named them, in punycode.
+    pub hosts: Vec<String>,
 }
 
 /// `POST /api/v1/questions`: an agent asks.

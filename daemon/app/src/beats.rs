@@ -23,7 +23,7 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 use vine_domain::{
-    QuestionId, Slug, TaskState, Timestamp, WorkerId,
+    QuestionId, Slug, Standing, TaskState, Timestamp, WorkerId,
     lifecycle::Event,
     ports::Duties,
     worker::{Attempt, Delivery},
@@ -66,6 +66,8 @@ pub struct Beat {
     pub without: Vec<(Slug, String)>,
     /// What its worktrees take on its disk.
     pub worktree_bytes: u64,
+    /// What stands around its agents.
+    pub standing: Option<Standing>,
     /// Wait at most this long.
     pub wait: Duration,
 }
@@ -272,12 +274,15 @@ impl App {
         }
         let changed = record.trouble != trouble
             || record.without != beat.without
+            || record.standing != beat.standing
             || record.slots != beat.slots
             || record.boot != Some(beat.boot);
+        self.around.stands(worker, beat.standing.as_ref());
         if changed || is_new || now.since(record.seen) >= COARSE {
             record.trouble = trouble;
             record.without.clone_from(&beat.without);
             record.worktree_bytes = beat.worktree_bytes;
+            record.standing.clone_from(&beat.standing);
             record.slots = beat.slots;
             record.boot = Some(beat.boot);
             record.seen = now;

@@ -29,10 +29,12 @@ pub struct Waiting {
 impl App {
     /// The work that is wanted; waits up to `wait` for the first, then gives what there is, perhaps
     /// nothing.
-    pub async fn claim(&self, want: Want, wait: Duration) -> Done<Vec<Assignment>> {
+    pub async fn claim(&self, mut want: Want, wait: Duration) -> Done<Vec<Assignment>> {
         if self.stop.is_cancelled() {
             return Ok(Vec::new());
         }
+        self.look_around().await?;
+        want.without.extend(self.around.out_of_reach(want.worker));
         let (reply, answer) = oneshot::channel();
         let waiting = Waiting {
             want,

@@ -388,6 +388,13 @@ impl App {
             };
             return self.answer_as(caller, question, words).await;
         }
+        if found.task.is_some() && found.aside.is_none() && is_command(&button.says) {
+            let event = Inbound {
+                text: button.says,
+                ..event.clone()
+            };
+            return self.command(caller, &event, found.clone()).await;
+        }
         let Some(aside) = &found.aside else {
             return if event.private { Err(gone()) } else { Ok(None) };
         };

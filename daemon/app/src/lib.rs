@@ -5,6 +5,7 @@
 //! reach the platforms) and [`inbound`] (how replies come in). What happens while nobody answers:
 //! [`reminders`].
 
+mod around;
 mod asides;
 mod awaited;
 pub mod back;
@@ -14,6 +15,7 @@ pub mod claims;
 pub mod commands;
 pub mod error;
 mod feed;
+pub mod guards;
 pub mod health;
 pub mod hints;
 pub mod inbound;
@@ -92,6 +94,7 @@ pub struct App {
     in_force: Arc<settings::InForce>,
     presence: Arc<beats::Presence>,
     told: Arc<asides::Told>,
+    around: Arc<around::Around>,
     /// Tells this daemon from others.
     pub me: Arc<str>,
     on_the_way: Arc<visible::OnTheWay>,
@@ -137,6 +140,7 @@ impl App {
             platforms: Arc::default(),
             presence: Arc::default(),
             told: Arc::default(),
+            around: Arc::default(),
             on_the_way: Arc::default(),
             known: Arc::default(),
             trends: Arc::default(),

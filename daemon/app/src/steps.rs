@@ -110,6 +110,9 @@ impl App {
                 return Vec::new();
             }
         };
+        if let Err(error) = self.look_around().await {
+            tracing::debug!("cards go without their walls: {error}");
+        }
         let (mut decided, mut commits) = (Vec::new(), Vec::new());
         for call in calls {
             let found = situations

@@ -68,6 +68,7 @@ impl Draft {
         let prompt = wish
             .prompt
             .map_or_else(|| wish.title.as_str().parse(), Ok)?;
+        app.around.holds(&repo);
         let (base, key, messages) = (wish.base.unwrap_or(repo.base), wish.key, Vec::new());
         let (title, lane, repo) = (wish.title, wish.lane, repo.name);
         let new = NewTask {

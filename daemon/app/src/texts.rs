@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vine_domain::{
     Ask, Decision, MessageId, Note, NoteState, Question, QuestionState, Slug, Task, TaskState,
-    Timestamp,
+    Timestamp, WorkerId,
     chat::{Button, Outbound, OutboundKind, Place},
     grants,
     lifecycle::{Change, Say, Situation},
@@ -45,7 +45,7 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
             id,
             place,
             OutboundKind::Card,
-            card(app, task),
+            card(app, task, before),
         )),
         Say::Question(asked) => Some(asks(app, id, task, question(*asked)?)),
         Say::Settled(closed) => {
@@ -162,6 +162,11 @@ pub fn kept(task: &Task, kept: &Keepsake) -> String {
     lines.join("\n")
 }
 
+/// Words of an agent that came through its door.
+pub fn of_agent(words: &str) -> String {
+    format!("The agent says:\n\n{}", quoted(words))
+}
+
 /// A plain message.
 pub fn notice(id: MessageId, task: vine_domain::TaskId, text: String) -> Outbound {
     Outbound::new(id, Place::Thread(task), OutboundKind::Notice, text)
@@ -170,13 +175,14 @@ pub fn notice(id: MessageId, task: vine_domain::TaskId, text: String) -> Outboun
 /// The root of a new task's thread.
 pub fn new_card(app: &App, task: &NewTask) -> Outbound {
     let text = format!(
-        "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\nQueued · {}",
+        "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\nQueued{} · {}",
         task.id,
         literal(task.title.as_str()),
         task.repo,
         task.base,
         task.branch,
         task.requester,
+        around(app, &task.repo, None),
         link(app, task.id)
     );
     Outbound::new(
@@ -187,9 +193,10 @@ pub fn new_card(app: &App, task: &NewTask) -> Outbound {
     )
 }
 
-fn card(app: &App, task: &Task) -> String {
+fn card(app: &App, task: &Task, before: &Situation) -> String {
+    let lease = task.lease().or(before.task.lease());
     format!(
-        "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\n{} · {}",
+        "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\n{}{} · {}",
         task.id,
         literal(task.title.as_str()),
         task.repo,
@@ -197,8 +204,15 @@ fn card(app: &App, task: &Task) -> String {
         task.branch,
         task.requester,
         state(app, &task.state),
+        around(app, &task.repo, lease.map(|lease| lease.worker)),
         link(app, task.id)
     )
+}
+
+/// What the agent may do unasked, and what stands around it.
+fn around(app: &App, repo: &Slug, worker: Option<WorkerId>) -> String {
+    let said = app.around.said(repo, worker);
+    said.map_or_else(String::new, |said| format!(" · {said}"))
 }
 
 fn link(app: &App, task: vine_domain::TaskId) -> String {

@@ -126,6 +126,8 @@ pub fn worker((worker, running, waiting): &(Worker, usize, usize), now: Timestam
         "id": worker.name, "uuid": worker.id, "state": worker.state(*running, *waiting, now), "slots": worker.slots,
         "running": running, "waiting": waiting, "draining": worker.draining, "version": worker.version,
         "trouble": worker.trouble, "seen": worker.seen, "gone": worker.gone, "most_slots": worker.limits.slots, "only_repos": worker.limits.repos,
+        "wall": worker.standing.as_ref().map(|standing| standing.wall), "wall_why": worker.standing.as_ref().map(|standing| &standing.why).filter(|why| !why.is_empty()),
+        "login_readable": worker.standing.as_ref().is_some_and(|standing| standing.login),
         "without": worker.without.iter().map(|(repo, why)| json!({ "repo": repo, "why": why })).collect::<Vec<_>>(),
     })
 }
@@ -172,7 +174,7 @@ pub fn session(session: &Session, now: Timestamp) -> Value {
 /// A repository.
 pub fn repo(repo: &Repo) -> Value {
     let state = if repo.paused { "paused" } else { "open" };
-    json!({ "id": repo.name, "state": state, "source": repo.source.shown(), "base": repo.base, "trusted": repo.trusted, "encrypted": repo.encrypted, "push": repo.push })
+    json!({ "id": repo.name, "state": state, "source": repo.source.shown(), "base": repo.base, "trusted": repo.trusted, "encrypted": repo.encrypted, "push": repo.push, "preset": repo.guard.preset, "egress": repo.guard.egress, "hosts": repo.guard.hosts, "wall": repo.guard.wall })
 }
 
 /// The plan's queues under their names, each with its depth.

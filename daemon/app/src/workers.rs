@@ -56,6 +56,7 @@ impl App {
             worktree_bytes: 0,
             limits: Limits::default(),
             gone: None,
+            standing: None,
         };
         let unknown = self
             .store
@@ -203,15 +204,23 @@ impl App {
         self.fenced(attempt, self.store.spend(by, attempt, usage).await)
     }
 
-    /// Something that people should know about an attempt, for the thread and the log.
-    pub async fn tell(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
+    /// Something that people should know about an attempt, for the thread and the log; set apart if
+    /// they are the words of its agent.
+    pub async fn tell(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        lines: &[String],
+        of_agent: bool,
+    ) -> Done<()> {
         self.log(by, attempt, lines).await?;
         let (lines, _) = secrets::without_any(lines.to_vec());
-        let message = crate::texts::notice(
-            vine_domain::MessageId(self.ids.uuid()),
-            attempt.task,
-            lines.join("\n"),
-        );
+        let text = match of_agent {
+            true => crate::texts::of_agent(&lines.join("\n")),
+            false => lines.join("\n"),
+        };
+        let message =
+            crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
         self.store.say(attempt.task, None, &[message]).await?;
         self.meter.said(1, 0);
         self.wakes.outbox();
@@ -297,6 +306,14 @@ impl App {
             reason: format!("a heartbeat says that it belongs to {}", attempt.task),
         };
         self.audit(entry).await
+    }
+
+    /// Nobody goes back into a session: it has ended, was removed, or is another worker's.
+    pub async fn is_session_over(&self, by: WorkerId, id: SessionId) -> Done<bool> {
+        let known = self.store.session(id).await?;
+        Ok(known.is_none_or(|session| {
+            session.worker != by || matches!(session.state, SessionState::Ended { .. })
+        }))
     }
 
     /// One session.

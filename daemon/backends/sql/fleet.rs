@@ -28,6 +28,7 @@ struct WorkerRow {
     most: Option<i64>,
     only_repos: Option<String>,
     gone: Option<i64>,
+    standing: Option<String>,
     running: i64,
     waiting: i64,
 }
@@ -52,6 +53,7 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
                 repos: row.only_repos.as_deref().map(from_json).transpose()?,
             },
             gone: row.gone.map(Timestamp),
+            standing: row.standing.as_deref().map(from_json).transpose()?,
         };
         let count = |number: i64| usize::try_from(number).unwrap_or(0);
         Ok((worker, count(row.running), count(row.waiting)))
@@ -80,8 +82,8 @@ impl Fleet for Database {
 
     async fn save_worker(&self, worker: &Worker) -> Stored<()> {
         let saved = query!(
-            "UPDATE workers SET slots = $1, version = $2, trouble = $3, ill_repos = $4, boot = $5, seen = $6, worktree_bytes = $7, gone = NULL
-             WHERE id = $8",
+            "UPDATE workers SET slots = $1, version = $2, trouble = $3, ill_repos = $4, boot = $5, seen = $6, worktree_bytes = $7, standing = $8, gone = NULL
+             WHERE id = $9",
             i64::from(worker.slots),
             &*plain(&worker.version),
             worker
@@ -92,6 +94,10 @@ impl Fleet for Database {
             worker.boot.map(|boot| boot.to_string()),
             worker.seen.0,
             int(worker.worktree_bytes),
+            worker
+                .standing
+                .as_ref()
+                .map(|standing| plain(&json(standing)).into_owned()),
             worker.id.to_string()
         );
         saved
@@ -154,7 +160,7 @@ impl Fleet for Database {
     async fn workers_after(&self, name: &str, limit: u32) -> Stored<Vec<(Worker, usize, usize)>> {
         let rows = sqlx::query_as!(
             WorkerRow,
-            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone, standing,
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'running') AS "running!: i64",
                    (SELECT count(*) FROM tasks WHERE lease_worker = w.id AND state || '' = 'waiting') AS "waiting!: i64"
                FROM workers w WHERE name > $1 ORDER BY name LIMIT $2"#,
@@ -186,7 +192,7 @@ impl Fleet for Database {
     async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>> {
         let row = sqlx::query_as!(
             WorkerRow,
-            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone,
+            r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone, standing,
                    0 AS "running!: i64", 0 AS "waiting!: i64"
                FROM workers WHERE id = $1"#,
             id.to_string()

@@ -9,13 +9,16 @@ use vine_domain::{
     repo::Source,
 };
 
-use super::{rows::parsed, unavailable};
+use super::{
+    rows::{from_json, json, parsed},
+    unavailable,
+};
 use crate::{Connection, Database, engine};
 
 /// All repositories by name.
 pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
     let rows = query!(
-        r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push FROM repos WHERE NOT removed ORDER BY name"#
+        r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard FROM repos WHERE NOT removed ORDER BY name"#
     );
     let rows = rows.fetch_all(at).await.map_err(unavailable)?;
     rows.into_iter()
@@ -31,6 +34,7 @@ pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
                 trusted,
                 encrypted,
                 push: parsed(&row.push)?,
+                guard: from_json(&row.guard)?,
             })
         })
         .collect()
@@ -78,16 +82,17 @@ async fn move_in(
 impl Repos for Database {
     async fn save_repo(&self, repo: &Repo) -> Stored<()> {
         let saved = query!(
-            "INSERT INTO repos (name, source, base, paused, trusted, encrypted, push) VALUES ($1, $2, $3, $4, $5, $6, $7)
+            "INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
-                 encrypted = excluded.encrypted, push = excluded.push, removed = false",
+                 encrypted = excluded.encrypted, push = excluded.push, guard = excluded.guard, removed = false",
             repo.name.as_str(),
             repo.source.as_str(),
             repo.base.as_str(),
             repo.paused,
             repo.trusted,
             repo.encrypted,
-            repo.push.as_str()
+            repo.push.as_str(),
+            json(&repo.guard)
         );
         saved
             .execute(self.writer())

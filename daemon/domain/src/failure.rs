@@ -35,6 +35,8 @@ pub enum FailureKind {
     RepositoryMissing,
     /// The remote of the repository does not answer, or lets nobody in.
     RemoteAway,
+    /// No wall stands on the worker that is good enough for the repository.
+    WallMissing,
     /// The base branch does not exist.
     BaseMissing,
     /// The work branch is checked out elsewhere or belongs to other work.
@@ -67,7 +69,7 @@ impl FailureKind {
     pub fn owner(self) -> Owner {
         match self {
             Self::AgentMissing | Self::DiskFull | Self::BadCredentials => Owner::Worker,
-            Self::RepositoryMissing | Self::RemoteAway => Owner::Repository,
+            Self::RepositoryMissing | Self::RemoteAway | Self::WallMissing => Owner::Repository,
             Self::UsageLimit => Owner::Account,
             Self::Overloaded => Owner::Service,
             Self::AgentCrashed
@@ -187,6 +189,10 @@ impl Failure {
             K::RemoteAway => {
                 "See that the worker reaches the remote with its key or token; it looks again by \
                  itself."
+            }
+            K::WallMissing => {
+                "Put up a better wall on the worker (`vine doctor` there says how), or change what the \
+                 repository demands with `repo set`."
             }
             K::BaseMissing => "Create the branch, or make a new task with `--base`.",
             K::BranchTaken => "Free the branch, or make a new task with another `--branch`.",

@@ -5,7 +5,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::input::{Branch, Invalid, Slug};
+use crate::{
+    guard::Guard,
+    input::{Branch, Invalid, Slug},
+};
 
 /// A repository and how its tasks start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +28,9 @@ pub struct Repo {
     /// What of tasks' work is pushed to it unasked.
     #[serde(default)]
     pub push: Push,
+    /// What its agents may do unasked, what they reach, and what must stand around them.
+    #[serde(default)]
+    pub guard: Guard,
 }
 
 /// What of tasks' work workers push unasked.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
+    guard::Standing,
     ids::{Epoch, SessionId, TaskId, WorkerId},
     input::{Branch, Prompt, Slug, Title},
     note::Note,
@@ -44,6 +45,9 @@ pub struct Worker {
     /// When it said goodbye, or lost its leases since its connection closed; `None` while it is there.
     #[serde(default)]
     pub gone: Option<Timestamp>,
+    /// What stands around its agents, as it last said.
+    #[serde(default)]
+    pub standing: Option<Standing>,
 }
 
 /// What an administrator lets a worker do.

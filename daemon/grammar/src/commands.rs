@@ -1,7 +1,13 @@
 //! The nouns and verbs.
 
+use std::str::FromStr;
+
 use clap::{Args, Subcommand};
-use vine_domain::{Branch, Lane, QuestionId, SessionId, Slug, TaskId, Title, repo::Push};
+use vine_domain::{
+    Branch, Invalid, Lane, QuestionId, SessionId, Slug, TaskId, Title, Wall,
+    guard::{Egress, Host, Preset},
+    repo::Push,
+};
 
 /// What a person can order anywhere: in a chat thread, in the console, in a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -31,6 +37,28 @@ pub enum Command {
     Whoami,
     /// How to say things
     Help,
+}
+
+/// One of several, or what holds when nothing is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrDefault<T>(Option<T>);
+
+impl<T> OrDefault<T> {
+    /// What was named; `None` for the default.
+    pub fn named(self) -> Option<T> {
+        self.0
+    }
+}
+
+impl<T: FromStr<Err = Invalid>> FromStr for OrDefault<T> {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "default" => Ok(Self(None)),
+            other => other.parse().map(Some).map(Self),
+        }
+    }
 }
 
 /// How much a listing shows.
@@ -321,6 +349,26 @@ pub enum RepoVerb {
         #[arg(long)]
         platform: Option<String>,
     },
+    /// Set what its agents may do unasked, which hosts they reach, and which wall must stand
+    Set {
+        /// Its short name
+        name: Slug,
+        /// read, edit, test, open, auto (Anthropic's classifier allows), or default
+        #[arg(long, value_name = "PRESET")]
+        preset: Option<OrDefault<Preset>>,
+        /// Hosts that agents reach: off, list (registries and those allowed) or open
+        #[arg(long, value_name = "RULE")]
+        egress: Option<Egress>,
+        /// A host that they may reach too, like example.org; may be said several times
+        #[arg(long, value_name = "HOST")]
+        allow: Vec<Host>,
+        /// A host of the list that they may not reach any more
+        #[arg(long, value_name = "HOST")]
+        refuse: Vec<Host>,
+        /// The least wall: bubblewrap, container, user, plain, or default
+        #[arg(long, value_name = "WALL")]
+        wall: Option<OrDefault<Wall>>,
+    },
     /// Forget a repository that has no open tasks; what was done in it stays
     Remove {
         /// Its short name
@@ -337,7 +385,7 @@ pub enum RepoVerb {
 
 impl TaskVerb {
     /// The title of a new task, from its words.
-    pub fn title(words: &[String]) -> Result<Title, vine_domain::Invalid> {
+    pub fn title(words: &[String]) -> Result<Title, Invalid> {
         words.join(" ").parse()
     }
 }

@@ -12,6 +12,7 @@ mod own;
 
 pub use chat::{Context, Unreadable, from_words, is_command, line, parse};
 pub use commands::{
-    Command, ListRange, Many, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, WorkerVerb,
+    Command, ListRange, Many, OrDefault, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb,
+    WorkerVerb,
 };
 pub use menu::{Choice, Entry, Kind, menu, words};

@@ -207,6 +207,8 @@ fn known() -> Result<Table> {
         ("worker", "daemon"),
         ("worker", "name"),
         ("worker", "state"),
+        ("worker", "wall"),
+        ("worker", "image"),
         ("login.oidc", "issuer_url"),
         ("login.oidc", "client_secret"),
         ("login.oidc", "client_secret_file"),
@@ -239,11 +241,12 @@ fn known() -> Result<Table> {
 }
 
 /// Sections in which any key may stand.
-const FREE: [&str; 4] = [
+const FREE: [&str; 5] = [
     "agents.claude.env",
     "agents.claude.env_files",
     "agents.script.env",
     "people.repos",
+    "worker.hosts",
 ];
 
 fn check_keys(table: &Table, known: &Table, place: &str) -> Result<()> {

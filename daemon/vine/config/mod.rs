@@ -19,7 +19,7 @@ pub use login::Login;
 pub use people::Person;
 use serde::{Deserialize, Serialize};
 use vine_domain::{
-    Patience, Retention, Role, SessionPolicy, Slug,
+    Patience, Retention, Role, SessionPolicy, Slug, Wall,
     access::{Rule, Rules},
     retention::LogCap,
 };
@@ -270,6 +270,13 @@ pub struct Worker {
     pub drain_seconds: u64,
     pub probe_seconds: u64,
     pub min_free_mb: u64,
+    pub wall: Option<Wall>,
+    pub memory_mb: u64,
+    pub processes: u64,
+    pub keep_free_mb: u64,
+    pub hosts: BTreeMap<String, SocketAddr>,
+    pub image: Option<String>,
+    pub first_user: u32,
 }
 
 impl Default for Worker {
@@ -284,6 +291,13 @@ impl Default for Worker {
             drain_seconds: 30,
             probe_seconds: 15,
             min_free_mb: 200,
+            wall: None,
+            memory_mb: 0,
+            processes: 2000,
+            keep_free_mb: 1024,
+            hosts: BTreeMap::new(),
+            image: None,
+            first_user: 2_000_000,
         }
     }
 }
@@ -317,6 +331,7 @@ pub struct Claude {
     pub env_files: BTreeMap<String, PathBuf>,
     pub pass_env: Vec<String>,
     pub hang_after_seconds: u64,
+    pub own: Vec<String>,
 }
 
 impl Default for Claude {
@@ -336,6 +351,7 @@ impl Default for Claude {
             env_files: BTreeMap::new(),
             pass_env: pass.map(String::from).into(),
             hang_after_seconds: 15 * 60,
+            own: Vec::new(),
         }
     }
 }

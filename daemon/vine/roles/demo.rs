@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use vine_app::{App, Caller, tasks::Wish};
 use vine_domain::{Lane, ports::TaskFilter};
+use vine_worker::{Call, through_door};
 
 use super::up::ask_git;
 use crate::endpoint::private_folder;
@@ -109,10 +110,19 @@ pub async fn agent() -> Result<()> {
         ),
         false => (first, options),
     };
-    let answer = vine_worker::ask_from_script(question.clone(), options, false).await?;
+    let answer = ask(question.clone(), options).await?;
     let file = format!("{}.md", vine_domain::Slug::from_text(&title));
     std::fs::write(&file, format!("# {title}\n\n{question}\n\n**{answer}**\n"))
         .with_context(|| format!("{file} cannot be written"))?;
     println!("Wrote {file}: {answer}");
     Ok(())
+}
+
+async fn ask(question: String, options: Vec<String>) -> Result<String> {
+    let call = Call::Ask {
+        question,
+        options,
+        multi: false,
+    };
+    Ok(through_door(&call).await?.unwrap_or_default())
 }

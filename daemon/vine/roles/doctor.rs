@@ -4,11 +4,13 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use serde_json::Value;
-use vine_worker::{INSTALL, find_program};
+use vine_domain::guard::LOGIN;
+use vine_worker::{INSTALL, NoWall, Walls, WorkerConfig, find_program};
 
 use crate::{
     config::Config,
     endpoint::{Endpoint, state_root},
+    roles::worker,
 };
 
 /// A check: what was looked at, and how it is or what to do.
@@ -43,6 +45,7 @@ impl Check {
 
 pub async fn run(config: &Config) -> Result<ExitCode> {
     let mut checks = vec![git(), claude(config), state()];
+    checks.extend(wall(config));
     checks.extend(database(config).await);
     checks.extend(redis(config).await);
     checks.extend(daemon(config).await);
@@ -105,6 +108,65 @@ fn state() -> Check {
                 .map_err(|error| format!("{} cannot be written: {error}", root.display()))
         });
     Check::new("state", found)
+}
+
+/// What would stand around agents of a worker here, and what it does not hold.
+fn wall(config: &Config) -> Vec<Check> {
+    let work = worker::agent(config, None).and_then(|agent| {
+        let state = match &config.worker.state {
+            Some(state) => state.clone(),
+            None => state_root()?.join("worker"),
+        };
+        Ok(WorkerConfig {
+            state,
+            ..worker::of(config, agent)?
+        })
+    });
+    let walls = match work {
+        Ok(work) => Walls::stand(&work).map_err(|NoWall(why)| why),
+        // Said above: there is no agent to put behind one.
+        Err(_) => return Vec::new(),
+    };
+    let standing = match walls {
+        Ok(walls) => walls.standing,
+        Err(why) => {
+            let found = Found::Advice(format!(
+                "none can stand, so workers ask before they go on without: {why}"
+            ));
+            return vec![Check {
+                what: "wall".into(),
+                found,
+            }];
+        }
+    };
+    let not_held = standing.wall.not_held();
+    let mut checks = vec![Check {
+        what: "wall".into(),
+        found: match not_held.is_empty() && standing.why.is_empty() {
+            true => Found::Fine(format!("{} stands around agents", standing.wall)),
+            false => Found::Advice(standing.said()),
+        },
+    }];
+    if !not_held.is_empty() {
+        checks.push(Check {
+            what: "wall".into(),
+            found: Found::Advice(format!(
+                "not held by `{}`, of an agent:\n         - {}",
+                standing.wall,
+                not_held.join("\n         - ")
+            )),
+        });
+    }
+    if standing.login {
+        let advice = format!(
+            "{LOGIN}: set a key in `agents.claude.env_files`, or a long-lived token (`claude setup-token`) as CLAUDE_CODE_OAUTH_TOKEN; the worker then adds it outside of the sandbox"
+        );
+        checks.push(Check {
+            what: "model login".into(),
+            found: Found::Advice(advice),
+        });
+    }
+    checks
 }
 
 /// The database that several daemons share; a file is no matter of its own.

@@ -11,4 +11,5 @@ pub mod migrate;
 pub mod reload;
 pub mod transfer;
 pub mod up;
+mod wall;
 pub mod worker;

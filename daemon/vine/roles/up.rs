@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vine_app::{App, Caller, tokens::TokenWish};
 use vine_domain::{
-    Repo, Slug,
+    Repo, Slug, Standing, Wall,
     repo::{Push, Source},
     token::{Token, TokenKind},
 };
@@ -26,7 +26,7 @@ use crate::{
     kin,
     roles::{
         daemon::{Daemon, log_to_stderr},
-        demo, worker,
+        demo, wall, worker,
     },
     stop,
 };
@@ -57,6 +57,15 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         worker::agent(config, args.agent.as_deref())?
     };
     let (repo, base) = (repo_name(&folder), base_branch(&folder)?);
+    let mut work = WorkerConfig {
+        // Where the first of them will work: each has a folder like it.
+        state: state.join("workers").join("local-1"),
+        ..worker::of(config, agent.clone())?
+    };
+    work.wall.wanted = args.wall.or(work.wall.wanted);
+    work.wall.agents = args.workers;
+    private_folder(&work.state)?;
+    let standing = wall::settle(&mut work, &state_root()?)?;
     let until = CancellationToken::new();
     let daemon = start(config, &args, state.clone(), until.clone()).await?;
     let repo = Repo {
@@ -67,6 +76,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         trusted: false,
         encrypted: false,
         push: Push::All,
+        guard: vine_domain::Guard::default(),
     };
     // What people have said of it since stays.
     let known = daemon.app.store.repos().await?;
@@ -91,12 +101,22 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     if args.demo {
         demo::tasks(&daemon.app, &admin).await?;
     }
-    greet(&daemon, &login, &agent, &repo, args.workers, &state);
+    greet(
+        &daemon,
+        &login,
+        &agent,
+        &repo,
+        args.workers,
+        &state,
+        &standing,
+    );
     let mut workers = JoinSet::new();
     for number in 1..=args.workers {
         let local = Local {
-            config: config.clone(),
-            agent: agent.clone(),
+            work: WorkerConfig {
+                drain: DRAIN,
+                ..work.clone()
+            },
             app: daemon.app.clone(),
             admin: admin.clone(),
             number,
@@ -136,8 +156,7 @@ async fn start(
 
 /// One of the local workers.
 struct Local {
-    config: Config,
-    agent: AgentConfig,
+    work: WorkerConfig,
     app: App,
     admin: Caller,
     number: u32,
@@ -156,8 +175,7 @@ impl Local {
                 daemon: daemon.clone(),
                 name: name.clone(),
                 state: state.clone(),
-                drain: DRAIN,
-                ..worker::of(&self.config, self.agent.clone())?
+                ..self.work.clone()
             };
             match vine_worker::run(config, identity, stop.clone()).await {
                 Err(error) if error.is::<Unknown>() => {
@@ -193,6 +211,7 @@ fn greet(
     repo: &Repo,
     workers: u32,
     state: &Path,
+    standing: &Standing,
 ) {
     let url = &daemon.endpoint.url;
     println!("AgentVine {}\n", env!("CARGO_PKG_VERSION"));
@@ -221,6 +240,15 @@ fn greet(
         repo.base
     );
     println!("  Workers  {workers}, state in {}", state.display());
+    match standing.wall {
+        Wall::Plain => {
+            println!("  Wall     none: agents here can read your files and the model's key");
+            if !standing.why.is_empty() {
+                println!("           {}", standing.why);
+            }
+        }
+        _ => println!("  Wall     {}", standing.said()),
+    }
     println!(
         "\n  In another terminal here: vine task new \"Say hello in HELLO.md\"\n  Ctrl-C stops it; nothing is lost."
     );

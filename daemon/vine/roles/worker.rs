@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use vine_domain::token::Token;
+use vine_domain::{guard::Host, token::Token};
 use vine_worker::{
-    Access, AgentConfig, AgentKind, CommitConfig, GitConfig, WorkerConfig, enrol, find_program,
+    Access, AgentConfig, AgentKind, CommitConfig, GitConfig, WallConfig, Walls, WorkerConfig,
+    enrol, find_program,
 };
 
 use crate::{
@@ -38,6 +39,15 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
         .unwrap_or_else(host_name);
     let slots = args.slots.unwrap_or(config.worker.slots);
     let agent = agent(config, args.agent.as_deref())?;
+    let mut work = WorkerConfig {
+        state: state.clone(),
+        slots,
+        ..of(config, agent)?
+    };
+    work.wall.wanted = args.wall.or(work.wall.wanted);
+    work.wall.agents = slots;
+    // A worker that would not start tells so before it spends its code.
+    let standing = Walls::stand(&work)?.standing;
     let identity = enrol(
         &daemon,
         &state,
@@ -48,17 +58,16 @@ pub async fn run(config: &Config, args: WorkerArgs) -> Result<()> {
     .await?;
     let stop = stop::on_signal()?;
     tracing::info!(
-        "{name} works for {daemon} with {slots} slots and the agent {}",
-        agent.command.join(" ")
+        "{name} works for {daemon} with {slots} slots and the agent {}, wall: {}",
+        work.agent.command.join(" "),
+        standing.said()
     );
     let drain = Duration::from_secs(config.worker.drain_seconds);
     let work = WorkerConfig {
         daemon,
         name,
-        slots,
-        state,
         drain,
-        ..of(config, agent)?
+        ..work
     };
     vine_worker::run(work, identity, stop).await
 }
@@ -78,6 +87,51 @@ pub fn of(config: &Config, agent: AgentConfig) -> Result<WorkerConfig> {
         drain: Duration::from_secs(said.drain_seconds),
         probe: Duration::from_secs(said.probe_seconds),
         min_free: said.min_free_mb.saturating_mul(1 << 20),
+        wall: wall(config)?,
+    })
+}
+
+/// What is to stand around agents.
+fn wall(config: &Config) -> Result<WallConfig> {
+    let said = &config.worker;
+    let names = said.hosts.iter().map(|(name, address)| {
+        let host: Host = name
+            .parse()
+            .with_context(|| format!("worker.hosts: `{name}`"))?;
+        Ok((host.to_string(), *address))
+    });
+    let is_name = |name: &&String| {
+        let mut parts = std::path::Path::new(name.as_str()).components();
+        !matches!(
+            (parts.next(), parts.next()),
+            (Some(std::path::Component::Normal(_)), None)
+        )
+    };
+    if let Some(bad) = config.agents.claude.own.iter().find(is_name) {
+        bail!(
+            "agents.claude.own names `{bad}`; give names of what lies in the Claude Code folder, like \"skills\""
+        );
+    }
+    if let Some(login) = config
+        .agents
+        .claude
+        .own
+        .iter()
+        .find(|name| name.starts_with(".credentials"))
+    {
+        bail!("agents.claude.own names `{login}`, which is a login; agents get none");
+    }
+    Ok(WallConfig {
+        wanted: said.wall,
+        memory: (said.memory_mb > 0).then(|| said.memory_mb.saturating_mul(1 << 20)),
+        processes: said.processes.max(16),
+        keep_free: said.keep_free_mb.saturating_mul(1 << 20),
+        hosts: names.collect::<Result<_>>()?,
+        own: config.agents.claude.own.clone(),
+        image: said.image.clone(),
+        first_user: said.first_user,
+        agents: said.slots,
+        why: String::new(),
     })
 }
 

@@ -141,6 +141,7 @@ impl WorkerClient {
             trouble: None,
             without: Vec::new(),
             worktree_bytes: 0,
+            standing: None,
             wait: 10.0,
         }
     }

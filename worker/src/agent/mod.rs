@@ -14,6 +14,7 @@ use crate::{
     config::{AgentConfig, WorkerConfig},
     host::Host,
     process::Mark,
+    wall::Sandbox,
 };
 
 /// The agents we can run.
@@ -33,11 +34,13 @@ pub struct Job<'a> {
     pub config: &'a AgentConfig,
     /// The task.
     pub task: &'a Assignment,
+    /// What stands around it.
+    pub sandbox: &'a Sandbox,
     /// Where it works.
     pub folder: PathBuf,
     /// The branch that it works on.
     pub branch: String,
-    /// A folder for temporary files of this worker.
+    /// A folder for temporary files of this worker, where no wall stands.
     pub temp: PathBuf,
     /// Carried by all its processes.
     pub mark: Mark,
@@ -109,6 +112,7 @@ impl AgentKind {
         let outcome = tokio::select! {
             () = host.stopped() => Outcome::Stopped,
             () = host.stopped_waiting(), if !self.resumes() => Outcome::Stopped,
+            failure = job.sandbox.overfull(job.worker) => Outcome::Failed(failure),
             outcome = async {
                 match self {
                     Self::Claude => claude::run(&job, host).await,
@@ -120,7 +124,11 @@ impl AgentKind {
         if left > 0 {
             tracing::debug!(task.id = %host.attempt().task, "ended {left} processes of the agent");
         }
-        outcome
+        host.tell_refused().await;
+        match outcome {
+            Outcome::Failed(failure) => Outcome::Failed(job.sandbox.bounded(failure)),
+            other => other,
+        }
     }
 }
 

@@ -1,34 +1,13 @@
 //! The script agent: any executable. It gets the prompt on standard input and the task in `VINE_*`
 //! variables, and asks people by running `vine ask "…" --option a --option b`, which blocks and
-//! prints the answer.
-//!
-//! `vine ask` speaks to its worker through a socket that only this run's processes know: one line
-//! of JSON each way. A script that is run again after a crash asks the same questions again; those
-//! that were answered are answered at once from what is known.
+//! prints the answer ([`mod@crate::wall::door`]). A script that is run again after a crash asks the same
+//! questions again; those that were answered are answered at once from what is known.
 
-use std::{
-    collections::HashMap,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-    process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{UnixListener, UnixStream},
-    task::JoinSet,
-};
-use tokio_util::task::TaskTracker;
-use vine_domain::{
-    Ask, Decision, Failure, FailureKind, Question, SessionId,
-    question::{Choice, Item},
-    reading::is_nothing,
-    token::Token,
-};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use vine_domain::{Failure, FailureKind};
 
 use super::{Finished, Job, Outcome, last_words};
 use crate::{config::AgentConfig, host::Host, process, supervise::is_not_started};
@@ -57,19 +36,11 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
 }
 
 async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
-    let place = SocketFolder::make(job)?;
-    let socket = place.0.join("ask");
-    let listener = UnixListener::bind(&socket)
-        .with_context(|| format!("the socket {} cannot be made", socket.display()))?;
-    let mut command = process::supervised(
-        &job.config.command,
-        &job.folder,
-        &job.mark,
-        &job.config.env,
-        &job.config.pass,
-    );
+    let variables = variables(job);
+    let mut command = job
+        .sandbox
+        .command(job.worker, &job.config.command, variables)?;
     command
-        .envs(variables(job, &socket))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -86,15 +57,10 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     });
     let said = tokio::spawn(listen(stdout, host.clone()));
     let complained = tokio::spawn(listen(stderr, host.clone()));
-    let passing = TaskTracker::new();
-    let status = tokio::select! {
-        status = child.wait() => status,
-        () = answer_calls(listener, job, host, &passing) => unreachable!("the listener serves until the script ends"),
-    };
+    let status = child.wait().await;
     line.abort();
     // An answer that the script has must be on record as delivered before the task can be done.
-    passing.close();
-    passing.wait().await;
+    job.sandbox.door.settled().await;
     // Programs that the script left running would keep its streams open.
     tokio::time::sleep(Duration::from_millis(50)).await;
     job.mark.kill().await;
@@ -104,12 +70,14 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     );
     let status = status?;
     if status.success() {
-        let summary = said
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or_default()
-            .to_owned();
+        let last = || {
+            let mut lines = said.lines().rev();
+            lines
+                .find(|line| !line.trim().is_empty())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let summary = job.sandbox.door.last_words().unwrap_or_else(last);
         for question in job
             .task
             .answered
@@ -137,51 +105,22 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
     )))
 }
 
-fn variables(job: &Job<'_>, socket: &Path) -> Vec<(&'static str, String)> {
+fn variables(job: &Job<'_>) -> Vec<(String, String)> {
     let task = job.task;
-    let mut path = std::env::var("PATH").unwrap_or_default();
-    if let Some(folder) = std::env::current_exe()
-        .ok()
-        .as_deref()
-        .and_then(Path::parent)
-    {
-        path = format!("{}:{path}", folder.display());
-    }
-    vec![
-        ("PATH", path),
+    let mut all = job.sandbox.door_variables();
+    let own = [
         ("VINE_TASK", task.attempt.task.to_string()),
         ("VINE_ATTEMPT", task.attempt.epoch.0.to_string()),
         ("VINE_TITLE", task.title.to_string()),
         ("VINE_REPO", task.repo.name.to_string()),
         ("VINE_BRANCH", job.branch.clone()),
         ("VINE_WORKTREE", job.folder.display().to_string()),
-        ("VINE_SOCKET", socket.display().to_string()),
-        ("TMPDIR", job.temp.display().to_string()),
-    ]
-}
-
-/// A folder with a short name for the socket: paths of sockets end at about a hundred bytes, state
-/// folders may be longer. Only this user can enter it; it goes with the run.
-struct SocketFolder(PathBuf);
-
-impl SocketFolder {
-    fn make(job: &Job<'_>) -> Result<Self> {
-        let name = format!("vine-{}", &job.session.0.simple().to_string()[16..]);
-        let base = std::env::var_os("XDG_RUNTIME_DIR")
-            .map(PathBuf::from)
-            .filter(|base| base.is_dir());
-        let folder = base.unwrap_or_else(std::env::temp_dir).join(name);
-        let _left_by_a_crash = std::fs::remove_dir_all(&folder);
-        let made = std::fs::DirBuilder::new().mode(0o700).create(&folder);
-        made.with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-        Ok(Self(folder))
+    ];
+    all.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    if !job.sandbox.is_walled() {
+        all.push(("TMPDIR".into(), job.temp.display().to_string()));
     }
-}
-
-impl Drop for SocketFolder {
-    fn drop(&mut self) {
-        let _best_effort = std::fs::remove_dir_all(&self.0);
-    }
+    all
 }
 
 const LINE_LIMIT: u64 = 16 * 1024;
@@ -211,153 +150,4 @@ async fn listen(stream: impl tokio::io::AsyncRead + Unpin, host: Host) -> String
         }
     }
     all
-}
-
-/// What `vine ask` sends.
-#[derive(Debug, Serialize, Deserialize)]
-struct Call {
-    question: String,
-    options: Vec<String>,
-    multi: bool,
-}
-
-/// What it gets back.
-#[derive(Debug, Serialize, Deserialize)]
-struct Reply {
-    /// `None` when nobody answered in time.
-    answer: Option<String>,
-}
-
-/// Nobody decided anything; `vine ask` has an exit code for it.
-#[derive(Debug, thiserror::Error)]
-#[error("nobody answered in time, which is no refusal; decide what can be done without the answer")]
-pub struct NobodyAnswered;
-
-async fn answer_calls(listener: UnixListener, job: &Job<'_>, host: &Host, passing: &TaskTracker) {
-    let mut calls = JoinSet::new();
-    // The same words may be asked more than once; the second time is another question, also when
-    // the script runs again.
-    let times: Arc<Mutex<HashMap<String, u32>>> = Arc::default();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let (host, session, known, times) = (
-            host.clone(),
-            job.session,
-            job.task.answered.clone(),
-            Arc::clone(&times),
-        );
-        let passing = passing.clone();
-        calls.spawn(async move {
-            if let Err(error) = answer_call(stream, &host, session, &known, &times, &passing).await
-            {
-                host.log(format!("vine ask: {error:#}"));
-            }
-        });
-    }
-}
-
-async fn answer_call(
-    mut stream: UnixStream,
-    host: &Host,
-    session: SessionId,
-    known: &[Question],
-    times: &Mutex<HashMap<String, u32>>,
-    passing: &TaskTracker,
-) -> Result<()> {
-    let mut text = String::new();
-    BufReader::new(&mut stream)
-        .take(256 * 1024)
-        .read_line(&mut text)
-        .await?;
-    let call: Call = serde_json::from_str(&text).context("it is no question")?;
-    let name = nth_name(&text, times);
-    let before = known.iter().find(|question| question.call == name);
-    let question = match before.filter(|question| question.reply().is_some()) {
-        Some(known) => known.clone(),
-        None => {
-            let options = call
-                .options
-                .into_iter()
-                .map(|label| Choice {
-                    label,
-                    ..Choice::default()
-                })
-                .collect();
-            let item = Item {
-                question: call.question,
-                header: String::new(),
-                options,
-                multi: call.multi,
-            };
-            host.ask(
-                Some(session),
-                &name,
-                Ask::Clarify { items: vec![item] },
-                String::new(),
-            )
-            .await?
-        }
-    };
-    let reply = serde_json::to_string(&Reply {
-        answer: question.answer().map(|answer| words(&answer.decision)),
-    })?;
-    let host = host.clone();
-    let passed = passing.spawn(async move {
-        // If the asking program is gone there is nobody left to tell, and the answer is used up all
-        // the same.
-        let passed = stream
-            .write_all(reply.as_bytes())
-            .await
-            .and(stream.shutdown().await);
-        host.delivered(question.heard()).await?;
-        anyhow::Ok(passed?)
-    });
-    passed.await?
-}
-
-/// A name for the call that is the same when the script runs again.
-fn nth_name(text: &str, times: &Mutex<HashMap<String, u32>>) -> String {
-    let hash = Token::presented(text).hash()[..16].to_owned();
-    let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
-    let count = times.entry(hash.clone()).or_default();
-    *count += 1;
-    format!("{hash}-{count}")
-}
-
-fn words(decision: &Decision) -> String {
-    match decision {
-        Decision::Chosen { labels } => labels.concat().join("\n"),
-        Decision::Words { text } => text.clone(),
-        other => other.whole(),
-    }
-}
-
-/// The other end: what `vine ask` does. Blocks until a person answers.
-pub async fn ask(question: String, options: Vec<String>, multi: bool) -> Result<String> {
-    let Some(socket) = std::env::var_os("VINE_SOCKET").map(PathBuf::from) else {
-        bail!("`vine ask` works only inside a task, run by the script agent");
-    };
-    if options.iter().any(|label| is_nothing(label)) {
-        bail!("an option is empty; nothing was asked. Say what is to be chosen: --option 'Go on'");
-    }
-    let mut stream = UnixStream::connect(&socket)
-        .await
-        .context("the worker of this task cannot be reached")?;
-    let call = serde_json::to_string(&Call {
-        question,
-        options,
-        multi,
-    })?;
-    stream.write_all(format!("{call}\n").as_bytes()).await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await?;
-    if text.is_empty() {
-        bail!("the task was stopped before anybody answered");
-    }
-    let Reply { answer } =
-        serde_json::from_str(&text).context("the worker is of another version")?;
-    Ok(answer.ok_or(NobodyAnswered)?)
 }

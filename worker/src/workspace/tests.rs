@@ -72,6 +72,7 @@ impl Bench {
             trusted: false,
             encrypted: false,
             push: Push::All,
+            guard: vine_domain::Guard::default(),
         };
         let task = Assignment {
             attempt: Attempt {

@@ -5,10 +5,10 @@ use vine_domain::{
     Repo, Slug, Verb,
     repo::{Push, Source},
 };
-use vine_grammar::RepoVerb;
+use vine_grammar::{OrDefault as Choice, RepoVerb};
 
 use super::Reply;
-use crate::{App, AppError, Caller, Done, Missing, texts, view};
+use crate::{App, AppError, Caller, Done, Missing, guards::GuardWish, texts, view};
 
 pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
     match verb {
@@ -26,6 +26,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             let known = app.store.repos().await?;
             let known = known.iter().find(|known| known.name == name);
             let push = push.or(known.map(|known| known.push)).unwrap_or_default();
+            let guard = known.map(|known| known.guard.clone()).unwrap_or_default();
             let repo = Repo {
                 name,
                 source: Source::try_from(source)?.without_secrets()?,
@@ -34,8 +35,27 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
                 trusted,
                 encrypted,
                 push,
+                guard,
             };
             app.add_repo(&repo).await?;
+            Ok(Reply::new(line(&repo), view::repo(&repo)))
+        }
+        RepoVerb::Set {
+            name,
+            preset,
+            egress,
+            allow,
+            refuse,
+            wall,
+        } => {
+            let wish = GuardWish {
+                preset: preset.map(Choice::named),
+                egress,
+                allow,
+                refuse,
+                wall: wall.map(Choice::named),
+            };
+            let repo = app.guard(caller, &name, &wish).await?;
             Ok(Reply::new(line(&repo), view::repo(&repo)))
         }
         RepoVerb::Remove { name } => {
@@ -189,10 +209,11 @@ fn line(repo: &Repo) -> String {
     .map(|(_, note)| *note)
     .collect::<String>();
     format!(
-        "{:<16} {} (base {}{notes})",
+        "{:<16} {} (base {}{notes}{})",
         repo.name,
         repo.source.shown(),
-        repo.base
+        repo.base,
+        repo.guard.said()
     )
 }
 
@@ -201,6 +222,7 @@ impl App {
     /// platforms make one.
     pub async fn add_repo(&self, repo: &Repo) -> Done<()> {
         self.store.save_repo(repo).await?;
+        self.around.holds(repo);
         self.wakes.rooms();
         self.wakes.page();
         Ok(())

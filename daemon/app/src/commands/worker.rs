@@ -92,6 +92,12 @@ async fn remove_gone(app: &App, caller: &Caller, confirm: Option<u64>) -> Done<R
 
 fn line(row: &(Worker, usize, usize), now: Timestamp) -> String {
     let (worker, running, waiting) = row;
+    let wall = worker
+        .standing
+        .as_ref()
+        .map_or_else(String::new, |standing| {
+            format!("\n  wall: {}", standing.said())
+        });
     let draining = if worker.draining { ", draining" } else { "" };
     let trouble: String = worker
         .troubles()
@@ -99,7 +105,7 @@ fn line(row: &(Worker, usize, usize), now: Timestamp) -> String {
         .collect();
     let state = worker.state(*running, *waiting, now).as_str();
     format!(
-        "{:<12} {state:<8} {running} running, {waiting} waiting, {} slots{}{draining}{trouble}",
+        "{:<12} {state:<8} {running} running, {waiting} waiting, {} slots{}{draining}{wall}{trouble}",
         worker.name,
         worker.slots,
         worker.limits.said()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 use vine_domain::{
-    Timestamp, WorkerState,
+    Timestamp, Wall, Worker, WorkerState,
     ports::{Ages, Depths, SessionFigures},
     session::ENDINGS,
     task::Usage,
@@ -168,7 +168,7 @@ impl Sheet {
         }
     }
 
-    fn workers(&self, workers: &[(vine_domain::Worker, usize, usize)], now: Timestamp) {
+    fn workers(&self, workers: &[(Worker, usize, usize)], now: Timestamp) {
         let states = [
             WorkerState::Idle,
             WorkerState::Busy,
@@ -227,6 +227,28 @@ impl Sheet {
             "what",
             [("worker", ill.count()), ("repository", repos)]
                 .map(|(what, count)| (what, number(count as u64))),
+        );
+        let behind = |wall: Wall| {
+            let stands = |(one, ..): &&&(Worker, usize, usize)| {
+                one.standing
+                    .as_ref()
+                    .is_some_and(|standing| standing.wall == wall)
+            };
+            number(up.iter().filter(stands).count() as u64)
+        };
+        self.gauges(
+            "vine_worker_walls",
+            "Workers that are heard of, by the wall around their agents.",
+            "wall",
+            Wall::ALL.iter().map(|wall| (wall.as_str(), behind(*wall))),
+        );
+        let readable = up
+            .iter()
+            .filter(|(one, ..)| one.standing.as_ref().is_some_and(|standing| standing.login));
+        self.one(
+            "vine_workers_with_readable_login",
+            "Workers that are heard of whose agents can read the login of the model's account.",
+            number(readable.count() as u64),
         );
         let bytes = workers
             .iter()

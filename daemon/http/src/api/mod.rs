@@ -93,6 +93,8 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(workers::orphans))
         .routes(routes!(workers::kept))
         .routes(routes!(workers::spent))
+        .routes(routes!(workers::guard))
+        .routes(routes!(workers::refused))
         .routes(routes!(queue::enqueue))
         .routes(routes!(queue::claim))
         .routes(routes!(queue::complete))

@@ -180,7 +180,10 @@ pub async fn log(
     Body(log): Body<Log>,
 ) -> Result<StatusCode, Failure> {
     match log.tell {
-        true => shared.app.tell(worker, log.attempt, &log.lines).await?,
+        true => {
+            let (app, attempt) = (&shared.app, log.attempt);
+            app.tell(worker, attempt, &log.lines, log.of_agent).await?;
+        }
         false => shared.app.log(worker, log.attempt, &log.lines).await?,
     }
     Ok(StatusCode::NO_CONTENT)

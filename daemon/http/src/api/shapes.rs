@@ -256,6 +256,12 @@ pub struct Worker {
     most_slots: Option<u32>,
     /// The repositories whose tasks alone it gets.
     only_repos: Option<Vec<Slug>>,
+    /// What stands around its agents; none while it has not said so.
+    wall: Option<vine_domain::Wall>,
+    /// Why no better one stands, and what to do about it.
+    wall_why: Option<String>,
+    /// Its agents can read the login of the model's account.
+    login_readable: bool,
 }
 
 /// A session.

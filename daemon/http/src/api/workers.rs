@@ -2,12 +2,16 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
-use vine_api::{Beat, Beaten, Enrol, Enrolled as Identity, Kept, Orphans, Spent, Without};
+use vine_api::{
+    Beat, Beaten, Enrol, Enrolled as Identity, Kept, Orphans, RefusedHosts, Spent, Without,
+};
 use vine_app::{
     AppError, Missing, beats, view,
     workers::{Candidate, Keepsake},
 };
-use vine_domain::{Branch, Invalid, Slug, Verb, WorkerId, task::Usage, worker::Attempt};
+use vine_domain::{
+    Branch, Guard, Invalid, Slug, Standing, Verb, WorkerId, task::Usage, worker::Attempt,
+};
 
 use super::{patience, shapes};
 use crate::{
@@ -160,6 +164,7 @@ pub async fn beat(
         pushing: beat.pushing,
         without: without(beat.without),
         worktree_bytes: beat.worktree_bytes,
+        standing: beat.standing.map(short),
         wait: patience(beat.wait),
     };
     Ok(Json(Beaten {
@@ -170,7 +175,7 @@ pub async fn beat(
 /// `POST /{id}/orphans`, by the worker itself.
 #[utoipa::path(
     post, path = "/workers/{id}/orphans", tag = "workers", operation_id = "workers_orphans",
-    summary = "Which of these tasks are over.",
+    summary = "Which of these tasks and sessions are over.",
     request_body = Orphans,
     params(("id" = WorkerId, Path)),
     responses((status = 200, body = Orphans, description = "Done."), shapes::Refused),
@@ -187,6 +192,11 @@ pub async fn orphans(
     for (task, created) in found.tasks.into_iter().take(1000) {
         if shared.app.is_over(task, created).await? {
             over.tasks.push((task, created));
+        }
+    }
+    for session in found.sessions.into_iter().take(1000) {
+        if shared.app.is_session_over(id, session).await? {
+            over.sessions.push(session);
         }
     }
     Ok(Json(over))
@@ -246,6 +256,50 @@ pub async fn spent(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `POST /{id}/guard`, by the worker itself.
+#[utoipa::path(
+    post, path = "/workers/{id}/guard", tag = "workers", operation_id = "workers_guard",
+    summary = "What holds now for the repository of an attempt that the worker holds.",
+    request_body = Attempt,
+    params(("id" = WorkerId, Path)),
+    responses((status = 200, body = Guard, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
+pub async fn guard(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<WorkerId>,
+    Body(attempt): Body<Attempt>,
+) -> Result<Json<Guard>, Failure> {
+    itself(worker, id)?;
+    Ok(Json(shared.app.guard_of(id, attempt).await?))
+}
+
+/// `POST /{id}/refused`, by the worker itself.
+#[utoipa::path(
+    post, path = "/workers/{id}/refused", tag = "workers", operation_id = "workers_refused",
+    summary = "Hosts that an agent asked for and was not let out to.",
+    request_body = RefusedHosts,
+    params(("id" = WorkerId, Path)),
+    responses((status = 204, description = "Done."), shapes::Refused),
+    security(("worker" = [])),
+)]
+pub async fn refused(
+    State(shared): State<Shared>,
+    Enrolled(worker): Enrolled,
+    Id(id): Id<WorkerId>,
+    Body(refused): Body<RefusedHosts>,
+) -> Result<StatusCode, Failure> {
+    itself(worker, id)?;
+    let short = |host: &String| host.chars().take(260).collect();
+    let hosts: Vec<String> = refused.hosts.iter().take(WITHOUT).map(short).collect();
+    shared
+        .app
+        .refused_hosts(id, refused.attempt, &hosts)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// More than any attempt uses, and little enough to be summed.
 const MOST: u64 = 1_000_000_000_000;
 
@@ -276,6 +330,11 @@ fn is_ref(name: &str) -> bool {
 
 /// At most so many repositories of one worker are ill by name.
 const WITHOUT: usize = 100;
+
+fn short(mut standing: Standing) -> Standing {
+    standing.why = standing.why.chars().take(500).collect();
+    standing
+}
 
 fn without(ill: Vec<Without>) -> Vec<(Slug, String)> {
     let short = |one: Without| (one.repo, one.why.chars().take(500).collect());

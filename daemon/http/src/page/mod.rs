@@ -3,6 +3,7 @@
 
 mod audit;
 mod chart;
+mod guards;
 mod login;
 mod numbers;
 mod oidc;
@@ -54,6 +55,7 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/numbers", get(numbers::show))
         .route("/audit", get(audit::show))
         .route("/settings", get(settings::show))
+        .route("/settings/{repo}", post(guards::save))
         .route("/command", post(overview::command))
         .route("/do", post(screen::done))
         .route("/login", get(login::show).post(login::enter))

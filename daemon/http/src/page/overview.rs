@@ -429,7 +429,14 @@ pub async fn command(
     .into_response())
 }
 
-/// Runs a command line, with or without `/vine` before it.
+/// Runs a command that is split into words already.
+pub async fn order(app: &App, caller: &Caller, words: &[String]) -> Result<String, AppError> {
+    let command = from_words(words, "", &Context::default());
+    let command = command.map_err(|error| AppError::Unreadable(error.0))?;
+    Ok(app.run(caller, command, None).await?.text)
+}
+
+/// The same from a line, with or without `/vine` before it.
 pub async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppError> {
     let command = match line.trim() {
         "" => from_words(&[], "", &Context::default()),

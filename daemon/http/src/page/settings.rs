@@ -7,7 +7,7 @@ use vine_app::{App, AppError, texts};
 use vine_domain::{Grant, Verb, access};
 
 use super::{
-    In, fresh,
+    In, fresh, guards,
     screen::{self, Screen},
 };
 use crate::auth::Visitor;
@@ -52,7 +52,7 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
         h2 { "Repositories" }
         @if repos.is_empty() { p.none { "None. " code { "/vine repo add" } " adds one." } }
         @else {
-            (screen::table("Repositories", &["Name", "Source", "Base", "Rooms", "Trusted"], &html! {
+            (screen::table("Repositories", &["Name", "Source", "Base", "Rooms", "Trusted", "Agents"], &html! {
                 @for repo in &repos {
                     tr {
                         th scope="row" { (repo.name) }
@@ -63,6 +63,7 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
                             @if repo.encrypted { p.dim { "encrypted ones only" } }
                         }
                         td { @if repo.trusted { "yes" } @else { "no" } }
+                        td { (guards::of(repo, visitor)) }
                     }
                 }
             }))

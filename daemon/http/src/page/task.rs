@@ -45,6 +45,8 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
     app.seen(caller, &task.repo, &questions).await?;
     let thread = app.store.latest(id, THREAD).await?;
     let attempts = app.store.executions(id).await?;
+    let on = attempts.last().map(|attempt| attempt.worker.as_str());
+    let around = app.stands_around(&task.repo, on).await?;
     let session = attempts.iter().rev().find_map(|attempt| attempt.session);
     let stations = app
         .store
@@ -63,9 +65,10 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
         p { span.(format!("badge {}", task.state.as_str())) { (texts::state(app, &task.state)) }
             span.dim { " " (task.repo) " · " code { (task.branch) } " from " code { (task.base) } " · asked by " (task.requester) " · " (task.lane.as_str()) }
         }
+        @if let Some(around) = around { div.dim { (text::message(&format!("Its agent: {around}"))) } }
         @if let Some(session) = session { p.dim { "Session " code { (session) } " · attempt " (task.epoch.0) } }
         section.thread aria-label="Thread" {
-            @for message in shown(&thread) { (line(message, &thread)) }
+            @for message in shown(&thread) { (line(message, &thread)) (pressed(message, id)) }
         }
         @for question in questions.iter().filter(|question| question.is_open()) {
             article.ask {
@@ -119,6 +122,18 @@ fn shown(thread: &[Message]) -> impl Iterator<Item = &Message> {
             "note" => !later(message),
             _ => true,
         })
+}
+
+/// Buttons of what is no question: each says a command.
+fn pressed(message: &Message, id: TaskId) -> Markup {
+    let is_notice = message.kind == "notice" && !message.buttons.is_empty();
+    html! {
+        @if is_notice {
+            form.answer method="post" action={ "/tasks/" (id) "/say" } {
+                @for button in &message.buttons { button name="press" value=(button.says) { (button.label) } }
+            }
+        }
+    }
 }
 
 /// What comes before the first empty line.

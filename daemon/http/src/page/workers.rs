@@ -57,7 +57,7 @@ async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppEr
         @if all == 0 { p.none { "None. " code { "vine worker" } " starts one." } }
         @else if page.is_empty() { p.none { "No further ones." } }
         @else {
-            (screen::table("Workers", &["Worker", "State", "At work", "Slots", "Heard of", "Version", "Actions"], &html! {
+            (screen::table("Workers", &["Worker", "State", "At work", "Slots", "Wall", "Heard of", "Version", "Actions"], &html! {
                 @for (worker, running, waiting) in &page {
                     @let state = worker.state(*running, *waiting, now).as_str();
                     tr {
@@ -66,6 +66,7 @@ async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppEr
                             @for trouble in worker.troubles() { div.problem { (text::message(&trouble)) } } }
                         td { @for (task, title) in held(&at_work, worker) { p { a href={ "/tasks/" (task) } { (task) " " (title) } } } }
                         td { (running + waiting) " of " (worker.slots) (worker.limits.said()) }
+                        td { @if let Some(standing) = &worker.standing { (text::message(&standing.said())) } }
                         td { (screen::moment(now, worker.seen)) }
                         td { (worker.version) }
                         td { (screen::offer(visitor, Verb::Administer, None, &turns(worker))) }

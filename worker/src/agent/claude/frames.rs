@@ -35,6 +35,11 @@ pub enum Frame {
     },
     /// It has taken up a message that came in while it worked.
     Taken(Uuid),
+    /// A shell line of a skill wants to run.
+    SkillLine {
+        /// Its request.
+        request: String,
+    },
     /// It no longer needs a reply.
     Withdrawn {
         /// To which request.
@@ -227,6 +232,9 @@ pub fn telling(input: &Value) -> String {
     telling.map_or_else(|| input.to_string(), str::to_owned)
 }
 
+/// The hook that asks whether a shell line of a skill may run.
+pub const SKILL: &str = "skill";
+
 fn request(frame: &Value) -> Frame {
     let (request, body) = (text(&frame["request_id"]), &frame["request"]);
     match body["subtype"].as_str() {
@@ -234,6 +242,7 @@ fn request(frame: &Value) -> Frame {
             request,
             call: ToolCall::read(body),
         },
+        Some("hook_callback") if body["callback_id"] == SKILL => Frame::SkillLine { request },
         Some("hook_callback") => Frame::Ask {
             request,
             call: ToolCall::read_hook(body),
@@ -251,6 +260,16 @@ pub fn user_message(words: &str, uuid: Uuid) -> Value {
         "type": "user", "uuid": uuid, "parent_tool_use_id": null, "client_composed": true,
         "message": { "role": "user", "content": words },
     })
+}
+
+/// Whether a shell line of a skill may run.
+pub fn skill_line(request: &str, decided: Result<(), &str>) -> Value {
+    let (decision, reason) = match decided {
+        Ok(()) => ("allow", ""),
+        Err(why) => ("deny", why),
+    };
+    let output = json!({ "hookEventName": "PreSkillShellCommand", "permissionDecision": decision, "permissionDecisionReason": reason });
+    reply(request, &json!({ "hookSpecificOutput": output }))
 }
 
 /// The reply to a request.

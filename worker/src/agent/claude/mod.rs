@@ -20,6 +20,7 @@ mod lines;
 mod parking;
 mod records;
 mod resets;
+mod rules;
 mod talk;
 mod tools;
 mod words;
@@ -250,15 +251,10 @@ fn last_line(said: &str) -> &str {
     said.trim().lines().next_back().unwrap_or_default()
 }
 
-fn start(job: &Job<'_>) -> std::io::Result<Child> {
-    let mut command = process::supervised(
-        &job.config.command,
-        &job.folder,
-        &job.mark,
-        &job.config.env,
-        &job.config.pass,
-    );
-    command.args([
+fn start(job: &Job<'_>) -> anyhow::Result<Child> {
+    let mut words = job.config.command.clone();
+    let mut say = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
+    say(&[
         "-p",
         "--input-format",
         "stream-json",
@@ -266,38 +262,45 @@ fn start(job: &Job<'_>) -> std::io::Result<Child> {
         "stream-json",
         "--verbose",
     ]);
-    command.args([
-        "--permission-prompt-tool",
-        "stdio",
-        "--permission-mode",
-        "default",
-        // Without it a resumed session makes its deferred call before it has read of our hook, at
-        // random: it then comes as `can_use_tool` and cannot be deferred again (measured).
-        "--await-initialize",
-    ]);
+    // Without the last one a resumed session makes its deferred call before it has read of our hook, at
+    // random: it then comes as `can_use_tool` and cannot be deferred again (measured).
+    say(&["--permission-prompt-tool", "stdio", "--await-initialize"]);
     // A repository's own settings, hooks and servers could run programs and redirect the key: only
     // if it is trusted.
     match job.task.repo.trusted {
-        true => command.args(["--setting-sources", "user,project,local"]),
-        false => command.args(["--setting-sources", "user", "--strict-mcp-config"]),
-    };
+        true => say(&["--setting-sources", "user,project,local"]),
+        false => say(&["--setting-sources", "user", "--strict-mcp-config"]),
+    }
     // These reach other sessions of the same user.
-    command.args(["--disallowedTools", "SendMessage,ListAgents"]);
-    command.args([
+    say(&["--disallowedTools", "SendMessage,ListAgents"]);
+    let rules = rules::of(job.sandbox.preset, job.sandbox.is_walled());
+    let settings = job
+        .sandbox
+        .write("settings.json", &rules.settings().to_string())?;
+    say(&["--permission-mode", rules.mode, "--settings", &settings]);
+    if !rules.allowed.is_empty() {
+        say(&["--allowedTools", &rules.allowed.join(",")]);
+    }
+    let session = job.session.to_string();
+    say(&[
         if job.resume {
             "--resume"
         } else {
             "--session-id"
         },
-        &job.session.to_string(),
+        &session,
     ]);
-    command
-        .env("TMPDIR", &job.temp)
-        .env("DISABLE_AUTOUPDATER", "1")
-        .env("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1");
-    command
+    let mut env = job.sandbox.door_variables();
+    if !job.sandbox.is_walled() {
+        env.push(("TMPDIR".into(), job.temp.display().to_string()));
+    }
+    env.push(("DISABLE_AUTOUPDATER".into(), "1".into()));
+    env.push(("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS".into(), "1".into()));
+    let mut command = job.sandbox.command(job.worker, &words, env)?;
+    let child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
+        .spawn()?;
+    Ok(child)
 }

@@ -11,13 +11,17 @@ use std::{fs, io, path::PathBuf};
 use serde_json::{Value, json};
 use vine_domain::Question;
 
-use super::words::reached;
+use super::{frames::SKILL, words::reached};
 use crate::agent::Job;
 
 /// The hook through which clarifying questions come. Its deadline (seconds) is far beyond any time
 /// that we hold.
 pub fn hooks() -> Value {
-    json!({ "PreToolUse": [{ "matcher": "AskUserQuestion", "hookCallbackIds": ["ask"], "timeout": 7 * 86_400 }] })
+    json!({
+        "PreToolUse": [{ "matcher": "AskUserQuestion", "hookCallbackIds": ["ask"], "timeout": 7 * 86_400 }],
+        // What a skill's own shell lines may do comes as no question (2.1.332).
+        "PreSkillShellCommand": [{ "hookCallbackIds": [SKILL] }],
+    })
 }
 
 fn file(job: &Job<'_>) -> PathBuf {

@@ -1,21 +1,24 @@
 //! What Claude Code keeps in its own folder, as far as we read it: a session's record, and plans.
 
-use std::{fs, path::PathBuf};
+use std::path::{Path, PathBuf};
 
-use crate::agent::Job;
+use crate::{
+    agent::Job,
+    inside::{Folder, read_inside},
+};
 
-/// Its folder: `CLAUDE_CONFIG_DIR`, or `.claude` in its home.
-fn folder(job: &Job<'_>) -> Option<PathBuf> {
-    let env = |name: &str| {
-        job.config
-            .env
-            .get(name)
-            .cloned()
-            .or_else(|| std::env::var(name).ok())
-    };
-    env("CLAUDE_CONFIG_DIR")
-        .map(Into::into)
-        .or_else(|| Some(PathBuf::from(env("HOME")?).join(".claude")))
+/// More of a record is not looked at.
+const RECORD: u64 = 256 << 20;
+
+/// Claude Code's own folder: one of ours, and the way from there.
+fn folder(job: &Job<'_>) -> Option<(PathBuf, PathBuf)> {
+    job.sandbox.claude_folder(job.worker)
+}
+
+/// The agent can write there.
+fn read(ours: &Path, file: &Path) -> Option<String> {
+    let bytes = read_inside(ours, file, RECORD).ok()?;
+    String::from_utf8(bytes).ok()
 }
 
 /// The session's own record, to see whether an answer had reached it before the process was cut
@@ -31,19 +34,21 @@ pub fn transcript(job: &Job<'_>) -> Option<String> {
         return None;
     }
     let name = format!("{}.jsonl", job.session);
-    let projects = fs::read_dir(folder(job)?.join("projects")).ok()?;
-    projects
-        .flatten()
-        .find_map(|project| fs::read_to_string(project.path().join(&name)).ok())
+    let (ours, way) = folder(job)?;
+    let projects = way.join("projects");
+    let known = Folder::ours(&ours).and_then(|ours| ours.below(&projects)?.entries());
+    known
+        .ok()?
+        .iter()
+        .find_map(|(project, _)| read(&ours, &projects.join(project).join(&name)))
 }
 
 /// The plan that it wrote to `file`. A plan is not part of the call that presents it (measured with
 /// 2.1.330); it lies in a file of its own, and only such a file is read.
 pub fn plan(job: &Job<'_>, file: &str) -> Option<String> {
-    let file = fs::canonicalize(file).ok()?;
-    let plans = fs::canonicalize(folder(job)?.join("plans")).ok()?;
-    let text = file
-        .starts_with(plans)
-        .then(|| fs::read_to_string(file).ok())??;
+    let (ours, way) = folder(job)?;
+    let plans = way.join("plans");
+    let file = Path::new(file).strip_prefix(&ours).ok()?;
+    let text = file.starts_with(&plans).then(|| read(&ours, file))??;
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }

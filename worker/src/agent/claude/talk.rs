@@ -21,7 +21,7 @@ use super::{
     frames::{self, Frame},
     grants::{self, Grants},
     lines::Lines,
-    parking, records,
+    parking, records, rules,
     tools::ToolCall,
     words,
 };
@@ -344,6 +344,10 @@ impl<'a> Talk<'a> {
                 }
             }
             Frame::Ask { request, call } => self.ask(request, call.read_with_loss(lossy)),
+            Frame::SkillLine { request } => {
+                let decided = rules::skill(self.job.sandbox.preset);
+                let _stdout_tells = self.write(&frames::skill_line(&request, decided)).await;
+            }
             Frame::Withdrawn { request } => self.withdrawn(&request),
             Frame::Retrying {
                 attempt,

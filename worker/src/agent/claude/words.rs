@@ -1,10 +1,12 @@
 //! What we say to Claude in our own words: the task, and what was answered while it was away.
 
+use std::path::Path;
+
 use uuid::Uuid;
 use vine_domain::{Answer, Ask, Decision, Heard, Note, Question, QuestionId, Reply, uuid_of};
 
 use super::tools::{NOBODY, ToolCall};
-use crate::agent::Job;
+use crate::{agent::Job, inside::read_inside};
 
 /// The first message of a run.
 pub struct Opening {
@@ -217,10 +219,12 @@ pub fn repository_notes(job: &Job<'_>) -> Option<String> {
     if job.task.repo.trusted {
         return None;
     }
-    let file = job.folder.join("CLAUDE.md");
-    let plain = std::fs::symlink_metadata(&file).ok()?.is_file();
-    let text = plain.then(|| std::fs::read_to_string(&file).ok())??;
-    let text: String = text.chars().take(NOTES_LIMIT).collect();
+    let text = read_inside(&job.folder, Path::new("CLAUDE.md"), 16 << 20).ok()?;
+    let text: String = String::from_utf8(text)
+        .ok()?
+        .chars()
+        .take(NOTES_LIMIT)
+        .collect();
     Some(format!("The repository's CLAUDE.md says:\n\n{text}"))
 }
 

@@ -1,0 +1,201 @@
+//! What agents of a repository may do and reach: set by people, asked for by workers, and told where
+//! an agent ran into it.
+
+use vine_domain::{
+    Guard, MessageId, Repo, Slug, Verb, WorkerId,
+    chat::Button,
+    guard::{Egress, Host, Preset},
+    markdown::quoted,
+    worker::Attempt,
+};
+
+use crate::{App, AppError, Caller, Done, texts};
+
+/// What somebody wants to change of a guard.
+#[derive(Debug, Clone, Default)]
+pub struct GuardWish {
+    /// Another preset; `Some(None)` for what goes with the wall.
+    pub preset: Option<Option<Preset>>,
+    /// Another egress rule.
+    pub egress: Option<Egress>,
+    /// Hosts that agents may reach too.
+    pub allow: Vec<Host>,
+    /// Hosts of the list that they may not reach any more.
+    pub refuse: Vec<Host>,
+    /// Another least wall; `Some(None)` for none.
+    pub wall: Option<Option<vine_domain::Wall>>,
+}
+
+impl GuardWish {
+    /// To let agents reach one more host is for operators; all else is for administrators.
+    fn verb(&self) -> Verb {
+        let wider = self.allow.iter().any(|host| host.as_str().starts_with('*'));
+        let other = self.preset.is_some() || self.egress.is_some() || self.wall.is_some();
+        match other || wider || !self.refuse.is_empty() {
+            true => Verb::Administer,
+            false => Verb::Operate,
+        }
+    }
+
+    fn applied(&self, mut guard: Guard) -> Guard {
+        guard.preset = self.preset.unwrap_or(guard.preset);
+        guard.egress = self.egress.unwrap_or(guard.egress);
+        guard.wall = self.wall.unwrap_or(guard.wall);
+        guard.hosts.extend(self.allow.iter().cloned());
+        guard.hosts.retain(|host| !self.refuse.contains(host));
+        guard.hosts.sort();
+        guard.hosts.dedup();
+        guard
+    }
+}
+
+/// Hosts of one list.
+const HOSTS: usize = 200;
+/// So many refused hosts stand in one message.
+const NAMED: usize = 5;
+
+impl App {
+    /// Changes what holds for the agents of a repository; those at work reach a new host at once.
+    pub async fn guard(&self, caller: &Caller, name: &Slug, wish: &GuardWish) -> Done<Repo> {
+        self.allow(
+            caller,
+            wish.verb(),
+            Some(name),
+            &format!("guard of repo {name}"),
+        )
+        .await?;
+        let repo = self.repo(name).await?;
+        let guard = wish.applied(repo.guard.clone());
+        if guard.hosts.len() > HOSTS {
+            return Err(AppError::Unreadable(format!(
+                "a list holds at most {HOSTS} hosts; `*.example.org` stands for all below one"
+            )));
+        }
+        let repo = Repo { guard, ..repo };
+        self.add_repo(&repo).await?;
+        self.wakes.work();
+        Ok(repo)
+    }
+
+    /// What holds now for the repository of an attempt that the worker has a lease of.
+    pub async fn guard_of(&self, by: WorkerId, attempt: Attempt) -> Done<Guard> {
+        let task = self.task(attempt.task).await?;
+        let holds = |lease: &vine_domain::Lease| lease.worker == by;
+        if task.epoch != attempt.epoch || !task.lease().is_some_and(holds) {
+            return Err(vine_domain::lifecycle::Refusal::Stale(attempt).into());
+        }
+        Ok(self.repo(&task.repo).await?.guard)
+    }
+
+    /// Tells the thread which hosts an agent was not let out to, with a button for each.
+    pub async fn refused_hosts(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        hosts: &[String],
+    ) -> Done<()> {
+        let guard = self.guard_of(by, attempt).await?;
+        let task = self.task(attempt.task).await?;
+        // Whoever was let out meanwhile need not be asked about.
+        let hosts: Vec<&String> = hosts.iter().filter(|host| !guard.lets_out(host)).collect();
+        if hosts.is_empty() {
+            return Ok(());
+        }
+        let id = MessageId(self.ids.uuid());
+        let text = not_reached(&task.repo, &guard, &hosts);
+        let buttons = match guard.egress {
+            Egress::List => hosts
+                .iter()
+                .take(NAMED)
+                .filter_map(|host| allows(&task.repo, host))
+                .collect(),
+            Egress::Off | Egress::Open => Vec::new(),
+        };
+        let mut message = texts::notice(id, task.id, text);
+        message.buttons = buttons;
+        self.store.say(task.id, None, &[message]).await?;
+        self.meter.said(1, 0);
+        self.wakes.outbox();
+        Ok(())
+    }
+}
+
+/// Presses what lets agents reach just this host; nothing for what is no name of one.
+fn allows(repo: &Slug, host: &str) -> Option<Button> {
+    let host: Host = host.parse().ok()?;
+    Some(Button {
+        label: format!("Allow {host}"),
+        says: format!("/vine repo set {repo} --allow {host}"),
+        // No reaction stands for it: whoever lets an agent out sees where to.
+        dangerous: true,
+    })
+}
+
+fn not_reached(repo: &Slug, guard: &Guard, hosts: &[&String]) -> String {
+    let named: Vec<String> = hosts
+        .iter()
+        .take(NAMED)
+        .map(|host| host.to_string())
+        .collect();
+    let more = match hosts.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(
+            "\nand {}; the log has them all.",
+            texts::counted(more as u64, "more", "more")
+        ),
+    };
+    let next = match guard.egress {
+        Egress::Off => format!(
+            "Agents of `{repo}` reach no hosts. `repo set {repo} --egress list` lets them reach the usual registries."
+        ),
+        Egress::Open => {
+            "They are addresses of this machine or of its network, which agents never reach.".into()
+        }
+        Egress::List => format!(
+            "They are not on the list of `{repo}`. An operator adds one with its button, or with `repo set {repo} --allow HOST`; agents at work reach it at once."
+        ),
+    };
+    format!(
+        "**Not let out.** The agent asked for these hosts:\n\n{}{more}\n\n{next}",
+        quoted(&named.join("\n"))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_more_host_is_for_operators_and_all_else_for_administrators() {
+        let allow = |host: &str| GuardWish {
+            allow: vec![host.parse().expect("a host")],
+            ..GuardWish::default()
+        };
+        assert_eq!(allow("example.org").verb(), Verb::Operate);
+        assert_eq!(allow("*.example.org").verb(), Verb::Administer);
+        let wall = GuardWish {
+            wall: Some(None),
+            ..allow("example.org")
+        };
+        assert_eq!(wall.verb(), Verb::Administer);
+    }
+
+    #[test]
+    fn a_button_names_just_the_host_and_nothing_else_is_one() {
+        let repo = Slug::from_text("site");
+        let pressed = |host: &str| allows(&repo, host).map(|button| button.says);
+        assert_eq!(
+            pressed("xn--pypal-4ve.example").as_deref(),
+            Some("/vine repo set site --allow xn--pypal-4ve.example")
+        );
+        for other in [
+            "a b.example",
+            "a.example --preset open",
+            "*",
+            "10.0.0.1",
+            "локал.example",
+        ] {
+            assert_eq!(pressed(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What holds for the agents of a repository, to be read and set.
+
+use axum::{
+    extract::{Form, Path, State},
+    response::{Redirect, Response},
+};
+use maud::{Markup, html};
+use serde::Deserialize;
+use vine_domain::{
+    Repo, Slug, Verb, Wall,
+    guard::{Egress, Preset},
+};
+
+use super::{
+    In, overview, problem,
+    screen::{self, Screen},
+};
+use crate::auth::Visitor;
+
+/// What holds now, and where it is set by those who may.
+pub fn of(repo: &Repo, visitor: &Visitor) -> Markup {
+    let guard = &repo.guard;
+    let (preset, wall) = (
+        guard.preset.map(Preset::as_str),
+        guard.wall.map(Wall::as_str),
+    );
+    html! {
+        p { "Preset " code { (preset.unwrap_or("default")) } ", egress " code { (guard.egress) } }
+        @if let Some(wall) = wall { p { "Wall " code { (wall) } " or better" } }
+        @for host in &guard.hosts { p.dim { "reaches " code { (host) } } }
+        (screen::offer(visitor, Verb::Administer, Some(&repo.name), &form(repo)))
+    }
+}
+
+fn form(repo: &Repo) -> Markup {
+    let guard = &repo.guard;
+    let presets: Vec<&str> = Preset::ALL.iter().map(|one| one.as_str()).collect();
+    let walls: Vec<&str> = Wall::ALL.iter().map(|one| one.as_str()).collect();
+    let rules: Vec<&str> = Egress::ALL.iter().map(|one| one.as_str()).collect();
+    html! {
+        details { summary aria-label={ "Change what holds for agents of " (repo.name) } { "Change" }
+            form.new method="post" action={ "/settings/" (repo.name) } {
+                (choice("Unasked, its agents may", "preset", &presets, guard.preset.map(Preset::as_str), true))
+                (choice("They reach", "egress", &rules, Some(guard.egress.as_str()), false))
+                (choice("The least wall", "wall", &walls, guard.wall.map(Wall::as_str), true))
+                label { "One more host that they reach" input name="allow" placeholder="docs.example.org" autocomplete="off"; }
+                label { "One host less" input name="refuse" autocomplete="off"; }
+                button { "Set" }
+            }
+        }
+    }
+}
+
+fn choice(label: &str, name: &str, all: &[&str], chosen: Option<&str>, default: bool) -> Markup {
+    html! {
+        label { (label) select name=(name) {
+            @if default { option value="default" selected[chosen.is_none()] { "default" } }
+            @for one in all { option value=(one) selected[chosen == Some(*one)] { (one) } }
+        } }
+    }
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub struct Wish {
+    preset: String,
+    egress: String,
+    wall: String,
+    allow: String,
+    refuse: String,
+}
+
+/// `POST /settings/{repo}`: the command, and back.
+pub async fn save(
+    State(shared): In,
+    visitor: Visitor,
+    Path(repo): Path<String>,
+    Form(wish): Form<Wish>,
+) -> Result<Redirect, Response> {
+    let saved = async {
+        let repo: Slug = repo.parse()?;
+        let hosts = [("--allow", &wish.allow), ("--refuse", &wish.refuse)];
+        let mut words = [
+            "repo",
+            "set",
+            repo.as_str(),
+            "--preset",
+            &wish.preset,
+            "--egress",
+            &wish.egress,
+            "--wall",
+            &wish.wall,
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        for (option, host) in hosts
+            .into_iter()
+            .filter(|(_, host)| !host.trim().is_empty())
+        {
+            words.extend([option.to_owned(), host.trim().to_owned()]);
+        }
+        overview::order(&shared.app, &visitor.0, &words).await
+    };
+    saved.await.map_err(|error| problem(&visitor, error))?;
+    Ok(Redirect::to(Screen::Settings.path()))
+}

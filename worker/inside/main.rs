@@ -1,0 +1,8 @@
+//! `vine-inside`: a program of its own, since one runs beside each agent and `vine` is large.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    vine_inside::run(&arguments)
+}

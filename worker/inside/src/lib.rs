@@ -1,0 +1,103 @@
+//! The first process of an agent's sandbox: small, since one runs beside each agent.
+//!
+//! It bounds itself, closes what the kernel offers beyond files and sockets, carries loopback ports
+//! to the keeper's sockets, starts the agent, takes away orphans, and ends as the agent ends. With
+//! it, everything in the sandbox ends: it is process 1 there (pid_namespaces(7)).
+#![warn(missing_docs)]
+
+pub mod filter;
+mod ports;
+mod spec;
+
+use std::{
+    os::unix::process::ExitStatusExt,
+    process::{Command, ExitCode, ExitStatus},
+};
+
+use anyhow::{Context, Result};
+use rustix::process::{
+    DumpableBehavior, Pid, Resource, Rlimit, WaitOptions, set_dumpable_behavior, setrlimit, wait,
+};
+
+pub use spec::{SPEC, Spec};
+
+/// What a shell gives when there is no such program.
+pub const NOT_STARTED: u8 = 127;
+
+/// Runs what a file says; `arguments` are those of the program, its own name first.
+pub fn run(arguments: &[String]) -> ExitCode {
+    let [_, file] = arguments else {
+        eprintln!("vine-inside: it is started by `vine worker`, as the first process of a sandbox");
+        return ExitCode::from(2);
+    };
+    match begin(file) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("vine: this sandbox does not start: {error:#}");
+            ExitCode::from(NOT_STARTED)
+        }
+    }
+}
+
+fn begin(file: &str) -> Result<ExitCode> {
+    let text = std::fs::read(file).with_context(|| format!("{file} cannot be read"))?;
+    let spec: Spec = serde_json::from_slice(&text).context("what it should run cannot be read")?;
+    // Nothing in here looks into this process.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    bound(&spec);
+    let doors = ports::open(&spec.ports)?;
+    filter::close()?;
+    ports::carry(doors);
+    let Some((program, rest)) = spec.program.split_first() else {
+        anyhow::bail!("nothing is to be run");
+    };
+    let mut agent = Command::new(program);
+    agent
+        .args(rest)
+        .env_clear()
+        .envs(spec.env)
+        .current_dir(&spec.folder);
+    let agent = match agent.spawn() {
+        Ok(agent) => i32::try_from(agent.id()).ok().and_then(Pid::from_raw),
+        Err(error) => {
+            eprintln!("vine: `{program}` does not start: {error}");
+            return Ok(ExitCode::from(NOT_STARTED));
+        }
+    };
+    let status = end_of(agent).context("the agent was lost")?;
+    Ok(ends_as(status))
+}
+
+/// Limits that a process may only lower. Where the keeper has a control group, that counts too.
+fn bound(spec: &Spec) {
+    let to = |limit: u64| Rlimit {
+        current: Some(limit),
+        maximum: Some(limit),
+    };
+    let _there_is_no_disk_for_it = setrlimit(Resource::Core, to(0));
+    if let Some(processes) = spec.processes {
+        let _lower_already = setrlimit(Resource::Nproc, to(processes));
+    }
+    if let Some(memory) = spec.memory {
+        let _lower_already = setrlimit(Resource::Data, to(memory));
+    }
+}
+
+/// Waits for the agent's end, and takes away whatever else ended.
+fn end_of(agent: Option<Pid>) -> Option<ExitStatus> {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if Some(pid) == agent => {
+                return Some(ExitStatus::from_raw(status.as_raw()));
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// As shells say it: 128 and the signal's number.
+fn ends_as(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| Some(128 + status.signal()?));
+    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}

@@ -1,0 +1,334 @@
+//! The wall `bubblewrap`: namespaces of its own for users, processes, mounts, network, messages and
+//! names, made by bwrap(1), with our own first process in them.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::mounts::Seen;
+
+/// One agent's place, as it is mounted.
+pub struct Plan<'a> {
+    /// Programs and libraries.
+    pub seen: &'a Seen,
+    /// Where it works; written, at its own path.
+    pub folder: &'a Path,
+    /// Its home; written, at its own path.
+    pub home: &'a Path,
+    /// Seen as `/tmp`.
+    pub temp: &'a Path,
+    /// Files and sockets of ours, each seen below `/run/vine`.
+    pub run: &'a Path,
+    /// The repository's objects that it borrows.
+    pub objects: Option<&'a Path>,
+    /// Single files that are written in place of what lies there: a login, if it must be.
+    pub files: &'a [(PathBuf, PathBuf)],
+    /// What of the person's Claude Code folder an administrator named: read, in the agent's own.
+    pub own: &'a [(PathBuf, PathBuf)],
+    /// The first process.
+    pub inside: &'a Path,
+    /// `vine` itself, for its door.
+    pub vine: &'a Path,
+}
+
+/// Where our files are seen.
+pub const RUN: &str = "/run/vine";
+/// What stands in a plan's `run` folder and is seen inside.
+pub const FILES: [&str; 5] = ["spec.json", "settings.json", "door", "model", "egress"];
+/// Files of the system that we write ourselves.
+pub const SYSTEM: [(&str, &str); 4] = [
+    ("passwd", "/etc/passwd"),
+    ("group", "/etc/group"),
+    ("hosts", "/etc/hosts"),
+    ("nsswitch.conf", "/etc/nsswitch.conf"),
+];
+/// What of `/proc` is the whole machine's, and not hidden by the namespace of processes.
+const KERNEL: [&str; 7] = [
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+    "/proc/irq",
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/acpi",
+    "/proc/mtrr",
+];
+/// Bytes of memory that looks like files; browsers and databases in tests want some.
+const SHARED: &str = "268435456";
+/// An agent of a worker that is root is an ordinary user inside.
+const USER: u32 = 1000;
+
+/// Its number inside.
+pub fn user() -> u32 {
+    match rustix::process::geteuid().as_raw() {
+        0 => USER,
+        own => own,
+    }
+}
+
+/// Arguments of `bwrap`, up to the program.
+pub fn arguments(plan: &Plan<'_>) -> Vec<OsString> {
+    let mut all: Vec<OsString> = Vec::new();
+    let mut say = |words: &[&dyn AsRef<std::ffi::OsStr>]| {
+        all.extend(words.iter().map(|word| word.as_ref().to_os_string()));
+    };
+    let user = user().to_string();
+    say(&[&"--unshare-user", &"--uid", &user, &"--gid", &user]);
+    for space in ["pid", "ipc", "uts", "net", "cgroup-try"] {
+        say(&[&format!("--unshare-{space}")]);
+    }
+    say(&[
+        &"--hostname",
+        &"agent",
+        &"--new-session",
+        &"--die-with-parent",
+        &"--as-pid-1",
+        &"--cap-drop",
+        &"ALL",
+    ]);
+    for (link, to) in &plan.seen.links {
+        say(&[&"--symlink", to, link]);
+    }
+    // Before what may lie below it.
+    say(&[&"--bind", &plan.temp, &"/tmp"]);
+    for path in &plan.seen.paths {
+        say(&[&"--ro-bind-try", path, path]);
+    }
+    for (name, path) in SYSTEM {
+        say(&[&"--ro-bind", &plan.run.join(name), &path]);
+    }
+    say(&[&"--proc", &"/proc", &"--dev", &"/dev"]);
+    say(&[&"--size", &SHARED, &"--tmpfs", &"/dev/shm"]);
+    // Root's own settings of the kernel are files that root may write, in whatever namespace it is.
+    for kernel in KERNEL.iter().filter(|path| Path::new(path).exists()) {
+        say(&[&"--ro-bind", kernel, kernel]);
+    }
+    say(&[&"--dir", &"/var", &"--symlink", &"../tmp", &"/var/tmp"]);
+    say(&[
+        &"--bind",
+        &plan.home,
+        &plan.home,
+        &"--bind",
+        &plan.folder,
+        &plan.folder,
+    ]);
+    if let Some(objects) = plan.objects {
+        say(&[&"--ro-bind", &objects, &objects]);
+    }
+    for (from, to) in plan.files {
+        say(&[&"--bind", from, to]);
+    }
+    for (from, to) in plan.own {
+        say(&[&"--ro-bind", from, to]);
+    }
+    for name in FILES {
+        say(&[
+            &"--ro-bind-try",
+            &plan.run.join(name),
+            &Path::new(RUN).join(name),
+        ]);
+    }
+    say(&[&"--ro-bind", &plan.inside, &format!("{RUN}/inside")]);
+    say(&[&"--ro-bind", &plan.vine, &format!("{RUN}/bin/vine")]);
+    say(&[
+        &"--remount-ro",
+        &"/",
+        &"--chdir",
+        &plan.folder,
+        &"--clearenv",
+        &"--",
+    ]);
+    say(&[&format!("{RUN}/inside"), &vine_inside::SPEC]);
+    all
+}
+
+/// Writes the system's files: one account, no names but our own.
+pub fn write_system(run: &Path, home: &Path) -> std::io::Result<()> {
+    let user = user();
+    let home = home.display();
+    let texts = [
+        format!(
+            "root:x:0:0::/nonexistent:/usr/sbin/nologin\nagent:x:{user}:{user}:agent:{home}:/bin/bash\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"
+        ),
+        format!("root:x:0:\nagent:x:{user}:\nnogroup:x:65534:\n"),
+        "127.0.0.1 localhost agent\n::1 localhost\n".to_owned(),
+        "passwd: files\ngroup: files\nhosts: files\n".to_owned(),
+    ];
+    SYSTEM
+        .iter()
+        .zip(texts)
+        .try_for_each(|((name, _), text)| fs::write(run.join(name), text))
+}
+
+/// What is known of this machine when the wall does not stand.
+#[derive(Debug, Default, Clone)]
+pub struct Signs {
+    /// `bwrap` is there.
+    pub installed: bool,
+    /// `vine-inside` is there.
+    pub inside: bool,
+    /// `user.max_user_namespaces`
+    pub most: Option<u64>,
+    /// `kernel.unprivileged_userns_clone` (Debian)
+    pub clone: Option<u64>,
+    /// `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu 24.04)
+    pub apparmor: Option<u64>,
+    /// We are in a container.
+    pub contained: bool,
+    /// Linux at all.
+    pub linux: bool,
+    /// What bwrap complained of.
+    pub said: String,
+}
+
+impl Signs {
+    /// Looks at this machine.
+    pub fn look(said: String, installed: bool, inside: bool) -> Self {
+        let number = |file: &str| {
+            fs::read_to_string(format!("/proc/sys/{file}"))
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        };
+        Self {
+            installed,
+            inside,
+            most: number("user/max_user_namespaces"),
+            clone: number("kernel/unprivileged_userns_clone"),
+            apparmor: number("kernel/apparmor_restrict_unprivileged_userns"),
+            contained: ["/.dockerenv", "/run/.containerenv"]
+                .iter()
+                .any(|file| Path::new(file).exists()),
+            linux: cfg!(target_os = "linux"),
+            said,
+        }
+    }
+
+    /// Why it does not stand, and the command that helps.
+    pub fn reason(&self) -> String {
+        match self {
+            Self { linux: false, .. } => "bubblewrap needs Linux; on macOS use a container (`worker.image`)".into(),
+            Self { installed: false, .. } => {
+                "bubblewrap is not installed: `sudo apt install bubblewrap` (or dnf, pacman, apk)".into()
+            }
+            Self { inside: false, .. } => {
+                "the program `vine-inside` is missing: install it beside `vine`, it comes with it".into()
+            }
+            Self { most: Some(0), .. } => {
+                "this system allows no user namespaces: `sudo sysctl -w user.max_user_namespaces=15000`".into()
+            }
+            Self { clone: Some(0), .. } => {
+                "this system lets only root make user namespaces: `sudo sysctl -w kernel.unprivileged_userns_clone=1`".into()
+            }
+            Self { contained: true, .. } => format!(
+                "the container that this runs in forbids namespaces: start it with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined`, as our compose file does ({})",
+                self.short()
+            ),
+            Self { apparmor: Some(1), .. } => {
+                "AppArmor keeps bubblewrap from making user namespaces: `sudo apt install apparmor-profiles && sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && sudo apparmor_parser -r /etc/apparmor.d/bwrap-userns-restrict`".into()
+            }
+            _ => format!("bubblewrap does not start here: {}", self.short()),
+        }
+    }
+
+    fn short(&self) -> String {
+        let line = self
+            .said
+            .trim()
+            .lines()
+            .next_back()
+            .unwrap_or("it gave no reason");
+        line.chars().take(200).collect()
+    }
+}
+
+/// Whether it starts with all that we ask of it; else what it complained of.
+pub fn try_out(bwrap: &Path, plan: &Plan<'_>) -> Result<(), String> {
+    let tried = Command::new(bwrap)
+        .args(arguments(plan))
+        .env_clear()
+        .output();
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_names_what_stands_in_the_way_and_what_helps() {
+        let fine = Signs {
+            installed: true,
+            inside: true,
+            linux: true,
+            said: "bwrap: setting up uid map: Permission denied".into(),
+            ..Signs::default()
+        };
+        for (signs, words) in [
+            (
+                Signs {
+                    installed: false,
+                    ..fine.clone()
+                },
+                "apt install bubblewrap",
+            ),
+            (
+                Signs {
+                    inside: false,
+                    ..fine.clone()
+                },
+                "vine-inside",
+            ),
+            (
+                Signs {
+                    most: Some(0),
+                    ..fine.clone()
+                },
+                "user.max_user_namespaces=15000",
+            ),
+            (
+                Signs {
+                    clone: Some(0),
+                    ..fine.clone()
+                },
+                "kernel.unprivileged_userns_clone=1",
+            ),
+            (
+                Signs {
+                    apparmor: Some(1),
+                    ..fine.clone()
+                },
+                "bwrap-userns-restrict",
+            ),
+            (
+                Signs {
+                    contained: true,
+                    apparmor: Some(1),
+                    ..fine.clone()
+                },
+                "--security-opt seccomp",
+            ),
+            (
+                Signs {
+                    linux: false,
+                    ..fine.clone()
+                },
+                "macOS",
+            ),
+            (fine, "Permission denied"),
+        ] {
+            assert!(
+                signs.reason().contains(words),
+                "{} has no {words}",
+                signs.reason()
+            );
+        }
+    }
+}

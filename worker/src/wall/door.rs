@@ -1,0 +1,386 @@
+//! The one door of a sandbox: a socket that belongs to one attempt. What comes through it is said as
+//! its agent's; no token is needed, and none is inside. A line of JSON comes in, one goes back.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use axum::serve::Listener;
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    task::JoinSet,
+};
+use tokio_util::task::TaskTracker;
+use vine_domain::{
+    Ask, Decision, Question, SessionId,
+    question::{Choice, Item},
+    reading::is_nothing,
+    token::Token,
+};
+
+use super::few::{Few, One};
+use crate::{host::Host, inside::read_inside};
+
+/// What an agent says through its door.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Call {
+    /// Asks people, and waits for their answer.
+    Ask {
+        /// The question.
+        question: String,
+        /// What can be chosen.
+        options: Vec<String>,
+        /// Several may be.
+        multi: bool,
+    },
+    /// Tells the thread something.
+    Note {
+        /// The words.
+        text: String,
+    },
+    /// Says what it is at, for the log.
+    Progress {
+        /// The words.
+        text: String,
+    },
+    /// Shows a text file of its folder in the thread.
+    Show {
+        /// Where it is, from the folder or from the root.
+        file: PathBuf,
+    },
+    /// Says what its last words are.
+    Finish {
+        /// The words.
+        text: String,
+    },
+}
+
+/// What goes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// What people answered; `None` when nobody did in time.
+    Answer(Option<String>),
+    /// It is done.
+    Done,
+    /// It is not, and why.
+    Refused(String),
+}
+
+/// Nobody decided anything; `vine ask` has an exit code for it.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody answered in time, which is no refusal; decide what can be done without the answer")]
+pub struct NobodyAnswered;
+
+/// The door of one attempt, on the keeper's side.
+pub struct Door {
+    host: Host,
+    session: SessionId,
+    /// What was asked and answered before.
+    known: Vec<Question>,
+    /// Where files are shown from.
+    folder: PathBuf,
+    /// The same words may be asked more than once; the second time is another question, also when a
+    /// script runs again.
+    times: Mutex<HashMap<String, u32>>,
+    last_words: Mutex<Option<String>>,
+    shown: Mutex<u32>,
+    asked: Mutex<u32>,
+    passing: TaskTracker,
+}
+
+/// One connection.
+type Stream = One<UnixStream>;
+
+/// A call comes within this time.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A call is no longer than this.
+const LINE: u64 = 256 * 1024;
+/// Words of a note.
+const NOTE: usize = 4_000;
+/// Notes and files of one attempt; more would bury what people are asked.
+const MOST: u32 = 50;
+/// Questions of one attempt.
+const QUESTIONS: u32 = 500;
+/// A file that is shown.
+const FILE: u64 = 64 * 1024;
+
+impl Door {
+    /// For one attempt in one session.
+    pub fn new(host: Host, session: SessionId, known: Vec<Question>, folder: PathBuf) -> Self {
+        Self {
+            host,
+            session,
+            known,
+            folder,
+            times: Mutex::default(),
+            last_words: Mutex::default(),
+            shown: Mutex::default(),
+            asked: Mutex::default(),
+            passing: TaskTracker::new(),
+        }
+    }
+
+    /// Serves as long as it is polled.
+    pub async fn serve(self: Arc<Self>, mut listener: Few<UnixListener>) {
+        let mut calls = JoinSet::new();
+        loop {
+            let (stream, _) = listener.accept().await;
+            while calls.try_join_next().is_some() {}
+            let door = Arc::clone(&self);
+            calls.spawn(async move {
+                if let Err(error) = door.hear(stream).await {
+                    door.host.log(format!("vine: {error:#}"));
+                }
+            });
+        }
+    }
+
+    /// What the agent wants as its last words.
+    pub fn last_words(&self) -> Option<String> {
+        self.last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Waits until answers that are on their way have arrived and are on record.
+    pub async fn settled(&self) {
+        self.passing.close();
+        self.passing.wait().await;
+    }
+
+    async fn hear(&self, mut stream: Stream) -> Result<()> {
+        let mut text = String::new();
+        let mut reader = BufReader::new(&mut stream).take(LINE);
+        tokio::time::timeout(PATIENCE, reader.read_line(&mut text))
+            .await
+            .context("the call did not come")??;
+        // Somebody looked whether anybody is here.
+        if text.is_empty() {
+            return Ok(());
+        }
+        let call: Call = match serde_json::from_str(&text) {
+            Ok(call) => call,
+            Err(error) => {
+                return reply(
+                    &mut stream,
+                    &Reply::Refused(format!("this is no call: {error}")),
+                )
+                .await;
+            }
+        };
+        let said = match call {
+            Call::Ask {
+                question,
+                options,
+                multi,
+            } => {
+                return self.ask(stream, &text, question, options, multi).await;
+            }
+            Call::Note { text } => self.note(&text).await,
+            Call::Progress { text } => {
+                self.host.log(format!("progress: {}", short(&text)));
+                Ok(())
+            }
+            Call::Show { file } => self.show(&file).await,
+            Call::Finish { text } => {
+                *self
+                    .last_words
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = Some(short(&text));
+                Ok(())
+            }
+        };
+        let back = said.map_or_else(|why| Reply::Refused(format!("{why:#}")), |()| Reply::Done);
+        reply(&mut stream, &back).await
+    }
+
+    async fn note(&self, text: &str) -> Result<()> {
+        if is_nothing(text) {
+            bail!("the note is empty; nothing was said");
+        }
+        count(&self.shown, MOST)?;
+        self.host.say_of_agent(short(text)).await?;
+        Ok(())
+    }
+
+    async fn show(&self, file: &Path) -> Result<()> {
+        let text = text_of(&self.folder, file)?;
+        count(&self.shown, MOST)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        self.host
+            .say_of_agent(format!(
+                "`{}`\n\n{}",
+                name.replace('`', "'"),
+                vine_domain::markdown::fenced(&text)
+            ))
+            .await?;
+        Ok(())
+    }
+
+    async fn ask(
+        &self,
+        mut stream: Stream,
+        text: &str,
+        question: String,
+        options: Vec<String>,
+        multi: bool,
+    ) -> Result<()> {
+        let name = self.nth_name(text);
+        let before = self.known.iter().find(|question| question.call == name);
+        let question = match before.filter(|question| question.reply().is_some()) {
+            Some(known) => known.clone(),
+            None => {
+                if let Err(why) = count(&self.asked, QUESTIONS) {
+                    return reply(&mut stream, &Reply::Refused(format!("{why:#}"))).await;
+                }
+                let options = options
+                    .into_iter()
+                    .map(|label| Choice {
+                        label,
+                        ..Choice::default()
+                    })
+                    .collect();
+                let item = Item {
+                    question,
+                    header: String::new(),
+                    options,
+                    multi,
+                };
+                let ask = Ask::Clarify { items: vec![item] };
+                self.host
+                    .ask(Some(self.session), &name, ask, String::new())
+                    .await?
+            }
+        };
+        let answer = question.answer().map(|answer| words(&answer.decision));
+        let host = self.host.clone();
+        let passed = self.passing.spawn(async move {
+            // If the asking program is gone there is nobody left to tell, and the answer is used up all
+            // the same.
+            let passed = reply(&mut stream, &Reply::Answer(answer)).await;
+            host.delivered(question.heard()).await?;
+            passed
+        });
+        passed.await?
+    }
+
+    /// A name for the call that is the same when the script runs again.
+    fn nth_name(&self, text: &str) -> String {
+        let hash = Token::presented(text).hash()[..16].to_owned();
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = times.entry(hash.clone()).or_default();
+        *count += 1;
+        format!("{hash}-{count}")
+    }
+}
+
+fn count(so_far: &Mutex<u32>, most: u32) -> Result<()> {
+    let mut count = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+    if *count >= most {
+        bail!("this attempt has said {most} of these, which is enough; go on without");
+    }
+    *count += 1;
+    Ok(())
+}
+
+fn short(text: &str) -> String {
+    text.trim().chars().take(NOTE).collect()
+}
+
+fn words(decision: &Decision) -> String {
+    match decision {
+        Decision::Chosen { labels } => labels.concat().join("\n"),
+        Decision::Words { text } => text.clone(),
+        other => other.whole(),
+    }
+}
+
+async fn reply(stream: &mut Stream, reply: &Reply) -> Result<()> {
+    stream
+        .write_all(serde_json::to_string(reply)?.as_bytes())
+        .await?;
+    Ok(stream.shutdown().await?)
+}
+
+/// A text file of the folder.
+fn text_of(folder: &Path, file: &Path) -> Result<String> {
+    let bytes = read_inside(folder, file, FILE)?;
+    String::from_utf8(bytes)
+        .ok()
+        .with_context(|| format!("{} is no text", file.display()))
+}
+
+/// The other end: what `vine ask`, `vine note` and the like do inside.
+pub async fn call(call: &Call) -> Result<Option<String>> {
+    let Some(socket) = std::env::var_os("VINE_SOCKET").map(PathBuf::from) else {
+        bail!("this works only inside a task");
+    };
+    if let Call::Ask { options, .. } = call
+        && options.iter().any(|label| is_nothing(label))
+    {
+        bail!("an option is empty; nothing was asked. Say what is to be chosen: --option 'Go on'");
+    }
+    let mut stream = UnixStream::connect(&socket)
+        .await
+        .context("the worker of this task cannot be reached")?;
+    stream
+        .write_all(format!("{}\n", serde_json::to_string(call)?).as_bytes())
+        .await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    if text.is_empty() {
+        bail!("the task was stopped before anybody answered");
+    }
+    match serde_json::from_str(&text).context("the worker is of another version")? {
+        Reply::Answer(Some(answer)) => Ok(Some(answer)),
+        Reply::Answer(None) => Err(NobodyAnswered.into()),
+        Reply::Done => Ok(None),
+        Reply::Refused(why) => bail!(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_text_files_of_the_folder_are_shown() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = place.path().join("tree");
+        std::fs::create_dir_all(folder.join("src")).expect("made");
+        std::fs::write(folder.join("src/a.txt"), "words\n").expect("written");
+        std::fs::write(place.path().join("key"), "secret").expect("written");
+        symlink(place.path().join("key"), folder.join("link")).expect("linked");
+        symlink(place.path(), folder.join("up")).expect("linked");
+        std::fs::write(folder.join("b.bin"), [0xff, 0xfe]).expect("written");
+        std::fs::write(folder.join("large"), vec![b'x'; 70_000]).expect("written");
+        let read = |file: &str| text_of(&folder, Path::new(file));
+        assert_eq!(read("src/a.txt").expect("read"), "words\n");
+        let whole = folder.join("./src/a.txt");
+        assert_eq!(text_of(&folder, &whole).expect("read"), "words\n");
+        for bad in [
+            "link",
+            "up/key",
+            "../key",
+            "/etc/passwd",
+            "b.bin",
+            "large",
+            "src",
+            "",
+            "none",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

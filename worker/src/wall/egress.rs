@@ -1,0 +1,459 @@
+//! The way out of a sandbox: an HTTP proxy that decides by name, connects to what the name resolves
+//! to at that moment, and says so when it refuses. It opens no ciphered connection and reads nothing
+//! that goes through.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::serve::Listener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpStream, UnixListener, UnixStream, lookup_host},
+};
+use vine_domain::{Guard, Slug, guard::Egress};
+
+use super::{
+    WallConfig,
+    few::{Few, One},
+    greeting::{self, Greeting},
+    reach::may_reach,
+};
+use crate::host::Host;
+
+/// One connection.
+type Stream = One<UnixStream>;
+
+/// One attempt's way out.
+pub struct Way {
+    /// Whose guard counts.
+    pub host: Host,
+    /// Of which repository.
+    pub repo: Slug,
+    /// What is known of it, before the daemon is asked.
+    pub guard: Guard,
+    /// Where hosts stand by the administrator's word.
+    pub config: Arc<WallConfig>,
+    /// The daemon's address.
+    pub daemon: String,
+}
+
+/// The head of a request is no longer than this.
+const HEAD: usize = 32 * 1024;
+/// It comes within this time, and so does the connection to where it goes.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The world's web is at these; other ports are for hosts that somebody named.
+const PORTS: [u16; 2] = [80, 443];
+
+/// What somebody took off the list is reached no longer than this.
+const GOOD_FOR: Duration = Duration::from_secs(2);
+/// Refusals ask no oftener than this.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Lets out what may go, as long as it is polled.
+pub async fn serve(mut listener: Few<UnixListener>, way: Arc<Way>) {
+    let mut all = tokio::task::JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await;
+        while all.try_join_next().is_some() {}
+        let way = Arc::clone(&way);
+        all.spawn(async move {
+            if let Err(error) = way.through(stream).await {
+                tracing::debug!("egress: {error}");
+            }
+        });
+    }
+}
+
+/// A request for a way: where to, and what goes there first.
+#[derive(Debug, PartialEq, Eq)]
+struct Request {
+    name: String,
+    port: u16,
+    /// For a plain request. None for a tunnel.
+    head: Option<Head>,
+}
+
+/// A plain request as its server gets it.
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    head: Vec<u8>,
+    /// Bytes that follow.
+    body: u64,
+}
+
+impl Request {
+    /// Where to, with the port if it is an odd one.
+    fn said(&self) -> String {
+        match PORTS.contains(&self.port) {
+            true => self.name.clone(),
+            false => format!("{}:{}", self.name, self.port),
+        }
+    }
+}
+
+/// So many bytes of the agent's, and no more.
+async fn pass_body(
+    from: &mut Stream,
+    to: &mut TcpStream,
+    known: Vec<u8>,
+    body: u64,
+) -> std::io::Result<()> {
+    let first = known.len().min(usize::try_from(body).unwrap_or(usize::MAX));
+    to.write_all(&known[..first]).await?;
+    let left = body - first as u64;
+    tokio::io::copy(&mut from.take(left), to).await.map(|_| ())
+}
+
+impl Way {
+    async fn through(&self, mut stream: Stream) -> std::io::Result<()> {
+        let read = tokio::time::timeout(PATIENCE, read_head(&mut stream)).await;
+        let (head, rest) = match read {
+            Ok(Ok(Some(read))) => read,
+            Ok(Err(error)) => return Err(error),
+            Ok(Ok(None)) | Err(_) => {
+                return answer(&mut stream, 400, "This is no request for a proxy.\n").await;
+            }
+        };
+        let Some(request) = request(&head) else {
+            return answer(
+                &mut stream,
+                400,
+                "This is no request for a proxy: give CONNECT host:port, or a whole address.\n",
+            )
+            .await;
+        };
+        let connected = match self.connect(&request).await {
+            Ok(connected) => connected,
+            Err(Refusal::NotLetOut(why)) => {
+                self.host.refused_host(&request.said());
+                return answer(&mut stream, 403, &why).await;
+            }
+            Err(Refusal::Away(why)) => return answer(&mut stream, 502, &why).await,
+        };
+        let mut there = connected;
+        match request.head {
+            Some(Head { head, body }) => {
+                there.write_all(&head).await?;
+                pass_body(&mut stream, &mut there, rest, body).await?;
+                // Nothing else of this connection: it may be for another host.
+                tokio::io::copy(&mut there, &mut stream).await?;
+                return stream.shutdown().await;
+            }
+            None => {
+                let made = b"HTTP/1.1 200 Connection established\r\n\r\n";
+                stream.write_all(made).await?;
+            }
+        }
+        let rest = match self
+            .greeted(&mut stream, &request.name, request.port, rest)
+            .await?
+        {
+            Some(rest) => rest,
+            None => return Ok(()),
+        };
+        there.write_all(&rest).await?;
+        copy_bidirectional(&mut stream, &mut there)
+            .await
+            .map(|_| ())
+    }
+
+    /// What the agent says first in a tunnel: one that ends with others of the same host's neighbours
+    /// would go past the list. `None` when it was refused.
+    async fn greeted(
+        &self,
+        stream: &mut Stream,
+        name: &str,
+        port: u16,
+        mut bytes: Vec<u8>,
+    ) -> std::io::Result<Option<Vec<u8>>> {
+        let guard = self.host.guard(&self.guard, GOOD_FOR).await;
+        if guard.egress == Egress::Open || port != 443 {
+            return Ok(Some(bytes));
+        }
+        let read = async {
+            loop {
+                match greeting::read(&bytes) {
+                    Greeting::Short
+                        if bytes.len() < HEAD && stream.read_buf(&mut bytes).await? > 0 => {}
+                    other => return std::io::Result::Ok(other),
+                }
+            }
+        };
+        let greeted = tokio::time::timeout(PATIENCE, read).await;
+        match greeted {
+            Ok(Ok(Greeting::To(host))) if host.eq_ignore_ascii_case(name) => Ok(Some(bytes)),
+            Ok(Ok(Greeting::To(host))) => {
+                self.host.refused_host(&host);
+                Ok(None)
+            }
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Greeting::Short | Greeting::Other)) | Err(_) => {
+                self.host.log(format!(
+                    "not let out to {name}: what came is no TLS for that name"
+                ));
+                Ok(None)
+            }
+        }
+    }
+
+    async fn connect(&self, request: &Request) -> Result<TcpStream, Refusal> {
+        let Request { name, port, .. } = request;
+        let mut guard = self.host.guard(&self.guard, GOOD_FOR).await;
+        // Somebody may have allowed it just now.
+        if !lets_out(&guard, name, *port) {
+            guard = self.host.guard(&self.guard, AGAIN).await;
+        }
+        if !lets_out(&guard, name, *port) {
+            return Err(Refusal::NotLetOut(self.not_on_list(name, *port, &guard)));
+        }
+        let addresses = self.addresses(name, *port).await?;
+        let mut last = format!("`{name}` has no address");
+        for address in addresses {
+            match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => last = format!("{name}:{port} cannot be reached: {error}"),
+                Err(_) => last = format!("{name}:{port} does not answer"),
+            }
+        }
+        Err(Refusal::Away(format!("{last}.\n")))
+    }
+
+    async fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Refusal> {
+        if let Some(address) = self.config.hosts.get(name) {
+            return Ok(vec![*address]);
+        }
+        let found = resolved(name, port).await?;
+        let (daemon, at) = host_of(&self.daemon);
+        let daemon: Vec<IpAddr> = resolved(&daemon, at)
+            .await?
+            .iter()
+            .map(SocketAddr::ip)
+            .collect();
+        let fine: Vec<SocketAddr> = found
+            .iter()
+            .filter(|one| may_reach(one.ip(), &daemon))
+            .copied()
+            .collect();
+        match fine.is_empty() && !found.is_empty() {
+            true => Err(Refusal::NotLetOut(format!(
+                "AgentVine: `{name}` is an address of this machine or of its own network; agents never reach those. An administrator may place it under `worker.hosts`. Nothing was sent.\n"
+            ))),
+            false => Ok(fine),
+        }
+    }
+
+    fn not_on_list(&self, name: &str, port: u16, guard: &Guard) -> String {
+        let rule = match guard.egress {
+            Egress::Off => "they reach no hosts at all".to_owned(),
+            _ if !PORTS.contains(&port) && guard.lets_out(name) => {
+                format!("port {port} is open only for hosts that were allowed by name")
+            }
+            _ => "it is not on their list".to_owned(),
+        };
+        format!(
+            "AgentVine: agents of `{}` are not let out to {name}: {rule}. People are told; an operator may allow it, then try again. Nothing was sent.\n",
+            self.repo
+        )
+    }
+}
+
+async fn resolved(name: &str, port: u16) -> Result<Vec<SocketAddr>, Refusal> {
+    let found = tokio::time::timeout(PATIENCE, lookup_host((name, port))).await;
+    match found {
+        Ok(Ok(found)) => Ok(found.collect()),
+        Ok(Err(error)) => Err(Refusal::Away(format!(
+            "`{name}` cannot be resolved: {error}.\n"
+        ))),
+        Err(_) => Err(Refusal::Away(format!(
+            "`{name}` cannot be resolved in time.\n"
+        ))),
+    }
+}
+
+/// Host and port of the daemon.
+fn host_of(daemon: &str) -> (String, u16) {
+    let address = url::Url::parse(daemon).ok();
+    let host = address.as_ref().and_then(|address| address.host_str());
+    let host = host
+        .unwrap_or("localhost")
+        .trim_matches(['[', ']'])
+        .to_owned();
+    (
+        host,
+        address
+            .and_then(|address| address.port_or_known_default())
+            .unwrap_or(80),
+    )
+}
+
+/// An address for a name is no name: it would go past the list.
+fn lets_out(guard: &Guard, name: &str, port: u16) -> bool {
+    let open = guard.names(name) || guard.egress == Egress::Open;
+    let is_address = name.parse::<IpAddr>().is_ok();
+    guard.lets_out(name) && (open || PORTS.contains(&port) && !is_address)
+}
+
+enum Refusal {
+    NotLetOut(String),
+    Away(String),
+}
+
+/// The head, and what came behind it already; `None` for what has no end.
+async fn read_head(stream: &mut Stream) -> std::io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            let rest = bytes.split_off(end + 4);
+            return Ok(Some((bytes, rest)));
+        }
+        if bytes.len() > HEAD || stream.read_buf(&mut bytes).await? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+/// Reads `CONNECT host:port` or `GET http://host/…`.
+fn request(head: &[u8]) -> Option<Request> {
+    let mut headers = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Request::new(&mut headers);
+    parsed.parse(head).ok()?;
+    let (method, target) = (parsed.method?, parsed.path?);
+    if method.eq_ignore_ascii_case("connect") {
+        let (name, port) = target.rsplit_once(':')?;
+        return Some(Request {
+            name: plain(name)?,
+            port: port.parse().ok()?,
+            head: None,
+        });
+    }
+    let address = url::Url::parse(target)
+        .ok()
+        .filter(|address| address.scheme() == "http")?;
+    let name = plain(address.host_str()?)?;
+    let path = match address.query() {
+        Some(query) => format!("{}?{query}", address.path()),
+        None => address.path().to_owned(),
+    };
+    let mut lines = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+    for header in parsed.headers.iter() {
+        let hop = [
+            "connection",
+            "proxy-connection",
+            "proxy-authorization",
+            "keep-alive",
+            "host",
+        ];
+        if !hop.contains(&header.name.to_ascii_lowercase().as_str()) {
+            lines.extend([header.name.as_bytes(), b": ", header.value, b"\r\n"].concat());
+        }
+    }
+    let length =
+        |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case("content-length");
+    let body = match parsed.headers.iter().find(length) {
+        Some(header) => std::str::from_utf8(header.value)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?,
+        None => 0,
+    };
+    // Without a length nobody knows where it ends.
+    let is_chunked =
+        |header: &httparse::Header<'_>| header.name.eq_ignore_ascii_case("transfer-encoding");
+    if parsed.headers.iter().any(is_chunked) {
+        return None;
+    }
+    let port = address
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    // One request on each connection: the next may be for another host.
+    lines.extend(format!("Host: {name}{port}\r\nConnection: close\r\n\r\n").into_bytes());
+    Some(Request {
+        name,
+        port: address.port().unwrap_or(80),
+        head: Some(Head { head: lines, body }),
+    })
+}
+
+/// A name as it is resolved: other scripts in punycode, an address without brackets.
+fn plain(name: &str) -> Option<String> {
+    match url::Host::parse(name).ok()? {
+        url::Host::Domain(name) => Some(name.trim_end_matches('.').to_owned()),
+        url::Host::Ipv4(address) => Some(address.to_string()),
+        url::Host::Ipv6(address) => Some(address.to_string()),
+    }
+}
+
+async fn answer(stream: &mut Stream, status: u16, words: &str) -> std::io::Result<()> {
+    let reason = match status {
+        400 => "Bad Request",
+        403 => "Forbidden",
+        _ => "Bad Gateway",
+    };
+    let text = format!(
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nX-AgentVine: {status}\r\nConnection: close\r\n\r\n{words}",
+        words.len()
+    );
+    stream.write_all(text.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(head: &str) -> Option<(String, u16, String)> {
+        let request = request(head.as_bytes())?;
+        let head = request
+            .head
+            .map(|head| String::from_utf8(head.head).expect("text"))
+            .unwrap_or_default();
+        Some((request.name, request.port, head))
+    }
+
+    #[test]
+    fn a_tunnel_and_a_plain_request_say_where_they_go() {
+        let tunnel = read("CONNECT Registry.npmjs.org:443 HTTP/1.1\r\nHost: other\r\n\r\n");
+        assert_eq!(
+            tunnel,
+            Some(("registry.npmjs.org".into(), 443, String::new()))
+        );
+        let plain = read(
+            "GET http://a.example:81/x?y=1 HTTP/1.1\r\nHost: evil.example\r\nProxy-Connection: keep-alive\r\nAccept: */*\r\n\r\n",
+        );
+        let (name, port, head) = plain.expect("a request");
+        assert_eq!((name.as_str(), port), ("a.example", 81));
+        assert_eq!(
+            head,
+            "GET /x?y=1 HTTP/1.1\r\nAccept: */*\r\nHost: a.example:81\r\nConnection: close\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn other_scripts_are_punycode_and_odd_numbers_are_addresses() {
+        let name = |head: &str| read(head).map(|(name, ..)| name);
+        assert_eq!(
+            name("CONNECT xn--80ak6aa92e.com:443 HTTP/1.1\r\n\r\n").as_deref(),
+            Some("xn--80ak6aa92e.com")
+        );
+        for number in ["2130706433", "0x7f.1", "127.1", "0177.0.0.1"] {
+            let head = format!("CONNECT {number}:80 HTTP/1.1\r\n\r\n");
+            assert_eq!(name(&head).as_deref(), Some("127.0.0.1"), "{number}");
+        }
+        assert_eq!(
+            name("CONNECT [::1]:80 HTTP/1.1\r\n\r\n").as_deref(),
+            Some("::1")
+        );
+        for bad in [
+            "GET /x HTTP/1.1\r\n\r\n",
+            "GET ftp://a/ HTTP/1.1\r\n\r\n",
+            "CONNECT a HTTP/1.1\r\n\r\n",
+            "nonsense\r\n\r\n",
+        ] {
+            assert_eq!(name(bad), None, "{bad}");
+        }
+    }
+}
