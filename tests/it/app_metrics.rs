@@ -50,6 +50,7 @@ fn beat(leases: Vec<Attempt>) -> Beat {
         trouble: None,
         without: Vec::new(),
         worktree_bytes: 12_345,
+        standing: None,
         wait,
     }
 }
@@ -441,7 +442,12 @@ async fn secrets_are_taken_out_of_all_that_agents_say_and_counted() {
         .await
         .expect("logged");
     team.app
-        .tell(team.worker, attempt, &[format!("the key is {secret}")])
+        .tell(
+            team.worker,
+            attempt,
+            &[format!("the key is {secret}")],
+            false,
+        )
         .await
         .expect("told");
     team.app

@@ -228,6 +228,7 @@ async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again(
         trouble: None,
         without: Vec::new(),
         worktree_bytes: 0,
+        standing: None,
         wait: Duration::from_millis(200),
     };
     let beats = || team.app.beat(team.worker, beat.clone());

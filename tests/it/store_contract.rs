@@ -94,6 +94,7 @@ impl Bed {
                 trusted: false,
                 encrypted: false,
                 push: vine_domain::repo::Push::All,
+                guard: vine_domain::Guard::default(),
             };
             store.save_repo(&repo).await.expect("stored");
             store
@@ -123,6 +124,7 @@ impl Bed {
             worktree_bytes: 0,
             limits: Limits::default(),
             gone: None,
+            standing: None,
         };
         self.store.add_worker(&worker).await.expect("added");
         worker.id

@@ -146,7 +146,7 @@ async fn claude_what_failed_for_good_says_what_is_needed_to_see_it_again() {
     for part in [
         "attempt 1 on w-1",
         &session,
-        "claude 2.1.330",
+        "claude 2.1.332",
         &format!("branch {} from main of site", place.branch(&task).await),
     ] {
         assert!(told.contains(part), "{part} in: {told}");

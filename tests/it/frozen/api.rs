@@ -107,6 +107,7 @@ async fn frozen_answers_of_the_api() {
         repo:
           base: main
           encrypted: false
+          guard: { egress: list }
           name: site
           paused: false
           push: all
@@ -465,6 +466,7 @@ async fn frozen_answers_of_the_api() {
         repo:
           base: main
           encrypted: false
+          guard: { egress: list }
           name: site
           paused: false
           push: all
@@ -491,6 +493,7 @@ async fn frozen_answers_of_the_api() {
         repo:
           base: main
           encrypted: false
+          guard: { egress: list }
           name: site
           paused: false
           push: all
@@ -558,6 +561,16 @@ async fn frozen_answers_of_the_api() {
     code: stale
     hint: claim again; nothing of this attempt was changed
     message: attempt 1 of T-99 is no longer under way; stop its agent
+    ");
+    let gone = json!({ "task": "T-99", "epoch": 1 });
+    assert_snapshot!(worker(&format!("POST /workers/{id}/guard"), gone.clone()).await, @"
+    404
+    { code: not_found, hint: `task list` shows what there is, message: there is no task T-99 }
+    ");
+    let refused = json!({ "attempt": gone, "hosts": ["evil.example"] });
+    assert_snapshot!(worker(&format!("POST /workers/{id}/refused"), refused).await, @"
+    404
+    { code: not_found, hint: `task list` shows what there is, message: there is no task T-99 }
     ");
     assert_snapshot!(admin("DELETE /tokens/000000000000", NONE).await, @"
     404
@@ -813,6 +826,7 @@ async fn frozen_answers_of_the_api() {
       - draining: false
         gone: null
         id: w
+        login_readable: false
         most_slots: null
         only_repos: null
         running: 0
@@ -823,10 +837,13 @@ async fn frozen_answers_of_the_api() {
         uuid: uuid-19
         version: test
         waiting: 0
+        wall: null
+        wall_why: null
         without: []
       - draining: false
         gone: null
         id: w-2
+        login_readable: false
         most_slots: null
         only_repos: null
         running: 0
@@ -837,6 +854,8 @@ async fn frozen_answers_of_the_api() {
         uuid: uuid-1
         version: vine 0.1.0
         waiting: 0
+        wall: null
+        wall_why: null
         without: []
     ");
     assert_snapshot!(admin(&format!("GET /workers/{id}"), NONE).await, @"
@@ -844,6 +863,7 @@ async fn frozen_answers_of_the_api() {
     draining: false
     gone: null
     id: w
+    login_readable: false
     most_slots: null
     only_repos: null
     running: 0
@@ -854,6 +874,8 @@ async fn frozen_answers_of_the_api() {
     uuid: uuid-19
     version: test
     waiting: 0
+    wall: null
+    wall_why: null
     without: []
     ");
     assert_snapshot!(admin("POST /commands", json!({ "words": ["status"] })).await, @"
@@ -878,6 +900,7 @@ async fn frozen_answers_of_the_api() {
         - draining: false
           gone: null
           id: w
+          login_readable: false
           most_slots: null
           only_repos: null
           running: 0
@@ -888,10 +911,13 @@ async fn frozen_answers_of_the_api() {
           uuid: uuid-19
           version: test
           waiting: 0
+          wall: null
+          wall_why: null
           without: []
         - draining: false
           gone: null
           id: w-2
+          login_readable: false
           most_slots: null
           only_repos: null
           running: 0
@@ -902,6 +928,8 @@ async fn frozen_answers_of_the_api() {
           uuid: uuid-1
           version: vine 0.1.0
           waiting: 0
+          wall: null
+          wall_why: null
           without: []
     text: |
       0 questions wait for people, 0 tasks run, 2 workers

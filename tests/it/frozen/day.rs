@@ -308,7 +308,10 @@ impl Day {
             let attempt = self.claimed().await;
             let lines = ["The session is gone; starting afresh.".to_owned()];
             let by = self.team.worker;
-            self.app().tell(by, attempt, &lines).await.expect("told");
+            self.app()
+                .tell(by, attempt, &lines, false)
+                .await
+                .expect("told");
             let what = "the agent ended with exit code 1: out of paper";
             let failure = Failure::new(FailureKind::AgentCrashed, what);
             let event = Event::Failed {

@@ -1116,6 +1116,35 @@ async fn frozen_discord_questions_that_are_open() {
                   required: false
                   type: 3
               type: 1
+            - description: Set what its agents may do unasked, which hosts they reach, and which wall must stand
+              name: set
+              options:
+                - autocomplete: true
+                  description: Its short name
+                  name: name
+                  required: true
+                  type: 3
+                - description: read, edit, test, open, auto (Anthropic's classifier allows), or default
+                  name: preset
+                  required: false
+                  type: 3
+                - description: Hosts that agents reach: off, list (registries and those allowed) or open
+                  name: egress
+                  required: false
+                  type: 3
+                - description: A host that they may reach too, like example.org; may be said several times
+                  name: allow
+                  required: false
+                  type: 3
+                - description: A host of the list that they may not reach any more
+                  name: refuse
+                  required: false
+                  type: 3
+                - description: The least wall: bubblewrap, container, user, plain, or default
+                  name: wall
+                  required: false
+                  type: 3
+              type: 1
             - description: Forget a repository that has no open tasks; what was done in it stays
               name: remove
               options:

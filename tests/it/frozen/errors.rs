@@ -392,7 +392,7 @@ async fn frozen_errors_of_the_shell() {
     exit code 1
 
     $ vine ask Which?
-    vine: `vine ask` works only inside a task, run by the script agent
+    vine: this works only inside a task
     exit code 1
 
     $ vine export

@@ -58,7 +58,11 @@ async fn frozen_help() {
       login        Print a link that opens the page, once
       token        Make, list and revoke secrets: for programs of yours, and for new workers
       audit        Print who decided and answered what, and check that it is as it was written
-      ask          Inside a task of the script agent: ask people, print the answer
+      ask          Inside a task: ask people, print the answer
+      note         Inside a task: say something in its thread
+      progress     Inside a task: say what you are at, in its log
+      show         Inside a task: show a text file of its folder in the thread
+      finish       Inside a task: say what your last words are; the task ends when your program does
       manifest     Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create New App"
       completions  Print completions for a shell
       task         Create, look at and steer tasks
@@ -91,6 +95,7 @@ async fn frozen_help() {
           --listen <LISTEN>    Where to serve (default: LOOPBACK, or any free port)
           --insecure           Serve others without https: for a network that is yours alone
           --agent <AGENT>      claude or script (default: claude when it is found) [possible values: claude, script]
+          --wall <WALL>        What stands around agents: bubblewrap, container, user or plain (default: the best that can)
       -h, --help               Print help
 
     $ vine daemon --help
@@ -125,6 +130,7 @@ async fn frozen_help() {
           --slots <SLOTS>    How many agents at once
           --state <STATE>    Where identity and worktrees live [env: VINE_STATE=]
           --agent <AGENT>    claude or script (default: claude when it is found) [possible values: claude, script]
+          --wall <WALL>      What stands around agents: bubblewrap, container, user or plain (default: the best that can)
       -h, --help             Print help
 
     $ vine worker list --help
@@ -353,7 +359,7 @@ async fn frozen_help() {
       -h, --help          Print help
 
     $ vine ask --help
-    Inside a task of the script agent: ask people, print the answer
+    Inside a task: ask people, print the answer
 
     Usage: vine ask [OPTIONS] <QUESTION>...
 
@@ -364,6 +370,50 @@ async fn frozen_help() {
           --option <OPTION>  A choice; any words may be answered all the same
           --multi            Several choices may be made
       -h, --help             Print help
+
+    $ vine note --help
+    Inside a task: say something in its thread
+
+    Usage: vine note <WORDS>...
+
+    Arguments:
+      <WORDS>...  The words
+
+    Options:
+      -h, --help  Print help
+
+    $ vine progress --help
+    Inside a task: say what you are at, in its log
+
+    Usage: vine progress <WORDS>...
+
+    Arguments:
+      <WORDS>...  The words
+
+    Options:
+      -h, --help  Print help
+
+    $ vine show --help
+    Inside a task: show a text file of its folder in the thread
+
+    Usage: vine show <FILE>
+
+    Arguments:
+      <FILE>  The file
+
+    Options:
+      -h, --help  Print help
+
+    $ vine finish --help
+    Inside a task: say what your last words are; the task ends when your program does
+
+    Usage: vine finish <WORDS>...
+
+    Arguments:
+      <WORDS>...  The words
+
+    Options:
+      -h, --help  Print help
 
     $ vine manifest --help
     Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create New App"
@@ -722,6 +772,7 @@ async fn frozen_help() {
     Commands:
       add     Add a repository, or correct the one of that name
       room    Show where a repository is talked about, or choose the room
+      set     Set what its agents may do unasked, which hosts they reach, and which wall must stand
       remove  Forget a repository that has no open tasks; what was done in it stays
       list    List repositories
       show    Show one repository
@@ -757,6 +808,22 @@ async fn frozen_help() {
           --room <ROOM>          The room to use from now on, as the platform names it
           --platform <PLATFORM>  The platform of that room; left out, the one this is said on, or the only one
       -h, --help                 Print help
+
+    $ vine repo set --help
+    Set what its agents may do unasked, which hosts they reach, and which wall must stand
+
+    Usage: vine repo set [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  Its short name
+
+    Options:
+          --preset <PRESET>  read, edit, test, open, auto (Anthropic's classifier allows), or default
+          --egress <RULE>    Hosts that agents reach: off, list (registries and those allowed) or open
+          --allow <HOST>     A host that they may reach too, like example.org; may be said several times
+          --refuse <HOST>    A host of the list that they may not reach any more
+          --wall <WALL>      The least wall: bubblewrap, container, user, plain, or default
+      -h, --help             Print help
 
     $ vine repo remove --help
     Forget a repository that has no open tasks; what was done in it stays
@@ -838,6 +905,7 @@ async fn frozen_help() {
     queue discard      Take a task off the list of dead ones, or many of them
     repo add           Add a repository, or correct the one of that name
     repo room          Show where a repository is talked about, or choose the room
+    repo set           Set what its agents may do unasked, which hosts they reach, and which wall must stand
     repo remove        Forget a repository that has no open tasks; what was done in it stays
     repo list          List repositories
     repo show          Show one repository

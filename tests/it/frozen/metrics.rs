@@ -129,9 +129,14 @@ async fn frozen_names_of_metrics() {
     vine_worker_slots {state}
     vine_worker_uptime_ratio (help) Share of the enrolled workers that are heard of; its average over time is their uptime.
     vine_worker_uptime_ratio (type) gauge
+    vine_worker_walls (help) Workers that are heard of, by the wall around their agents.
+    vine_worker_walls (type) gauge
+    vine_worker_walls {wall}
     vine_workers (help) Workers in each state.
     vine_workers (type) gauge
     vine_workers {state}
+    vine_workers_with_readable_login (help) Workers that are heard of whose agents can read the login of the model's account.
+    vine_workers_with_readable_login (type) gauge
     vine_worktree_bytes (help) What the worktrees of all workers take on their disks, as last heard.
     vine_worktree_bytes (type) gauge
     ");

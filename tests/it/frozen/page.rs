@@ -456,7 +456,7 @@ async fn frozen_screens() {
     root
     [Log out]
     # Workers
-    Worker State At work Slots Heard of Version Actions
+    Worker State At work Slots Wall Heard of Version Actions
     w OFFLINE
     T-4 Choose one
     T-5 Answer twice
@@ -635,13 +635,29 @@ async fn frozen_screens() {
     An answered task waits for its worker
     10 min
     ## Repositories
-    Name Source Base Rooms Trusted
+    Name Source Base Rooms Trusted Agents
     shop /srv/shop main
     chat shop
     no
+    Preset default, egress list
+    Change
+    Unasked, its agents may <select preset> | default | read | edit | test | open | auto
+    They reach <select egress> | off | list | open
+    The least wall <select wall> | default | plain | user | container | bubblewrap
+    One more host that they reach <input docs.example.org>
+    One host less <input refuse>
+    [Set]
     site /srv/site main
     chat site
     no
+    Preset default, egress list
+    Change
+    Unasked, its agents may <select preset> | default | read | edit | test | open | auto
+    They reach <select egress> | off | list | open
+    The least wall <select wall> | default | plain | user | container | bubblewrap
+    One more host that they reach <input docs.example.org>
+    One host less <input refuse>
+    [Set]
     ## People
     Name Role In repositories Known as
     Ann operator

@@ -370,6 +370,7 @@ async fn frozen_doctor() {
     ok       git          git version …
     problem  claude       Claude Code is not found; `npm install -g @anthropic-ai/claude-code` installs it, until then tasks wait in the queue
     ok       state        FOLDER/.local/state/agentvine
+    ok       wall         bubblewrap stands around agents
     ok       daemon       http://LOOPBACK: You are root (admin), speaking through shell.
     ok       store        takes what is written
     exit code 1
@@ -383,6 +384,7 @@ async fn frozen_doctor() {
     ok       git          git version …
     problem  claude       Claude Code is not found; `npm install -g @anthropic-ai/claude-code` installs it, until then tasks wait in the queue
     ok       state        FOLDER/.local/state/agentvine
+    ok       wall         bubblewrap stands around agents
     problem  database     PostgreSQL does not answer at LOOPBACK (Connection refused (os error 111)); start it, or correct database.url
     problem  redis        Redis cannot be used (Connection refused (os error 111)); start it or correct redis.url, until then PostgreSQL carries the hints
     ok       daemon       http://LOOPBACK: You are root (admin), speaking through shell.

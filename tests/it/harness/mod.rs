@@ -743,8 +743,13 @@ fn configuration(folder: &Path, agent: &Agent<'_>, model: &str, sections: &Secti
         true => "",
         false => "probe_seconds = 1\n",
     };
+    // What is told of walls says which.
+    let wall = match worker.contains("wall =") {
+        true => "",
+        false => "wall = \"plain\"\n",
+    };
     let shared = format!(
-        "{whole}[questions]\n{questions}[sessions]\n{sessions}[worker]\ndrain_seconds = 2\n{probe}{worker}"
+        "{whole}[questions]\n{questions}[sessions]\n{sessions}[worker]\ndrain_seconds = 2\n{probe}{wall}{worker}"
     );
     let home = folder.join("home");
     fs::create_dir_all(home.join("claude")).expect("a folder");
