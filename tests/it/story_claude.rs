@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Agent, PATIENCE, Place, git};
+use crate::harness::{Agent, PATIENCE, Place, commit_all, git};
 
 fn script(colour: &str) -> String {
     format!(
@@ -200,20 +200,7 @@ async fn claude_runs_nothing_of_an_untrusted_repository_but_reads_its_notes() {
         std::os::unix::fs::PermissionsExt::from_mode(0o755),
     )
     .expect("executable");
-    git(&place.repo, &["add", "."]);
-    git(
-        &place.repo,
-        &[
-            "-c",
-            "user.name=T",
-            "-c",
-            "user.email=t@localhost",
-            "commit",
-            "--quiet",
-            "-m",
-            "Trap",
-        ],
-    );
+    commit_all(&place.repo, "Trap");
     let _daemon = place.daemon().await;
     let _worker = place.worker("w-1", 1).await;
     let task = place

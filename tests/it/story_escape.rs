@@ -21,7 +21,7 @@ use std::{
 use serde_json::{Value, json};
 use vine_domain::Wall;
 
-use crate::harness::{Agent, PATIENCE, Place, Process, git, path, until};
+use crate::harness::{Agent, PATIENCE, Place, Process, commit_all, git, path, until};
 
 /// What stands at `docs/walls.md`, beside each try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,20 +218,7 @@ async fn place(agent: Agent<'_>, wall: Wall) -> (Place, [Process; 2]) {
         place.repo.join("tries.py"),
     )
     .expect("copied");
-    git(&place.repo, &["add", "."]);
-    git(
-        &place.repo,
-        &[
-            "-c",
-            "user.name=T",
-            "-c",
-            "user.email=t@localhost",
-            "commit",
-            "--quiet",
-            "-m",
-            "Tries",
-        ],
-    );
+    commit_all(&place.repo, "Tries");
     // As wide as it goes: what is held now is held by the address.
     place.say("repo set site --egress open").await;
     let worker = place.worker("w-1", 2).await;

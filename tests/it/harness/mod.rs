@@ -701,10 +701,8 @@ pub fn git(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-pub fn make_repository(folder: &Path) {
-    fs::create_dir_all(folder).expect("a folder");
-    git(folder, &["init", "--quiet", "--initial-branch=main"]);
-    fs::write(folder.join("README.md"), "# Site\n").expect("written");
+/// Commits all that lies in a repository.
+pub fn commit_all(folder: &Path, message: &str) {
     git(folder, &["add", "."]);
     git(
         folder,
@@ -716,9 +714,16 @@ pub fn make_repository(folder: &Path) {
             "commit",
             "--quiet",
             "-m",
-            "Begin",
+            message,
         ],
     );
+}
+
+pub fn make_repository(folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder");
+    git(folder, &["init", "--quiet", "--initial-branch=main"]);
+    fs::write(folder.join("README.md"), "# Site\n").expect("written");
+    commit_all(folder, "Begin");
 }
 
 pub fn path(path: &Path) -> &str {
