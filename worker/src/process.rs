@@ -98,11 +98,12 @@ pub fn supervised(
     prepared(command, folder, mark, env, pass)
 }
 
-/// The same as another user ([`mod@crate::supervise`]), with nothing of our environment.
-pub fn supervised_as(user: &[String], program: &[String], folder: &Path, mark: &Mark) -> Command {
+/// The same with words for the process between ([`mod@crate::supervise`]), and with nothing of our
+/// environment.
+pub fn supervised_by(words: &[String], program: &[String], folder: &Path, mark: &Mark) -> Command {
     let own = SUPERVISOR.get().cloned();
     let mut command = Command::new(own.unwrap_or_else(|| "/proc/self/exe".into()));
-    command.args(["supervise", "--"]).args(user).args(program);
+    command.args(["supervise", "--"]).args(words).args(program);
     command.current_dir(folder).env_clear();
     command.envs(mark.variables()).process_group(0);
     command

@@ -31,6 +31,11 @@ pub fn supervise(command: &[String]) -> ExitCode {
         eprintln!("vine: this agent cannot be supervised: {error}");
         return ExitCode::FAILURE;
     }
+    let command = match command.split_first() {
+        Some((first, _)) if first == GATED && !is_let_go() => return ExitCode::FAILURE,
+        Some((first, rest)) if first == GATED => rest,
+        _ => command,
+    };
     let (user, command) = match User::read(command) {
         Ok(read) => read,
         Err(error) => {
@@ -74,6 +79,15 @@ pub fn supervise(command: &[String]) -> ExitCode {
     let status = end_of(agent);
     end_all();
     status.map_or(ExitCode::FAILURE, ends_as)
+}
+
+/// Comes first where the worker has something to do with this process before the agent starts; it says
+/// when, by one byte of any value.
+pub const GATED: &str = "--gated";
+
+/// Waits for the worker; without it nothing is started.
+fn is_let_go() -> bool {
+    io::stdin().read_exact(&mut [0]).is_ok()
 }
 
 /// Comes before a user's number, a group's, and how many processes the user may have.

@@ -44,9 +44,9 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("`{}` does not start", job.config.command.join(" ")))?;
+    let started = job.sandbox.start(command).await;
+    let mut child =
+        started.with_context(|| format!("`{}` does not start", job.config.command.join(" ")))?;
     let mut stdin = child.stdin.take().context("no standard input")?;
     let stdout = child.stdout.take().context("no standard output")?;
     let stderr = child.stderr.take().context("no standard error")?;

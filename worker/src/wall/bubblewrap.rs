@@ -14,6 +14,8 @@ use super::mounts::Seen;
 pub struct Plan<'a> {
     /// Programs and libraries.
     pub seen: &'a Seen,
+    /// Seen as `/etc`; none where an image has its own.
+    pub etc: &'a Path,
     /// Where it works; written, at its own path.
     pub folder: &'a Path,
     /// Its home; written, at its own path.
@@ -36,15 +38,10 @@ pub struct Plan<'a> {
 
 /// Where our files are seen.
 pub const RUN: &str = "/run/vine";
-/// What stands in a plan's `run` folder and is seen inside.
+/// What stands in a plan's `run` folder and is mounted into containers, each by itself.
 pub const FILES: [&str; 5] = ["spec.json", "settings.json", "door", "model", "egress"];
 /// Files of the system that we write ourselves.
-pub const SYSTEM: [(&str, &str); 4] = [
-    ("passwd", "/etc/passwd"),
-    ("group", "/etc/group"),
-    ("hosts", "/etc/hosts"),
-    ("nsswitch.conf", "/etc/nsswitch.conf"),
-];
+pub const SYSTEM: [(&str, &str); 2] = [("passwd", "/etc/passwd"), ("group", "/etc/group")];
 /// What of `/proc` is the whole machine's, and not hidden by the namespace of processes.
 const KERNEL: [&str; 7] = [
     "/proc/sys",
@@ -96,6 +93,7 @@ pub fn arguments(plan: &Plan<'_>) -> Vec<OsString> {
     for path in &plan.seen.paths {
         say(&[&"--ro-bind-try", path, path]);
     }
+    say(&[&"--ro-bind", &plan.etc, &"/etc"]);
     for (name, path) in SYSTEM {
         say(&[&"--ro-bind", &plan.run.join(name), &path]);
     }
@@ -123,13 +121,7 @@ pub fn arguments(plan: &Plan<'_>) -> Vec<OsString> {
     for (from, to) in plan.own {
         say(&[&"--ro-bind", from, to]);
     }
-    for name in FILES {
-        say(&[
-            &"--ro-bind-try",
-            &plan.run.join(name),
-            &Path::new(RUN).join(name),
-        ]);
-    }
+    say(&[&"--ro-bind", &plan.run, &RUN]);
     say(&[&"--ro-bind", &plan.inside, &format!("{RUN}/inside")]);
     say(&[&"--ro-bind", &plan.vine, &format!("{RUN}/bin/vine")]);
     say(&[
@@ -144,8 +136,12 @@ pub fn arguments(plan: &Plan<'_>) -> Vec<OsString> {
     all
 }
 
-/// Writes the system's files: one account, no names but our own.
+/// Writes the system's files: one account, no names but our own; and what our programs are mounted on.
 pub fn write_system(run: &Path, home: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(run.join("bin"))?;
+    for place in ["inside", "bin/vine"] {
+        fs::write(run.join(place), "")?;
+    }
     let user = user();
     let home = home.display();
     let texts = [
@@ -153,8 +149,6 @@ pub fn write_system(run: &Path, home: &Path) -> std::io::Result<()> {
             "root:x:0:0::/nonexistent:/usr/sbin/nologin\nagent:x:{user}:{user}:agent:{home}:/bin/bash\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"
         ),
         format!("root:x:0:\nagent:x:{user}:\nnogroup:x:65534:\n"),
-        "127.0.0.1 localhost agent\n::1 localhost\n".to_owned(),
-        "passwd: files\ngroup: files\nhosts: files\n".to_owned(),
     ];
     SYSTEM
         .iter()

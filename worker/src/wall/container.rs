@@ -174,6 +174,7 @@ mod tests {
         let path = Path::new;
         let plan = Plan {
             seen: &seen,
+            etc: path("/s/etc"),
             folder: path("/s/tree"),
             home: path("/s/home"),
             temp: path("/s/tmp"),

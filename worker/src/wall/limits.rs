@@ -2,9 +2,7 @@
 //! make one (cgroups(7), both versions), else by limits of each process.
 
 use std::{
-    fs::{self, File},
-    io::Write,
-    os::unix::process::CommandExt,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         OnceLock,
@@ -12,8 +10,6 @@ use std::{
     },
     time::Duration,
 };
-
-use tokio::process::Command;
 
 const ROOT: &str = "/sys/fs/cgroup";
 /// A share is no smaller: with less, Claude Code hardly starts.
@@ -191,25 +187,18 @@ impl Bounds {
         Some(made)
     }
 
-    /// The command's process begins in the group, so that all that it starts is in it.
-    #[expect(
-        unsafe_code,
-        reason = "there is no safe way to run code between fork and exec"
-    )]
-    pub fn hold(&self, command: &mut Command) {
-        let open = |folder: &PathBuf| {
-            File::options()
-                .write(true)
-                .open(folder.join("cgroup.procs"))
-                .ok()
+    /// Takes a process in, before it starts any other: all that it starts is in the group then. The
+    /// kernel takes milliseconds for each group, so they are asked at once.
+    pub async fn hold(&self, process: u32) -> io::Result<()> {
+        let one = |folder: &PathBuf| {
+            let file = folder.join("cgroup.procs");
+            tokio::task::spawn_blocking(move || fs::write(file, process.to_string()))
         };
-        let files: Vec<File> = self.folders.iter().filter_map(open).collect();
-        let enter = move || {
-            // 0 stands for whoever writes it.
-            files.iter().try_for_each(|mut file| file.write_all(b"0"))
-        };
-        // SAFETY: the closure makes one system call for each file; it neither allocates nor locks.
-        unsafe { command.as_std_mut().pre_exec(enter) };
+        let all: Vec<_> = self.folders.iter().map(one).collect();
+        for held in all {
+            held.await.map_err(io::Error::other)??;
+        }
+        Ok(())
     }
 
     /// Something in it was ended because it took too much memory.

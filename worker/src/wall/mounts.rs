@@ -3,7 +3,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
@@ -80,7 +81,7 @@ const TOOLS: [(&str, Option<&str>); 24] = [
 ];
 
 /// What is mounted read only, and what leads to toolchains.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Folders and files, each at its own path, parents first.
     pub paths: Vec<PathBuf>,
@@ -104,6 +105,55 @@ pub struct Wanted<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
+/// Makes the agents' own `/etc`: one folder is mounted in a fraction of the time that many files take.
+/// What not everybody may read is left out.
+pub fn make_etc(to: &Path) -> io::Result<()> {
+    let draft = to.with_extension("new");
+    let _left_by_a_crash = fs::remove_dir_all(&draft);
+    for name in ETC.iter().map(PathBuf::from).chain(versioned()) {
+        let (from, to) = (Path::new("/etc").join(&name), draft.join(&name));
+        if from.symlink_metadata().is_ok() {
+            fs::create_dir_all(to.parent().unwrap_or(&draft))?;
+            copy(&from, &to)?;
+        }
+    }
+    for (name, text) in [
+        ("hosts", "127.0.0.1 localhost agent\n::1 localhost\n"),
+        (
+            "nsswitch.conf",
+            "passwd: files\ngroup: files\nhosts: files\n",
+        ),
+        // Others are mounted here.
+        ("passwd", ""),
+        ("group", ""),
+    ] {
+        fs::write(draft.join(name), text)?;
+    }
+    let _mostly_not_there = fs::remove_dir_all(to);
+    fs::rename(draft, to)
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let found = from.symlink_metadata()?;
+    let is_for_all = found.permissions().mode() & 0o004 != 0;
+    if found.is_symlink() {
+        return symlink(fs::read_link(from)?, to);
+    }
+    if !is_for_all {
+        return Ok(());
+    }
+    if found.is_file() {
+        return fs::copy(from, to).map(|_| ());
+    }
+    if found.is_dir() {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)?.flatten() {
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Looks at this machine.
 pub fn seen(wanted: &Wanted<'_>) -> Seen {
     let mut seen = Seen::default();
@@ -113,12 +163,6 @@ pub fn seen(wanted: &Wanted<'_>) -> Seen {
             Ok(to) => seen.links.push((folder.into(), to)),
             Err(_) if Path::new(folder).is_dir() => drop(paths.insert(PathBuf::from(folder))),
             Err(_) => {}
-        }
-    }
-    for name in ETC.iter().map(PathBuf::from).chain(versioned()) {
-        let path = Path::new("/etc").join(name);
-        if path.exists() {
-            paths.insert(path);
         }
     }
     let homes = homes(wanted);
@@ -281,6 +325,13 @@ mod tests {
             home.join(".rustup").display().to_string(),
         );
         assert!(seen.variables.contains(&rustup));
+        let etc = place.path().join("etc");
+        make_etc(&etc).expect("made");
+        assert!(
+            etc.join("hosts").is_file()
+                && !etc.join("shadow").exists()
+                && !etc.join("ssh").exists()
+        );
         for secret in [
             "/etc/shadow",
             "/etc/ssl/private",

@@ -9,8 +9,9 @@ use std::{
 
 use anyhow::{Context, Result};
 use tokio::{
+    io::AsyncWriteExt,
     net::{TcpListener, UnixListener},
-    process::Command,
+    process::{Child, Command},
     task::JoinSet,
     task::block_in_place,
 };
@@ -31,7 +32,7 @@ use super::{
     limits::Bounds,
     model::{Model, OURS},
     mounts::{self, Seen, Wanted},
-    stand::{Means, Walls, inside, own_program},
+    stand::{Means, Walls, etc, inside, own_program},
     users::{self, User},
 };
 use crate::{
@@ -59,6 +60,7 @@ pub struct Sandbox {
     run: RunFolder,
     env: Vec<(String, String)>,
     seen: Seen,
+    etc: PathBuf,
     objects: Option<PathBuf>,
     files: Vec<(PathBuf, PathBuf)>,
     own: Vec<(PathBuf, PathBuf)>,
@@ -175,6 +177,7 @@ impl Sandbox {
             home,
             env: Vec::new(),
             seen: Seen::default(),
+            etc: etc(&config.state),
             objects: Some(repository.join("objects")).filter(|objects| objects.is_dir()),
             files: Vec::new(),
             own: Vec::new(),
@@ -221,13 +224,16 @@ impl Sandbox {
             .or_else(|| std::env::var("PATH").ok())
             .unwrap_or_default();
         let variable = |name: &str| agent.variable(name).or_else(|| std::env::var(name).ok());
-        self.seen = mounts::seen(&Wanted {
-            path: &path,
-            home: person,
-            command: &agent.command,
-            ours: std::slice::from_ref(&config.state),
-            variable: &variable,
-        });
+        let look = || {
+            mounts::seen(&Wanted {
+                path: &path,
+                home: person,
+                command: &agent.command,
+                ours: std::slice::from_ref(&config.state),
+                variable: &variable,
+            })
+        };
+        self.seen = self.walls.seen.get_or_init(look).clone();
         let temp = match self.holds_network() {
             true => PathBuf::from("/tmp"),
             false => home.temp(),
@@ -416,7 +422,7 @@ impl Sandbox {
         more: Vec<(String, String)>,
     ) -> Result<Command> {
         let agent = &config.agent;
-        let mut command = match &self.walls.means {
+        let command = match &self.walls.means {
             Means::Plain => {
                 let mut command =
                     process::supervised(program, &self.folder, &self.mark, &agent.env, &agent.pass);
@@ -431,11 +437,11 @@ impl Sandbox {
                     self.walls.most.processes,
                 ];
                 let own = [
-                    vec![supervise::AS.to_owned()],
+                    vec![supervise::GATED.to_owned(), supervise::AS.to_owned()],
                     numbers.map(|number| number.to_string()).into(),
                 ]
                 .concat();
-                let mut command = process::supervised_as(&own, program, &self.folder, &self.mark);
+                let mut command = process::supervised_by(&own, program, &self.folder, &self.mark);
                 command.envs(self.env.clone()).envs(more);
                 command
             }
@@ -454,20 +460,27 @@ impl Sandbox {
                 self.walled(engine, words)
             }
         };
-        if let Some(bounds) = &self.bounds {
-            bounds.hold(&mut command);
-        }
         Ok(command)
     }
 
+    /// Starts it, within its bounds from the beginning. Its input is piped.
+    pub async fn start(&self, mut command: Command) -> Result<Child> {
+        let mut child = command.spawn()?;
+        if let (Some(bounds), Some(process)) = (&self.bounds, child.id()) {
+            let held = bounds.hold(process).await;
+            held.context("the agent's memory and processes cannot be bounded")?;
+        }
+        if let (true, Some(input)) = (self.is_walled(), &mut child.stdin) {
+            input.write_all(b"\n").await?;
+            input.flush().await?;
+        }
+        Ok(child)
+    }
+
     fn walled(&self, program: &str, words: Vec<std::ffi::OsString>) -> Command {
-        let mut command = process::supervised(
-            &[program.to_owned()],
-            Path::new("/"),
-            &self.mark,
-            &Default::default(),
-            &[],
-        );
+        let gated = [supervise::GATED.to_owned()];
+        let program = [program.to_owned()];
+        let mut command = process::supervised_by(&gated, &program, Path::new("/"), &self.mark);
         command.args(words);
         command
     }
@@ -497,6 +510,7 @@ impl Sandbox {
         fs::write(self.run.0.join("spec.json"), serde_json::to_vec(&spec)?)?;
         let home = self.home.as_ref().context("it has no home")?;
         Ok(Parts {
+            etc: self.etc.clone(),
             home: home.home(),
             temp: home.temp(),
             inside: inside().context("`vine-inside` is missing beside `vine`")?,
@@ -507,6 +521,7 @@ impl Sandbox {
     fn planned<'a>(&'a self, parts: &'a Parts) -> Plan<'a> {
         Plan {
             seen: &self.seen,
+            etc: &parts.etc,
             folder: &self.folder,
             home: &parts.home,
             temp: &parts.temp,
@@ -586,6 +601,7 @@ impl Sandbox {
 }
 
 struct Parts {
+    etc: PathBuf,
     home: PathBuf,
     temp: PathBuf,
     inside: PathBuf,

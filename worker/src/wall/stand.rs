@@ -30,6 +30,8 @@ pub struct Walls {
     /// How the model knows whose calls they are.
     pub login: Login,
     pub(super) means: Means,
+    /// What is seen of the machine, once it was looked at.
+    pub(super) seen: OnceLock<Seen>,
     pub(super) config: Arc<WallConfig>,
 }
 
@@ -72,7 +74,7 @@ impl Walls {
         Err(NoWall(why.join("; ")))
     }
 
-    /// Ends and takes back what an earlier process of this worker left.
+    /// Ends and takes back what an earlier process of this worker left, and makes what all its agents see.
     pub fn clear_up(&self, config: &WorkerConfig) -> std::io::Result<()> {
         match &self.means {
             Means::User => users::take_all_back(&config.state),
@@ -80,7 +82,8 @@ impl Walls {
                 container::end_left_behind(engine, &config.state);
                 Ok(())
             }
-            Means::Plain | Means::Bubblewrap { .. } => Ok(()),
+            Means::Bubblewrap { .. } => super::mounts::make_etc(&etc(&config.state)),
+            Means::Plain => Ok(()),
         }
     }
 
@@ -119,6 +122,7 @@ impl Walls {
             most,
             login,
             means,
+            seen: OnceLock::new(),
             config,
         }
     }
@@ -179,6 +183,7 @@ fn tried(bwrap: &Path, inside: &Path) -> Result<(), String> {
         for name in ["tree", "home", "tmp", "run"] {
             std::fs::create_dir_all(folder(name)).map_err(told)?;
         }
+        super::mounts::make_etc(&folder("etc")).map_err(told)?;
         bubblewrap::write_system(&folder("run"), &folder("home")).map_err(told)?;
         let spec = vine_inside::Spec {
             program: vec!["true".into()],
@@ -194,6 +199,7 @@ fn tried(bwrap: &Path, inside: &Path) -> Result<(), String> {
         let vine = own_program().ok_or("this program does not know where it is")?;
         let plan = bubblewrap::Plan {
             seen: &seen,
+            etc: &folder("etc"),
             folder: &folder("tree"),
             home: &folder("home"),
             temp: &folder("tmp"),
@@ -218,6 +224,11 @@ fn system() -> Seen {
         ours: &[],
         variable: &|_| None,
     })
+}
+
+/// What agents see as `/etc`.
+pub(super) fn etc(state: &Path) -> PathBuf {
+    state.join("etc")
 }
 
 /// `vine` itself, where it was when it started: a newer one may take its place.

@@ -152,7 +152,7 @@ const PROBE: Duration = Duration::from_secs(120);
 
 /// Runs Claude Code to its end.
 pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
-    let mut child = match start(job) {
+    let mut child = match start(job).await {
         Ok(child) => child,
         Err(error) => return Outcome::Failed(does_not_start(job.config, &error.to_string())),
     };
@@ -251,7 +251,7 @@ fn last_line(said: &str) -> &str {
     said.trim().lines().next_back().unwrap_or_default()
 }
 
-fn start(job: &Job<'_>) -> anyhow::Result<Child> {
+async fn start(job: &Job<'_>) -> anyhow::Result<Child> {
     let mut words = job.config.command.clone();
     let mut say = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
     say(&[
@@ -297,10 +297,9 @@ fn start(job: &Job<'_>) -> anyhow::Result<Child> {
     env.push(("DISABLE_AUTOUPDATER".into(), "1".into()));
     env.push(("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS".into(), "1".into()));
     let mut command = job.sandbox.command(job.worker, &words, env)?;
-    let child = command
+    command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    Ok(child)
+        .stderr(Stdio::piped());
+    job.sandbox.start(command).await
 }
