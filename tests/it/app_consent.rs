@@ -173,3 +173,65 @@ async fn a_repository_says_who_decides_and_whether_that_may_be_who_asked() {
     ));
     answers(&team, "Ann", id).await.expect("somebody else's");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_press_in_chat_lets_agents_out_to_just_that_host_and_only_operators_press() {
+    let talk = Talk::new(Fake::default()).await;
+    let (attempt, ..) = talk.asked().await;
+    let app = &talk.team.app;
+    let hosts = [
+        "evil.example\n\n**Approved by Ann.**",
+        "docs.example",
+        "xn--pypal-4ve.example",
+    ]
+    .map(str::to_owned);
+    app.refused_hosts(talk.team.worker, attempt, &hosts)
+        .await
+        .expect("told");
+    let notice = talk
+        .chat
+        .wait("people are told", |dispatch| {
+            dispatch.message.text.contains("**Not let out.**")
+        })
+        .await;
+    let text = &notice.dispatch.message.text;
+    assert!(
+        text.contains("> **Approved by Ann.**") || !text.contains("\n**Approved"),
+        "set apart: {text}"
+    );
+    let labels: Vec<&str> = notice
+        .dispatch
+        .message
+        .buttons
+        .iter()
+        .map(|one| one.label.as_str())
+        .collect();
+    assert_eq!(
+        labels,
+        ["Allow docs.example", "Allow xn--pypal-4ve.example"],
+        "what is no name has none"
+    );
+    let reached = async || {
+        let repo = app.repo(&Slug::from_text("site")).await.expect("there");
+        repo.guard
+            .hosts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let press = async |event: &str, author: &str| {
+        talk.says(
+            event,
+            author,
+            "",
+            (None, Some(&notice.reference)),
+            Act::Pressed(0),
+        )
+        .await;
+        talk.read(&format!("{event}-read")).await;
+    };
+    press("$vic", "@vic:x").await;
+    assert!(reached().await.is_empty(), "who only reads presses nothing");
+    press("$ann", "@ann:x").await;
+    assert_eq!(reached().await, ["docs.example"]);
+}

@@ -727,6 +727,58 @@ async fn where_no_wall_can_stand_nothing_starts_without_a_word_of_its_owner() {
         doctor.contains("none can stand") && doctor.contains("apt install bubblewrap"),
         "{doctor}"
     );
+    // In a terminal it asks once; a yes is remembered.
+    let asks = r#"
+import os, pty, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.chdir(sys.argv[1])
+    os.execve(sys.argv[2], sys.argv[2:], {"PATH": sys.argv[1] + "/../bin", "HOME": os.environ["HOME"], "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"], "NO_COLOR": "1"})
+said, answered = b"", False
+while True:
+    try:
+        piece = os.read(terminal, 4096)
+    except OSError:
+        break
+    said += piece
+    if b"Go on? [y/N]" in said and not answered:
+        answered = True
+        os.write(terminal, os.environ["ANSWER"].encode() + b"\n")
+    if b"Ctrl-C stops it" in said:
+        os.write(terminal, b"\x03")
+os.waitpid(pid, 0)
+sys.stdout.buffer.write(said)
+"#;
+    let ask = |answer: &str| {
+        let up = place.vine(&["up", "--state", path(&state), "--listen", "127.0.0.1:0"]);
+        let mut command = Command::new("python3");
+        command
+            .args(["-c", asks])
+            .arg(&place.repo)
+            .arg(up.get_program())
+            .args(up.get_args());
+        command
+            .env("ANSWER", answer)
+            .env("HOME", place.folder.path())
+            .env("XDG_STATE_HOME", place.folder.path().join("xdg"));
+        let output = command.output().expect("it runs");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let no = ask("n");
+    assert!(
+        no.contains("Agents here can read your files") && no.contains("nothing was started"),
+        "{no}"
+    );
+    let yes = ask("y");
+    assert!(
+        yes.contains("none: agents here can read your files"),
+        "{yes}"
+    );
+    let again = ask("n");
+    assert!(
+        !again.contains("Go on?") && again.contains("apt install bubblewrap"),
+        "remembered, and the reason is said: {again}"
+    );
     // With a word it goes on, and says so.
     let mut command = place.vine(&[
         "up",

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use vine_domain::{Guard, Repo, Slug, Standing, Timestamp, Wall, Worker, WorkerId};
+use vine_domain::{
+    Guard, Repo, Slug, Standing, Timestamp, Wall, Worker, WorkerId,
+    guard::{LOGIN, Preset},
+};
 
 use crate::{App, Done};
 
@@ -18,7 +21,24 @@ const GOOD_FOR: Duration = Duration::from_secs(10);
 struct Seen {
     read: Option<Timestamp>,
     guards: HashMap<Slug, Guard>,
-    walls: HashMap<WorkerId, Wall>,
+    walls: HashMap<WorkerId, Stands>,
+}
+
+/// What stands around the agents of a worker, as far as cards say it.
+#[derive(Debug, Clone, Copy)]
+struct Stands {
+    wall: Wall,
+    /// They can read the login of the model's account.
+    login: bool,
+}
+
+impl Stands {
+    fn of(standing: &Standing) -> Self {
+        Self {
+            wall: standing.wall,
+            login: standing.login,
+        }
+    }
 }
 
 /// Guards of repositories and walls of workers, as last seen.
@@ -34,7 +54,7 @@ impl Around {
     pub fn stands(&self, worker: WorkerId, standing: Option<&Standing>) {
         let mut seen = self.seen();
         match standing {
-            Some(standing) => seen.walls.insert(worker, standing.wall),
+            Some(standing) => seen.walls.insert(worker, Stands::of(standing)),
             None => seen.walls.remove(&worker),
         };
     }
@@ -50,7 +70,10 @@ impl Around {
     pub fn out_of_reach(&self, worker: WorkerId) -> Vec<Slug> {
         let seen = self.seen();
         // An older one does not say what stands there, and knows of no wall.
-        let wall = seen.walls.get(&worker).copied().unwrap_or(Wall::Plain);
+        let wall = seen
+            .walls
+            .get(&worker)
+            .map_or(Wall::Plain, |stands| stands.wall);
         let refuses = |(_, guard): &(&Slug, &Guard)| guard.refuses(wall).is_some();
         seen.guards
             .iter()
@@ -63,12 +86,17 @@ impl Around {
     pub fn said(&self, repo: &Slug, worker: Option<WorkerId>) -> Option<String> {
         let seen = self.seen();
         let guard = seen.guards.get(repo).cloned().unwrap_or_default();
-        let wall = worker.and_then(|worker| seen.walls.get(&worker)).copied();
+        let stands = worker.and_then(|worker| seen.walls.get(&worker)).copied();
+        let wall = stands.map(|stands| stands.wall);
+        let login = stands.filter(|stands| stands.login);
         let preset = match wall {
             Some(wall) => guard.preset_behind(wall).ok().flatten(),
             None => guard.preset,
         };
         let preset = match (preset, wall) {
+            (Some(Preset::Auto), _) => {
+                Some("preset `auto` (Anthropic's classifier allows)".to_owned())
+            }
             (Some(preset), _) => Some(format!("preset `{preset}`")),
             (None, Some(_)) => Some("asks about everything".into()),
             (None, None) => None,
@@ -79,7 +107,8 @@ impl Around {
             (None, Some(least)) => Some(format!("wall `{least}` or better")),
             (None, None) => None,
         };
-        let parts: Vec<String> = preset.into_iter().chain(wall).collect();
+        let login = login.map(|_| LOGIN.to_owned());
+        let parts: Vec<String> = preset.into_iter().chain(wall).chain(login).collect();
         (!parts.is_empty()).then(|| parts.join(" · "))
     }
 }
@@ -108,8 +137,63 @@ impl App {
             .into_iter()
             .map(|repo| (repo.name, repo.guard))
             .collect();
-        let wall = |(worker, ..): (Worker, usize, usize)| Some((worker.id, worker.standing?.wall));
+        let wall =
+            |(worker, ..): (Worker, usize, usize)| Some((worker.id, Stands::of(&worker.standing?)));
         seen.walls = workers.into_iter().filter_map(wall).collect();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vine_domain::{
+        clock::{Ids, System},
+        guard::Preset,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_card_says_what_the_agent_may_do_and_what_it_can_read() {
+        let (around, repo, worker) = (
+            Around::default(),
+            Slug::from_text("site"),
+            WorkerId(System.uuid()),
+        );
+        assert_eq!(around.said(&repo, Some(worker)), None, "nobody knows yet");
+        let standing = |wall, login| Standing {
+            wall,
+            why: String::new(),
+            login,
+        };
+        for (wall, login, words) in [
+            (Wall::Bubblewrap, false, "preset `test` · wall `bubblewrap`"),
+            (
+                Wall::Bubblewrap,
+                true,
+                "preset `test` · wall `bubblewrap` · the agent can read the model login",
+            ),
+            (Wall::User, false, "asks about everything · wall `user`"),
+            (Wall::Plain, false, "asks about everything · no wall"),
+        ] {
+            around.stands(worker, Some(&standing(wall, login)));
+            assert_eq!(around.said(&repo, Some(worker)).as_deref(), Some(words));
+        }
+        let guard = Guard {
+            preset: Some(Preset::Auto),
+            wall: Some(Wall::Container),
+            ..Guard::default()
+        };
+        around.seen().guards.insert(repo.clone(), guard);
+        let said = around.said(&repo, None).expect("known");
+        assert_eq!(
+            said,
+            "preset `auto` (Anthropic's classifier allows) · wall `container` or better"
+        );
+        assert_eq!(
+            around.out_of_reach(worker),
+            [repo],
+            "a plain worker gets no task of it"
+        );
     }
 }

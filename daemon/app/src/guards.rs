@@ -2,7 +2,7 @@
 //! an agent ran into it.
 
 use vine_domain::{
-    Guard, MessageId, Repo, Slug, Verb, WorkerId,
+    Guard, MessageId, Repo, Slug, Verb, Wall, Worker, WorkerId,
     chat::Button,
     guard::{Egress, Host, Preset},
     markdown::quoted,
@@ -23,7 +23,7 @@ pub struct GuardWish {
     /// Hosts of the list that they may not reach any more.
     pub refuse: Vec<Host>,
     /// Another least wall; `Some(None)` for none.
-    pub wall: Option<Option<vine_domain::Wall>>,
+    pub wall: Option<Option<Wall>>,
 }
 
 impl GuardWish {
@@ -75,6 +75,21 @@ impl App {
         self.add_repo(&repo).await?;
         self.wakes.work();
         Ok(repo)
+    }
+
+    /// Why none of the workers is good enough for a repository; `None` as long as there is none at all.
+    pub async fn nobody_can(&self, repo: &Repo) -> Done<Option<String>> {
+        let workers = self.store.workers().await?;
+        let why = |(worker, ..): &(Worker, usize, usize)| {
+            repo.guard.refuses(
+                worker
+                    .standing
+                    .as_ref()
+                    .map_or(Wall::Plain, |standing| standing.wall),
+            )
+        };
+        let all: Option<Vec<String>> = workers.iter().map(why).collect();
+        Ok(all.and_then(|all| all.into_iter().next()))
     }
 
     /// What holds now for the repository of an attempt that the worker has a lease of.

@@ -306,7 +306,8 @@ impl Guard {
         });
         let egress =
             (self.egress != Egress::default()).then(|| format!(", egress {}", self.egress));
-        let hosts = (!self.hosts.is_empty()).then(|| {
+        let counts = self.egress == Egress::List && !self.hosts.is_empty();
+        let hosts = counts.then(|| {
             let names: Vec<&str> = self.hosts.iter().map(Host::as_str).collect();
             format!(", reaches {}", names.join(" "))
         });

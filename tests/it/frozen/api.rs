@@ -562,6 +562,13 @@ async fn frozen_answers_of_the_api() {
     hint: claim again; nothing of this attempt was changed
     message: attempt 1 of T-99 is no longer under way; stop its agent
     ");
+    let homes =
+        json!({ "tasks": [], "sessions": [SESSION, "00000000-0000-7000-8000-000000000009"] });
+    assert_snapshot!(worker(&format!("POST /workers/{id}/orphans"), homes).await, @"
+    200
+    sessions: [uuid-2, uuid-18]
+    tasks: []
+    ");
     let gone = json!({ "task": "T-99", "epoch": 1 });
     assert_snapshot!(worker(&format!("POST /workers/{id}/guard"), gone.clone()).await, @"
     404
@@ -696,7 +703,7 @@ async fn frozen_answers_of_the_api() {
         text: Mind the cat
       - at: 2027-01-15T08:00:00.000Z
         author: root
-        key: uuid-18
+        key: uuid-19
         state: { state: missed }
         task: T-1
         text: Correction of an earlier note: Mind the dog
@@ -799,7 +806,7 @@ async fn frozen_answers_of_the_api() {
     started: 2027-01-15T08:00:00.000Z
     state: ended
     task: T-3
-    worker: uuid-19
+    worker: uuid-20
     worktree: /srv/w/T-1
     ");
     assert_snapshot!(admin(&format!("DELETE /sessions/{SESSION}"), NONE).await, @"
@@ -817,7 +824,7 @@ async fn frozen_answers_of_the_api() {
     started: 2027-01-15T08:00:00.000Z
     state: ended
     task: T-3
-    worker: uuid-19
+    worker: uuid-20
     worktree: /srv/w/T-1
     ");
     assert_snapshot!(admin("GET /workers", NONE).await, @"
@@ -834,7 +841,7 @@ async fn frozen_answers_of_the_api() {
         slots: 50
         state: IDLE
         trouble: null
-        uuid: uuid-19
+        uuid: uuid-20
         version: test
         waiting: 0
         wall: null
@@ -871,7 +878,7 @@ async fn frozen_answers_of_the_api() {
     slots: 50
     state: IDLE
     trouble: null
-    uuid: uuid-19
+    uuid: uuid-20
     version: test
     waiting: 0
     wall: null
@@ -908,7 +915,7 @@ async fn frozen_answers_of_the_api() {
           slots: 50
           state: IDLE
           trouble: null
-          uuid: uuid-19
+          uuid: uuid-20
           version: test
           waiting: 0
           wall: null

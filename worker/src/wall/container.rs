@@ -80,8 +80,7 @@ pub fn arguments(
     (name, state): (&str, &Path),
     most: Most,
 ) -> Vec<OsString> {
-    let own = rustix::process::geteuid().as_raw();
-    let user = if own == 0 { user() } else { own };
+    let user = user();
     let mut all: Vec<OsString> = [
         "run",
         "--rm",
@@ -105,7 +104,7 @@ pub fn arguments(
     all.extend(["--user".into(), format!("{user}:{user}").into()]);
     all.extend(["--label".into(), label(state).into()]);
     // Without root podman gives our own number another meaning inside, unless it is told.
-    if engine == "podman" && own != 0 {
+    if engine == "podman" {
         all.push("--userns=keep-id".into());
     }
     all.extend(["--pids-limit".into(), most.processes.to_string().into()]);

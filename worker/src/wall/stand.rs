@@ -145,6 +145,10 @@ fn raise(wall: Wall, config: &WorkerConfig) -> Result<Means, String> {
             let Some(image) = config.wall.image.clone() else {
                 return Err("no container: `worker.image` names no image".into());
             };
+            // Inside it would be root too, or could not write its folder.
+            if rustix::process::geteuid().is_root() {
+                return Err("the wall `container` needs a worker that does not run as root".into());
+            }
             let engine = container::engine()?;
             container::has_image(&engine, &image)?;
             inside().ok_or("the program `vine-inside` is missing beside `vine`")?;

@@ -56,7 +56,16 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
                 wall: wall.map(Choice::named),
             };
             let repo = app.guard(caller, &name, &wish).await?;
-            Ok(Reply::new(line(&repo), view::repo(&repo)))
+            let none = app
+                .nobody_can(&repo)
+                .await?
+                .map_or_else(String::new, |why| {
+                    format!("\nNo worker can run its tasks now: {why}.")
+                });
+            Ok(Reply::new(
+                format!("{}{none}", line(&repo)),
+                view::repo(&repo),
+            ))
         }
         RepoVerb::Remove { name } => {
             app.allow(caller, Verb::Administer, None, &format!("repo {name}"))

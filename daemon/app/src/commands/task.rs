@@ -178,17 +178,6 @@ fn tried(task: &Task) -> String {
 
 type Fleet = [(vine_domain::Worker, usize, usize)];
 
-/// Why none of the workers is good enough for the repository.
-fn walled_out(repo: &Option<vine_domain::Repo>, workers: &Fleet) -> Option<String> {
-    let guard = &repo.as_ref()?.guard;
-    let walls: Vec<_> = workers
-        .iter()
-        .map(|(worker, ..)| worker.standing.as_ref().map(|one| one.wall))
-        .collect();
-    let refused: Option<Vec<String>> = walls.into_iter().map(|wall| guard.refuses(wall?)).collect();
-    refused?.into_iter().next()
-}
-
 /// How many workers may take work.
 fn able(workers: &Fleet, now: Timestamp) -> usize {
     let able = |(worker, running, waiting): &&(vine_domain::Worker, usize, usize)| {
@@ -276,6 +265,10 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     }
     let repos = app.store.repos().await?;
     let repo = repos.into_iter().find(|repo| repo.name == task.repo);
+    let walled_out = match &repo {
+        Some(repo) => app.nobody_can(repo).await?,
+        None => None,
+    };
     let is_paused = repo.as_ref().is_some_and(|repo| repo.paused);
     let paused = is_paused || app.store.depths().await?.paused;
     let on = |lease: &vine_domain::Lease| {
@@ -304,7 +297,7 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
                 states(&workers, app.clock.now())
             )
         }
-        TaskState::Queued { .. } if let Some(why) = walled_out(&repo, &workers) => {
+        TaskState::Queued { .. } if let Some(why) = walled_out => {
             format!(
                 "{id} is queued, and no worker can run it: {why}. `repo set {}` changes what it demands; `worker show` says what stands where, and why.",
                 task.repo

@@ -27,7 +27,7 @@ pub fn of(repo: &Repo, visitor: &Visitor) -> Markup {
     html! {
         p { "Preset " code { (preset.unwrap_or("default")) } ", egress " code { (guard.egress) } }
         @if let Some(wall) = wall { p { "Wall " code { (wall) } " or better" } }
-        @for host in &guard.hosts { p.dim { "reaches " code { (host) } } }
+        @for host in guard.hosts.iter().filter(|_| guard.egress == Egress::List) { p.dim { "reaches " code { (host) } } }
         (screen::offer(visitor, Verb::Administer, Some(&repo.name), &form(repo)))
     }
 }
