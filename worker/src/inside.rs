@@ -12,7 +12,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, mkdirat, open, openat2, statat, unlinkat,
+    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, chmodat, mkdirat, open, openat2, statat,
+    unlinkat,
 };
 
 /// A folder, whatever becomes of its name.
@@ -83,7 +84,11 @@ impl Folder {
     pub fn make(&self, name: &OsStr) -> io::Result<Self> {
         self.clear(name);
         match mkdirat(&self.0, name, Mode::RWXU) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => self.below(Path::new(name)),
+            Ok(()) => self.below(Path::new(name)),
+            Err(rustix::io::Errno::EXIST) => {
+                chmodat(&self.0, name, Mode::RWXU, AtFlags::empty())?;
+                self.below(Path::new(name))
+            }
             Err(error) => Err(error.into()),
         }
     }

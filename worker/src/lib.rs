@@ -34,5 +34,6 @@ pub use run::{Unknown, run};
 pub use supervise::supervise;
 pub use wall::{
     NoWall, WallConfig, Walls,
+    bubblewrap::INSIDE,
     door::{Call, NobodyAnswered, call as through_door},
 };

@@ -36,6 +36,8 @@ pub struct Plan<'a> {
     pub vine: &'a Path,
 }
 
+/// The first process, as it is called inside.
+pub const INSIDE: &str = "/run/vine/inside";
 /// Where our files are seen.
 pub const RUN: &str = "/run/vine";
 /// What stands in a plan's `run` folder and is mounted into containers, each by itself.

@@ -147,10 +147,7 @@ impl Way {
                 stream.write_all(made).await?;
             }
         }
-        let rest = match self
-            .greeted(&mut stream, &request.name, request.port, rest)
-            .await?
-        {
+        let rest = match self.greeted(&mut stream, &request.name, rest).await? {
             Some(rest) => rest,
             None => return Ok(()),
         };
@@ -166,13 +163,14 @@ impl Way {
         &self,
         stream: &mut Stream,
         name: &str,
-        port: u16,
         mut bytes: Vec<u8>,
     ) -> std::io::Result<Option<Vec<u8>>> {
         let guard = self.host.guard(&self.guard, GOOD_FOR).await;
-        if guard.egress == Egress::Open || port != 443 {
+        if guard.egress == Egress::Open {
             return Ok(Some(bytes));
         }
+        // Where an administrator placed it there are no neighbours, and it need not speak TLS.
+        let is_placed = self.config.hosts.contains_key(name);
         let read = async {
             loop {
                 match greeting::read(&bytes) {
@@ -190,6 +188,7 @@ impl Way {
                 Ok(None)
             }
             Ok(Err(error)) => Err(error),
+            Ok(Ok(Greeting::Other)) if is_placed => Ok(Some(bytes)),
             Ok(Ok(Greeting::Short | Greeting::Other)) | Err(_) => {
                 self.host.log(format!(
                     "not let out to {name}: what came is no TLS for that name"

@@ -4,7 +4,7 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -129,10 +129,13 @@ impl Home {
         if !self.home().is_dir() {
             self.furnish(from)?;
         }
+        // An agent may close its own folders to us.
+        fs::set_permissions(self.home(), fs::Permissions::from_mode(0o700))?;
         let claude = ours.below(Path::new("home"))?.make(OsStr::new(".claude"))?;
         // What it may do is not for it to say, and a login is put there anew.
         for name in ["settings.json", "settings.local.json", ".credentials.json"] {
             claude.clear(OsStr::new(name));
+            let _mostly_not_there = crate::workspace::remove_all(&self.claude().join(name));
         }
         Ok(())
     }
