@@ -37,6 +37,26 @@ impl GuardWish {
         }
     }
 
+    /// As the audit keeps it: ` preset test, allow example.org`.
+    fn said(&self) -> String {
+        let preset = self
+            .preset
+            .map(|one| format!(" preset {}", one.map_or("default", Preset::as_str)));
+        let egress = self.egress.map(|rule| format!(" egress {rule}"));
+        let wall = self
+            .wall
+            .map(|one| format!(" wall {}", one.map_or("default", Wall::as_str)));
+        let allow = self.allow.iter().map(|host| format!(" allow {host}"));
+        let refuse = self.refuse.iter().map(|host| format!(" refuse {host}"));
+        let parts = preset
+            .into_iter()
+            .chain(egress)
+            .chain(wall)
+            .chain(allow)
+            .chain(refuse);
+        parts.collect::<Vec<_>>().join(",")
+    }
+
     fn applied(&self, mut guard: Guard) -> Guard {
         guard.preset = self.preset.unwrap_or(guard.preset);
         guard.egress = self.egress.unwrap_or(guard.egress);
@@ -61,7 +81,7 @@ impl App {
             caller,
             wish.verb(),
             Some(name),
-            &format!("guard of repo {name}"),
+            &format!("repo {name}:{}", wish.said()),
         )
         .await?;
         let repo = self.repo(name).await?;
@@ -193,6 +213,7 @@ mod tests {
             ..allow("example.org")
         };
         assert_eq!(wall.verb(), Verb::Administer);
+        assert_eq!(wall.said(), " wall default, allow example.org");
     }
 
     #[test]
