@@ -20,9 +20,9 @@ const AWAY: &str = "the store cannot serve";
 
 /// Leaves out lines of one trouble.
 #[derive(Default)]
-pub struct Calm(Mutex<Option<Instant>>);
+pub struct RateLimit(Mutex<Option<Instant>>);
 
-impl Calm {
+impl RateLimit {
     fn lets_pass(&self, now: Instant) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let passes = last.is_none_or(|at| now - at >= EVERY);
@@ -35,21 +35,21 @@ impl Calm {
 
 /// All that an event says.
 #[derive(Default)]
-struct Said(String);
+struct EventFields(String);
 
-impl Visit for Said {
+impl Visit for EventFields {
     fn record_debug(&mut self, _field: &Field, value: &dyn fmt::Debug) {
         let _strings_take_all = write!(self.0, "{value:?} ");
     }
 }
 
-impl<S: Subscriber> Filter<S> for Calm {
+impl<S: Subscriber> Filter<S> for RateLimit {
     fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         true
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
-        let mut said = Said::default();
+        let mut said = EventFields::default();
         event.record(&mut said);
         !said.0.contains(AWAY) || self.lets_pass(Instant::now())
     }
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn one_line_a_second_passes() {
-        let (calm, now) = (Calm::default(), Instant::now());
+        let (calm, now) = (RateLimit::default(), Instant::now());
         let half = EVERY / 2;
         let passed = [now, now + half, now + 2 * half, now + 3 * half].map(|at| calm.lets_pass(at));
         assert_eq!(passed, [true, false, true, false]);

@@ -17,7 +17,7 @@ use vine_grammar::{QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb, Wor
 #[command(after_help = EXIT_CODES, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
-    pub what: What,
+    pub what: ShellCommand,
 }
 
 const EXIT_CODES: &str = "Everywhere: --json prints data instead of text, --config FILE names the \
@@ -28,7 +28,7 @@ const EXIT_CODES: &str = "Everywhere: --json prints data instead of text, --conf
 
 /// What can be done from a shell.
 #[derive(Debug, Subcommand)]
-pub enum What {
+pub enum ShellCommand {
     /// Start everything here, on this git repository: daemon, page and local workers
     Up(UpArgs),
     /// Run the daemon
@@ -68,22 +68,22 @@ pub enum What {
     /// Inside a task: ask people, print the answer
     Ask(AskArgs),
     /// Inside a task: say something in its thread
-    Note(WordsArgs),
+    Note(TextArgs),
     /// Inside a task: say what you are at, in its log
-    Progress(WordsArgs),
+    Progress(TextArgs),
     /// Inside a task: show a text file of its folder in the thread
     Show {
         /// The file
         file: PathBuf,
     },
     /// Inside a task: say what your last words are; the task ends when your program does
-    Finish(WordsArgs),
+    Finish(TextArgs),
     /// Print what makes the app of a chat platform: for Slack, the manifest to paste into "Create
     /// New App"
     #[cfg(feature = "slack")]
     Manifest {
         /// Which platform
-        platform: Manifested,
+        platform: ManifestPlatform,
     },
     /// Print completions for a shell
     Completions {
@@ -119,7 +119,7 @@ pub enum What {
 /// Platforms whose apps are made from a manifest.
 #[cfg(feature = "slack")]
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub enum Manifested {
+pub enum ManifestPlatform {
     /// api.slack.com/apps
     Slack,
 }
@@ -260,13 +260,13 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 
 /// `vine note` and the like
 #[derive(Debug, clap::Args)]
-pub struct WordsArgs {
+pub struct TextArgs {
     /// The words
     #[arg(required = true)]
     words: Vec<String>,
 }
 
-impl WordsArgs {
+impl TextArgs {
     /// All of them.
     pub fn text(&self) -> String {
         self.words.join(" ")

@@ -15,10 +15,10 @@ mod traces;
 use std::process::ExitCode;
 
 use clap::Parser;
-use vine_worker::{Call, through_door};
+use vine_worker::{DoorCall, through_door};
 
 use crate::{
-    cli::{Cli, What},
+    cli::{Cli, ShellCommand},
     config::Config,
 };
 
@@ -60,57 +60,59 @@ async fn ordinary(words: Vec<String>) -> ExitCode {
     }
 }
 
-async fn say(call: Call) -> anyhow::Result<()> {
+async fn say(call: DoorCall) -> anyhow::Result<()> {
     through_door(&call).await.map(|_| ())
 }
 
 async fn run(cli: Cli, globals: cli::Globals) -> anyhow::Result<ExitCode> {
     let config = || Config::load(globals.config.as_deref());
     match cli.what {
-        What::Up(up) => roles::up::run(&config()?, up).await?,
-        What::Daemon(daemon) => roles::daemon::run(&config()?, daemon).await?,
-        What::Worker(worker) if worker.verb.is_none() => {
+        ShellCommand::Up(up) => roles::up::run(&config()?, up).await?,
+        ShellCommand::Daemon(daemon) => roles::daemon::run(&config()?, daemon).await?,
+        ShellCommand::Worker(worker) if worker.verb.is_none() => {
             roles::worker::run(&config()?, worker).await?;
         }
-        What::Migrate => roles::migrate::run(&config()?).await?,
-        What::Export { file } => roles::transfer::export(&config()?, &file).await?,
-        What::Import { file } => roles::transfer::import(&config()?, &file).await?,
-        What::Backup { file } => roles::transfer::backup(&config()?, &file).await?,
-        What::Doctor => return roles::doctor::run(&config()?).await,
+        ShellCommand::Migrate => roles::migrate::run(&config()?).await?,
+        ShellCommand::Export { file } => roles::transfer::export(&config()?, &file).await?,
+        ShellCommand::Import { file } => roles::transfer::import(&config()?, &file).await?,
+        ShellCommand::Backup { file } => roles::transfer::backup(&config()?, &file).await?,
+        ShellCommand::Doctor => return roles::doctor::run(&config()?).await,
         #[cfg(feature = "slack")]
-        What::Manifest {
-            platform: cli::Manifested::Slack,
+        ShellCommand::Manifest {
+            platform: cli::ManifestPlatform::Slack,
         } => println!("{:#}", roles::chat::manifest(&config()?)),
-        What::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
-        What::Login(login) => roles::login::login(&globals, login).await?,
-        What::Token(token) => roles::login::token(&globals, token).await?,
-        What::Audit(audit) => roles::audit::run(&globals, &audit).await?,
-        What::Ask(ask) => {
-            let call = Call::Ask {
+        ShellCommand::Config(verb) => roles::config::run(globals.config.as_deref(), &verb)?,
+        ShellCommand::Login(login) => roles::login::login(&globals, login).await?,
+        ShellCommand::Token(token) => roles::login::token(&globals, token).await?,
+        ShellCommand::Audit(audit) => roles::audit::run(&globals, &audit).await?,
+        ShellCommand::Ask(ask) => {
+            let call = DoorCall::Ask {
                 question: ask.question.join(" "),
                 options: ask.option,
                 multi: ask.multi,
             };
             println!("{}", through_door(&call).await?.unwrap_or_default());
         }
-        What::Note(said) => say(Call::Note { text: said.text() }).await?,
-        What::Progress(said) => say(Call::Progress { text: said.text() }).await?,
-        What::Show { file } => {
+        ShellCommand::Note(said) => say(DoorCall::Note { text: said.text() }).await?,
+        ShellCommand::Progress(said) => say(DoorCall::Progress { text: said.text() }).await?,
+        ShellCommand::Show { file } => {
             let file = std::path::absolute(file)?;
-            say(Call::Show { file }).await?;
+            say(DoorCall::Show { file }).await?;
         }
-        What::Finish(said) => say(Call::Finish { text: said.text() }).await?,
-        What::Completions { shell } => cli::completions(shell),
-        What::DemoAgent => roles::demo::agent().await?,
-        What::Task(_)
-        | What::Question(_)
-        | What::Session(_)
-        | What::Worker(_)
-        | What::Queue(_)
-        | What::Repo(_) => {
+        ShellCommand::Finish(said) => say(DoorCall::Finish { text: said.text() }).await?,
+        ShellCommand::Completions { shell } => cli::completions(shell),
+        ShellCommand::DemoAgent => roles::demo::agent().await?,
+        ShellCommand::Task(_)
+        | ShellCommand::Question(_)
+        | ShellCommand::Session(_)
+        | ShellCommand::Worker(_)
+        | ShellCommand::Queue(_)
+        | ShellCommand::Repo(_) => {
             shell::order(&globals).await?;
         }
-        What::Status | What::Whoami | What::Help => shell::order(&globals).await?,
+        ShellCommand::Status | ShellCommand::Whoami | ShellCommand::Help => {
+            shell::order(&globals).await?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,23 +5,23 @@ use std::{path::Path, sync::Arc};
 use anyhow::Result;
 use vine_domain::{
     Clock,
-    clock::Machine,
-    ports::{Hints, Store},
+    clock::MachineClock,
+    ports::{Store, WakeupBus},
 };
 
 use crate::{
-    config::{Config, Durability},
+    config::{Config, DurabilityName},
     endpoint::private_folder,
 };
 
 /// An open store.
 #[derive(Clone)]
-pub enum Opened {
+pub enum OpenStore {
     Sqlite(vine_sqlite::Database),
     Postgres(vine_postgres::Database),
 }
 
-impl Opened {
+impl OpenStore {
     /// Opens the store that the configuration names, and brings its tables up to date.
     pub async fn open(config: &Config, state: &Path) -> Result<Self> {
         private_folder(state)?;
@@ -29,14 +29,14 @@ impl Opened {
             return Ok(Self::Postgres(vine_postgres::Database::open(&url).await?));
         }
         let durability = match config.database.durability {
-            Durability::Full => vine_sqlite::Durability::Full,
-            Durability::Normal => vine_sqlite::Durability::Normal,
+            DurabilityName::Full => vine_sqlite::Durability::Full,
+            DurabilityName::Normal => vine_sqlite::Durability::Normal,
         };
         Ok(Self::Sqlite(
             vine_sqlite::Database::open(
                 &state.join("vine.db"),
                 durability,
-                Arc::new(Machine::default()),
+                Arc::new(MachineClock::default()),
             )
             .await?,
         ))
@@ -69,7 +69,7 @@ impl Opened {
     }
 
     /// What carries hints to the other daemons; none when there is only this one.
-    pub fn hints(&self, config: &Config, me: &str) -> Result<Option<Arc<dyn Hints>>> {
+    pub fn hints(&self, config: &Config, me: &str) -> Result<Option<Arc<dyn WakeupBus>>> {
         let Self::Postgres(store) = self else {
             return Ok(None);
         };

@@ -15,7 +15,7 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks},
 };
 use tokio::sync::mpsc;
-use vine_app::{App, journeys::Journey, view};
+use vine_app::{App, journeys::QuestionTrace, view};
 use vine_domain::{Timestamp, uuid_of};
 
 use crate::config;
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sends a trace for each question that comes to its end here, until the daemon stops.
 pub fn start(
     app: &App,
-    config: &config::Traces,
+    config: &config::TracesConfig,
 ) -> Result<Option<impl Future<Output = ()> + use<>>> {
     let Some(url) = &config.otlp_url else {
         return Ok(None);
@@ -56,7 +56,7 @@ pub fn start(
 }
 
 async fn run(
-    mut ended: mpsc::Receiver<Journey>,
+    mut ended: mpsc::Receiver<QuestionTrace>,
     exporter: SpanExporter,
     stop: tokio_util::sync::CancellationToken,
 ) {
@@ -75,7 +75,7 @@ async fn run(
 }
 
 /// The whole way, and a span for each hop of it.
-fn spans(journey: &Journey) -> Vec<SpanData> {
+fn spans(journey: &QuestionTrace) -> Vec<SpanData> {
     let question = &journey.question;
     let stations = view::timeline_of(question, &journey.stations);
     let (first, last) = (

@@ -4,8 +4,8 @@
 use vine_app::{AppError, Caller};
 use vine_domain::{
     Ask, QuestionId, Slug,
-    access::{Rule, Rules},
-    chat::Act,
+    access::{DecisionRule, DecisionRules},
+    chat::InboundKind,
     clock::{Ids, System},
 };
 
@@ -73,7 +73,7 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
             "@ann:x",
             "yes",
             (root.as_deref(), Some(&reference)),
-            Act::Said,
+            InboundKind::Said,
         )
         .await;
         let hm = format!("$hm{number}");
@@ -82,7 +82,7 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
             "@ann:x",
             "hm, that one",
             (root.as_deref(), None),
-            Act::Said,
+            InboundKind::Said,
         )
         .await;
         talk.read(&format!("$read{number}")).await;
@@ -118,9 +118,9 @@ async fn what_looks_like_a_secret_is_masked_in_rooms_and_allowed_on_the_page_alo
     }
 }
 
-async fn with_rules(rules: Vec<Rule>) -> Team {
+async fn with_rules(rules: Vec<DecisionRule>) -> Team {
     let mut settings = team().await.app.settings().as_ref().clone();
-    settings.rules = Rules(rules);
+    settings.rules = DecisionRules(rules);
     let team = Team::with(settings).await;
     let people = &team.app.settings().people.clone();
     team.app.store.set_people(people).await.expect("set");
@@ -138,10 +138,10 @@ async fn answers(team: &Team, by: &str, id: QuestionId) -> Result<(), AppError> 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_says_who_decides_and_whether_that_may_be_who_asked() {
     let site = Slug::from_text("site");
-    let rule = Rule {
+    let rule = DecisionRule {
         repo: Some(site.clone()),
         permissions: Some(vine_domain::Role::Admin),
-        ..Rule::default()
+        ..DecisionRule::default()
     };
     let team = with_rules(vec![rule]).await;
     let (_, id) = team.asked_this(run("make".into())).await;
@@ -155,9 +155,9 @@ async fn a_repository_says_who_decides_and_whether_that_may_be_who_asked() {
     let audit = team.app.store.audit_lines(10).await.expect("read");
     assert!(audit.iter().any(|line| !line.1.allowed), "{audit:?}");
 
-    let others = Rule {
+    let others = DecisionRule {
         not_own: true,
-        ..Rule::default()
+        ..DecisionRule::default()
     };
     let team = with_rules(vec![others]).await;
     let (attempt, id) = team.asked_this(run("make".into())).await;
@@ -225,7 +225,7 @@ async fn one_press_in_chat_lets_agents_out_to_just_that_host_and_only_operators_
             author,
             "",
             (None, Some(&notice.reference)),
-            Act::Pressed(0),
+            InboundKind::Pressed(0),
         )
         .await;
         talk.read(&format!("{event}-read")).await;

@@ -8,12 +8,12 @@ use vine_app::{App, AppError, Caller};
 use vine_domain::{
     Ask, QuestionId, Role, Slug,
     chat::{
-        Act, Form, Inbound, OutboundKind, Place,
-        attachment::{self, Thing},
+        Inbound, InboundKind, MarkupLevel, MessagePlace, OutboundKind,
+        attachment::{self, MediaKind},
     },
-    ports::{Chat, Ear},
+    ports::{Chat, EventSink},
 };
-use vine_grammar::{Context, parse};
+use vine_grammar::{CommandContext, parse};
 
 use crate::{
     app_platforms::{Fake, Talk, colour},
@@ -24,9 +24,9 @@ use crate::{
 impl Talk {
     async fn takes(&self, events: Vec<Inbound>) {
         self.ear
-            .hear(vine_domain::chat::Batch {
+            .hear(vine_domain::chat::InboundBatch {
                 events,
-                ..vine_domain::chat::Batch::default()
+                ..vine_domain::chat::InboundBatch::default()
             })
             .await
             .expect("stored");
@@ -38,7 +38,7 @@ impl Talk {
 
     fn was_told(&self, event: &str) -> bool {
         self.chat.shows(
-            |dispatch| matches!(&dispatch.message.place, Place::Aside(aside) if aside.to == event),
+            |dispatch| matches!(&dispatch.message.place, MessagePlace::Aside(aside) if aside.to == event),
         )
     }
 }
@@ -72,7 +72,7 @@ async fn in_trouble(app: &App, words: &str) -> String {
 }
 
 async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppError> {
-    let command = parse(line, &Context::default()).expect("readable");
+    let command = parse(line, &CommandContext::default()).expect("readable");
     app.run(caller, command, None).await.map(|reply| reply.text)
 }
 
@@ -84,14 +84,14 @@ async fn words_beside_a_picture_are_the_answer_and_their_author_hears_what_was_l
     let left_out = Some("`shot.png` was left out: agents get words.".to_owned());
     let picture = Inbound {
         left_out: left_out.clone(),
-        ..talk.words("$1", &root, "Blue", Act::Said)
+        ..talk.words("$1", &root, "Blue", InboundKind::Said)
     };
     talk.takes(vec![picture]).await;
     assert_eq!(talk.answer(id).await, "Ann: Blue");
     assert!(talk.told("$1").await.contains("`shot.png` was left out"));
     let talk_of_others = Inbound {
         left_out,
-        ..talk.words("$2", "$elsewhere", "look", Act::Said)
+        ..talk.words("$2", "$elsewhere", "look", InboundKind::Said)
     };
     talk.takes(vec![talk_of_others]).await;
     talk.read("$3").await;
@@ -106,7 +106,7 @@ async fn words_count_when_a_file_beside_them_never_comes() {
     // Strangers to its adapter: the Fake fetches for people that it knows.
     let late = Inbound {
         left_out: Some("`a.log` was left out: it could not be fetched.".into()),
-        ..talk.words("$gone", &root, "Blue", Act::Awaited)
+        ..talk.words("$gone", &root, "Blue", InboundKind::Awaited)
     };
     *talk.chat.unfetched.lock().expect("whole") = true;
     talk.takes(vec![late]).await;
@@ -127,35 +127,36 @@ async fn what_has_no_words_gets_one_hint_a_kind_and_hour_and_always_one_when_sai
     let talk = Talk::new(Fake::default()).await;
     let (_, _, shown) = talk.asked().await;
     let root = shown.dispatch.thread.clone().expect("a thread");
-    let sends = |event: &str, text: String| talk.words(event, &root, &text, Act::Unreadable);
-    talk.takes(vec![sends("$1", Thing::Sticker.left_out())])
+    let sends =
+        |event: &str, text: String| talk.words(event, &root, &text, InboundKind::Unreadable);
+    talk.takes(vec![sends("$1", MediaKind::Sticker.left_out())])
         .await;
     assert!(talk.told("$1").await.contains("A sticker was left out"));
     talk.takes(vec![
-        sends("$2", Thing::Sticker.left_out()),
+        sends("$2", MediaKind::Sticker.left_out()),
         sends("$3", "`a.png` was left out: no text.".into()),
         sends("$4", "`b.png` was left out: no text.".into()),
-        sends("$5", Thing::Poll.left_out()),
-        talk.words("$6", &root, " \u{200b}\n", Act::Said),
+        sends("$5", MediaKind::Poll.left_out()),
+        talk.words("$6", &root, " \u{200b}\n", InboundKind::Said),
     ])
     .await;
     for event in ["$3", "$5", "$6"] {
         talk.told(event).await;
     }
     let reply = Inbound {
-        spot: vine_domain::chat::Spot::Theirs {
+        spot: vine_domain::chat::Location::Theirs {
             room: "!site".into(),
             thread: Some(root.clone()),
             reply_to: Some(shown.reference.clone()),
         },
-        ..sends("$7", Thing::Sticker.left_out())
+        ..sends("$7", MediaKind::Sticker.left_out())
     };
     talk.takes(vec![reply]).await;
     talk.told("$7").await;
     talk.read("$8").await;
     assert!(!talk.was_told("$2") && !talk.was_told("$4"), "a kind once");
     talk.team.bed.clock.pass(Duration::from_secs(3600));
-    talk.takes(vec![sends("$9", Thing::Sticker.left_out())])
+    talk.takes(vec![sends("$9", MediaKind::Sticker.left_out())])
         .await;
     talk.told("$9").await;
 }
@@ -166,10 +167,10 @@ async fn whoever_waits_for_an_answer_alone_gets_it_each_time_and_so_does_whoever
     let (_, id, shown) = talk.asked().await;
     let root = shown.dispatch.thread.clone().expect("a thread");
     for number in 1..=3 {
-        let by = |author: &str, act: Act, private: bool| Inbound {
+        let by = |author: &str, act: InboundKind, private: bool| Inbound {
             author: author.into(),
             private,
-            spot: vine_domain::chat::Spot::Theirs {
+            spot: vine_domain::chat::Location::Theirs {
                 room: "!site".into(),
                 thread: Some(root.clone()),
                 reply_to: Some(shown.reference.clone()),
@@ -177,15 +178,15 @@ async fn whoever_waits_for_an_answer_alone_gets_it_each_time_and_so_does_whoever
             ..talk.words(&format!("{author}{number}{private}"), &root, "", act)
         };
         talk.takes(vec![
-            by("@vic:x", Act::Pressed(0), true),
-            by("@eve:x", Act::Pressed(0), true),
+            by("@vic:x", InboundKind::Pressed(0), true),
+            by("@eve:x", InboundKind::Pressed(0), true),
             Inbound {
                 text: "Red".into(),
-                ..by("@vic:x", Act::Said, false)
+                ..by("@vic:x", InboundKind::Said, false)
             },
             Inbound {
                 text: "Red".into(),
-                ..by("@eve:x", Act::Said, false)
+                ..by("@eve:x", InboundKind::Said, false)
             },
         ])
         .await;
@@ -215,14 +216,32 @@ async fn a_reaction_that_agrees_or_refuses_decides_or_is_answered() {
         let (_, id) = talk.team.asked_this(permission()).await;
         let shown = talk.chat.question(id).await;
         let at = (None, Some(shown.reference.as_str()));
-        talk.says(&format!("$p{number}"), "@ann:x", "🎉", at, Act::Reacted)
-            .await;
-        talk.says(&format!("$r{number}"), "@ann:x", sign, at, Act::Reacted)
-            .await;
+        talk.says(
+            &format!("$p{number}"),
+            "@ann:x",
+            "🎉",
+            at,
+            InboundKind::Reacted,
+        )
+        .await;
+        talk.says(
+            &format!("$r{number}"),
+            "@ann:x",
+            sign,
+            at,
+            InboundKind::Reacted,
+        )
+        .await;
         let answer = talk.answer(id).await;
         assert!(answer.starts_with(decided), "{sign}: {answer}");
-        talk.says(&format!("$t{number}"), "@ann:x", "👍", at, Act::Reacted)
-            .await;
+        talk.says(
+            &format!("$t{number}"),
+            "@ann:x",
+            "👍",
+            at,
+            InboundKind::Reacted,
+        )
+        .await;
     }
     let (_, id) = talk.team.asked_this(colour()).await;
     let shown = talk.chat.question(id).await;
@@ -231,7 +250,7 @@ async fn a_reaction_that_agrees_or_refuses_decides_or_is_answered() {
         "@ann:x",
         "👍",
         (None, Some(&shown.reference)),
-        Act::Reacted,
+        InboundKind::Reacted,
     )
     .await;
     assert!(
@@ -253,18 +272,18 @@ async fn edits_and_deletions_that_come_first_are_kept_for_what_they_change() {
     let root = shown.dispatch.thread.expect("a thread");
     let edit = Inbound {
         said: None,
-        ..talk.words("$1:edit", &root, "Blue", Act::Edited("$1".into()))
+        ..talk.words("$1:edit", &root, "Blue", InboundKind::Edited("$1".into()))
     };
     let deletion = Inbound {
         said: None,
         author: String::new(),
-        ..talk.words("$0:deleted", &root, "", Act::Deleted("$0".into()))
+        ..talk.words("$0:deleted", &root, "", InboundKind::Deleted("$0".into()))
     };
     talk.takes(vec![deletion, edit]).await;
     talk.read("$2").await;
     talk.takes(vec![
-        talk.words("$0", &root, "Red", Act::Said),
-        talk.words("$1", &root, "Red", Act::Said),
+        talk.words("$0", &root, "Red", InboundKind::Said),
+        talk.words("$1", &root, "Red", InboundKind::Said),
     ])
     .await;
     assert_eq!(talk.answer(id).await, "Ann: Blue");
@@ -283,9 +302,9 @@ async fn edits_and_deletions_that_come_first_are_kept_for_what_they_change() {
     talk.team.bed.clock.pass(Duration::from_secs(60));
     let beside = Inbound {
         left_out: Some("`a.png` was left out.".into()),
-        ..talk.words("$4", &root, "Red", Act::Said)
+        ..talk.words("$4", &root, "Red", InboundKind::Said)
     };
-    let edit = talk.words("$4:edit", &root, "Blue", Act::Edited("$4".into()));
+    let edit = talk.words("$4:edit", &root, "Blue", InboundKind::Edited("$4".into()));
     talk.takes(vec![beside, edit]).await;
     assert_eq!(
         talk.answer(third).await,
@@ -295,7 +314,7 @@ async fn edits_and_deletions_that_come_first_are_kept_for_what_they_change() {
     assert!(talk.told("$4").await.contains("`a.png` was left out"));
     let stray = Inbound {
         said: None,
-        ..talk.words("$9:edit", &root, "Red", Act::Edited("$9".into()))
+        ..talk.words("$9:edit", &root, "Red", InboundKind::Edited("$9".into()))
     };
     talk.takes(vec![stray.clone()]).await;
     talk.read("$3").await;
@@ -320,7 +339,11 @@ async fn what_is_refused_for_what_it_holds_goes_out_plainer_at_once_and_blocks_n
     *talk.chat.unfit.lock().expect("whole") = 2;
     let second = talk.team.asks(attempt, colour()).await;
     let shown = talk.chat.question(second).await;
-    assert_eq!(shown.dispatch.form, Form::File, "words were refused too");
+    assert_eq!(
+        shown.dispatch.form,
+        MarkupLevel::File,
+        "words were refused too"
+    );
     let rooms = run(app, &ann, "/vine repo room site").await.expect("shown");
     assert!(
         rooms.contains(&format!(
@@ -368,8 +391,14 @@ async fn a_task_whose_thread_was_deleted_gets_a_new_one_with_what_is_open() {
         .dispatch
         .thread
         .expect("a thread");
-    talk.says("$1", "@ann:x", "Blue", (Some(&root), None), Act::Said)
-        .await;
+    talk.says(
+        "$1",
+        "@ann:x",
+        "Blue",
+        (Some(&root), None),
+        InboundKind::Said,
+    )
+    .await;
     assert_eq!(talk.answer(first).await, "Ann: Blue");
 }
 
@@ -490,7 +519,7 @@ async fn a_choice_without_a_label_can_be_seen_and_chosen() {
         "@ann:x",
         "",
         (None, Some(&shown.reference)),
-        Act::Pressed(1),
+        InboundKind::Pressed(1),
     )
     .await;
     assert_eq!(talk.answer(id).await, "Ann: Choice 2");
@@ -534,7 +563,7 @@ async fn nothing_is_decided(ask: Ask, neither: &str) {
     .enumerate()
     {
         let event = format!("$f{number}");
-        talk.takes(vec![talk.words(&event, &root, &text, Act::Said)])
+        talk.takes(vec![talk.words(&event, &root, &text, InboundKind::Said)])
             .await;
         assert!(talk.told(&event).await.contains(neither), "{text}");
         assert!(
@@ -547,7 +576,7 @@ async fn nothing_is_decided(ask: Ask, neither: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_presses_or_writes_under_what_stands_for_nothing_any_more_is_told() {
     let talk = Talk::new(Fake::default()).await;
-    for (number, (act, text)) in [(Act::Pressed(0), ""), (Act::Said, "yes")]
+    for (number, (act, text)) in [(InboundKind::Pressed(0), ""), (InboundKind::Said, "yes")]
         .into_iter()
         .enumerate()
     {

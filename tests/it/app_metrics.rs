@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use vine_app::{beats::Beat, questions::Asked};
+use vine_app::{beats::WorkerHeartbeat, questions::QuestionRequest};
 use vine_domain::{
     Failure, FailureKind, MessageId, QuestionId, Role, Slug,
-    chat::{Act, Batch, Echo, Inbound, Outbound, OutboundKind, Place, Spot},
+    chat::{
+        Inbound, InboundBatch, InboundKind, Location, MessagePlace, OurPost, Outbound, OutboundKind,
+    },
     clock::{Ids, System},
-    lifecycle::{Event, Order},
-    ports::{ChatError, Ear},
+    lifecycle::{Event, TaskAction},
+    ports::{ChatError, EventSink},
     task::Report,
     token::Token,
     worker::Attempt,
@@ -30,7 +32,7 @@ async fn numbers(team: &Team) -> Numbers {
 async fn claim(team: &Team) -> Attempt {
     team.app
         .claim(
-            vine_domain::ports::Want::of(team.worker, 1),
+            vine_domain::ports::ClaimRequest::of(team.worker, 1),
             Duration::from_secs(5),
         )
         .await
@@ -38,9 +40,9 @@ async fn claim(team: &Team) -> Attempt {
         .attempt
 }
 
-fn beat(leases: Vec<Attempt>) -> Beat {
+fn beat(leases: Vec<Attempt>) -> WorkerHeartbeat {
     let (boot, wait) = (uuid::Uuid::from_u128(7), Duration::ZERO);
-    Beat {
+    WorkerHeartbeat {
         boot,
         slots: 50,
         leases,
@@ -181,7 +183,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     let operator = person("Ann", Some(Role::Operator));
     let before = numbers(&team).await;
     assert_eq!(before.of("vine_oldest_queued_seconds"), 0.0);
-    let wish = |title: &str| vine_app::tasks::Wish {
+    let wish = |title: &str| vine_app::tasks::TaskRequest {
         title: title.parse().expect("a title"),
         prompt: None,
         repo: Some(Slug::from_text("site")),
@@ -279,7 +281,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     );
 
     // So is a code for workers that is none.
-    let candidate = vine_app::workers::Candidate {
+    let candidate = vine_app::workers::NewWorker {
         name: "w-9".into(),
         slots: 1,
         version: "test".into(),
@@ -297,7 +299,11 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
 
     // So is somebody who may not.
     team.app
-        .order(&person("Vic", Some(Role::Viewer)), done.task, Order::Retry)
+        .order(
+            &person("Vic", Some(Role::Viewer)),
+            done.task,
+            TaskAction::Retry,
+        )
         .await
         .expect_err("denied");
     assert_eq!(
@@ -323,7 +329,7 @@ async fn tasks_attempts_and_leases_are_counted_and_timed() {
     assert!(over.expect("failed"));
     let cancelled = claim(&team).await;
     team.app
-        .order(&operator, cancelled.task, Order::Cancel)
+        .order(&operator, cancelled.task, TaskAction::Cancel)
         .await
         .expect("cancelled");
     claim(&team).await;
@@ -386,7 +392,7 @@ async fn attempts_that_are_handed_back_or_parked_are_told_apart() {
         multi: false,
     };
     let ask = vine_domain::Ask::Clarify { items: vec![item] };
-    let asked = Asked {
+    let asked = QuestionRequest {
         attempt,
         key: System.uuid(),
         session: None,
@@ -541,7 +547,7 @@ async fn doubted(talk: &Talk) -> (Numbers, Attempt, QuestionId) {
     let ask = vine_domain::Ask::Plan {
         plan: "Dig.".into(),
     };
-    let asked = Asked {
+    let asked = QuestionRequest {
         attempt,
         key: System.uuid(),
         session: None,
@@ -579,7 +585,7 @@ async fn what_platforms_take_doubt_and_show_twice_is_counted_and_their_silence_i
     );
 
     // The platform shows what we posted under a second name.
-    let echo = |reference: &str| Echo {
+    let echo = |reference: &str| OurPost {
         message: shown.dispatch.message.id,
         reference: reference.into(),
         part: 0,
@@ -594,9 +600,9 @@ async fn what_platforms_take_doubt_and_show_twice_is_counted_and_their_silence_i
     ] {
         let echoes = references.into_iter().map(echo).collect();
         talk.ear
-            .hear(Batch {
+            .hear(InboundBatch {
                 echoes,
-                ..Batch::default()
+                ..InboundBatch::default()
             })
             .await
             .expect("heard");
@@ -650,16 +656,16 @@ async fn a_post_of_which_only_the_platform_tells_is_counted_and_not_made_again()
         .id;
     let posted = "vine_questions_posted_total{platform=\"matrix\"}";
     assert_eq!(numbers(team).await.since(&before, posted), 0.0);
-    let echo = Echo {
+    let echo = OurPost {
         message,
         reference: "$there".into(),
         part: 0,
         last: true,
     };
     talk.ear
-        .hear(Batch {
+        .hear(InboundBatch {
             echoes: vec![echo],
-            ..Batch::default()
+            ..InboundBatch::default()
         })
         .await
         .expect("heard");
@@ -697,13 +703,13 @@ async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
         event: "$1".into(),
         platform: "matrix".into(),
         author: "@ann:x".into(),
-        spot: Spot::Theirs {
+        spot: Location::Theirs {
             room: "!site".into(),
             thread: None,
             reply_to: None,
         },
         text: "hello".into(),
-        act: Act::Said,
+        act: InboundKind::Said,
         said: None,
         left_out: None,
         private: false,
@@ -712,7 +718,7 @@ async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
     let before = numbers(&team).await;
     let message = Outbound::new(
         MessageId(System.uuid()),
-        Place::Room(Slug::from_text("site")),
+        MessagePlace::Room(Slug::from_text("site")),
         OutboundKind::Notice,
         "words",
     );

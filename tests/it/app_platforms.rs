@@ -12,10 +12,13 @@ use std::{
 use async_trait::async_trait;
 use vine_app::{Settings, platforms};
 use vine_domain::{
-    Ask, Clock, Grant, MessageId, QuestionId, Role, Slug, Timestamp, User, UserId,
-    chat::{Act, Batch, Dispatch, Inbound, Outbound, OutboundKind, Place, Posted, RoomWish, Spot},
+    Ask, Clock, ConfiguredPerson, MessageId, QuestionId, Role, Slug, Timestamp, User, UserId,
+    chat::{
+        DesiredRoom, Inbound, InboundBatch, InboundKind, Location, MessagePlace, Outbound,
+        OutboundKind, OutboxItem, Posted,
+    },
     clock::{Ids, System},
-    ports::{Chat, ChatError, Ear},
+    ports::{Chat, ChatError, EventSink},
     question::{Choice, Item},
     worker::Attempt,
 };
@@ -25,7 +28,7 @@ use crate::{app_races::Team, harness::until};
 /// What was delivered: kind, room, thread, words, the people mentioned.
 #[derive(Debug, Clone)]
 pub struct Shown {
-    pub dispatch: Dispatch,
+    pub dispatch: OutboxItem,
     pub reference: String,
 }
 
@@ -33,7 +36,7 @@ pub struct Shown {
 #[derive(Default)]
 pub struct Fake {
     pub shown: Mutex<Vec<Shown>>,
-    pub wishes: Mutex<Vec<(String, RoomWish)>>,
+    pub wishes: Mutex<Vec<(String, DesiredRoom)>>,
     /// Answers to coming deliveries, before all is well again.
     pub trouble: Mutex<Vec<ChatError>>,
     /// Answers to coming wishes for rooms.
@@ -74,7 +77,7 @@ impl Chat for Fake {
         true
     }
 
-    async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
         if self.busy.lock().expect("whole").as_ref() == Some(&dispatch.room) {
             return Err(ChatError::RoomBusy {
                 why: "slower".into(),
@@ -126,14 +129,14 @@ impl Chat for Fake {
         *self.at.lock().expect("whole")
     }
 
-    async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
+    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
         match self.closed.lock().expect("whole").pop() {
             Some(error) => Err(error),
             None => Ok(format!("!{}", wish.repo)),
         }
     }
 
-    async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
+    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
         self.wishes
             .lock()
             .expect("whole")
@@ -174,13 +177,13 @@ impl Chat for Fake {
             .expect("whole")
             .push(event.event.clone());
         Some(Inbound {
-            act: Act::Said,
+            act: InboundKind::Said,
             text: "fetched".into(),
             ..event.clone()
         })
     }
 
-    async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
+    async fn enter(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
         if room.starts_with('!') {
             Ok(room.to_owned())
         } else {
@@ -198,7 +201,7 @@ impl Fake {
         }
     }
 
-    pub async fn wait(&self, what: &str, is: impl Fn(&Dispatch) -> bool) -> Shown {
+    pub async fn wait(&self, what: &str, is: impl Fn(&OutboxItem) -> bool) -> Shown {
         until(Duration::from_secs(10), what, || {
             self.shown
                 .lock()
@@ -210,7 +213,7 @@ impl Fake {
         .await
     }
 
-    pub fn shows(&self, is: impl Fn(&Dispatch) -> bool) -> bool {
+    pub fn shows(&self, is: impl Fn(&OutboxItem) -> bool) -> bool {
         self.shown
             .lock()
             .expect("whole")
@@ -228,7 +231,7 @@ impl Fake {
     pub async fn aside(&self, to: &str) -> Shown {
         self.wait(
             "its author is told",
-            |dispatch| matches!(&dispatch.message.place, Place::Aside(aside) if aside.to == to),
+            |dispatch| matches!(&dispatch.message.place, MessagePlace::Aside(aside) if aside.to == to),
         )
         .await
     }
@@ -237,7 +240,7 @@ impl Fake {
         let shown = self.shown.lock().expect("whole");
         shown
             .iter()
-            .filter(|shown| matches!(shown.dispatch.message.place, Place::Aside(_)))
+            .filter(|shown| matches!(shown.dispatch.message.place, MessagePlace::Aside(_)))
             .count()
     }
 }
@@ -247,17 +250,17 @@ impl Fake {
 pub struct Talk {
     pub team: Team,
     pub chat: Arc<Fake>,
-    pub ear: Arc<platforms::Listening>,
+    pub ear: Arc<platforms::AdapterEvents>,
 }
 
-fn grant(name: &str, role: Role) -> Grant {
+fn grant(name: &str, role: Role) -> ConfiguredPerson {
     let user = User {
         id: UserId(System.uuid()),
         name: name.into(),
         role: Some(role),
         repos: [].into(),
     };
-    Grant {
+    ConfiguredPerson {
         user,
         identities: vec![("matrix".into(), format!("@{}:x", name.to_lowercase()))],
     }
@@ -299,7 +302,7 @@ impl Talk {
     pub fn begin(team: Team, chat: Fake) -> Self {
         let (chat, ear) = (
             Arc::new(chat),
-            platforms::Listening::new(team.app.clone(), "matrix"),
+            platforms::AdapterEvents::new(team.app.clone(), "matrix"),
         );
         tokio::spawn(platforms::run(
             team.app.clone(),
@@ -316,9 +319,9 @@ impl Talk {
         author: &str,
         text: &str,
         at: (Option<&str>, Option<&str>),
-        act: Act,
+        act: InboundKind,
     ) {
-        let spot = Spot::Theirs {
+        let spot = Location::Theirs {
             room: "!site".into(),
             thread: at.0.map(Into::into),
             reply_to: at.1.map(Into::into),
@@ -335,17 +338,17 @@ impl Talk {
             private: false,
         };
         self.ear
-            .hear(Batch {
+            .hear(InboundBatch {
                 events: vec![event],
-                ..Batch::default()
+                ..InboundBatch::default()
             })
             .await
             .expect("stored");
     }
 
     /// What Ann does in a thread now, by the platform's clock.
-    pub fn words(&self, event: &str, root: &str, text: &str, act: Act) -> Inbound {
-        let spot = Spot::Theirs {
+    pub fn words(&self, event: &str, root: &str, text: &str, act: InboundKind) -> Inbound {
+        let spot = Location::Theirs {
             room: "!site".into(),
             thread: Some(root.into()),
             reply_to: None,
@@ -368,8 +371,14 @@ impl Talk {
     pub async fn answered(&self) -> (Attempt, String) {
         let (attempt, first, shown) = self.asked().await;
         let root = shown.dispatch.thread.expect("a thread");
-        self.says("$1", "@ann:x", "Red", (Some(&root), None), Act::Said)
-            .await;
+        self.says(
+            "$1",
+            "@ann:x",
+            "Red",
+            (Some(&root), None),
+            InboundKind::Said,
+        )
+        .await;
         self.answer(first).await;
         self.nothing_due().await;
         (attempt, root)
@@ -384,8 +393,14 @@ impl Talk {
     /// Says a command that needs nothing to be understood, and waits until it is read, with all
     /// that was said before it.
     pub async fn read(&self, event: &str) {
-        self.says(event, "@ann:x", "!vine help", (None, None), Act::Said)
-            .await;
+        self.says(
+            event,
+            "@ann:x",
+            "!vine help",
+            (None, None),
+            InboundKind::Said,
+        )
+        .await;
         let command = self
             .team
             .bed
@@ -456,10 +471,10 @@ impl Talk {
 async fn a_question_goes_into_its_thread_with_a_mention_and_each_kind_of_reply_reaches_it() {
     let talk = Talk::new(Fake::default()).await;
     for (number, (text, of_question, in_thread, act)) in [
-        ("2", false, true, Act::Said),
-        ("Blue", true, false, Act::Said),
-        ("Blue", true, true, Act::Said),
-        ("2️⃣", true, false, Act::Reacted),
+        ("2", false, true, InboundKind::Said),
+        ("Blue", true, false, InboundKind::Said),
+        ("Blue", true, true, InboundKind::Said),
+        ("2️⃣", true, false, InboundKind::Reacted),
     ]
     .into_iter()
     .enumerate()
@@ -513,16 +528,16 @@ async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() 
         shown.dispatch.thread.as_deref(),
         Some(shown.reference.as_str()),
     );
-    talk.says("$1", "@ann:x", "Lunch?", (None, None), Act::Said)
+    talk.says("$1", "@ann:x", "Lunch?", (None, None), InboundKind::Said)
         .await;
-    talk.says("$2", "@ann:x", "👍", (None, question), Act::Reacted)
+    talk.says("$2", "@ann:x", "👍", (None, question), InboundKind::Reacted)
         .await;
     talk.says(
         "$3",
         "@ann:x",
         "Lunch!",
         (None, None),
-        Act::Edited("$0".into()),
+        InboundKind::Edited("$0".into()),
     )
     .await;
     talk.says(
@@ -530,14 +545,14 @@ async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() 
         "@ann:x",
         "yes",
         (Some("$somewhere"), Some("$else")),
-        Act::Said,
+        InboundKind::Said,
     )
     .await;
-    talk.says("$5", "@eve:x", "Red", (thread, None), Act::Said)
+    talk.says("$5", "@eve:x", "Red", (thread, None), InboundKind::Said)
         .await;
-    talk.says("$6", "@eve:x", "1️⃣", (None, question), Act::Reacted)
+    talk.says("$6", "@eve:x", "1️⃣", (None, question), InboundKind::Reacted)
         .await;
-    talk.says("$7", "@vic:x", "Red", (thread, None), Act::Said)
+    talk.says("$7", "@vic:x", "Red", (thread, None), InboundKind::Said)
         .await;
     let told = talk.chat.aside("$5").await;
     assert!(
@@ -568,8 +583,14 @@ async fn talk_that_is_not_for_us_is_left_alone_and_strangers_are_refused_once() 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_changes_a_message() {
     let talk = Talk::new(Fake::default()).await;
-    talk.says("$1", "@ann:x", "!vine status", (None, None), Act::Said)
-        .await;
+    talk.says(
+        "$1",
+        "@ann:x",
+        "!vine status",
+        (None, None),
+        InboundKind::Said,
+    )
+    .await;
     assert!(
         talk.chat
             .aside("$1")
@@ -581,14 +602,20 @@ async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_change
     );
     let (attempt, id, shown) = talk.asked().await;
     let thread = shown.dispatch.thread.as_deref();
-    talk.says("$2", "@ann:x", "@vine task show", (thread, None), Act::Said)
-        .await;
+    talk.says(
+        "$2",
+        "@ann:x",
+        "@vine task show",
+        (thread, None),
+        InboundKind::Said,
+    )
+    .await;
     let reply = talk.chat.wait("the thread shows it", |dispatch| {
         dispatch.message.kind == OutboundKind::Notice
             && dispatch.message.text.contains(&format!("{}", attempt.task))
     });
     assert_eq!(reply.await.dispatch.thread.as_deref(), thread);
-    talk.says("$3", "@ann:x", "Red", (thread, None), Act::Said)
+    talk.says("$3", "@ann:x", "Red", (thread, None), InboundKind::Said)
         .await;
     assert_eq!(talk.answer(id).await, "Ann: Red");
     talk.says(
@@ -596,7 +623,7 @@ async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_change
         "@vic:x",
         "Blue",
         (None, None),
-        Act::Edited("$3".into()),
+        InboundKind::Edited("$3".into()),
     )
     .await;
     assert!(
@@ -613,7 +640,7 @@ async fn commands_are_understood_in_rooms_and_threads_and_only_the_author_change
         "@ann:x",
         "Blue",
         (None, None),
-        Act::Edited("$3".into()),
+        InboundKind::Edited("$3".into()),
     )
     .await;
     for _ in 0..500 {
@@ -665,7 +692,7 @@ async fn a_room_that_takes_nothing_for_an_hour_holds_up_no_other() {
     for repo in ["site", "shop"] {
         let message = Outbound::new(
             MessageId(System.uuid()),
-            Place::Room(Slug::from_text(repo)),
+            MessagePlace::Room(Slug::from_text(repo)),
             OutboundKind::Notice,
             repo,
         );
@@ -693,7 +720,7 @@ async fn what_is_tried_again_is_tried_when_its_time_has_come_and_not_at_the_next
     }];
     let message = Outbound::new(
         MessageId(System.uuid()),
-        Place::Room(Slug::from_text("shop")),
+        MessagePlace::Room(Slug::from_text("shop")),
         OutboundKind::Notice,
         "shop",
     );
@@ -736,7 +763,7 @@ async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
     *talk.chat.trouble.lock().expect("whole") = vec![ChatError::Gone("we are muted there".into())];
     let message = Outbound::new(
         MessageId(System.uuid()),
-        Place::Room(Slug::from_text("shop")),
+        MessagePlace::Room(Slug::from_text("shop")),
         OutboundKind::Notice,
         "shop",
     );
@@ -764,8 +791,14 @@ async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
 async fn what_one_person_was_to_be_told_is_given_up_when_it_can_be_told_nowhere() {
     let talk = Talk::new(Fake::default()).await;
     *talk.chat.trouble.lock().expect("whole") = vec![ChatError::Gone("they have left".into()); 12];
-    talk.says("$1", "@eve:x", "!vine status", (None, None), Act::Said)
-        .await;
+    talk.says(
+        "$1",
+        "@eve:x",
+        "!vine status",
+        (None, None),
+        InboundKind::Said,
+    )
+    .await;
     let left = || talk.chat.trouble.lock().expect("whole").len();
     for tries in (2..12).rev() {
         until(Duration::from_secs(10), "it is tried", || {
@@ -794,10 +827,22 @@ async fn words_that_come_late_are_fetched_and_those_of_strangers_are_not() {
     let talk = Talk::new(Fake::default()).await;
     let (_, id, shown) = talk.asked().await;
     let thread = shown.dispatch.thread.as_deref();
-    talk.says("$1", "@eve:x", "a file", (thread, None), Act::Awaited)
-        .await;
-    talk.says("$2", "@ann:x", "a file", (thread, None), Act::Awaited)
-        .await;
+    talk.says(
+        "$1",
+        "@eve:x",
+        "a file",
+        (thread, None),
+        InboundKind::Awaited,
+    )
+    .await;
+    talk.says(
+        "$2",
+        "@ann:x",
+        "a file",
+        (thread, None),
+        InboundKind::Awaited,
+    )
+    .await;
     assert_eq!(talk.answer(id).await, "Ann: fetched");
     assert_eq!(*talk.chat.fetched.lock().expect("whole"), ["$2"]);
 }
@@ -809,10 +854,10 @@ async fn a_room_that_we_could_not_read_whole_is_told_so() {
         (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())
     })
     .await;
-    let missed = Batch {
+    let missed = InboundBatch {
         missed: vec!["!site".into(), "!elsewhere".into()],
         cursor: Some("9".into()),
-        ..Batch::default()
+        ..InboundBatch::default()
     };
     for _ in 0..2 {
         talk.ear.hear(missed.clone()).await.expect("stored");
@@ -916,7 +961,7 @@ async fn a_call_for_a_role_calls_everybody_who_has_it_or_a_higher_one() {
             calls: vec![whom.to_owned()],
             ..shown.dispatch.message.clone()
         };
-        let dispatch = Dispatch {
+        let dispatch = OutboxItem {
             platform: platform.into(),
             message,
             ..shown.dispatch.clone()
@@ -944,8 +989,14 @@ async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_
     let talk = Talk::new(Fake::default()).await;
     let (_, _, shown) = talk.asked().await;
     let root = shown.dispatch.thread.expect("a thread");
-    talk.says("$1", "@eve:x", "!vine nonsense", (None, None), Act::Said)
-        .await;
+    talk.says(
+        "$1",
+        "@eve:x",
+        "!vine nonsense",
+        (None, None),
+        InboundKind::Said,
+    )
+    .await;
     let told = talk.chat.aside("$1").await;
     assert!(
         told.dispatch
@@ -955,14 +1006,20 @@ async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_
         "{}",
         told.dispatch.message.text
     );
-    talk.says("$2", "@eve:x", "!vine help", (None, None), Act::Said)
-        .await;
+    talk.says(
+        "$2",
+        "@eve:x",
+        "!vine help",
+        (None, None),
+        InboundKind::Said,
+    )
+    .await;
     talk.says(
         "$3",
         "@eve:x",
         "`a.png` was left out",
         (Some(&root), None),
-        Act::Unreadable,
+        InboundKind::Unreadable,
     )
     .await;
     talk.says(
@@ -970,7 +1027,7 @@ async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_
         "@eve:x",
         "!vine whoami",
         (Some(&root), None),
-        Act::Said,
+        InboundKind::Said,
     )
     .await;
     talk.says(
@@ -978,13 +1035,25 @@ async fn strangers_hear_once_that_they_are_whatever_they_try_and_moderators_are_
         "@ann:x",
         "Red, I think",
         (Some(&root), None),
-        Act::Said,
+        InboundKind::Said,
     )
     .await;
-    talk.says("$6", "@mod:x", "", (None, None), Act::Deleted("$5".into()))
-        .await;
-    talk.says("$7", "@vic:x", "!vine status", (None, None), Act::Said)
-        .await;
+    talk.says(
+        "$6",
+        "@mod:x",
+        "",
+        (None, None),
+        InboundKind::Deleted("$5".into()),
+    )
+    .await;
+    talk.says(
+        "$7",
+        "@vic:x",
+        "!vine status",
+        (None, None),
+        InboundKind::Said,
+    )
+    .await;
     talk.chat.aside("$7").await;
     assert_eq!(talk.chat.asides(), 2, "Eve once, Vic once");
 }

@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, AppError, Caller, Settings, beats::Beat, questions::Asked};
+use vine_app::{
+    App, AppError, Caller, Settings, beats::WorkerHeartbeat, questions::QuestionRequest,
+};
 use vine_domain::{
     Ask, Lane, Role, User, UserId, WorkerId,
-    chat::{Act, Inbound, Spot},
+    chat::{Inbound, InboundKind, Location},
     clock::{Ids, System},
     lifecycle::Refusal,
     question::Item,
@@ -59,7 +61,7 @@ impl Team {
         self.bed.task_in(repo, Lane::Default).await;
         self.app
             .claim(
-                vine_domain::ports::Want::of(self.worker, 1),
+                vine_domain::ports::ClaimRequest::of(self.worker, 1),
                 Duration::from_secs(5),
             )
             .await
@@ -69,7 +71,7 @@ impl Team {
 
     /// An agent's question.
     pub async fn asks(&self, attempt: Attempt, ask: Ask) -> vine_domain::QuestionId {
-        let asked = Asked {
+        let asked = QuestionRequest {
             attempt,
             key: System.uuid(),
             session: None,
@@ -197,7 +199,11 @@ async fn people_without_the_role_change_nothing_and_the_audit_knows() {
         assert!(answer.as_ref().is_err_and(refused), "{answer:?}");
         let cancel = team
             .app
-            .order(&caller, attempt.task, vine_domain::lifecycle::Order::Cancel)
+            .order(
+                &caller,
+                attempt.task,
+                vine_domain::lifecycle::TaskAction::Cancel,
+            )
             .await;
         assert!(cancel.as_ref().is_err_and(refused), "{cancel:?}");
     }
@@ -218,7 +224,7 @@ async fn people_without_the_role_change_nothing_and_the_audit_knows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again() {
     let team = Team::new().await;
-    let beat = Beat {
+    let beat = WorkerHeartbeat {
         boot: System.uuid(),
         slots: 50,
         leases: vec![],
@@ -256,7 +262,7 @@ async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up()
         let (app, worker) = (team.app.clone(), team.worker);
         tokio::spawn(async move {
             app.claim(
-                vine_domain::ports::Want::of(worker, 1),
+                vine_domain::ports::ClaimRequest::of(worker, 1),
                 Duration::from_secs(30),
             )
             .await
@@ -288,7 +294,7 @@ async fn claims_of_one_worker_that_wait_together_get_no_more_than_each_asked_for
             let (app, worker) = (team.app.clone(), team.worker);
             tokio::spawn(async move {
                 app.claim(
-                    vine_domain::ports::Want::of(worker, 1),
+                    vine_domain::ports::ClaimRequest::of(worker, 1),
                     Duration::from_secs(10),
                 )
                 .await
@@ -333,12 +339,12 @@ async fn a_burst_of_messages_answers_with_the_first_and_keeps_the_rest_as_notes_
         event: format!("e-{number}"),
         platform: "console".into(),
         author: subject.clone(),
-        spot: Spot::Ours {
+        spot: Location::Ours {
             task: Some(attempt.task),
             question: None,
         },
         text: format!("words {number}"),
-        act: Act::Said,
+        act: InboundKind::Said,
         said: None,
         left_out: None,
         private: false,

@@ -9,10 +9,13 @@ use std::{
 
 use vine_app::{AppError, Caller, Settings, back, platforms};
 use vine_domain::{
-    Ask, Clock, Grant, Question, QuestionId, Role, Slug, Timestamp, User, UserId,
-    chat::{Act, Batch, Inbound, OutboundKind, Posted, RIVAL_CLARIFY, RIVAL_DECISION, Spot},
+    Ask, Clock, ConfiguredPerson, Question, QuestionId, Role, Slug, Timestamp, User, UserId,
+    chat::{
+        Inbound, InboundBatch, InboundKind, Location, OutboundKind, Posted, RIVAL_CLARIFY,
+        RIVAL_DECISION,
+    },
     clock::{Ids, System},
-    ports::Ear,
+    ports::EventSink,
     question::{Choice, Item},
     worker::Attempt,
 };
@@ -113,7 +116,7 @@ struct Said {
 struct Race<'a> {
     team: &'a Team,
     platform: &'static str,
-    ear: &'a platforms::Listening,
+    ear: &'a platforms::AdapterEvents,
     attempt: Attempt,
     root: String,
     seed: u64,
@@ -169,14 +172,14 @@ impl Race<'_> {
         let number = self.said.len();
         let (spot, said) = match self.platform {
             "console" => (
-                Spot::Ours {
+                Location::Ours {
                     task: Some(self.attempt.task),
                     question: None,
                 },
                 looked,
             ),
             _ => (
-                Spot::Theirs {
+                Location::Theirs {
                     room: format!("!{}", self.platform),
                     thread: Some(self.root.clone()),
                     reply_to: None,
@@ -190,7 +193,7 @@ impl Race<'_> {
             author: self.author(by),
             spot,
             text: text.into(),
-            act: Act::Said,
+            act: InboundKind::Said,
             said: Some(said),
             left_out: None,
             private: false,
@@ -215,9 +218,9 @@ impl Race<'_> {
 
     async fn hear(&mut self, events: Vec<Inbound>) {
         if self.platform != "console" {
-            let batch = Batch {
+            let batch = InboundBatch {
                 events,
-                ..Batch::default()
+                ..InboundBatch::default()
             };
             self.ear.hear(batch).await.expect("stored");
             self.team.app.catch_up(Duration::ZERO).await.expect("read");
@@ -259,7 +262,7 @@ impl Race<'_> {
             };
             let says = |says: &String| {
                 back::meant(says)
-                    .is_some_and(|(meant, _)| meant == back::Meant::Question(said.meant))
+                    .is_some_and(|(meant, _)| meant == back::ClarifiedTarget::Question(said.meant))
             };
             let Some(index) = buttons.iter().position(says) else {
                 continue;
@@ -267,9 +270,9 @@ impl Race<'_> {
             self.asked_back.push(said.event.event.clone());
             let press = Inbound {
                 event: format!("press-{}", said.event.event),
-                act: Act::Pressed(index),
+                act: InboundKind::Pressed(index),
                 text: String::new(),
-                spot: Spot::Theirs {
+                spot: Location::Theirs {
                     room: format!("!{}", self.platform),
                     thread: None,
                     reply_to: Some(reference.clone()),
@@ -384,7 +387,7 @@ fn people() -> Settings {
             };
             let subject = format!("@{}:x", name.to_lowercase());
             let on = |platform: &str| (platform.to_owned(), subject.clone());
-            Grant {
+            ConfiguredPerson {
                 user,
                 identities: ["slack", "discord", "matrix"].map(on).to_vec(),
             }
@@ -393,7 +396,7 @@ fn people() -> Settings {
     settings
 }
 
-async fn stage(platform: &'static str) -> (Team, std::sync::Arc<platforms::Listening>) {
+async fn stage(platform: &'static str) -> (Team, std::sync::Arc<platforms::AdapterEvents>) {
     let team = Team::with(people()).await;
     team.app
         .store
@@ -409,11 +412,11 @@ async fn stage(platform: &'static str) -> (Team, std::sync::Arc<platforms::Liste
             .await
             .expect("bound");
     }
-    let ear = platforms::Listening::new(team.app.clone(), platform);
+    let ear = platforms::AdapterEvents::new(team.app.clone(), platform);
     (team, ear)
 }
 
-async fn race(team: &Team, platform: &'static str, ear: &platforms::Listening, seed: u64) {
+async fn race(team: &Team, platform: &'static str, ear: &platforms::AdapterEvents, seed: u64) {
     let mut dice = Dice(seed);
     let attempt = team.claimed("site").await;
     let root = format!("root-{}", attempt.task);

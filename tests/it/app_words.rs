@@ -8,8 +8,8 @@ use std::{
 
 use vine_domain::{
     Ask, Clock, Slug,
-    chat::{Act, Batch, Dispatch, OutboundKind, Posted},
-    ports::Ear,
+    chat::{InboundBatch, InboundKind, OutboundKind, OutboxItem, Posted},
+    ports::EventSink,
 };
 
 use crate::{
@@ -30,7 +30,7 @@ async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its
         "@ann:x",
         "mind the dog",
         (Some(&root), None),
-        Act::Said,
+        InboundKind::Said,
     )
     .await;
     talk.noted(attempt, "mind the dog").await;
@@ -42,8 +42,14 @@ async fn words_that_were_said_before_a_question_was_shown_are_a_note_and_not_its
     talk.team.bed.clock.pass(Duration::from_secs(3600));
     app.wakes.outbox();
     talk.chat.question(second).await;
-    talk.says("$3", "@ann:x", "go home", (Some(&root), None), Act::Said)
-        .await;
+    talk.says(
+        "$3",
+        "@ann:x",
+        "go home",
+        (Some(&root), None),
+        InboundKind::Said,
+    )
+    .await;
     assert_eq!(talk.answer(second).await, "Ann: go home");
 }
 
@@ -62,8 +68,14 @@ async fn words_wait_while_a_question_may_stand_there_in_part() {
         )
         .await;
     talk.nothing_due().await;
-    talk.says("$2", "@ann:x", "yes", (Some(&root), None), Act::Said)
-        .await;
+    talk.says(
+        "$2",
+        "@ann:x",
+        "yes",
+        (Some(&root), None),
+        InboundKind::Said,
+    )
+    .await;
     talk.read("$3").await;
     assert!(
         talk.team
@@ -109,15 +121,21 @@ async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_a
         (talk.chat.wishes.lock().expect("whole").len() >= 2).then_some(())
     })
     .await;
-    talk.says("$1", "@ann:x", "Red", (Some("$card"), None), Act::Said)
-        .await;
+    talk.says(
+        "$1",
+        "@ann:x",
+        "Red",
+        (Some("$card"), None),
+        InboundKind::Said,
+    )
+    .await;
     for number in 0..100 {
         talk.says(
             &format!("$more{number}"),
             "@ann:x",
             "and then",
             (Some("$card"), None),
-            Act::Said,
+            InboundKind::Said,
         )
         .await;
     }
@@ -160,13 +178,13 @@ async fn away(known: bool) {
         talk.ear.health(Err("no connection".into()));
     }
     clock.pass(Duration::from_secs(120));
-    let early = talk.words("$2", &root, "mind the dog", Act::Said);
+    let early = talk.words("$2", &root, "mind the dog", InboundKind::Said);
     clock.pass(Duration::from_secs(60));
     *talk.chat.at.lock().expect("whole") = Some(clock.now());
     talk.ear
-        .hear(Batch {
+        .hear(InboundBatch {
             events: vec![early],
-            ..Batch::default()
+            ..InboundBatch::default()
         })
         .await
         .expect("stored");
@@ -176,9 +194,9 @@ async fn away(known: bool) {
     talk.noted(attempt, "mind the dog").await;
     assert!(app.question(second).await.expect("read").is_open());
     talk.ear
-        .hear(Batch {
-            events: vec![talk.words("$3", &root, "Blue", Act::Said)],
-            ..Batch::default()
+        .hear(InboundBatch {
+            events: vec![talk.words("$3", &root, "Blue", InboundKind::Said)],
+            ..InboundBatch::default()
         })
         .await
         .expect("stored");
@@ -196,7 +214,7 @@ async fn what_was_posted_and_could_not_be_noted_is_looked_for_before_it_is_poste
     talk.chat.slow.store(false, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(500)).await;
     talk.team.bed.base.sql("ALTER TABLE away RENAME TO posts");
-    let again = |dispatch: &Dispatch| {
+    let again = |dispatch: &OutboxItem| {
         dispatch.again && dispatch.message.kind == OutboundKind::Question { question }
     };
     talk.chat.wait("it is posted with care", again).await;
@@ -214,14 +232,14 @@ async fn words_under_a_post_that_is_not_acknowledged_yet_are_heard_when_it_is() 
     talk.chat.question(second).await;
     clock.pass(Duration::from_secs(10));
     let events = vec![
-        talk.words("$1", &root, "north", Act::Said),
-        talk.words("$2", &root, "south", Act::Edited("$1".into())),
-        talk.words("$3", &root, &format!("{first} Red"), Act::Said),
+        talk.words("$1", &root, "north", InboundKind::Said),
+        talk.words("$2", &root, "south", InboundKind::Edited("$1".into())),
+        talk.words("$3", &root, &format!("{first} Red"), InboundKind::Said),
     ];
     talk.ear
-        .hear(Batch {
+        .hear(InboundBatch {
             events: events.clone(),
-            ..Batch::default()
+            ..InboundBatch::default()
         })
         .await
         .expect("stored");
@@ -259,16 +277,16 @@ async fn in_a_room_an_id_answers_a_question_of_its_repository_and_other_talk_is_
     .enumerate()
     {
         let event = format!("$talk{number}");
-        talk.says(&event, "@ann:x", words, (None, None), Act::Said)
+        talk.says(&event, "@ann:x", words, (None, None), InboundKind::Said)
             .await;
     }
     talk.read("$read").await;
     assert!(app.question(other).await.expect("read").is_open());
     assert!(!talk.chat.shows(|shown| {
-        matches!(&shown.message.place, vine_domain::chat::Place::Aside(aside) if aside.to.starts_with("$talk"))
+        matches!(&shown.message.place, vine_domain::chat::MessagePlace::Aside(aside) if aside.to.starts_with("$talk"))
     }));
     let words = format!("{id} Blue");
-    talk.says("$named", "@ann:x", &words, (None, None), Act::Said)
+    talk.says("$named", "@ann:x", &words, (None, None), InboundKind::Said)
         .await;
     assert_eq!(talk.answer(id).await, "Ann: Blue");
 }
@@ -286,7 +304,7 @@ async fn a_button_pressed_before_its_platform_told_us_where_it_stands_is_the_ans
         "@ann:x",
         "",
         (None, Some(&shown.reference)),
-        Act::Pressed(0),
+        InboundKind::Pressed(0),
     )
     .await;
     talk.read("$2").await;

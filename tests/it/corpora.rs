@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 use vine_domain::{
     QuestionId,
-    chat::{Act, Batch, Inbound, Place, Spot},
-    ports::Ear,
+    chat::{Inbound, InboundBatch, InboundKind, Location, MessagePlace},
+    ports::EventSink,
 };
 
 use crate::app_platforms::{Fake, Talk, colour};
@@ -59,18 +59,21 @@ impl Stage {
                 named => named.to_owned(),
             })
         };
-        let Spot::Theirs {
+        let Location::Theirs {
             thread, reply_to, ..
         } = &heard.spot
         else {
             panic!("{heard:?}")
         };
-        let spot = Spot::Theirs {
+        let spot = Location::Theirs {
             room: "!site".into(),
             thread: place(thread),
             reply_to: place(reply_to),
         };
-        let (awaited, has_words) = (heard.act == Act::Awaited, !heard.text.trim().is_empty());
+        let (awaited, has_words) = (
+            heard.act == InboundKind::Awaited,
+            !heard.text.trim().is_empty(),
+        );
         let heard = Inbound {
             event: event.clone(),
             platform: "matrix".into(),
@@ -82,9 +85,9 @@ impl Stage {
         let notes = self.notes().await;
         self.talk
             .ear
-            .hear(Batch {
+            .hear(InboundBatch {
                 events: vec![heard],
-                ..Batch::default()
+                ..InboundBatch::default()
             })
             .await
             .expect("stored");
@@ -103,7 +106,7 @@ impl Stage {
         let told = self
             .talk
             .chat
-            .wait_briefly(|place| matches!(place, Place::Aside(aside) if aside.to == event))
+            .wait_briefly(|place| matches!(place, MessagePlace::Aside(aside) if aside.to == event))
             .await;
         if answered {
             self.talk.team.bed.clock.pass(Duration::from_secs(120));
@@ -142,7 +145,7 @@ impl Stage {
 }
 
 impl Fake {
-    async fn wait_briefly(&self, is: impl Fn(&Place) -> bool) -> bool {
+    async fn wait_briefly(&self, is: impl Fn(&MessagePlace) -> bool) -> bool {
         for _ in 0..6 {
             if self.shows(|dispatch| is(&dispatch.message.place)) {
                 return true;
@@ -229,7 +232,7 @@ fn aimed_slack(payload: &Value) -> Value {
 async fn corpus_of_slack() {
     let all: Value =
         serde_json::from_str(include_str!("../data/corpora/slack_corpus.json")).expect("JSON");
-    let us = vine_slack::Us {
+    let us = vine_slack::AppIdentity {
         teams: ["T111", "T1", "T123"].map(str::to_owned).to_vec(),
         user: "U0BOT".into(),
     };
@@ -238,7 +241,7 @@ async fn corpus_of_slack() {
         let (kind, payload) = (one["kind"].as_str().expect("a kind"), &one["payload"]);
         let alone = vine_slack::heard(kind, payload, &us);
         if let Some(Inbound {
-            spot: Spot::Theirs { room, .. },
+            spot: Location::Theirs { room, .. },
             ..
         }) = alone
         {
@@ -305,7 +308,7 @@ async fn corpus_of_discord() {
     ];
     let all: Value =
         serde_json::from_str(include_str!("../data/corpora/discord_corpus.json")).expect("JSON");
-    let us = vine_discord::Us {
+    let us = vine_discord::BotIdentity {
         id: "9".into(),
         app: "9".into(),
         reads: true,

@@ -3,7 +3,7 @@
 //! references and SDK tests).
 
 use serde_json::{Value, json};
-use vine_domain::chat::{Act, Inbound, Spot};
+use vine_domain::chat::{Inbound, InboundKind, Location};
 
 const PLATFORMS: [&str; 3] = ["matrix", "slack", "discord"];
 
@@ -15,13 +15,13 @@ fn heard(platform: &str, event: &Value) -> Option<Inbound> {
         "slack" => vine_slack::heard(
             kind,
             &event["payload"],
-            &vine_slack::Us {
+            &vine_slack::AppIdentity {
                 teams: vec!["T0HOME".into()],
                 user: "U0BOT".into(),
             },
         ),
         _ => {
-            let us = vine_discord::Us {
+            let us = vine_discord::BotIdentity {
                 id: "1500000000000000009".into(),
                 app: "1500000000000000009".into(),
                 reads: true,
@@ -39,20 +39,20 @@ fn meaning(inbound: &Inbound, ids: &Value, means: &Value) -> Value {
             .and_then(|ids| ids.iter().find(|(_, known)| *known == id))
             .map_or(id.to_owned(), |(name, _)| name.clone())
     };
-    let Spot::Theirs {
+    let Location::Theirs {
         thread, reply_to, ..
     } = &inbound.spot
     else {
         panic!("{inbound:?}")
     };
     let act = match &inbound.act {
-        Act::Said => "said".into(),
-        Act::Reacted => "reacted".into(),
-        Act::Pressed(index) => format!("pressed {index}"),
-        Act::Edited(of) => format!("edited {}", named(of)),
-        Act::Deleted(of) => format!("deleted {}", named(of)),
-        Act::Unreadable => "unreadable".into(),
-        Act::Awaited => "awaited".into(),
+        InboundKind::Said => "said".into(),
+        InboundKind::Reacted => "reacted".into(),
+        InboundKind::Pressed(index) => format!("pressed {index}"),
+        InboundKind::Edited(of) => format!("edited {}", named(of)),
+        InboundKind::Deleted(of) => format!("deleted {}", named(of)),
+        InboundKind::Unreadable => "unreadable".into(),
+        InboundKind::Awaited => "awaited".into(),
     };
     // In Discord a room is looked up as if it were a thread, and is none.
     let thread = thread.as_deref().map(named).filter(|name| name != "ROOM");

@@ -11,19 +11,21 @@ use std::{
 
 use tempfile::TempDir;
 use vine_domain::{
-    AuditEntry, Clock, Grant, Lane, MessageId, Repo, Role, SessionPolicy, Slug, TaskId, TaskState,
-    Timestamp, User, UserId, Worker, WorkerId,
-    chat::{Act, Batch, Echo, Inbound, Outbound, OutboundKind, Place, Spot},
+    AuditEntry, Clock, ConfiguredPerson, Lane, MessageId, Repo, Role, SessionPolicy, Slug, TaskId,
+    TaskState, Timestamp, User, UserId, Worker, WorkerId,
+    chat::{
+        Inbound, InboundBatch, InboundKind, Location, MessagePlace, OurPost, Outbound, OutboundKind,
+    },
     clock::{Ids, System},
-    ledger::{BEGIN, Sealed, follows},
-    lifecycle::{Event, Order, Situation, decide},
-    ports::{Commit, NewTask, Store, StoreError, TaskFilter, Want},
+    ledger::{BEGIN, SealedFact, follows},
+    lifecycle::{Event, TaskAction, TaskSnapshot, decide},
+    ports::{ClaimRequest, Commit, NewTask, Store, StoreError, TaskFilter},
     queue::AGEING,
     repo::Source,
     retention::{LogCap, Retention},
     task::{LEASE, Report},
     token::{Token, TokenKind},
-    worker::{Attempt, Limits},
+    worker::{Attempt, WorkerLimits},
 };
 use vine_postgres::Database as Postgres;
 use vine_sqlite::{Database as Sqlite, Durability};
@@ -122,7 +124,7 @@ impl Bed {
             boot: None,
             seen: self.clock.now(),
             worktree_bytes: 0,
-            limits: Limits::default(),
+            limits: WorkerLimits::default(),
             gone: None,
             standing: None,
         };
@@ -160,7 +162,7 @@ impl Bed {
     pub async fn claim(&self, worker: WorkerId, slots: u32) -> Vec<Attempt> {
         let claimed = self
             .store
-            .claim(&[Want::of(worker, slots)])
+            .claim(&[ClaimRequest::of(worker, slots)])
             .await
             .expect("claimed");
         claimed
@@ -192,7 +194,12 @@ impl Bed {
 }
 
 pub fn notice(task: TaskId, kind: OutboundKind) -> Outbound {
-    Outbound::new(MessageId(System.uuid()), Place::Thread(task), kind, "words")
+    Outbound::new(
+        MessageId(System.uuid()),
+        MessagePlace::Thread(task),
+        kind,
+        "words",
+    )
 }
 
 fn ids(attempts: &[Attempt]) -> Vec<u64> {
@@ -260,7 +267,10 @@ async fn claims_at_the_same_time_never_give_one_order_twice() {
         tokio::spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let claimed = store.claim(&[Want::of(worker, 3)]).await.expect("claimed");
+                let claimed = store
+                    .claim(&[ClaimRequest::of(worker, 3)])
+                    .await
+                    .expect("claimed");
                 if claimed.is_empty() {
                     return mine;
                 }
@@ -293,7 +303,7 @@ async fn wishes_that_wait_together_are_served_together_and_spread() {
     }
     let claimed = bed
         .store
-        .claim(&[Want::of(a, 2), Want::of(b, 3)])
+        .claim(&[ClaimRequest::of(a, 2), ClaimRequest::of(b, 3)])
         .await
         .expect("claimed");
     let of = |worker| {
@@ -319,7 +329,7 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_whil
             .await
             .expect("read")
             .expect("there");
-        let situation = Situation {
+        let situation = TaskSnapshot {
             task,
             questions: vec![],
             notes: vec![],
@@ -341,7 +351,7 @@ async fn a_change_decided_on_an_older_version_is_refused_and_leaves_nothing_whil
     bed.step(
         task,
         Event::Ordered {
-            order: Order::Cancel,
+            order: TaskAction::Cancel,
             by: "Ann".into(),
         },
     )
@@ -523,12 +533,12 @@ fn hello() -> Inbound {
         event,
         platform,
         author,
-        spot: Spot::Ours {
+        spot: Location::Ours {
             task: None,
             question: None,
         },
         text,
-        act: Act::Said,
+        act: InboundKind::Said,
         said: None,
         left_out: None,
         private: false,
@@ -567,7 +577,7 @@ async fn a_command_is_dealt_with_when_its_reply_is_stored() {
     assert!(bed.store.receive(&event).await.expect("stored"));
     let reply = Outbound::new(
         MessageId(System.uuid()),
-        Place::Thread(task),
+        MessagePlace::Thread(task),
         OutboundKind::Notice,
         "done so",
     );
@@ -600,7 +610,7 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
         event: "$1".into(),
         platform: "matrix".into(),
         author: "@ann:x".into(),
-        spot: Spot::Theirs {
+        spot: Location::Theirs {
             room: "!one".into(),
             thread: None,
             reply_to: None,
@@ -612,7 +622,7 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
         private: false,
     };
     let minute = Duration::from_secs(60);
-    let awaited = event(Act::Awaited, "it did not come");
+    let awaited = event(InboundKind::Awaited, "it did not come");
     assert!(bed.store.receive(&awaited).await.expect("stored"));
     assert_eq!(
         bed.store.awaited("matrix").await.expect("read"),
@@ -623,13 +633,13 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
     let came = bed.clock.now();
     bed.clock.pass(minute);
     assert_eq!(unread(&bed, minute).await, [(awaited, came)], "given up");
-    let whole = event(Act::Said, "hello");
+    let whole = event(InboundKind::Said, "hello");
     bed.store
         .take_in(
             "matrix",
-            &Batch {
+            &InboundBatch {
                 events: vec![whole.clone()],
-                ..Batch::default()
+                ..InboundBatch::default()
             },
         )
         .await
@@ -642,9 +652,9 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
     bed.store
         .take_in(
             "matrix",
-            &Batch {
-                events: vec![event(Act::Said, "forged")],
-                ..Batch::default()
+            &InboundBatch {
+                events: vec![event(InboundKind::Said, "forged")],
+                ..InboundBatch::default()
             },
         )
         .await
@@ -665,7 +675,7 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         .await
         .expect("bound");
     let due = bed.store.due("matrix", 10).await.expect("read").remove(0);
-    let spot = Spot::Theirs {
+    let spot = Location::Theirs {
         room: "!one".into(),
         thread: Some("$root".into()),
         reply_to: None,
@@ -676,22 +686,22 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         author: "@ann:x".into(),
         spot: spot.clone(),
         text: id.into(),
-        act: Act::Said,
+        act: InboundKind::Said,
         said: None,
         left_out: None,
         private: false,
     };
-    let echo = |part, last| Echo {
+    let echo = |part, last| OurPost {
         message: due.message.id,
         reference: format!("$p{part}"),
         part,
         last,
     };
-    let batch = Batch {
+    let batch = InboundBatch {
         events: vec![event("$b"), event("$a")],
         echoes: vec![echo(0, false)],
         cursor: Some("s1".into()),
-        ..Batch::default()
+        ..InboundBatch::default()
     };
     for _ in 0..2 {
         bed.store.take_in("matrix", &batch).await.expect("stored");
@@ -726,9 +736,9 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
     bed.store
         .take_in(
             "matrix",
-            &Batch {
+            &InboundBatch {
                 echoes: vec![echo(1, true)],
-                ..Batch::default()
+                ..InboundBatch::default()
             },
         )
         .await
@@ -770,7 +780,7 @@ async fn people_of_the_configuration_come_and_go_with_it_and_others_stay() {
         .save_user(&own, &[("vine", "root")])
         .await
         .expect("saved");
-    let ann = Grant {
+    let ann = ConfiguredPerson {
         user: user("Ann", Role::Admin),
         identities: vec![("matrix".into(), "@ann:x".into())],
     };
@@ -1029,7 +1039,7 @@ async fn what_is_decided_is_sealed_in_its_order() {
         for record in records {
             follows((link, &hash), &record).expect("a chain");
             (link, hash) = (record.link, record.chain);
-            if let Sealed::Decision(entry) = record.sealed {
+            if let SealedFact::Decision(entry) = record.sealed {
                 subjects.push(entry.subject);
             }
         }

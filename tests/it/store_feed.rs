@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vine_domain::{
     MessageId,
-    chat::{Aside, Outbound, OutboundKind, Place},
+    chat::{MessagePlace, Outbound, OutboundKind, PrivateReply},
     clock::{Ids, System},
 };
 
@@ -26,7 +26,7 @@ async fn read(bed: &Bed, after: u64, limit: u32) -> Vec<u64> {
 async fn what_was_said_aside_is_not_shown_and_stops_no_reader() {
     let bed = Bed::new().await;
     for number in 0..3 {
-        let aside = Aside {
+        let aside = PrivateReply {
             platform: "chat".into(),
             room: "site".into(),
             thread: None,
@@ -35,7 +35,7 @@ async fn what_was_said_aside_is_not_shown_and_stops_no_reader() {
         };
         let message = Outbound::new(
             MessageId(System.uuid()),
-            Place::Aside(aside),
+            MessagePlace::Aside(aside),
             OutboundKind::Notice,
             "only for you",
         );

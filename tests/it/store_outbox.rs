@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use vine_domain::{
     Clock, Lane, QuestionId, Slug, TaskId, Timestamp,
-    chat::{Dispatch, Outbound, OutboundKind, Posted, Showing},
-    lifecycle::{Event, Order},
+    chat::{Outbound, OutboundKind, OutboxItem, PostStatus, Posted},
+    lifecycle::{Event, TaskAction},
     ports::StoreError,
 };
 
@@ -109,7 +109,7 @@ async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again()
     bed.step(
         other,
         Event::Ordered {
-            order: Order::Cancel,
+            order: TaskAction::Cancel,
             by: "Ann".into(),
         },
     )
@@ -363,7 +363,7 @@ async fn a_question_is_shown_once_it_is_posted_and_perhaps_as_soon_as_somebody_m
         let store = &bed.store;
         async move { store.showings("chat", task, begun).await.expect("read") }
     };
-    let perhaps = [(question, Showing::Perhaps(asked))];
+    let perhaps = [(question, PostStatus::Perhaps(asked))];
     assert_eq!(
         shown(Some(asked)).await,
         [],
@@ -389,7 +389,10 @@ async fn a_question_is_shown_once_it_is_posted_and_perhaps_as_soon_as_somebody_m
         )])
         .await
         .expect("stored");
-    assert_eq!(shown(Some(asked)).await, [(question, Showing::Stands(at))]);
+    assert_eq!(
+        shown(Some(asked)).await,
+        [(question, PostStatus::Stands(at))]
+    );
 }
 
 #[tokio::test]
@@ -409,12 +412,12 @@ async fn a_post_of_unknown_age_is_as_old_as_it_can_be() {
     bed.clock.pass(Duration::from_secs(9));
     let due = bed.store.due("chat", 1).await.expect("read").remove(0);
     bed.store
-        .settle(&[(&Dispatch { again: true, ..due }, Posted::one("t", "q"))])
+        .settle(&[(&OutboxItem { again: true, ..due }, Posted::one("t", "q"))])
         .await
         .expect("stored");
     assert_eq!(
         bed.store.showings("chat", task, None).await.expect("read"),
-        [(question, Showing::Stands(asked))]
+        [(question, PostStatus::Stands(asked))]
     );
 }
 

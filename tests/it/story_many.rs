@@ -2,7 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use vine_api::{Accepted, Claim, Claimed, Client, Completed, Completions, Enrol, Enrolled};
+use vine_api::{
+    Claim, Claimed, Client, Completed, CompletionResults, Completions, Enrol, Enrolled,
+};
 use vine_domain::token::Token;
 
 use crate::harness::{Agent, Place, api::Api};
@@ -102,7 +104,7 @@ async fn of_attempts_that_end_together_each_is_taken_or_refused_for_itself() {
         completed: completed.collect(),
         next: 9,
     };
-    let first: Accepted = worker
+    let first: CompletionResults = worker
         .post("/queue/completions", &ended)
         .await
         .expect("accepted");

@@ -6,10 +6,10 @@ use std::{sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use vine_app::Settings;
 use vine_domain::{
-    Grant, Patience, Role, Slug, TaskId, User,
-    chat::{Dispatch, Place as In, Posted},
+    ConfiguredPerson, ReminderPolicy, Role, Slug, TaskId, User,
+    chat::{MessagePlace as In, OutboxItem, Posted},
     clock::Clock,
-    patience::Quiet,
+    patience::QuietHours,
 };
 
 use crate::{
@@ -121,7 +121,10 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
     );
     let claimed = team
         .app
-        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
+        .claim(
+            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            Duration::ZERO,
+        )
         .await
         .expect("claimed");
     assert_eq!(
@@ -142,7 +145,7 @@ async fn more_people_are_those_who_may_help_in_that_repository() {
             repos,
             ..person(name, role).user.expect("a person")
         };
-        Grant {
+        ConfiguredPerson {
             user,
             identities: vec![("chat".into(), format!("@{name}"))],
         }
@@ -165,7 +168,7 @@ async fn more_people_are_those_who_may_help_in_that_repository() {
             break call.clone();
         }
         // What comes before it in its thread is posted first.
-        let posted = |dispatch: &Dispatch| Posted::one("t", dispatch.message.id.to_string());
+        let posted = |dispatch: &OutboxItem| Posted::one("t", dispatch.message.id.to_string());
         let posted: Vec<_> = due
             .iter()
             .map(|dispatch| (dispatch, posted(dispatch)))
@@ -185,15 +188,15 @@ async fn more_people_are_those_who_may_help_in_that_repository() {
 async fn quiet_hours_delay_pings_never_records() {
     let time = |text: &str| text.parse().expect("a time");
     // The clock of the bed starts at 08:00 UTC.
-    let quiet = Quiet {
+    let quiet = QuietHours {
         from: time("08:15"),
         until: time("20:00"),
         zone: TimeZone::UTC,
     };
-    let patience = Patience {
+    let patience = ReminderPolicy {
         quiet: Some(quiet),
         expire: HOUR * 10,
-        ..Patience::default()
+        ..ReminderPolicy::default()
     };
     let team = Team::with(Settings {
         patience: Arc::new(patience),
@@ -301,7 +304,7 @@ async fn a_daemon_that_starts_again_repeats_nothing_and_forgets_nothing() {
     pass(&team, Duration::from_secs(35 * 60)).await;
     for _ in 0..3 {
         let settings = team.app.settings().as_ref().clone();
-        let patience = Arc::new(Patience {
+        let patience = Arc::new(ReminderPolicy {
             digest: settings.patience.digest + 1,
             ..settings.patience.as_ref().clone()
         });

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
-use vine_domain::ports::{Hint, Hints};
+use vine_domain::ports::{Wakeup, WakeupBus};
 use vine_redis::{Address, Redis};
 
 use crate::harness::{
@@ -19,12 +19,12 @@ use crate::harness::{
 struct NoOtherWay;
 
 #[async_trait::async_trait]
-impl Hints for NoOtherWay {
-    async fn tell(&self, _: &[Hint]) -> Result<(), String> {
+impl WakeupBus for NoOtherWay {
+    async fn tell(&self, _: &[Wakeup]) -> Result<(), String> {
         Err("there is no other way".into())
     }
 
-    async fn listen(&self, _: &(dyn Fn(Hint) + Send + Sync)) -> String {
+    async fn listen(&self, _: &(dyn Fn(Wakeup) + Send + Sync)) -> String {
         std::future::pending().await
     }
 
@@ -36,7 +36,7 @@ impl Hints for NoOtherWay {
 /// Two daemons of one team.
 struct Two {
     teller: Redis,
-    heard: mpsc::UnboundedReceiver<Hint>,
+    heard: mpsc::UnboundedReceiver<Wakeup>,
     listener: JoinHandle<()>,
 }
 
@@ -67,10 +67,10 @@ impl Two {
     async fn hear(&mut self) {
         let end = Instant::now() + PATIENCE;
         loop {
-            let told = self.teller.tell(&[Hint::Work]).await;
+            let told = self.teller.tell(&[Wakeup::Work]).await;
             while let Ok(Some(hint)) = timeout(Duration::from_millis(200), self.heard.recv()).await
             {
-                if hint == Hint::Work {
+                if hint == Wakeup::Work {
                     return;
                 }
             }

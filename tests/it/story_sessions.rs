@@ -277,7 +277,10 @@ async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
     }
     let attempt = team
         .app
-        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
+        .claim(
+            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            Duration::ZERO,
+        )
         .await
         .expect("claimed")[0]
         .attempt;
@@ -378,7 +381,7 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
     let roomy = team.bed.worker("roomy").await;
     let warm = done_with(&team, 1, 10).await;
     let urgent = team.bed.task_in("shop", Lane::High).await;
-    let want = vine_domain::ports::Want::of;
+    let want = vine_domain::ports::ClaimRequest::of;
     let claimed = team
         .bed
         .store
@@ -443,7 +446,10 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
     let warm = done_with(&team, 1, 10).await;
     let attempt = team
         .app
-        .claim(vine_domain::ports::Want::of(other, 1), Duration::ZERO)
+        .claim(
+            vine_domain::ports::ClaimRequest::of(other, 1),
+            Duration::ZERO,
+        )
         .await
         .expect("claimed")[0]
         .attempt;
@@ -456,7 +462,10 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
         .expect("handed back");
     let again = team
         .app
-        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
+        .claim(
+            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            Duration::ZERO,
+        )
         .await
         .expect("claimed");
     assert_eq!(
@@ -476,7 +485,10 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
     for _ in 0..2 {
         let claimed = team
             .app
-            .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
+            .claim(
+                vine_domain::ports::ClaimRequest::of(team.worker, 1),
+                Duration::ZERO,
+            )
             .await
             .expect("claimed");
         assert_eq!(
@@ -495,7 +507,10 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
     }
     let attempt = team
         .app
-        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
+        .claim(
+            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            Duration::ZERO,
+        )
         .await
         .expect("claimed")[0]
         .attempt;
@@ -515,7 +530,10 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
         .expect("handed back");
     let claimed = team
         .app
-        .claim(vine_domain::ports::Want::of(team.worker, 1), Duration::ZERO)
+        .claim(
+            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            Duration::ZERO,
+        )
         .await
         .expect("claimed");
     assert_eq!(

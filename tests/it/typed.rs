@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use vine_domain::chat::{Act, Inbound};
+use vine_domain::chat::{Inbound, InboundKind};
 
 /// A piece of what somebody types, and how it arrives.
 #[derive(Debug, Clone)]
@@ -44,12 +44,12 @@ fn joined(pieces: &[Piece], of: impl Fn(&Piece) -> &str) -> String {
 }
 
 mod slack {
-    use vine_slack::Us;
+    use vine_slack::AppIdentity;
 
     use super::*;
 
-    fn us() -> Us {
-        Us {
+    fn us() -> AppIdentity {
+        AppIdentity {
             teams: vec!["T1".into()],
             user: "U0BOT".into(),
         }
@@ -89,7 +89,7 @@ mod slack {
         fn slack_words_are_read_as_they_were_typed(pieces in prop::collection::vec(pieces(), 1..60)) {
             let (typed, sent) = (joined(&pieces, |one| &one.typed), joined(&pieces, |one| &one.sent));
             let heard = read(&sent);
-            prop_assert_eq!(heard.act, Act::Said);
+            prop_assert_eq!(heard.act, InboundKind::Said);
             prop_assert_eq!(heard.text, typed);
         }
     }
@@ -102,12 +102,12 @@ mod slack {
 }
 
 mod discord {
-    use vine_discord::Us;
+    use vine_discord::BotIdentity;
 
     use super::*;
 
-    fn us() -> Us {
-        Us {
+    fn us() -> BotIdentity {
+        BotIdentity {
             id: "9".into(),
             app: "9".into(),
             reads: true,
@@ -145,7 +145,7 @@ mod discord {
         fn discord_words_are_read_as_they_were_typed(pieces in prop::collection::vec(pieces(), 1..60)) {
             let (typed, sent) = (joined(&pieces, |one| &one.typed), joined(&pieces, |one| &one.sent));
             let heard = read(&sent);
-            prop_assert_eq!(heard.act, Act::Said);
+            prop_assert_eq!(heard.act, InboundKind::Said);
             prop_assert_eq!(heard.text, typed);
         }
     }

@@ -8,45 +8,45 @@ use std::{
 };
 
 use tokio::sync::Mutex as AsyncMutex;
-use vine_api::{Client, ClientError, Complete, Ended, Fail, GaveUp, Kept};
+use vine_api::{AttemptFailure, Client, ClientError, Complete, EndedReply, Fail, ReportKeptWork};
 use vine_domain::{
     Failure, FailureKind, SessionId, TaskId,
     clock::{Ids, System},
-    failure::Owner,
+    failure::FailureOwner,
     task::Usage,
     worker::Assignment,
 };
 
 use crate::{
-    agent::{Finished, Job, Outcome},
+    agent::{AgentRun, FinishedRun, RunOutcome},
     config::WorkerConfig,
-    desk::{Desk, Held, Stopped},
+    desk::{ActiveAttempts, AttemptHandle, StopReason},
     disk::has_room,
-    host::{Host, Over, insist},
-    place::Place,
-    process::Mark,
+    host::{AgentHost, AttemptOver, insist},
+    place::WorkerHealth,
+    process::ProcessMark,
     reaper::is_over,
     wall::{
         Sandbox, Walls,
-        sandbox::{For, refusal},
+        sandbox::{SandboxFor, refusal},
     },
-    workspace::{Changes, Keeping, Workspace},
+    workspace::{GitChanges, UnfinishedPolicy, Workspace},
 };
 
 /// What an attempt needs beside its task.
 #[derive(Clone)]
-pub struct Bench {
+pub struct WorkerContext {
     pub config: Arc<WorkerConfig>,
     pub client: Client,
-    pub desk: Arc<Desk>,
+    pub desk: Arc<ActiveAttempts>,
     /// Agent and version, as sessions are recorded.
     pub agent: Arc<str>,
     /// Marks all our agents.
     pub worker: Arc<str>,
     /// An attempt of a task begins when the one before it has put everything away.
-    pub turns: Arc<Turns>,
+    pub turns: Arc<TaskLocks>,
     /// What of this place is ill.
-    pub place: Arc<Place>,
+    pub place: Arc<WorkerHealth>,
     /// What stands around agents.
     pub walls: Arc<Walls>,
 }
@@ -54,9 +54,9 @@ pub struct Bench {
 /// One attempt after the other for each task, so that none works in a folder that another one takes
 /// away.
 #[derive(Default)]
-pub struct Turns(Mutex<HashMap<TaskId, Arc<AsyncMutex<()>>>>);
+pub struct TaskLocks(Mutex<HashMap<TaskId, Arc<AsyncMutex<()>>>>);
 
-impl Turns {
+impl TaskLocks {
     /// What an attempt of the task holds while it lasts.
     pub fn of(&self, task: TaskId) -> Arc<AsyncMutex<()>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,15 +65,15 @@ impl Turns {
     }
 }
 
-impl Bench {
+impl WorkerContext {
     fn temp(&self) -> PathBuf {
         self.config.state.join("tmp")
     }
 }
 
 /// Runs one task to its end and reports.
-pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
-    let host = Host::new(
+pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assignment) {
+    let host = AgentHost::new(
         bench.client.clone(),
         Arc::clone(&bench.worker),
         Arc::clone(&bench.desk),
@@ -86,7 +86,7 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
         task.created.0,
         task.repo.source.as_str()
     );
-    let mark = Mark::new(&name, &bench.worker);
+    let mark = ProcessMark::new(&name, &bench.worker);
     // An agent of an earlier attempt, whose worker lost its lease, may still be at work in the same
     // worktree.
     mark.kill().await;
@@ -99,15 +99,15 @@ pub async fn run(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
     {
         let keeping = match held.stopped() {
             // It has no time for a network; it pushes when it starts again.
-            Some(Stopped::Shutdown) => Keeping::Silently,
-            Some(Stopped::LeaseOver { over: true, .. }) => Keeping::Here,
-            _ => Keeping::ByRule,
+            Some(StopReason::Shutdown) => UnfinishedPolicy::Silently,
+            Some(StopReason::LeaseOver { over: true, .. }) => UnfinishedPolicy::Here,
+            _ => UnfinishedPolicy::ByRule,
         };
         keep(bench, task.attempt.task, workspace, keeping).await;
     }
     let over = match result {
         Ok(Some(finished)) => report(bench, held, &host, task, workspace.as_mut(), finished).await,
-        Ok(None) => give_up(bench, held, task, GaveUp::Released, false).await,
+        Ok(None) => give_up(bench, held, task, AttemptFailure::Released, false).await,
         Err(how) => give_up(bench, held, task, how, workspace.is_some()).await,
     };
     let Some(mut workspace) = workspace else {
@@ -132,9 +132,14 @@ pub async fn close(task: TaskId, workspace: &mut Workspace) {
 }
 
 /// Keeps what there is of an attempt that did not finish.
-pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace, keeping: Keeping) {
+pub async fn keep(
+    bench: &WorkerContext,
+    task: TaskId,
+    workspace: &mut Workspace,
+    keeping: UnfinishedPolicy,
+) {
     match workspace.keep(keeping, &bench.config.agent.known).await {
-        Ok(Some(_)) if keeping == Keeping::Silently => {}
+        Ok(Some(_)) if keeping == UnfinishedPolicy::Silently => {}
         Ok(None) => {}
         Ok(Some(kept)) => {
             if tell_kept(bench, &kept).await {
@@ -148,7 +153,7 @@ pub async fn keep(bench: &Bench, task: TaskId, workspace: &mut Workspace, keepin
 }
 
 /// Tells the daemon what is kept; it says so in the thread. Whether it heard.
-pub async fn tell_kept(bench: &Bench, kept: &Kept) -> bool {
+pub async fn tell_kept(bench: &WorkerContext, kept: &ReportKeptWork) -> bool {
     let path = format!("/workers/{}/kept", bench.worker);
     let told = tokio::time::timeout(
         TELLING,
@@ -173,14 +178,14 @@ const ELSEWHERE: &str = "The session that asked is on another worker, which is a
 
 /// `None` when the attempt was stopped.
 async fn work(
-    bench: &Bench,
-    host: &Host,
+    bench: &WorkerContext,
+    host: &AgentHost,
     task: &Assignment,
-    mark: Mark,
+    mark: ProcessMark,
     slot: &mut Option<Workspace>,
-) -> Result<Option<Finished>, GaveUp> {
+) -> Result<Option<FinishedRun>, AttemptFailure> {
     if let Some(refusal) = refusal(&bench.walls, task) {
-        return Err(GaveUp::Failed(refusal));
+        return Err(AttemptFailure::Failed(refusal));
     }
     let kind_resumes = bench.config.agent.kind.resumes();
     let resume = task.resume.filter(|_| kind_resumes);
@@ -193,7 +198,7 @@ async fn work(
     let workspace = tokio::select! {
         // Git may wait for a network; a stop must not wait for git.
         () = host.stopped() => return Ok(None),
-        workspace = prepare => workspace.map_err(GaveUp::Failed)?,
+        workspace = prepare => workspace.map_err(AttemptFailure::Failed)?,
     };
     let workspace = slot.insert(workspace);
     if let Some(finished) = workspace.finished() {
@@ -210,7 +215,7 @@ async fn work(
         return Ok(None);
     }
     let mut outcome = converse(bench, host, task, &mark, workspace, resume).await;
-    if matches!(outcome, Ok(Outcome::NoSession)) {
+    if matches!(outcome, Ok(RunOutcome::NoSession)) {
         let told = host
             .tell(
                 "The agent's session cannot be resumed; it starts afresh with what \
@@ -221,11 +226,11 @@ async fn work(
         outcome = if told.is_ok() {
             converse(bench, host, task, &mark, workspace, None).await
         } else {
-            Err(Over)
+            Err(AttemptOver)
         };
     }
     match outcome {
-        Ok(Outcome::Finished(finished)) => {
+        Ok(RunOutcome::Finished(finished)) => {
             // Its last words tell the tokens of its last turn.
             let spent = host.spent();
             let usage = Usage {
@@ -233,23 +238,23 @@ async fn work(
                 output_tokens: finished.usage.output_tokens.max(spent.output_tokens),
                 ..finished.usage
             };
-            Ok(Some(Finished { usage, ..finished }))
+            Ok(Some(FinishedRun { usage, ..finished }))
         }
-        Ok(Outcome::Failed(failure)) => Err(GaveUp::Failed(failure)),
-        Ok(Outcome::Parked) => Err(GaveUp::Parked),
-        Ok(Outcome::NoSession | Outcome::Stopped) | Err(Over) => Ok(None),
+        Ok(RunOutcome::Failed(failure)) => Err(AttemptFailure::Failed(failure)),
+        Ok(RunOutcome::Parked) => Err(AttemptFailure::Parked),
+        Ok(RunOutcome::NoSession | RunOutcome::Stopped) | Err(AttemptOver) => Ok(None),
     }
 }
 
 /// One run of the agent in a session that is mapped to the task before it starts.
 async fn converse(
-    bench: &Bench,
-    host: &Host,
+    bench: &WorkerContext,
+    host: &AgentHost,
     task: &Assignment,
-    mark: &Mark,
+    mark: &ProcessMark,
     workspace: &Workspace,
     resume: Option<SessionId>,
-) -> Result<Outcome, Over> {
+) -> Result<RunOutcome, AttemptOver> {
     let session = resume.unwrap_or_else(|| SessionId(session_uuid()));
     host.map_session(
         session,
@@ -258,7 +263,7 @@ async fn converse(
     )
     .await?;
     let kind = bench.config.agent.kind;
-    let wanted = For {
+    let wanted = SandboxFor {
         config: &bench.config,
         task,
         session,
@@ -267,13 +272,13 @@ async fn converse(
         mark,
     };
     let sandbox = tokio::select! {
-        () = host.stopped() => return Ok(Outcome::Stopped),
+        () = host.stopped() => return Ok(RunOutcome::Stopped),
         made = Sandbox::make(&bench.walls, host, wanted) => match made {
             Ok(sandbox) => sandbox,
-            Err(failure) => return Ok(Outcome::Failed(failure)),
+            Err(failure) => return Ok(RunOutcome::Failed(failure)),
         },
     };
-    let job = Job {
+    let job = AgentRun {
         worker: &bench.config,
         config: &bench.config.agent,
         sandbox: &sandbox,
@@ -286,7 +291,7 @@ async fn converse(
         resume: resume.is_some(),
     };
     let outcome = kind.run(job, host).await;
-    if matches!(outcome, Outcome::Finished(_)) {
+    if matches!(outcome, RunOutcome::Finished(_)) {
         sandbox.share(&bench.config, task);
     }
     sandbox.end(&bench.config).await;
@@ -300,12 +305,12 @@ fn session_uuid() -> uuid::Uuid {
 /// Commits and reports; the lease is confirmed before anything is written to the repository.
 /// Returns whether the task is over.
 async fn report(
-    bench: &Bench,
-    held: &Held,
-    host: &Host,
+    bench: &WorkerContext,
+    held: &AttemptHandle,
+    host: &AgentHost,
     task: &Assignment,
     workspace: Option<&mut Workspace>,
-    finished: Finished,
+    finished: FinishedRun,
 ) -> bool {
     let Some(workspace) = workspace else {
         return false;
@@ -315,7 +320,7 @@ async fn report(
         .await
         .is_err()
     {
-        return give_up(bench, held, task, GaveUp::Released, true).await;
+        return give_up(bench, held, task, AttemptFailure::Released, true).await;
     }
     let mut changes = match bring(bench, held, host, task, workspace, &finished).await {
         Ok(changes) => changes,
@@ -354,7 +359,7 @@ async fn report(
                 FailureKind::Git,
                 format!("The daemon refused the report: {error}"),
             );
-            give_up(bench, held, task, GaveUp::Failed(failure), true).await
+            give_up(bench, held, task, AttemptFailure::Failed(failure), true).await
         }
         None => false,
     }
@@ -363,13 +368,13 @@ async fn report(
 /// Takes the finished work and brings it to the source. Git gets several tries, and a source that is
 /// away all the time it needs: the agent's slot is lent meanwhile.
 async fn bring(
-    bench: &Bench,
-    held: &Held,
-    host: &Host,
+    bench: &WorkerContext,
+    held: &AttemptHandle,
+    host: &AgentHost,
     task: &Assignment,
     workspace: &mut Workspace,
-    finished: &Finished,
-) -> Result<Changes, GaveUp> {
+    finished: &FinishedRun,
+) -> Result<GitChanges, AttemptFailure> {
     let (mut tries, mut lent, mut pause) = (0, false, bench.config.probe);
     loop {
         let brought = match workspace.finish(finished).await {
@@ -387,7 +392,7 @@ async fn bring(
             Err(failure) => failure,
         };
         host.log(format!("git is tried again: {}", failure.what));
-        if failure.kind.owner() == Owner::Repository {
+        if failure.kind.owner() == FailureOwner::Repository {
             bench.place.take_note(&failure, &task.repo);
             if !std::mem::replace(&mut lent, true) {
                 held.slot.lend();
@@ -400,11 +405,11 @@ async fn bring(
         } else {
             tries += 1;
             if tries == GIT_TRIES {
-                return Err(GaveUp::Failed(failure));
+                return Err(AttemptFailure::Failed(failure));
             }
         }
         tokio::select! {
-            () = host.stopped() => return Err(GaveUp::Released),
+            () = host.stopped() => return Err(AttemptFailure::Released),
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
         }
     }
@@ -418,24 +423,30 @@ const GIT_TRIES: u32 = 3;
 
 /// Ends the attempt without a result. Whoever stopped it decides what is said.
 /// `began`: the agent was started.
-async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp, began: bool) -> bool {
-    if let Some(Stopped::LeaseOver { why, over }) = held.stopped() {
+async fn give_up(
+    bench: &WorkerContext,
+    held: &AttemptHandle,
+    task: &Assignment,
+    how: AttemptFailure,
+    began: bool,
+) -> bool {
+    if let Some(StopReason::LeaseOver { why, over }) = held.stopped() {
         tracing::info!(task.id = %task.attempt.task, "{}: stopped, {why}", task.attempt.task);
         return *over;
     }
     let how = match how {
-        GaveUp::Failed(failure) if held.stopped().is_none() => {
+        AttemptFailure::Failed(failure) if held.stopped().is_none() => {
             let failure = of_place(bench, failure, began);
             bench.place.take_note(&failure, &task.repo);
-            GaveUp::Failed(failure)
+            AttemptFailure::Failed(failure)
         }
         other => other,
     };
     let how = match (how, held.stopped(), held.refused()) {
         // Stopped by us: whatever it said on its way out is no failure of the task.
-        (GaveUp::Failed(_), Some(_), _) => GaveUp::Released,
-        (GaveUp::Released, None, Some(what)) => {
-            GaveUp::Failed(Failure::new(FailureKind::StoppedEarly, what))
+        (AttemptFailure::Failed(_), Some(_), _) => AttemptFailure::Released,
+        (AttemptFailure::Released, None, Some(what)) => {
+            AttemptFailure::Failed(Failure::new(FailureKind::StoppedEarly, what))
         }
         (how, ..) => how,
     };
@@ -444,7 +455,7 @@ async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp, beg
         how: bench.config.agent.known.named_in(how),
     };
     match insist(std::future::pending(), || {
-        bench.client.post::<_, Ended>("/queue/fail", &fail)
+        bench.client.post::<_, EndedReply>("/queue/fail", &fail)
     })
     .await
     {
@@ -456,7 +467,7 @@ async fn give_up(bench: &Bench, held: &Held, task: &Assignment, how: GaveUp, beg
 
 /// What fails on a full disk is the disk's fault; and if the disk had room when the agent began,
 /// the task may have filled it.
-fn of_place(bench: &Bench, failure: Failure, began: bool) -> Failure {
+fn of_place(bench: &WorkerContext, failure: Failure, began: bool) -> Failure {
     let during = began
         && bench.desk.all().len() <= 1
         && matches!(
@@ -466,7 +477,7 @@ fn of_place(bench: &Bench, failure: Failure, began: bool) -> Failure {
     // Beside others nobody can tell whose files they are.
     let alone = bench.desk.all().len() <= 1;
     match has_room(&bench.config) {
-        Err(full) if failure.kind.owner() == Owner::Task => Failure {
+        Err(full) if failure.kind.owner() == FailureOwner::Task => Failure {
             what: format!("{} {}", full.what, failure.what),
             during: began && alone,
             ..full

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use vine_domain::{Slug, secrets::Known};
+use vine_domain::{Slug, secrets::KnownSecrets};
 
 use crate::{agent::AgentKind, wall::WallConfig};
 
@@ -48,7 +48,7 @@ pub struct AgentConfig {
     /// Names of variables that it inherits from the worker when they are set.
     pub pass: Vec<String>,
     /// What of that may be secret.
-    pub known: Known,
+    pub known: KnownSecrets,
     /// An agent that says nothing for this long, with nobody asked, hangs.
     pub hang_after: Duration,
 }
@@ -72,11 +72,11 @@ impl AgentConfig {
     }
 
     /// What an agent finds in its environment that may be secret, by name.
-    pub fn known(env: &BTreeMap<String, String>, pass: &[String]) -> Known {
+    pub fn known(env: &BTreeMap<String, String>, pass: &[String]) -> KnownSecrets {
         let passed = pass
             .iter()
             .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)));
-        Known::of(&passed.chain(env.clone()).collect())
+        KnownSecrets::of(&passed.chain(env.clone()).collect())
     }
 }
 
@@ -86,21 +86,21 @@ pub struct GitConfig {
     /// How the agents' work is committed.
     pub commit: CommitConfig,
     /// How all remotes are reached, where nothing else is said.
-    pub access: Access,
+    pub access: GitAccess,
     /// How those of single repositories are, by name; that counts instead.
-    pub repos: BTreeMap<Slug, Access>,
+    pub repos: BTreeMap<Slug, GitAccess>,
 }
 
 impl GitConfig {
     /// How the remote of a repository is reached.
-    pub fn access(&self, repo: &Slug) -> &Access {
+    pub fn access(&self, repo: &Slug) -> &GitAccess {
         self.repos.get(repo).unwrap_or(&self.access)
     }
 }
 
 /// How git reaches a remote; what is not said is as the operator's own git and ssh do it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Access {
+pub struct GitAccess {
     /// An SSH key, offered alone.
     pub ssh_key: Option<PathBuf>,
     /// The only hosts that are trusted, as ssh's `known_hosts`.

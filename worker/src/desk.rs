@@ -22,7 +22,7 @@ use crate::slots::Slot;
 
 /// Why an attempt is to be stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stopped {
+pub enum StopReason {
     /// The daemon says that the lease is gone.
     LeaseOver {
         /// Its words.
@@ -43,21 +43,21 @@ const ASKING: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// One attempt in the hands of this worker.
-pub struct Held {
+pub struct AttemptHandle {
     /// Which.
     pub attempt: Attempt,
-    /// Cancelled when it is to be stopped; [`Held::stopped`] then says why.
+    /// Cancelled when it is to be stopped; [`AttemptHandle::stopped`] then says why.
     pub stop: CancellationToken,
     /// Cancelled when it is to be parked, if its agent waits and can be.
     pub park: CancellationToken,
-    why: OnceLock<Stopped>,
+    why: OnceLock<StopReason>,
     refused: OnceLock<String>,
     trusted: Mutex<Instant>,
     trust: Duration,
     waiting: Mutex<HashMap<QuestionId, oneshot::Sender<Question>>>,
     /// Questions whose answers came with the task; its agent hears of them when it begins.
     known: Vec<QuestionId>,
-    words: Mutex<VecDeque<Words>>,
+    words: Mutex<VecDeque<PersonMessage>>,
     /// There are words.
     worded: Notify,
     /// Lent while it waits.
@@ -66,7 +66,7 @@ pub struct Held {
 
 /// What people say to an agent that it did not wait for.
 #[derive(Debug, Clone)]
-pub enum Words {
+pub enum PersonMessage {
     /// A note.
     Note(Note),
     /// The answer to a question that was given up.
@@ -75,8 +75,8 @@ pub enum Words {
 
 /// All attempts of this worker.
 #[derive(Default)]
-pub struct Desk {
-    held: Mutex<HashMap<Attempt, Arc<Held>>>,
+pub struct ActiveAttempts {
+    held: Mutex<HashMap<Attempt, Arc<AttemptHandle>>>,
     handling: Mutex<HashMap<QuestionId, Attempt>>,
     noting: Mutex<HashMap<Uuid, Attempt>>,
     pushing: Mutex<HashSet<Attempt>>,
@@ -88,20 +88,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Held {
+impl AttemptHandle {
     /// The lease can be trusted at this moment.
     pub fn is_trusted(&self) -> bool {
         Instant::now() < *lock(&self.trusted)
     }
 
     /// Stops the attempt; the first reason counts.
-    pub fn stop(&self, why: Stopped) {
+    pub fn stop(&self, why: StopReason) {
         let _first_counts = self.why.set(why);
         self.stop.cancel();
     }
 
     /// Why it was stopped.
-    pub fn stopped(&self) -> Option<&Stopped> {
+    pub fn stopped(&self) -> Option<&StopReason> {
         self.why.get()
     }
 
@@ -138,11 +138,11 @@ impl Held {
     }
 
     /// The next words for the agent, if there are any.
-    pub fn take_words(&self) -> Option<Words> {
+    pub fn take_words(&self) -> Option<PersonMessage> {
         lock(&self.words).pop_front()
     }
 
-    /// Waits for words; they are taken with [`Held::take_words`].
+    /// Waits for words; they are taken with [`AttemptHandle::take_words`].
     pub async fn worded(&self) {
         loop {
             let worded = self.worded.notified();
@@ -153,7 +153,7 @@ impl Held {
         }
     }
 
-    fn put_words(&self, words: Words) {
+    fn put_words(&self, words: PersonMessage) {
         lock(&self.words).push_back(words);
         self.worded.notify_waiters();
     }
@@ -185,13 +185,13 @@ impl Held {
             if !recovered && !self.stop.is_cancelled() {
                 tracing::warn!(task.id = %self.attempt.task, "{}: the daemon was not heard of for \
                  too long; stopping the agent", self.attempt.task);
-                return self.stop(Stopped::Untrusted);
+                return self.stop(StopReason::Untrusted);
             }
         }
     }
 }
 
-impl Desk {
+impl ActiveAttempts {
     /// What is kept of an attempt is being pushed from now on; `false` when it was already.
     pub fn push(&self, attempt: Attempt) -> bool {
         lock(&self.pushing).insert(attempt)
@@ -208,7 +208,7 @@ impl Desk {
     }
 
     /// Takes a task that was claimed with a call sent at `sent`.
-    pub fn take(&self, task: &Assignment, sent: Instant, slot: Slot) -> Arc<Held> {
+    pub fn take(&self, task: &Assignment, sent: Instant, slot: Slot) -> Arc<AttemptHandle> {
         let attempt = task.attempt;
         // A quarter of the lease is kept as a margin for the clocks and for stopping the agent.
         let trust = Duration::from_secs(task.lease_secs) * 3 / 4;
@@ -218,7 +218,7 @@ impl Desk {
             .filter(|question| question.answer().is_some())
             .map(|question| question.id)
             .collect();
-        let held = Arc::new(Held {
+        let held = Arc::new(AttemptHandle {
             attempt,
             stop: CancellationToken::new(),
             park: CancellationToken::new(),
@@ -250,7 +250,7 @@ impl Desk {
     }
 
     /// Everything held.
-    pub fn all(&self) -> Vec<Arc<Held>> {
+    pub fn all(&self) -> Vec<Arc<AttemptHandle>> {
         lock(&self.held).values().cloned().collect()
     }
 
@@ -273,7 +273,7 @@ impl Desk {
     }
 
     /// Stops an attempt.
-    pub fn stop(&self, attempt: Attempt, why: Stopped) {
+    pub fn stop(&self, attempt: Attempt, why: StopReason) {
         if let Some(held) = lock(&self.held).get(&attempt) {
             held.stop(why);
         }
@@ -301,7 +301,7 @@ impl Desk {
                     && !held.known.contains(&question.id) =>
             {
                 lock(&self.handling).insert(question.id, held.attempt);
-                held.put_words(Words::Late(Box::new(question)));
+                held.put_words(PersonMessage::Late(Box::new(question)));
                 true
             }
             _ => false,
@@ -314,7 +314,7 @@ impl Desk {
             return false;
         };
         lock(&self.noting).insert(note.key, attempt);
-        held.put_words(Words::Note(note));
+        held.put_words(PersonMessage::Note(note));
         true
     }
 
@@ -420,19 +420,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_is_trusted_for_three_quarters_from_when_the_call_was_sent() {
-        let desk = Desk::default();
+        let desk = ActiveAttempts::default();
         let held = desk.take(&task(vec![]), Instant::now(), Slots::new(1).take());
         tokio::time::sleep(Duration::from_secs(40)).await;
         desk.confirm(&[attempt()], Instant::now() - Duration::from_secs(5));
         tokio::time::sleep(Duration::from_secs(39)).await;
         assert!(held.is_trusted() && held.stopped().is_none());
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(held.stopped(), Some(&Stopped::Untrusted));
+        assert_eq!(held.stopped(), Some(&StopReason::Untrusted));
     }
 
     #[tokio::test]
     async fn words_reach_the_agent_once_and_a_late_answer_that_came_with_the_task_is_none() {
-        let desk = Desk::default();
+        let desk = ActiveAttempts::default();
         let held = desk.take(&task(vec![]), Instant::now(), Slots::new(1).take());
         let note = Note {
             key: System.uuid(),
@@ -444,8 +444,8 @@ mod tests {
         };
         assert!(desk.note(attempt(), note.clone()) && desk.answer(late()));
         held.worded().await;
-        assert!(matches!(held.take_words(), Some(Words::Note(first)) if first == note));
-        assert!(matches!(held.take_words(), Some(Words::Late(_))));
+        assert!(matches!(held.take_words(), Some(PersonMessage::Note(first)) if first == note));
+        assert!(matches!(held.take_words(), Some(PersonMessage::Late(_))));
         assert!(held.take_words().is_none());
         assert_eq!(
             (desk.noting(), desk.handling()),

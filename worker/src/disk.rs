@@ -56,7 +56,7 @@ static AT_WORK: Mutex<BTreeMap<u64, u64>> = Mutex::new(BTreeMap::new());
 /// these folders since this was called; how much that is.
 pub async fn outgrown(state: &Path, folders: [PathBuf; 2], keep: u64) -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let own = Own(NUMBER.fetch_add(1, Ordering::Relaxed));
+    let own = SizeSample(NUMBER.fetch_add(1, Ordering::Relaxed));
     let somebody = Arc::new(());
     let measure = async || {
         let (folders, wanted) = (folders.clone(), Arc::downgrade(&somebody));
@@ -99,9 +99,9 @@ fn is_blamed() -> bool {
     all.values().any(|grew| *grew >= BLAMED)
 }
 
-struct Own(u64);
+struct SizeSample(u64);
 
-impl Own {
+impl SizeSample {
     /// Notes by how much; whether that is the most of all.
     fn grew(&self, by: u64) -> bool {
         let mut all = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +110,7 @@ impl Own {
     }
 }
 
-impl Drop for Own {
+impl Drop for SizeSample {
     fn drop(&mut self) {
         AT_WORK
             .lock()
@@ -121,9 +121,9 @@ impl Drop for Own {
 
 /// The size as it was last measured, in bytes.
 #[derive(Debug, Default)]
-pub struct Disk(AtomicU64);
+pub struct WorktreeSize(AtomicU64);
 
-impl Disk {
+impl WorktreeSize {
     /// What was last measured.
     pub fn taken(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

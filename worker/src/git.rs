@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{io::AsyncReadExt, process::Command};
 
-use crate::config::Access;
+use crate::config::GitAccess;
 
 /// Git said no.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -93,7 +93,7 @@ impl Git {
     }
 
     /// As the operator says that the remote at `source` is reached. No other host gets its token.
-    pub fn reaching(mut self, access: &Access, source: &str) -> Self {
+    pub fn reaching(mut self, access: &GitAccess, source: &str) -> Self {
         self.variables
             .extend(ssh(access).map(|ssh| ("GIT_SSH_COMMAND", ssh)));
         if let (Some(file), Some(host)) = (&access.token_file, https_host(source)) {
@@ -225,8 +225,8 @@ impl Git {
 }
 
 /// The ssh of a remote with a key or hosts of its own; it asks nobody anything.
-fn ssh(access: &Access) -> Option<String> {
-    let Access {
+fn ssh(access: &GitAccess) -> Option<String> {
+    let GitAccess {
         ssh_key,
         known_hosts,
         ..
@@ -384,10 +384,10 @@ mod tests {
     async fn a_token_is_read_from_its_file_whenever_git_asks() {
         let (folder, git, _) = locked(LEFT_BEHIND * 2).await;
         let file = folder.path().join("it's a token");
-        let access = Access {
+        let access = GitAccess {
             token_file: Some(file.clone()),
             token_user: "bot".into(),
-            ..Access::default()
+            ..GitAccess::default()
         };
         let git = git.reaching(&access, "https://example.org/a.git");
         let other = git.fed(
@@ -407,17 +407,21 @@ mod tests {
 
     #[test]
     fn a_key_is_offered_alone_and_only_known_hosts_are_trusted() {
-        let access = Access {
+        let access = GitAccess {
             ssh_key: Some("/k".into()),
             known_hosts: Some("/h h".into()),
-            ..Access::default()
+            ..GitAccess::default()
         };
         let said = ssh(&access).expect("some");
         assert_eq!(
             said,
             "ssh -o BatchMode=yes -i '/k' -o IdentitiesOnly=yes -o UserKnownHostsFile='/h h' -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes"
         );
-        assert_eq!(ssh(&Access::default()), None, "the operator's own counts");
+        assert_eq!(
+            ssh(&GitAccess::default()),
+            None,
+            "the operator's own counts"
+        );
     }
 
     #[tokio::test]

@@ -17,12 +17,12 @@ use tokio::{
 };
 use uuid::Uuid;
 use vine_api::{
-    Client, ClientError, CloseQuestion, Delivered, Log, MapSession, PostQuestion, PostedQuestion,
-    RefusedHosts, SessionBeat, Spent,
+    AppendLog, Client, ClientError, CloseQuestion, ConfirmDelivery, MapSession, PostQuestion,
+    PostedQuestion, RefusedHosts, ReportUsage, SessionHeartbeat,
 };
 use vine_domain::{
-    Ask, Guard, Heard, Question, QuestionId, SessionId,
-    secrets::{self, Known},
+    Ask, DeliveredOutcome, Guard, Question, QuestionId, SessionId,
+    secrets::{self, KnownSecrets},
     task::Usage,
     uuid_of,
     worker::Attempt,
@@ -30,23 +30,23 @@ use vine_domain::{
 
 use crate::{
     config::WorkerConfig,
-    desk::{Desk, Held, Words},
+    desk::{ActiveAttempts, AttemptHandle, PersonMessage},
 };
 
 /// The attempt is over for this worker; stop.
 #[derive(Debug, thiserror::Error)]
 #[error("the attempt is over for this worker")]
-pub struct Over;
+pub struct AttemptOver;
 
 /// An agent's side of its worker. Cheap to clone.
 #[derive(Clone)]
-pub struct Host {
+pub struct AgentHost {
     client: Client,
     worker: Arc<str>,
-    desk: Arc<Desk>,
-    held: Arc<Held>,
-    lines: mpsc::Sender<Line>,
-    known: Arc<Known>,
+    desk: Arc<ActiveAttempts>,
+    held: Arc<AttemptHandle>,
+    lines: mpsc::Sender<LogItem>,
+    known: Arc<KnownSecrets>,
     /// Lines that found no room.
     left_out: Arc<AtomicU64>,
     /// What the agent used so far.
@@ -54,14 +54,14 @@ pub struct Host {
     /// It is told in order.
     telling: Arc<AsyncMutex<()>>,
     /// Hosts that the agent was not let out to.
-    refused: Arc<Mutex<Refused>>,
+    refused: Arc<Mutex<RefusedNames>>,
     /// What holds for its repository, and when that was asked.
     guard: Arc<AsyncMutex<Option<(Guard, Instant)>>>,
 }
 
 /// Names that people have not heard of yet, and those that they have.
 #[derive(Default)]
-struct Refused {
+struct RefusedNames {
     news: BTreeSet<String>,
     told: BTreeSet<String>,
 }
@@ -72,7 +72,7 @@ const ASKING: Duration = Duration::from_secs(2);
 const HOSTS: usize = 100;
 
 /// What goes to the sender of log lines.
-enum Line {
+enum LogItem {
     Text(String),
     /// Answered when everything before it was sent.
     Flush(oneshot::Sender<()>),
@@ -106,14 +106,14 @@ where
     }
 }
 
-impl Host {
+impl AgentHost {
     /// The host of one attempt. Log lines are sent on in the background, a batch at a time.
     pub fn new(
         client: Client,
         worker: Arc<str>,
-        desk: Arc<Desk>,
-        held: Arc<Held>,
-        known: Known,
+        desk: Arc<ActiveAttempts>,
+        held: Arc<AttemptHandle>,
+        known: KnownSecrets,
     ) -> Self {
         let (lines, queue) = mpsc::channel(ROOM);
         let host = Self {
@@ -167,7 +167,7 @@ impl Host {
         }
         let attempt = self.attempt();
         let (spent, path) = (
-            Spent { attempt, usage },
+            ReportUsage { attempt, usage },
             format!("/workers/{}/spent", self.worker),
         );
         let told = insist(std::future::pending(), || {
@@ -194,7 +194,7 @@ impl Host {
     /// Writes a line to the task's log.
     pub fn log(&self, line: impl Into<String>) {
         let line = self.named(line.into());
-        if self.lines.try_send(Line::Text(line)).is_err() {
+        if self.lines.try_send(LogItem::Text(line)).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -206,12 +206,12 @@ impl Host {
         if left_out > 0 {
             let _log_is_over = self
                 .lines
-                .send(Line::Text(format!(
+                .send(LogItem::Text(format!(
                     "({left_out} lines came too fast and were left out)"
                 )))
                 .await;
         }
-        if self.lines.send(Line::Flush(done)).await.is_ok() {
+        if self.lines.send(LogItem::Flush(done)).await.is_ok() {
             let _log_is_over = flushed.await;
         }
     }
@@ -266,9 +266,9 @@ impl Host {
     }
 
     /// Tells the thread what the agent says, as its own words.
-    pub async fn say_of_agent(&self, words: String) -> Result<(), Over> {
+    pub async fn say_of_agent(&self, words: String) -> Result<(), AttemptOver> {
         let lines = self.named(words).lines().map(str::to_owned).collect();
-        let log = Log {
+        let log = AppendLog {
             attempt: self.attempt(),
             lines,
             tell: true,
@@ -286,7 +286,7 @@ impl Host {
         call: &str,
         ask: Ask,
         context: String,
-    ) -> Result<Question, Over> {
+    ) -> Result<Question, AttemptOver> {
         self.tell_refused().await;
         let post = PostQuestion {
             attempt: self.attempt(),
@@ -298,14 +298,14 @@ impl Host {
         };
         let PostedQuestion { id } = self.send("/questions", &post).await?;
         let question = self.held.wait_for(id);
-        let waiting = Waiting::begin(self, id);
+        let waiting = WaitGuard::begin(self, id);
         let question = tokio::select! {
-            () = self.stopped() => return Err(Over),
-            question = question => question.map_err(|_| Over)?,
+            () = self.stopped() => return Err(AttemptOver),
+            question = question => question.map_err(|_| AttemptOver)?,
         };
         drop(waiting);
         tokio::select! {
-            () = self.stopped() => return Err(Over),
+            () = self.stopped() => return Err(AttemptOver),
             () = self.held.slot.reclaim() => {}
         }
         Ok(question)
@@ -347,8 +347,8 @@ impl Host {
     }
 
     /// The agent has heard what came of its question.
-    pub async fn delivered(&self, heard: Heard) -> Result<(), Over> {
-        let delivered = Delivered {
+    pub async fn delivered(&self, heard: DeliveredOutcome) -> Result<(), AttemptOver> {
+        let delivered = ConfirmDelivery {
             attempt: self.attempt(),
             answer: heard.answer,
         };
@@ -362,22 +362,22 @@ impl Host {
         done
     }
 
-    /// When there are words for the agent; they are taken with [`Host::take_words`].
+    /// When there are words for the agent; they are taken with [`AgentHost::take_words`].
     pub async fn worded(&self) {
         self.held.worded().await;
     }
 
     /// The next words for the agent, if there are any.
-    pub fn take_words(&self) -> Option<Words> {
+    pub fn take_words(&self) -> Option<PersonMessage> {
         self.held.take_words()
     }
 
     /// The agent has the words.
-    pub async fn words_delivered(&self, words: &Words) -> Result<(), Over> {
+    pub async fn words_delivered(&self, words: &PersonMessage) -> Result<(), AttemptOver> {
         match words {
-            Words::Late(question) => self.delivered(question.heard()).await,
-            Words::Note(note) => {
-                let delivered = Delivered {
+            PersonMessage::Late(question) => self.delivered(question.heard()).await,
+            PersonMessage::Note(note) => {
+                let delivered = ConfirmDelivery {
                     attempt: self.attempt(),
                     answer: None,
                 };
@@ -418,7 +418,7 @@ impl Host {
         id: SessionId,
         worktree: String,
         agent: String,
-    ) -> Result<(), Over> {
+    ) -> Result<(), AttemptOver> {
         let map = MapSession {
             id,
             attempt: self.attempt(),
@@ -429,10 +429,14 @@ impl Host {
     }
 
     /// The session is alive.
-    pub async fn session_beat(&self, id: SessionId, context: Option<u8>) -> Result<(), Over> {
+    pub async fn session_beat(
+        &self,
+        id: SessionId,
+        context: Option<u8>,
+    ) -> Result<(), AttemptOver> {
         self.send(
             &format!("/sessions/{id}/heartbeat"),
-            &SessionBeat {
+            &SessionHeartbeat {
                 attempt: self.attempt(),
                 context,
             },
@@ -441,10 +445,10 @@ impl Host {
     }
 
     /// Tells the thread and the log; with the daemon's answer the lease is confirmed.
-    pub async fn tell(&self, line: String) -> Result<(), Over> {
+    pub async fn tell(&self, line: String) -> Result<(), AttemptOver> {
         self.send(
             "/queue/log",
-            &Log {
+            &AppendLog {
                 attempt: self.attempt(),
                 lines: vec![line],
                 tell: true,
@@ -455,10 +459,10 @@ impl Host {
     }
 
     /// Makes sure that the lease is still ours, by a write under it.
-    pub async fn confirm(&self, doing: &str) -> Result<(), Over> {
+    pub async fn confirm(&self, doing: &str) -> Result<(), AttemptOver> {
         self.send(
             "/queue/log",
-            &Log {
+            &AppendLog {
                 attempt: self.attempt(),
                 lines: vec![doing.into()],
                 tell: false,
@@ -473,9 +477,9 @@ impl Host {
         &self,
         path: &str,
         body: &B,
-    ) -> Result<R, Over> {
+    ) -> Result<R, AttemptOver> {
         if !self.held.is_trusted() && !self.held.recovers().await {
-            return Err(Over);
+            return Err(AttemptOver);
         }
         match insist(self.stopped(), || self.client.post(path, body)).await {
             Some(Ok(reply)) => Ok(reply),
@@ -486,27 +490,27 @@ impl Host {
                         "The daemon refused what the agent asked for ({path}): {error}"
                     ));
                 }
-                Err(Over)
+                Err(AttemptOver)
             }
-            None => Err(Over),
+            None => Err(AttemptOver),
         }
     }
 }
 
 /// While it lives, the attempt waits for a person and its slot is lent to other work.
-struct Waiting<'a> {
-    host: &'a Host,
+struct WaitGuard<'a> {
+    host: &'a AgentHost,
     id: QuestionId,
 }
 
-impl<'a> Waiting<'a> {
-    fn begin(host: &'a Host, id: QuestionId) -> Self {
+impl<'a> WaitGuard<'a> {
+    fn begin(host: &'a AgentHost, id: QuestionId) -> Self {
         host.held.slot.lend();
         Self { host, id }
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
         self.host.held.forget(self.id);
         self.host.held.slot.end_wait();
@@ -526,7 +530,7 @@ const BATCH: usize = 200;
 const ROOM: usize = 5_000;
 const GATHER: Duration = Duration::from_millis(300);
 
-async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::Receiver<Line>) {
+async fn send_lines(client: Client, held: Arc<AttemptHandle>, mut queue: mpsc::Receiver<LogItem>) {
     let mut lines = Vec::new();
     while let Some(first) = queue.recv().await {
         let mut next = Some(first);
@@ -534,8 +538,8 @@ async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::Receiver<L
         let mut flushed = None;
         while let Some(line) = next {
             match line {
-                Line::Text(text) => lines.push(text),
-                Line::Flush(done) => flushed = Some(done),
+                LogItem::Text(text) => lines.push(text),
+                LogItem::Flush(done) => flushed = Some(done),
             }
             if flushed.is_some() || lines.len() >= BATCH {
                 break;
@@ -551,11 +555,11 @@ async fn send_lines(client: Client, held: Arc<Held>, mut queue: mpsc::Receiver<L
     }
 }
 
-async fn send(client: &Client, held: &Held, lines: Vec<String>) {
+async fn send(client: &Client, held: &AttemptHandle, lines: Vec<String>) {
     if lines.is_empty() {
         return;
     }
-    let log = Log {
+    let log = AppendLog {
         attempt: held.attempt,
         lines,
         tell: false,

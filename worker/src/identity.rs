@@ -10,19 +10,19 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use vine_api::{Client, Enrol, Enrolled, MadeToken};
+use vine_api::{Client, CreatedToken, Enrol, Enrolled};
 use vine_domain::{WorkerId, token::Token};
 
 /// A worker's identity and secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Identity {
+pub struct WorkerIdentity {
     /// Given at enrolment.
     pub id: WorkerId,
     /// Its secret.
     pub token: Token,
 }
 
-impl Identity {
+impl WorkerIdentity {
     /// Where it is kept.
     pub fn file(state: &Path) -> PathBuf {
         state.join("worker.json")
@@ -70,7 +70,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// Renews the worker's secret each day, for as long as it runs, and whenever it starts. The one before
 /// counts until the daemon has heard the new one.
-pub async fn renew(identity: &Identity, client: &Client, state: &Path) {
+pub async fn renew(identity: &WorkerIdentity, client: &Client, state: &Path) {
     loop {
         let pause = match renewed(identity.id, client, state).await {
             Ok(()) => EVERY,
@@ -84,8 +84,8 @@ pub async fn renew(identity: &Identity, client: &Client, state: &Path) {
 }
 
 async fn renewed(id: WorkerId, client: &Client, state: &Path) -> Result<()> {
-    let made: MadeToken = client.post(&format!("/workers/{id}/token"), &()).await?;
-    let identity = Identity {
+    let made: CreatedToken = client.post(&format!("/workers/{id}/token"), &()).await?;
+    let identity = WorkerIdentity {
         id,
         token: made.token,
     };
@@ -101,8 +101,8 @@ pub async fn enrol(
     name: &str,
     slots: u32,
     code: Option<Token>,
-) -> Result<Identity> {
-    if let Some(known) = Identity::load(state)? {
+) -> Result<WorkerIdentity> {
+    if let Some(known) = WorkerIdentity::load(state)? {
         return Ok(known);
     }
     let Some(code) = code else {
@@ -122,7 +122,7 @@ pub async fn enrol(
         .post("/workers", &enrol)
         .await
         .context("the daemon did not enrol this worker")?;
-    let identity = Identity { id, token };
+    let identity = WorkerIdentity { id, token };
     identity.keep(state)?;
     Ok(identity)
 }

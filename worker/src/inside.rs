@@ -17,7 +17,7 @@ use rustix::fs::{
 };
 
 /// A folder, whatever becomes of its name.
-pub struct Folder(OwnedFd);
+pub struct AgentFolder(OwnedFd);
 
 const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -28,7 +28,7 @@ fn beneath() -> ResolveFlags {
     ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS
 }
 
-impl Folder {
+impl AgentFolder {
     /// One of ours.
     pub fn ours(path: &Path) -> io::Result<Self> {
         Ok(Self(open(path, FOLDER, Mode::empty())?))
@@ -104,7 +104,7 @@ pub fn read_inside(folder: &Path, file: &Path, most: u64) -> Result<Vec<u8>> {
         bail!("{} is not in {}", file.display(), folder.display());
     }
     let unread = || format!("{} cannot be read", file.display());
-    let opened = Folder::ours(folder).and_then(|folder| folder.file(inside));
+    let opened = AgentFolder::ours(folder).and_then(|folder| folder.file(inside));
     let mut bytes = Vec::new();
     opened
         .with_context(unread)?
@@ -135,8 +135,8 @@ mod tests {
         for path in ["home/middle/deep/key", "home/leaf", "../other/deep/key"] {
             assert!(read_inside(&ours, Path::new(path), 100).is_err(), "{path}");
         }
-        assert!(Folder::ours(&place.path().join("root")).is_err());
-        let home = Folder::ours(&ours)
+        assert!(AgentFolder::ours(&place.path().join("root")).is_err());
+        let home = AgentFolder::ours(&ours)
             .and_then(|ours| ours.below(Path::new("home")))
             .expect("a folder");
         assert!(home.below(Path::new("middle/deep")).is_err());

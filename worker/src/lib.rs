@@ -27,13 +27,13 @@ mod wall;
 mod workspace;
 
 pub use agent::{AgentKind, INSTALL};
-pub use config::{Access, AgentConfig, CommitConfig, GitConfig, WorkerConfig};
-pub use identity::{Identity, enrol};
+pub use config::{AgentConfig, CommitConfig, GitAccess, GitConfig, WorkerConfig};
+pub use identity::{WorkerIdentity, enrol};
 pub use process::{be_supervised, find_program, parents};
-pub use run::{Unknown, run};
+pub use run::{UnknownWorker, run};
 pub use supervise::supervise;
 pub use wall::{
     NoWall, WallConfig, Walls,
     bubblewrap::INSIDE,
-    door::{Call, NobodyAnswered, call as through_door},
+    door::{DoorCall, NobodyAnswered, call as through_door},
 };

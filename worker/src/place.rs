@@ -21,7 +21,7 @@ use vine_domain::{
 
 /// What can be ill by itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum HealthPart {
     /// The agent's program.
     Agent,
     /// What it logs in with.
@@ -38,13 +38,13 @@ pub enum Part {
 
 /// Looks whether a part is well again, without any task.
 #[async_trait::async_trait]
-pub trait Probe: Send + Sync {
+pub trait PartProbe: Send + Sync {
     /// Nothing when it is well, else what is wrong with it now.
-    async fn look(&self, part: &Part, repo: Option<&Repo>) -> Result<(), Failure>;
+    async fn look(&self, part: &HealthPart, repo: Option<&Repo>) -> Result<(), Failure>;
 }
 
 /// How a part is, or lately was.
-struct Illness {
+struct PartHealth {
     /// In words for people.
     what: String,
     /// How often it was found ill in a row.
@@ -58,8 +58,8 @@ struct Illness {
 }
 
 /// All of it.
-pub struct Place {
-    parts: Mutex<BTreeMap<Part, Illness>>,
+pub struct WorkerHealth {
+    parts: Mutex<BTreeMap<HealthPart, PartHealth>>,
     first_pause: Duration,
     changed: Notify,
 }
@@ -75,7 +75,7 @@ const LOOK: Duration = Duration::from_secs(120);
 const CLONE: Duration = Duration::from_secs(20 * 60);
 const WORDS: usize = 400;
 
-impl fmt::Display for Part {
+impl fmt::Display for HealthPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Agent => f.write_str("the agent"),
@@ -88,7 +88,7 @@ impl fmt::Display for Part {
     }
 }
 
-impl Part {
+impl HealthPart {
     /// The part that a failure speaks of; `None` when it is the task's own.
     pub fn of(kind: FailureKind, repo: &Repo) -> Option<Self> {
         use FailureKind as K;
@@ -115,7 +115,7 @@ impl Part {
     }
 }
 
-impl Place {
+impl WorkerHealth {
     /// All well; `first_pause` passes before an ill part is looked at, then twice as long each
     /// time.
     pub fn new(first_pause: Duration) -> Self {
@@ -126,28 +126,28 @@ impl Place {
         }
     }
 
-    fn parts(&self) -> MutexGuard<'_, BTreeMap<Part, Illness>> {
+    fn parts(&self) -> MutexGuard<'_, BTreeMap<HealthPart, PartHealth>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes what an attempt ran into, unless that is the task's own fault.
     pub fn take_note(&self, failure: &Failure, repo: &Repo) {
-        let Some(part) = Part::of(failure.kind, repo) else {
+        let Some(part) = HealthPart::of(failure.kind, repo) else {
             return;
         };
-        let repo = matches!(part, Part::Repository(_)).then(|| repo.clone());
+        let repo = matches!(part, HealthPart::Repository(_)).then(|| repo.clone());
         self.falls_ill(part, failure, repo);
     }
 
     /// The part is ill, or still is.
-    pub fn falls_ill(&self, part: Part, failure: &Failure, repo: Option<Repo>) {
+    pub fn falls_ill(&self, part: HealthPart, failure: &Failure, repo: Option<Repo>) {
         let now = Instant::now();
         let mut parts = self.parts();
         let before = parts.get(&part);
         // Agents that fail side by side are one illness.
-        let waits = |known: &Illness| known.next.is_some_and(|next| next > now);
-        let is_one = part != Part::Account && before.is_some_and(waits);
-        let relapses = |known: &&Illness| {
+        let waits = |known: &PartHealth| known.next.is_some_and(|next| next > now);
+        let is_one = part != HealthPart::Account && before.is_some_and(waits);
+        let relapses = |known: &&PartHealth| {
             known
                 .well
                 .is_none_or(|well| now.duration_since(well) < RELAPSE)
@@ -163,13 +163,13 @@ impl Place {
             .min(LONGEST_PAUSE.max(self.first_pause));
         let told = failure.retry_at.map(|at| at.since(System.now()));
         let (pause, what) = match (&part, told.filter(|told| !told.is_zero())) {
-            (Part::Account, told) => until_reset(told.unwrap_or(UNKNOWN_RESET)),
+            (HealthPart::Account, told) => until_reset(told.unwrap_or(UNKNOWN_RESET)),
             (_, Some(told)) => (told, failure.what.clone()),
             (_, None) => (pause, failure.what.clone()),
         };
         let what = what.chars().take(WORDS).collect();
         tracing::warn!("{part}: {what}");
-        let illness = Illness {
+        let illness = PartHealth {
             what,
             times,
             next: Some(
@@ -186,7 +186,7 @@ impl Place {
         self.changed.notify_waiters();
     }
 
-    fn is_well(&self, part: &Part) {
+    fn is_well(&self, part: &HealthPart) {
         if let Some(illness) = self.parts().get_mut(part) {
             illness.next = None;
             illness.well = Some(Instant::now());
@@ -199,7 +199,7 @@ impl Place {
     pub fn trouble(&self) -> Option<String> {
         let parts = self.parts();
         let whole = parts.iter().filter(|(part, illness)| {
-            !matches!(part, Part::Repository(_)) && illness.next.is_some()
+            !matches!(part, HealthPart::Repository(_)) && illness.next.is_some()
         });
         let words: Vec<&str> = whole.map(|(_, illness)| illness.what.as_str()).collect();
         (!words.is_empty()).then(|| words.join(" "))
@@ -207,8 +207,8 @@ impl Place {
 
     /// Repositories of which this worker takes no tasks now, and why.
     pub fn without(&self) -> Vec<(Slug, String)> {
-        let ill = |(part, illness): (&Part, &Illness)| match part {
-            Part::Repository(name) if illness.next.is_some() => {
+        let ill = |(part, illness): (&HealthPart, &PartHealth)| match part {
+            HealthPart::Repository(name) if illness.next.is_some() => {
                 Some((name.clone(), illness.what.clone()))
             }
             _ => None,
@@ -233,7 +233,7 @@ impl Place {
     }
 
     /// Looks at what is ill when it is time, for ever.
-    pub async fn heal(&self, probe: &dyn Probe) {
+    pub async fn heal(&self, probe: &dyn PartProbe) {
         loop {
             let changed = self.changed.notified();
             let first = self
@@ -268,8 +268,8 @@ impl Place {
     }
 
     /// A repository that was ill for the longest pause.
-    fn waited_longest(&self, part: &Part) -> bool {
-        let of_repository = matches!(part, Part::Repository(_));
+    fn waited_longest(&self, part: &HealthPart) -> bool {
+        let of_repository = matches!(part, HealthPart::Repository(_));
         let doublings = LONGEST_PAUSE
             .as_secs()
             .checked_div(self.first_pause.as_secs().max(1));
@@ -283,12 +283,12 @@ impl Place {
 
     /// A probe may find something else than what it looked for: then the part that it speaks of is
     /// ill in its place.
-    fn is_still_ill(&self, part: &Part, failure: &Failure, repo: Option<Repo>) {
+    fn is_still_ill(&self, part: &HealthPart, failure: &Failure, repo: Option<Repo>) {
         let of_agent = match failure.kind {
-            FailureKind::BadCredentials => Part::Credentials,
-            FailureKind::UsageLimit => Part::Account,
-            FailureKind::Overloaded => Part::Service,
-            FailureKind::AgentMissing => Part::Agent,
+            FailureKind::BadCredentials => HealthPart::Credentials,
+            FailureKind::UsageLimit => HealthPart::Account,
+            FailureKind::Overloaded => HealthPart::Service,
+            FailureKind::AgentMissing => HealthPart::Agent,
             _ => part.clone(),
         };
         if of_agent != *part {
@@ -317,14 +317,14 @@ mod tests {
     use super::*;
 
     /// A service that comes back at a moment, and counts how often it was looked at.
-    struct Away {
+    struct ServiceOutage {
         back: Instant,
         looks: AtomicU32,
     }
 
     #[async_trait::async_trait]
-    impl Probe for Away {
-        async fn look(&self, _: &Part, _: Option<&Repo>) -> Result<(), Failure> {
+    impl PartProbe for ServiceOutage {
+        async fn look(&self, _: &HealthPart, _: Option<&Repo>) -> Result<(), Failure> {
             self.looks.fetch_add(1, Ordering::Relaxed);
             if Instant::now() < self.back {
                 return Err(Failure::new(FailureKind::Overloaded, "no capacity"));
@@ -348,10 +348,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn half_an_hour_without_the_service_costs_a_few_looks_and_ends_by_itself() {
-        let place = Arc::new(Place::new(Duration::from_secs(15)));
+        let place = Arc::new(WorkerHealth::new(Duration::from_secs(15)));
         let half_an_hour = Duration::from_secs(1800);
         let start = Instant::now();
-        let away = Arc::new(Away {
+        let away = Arc::new(ServiceOutage {
             back: start + half_an_hour,
             looks: AtomicU32::new(0),
         });
@@ -376,7 +376,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_repository_that_is_ill_keeps_the_worker_from_no_other() {
-        let place = Place::new(Duration::from_secs(15));
+        let place = WorkerHealth::new(Duration::from_secs(15));
         let missing = Failure::new(FailureKind::RepositoryMissing, "there is no such folder");
         place.take_note(&missing, &repo("site"));
         place.take_note(&Failure::new(FailureKind::AgentCrashed, "x"), &repo("shop"));
@@ -389,27 +389,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_limit_lasts_as_long_as_it_is_told_and_what_falls_ill_again_waits_longer() {
-        let place = Place::new(Duration::from_secs(15));
+        let place = WorkerHealth::new(Duration::from_secs(15));
         let mut limit = Failure::new(FailureKind::UsageLimit, "limit");
-        let due = |part: &Part| {
+        let due = |part: &HealthPart| {
             let next = place.parts()[part].next.expect("ill");
             next.duration_since(Instant::now())
         };
         place.take_note(&limit, &repo("site"));
-        assert_eq!(due(&Part::Account), UNKNOWN_RESET);
+        assert_eq!(due(&HealthPart::Account), UNKNOWN_RESET);
         limit.retry_at = Some(System.now().plus(Duration::from_secs(3 * 3600)));
         place.take_note(&limit, &repo("site"));
-        let told = due(&Part::Account).as_secs();
+        let told = due(&HealthPart::Account).as_secs();
         assert!((3 * 3600 - 5..=3 * 3600).contains(&told), "{told}");
 
         let refused = Failure::new(FailureKind::BadCredentials, "401");
         for pause in [15, 30, 60] {
             place.take_note(&refused, &repo("site"));
-            assert_eq!(due(&Part::Credentials), Duration::from_secs(pause));
-            place.is_well(&Part::Credentials);
+            assert_eq!(due(&HealthPart::Credentials), Duration::from_secs(pause));
+            place.is_well(&HealthPart::Credentials);
         }
         tokio::time::sleep(RELAPSE).await;
         place.take_note(&refused, &repo("site"));
-        assert_eq!(due(&Part::Credentials), Duration::from_secs(15));
+        assert_eq!(due(&HealthPart::Credentials), Duration::from_secs(15));
     }
 }

@@ -1,7 +1,7 @@
 //! Agents' processes: an environment made from nothing, no outliving their worker, no leftovers.
 //!
 //! Tools that an agent starts live in process groups of their own and survive a killed agent. So
-//! each agent carries a [`Mark`] in its environment, which its children inherit, and killing an
+//! each agent carries a [`ProcessMark`] in its environment, which its children inherit, and killing an
 //! agent means killing everything that bears it.
 
 use std::{
@@ -23,12 +23,12 @@ use crate::supervise::END;
 
 /// Whose an agent is, as two variables of its environment.
 #[derive(Debug, Clone)]
-pub struct Mark {
+pub struct ProcessMark {
     task: String,
     worker: String,
 }
 
-impl Mark {
+impl ProcessMark {
     /// The mark of a task's agents on a worker. `task` tells the task from those of other
     /// installations.
     pub fn new(task: &str, worker: &str) -> Self {
@@ -69,7 +69,7 @@ const COMMON: [&str; 8] = [
 pub fn command(
     program: &[String],
     folder: &Path,
-    mark: &Mark,
+    mark: &ProcessMark,
     env: &BTreeMap<String, String>,
     pass: &[String],
 ) -> Command {
@@ -86,7 +86,7 @@ pub fn command(
 pub fn supervised(
     program: &[String],
     folder: &Path,
-    mark: &Mark,
+    mark: &ProcessMark,
     env: &BTreeMap<String, String>,
     pass: &[String],
 ) -> Command {
@@ -100,7 +100,12 @@ pub fn supervised(
 
 /// The same with words for the process between ([`mod@crate::supervise`]), and with nothing of our
 /// environment.
-pub fn supervised_by(words: &[String], program: &[String], folder: &Path, mark: &Mark) -> Command {
+pub fn supervised_by(
+    words: &[String],
+    program: &[String],
+    folder: &Path,
+    mark: &ProcessMark,
+) -> Command {
     let own = SUPERVISOR.get().cloned();
     let mut command = Command::new(own.unwrap_or_else(|| "/proc/self/exe".into()));
     command.args(["supervise", "--"]).args(words).args(program);
@@ -112,7 +117,7 @@ pub fn supervised_by(words: &[String], program: &[String], folder: &Path, mark: 
 fn prepared(
     mut command: Command,
     folder: &Path,
-    mark: &Mark,
+    mark: &ProcessMark,
     env: &BTreeMap<String, String>,
     pass: &[String],
 ) -> Command {
@@ -273,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_killed_agent_leaves_nothing_behind_not_even_what_left_its_group() {
-        let mark = Mark::new(&format!("test-{}", std::process::id()), "w");
+        let mark = ProcessMark::new(&format!("test-{}", std::process::id()), "w");
         let program: Vec<String> = ["sh", "-c", "setsid sleep 100 & sleep 100"]
             .map(String::from)
             .into();
@@ -294,7 +299,7 @@ mod tests {
         let output = command(
             &program,
             Path::new("/"),
-            &Mark::new("m", "w"),
+            &ProcessMark::new("m", "w"),
             &BTreeMap::new(),
             &[],
         )

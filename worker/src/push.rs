@@ -3,12 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use vine_api::Kept;
+use vine_api::ReportKeptWork;
 use vine_domain::{Repo, Timestamp, worker::Attempt};
 
 use crate::{
-    attempt::{Bench, tell_kept},
-    keeper::record::Record,
+    attempt::{WorkerContext, tell_kept},
+    keeper::record::FolderRecord,
     workspace::Workspace,
 };
 
@@ -16,7 +16,7 @@ use crate::{
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Pushes what is kept of an attempt, and tells; a second order for it meanwhile is none.
-pub fn begin(bench: &Bench, order: Order) {
+pub fn begin(bench: &WorkerContext, order: PushRequest) {
     let attempt = order.attempt;
     if !bench.desk.push(attempt) {
         return;
@@ -38,7 +38,7 @@ pub fn begin(bench: &Bench, order: Order) {
 
 /// What somebody wants.
 #[derive(Debug)]
-pub struct Order {
+pub struct PushRequest {
     /// Of which attempt.
     pub attempt: Attempt,
     /// The commit that they know of.
@@ -50,18 +50,18 @@ pub struct Order {
 }
 
 /// Whether its outcome was heard.
-async fn push(bench: &Bench, order: Order) -> bool {
-    let Order {
+async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
+    let PushRequest {
         attempt,
         commit,
         created,
         repo,
     } = order;
     let state = &bench.config.state;
-    let Some(record) = Record::of(state, attempt.task, created)
-        .or_else(|| Record::retired(state, attempt.task, created))
+    let Some(record) = FolderRecord::of(state, attempt.task, created)
+        .or_else(|| FolderRecord::retired(state, attempt.task, created))
     else {
-        let kept = Kept {
+        let kept = ReportKeptWork {
             task: attempt.task,
             created,
             epoch: attempt.epoch,
@@ -76,7 +76,7 @@ async fn push(bench: &Bench, order: Order) -> bool {
         };
         return tell_kept(bench, &kept).await;
     };
-    let record = Record { repo, ..record };
+    let record = FolderRecord { repo, ..record };
     let mut workspace = Workspace::of_orphan(state, record, &bench.config.git);
     let pushed = workspace.push(&commit, &bench.config.agent.known).await;
     let kept = pushed.unwrap_or_else(|failure| {

@@ -11,17 +11,17 @@ use vine_api::Orphans;
 use vine_domain::{SessionId, TaskId, Timestamp};
 
 use crate::{
-    attempt::{Bench, close, keep, tell_kept},
-    keeper::record::Record,
-    wall::home::Home,
-    workspace::{Keeping, Workspace, remove_all},
+    attempt::{WorkerContext, close, keep, tell_kept},
+    keeper::record::FolderRecord,
+    wall::home::SessionHome,
+    workspace::{UnfinishedPolicy, Workspace, remove_all},
 };
 
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Takes away what is over, at once and again and again; beside the claims, since a push may wait for a
 /// network.
-pub async fn run(bench: &Bench) {
+pub async fn run(bench: &WorkerContext) {
     let mut begins = true;
     loop {
         reap(bench, begins).await;
@@ -32,12 +32,12 @@ pub async fn run(bench: &Bench) {
 
 /// Takes away what is over. When the worker `begins`, also keeps what attempts left that were lost
 /// with it.
-async fn reap(bench: &Bench, begins: bool) {
+async fn reap(bench: &WorkerContext, begins: bool) {
     let config = &bench.config;
     if begins {
         remove_halves(&config.state);
     }
-    for record in Record::all(&config.state) {
+    for record in FolderRecord::all(&config.state) {
         // An attempt that begins meanwhile waits.
         let task = record.task;
         let turn = bench.turns.of(task);
@@ -52,8 +52,8 @@ async fn reap(bench: &Bench, begins: bool) {
         let mut workspace = Workspace::of_orphan(&config.state, record, &config.git);
         if begins && workspace.finished().is_none() {
             let keeping = match is_over {
-                true => Keeping::Here,
-                false => Keeping::ByRule,
+                true => UnfinishedPolicy::Here,
+                false => UnfinishedPolicy::ByRule,
             };
             keep(bench, task, &mut workspace, keeping).await;
         }
@@ -63,7 +63,7 @@ async fn reap(bench: &Bench, begins: bool) {
         }
     }
     remove_homes(bench).await;
-    for record in Record::all_retired(&config.state) {
+    for record in FolderRecord::all_retired(&config.state) {
         let (task, turn) = (record.task, bench.turns.of(record.task));
         let Ok(_turn) = turn.try_lock() else {
             continue;
@@ -77,11 +77,11 @@ async fn reap(bench: &Bench, begins: bool) {
 }
 
 /// Homes of sessions that nobody goes back into.
-async fn remove_homes(bench: &Bench) {
+async fn remove_homes(bench: &WorkerContext) {
     let state = &bench.config.state;
-    let sessions: Vec<SessionId> = Home::all(state)
+    let sessions: Vec<SessionId> = SessionHome::all(state)
         .into_iter()
-        .filter(|session| Home::of(state, *session).is_old())
+        .filter(|session| SessionHome::of(state, *session).is_old())
         .collect();
     if sessions.is_empty() {
         return;
@@ -93,7 +93,7 @@ async fn remove_homes(bench: &Bench) {
     let path = format!("/workers/{}/orphans", bench.worker);
     if let Ok(over) = bench.client.post::<_, Orphans>(&path, &asked).await {
         for session in over.sessions {
-            Home::of(state, session).remove();
+            SessionHome::of(state, session).remove();
         }
     }
 }
@@ -111,7 +111,7 @@ fn remove_halves(state: &Path) {
 }
 
 /// Whether a task is over; not when nobody can say.
-pub async fn is_over(bench: &Bench, task: TaskId, created: Timestamp) -> bool {
+pub async fn is_over(bench: &WorkerContext, task: TaskId, created: Timestamp) -> bool {
     let asked = Orphans {
         tasks: vec![(task, created)],
         ..Orphans::default()

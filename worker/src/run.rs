@@ -6,22 +6,22 @@ use anyhow::{Context, Result};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
-use vine_api::{Beat, Claim, Client, ClientError, Without};
+use vine_api::{Claim, Client, ClientError, Heartbeat, PausedRepo};
 use vine_domain::{
     clock::{Ids, System},
-    worker::{Assignment, Attempt, Delivery},
+    worker::{Assignment, Attempt, WorkerMessage},
 };
 
 use crate::{
-    attempt::{self, Bench},
+    attempt::{self, WorkerContext},
     config::WorkerConfig,
-    desk::{Desk, Held, Stopped},
-    disk::{Disk, has_room},
-    identity::{Identity, renew},
-    place::{Part, Place},
-    probe::Probes,
-    process::Mark,
-    push::{self, Order},
+    desk::{ActiveAttempts, AttemptHandle, StopReason},
+    disk::{WorktreeSize, has_room},
+    identity::{WorkerIdentity, renew},
+    place::{HealthPart, WorkerHealth},
+    probe::HealthProbes,
+    process::ProcessMark,
+    push::{self, PushRequest},
     reaper,
     slots::Slots,
     wall::{Walls, sandbox::remove_left_behind},
@@ -40,7 +40,11 @@ const LAST_REPORTS: Duration = Duration::from_secs(10);
 
 /// Works until `stop`, then drains: waiting agents are parked at once, running ones have
 /// `config.drain` to finish. Returns early when the daemon does not know this worker any more.
-pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationToken) -> Result<()> {
+pub async fn run(
+    config: WorkerConfig,
+    identity: WorkerIdentity,
+    stop: CancellationToken,
+) -> Result<()> {
     let _owned = own(&config.state)?;
     let client = Client::new(&config.daemon, Some(identity.token.clone()));
     let temp = config.state.join("tmp");
@@ -48,19 +52,19 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
         .with_context(|| format!("the folder {} cannot be made", temp.display()))?;
     // What an earlier process of this worker left running is nobody's any more.
     let worker: Arc<str> = identity.id.to_string().into();
-    let left = Mark::kill_of_worker(&worker).await;
+    let left = ProcessMark::kill_of_worker(&worker).await;
     if left > 0 {
         tracing::warn!("ended {left} processes that an earlier run of this worker left behind");
     }
     let agent: Arc<str> = config.agent.kind.describe(&config.agent).await.into();
-    let desk = Arc::new(Desk::default());
+    let desk = Arc::new(ActiveAttempts::default());
     let config = Arc::new(config);
-    let place = Arc::new(Place::new(config.probe));
+    let place = Arc::new(WorkerHealth::new(config.probe));
     remove_left_behind();
     let walls = Arc::new(Walls::stand(&config)?);
     walls.clear_up(&config)?;
     tracing::info!("wall: {}", walls.standing.said());
-    let bench = Bench {
+    let bench = WorkerContext {
         walls,
         config: Arc::clone(&config),
         client: client.clone(),
@@ -70,8 +74,8 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
         turns: Arc::default(),
         place: Arc::clone(&place),
     };
-    let identity_file = Identity::file(&config.state).display().to_string();
-    let beats = Beats {
+    let identity_file = WorkerIdentity::file(&config.state).display().to_string();
+    let beats = Heartbeats {
         bench: bench.clone(),
         client,
         desk: Arc::clone(&desk),
@@ -80,12 +84,12 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
         identity_file,
         slots: config.slots,
         boot: System.uuid(),
-        disk: Disk::default(),
+        disk: WorktreeSize::default(),
     };
     if let Err(missing) = config.agent.kind.starts(&config.agent).await {
-        place.falls_ill(Part::Agent, &missing, None);
+        place.falls_ill(HealthPart::Agent, &missing, None);
     }
-    let probes = Probes(Arc::clone(&config));
+    let probes = HealthProbes(Arc::clone(&config));
     let (tracker, worktrees) = (TaskTracker::new(), config.state.join("worktrees"));
     let end = tokio::select! {
         end = beats.run() => end,
@@ -99,7 +103,7 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
         }
     };
     for held in desk.all() {
-        held.stop(Stopped::Shutdown);
+        held.stop(StopReason::Shutdown);
     }
     if end.is_ok() {
         say_goodbye(&bench).await;
@@ -108,7 +112,7 @@ pub async fn run(config: WorkerConfig, identity: Identity, stop: CancellationTok
 }
 
 /// So that nobody waits to see whether it comes back. The daemon may be gone too.
-async fn say_goodbye(bench: &Bench) {
+async fn say_goodbye(bench: &WorkerContext) {
     let path = format!("/workers/{}/goodbye", bench.worker);
     let said = bench.client.post::<_, ()>(&path, &());
     if let Ok(Err(error)) = tokio::time::timeout(GOODBYE, said).await {
@@ -132,10 +136,15 @@ fn own(state: &std::path::Path) -> Result<fs::File> {
 /// The daemon does not know this worker: it was removed, or the daemon's database is another one.
 #[derive(Debug, thiserror::Error)]
 #[error("the daemon no longer knows this worker ({0}); remove {1} and enrol it again")]
-pub struct Unknown(String, String);
+pub struct UnknownWorker(String, String);
 
 /// Keeps every slot busy until `stop`.
-async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &CancellationToken) {
+async fn claim(
+    bench: &WorkerContext,
+    beats: &Heartbeats,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) {
     let slots = Slots::new(bench.config.slots);
     // The first beat tells the daemon that agents of an earlier process are gone; only then is it
     // right to claim.
@@ -153,7 +162,7 @@ async fn claim(bench: &Bench, beats: &Beats, tracker: &TaskTracker, stop: &Cance
             room = room => room,
         };
         if let Err(full) = has_room(&bench.config) {
-            bench.place.falls_ill(Part::Disk, &full, None);
+            bench.place.falls_ill(HealthPart::Disk, &full, None);
         }
         let changes = bench.place.changes();
         // It may have fallen ill by what gave the slot back.
@@ -203,7 +212,7 @@ async fn breathe(sent: Instant) {
     }
 }
 
-async fn one(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
+async fn one(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assignment) {
     let turn = bench.turns.of(task.attempt.task);
     let _turn = turn.lock().await;
     tracing::info!(task.id = %task.attempt.task, "{}: starting attempt {}", task.attempt.task, task.attempt.epoch.0);
@@ -212,7 +221,12 @@ async fn one(bench: &Bench, held: &Arc<Held>, task: &Assignment) {
 }
 
 /// Parks what waits, lets the rest finish for a while, then hands that back too.
-async fn drain(beats: &Beats, desk: &Desk, tracker: &TaskTracker, patience: Duration) {
+async fn drain(
+    beats: &Heartbeats,
+    desk: &ActiveAttempts,
+    tracker: &TaskTracker,
+    patience: Duration,
+) {
     tracker.close();
     desk.all().iter().for_each(|held| held.park.cancel());
     let finish = async {
@@ -222,7 +236,7 @@ async fn drain(beats: &Beats, desk: &Desk, tracker: &TaskTracker, patience: Dura
         {
             desk.all()
                 .iter()
-                .for_each(|held| held.stop(Stopped::Shutdown));
+                .for_each(|held| held.stop(StopReason::Shutdown));
             let _daemon_may_be_gone_too = tokio::time::timeout(LAST_REPORTS, tracker.wait()).await;
         }
     };
@@ -242,19 +256,19 @@ async fn stood_still() {
 }
 
 /// How the worker keeps its leases and hears of answers.
-struct Beats {
-    bench: Bench,
+struct Heartbeats {
+    bench: WorkerContext,
     client: Client,
-    desk: Arc<Desk>,
-    place: Arc<Place>,
-    identity: Identity,
+    desk: Arc<ActiveAttempts>,
+    place: Arc<WorkerHealth>,
+    identity: WorkerIdentity,
     identity_file: String,
     slots: u32,
     boot: Uuid,
-    disk: Disk,
+    disk: WorktreeSize,
 }
 
-impl Beats {
+impl Heartbeats {
     /// Beats for as long as the daemon knows this worker.
     async fn run(&self) -> Result<()> {
         loop {
@@ -281,7 +295,7 @@ impl Beats {
                     self.act(&beat.leases, beaten.deliveries, sent).await;
                 }
                 Err(ClientError::Refused { status: 401, error }) => {
-                    return Err(Unknown(error.message, self.identity_file.clone()).into());
+                    return Err(UnknownWorker(error.message, self.identity_file.clone()).into());
                 }
                 Err(error) => {
                     tracing::debug!("beat: {error}");
@@ -303,9 +317,9 @@ impl Beats {
         }
     }
 
-    fn beat(&self, wait: f64) -> Beat {
+    fn beat(&self, wait: f64) -> Heartbeat {
         let leases = self.desk.all().iter().map(|held| held.attempt).collect();
-        Beat {
+        Heartbeat {
             boot: self.boot,
             slots: self.slots,
             leases,
@@ -317,7 +331,7 @@ impl Beats {
                 .place
                 .without()
                 .into_iter()
-                .map(|(repo, why)| Without { repo, why })
+                .map(|(repo, why)| PausedRepo { repo, why })
                 .collect(),
             worktree_bytes: self.disk.taken(),
             standing: Some(self.bench.walls.standing.clone()),
@@ -325,11 +339,11 @@ impl Beats {
         }
     }
 
-    async fn act(&self, named: &[Attempt], deliveries: Vec<Delivery>, sent: Instant) {
+    async fn act(&self, named: &[Attempt], deliveries: Vec<WorkerMessage>, sent: Instant) {
         let over = |attempt: &Attempt| {
-            deliveries
-                .iter()
-                .any(|told| matches!(told, Delivery::Stop { attempt: over, .. } if over == attempt))
+            deliveries.iter().any(
+                |told| matches!(told, WorkerMessage::Stop { attempt: over, .. } if over == attempt),
+            )
         };
         let kept: Vec<Attempt> = named
             .iter()
@@ -340,19 +354,19 @@ impl Beats {
         let mut idle = !deliveries.is_empty();
         for delivery in deliveries {
             match delivery {
-                Delivery::Stop { attempt, why, over } => {
-                    self.desk.stop(attempt, Stopped::LeaseOver { why, over });
+                WorkerMessage::Stop { attempt, why, over } => {
+                    self.desk.stop(attempt, StopReason::LeaseOver { why, over });
                 }
-                Delivery::Answer { question } => idle &= !self.desk.answer(*question),
-                Delivery::Note { attempt, note } => idle &= !self.desk.note(attempt, note),
-                Delivery::Push {
+                WorkerMessage::Answer { question } => idle &= !self.desk.answer(*question),
+                WorkerMessage::Note { attempt, note } => idle &= !self.desk.note(attempt, note),
+                WorkerMessage::Push {
                     attempt,
                     commit,
                     created,
                     repo,
                 } => {
                     idle = false;
-                    let order = Order {
+                    let order = PushRequest {
                         attempt,
                         commit,
                         created,

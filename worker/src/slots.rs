@@ -11,21 +11,21 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot};
 
 /// All slots of a worker.
 pub struct Slots {
-    state: Mutex<State>,
+    state: Mutex<SlotsState>,
     changed: Notify,
 }
 
-struct State {
+struct SlotsState {
     /// All of them.
     count: i64,
     /// Below zero while agents work whose slots are lent, or for a moment when more was claimed
     /// than is free by now.
     free: i64,
     /// Agents with an answer, first come first served.
-    returning: VecDeque<oneshot::Sender<Turn>>,
+    returning: VecDeque<oneshot::Sender<SlotTurn>>,
 }
 
-impl State {
+impl SlotsState {
     /// An answered agent may go on: a slot is free, or not every one has a second agent yet.
     fn has_room_to_return(&self) -> bool {
         self.free > -self.count
@@ -33,9 +33,9 @@ impl State {
 }
 
 /// A slot on its way to an agent that returns; one that is not taken goes back.
-struct Turn(Option<Arc<Slots>>);
+struct SlotTurn(Option<Arc<Slots>>);
 
-impl Drop for Turn {
+impl Drop for SlotTurn {
     fn drop(&mut self) {
         if let Some(slots) = self.0.take() {
             slots.give();
@@ -46,7 +46,7 @@ impl Drop for Turn {
 impl Slots {
     /// `count` free slots.
     pub fn new(count: u32) -> Arc<Self> {
-        let state = Mutex::new(State {
+        let state = Mutex::new(SlotsState {
             count: count.into(),
             free: count.into(),
             returning: VecDeque::new(),
@@ -57,7 +57,7 @@ impl Slots {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SlotsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -79,7 +79,7 @@ impl Slots {
         Slot {
             slots: Arc::clone(self),
             turn: AsyncMutex::new(()),
-            use_: Mutex::new(Use {
+            use_: Mutex::new(SlotUse {
                 held: true,
                 waiting: 0,
             }),
@@ -100,7 +100,7 @@ impl Slots {
         };
         match next {
             // One that gave up meanwhile drops its turn, which gives the slot to the next.
-            Some(next) => drop(next.send(Turn(Some(Arc::clone(self))))),
+            Some(next) => drop(next.send(SlotTurn(Some(Arc::clone(self))))),
             None => self.changed.notify_waiters(),
         }
     }
@@ -127,16 +127,16 @@ pub struct Slot {
     slots: Arc<Slots>,
     /// Only one returns at a time; the others find the slot held.
     turn: AsyncMutex<()>,
-    use_: Mutex<Use>,
+    use_: Mutex<SlotUse>,
 }
 
-struct Use {
+struct SlotUse {
     held: bool,
     waiting: u32,
 }
 
 impl Slot {
-    fn usage(&self) -> MutexGuard<'_, Use> {
+    fn usage(&self) -> MutexGuard<'_, SlotUse> {
         self.use_.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

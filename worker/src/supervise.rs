@@ -36,7 +36,7 @@ pub fn supervise(command: &[String]) -> ExitCode {
         Some((first, rest)) if first == GATED => rest,
         _ => command,
     };
-    let (user, command) = match User::read(command) {
+    let (user, command) = match RunAs::read(command) {
         Ok(read) => read,
         Err(error) => {
             eprintln!("vine: {error}");
@@ -94,13 +94,13 @@ fn is_let_go() -> bool {
 pub const AS: &str = "--as";
 
 /// Whom the agent runs as, if not as ourselves.
-struct User {
+struct RunAs {
     id: u32,
     group: u32,
     processes: u64,
 }
 
-impl User {
+impl RunAs {
     fn read(words: &[String]) -> Result<(Option<Self>, &[String]), String> {
         let [first, id, group, processes, rest @ ..] = words else {
             return Ok((None, words));

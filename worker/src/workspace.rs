@@ -9,24 +9,24 @@ use std::{
     time::Duration,
 };
 
-use vine_api::Kept;
+use vine_api::ReportKeptWork;
 use vine_domain::{
     Failure, FailureKind, Question,
     repo::{Push, Source},
-    secrets::Known,
+    secrets::KnownSecrets,
     task::Report,
     worker::Assignment,
 };
 
 use crate::{
-    agent::Finished,
+    agent::FinishedRun,
     config::{CommitConfig, GitConfig},
     git::GitError,
     keeper::{
         Keeper,
         folder::is_between,
-        record::{Named, Record},
-        take::Taken,
+        record::{FolderRecord, NamedFinding},
+        take::TakenWork,
     },
 };
 
@@ -41,7 +41,7 @@ const PUSHING: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Workspace {
     keeper: Keeper,
-    record: Record,
+    record: FolderRecord,
     git: GitConfig,
     /// What people should know about how it was made.
     pub notes: Vec<String>,
@@ -49,7 +49,7 @@ pub struct Workspace {
 
 /// What came of the work, as the keeper sees it.
 #[derive(Default)]
-pub struct Changes {
+pub struct GitChanges {
     /// The commit, if anything changed.
     pub commit: Option<String>,
     /// The branch that holds it.
@@ -66,7 +66,7 @@ pub struct Changes {
 
 /// What becomes of unfinished work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeping {
+pub enum UnfinishedPolicy {
     /// It is kept, and nothing is said yet.
     Silently,
     /// It is kept here until somebody asks for it: the task was cancelled.
@@ -77,7 +77,7 @@ pub enum Keeping {
 
 impl Workspace {
     /// The folder of a task that is over, or goes on elsewhere; only to be kept or closed.
-    pub fn of_orphan(state: &Path, record: Record, git: &GitConfig) -> Self {
+    pub fn of_orphan(state: &Path, record: FolderRecord, git: &GitConfig) -> Self {
         Self {
             keeper: Keeper::of(state, &record.repo, git),
             record,
@@ -96,7 +96,7 @@ impl Workspace {
         resumes: bool,
     ) -> Result<Self, Failure> {
         let keeper = Keeper::fresh(state, &task.repo, git).await?;
-        let known = Record::of(state, task.attempt.task, task.created);
+        let known = FolderRecord::of(state, task.attempt.task, task.created);
         let record = match known {
             Some(record) => record,
             None => begin(state, &keeper, task, &git.commit).await?,
@@ -122,7 +122,7 @@ impl Workspace {
     /// When others had attempts since the last one here, theirs is what counts; what lies here is
     /// held beside it.
     async fn catch_up(&mut self, task: &Assignment) -> Result<(), Failure> {
-        let Record { epoch, made, .. } = self.record;
+        let FolderRecord { epoch, made, .. } = self.record;
         if !made || epoch.0 + 1 >= task.attempt.epoch.0 {
             return Ok(());
         }
@@ -162,7 +162,7 @@ impl Workspace {
     }
 
     /// What the agent said at its end, if it came to one before git was done.
-    pub fn finished(&self) -> Option<Finished> {
+    pub fn finished(&self) -> Option<FinishedRun> {
         self.record.finished.clone()
     }
 
@@ -246,7 +246,7 @@ impl Workspace {
         Ok(())
     }
 
-    async fn take(&mut self, title: &str) -> Result<Taken, Failure> {
+    async fn take(&mut self, title: &str) -> Result<TakenWork, Failure> {
         let message = format!("{title}\n\n{}", self.record.message);
         self.keeper
             .take(&mut self.record, &self.git.commit, &message)
@@ -255,7 +255,11 @@ impl Workspace {
 
     /// Keeps what there is of an attempt that did not finish. What people should hear of it, unless
     /// they did ([`Workspace::told`]).
-    pub async fn keep(&mut self, keeping: Keeping, known: &Known) -> Result<Option<Kept>, Failure> {
+    pub async fn keep(
+        &mut self,
+        keeping: UnfinishedPolicy,
+        known: &KnownSecrets,
+    ) -> Result<Option<ReportKeptWork>, Failure> {
         if !self.record.made {
             return Ok(None);
         }
@@ -263,7 +267,7 @@ impl Workspace {
         if self.record.is_at_source() {
             return Ok(None);
         }
-        if keeping == Keeping::ByRule && self.record.repo.push.is_of_unfinished() {
+        if keeping == UnfinishedPolicy::ByRule && self.record.repo.push.is_of_unfinished() {
             self.look_for_secrets(known, &mut notes).await?;
             if self.held().is_empty() {
                 return self.push_kept(notes).await.map(Some);
@@ -273,7 +277,7 @@ impl Workspace {
         Ok((!is_told).then(|| self.kept(notes)))
     }
 
-    async fn push_kept(&mut self, notes: Vec<String>) -> Result<Kept, Failure> {
+    async fn push_kept(&mut self, notes: Vec<String>) -> Result<ReportKeptWork, Failure> {
         let pushed = tokio::time::timeout(PUSHING, self.keeper.publish_kept(&self.record)).await;
         let late = || GitError::new("push", "it did not end within a minute");
         let mut kept = self.kept(notes);
@@ -291,8 +295,8 @@ impl Workspace {
     }
 
     /// What is kept now, not pushed.
-    pub fn kept(&self, notes: Vec<String>) -> Kept {
-        Kept {
+    pub fn kept(&self, notes: Vec<String>) -> ReportKeptWork {
+        ReportKeptWork {
             task: self.record.task,
             created: self.record.created,
             epoch: self.record.epoch,
@@ -321,7 +325,11 @@ impl Workspace {
     /// Pushes what is kept, since a person asked: finished work to its branch, other work beside the
     /// branches. What looks like a secret is named first; it goes out as it is when the person had
     /// `seen` that very commit.
-    pub async fn push(&mut self, seen: &str, known: &Known) -> Result<Kept, Failure> {
+    pub async fn push(
+        &mut self,
+        seen: &str,
+        known: &KnownSecrets,
+    ) -> Result<ReportKeptWork, Failure> {
         let mut notes = Vec::new();
         if self.held().is_empty() || self.record.tip != seen {
             self.look_for_secrets(known, &mut notes).await?;
@@ -329,7 +337,7 @@ impl Workspace {
                 return Ok(self.kept(notes));
             }
         }
-        let mut kept = Kept {
+        let mut kept = ReportKeptWork {
             held: Vec::new(),
             ..self.kept(notes)
         };
@@ -350,7 +358,7 @@ impl Workspace {
     }
 
     /// What was named to people in what there is now.
-    fn named(&self) -> Option<&Named> {
+    fn named(&self) -> Option<&NamedFinding> {
         let named = self.record.named.as_ref();
         named.filter(|named| named.tip == self.record.tip)
     }
@@ -364,10 +372,10 @@ impl Workspace {
     /// have looked; in a folder of this machine it is only named.
     async fn look_for_secrets(
         &mut self,
-        known: &Known,
+        known: &KnownSecrets,
         notes: &mut Vec<String>,
     ) -> Result<(), Failure> {
-        let Record { tip, kept, .. } = self.record.clone();
+        let FolderRecord { tip, kept, .. } = self.record.clone();
         let kept = match kept {
             Some(kept) if self.keeper.has_kept(&self.record, &kept).await => Some(kept),
             _ => None,
@@ -381,7 +389,7 @@ impl Workspace {
                 found.join(", ")
             ));
         }
-        self.record.named = (!found.is_empty()).then(|| Named {
+        self.record.named = (!found.is_empty()).then(|| NamedFinding {
             tip,
             held: if leaves { found } else { Vec::new() },
         });
@@ -390,7 +398,7 @@ impl Workspace {
 
     /// The agent came to its end. That is remembered first, so that nothing of its work is done
     /// again whatever git says; then its work is taken.
-    pub async fn finish(&mut self, finished: &Finished) -> Result<Vec<String>, Failure> {
+    pub async fn finish(&mut self, finished: &FinishedRun) -> Result<Vec<String>, Failure> {
         self.record.finished = Some(finished.clone());
         self.save()?;
         let message = self.record.message.clone();
@@ -405,10 +413,14 @@ impl Workspace {
     /// that passes is the source's; what it refuses stays with the keeper and is named.
     ///
     /// While it is not the `last` try, a source that answers and refuses is an error too.
-    pub async fn publish(&mut self, last: bool, known: &Known) -> Result<Changes, Failure> {
-        let Record { base, tip, .. } = self.record.clone();
+    pub async fn publish(
+        &mut self,
+        last: bool,
+        known: &KnownSecrets,
+    ) -> Result<GitChanges, Failure> {
+        let FolderRecord { base, tip, .. } = self.record.clone();
         let git = self.keeper.git();
-        let mut changes = Changes::default();
+        let mut changes = GitChanges::default();
         let start = match git.ask(&["merge-base", &base, &tip]).await? {
             Some(start) => start,
             None => {
@@ -478,7 +490,7 @@ impl Workspace {
     pub async fn close(&mut self) -> Result<Vec<String>, Failure> {
         let taken = match self.record.made {
             true => self.take("Keep what an earlier attempt left").await?,
-            false => Taken::default(),
+            false => TakenWork::default(),
         };
         if taken.stays.is_empty() {
             // Nobody may take half a folder for one from which files were deleted.
@@ -543,14 +555,14 @@ async fn begin(
     keeper: &Keeper,
     task: &Assignment,
     commit: &CommitConfig,
-) -> Result<Record, Failure> {
+) -> Result<FolderRecord, Failure> {
     let (name, base) = keeper.base(task.base.as_str()).await?;
     let former = former_folder(state, task);
     let (branch, continues) = match &former {
         Some(_) => (task.branch.to_string(), true),
         None => choose_branch(keeper, task, &name, &base).await?,
     };
-    let mut record = Record {
+    let mut record = FolderRecord {
         task: task.attempt.task,
         created: task.created,
         epoch: task.attempt.epoch,
@@ -645,10 +657,10 @@ fn taken(branch: &str) -> Failure {
     Failure::new(FailureKind::BranchTaken, what)
 }
 
-impl Changes {
+impl GitChanges {
     /// These changes as a report with the agent's words.
-    pub fn report(self, finished: Finished) -> (Report, String) {
-        let Finished {
+    pub fn report(self, finished: FinishedRun) -> (Report, String) {
+        let FinishedRun {
             summary,
             usage,
             denied,

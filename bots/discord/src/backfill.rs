@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::Value;
 use serenity::all::Route;
 use vine_domain::{
-    chat::{Act, Batch, Inbound},
-    ports::Ear,
+    chat::{Inbound, InboundBatch, InboundKind},
+    ports::EventSink,
 };
 
-use crate::{Session, channel, heard, rest::CallError};
+use crate::{DiscordSession, channel, heard, rest::DiscordCallError};
 
 /// Events do not come in order of ids: a little before the last one is read too. A minute of
 /// snowflakes.
@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// Reads all threads whose tasks are not over and all rooms, after what was seen last. What is
 /// known already is known.
-pub async fn run(session: &Session, ear: &dyn Ear, seen: u64) {
+pub async fn run(session: &DiscordSession, ear: &dyn EventSink, seen: u64) {
     // What was said before we came was not to us; the first message that we post or hear begins it.
     if seen == 0 {
         return;
@@ -34,7 +34,7 @@ pub async fn run(session: &Session, ear: &dyn Ear, seen: u64) {
     }
 }
 
-async fn places(ear: &dyn Ear) -> Vec<String> {
+async fn places(ear: &dyn EventSink) -> Vec<String> {
     loop {
         match (ear.threads().await, ear.rooms().await) {
             (Ok(threads), Ok(rooms)) => {
@@ -55,8 +55,8 @@ async fn places(ear: &dyn Ear) -> Vec<String> {
 
 /// An error says that it is to be tried again, and may say when.
 async fn look_through(
-    session: &Session,
-    ear: &dyn Ear,
+    session: &DiscordSession,
+    ear: &dyn EventSink,
     place: &str,
     mut after: u64,
 ) -> Result<(), Option<Duration>> {
@@ -75,23 +75,23 @@ async fn look_through(
             .await;
         let page = match page {
             Ok(page) => page,
-            Err(CallError::Limited { after, .. }) => return Err(Some(after)),
-            Err(CallError::Unclear { .. }) => return Err(None),
+            Err(DiscordCallError::Limited { after, .. }) => return Err(Some(after)),
+            Err(DiscordCallError::Unclear { .. }) => return Err(None),
             // The channel is gone or closed to us; that is said elsewhere.
-            Err(CallError::Refused { .. }) => return Ok(()),
+            Err(DiscordCallError::Refused { .. }) => return Ok(()),
         };
         let mut messages: Vec<Value> = page.as_array().cloned().unwrap_or_default();
         messages.reverse();
         let events: Vec<Inbound> = messages
             .iter()
             .filter_map(|message| heard("MESSAGE_CREATE", message, &session.us))
-            .filter(|one| session.us.reads || one.act != Act::Unreadable)
+            .filter(|one| session.us.reads || one.act != InboundKind::Unreadable)
             .collect();
         if !events.is_empty()
             && let Err(error) = ear
-                .hear(Batch {
+                .hear(InboundBatch {
                     events,
-                    ..Batch::default()
+                    ..InboundBatch::default()
                 })
                 .await
         {

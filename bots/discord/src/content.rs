@@ -1,9 +1,9 @@
 //! What a message holds: its own words, words that were forwarded, files, and what has no words.
 
 use serde_json::Value;
-use vine_domain::chat::attachment::{Content, Thing, forwarded};
+use vine_domain::chat::attachment::{Content, MediaKind, forwarded};
 
-use crate::Us;
+use crate::BotIdentity;
 
 /// Recorded speech (reference, "Message Flags").
 const VOICE: u64 = 1 << 13;
@@ -12,7 +12,7 @@ const VOICE: u64 = 1 << 13;
 const FORWARD: u64 = 1;
 
 /// What agents get of a message, and which of its files are still to be fetched.
-pub fn content(message: &Value, us: &Us) -> Content {
+pub fn content(message: &Value, us: &BotIdentity) -> Content {
     let mut content = Content {
         words: vec![words(message, us)],
         ..Content::default()
@@ -60,7 +60,7 @@ pub fn is_notice(message: &Value) -> Option<bool> {
 }
 
 /// Words to us by our mention are words to `@vine`; whoever else is called is called by name.
-pub fn plain(message: &Value, text: &str, us: &Us) -> String {
+pub fn plain(message: &Value, text: &str, us: &BotIdentity) -> String {
     let text = text.trim();
     let heads = [format!("<@{}>", us.id), format!("<@!{}>", us.id)];
     let called = heads
@@ -75,7 +75,7 @@ pub fn plain(message: &Value, text: &str, us: &Us) -> String {
     }
 }
 
-fn words(message: &Value, us: &Us) -> String {
+fn words(message: &Value, us: &BotIdentity) -> String {
     plain(message, message["content"].as_str().unwrap_or_default(), us)
 }
 
@@ -94,13 +94,13 @@ fn is_voice(message: &Value) -> bool {
 fn add(content: &mut Content, message: &Value) {
     let has = |key: &str| message[key].as_array().is_some_and(|all| !all.is_empty());
     if has("sticker_items") || has("stickers") {
-        content.left_out.push(Thing::Sticker.left_out());
+        content.left_out.push(MediaKind::Sticker.left_out());
     }
     if message["poll"].is_object() {
-        content.left_out.push(Thing::Poll.left_out());
+        content.left_out.push(MediaKind::Poll.left_out());
     }
     if is_voice(message) {
-        content.left_out.push(Thing::Voice.left_out());
+        content.left_out.push(MediaKind::Voice.left_out());
         return;
     }
     for file in message["attachments"].as_array().into_iter().flatten() {
@@ -173,26 +173,29 @@ fn name(message: &Value, token: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use vine_domain::chat::Act;
+    use vine_domain::chat::InboundKind;
 
     use super::*;
 
-    fn us() -> Us {
-        Us {
+    fn us() -> BotIdentity {
+        BotIdentity {
             id: "9".into(),
             app: "9".into(),
             reads: true,
         }
     }
 
-    fn read(message: &Value) -> (String, Act, Option<String>) {
+    fn read(message: &Value) -> (String, InboundKind, Option<String>) {
         content(message, &us()).read()
     }
 
     #[test]
     fn what_is_forwarded_counts_with_its_label_and_is_no_reply() {
         let message = json!({ "content": "", "message_reference": { "type": 1, "message_id": "5" }, "message_snapshots": [{ "message": { "content": "Blue" } }] });
-        assert_eq!(read(&message), ("Forwarded:\nBlue".into(), Act::Said, None));
+        assert_eq!(
+            read(&message),
+            ("Forwarded:\nBlue".into(), InboundKind::Said, None)
+        );
         assert_eq!(reply_to(&message), None);
         assert_eq!(
             reply_to(&json!({ "message_reference": { "message_id": "5" } })),
@@ -215,11 +218,14 @@ mod tests {
             (json!({ "content": "" }), "empty"),
         ] {
             let (why, act, _) = read(&message);
-            assert!(act == Act::Unreadable && why.contains(what), "{why}");
+            assert!(
+                act == InboundKind::Unreadable && why.contains(what),
+                "{why}"
+            );
         }
         let beside = json!({ "content": "Blue", "attachments": [{ "filename": "a.png", "content_type": "image/png" }] });
         let (words, act, left_out) = read(&beside);
-        assert_eq!((words.as_str(), act), ("Blue", Act::Said));
+        assert_eq!((words.as_str(), act), ("Blue", InboundKind::Said));
         assert!(left_out.expect("told").contains("a.png"));
     }
 

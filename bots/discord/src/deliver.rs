@@ -8,20 +8,21 @@ use serde_json::{Value, json};
 use serenity::all::{LightMethod, Route};
 use vine_domain::{
     chat::{
-        About, Aside, Dispatch, Fate, Form, OutboundKind, Place, Posted,
+        Disposition, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, PrivateReply,
+        SourceMessage,
         pieces::{Piece, edited as shortened, in_form},
     },
     ports::ChatError,
 };
 
 use crate::{
-    Session, card, channel,
+    DiscordSession, card, channel,
     markup::{marked, parts},
     message, nonce,
-    rest::CallError,
+    rest::DiscordCallError,
     rooms,
     translate::{REACTION, moment},
-    waiting::Way,
+    waiting::ReplyRoute,
 };
 
 /// Links are not unfolded.
@@ -34,15 +35,15 @@ const ARCHIVE: u64 = 1440;
 const CLOCKS: Duration = Duration::from_secs(120);
 
 /// Posts or edits one message.
-pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+pub async fn deliver(session: &DiscordSession, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     match (
         &dispatch.message.place,
         &dispatch.message.kind,
         &dispatch.about,
         &dispatch.edits,
     ) {
-        (Place::Aside(aside), ..) => whisper(session, dispatch, aside).await,
-        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => {
+        (MessagePlace::Aside(aside), ..) => whisper(session, dispatch, aside).await,
+        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Disposition::Missed => {
             note(session, dispatch, about).await
         }
         // What it would edit is the sign that we put on the person's own message.
@@ -59,11 +60,15 @@ pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, C
     }
 }
 
-async fn note(session: &Session, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
+async fn note(
+    session: &DiscordSession,
+    dispatch: &OutboxItem,
+    about: &SourceMessage,
+) -> Result<Posted, ChatError> {
     react(
         session,
         &about.event,
-        if about.fate == Fate::Kept {
+        if about.fate == Disposition::Kept {
             "📝"
         } else {
             "👀"
@@ -76,7 +81,7 @@ async fn note(session: &Session, dispatch: &Dispatch, about: &About) -> Result<P
     ))
 }
 
-async fn react(session: &Session, to: &str, sign: &str) -> Result<(), ChatError> {
+async fn react(session: &DiscordSession, to: &str, sign: &str) -> Result<(), ChatError> {
     // Commands and presses are no messages: there is nothing to react to.
     let Some((room, id)) = to.split_once(':') else {
         return Ok(());
@@ -98,15 +103,19 @@ async fn react(session: &Session, to: &str, sign: &str) -> Result<(), ChatError>
 }
 
 /// A thread begins with its card: a message of the room, or the first one of a forum's post.
-async fn post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
+async fn post(
+    session: &DiscordSession,
+    dispatch: &OutboxItem,
+    careful: bool,
+) -> Result<Posted, ChatError> {
     let forum = session.kind(&dispatch.room).await? == rooms::FORUM;
     match (&dispatch.message.place, &dispatch.thread) {
-        (Place::Thread(_), Some(thread)) => {
+        (MessagePlace::Thread(_), Some(thread)) => {
             let parts = all(session, dispatch, thread, careful).await?;
             Ok(Posted::all(thread.clone(), parts))
         }
         _ if forum => forum_post(session, dispatch, careful).await,
-        (Place::Thread(_), None) => begin(session, dispatch, careful).await,
+        (MessagePlace::Thread(_), None) => begin(session, dispatch, careful).await,
         _ => {
             let parts = all(session, dispatch, &dispatch.room, careful).await?;
             Ok(Posted::all(
@@ -117,7 +126,11 @@ async fn post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<P
     }
 }
 
-async fn begin(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
+async fn begin(
+    session: &DiscordSession,
+    dispatch: &OutboxItem,
+    careful: bool,
+) -> Result<Posted, ChatError> {
     let parts = all(session, dispatch, &dispatch.room, careful).await?;
     let root = parts.first().cloned().unwrap_or_default();
     let route = Route::ChannelMessageThreads {
@@ -138,8 +151,8 @@ async fn begin(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<
 
 /// Forums know no nonce: a post of the same title is looked for first, whenever it may be there.
 async fn forum_post(
-    session: &Session,
-    dispatch: &Dispatch,
+    session: &DiscordSession,
+    dispatch: &OutboxItem,
     careful: bool,
 ) -> Result<Posted, ChatError> {
     let name = title(&dispatch.message.text);
@@ -204,8 +217,8 @@ fn title(text: &str) -> String {
 
 /// Posts all pieces of a message into a channel, and gives the ids of those that hold words.
 async fn all(
-    session: &Session,
-    dispatch: &Dispatch,
+    session: &DiscordSession,
+    dispatch: &OutboxItem,
     place: &str,
     careful: bool,
 ) -> Result<Vec<String>, ChatError> {
@@ -256,7 +269,7 @@ async fn all(
 
 /// Why a message is not posted. One that was posted under this nonce and deleted since is not posted
 /// again: whoever deleted it meant that. Where the room still stands it is the thread that is gone.
-fn unposted(error: CallError, dispatch: &Dispatch, place: &str) -> ChatError {
+fn unposted(error: DiscordCallError, dispatch: &OutboxItem, place: &str) -> ChatError {
     match error.code() {
         Some(10008) => ChatError::Unfit("it was posted, and somebody has deleted it".into()),
         Some(10003) if place != dispatch.room => {
@@ -268,10 +281,10 @@ fn unposted(error: CallError, dispatch: &Dispatch, place: &str) -> ChatError {
 
 /// Our latest messages in a channel, after the one with this id.
 async fn ours(
-    session: &Session,
+    session: &DiscordSession,
     place: &str,
     after: Option<&str>,
-) -> Result<Vec<Value>, CallError> {
+) -> Result<Vec<Value>, DiscordCallError> {
     let number = |id: &str| id.parse::<u64>().unwrap_or(0);
     let after = after.map_or(0, number);
     let Ok(channel_id) = channel(place) else {
@@ -300,8 +313,8 @@ async fn ours(
 }
 
 /// Buttons are with the first part, as edits are: once the question is settled they are gone.
-fn content(dispatch: &Dispatch, text: &str, first: bool) -> Value {
-    let mentions = if first && dispatch.form == Form::Whole {
+fn content(dispatch: &OutboxItem, text: &str, first: bool) -> Value {
+    let mentions = if first && dispatch.form == MarkupLevel::Whole {
         dispatch.mentions.as_slice()
     } else {
         &[]
@@ -311,7 +324,7 @@ fn content(dispatch: &Dispatch, text: &str, first: bool) -> Value {
         .map(|mention| mention.subject.as_str())
         .collect();
     let asks = first && matches!(dispatch.message.kind, OutboundKind::Question { .. });
-    let rows = if asks && dispatch.form == Form::Whole {
+    let rows = if asks && dispatch.form == MarkupLevel::Whole {
         card::rows(&dispatch.message.buttons)
     } else {
         Vec::new()
@@ -320,14 +333,18 @@ fn content(dispatch: &Dispatch, text: &str, first: bool) -> Value {
 }
 
 /// Edits show one part; the buttons of a question go with it.
-async fn edit(session: &Session, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
+async fn edit(
+    session: &DiscordSession,
+    dispatch: &OutboxItem,
+    edited: &str,
+) -> Result<Posted, ChatError> {
     let thread = dispatch.thread.as_deref().unwrap_or(edited);
     let starts = edited == thread && session.kind(&dispatch.room).await? != rooms::FORUM;
     let place = if starts { &dispatch.room } else { thread };
     let text = shortened(parts(&dispatch.message.text));
     // A question that was given up can still be answered.
     let rows = match dispatch.message.buttons.as_slice() {
-        _ if dispatch.form != Form::Whole => Vec::new(),
+        _ if dispatch.form != MarkupLevel::Whole => Vec::new(),
         [] => Vec::new(),
         buttons => card::rows(buttons),
     };
@@ -372,21 +389,23 @@ async fn edit(session: &Session, dispatch: &Dispatch, edited: &str) -> Result<Po
 
 /// Words to one person: where they wait for them, else as a reply to what they said.
 async fn whisper(
-    session: &Session,
-    dispatch: &Dispatch,
-    aside: &Aside,
+    session: &DiscordSession,
+    dispatch: &OutboxItem,
+    aside: &PrivateReply,
 ) -> Result<Posted, ChatError> {
     let text = match dispatch.form {
-        Form::Whole | Form::Words => marked(&shortened(parts(&dispatch.message.text)), &[]),
-        Form::File => "The answer could not be shown here; the page shows it.".into(),
+        MarkupLevel::Whole | MarkupLevel::Words => {
+            marked(&shortened(parts(&dispatch.message.text)), &[])
+        }
+        MarkupLevel::File => "The answer could not be shown here; the page shows it.".into(),
     };
     let rows = match dispatch.form {
-        Form::Whole => card::choices(&dispatch.message.buttons),
-        Form::Words | Form::File => Vec::new(),
+        MarkupLevel::Whole => card::choices(&dispatch.message.buttons),
+        MarkupLevel::Words | MarkupLevel::File => Vec::new(),
     };
     let only = json!({ "content": text, "flags": EPHEMERAL | PLAIN, "components": rows, "allowed_mentions": { "parse": [] } });
     let told = match (session.waiting.way(&aside.to), aside.to.split_once(':')) {
-        (Some(Way::Amend(token)), _) => {
+        (Some(ReplyRoute::Amend(token)), _) => {
             let route = Route::WebhookOriginalInteractionResponse {
                 application_id: session.app(),
                 token: &token,
@@ -396,7 +415,7 @@ async fn whisper(
                 .call("answering", LightMethod::Patch, route, &only)
                 .await?
         }
-        (Some(Way::Anew(token)), _) => {
+        (Some(ReplyRoute::Anew(token)), _) => {
             let route = Route::WebhookFollowupMessages {
                 application_id: session.app(),
                 token: &token,

@@ -5,14 +5,14 @@ use serenity::all::Route;
 use vine_domain::chat::{Inbound, attachment::unwanted};
 
 use crate::{
-    Session, channel,
+    DiscordSession, channel,
     content::{content, files},
     message,
 };
 
 /// The event again with its words; `None` while they are not to be had. Addresses of files end
 /// after a day: a fresh one is asked for.
-pub async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
+pub async fn fetched(session: &DiscordSession, event: &Inbound) -> Option<Inbound> {
     let (room, id) = event.event.split_once(':')?;
     let route = Route::ChannelMessage {
         channel_id: channel(room).ok()?,

@@ -35,7 +35,7 @@ const LEAVE: u16 = 4000;
 
 /// A session that can be taken up again, and what was seen in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct ResumePoint {
     /// The session; empty when it is over.
     pub session: String,
     /// Where to take it up.
@@ -52,10 +52,15 @@ pub struct Place {
 
 /// Who is told of events.
 #[async_trait]
-pub trait Hear: Send {
+pub trait EventHandler: Send {
     /// An event, and the place in the stream after it. An error ends the connection, and the event
     /// comes again where the session is taken up again.
-    async fn event(&mut self, kind: &str, data: &Value, place: &mut Place) -> Result<(), End>;
+    async fn event(
+        &mut self,
+        kind: &str,
+        data: &Value,
+        place: &mut ResumePoint,
+    ) -> Result<(), GatewayEnd>;
     /// How the connection is.
     fn health(&self, health: Result<(), String>);
 }
@@ -73,7 +78,7 @@ pub struct Gateway {
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Why a connection ended, as what follows from it.
-pub enum End {
+pub enum GatewayEnd {
     /// The session can be taken up again.
     Again(String),
     /// It is over.
@@ -82,14 +87,14 @@ pub enum End {
     Lasting(String),
 }
 
-impl From<String> for End {
+impl From<String> for GatewayEnd {
     fn from(why: String) -> Self {
         Self::Again(why)
     }
 }
 
 #[derive(Deserialize)]
-struct Frame {
+struct GatewayFrame {
     op: u8,
     #[serde(default)]
     s: Option<u64>,
@@ -101,15 +106,15 @@ struct Frame {
 
 impl Gateway {
     /// Listens until something is wrong that only a person can mend.
-    pub async fn run(&self, mut place: Place, hear: &mut impl Hear) -> String {
+    pub async fn run(&self, mut place: ResumePoint, hear: &mut impl EventHandler) -> String {
         let (mut failed, mut anew) = (0_u32, 0_u32);
         loop {
             let begun = Instant::now();
             let (end, stood) = self.once(&mut place, hear).await;
             let why = match end {
-                End::Lasting(why) => return why,
-                End::Again(why) => why,
-                End::Afresh(why) => {
+                GatewayEnd::Lasting(why) => return why,
+                GatewayEnd::Again(why) => why,
+                GatewayEnd::Afresh(why) => {
                     place.session.clear();
                     why
                 }
@@ -138,7 +143,11 @@ impl Gateway {
     }
 
     /// Until the connection ends; also gives whether it stood at all.
-    async fn once(&self, place: &mut Place, hear: &mut impl Hear) -> (End, bool) {
+    async fn once(
+        &self,
+        place: &mut ResumePoint,
+        hear: &mut impl EventHandler,
+    ) -> (GatewayEnd, bool) {
         let base = if place.session.is_empty() || place.url.is_empty() {
             &self.url
         } else {
@@ -148,14 +157,18 @@ impl Gateway {
             .max_message_size(Some(64 << 20))
             .max_frame_size(Some(64 << 20));
         let address = format!("{}/?v=10&encoding=json", base.trim_end_matches('/'));
-        let socket = match timeout(DIAL, connect_async_with_config(address, Some(limits), true))
-            .await
-        {
-            Ok(Ok((socket, _))) => socket,
-            Ok(Err(error)) => return (End::Again(format!("it cannot be opened: {error}")), false),
-            Err(_) => return (End::Again("it does not open".into()), false),
-        };
-        let mut connection = Connection {
+        let socket =
+            match timeout(DIAL, connect_async_with_config(address, Some(limits), true)).await {
+                Ok(Ok((socket, _))) => socket,
+                Ok(Err(error)) => {
+                    return (
+                        GatewayEnd::Again(format!("it cannot be opened: {error}")),
+                        false,
+                    );
+                }
+                Err(_) => return (GatewayEnd::Again("it does not open".into()), false),
+            };
+        let mut connection = GatewayConnection {
             socket,
             beat: None,
             answered: true,
@@ -194,7 +207,7 @@ fn before_new(anew: u32) -> Duration {
         .min(SLOWLY)
 }
 
-struct Connection {
+struct GatewayConnection {
     socket: Socket,
     beat: Option<Interval>,
     /// The last beat was.
@@ -204,13 +217,13 @@ struct Connection {
     stood: bool,
 }
 
-impl Connection {
+impl GatewayConnection {
     async fn listen(
         &mut self,
         gateway: &Gateway,
-        place: &mut Place,
-        hear: &mut impl Hear,
-    ) -> Result<std::convert::Infallible, End> {
+        place: &mut ResumePoint,
+        hear: &mut impl EventHandler,
+    ) -> Result<std::convert::Infallible, GatewayEnd> {
         loop {
             let message = match &mut self.beat {
                 None => timeout(
@@ -218,7 +231,7 @@ impl Connection {
                     self.socket.next(),
                 )
                 .await
-                .map_err(|_| End::Again("Discord does not greet us".into()))?,
+                .map_err(|_| GatewayEnd::Again("Discord does not greet us".into()))?,
                 Some(beat) => tokio::select! {
                     _ = beat.tick() => {
                         self.send_beat(place).await?;
@@ -228,13 +241,13 @@ impl Connection {
                 },
             };
             let frame = match message {
-                Some(Ok(Message::Text(text))) => serde_json::from_str::<Frame>(&text).ok(),
+                Some(Ok(Message::Text(text))) => serde_json::from_str::<GatewayFrame>(&text).ok(),
                 Some(Ok(Message::Close(frame))) => {
                     return Err(closed(frame.map(|frame| u16::from(frame.code))));
                 }
                 Some(Ok(_)) => None,
-                Some(Err(error)) => return Err(End::Again(error.to_string())),
-                None => return Err(End::Again("it was cut".into())),
+                Some(Err(error)) => return Err(GatewayEnd::Again(error.to_string())),
+                None => return Err(GatewayEnd::Again("it was cut".into())),
             };
             if let Some(frame) = frame {
                 self.take(frame, gateway, place, hear).await?;
@@ -244,11 +257,11 @@ impl Connection {
 
     async fn take(
         &mut self,
-        frame: Frame,
+        frame: GatewayFrame,
         gateway: &Gateway,
-        place: &mut Place,
-        hear: &mut impl Hear,
-    ) -> Result<(), End> {
+        place: &mut ResumePoint,
+        hear: &mut impl EventHandler,
+    ) -> Result<(), GatewayEnd> {
         match frame.op {
             0 => {
                 let stands = matches!(frame.t.as_deref(), Some("READY" | "RESUMED"));
@@ -257,11 +270,11 @@ impl Connection {
                 Ok(())
             }
             1 => self.send(&json!({ "op": 1, "d": place.seq })).await,
-            7 => Err(End::Again("Discord asked us to connect anew".into())),
-            9 if frame.d == true => Err(End::Again(
+            7 => Err(GatewayEnd::Again("Discord asked us to connect anew".into())),
+            9 if frame.d == true => Err(GatewayEnd::Again(
                 "Discord asked us to take the session up again".into(),
             )),
-            9 => Err(End::Afresh("the session is over".into())),
+            9 => Err(GatewayEnd::Afresh("the session is over".into())),
             10 => {
                 let every = Duration::from_millis(
                     frame.d["heartbeat_interval"]
@@ -283,23 +296,27 @@ impl Connection {
         }
     }
 
-    async fn send_beat(&mut self, place: &Place) -> Result<(), End> {
+    async fn send_beat(&mut self, place: &ResumePoint) -> Result<(), GatewayEnd> {
         if !self.answered {
-            return Err(End::Again("it is silent".into()));
+            return Err(GatewayEnd::Again("it is silent".into()));
         }
         self.answered = false;
         self.send(&json!({ "op": 1, "d": place.seq })).await
     }
 
-    async fn send(&mut self, frame: &Value) -> Result<(), End> {
+    async fn send(&mut self, frame: &Value) -> Result<(), GatewayEnd> {
         self.socket
             .send(Message::text(frame.to_string()))
             .await
-            .map_err(|error| End::Again(error.to_string()))
+            .map_err(|error| GatewayEnd::Again(error.to_string()))
     }
 }
 
-async fn dispatched(frame: Frame, place: &mut Place, hear: &mut impl Hear) -> Result<(), End> {
+async fn dispatched(
+    frame: GatewayFrame,
+    place: &mut ResumePoint,
+    hear: &mut impl EventHandler,
+) -> Result<(), GatewayEnd> {
     let (kind, mut next) = (frame.t.unwrap_or_default(), place.clone());
     next.seq = frame.s.unwrap_or(place.seq);
     if kind == "READY" {
@@ -314,7 +331,7 @@ async fn dispatched(frame: Frame, place: &mut Place, hear: &mut impl Hear) -> Re
     Ok(())
 }
 
-fn greeting(gateway: &Gateway, place: &Place) -> Value {
+fn greeting(gateway: &Gateway, place: &ResumePoint) -> Value {
     if !place.session.is_empty() {
         return json!({ "op": 6, "d": { "token": gateway.token, "session_id": place.session, "seq": place.seq } });
     }
@@ -324,30 +341,30 @@ fn greeting(gateway: &Gateway, place: &Place) -> Value {
 }
 
 /// What a code means (reference, "Gateway Close Event Codes").
-fn closed(code: Option<u16>) -> End {
+fn closed(code: Option<u16>) -> GatewayEnd {
     match code {
-        Some(4004) => End::Lasting(
+        Some(4004) => GatewayEnd::Lasting(
             "Discord does not accept the bot's token; set \
          `chat.discord.token` anew"
                 .into(),
         ),
-        Some(4014) => End::Lasting(
+        Some(4014) => GatewayEnd::Lasting(
             "Discord does not let the bot read messages: switch \"Message Content Intent\" on, in the developer portal under \"Bot\", or set \
              `message_content = false` in [chat.discord] and answer with buttons and commands"
                 .into(),
         ),
-        Some(4011) => End::Lasting(
+        Some(4011) => GatewayEnd::Lasting(
             "the bot is in too many servers for one connection; use a bot \
          of your own"
                 .into(),
         ),
-        Some(code @ (4010 | 4012 | 4013)) => End::Lasting(format!(
+        Some(code @ (4010 | 4012 | 4013)) => GatewayEnd::Lasting(format!(
             "Discord refuses the connection \
          with code {code}"
         )),
-        Some(code @ (4003 | 4007 | 4009)) => End::Afresh(format!("closed with code {code}")),
-        Some(code) => End::Again(format!("closed with code {code}")),
-        None => End::Again("closed".into()),
+        Some(code @ (4003 | 4007 | 4009)) => GatewayEnd::Afresh(format!("closed with code {code}")),
+        Some(code) => GatewayEnd::Again(format!("closed with code {code}")),
+        None => GatewayEnd::Again("closed".into()),
     }
 }
 
@@ -358,17 +375,17 @@ mod tests {
     #[test]
     fn a_session_is_taken_up_unless_it_is_over_and_people_are_asked_only_where_they_can_help() {
         for code in [None, Some(1000), Some(1001), Some(4000), Some(4008)] {
-            assert!(matches!(closed(code), End::Again(_)), "{code:?}");
+            assert!(matches!(closed(code), GatewayEnd::Again(_)), "{code:?}");
         }
         assert!(
             [4003, 4007, 4009]
                 .into_iter()
-                .all(|code| matches!(closed(Some(code)), End::Afresh(_)))
+                .all(|code| matches!(closed(Some(code)), GatewayEnd::Afresh(_)))
         );
         assert!(
             [4004, 4010, 4011, 4012, 4013, 4014]
                 .into_iter()
-                .all(|code| matches!(closed(Some(code)), End::Lasting(_)))
+                .all(|code| matches!(closed(Some(code)), GatewayEnd::Lasting(_)))
         );
     }
 

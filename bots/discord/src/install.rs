@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 use serenity::all::{Permissions, Route};
-use vine_domain::ports::{ChatError, Ear};
+use vine_domain::ports::{ChatError, EventSink};
 
 use crate::{
-    Session, Settings, Us, guild, menu,
-    rest::{CallError, Rest},
+    BotIdentity, DiscordSession, DiscordSettings, guild, menu,
+    rest::{DiscordCallError, RestClient},
 };
 
 /// What the bot needs in each channel.
@@ -33,8 +33,11 @@ const GRANTED: u64 = 1 << 18 | 1 << 19;
 ///
 /// # Errors
 /// Says what is wrong and what to do.
-pub async fn connect(settings: &Settings, ear: &dyn Ear) -> Result<(Session, String), String> {
-    let rest = Rest::new(&settings.api_url, &settings.token)?;
+pub async fn connect(
+    settings: &DiscordSettings,
+    ear: &dyn EventSink,
+) -> Result<(DiscordSession, String), String> {
+    let rest = RestClient::new(&settings.api_url, &settings.token)?;
     let said = |error| ChatError::from(error).to_string();
     let app = rest
         .get("asking who we are", Route::Oauth2ApplicationCurrent, &[])
@@ -73,14 +76,14 @@ pub async fn connect(settings: &Settings, ear: &dyn Ear) -> Result<(Session, Str
         .get("asking who we are", Route::UserMe, &[])
         .await
         .map_err(said)?;
-    let us = Us {
+    let us = BotIdentity {
         id: me["id"].as_str().unwrap_or_default().to_owned(),
         app: id,
         reads: settings.message_content,
     };
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let account = format!("{} in {}", text(&me, "username"), text(&known, "name"));
-    let session = Session::new(rest, us, settings.guild.clone(), account);
+    let session = DiscordSession::new(rest, us, settings.guild.clone(), account);
     // Buttons and words do without commands.
     let registered = menu::register(&session.rest, session.app(), server).await;
     ear.remark(
@@ -97,7 +100,7 @@ pub async fn connect(settings: &Settings, ear: &dyn Ear) -> Result<(Session, Str
     ))
 }
 
-fn no_commands(error: &CallError, app: &str) -> String {
+fn no_commands(error: &DiscordCallError, app: &str) -> String {
     let what = match error.code() {
         Some(50001 | 50013) => format!("let the bot in again with {}", invitation(app)),
         Some(30034) => "Discord takes two hundred new commands a day; they come tomorrow".into(),
@@ -115,7 +118,13 @@ pub fn invitation(app: &str) -> String {
 }
 
 /// What the bot lacks in a channel, by name; `member` and `roles` are its own and the server's.
-pub fn lacks(channel: &Value, member: &Value, roles: &Value, us: &Us, guild: &str) -> Vec<String> {
+pub fn lacks(
+    channel: &Value,
+    member: &Value,
+    roles: &Value,
+    us: &BotIdentity,
+    guild: &str,
+) -> Vec<String> {
     let bits = |value: &Value| {
         Permissions::from_bits_truncate(
             value
@@ -179,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_in_a_channel_is_named() {
-        let us = Us {
+        let us = BotIdentity {
             id: "9".into(),
             app: "9".into(),
             reads: true,

@@ -10,17 +10,17 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use serenity::all::{InteractionId, LightMethod, Route};
 use vine_domain::{
-    chat::{Act, Batch, Inbound, Spot},
-    ports::Ear,
+    chat::{Inbound, InboundBatch, InboundKind, Location},
+    ports::EventSink,
 };
 
 use crate::{
-    Session, card,
-    gateway::{End, Hear, Place},
+    DiscordSession, card,
+    gateway::{EventHandler, GatewayEnd, ResumePoint},
     install::invitation,
     menu, modal,
-    translate::{Heard, Interaction, Then, snowflake, translate},
-    waiting::Way,
+    translate::{FollowUp, GatewayEvent, Interaction, snowflake, translate},
+    waiting::ReplyRoute,
 };
 
 /// What only one person sees.
@@ -31,15 +31,20 @@ const THINKING: Duration = Duration::from_secs(2);
 
 /// Who takes what the gateway brings.
 pub struct Intake {
-    pub session: Arc<Session>,
-    pub ear: Arc<dyn Ear>,
+    pub session: Arc<DiscordSession>,
+    pub ear: Arc<dyn EventSink>,
     /// Called when a connection stands.
     pub ready: Box<dyn Fn() + Send + Sync>,
 }
 
 #[async_trait]
-impl Hear for Intake {
-    async fn event(&mut self, kind: &str, data: &Value, place: &mut Place) -> Result<(), End> {
+impl EventHandler for Intake {
+    async fn event(
+        &mut self,
+        kind: &str,
+        data: &Value,
+        place: &mut ResumePoint,
+    ) -> Result<(), GatewayEnd> {
         if matches!(kind, "READY" | "RESUMED") {
             self.begin(place).await?;
         }
@@ -58,50 +63,50 @@ impl Hear for Intake {
                 .max(place.seen);
         }
         match translate(kind, data, &self.session.us) {
-            Heard::Person(inbound) if !self.concerns(&inbound).await? => {}
-            Heard::Person(inbound) => {
-                let hidden = inbound.act == Act::Unreadable;
+            GatewayEvent::Person(inbound) if !self.concerns(&inbound).await? => {}
+            GatewayEvent::Person(inbound) => {
+                let hidden = inbound.act == InboundKind::Unreadable;
                 // One hint in a thread is enough.
                 if hidden && !self.session.us.reads && !self.session.hinted(&inbound) {
                     return Ok(());
                 }
                 self.store(
-                    Batch {
+                    InboundBatch {
                         events: vec![inbound],
-                        ..Batch::default()
+                        ..InboundBatch::default()
                     },
                     place,
                 )
                 .await?;
             }
-            Heard::Interaction(interaction) => self.interaction(interaction, place).await?,
-            Heard::Echo(echo) => {
+            GatewayEvent::Interaction(interaction) => self.interaction(interaction, place).await?,
+            GatewayEvent::Echo(echo) => {
                 self.store(
-                    Batch {
+                    InboundBatch {
                         echoes: vec![echo],
-                        ..Batch::default()
+                        ..InboundBatch::default()
                     },
                     place,
                 )
                 .await?;
             }
-            Heard::Moved(channel) => {
+            GatewayEvent::Moved(channel) => {
                 let rooms = self.ear.rooms().await.map_err(|error| error.to_string())?;
                 if channel.is_none_or(|channel| rooms.contains(&channel)) {
                     self.ear.moved();
                 }
             }
-            Heard::Ended => {
+            GatewayEvent::Ended => {
                 // A session that is taken up again would bring the same again.
                 place.session.clear();
-                self.store(Batch::default(), place).await?;
-                return Err(End::Lasting(format!(
+                self.store(InboundBatch::default(), place).await?;
+                return Err(GatewayEnd::Lasting(format!(
                     "the bot was put out of the server {}; invite it with {}",
                     self.session.guild,
                     invitation(&self.session.us.app)
                 )));
             }
-            Heard::Nothing => {}
+            GatewayEvent::Nothing => {}
         }
         Ok(())
     }
@@ -129,12 +134,12 @@ impl Intake {
     }
 
     /// A connection stands. What it will not bring again is looked for where it stands.
-    async fn begin(&mut self, place: &mut Place) -> Result<(), String> {
+    async fn begin(&mut self, place: &mut ResumePoint) -> Result<(), String> {
         if place.seen == 0 {
             // What was said before we came was not to us; what is said from now on is found.
             place.seen = snowflake(self.ear.now());
         }
-        self.store(Batch::default(), place).await?;
+        self.store(InboundBatch::default(), place).await?;
         (self.ready)();
         self.session.look_back(&self.ear, place.seen);
         Ok(())
@@ -157,7 +162,7 @@ impl Intake {
     /// A bot sees all public channels of a server. Only what is said in ours, in their threads, or
     /// to us is anything to us.
     async fn concerns(&self, inbound: &Inbound) -> Result<bool, String> {
-        let Spot::Theirs { room, .. } = &inbound.spot else {
+        let Location::Theirs { room, .. } = &inbound.spot else {
             return Ok(false);
         };
         let rooms = self.ear.rooms().await.map_err(|error| error.to_string())?;
@@ -171,10 +176,10 @@ impl Intake {
             .is_none_or(|parent| rooms.contains(&parent)))
     }
 
-    async fn store(&self, batch: Batch, place: &Place) -> Result<(), String> {
+    async fn store(&self, batch: InboundBatch, place: &ResumePoint) -> Result<(), String> {
         let cursor = serde_json::to_string(place).map_err(|error| error.to_string())?;
         self.ear
-            .hear(Batch {
+            .hear(InboundBatch {
                 cursor: Some(cursor),
                 ..batch
             })
@@ -183,14 +188,18 @@ impl Intake {
     }
 
     /// Stored first. The answer is best effort: what is stored counts, however late we are.
-    async fn interaction(&self, interaction: Interaction, place: &Place) -> Result<(), String> {
+    async fn interaction(
+        &self,
+        interaction: Interaction,
+        place: &ResumePoint,
+    ) -> Result<(), String> {
         let Interaction { id, token, then } = interaction;
         let answer = match then {
-            Then::Say(inbound) => {
+            FollowUp::Say(inbound) => {
                 self.store(
-                    Batch {
+                    InboundBatch {
                         events: vec![inbound],
-                        ..Batch::default()
+                        ..InboundBatch::default()
                     },
                     place,
                 )
@@ -198,11 +207,11 @@ impl Intake {
                 self.session.waiting.add(&id, &token, true);
                 json!({ "type": 5, "data": { "flags": EPHEMERAL } })
             }
-            Then::Press(inbound) => {
+            FollowUp::Press(inbound) => {
                 self.store(
-                    Batch {
+                    InboundBatch {
                         events: vec![inbound],
-                        ..Batch::default()
+                        ..InboundBatch::default()
                     },
                     place,
                 )
@@ -210,18 +219,18 @@ impl Intake {
                 self.session.waiting.add(&id, &token, false);
                 json!({ "type": 6 })
             }
-            Then::Confirm(message, index, label) => {
+            FollowUp::Confirm(message, index, label) => {
                 let data = json!({ "content": "Are you sure?", "flags": EPHEMERAL, "components": card::sure(&message, index, &label) });
                 json!({ "type": 4, "data": data })
             }
-            Then::Write(message, asked) => {
+            FollowUp::Write(message, asked) => {
                 json!({ "type": 9, "data": modal::view(&message, &asked) })
             }
-            Then::Complete(user, option, typed) => {
+            FollowUp::Complete(user, option, typed) => {
                 let choices = menu::offer(&self.session, &*self.ear, &user, &option, &typed).await;
                 json!({ "type": 8, "data": { "choices": choices } })
             }
-            Then::Refuse(why) => {
+            FollowUp::Refuse(why) => {
                 json!({ "type": 4, "data": { "content": why, "flags": EPHEMERAL } })
             }
         };
@@ -231,7 +240,7 @@ impl Intake {
     }
 }
 
-async fn acknowledge(session: &Session, id: &str, token: &str, answer: &Value) {
+async fn acknowledge(session: &DiscordSession, id: &str, token: &str, answer: &Value) {
     let Ok(number) = id.parse::<u64>() else {
         return;
     };
@@ -252,7 +261,7 @@ async fn acknowledge(session: &Session, id: &str, token: &str, answer: &Value) {
         tokio::time::sleep(THINKING).await;
         // What came of a command in a thread stands there, and what came of words is a sign or an
         // edit.
-        if let Some(Way::Amend(token)) = session.waiting.untold(id) {
+        if let Some(ReplyRoute::Amend(token)) = session.waiting.untold(id) {
             let route = Route::WebhookOriginalInteractionResponse {
                 application_id: session.app(),
                 token: &token,

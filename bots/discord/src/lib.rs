@@ -39,15 +39,15 @@ use serenity::all::{ApplicationId, ChannelId, GuildId, LightMethod, MessageId, R
 use tokio::{sync::watch, task::AbortHandle};
 use vine_domain::{
     Timestamp,
-    chat::{Dispatch, Inbound, Posted, RoomWish, Spot},
-    ports::{Chat, ChatError, Ear},
+    chat::{DesiredRoom, Inbound, Location, OutboxItem, Posted},
+    ports::{Chat, ChatError, EventSink},
 };
 
 use self::{
-    gateway::{Gateway, Place},
+    gateway::{Gateway, ResumePoint},
     intake::Intake,
-    rest::Rest,
-    waiting::Waiting,
+    rest::RestClient,
+    waiting::PendingInteractions,
 };
 
 /// As it stands in `rooms.platform`.
@@ -60,7 +60,7 @@ const CONTENT: u64 = 1 << 15;
 
 /// What the operator chose.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct DiscordSettings {
     /// Where the API is, without a path.
     pub api_url: String,
     /// The bot's token.
@@ -75,7 +75,7 @@ pub struct Settings {
 
 /// Who we are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Us {
+pub struct BotIdentity {
     /// The bot's user id.
     pub id: String,
     /// The application's.
@@ -85,13 +85,13 @@ pub struct Us {
 }
 
 /// A connection that works, and what is known while it does.
-pub(crate) struct Session {
-    rest: Rest,
-    us: Us,
+pub(crate) struct DiscordSession {
+    rest: RestClient,
+    us: BotIdentity,
     guild: String,
     /// What people call us there.
     account: String,
-    waiting: Waiting,
+    waiting: PendingInteractions,
     /// Kinds of rooms, by id.
     kinds: Mutex<HashMap<String, u64>>,
     /// Channels that threads belong to; empty for what is no thread.
@@ -104,10 +104,10 @@ pub(crate) struct Session {
     hinted: Mutex<HashSet<String>>,
 }
 
-impl Session {
-    fn new(rest: Rest, us: Us, guild: String, account: String) -> Self {
+impl DiscordSession {
+    fn new(rest: RestClient, us: BotIdentity, guild: String, account: String) -> Self {
         let (waiting, kinds, parents, hinted) = (
-            Waiting::default(),
+            PendingInteractions::default(),
             Mutex::default(),
             Mutex::default(),
             Mutex::default(),
@@ -216,7 +216,7 @@ impl Session {
     }
 
     /// Looks for what was said after `seen` and not brought, beside everything else; one at a time.
-    fn look_back(self: &Arc<Self>, ear: &Arc<dyn Ear>, seen: u64) {
+    fn look_back(self: &Arc<Self>, ear: &Arc<dyn EventSink>, seen: u64) {
         self.whole.store(false, Ordering::SeqCst);
         let (session, ear) = (Arc::clone(self), Arc::clone(ear));
         let task = tokio::spawn(async move {
@@ -235,7 +235,7 @@ impl Session {
 
     /// Whether it is time to say that we cannot read there.
     fn hinted(&self, inbound: &Inbound) -> bool {
-        let Spot::Theirs { room, .. } = &inbound.spot else {
+        let Location::Theirs { room, .. } = &inbound.spot else {
             return false;
         };
         self.hinted
@@ -247,13 +247,13 @@ impl Session {
 
 /// The adapter.
 pub struct Discord {
-    settings: Settings,
-    session: watch::Sender<Option<Arc<Session>>>,
+    settings: DiscordSettings,
+    session: watch::Sender<Option<Arc<DiscordSession>>>,
 }
 
 impl Discord {
     /// An adapter that is not connected yet; see [`Discord::run`].
-    pub fn new(settings: Settings) -> Arc<Self> {
+    pub fn new(settings: DiscordSettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
             session: watch::Sender::new(None),
@@ -262,7 +262,7 @@ impl Discord {
 
     /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and
     /// tried again.
-    pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>) {
+    pub async fn run(self: Arc<Self>, ear: Arc<dyn EventSink>) {
         let mut pause = SOON;
         loop {
             let trouble = match install::connect(&self.settings, &*ear).await {
@@ -283,23 +283,23 @@ impl Discord {
     /// Until something is wrong that only a person can mend.
     async fn listen(
         self: Arc<Self>,
-        session: Arc<Session>,
+        session: Arc<DiscordSession>,
         url: String,
-        ear: &Arc<dyn Ear>,
+        ear: &Arc<dyn EventSink>,
     ) -> String {
         let mut place = match ear.cursor().await {
             Ok(cursor) => cursor
                 .and_then(|cursor| serde_json::from_str(&cursor).ok())
-                .unwrap_or_else(Place::default),
+                .unwrap_or_else(ResumePoint::default),
             Err(error) => return error.to_string(),
         };
         let intents = INTENTS | if session.us.reads { CONTENT } else { 0 };
         let asked = format!("{} {intents}", session.us.id);
         if place.asked != asked {
-            place = Place {
+            place = ResumePoint {
                 asked,
                 seen: place.seen,
-                ..Place::default()
+                ..ResumePoint::default()
             };
         }
         let gateway = Gateway {
@@ -317,7 +317,7 @@ impl Discord {
         gateway.run(place, &mut intake).await
     }
 
-    fn session(&self) -> Result<Arc<Session>, ChatError> {
+    fn session(&self) -> Result<Arc<DiscordSession>, ChatError> {
         self.session
             .borrow()
             .clone()
@@ -329,15 +329,18 @@ impl Discord {
 }
 
 /// What an event of the gateway says of a person, if it is anything to us.
-pub fn heard(kind: &str, data: &serde_json::Value, us: &Us) -> Option<Inbound> {
-    use translate::{Heard, Then};
+pub fn heard(kind: &str, data: &serde_json::Value, us: &BotIdentity) -> Option<Inbound> {
+    use translate::{FollowUp, GatewayEvent};
     match translate::translate(kind, data, us) {
-        Heard::Person(inbound) => Some(inbound),
-        Heard::Interaction(interaction) => match interaction.then {
-            Then::Say(inbound) | Then::Press(inbound) => Some(inbound),
+        GatewayEvent::Person(inbound) => Some(inbound),
+        GatewayEvent::Interaction(interaction) => match interaction.then {
+            FollowUp::Say(inbound) | FollowUp::Press(inbound) => Some(inbound),
             _ => None,
         },
-        Heard::Echo(_) | Heard::Moved(_) | Heard::Ended | Heard::Nothing => None,
+        GatewayEvent::Echo(_)
+        | GatewayEvent::Moved(_)
+        | GatewayEvent::Ended
+        | GatewayEvent::Nothing => None,
     }
 }
 
@@ -351,7 +354,7 @@ impl Chat for Discord {
         false
     }
 
-    async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
         deliver::deliver(&*self.session()?, dispatch).await
     }
 
@@ -359,11 +362,11 @@ impl Chat for Discord {
         translate::moment(reference)
     }
 
-    async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
+    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
         rooms::make(&*self.session()?, &self.settings.channel_prefix, wish).await
     }
 
-    async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
+    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
         rooms::furnish(&*self.session()?, room, wish).await
     }
 
@@ -406,7 +409,7 @@ impl Chat for Discord {
         fetch::fetched(&*self.session().ok()?, event).await
     }
 
-    async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
+    async fn enter(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
         rooms::enter(&*self.session()?, room).await
     }
 }

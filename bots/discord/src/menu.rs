@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use serenity::all::{ApplicationId, GuildId, LightMethod, Route};
-use vine_grammar::{Choice, Entry, Kind, menu};
+use vine_grammar::{MenuEntry, MenuOption, OptionKind, menu};
 
 use crate::{
-    Session,
-    rest::{CallError, Rest},
+    DiscordSession,
+    rest::{DiscordCallError, RestClient},
 };
 
 /// The command in the menu of messages.
@@ -46,25 +46,25 @@ fn about(noun: &str) -> String {
     format!("All about {noun}s")
 }
 
-fn leaf(name: &str, entry: &Entry) -> Value {
+fn leaf(name: &str, entry: &MenuEntry) -> Value {
     let options: Vec<Value> = entry.options.iter().map(option).collect();
     json!({ "type": VERB, "name": name, "description": short(&entry.about), "options": options })
 }
 
-fn option(choice: &Choice) -> Value {
+fn option(choice: &MenuOption) -> Value {
     let mut option = json!({ "type": TEXT, "name": choice.name, "description": short(&choice.about), "required": choice.required });
     match &choice.kind {
-        Kind::Flag => option["type"] = json!(FLAG),
-        Kind::OneOf(values) => {
+        OptionKind::Flag => option["type"] = json!(FLAG),
+        OptionKind::OneOf(values) => {
             option["choices"] = values
                 .iter()
                 .map(|value| json!({ "name": value, "value": value }))
                 .collect();
         }
-        Kind::Text if OFFERED.contains(&choice.name.as_str()) => {
+        OptionKind::Text if OFFERED.contains(&choice.name.as_str()) => {
             option["autocomplete"] = json!(true);
         }
-        Kind::Text => {}
+        OptionKind::Text => {}
     }
     option
 }
@@ -75,7 +75,11 @@ fn short(text: &str) -> String {
 
 /// Registers the menu, unless it stands there already: a guild takes two hundred new commands a
 /// day.
-pub async fn register(rest: &Rest, app: ApplicationId, guild: GuildId) -> Result<(), CallError> {
+pub async fn register(
+    rest: &RestClient,
+    app: ApplicationId,
+    guild: GuildId,
+) -> Result<(), DiscordCallError> {
     let route = || Route::GuildCommands {
         application_id: app,
         guild_id: guild,
@@ -124,8 +128,8 @@ fn is_like(wish: &Value, known: &Value) -> bool {
 
 /// What is offered for what was typed so far: label and value.
 pub async fn offer(
-    session: &Session,
-    ear: &dyn vine_domain::ports::Ear,
+    session: &DiscordSession,
+    ear: &dyn vine_domain::ports::EventSink,
     user: &str,
     option: &str,
     typed: &str,

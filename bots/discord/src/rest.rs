@@ -22,7 +22,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// How a call ended that brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
+pub enum DiscordCallError {
     /// Discord said no, and will say no again.
     #[error("Discord refuses {what}: {message} ({code})")]
     Refused {
@@ -55,7 +55,7 @@ pub enum CallError {
     },
 }
 
-impl CallError {
+impl DiscordCallError {
     /// Discord's code, when it said no.
     pub fn code(&self) -> Option<u64> {
         match self {
@@ -65,13 +65,13 @@ impl CallError {
     }
 }
 
-impl From<CallError> for ChatError {
-    fn from(error: CallError) -> Self {
+impl From<DiscordCallError> for ChatError {
+    fn from(error: DiscordCallError) -> Self {
         let why = error.to_string();
         match error {
             // Slow mode and what may be written in a channel at once: nothing was posted, and that
             // passes.
-            CallError::Refused {
+            DiscordCallError::Refused {
                 code: 20016 | 20028,
                 ..
             } => Self::RoomBusy {
@@ -79,7 +79,7 @@ impl From<CallError> for ChatError {
                 after: Duration::from_secs(10),
             },
             // So do limits of edits, and overload.
-            CallError::Refused {
+            DiscordCallError::Refused {
                 code: 30046 | 130_000,
                 ..
             } => Self::Retry {
@@ -88,24 +88,24 @@ impl From<CallError> for ChatError {
             },
             // What is written cannot be taken: too long, not well formed, or kept out by a rule of the
             // server.
-            CallError::Refused {
+            DiscordCallError::Refused {
                 what,
                 code: 50006 | 50035 | 40005 | 200_000 | 200_001 | 240_000,
                 ..
             } if POSTS.contains(&what.as_str()) => Self::Unfit(why),
-            CallError::Refused {
+            DiscordCallError::Refused {
                 what, status: 413, ..
             } if POSTS.contains(&what.as_str()) => Self::Unfit(why),
-            CallError::Refused { status, code, .. } => {
+            DiscordCallError::Refused { status, code, .. } => {
                 Self::Gone(format!("{why}; {}", advice(status, code)))
             }
-            CallError::Limited {
+            DiscordCallError::Limited {
                 after,
                 global: true,
                 ..
             } => Self::NotNow { why, after },
-            CallError::Limited { after, .. } => Self::RoomBusy { why, after },
-            CallError::Unclear { .. } => Self::Retry {
+            DiscordCallError::Limited { after, .. } => Self::RoomBusy { why, after },
+            DiscordCallError::Unclear { .. } => Self::Retry {
                 why,
                 after: Duration::from_secs(1),
             },
@@ -137,7 +137,7 @@ fn advice(status: u16, code: u64) -> &'static str {
 }
 
 /// The bot's way to the REST API.
-pub struct Rest {
+pub struct RestClient {
     http: reqwest::Client,
     token: String,
     base: String,
@@ -145,7 +145,7 @@ pub struct Rest {
     quiet: Mutex<Option<Instant>>,
 }
 
-impl Rest {
+impl RestClient {
     /// Nothing is called yet.
     pub fn new(base: &str, token: &str) -> Result<Self, String> {
         let http = reqwest::Client::builder()
@@ -167,7 +167,7 @@ impl Rest {
         what: &str,
         route: Route<'_>,
         params: &[(&'static str, String)],
-    ) -> Result<Value, CallError> {
+    ) -> Result<Value, DiscordCallError> {
         self.send(
             what,
             Request::new(route, LightMethod::Get)
@@ -183,14 +183,14 @@ impl Rest {
         method: LightMethod,
         route: Route<'_>,
         body: &impl Serialize,
-    ) -> Result<Value, CallError> {
+    ) -> Result<Value, DiscordCallError> {
         let bytes = serde_json::to_vec(body).map_err(|error| unclear(what, &error))?;
         self.send(what, Request::new(route, method).body(Some(bytes)))
             .await
     }
 
     /// Does something that needs no words.
-    pub async fn put(&self, what: &str, route: Route<'_>) -> Result<Value, CallError> {
+    pub async fn put(&self, what: &str, route: Route<'_>) -> Result<Value, DiscordCallError> {
         self.send(what, Request::new(route, LightMethod::Put)).await
     }
 
@@ -202,7 +202,7 @@ impl Rest {
         body: &Value,
         name: &str,
         text: &str,
-    ) -> Result<Value, CallError> {
+    ) -> Result<Value, DiscordCallError> {
         let file = reqwest::multipart::Part::text(text.to_owned()).file_name(name.to_owned());
         let form = reqwest::multipart::Form::new()
             .text("payload_json", body.to_string())
@@ -235,9 +235,9 @@ impl Rest {
             .map_err(shown)
     }
 
-    async fn send(&self, what: &str, request: Request<'_>) -> Result<Value, CallError> {
+    async fn send(&self, what: &str, request: Request<'_>) -> Result<Value, DiscordCallError> {
         if let Some(after) = self.quiet_for() {
-            return Err(CallError::Limited {
+            return Err(DiscordCallError::Limited {
                 what: what.into(),
                 after,
                 global: true,
@@ -253,7 +253,7 @@ impl Rest {
         &self,
         what: &str,
         request: reqwest::RequestBuilder,
-    ) -> Result<Value, CallError> {
+    ) -> Result<Value, DiscordCallError> {
         let answer = request
             .send()
             .await
@@ -290,7 +290,7 @@ impl Rest {
                 if global {
                     *self.quiet() = Some(Instant::now() + after);
                 }
-                Err(CallError::Limited {
+                Err(DiscordCallError::Limited {
                     what: what.into(),
                     after,
                     global,
@@ -302,7 +302,7 @@ impl Rest {
                     .as_str()
                     .unwrap_or("no reason given")
                     .to_owned();
-                Err(CallError::Refused {
+                Err(DiscordCallError::Refused {
                     what: what.into(),
                     status,
                     code: body["code"].as_u64().unwrap_or(0),
@@ -324,8 +324,8 @@ impl Rest {
     }
 }
 
-fn unclear(what: &str, why: &impl ToString) -> CallError {
-    CallError::Unclear {
+fn unclear(what: &str, why: &impl ToString) -> DiscordCallError {
+    DiscordCallError::Unclear {
         what: what.into(),
         why: why.to_string(),
     }
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn what_follows_from_an_ending() {
         let refused = |status, code| {
-            ChatError::from(CallError::Refused {
+            ChatError::from(DiscordCallError::Refused {
                 what: "posting".into(),
                 status,
                 code,
@@ -356,7 +356,7 @@ mod tests {
         assert!(matches!(refused(400, 50035), ChatError::Unfit(_)));
         assert!(matches!(refused(413, 0), ChatError::Unfit(_)));
         let limited = |global| {
-            ChatError::from(CallError::Limited {
+            ChatError::from(DiscordCallError::Limited {
                 what: "posting".into(),
                 after: Duration::from_secs(2),
                 global,

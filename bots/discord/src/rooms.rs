@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 use serenity::all::{LightMethod, Permissions, Route, TargetId};
-use vine_domain::{chat::RoomWish, ports::ChatError};
+use vine_domain::{chat::DesiredRoom, ports::ChatError};
 
-use crate::{Session, channel, guild, install};
+use crate::{DiscordSession, channel, guild, install};
 
 /// Characters of a topic (reference, "Channel").
 const TOPIC: usize = 1024;
@@ -13,7 +13,11 @@ const TEXT: u64 = 0;
 pub const FORUM: u64 = 15;
 
 /// Finds the channel of a repository, or makes it.
-pub async fn make(session: &Session, prefix: &str, wish: &RoomWish) -> Result<String, ChatError> {
+pub async fn make(
+    session: &DiscordSession,
+    prefix: &str,
+    wish: &DesiredRoom,
+) -> Result<String, ChatError> {
     let (name, server) = (
         name(prefix, wish.repo.as_str()),
         guild(&session.guild).map_err(ChatError::Gone)?,
@@ -63,7 +67,11 @@ fn lets_in(user: &str) -> Value {
 
 /// Sees to it that the bot may what it needs, and that whoever belongs into a private channel can
 /// see it.
-pub async fn furnish(session: &Session, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
+pub async fn furnish(
+    session: &DiscordSession,
+    room: &str,
+    wish: &DesiredRoom,
+) -> Result<(), ChatError> {
     let shown = session
         .rest
         .get(
@@ -129,7 +137,7 @@ pub async fn furnish(session: &Session, room: &str, wish: &RoomWish) -> Result<(
 
 /// Of these channels, those in which we cannot speak.
 pub async fn closed(
-    session: &Session,
+    session: &DiscordSession,
     rooms: &[String],
 ) -> Result<Vec<(String, String)>, ChatError> {
     if rooms.is_empty() {
@@ -158,7 +166,7 @@ pub async fn closed(
     Ok(closed.collect())
 }
 
-async fn may_speak(session: &Session, shown: &Value) -> Result<(), ChatError> {
+async fn may_speak(session: &DiscordSession, shown: &Value) -> Result<(), ChatError> {
     let (member, roles) = ourselves(session).await?;
     match lacking(session, shown, &member, &roles) {
         Some(why) => Err(ChatError::Gone(why)),
@@ -167,14 +175,19 @@ async fn may_speak(session: &Session, shown: &Value) -> Result<(), ChatError> {
 }
 
 /// What the bot lacks in a channel, if anything.
-fn lacking(session: &Session, shown: &Value, member: &Value, roles: &Value) -> Option<String> {
+fn lacking(
+    session: &DiscordSession,
+    shown: &Value,
+    member: &Value,
+    roles: &Value,
+) -> Option<String> {
     let lacks = install::lacks(shown, member, roles, &session.us, &session.guild);
     let name = shown["name"].as_str().unwrap_or_default();
     (!lacks.is_empty()).then(|| format!("the bot lacks in #{name}: {}", lacks.join(", ")))
 }
 
 /// What the server knows of the bot, and its roles.
-async fn ourselves(session: &Session) -> Result<(Value, Value), ChatError> {
+async fn ourselves(session: &DiscordSession) -> Result<(Value, Value), ChatError> {
     let server = guild(&session.guild).map_err(ChatError::Gone)?;
     let roles = session
         .rest
@@ -200,7 +213,7 @@ async fn ourselves(session: &Session) -> Result<(Value, Value), ChatError> {
 }
 
 /// Uses a channel that a person names, by id, by `<#id>` or by name.
-pub async fn enter(session: &Session, named_so: &str) -> Result<String, ChatError> {
+pub async fn enter(session: &DiscordSession, named_so: &str) -> Result<String, ChatError> {
     let bare = named_so
         .trim_start_matches("<#")
         .trim_end_matches('>')

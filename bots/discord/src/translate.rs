@@ -4,12 +4,12 @@
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
-    chat::{Act, Echo, Inbound, Spot, attachment::Thing},
+    chat::{Inbound, InboundKind, Location, OurPost, attachment::MediaKind},
 };
 use vine_grammar::{is_command, line, words};
 
 use crate::{
-    PLATFORM, Us,
+    BotIdentity, PLATFORM,
     card::{self, Press},
     content::{content, is_notice, plain, reply_to},
     menu::USE_AS_ANSWER,
@@ -24,11 +24,11 @@ pub const REACTION: &str = "reaction-";
 
 /// What an event is to us.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Heard {
+pub enum GatewayEvent {
     /// A person did something.
     Person(Inbound),
     /// A message of ours has arrived.
-    Echo(Echo),
+    Echo(OurPost),
     /// A person used something of Discord's that waits for an answer.
     Interaction(Interaction),
     /// A channel has gone or come, or what we may in it has changed; or in all of them.
@@ -47,12 +47,12 @@ pub struct Interaction {
     /// What answers to it carry.
     pub token: String,
     /// What it is.
-    pub then: Then,
+    pub then: FollowUp,
 }
 
 /// What is to be done for an interaction.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Then {
+pub enum FollowUp {
     /// Words or a command: what comes of them is told to this person alone.
     Say(Inbound),
     /// A button: what comes of it is to be seen.
@@ -68,30 +68,32 @@ pub enum Then {
 }
 
 /// Reads an event.
-pub fn translate(kind: &str, data: &Value, us: &Us) -> Heard {
+pub fn translate(kind: &str, data: &Value, us: &BotIdentity) -> GatewayEvent {
     let heard = match kind {
-        "MESSAGE_CREATE" if data["author"]["id"] == us.id.as_str() => echo(data).map(Heard::Echo),
-        "MESSAGE_CREATE" => said(data, us).map(Heard::Person),
-        "MESSAGE_UPDATE" => edited(data, us).map(Heard::Person),
-        "MESSAGE_DELETE" => deleted(data).map(Heard::Person),
-        "MESSAGE_REACTION_ADD" => reaction(data, us).map(Heard::Person),
-        "INTERACTION_CREATE" => interaction(data).map(Heard::Interaction),
+        "MESSAGE_CREATE" if data["author"]["id"] == us.id.as_str() => {
+            echo(data).map(GatewayEvent::Echo)
+        }
+        "MESSAGE_CREATE" => said(data, us).map(GatewayEvent::Person),
+        "MESSAGE_UPDATE" => edited(data, us).map(GatewayEvent::Person),
+        "MESSAGE_DELETE" => deleted(data).map(GatewayEvent::Person),
+        "MESSAGE_REACTION_ADD" => reaction(data, us).map(GatewayEvent::Person),
+        "INTERACTION_CREATE" => interaction(data).map(GatewayEvent::Interaction),
         "CHANNEL_UPDATE" | "CHANNEL_DELETE" => {
-            Some(Heard::Moved(data["id"].as_str().map(str::to_owned)))
+            Some(GatewayEvent::Moved(data["id"].as_str().map(str::to_owned)))
         }
         // While a server is away it is unavailable; else we were put out of it.
-        "GUILD_DELETE" if data["unavailable"] != true => Some(Heard::Ended),
+        "GUILD_DELETE" if data["unavailable"] != true => Some(GatewayEvent::Ended),
         "CHANNEL_CREATE" | "GUILD_CREATE" | "GUILD_DELETE" | "GUILD_ROLE_UPDATE"
-        | "GUILD_ROLE_DELETE" => Some(Heard::Moved(None)),
+        | "GUILD_ROLE_DELETE" => Some(GatewayEvent::Moved(None)),
         _ => None,
     };
-    heard.unwrap_or(Heard::Nothing)
+    heard.unwrap_or(GatewayEvent::Nothing)
 }
 
 /// Threads are channels of their own: what was said in one is looked up by that, what was said in a
 /// room by nothing.
-fn spot(channel: &str, reply_to: Option<&str>) -> Spot {
-    Spot::Theirs {
+fn spot(channel: &str, reply_to: Option<&str>) -> Location {
+    Location::Theirs {
         room: channel.into(),
         thread: Some(channel.into()),
         reply_to: reply_to.map(Into::into),
@@ -117,9 +119,9 @@ pub fn moment(id: &str) -> Option<Timestamp> {
 fn inbound(
     event: String,
     author: &str,
-    spot: Spot,
+    spot: Location,
     text: String,
-    act: Act,
+    act: InboundKind,
     said: Option<Timestamp>,
 ) -> Inbound {
     Inbound {
@@ -136,7 +138,7 @@ fn inbound(
 }
 
 /// The same of what Discord lets us answer to its author alone.
-fn asked_for(id: &str, author: &str, spot: Spot, text: String, act: Act) -> Inbound {
+fn asked_for(id: &str, author: &str, spot: Location, text: String, act: InboundKind) -> Inbound {
     Inbound {
         private: true,
         ..inbound(id.into(), author, spot, text, act, moment(id))
@@ -150,9 +152,9 @@ fn writer(message: &Value) -> Option<&str> {
 }
 
 /// What is known of our own message by its nonce. Whether parts follow is not.
-fn echo(message: &Value) -> Option<Echo> {
+fn echo(message: &Value) -> Option<OurPost> {
     let (id, part) = nonce::read(message["nonce"].as_str()?)?;
-    Some(Echo {
+    Some(OurPost {
         message: id,
         reference: message["id"].as_str()?.to_owned(),
         part,
@@ -160,7 +162,7 @@ fn echo(message: &Value) -> Option<Echo> {
     })
 }
 
-fn said(message: &Value, us: &Us) -> Option<Inbound> {
+fn said(message: &Value, us: &BotIdentity) -> Option<Inbound> {
     let (author, id, channel) = (
         writer(message)?,
         message["id"].as_str()?,
@@ -169,9 +171,9 @@ fn said(message: &Value, us: &Us) -> Option<Inbound> {
     let (text, act, left_out) = match is_notice(message) {
         Some(true) => return None,
         Some(false) => content(message, us).read(),
-        None => (Thing::Unknown.left_out(), Act::Unreadable, None),
+        None => (MediaKind::Unknown.left_out(), InboundKind::Unreadable, None),
     };
-    let hidden = !us.reads && act == Act::Unreadable;
+    let hidden = !us.reads && act == InboundKind::Unreadable;
     let text = if hidden { UNREAD.into() } else { text };
     let said = inbound(
         event_id(channel, id),
@@ -189,7 +191,7 @@ const UNREAD: &str = "I cannot read messages here: press a button, use \"Answerâ
 
 /// A reaction to a message; who takes one back has said nothing. Its event is no message, so it
 /// bears no name of one.
-fn reaction(data: &Value, us: &Us) -> Option<Inbound> {
+fn reaction(data: &Value, us: &BotIdentity) -> Option<Inbound> {
     let text = |key: &str| data[key].as_str();
     let (user, channel, on) = (text("user_id")?, text("channel_id")?, text("message_id")?);
     let sign = data["emoji"]["name"].as_str()?;
@@ -201,14 +203,14 @@ fn reaction(data: &Value, us: &Us) -> Option<Inbound> {
         user,
         spot(channel, Some(on)),
         sign.into(),
-        Act::Reacted,
+        InboundKind::Reacted,
         None,
     ))
 }
 
 /// Discord also says that a message has changed when a link in it was unfolded; only an edit has a
 /// time.
-fn edited(message: &Value, us: &Us) -> Option<Inbound> {
+fn edited(message: &Value, us: &BotIdentity) -> Option<Inbound> {
     let (author, id, channel) = (
         writer(message)?,
         message["id"].as_str()?,
@@ -222,7 +224,7 @@ fn edited(message: &Value, us: &Us) -> Option<Inbound> {
         author,
         spot(channel, None),
         text,
-        Act::Edited(of),
+        InboundKind::Edited(of),
         None,
     ))
 }
@@ -236,7 +238,7 @@ fn deleted(data: &Value) -> Option<Inbound> {
         "",
         spot(channel, None),
         String::new(),
-        Act::Deleted(of),
+        InboundKind::Deleted(of),
         None,
     ))
 }
@@ -261,7 +263,7 @@ fn interaction(data: &Value) -> Option<Interaction> {
     })
 }
 
-fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
+fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp> {
     if data["name"] == USE_AS_ANSWER {
         let message = &data["resolved"]["messages"][data["target_id"].as_str()?];
         let text = message["content"]
@@ -271,25 +273,27 @@ fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
             .to_owned();
         // Somebody else may have written it: it is an answer, and no command of whoever picked it.
         if is_command(&text) || text.starts_with("<@") {
-            return Some(Then::Refuse("That message is a command, and no answer."));
+            return Some(FollowUp::Refuse(
+                "That message is a command, and no answer.",
+            ));
         }
-        return Some(Then::Say(asked_for(
+        return Some(FollowUp::Say(asked_for(
             id,
             user,
             spot(channel, None),
             text,
-            Act::Said,
+            InboundKind::Said,
         )));
     }
     let (path, options) = picked(&data["options"]);
     let words = words(&path, &options);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    Some(Then::Say(asked_for(
+    Some(FollowUp::Say(asked_for(
         id,
         user,
         spot(channel, None),
         line(&words, ""),
-        Act::Said,
+        InboundKind::Said,
     )))
 }
 
@@ -316,7 +320,7 @@ fn picked(options: &Value) -> (Vec<String>, Vec<(String, String)>) {
     (path, given)
 }
 
-fn complete(data: &Value, user: &str) -> Option<Then> {
+fn complete(data: &Value, user: &str) -> Option<FollowUp> {
     let mut at = &data["options"];
     while matches!(at[0]["type"].as_u64(), Some(1 | 2)) {
         at = &at[0]["options"];
@@ -325,31 +329,31 @@ fn complete(data: &Value, user: &str) -> Option<Then> {
         .as_array()?
         .iter()
         .find(|option| option["focused"] == true)?;
-    Some(Then::Complete(
+    Some(FollowUp::Complete(
         user.into(),
         focused["name"].as_str()?.into(),
         focused["value"].as_str().unwrap_or_default().into(),
     ))
 }
 
-fn pressed(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
+fn pressed(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp> {
     let message = data["message"]["id"].as_str()?;
     let act = |index, on: &str| {
-        Then::Press(asked_for(
+        FollowUp::Press(asked_for(
             id,
             user,
             spot(channel, Some(on)),
             String::new(),
-            Act::Pressed(index),
+            InboundKind::Pressed(index),
         ))
     };
     Some(match card::pressed(&data["data"])? {
         Press::Pick(index) => act(index, message),
         Press::Sure(index, on) => act(index, &on),
         Press::Careful(index) => {
-            Then::Confirm(message.into(), index, label(&data["message"], index))
+            FollowUp::Confirm(message.into(), index, label(&data["message"], index))
         }
-        Press::Write => Then::Write(
+        Press::Write => FollowUp::Write(
             message.into(),
             data["message"]["content"]
                 .as_str()
@@ -372,17 +376,17 @@ fn label(message: &Value, index: usize) -> String {
         .to_owned()
 }
 
-fn submitted(id: &str, channel: &str, user: &str, data: &Value) -> Option<Then> {
+fn submitted(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp> {
     let (to, text) = modal::written(data)?;
     if text.is_empty() {
-        return Some(Then::Refuse("Please write something."));
+        return Some(FollowUp::Refuse("Please write something."));
     }
-    Some(Then::Say(asked_for(
+    Some(FollowUp::Say(asked_for(
         id,
         user,
         spot(channel, Some(&to)),
         text,
-        Act::Said,
+        InboundKind::Said,
     )))
 }
 
@@ -392,15 +396,15 @@ mod tests {
 
     use super::*;
 
-    fn us() -> Us {
-        Us {
+    fn us() -> BotIdentity {
+        BotIdentity {
             id: "9".into(),
             app: "9".into(),
             reads: true,
         }
     }
 
-    fn message(more: &Value) -> Heard {
+    fn message(more: &Value) -> GatewayEvent {
         let mut data = json!({ "id": "4194304000", "channel_id": "7", "type": 0, "content": "blue", "author": { "id": "1" }, "attachments": [] });
         for (key, value) in more.as_object().into_iter().flatten() {
             data[key] = value.clone();
@@ -408,9 +412,9 @@ mod tests {
         translate("MESSAGE_CREATE", &data, &us())
     }
 
-    fn person(heard: Heard) -> Inbound {
+    fn person(heard: GatewayEvent) -> Inbound {
         match heard {
-            Heard::Person(inbound) => inbound,
+            GatewayEvent::Person(inbound) => inbound,
             other => panic!("{other:?}"),
         }
     }
@@ -427,7 +431,7 @@ mod tests {
         ));
         assert_eq!(
             reply.spot,
-            Spot::Theirs {
+            Location::Theirs {
                 room: "7".into(),
                 thread: Some("7".into()),
                 reply_to: Some("5".into())
@@ -442,7 +446,7 @@ mod tests {
             json!({ "webhook_id": "3" }),
             json!({ "type": 18 }),
         ] {
-            assert_eq!(message(&more), Heard::Nothing, "{more}");
+            assert_eq!(message(&more), GatewayEvent::Nothing, "{more}");
         }
     }
 
@@ -458,18 +462,18 @@ mod tests {
         let blind = translate(
             "MESSAGE_CREATE",
             &json!({ "id": "1", "channel_id": "7", "type": 0, "content": "", "author": { "id": "1" } }),
-            &Us {
+            &BotIdentity {
                 reads: false,
                 ..us()
             },
         );
-        assert_eq!(person(blind).act, Act::Unreadable);
+        assert_eq!(person(blind).act, InboundKind::Unreadable);
         let file = |kind: &str| {
             person(message(&json!({ "content": "", "attachments": [{ "filename": "a.log", "content_type": kind, "size": 5 }] }))).act
         };
         assert_eq!(
             (file("text/plain"), file("image/png")),
-            (Act::Awaited, Act::Unreadable)
+            (InboundKind::Awaited, InboundKind::Unreadable)
         );
     }
 
@@ -478,19 +482,19 @@ mod tests {
         let change = |at: Value| json!({ "id": "1", "channel_id": "7", "content": "red", "author": { "id": "1" }, "edited_timestamp": at });
         assert_eq!(
             person(translate("MESSAGE_UPDATE", &change(json!("2026")), &us())).act,
-            Act::Edited("7:1".into())
+            InboundKind::Edited("7:1".into())
         );
         assert_eq!(
             translate("MESSAGE_UPDATE", &change(Value::Null), &us()),
-            Heard::Nothing,
+            GatewayEvent::Nothing,
             "an unfolded link is no edit"
         );
     }
 
-    fn used(kind: u8, data: &Value) -> Then {
+    fn used(kind: u8, data: &Value) -> FollowUp {
         let event = json!({ "id": "8", "token": "t", "type": kind, "channel_id": "7", "member": { "user": { "id": "1" } }, "data": data, "message": { "id": "6", "content": "Which?" } });
         match translate("INTERACTION_CREATE", &event, &us()) {
-            Heard::Interaction(interaction) => interaction.then,
+            GatewayEvent::Interaction(interaction) => interaction.then,
             other => panic!("{other:?}"),
         }
     }
@@ -499,11 +503,11 @@ mod tests {
     fn what_is_picked_from_the_menu_is_a_command() {
         let options = json!([{ "name": "task", "type": 2, "options": [{ "name": "new", "type": 1, "options": [
             { "name": "title", "type": 3, "value": "--x \"y\"" }, { "name": "priority", "type": 3, "value": "high" }] }] }]);
-        let Then::Say(said) = used(2, &json!({ "name": "vine", "options": options })) else {
+        let FollowUp::Say(said) = used(2, &json!({ "name": "vine", "options": options })) else {
             panic!()
         };
-        let command =
-            vine_grammar::parse(&said.text, &vine_grammar::Context::default()).expect("readable");
+        let command = vine_grammar::parse(&said.text, &vine_grammar::CommandContext::default())
+            .expect("readable");
         let vine_grammar::Command::Task(vine_grammar::TaskVerb::New { title, .. }) = command else {
             panic!("{command:?}")
         };
@@ -511,26 +515,29 @@ mod tests {
         let typing = json!([{ "name": "task", "type": 2, "options": [{ "name": "show", "type": 1, "options": [{ "name": "task", "value": "T-", "focused": true }] }] }]);
         assert_eq!(
             used(4, &json!({ "name": "vine", "options": typing })),
-            Then::Complete("1".into(), "task".into(), "T-".into())
+            FollowUp::Complete("1".into(), "task".into(), "T-".into())
         );
     }
 
     #[test]
     fn presses_carry_a_place_and_never_words() {
-        let Then::Press(press) = used(3, &json!({ "custom_id": "v1:pick:1" })) else {
+        let FollowUp::Press(press) = used(3, &json!({ "custom_id": "v1:pick:1" })) else {
             panic!()
         };
-        assert_eq!((press.act, press.text.as_str()), (Act::Pressed(1), ""));
+        assert_eq!(
+            (press.act, press.text.as_str()),
+            (InboundKind::Pressed(1), "")
+        );
         assert_eq!(
             used(3, &json!({ "custom_id": "v1:write" })),
-            Then::Write("6".into(), "Which?".into())
+            FollowUp::Write("6".into(), "Which?".into())
         );
-        let Then::Press(sure) = used(3, &json!({ "custom_id": "v1:sure:2:55" })) else {
+        let FollowUp::Press(sure) = used(3, &json!({ "custom_id": "v1:sure:2:55" })) else {
             panic!()
         };
         assert_eq!(
             sure.spot,
-            Spot::Theirs {
+            Location::Theirs {
                 room: "7".into(),
                 thread: Some("7".into()),
                 reply_to: Some("55".into())
@@ -539,7 +546,7 @@ mod tests {
         let event = json!({ "id": "8", "token": "t", "type": 3, "channel_id": "7", "member": { "user": { "id": "1" } }, "data": { "custom_id": "other" }, "message": { "id": "6" } });
         assert_eq!(
             translate("INTERACTION_CREATE", &event, &us()),
-            Heard::Nothing
+            GatewayEvent::Nothing
         );
     }
 }

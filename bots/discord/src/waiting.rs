@@ -15,10 +15,10 @@ const LIFE: Duration = Duration::from_secs(14 * 60);
 
 /// Tokens of interactions, by their ids.
 #[derive(Debug, Default)]
-pub struct Waiting(Mutex<HashMap<String, Entry>>);
+pub struct PendingInteractions(Mutex<HashMap<String, PendingInteraction>>);
 
 #[derive(Debug)]
-struct Entry {
+struct PendingInteraction {
     token: String,
     since: Instant,
     /// What is shown to them can be amended; else it has to be said anew.
@@ -28,15 +28,15 @@ struct Entry {
 
 /// How a person can be told something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
+pub enum ReplyRoute {
     /// By amending what they see already.
     Amend(String),
     /// By something new.
     Anew(String),
 }
 
-impl Waiting {
-    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<String, Entry>> {
+impl PendingInteractions {
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<String, PendingInteraction>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -46,7 +46,7 @@ impl Waiting {
         all.retain(|_, entry| entry.since.elapsed() < LIFE);
         all.insert(
             id.to_owned(),
-            Entry {
+            PendingInteraction {
                 token: token.to_owned(),
                 since: Instant::now(),
                 deferred,
@@ -56,7 +56,7 @@ impl Waiting {
     }
 
     /// How to tell whoever waits; `None` when nobody does any more.
-    pub fn way(&self, id: &str) -> Option<Way> {
+    pub fn way(&self, id: &str) -> Option<ReplyRoute> {
         let mut all = self.all();
         let entry = all
             .get_mut(id)
@@ -64,14 +64,14 @@ impl Waiting {
         let first = entry.deferred && !entry.told;
         entry.told = true;
         Some(if first {
-            Way::Amend(entry.token.clone())
+            ReplyRoute::Amend(entry.token.clone())
         } else {
-            Way::Anew(entry.token.clone())
+            ReplyRoute::Anew(entry.token.clone())
         })
     }
 
     /// The same, if nothing was told so far.
-    pub fn untold(&self, id: &str) -> Option<Way> {
+    pub fn untold(&self, id: &str) -> Option<ReplyRoute> {
         let told = self.all().get(id).is_none_or(|entry| entry.told);
         if told { None } else { self.way(id) }
     }
@@ -83,15 +83,15 @@ mod tests {
 
     #[test]
     fn what_they_see_is_amended_once_and_then_added_to() {
-        let waiting = Waiting::default();
+        let waiting = PendingInteractions::default();
         waiting.add("1", "t1", true);
         waiting.add("2", "t2", false);
-        assert_eq!(waiting.untold("1"), Some(Way::Amend("t1".into())));
+        assert_eq!(waiting.untold("1"), Some(ReplyRoute::Amend("t1".into())));
         assert_eq!(waiting.untold("1"), None);
-        assert_eq!(waiting.way("1"), Some(Way::Anew("t1".into())));
+        assert_eq!(waiting.way("1"), Some(ReplyRoute::Anew("t1".into())));
         assert_eq!(
             (waiting.way("2"), waiting.way("3")),
-            (Some(Way::Anew("t2".into())), None)
+            (Some(ReplyRoute::Anew("t2".into())), None)
         );
     }
 }

@@ -12,7 +12,8 @@ use matrix_sdk::{
 use serde_json::{Value, json};
 use vine_domain::{
     chat::{
-        About, Aside, Dispatch, Fate, Form, OutboundKind, Place, Posted,
+        Disposition, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, PrivateReply,
+        SourceMessage,
         pieces::{Piece, edited as edited_text, in_form},
     },
     ports::ChatError,
@@ -27,9 +28,9 @@ use crate::{
 };
 
 /// Posts or edits one message.
-pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+pub async fn deliver(room: &Room, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     match (&dispatch.message.kind, &dispatch.about, &dispatch.edits) {
-        (OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => {
+        (OutboundKind::Note { .. }, Some(about), _) if about.fate != Disposition::Missed => {
             note(room, dispatch, about).await
         }
         // What it would edit is the sign that we put on the person's own message.
@@ -47,8 +48,12 @@ pub async fn deliver(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatErr
 
 /// Where a person's note is: a memo when it is kept, two eyes when the agent has it. A check is for
 /// answers alone.
-async fn note(room: &Room, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
-    let sign = if about.fate == Fate::Kept {
+async fn note(
+    room: &Room,
+    dispatch: &OutboxItem,
+    about: &SourceMessage,
+) -> Result<Posted, ChatError> {
+    let sign = if about.fate == Disposition::Kept {
         "📝"
     } else {
         "👀"
@@ -62,7 +67,7 @@ async fn note(room: &Room, dispatch: &Dispatch, about: &About) -> Result<Posted,
 
 /// Shows people that their words were taken. Before the edit: once that is known to be posted,
 /// nothing of it is tried again.
-async fn taken(room: &Room, dispatch: &Dispatch, event: &str) -> Result<(), ChatError> {
+async fn taken(room: &Room, dispatch: &OutboxItem, event: &str) -> Result<(), ChatError> {
     match react(room, dispatch, event, "✅").await {
         // Their words are gone, or we may not react: that must not keep the edit from anybody.
         Err(ChatError::Gone(why)) => tracing::debug!("no check mark: {why}"),
@@ -72,7 +77,7 @@ async fn taken(room: &Room, dispatch: &Dispatch, event: &str) -> Result<(), Chat
     Ok(())
 }
 
-async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+async fn post(room: &Room, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     let called = format!("{}-{}", dispatch.message.kind.as_str(), dispatch.message.id);
     let text = &dispatch.message.text;
     let pieces = in_form(dispatch.form, text, parts(text), &called);
@@ -111,7 +116,7 @@ async fn post(room: &Room, dispatch: &Dispatch) -> Result<Posted, ChatError> {
 
 /// The reactions that stand for buttons, to be tapped. They are a convenience: words do the same,
 /// so none is repeated.
-async fn offer(room: &Room, dispatch: &Dispatch, on: Option<&String>) {
+async fn offer(room: &Room, dispatch: &OutboxItem, on: Option<&String>) {
     let Some(on) = on else { return };
     for (index, button) in dispatch.message.buttons.iter().enumerate() {
         let Some(sign) = button.sign(index) else {
@@ -124,7 +129,7 @@ async fn offer(room: &Room, dispatch: &Dispatch, on: Option<&String>) {
     }
 }
 
-async fn edit(room: &Room, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
+async fn edit(room: &Room, dispatch: &OutboxItem, edited: &str) -> Result<Posted, ChatError> {
     let new = words(dispatch, &edited_text(parts(&dispatch.message.text)), false);
     let mut content = new.clone();
     content[KEY] = json!({ "id": dispatch.message.id.to_string(), "part": 0, "last": true });
@@ -143,7 +148,7 @@ async fn edit(room: &Room, dispatch: &Dispatch, edited: &str) -> Result<Posted, 
     ))
 }
 
-async fn react(room: &Room, dispatch: &Dispatch, to: &str, sign: &str) -> Result<(), ChatError> {
+async fn react(room: &Room, dispatch: &OutboxItem, to: &str, sign: &str) -> Result<(), ChatError> {
     let content =
         json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": to, "key": sign } });
     match try_send(
@@ -173,8 +178,8 @@ async fn mark_read(room: &Room, event: &str) {
 }
 
 /// Notices do not make a sound; what calls people does, and what they asked for.
-fn words(dispatch: &Dispatch, text: &str, calling: bool) -> Value {
-    let whole = dispatch.form == Form::Whole;
+fn words(dispatch: &OutboxItem, text: &str, calling: bool) -> Value {
+    let whole = dispatch.form == MarkupLevel::Whole;
     let mentions = if calling && whole {
         dispatch.mentions.as_slice()
     } else {
@@ -182,7 +187,7 @@ fn words(dispatch: &Dispatch, text: &str, calling: bool) -> Value {
     };
     let shown = marked(text, mentions);
     let asker = match &dispatch.message.place {
-        Place::Aside(aside) if calling => Some(aside.author.as_str()),
+        MessagePlace::Aside(aside) if calling => Some(aside.author.as_str()),
         _ => None,
     };
     let calls: Vec<_> = mentions
@@ -209,11 +214,13 @@ fn words(dispatch: &Dispatch, text: &str, calling: bool) -> Value {
     })
 }
 
-fn relation(dispatch: &Dispatch, root: Option<&str>, before: Option<&str>) -> Option<Value> {
+fn relation(dispatch: &OutboxItem, root: Option<&str>, before: Option<&str>) -> Option<Value> {
     match (&dispatch.message.place, root) {
-        (Place::Aside(aside), root) => Some(reply(aside, root.filter(|_| aside.thread.is_some()))),
-        (Place::Room(_), _) | (Place::Thread(_), None) => None,
-        (Place::Thread(_), Some(root)) => {
+        (MessagePlace::Aside(aside), root) => {
+            Some(reply(aside, root.filter(|_| aside.thread.is_some())))
+        }
+        (MessagePlace::Room(_), _) | (MessagePlace::Thread(_), None) => None,
+        (MessagePlace::Thread(_), Some(root)) => {
             let latest = before.or(dispatch.latest.as_deref()).unwrap_or(root);
             Some(
                 json!({ "rel_type": "m.thread", "event_id": root, "is_falling_back": true, "m.in_reply_to": { "event_id": latest } }),
@@ -222,7 +229,7 @@ fn relation(dispatch: &Dispatch, root: Option<&str>, before: Option<&str>) -> Op
     }
 }
 
-fn reply(aside: &Aside, thread: Option<&str>) -> Value {
+fn reply(aside: &PrivateReply, thread: Option<&str>) -> Value {
     let to = json!({ "event_id": aside.to });
     match thread {
         Some(root) => {

@@ -9,31 +9,31 @@ use matrix_sdk::{
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
-    chat::{Act, Inbound, Spot},
+    chat::{Inbound, InboundKind, Location},
 };
 
-use crate::translate::{Heard, Us, is_sealed, translate, with_bytes};
+use crate::translate::{AccountIdentity, RoomEvent, is_sealed, translate, with_bytes};
 
 /// The event again with its words; `None` while they are not to be had.
 pub async fn fetched(client: &Client, event: &Inbound) -> Option<Inbound> {
-    let Spot::Theirs { room, .. } = &event.spot else {
+    let Location::Theirs { room, .. } = &event.spot else {
         return None;
     };
     let raw = raw(client, room, &event.event).await?;
     if is_sealed(&raw) {
         return None;
     }
-    let us = Us {
+    let us = AccountIdentity {
         id: client.user_id()?.to_string(),
     };
     match translate(&raw, room, &us) {
-        Some(Heard::Person(file)) if file.act == Act::Awaited => {
+        Some(RoomEvent::Person(file)) if file.act == InboundKind::Awaited => {
             download(client, file, &raw["content"]).await
         }
-        Some(Heard::Person(whole)) => Some(whole),
+        Some(RoomEvent::Person(whole)) => Some(whole),
         // It has become nothing to us: deleted, or of a kind that we do not read.
-        Some(Heard::Echo(_)) | None => Some(Inbound {
-            act: Act::Said,
+        Some(RoomEvent::Echo(_)) | None => Some(Inbound {
+            act: InboundKind::Said,
             text: String::new(),
             ..event.clone()
         }),

@@ -10,7 +10,7 @@ use matrix_sdk::{
     sync::Timeline,
 };
 
-use crate::session::Trouble;
+use crate::session::SessionProblem;
 
 /// What one room keeps from us must not keep the others from us: after so many refusals of a page
 /// the rest stays unread.
@@ -22,15 +22,19 @@ const EMPTY: u32 = 20;
 const MOST: usize = 1_000;
 
 /// What was said, oldest first, and whether that is all.
-pub type Read = (Vec<TimelineEvent>, bool);
+pub type HistoryPage = (Vec<TimelineEvent>, bool);
 
 /// What came after `since`, up to now.
-pub async fn after(room: &Room, since: &str) -> Result<Read, Trouble> {
+pub async fn after(room: &Room, since: &str) -> Result<HistoryPage, SessionProblem> {
     pages(room, MessagesOptions::forward(), since.to_owned()).await
 }
 
 /// What a response shows of a room, and before it what lies between that and `since`.
-pub async fn whole(room: &Room, timeline: &Timeline, since: &str) -> Result<Read, Trouble> {
+pub async fn whole(
+    room: &Room,
+    timeline: &Timeline,
+    since: &str,
+) -> Result<HistoryPage, SessionProblem> {
     let (mut events, mut all) = (Vec::new(), true);
     if let Some(from) = timeline.prev_batch.clone().filter(|_| timeline.limited) {
         let mut options = MessagesOptions::backward();
@@ -42,7 +46,11 @@ pub async fn whole(room: &Room, timeline: &Timeline, since: &str) -> Result<Read
     Ok((events, all))
 }
 
-async fn pages(room: &Room, way: MessagesOptions, from: String) -> Result<Read, Trouble> {
+async fn pages(
+    room: &Room,
+    way: MessagesOptions,
+    from: String,
+) -> Result<HistoryPage, SessionProblem> {
     let (mut events, mut from, mut empty) = (Vec::new(), Some(from), 0);
     let mut read = HashSet::new();
     while let Some(token) = from {
@@ -65,7 +73,7 @@ async fn page(
     room: &Room,
     way: &MessagesOptions,
     token: &str,
-) -> Result<Option<Messages>, Trouble> {
+) -> Result<Option<Messages>, SessionProblem> {
     for _ in 0..TRIES {
         let mut options = MessagesOptions::new(way.dir).from(token);
         options.to.clone_from(&way.to);

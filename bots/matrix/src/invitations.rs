@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 
 use matrix_sdk::{Client, Room, ruma::api::client::membership::leave_room};
 use tokio::sync::Notify;
-use vine_domain::ports::Ear;
+use vine_domain::ports::EventSink;
 
 /// What could not be answered is looked at again after this: the stream brings an invitation once.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -13,7 +13,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Answers invitations, for ever.
-pub async fn run(client: &Client, ear: &dyn Ear, invited: &Notify) -> Infallible {
+pub async fn run(client: &Client, ear: &dyn EventSink, invited: &Notify) -> Infallible {
     loop {
         for room in client.invited_rooms() {
             let answered = tokio::time::timeout(PATIENCE, answer(client, ear, &room)).await;
@@ -26,7 +26,7 @@ pub async fn run(client: &Client, ear: &dyn Ear, invited: &Notify) -> Infallible
     }
 }
 
-async fn answer(client: &Client, ear: &dyn Ear, room: &Room) -> Result<(), String> {
+async fn answer(client: &Client, ear: &dyn EventSink, room: &Room) -> Result<(), String> {
     let inviter = room
         .invite_details()
         .await

@@ -31,8 +31,8 @@ use matrix_sdk::Client;
 use tokio::sync::{Notify, watch};
 use vine_domain::{
     Ids, Timestamp,
-    chat::{Dispatch, Inbound, Posted, RoomWish},
-    ports::{Chat, ChatError, Ear},
+    chat::{DesiredRoom, Inbound, OutboxItem, Posted},
+    ports::{Chat, ChatError, EventSink},
 };
 
 /// As it stands in `rooms.platform`.
@@ -42,7 +42,7 @@ const SOON: Duration = Duration::from_millis(500);
 
 /// What the operator chose.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct MatrixSettings {
     /// Where the homeserver's client API is.
     pub homeserver: String,
     /// The bot's user name or id.
@@ -60,7 +60,7 @@ pub struct Settings {
 
 /// The adapter.
 pub struct Matrix {
-    settings: Settings,
+    settings: MatrixSettings,
     /// Set when the stream was read for the first time: only then rooms are known, and what was
     /// posted before.
     client: watch::Sender<Option<Client>>,
@@ -68,7 +68,7 @@ pub struct Matrix {
 
 impl Matrix {
     /// An adapter that is not connected yet; see [`Matrix::run`].
-    pub fn new(settings: Settings) -> Arc<Self> {
+    pub fn new(settings: MatrixSettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
             client: watch::Sender::new(None),
@@ -77,7 +77,7 @@ impl Matrix {
 
     /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and
     /// tried again.
-    pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>, ids: Arc<dyn Ids>) {
+    pub async fn run(self: Arc<Self>, ear: Arc<dyn EventSink>, ids: Arc<dyn Ids>) {
         let mut pause = SOON;
         loop {
             let trouble = match session::connect(&self.settings, &*ear, &*ids).await {
@@ -95,7 +95,7 @@ impl Matrix {
         }
     }
 
-    async fn listen(&self, client: &Client, ear: &dyn Ear) -> session::Trouble {
+    async fn listen(&self, client: &Client, ear: &dyn EventSink) -> session::SessionProblem {
         let invited = Notify::new();
         tokio::select! {
             trouble = listen::run(client, ear, &self.client, &invited) => trouble,
@@ -113,9 +113,13 @@ impl Matrix {
 
 /// What an event of a room says of a person, if it is anything to us.
 pub fn heard(event: &serde_json::Value, room: &str, us: &str) -> Option<Inbound> {
-    match translate::translate(event, room, &translate::Us { id: us.to_owned() })? {
-        translate::Heard::Person(inbound) => Some(inbound),
-        translate::Heard::Echo(_) => None,
+    match translate::translate(
+        event,
+        room,
+        &translate::AccountIdentity { id: us.to_owned() },
+    )? {
+        translate::RoomEvent::Person(inbound) => Some(inbound),
+        translate::RoomEvent::Echo(_) => None,
     }
 }
 
@@ -129,7 +133,7 @@ impl Chat for Matrix {
         true
     }
 
-    async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
         let room = rooms::joined(&self.client()?, &dispatch.room)?;
         rooms::is_fit(&room, dispatch.encrypted).await?;
         deliver::deliver(&room, dispatch).await
@@ -139,11 +143,11 @@ impl Chat for Matrix {
         fetch::posted_at(&self.client().ok()?, room, reference).await
     }
 
-    async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
+    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
         rooms::make(&self.client()?, &self.settings, wish).await
     }
 
-    async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
+    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
         let client = self.client()?;
         let room = rooms::joined(&client, room)?;
         rooms::is_fit(&room, wish.encrypted).await?;
@@ -185,7 +189,7 @@ impl Chat for Matrix {
         fetch::fetched(&self.client().ok()?, event).await
     }
 
-    async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError> {
+    async fn enter(&self, room: &str, wish: &DesiredRoom) -> Result<String, ChatError> {
         rooms::enter(&self.client()?, room, wish.encrypted).await
     }
 }

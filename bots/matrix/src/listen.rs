@@ -18,12 +18,12 @@ use matrix_sdk::{
 };
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
-use vine_domain::{chat::Batch, ports::Ear};
+use vine_domain::{chat::InboundBatch, ports::EventSink};
 
 use crate::{
     history, order,
-    session::{self, Trouble},
-    translate::{Heard, Us, came, translate},
+    session::{self, SessionProblem},
+    translate::{AccountIdentity, RoomEvent, came, translate},
 };
 
 /// The homeserver answers at least this often.
@@ -37,10 +37,10 @@ const LIMIT: u32 = 50;
 /// told that somebody invites us.
 pub async fn run(
     client: &Client,
-    ear: &dyn Ear,
+    ear: &dyn EventSink,
     ready: &watch::Sender<Option<Client>>,
     invited: &Notify,
-) -> Trouble {
+) -> SessionProblem {
     match listen(client, ear, ready, invited).await {
         Ok(never) => match never {},
         Err(trouble) => trouble,
@@ -49,10 +49,10 @@ pub async fn run(
 
 async fn listen(
     client: &Client,
-    ear: &dyn Ear,
+    ear: &dyn EventSink,
     ready: &watch::Sender<Option<Client>>,
     invited: &Notify,
-) -> Result<Infallible, Trouble> {
+) -> Result<Infallible, SessionProblem> {
     let mut since = ear.cursor().await?;
     // A device that is new knows no rooms: it is told of them whole, and reads what was said since
     // in their history.
@@ -70,12 +70,12 @@ async fn listen(
             .token(SyncToken::ReusePrevious);
         let response = match client.sync_once(settings).await.map_err(|error| {
             let by_wire = matches!(error, matrix_sdk::Error::Http(_));
-            (Trouble::from(error), by_wire)
+            (SessionProblem::from(error), by_wire)
         }) {
             Ok(response) => response,
             // Only what did not even arrive can be asked for again: else the SDK may believe that
             // we have it.
-            Err((trouble @ Trouble::Connection(_), true)) => {
+            Err((trouble @ SessionProblem::Connection(_), true)) => {
                 ear.health(Err(trouble.to_string()));
                 tokio::time::sleep(AGAIN).await;
                 continue;
@@ -138,13 +138,13 @@ async fn batch(
     whole: bool,
     response: &SyncResponse,
     stamps: &mut HashMap<OwnedRoomId, i64>,
-) -> Result<Batch, Trouble> {
-    let mut batch = Batch {
+) -> Result<InboundBatch, SessionProblem> {
+    let mut batch = InboundBatch {
         cursor: Some(response.next_batch.clone()),
-        ..Batch::default()
+        ..InboundBatch::default()
     };
     let Some(since) = since else { return Ok(batch) };
-    let us = Us {
+    let us = AccountIdentity {
         id: client
             .user_id()
             .map(ToString::to_string)
@@ -184,10 +184,10 @@ async fn batch(
     Ok(batch)
 }
 
-fn take(batch: &mut Batch, heard: Option<Heard>) {
+fn take(batch: &mut InboundBatch, heard: Option<RoomEvent>) {
     match heard {
-        Some(Heard::Person(inbound)) => batch.events.push(inbound),
-        Some(Heard::Echo(echo)) => batch.echoes.push(echo),
+        Some(RoomEvent::Person(inbound)) => batch.events.push(inbound),
+        Some(RoomEvent::Echo(echo)) => batch.echoes.push(echo),
         None => {}
     }
 }

@@ -9,7 +9,7 @@ use vine_domain::{
 
 /// Words in both forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marked {
+pub struct FormattedText {
     /// For clients without HTML, and for notifications.
     pub plain: String,
     /// The subset of the specification.
@@ -20,7 +20,7 @@ pub struct Marked {
 ///
 /// Nothing in `text` can call anybody: it is escaped, and addresses that clients show as people
 /// stay text.
-pub fn marked(text: &str, mentions: &[Mention]) -> Marked {
+pub fn marked(text: &str, mentions: &[Mention]) -> FormattedText {
     let names: Vec<_> = mentions
         .iter()
         .map(|mention| mention.name.as_str())
@@ -41,7 +41,7 @@ pub fn marked(text: &str, mentions: &[Mention]) -> Marked {
             format!("<p>{}:</p>", pills.join(", ")),
         )
     };
-    Marked {
+    FormattedText {
         plain: plain + text,
         html: html + parse(text).iter().map(block).collect::<String>().as_str(),
     }

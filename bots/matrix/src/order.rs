@@ -6,11 +6,11 @@
 
 use serde_json::Value;
 
-use crate::translate::Us;
+use crate::translate::AccountIdentity;
 
 /// Dates the events of a room that came one after the other. `latest` is the time of the last event
 /// of our own server in that room, kept from one part of the stream to the next.
-pub fn date(events: &mut [Value], us: &Us, latest: &mut i64) {
+pub fn date(events: &mut [Value], us: &AccountIdentity, latest: &mut i64) {
     let home = us.id.split_once(':').map_or("", |(_, home)| home);
     let is_ours = |event: &Value| {
         event["sender"]
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn the_clock_of_another_server_moves_nothing_past_what_stands_beside_it() {
         let event = |sender: &str, at: i64| json!({ "sender": sender, "origin_server_ts": at });
-        let us = Us {
+        let us = AccountIdentity {
             id: "@vine:here".into(),
         };
         let (ours, theirs) = ("@vine:here", "@carol:there");

@@ -8,11 +8,11 @@ use matrix_sdk::{
     encryption::recovery::{RecoveryError, RecoveryState},
 };
 
-use crate::{Settings, private};
+use crate::{MatrixSettings, private};
 
 /// Why encrypted rooms are not safe from a loss of our keys.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum RecoveryProblem {
     /// The account has keys already, and we are a new device that does not know them.
     #[error(
         "the account has keys from before that we do not know; put its recovery key into {0} and \
@@ -31,18 +31,19 @@ pub enum Trouble {
 /// one.
 ///
 /// Once it is kept the file may be moved to a safer place: it is read by new devices alone.
-pub async fn keep(client: &Client, settings: &Settings) -> Result<(), Trouble> {
+pub async fn keep(client: &Client, settings: &MatrixSettings) -> Result<(), RecoveryProblem> {
     let (recovery, file) = (client.encryption().recovery(), &settings.recovery_key);
     let shown = || file.display().to_string();
-    let refused = |error| Trouble::Refused(shown(), error);
+    let refused = |error| RecoveryProblem::Refused(shown(), error);
     let unfinished = settings.state.join("recovery.unfinished");
     match (recovery.state(), std::fs::read_to_string(file).ok()) {
         (RecoveryState::Incomplete, Some(key)) => {
             recovery.recover(key.trim()).await.map_err(refused)
         }
-        (RecoveryState::Incomplete, None) => Err(Trouble::Unknown(shown())),
+        (RecoveryState::Incomplete, None) => Err(RecoveryProblem::Unknown(shown())),
         (RecoveryState::Disabled, None) => {
-            private::write(&unfinished, b"").map_err(|error| Trouble::File(shown(), error))?;
+            private::write(&unfinished, b"")
+                .map_err(|error| RecoveryProblem::File(shown(), error))?;
             let key = recovery.enable().await.map_err(refused)?;
             keep_key(file, &key, &unfinished)
         }
@@ -55,9 +56,9 @@ pub async fn keep(client: &Client, settings: &Settings) -> Result<(), Trouble> {
     }
 }
 
-fn keep_key(file: &Path, key: &str, unfinished: &Path) -> Result<(), Trouble> {
+fn keep_key(file: &Path, key: &str, unfinished: &Path) -> Result<(), RecoveryProblem> {
     let kept = private::write(file, key.as_bytes()).and_then(|()| std::fs::remove_file(unfinished));
-    kept.map_err(|error| Trouble::File(file.display().to_string(), error))?;
+    kept.map_err(|error| RecoveryProblem::File(file.display().to_string(), error))?;
     tracing::info!(
         "the account's recovery key is in {}; keep a copy elsewhere",
         file.display()

@@ -25,12 +25,12 @@ use matrix_sdk::{
 };
 use serde_json::json;
 use vine_domain::{
-    chat::RoomWish,
+    chat::DesiredRoom,
     ports::{ChatError, WORKING},
 };
 
 use crate::{
-    Settings,
+    MatrixSettings,
     error::{chat, not_connected},
     session::is_signed,
 };
@@ -40,7 +40,7 @@ const KNOWN: Duration = Duration::from_secs(30);
 
 /// Invites who belongs there, and gives power to who manages. One of them that is not to be had
 /// keeps nobody else out.
-pub async fn furnish(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
+pub async fn furnish(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
     let invited = invite(room, wish).await;
     raise(room, wish).await?;
     invited
@@ -67,7 +67,7 @@ pub async fn is_fit(room: &Room, encrypted: bool) -> Result<(), ChatError> {
 /// Other people's clients share the keys of encrypted rooms with signed devices alone.
 pub async fn is_trusted(
     client: &Client,
-    settings: &Settings,
+    settings: &MatrixSettings,
     encrypted: bool,
 ) -> Result<(), ChatError> {
     if !encrypted || is_signed(client).await {
@@ -149,8 +149,8 @@ pub async fn is_open(client: &Client, id: &str) -> Result<(), ChatError> {
 /// Makes the room of a repository, or finds the one that was made before.
 pub async fn make(
     client: &Client,
-    settings: &Settings,
-    wish: &RoomWish,
+    settings: &MatrixSettings,
+    wish: &DesiredRoom,
 ) -> Result<String, ChatError> {
     is_trusted(client, settings, wish.encrypted).await?;
     let name = format!("{}{}", settings.alias_prefix, wish.repo);
@@ -243,7 +243,7 @@ async fn ours(client: &Client, alias: &OwnedRoomAliasId) -> Result<Option<Room>,
     }
 }
 
-fn request(name: &str, wish: &RoomWish) -> Result<Request, ChatError> {
+fn request(name: &str, wish: &DesiredRoom) -> Result<Request, ChatError> {
     let raw = |error: serde_json::Error| ChatError::Gone(error.to_string());
     let previews = json!({ "type": "org.matrix.room.preview_urls", "state_key": "", "content": { "disable": true } });
     let guests = json!({ "type": "m.room.guest_access", "state_key": "", "content": { "guest_access": "forbidden" } });
@@ -290,7 +290,7 @@ async fn known(client: &Client, id: OwnedRoomId) -> Result<Room, ChatError> {
 }
 
 /// Invites whoever belongs there and was never there: whoever left has left.
-async fn invite(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
+async fn invite(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
     let there = room
         .members(RoomMemberships::all())
         .await
@@ -328,7 +328,7 @@ fn uninvited(user: &OwnedUserId, error: &matrix_sdk::Error) -> ChatError {
 }
 
 /// People who manage tasks manage the room too.
-async fn raise(room: &Room, wish: &RoomWish) -> Result<(), ChatError> {
+async fn raise(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
     let levels = room
         .power_levels()
         .await

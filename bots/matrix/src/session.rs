@@ -11,16 +11,16 @@ use matrix_sdk::{
     store::{RoomLoadSettings, StateStoreDataKey, StateStoreDataValue},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use vine_domain::{Ids, ports::Ear};
+use vine_domain::{Ids, ports::EventSink};
 
-use crate::{Settings, private, recovery};
+use crate::{MatrixSettings, private, recovery};
 
 /// No request takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum SessionProblem {
     /// The folder for keys and session.
     #[error("the folder {0} cannot be used: {1}")]
     Folder(String, #[source] io::Error),
@@ -42,7 +42,7 @@ pub enum Trouble {
     Store(#[from] vine_domain::ports::StoreError),
 }
 
-impl From<matrix_sdk::Error> for Trouble {
+impl From<matrix_sdk::Error> for SessionProblem {
     fn from(error: matrix_sdk::Error) -> Self {
         match error.client_api_error_kind() {
             Some(ErrorKind::UnknownToken(_)) => Self::LoggedOut(error.to_string()),
@@ -54,8 +54,12 @@ impl From<matrix_sdk::Error> for Trouble {
 /// Takes the session up, or logs in once. The stream goes on where our own store stands: the SDK's
 /// position is ahead of what we have kept whenever we died in between (measured; the position must
 /// be set before the session is restored).
-pub async fn connect(settings: &Settings, ear: &dyn Ear, ids: &dyn Ids) -> Result<Client, Trouble> {
-    let folder = |error| Trouble::Folder(settings.state.display().to_string(), error);
+pub async fn connect(
+    settings: &MatrixSettings,
+    ear: &dyn EventSink,
+    ids: &dyn Ids,
+) -> Result<Client, SessionProblem> {
+    let folder = |error| SessionProblem::Folder(settings.state.display().to_string(), error);
     let device = device(&settings.state, ids).map_err(folder)?;
     let client = client(settings, &device).await?;
     if let Some(cursor) = ear.cursor().await?
@@ -68,7 +72,7 @@ pub async fn connect(settings: &Settings, ear: &dyn Ear, ids: &dyn Ids) -> Resul
                 StateStoreDataValue::SyncToken(cursor),
             )
             .await;
-        stored.map_err(|error| Trouble::Connection(error.to_string()))?;
+        stored.map_err(|error| SessionProblem::Connection(error.to_string()))?;
     }
     let file = settings.state.join("session.json");
     match read::<MatrixSession>(&file).map_err(folder)? {
@@ -90,7 +94,7 @@ pub async fn connect(settings: &Settings, ear: &dyn Ear, ids: &dyn Ids) -> Resul
     Ok(client)
 }
 
-async fn client(settings: &Settings, device: &Device) -> Result<Client, Trouble> {
+async fn client(settings: &MatrixSettings, device: &Device) -> Result<Client, SessionProblem> {
     let built = Client::builder()
         .homeserver_url(&settings.homeserver)
         // Else the answer to a login may move us to another address.
@@ -111,30 +115,30 @@ async fn client(settings: &Settings, device: &Device) -> Result<Client, Trouble>
         .with_enable_share_history_on_invite(false)
         .build()
         .await;
-    built.map_err(|error| Trouble::Connection(error.to_string()))
+    built.map_err(|error| SessionProblem::Connection(error.to_string()))
 }
 
 async fn log_in(
-    settings: &Settings,
+    settings: &MatrixSettings,
     client: &Client,
     device: &Device,
     file: &Path,
-) -> Result<(), Trouble> {
+) -> Result<(), SessionProblem> {
     let login = client
         .matrix_auth()
         .login_username(&settings.user, &settings.password)
         .device_id(&device.id);
     let answer = login.initial_device_display_name("AgentVine").send().await;
     answer.map_err(|error| match error.client_api_error_kind() {
-        Some(_) => Trouble::Refused(settings.user.clone(), error.to_string()),
-        None => Trouble::Connection(error.to_string()),
+        Some(_) => SessionProblem::Refused(settings.user.clone(), error.to_string()),
+        None => SessionProblem::Connection(error.to_string()),
     })?;
     let session = client
         .matrix_auth()
         .session()
-        .ok_or_else(|| Trouble::Connection("the login brought no session".into()))?;
+        .ok_or_else(|| SessionProblem::Connection("the login brought no session".into()))?;
     write_private(file, &session)
-        .map_err(|error| Trouble::Folder(settings.state.display().to_string(), error))
+        .map_err(|error| SessionProblem::Folder(settings.state.display().to_string(), error))
 }
 
 /// Whether the SDK has read the stream with this device. One that has not must be told of all rooms

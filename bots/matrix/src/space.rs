@@ -13,10 +13,10 @@ use matrix_sdk::{
         serde::Raw,
     },
 };
-use vine_domain::{chat::RoomWish, ports::ChatError};
+use vine_domain::{chat::DesiredRoom, ports::ChatError};
 
 use crate::{
-    Settings,
+    MatrixSettings,
     error::chat,
     rooms::{find_or_make, furnish},
 };
@@ -24,9 +24,9 @@ use crate::{
 /// Puts a room into the space, unless it is there, and brings its people along.
 pub async fn put(
     client: &Client,
-    settings: &Settings,
+    settings: &MatrixSettings,
     room: &Room,
-    wish: &RoomWish,
+    wish: &DesiredRoom,
 ) -> Result<(), ChatError> {
     let space = find_or_make(client, &name(settings), request).await?;
     furnish(&space, wish).await?;
@@ -61,7 +61,7 @@ async fn holds(space: &Room, room: &Room) -> bool {
 }
 
 /// `vine-` makes `#vine:…`.
-fn name(settings: &Settings) -> String {
+fn name(settings: &MatrixSettings) -> String {
     let bare = settings.alias_prefix.trim_end_matches(['-', '_', '.']);
     if bare.is_empty() {
         "vine".into()

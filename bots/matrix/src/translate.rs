@@ -7,8 +7,8 @@ use serde_json::Value;
 use vine_domain::{
     MessageId, Timestamp,
     chat::{
-        Act, Echo, Inbound, Spot,
-        attachment::{Content, Thing, forwarded},
+        Inbound, InboundKind, Location, OurPost,
+        attachment::{Content, MediaKind, forwarded},
     },
 };
 
@@ -22,47 +22,49 @@ pub const KEY: &str = "org.agentvine.message";
 
 /// What an event is to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub enum RoomEvent {
     /// A person did something.
     Person(Inbound),
     /// A message of ours has arrived.
-    Echo(Echo),
+    Echo(OurPost),
 }
 
 /// The account that we speak through.
 #[derive(Debug, Clone)]
-pub struct Us {
+pub struct AccountIdentity {
     /// `@vine:example.org`
     pub id: String,
 }
 
 /// Reads an event of `room`; `None` when it is nothing to us. Notices are left out: programs talk
 /// in them.
-pub fn translate(event: &Value, room: &str, us: &Us) -> Option<Heard> {
+pub fn translate(event: &Value, room: &str, us: &AccountIdentity) -> Option<RoomEvent> {
     let (sender, id) = (event["sender"].as_str()?, event["event_id"].as_str()?);
     if sender == us.id {
-        return echo(&event["content"], id).map(Heard::Echo);
+        return echo(&event["content"], id).map(RoomEvent::Echo);
     }
     let content = &event["content"];
     let parts = match event["type"].as_str()? {
         "m.room.message" => message(content, us)?,
         "m.reaction" => reaction(content)?,
         "m.room.encrypted" => sealed(content),
-        "m.room.redaction" => Parts::new("", Act::Deleted(redacted(event)?.to_owned())),
-        "m.sticker" => Parts::hint(content, Thing::Sticker),
-        kind if kind.ends_with("poll.start") => Parts::hint(content, Thing::Poll),
+        "m.room.redaction" => {
+            EventParts::new("", InboundKind::Deleted(redacted(event)?.to_owned()))
+        }
+        "m.sticker" => EventParts::hint(content, MediaKind::Sticker),
+        kind if kind.ends_with("poll.start") => EventParts::hint(content, MediaKind::Poll),
         kind if event["state_key"].is_null() && !is_machinery(kind) => {
-            Parts::hint(content, Thing::Unknown)
+            EventParts::hint(content, MediaKind::Unknown)
         }
         _ => return None,
     };
-    let spot = Spot::Theirs {
+    let spot = Location::Theirs {
         room: room.to_owned(),
         thread: parts.thread,
         reply_to: parts.reply_to,
     };
     let said = event["origin_server_ts"].as_i64().map(Timestamp);
-    Some(Heard::Person(Inbound {
+    Some(RoomEvent::Person(Inbound {
         event: id.to_owned(),
         platform: PLATFORM.into(),
         author: sender.to_owned(),
@@ -76,16 +78,16 @@ pub fn translate(event: &Value, room: &str, us: &Us) -> Option<Heard> {
 }
 
 /// What an event says, and where in its room.
-struct Parts {
+struct EventParts {
     text: String,
     left_out: Option<String>,
     thread: Option<String>,
     reply_to: Option<String>,
-    act: Act,
+    act: InboundKind,
 }
 
-impl Parts {
-    fn new(text: &str, act: Act) -> Self {
+impl EventParts {
+    fn new(text: &str, act: InboundKind) -> Self {
         Self {
             text: text.to_owned(),
             left_out: None,
@@ -96,8 +98,8 @@ impl Parts {
     }
 
     /// Something that no agent gets.
-    fn hint(content: &Value, thing: Thing) -> Self {
-        Self::new(&thing.left_out(), Act::Unreadable).placed(content)
+    fn hint(content: &Value, thing: MediaKind) -> Self {
+        Self::new(&thing.left_out(), InboundKind::Unreadable).placed(content)
     }
 
     /// In a thread, clients without threads are given a reply to show; it is none that a person
@@ -138,13 +140,13 @@ fn is_machinery(kind: &str) -> bool {
         || kind == KEY
 }
 
-fn message(content: &Value, us: &Us) -> Option<Parts> {
+fn message(content: &Value, us: &AccountIdentity) -> Option<EventParts> {
     let relation = &content["m.relates_to"];
     let (kind, of) = (relation["rel_type"].as_str(), relation["event_id"].as_str());
     if let (Some("m.replace"), Some(of)) = (kind, of) {
         let new = &content["m.new_content"];
         let text = plain(reply::words(new, new["body"].as_str()?), us);
-        return Some(Parts::new(&text, Act::Edited(of.to_owned())));
+        return Some(EventParts::new(&text, InboundKind::Edited(of.to_owned())));
     }
     // A redacted message has no body.
     let kind = content["msgtype"].as_str()?;
@@ -159,19 +161,19 @@ fn message(content: &Value, us: &Us) -> Option<Parts> {
             }
         }
         "m.location" => Content {
-            left_out: vec![Thing::Location.left_out()],
+            left_out: vec![MediaKind::Location.left_out()],
             ..Content::default()
         },
         "m.file" | "m.image" | "m.video" | "m.audio" => file::content(content),
         _ => Content {
-            left_out: vec![Thing::Unknown.left_out()],
+            left_out: vec![MediaKind::Unknown.left_out()],
             ..Content::default()
         },
     };
     let (text, act, left_out) = read.read();
-    let parts = Parts {
+    let parts = EventParts {
         left_out,
-        ..Parts::new(&text, act)
+        ..EventParts::new(&text, act)
     };
     Some(parts.placed(content))
 }
@@ -189,7 +191,7 @@ fn forwarded_by(content: &Value, words: &str) -> String {
 }
 
 /// Where in a room's events we came in, or 0: what was said before was not to us.
-pub fn came(events: &[Value], us: &Us) -> usize {
+pub fn came(events: &[Value], us: &AccountIdentity) -> usize {
     let ours =
         |event: &&Value| event["type"] == "m.room.member" && event["state_key"] == us.id.as_str();
     let comes = |event: &Value| {
@@ -208,26 +210,26 @@ pub fn is_sealed(event: &Value) -> bool {
 }
 
 /// Where something was said is not encrypted, so that servers can show threads.
-fn sealed(content: &Value) -> Parts {
+fn sealed(content: &Value) -> EventParts {
     let relation = &content["m.relates_to"];
     let is_thread = relation["rel_type"] == "m.thread";
     let edited = relation["event_id"].as_str().filter(|_| !is_thread);
     let why = "this message could not be decrypted, and its keys did not come within a minute; say \
                it again";
-    let placed = Parts::new("", Act::Awaited).placed(content);
-    Parts {
+    let placed = EventParts::new("", InboundKind::Awaited).placed(content);
+    EventParts {
         left_out: Some(why.into()),
         reply_to: placed.reply_to.or_else(|| edited.map(str::to_owned)),
         ..placed
     }
 }
 
-fn reaction(content: &Value) -> Option<Parts> {
+fn reaction(content: &Value) -> Option<EventParts> {
     let relation = &content["m.relates_to"];
     let (of, key) = (relation["event_id"].as_str()?, relation["key"].as_str()?);
-    Some(Parts {
+    Some(EventParts {
         reply_to: Some(of.to_owned()),
-        ..Parts::new(key, Act::Reacted)
+        ..EventParts::new(key, InboundKind::Reacted)
     })
 }
 
@@ -238,10 +240,10 @@ fn redacted(event: &Value) -> Option<&str> {
         .or_else(|| event["content"]["redacts"].as_str())
 }
 
-fn echo(content: &Value, id: &str) -> Option<Echo> {
+fn echo(content: &Value, id: &str) -> Option<OurPost> {
     let key = &content[KEY];
     let message = MessageId(key["id"].as_str()?.parse().ok()?);
-    Some(Echo {
+    Some(OurPost {
         message,
         reference: id.to_owned(),
         part: u32::try_from(key["part"].as_u64()?).ok()?,
@@ -250,7 +252,7 @@ fn echo(content: &Value, id: &str) -> Option<Echo> {
 }
 
 /// Words to us by our account's name are words to `@vine`.
-fn plain(text: &str, us: &Us) -> String {
+fn plain(text: &str, us: &AccountIdentity) -> String {
     let text = text.trim();
     let local = us
         .id
@@ -276,8 +278,8 @@ mod tests {
 
     use super::*;
 
-    fn us() -> Us {
-        Us {
+    fn us() -> AccountIdentity {
+        AccountIdentity {
             id: "@vinebot:x".into(),
         }
     }
@@ -286,13 +288,13 @@ mod tests {
         let event =
             json!({ "type": kind, "sender": "@ann:x", "event_id": "$e", "content": content });
         match translate(&event, "!r", &us())? {
-            Heard::Person(inbound) => Some(inbound),
-            Heard::Echo(_) => None,
+            RoomEvent::Person(inbound) => Some(inbound),
+            RoomEvent::Echo(_) => None,
         }
     }
 
-    fn spot(thread: Option<&str>, reply_to: Option<&str>) -> Spot {
-        Spot::Theirs {
+    fn spot(thread: Option<&str>, reply_to: Option<&str>) -> Location {
+        Location::Theirs {
             room: "!r".into(),
             thread: thread.map(Into::into),
             reply_to: reply_to.map(Into::into),
@@ -327,19 +329,19 @@ mod tests {
         let edit = read("m.room.message", &edit).expect("read");
         assert_eq!(
             (edit.act, edit.text.as_str()),
-            (Act::Edited("$a".into()), "red")
+            (InboundKind::Edited("$a".into()), "red")
         );
         let reaction = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": "$q", "key": "2️⃣" } });
         let reaction = read("m.reaction", &reaction).expect("read");
         assert_eq!(
             (reaction.act, reaction.spot, reaction.text.as_str()),
-            (Act::Reacted, spot(None, Some("$q")), "2️⃣")
+            (InboundKind::Reacted, spot(None, Some("$q")), "2️⃣")
         );
         assert_eq!(
             read("m.room.redaction", &json!({ "redacts": "$a" }))
                 .expect("read")
                 .act,
-            Act::Deleted("$a".into())
+            InboundKind::Deleted("$a".into())
         );
     }
 
@@ -391,7 +393,7 @@ mod tests {
         };
         assert_eq!(
             (file("m.file"), file("m.image")),
-            (Act::Awaited, Act::Unreadable)
+            (InboundKind::Awaited, InboundKind::Unreadable)
         );
     }
 
@@ -402,7 +404,7 @@ mod tests {
         let threaded = read("m.room.encrypted", &threaded).expect("read");
         assert_eq!(
             (threaded.act, threaded.spot),
-            (Act::Awaited, spot(Some("$root"), None))
+            (InboundKind::Awaited, spot(Some("$root"), None))
         );
         let reply = content(json!({ "m.in_reply_to": { "event_id": "$q" } }));
         assert_eq!(
@@ -438,12 +440,12 @@ mod tests {
     fn our_own_messages_tell_where_they_are() {
         let id = "0192f3a4-0000-7000-8000-000000000001";
         let event = json!({ "type": "m.room.message", "sender": "@vinebot:x", "event_id": "$e", "content": { "body": "x", KEY: { "id": id, "part": 1, "last": true } } });
-        let echo = Echo {
+        let echo = OurPost {
             message: MessageId(id.parse().expect("a uuid")),
             reference: "$e".into(),
             part: 1,
             last: true,
         };
-        assert_eq!(translate(&event, "!r", &us()), Some(Heard::Echo(echo)));
+        assert_eq!(translate(&event, "!r", &us()), Some(RoomEvent::Echo(echo)));
     }
 }

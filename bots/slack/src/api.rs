@@ -18,7 +18,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// How a call ended that brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
+pub enum SlackCallError {
     /// Slack said no, and will say no again.
     #[error("Slack refuses {0}: {1}")]
     Refused(String, String),
@@ -30,7 +30,7 @@ pub enum CallError {
     Unclear(String, String),
 }
 
-impl CallError {
+impl SlackCallError {
     /// The code, when Slack said no.
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -40,17 +40,17 @@ impl CallError {
     }
 }
 
-impl From<CallError> for ChatError {
-    fn from(error: CallError) -> Self {
+impl From<SlackCallError> for ChatError {
+    fn from(error: SlackCallError) -> Self {
         let why = error.to_string();
         match error {
-            CallError::Refused(method, code) if is_content(&method, &code) => {
+            SlackCallError::Refused(method, code) if is_content(&method, &code) => {
                 Self::Unfit(format!("Slack refuses {method}: {code}"))
             }
-            CallError::Refused(_, code) if code == "thread_not_found" => Self::ThreadGone(why),
-            CallError::Refused(method, code) => Self::Gone(advice(&method, &code)),
-            CallError::Limited(_, after) => Self::NotNow { why, after },
-            CallError::Unclear(..) => Self::Retry {
+            SlackCallError::Refused(_, code) if code == "thread_not_found" => Self::ThreadGone(why),
+            SlackCallError::Refused(method, code) => Self::Gone(advice(&method, &code)),
+            SlackCallError::Limited(_, after) => Self::NotNow { why, after },
+            SlackCallError::Unclear(..) => Self::Retry {
                 why,
                 after: Duration::from_secs(1),
             },
@@ -105,7 +105,7 @@ pub fn remedy(code: &str) -> &'static str {
 }
 
 /// A token's way to the Web API.
-pub struct Api {
+pub struct WebApi {
     base: String,
     client: SlackClient<SlackClientHyperHttpsConnector>,
     token: SlackApiToken,
@@ -129,7 +129,7 @@ pub fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, String> {
     Ok(SlackClientHyperConnector::from(https).with_slack_api_url(base.trim_end_matches('/')))
 }
 
-impl Api {
+impl WebApi {
     /// Nothing is called yet.
     pub fn new(base: &str, token: &str) -> Result<Self, String> {
         // A redirection of a file leads to a page for people to log in.
@@ -148,9 +148,9 @@ impl Api {
     }
 
     /// Who the token belongs to, and its scopes with commas between.
-    pub async fn identity(&self) -> Result<(Value, String), CallError> {
+    pub async fn identity(&self) -> Result<(Value, String), SlackCallError> {
         let unclear = |error: reqwest::Error| {
-            CallError::Unclear("auth.test".into(), error.without_url().to_string())
+            SlackCallError::Unclear("auth.test".into(), error.without_url().to_string())
         };
         let answer = self
             .http
@@ -171,11 +171,11 @@ impl Api {
             .and_then(|wait| wait.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
         if let Some(after) = limit.filter(|_| answer.status() == 429) {
-            return Err(CallError::Limited("auth.test".into(), after));
+            return Err(SlackCallError::Limited("auth.test".into(), after));
         }
         let known: Value = answer.json().await.map_err(unclear)?;
         match known["error"].as_str() {
-            Some(code) => Err(CallError::Refused("auth.test".into(), code.to_owned())),
+            Some(code) => Err(SlackCallError::Refused("auth.test".into(), code.to_owned())),
             None => Ok((known, scopes)),
         }
     }
@@ -214,7 +214,7 @@ impl Api {
         thread: Option<&str>,
         name: &str,
         text: &str,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), SlackCallError> {
         let length = text.len().to_string();
         let place = self
             .read(
@@ -223,7 +223,7 @@ impl Api {
             )
             .await?;
         let unclear = |error: reqwest::Error| {
-            CallError::Unclear("upload".into(), error.without_url().to_string())
+            SlackCallError::Unclear("upload".into(), error.without_url().to_string())
         };
         let sent = self
             .http
@@ -244,7 +244,7 @@ impl Api {
     }
 
     /// Calls a method with JSON.
-    pub async fn call(&self, method: &str, args: &Value) -> Result<Value, CallError> {
+    pub async fn call(&self, method: &str, args: &Value) -> Result<Value, SlackCallError> {
         let session = self.client.open_session(&self.token);
         let call = session
             .http_session_api
@@ -253,7 +253,7 @@ impl Api {
     }
 
     /// Calls a method that reads; those take no JSON.
-    pub async fn read(&self, method: &str, args: &[(&str, &str)]) -> Result<Value, CallError> {
+    pub async fn read(&self, method: &str, args: &[(&str, &str)]) -> Result<Value, SlackCallError> {
         let session = self.client.open_session(&self.token);
         let params: Vec<(&str, Option<&str>)> = args
             .iter()
@@ -271,7 +271,7 @@ impl Api {
         &self,
         channel: &str,
         thread: Option<&str>,
-    ) -> Result<Vec<Value>, CallError> {
+    ) -> Result<Vec<Value>, SlackCallError> {
         let of = |page: &Value| page["messages"].as_array().cloned().unwrap_or_default();
         let Some(root) = thread else {
             let args = [
@@ -362,12 +362,12 @@ pub fn metadata(key: &str, part: usize, last: bool) -> Value {
 fn ended(
     method: &str,
     done: Result<Result<Value, SlackClientError>, tokio::time::error::Elapsed>,
-) -> Result<Value, CallError> {
+) -> Result<Value, SlackCallError> {
     let method = method.to_owned();
     match done {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(classified(method, &error)),
-        Err(_) => Err(CallError::Unclear(
+        Err(_) => Err(SlackCallError::Unclear(
             method,
             format!("no answer within {PATIENCE:?}"),
         )),
@@ -386,7 +386,7 @@ fn refusal(code: &str, body: Option<&str>) -> String {
 }
 
 /// Texts of these errors hold whole bodies: only codes are kept.
-fn classified(method: String, error: &SlackClientError) -> CallError {
+fn classified(method: String, error: &SlackClientError) -> SlackCallError {
     const PASSING: [&str; 4] = [
         "internal_error",
         "fatal_error",
@@ -395,33 +395,33 @@ fn classified(method: String, error: &SlackClientError) -> CallError {
     ];
     match error {
         SlackClientError::RateLimitError(limit) => {
-            CallError::Limited(method, limit.retry_after.unwrap_or(Duration::from_secs(1)))
+            SlackCallError::Limited(method, limit.retry_after.unwrap_or(Duration::from_secs(1)))
         }
         SlackClientError::ApiError(error)
             if error.code == "ratelimited" || error.code == "rate_limited" =>
         {
-            CallError::Limited(method, Duration::from_secs(1))
+            SlackCallError::Limited(method, Duration::from_secs(1))
         }
         SlackClientError::ApiError(error) if PASSING.contains(&error.code.as_str()) => {
-            CallError::Unclear(method, error.code.clone())
+            SlackCallError::Unclear(method, error.code.clone())
         }
-        SlackClientError::ApiError(error) => CallError::Refused(
+        SlackClientError::ApiError(error) => SlackCallError::Refused(
             method,
             refusal(&error.code, error.http_response_body.as_deref()),
         ),
         SlackClientError::HttpError(error) if !error.status_code.is_server_error() => {
-            CallError::Refused(method, error.status_code.to_string())
+            SlackCallError::Refused(method, error.status_code.to_string())
         }
         SlackClientError::HttpError(error) => {
-            CallError::Unclear(method, error.status_code.to_string())
+            SlackCallError::Unclear(method, error.status_code.to_string())
         }
         SlackClientError::HttpProtocolError(_) => {
-            CallError::Unclear(method, "the connection broke".into())
+            SlackCallError::Unclear(method, "the connection broke".into())
         }
         SlackClientError::ProtocolError(_) => {
-            CallError::Unclear(method, "the answer cannot be read".into())
+            SlackCallError::Unclear(method, "the answer cannot be read".into())
         }
-        _ => CallError::Unclear(method, "the connection failed".into()),
+        _ => SlackCallError::Unclear(method, "the connection failed".into()),
     }
 }
 
@@ -458,8 +458,8 @@ mod tests {
                 r#"{"ok":false,"error":"missing_scope","needed":"groups:write","provided":"chat:write"}"#,
             ),
         );
-        let told =
-            ChatError::from(CallError::Refused("conversations.create".into(), code)).to_string();
+        let told = ChatError::from(SlackCallError::Refused("conversations.create".into(), code))
+            .to_string();
         assert_eq!(
             told,
             "Slack refuses conversations.create: missing_scope groups:write; give the app that \
@@ -491,7 +491,7 @@ mod tests {
     #[test]
     fn what_is_refused_for_what_it_holds_is_told_from_rooms_and_threads() {
         let of = |method: &str, code: &str| {
-            ChatError::from(CallError::Refused(method.into(), code.into()))
+            ChatError::from(SlackCallError::Refused(method.into(), code.into()))
         };
         assert!(matches!(
             of("chat.postMessage", "invalid_blocks"),
@@ -517,9 +517,12 @@ mod tests {
 
     #[test]
     fn what_may_have_been_done_is_tried_again_and_limits_hold_everything() {
-        let unclear = ChatError::from(CallError::Unclear("chat.postMessage".into(), "500".into()));
+        let unclear = ChatError::from(SlackCallError::Unclear(
+            "chat.postMessage".into(),
+            "500".into(),
+        ));
         assert!(matches!(unclear, ChatError::Retry { .. }));
-        let limited = ChatError::from(CallError::Limited(
+        let limited = ChatError::from(SlackCallError::Limited(
             "chat.postMessage".into(),
             Duration::from_secs(3),
         ));

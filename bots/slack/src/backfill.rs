@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vine_domain::{
     MessageId,
-    chat::{Batch, Echo, Inbound},
-    ports::{Ear, Stored},
+    chat::{Inbound, InboundBatch, OurPost},
+    ports::{EventSink, StoreResult},
 };
 
 use crate::{
-    Session,
-    api::{CallError, Pages},
+    SlackSession,
+    api::{Pages, SlackCallError},
     heard, reference, ts_of,
 };
 
@@ -21,7 +21,7 @@ const PACE: Duration = Duration::from_millis(1_250);
 const SOON: Duration = Duration::from_secs(1);
 
 /// Where to look.
-enum Place {
+enum HistoryPlace {
     /// In a channel, after this moment.
     Channel(String, String),
     /// In a thread, as (channel, root).
@@ -30,7 +30,7 @@ enum Place {
 
 /// Reads all threads whose tasks are not over, and what was said in our channels since we heard
 /// something last. What is known already is known.
-pub async fn run(session: &Session, ear: &dyn Ear) {
+pub async fn run(session: &SlackSession, ear: &dyn EventSink) {
     for place in places(ear).await {
         let mut pause = SOON;
         while let Err(after) = look_through(session, ear, &place).await {
@@ -41,7 +41,7 @@ pub async fn run(session: &Session, ear: &dyn Ear) {
     }
 }
 
-async fn places(ear: &dyn Ear) -> Vec<Place> {
+async fn places(ear: &dyn EventSink) -> Vec<HistoryPlace> {
     loop {
         match stored_places(ear).await {
             Ok(places) => return places,
@@ -54,18 +54,18 @@ async fn places(ear: &dyn Ear) -> Vec<Place> {
     }
 }
 
-async fn stored_places(ear: &dyn Ear) -> Stored<Vec<Place>> {
-    let mut places: Vec<Place> = ear
+async fn stored_places(ear: &dyn EventSink) -> StoreResult<Vec<HistoryPlace>> {
+    let mut places: Vec<HistoryPlace> = ear
         .threads()
         .await?
         .into_iter()
-        .map(|(channel, root)| Place::Thread(channel, root))
+        .map(|(channel, root)| HistoryPlace::Thread(channel, root))
         .collect();
     let Some(cursor) = ear.cursor().await? else {
         // What was said before we came was not to us; what is said from now on is found.
-        ear.hear(Batch {
+        ear.hear(InboundBatch {
             cursor: Some(format!("{}.000000", ear.now().0 / 1000)),
-            ..Batch::default()
+            ..InboundBatch::default()
         })
         .await?;
         return Ok(places);
@@ -75,7 +75,7 @@ async fn stored_places(ear: &dyn Ear) -> Stored<Vec<Place>> {
             ear.rooms()
                 .await?
                 .into_iter()
-                .map(|channel| Place::Channel(channel, since.clone())),
+                .map(|channel| HistoryPlace::Channel(channel, since.clone())),
         );
     }
     Ok(places)
@@ -89,26 +89,26 @@ fn shortly_before(ts: &str) -> Option<String> {
 
 /// An error says that it is to be tried again, and may say when.
 async fn look_through(
-    session: &Session,
-    ear: &dyn Ear,
-    place: &Place,
+    session: &SlackSession,
+    ear: &dyn EventSink,
+    place: &HistoryPlace,
 ) -> Result<(), Option<Duration>> {
     let mut pages = Pages::default();
     while let Some(cursor) = pages.next() {
         let (channel, page) = page(session, place, cursor).await;
         let page = match page {
             Ok(page) => page,
-            Err(CallError::Limited(_, after)) => return Err(Some(after)),
-            Err(CallError::Unclear(..)) => return Err(None),
+            Err(SlackCallError::Limited(_, after)) => return Err(Some(after)),
+            Err(SlackCallError::Unclear(..)) => return Err(None),
             // The channel is gone or closed to us; that is said elsewhere.
-            Err(CallError::Refused(..)) => return Ok(()),
+            Err(SlackCallError::Refused(..)) => return Ok(()),
         };
         let all: Vec<&Value> = page["messages"].as_array().into_iter().flatten().collect();
         // A channel's history comes newest first: what stands behind our coming was not to us.
         let came = all
             .iter()
             .position(|message| is_our_coming(message, &session.us.user));
-        let came = came.filter(|_| matches!(place, Place::Channel(..)));
+        let came = came.filter(|_| matches!(place, HistoryPlace::Channel(..)));
         let messages = || all[..came.unwrap_or(all.len())].iter().copied();
         let mut events: Vec<_> = messages()
             .flat_map(|message| said(session, channel, message))
@@ -118,10 +118,10 @@ async fn look_through(
             .filter_map(|message| echo(session, channel, message))
             .collect();
         if let Err(error) = ear
-            .hear(Batch {
+            .hear(InboundBatch {
                 events,
                 echoes,
-                ..Batch::default()
+                ..InboundBatch::default()
             })
             .await
         {
@@ -145,17 +145,17 @@ fn is_our_coming(message: &Value, us: &str) -> bool {
 }
 
 async fn page<'a>(
-    session: &Session,
-    place: &'a Place,
+    session: &SlackSession,
+    place: &'a HistoryPlace,
     cursor: &str,
-) -> (&'a str, Result<Value, CallError>) {
+) -> (&'a str, Result<Value, SlackCallError>) {
     let common = [
         ("limit", "100"),
         ("cursor", cursor),
         ("include_all_metadata", "true"),
     ];
     match place {
-        Place::Channel(channel, since) => {
+        HistoryPlace::Channel(channel, since) => {
             let args: Vec<_> = common
                 .into_iter()
                 .chain([("channel", channel.as_str()), ("oldest", since)])
@@ -165,7 +165,7 @@ async fn page<'a>(
                 session.api.read("conversations.history", &args).await,
             )
         }
-        Place::Thread(channel, root) => {
+        HistoryPlace::Thread(channel, root) => {
             let args: Vec<_> = common
                 .into_iter()
                 .chain([("channel", channel.as_str()), ("ts", ts_of(root))])
@@ -180,7 +180,7 @@ async fn page<'a>(
 
 /// A message of ours. What it was an answer to may have been posted just before we died; and where
 /// Slack has posted a message twice, both copies are known by its key.
-pub fn echo(session: &Session, channel: &str, message: &Value) -> Option<Echo> {
+pub fn echo(session: &SlackSession, channel: &str, message: &Value) -> Option<OurPost> {
     let (ts, payload) = (
         message["ts"].as_str()?,
         &message["metadata"]["event_payload"],
@@ -189,7 +189,7 @@ pub fn echo(session: &Session, channel: &str, message: &Value) -> Option<Echo> {
         .as_str()
         .filter(|_| message["user"] == session.us.user.as_str())?;
     let part = payload["part"].as_str()?.parse().ok()?;
-    Some(Echo {
+    Some(OurPost {
         message: MessageId(key.parse().ok()?),
         reference: reference(channel, ts),
         part,
@@ -198,7 +198,7 @@ pub fn echo(session: &Session, channel: &str, message: &Value) -> Option<Echo> {
 }
 
 /// The same as if it came over a connection: the message, and that it was edited since.
-fn said(session: &Session, channel: &str, message: &Value) -> Vec<Inbound> {
+fn said(session: &SlackSession, channel: &str, message: &Value) -> Vec<Inbound> {
     let mut event = message.clone();
     event["type"] = json!("message");
     event["channel"] = json!(channel);

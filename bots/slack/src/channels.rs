@@ -3,18 +3,22 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use vine_domain::{chat::RoomWish, ports::ChatError};
+use vine_domain::{chat::DesiredRoom, ports::ChatError};
 
 use crate::{
-    Session,
-    api::{Api, CallError, Pages, remedy},
+    SlackSession,
+    api::{Pages, SlackCallError, WebApi, remedy},
 };
 
 /// Characters of a topic (reference of conversations.setTopic).
 const TOPIC: usize = 250;
 
 /// Makes the private channel of a repository, or finds the one that is there.
-pub async fn make(session: &Session, prefix: &str, wish: &RoomWish) -> Result<String, ChatError> {
+pub async fn make(
+    session: &SlackSession,
+    prefix: &str,
+    wish: &DesiredRoom,
+) -> Result<String, ChatError> {
     let (api, name) = (&session.api, name(prefix, wish.repo.as_str()));
     let mut args = json!({ "name": name, "is_private": true });
     if let Some(team) = &session.team {
@@ -47,7 +51,11 @@ pub async fn make(session: &Session, prefix: &str, wish: &RoomWish) -> Result<St
 
 /// Invites whoever belongs there; one of them who is not to be had keeps nobody else out. People of
 /// other workspaces are invited by people.
-pub async fn furnish(session: &Session, channel: &str, wish: &RoomWish) -> Result<(), ChatError> {
+pub async fn furnish(
+    session: &SlackSession,
+    channel: &str,
+    wish: &DesiredRoom,
+) -> Result<(), ChatError> {
     let api = &session.api;
     is_open(api, channel).await?;
     let there = api
@@ -87,7 +95,7 @@ pub async fn furnish(session: &Session, channel: &str, wish: &RoomWish) -> Resul
 }
 
 /// A channel that takes words from us.
-async fn is_open(api: &Api, channel: &str) -> Result<(), ChatError> {
+async fn is_open(api: &WebApi, channel: &str) -> Result<(), ChatError> {
     let info = api
         .read("conversations.info", &[("channel", channel)])
         .await?;
@@ -100,7 +108,7 @@ async fn is_open(api: &Api, channel: &str) -> Result<(), ChatError> {
 }
 
 /// Enters a channel by id (`C…`) or by name (`#…`).
-pub async fn enter(session: &Session, named: &str) -> Result<String, ChatError> {
+pub async fn enter(session: &SlackSession, named: &str) -> Result<String, ChatError> {
     let id = match named.strip_prefix('#') {
         Some(name) => find(session, name).await?.ok_or_else(|| {
             ChatError::Gone(format!(
@@ -120,7 +128,7 @@ pub async fn enter(session: &Session, named: &str) -> Result<String, ChatError> 
     Ok(id)
 }
 
-async fn find(session: &Session, name: &str) -> Result<Option<String>, ChatError> {
+async fn find(session: &SlackSession, name: &str) -> Result<Option<String>, ChatError> {
     let mut pages = Pages::default();
     while let Some(cursor) = pages.next() {
         let page = listed(session, "conversations.list", cursor).await?;
@@ -138,7 +146,11 @@ async fn find(session: &Session, name: &str) -> Result<Option<String>, ChatError
 }
 
 /// A page of channels that are not archived.
-async fn listed(session: &Session, method: &str, cursor: &str) -> Result<Value, CallError> {
+async fn listed(
+    session: &SlackSession,
+    method: &str,
+    cursor: &str,
+) -> Result<Value, SlackCallError> {
     let mut args = vec![
         ("types", "public_channel,private_channel"),
         ("exclude_archived", "true"),
@@ -151,7 +163,7 @@ async fn listed(session: &Session, method: &str, cursor: &str) -> Result<Value, 
 
 /// Of these channels, those in which we cannot speak: a listing of where we are shows many at once.
 pub async fn closed(
-    session: &Session,
+    session: &SlackSession,
     rooms: &[String],
 ) -> Result<Vec<(String, String)>, ChatError> {
     if rooms.is_empty() {

@@ -2,7 +2,7 @@
 //! written down.
 
 use serde_json::Value;
-use vine_domain::chat::attachment::{Content, Thing, forwarded, shown, transcribed, unwanted};
+use vine_domain::chat::attachment::{Content, MediaKind, forwarded, shown, transcribed, unwanted};
 
 use crate::mrkdwn::plain;
 
@@ -70,7 +70,7 @@ fn speech(written: &Value) -> Option<Result<String, String>> {
             Some(Ok(transcribed("Slack", &format!("{said}{more}"))))
         }
         Some("processing") => None,
-        _ => Some(Err(Thing::Voice.left_out())),
+        _ => Some(Err(MediaKind::Voice.left_out())),
     }
 }
 
@@ -108,7 +108,7 @@ fn pass_on(content: &mut Content, share: &Value, us: &str) {
     if !text.trim().is_empty() {
         content.words.push(forwarded(from, &text));
     } else if share["files"].as_array().is_none_or(Vec::is_empty) {
-        content.left_out.push(Thing::Unknown.left_out());
+        content.left_out.push(MediaKind::Unknown.left_out());
     }
 }
 
@@ -171,11 +171,11 @@ fn with_emoji(text: &str, emoji: &[(String, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use vine_domain::chat::Act;
+    use vine_domain::chat::InboundKind;
 
     use super::*;
 
-    fn read(message: &Value) -> (String, Act, Option<String>) {
+    fn read(message: &Value) -> (String, InboundKind, Option<String>) {
         content(message, "U0BOT").read()
     }
 
@@ -184,12 +184,16 @@ mod tests {
         let share = json!({ "text": "", "attachments": [{ "is_share": true, "author_name": "Ben", "text": "use &lt;b&gt;" }] });
         assert_eq!(
             read(&share),
-            ("Forwarded from Ben:\nuse <b>".into(), Act::Said, None)
+            (
+                "Forwarded from Ben:\nuse <b>".into(),
+                InboundKind::Said,
+                None
+            )
         );
         let unfolded = json!({ "text": "see", "attachments": [{ "text": "a page" }] });
         assert_eq!(read(&unfolded).0, "see");
         let nothing = json!({ "text": "", "attachments": [{ "is_share": true }] });
-        assert_eq!(read(&nothing).1, Act::Unreadable);
+        assert_eq!(read(&nothing).1, InboundKind::Unreadable);
     }
 
     #[test]
@@ -197,7 +201,7 @@ mod tests {
         let message =
             json!({ "text": "Blue", "files": [{ "name": "shot.png", "mimetype": "image/png" }] });
         let (words, act, left_out) = read(&message);
-        assert_eq!((words.as_str(), act), ("Blue", Act::Said));
+        assert_eq!((words.as_str(), act), ("Blue", InboundKind::Said));
         assert!(left_out.expect("told").contains("shot.png"));
     }
 
@@ -213,11 +217,11 @@ mod tests {
         );
         assert_eq!(
             read(&clip(json!({ "status": "processing" }))).1,
-            Act::Awaited
+            InboundKind::Awaited
         );
         assert_eq!(
             read(&clip(json!({ "status": "failed" }))).1,
-            Act::Unreadable
+            InboundKind::Unreadable
         );
     }
 
@@ -230,7 +234,7 @@ mod tests {
         ] {
             assert_eq!(
                 read(&json!({ "text": "", "files": [file] })).1,
-                Act::Unreadable
+                InboundKind::Unreadable
             );
         }
     }

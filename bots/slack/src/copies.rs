@@ -4,9 +4,9 @@
 use std::{sync::PoisonError, time::Duration};
 
 use serde_json::{Value, json};
-use vine_domain::chat::Dispatch;
+use vine_domain::chat::OutboxItem;
 
-use crate::Session;
+use crate::SlackSession;
 
 /// When to look, each so long after the one before. Slack serves no call later (measured: 36 s).
 const LOOKS: [Duration; 3] = [
@@ -17,7 +17,7 @@ const LOOKS: [Duration; 3] = [
 
 /// Looks for other copies of a message, now and then, beside everything else. `kept` is the one that
 /// counts from now on.
-pub fn disarm_later(session: &Session, dispatch: &Dispatch, kept: String) {
+pub fn disarm_later(session: &SlackSession, dispatch: &OutboxItem, kept: String) {
     let (watch, dispatch) = (session.clone(), dispatch.clone());
     let message = dispatch.message.id;
     let looking = tokio::spawn(async move {
@@ -37,7 +37,7 @@ pub fn disarm_later(session: &Session, dispatch: &Dispatch, kept: String) {
     }
 }
 
-async fn disarm(session: &Session, dispatch: &Dispatch, kept: &str) {
+async fn disarm(session: &SlackSession, dispatch: &OutboxItem, kept: &str) {
     let thread = dispatch.thread.as_deref().map(crate::ts_of);
     let known = match session.api.messages(&dispatch.room, thread).await {
         Ok(known) => known,

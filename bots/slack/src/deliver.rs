@@ -7,22 +7,23 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vine_domain::{
     chat::{
-        About, Aside, Dispatch, Fate, Form, OutboundKind, Place, Posted,
+        Disposition, MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted, PrivateReply,
+        SourceMessage,
         pieces::{Piece, edited as shortened, in_form},
     },
     ports::ChatError,
 };
 
 use crate::{
-    Session,
-    api::{Api, CallError, metadata},
+    SlackSession,
+    api::{SlackCallError, WebApi, metadata},
     card, copies,
     mrkdwn::{member, mrkdwn},
     reference, ts_of,
 };
 
 /// Posts or edits one message.
-pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+pub async fn deliver(session: &SlackSession, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     let api = &*session.api;
     match (
         &dispatch.message.place,
@@ -30,8 +31,8 @@ pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, C
         &dispatch.about,
         &dispatch.edits,
     ) {
-        (Place::Aside(aside), ..) => whisper(session, dispatch, aside).await,
-        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Fate::Missed => {
+        (MessagePlace::Aside(aside), ..) => whisper(session, dispatch, aside).await,
+        (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Disposition::Missed => {
             note(api, dispatch, about).await
         }
         // What it would edit is the sign that we put on the person's own message.
@@ -48,11 +49,15 @@ pub async fn deliver(session: &Session, dispatch: &Dispatch) -> Result<Posted, C
     }
 }
 
-async fn note(api: &Api, dispatch: &Dispatch, about: &About) -> Result<Posted, ChatError> {
+async fn note(
+    api: &WebApi,
+    dispatch: &OutboxItem,
+    about: &SourceMessage,
+) -> Result<Posted, ChatError> {
     react(
         api,
         &about.event,
-        if about.fate == Fate::Kept {
+        if about.fate == Disposition::Kept {
             "memo"
         } else {
             "eyes"
@@ -65,7 +70,7 @@ async fn note(api: &Api, dispatch: &Dispatch, about: &About) -> Result<Posted, C
     ))
 }
 
-async fn react(api: &Api, to: &str, name: &str) -> Result<(), ChatError> {
+async fn react(api: &WebApi, to: &str, name: &str) -> Result<(), ChatError> {
     // Commands and modals are no messages: there is nothing to react to.
     let Some((channel, ts)) = to.split_once(':') else {
         return Ok(());
@@ -87,7 +92,11 @@ async fn react(api: &Api, to: &str, name: &str) -> Result<(), ChatError> {
     }
 }
 
-async fn post(session: &Session, dispatch: &Dispatch, careful: bool) -> Result<Posted, ChatError> {
+async fn post(
+    session: &SlackSession,
+    dispatch: &OutboxItem,
+    careful: bool,
+) -> Result<Posted, ChatError> {
     let (api, id) = (&session.api, dispatch.message.id.to_string());
     let thread = dispatch.thread.as_deref().map(ts_of);
     // A file carries no key of ours but its name: the whole id, since two of the same minute begin
@@ -176,9 +185,9 @@ fn has_file(messages: &[Value], name: &str, us: &str) -> bool {
 }
 
 /// Posts are counted for each channel apart: about one in a second.
-fn of_channel(error: CallError) -> ChatError {
+fn of_channel(error: SlackCallError) -> ChatError {
     match error {
-        CallError::Limited(method, after) => ChatError::RoomBusy {
+        SlackCallError::Limited(method, after) => ChatError::RoomBusy {
             why: format!("{method}: the channel takes nothing for {after:?}"),
             after,
         },
@@ -186,7 +195,13 @@ fn of_channel(error: CallError) -> ChatError {
     }
 }
 
-fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Option<&str>) -> Value {
+fn message(
+    dispatch: &OutboxItem,
+    text: &str,
+    part: usize,
+    last: bool,
+    root: Option<&str>,
+) -> Value {
     let mentions = if part == 0 {
         dispatch.mentions.as_slice()
     } else {
@@ -210,7 +225,7 @@ fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Optio
         "channel": dispatch.room, "text": mrkdwn(text, mentions), "blocks": calling.into_iter().chain(blocks).collect::<Vec<_>>(),
         "unfurl_links": false, "unfurl_media": false, "metadata": metadata(&dispatch.message.id.to_string(), part, last),
     });
-    if dispatch.form != Form::Whole {
+    if dispatch.form != MarkupLevel::Whole {
         args["blocks"] = json!([]);
     }
     if let Some(root) = root {
@@ -220,11 +235,11 @@ fn message(dispatch: &Dispatch, text: &str, part: usize, last: bool, root: Optio
 }
 
 /// Edits show one part; the buttons of a question go with it.
-async fn edit(api: &Api, dispatch: &Dispatch, edited: &str) -> Result<Posted, ChatError> {
+async fn edit(api: &WebApi, dispatch: &OutboxItem, edited: &str) -> Result<Posted, ChatError> {
     let text = shortened(card::parts(&dispatch.message.text));
     // A question that was given up can still be answered.
     let blocks = match dispatch.message.buttons.as_slice() {
-        _ if dispatch.form != Form::Whole => Vec::new(),
+        _ if dispatch.form != MarkupLevel::Whole => Vec::new(),
         [] => card::words(&text),
         buttons => card::question(&text, buttons),
     };
@@ -247,21 +262,21 @@ async fn edit(api: &Api, dispatch: &Dispatch, edited: &str) -> Result<Posted, Ch
 
 /// Words that one person alone sees, where they said something.
 async fn whisper(
-    session: &Session,
-    dispatch: &Dispatch,
-    aside: &Aside,
+    session: &SlackSession,
+    dispatch: &OutboxItem,
+    aside: &PrivateReply,
 ) -> Result<Posted, ChatError> {
     let user = member(&aside.author);
     let text = match dispatch.form {
-        Form::Whole => mrkdwn(&dispatch.message.text, &[]),
-        Form::Words => mrkdwn(&shortened(card::parts(&dispatch.message.text)), &[]),
-        Form::File => "The answer could not be shown here; the page shows it.".into(),
+        MarkupLevel::Whole => mrkdwn(&dispatch.message.text, &[]),
+        MarkupLevel::Words => mrkdwn(&shortened(card::parts(&dispatch.message.text)), &[]),
+        MarkupLevel::File => "The answer could not be shown here; the page shows it.".into(),
     };
     let mut args = json!({ "channel": aside.room, "user": user, "text": text });
     if let Some(thread) = &aside.thread {
         args["thread_ts"] = json!(ts_of(thread));
     }
-    if !dispatch.message.buttons.is_empty() && dispatch.form == Form::Whole {
+    if !dispatch.message.buttons.is_empty() && dispatch.form == MarkupLevel::Whole {
         let text = shortened(card::parts(&dispatch.message.text));
         args["blocks"] = json!(card::choices(&text, &dispatch.message.buttons));
     }
@@ -279,10 +294,10 @@ async fn whisper(
 
 /// The same where we are not in the channel, to whoever used something of ours there.
 async fn respond(
-    session: &Session,
-    aside: &Aside,
+    session: &SlackSession,
+    aside: &PrivateReply,
     args: &Value,
-    refused: CallError,
+    refused: SlackCallError,
 ) -> Result<Option<String>, ChatError> {
     let Some(address) = session.waiting.address(&aside.to) else {
         return match refused.code() {

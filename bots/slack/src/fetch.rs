@@ -1,16 +1,16 @@
 //! The content of files that people send with a message: envelopes bring only their names.
 
 use serde_json::Value;
-use vine_domain::chat::{Inbound, Spot};
+use vine_domain::chat::{Inbound, Location};
 
 use crate::{
-    Session,
+    SlackSession,
     content::{content, files, is_speech, name, told},
     ts_of,
 };
 
 /// The event again with its words; `None` while they are not to be had.
-pub async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
+pub async fn fetched(session: &SlackSession, event: &Inbound) -> Option<Inbound> {
     let message = message(session, event).await?;
     let mut content = content(&message, &session.us.user);
     content.awaited.clear();
@@ -40,8 +40,8 @@ pub async fn fetched(session: &Session, event: &Inbound) -> Option<Inbound> {
 }
 
 /// The message as it stands in its channel.
-async fn message(session: &Session, event: &Inbound) -> Option<Value> {
-    let Spot::Theirs { room, thread, .. } = &event.spot else {
+async fn message(session: &SlackSession, event: &Inbound) -> Option<Value> {
+    let Location::Theirs { room, thread, .. } = &event.spot else {
         return None;
     };
     let ts = ts_of(&event.event);

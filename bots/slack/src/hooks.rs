@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use slack_morphism::{
     prelude::SlackSigningSecret, signature_verifier::SlackEventSignatureVerifier as Verifier,
 };
-use vine_domain::ports::Ear;
+use vine_domain::ports::EventSink;
 
-use crate::{Slack, Way, intake};
+use crate::{Slack, Transport, intake};
 
 /// Where Slack is told to send everything: below the daemon's public address.
 pub const PATH: &str = "/chat/slack";
@@ -26,19 +26,19 @@ pub const PATH: &str = "/chat/slack";
 const LARGEST: usize = 512 * 1024;
 
 #[derive(Clone)]
-struct Door {
+struct RequestVerifier {
     slack: Arc<Slack>,
-    ear: Arc<dyn Ear>,
+    ear: Arc<dyn EventSink>,
     verifier: Verifier,
 }
 
 /// What the daemon serves for Slack; nothing when Slack is heard over sockets.
-pub fn routes(slack: Arc<Slack>, ear: Arc<dyn Ear>) -> Router {
-    let Way::Http { signing_secret } = &slack.settings.way else {
+pub fn routes(slack: Arc<Slack>, ear: Arc<dyn EventSink>) -> Router {
+    let Transport::Http { signing_secret } = &slack.settings.way else {
         return Router::new();
     };
     let verifier = Verifier::new(&SlackSigningSecret::new(signing_secret.clone()));
-    let door = Door {
+    let door = RequestVerifier {
         slack,
         ear,
         verifier,
@@ -49,7 +49,7 @@ pub fn routes(slack: Arc<Slack>, ear: Arc<dyn Ear>) -> Router {
         .with_state(door)
 }
 
-async fn knock(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
+async fn knock(State(door): State<RequestVerifier>, headers: HeaderMap, body: Bytes) -> Response {
     let Some(body) = door.signed(&headers, &body) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
@@ -78,7 +78,7 @@ async fn knock(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Res
     }
 }
 
-impl Door {
+impl RequestVerifier {
     /// The body, if Slack has signed it lately.
     fn signed<'a>(&self, headers: &HeaderMap, body: &'a Bytes) -> Option<&'a str> {
         let text = |name: &str| headers.get(name)?.to_str().ok();

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use vine_domain::ports::{ChatError, Ear};
+use vine_domain::ports::{ChatError, EventSink};
 
 use crate::{
-    ENDED, Session, Settings, Us,
-    api::{Api, Pages},
+    AppIdentity, ENDED, SlackSession, SlackSettings,
+    api::{Pages, WebApi},
     manifest::{NICETY, SCOPES},
 };
 
@@ -20,8 +20,11 @@ const LOOK: u32 = 10;
 ///
 /// # Errors
 /// Says what is wrong and what to do: of missing scopes all at once.
-pub async fn connect(settings: &Settings, ear: &dyn Ear) -> Result<Session, String> {
-    let api = Api::new(&settings.api_url, &settings.bot_token)?;
+pub async fn connect(
+    settings: &SlackSettings,
+    ear: &dyn EventSink,
+) -> Result<SlackSession, String> {
+    let api = WebApi::new(&settings.api_url, &settings.bot_token)?;
     let (known, scopes) = api
         .identity()
         .await
@@ -53,9 +56,9 @@ pub async fn connect(settings: &Settings, ear: &dyn Ear) -> Result<Session, Stri
             None,
         )
     };
-    Ok(Session {
+    Ok(SlackSession {
         api: api.into(),
-        us: Us { teams, user },
+        us: AppIdentity { teams, user },
         account,
         team,
         gap: Arc::default(),
@@ -68,7 +71,7 @@ pub async fn connect(settings: &Settings, ear: &dyn Ear) -> Result<Session, Stri
 
 /// The workspaces of an organisation, itself among them, and the one in which channels are made.
 async fn of_organisation(
-    api: &Api,
+    api: &WebApi,
     known: &Value,
     wanted: Option<&str>,
 ) -> Result<(Vec<String>, Option<String>), String> {
@@ -111,7 +114,7 @@ fn missing(scopes: &str) -> Vec<&'static str> {
 
 /// Until the token counts no more. What Slack's requests did not bring, since something on their
 /// way was away, is looked for now and then.
-pub async fn watch(session: &Session, ear: &Arc<dyn Ear>) -> String {
+pub async fn watch(session: &SlackSession, ear: &Arc<dyn EventSink>) -> String {
     for round in 1_u32.. {
         if round.is_multiple_of(LOOK) {
             session.look_back(ear);

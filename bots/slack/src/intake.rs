@@ -5,25 +5,25 @@ use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use serde_json::Value;
 use vine_domain::{
-    chat::{Batch, Echo},
-    ports::Ear,
+    chat::{InboundBatch, OurPost},
+    ports::EventSink,
 };
 
 use crate::{
-    Session, backfill, modal,
-    translate::{Heard, translate},
+    SlackSession, backfill, modal,
+    translate::{EnvelopeEvent, translate},
 };
 
 /// Takes an envelope in, and gives what Slack is to show in return; `None` when it could not be
 /// stored: it comes again then.
 pub async fn take(
-    session: &Session,
-    ear: &Arc<dyn Ear>,
+    session: &SlackSession,
+    ear: &Arc<dyn EventSink>,
     kind: &str,
     payload: &Value,
 ) -> Option<Value> {
     match translate(kind, payload, &session.us) {
-        Heard::Person(inbound) => {
+        EnvelopeEvent::Person(inbound) => {
             if let Some(address) = payload["response_url"].as_str() {
                 session.waiting.add(&inbound.event, address);
             }
@@ -35,11 +35,11 @@ pub async fn take(
                 .filter(|_| whole)
                 .map(str::to_owned);
             let stored = ear
-                .hear(Batch {
+                .hear(InboundBatch {
                     events: vec![inbound],
                     echoes,
                     cursor,
-                    ..Batch::default()
+                    ..InboundBatch::default()
                 })
                 .await;
             if let Err(error) = stored {
@@ -52,7 +52,7 @@ pub async fn take(
                 session.look_back(ear);
             }
         }
-        Heard::Write(trigger, modal) => {
+        EnvelopeEvent::Write(trigger, modal) => {
             let (api, ear, echoes) = (
                 Arc::clone(&session.api),
                 Arc::clone(ear),
@@ -61,9 +61,9 @@ pub async fn take(
             // What is written there belongs to the message under whose button it was opened.
             tokio::spawn(async move {
                 if let Err(error) = ear
-                    .hear(Batch {
+                    .hear(InboundBatch {
                         echoes,
-                        ..Batch::default()
+                        ..InboundBatch::default()
                     })
                     .await
                 {
@@ -72,9 +72,9 @@ pub async fn take(
                 modal::open(&api, &trigger, &modal).await;
             });
         }
-        Heard::Empty(field) => return Some(modal::refused(field)),
-        Heard::Moved => ear.moved(),
-        Heard::Renamed(old, new) => {
+        EnvelopeEvent::Empty(field) => return Some(modal::refused(field)),
+        EnvelopeEvent::Moved => ear.moved(),
+        EnvelopeEvent::Renamed(old, new) => {
             session
                 .renamed
                 .lock()
@@ -82,14 +82,14 @@ pub async fn take(
                 .insert(old, new);
             ear.moved();
         }
-        Heard::Ended => session.ended.notify_one(),
-        Heard::Nothing => {}
+        EnvelopeEvent::Ended => session.ended.notify_one(),
+        EnvelopeEvent::Nothing => {}
     }
     Some(Value::Null)
 }
 
 /// The message of ours whose button was pressed: it may have been posted without our hearing of it.
-fn echo(session: &Session, payload: &Value) -> Vec<Echo> {
+fn echo(session: &SlackSession, payload: &Value) -> Vec<OurPost> {
     let on = payload["channel"]["id"].as_str().unwrap_or_default();
     backfill::echo(session, on, &payload["message"])
         .into_iter()

@@ -41,11 +41,11 @@ use tokio::{
 };
 use vine_domain::{
     MessageId, Timestamp,
-    chat::{Dispatch, Inbound, Posted, RoomWish},
-    ports::{Chat, ChatError, Ear},
+    chat::{DesiredRoom, Inbound, OutboxItem, Posted},
+    ports::{Chat, ChatError, EventSink},
 };
 
-use self::{api::Api, waiting::Waiting};
+use self::{api::WebApi, waiting::PendingResponses};
 pub use self::{
     hooks::{PATH, routes},
     manifest::manifest,
@@ -57,13 +57,13 @@ const SOON: Duration = Duration::from_millis(500);
 
 /// What the operator chose.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SlackSettings {
     /// Where the Web API is, without a slash at the end.
     pub api_url: String,
     /// `xoxb-…`, of the app's bot.
     pub bot_token: String,
     /// How Slack tells us things.
-    pub way: Way,
+    pub way: Transport,
     /// Channels are called this and the repository's name.
     pub channel_prefix: String,
     /// The workspace in which channels are made, for an app that is installed for a whole
@@ -73,7 +73,7 @@ pub struct Settings {
 
 /// How Slack tells us things.
 #[derive(Debug, Clone)]
-pub enum Way {
+pub enum Transport {
     /// Over connections that we open.
     Socket {
         /// `xapp-…`
@@ -88,7 +88,7 @@ pub enum Way {
 
 /// Who we are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Us {
+pub struct AppIdentity {
     /// The workspace; for an app of a whole organisation all of its workspaces, and itself.
     pub teams: Vec<String>,
     /// The bot's user id.
@@ -97,32 +97,32 @@ pub struct Us {
 
 /// A connection that works.
 #[derive(Clone)]
-struct Session {
-    api: Arc<Api>,
-    us: Us,
+struct SlackSession {
+    api: Arc<WebApi>,
+    us: AppIdentity,
     /// What people call us there.
     account: String,
     /// Where channels are made, if that has to be said.
     team: Option<String>,
-    gap: Arc<Gap>,
+    gap: Arc<HistoryGap>,
     /// Slack says that our token counts no more.
     ended: Arc<Notify>,
     /// Channels that got another id, by the old one.
     renamed: Arc<Mutex<HashMap<String, String>>>,
-    waiting: Arc<Waiting>,
+    waiting: Arc<PendingResponses>,
     /// Who looks for second copies of a message.
     disarming: Arc<Mutex<HashMap<MessageId, AbortHandle>>>,
 }
 
 /// What may be missing of what was said.
 #[derive(Default)]
-struct Gap {
+struct HistoryGap {
     /// Nothing is: it was looked for.
     whole: AtomicBool,
     /// Something could not be stored, and Slack may have given it up since.
     stumbled: AtomicBool,
     /// Whether somebody looks for it.
-    look: Mutex<Look>,
+    look: Mutex<LookBack>,
     /// Who looks again, later.
     again: Mutex<Option<AbortHandle>>,
 }
@@ -130,7 +130,7 @@ struct Gap {
 /// How far looking for what is missing has come. A look is never ended before its time: it would
 /// begin with the same threads each time, and never come to the last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Look {
+enum LookBack {
     #[default]
     Over,
     UnderWay,
@@ -149,10 +149,10 @@ const LOOKS: [Duration; 4] = [
     Duration::from_secs(240),
 ];
 
-impl Session {
+impl SlackSession {
     /// A connection died without a word: what Slack sent there meanwhile, and what it still sends,
     /// is looked for.
-    fn look_back_repeatedly(&self, ear: &Arc<dyn Ear>) {
+    fn look_back_repeatedly(&self, ear: &Arc<dyn EventSink>) {
         self.look_back(ear);
         let (session, ear) = (self.clone(), Arc::clone(ear));
         let task = tokio::spawn(async move {
@@ -172,46 +172,46 @@ impl Session {
     }
 
     /// Looks for what was said while nobody listened, beside what comes now; one at a time.
-    fn look_back(&self, ear: &Arc<dyn Ear>) {
+    fn look_back(&self, ear: &Arc<dyn EventSink>) {
         let mut look = self.gap.look();
         self.gap.whole.store(false, Ordering::SeqCst);
-        if *look != Look::Over {
-            *look = Look::Again;
+        if *look != LookBack::Over {
+            *look = LookBack::Again;
             return;
         }
-        *look = Look::UnderWay;
+        *look = LookBack::UnderWay;
         drop(look);
         let (session, ear) = (self.clone(), Arc::clone(ear));
         tokio::spawn(async move {
             loop {
                 backfill::run(&session, &*ear).await;
                 let mut look = session.gap.look();
-                if *look != Look::Again {
-                    *look = Look::Over;
+                if *look != LookBack::Again {
+                    *look = LookBack::Over;
                     session.gap.whole.store(true, Ordering::SeqCst);
                     return;
                 }
-                *look = Look::UnderWay;
+                *look = LookBack::UnderWay;
             }
         });
     }
 }
 
-impl Gap {
-    fn look(&self) -> MutexGuard<'_, Look> {
+impl HistoryGap {
+    fn look(&self) -> MutexGuard<'_, LookBack> {
         self.look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The adapter.
 pub struct Slack {
-    settings: Settings,
-    session: watch::Sender<Option<Session>>,
+    settings: SlackSettings,
+    session: watch::Sender<Option<SlackSession>>,
 }
 
 impl Slack {
     /// An adapter that is not connected yet; see [`Slack::run`].
-    pub fn new(settings: Settings) -> Arc<Self> {
+    pub fn new(settings: SlackSettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
             session: watch::Sender::new(None),
@@ -220,7 +220,7 @@ impl Slack {
 
     /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and
     /// tried again.
-    pub async fn run(self: Arc<Self>, ear: Arc<dyn Ear>) {
+    pub async fn run(self: Arc<Self>, ear: Arc<dyn EventSink>) {
         let mut pause = SOON;
         loop {
             let trouble = match install::connect(&self.settings, &*ear).await {
@@ -239,23 +239,23 @@ impl Slack {
     }
 
     /// Until something is wrong.
-    async fn listen(&self, session: Session, ear: &Arc<dyn Ear>) -> String {
+    async fn listen(&self, session: SlackSession, ear: &Arc<dyn EventSink>) -> String {
         let heard = || {
             self.session.send_replace(Some(session.clone()));
             session.look_back(ear);
         };
         match &self.settings.way {
-            Way::Socket { app_token } => {
+            Transport::Socket { app_token } => {
                 socket::run(&session, &self.settings, app_token, ear, &heard).await
             }
-            Way::Http { .. } => {
+            Transport::Http { .. } => {
                 heard();
                 install::watch(&session, ear).await
             }
         }
     }
 
-    fn session(&self) -> Result<Session, ChatError> {
+    fn session(&self) -> Result<SlackSession, ChatError> {
         self.session
             .borrow()
             .clone()
@@ -267,9 +267,9 @@ impl Slack {
 }
 
 /// What an envelope of this kind says of a person, if it is anything to us.
-pub fn heard(kind: &str, payload: &serde_json::Value, us: &Us) -> Option<Inbound> {
+pub fn heard(kind: &str, payload: &serde_json::Value, us: &AppIdentity) -> Option<Inbound> {
     match translate::translate(kind, payload, us) {
-        translate::Heard::Person(inbound) => Some(inbound),
+        translate::EnvelopeEvent::Person(inbound) => Some(inbound),
         _ => None,
     }
 }
@@ -284,7 +284,7 @@ impl Chat for Slack {
         false
     }
 
-    async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+    async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
         deliver::deliver(&self.session()?, dispatch).await
     }
 
@@ -292,11 +292,11 @@ impl Chat for Slack {
         translate::moment(ts_of(reference))
     }
 
-    async fn make(&self, wish: &RoomWish) -> Result<String, ChatError> {
+    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
         channels::make(&self.session()?, &self.settings.channel_prefix, wish).await
     }
 
-    async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError> {
+    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
         channels::furnish(&self.session()?, room, wish).await
     }
 
@@ -329,7 +329,7 @@ impl Chat for Slack {
         fetch::fetched(&self.session().ok()?, event).await
     }
 
-    async fn enter(&self, room: &str, _wish: &RoomWish) -> Result<String, ChatError> {
+    async fn enter(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
         channels::enter(&self.session()?, room).await
     }
 }

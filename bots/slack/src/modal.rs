@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
+use crate::api::WebApi;
 
 /// Characters that a field takes (reference, "plain-text input").
 const LONGEST: usize = 3000;
@@ -19,7 +19,7 @@ pub enum Modal {
 
 /// What was written.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum ModalInput {
     /// An answer, and to which message.
     Answer {
         /// The words.
@@ -43,7 +43,7 @@ pub enum Written {
 }
 
 /// Opens one.
-pub async fn open(api: &Api, trigger: &str, modal: &Modal) {
+pub async fn open(api: &WebApi, trigger: &str, modal: &Modal) {
     if let Err(error) = api
         .call(
             "views.open",
@@ -103,7 +103,7 @@ fn priorities() -> Value {
 }
 
 /// Reads a modal that was sent.
-pub fn written(view: &Value) -> Option<Written> {
+pub fn written(view: &Value) -> Option<ModalInput> {
     let about = view["private_metadata"].as_str()?.to_owned();
     let field = |name: &str| &view["state"]["values"][name]["text"];
     let text = |name: &str| {
@@ -114,19 +114,19 @@ pub fn written(view: &Value) -> Option<Written> {
             .to_owned()
     };
     match view["callback_id"].as_str()? {
-        "vine_answer" if text("answer").is_empty() => Some(Written::Empty("answer")),
-        "vine_answer" => Some(Written::Answer {
+        "vine_answer" if text("answer").is_empty() => Some(ModalInput::Empty("answer")),
+        "vine_answer" => Some(ModalInput::Answer {
             text: text("answer"),
             to: about,
         }),
-        "vine_task" if text("title").is_empty() => Some(Written::Empty("title")),
-        "vine_task" if text("prompt").is_empty() => Some(Written::Empty("prompt")),
+        "vine_task" if text("title").is_empty() => Some(ModalInput::Empty("title")),
+        "vine_task" if text("prompt").is_empty() => Some(ModalInput::Empty("prompt")),
         "vine_task" => {
             let priority = field("priority")["selected_option"]["value"]
                 .as_str()
                 .unwrap_or("default")
                 .to_owned();
-            Some(Written::Task {
+            Some(ModalInput::Task {
                 title: text("title"),
                 prompt: text("prompt"),
                 priority,

@@ -24,11 +24,11 @@ use slack_morphism::{
     },
 };
 use tokio::{sync::mpsc, time::Instant};
-use vine_domain::ports::{ChatError, Ear};
+use vine_domain::ports::{ChatError, EventSink};
 
 use crate::{
-    ENDED, SOON, Session, Settings,
-    api::{Api, CallError, connector},
+    ENDED, SOON, SlackSession, SlackSettings,
+    api::{SlackCallError, WebApi, connector},
     intake,
 };
 
@@ -45,20 +45,20 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// A connection, which ends when nobody keeps it any more: one that went on would take what Slack
 /// sends, for a session that is over.
-struct Connection {
+struct SocketConnection {
     manager: Arc<dyn SlackSocketModeClientsManager + Send + Sync>,
     /// It is read for so long after that.
     linger: Duration,
 }
 
-impl Connection {
+impl SocketConnection {
     /// Ends it after a while, so that what it still brings is read.
     fn end_after(mut self, linger: Duration) {
         self.linger = linger;
     }
 }
 
-impl Drop for Connection {
+impl Drop for SocketConnection {
     fn drop(&mut self) {
         let (manager, linger) = (Arc::clone(&self.manager), self.linger);
         tokio::spawn(async move {
@@ -68,11 +68,11 @@ impl Drop for Connection {
     }
 }
 
-type Signs = mpsc::UnboundedReceiver<Sign>;
+type ConnectionSigns = mpsc::UnboundedReceiver<ConnectionSign>;
 
 /// What a connection tells its keeper.
 #[derive(Debug, PartialEq)]
-enum Sign {
+enum ConnectionSign {
     Hello,
     /// Slack wants us to move over to a new connection.
     Leave,
@@ -80,7 +80,7 @@ enum Sign {
 }
 
 /// Why there is no connection.
-enum Trouble {
+enum SocketError {
     /// A new try may fare better, after this.
     Passing(String, Duration),
     /// Only a person can mend it.
@@ -88,11 +88,11 @@ enum Trouble {
 }
 
 /// What the keepers share.
-struct Line<'a> {
-    session: &'a Session,
-    settings: &'a Settings,
+struct SocketState<'a> {
+    session: &'a SlackSession,
+    settings: &'a SlackSettings,
     app_token: &'a str,
-    ear: &'a Arc<dyn Ear>,
+    ear: &'a Arc<dyn EventSink>,
     /// Connections that have been greeted and not been lost.
     open: AtomicUsize,
     /// One was lost without Slack's word, and nobody has looked for what it was to bring.
@@ -104,13 +104,13 @@ struct Line<'a> {
 /// Keeps connections open until something is wrong that a new connection does not mend. `heard` is
 /// called whenever there is one after there was none.
 pub async fn run(
-    session: &Session,
-    settings: &Settings,
+    session: &SlackSession,
+    settings: &SlackSettings,
     app_token: &str,
-    ear: &Arc<dyn Ear>,
+    ear: &Arc<dyn EventSink>,
     heard: &(dyn Fn() + Send + Sync),
 ) -> String {
-    let line = Line {
+    let line = SocketState {
         session,
         settings,
         app_token,
@@ -130,8 +130,8 @@ pub async fn run(
 }
 
 /// Keeps one connection open.
-async fn keep(line: &Line<'_>) -> String {
-    let (mut old, mut pause): (Option<Connection>, _) = (None, SOON);
+async fn keep(line: &SocketState<'_>) -> String {
+    let (mut old, mut pause): (Option<SocketConnection>, _) = (None, SOON);
     loop {
         match open(line).await {
             Ok((connection, mut signs)) => {
@@ -150,7 +150,7 @@ async fn keep(line: &Line<'_>) -> String {
                 } else {
                     (pause * 2).min(PAUSE)
                 };
-                if sign == Some(Sign::Leave) {
+                if sign == Some(ConnectionSign::Leave) {
                     old = Some(connection);
                 } else {
                     line.died.store(true, Ordering::SeqCst);
@@ -167,8 +167,8 @@ async fn keep(line: &Line<'_>) -> String {
                     .await;
                 }
             }
-            Err(Trouble::Lasting(why)) => return why,
-            Err(Trouble::Passing(why, after)) => {
+            Err(SocketError::Lasting(why)) => return why,
+            Err(SocketError::Passing(why, after)) => {
                 line.failed(why);
                 tokio::time::sleep(pause.max(after)).await;
                 pause = (pause * 2).min(PAUSE);
@@ -177,7 +177,7 @@ async fn keep(line: &Line<'_>) -> String {
     }
 }
 
-impl Line<'_> {
+impl SocketState<'_> {
     fn greeted(&self) {
         self.ear.health(Ok(self.session.account.clone()));
         if self.open.fetch_add(1, Ordering::SeqCst) == 0 {
@@ -202,16 +202,16 @@ impl Line<'_> {
 
 /// A connection that has been greeted. A call of our own comes first: it tells a bad token from a
 /// bad network.
-async fn open(line: &Line<'_>) -> Result<(Connection, Signs), Trouble> {
+async fn open(line: &SocketState<'_>) -> Result<(SocketConnection, ConnectionSigns), SocketError> {
     let settings = line.settings;
     may_connect(&settings.api_url, line.app_token).await?;
     let client = Arc::new(SlackClient::new(
-        connector(&settings.api_url).map_err(Trouble::Lasting)?,
+        connector(&settings.api_url).map_err(SocketError::Lasting)?,
     ));
     let environment = Arc::new(SlackClientEventsListenerEnvironment::new(Arc::clone(
         &client,
     )));
-    let connection = Connection {
+    let connection = SocketConnection {
         manager: SlackSocketModeClientsManagerFactory::new_clients_manager(
             &*client.http_api.connector,
             environment,
@@ -219,7 +219,7 @@ async fn open(line: &Line<'_>) -> Result<(Connection, Signs), Trouble> {
         linger: Duration::ZERO,
     };
     let (sign, mut signs) = mpsc::unbounded_channel();
-    let listener = Arc::new(Listener {
+    let listener = Arc::new(SocketListener {
         session: line.session.clone(),
         ear: Arc::clone(line.ear),
         sign,
@@ -235,44 +235,44 @@ async fn open(line: &Line<'_>) -> Result<(Connection, Signs), Trouble> {
         .register_new_token(&config, SlackApiToken::new(line.app_token.into()), listener)
         .await;
     registered.map_err(|_| {
-        Trouble::Passing("no connection could be prepared".to_owned(), Duration::ZERO)
+        SocketError::Passing("no connection could be prepared".to_owned(), Duration::ZERO)
     })?;
     connection.manager.start().await;
     match tokio::time::timeout(HELLO, signs.recv()).await {
-        Ok(Some(Sign::Hello)) => Ok((connection, signs)),
-        _ => Err(Trouble::Passing(
+        Ok(Some(ConnectionSign::Hello)) => Ok((connection, signs)),
+        _ => Err(SocketError::Passing(
             "Slack does not greet the connection".into(),
             Duration::ZERO,
         )),
     }
 }
 
-async fn may_connect(api_url: &str, app_token: &str) -> Result<(), Trouble> {
-    let api = Api::new(api_url, app_token).map_err(Trouble::Lasting)?;
+async fn may_connect(api_url: &str, app_token: &str) -> Result<(), SocketError> {
+    let api = WebApi::new(api_url, app_token).map_err(SocketError::Lasting)?;
     match tokio::time::timeout(HELLO, api.call("apps.connections.open", &json!({}))).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error @ CallError::Refused(..))) => {
-            Err(Trouble::Lasting(ChatError::from(error).to_string()))
+        Ok(Err(error @ SlackCallError::Refused(..))) => {
+            Err(SocketError::Lasting(ChatError::from(error).to_string()))
         }
-        Ok(Err(CallError::Limited(method, after))) => Err(Trouble::Passing(
+        Ok(Err(SlackCallError::Limited(method, after))) => Err(SocketError::Passing(
             format!("{method}: Slack asks us to wait for {after:?}"),
             after,
         )),
-        Ok(Err(error)) => Err(Trouble::Passing(error.to_string(), Duration::ZERO)),
-        Err(_) => Err(Trouble::Passing(
+        Ok(Err(error)) => Err(SocketError::Passing(error.to_string(), Duration::ZERO)),
+        Err(_) => Err(SocketError::Passing(
             "Slack does not answer".into(),
             Duration::ZERO,
         )),
     }
 }
 
-struct Listener {
-    session: Session,
-    ear: Arc<dyn Ear>,
-    sign: mpsc::UnboundedSender<Sign>,
+struct SocketListener {
+    session: SlackSession,
+    ear: Arc<dyn EventSink>,
+    sign: mpsc::UnboundedSender<ConnectionSign>,
 }
 
-impl Listener {
+impl SocketListener {
     /// The acknowledgement of an envelope.
     async fn take(&self, envelope: &Value) -> Option<String> {
         let id = envelope["envelope_id"].as_str()?;
@@ -288,12 +288,12 @@ impl Listener {
 }
 
 #[async_trait]
-impl SlackSocketModeClientListener for Listener {
+impl SlackSocketModeClientListener for SocketListener {
     async fn on_message(&self, _id: &SlackSocketModeWssClientId, body: String) -> Option<String> {
         let frame: Value = serde_json::from_str(&body).ok()?;
         let sign = match frame["type"].as_str() {
-            Some("hello") => Sign::Hello,
-            Some("disconnect") => Sign::Leave,
+            Some("hello") => ConnectionSign::Hello,
+            Some("disconnect") => ConnectionSign::Leave,
             _ => return self.take(&frame).await,
         };
         let _nobody_keeps_it_any_more = self.sign.send(sign);
@@ -305,6 +305,6 @@ impl SlackSocketModeClientListener for Listener {
     }
 
     async fn on_disconnect(&self, _id: &SlackSocketModeWssClientId) {
-        let _nobody_keeps_it_any_more = self.sign.send(Sign::Dead);
+        let _nobody_keeps_it_any_more = self.sign.send(ConnectionSign::Dead);
     }
 }

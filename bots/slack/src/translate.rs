@@ -3,21 +3,21 @@
 use serde_json::Value;
 use vine_domain::{
     Timestamp,
-    chat::{Act, Inbound, Spot, attachment::Thing},
+    chat::{Inbound, InboundKind, Location, attachment::MediaKind},
 };
 use vine_grammar::line;
 
 use crate::{
-    PLATFORM, Us, card,
+    AppIdentity, PLATFORM, card,
     content::content,
-    modal::{self, Modal, Written},
+    modal::{self, Modal, ModalInput},
     mrkdwn::plain,
     reference,
 };
 
 /// What an envelope is to us.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Heard {
+pub enum EnvelopeEvent {
     /// A person did something.
     Person(Inbound),
     /// A person wants to write something: the trigger, and in which modal.
@@ -35,17 +35,23 @@ pub enum Heard {
 }
 
 /// Reads an envelope's payload.
-pub fn translate(kind: &str, payload: &Value, us: &Us) -> Heard {
+pub fn translate(kind: &str, payload: &Value, us: &AppIdentity) -> EnvelopeEvent {
     let heard = match kind {
         "events_api" => event(&payload["event"], us),
         "slash_commands" => command(payload, us),
         "interactive" => interaction(payload, us),
         _ => None,
     };
-    heard.unwrap_or(Heard::Nothing)
+    heard.unwrap_or(EnvelopeEvent::Nothing)
 }
 
-fn inbound(event: String, author: String, spot: Spot, text: String, act: Act) -> Inbound {
+fn inbound(
+    event: String,
+    author: String,
+    spot: Location,
+    text: String,
+    act: InboundKind,
+) -> Inbound {
     Inbound {
         event,
         platform: PLATFORM.into(),
@@ -60,7 +66,13 @@ fn inbound(event: String, author: String, spot: Spot, text: String, act: Act) ->
 }
 
 /// The same of what Slack lets us answer to its author alone.
-fn asked_for(event: String, author: String, spot: Spot, text: String, act: Act) -> Inbound {
+fn asked_for(
+    event: String,
+    author: String,
+    spot: Location,
+    text: String,
+    act: InboundKind,
+) -> Inbound {
     Inbound {
         private: true,
         ..inbound(event, author, spot, text, act)
@@ -68,7 +80,7 @@ fn asked_for(event: String, author: String, spot: Spot, text: String, act: Act) 
 }
 
 /// People of other workspaces, in shared channels, carry their workspace in their name here.
-fn author(user: &str, team: Option<&str>, us: &Us) -> String {
+fn author(user: &str, team: Option<&str>, us: &AppIdentity) -> String {
     match team {
         Some(team) if !us.teams.iter().any(|ours| ours == team) => format!("{team}:{user}"),
         _ => user.to_owned(),
@@ -81,19 +93,21 @@ fn team(message: &Value) -> Option<&str> {
     team("user_team").or_else(|| team("source_team"))
 }
 
-fn event(event: &Value, us: &Us) -> Option<Heard> {
+fn event(event: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
     match event["type"].as_str()? {
-        "message" => message(event, us).map(Heard::Person),
-        "reaction_added" => reaction(event, us).map(Heard::Person),
-        "tokens_revoked" | "app_uninstalled" => Some(Heard::Ended),
-        "channel_id_changed" => Some(Heard::Renamed(
+        "message" => message(event, us).map(EnvelopeEvent::Person),
+        "reaction_added" => reaction(event, us).map(EnvelopeEvent::Person),
+        "tokens_revoked" | "app_uninstalled" => Some(EnvelopeEvent::Ended),
+        "channel_id_changed" => Some(EnvelopeEvent::Renamed(
             event["old_channel_id"].as_str()?.into(),
             event["new_channel_id"].as_str()?.into(),
         )),
         "member_joined_channel" | "member_left_channel" => {
-            (event["user"] == us.user.as_str()).then_some(Heard::Moved)
+            (event["user"] == us.user.as_str()).then_some(EnvelopeEvent::Moved)
         }
-        kind if kind.starts_with("channel_") || kind.starts_with("group_") => Some(Heard::Moved),
+        kind if kind.starts_with("channel_") || kind.starts_with("group_") => {
+            Some(EnvelopeEvent::Moved)
+        }
         _ => None,
     }
 }
@@ -110,7 +124,7 @@ fn character(sign: &str) -> String {
 }
 
 /// A message in a channel. `app_mention` says the same a second time.
-fn message(event: &Value, us: &Us) -> Option<Inbound> {
+fn message(event: &Value, us: &AppIdentity) -> Option<Inbound> {
     let channel = event["channel"].as_str()?;
     match event["subtype"].as_str() {
         None | Some("thread_broadcast" | "file_share" | "me_message") => said(event, channel, us),
@@ -119,8 +133,8 @@ fn message(event: &Value, us: &Us) -> Option<Inbound> {
         Some(kind) if is_notice(kind) => None,
         // A kind of message that people could not send when this was written.
         Some(_) => Some(Inbound {
-            text: Thing::Unknown.left_out(),
-            act: Act::Unreadable,
+            text: MediaKind::Unknown.left_out(),
+            act: InboundKind::Unreadable,
             ..said(event, channel, us)?
         }),
     }
@@ -157,12 +171,12 @@ fn is_notice(subtype: &str) -> bool {
 
 /// A reaction to a message; who takes one back has said nothing. Its event is no message, so it
 /// bears no name of one.
-fn reaction(event: &Value, us: &Us) -> Option<Inbound> {
+fn reaction(event: &Value, us: &AppIdentity) -> Option<Inbound> {
     let (item, text) = (&event["item"], |key: &str| event[key].as_str());
     let on = reference(item["channel"].as_str()?, item["ts"].as_str()?);
     let (user, sign, at) = (text("user")?, text("reaction")?, text("event_ts")?);
     let room = item["channel"].as_str()?.to_owned();
-    let spot = Spot::Theirs {
+    let spot = Location::Theirs {
         room,
         thread: None,
         reply_to: Some(on),
@@ -172,24 +186,24 @@ fn reaction(event: &Value, us: &Us) -> Option<Inbound> {
         author(user, team(event), us),
         spot,
         character(sign),
-        Act::Reacted,
+        InboundKind::Reacted,
     );
     reacted.said = moment(at);
     (user != us.user).then_some(reacted)
 }
 
 /// Who wrote a message; nobody when a program did.
-fn writer<'a>(message: &'a Value, us: &Us) -> Option<&'a str> {
+fn writer<'a>(message: &'a Value, us: &AppIdentity) -> Option<&'a str> {
     let user = message["user"].as_str()?;
     (message["bot_id"].is_null() && user != us.user).then_some(user)
 }
 
-fn said(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
+fn said(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
     let (user, ts) = (writer(event, us)?, event["ts"].as_str()?);
     let thread = event["thread_ts"]
         .as_str()
         .map(|root| reference(channel, root));
-    let spot = Spot::Theirs {
+    let spot = Location::Theirs {
         room: channel.into(),
         thread,
         reply_to: None,
@@ -219,20 +233,20 @@ pub fn moment(ts: &str) -> Option<Timestamp> {
 
 /// Slack also says that a message has changed when a link in it was unfolded; only an edit has a
 /// time.
-fn edited(message: &Value, channel: &str, us: &Us) -> Option<Inbound> {
+fn edited(message: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
     let (user, ts, at) = (
         writer(message, us)?,
         message["ts"].as_str()?,
         message["edited"]["ts"].as_str()?,
     );
-    let spot = Spot::Theirs {
+    let spot = Location::Theirs {
         room: channel.into(),
         thread: None,
         reply_to: None,
     };
     let text = content(message, &us.user).words.join("\n\n");
     let event = format!("{}:edited:{at}", reference(channel, ts));
-    let act = Act::Edited(reference(channel, ts));
+    let act = InboundKind::Edited(reference(channel, ts));
     let edited = inbound(event, author(user, team(message), us), spot, text, act);
     Some(Inbound {
         said: moment(at),
@@ -241,10 +255,10 @@ fn edited(message: &Value, channel: &str, us: &Us) -> Option<Inbound> {
 }
 
 /// Slack does not say who deleted it; whoever wrote it is named.
-fn deleted(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
+fn deleted(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
     let (before, ts) = (&event["previous_message"], event["deleted_ts"].as_str()?);
     let user = writer(before, us)?;
-    let spot = Spot::Theirs {
+    let spot = Location::Theirs {
         room: channel.into(),
         thread: None,
         reply_to: None,
@@ -255,38 +269,41 @@ fn deleted(event: &Value, channel: &str, us: &Us) -> Option<Inbound> {
         author(user, team(before), us),
         spot,
         String::new(),
-        Act::Deleted(reference(channel, ts)),
+        InboundKind::Deleted(reference(channel, ts)),
     ))
 }
 
 /// A slash command. There are none in threads, and its trigger is all that tells it from another
 /// one. Whoever leaves out what a new task is gets a form for it.
-fn command(payload: &Value, us: &Us) -> Option<Heard> {
+fn command(payload: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
     let text = |key: &str| payload[key].as_str();
     let (trigger, room) = (text("trigger_id")?, text("channel_id")?);
     let words = plain(text("text").unwrap_or_default(), &us.user);
     if words.split_whitespace().eq(["task", "new"]) {
-        return Some(Heard::Write(trigger.into(), Modal::Task(room.into())));
+        return Some(EnvelopeEvent::Write(
+            trigger.into(),
+            Modal::Task(room.into()),
+        ));
     }
     let author = author(text("user_id")?, text("team_id"), us);
-    Some(Heard::Person(asked_for(
+    Some(EnvelopeEvent::Person(asked_for(
         trigger.into(),
         author,
         in_room(room),
         format!("/vine {words}"),
-        Act::Said,
+        InboundKind::Said,
     )))
 }
 
-fn in_room(room: &str) -> Spot {
-    Spot::Theirs {
+fn in_room(room: &str) -> Location {
+    Location::Theirs {
         room: room.into(),
         thread: None,
         reply_to: None,
     }
 }
 
-fn interaction(payload: &Value, us: &Us) -> Option<Heard> {
+fn interaction(payload: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
     let user = author(
         payload["user"]["id"].as_str()?,
         payload["user"]["team_id"].as_str(),
@@ -298,7 +315,7 @@ fn interaction(payload: &Value, us: &Us) -> Option<Heard> {
         "block_actions" => pressed(payload, user, trigger, channel),
         "message_action" if payload["callback_id"] == card::SHORTCUT => {
             let ts = payload["message"]["ts"].as_str()?;
-            Some(Heard::Write(
+            Some(EnvelopeEvent::Write(
                 trigger.into(),
                 Modal::Answer(reference(channel, ts), asked(&payload["message"])),
             ))
@@ -318,35 +335,38 @@ fn asked(message: &Value) -> String {
         .unwrap_or_else(|| text.to_owned())
 }
 
-fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Option<Heard> {
+fn pressed(payload: &Value, user: String, trigger: &str, channel: &str) -> Option<EnvelopeEvent> {
     let action = payload["actions"][0]["action_id"].as_str()?;
     let on = reference(channel, payload["container"]["message_ts"].as_str()?);
     if action == card::WRITE {
         let asked = asked(&payload["message"]);
-        return Some(Heard::Write(trigger.into(), Modal::Answer(on, asked)));
+        return Some(EnvelopeEvent::Write(
+            trigger.into(),
+            Modal::Answer(on, asked),
+        ));
     }
     let index = action.strip_prefix(card::PICK)?.parse().ok()?;
-    let spot = Spot::Theirs {
+    let spot = Location::Theirs {
         room: channel.into(),
         thread: None,
         reply_to: Some(on),
     };
-    Some(Heard::Person(asked_for(
+    Some(EnvelopeEvent::Person(asked_for(
         trigger.into(),
         user,
         spot,
         String::new(),
-        Act::Pressed(index),
+        InboundKind::Pressed(index),
     )))
 }
 
-fn submitted(view: &Value, user: String) -> Option<Heard> {
+fn submitted(view: &Value, user: String) -> Option<EnvelopeEvent> {
     let (spot, text) = match modal::written(view)? {
-        Written::Empty(field) => return Some(Heard::Empty(field)),
-        Written::Answer { text, to } => {
+        ModalInput::Empty(field) => return Some(EnvelopeEvent::Empty(field)),
+        ModalInput::Answer { text, to } => {
             let room = to.split(':').next().unwrap_or_default().to_owned();
             (
-                Spot::Theirs {
+                Location::Theirs {
                     room,
                     thread: None,
                     reply_to: Some(to),
@@ -354,7 +374,7 @@ fn submitted(view: &Value, user: String) -> Option<Heard> {
                 text,
             )
         }
-        Written::Task {
+        ModalInput::Task {
             title,
             prompt,
             priority,
@@ -367,12 +387,12 @@ fn submitted(view: &Value, user: String) -> Option<Heard> {
             ),
         ),
     };
-    Some(Heard::Person(asked_for(
+    Some(EnvelopeEvent::Person(asked_for(
         view["id"].as_str()?.into(),
         user,
         spot,
         text,
-        Act::Said,
+        InboundKind::Said,
     )))
 }
 
@@ -382,8 +402,8 @@ mod tests {
 
     use super::*;
 
-    fn us() -> Us {
-        Us {
+    fn us() -> AppIdentity {
+        AppIdentity {
             teams: vec!["T1".into(), "T3".into()],
             user: "U0BOT".into(),
         }
@@ -391,7 +411,7 @@ mod tests {
 
     fn person(kind: &str, payload: &Value) -> Option<Inbound> {
         match translate(kind, payload, &us()) {
-            Heard::Person(inbound) => Some(inbound),
+            EnvelopeEvent::Person(inbound) => Some(inbound),
             _ => None,
         }
     }
@@ -409,7 +429,7 @@ mod tests {
         let reply = message(&json!({ "thread_ts": "1.000000" })).expect("read");
         assert_eq!(
             reply.spot,
-            Spot::Theirs {
+            Location::Theirs {
                 room: "C1".into(),
                 thread: Some("C1:1.000000".into()),
                 reply_to: None
@@ -468,7 +488,7 @@ mod tests {
             message(&json!({ "subtype": "message_changed", "message": changed })).expect("read");
         assert_eq!(
             (edit.act, edit.text.as_str()),
-            (Act::Edited("C1:5.000001".into()), "red")
+            (InboundKind::Edited("C1:5.000001".into()), "red")
         );
         let unfolded = json!({ "user": "U1", "ts": "5.000001", "text": "red" });
         assert_eq!(
@@ -481,14 +501,14 @@ mod tests {
         );
         assert_eq!(
             deleted.expect("read").act,
-            Act::Deleted("C1:5.000001".into())
+            InboundKind::Deleted("C1:5.000001".into())
         );
         let file = |kind: &str| {
             message(&json!({ "text": "", "subtype": "file_share", "files": [{ "name": "a.log", "mimetype": kind }] })).expect("read").act
         };
         assert_eq!(
             (file("text/plain"), file("image/png")),
-            (Act::Awaited, Act::Unreadable)
+            (InboundKind::Awaited, InboundKind::Unreadable)
         );
     }
 
@@ -499,17 +519,20 @@ mod tests {
             "container": { "message_ts": "7.000000" }, "message": { "text": "<@U1> *Q-1* for Ann" }, "actions": [{ "action_id": action, "value": "rm -rf" }] })
         };
         let pick = person("interactive", &press("vine_pick_1")).expect("read");
-        assert_eq!((pick.act, pick.text.as_str()), (Act::Pressed(1), ""));
+        assert_eq!(
+            (pick.act, pick.text.as_str()),
+            (InboundKind::Pressed(1), "")
+        );
         assert_eq!(
             translate("interactive", &press("vine_write"), &us()),
-            Heard::Write(
+            EnvelopeEvent::Write(
                 "t1".into(),
                 Modal::Answer("C1:7.000000".into(), "*Q-1* for Ann".into())
             )
         );
         assert_eq!(
             translate("interactive", &press("other_app"), &us()),
-            Heard::Nothing
+            EnvelopeEvent::Nothing
         );
     }
 
@@ -524,7 +547,7 @@ mod tests {
             (written.text.as_str(), written.spot),
             (
                 "green",
-                Spot::Theirs {
+                Location::Theirs {
                     room: "C1".into(),
                     thread: None,
                     reply_to: Some("C1:7.000000".into())
@@ -533,7 +556,7 @@ mod tests {
         );
         assert_eq!(
             translate("interactive", &view("  "), &us()),
-            Heard::Empty("answer")
+            EnvelopeEvent::Empty("answer")
         );
         let command = |text: &str| json!({ "channel_id": "C1", "user_id": "U1", "team_id": "T1", "command": "/vine", "text": text, "trigger_id": "t2" });
         assert_eq!(
@@ -542,7 +565,7 @@ mod tests {
                 .text,
             "/vine task list"
         );
-        let form = Heard::Write("t2".into(), Modal::Task("C1".into()));
+        let form = EnvelopeEvent::Write("t2".into(), Modal::Task("C1".into()));
         assert_eq!(
             translate("slash_commands", &command(" task  new "), &us()),
             form
@@ -556,7 +579,7 @@ mod tests {
         let payload = json!({ "type": "view_submission", "trigger_id": "t", "user": { "id": "U1", "team_id": "T1" }, "view": {
             "id": "V1", "callback_id": "vine_task", "private_metadata": "C1", "state": { "values": values } } });
         let said = person("interactive", &payload).expect("read");
-        let command = vine_grammar::parse(&said.text, &vine_grammar::Context::default());
+        let command = vine_grammar::parse(&said.text, &vine_grammar::CommandContext::default());
         let Ok(vine_grammar::Command::Task(vine_grammar::TaskVerb::New {
             title,
             prompt,
@@ -581,11 +604,14 @@ mod tests {
                     &json!({ "event": { "type": kind, "user": "U0BOT" } }),
                     &us()
                 ),
-                Heard::Moved,
+                EnvelopeEvent::Moved,
                 "{kind}"
             );
         }
         let somebody = json!({ "event": { "type": "member_joined_channel", "user": "U1" } });
-        assert_eq!(translate("events_api", &somebody, &us()), Heard::Nothing);
+        assert_eq!(
+            translate("events_api", &somebody, &us()),
+            EnvelopeEvent::Nothing
+        );
     }
 }

@@ -15,9 +15,9 @@ const LIFE: Duration = Duration::from_secs(29 * 60);
 
 /// Addresses for answers, by the events that they answer.
 #[derive(Debug, Default)]
-pub struct Waiting(Mutex<HashMap<String, (String, Instant)>>);
+pub struct PendingResponses(Mutex<HashMap<String, (String, Instant)>>);
 
-impl Waiting {
+impl PendingResponses {
     /// Somebody waits.
     pub fn add(&self, event: &str, address: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use vine_domain::{WorkerId, token::Token};
 
-use crate::wire::{ApiError, Beat, Beaten, Claim, Claimed, CommandReply, RunCommand};
+use crate::wire::{ApiError, Claim, Claimed, CommandReply, Heartbeat, HeartbeatReply, RunCommand};
 
 /// How long a call may take beside the time it asked to wait.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -202,7 +202,11 @@ impl Client {
     }
 
     /// Renews leases and waits for something to be told.
-    pub async fn beat(&self, worker: WorkerId, beat: &Beat) -> Result<Beaten, ClientError> {
+    pub async fn beat(
+        &self,
+        worker: WorkerId,
+        beat: &Heartbeat,
+    ) -> Result<HeartbeatReply, ClientError> {
         let wait = Duration::from_secs_f64(beat.wait.clamp(0.0, 60.0));
         self.call(
             Method::POST,

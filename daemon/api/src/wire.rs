@@ -5,12 +5,12 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vine_domain::{
-    Ask, Branch, Epoch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, Standing, TaskId,
-    Timestamp, Title, WorkerId,
-    ledger::Record,
+    Ask, Branch, Epoch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp,
+    Title, WorkerId, WorkerIsolation,
+    ledger::LedgerEntry,
     task::{Report, Usage},
     token::Token,
-    worker::{Assignment, Attempt, Delivery},
+    worker::{Assignment, Attempt, WorkerMessage},
 };
 
 /// An error as every endpoint reports it.
@@ -125,7 +125,7 @@ pub struct EditMessage {
 /// `POST /api/v1/tokens`: a secret for a program of the caller, or an enrolment code.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct MakeToken {
+pub struct CreateToken {
     /// `user`, `enrolment` or `login`.
     #[schema(pattern = "^(user|enrolment|login)$")]
     pub kind: String,
@@ -144,12 +144,12 @@ pub struct MakeToken {
 
 /// `GET /api/v1/audit`
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Records {
+pub struct AuditRecords {
     /// The hash of the link before the first of these; empty before the very first, and where that one was removed
     /// since it was old.
     pub before: String,
     /// In the order in which they were sealed.
-    pub items: Vec<Record>,
+    pub items: Vec<LedgerEntry>,
 }
 
 /// A token without its secret.
@@ -171,14 +171,14 @@ pub struct TokenRow {
 
 /// `GET /api/v1/tokens`
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Tokens {
+pub struct TokenList {
     /// The latest first.
     pub items: Vec<TokenRow>,
 }
 
 /// The secret, shown once.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct MadeToken {
+pub struct CreatedToken {
     /// The secret itself.
     pub token: Token,
     /// How long it is good for, in seconds.
@@ -217,7 +217,7 @@ pub struct Enrolled {
 /// worker.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Beat {
+pub struct Heartbeat {
     /// Made at each start of the worker's process; another one means that its agents are gone.
     pub boot: Uuid,
     /// How many agents at once.
@@ -236,13 +236,13 @@ pub struct Beat {
     pub trouble: Option<String>,
     /// Repositories of which it takes no tasks now.
     #[serde(default)]
-    pub without: Vec<Without>,
+    pub without: Vec<PausedRepo>,
     /// What its worktrees take on its disk.
     #[serde(default)]
     pub worktree_bytes: u64,
     /// What stands around its agents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standing: Option<Standing>,
+    pub standing: Option<WorkerIsolation>,
     /// Wait at most this many seconds when there is nothing to tell.
     pub wait: f64,
 }
@@ -250,7 +250,7 @@ pub struct Beat {
 /// A repository that is ill on one worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Without {
+pub struct PausedRepo {
     /// Which.
     pub repo: Slug,
     /// Why, for people.
@@ -259,9 +259,9 @@ pub struct Without {
 
 /// What the worker is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Beaten {
+pub struct HeartbeatReply {
     /// Acted upon by the worker, repeated until it is.
-    pub deliveries: Vec<Delivery>,
+    pub deliveries: Vec<WorkerMessage>,
 }
 
 /// `POST /api/v1/workers/{id}/orphans`: tasks whose worktrees a worker found; the reply holds those
@@ -279,7 +279,7 @@ pub struct Orphans {
 /// `POST /api/v1/workers/{id}/kept`: what a worker keeps of an attempt that did not finish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Kept {
+pub struct ReportKeptWork {
     /// Of which task.
     pub task: TaskId,
     /// When that was created, which tells it from tasks of other installations.
@@ -300,7 +300,7 @@ pub struct Kept {
 /// `POST /api/v1/workers/{id}/spent`: what an attempt of the worker cost so far, however it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Spent {
+pub struct ReportUsage {
     /// Which attempt.
     pub attempt: Attempt,
     /// All of it, not what came since the last time.
@@ -370,7 +370,7 @@ pub struct Completed {
 
 /// What came of several completions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-pub struct Accepted {
+pub struct CompletionResults {
     /// In order: nothing, or why it was refused.
     pub refused: Vec<Option<ApiError>>,
     /// What was claimed in the same call.
@@ -384,13 +384,13 @@ pub struct Fail {
     /// Which attempt.
     pub attempt: Attempt,
     /// Why it ended.
-    pub how: GaveUp,
+    pub how: AttemptFailure,
 }
 
 /// Why an attempt ended without a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "how")]
-pub enum GaveUp {
+pub enum AttemptFailure {
     /// Something went wrong.
     Failed(Failure),
     /// The worker is asked to stop and hands the task back unharmed.
@@ -401,7 +401,7 @@ pub enum GaveUp {
 
 /// Where the task is after an attempt that gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Ended {
+pub struct EndedReply {
     /// Nothing more will happen to the task by itself; its worktree can go.
     pub over: bool,
 }
@@ -417,7 +417,7 @@ pub struct Enqueue {
 /// `POST /api/v1/queue/log`: the agent's words for the task's log.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Log {
+pub struct AppendLog {
     /// Which attempt.
     pub attempt: Attempt,
     /// One line each.
@@ -468,7 +468,7 @@ pub struct PostedQuestion {
 /// `POST /api/v1/questions/{id}/delivered`, `POST /api/v1/notes/{key}/delivered`
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Delivered {
+pub struct ConfirmDelivery {
     /// Which attempt.
     pub attempt: Attempt,
     /// The answer that the agent has, by its key; none when it heard that nobody answered. Notes
@@ -505,7 +505,7 @@ pub struct MapSession {
 /// `POST /api/v1/sessions/{id}/heartbeat`
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SessionBeat {
+pub struct SessionHeartbeat {
     /// Which attempt.
     pub attempt: Attempt,
     /// How full the context is, in percent.

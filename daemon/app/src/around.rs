@@ -8,32 +8,32 @@ use std::{
 };
 
 use vine_domain::{
-    Guard, Repo, Slug, Standing, Timestamp, Wall, Worker, WorkerId,
+    Guard, Repo, Slug, Timestamp, Wall, Worker, WorkerId, WorkerIsolation,
     guard::{LOGIN, Preset},
 };
 
-use crate::{App, Done};
+use crate::{App, AppResult};
 
 /// News of other daemons is seen after this long.
 const GOOD_FOR: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct IsolationState {
     read: Option<Timestamp>,
     guards: HashMap<Slug, Guard>,
-    walls: HashMap<WorkerId, Stands>,
+    walls: HashMap<WorkerId, WorkerWall>,
 }
 
 /// What stands around the agents of a worker, as far as cards say it.
 #[derive(Debug, Clone, Copy)]
-struct Stands {
+struct WorkerWall {
     wall: Wall,
     /// They can read the login of the model's account.
     login: bool,
 }
 
-impl Stands {
-    fn of(standing: &Standing) -> Self {
+impl WorkerWall {
+    fn of(standing: &WorkerIsolation) -> Self {
         Self {
             wall: standing.wall,
             login: standing.login,
@@ -43,18 +43,18 @@ impl Stands {
 
 /// Guards of repositories and walls of workers, as last seen.
 #[derive(Debug, Default)]
-pub(crate) struct Around(Mutex<Seen>);
+pub(crate) struct IsolationCache(Mutex<IsolationState>);
 
-impl Around {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+impl IsolationCache {
+    fn seen(&self) -> MutexGuard<'_, IsolationState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A worker said what stands there.
-    pub fn stands(&self, worker: WorkerId, standing: Option<&Standing>) {
+    pub fn stands(&self, worker: WorkerId, standing: Option<&WorkerIsolation>) {
         let mut seen = self.seen();
         match standing {
-            Some(standing) => seen.walls.insert(worker, Stands::of(standing)),
+            Some(standing) => seen.walls.insert(worker, WorkerWall::of(standing)),
             None => seen.walls.remove(&worker),
         };
     }
@@ -115,7 +115,7 @@ impl Around {
 
 impl App {
     /// What stands, or stood last, around the agent of a task; `on` is its latest worker, by name.
-    pub async fn stands_around(&self, repo: &Slug, on: Option<&str>) -> Done<Option<String>> {
+    pub async fn stands_around(&self, repo: &Slug, on: Option<&str>) -> AppResult<Option<String>> {
         self.look_around().await?;
         let workers = self.store.workers().await?;
         let named = |(worker, ..): &&(Worker, usize, usize)| Some(worker.name.as_str()) == on;
@@ -124,7 +124,7 @@ impl App {
     }
 
     /// Reads what other daemons were told, if that is a while ago.
-    pub(crate) async fn look_around(&self) -> Done<()> {
+    pub(crate) async fn look_around(&self) -> AppResult<()> {
         let now = self.clock.now();
         let is_fresh = |at: Timestamp| now.since(at) < GOOD_FOR;
         if self.around.seen().read.is_some_and(is_fresh) {
@@ -137,8 +137,9 @@ impl App {
             .into_iter()
             .map(|repo| (repo.name, repo.guard))
             .collect();
-        let wall =
-            |(worker, ..): (Worker, usize, usize)| Some((worker.id, Stands::of(&worker.standing?)));
+        let wall = |(worker, ..): (Worker, usize, usize)| {
+            Some((worker.id, WorkerWall::of(&worker.standing?)))
+        };
         seen.walls = workers.into_iter().filter_map(wall).collect();
         Ok(())
     }
@@ -156,12 +157,12 @@ mod tests {
     #[test]
     fn a_card_says_what_the_agent_may_do_and_what_it_can_read() {
         let (around, repo, worker) = (
-            Around::default(),
+            IsolationCache::default(),
             Slug::from_text("site"),
             WorkerId(System.uuid()),
         );
         assert_eq!(around.said(&repo, Some(worker)), None, "nobody knows yet");
-        let standing = |wall, login| Standing {
+        let standing = |wall, login| WorkerIsolation {
             wall,
             why: String::new(),
             login,

@@ -8,12 +8,12 @@ use std::{
 
 use vine_domain::{
     MessageId, Timestamp,
-    access::{self, Sight},
-    chat::{Aside, Inbound, Outbound, OutboundKind, Place, Spot},
+    access::{self, ListScope},
+    chat::{Inbound, Location, MessagePlace, Outbound, OutboundKind, PrivateReply},
     uuid_of,
 };
 
-use crate::{App, AppError, Done, commands::Reply};
+use crate::{App, AppError, AppResult, commands::CommandOutput};
 
 /// What others read too is told to one person once in this long: each is a message, and rooms have
 /// limits.
@@ -21,9 +21,9 @@ const AGAIN: Duration = Duration::from_secs(3600);
 
 /// What people were told lately where others read it.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<HashMap<(String, String), Timestamp>>);
+pub(crate) struct RecentReplies(Mutex<HashMap<(String, String), Timestamp>>);
 
-impl Told {
+impl RecentReplies {
     /// Whether it is time to tell the author of `event` about this; if so it is told.
     pub(crate) fn due(&self, event: &Inbound, about: &str, now: Timestamp) -> bool {
         let key = (
@@ -49,14 +49,14 @@ impl App {
     pub(crate) async fn say_aside(
         &self,
         event: &Inbound,
-        outcome: &Result<Option<Reply>, AppError>,
-    ) -> Done<()> {
-        let Spot::Theirs { room, thread, .. } = &event.spot else {
+        outcome: &Result<Option<CommandOutput>, AppError>,
+    ) -> AppResult<()> {
+        let Location::Theirs { room, thread, .. } = &event.spot else {
             return Ok(());
         };
         let user = self.store.user(&event.platform, &event.author).await?;
         let stranger = user.is_none();
-        let sees_all = access::sight(user.as_ref()) == Ok(Sight::Everything);
+        let sees_all = access::sight(user.as_ref()) == Ok(ListScope::Everything);
         let text = match outcome {
             Ok(None) | Err(AppError::Store(_) | AppError::Early | AppError::Stopping) => {
                 return Ok(());
@@ -83,7 +83,7 @@ impl App {
             event.author.clone(),
             event.event.clone(),
         );
-        let aside = Aside {
+        let aside = PrivateReply {
             platform,
             room: room.clone(),
             thread: thread.clone(),
@@ -91,7 +91,7 @@ impl App {
             author,
         };
         let id = MessageId(uuid_of(&format!("aside {}", event.own_key())));
-        let told = Outbound::new(id, Place::Aside(aside), OutboundKind::Notice, text);
+        let told = Outbound::new(id, MessagePlace::Aside(aside), OutboundKind::Notice, text);
         let buttons = match outcome {
             Err(error) if !stranger => error.buttons().to_vec(),
             _ => Vec::new(),
@@ -104,7 +104,7 @@ impl App {
 
 const STRANGER: &str = "a stranger has no say here";
 
-fn refusal(outcome: &Result<Option<Reply>, AppError>, author: &str) -> String {
+fn refusal(outcome: &Result<Option<CommandOutput>, AppError>, author: &str) -> String {
     let why = match outcome {
         Err(AppError::Denied(denied)) => denied.to_string(),
         _ => STRANGER.into(),
@@ -120,7 +120,7 @@ fn named(author: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use vine_domain::chat::Act;
+    use vine_domain::chat::InboundKind;
 
     use super::*;
 
@@ -130,17 +130,17 @@ mod tests {
             event: "1".into(),
             platform: "slack".into(),
             author: author.into(),
-            spot: Spot::Ours {
+            spot: Location::Ours {
                 task: None,
                 question: None,
             },
             text: String::new(),
-            act: Act::Said,
+            act: InboundKind::Said,
             said: None,
             left_out: None,
             private: false,
         };
-        let (told, ann, ben) = (Told::default(), by("ann"), by("ben"));
+        let (told, ann, ben) = (RecentReplies::default(), by("ann"), by("ben"));
         assert!(told.due(&ann, "a", Timestamp(0)) && told.due(&ben, "a", Timestamp(0)));
         assert!(told.due(&ann, "b", Timestamp(0)));
         assert!(!told.due(&ann, "a", Timestamp(3_599_999)));

@@ -5,11 +5,11 @@
 use std::{sync::Arc, time::Duration};
 
 use vine_domain::{
-    chat::{Act, Batch, Inbound},
-    ports::{Chat, Ear, Stored},
+    chat::{Inbound, InboundBatch, InboundKind},
+    ports::{Chat, EventSink, StoreResult},
 };
 
-use crate::{App, platforms::Listening};
+use crate::{App, platforms::AdapterEvents};
 
 /// How soon to try again what did not come.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub async fn run(app: App, chat: Arc<dyn Chat>) {
     let (mut woken, ear) = (
         app.wakes.on_awaited(),
-        Listening::new(app.clone(), chat.platform()),
+        AdapterEvents::new(app.clone(), chat.platform()),
     );
     loop {
         let waiting = app.awaited(chat.platform()).await.unwrap_or_else(|error| {
@@ -37,9 +37,9 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
                 .flatten();
             if let Some(whole) = whole
                 && let Err(error) = ear
-                    .hear(Batch {
+                    .hear(InboundBatch {
                         events: vec![whole],
-                        ..Batch::default()
+                        ..InboundBatch::default()
                     })
                     .await
             {
@@ -56,14 +56,17 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
 }
 
 /// Whether something is to be fetched for a batch.
-pub(crate) fn is_incomplete(batch: &Batch) -> bool {
-    batch.events.iter().any(|event| event.act == Act::Awaited)
+pub(crate) fn is_incomplete(batch: &InboundBatch) -> bool {
+    batch
+        .events
+        .iter()
+        .any(|event| event.act == InboundKind::Awaited)
 }
 
 impl App {
     /// Events without their words, of people that we know: strangers do not choose what we
     /// download.
-    async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>> {
+    async fn awaited(&self, platform: &str) -> StoreResult<Vec<Inbound>> {
         let mut known = Vec::new();
         for event in self.store.awaited(platform).await? {
             if self.store.user(platform, &event.author).await?.is_some() {

@@ -7,7 +7,7 @@ use vine_domain::{Ask, Question, QuestionId, TaskId, chat::Button, markdown::lit
 
 /// Words whose author is asked what they were for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AskedBack {
+pub struct Clarification {
     /// What is asked, in one or more lines.
     pub text: String,
     /// What can be pressed.
@@ -18,7 +18,7 @@ pub struct AskedBack {
 
 /// What words were for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meant {
+pub enum ClarifiedTarget {
     /// An answer to this.
     Question(QuestionId),
     /// A note to the agent of this.
@@ -29,7 +29,7 @@ pub enum Meant {
 const SHOWN: usize = 80;
 
 /// For which of these questions?
-pub fn which(words: &str, task: TaskId, open: &[&Question]) -> AskedBack {
+pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
     let mut ways: Vec<(Button, String)> = open
         .iter()
         .map(|question| {
@@ -46,7 +46,7 @@ pub fn which(words: &str, task: TaskId, open: &[&Question]) -> AskedBack {
 }
 
 /// Words for a permission or a plan that neither agree nor refuse.
-pub fn neither(words: &str, question: &Question, hint: String) -> AskedBack {
+pub fn neither(words: &str, question: &Question, hint: String) -> Clarification {
     let (id, task) = (question.id, question.task());
     let way = |label: &str, says: &str| (button(label, id, says), label.to_owned());
     let (what, mut ways) = match &question.ask {
@@ -78,12 +78,12 @@ pub fn neither(words: &str, question: &Question, hint: String) -> AskedBack {
 }
 
 /// Each way has a number: where there are no buttons, that is the sign to tap.
-fn asked_back(text: &str, ways: Vec<(Button, String)>, hint: String) -> AskedBack {
+fn asked_back(text: &str, ways: Vec<(Button, String)>, hint: String) -> Clarification {
     let lines = ways
         .iter()
         .enumerate()
         .map(|(index, (_, about))| format!("{}. {about}", index + 1));
-    AskedBack {
+    Clarification {
         text: format!("{text}\n{}", lines.collect::<Vec<_>>().join("\n")),
         buttons: ways.into_iter().map(|(button, _)| button).collect(),
         hint,
@@ -138,12 +138,12 @@ pub fn named(text: &str) -> Option<(QuestionId, &str)> {
 }
 
 /// What was meant by a button of ours.
-pub fn meant(says: &str) -> Option<(Meant, &str)> {
+pub fn meant(says: &str) -> Option<(ClarifiedTarget, &str)> {
     if let Some((id, words)) = named(says) {
-        return Some((Meant::Question(id), words));
+        return Some((ClarifiedTarget::Question(id), words));
     }
     let (first, words) = headed(says);
-    Some((Meant::Note(first.parse().ok()?), words))
+    Some((ClarifiedTarget::Note(first.parse().ok()?), words))
 }
 
 fn headed(text: &str) -> (&str, &str) {
@@ -161,10 +161,16 @@ mod tests {
         let for_one = says(button("", QuestionId(7), "blue: the dark one\nplease"));
         assert_eq!(
             meant(&for_one),
-            Some((Meant::Question(QuestionId(7)), "blue: the dark one\nplease"))
+            Some((
+                ClarifiedTarget::Question(QuestionId(7)),
+                "blue: the dark one\nplease"
+            ))
         );
         let noted = says(note(TaskId(3), "Q-9 is nice"));
-        assert_eq!(meant(&noted), Some((Meant::Note(TaskId(3)), "Q-9 is nice")));
+        assert_eq!(
+            meant(&noted),
+            Some((ClarifiedTarget::Note(TaskId(3)), "Q-9 is nice"))
+        );
     }
 
     #[test]

@@ -23,13 +23,13 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 use vine_domain::{
-    QuestionId, Slug, Standing, TaskState, Timestamp, WorkerId,
+    QuestionId, Slug, TaskState, Timestamp, WorkerId, WorkerIsolation,
     lifecycle::Event,
-    ports::Duties,
-    worker::{Attempt, Delivery},
+    ports::WorkerDuties,
+    worker::{Attempt, WorkerMessage},
 };
 
-use crate::{App, AppError, Done};
+use crate::{App, AppError, AppResult};
 
 /// How long a worker whose connection closed may take to come back.
 pub const GONE: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ const TWICE_SAID: &str = "its secret is used from two places, which take its tas
 
 /// What a worker says with a beat.
 #[derive(Debug, Clone)]
-pub struct Beat {
+pub struct WorkerHeartbeat {
     /// Made at each start of the worker's process.
     pub boot: Uuid,
     /// How many agents at once.
@@ -67,7 +67,7 @@ pub struct Beat {
     /// What its worktrees take on its disk.
     pub worktree_bytes: u64,
     /// What stands around its agents.
-    pub standing: Option<Standing>,
+    pub standing: Option<WorkerIsolation>,
     /// Wait at most this long.
     pub wait: Duration,
 }
@@ -76,13 +76,13 @@ pub struct Beat {
 /// heard of anew.
 #[derive(Default)]
 pub struct Presence {
-    lines: Mutex<HashMap<WorkerId, Line>>,
+    lines: Mutex<HashMap<WorkerId, WorkerConnection>>,
     /// Until then no lease is taken for one that was not renewed.
     lenient: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
-struct Line {
+struct WorkerConnection {
     /// Beats under way.
     open: u32,
     /// When a beat was dropped with none left.
@@ -96,7 +96,7 @@ struct Line {
 }
 
 impl Presence {
-    fn lines(&self) -> MutexGuard<'_, HashMap<WorkerId, Line>> {
+    fn lines(&self) -> MutexGuard<'_, HashMap<WorkerId, WorkerConnection>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -104,7 +104,7 @@ impl Presence {
     /// when that was. Each is named once.
     pub fn gone(&self, now: Timestamp) -> Vec<(WorkerId, Timestamp)> {
         let mut lines = self.lines();
-        let cut = |line: &Line| {
+        let cut = |line: &WorkerConnection| {
             line.cut
                 .filter(|cut| line.open == 0 && now.since(*cut) >= GONE)
         };
@@ -199,13 +199,13 @@ impl Presence {
 }
 
 /// A beat under way; dropped before its end, it marks the worker's line as cut.
-struct Open {
+struct OpenHeartbeat {
     app: App,
     worker: WorkerId,
     finished: bool,
 }
 
-impl Drop for Open {
+impl Drop for OpenHeartbeat {
     fn drop(&mut self) {
         let mut lines = self.app.presence.lines();
         if let Some(line) = lines.get_mut(&self.worker) {
@@ -219,9 +219,13 @@ impl Drop for Open {
 
 impl App {
     /// Takes a beat and waits for something to tell the worker; empty when there is nothing.
-    pub async fn beat(&self, worker: WorkerId, beat: Beat) -> Done<Vec<Delivery>> {
+    pub async fn beat(
+        &self,
+        worker: WorkerId,
+        beat: WorkerHeartbeat,
+    ) -> AppResult<Vec<WorkerMessage>> {
         let is_new = self.presence.heard(worker);
-        let mut open = Open {
+        let mut open = OpenHeartbeat {
             app: self.clone(),
             worker,
             finished: false,
@@ -231,7 +235,12 @@ impl App {
         deliveries
     }
 
-    async fn beaten(&self, worker: WorkerId, beat: Beat, is_new: bool) -> Done<Vec<Delivery>> {
+    async fn beaten(
+        &self,
+        worker: WorkerId,
+        beat: WorkerHeartbeat,
+        is_new: bool,
+    ) -> AppResult<Vec<WorkerMessage>> {
         let until = Instant::now() + beat.wait;
         self.take_note_of(worker, &beat, is_new).await?;
         let wake = self.wakes.on_worker(worker);
@@ -254,7 +263,12 @@ impl App {
 
     /// Keeps what the worker says of itself; a new process of it has none of the old one's agents.
     /// Other daemons see in the store that it is heard of here.
-    async fn take_note_of(&self, worker: WorkerId, beat: &Beat, is_new: bool) -> Done<()> {
+    async fn take_note_of(
+        &self,
+        worker: WorkerId,
+        beat: &WorkerHeartbeat,
+        is_new: bool,
+    ) -> AppResult<()> {
         let mut record = self
             .store
             .worker(worker)
@@ -292,8 +306,12 @@ impl App {
         Ok(())
     }
 
-    async fn deliveries(&self, worker: WorkerId, beat: &Beat) -> Done<Vec<Delivery>> {
-        let Duties {
+    async fn deliveries(
+        &self,
+        worker: WorkerId,
+        beat: &WorkerHeartbeat,
+    ) -> AppResult<Vec<WorkerMessage>> {
+        let WorkerDuties {
             leases: held,
             wanted,
         } = self.store.duties(worker).await?;
@@ -319,7 +337,7 @@ impl App {
                 .await?
                 .into_iter()
                 .filter(|question| !beat.handling.contains(&question.id));
-            deliveries.extend(untold.map(|question| Delivery::Answer {
+            deliveries.extend(untold.map(|question| WorkerMessage::Answer {
                 question: Box::new(question),
             }));
             let notes = self
@@ -328,7 +346,7 @@ impl App {
                 .await?
                 .into_iter()
                 .filter(|(_, note)| !beat.noting.contains(&note.key));
-            deliveries.extend(notes.map(|(attempt, note)| Delivery::Note { attempt, note }));
+            deliveries.extend(notes.map(|(attempt, note)| WorkerMessage::Note { attempt, note }));
         }
         let wanted = wanted
             .into_iter()
@@ -345,7 +363,7 @@ impl App {
     }
 
     /// Why an attempt is over that its worker still believes to hold.
-    async fn stop_for(&self, attempt: Attempt) -> Done<Delivery> {
+    async fn stop_for(&self, attempt: Attempt) -> AppResult<WorkerMessage> {
         let task = self.store.task(attempt.task).await?;
         let over = task.as_ref().is_none_or(vine_domain::Task::is_over);
         let why = match task.map(|task| task.state) {
@@ -357,11 +375,11 @@ impl App {
             ),
             None => format!("{} is not known here", attempt.task),
         };
-        Ok(Delivery::Stop { attempt, why, over })
+        Ok(WorkerMessage::Stop { attempt, why, over })
     }
 
     /// Ends all leases of a worker.
-    pub(crate) async fn lose_all(&self, worker: WorkerId, why: &str) -> Done<()> {
+    pub(crate) async fn lose_all(&self, worker: WorkerId, why: &str) -> AppResult<()> {
         for attempt in self.store.leases_of(worker).await? {
             self.lose(attempt, why).await?;
         }
@@ -369,7 +387,7 @@ impl App {
     }
 
     /// Ends one lease; no error when somebody else just did.
-    pub(crate) async fn lose(&self, attempt: Attempt, why: &str) -> Done<()> {
+    pub(crate) async fn lose(&self, attempt: Attempt, why: &str) -> AppResult<()> {
         match self
             .step(
                 attempt.task,
@@ -404,7 +422,7 @@ impl App {
     }
 
     /// Workers that are gone, by [`Presence::gone`], and that no other daemon has heard of since.
-    pub(crate) async fn gone(&self) -> Done<Vec<WorkerId>> {
+    pub(crate) async fn gone(&self) -> AppResult<Vec<WorkerId>> {
         let mut gone = Vec::new();
         for (id, cut) in self.presence.gone(self.clock.now()) {
             if self

@@ -8,12 +8,13 @@ use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
 use vine_domain::{
     MessageId, TaskId,
-    chat::{Act, Inbound, Spot, attachment::has_file},
+    chat::{Inbound, InboundKind, Location, attachment::has_file},
 };
 use vine_grammar::is_command;
 
 use crate::{
-    App, AppError, Caller, Done, Missing, commands::Reply, inbound::Turn, spots::Found, texts,
+    App, AppError, AppResult, Caller, Missing, commands::CommandOutput, inbound::InboxTurn,
+    spots::ResolvedLocation, texts,
 };
 
 /// So long a change waits for what it changes: platforms bring again within this what they did not
@@ -22,13 +23,13 @@ const WAITS: Duration = Duration::from_secs(60);
 
 /// Changes that wait to be read, by the platform and the event that they change.
 #[derive(Debug, Default)]
-pub(crate) struct Changes(HashMap<(String, String), Vec<Inbound>>);
+pub(crate) struct PendingEdits(HashMap<(String, String), Vec<Inbound>>);
 
-impl Changes {
+impl PendingEdits {
     /// Adds the changes among events that are read together.
     pub(crate) fn gather<'a>(&mut self, events: impl Iterator<Item = &'a Inbound>) {
         for event in events {
-            if let Act::Edited(of) | Act::Deleted(of) = &event.act {
+            if let InboundKind::Edited(of) | InboundKind::Deleted(of) = &event.act {
                 let of = (event.platform.clone(), of.clone());
                 self.0.entry(of).or_default().push(event.clone());
             }
@@ -38,7 +39,10 @@ impl Changes {
     /// All changes of an event by its author. Servers let anybody claim to change the words of others:
     /// nobody else's count. Files are not among what is changed: they were fetched as they are.
     pub(crate) fn all_of<'a>(&'a self, event: &'a Inbound) -> impl Iterator<Item = &'a Inbound> {
-        let said = matches!(event.act, Act::Said | Act::Unreadable | Act::Awaited);
+        let said = matches!(
+            event.act,
+            InboundKind::Said | InboundKind::Unreadable | InboundKind::Awaited
+        );
         let of = (event.platform.clone(), event.event.clone());
         let all = self.0.get(&of).filter(|_| said && !has_file(&event.text));
         // Not every platform says who took words away.
@@ -49,7 +53,7 @@ impl Changes {
     /// The last of them: what was deleted stays so, whatever edit comes beside it.
     pub(crate) fn last_of<'a>(&'a self, event: &'a Inbound) -> Option<&'a Inbound> {
         self.all_of(event)
-            .max_by_key(|change| (matches!(change.act, Act::Deleted(_)), change.said))
+            .max_by_key(|change| (matches!(change.act, InboundKind::Deleted(_)), change.said))
     }
 }
 
@@ -60,12 +64,12 @@ impl App {
         caller: &Caller,
         event: &Inbound,
         of: &str,
-        turn: &mut Turn<'_>,
-    ) -> Done<Option<Reply>> {
+        turn: &mut InboxTurn<'_>,
+    ) -> AppResult<Option<CommandOutput>> {
         let Some((original, found)) = self.original(event, of).await? else {
             return self.overtook(turn);
         };
-        let ours = matches!(event.spot, Spot::Ours { .. });
+        let ours = matches!(event.spot, Location::Ours { .. });
         // Not every platform says who took words away: their author stands for whoever did.
         let silent = event.author.is_empty();
         let author = if silent {
@@ -79,7 +83,7 @@ impl App {
         let caller = &author;
         if original.author != event.author && !silent {
             // Moderators take away what is none of ours to judge; what was done with it stands.
-            let moderated = matches!(event.act, Act::Deleted(_)) || found.task.is_none();
+            let moderated = matches!(event.act, InboundKind::Deleted(_)) || found.task.is_none();
             let refused = AppError::Unreadable(
                 "only its author can change a message, so nothing was done".into(),
             );
@@ -97,22 +101,23 @@ impl App {
             return Err(AppError::Early);
         }
         // A platform may tell of an edit that changes nothing, and a look back of one that it knew.
-        if matches!(event.act, Act::Edited(_)) && event.text.trim() == original.text.trim() {
+        if matches!(event.act, InboundKind::Edited(_)) && event.text.trim() == original.text.trim()
+        {
             return Ok(None);
         }
         let used = self.use_of(task, event.key()).await?;
         match (&event.act, used) {
-            (Act::Edited(_), Some(used)) => {
+            (InboundKind::Edited(_), Some(used)) => {
                 let read = format!("Correction of {used}: {}", event.text.trim());
                 self.note_as(caller, task, &event.text, &read, event.own_key())
                     .await?;
             }
-            (Act::Edited(_), None) if is_command(&original.text) => {
+            (InboundKind::Edited(_), None) if is_command(&original.text) => {
                 return Err(AppError::Unreadable(
                     "a command cannot be changed once it was sent; send it anew".into(),
                 ));
             }
-            (Act::Edited(_), None) => {
+            (InboundKind::Edited(_), None) => {
                 // It stands where it was said, under what stood there then.
                 let anew = Inbound {
                     said: original.said,
@@ -120,7 +125,7 @@ impl App {
                 };
                 return self.said(caller, &anew, found, turn).await;
             }
-            (Act::Deleted(_), Some(used)) => {
+            (InboundKind::Deleted(_), Some(used)) => {
                 let message = texts::notice(
                     MessageId(event.own_key()),
                     task,
@@ -129,14 +134,21 @@ impl App {
                 self.store.post(&message).await?;
                 self.wakes.outbox();
             }
-            (Act::Deleted(_), None)
-            | (Act::Said | Act::Reacted | Act::Pressed(_) | Act::Unreadable | Act::Awaited, _) => {}
+            (InboundKind::Deleted(_), None)
+            | (
+                InboundKind::Said
+                | InboundKind::Reacted
+                | InboundKind::Pressed(_)
+                | InboundKind::Unreadable
+                | InboundKind::Awaited,
+                _,
+            ) => {}
         }
         Ok(None)
     }
 
     /// A change of what has not come: it waits for that for a while.
-    fn overtook(&self, turn: &Turn<'_>) -> Done<Option<Reply>> {
+    fn overtook(&self, turn: &InboxTurn<'_>) -> AppResult<Option<CommandOutput>> {
         if self.clock.now().since(turn.stored) >= WAITS {
             return Ok(None);
         }
@@ -145,10 +157,19 @@ impl App {
 
     /// The message that was changed, and where it was said. In the console it must exist; in rooms
     /// people change messages that we were never concerned with.
-    async fn original(&self, event: &Inbound, of: &str) -> Done<Option<(Inbound, Found)>> {
-        let ours = matches!(event.spot, Spot::Ours { .. });
+    async fn original(
+        &self,
+        event: &Inbound,
+        of: &str,
+    ) -> AppResult<Option<(Inbound, ResolvedLocation)>> {
+        let ours = matches!(event.spot, Location::Ours { .. });
         let original = self.store.event(&event.platform, of).await?;
-        let said = |one: &Inbound| matches!(one.act, Act::Said | Act::Unreadable | Act::Awaited);
+        let said = |one: &Inbound| {
+            matches!(
+                one.act,
+                InboundKind::Said | InboundKind::Unreadable | InboundKind::Awaited
+            )
+        };
         let Some(original) = original.filter(said) else {
             return if ours {
                 Err(Missing::Message(of.to_owned()).into())
@@ -161,7 +182,7 @@ impl App {
     }
 
     /// What became of the words with this key, if anything did.
-    pub(crate) async fn use_of(&self, task: TaskId, key: Uuid) -> Done<Option<String>> {
+    pub(crate) async fn use_of(&self, task: TaskId, key: Uuid) -> AppResult<Option<String>> {
         let questions = self.store.questions_of(task).await?;
         let answered = questions.iter().find_map(|question| {
             Some((
@@ -189,12 +210,12 @@ mod tests {
 
     use super::*;
 
-    fn event(name: &str, author: &str, text: &str, act: Act) -> Inbound {
+    fn event(name: &str, author: &str, text: &str, act: InboundKind) -> Inbound {
         Inbound {
             event: name.into(),
             platform: "slack".into(),
             author: author.into(),
-            spot: Spot::Ours {
+            spot: Location::Ours {
                 task: None,
                 question: None,
             },
@@ -207,28 +228,28 @@ mod tests {
     }
 
     fn last(changes: &[Inbound], event: &Inbound) -> Option<String> {
-        let mut gathered = Changes::default();
+        let mut gathered = PendingEdits::default();
         gathered.gather(changes.iter());
         gathered.last_of(event).map(|change| change.text.clone())
     }
 
     #[test]
     fn what_its_author_said_last_counts_and_what_was_deleted_stays_so() {
-        let yes = event("1", "ann", "Yes", Act::Said);
+        let yes = event("1", "ann", "Yes", InboundKind::Said);
         let edit = |text: &str, at: i64| Inbound {
             said: Some(Timestamp(at)),
-            ..event(text, "ann", text, Act::Edited("1".into()))
+            ..event(text, "ann", text, InboundKind::Edited("1".into()))
         };
         assert_eq!(last(&[], &yes), None);
         assert_eq!(
             last(&[edit("No", 2), edit("Hm", 1)], &yes).as_deref(),
             Some("No")
         );
-        let deletion = event("1:deleted", "", "", Act::Deleted("1".into()));
+        let deletion = event("1:deleted", "", "", InboundKind::Deleted("1".into()));
         assert_eq!(last(&[deletion, edit("No", 2)], &yes).as_deref(), Some(""));
-        let others = event("2", "eve", "No", Act::Edited("1".into()));
+        let others = event("2", "eve", "No", InboundKind::Edited("1".into()));
         assert_eq!(last(&[others], &yes), None);
-        let file = event("1", "ann", "File a.log:\nall", Act::Said);
+        let file = event("1", "ann", "File a.log:\nall", InboundKind::Said);
         assert_eq!(last(&[edit("No", 2)], &file), None);
     }
 }

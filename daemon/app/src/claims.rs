@@ -13,30 +13,34 @@ use tokio::{
 use vine_domain::{
     WorkerId,
     lifecycle::Event,
-    ports::{Handed, Stored, Want},
+    ports::{ClaimRequest, ClaimedTask, StoreResult},
     worker::Assignment,
 };
 
-use crate::{App, Done};
+use crate::{App, AppResult};
 
 /// A claim that waits for its order.
-pub struct Waiting {
-    want: Want,
+pub struct PendingClaim {
+    want: ClaimRequest,
     until: Instant,
-    reply: oneshot::Sender<Done<Vec<Assignment>>>,
+    reply: oneshot::Sender<AppResult<Vec<Assignment>>>,
 }
 
 impl App {
     /// The work that is wanted; waits up to `wait` for the first, then gives what there is, perhaps
     /// nothing.
-    pub async fn claim(&self, mut want: Want, wait: Duration) -> Done<Vec<Assignment>> {
+    pub async fn claim(
+        &self,
+        mut want: ClaimRequest,
+        wait: Duration,
+    ) -> AppResult<Vec<Assignment>> {
         if self.stop.is_cancelled() {
             return Ok(Vec::new());
         }
         self.look_around().await?;
         want.without.extend(self.around.out_of_reach(want.worker));
         let (reply, answer) = oneshot::channel();
-        let waiting = Waiting {
+        let waiting = PendingClaim {
             want,
             until: Instant::now() + wait,
             reply,
@@ -52,8 +56,8 @@ impl App {
 /// Owns all waiting claims.
 pub struct Dispatcher {
     app: App,
-    incoming: mpsc::Receiver<Waiting>,
-    waiting: Vec<Waiting>,
+    incoming: mpsc::Receiver<PendingClaim>,
+    waiting: Vec<PendingClaim>,
     /// No order is due before this moment, so nobody need look.
     quiet_until: Option<Instant>,
     /// Where the next look at more claims than [`TOGETHER`] begins.
@@ -70,7 +74,7 @@ const TOGETHER: usize = 200;
 const LARGEST: u32 = 50;
 
 impl Dispatcher {
-    pub(crate) fn new(app: App, incoming: mpsc::Receiver<Waiting>) -> Self {
+    pub(crate) fn new(app: App, incoming: mpsc::Receiver<PendingClaim>) -> Self {
         Self {
             app,
             incoming,
@@ -153,8 +157,8 @@ impl Dispatcher {
         (!due.now).then(|| Instant::now() + due.next.unwrap_or(TICK).min(TICK))
     }
 
-    async fn wants(&mut self) -> Stored<Vec<Want>> {
-        let all = self.waiting.iter().map(|waiting| Want {
+    async fn wants(&mut self) -> StoreResult<Vec<ClaimRequest>> {
+        let all = self.waiting.iter().map(|waiting| ClaimRequest {
             slots: waiting.want.slots.min(LARGEST),
             ..waiting.want.clone()
         });
@@ -163,7 +167,7 @@ impl Dispatcher {
         }
         let preferred: HashSet<WorkerId> =
             self.app.store.preferred(1000).await?.into_iter().collect();
-        let (mut chosen, others): (Vec<Want>, Vec<Want>) =
+        let (mut chosen, others): (Vec<ClaimRequest>, Vec<ClaimRequest>) =
             all.partition(|want| preferred.contains(&want.worker));
         chosen.truncate(TOGETHER);
         self.turn = (self.turn + TOGETHER) % others.len().max(1);
@@ -178,7 +182,7 @@ impl Dispatcher {
         Ok(chosen)
     }
 
-    async fn give(&mut self, claimed: Vec<Handed>) {
+    async fn give(&mut self, claimed: Vec<ClaimedTask>) {
         let mut by_worker: HashMap<WorkerId, Vec<Assignment>> = HashMap::new();
         for handed in claimed {
             self.app.meter.claimed(handed.lane, handed.waited);

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use vine_domain::{
-    Denied, Invalid, QuestionId, SessionId, Slug, TaskId, access::Own, chat::Button,
-    lifecycle::Refusal, ports::StoreError,
+    Denied, Invalid, QuestionId, SessionId, Slug, TaskId, access::RequesterMayNotDecide,
+    chat::Button, lifecycle::Refusal, ports::StoreError,
 };
 
-use crate::back::AskedBack;
+use crate::back::Clarification;
 
 /// Shorthand for what use cases give back.
-pub type Done<T> = Result<T, AppError>;
+pub type AppResult<T> = Result<T, AppError>;
 
 /// What is not there, by the name that it was asked for with.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ pub enum AppError {
     Denied(#[from] Denied),
     /// Others have to decide.
     #[error(transparent)]
-    Own(#[from] Own),
+    Own(#[from] RequesterMayNotDecide),
     /// What was handed in cannot be used.
     #[error("{}", .0.message())]
     Invalid(#[from] Invalid),
@@ -89,7 +89,7 @@ pub enum AppError {
     Unreadable(String),
     /// Only their author knows what words are for.
     #[error("{}", .0.text)]
-    Unclear(AskedBack),
+    Unclear(Clarification),
     /// Whoever answered says something else now: the agent reads it as a correction.
     #[error("you answered {question} before: “{said}”")]
     Corrected {

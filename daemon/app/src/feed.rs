@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vine_domain::{TaskId, chat::Message};
 
-use crate::{App, Done};
+use crate::{App, AppResult};
 
 /// Looks at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ impl App {
         after: u64,
         limit: u32,
         wait: Duration,
-    ) -> Done<Vec<Message>> {
+    ) -> AppResult<Vec<Message>> {
         let (until, mut changed) = (Instant::now() + wait, self.wakes.on_page());
         loop {
             changed.mark_unchanged();

@@ -9,11 +9,11 @@ use vine_domain::{
     worker::Attempt,
 };
 
-use crate::{App, AppError, Caller, Done, texts};
+use crate::{App, AppError, AppResult, Caller, texts};
 
 /// What somebody wants to change of a guard.
 #[derive(Debug, Clone, Default)]
-pub struct GuardWish {
+pub struct GuardPatch {
     /// Another preset; `Some(None)` for what goes with the wall.
     pub preset: Option<Option<Preset>>,
     /// Another egress rule.
@@ -26,7 +26,7 @@ pub struct GuardWish {
     pub wall: Option<Option<Wall>>,
 }
 
-impl GuardWish {
+impl GuardPatch {
     /// To let agents reach one more host is for operators; all else is for administrators.
     fn verb(&self) -> Verb {
         let wider = self.allow.iter().any(|host| host.as_str().starts_with('*'));
@@ -76,7 +76,7 @@ const NAMED: usize = 5;
 
 impl App {
     /// Changes what holds for the agents of a repository; those at work reach a new host at once.
-    pub async fn guard(&self, caller: &Caller, name: &Slug, wish: &GuardWish) -> Done<Repo> {
+    pub async fn guard(&self, caller: &Caller, name: &Slug, wish: &GuardPatch) -> AppResult<Repo> {
         self.allow(
             caller,
             wish.verb(),
@@ -98,7 +98,7 @@ impl App {
     }
 
     /// Why none of the workers is good enough for a repository; `None` as long as there is none at all.
-    pub async fn nobody_can(&self, repo: &Repo) -> Done<Option<String>> {
+    pub async fn nobody_can(&self, repo: &Repo) -> AppResult<Option<String>> {
         let workers = self.store.workers().await?;
         let why = |(worker, ..): &(Worker, usize, usize)| {
             repo.guard.refuses(
@@ -113,7 +113,7 @@ impl App {
     }
 
     /// What holds now for the repository of an attempt that the worker has a lease of.
-    pub async fn guard_of(&self, by: WorkerId, attempt: Attempt) -> Done<Guard> {
+    pub async fn guard_of(&self, by: WorkerId, attempt: Attempt) -> AppResult<Guard> {
         let task = self.task(attempt.task).await?;
         let holds = |lease: &vine_domain::Lease| lease.worker == by;
         if task.epoch != attempt.epoch || !task.lease().is_some_and(holds) {
@@ -128,7 +128,7 @@ impl App {
         by: WorkerId,
         attempt: Attempt,
         hosts: &[String],
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         let guard = self.guard_of(by, attempt).await?;
         let task = self.task(attempt.task).await?;
         // Whoever was let out meanwhile need not be asked about.
@@ -202,13 +202,13 @@ mod tests {
 
     #[test]
     fn one_more_host_is_for_operators_and_all_else_for_administrators() {
-        let allow = |host: &str| GuardWish {
+        let allow = |host: &str| GuardPatch {
             allow: vec![host.parse().expect("a host")],
-            ..GuardWish::default()
+            ..GuardPatch::default()
         };
         assert_eq!(allow("example.org").verb(), Verb::Operate);
         assert_eq!(allow("*.example.org").verb(), Verb::Administer);
-        let wall = GuardWish {
+        let wall = GuardPatch {
             wall: Some(None),
             ..allow("example.org")
         };

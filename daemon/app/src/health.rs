@@ -7,11 +7,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use vine_domain::{Slug, Timestamp, chat::Binding, ports::Chat};
+use vine_domain::{Slug, Timestamp, chat::RoomBinding, ports::Chat};
 
 /// How a platform is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Health {
+pub struct PlatformHealth {
     /// Since when its adapter is as it is.
     pub since: Timestamp,
     /// Who it is on its platform; `None` before it was ever connected.
@@ -38,12 +38,12 @@ struct RoomTrouble {
 /// All adapters, and how they and their rooms are.
 #[derive(Default)]
 pub struct Platforms {
-    chats: Mutex<Vec<Served>>,
-    known: Mutex<BTreeMap<String, Known>>,
+    chats: Mutex<Vec<ServedPlatform>>,
+    known: Mutex<BTreeMap<String, KnownHealth>>,
 }
 
 /// A platform that this daemon speaks for, and since when.
-struct Served {
+struct ServedPlatform {
     chat: Arc<dyn Chat>,
     since: Timestamp,
 }
@@ -51,9 +51,9 @@ struct Served {
 /// What one daemon knows of a platform and others may.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-struct Known {
+struct KnownHealth {
     /// As its adapter says.
-    health: Option<Health>,
+    health: Option<PlatformHealth>,
     /// What is missing that questions do not need.
     remark: Option<String>,
     /// Why calls do not come back.
@@ -74,7 +74,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Known {
+impl KnownHealth {
     /// Why nobody can be asked.
     fn trouble(&self) -> Option<String> {
         let adapter = self
@@ -109,15 +109,15 @@ impl Known {
 }
 
 impl Platforms {
-    fn at<T>(&self, platform: &str, use_it: impl FnOnce(&mut Known) -> T) -> T {
+    fn at<T>(&self, platform: &str, use_it: impl FnOnce(&mut KnownHealth) -> T) -> T {
         use_it(lock(&self.known).entry(platform.to_owned()).or_default())
     }
 
     /// How each platform is.
-    pub fn health(&self) -> BTreeMap<String, Health> {
+    pub fn health(&self) -> BTreeMap<String, PlatformHealth> {
         let known = lock(&self.known);
         let all = known.iter().filter_map(|(platform, known)| {
-            let health = Health {
+            let health = PlatformHealth {
                 trouble: known.trouble(),
                 remark: known.remark.clone(),
                 ..known.health.clone()?
@@ -129,7 +129,7 @@ impl Platforms {
 
     /// What is wrong with the room of a repository.
     pub fn trouble(&self, platform: &str, repo: &Slug) -> Option<String> {
-        let why = |known: &mut Known| Some(known.rooms.get(repo.as_str())?.why.clone());
+        let why = |known: &mut KnownHealth| Some(known.rooms.get(repo.as_str())?.why.clone());
         self.at(platform, why)
     }
 
@@ -171,7 +171,7 @@ impl Platforms {
     pub(crate) fn closed(
         &self,
         platform: &str,
-        rooms: &[Binding],
+        rooms: &[RoomBinding],
         closed: Vec<(String, String)>,
     ) -> bool {
         let closed: BTreeMap<_, _> = closed.into_iter().collect();
@@ -231,8 +231,8 @@ impl Platforms {
     /// The same, from the daemon whose adapter it is. Returns whether it is news; that the platform
     /// was looked at again is none.
     pub(crate) fn learn(&self, platform: &str, told: &str) -> bool {
-        let told: Known = serde_json::from_str(told).unwrap_or_default();
-        let without_time = |known: &Known| {
+        let told: KnownHealth = serde_json::from_str(told).unwrap_or_default();
+        let without_time = |known: &KnownHealth| {
             let mut known = known.clone();
             known
                 .health
@@ -249,7 +249,7 @@ impl Platforms {
 
     /// Speaks for a platform from now on.
     pub(crate) fn serve(&self, chat: Arc<dyn Chat>, since: Timestamp) {
-        lock(&self.chats).push(Served { chat, since });
+        lock(&self.chats).push(ServedPlatform { chat, since });
     }
 
     /// Speaks for it no longer.
@@ -333,7 +333,7 @@ impl Platforms {
                     None => tracing::info!(platform, "{platform} works"),
                 }
             }
-            known.health = Some(Health {
+            known.health = Some(PlatformHealth {
                 since,
                 account,
                 trouble,
@@ -361,7 +361,7 @@ mod tests {
         platforms.called("slack", Some("token_revoked".into()), now);
         assert_eq!(trouble(&platforms).as_deref(), Some("token_revoked"));
         platforms.called("slack", None, now);
-        let garden = Binding {
+        let garden = RoomBinding {
             repo: Slug::from_text("garden"),
             platform: "slack".into(),
             room: "C1".into(),

@@ -4,7 +4,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
-use vine_domain::ports::{Hint, Hints};
+use vine_domain::ports::{Wakeup, WakeupBus};
 
 use crate::App;
 
@@ -14,7 +14,7 @@ const PACE: Duration = Duration::from_millis(5);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Carries hints until the daemon stops.
-pub async fn run(app: App, hints: Arc<dyn Hints>) {
+pub async fn run(app: App, hints: Arc<dyn WakeupBus>) {
     let (send, gathered) = mpsc::unbounded_channel();
     app.wakes.tell(send);
     let _only_one = app.hints.set(Arc::clone(&hints));
@@ -33,11 +33,11 @@ impl App {
     }
 }
 
-async fn tell(hints: &dyn Hints, mut gathered: mpsc::UnboundedReceiver<Hint>) {
+async fn tell(hints: &dyn WakeupBus, mut gathered: mpsc::UnboundedReceiver<Wakeup>) {
     let mut together = Vec::new();
     while gathered.recv_many(&mut together, 1000).await > 0 {
-        let told: HashSet<Hint> = together.drain(..).collect();
-        let told: Vec<Hint> = told.into_iter().collect();
+        let told: HashSet<Wakeup> = together.drain(..).collect();
+        let told: Vec<Wakeup> = told.into_iter().collect();
         if let Err(why) = hints.tell(&told).await {
             tracing::debug!("hints to the other daemons are lost: {why}");
         }
@@ -45,7 +45,7 @@ async fn tell(hints: &dyn Hints, mut gathered: mpsc::UnboundedReceiver<Hint>) {
     }
 }
 
-async fn listen(app: &App, hints: &dyn Hints) {
+async fn listen(app: &App, hints: &dyn WakeupBus) {
     loop {
         let wakes = Arc::clone(&app.wakes);
         let lost = hints.listen(&move |hint| wakes.heard(hint)).await;

@@ -18,20 +18,20 @@ use vine_domain::{
     Ask, MessageId, Question, QuestionId, TaskId, Timestamp,
     access::OURSELVES,
     chat::{
-        Act, Aim, Aside, Button, Inbound, Spot, Stood, aim,
+        Button, Inbound, InboundKind, Location, PrivateReply, ReplyTarget, ShownQuestion, aim,
         attachment::{EMPTY, kind},
     },
-    ports::Unread,
+    ports::UnprocessedEvent,
     reading, uuid_of,
 };
-use vine_grammar::{Context, is_command, parse};
+use vine_grammar::{CommandContext, is_command, parse};
 
 use crate::{
-    App, AppError, Caller, Done,
-    back::{self, Meant},
-    changes::Changes,
-    commands::Reply,
-    spots::Found,
+    App, AppError, AppResult, Caller,
+    back::{self, ClarifiedTarget},
+    changes::PendingEdits,
+    commands::CommandOutput,
+    spots::ResolvedLocation,
     texts,
 };
 
@@ -61,26 +61,26 @@ impl App {
     /// Takes an event of a platform: stored before anything else, then dealt with, even if its
     /// caller hangs up. Returns what is to be told to its author alone; `None` when the thread says
     /// it all, or when the event was known already.
-    pub async fn hear(&self, event: Inbound) -> Done<Option<Result<Reply, AppError>>> {
+    pub async fn hear(&self, event: Inbound) -> AppResult<Option<Result<CommandOutput, AppError>>> {
         if !self.store.receive(&event).await? {
             return Ok(None);
         }
         let (app, now) = (self.clone(), self.clock.now());
         let dealt =
-            tokio::spawn(async move { app.deal_with(&event, now, &Changes::default()).await });
+            tokio::spawn(async move { app.deal_with(&event, now, &PendingEdits::default()).await });
         dealt.await.map_err(|_| AppError::Stopping)
     }
 
     /// What came of words that were said: an error when they led to nothing. For callers that say
     /// them again because they did not hear the first time.
-    pub async fn outcome_of(&self, event: &Inbound) -> Done<()> {
-        let Spot::Ours {
+    pub async fn outcome_of(&self, event: &Inbound) -> AppResult<()> {
+        let Location::Ours {
             task: Some(task), ..
         } = event.spot
         else {
             return Ok(());
         };
-        if event.act != Act::Said || is_command(&event.text) {
+        if event.act != InboundKind::Said || is_command(&event.text) {
             return Ok(());
         }
         let _in_order = self.reading.lock().await;
@@ -96,8 +96,8 @@ impl App {
         &self,
         event: &Inbound,
         stored: Timestamp,
-        changes: &Changes,
-    ) -> Option<Result<Reply, AppError>> {
+        changes: &PendingEdits,
+    ) -> Option<Result<CommandOutput, AppError>> {
         let mut held = self.reading.lock().await;
         // It may have been dealt with while this call waited for its turn.
         match self.store.is_read(event).await {
@@ -108,7 +108,7 @@ impl App {
         let reply = self
             .read(
                 event,
-                &mut Turn {
+                &mut InboxTurn {
                     stored,
                     held: &mut held,
                     changes,
@@ -137,15 +137,15 @@ impl App {
 
     /// Deals with events that nobody finished: of a former process, or while the store could not
     /// serve.
-    pub async fn catch_up(&self, age: Duration) -> Done<()> {
+    pub async fn catch_up(&self, age: Duration) -> AppResult<()> {
         self.reading.lock().await.clear();
-        let (mut after, mut changes) = (0, Changes::default());
+        let (mut after, mut changes) = (0, PendingEdits::default());
         loop {
             let mut unread = self.store.unread(age, AWAITED, after).await?;
             let last = unread.last().map(|last| last.seq);
             in_platforms_order(&mut unread);
             changes.gather(unread.iter().map(|one| &one.event));
-            for Unread { event, at, .. } in &unread {
+            for UnprocessedEvent { event, at, .. } in &unread {
                 match self.deal_with(event, *at, &changes).await {
                     Some(Err(error @ (AppError::Store(_) | AppError::Stopping))) => {
                         return Err(error);
@@ -163,14 +163,18 @@ impl App {
         }
     }
 
-    async fn read(&self, event: &Inbound, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
+    async fn read(
+        &self,
+        event: &Inbound,
+        turn: &mut InboxTurn<'_>,
+    ) -> AppResult<Option<CommandOutput>> {
         match turn.changes.last_of(event) {
             None => self.read_as_it_is(event, turn).await,
-            Some(change) if matches!(change.act, Act::Deleted(_)) => Ok(None),
+            Some(change) if matches!(change.act, InboundKind::Deleted(_)) => Ok(None),
             Some(change) => {
                 let now = Inbound {
                     text: change.text.clone(),
-                    act: Act::Said,
+                    act: InboundKind::Said,
                     ..event.clone()
                 };
                 self.read_as_it_is(&now, turn).await
@@ -178,7 +182,11 @@ impl App {
         }
     }
 
-    async fn read_as_it_is(&self, event: &Inbound, turn: &mut Turn<'_>) -> Done<Option<Reply>> {
+    async fn read_as_it_is(
+        &self,
+        event: &Inbound,
+        turn: &mut InboxTurn<'_>,
+    ) -> AppResult<Option<CommandOutput>> {
         let platform = if event.platform == "console" {
             OURSELVES
         } else {
@@ -192,28 +200,32 @@ impl App {
         let found = self.surroundings_known(event, turn.stored).await?;
         let thread = found.clone();
         let done = match &event.act {
-            Act::Said => self.said(&caller, event, found, turn).await,
-            Act::Awaited if !event.text.trim().is_empty() => {
+            InboundKind::Said => self.said(&caller, event, found, turn).await,
+            InboundKind::Awaited if !event.text.trim().is_empty() => {
                 self.said(&caller, event, found, turn).await
             }
-            Act::Reacted => self.reacted(&caller, event, &found).await,
-            Act::Pressed(index) => {
+            InboundKind::Reacted => self.reacted(&caller, event, &found).await,
+            InboundKind::Pressed(index) => {
                 let pressed = found.buttons.get(*index).cloned();
                 self.pressed(&caller, event, &found, pressed).await
             }
-            Act::Edited(of) | Act::Deleted(of) => self.changed(&caller, event, of, turn).await,
-            Act::Unreadable => Ok(self.hint(event, &found, &event.text)),
-            Act::Awaited => Ok(event
+            InboundKind::Edited(of) | InboundKind::Deleted(of) => {
+                self.changed(&caller, event, of, turn).await
+            }
+            InboundKind::Unreadable => Ok(self.hint(event, &found, &event.text)),
+            InboundKind::Awaited => Ok(event
                 .left_out
                 .as_ref()
                 .and_then(|left_out| self.hint(event, &found, left_out))),
         };
         match (done, &event.left_out) {
-            (Ok(Some(reply)), Some(left_out)) => Ok(Some(Reply {
+            (Ok(Some(reply)), Some(left_out)) => Ok(Some(CommandOutput {
                 text: format!("{}\n{left_out}", reply.text),
                 ..reply
             })),
-            (Ok(None), Some(left_out)) if event.act != Act::Awaited || !event.text.is_empty() => {
+            (Ok(None), Some(left_out))
+                if event.act != InboundKind::Awaited || !event.text.is_empty() =>
+            {
                 Ok(self.hint(event, &thread, left_out))
             }
             (done, _) => done,
@@ -222,22 +234,27 @@ impl App {
 
     /// What somebody is told whose words, or part of them, no agent gets: in threads of tasks, and
     /// of each kind once an hour where it was not said to us.
-    fn hint(&self, event: &Inbound, found: &Found, left_out: &str) -> Option<Reply> {
+    fn hint(
+        &self,
+        event: &Inbound,
+        found: &ResolvedLocation,
+        left_out: &str,
+    ) -> Option<CommandOutput> {
         let task = found.task?;
         let about = format!("{task} {}", kind(left_out));
         let to_us = event.private || found.question.is_some() || found.aside.is_some();
         let due = to_us || self.told.due(event, &about, self.clock.now());
-        due.then(|| Reply::new(left_out, json!({ "id": task, "state": "left_out" })))
+        due.then(|| CommandOutput::new(left_out, json!({ "id": task, "state": "left_out" })))
     }
 
     pub(crate) async fn said(
         &self,
         caller: &Caller,
         event: &Inbound,
-        found: Found,
-        turn: &mut Turn<'_>,
-    ) -> Done<Option<Reply>> {
-        let ours = matches!(event.spot, Spot::Ours { .. });
+        found: ResolvedLocation,
+        turn: &mut InboxTurn<'_>,
+    ) -> AppResult<Option<CommandOutput>> {
+        let ours = matches!(event.spot, Location::Ours { .. });
         if reading::is_nothing(&event.text) {
             return match ours {
                 true => Err(AppError::Unreadable(EMPTY.into())),
@@ -247,7 +264,7 @@ impl App {
         if is_command(&event.text) {
             return self.command(caller, event, found).await;
         }
-        let words = Words {
+        let words = SpokenText {
             text: &event.text,
             key: event.key(),
         };
@@ -256,13 +273,18 @@ impl App {
                 // In a room itself an id says all, for a question of its own repository; people
                 // also talk of the third quarter there.
                 return match ours || self.is_asked_in(id, &found).await? {
-                    true => self.answer_as(caller, id, Words { text, ..words }).await,
+                    true => {
+                        self.answer_as(caller, id, SpokenText { text, ..words })
+                            .await
+                    }
                     false if event.private => Err(gone()),
                     false => Ok(None),
                 };
             };
             self.look_at(caller, task).await?;
-            return self.answer_as(caller, id, Words { text, ..words }).await;
+            return self
+                .answer_as(caller, id, SpokenText { text, ..words })
+                .await;
         }
         match found.task {
             Some(task) => {
@@ -278,7 +300,7 @@ impl App {
     }
 
     /// Whether a question is open and belongs to the repository of the room.
-    async fn is_asked_in(&self, id: QuestionId, found: &Found) -> Done<bool> {
+    async fn is_asked_in(&self, id: QuestionId, found: &ResolvedLocation) -> AppResult<bool> {
         let Some(question) = self.store.question(id).await? else {
             return Ok(false);
         };
@@ -292,16 +314,16 @@ impl App {
         caller: &Caller,
         task: TaskId,
         event: &Inbound,
-        turn: &mut Turn<'_>,
-        words: Words<'_>,
-    ) -> Done<Option<Reply>> {
+        turn: &mut InboxTurn<'_>,
+        words: SpokenText<'_>,
+    ) -> AppResult<Option<CommandOutput>> {
         let stood = self.stood_before(task, caller, event, turn).await?;
         let by = caller.user.as_ref().map(|user| user.id);
         let at = event.said.unwrap_or_else(|| self.clock.now());
         // Nobody knows what stood before whoever wrote it first.
-        let undated = matches!(event.act, Act::Edited(_)) && event.said.is_none();
+        let undated = matches!(event.act, InboundKind::Edited(_)) && event.said.is_none();
         match aim(words.text, by, at, &stood) {
-            Aim::Question(id) if undated => {
+            ReplyTarget::Question(id) if undated => {
                 let question = self.question(id).await?;
                 Err(AppError::Unclear(back::which(
                     words.text,
@@ -309,13 +331,13 @@ impl App {
                     &[&question],
                 )))
             }
-            Aim::Question(id) => self.answer_as(caller, id, words).await,
-            Aim::Unclear(open) => {
+            ReplyTarget::Question(id) => self.answer_as(caller, id, words).await,
+            ReplyTarget::Unclear(open) => {
                 let open = stood.iter().filter(|one| open.contains(&one.question.id));
                 let open: Vec<&Question> = open.map(|one| &one.question).collect();
                 Err(AppError::Unclear(back::which(words.text, task, &open)))
             }
-            Aim::Note => self
+            ReplyTarget::Note => self
                 .note(caller, task, words.text, words.key)
                 .await
                 .map(|()| None),
@@ -326,8 +348,8 @@ impl App {
         &self,
         caller: &Caller,
         id: QuestionId,
-        words: Words<'_>,
-    ) -> Done<Option<Reply>> {
+        words: SpokenText<'_>,
+    ) -> AppResult<Option<CommandOutput>> {
         self.answer(caller, id, words.text, words.key)
             .await
             .map(|_| None)
@@ -340,8 +362,8 @@ impl App {
         &self,
         caller: &Caller,
         event: &Inbound,
-        found: &Found,
-    ) -> Done<Option<Reply>> {
+        found: &ResolvedLocation,
+    ) -> AppResult<Option<CommandOutput>> {
         if let Some(button) = Button::signed(&found.buttons, &event.text) {
             return self
                 .pressed(caller, event, found, Some(button.clone()))
@@ -354,7 +376,7 @@ impl App {
         if !question.takes_answers() {
             return Ok(None);
         }
-        let words = Words {
+        let words = SpokenText {
             text: &event.text,
             key: event.key(),
         };
@@ -375,14 +397,14 @@ impl App {
         &self,
         caller: &Caller,
         event: &Inbound,
-        found: &Found,
+        found: &ResolvedLocation,
         button: Option<Button>,
-    ) -> Done<Option<Reply>> {
+    ) -> AppResult<Option<CommandOutput>> {
         let Some(button) = button else {
             return if event.private { Err(gone()) } else { Ok(None) };
         };
         if let Some(question) = found.question {
-            let words = Words {
+            let words = SpokenText {
                 text: &button.says,
                 key: event.key(),
             };
@@ -407,9 +429,9 @@ impl App {
         &self,
         caller: &Caller,
         event: &Inbound,
-        aside: &Aside,
+        aside: &PrivateReply,
         says: &str,
-    ) -> Done<Option<Reply>> {
+    ) -> AppResult<Option<CommandOutput>> {
         if aside.author != event.author {
             return Err(AppError::Unreadable(
                 "only who said this can tell what it was for".into(),
@@ -420,28 +442,33 @@ impl App {
     }
 
     /// The same on the page, which shows it to nobody else.
-    pub async fn mean(&self, caller: &Caller, says: &str) -> Done<TaskId> {
+    pub async fn mean(&self, caller: &Caller, says: &str) -> AppResult<TaskId> {
         self.mean_as(caller, says, self.ids.uuid()).await
     }
 
-    async fn mean_as(&self, caller: &Caller, says: &str, key: Uuid) -> Done<TaskId> {
+    async fn mean_as(&self, caller: &Caller, says: &str, key: Uuid) -> AppResult<TaskId> {
         let (meant, text) = back::meant(says).ok_or_else(|| {
             AppError::Unreadable("this says neither a question nor a task".into())
         })?;
         match meant {
-            Meant::Question(id) => {
+            ClarifiedTarget::Question(id) => {
                 let task = self.question(id).await?.task();
                 self.look_at(caller, task).await?;
                 self.answer(caller, id, text, key).await.map(|_| task)
             }
-            Meant::Note(task) => self.note(caller, task, text, key).await.map(|()| task),
+            ClarifiedTarget::Note(task) => self.note(caller, task, text, key).await.map(|()| task),
         }
     }
 
     /// Runs a command. In a thread the reply stands there for all to see; elsewhere its author is
     /// told.
-    async fn command(&self, caller: &Caller, event: &Inbound, found: Found) -> Done<Option<Reply>> {
-        let context = Context {
+    async fn command(
+        &self,
+        caller: &Caller,
+        event: &Inbound,
+        found: ResolvedLocation,
+    ) -> AppResult<Option<CommandOutput>> {
+        let context = CommandContext {
             task: found.task,
             repo: found.repo,
         };
@@ -465,7 +492,7 @@ impl App {
             .await?;
         self.meter.said(1, 1);
         self.wakes.outbox();
-        Ok(Some(reply).filter(|_| matches!(event.spot, Spot::Ours { .. })))
+        Ok(Some(reply).filter(|_| matches!(event.spot, Location::Ours { .. })))
     }
 
     /// What stood before their author; words wait for those that wait before them, so that the
@@ -475,9 +502,9 @@ impl App {
         task: TaskId,
         caller: &Caller,
         event: &Inbound,
-        turn: &mut Turn<'_>,
-    ) -> Done<Vec<Stood>> {
-        if turn.held.contains(&task) && matches!(event.spot, Spot::Theirs { .. }) {
+        turn: &mut InboxTurn<'_>,
+    ) -> AppResult<Vec<ShownQuestion>> {
+        if turn.held.contains(&task) && matches!(event.spot, Location::Theirs { .. }) {
             return Err(AppError::Early);
         }
         let stood = self.stood(task, caller, event, turn.stored).await;
@@ -494,18 +521,18 @@ fn gone() -> AppError {
 }
 
 /// An event's turn to be dealt with.
-pub(crate) struct Turn<'a> {
+pub(crate) struct InboxTurn<'a> {
     /// When it was stored.
     pub(crate) stored: Timestamp,
     /// Tasks in whose threads words wait that came before it.
     held: &'a mut HashSet<TaskId>,
     /// What waits beside it to be read, and changes what was said.
-    changes: &'a Changes,
+    changes: &'a PendingEdits,
 }
 
 /// Of what is unread together, what was said first on its platform comes first: connections
 /// overtake each other.
-fn in_platforms_order(unread: &mut [Unread]) {
+fn in_platforms_order(unread: &mut [UnprocessedEvent]) {
     unread.sort_by_cached_key(|one| {
         let said = one.event.said.unwrap_or(one.at);
         (one.event.platform.clone(), said, one.seq)
@@ -514,7 +541,7 @@ fn in_platforms_order(unread: &mut [Unread]) {
 
 /// What somebody said, and the key under which it counts.
 #[derive(Debug, Clone, Copy)]
-struct Words<'a> {
+struct SpokenText<'a> {
     text: &'a str,
     key: Uuid,
 }
@@ -534,7 +561,7 @@ mod tests {
     #[test]
     fn replies_bind_first_then_ids() {
         let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
-        let spot = Spot::Ours {
+        let spot = Location::Ours {
             task: Some(TaskId(1)),
             question: None,
         };
@@ -544,7 +571,7 @@ mod tests {
             author,
             spot,
             text: text.into(),
-            act: Act::Said,
+            act: InboundKind::Said,
             said: None,
             left_out: None,
             private: false,

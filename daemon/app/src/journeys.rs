@@ -4,14 +4,15 @@ use std::sync::OnceLock;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 use vine_domain::{
-    Question, QuestionState, Slug, Timestamp, lifecycle::Situation, ports::Commit, ports::Stations,
+    Question, QuestionState, Slug, Timestamp, lifecycle::TaskSnapshot, ports::Commit,
+    ports::Milestones,
 };
 
 use crate::App;
 
 /// A question's whole way.
 #[derive(Debug)]
-pub struct Journey {
+pub struct QuestionTrace {
     /// The question as it ended.
     pub question: Question,
     /// In this repository.
@@ -19,25 +20,25 @@ pub struct Journey {
     /// When it ended.
     pub at: Timestamp,
     /// The stations that others note.
-    pub stations: Stations,
+    pub stations: Milestones,
 }
 
 /// So many may wait for a slow listener; those beyond are not told.
 const WAITING: usize = 1000;
 
 /// Where they are told to, once somebody listens.
-pub(crate) type Listener = OnceLock<mpsc::Sender<Journey>>;
+pub(crate) type TraceListener = OnceLock<mpsc::Sender<QuestionTrace>>;
 
 impl App {
     /// From now on the questions that end in this daemon.
-    pub fn journeys(&self) -> mpsc::Receiver<Journey> {
+    pub fn journeys(&self) -> mpsc::Receiver<QuestionTrace> {
         let (tell, told) = mpsc::channel(WAITING);
         let _only_once = self.journeys.set(tell);
         told
     }
 
     /// A change of a task was stored.
-    pub(crate) fn tell_of_journeys(&self, before: &Situation, commit: &Commit) {
+    pub(crate) fn tell_of_journeys(&self, before: &TaskSnapshot, commit: &Commit) {
         let Some(listener) = self.journeys.get() else {
             return;
         };
@@ -57,7 +58,7 @@ impl App {
             let (repo, at) = (before.task.repo.clone(), self.clock.now());
             tokio::spawn(async move {
                 let stations = app.stations(question.id).await.unwrap_or_default();
-                if let Err(TrySendError::Full(untold)) = listener.try_send(Journey {
+                if let Err(TrySendError::Full(untold)) = listener.try_send(QuestionTrace {
                     question,
                     repo,
                     at,

@@ -7,11 +7,11 @@ use std::{
 };
 
 use tokio::time::Instant;
-use vine_domain::{Timestamp, Verb, ledger::Record};
+use vine_domain::{Timestamp, Verb, ledger::LedgerEntry};
 
 use crate::{
-    App, Caller, Done,
-    owner::{self, Shared},
+    App, AppResult, Caller,
+    owner::{self, StatusGossip},
 };
 
 /// How often it is looked whether something is to be sealed.
@@ -32,9 +32,9 @@ const RESERVE: u64 = 12 << 20;
 pub(crate) struct TooLarge(Mutex<Option<String>>);
 
 /// Nobody else needs to know.
-struct Quiet;
+struct NoGossip;
 
-impl Shared for Quiet {
+impl StatusGossip for NoGossip {
     fn tell(&self) -> String {
         "{}".into()
     }
@@ -44,7 +44,7 @@ impl Shared for Quiet {
 
 /// Until the daemon stops.
 pub async fn run(app: App) {
-    owner::run(&app, "keeping", &Quiet, |_| work(&app)).await;
+    owner::run(&app, "keeping", &NoGossip, |_| work(&app)).await;
 }
 
 async fn work(app: &App) {
@@ -59,7 +59,7 @@ async fn work(app: &App) {
                 }
                 aged = Instant::now();
             }
-            Done::Ok(())
+            AppResult::Ok(())
         };
         if let Err(error) = round.await {
             tracing::error!(%error, "what is old cannot be removed: {error}");
@@ -69,7 +69,7 @@ async fn work(app: &App) {
 }
 
 /// Removes the oldest until the database has room.
-async fn fit(app: &App) -> Done<()> {
+async fn fit(app: &App) -> AppResult<()> {
     let Some(most) = app.settings().retention.size else {
         app.too_large.set(None);
         return Ok(());
@@ -124,7 +124,7 @@ impl App {
         after: u64,
         since: Timestamp,
         limit: u32,
-    ) -> Done<(String, Vec<Record>)> {
+    ) -> AppResult<(String, Vec<LedgerEntry>)> {
         self.allow(caller, Verb::Inspect, None, "audit").await?;
         // Whoever asks sees what was decided until now.
         while self.store.seal().await? > 0 {}

@@ -17,7 +17,7 @@ const MOST: usize = 20_000;
 
 /// Who calls.
 #[derive(Debug, Clone)]
-pub(crate) enum Owner {
+pub(crate) enum TokenOwner {
     /// A person.
     Person(User),
     /// A worker.
@@ -26,20 +26,20 @@ pub(crate) enum Owner {
 
 /// Tokens that were seen in the last moment, by their hashes.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
-    owners: Mutex<HashMap<String, (Owner, Instant)>>,
+pub(crate) struct TokenCache {
+    owners: Mutex<HashMap<String, (TokenOwner, Instant)>>,
     /// Those that the store has not heard of.
     used: Mutex<HashSet<String>>,
     ended: Notify,
 }
 
-impl Known {
-    fn all(&self) -> MutexGuard<'_, HashMap<String, (Owner, Instant)>> {
+impl TokenCache {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, (TokenOwner, Instant)>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whose it was a moment ago.
-    pub fn owner(&self, hash: &str) -> Option<Owner> {
+    pub fn owner(&self, hash: &str) -> Option<TokenOwner> {
         self.all()
             .get(hash)
             .filter(|(_, at)| at.elapsed() < MOMENT)
@@ -47,7 +47,7 @@ impl Known {
     }
 
     /// Remembers it for a moment.
-    pub fn note(&self, hash: String, owner: Owner) {
+    pub fn note(&self, hash: String, owner: TokenOwner) {
         let mut all = self.all();
         if all.len() >= MOST {
             all.retain(|_, (_, at)| at.elapsed() < MOMENT);
@@ -91,7 +91,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_known_for_a_moment_and_forgotten_at_once_when_it_is_revoked() {
-        let (known, worker) = (Known::default(), Owner::Worker(WorkerId(System.uuid())));
+        let (known, worker) = (
+            TokenCache::default(),
+            TokenOwner::Worker(WorkerId(System.uuid())),
+        );
         known.note("a".into(), worker.clone());
         assert!(known.owner("a").is_some() && known.owner("b").is_none());
         tokio::time::sleep(MOMENT).await;

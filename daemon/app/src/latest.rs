@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vine_domain::{Timestamp, ports::Stored};
+use vine_domain::{Timestamp, ports::StoreResult};
 
 /// Read again when it is older than this, and than so many times what reading it took: it never
 /// takes more than a twentieth of the time.
@@ -16,15 +16,15 @@ const RESTS: u32 = 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was read last, and until when that is good enough.
-pub struct Latest<T>(Mutex<Option<(Timestamp, Arc<T>)>>);
+pub struct Cached<T>(Mutex<Option<(Timestamp, Arc<T>)>>);
 
-impl<T> Default for Latest<T> {
+impl<T> Default for Cached<T> {
     fn default() -> Self {
         Self(Mutex::new(None))
     }
 }
 
-impl<T: Send + Sync + 'static> Latest<T> {
+impl<T: Send + Sync + 'static> Cached<T> {
     fn known(&self) -> MutexGuard<'_, Option<(Timestamp, Arc<T>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -34,8 +34,8 @@ impl<T: Send + Sync + 'static> Latest<T> {
         self: &Arc<Self>,
         now: Timestamp,
         what: &'static str,
-        read: impl Future<Output = Stored<T>> + Send + 'static,
-    ) -> Stored<Arc<T>> {
+        read: impl Future<Output = StoreResult<T>> + Send + 'static,
+    ) -> StoreResult<Arc<T>> {
         let Some((until, known)) = self.known().clone() else {
             return self.read(now, read).await;
         };
@@ -52,7 +52,11 @@ impl<T: Send + Sync + 'static> Latest<T> {
         Ok(known)
     }
 
-    async fn read(&self, now: Timestamp, read: impl Future<Output = Stored<T>>) -> Stored<Arc<T>> {
+    async fn read(
+        &self,
+        now: Timestamp,
+        read: impl Future<Output = StoreResult<T>>,
+    ) -> StoreResult<Arc<T>> {
         let begun = Instant::now();
         let new = Arc::new(read.await?);
         *self.known() = Some((now.plus(good_for(begun.elapsed())), Arc::clone(&new)));

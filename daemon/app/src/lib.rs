@@ -62,16 +62,16 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use vine_domain::{
     Clock, Ids, TaskId,
-    ports::{Hints, Store},
+    ports::{Store, WakeupBus},
 };
 
-pub use vine_grammar::{Command, Context, TaskVerb, from_words, is_command, parse};
+pub use vine_grammar::{Command, CommandContext, TaskVerb, from_words, is_command, parse};
 
 pub use crate::{
-    error::{AppError, Done, Missing},
+    error::{AppError, AppResult, Missing},
     people::Caller,
     settings::Settings,
-    wakes::Wakes,
+    wakes::Wakeups,
 };
 
 /// The daemon's use cases over its ports. Cheap to clone.
@@ -84,32 +84,32 @@ pub struct App {
     /// Identities.
     pub ids: Arc<dyn Ids>,
     /// Wake-ups between use cases and loops.
-    pub wakes: Arc<Wakes>,
+    pub wakes: Arc<Wakeups>,
     /// Cancelled when the daemon stops; calls that wait are answered at once then.
     pub stop: CancellationToken,
     /// What this daemon counts and measures.
-    pub meter: Arc<meter::Meter>,
+    pub meter: Arc<meter::Metrics>,
     /// Adapters, and how they and their rooms are.
     pub platforms: Arc<health::Platforms>,
     in_force: Arc<settings::InForce>,
     presence: Arc<beats::Presence>,
-    told: Arc<asides::Told>,
-    around: Arc<around::Around>,
+    told: Arc<asides::RecentReplies>,
+    around: Arc<around::IsolationCache>,
     /// Tells this daemon from others.
     pub me: Arc<str>,
-    on_the_way: Arc<visible::OnTheWay>,
-    known: Arc<known::Known>,
-    trends: Arc<latest::Latest<trends::Trends>>,
-    spending: Arc<latest::Latest<spending::Spent>>,
-    numbers: Arc<latest::Latest<Vec<numbers::Group>>>,
-    pulse: Arc<pulse::Pulse>,
-    turns: Arc<turns::Turns>,
+    on_the_way: Arc<visible::InFlightPosts>,
+    known: Arc<known::TokenCache>,
+    trends: Arc<latest::Cached<trends::Trends>>,
+    spending: Arc<latest::Cached<spending::NamedSpending>>,
+    numbers: Arc<latest::Cached<Vec<numbers::NumberGroup>>>,
+    pulse: Arc<pulse::WriteProbe>,
+    turns: Arc<turns::ListLimiter>,
     too_large: Arc<keeping::TooLarge>,
-    door: Arc<passwords::Door>,
-    journeys: Arc<journeys::Listener>,
-    claims: mpsc::Sender<claims::Waiting>,
-    together: Arc<together::Gathered>,
-    hints: Arc<OnceLock<Arc<dyn Hints>>>,
+    door: Arc<passwords::LoginLimiter>,
+    journeys: Arc<journeys::TraceListener>,
+    claims: mpsc::Sender<claims::PendingClaim>,
+    together: Arc<together::CallBatch>,
+    hints: Arc<OnceLock<Arc<dyn WakeupBus>>>,
     /// Events are dealt with one after the other, in the order they were stored. Holds the tasks in
     /// whose threads words wait.
     reading: Arc<Mutex<HashSet<TaskId>>>,
@@ -125,7 +125,7 @@ impl App {
         settings: Settings,
         stop: CancellationToken,
     ) -> (Self, claims::Dispatcher) {
-        let wakes = Arc::new(Wakes::default());
+        let wakes = Arc::new(Wakeups::default());
         let (claims, waiting) = mpsc::channel(1024);
         let batches = settings.batches;
         let app = Self {
@@ -152,7 +152,7 @@ impl App {
             door: Arc::default(),
             journeys: Arc::default(),
             claims,
-            together: Arc::new(together::Gathered::new(batches)),
+            together: Arc::new(together::CallBatch::new(batches)),
             hints: Arc::default(),
             reading: Arc::default(),
         };

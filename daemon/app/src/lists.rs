@@ -5,26 +5,26 @@ use std::cmp::Reverse;
 
 use vine_domain::{
     Question, Repo, Session, Slug, Task, TaskId, Verb,
-    access::{self, Sight},
-    ports::{Stored, TaskFilter},
+    access::{self, ListScope},
+    ports::{StoreResult, TaskFilter},
 };
 
-use crate::{App, Caller, Done, Missing};
+use crate::{App, AppResult, Caller, Missing};
 
 impl App {
     /// Where the caller sees; whoever sees nowhere is refused, and the audit says so.
-    pub async fn sight(&self, caller: &Caller, subject: &str) -> Done<Sight> {
+    pub async fn sight(&self, caller: &Caller, subject: &str) -> AppResult<ListScope> {
         match access::sight(caller.user.as_ref()) {
             Ok(sight) => Ok(sight),
             Err(_) => self
                 .allow(caller, Verb::See, None, subject)
                 .await
-                .map(|()| Sight::Everything),
+                .map(|()| ListScope::Everything),
         }
     }
 
     /// Tasks that fit, newest first.
-    pub async fn tasks(&self, caller: &Caller, filter: &TaskFilter) -> Done<Vec<Task>> {
+    pub async fn tasks(&self, caller: &Caller, filter: &TaskFilter) -> AppResult<Vec<Task>> {
         if filter.repo.is_some() {
             self.allow(caller, Verb::See, filter.repo.as_ref(), "tasks")
                 .await?;
@@ -34,7 +34,11 @@ impl App {
         Ok(self.tasks_in(&sight, filter).await?)
     }
 
-    pub(crate) async fn tasks_in(&self, sight: &Sight, filter: &TaskFilter) -> Stored<Vec<Task>> {
+    pub(crate) async fn tasks_in(
+        &self,
+        sight: &ListScope,
+        filter: &TaskFilter,
+    ) -> StoreResult<Vec<Task>> {
         let within = |repo: Option<&Slug>| {
             let filter = TaskFilter {
                 repo: repo.cloned(),
@@ -46,16 +50,16 @@ impl App {
     }
 
     /// Open questions, oldest first.
-    pub async fn open_questions(&self, caller: &Caller, limit: u32) -> Done<Vec<Question>> {
+    pub async fn open_questions(&self, caller: &Caller, limit: u32) -> AppResult<Vec<Question>> {
         let sight = self.sight(caller, "questions").await?;
         Ok(self.open_questions_in(&sight, limit).await?)
     }
 
     pub(crate) async fn open_questions_in(
         &self,
-        sight: &Sight,
+        sight: &ListScope,
         limit: u32,
-    ) -> Stored<Vec<Question>> {
+    ) -> StoreResult<Vec<Question>> {
         merged(
             sight,
             limit,
@@ -66,7 +70,7 @@ impl App {
     }
 
     /// Questions that are over, latest first.
-    pub async fn closed_questions(&self, caller: &Caller, limit: u32) -> Done<Vec<Question>> {
+    pub async fn closed_questions(&self, caller: &Caller, limit: u32) -> AppResult<Vec<Question>> {
         let sight = self.sight(caller, "questions").await?;
         Ok(merged(
             &sight,
@@ -84,17 +88,17 @@ impl App {
         caller: &Caller,
         ended_too: bool,
         limit: u32,
-    ) -> Done<Vec<(Slug, Session)>> {
+    ) -> AppResult<Vec<(Slug, Session)>> {
         let sight = self.sight(caller, "sessions").await?;
         Ok(self.sessions_in(&sight, ended_too, limit).await?)
     }
 
     pub(crate) async fn sessions_in(
         &self,
-        sight: &Sight,
+        sight: &ListScope,
         ended_too: bool,
         limit: u32,
-    ) -> Stored<Vec<(Slug, Session)>> {
+    ) -> StoreResult<Vec<(Slug, Session)>> {
         merged(
             sight,
             limit,
@@ -108,7 +112,7 @@ impl App {
     pub(crate) async fn with_tasks(
         &self,
         questions: Vec<Question>,
-    ) -> Stored<Vec<(Question, Task)>> {
+    ) -> StoreResult<Vec<(Question, Task)>> {
         let ids: Vec<TaskId> = questions.iter().map(Question::task).collect();
         let situations = if ids.is_empty() {
             Vec::new()
@@ -128,7 +132,7 @@ impl App {
     }
 
     /// One repository.
-    pub async fn repo(&self, name: &Slug) -> Done<Repo> {
+    pub async fn repo(&self, name: &Slug) -> AppResult<Repo> {
         let found = self
             .store
             .repos()
@@ -139,14 +143,14 @@ impl App {
     }
 
     /// Repositories, by name.
-    pub async fn repos(&self, caller: &Caller) -> Done<Vec<Repo>> {
+    pub async fn repos(&self, caller: &Caller) -> AppResult<Vec<Repo>> {
         let sight = self.sight(caller, "repositories").await?;
         Ok(self.repos_in(&sight).await?)
     }
 
-    pub(crate) async fn repos_in(&self, sight: &Sight) -> Stored<Vec<Repo>> {
+    pub(crate) async fn repos_in(&self, sight: &ListScope) -> StoreResult<Vec<Repo>> {
         let mut repos = self.store.repos().await?;
-        if let Sight::Only(own) = sight {
+        if let ListScope::Only(own) = sight {
             repos.retain(|repo| own.contains(&repo.name));
         }
         Ok(repos)
@@ -155,13 +159,13 @@ impl App {
 
 /// A list as somebody sees it: of everything at one look, or put together from a look into each of
 /// their repositories.
-async fn merged<'a, T, K: Ord, L: Future<Output = Stored<Vec<T>>>>(
-    sight: &'a Sight,
+async fn merged<'a, T, K: Ord, L: Future<Output = StoreResult<Vec<T>>>>(
+    sight: &'a ListScope,
     limit: u32,
     look: impl Fn(Option<&'a Slug>) -> L,
     order: impl Fn(&T) -> K,
-) -> Stored<Vec<T>> {
-    let Sight::Only(repos) = sight else {
+) -> StoreResult<Vec<T>> {
+    let ListScope::Only(repos) = sight else {
         return look(None).await;
     };
     let mut all = Vec::new();

@@ -3,14 +3,20 @@
 use uuid::Uuid;
 use vine_domain::{Note, NoteState, TaskId, Verb, WorkerId, lifecycle::Event, worker::Attempt};
 
-use crate::{App, AppError, Caller, Done};
+use crate::{App, AppError, AppResult, Caller};
 
 /// No agent is told more than this at once.
 const LONGEST: usize = 32_000;
 
 impl App {
     /// Keeps a person's words for the agent of a task. `key` makes a repetition harmless.
-    pub async fn note(&self, caller: &Caller, task: TaskId, text: &str, key: Uuid) -> Done<()> {
+    pub async fn note(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        text: &str,
+        key: Uuid,
+    ) -> AppResult<()> {
         self.note_as(caller, task, text, text, key).await
     }
 
@@ -22,7 +28,7 @@ impl App {
         said: &str,
         read: &str,
         key: Uuid,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         let repo = self.task(task).await?.repo;
         self.allow(
             caller,
@@ -58,7 +64,12 @@ impl App {
     }
 
     /// Words that led to nothing stay readable in the thread.
-    pub(crate) async fn keep_words(&self, caller: &Caller, task: TaskId, text: &str) -> Done<()> {
+    pub(crate) async fn keep_words(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        text: &str,
+    ) -> AppResult<()> {
         self.store
             .say(task, Some((caller.name(), text.trim())), &[])
             .await?;
@@ -68,7 +79,12 @@ impl App {
     }
 
     /// The agent has the note.
-    pub async fn note_delivered(&self, by: WorkerId, note: Uuid, attempt: Attempt) -> Done<()> {
+    pub async fn note_delivered(
+        &self,
+        by: WorkerId,
+        note: Uuid,
+        attempt: Attempt,
+    ) -> AppResult<()> {
         self.step(
             attempt.task,
             Event::NoteDelivered { by, attempt, note },

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use vine_domain::{
     WorkerState,
-    ports::{Day, SessionFigures, Stored},
+    ports::{DayStats, SessionStats, StoreResult},
 };
 
 use crate::{App, texts, view};
@@ -14,17 +14,17 @@ use crate::{App, texts, view};
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A heading with its numbers: each a name and a value in words.
-pub type Group = (&'static str, Vec<(&'static str, String)>);
+pub type NumberGroup = (&'static str, Vec<(&'static str, String)>);
 
 impl App {
     /// All of them, at most some seconds old while somebody looks.
-    pub async fn numbers(&self) -> Stored<Arc<Vec<Group>>> {
+    pub async fn numbers(&self) -> StoreResult<Arc<Vec<NumberGroup>>> {
         let (now, app) = (self.clock.now(), self.clone());
         let read = async move { app.read_numbers().await };
         self.numbers.of(now, "the numbers of the day", read).await
     }
 
-    async fn read_numbers(&self) -> Stored<Vec<Group>> {
+    async fn read_numbers(&self) -> StoreResult<Vec<NumberGroup>> {
         let now = self.clock.now();
         let (day, depths) = (
             self.store.day(now.minus(DAY)).await?,
@@ -99,7 +99,7 @@ impl App {
     }
 }
 
-fn endings(sessions: &SessionFigures) -> (u64, String) {
+fn endings(sessions: &SessionStats) -> (u64, String) {
     let of = |word: &str| {
         let found = sessions.ended.iter().find(|(reason, _)| reason == word);
         found.map_or(0, |(_, count)| *count)
@@ -141,7 +141,7 @@ fn per_hour(count: u64) -> String {
 }
 
 /// Of all slots that there are now, over the whole day.
-fn busy(day: Day, slots: u64) -> String {
+fn busy(day: DayStats, slots: u64) -> String {
     percent(
         day.busy.as_secs().min(slots * DAY.as_secs()),
         slots * DAY.as_secs(),
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(percent(0, 0), "none yet");
         assert_eq!(mean(Duration::ZERO, 0), "none yet");
         assert_eq!(ratio(1, 0), "none yet");
-        assert_eq!(busy(Day::default(), 0), "none yet");
+        assert_eq!(busy(DayStats::default(), 0), "none yet");
     }
 
     #[test]
@@ -165,18 +165,18 @@ mod tests {
         assert_eq!(percent(1, 3), "33 %");
         assert_eq!(mean(Duration::from_secs(600), 2), "5 min");
         assert_eq!((ratio(7, 2), per_hour(36)), ("3.5".into(), "1.5".into()));
-        let day = Day {
+        let day = DayStats {
             busy: Duration::from_secs(43_200),
-            ..Day::default()
+            ..DayStats::default()
         };
         assert_eq!(busy(day, 2), "25 %");
-        let sessions = SessionFigures {
+        let sessions = SessionStats {
             ended: vec![
                 ("idle".into(), 2),
                 ("completed".into(), 5),
                 ("lost".into(), 1),
             ],
-            ..SessionFigures::default()
+            ..SessionStats::default()
         };
         assert_eq!(
             endings(&sessions).1,

@@ -2,8 +2,8 @@
 //! offer them.
 
 use vine_domain::{
-    access::{self, Sight},
-    ports::{Stored, TaskFilter},
+    access::{self, ListScope},
+    ports::{StoreResult, TaskFilter},
 };
 
 use crate::App;
@@ -20,7 +20,7 @@ impl App {
         subject: &str,
         what: &str,
         typed: &str,
-    ) -> Stored<Vec<(String, String)>> {
+    ) -> StoreResult<Vec<(String, String)>> {
         let user = self.store.user(platform, subject).await?;
         let Ok(sight) = access::sight(user.as_ref()) else {
             return Ok(Vec::new());
@@ -71,7 +71,7 @@ impl App {
                     })
                     .collect()
             }
-            _ if sight != Sight::Everything => Vec::new(),
+            _ if sight != ListScope::Everything => Vec::new(),
             "worker" => self
                 .store
                 .workers()

@@ -5,11 +5,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use vine_domain::{
     MessageId, Timestamp,
-    chat::{Dispatch, Form, OutboundKind, Place, Posted},
-    ports::{Chat, ChatError, Stored},
+    chat::{MarkupLevel, MessagePlace, OutboundKind, OutboxItem, Posted},
+    ports::{Chat, ChatError, StoreResult},
 };
 
-use crate::{App, platforms::is_fit, visible::Ended};
+use crate::{App, platforms::is_fit, visible::TryOutcome};
 
 /// Looks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
@@ -39,9 +39,9 @@ pub async fn run(app: App, chat: Arc<dyn Chat>, since: Timestamp) {
     let mut unsettled = HashSet::new();
     loop {
         let pause = match round(&app, &*chat, since, &mut unsettled).await {
-            Ok(Next::More) => continue,
-            Ok(Next::Nothing(pause)) => pause,
-            Ok(Next::Pause(after)) => {
+            Ok(NextRound::More) => continue,
+            Ok(NextRound::Nothing(pause)) => pause,
+            Ok(NextRound::Pause(after)) => {
                 tokio::select! {
                     () = app.stop.cancelled() => return,
                     () = tokio::time::sleep(after) => continue,
@@ -61,7 +61,7 @@ pub async fn run(app: App, chat: Arc<dyn Chat>, since: Timestamp) {
 }
 
 /// What follows a round.
-enum Next {
+enum NextRound {
     /// There may be more.
     More,
     /// All was posted that is due; something may be due after this long.
@@ -80,7 +80,7 @@ async fn round(
     chat: &dyn Chat,
     since: Timestamp,
     unsettled: &mut HashSet<MessageId>,
-) -> Stored<Next> {
+) -> StoreResult<NextRound> {
     let mut due = app.store.due(chat.platform(), BATCH).await?;
     if due.is_empty() {
         let pause = app
@@ -89,13 +89,13 @@ async fn round(
             .await?
             .unwrap_or(TICK)
             .min(TICK);
-        return Ok(Next::Nothing(pause));
+        return Ok(NextRound::Nothing(pause));
     }
     for dispatch in &mut due {
         dispatch.mentions = app.mentions(dispatch);
         dispatch.again |= dispatch.at < since || unsettled.contains(&dispatch.message.id);
     }
-    let mut next = Next::More;
+    let mut next = NextRound::More;
     let mut posted = Vec::new();
     let begun = Instant::now();
     for dispatch in &due {
@@ -110,7 +110,7 @@ async fn round(
                 posted.push((dispatch, dated(app, chat, dispatch, place).await));
             }
             Err(ChatError::NotNow { after, .. }) => {
-                next = Next::Pause(after);
+                next = NextRound::Pause(after);
                 break;
             }
             Err(ChatError::RoomBusy { after, .. }) => {
@@ -129,14 +129,14 @@ async fn round(
         app.store.settle(&posted).await?;
         for (dispatch, _) in &posted {
             unsettled.remove(&dispatch.message.id);
-            app.tried(chat.platform(), dispatch.message.kind, Ended::Posted);
+            app.tried(chat.platform(), dispatch.message.kind, TryOutcome::Posted);
         }
     }
     Ok(next)
 }
 
 /// With since when a question stands there: what is said earlier in its thread is not its answer.
-async fn dated(app: &App, chat: &dyn Chat, dispatch: &Dispatch, posted: Posted) -> Posted {
+async fn dated(app: &App, chat: &dyn Chat, dispatch: &OutboxItem, posted: Posted) -> Posted {
     let (OutboundKind::Question { question }, Some(first)) =
         (dispatch.message.kind, posted.parts.first())
     else {
@@ -160,7 +160,7 @@ async fn dated(app: &App, chat: &dyn Chat, dispatch: &Dispatch, posted: Posted) 
 
 /// What the platform has shown us already is not posted again, and what has to be encrypted is not
 /// said where it cannot be.
-async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Posted, ChatError> {
+async fn deliver(app: &App, chat: &dyn Chat, dispatch: &OutboxItem) -> Result<Posted, ChatError> {
     if let Some(reference) = &dispatch.already {
         app.meter
             .delivered(chat.platform(), dispatch.message.kind, &Ok(()));
@@ -176,12 +176,14 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Post
     app.meter.delivered(chat.platform(), kind, &done);
     match &done {
         // What was posted is on record later.
-        Ok(_) | Err(ChatError::Retry { .. }) => app.tried(chat.platform(), kind, Ended::Unclear),
+        Ok(_) | Err(ChatError::Retry { .. }) => {
+            app.tried(chat.platform(), kind, TryOutcome::Unclear)
+        }
         // Of several parts some may have come through.
         Err(_) if dispatch.message.text.len() > ONE_PART => {
-            app.tried(chat.platform(), kind, Ended::Unclear);
+            app.tried(chat.platform(), kind, TryOutcome::Unclear);
         }
-        Err(_) => app.tried(chat.platform(), kind, Ended::Refused),
+        Err(_) => app.tried(chat.platform(), kind, TryOutcome::Refused),
     }
     done
 }
@@ -191,13 +193,13 @@ async fn deliver(app: &App, chat: &dyn Chat, dispatch: &Dispatch) -> Result<Post
 async fn plainer(
     app: &App,
     chat: &dyn Chat,
-    dispatch: &Dispatch,
+    dispatch: &OutboxItem,
     mut why: String,
 ) -> Result<Posted, ChatError> {
     let named = named(dispatch);
-    for form in [Form::Words, Form::File] {
+    for form in [MarkupLevel::Words, MarkupLevel::File] {
         // Some of its parts may stand there.
-        let plain = Dispatch {
+        let plain = OutboxItem {
             form,
             again: true,
             ..dispatch.clone()
@@ -216,7 +218,7 @@ async fn plainer(
 }
 
 /// What a message is to people.
-fn named(dispatch: &Dispatch) -> String {
+fn named(dispatch: &OutboxItem) -> String {
     match (dispatch.message.kind, dispatch.message.place.task()) {
         (OutboundKind::Question { question } | OutboundKind::Settled { question }, _) => {
             question.to_string()
@@ -229,9 +231,9 @@ fn named(dispatch: &Dispatch) -> String {
 async fn postpone(
     app: &App,
     chat: &dyn Chat,
-    dispatch: &Dispatch,
+    dispatch: &OutboxItem,
     error: &ChatError,
-) -> Stored<()> {
+) -> StoreResult<()> {
     let (platform, id) = (chat.platform(), dispatch.message.id);
     tracing::warn!(platform, message = %id, room = %dispatch.room, "not posted, trying again: {error}");
     let after = match error {
@@ -247,13 +249,13 @@ async fn postpone(
             app.platforms.refused(platform, &dispatch.room, note);
             return app.store.give_up(id, platform).await;
         }
-        (ChatError::ThreadGone(_), Place::Thread(task)) => {
+        (ChatError::ThreadGone(_), MessagePlace::Thread(task)) => {
             return app.store.begin_anew(platform, &dispatch.room, *task).await;
         }
         _ => {}
     }
     // That one person cannot be told something says nothing of the room.
-    let aside = matches!(dispatch.message.place, Place::Aside(_));
+    let aside = matches!(dispatch.message.place, MessagePlace::Aside(_));
     let lasts = matches!(error, ChatError::Gone(_)) || dispatch.attempts >= PASSES;
     if lasts && !aside {
         let why = Some(error.to_string());

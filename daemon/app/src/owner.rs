@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use vine_domain::{Timestamp, ports::Hold};
+use vine_domain::{Timestamp, ports::LeaseOutcome};
 
 use crate::App;
 
@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(700);
 const TRUST: Duration = Duration::from_secs(2);
 
 /// What the holder tells the others, and what others hear of it.
-pub trait Shared: Send + Sync {
+pub trait StatusGossip: Send + Sync {
     /// What others may know, as JSON.
     fn tell(&self) -> String;
     /// What the one who holds it has told.
@@ -28,14 +28,14 @@ pub trait Shared: Send + Sync {
 pub async fn run<F: Future<Output = ()>>(
     app: &App,
     name: &str,
-    shared: &dyn Shared,
+    shared: &dyn StatusGossip,
     work: impl Fn(Timestamp) -> F,
 ) {
     while !app.stop.is_cancelled() {
         let (asked, told) = (Instant::now(), shared.tell());
         match app.store.lease(name, &app.me, LIFE, &told).await {
             // An answer that took long may be too old by now.
-            Ok(Hold::Ours) if asked.elapsed() < TRUST => {
+            Ok(LeaseOutcome::Ours) if asked.elapsed() < TRUST => {
                 tracing::debug!("{name} is ours");
                 tokio::select! {
                     () = work(app.clock.now()) => {}
@@ -43,8 +43,8 @@ pub async fn run<F: Future<Output = ()>>(
                     () = app.stop.cancelled() => {}
                 }
             }
-            Ok(Hold::Ours) => {}
-            Ok(Hold::Theirs(told)) => shared.hear(&told),
+            Ok(LeaseOutcome::Ours) => {}
+            Ok(LeaseOutcome::Theirs(told)) => shared.hear(&told),
             Err(error) => tracing::debug!("who does {name} cannot be read: {error}"),
         }
         tokio::select! {
@@ -58,14 +58,14 @@ pub async fn run<F: Future<Output = ()>>(
 }
 
 /// Until the lease is lost, or may be; says how. `kept` is when it was asked for.
-async fn keep(app: &App, name: &str, shared: &dyn Shared, mut kept: Instant) -> String {
+async fn keep(app: &App, name: &str, shared: &dyn StatusGossip, mut kept: Instant) -> String {
     loop {
         tokio::time::sleep(LOOK).await;
         let (asked, told) = (Instant::now(), shared.tell());
         let hold = app.store.lease(name, &app.me, LIFE, &told);
         match tokio::time::timeout_at(kept + TRUST, hold).await {
-            Ok(Ok(Hold::Ours)) => kept = asked,
-            Ok(Ok(Hold::Theirs(_))) => return "it took it over".into(),
+            Ok(Ok(LeaseOutcome::Ours)) => kept = asked,
+            Ok(Ok(LeaseOutcome::Theirs(_))) => return "it took it over".into(),
             Ok(Err(error)) if kept.elapsed() < TRUST => {
                 tracing::debug!("{name} could not be kept yet: {error}");
             }
@@ -98,7 +98,7 @@ pub async fn register(app: App, note: String) {
 
 impl App {
     /// Names of the daemons that live now, but this one.
-    pub(crate) async fn other_daemons(&self) -> vine_domain::ports::Stored<Vec<String>> {
+    pub(crate) async fn other_daemons(&self) -> vine_domain::ports::StoreResult<Vec<String>> {
         let ours = format!("{DAEMON}{}", self.me);
         let held = self.store.held(DAEMON).await?.into_iter();
         Ok(held

@@ -27,7 +27,7 @@ use vine_domain::{
     uuid_of,
 };
 
-use crate::{App, AppError, Caller, Done, meter::Refused, people::entered};
+use crate::{App, AppError, AppResult, Caller, meter::RefusalCause, people::entered};
 
 /// NIST SP 800-63B asks for 8 at least where a second factor guards, and for 15 where none does; no
 /// rules about kinds of characters.
@@ -46,13 +46,13 @@ const STRAYS: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
 /// Takes as long as a real one.
 static NOBODYS: LazyLock<String> = LazyLock::new(|| {
-    let memory = &mut Memory::default();
+    let memory = &mut HashMemory::default();
     hash("the password of nobody", memory).unwrap_or_default()
 });
 
 /// How often passwords are tried.
-pub struct Door {
-    work: SyncSender<Work>,
+pub struct LoginLimiter {
+    work: SyncSender<HashJob>,
     /// By the name that was tried, known or not.
     names: DefaultKeyedRateLimiter<u16>,
     /// By whose password is changed.
@@ -60,7 +60,7 @@ pub struct Door {
     strays: DefaultDirectRateLimiter,
 }
 
-impl Default for Door {
+impl Default for LoginLimiter {
     fn default() -> Self {
         let (people, strays) = (Quota::per_minute(TRIES), Quota::per_minute(STRAYS));
         let names = RateLimiter::hashmap(people);
@@ -73,12 +73,12 @@ impl Default for Door {
     }
 }
 
-impl Door {
-    fn knock(&self, with: Knock<'_>) -> Result<(), Duration> {
+impl LoginLimiter {
+    fn knock(&self, with: LoginAttempt<'_>) -> Result<(), Duration> {
         let tried = match with {
-            Knock::Name(name) => self.names.check_key(&bucket(name)),
-            Knock::Own(who) => self.people.check_key(&who),
-            Knock::Link => self.strays.check(),
+            LoginAttempt::Name(name) => self.names.check_key(&bucket(name)),
+            LoginAttempt::Own(who) => self.people.check_key(&who),
+            LoginAttempt::Link => self.strays.check(),
         };
         tried.map_err(|until| until.wait_time_from(DefaultClock::default().now()))
     }
@@ -86,7 +86,7 @@ impl Door {
 
 /// What somebody tries to come in with.
 #[derive(Clone, Copy)]
-pub(crate) enum Knock<'a> {
+pub(crate) enum LoginAttempt<'a> {
     /// A name and a password.
     Name(&'a str),
     /// One's present password, to change it.
@@ -103,8 +103,8 @@ fn bucket(name: &str) -> u16 {
 
 impl App {
     /// Trades a name and a password for a browser session.
-    pub async fn log_in_with(&self, name: &str, password: &str) -> Done<Token> {
-        self.knock(Knock::Name(name))?;
+    pub async fn log_in_with(&self, name: &str, password: &str) -> AppResult<Token> {
+        self.knock(LoginAttempt::Name(name))?;
         let known = self.store.passwords_of(name).await?;
         // Two people of one name are told apart by links.
         let known = if let [one] = known.as_slice() {
@@ -121,7 +121,7 @@ impl App {
                 self.make_token(TokenKind::Browser, user.0).await
             }
             None => {
-                self.meter.denied(Refused::Login);
+                self.meter.denied(RefusalCause::Login);
                 if who.is_some() {
                     // Beside the answer, which takes as long for a name that is none.
                     let (app, line) = (self.clone(), entered(name, "with a password", false));
@@ -133,9 +133,9 @@ impl App {
     }
 
     /// A try to come in; refused when there were too many.
-    pub(crate) fn knock(&self, with: Knock<'_>) -> Done<()> {
+    pub(crate) fn knock(&self, with: LoginAttempt<'_>) -> AppResult<()> {
         self.door.knock(with).map_err(|wait| {
-            self.meter.denied(Refused::Rate);
+            self.meter.denied(RefusalCause::Rate);
             AppError::TooOften(wait)
         })
     }
@@ -148,7 +148,7 @@ impl App {
         old: &str,
         new: &str,
         session: &Token,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
         let refuse = |why: &str, hint: &str| Err(Invalid::new("password", why, hint).into());
         match new.chars().count() {
@@ -164,7 +164,7 @@ impl App {
             _ => {}
         }
         if let Some(known) = self.store.password_of(user.id).await? {
-            self.knock(Knock::Own(user.id))?;
+            self.knock(LoginAttempt::Own(user.id))?;
             if !self.is_right(old.to_owned(), Some(known)).await? {
                 return refuse(
                     "the present one is another",
@@ -187,7 +187,7 @@ impl App {
     }
 
     /// Whether it is the password of this hash; of nobody's, without one.
-    async fn is_right(&self, password: String, hash: Option<String>) -> Done<bool> {
+    async fn is_right(&self, password: String, hash: Option<String>) -> AppResult<bool> {
         self.behind_the_door(move |memory| {
             let hash = hash.as_ref().unwrap_or(&NOBODYS);
             is_of(&password, hash, memory).unwrap_or(false)
@@ -198,10 +198,10 @@ impl App {
     /// Work that takes memory and time, one after the other.
     async fn behind_the_door<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
-    ) -> Done<T> {
+        work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
+    ) -> AppResult<T> {
         let (tell, told) = oneshot::channel();
-        let work = Box::new(move |memory: &mut Memory| {
+        let work = Box::new(move |memory: &mut HashMemory| {
             // Whoever hung up waits for nothing.
             if !tell.is_closed() {
                 let _hung_up_meanwhile = tell.send(work(memory));
@@ -215,14 +215,14 @@ impl App {
     }
 }
 
-type Work = Box<dyn FnOnce(&mut Memory) + Send>;
+type HashJob = Box<dyn FnOnce(&mut HashMemory) + Send>;
 
 /// What hashing takes, kept for the next one: given back each time, it was not used again (measured: 19 MB
 /// more with each login).
 #[derive(Default)]
-struct Memory(Vec<Block>);
+struct HashMemory(Vec<Block>);
 
-impl Memory {
+impl HashMemory {
     fn of(&mut self, params: &Params) -> &mut [Block] {
         let blocks = params.block_count();
         if self.0.len() < blocks {
@@ -233,16 +233,16 @@ impl Memory {
 }
 
 /// The thread on which passwords are hashed. It ends with the last who could ask for it.
-fn work() -> SyncSender<Work> {
-    let (send, queue) = mpsc::sync_channel::<Work>(QUEUE);
+fn work() -> SyncSender<HashJob> {
+    let (send, queue) = mpsc::sync_channel::<HashJob>(QUEUE);
     std::thread::spawn(move || {
-        let mut memory = Memory::default();
+        let mut memory = HashMemory::default();
         queue.into_iter().for_each(|work| work(&mut memory));
     });
     send
 }
 
-fn output(password: &str, salt: &Salt, params: Params, memory: &mut Memory) -> Option<Output> {
+fn output(password: &str, salt: &Salt, params: Params, memory: &mut HashMemory) -> Option<Output> {
     let mut bytes = [0; Output::MAX_LENGTH];
     let bytes = bytes.get_mut(..params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN))?;
     let blocks = memory.of(&params);
@@ -252,7 +252,7 @@ fn output(password: &str, salt: &Salt, params: Params, memory: &mut Memory) -> O
 }
 
 /// Whether it is the password of a hash, `None` when that is none of ours. `Output` is compared in constant time.
-fn is_of(password: &str, hash: &str, memory: &mut Memory) -> Option<bool> {
+fn is_of(password: &str, hash: &str, memory: &mut HashMemory) -> Option<bool> {
     let known = PasswordHash::new(hash).ok()?;
     let ours = known.algorithm == Algorithm::Argon2id.ident()
         && known.version == Some(Version::V0x13.into());
@@ -261,7 +261,7 @@ fn is_of(password: &str, hash: &str, memory: &mut Memory) -> Option<bool> {
     Some(ours && known.hash? == found)
 }
 
-fn hash(password: &str, memory: &mut Memory) -> Option<String> {
+fn hash(password: &str, memory: &mut HashMemory) -> Option<String> {
     let (salt, params) = (Salt::generate(), Params::default());
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn hashes_are_those_that_others_read() {
-        let memory = &mut Memory::default();
+        let memory = &mut HashMemory::default();
         let made = hash("four unusual words do", memory).expect("a hash");
         assert!(
             made.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),

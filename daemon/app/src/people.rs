@@ -12,11 +12,11 @@ use vine_domain::{
 };
 
 use crate::{
-    App, AppError, Done, Missing,
-    known::Owner,
-    meter::Refused,
-    passwords::Knock,
-    together::{Call, again},
+    App, AppError, AppResult, Missing,
+    known::TokenOwner,
+    meter::RefusalCause,
+    passwords::LoginAttempt,
+    together::{BatchedCall, again},
 };
 
 /// The platform under which an issuer of accounts knows people, by OpenID Connect.
@@ -60,7 +60,7 @@ impl App {
         verb: Verb,
         repo: Option<&Slug>,
         subject: &str,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         let entry = self.permit(caller, verb, repo, subject).await?;
         if verb.only_looks() {
             Ok(())
@@ -77,7 +77,7 @@ impl App {
         verb: Verb,
         repo: Option<&Slug>,
         subject: &str,
-    ) -> Done<AuditEntry> {
+    ) -> AppResult<AuditEntry> {
         let decision = access::decide(caller.user.as_ref(), verb, repo);
         let reason = decision
             .as_ref()
@@ -96,7 +96,7 @@ impl App {
         match decision {
             Ok(_) => Ok(entry),
             Err(denied) => {
-                self.meter.denied(Refused::Role);
+                self.meter.denied(RefusalCause::Role);
                 self.audit(entry).await?;
                 Err(match repo.filter(|_| caller.user.is_some()) {
                     Some(repo) if !sees(caller, repo) => hidden(subject, repo),
@@ -107,9 +107,9 @@ impl App {
     }
 
     /// Keeps a line in the audit.
-    pub(crate) async fn audit(&self, entry: AuditEntry) -> Done<()> {
+    pub(crate) async fn audit(&self, entry: AuditEntry) -> AppResult<()> {
         let store = Arc::clone(&self.store);
-        let keep = |calls: Vec<Call<AuditEntry, ()>>| async move {
+        let keep = |calls: Vec<BatchedCall<AuditEntry, ()>>| async move {
             let entries: Vec<AuditEntry> = calls.iter().map(|call| call.input.clone()).collect();
             let kept = store.audit(&entries).await;
             calls.into_iter().for_each(|call| {
@@ -123,11 +123,11 @@ impl App {
     }
 
     /// The person behind a user's or browser's token.
-    pub async fn caller(&self, token: &Token, kind: TokenKind, via: &str) -> Done<Caller> {
+    pub async fn caller(&self, token: &Token, kind: TokenKind, via: &str) -> AppResult<Caller> {
         let hash = token.hash();
         // Kinds have prefixes of their own, so a hash belongs to one kind; browsers' are looked up
         // each time.
-        if let (TokenKind::User, Some(Owner::Person(user))) = (kind, self.known.owner(&hash)) {
+        if let (TokenKind::User, Some(TokenOwner::Person(user))) = (kind, self.known.owner(&hash)) {
             return Ok(Caller {
                 user: Some(user),
                 via: via.into(),
@@ -145,7 +145,7 @@ impl App {
             .ok_or_else(|| self.unknown())?;
         self.known.used(&hash);
         if kind == TokenKind::User {
-            self.known.note(hash, Owner::Person(user.clone()));
+            self.known.note(hash, TokenOwner::Person(user.clone()));
         }
         Ok(Caller {
             user: Some(user),
@@ -154,7 +154,7 @@ impl App {
     }
 
     /// The same person as they are known now, after a wait.
-    pub async fn again(&self, caller: &Caller) -> Done<Caller> {
+    pub async fn again(&self, caller: &Caller) -> AppResult<Caller> {
         let user = self.store.user(OURSELVES, &caller.id()).await?;
         Ok(Caller {
             user: Some(user.ok_or_else(|| self.unknown())?),
@@ -164,14 +164,14 @@ impl App {
 
     /// Somebody came with a token that is none here.
     pub(crate) fn unknown(&self) -> AppError {
-        self.meter.denied(Refused::Token);
+        self.meter.denied(RefusalCause::Token);
         AppError::Unauthenticated
     }
 
     /// The worker behind a worker's token.
-    pub async fn worker_of(&self, token: &Token) -> Done<WorkerId> {
+    pub async fn worker_of(&self, token: &Token) -> AppResult<WorkerId> {
         let hash = token.hash();
-        if let Some(Owner::Worker(worker)) = self.known.owner(&hash) {
+        if let Some(TokenOwner::Worker(worker)) = self.known.owner(&hash) {
             return Ok(worker);
         }
         let worker = self
@@ -181,13 +181,13 @@ impl App {
             .map(WorkerId)
             .ok_or_else(|| self.unknown())?;
         self.known.used(&hash);
-        self.known.note(hash, Owner::Worker(worker));
+        self.known.note(hash, TokenOwner::Worker(worker));
         Ok(worker)
     }
 
     /// An administrator has a password forgotten, so that its person can set a new one. Their
     /// browsers are logged out.
-    pub async fn forget_password(&self, caller: &Caller, whom: Option<&str>) -> Done<()> {
+    pub async fn forget_password(&self, caller: &Caller, whom: Option<&str>) -> AppResult<()> {
         let subject = format!("password of {}", shown(whom.unwrap_or(caller.name())));
         self.allow(caller, Verb::Administer, None, &subject).await?;
         self.store
@@ -198,7 +198,7 @@ impl App {
     }
 
     /// Somebody whom the configuration names, or the caller.
-    pub(crate) fn person(&self, caller: &Caller, named: Option<&str>) -> Done<UserId> {
+    pub(crate) fn person(&self, caller: &Caller, named: Option<&str>) -> AppResult<UserId> {
         let Some(name) = named else {
             return caller
                 .user
@@ -215,7 +215,7 @@ impl App {
     }
 
     /// Whom a login code would let in, by name. It stays unspent.
-    pub async fn would_log_in(&self, code: &Token) -> Done<String> {
+    pub async fn would_log_in(&self, code: &Token) -> AppResult<String> {
         let owner = self
             .store
             .token_owner(&code.hash(), TokenKind::Login)
@@ -227,22 +227,22 @@ impl App {
         match user {
             Some(user) => Ok(user.name),
             None => {
-                self.knock(Knock::Link)?;
-                self.meter.denied(Refused::Login);
+                self.knock(LoginAttempt::Link)?;
+                self.meter.denied(RefusalCause::Login);
                 Err(AppError::Unauthenticated)
             }
         }
     }
 
     /// Trades a one-time login code for a browser session.
-    pub async fn log_in(&self, code: &Token) -> Done<Token> {
+    pub async fn log_in(&self, code: &Token) -> AppResult<Token> {
         let Some(owner) = self
             .store
             .spend_token(&code.hash(), TokenKind::Login)
             .await?
         else {
-            self.knock(Knock::Link)?;
-            self.meter.denied(Refused::Login);
+            self.knock(LoginAttempt::Link)?;
+            self.meter.denied(RefusalCause::Login);
             return Err(AppError::Unauthenticated);
         };
         let name = self
@@ -256,7 +256,7 @@ impl App {
 
     /// Lets in the person whom an issuer of accounts knows by one of these names, the most certain
     /// first.
-    pub async fn log_in_as(&self, subjects: &[&str]) -> Done<Token> {
+    pub async fn log_in_as(&self, subjects: &[&str]) -> AppResult<Token> {
         for subject in subjects {
             if let Some(user) = self.store.user(ISSUER, subject).await? {
                 self.audit(entered(&user.name, "with an organisation's account", true))
@@ -264,7 +264,7 @@ impl App {
                 return self.make_token(TokenKind::Browser, user.id.0).await;
             }
         }
-        self.meter.denied(Refused::Login);
+        self.meter.denied(RefusalCause::Login);
         let name = shown(subjects.last().copied().unwrap_or_default());
         self.audit(AuditEntry {
             reason: "nobody here is known by that".into(),
@@ -275,7 +275,7 @@ impl App {
     }
 
     /// The person who set this place up; made on the first start.
-    pub async fn first_admin(&self, name: &str) -> Done<UserId> {
+    pub async fn first_admin(&self, name: &str) -> AppResult<UserId> {
         if let Some(known) = self.store.users_with(Role::Admin).await?.first() {
             return Ok(*known);
         }

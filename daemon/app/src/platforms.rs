@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use vine_domain::{
     MessageId, Repo, Role, Slug, Timestamp, Verb, access,
-    chat::{Batch, Binding, Dispatch, Member, Mention, RoomWish},
-    ports::{Chat, ChatError, Ear, StoreError, Stored, WORKING},
+    chat::{DesiredRoom, InboundBatch, Mention, OutboxItem, RoomBinding, RoomMember},
+    ports::{Chat, ChatError, EventSink, StoreError, StoreResult, WORKING},
     uuid_of,
 };
 
-use crate::{App, AppError, Caller, Done, Missing, awaited, outbox, owner, texts};
+use crate::{App, AppError, AppResult, Caller, Missing, awaited, outbox, owner, texts};
 
 /// Rooms are looked after at least this often, while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -31,7 +31,7 @@ struct Adapter<'a> {
     platform: &'static str,
 }
 
-impl owner::Shared for Adapter<'_> {
+impl owner::StatusGossip for Adapter<'_> {
     fn tell(&self) -> String {
         self.app.platforms.tell(self.platform)
     }
@@ -44,19 +44,19 @@ impl owner::Shared for Adapter<'_> {
 }
 
 /// What one adapter tells, on its way to the use cases.
-pub struct Listening {
+pub struct AdapterEvents {
     app: App,
     platform: &'static str,
 }
 
-impl Listening {
+impl AdapterEvents {
     /// The ear of one platform's adapter.
     pub fn new(app: App, platform: &'static str) -> Arc<Self> {
         Arc::new(Self { app, platform })
     }
 
     /// Tells a room that we have not read all that was said in it.
-    async fn missed(&self, room: &str, until: Option<&str>) -> Stored<()> {
+    async fn missed(&self, room: &str, until: Option<&str>) -> StoreResult<()> {
         let Some(repo) = self.app.store.room_of(self.platform, room).await? else {
             return Ok(());
         };
@@ -75,12 +75,12 @@ impl Listening {
 }
 
 #[async_trait]
-impl Ear for Listening {
-    async fn cursor(&self) -> Stored<Option<String>> {
+impl EventSink for AdapterEvents {
+    async fn cursor(&self) -> StoreResult<Option<String>> {
         self.app.store.cursor(self.platform).await
     }
 
-    async fn hear(&self, batch: Batch) -> Stored<()> {
+    async fn hear(&self, batch: InboundBatch) -> StoreResult<()> {
         for room in &batch.missed {
             self.missed(room, batch.cursor.as_deref()).await?;
         }
@@ -97,11 +97,11 @@ impl Ear for Listening {
         Ok(())
     }
 
-    async fn threads(&self) -> Stored<Vec<(String, String)>> {
+    async fn threads(&self) -> StoreResult<Vec<(String, String)>> {
         self.app.store.live_threads(self.platform).await
     }
 
-    async fn rooms(&self) -> Stored<Vec<String>> {
+    async fn rooms(&self) -> StoreResult<Vec<String>> {
         let rooms = self.app.store.rooms().await?.into_iter();
         Ok(rooms
             .filter(|room| room.platform == self.platform)
@@ -114,11 +114,11 @@ impl Ear for Listening {
         subject: &str,
         what: &str,
         typed: &str,
-    ) -> Stored<Vec<(String, String)>> {
+    ) -> StoreResult<Vec<(String, String)>> {
         self.app.offers(self.platform, subject, what, typed).await
     }
 
-    async fn manages(&self, subject: &str) -> Stored<bool> {
+    async fn manages(&self, subject: &str) -> StoreResult<bool> {
         let user = self.app.store.user(self.platform, subject).await?;
         Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())
     }
@@ -165,7 +165,7 @@ pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: 
         let app = app.clone();
         async move {
             app.platforms.serve(Arc::clone(&chat), since);
-            let _ours = Ours {
+            let _ours = AdapterRegistration {
                 app: app.clone(),
                 platform,
             };
@@ -183,12 +183,12 @@ pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: 
 }
 
 /// While it lives, the adapter runs in this daemon.
-struct Ours {
+struct AdapterRegistration {
     app: App,
     platform: &'static str,
 }
 
-impl Drop for Ours {
+impl Drop for AdapterRegistration {
     fn drop(&mut self) {
         self.app.platforms.leave(self.platform);
         self.app.meter.canary(self.platform, None);
@@ -308,7 +308,7 @@ async fn furnish(app: App, chat: Arc<dyn Chat>) {
 impl App {
     /// Sees to it that each repository has its room on a platform. Returns when to look again, if
     /// something was not to be done.
-    pub async fn furnish_all(&self, chat: &dyn Chat) -> Done<Option<Duration>> {
+    pub async fn furnish_all(&self, chat: &dyn Chat) -> AppResult<Option<Duration>> {
         let mut again: Option<Duration> = None;
         let rooms = self.store.rooms().await?;
         for repo in self.store.repos().await? {
@@ -392,7 +392,7 @@ impl App {
         Ok(())
     }
 
-    async fn move_in(&self, platform: &str, room: &str, repo: &Slug) -> Stored<()> {
+    async fn move_in(&self, platform: &str, room: &str, repo: &Slug) -> StoreResult<()> {
         self.store.bind_room(platform, room, repo).await?;
         self.wakes.outbox();
         Ok(())
@@ -413,7 +413,7 @@ impl App {
         }
     }
 
-    async fn has_room(&self, platform: &str, repo: &Slug) -> Stored<bool> {
+    async fn has_room(&self, platform: &str, repo: &Slug) -> StoreResult<bool> {
         let rooms = self.store.rooms().await?;
         Ok(rooms
             .iter()
@@ -423,7 +423,7 @@ impl App {
     /// Notes in which rooms nobody can be asked.
     async fn look_at_rooms(&self, chat: &dyn Chat) {
         let platform = chat.platform();
-        let bound: Vec<Binding> = match self.store.rooms().await {
+        let bound: Vec<RoomBinding> = match self.store.rooms().await {
             Ok(rooms) => rooms
                 .into_iter()
                 .filter(|room| room.platform == platform)
@@ -443,17 +443,17 @@ impl App {
         }
     }
 
-    fn wish_for(&self, platform: &str, repo: &Repo) -> RoomWish {
-        let member = |grant: &vine_domain::Grant| {
+    fn wish_for(&self, platform: &str, repo: &Repo) -> DesiredRoom {
+        let member = |grant: &vine_domain::ConfiguredPerson| {
             let user = Some(&grant.user);
             access::decide(user, Verb::See, Some(&repo.name)).ok()?;
             let manages = access::decide(user, Verb::Operate, Some(&repo.name)).is_ok();
-            Some(Member {
+            Some(RoomMember {
                 subject: grant.on(platform)?.to_owned(),
                 manages,
             })
         };
-        RoomWish {
+        DesiredRoom {
             repo: repo.name.clone(),
             topic: format!(
                 "Tasks of agents in {}: their questions, your answers",
@@ -471,7 +471,7 @@ impl App {
         repo: &Slug,
         platform: &str,
         room: &str,
-    ) -> Done<String> {
+    ) -> AppResult<String> {
         self.allow(
             caller,
             Verb::Operate,
@@ -522,8 +522,8 @@ impl App {
 
     /// The people that a message calls, as its platform knows them. Whoever is named by role is
     /// everybody who has that role or a higher one where the message belongs.
-    pub fn mentions(&self, dispatch: &Dispatch) -> Vec<Mention> {
-        let called = |grant: &&vine_domain::Grant| {
+    pub fn mentions(&self, dispatch: &OutboxItem) -> Vec<Mention> {
+        let called = |grant: &&vine_domain::ConfiguredPerson| {
             let here = grant.user.role_in(dispatch.repo.as_ref());
             let by_role =
                 |name: &String| Role::from_word(name).is_some_and(|role| here >= Some(role));
@@ -533,7 +533,7 @@ impl App {
                 .iter()
                 .any(|name| *name == grant.user.name || by_role(name))
         };
-        let mention = |grant: &vine_domain::Grant| {
+        let mention = |grant: &vine_domain::ConfiguredPerson| {
             Some(Mention {
                 name: grant.user.name.clone(),
                 subject: grant.on(&dispatch.platform)?.to_owned(),

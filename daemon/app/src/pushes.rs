@@ -4,15 +4,15 @@
 use serde_json::json;
 use vine_domain::{
     MessageId, Task, TaskId, Verb, WorkerState,
-    access::Sight,
-    worker::{Attempt, Delivery},
+    access::ListScope,
+    worker::{Attempt, WorkerMessage},
 };
 
-use crate::{App, AppError, Caller, Done, commands::Reply, texts};
+use crate::{App, AppError, AppResult, Caller, commands::CommandOutput, texts};
 
 impl App {
     /// `task push`: the worker that keeps work of a task pushes it as soon as it can.
-    pub async fn push(&self, caller: &Caller, id: TaskId) -> Done<Reply> {
+    pub async fn push(&self, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
         let task = self.operated(caller, id, "push").await?;
         // An agent that waits has its folder too.
         if task.lease().is_some() {
@@ -38,19 +38,25 @@ impl App {
         self.store.say(id, None, &[message]).await?;
         self.wakes.outbox();
         self.wakes.page();
-        Ok(Reply::new(text, json!({ "id": id, "state": "wanted" })))
+        Ok(CommandOutput::new(
+            text,
+            json!({ "id": id, "state": "wanted" }),
+        ))
     }
 
     /// `task push --leave`: it stays with its worker, and nobody is asked any more.
-    pub async fn leave(&self, caller: &Caller, id: TaskId) -> Done<Reply> {
+    pub async fn leave(&self, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
         self.operated(caller, id, "leave").await?;
         self.store.leave(id).await?;
         self.wakes.page();
         let text = format!("What is kept of {id} stays with its worker.");
-        Ok(Reply::new(text, json!({ "id": id, "state": "left" })))
+        Ok(CommandOutput::new(
+            text,
+            json!({ "id": id, "state": "left" }),
+        ))
     }
 
-    async fn operated(&self, caller: &Caller, id: TaskId, what: &str) -> Done<Task> {
+    async fn operated(&self, caller: &Caller, id: TaskId, what: &str) -> AppResult<Task> {
         let task = self.look_at(caller, id).await?;
         let (repo, what) = (Some(&task.repo), format!("{what} {id}"));
         self.allow(caller, Verb::Operate, repo, &what).await?;
@@ -60,14 +66,14 @@ impl App {
 
     /// Tasks that this person sees whose work waits for somebody to say that it may be pushed, each with
     /// what looks like a secret in it.
-    pub async fn held(&self, caller: &Caller) -> Done<Vec<(Task, String)>> {
+    pub async fn held(&self, caller: &Caller) -> AppResult<Vec<(Task, String)>> {
         let sight = self.sight(caller, "held pushes").await?;
         let mut held = Vec::new();
         for (id, what) in self.store.held_pushes().await? {
             let task = self.task(id).await?;
             let sees = match &sight {
-                Sight::Everything => true,
-                Sight::Only(repos) => repos.contains(&task.repo),
+                ListScope::Everything => true,
+                ListScope::Only(repos) => repos.contains(&task.repo),
             };
             if sees {
                 held.push((task, what));
@@ -77,9 +83,13 @@ impl App {
     }
 
     /// What a worker is told that is to push what it keeps of an attempt.
-    pub(crate) async fn push_for(&self, attempt: Attempt, commit: String) -> Done<Delivery> {
+    pub(crate) async fn push_for(
+        &self,
+        attempt: Attempt,
+        commit: String,
+    ) -> AppResult<WorkerMessage> {
         let task = self.task(attempt.task).await?;
-        Ok(Delivery::Push {
+        Ok(WorkerMessage::Push {
             attempt,
             commit,
             created: task.created,

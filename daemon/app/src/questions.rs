@@ -2,19 +2,19 @@
 
 use uuid::Uuid;
 use vine_domain::{
-    Answer, Ask, AuditEntry, Decision, Denied, Heard, Invalid, Question, QuestionId, SessionId,
-    Slug, Task, Verb, WorkerId,
+    Answer, Ask, AuditEntry, Decision, DeliveredOutcome, Denied, Invalid, Question, QuestionId,
+    SessionId, Slug, Task, Verb, WorkerId,
     lifecycle::{Event, Refusal},
-    ports::Stations,
+    ports::Milestones,
     reading,
     worker::Attempt,
 };
 
-use crate::{App, AppError, Caller, Done, Missing, back};
+use crate::{App, AppError, AppResult, Caller, Missing, back};
 
 /// What a worker hands in when its agent needs a person.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct QuestionRequest {
     /// Which attempt asks.
     pub attempt: Attempt,
     /// Made by the worker: asking again with the same key is asking once.
@@ -45,7 +45,7 @@ fn decided(ask: &Ask, decision: &Decision) -> String {
 
 impl App {
     /// Stores a question, durably, before anybody hears of it.
-    pub async fn ask(&self, by: WorkerId, asked: Asked) -> Done<QuestionId> {
+    pub async fn ask(&self, by: WorkerId, asked: QuestionRequest) -> AppResult<QuestionId> {
         if let Some(known) = self.asked_as(&asked).await? {
             return Ok(known);
         }
@@ -97,7 +97,7 @@ impl App {
     }
 
     /// The question that was stored for this call before.
-    async fn asked_as(&self, asked: &Asked) -> Done<Option<QuestionId>> {
+    async fn asked_as(&self, asked: &QuestionRequest) -> AppResult<Option<QuestionId>> {
         let known = self
             .store
             .questions_of(asked.attempt.task)
@@ -116,7 +116,7 @@ impl App {
         id: QuestionId,
         text: &str,
         key: Uuid,
-    ) -> Done<Question> {
+    ) -> AppResult<Question> {
         let question = self.question(id).await?;
         let task = self.task(question.task()).await?;
         let mut audit = self
@@ -189,7 +189,7 @@ impl App {
         task: &Task,
         question: &Question,
         audit: &AuditEntry,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         let (settings, ask) = (self.settings(), &question.ask);
         let rules = &settings.rules;
         let refused = if !rules.allow(caller.user.as_ref(), &task.repo, ask) {
@@ -223,14 +223,14 @@ impl App {
     }
 
     /// What this person decided on a question, if they did.
-    async fn own_answer(&self, caller: &Caller, id: QuestionId) -> Done<Option<String>> {
+    async fn own_answer(&self, caller: &Caller, id: QuestionId) -> AppResult<Option<String>> {
         let question = self.question(id).await?;
         let by = caller.user.as_ref().map(|user| user.id);
         let own = question.answer().filter(|answer| Some(answer.by) == by);
         Ok(own.map(|answer| answer.decision.headline()))
     }
 
-    fn signed(&self, caller: &Caller, decision: Decision, key: Uuid) -> Done<Answer> {
+    fn signed(&self, caller: &Caller, decision: Decision, key: Uuid) -> AppResult<Answer> {
         let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
         Ok(Answer {
             key,
@@ -243,7 +243,12 @@ impl App {
     }
 
     /// The agent has the answer, or knows that there is none.
-    pub async fn delivered(&self, by: WorkerId, attempt: Attempt, heard: Heard) -> Done<()> {
+    pub async fn delivered(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        heard: DeliveredOutcome,
+    ) -> AppResult<()> {
         self.step(attempt.task, Event::Delivered { by, attempt, heard }, None)
             .await
             .map(|_| ())
@@ -256,7 +261,7 @@ impl App {
         id: QuestionId,
         attempt: Attempt,
         why: String,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         self.step(
             attempt.task,
             Event::Withdrawn {
@@ -272,7 +277,12 @@ impl App {
     }
 
     /// Somebody looks at these questions; it counts when that person may answer them.
-    pub async fn seen(&self, caller: &Caller, repo: &Slug, questions: &[Question]) -> Done<()> {
+    pub async fn seen(
+        &self,
+        caller: &Caller,
+        repo: &Slug,
+        questions: &[Question],
+    ) -> AppResult<()> {
         self.noticed(caller, questions.iter().map(|question| (question, repo)))
             .await
     }
@@ -281,7 +291,7 @@ impl App {
         &self,
         caller: &Caller,
         shown: impl Iterator<Item = (&'a Question, &'a Slug)>,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         let settings = self.settings();
         let may = |question: &Question, repo: &Slug| {
             settings
@@ -299,7 +309,7 @@ impl App {
     }
 
     /// Open questions that somebody looks at, oldest first, each with its task.
-    pub async fn waiting(&self, caller: &Caller, limit: u32) -> Done<Vec<(Question, Task)>> {
+    pub async fn waiting(&self, caller: &Caller, limit: u32) -> AppResult<Vec<(Question, Task)>> {
         let questions = self.open_questions(caller, limit).await?;
         let waiting = self.with_tasks(questions).await?;
         self.noticed(
@@ -313,7 +323,7 @@ impl App {
     }
 
     /// One question.
-    pub async fn question(&self, id: QuestionId) -> Done<Question> {
+    pub async fn question(&self, id: QuestionId) -> AppResult<Question> {
         self.store
             .question(id)
             .await?
@@ -322,7 +332,7 @@ impl App {
 
     /// The same for a person who may see its task, and who sees it now: whole only for those who
     /// may approve it, and not in a room.
-    pub async fn look_at_question(&self, caller: &Caller, id: QuestionId) -> Done<Question> {
+    pub async fn look_at_question(&self, caller: &Caller, id: QuestionId) -> AppResult<Question> {
         let mut question = self.question(id).await?;
         let repo = self.task(question.task()).await?.repo;
         self.allow(caller, Verb::See, Some(&repo), &id.to_string())
@@ -346,7 +356,7 @@ impl App {
     }
 
     /// When a question reached its stations.
-    pub async fn stations(&self, id: QuestionId) -> Done<Stations> {
+    pub async fn stations(&self, id: QuestionId) -> AppResult<Milestones> {
         Ok(self
             .store
             .stations(&[id])

@@ -5,17 +5,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use vine_domain::{
-    MessageId, Question, QuestionId, Slug, lifecycle::Event, patience::Due, uuid_of,
+    MessageId, Question, QuestionId, Slug, lifecycle::Event, patience::ReminderStep, uuid_of,
 };
 
-use crate::{App, Done, texts};
+use crate::{App, AppResult, texts};
 
 /// Alarms are dealt with in portions of this size.
 const PORTION: u32 = 200;
 
 impl App {
     /// Sets all alarms anew: patience may have changed. What is due already comes with the next look.
-    pub(crate) async fn reset_alarms(&self) -> Done<()> {
+    pub(crate) async fn reset_alarms(&self) -> AppResult<()> {
         let (patience, now) = (Arc::clone(&self.settings().patience), self.clock.now());
         let open = self.store.open_questions(None, u32::MAX).await?;
         let alarms: Vec<_> = open
@@ -26,7 +26,7 @@ impl App {
     }
 
     /// Deals with all alarms that have come.
-    pub async fn ring_alarms(&self) -> Done<()> {
+    pub async fn ring_alarms(&self) -> AppResult<()> {
         loop {
             let rung = self.store.alarms(PORTION).await?;
             let more = rung.len() == PORTION as usize;
@@ -44,11 +44,11 @@ impl App {
     }
 
     /// All alarms of one room: a digest stands for the reminders when many questions wait there.
-    async fn ring(&self, repo: &Slug, rung: &[Question]) -> Done<()> {
+    async fn ring(&self, repo: &Slug, rung: &[Question]) -> AppResult<()> {
         let (patience, now) = (Arc::clone(&self.settings().patience), self.clock.now());
         let reminders: Vec<&Question> = rung
             .iter()
-            .filter(|question| patience.due(question, now) == Due::Remind)
+            .filter(|question| patience.due(question, now) == ReminderStep::Remind)
             .collect();
         let open = if reminders.is_empty() {
             Vec::new()
@@ -76,7 +76,7 @@ impl App {
         Ok(())
     }
 
-    async fn waited(&self, id: QuestionId, quietly: bool) -> Done<()> {
+    async fn waited(&self, id: QuestionId, quietly: bool) -> AppResult<()> {
         let task = self.question(id).await?.task();
         let event = Event::Waited {
             question: id,

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use vine_domain::{Grant, Patience, Retention, SessionPolicy, access::Rules};
+use vine_domain::{
+    ConfiguredPerson, ReminderPolicy, Retention, SessionPolicy, access::DecisionRules,
+};
 
-use crate::{App, Done};
+use crate::{App, AppResult};
 
 /// What the operator chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,15 +14,15 @@ pub struct Settings {
     /// Where people find the page, for links in messages; without a slash at its end.
     pub link: String,
     /// When open questions ping again and are given up.
-    pub patience: Arc<Patience>,
+    pub patience: Arc<ReminderPolicy>,
     /// When sessions are worth keeping.
     pub sessions: SessionPolicy,
     /// What is kept, and for how long.
     pub retention: Retention,
     /// The people that the configuration names.
-    pub people: Vec<Grant>,
+    pub people: Vec<ConfiguredPerson>,
     /// Who decides what agents ask, where that is said apart.
-    pub rules: Rules,
+    pub rules: DecisionRules,
     /// So many batches of one kind of write may be under way at the same time: one where there is
     /// one writer.
     pub batches: usize,
@@ -36,7 +38,7 @@ impl Settings {
             sessions: SessionPolicy::default(),
             retention: Retention::default(),
             people: Vec::new(),
-            rules: Rules::default(),
+            rules: DecisionRules::default(),
             batches: 1,
         }
     }
@@ -66,7 +68,7 @@ impl App {
 
     /// Takes over other settings. Whoever they name no more loses their tokens, browsers and
     /// identities with it, everywhere; alarms of open questions are set by the new patience.
-    pub async fn take_over(&self, settings: Settings) -> Done<()> {
+    pub async fn take_over(&self, settings: Settings) -> AppResult<()> {
         let before = self.settings();
         if before.people != settings.people {
             self.store.set_people(&settings.people).await?;

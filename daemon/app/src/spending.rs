@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use vine_domain::{
     Timestamp,
-    ports::{Spending, Stored},
+    ports::{Spending, StoreResult},
     task::Usage,
 };
 
@@ -16,7 +16,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Each name with what it cost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct NamedSpending {
     /// The dearest first.
     pub repos: Vec<(String, Usage)>,
     /// By who asked for the task; the dearest first.
@@ -27,14 +27,14 @@ pub struct Spent {
 
 impl App {
     /// What attempts of the last days cost.
-    pub async fn spent(&self) -> Stored<Arc<Spent>> {
+    pub async fn spent(&self) -> StoreResult<Arc<NamedSpending>> {
         let (now, store) = (self.clock.now(), Arc::clone(&self.store));
         let read = async move { Ok(sums(&store.spent_since(now.minus(DAY * DAYS)).await?)) };
         self.spending.of(now, "what attempts cost", read).await
     }
 }
 
-fn sums(all: &[Spending]) -> Spent {
+fn sums(all: &[Spending]) -> NamedSpending {
     let by = |key: fn(&Spending) -> String| {
         let mut sums = BTreeMap::<String, Usage>::new();
         for one in all.iter().filter(|one| one.usage != Usage::default()) {
@@ -48,7 +48,7 @@ fn sums(all: &[Spending]) -> Spent {
     };
     let mut days = by(day);
     days.reverse();
-    Spent {
+    NamedSpending {
         repos: dearest(by(|one| one.repo.clone())),
         people: dearest(by(|one| one.requester.clone())),
         days,

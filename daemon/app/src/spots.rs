@@ -2,15 +2,15 @@
 
 use vine_domain::{
     QuestionId, Slug, TaskId, Timestamp,
-    chat::{Aside, Button, Inbound, Spot},
-    ports::Placed,
+    chat::{Button, Inbound, Location, PrivateReply},
+    ports::PostedMessage,
 };
 
-use crate::{App, AppError, Done, visible::PATIENCE};
+use crate::{App, AppError, AppResult, visible::PATIENCE};
 
 /// An event's surroundings, in our own words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct ResolvedLocation {
     /// The task whose thread it was said in.
     pub task: Option<TaskId>,
     /// The question whose message it is a reply or a reaction to.
@@ -18,7 +18,7 @@ pub(crate) struct Found {
     /// The buttons of that message.
     pub buttons: Vec<Button>,
     /// That message was said to one person.
-    pub aside: Option<Aside>,
+    pub aside: Option<PrivateReply>,
     /// The repository whose room it was said in.
     pub repo: Option<Slug>,
     /// It names a message that nobody knows here, or not yet.
@@ -30,16 +30,16 @@ impl App {
     ///
     /// A reply binds to the message it replies to, be that in a thread or outside: not every client
     /// knows threads. A reply to what a person said belongs where that was said.
-    pub(crate) async fn surroundings(&self, event: &Inbound) -> Done<Found> {
+    pub(crate) async fn surroundings(&self, event: &Inbound) -> AppResult<ResolvedLocation> {
         let (room, thread, reply_to) = match &event.spot {
-            Spot::Ours { task, question } => {
-                return Ok(Found {
+            Location::Ours { task, question } => {
+                return Ok(ResolvedLocation {
                     task: *task,
                     question: *question,
-                    ..Found::default()
+                    ..ResolvedLocation::default()
                 });
             }
-            Spot::Theirs {
+            Location::Theirs {
                 room,
                 thread,
                 reply_to,
@@ -66,7 +66,7 @@ impl App {
         let (question, buttons, aside) = replied
             .map(|placed| (placed.question, placed.buttons, placed.aside))
             .unwrap_or_default();
-        Ok(Found {
+        Ok(ResolvedLocation {
             task,
             question,
             buttons,
@@ -82,7 +82,7 @@ impl App {
         &self,
         event: &Inbound,
         stored: Timestamp,
-    ) -> Done<Found> {
+    ) -> AppResult<ResolvedLocation> {
         let found = self.surroundings(event).await?;
         if !found.strange || self.clock.now().since(stored) >= PATIENCE {
             return Ok(found);
@@ -95,7 +95,11 @@ impl App {
         self.surroundings(event).await
     }
 
-    async fn placed_at(&self, event: &Inbound, reference: Option<&str>) -> Done<Option<Placed>> {
+    async fn placed_at(
+        &self,
+        event: &Inbound,
+        reference: Option<&str>,
+    ) -> AppResult<Option<PostedMessage>> {
         match reference {
             Some(reference) => Ok(self.store.placed(&event.platform, reference).await?),
             None => Ok(None),
@@ -103,14 +107,18 @@ impl App {
     }
 
     /// The task in whose thread the message of a person stands that this one replies to.
-    async fn task_of_reply(&self, event: &Inbound, reply_to: Option<&str>) -> Done<Option<TaskId>> {
+    async fn task_of_reply(
+        &self,
+        event: &Inbound,
+        reply_to: Option<&str>,
+    ) -> AppResult<Option<TaskId>> {
         let Some(reply_to) = reply_to.filter(|of| *of != event.event) else {
             return Ok(None);
         };
         let Some(earlier) = self.store.event(&event.platform, reply_to).await? else {
             return Ok(None);
         };
-        let Spot::Theirs {
+        let Location::Theirs {
             thread, reply_to, ..
         } = &earlier.spot
         else {

@@ -5,20 +5,20 @@ use std::collections::HashSet;
 
 use vine_domain::{
     AuditEntry, TaskId, TaskState,
-    lifecycle::{self, Event, Refusal, Situation},
+    lifecycle::{self, Event, Refusal, TaskSnapshot},
     ports::{Commit, StoreError},
 };
 
 use crate::{
-    App, Done, Missing, texts,
-    together::{Call, again},
+    App, AppResult, Missing, texts,
+    together::{BatchedCall, again},
 };
 
 /// Races are short: each retry means that another change of the same task was stored.
 const TRIES: usize = 20;
 
 /// A change that somebody wants.
-pub(crate) struct Step {
+pub(crate) struct Transition {
     id: TaskId,
     event: Event,
     reply: Option<(String, String)>,
@@ -28,16 +28,16 @@ pub(crate) struct Step {
 }
 
 /// What came of a step.
-pub(crate) struct Stepped {
+pub(crate) struct Applied {
     /// The task's situation before it.
-    before: Situation,
+    before: TaskSnapshot,
     /// Something was stored.
     changed: bool,
 }
 
 impl App {
     /// A task with its questions and waiting notes.
-    pub async fn situation(&self, id: TaskId) -> Done<Situation> {
+    pub async fn situation(&self, id: TaskId) -> AppResult<TaskSnapshot> {
         self.store
             .situations(&[id])
             .await?
@@ -52,7 +52,7 @@ impl App {
         id: TaskId,
         event: Event,
         reply: Option<(String, String)>,
-    ) -> Done<Situation> {
+    ) -> AppResult<TaskSnapshot> {
         self.step_for(id, event, reply, None).await
     }
 
@@ -64,9 +64,9 @@ impl App {
         event: Event,
         reply: Option<(String, String)>,
         audit: Option<AuditEntry>,
-    ) -> Done<Situation> {
+    ) -> AppResult<TaskSnapshot> {
         let app = self.clone();
-        let step = Step {
+        let step = Transition {
             id,
             event,
             reply,
@@ -79,14 +79,14 @@ impl App {
             .call(step, |calls| app.step_all(calls))
             .await;
         // A change takes its line along; what changed nothing has left it behind.
-        if let (Ok(Stepped { changed: false, .. }) | Err(_), Some(entry)) = (&taken, audit) {
+        if let (Ok(Applied { changed: false, .. }) | Err(_), Some(entry)) = (&taken, audit) {
             self.audit(entry).await?;
         }
         taken.map(|stepped| stepped.before)
     }
 
     /// Steps that came together. Of one task only one step is taken at a time.
-    async fn step_all(self, mut calls: Vec<Call<Step, Stepped>>) {
+    async fn step_all(self, mut calls: Vec<BatchedCall<Transition, Applied>>) {
         while !calls.is_empty() {
             let mut tasks = HashSet::new();
             let (now, later) = calls
@@ -99,7 +99,10 @@ impl App {
 
     /// Loads, decides and stores. Returns the steps for which somebody was faster, to be taken
     /// again.
-    async fn round(&self, calls: Vec<Call<Step, Stepped>>) -> Vec<Call<Step, Stepped>> {
+    async fn round(
+        &self,
+        calls: Vec<BatchedCall<Transition, Applied>>,
+    ) -> Vec<BatchedCall<Transition, Applied>> {
         let ids: Vec<TaskId> = calls.iter().map(|call| call.input.id).collect();
         let mut situations = match self.store.situations(&ids).await {
             Ok(situations) => situations,
@@ -133,7 +136,7 @@ impl App {
                     }
                     call.reply(Err(refusal.into()));
                 }
-                Ok(change) if change.is_empty() => call.reply(Ok(Stepped {
+                Ok(change) if change.is_empty() => call.reply(Ok(Applied {
                     before: situation,
                     changed: false,
                 })),
@@ -161,9 +164,9 @@ impl App {
 
     async fn store_all(
         &self,
-        decided: Vec<(Call<Step, Stepped>, Situation)>,
+        decided: Vec<(BatchedCall<Transition, Applied>, TaskSnapshot)>,
         commits: &[Commit],
-    ) -> Vec<Call<Step, Stepped>> {
+    ) -> Vec<BatchedCall<Transition, Applied>> {
         if commits.is_empty() {
             return Vec::new();
         }
@@ -188,7 +191,7 @@ impl App {
             match outcome {
                 Ok(()) => {
                     self.wake_after(&situation, commit);
-                    call.reply(Ok(Stepped {
+                    call.reply(Ok(Applied {
                         before: situation,
                         changed: true,
                     }));
@@ -203,7 +206,7 @@ impl App {
         left
     }
 
-    fn wake_after(&self, before: &Situation, commit: &Commit) {
+    fn wake_after(&self, before: &TaskSnapshot, commit: &Commit) {
         let after = &commit.change.task;
         let (from, to) = (before.task.state.as_str(), after.state.as_str());
         tracing::info!(task.id = %after.id, from, to, "{}: {from} -> {to}", after.id);

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{App, Done};
+use crate::{App, AppResult};
 
 /// How soon a worker whose connection closed is looked for; costs nothing while none is.
 const EVERY: Duration = Duration::from_millis(500);
@@ -47,13 +47,13 @@ pub async fn run(app: App) {
     }
 }
 
-async fn start(app: &App) -> Done<()> {
+async fn start(app: &App) -> AppResult<()> {
     adopt(app).await?;
     app.reset_alarms().await
 }
 
 /// Begins all leases anew after an absence, unless other daemons lived: they heard of workers meanwhile.
-async fn adopt(app: &App) -> Done<()> {
+async fn adopt(app: &App) -> AppResult<()> {
     if app.other_daemons().await?.is_empty() {
         app.store.adopt_leases().await?;
     }
@@ -62,7 +62,7 @@ async fn adopt(app: &App) -> Done<()> {
 
 /// Follows a clock that was set. Leases are left alone until each worker that lives has renewed its own:
 /// what was on its way to the store was measured with the clock before.
-async fn keep_time(app: &App) -> Done<()> {
+async fn keep_time(app: &App) -> AppResult<()> {
     if let Some(by) = app.store.keep_time().await? {
         let (seconds, way) = (by.abs() / 1000, if by > 0 { "forward" } else { "back" });
         tracing::warn!(
@@ -74,7 +74,7 @@ async fn keep_time(app: &App) -> Done<()> {
 }
 
 /// One whole round.
-pub async fn once(app: &App) -> Done<()> {
+pub async fn once(app: &App) -> AppResult<()> {
     lose_gone(app).await?;
     app.note_used_tokens().await?;
     let expired = match app.is_lenient() {
@@ -91,7 +91,7 @@ pub async fn once(app: &App) -> Done<()> {
     app.ring_alarms().await
 }
 
-async fn lose_gone(app: &App) -> Done<()> {
+async fn lose_gone(app: &App) -> AppResult<()> {
     for worker in app.gone().await? {
         app.lose_all(
             worker,

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use vine_domain::{
     AuditEntry, Branch, Invalid, Lane, Prompt, Repo, Slug, Task, TaskId, Timestamp, Title, Verb,
-    lifecycle::{Event, Order},
+    lifecycle::{Event, TaskAction},
     ports::NewTask,
 };
 
-use crate::{App, Caller, Done, Missing, texts, together::Call};
+use crate::{App, AppResult, Caller, Missing, texts, together::BatchedCall};
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct TaskRequest {
     /// One line.
     pub title: Title,
     /// What to do (default: the title).
@@ -31,26 +31,26 @@ pub struct Wish {
 
 /// A wish that is permitted, before it has its number.
 #[derive(Debug, Clone)]
-pub(crate) struct Draft {
-    wish: Wish,
+pub(crate) struct PermittedTask {
+    wish: TaskRequest,
     repo: Repo,
     requester: String,
     audit: Option<AuditEntry>,
 }
 
-impl Draft {
-    fn new(caller: &Caller, wish: Wish, repo: Repo, audit: Option<AuditEntry>) -> Self {
+impl PermittedTask {
+    fn new(caller: &Caller, wish: TaskRequest, repo: Repo, audit: Option<AuditEntry>) -> Self {
         // Keys are the caller's own: somebody else's key never shows somebody else's task.
         let key = wish.key.map(|key| format!("{}:{key}", caller.id()));
         Self {
-            wish: Wish { key, ..wish },
+            wish: TaskRequest { key, ..wish },
             repo,
             requester: caller.name().to_owned(),
             audit,
         }
     }
 
-    fn with(self, app: &App, id: TaskId) -> Done<NewTask> {
+    fn with(self, app: &App, id: TaskId) -> AppResult<NewTask> {
         let Self {
             wish,
             repo,
@@ -94,7 +94,7 @@ impl Draft {
 
 impl App {
     /// Creates a task and queues it.
-    pub async fn create(&self, caller: &Caller, wish: Wish) -> Done<Task> {
+    pub async fn create(&self, caller: &Caller, wish: TaskRequest) -> AppResult<Task> {
         let draft = self.draft(caller, wish).await?;
         let app = self.clone();
         let id = self
@@ -106,7 +106,11 @@ impl App {
     }
 
     /// Creates several tasks at once, all or none. Returns their ids in order.
-    pub async fn create_many(&self, caller: &Caller, wishes: Vec<Wish>) -> Done<Vec<TaskId>> {
+    pub async fn create_many(
+        &self,
+        caller: &Caller,
+        wishes: Vec<TaskRequest>,
+    ) -> AppResult<Vec<TaskId>> {
         let mut drafts = Vec::with_capacity(wishes.len());
         let mut repos: HashMap<Option<Slug>, Repo> = HashMap::new();
         for wish in wishes {
@@ -121,16 +125,16 @@ impl App {
                 }
             };
             repos.insert(wish.repo.clone(), repo.clone());
-            drafts.push(Draft::new(caller, wish, repo, audit));
+            drafts.push(PermittedTask::new(caller, wish, repo, audit));
         }
         self.store_drafts(drafts).await
     }
 
-    async fn draft(&self, caller: &Caller, wish: Wish) -> Done<Draft> {
+    async fn draft(&self, caller: &Caller, wish: TaskRequest) -> AppResult<PermittedTask> {
         let (repo, audit) = self
             .permitted(caller, wish.repo.as_ref(), "a new task")
             .await?;
-        Ok(Draft::new(caller, wish, repo, Some(audit)))
+        Ok(PermittedTask::new(caller, wish, repo, Some(audit)))
     }
 
     /// The repository in which the caller may create tasks, and the decision.
@@ -139,7 +143,7 @@ impl App {
         caller: &Caller,
         repo: Option<&Slug>,
         what: &str,
-    ) -> Done<(Repo, AuditEntry)> {
+    ) -> AppResult<(Repo, AuditEntry)> {
         let name = match repo {
             Some(name) => name.clone(),
             None => self.only_repo(caller).await?,
@@ -150,7 +154,7 @@ impl App {
         Ok((self.repo(&name).await?, audit))
     }
 
-    async fn create_all(self, calls: Vec<Call<Draft, TaskId>>) {
+    async fn create_all(self, calls: Vec<BatchedCall<PermittedTask, TaskId>>) {
         let drafts = calls.iter().map(|call| call.input.clone()).collect();
         match self.store_drafts(drafts).await {
             Ok(ids) => calls
@@ -176,7 +180,7 @@ impl App {
         }
     }
 
-    async fn store_drafts(&self, drafts: Vec<Draft>) -> Done<Vec<TaskId>> {
+    async fn store_drafts(&self, drafts: Vec<PermittedTask>) -> AppResult<Vec<TaskId>> {
         let ids = self
             .store
             .next_tasks(u32::try_from(drafts.len()).unwrap_or(u32::MAX))
@@ -185,7 +189,7 @@ impl App {
             .into_iter()
             .zip(&ids)
             .map(|(draft, id)| draft.with(self, *id))
-            .collect::<Done<_>>()?;
+            .collect::<AppResult<_>>()?;
         let known = self.store.create(&news).await?;
         self.meter
             .created(known.iter().filter(|known| known.is_none()).count());
@@ -199,7 +203,7 @@ impl App {
     }
 
     /// Cancels, retries, moves or discards a task.
-    pub async fn order(&self, caller: &Caller, id: TaskId, order: Order) -> Done<Task> {
+    pub async fn order(&self, caller: &Caller, id: TaskId, order: TaskAction) -> AppResult<Task> {
         let task = self.task(id).await?;
         let audit = self
             .permit(
@@ -209,7 +213,7 @@ impl App {
                 &format!("{id} ({order:?})"),
             )
             .await?;
-        if order == Order::Retry {
+        if order == TaskAction::Retry {
             // One that was removed gets no new work.
             self.repo(&task.repo).await?;
             if task.epoch.0 > 0 && self.store.executions(id).await?.is_empty() {
@@ -232,7 +236,7 @@ impl App {
     }
 
     /// One task.
-    pub async fn task(&self, id: TaskId) -> Done<Task> {
+    pub async fn task(&self, id: TaskId) -> AppResult<Task> {
         self.store
             .task(id)
             .await?
@@ -240,7 +244,7 @@ impl App {
     }
 
     /// The same for a person who may see it.
-    pub async fn look_at(&self, caller: &Caller, id: TaskId) -> Done<Task> {
+    pub async fn look_at(&self, caller: &Caller, id: TaskId) -> AppResult<Task> {
         let task = self.task(id).await?;
         self.allow(caller, Verb::See, Some(&task.repo), &id.to_string())
             .await?;
@@ -249,13 +253,13 @@ impl App {
 
     /// Whether nothing more will happen to the task that was created then; an unknown one is not
     /// over.
-    pub async fn is_over(&self, id: TaskId, created: Timestamp) -> Done<bool> {
+    pub async fn is_over(&self, id: TaskId, created: Timestamp) -> AppResult<bool> {
         let task = self.store.task(id).await?;
         Ok(task.is_some_and(|task| task.created == created && task.is_over()))
     }
 
     /// The only repository that the caller sees.
-    async fn only_repo(&self, caller: &Caller) -> Done<Slug> {
+    async fn only_repo(&self, caller: &Caller) -> AppResult<Slug> {
         let names: Vec<Slug> = self
             .repos(caller)
             .await?

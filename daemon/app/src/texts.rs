@@ -6,20 +6,20 @@ use std::time::Duration;
 use vine_domain::{
     Ask, Decision, MessageId, Note, NoteState, Question, QuestionState, Slug, Task, TaskState,
     Timestamp, WorkerId,
-    chat::{Button, Outbound, OutboundKind, Place},
+    chat::{Button, MessagePlace, Outbound, OutboundKind},
     grants,
-    lifecycle::{Change, Say, Situation},
+    lifecycle::{Announcement, Change, TaskSnapshot},
     markdown::{fenced, literal, quoted},
-    ports::{Execution, NewTask, Stations},
+    ports::{Execution, Milestones, NewTask},
     question::{Choice, Item},
     reading,
     task::{Report, Usage},
 };
 
-use crate::{App, workers::Keepsake};
+use crate::{App, workers::KeptWorkReport};
 
 /// The messages of a decided change, in order.
-pub fn messages(app: &App, before: &Situation, change: &Change) -> Vec<Outbound> {
+pub fn messages(app: &App, before: &TaskSnapshot, change: &Change) -> Vec<Outbound> {
     change
         .says
         .iter()
@@ -27,7 +27,12 @@ pub fn messages(app: &App, before: &Situation, change: &Change) -> Vec<Outbound>
         .collect()
 }
 
-fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<Outbound> {
+fn message(
+    app: &App,
+    before: &TaskSnapshot,
+    change: &Change,
+    say: &Announcement,
+) -> Option<Outbound> {
     let task = &change.task;
     let id = MessageId(app.ids.uuid());
     let question = |id| {
@@ -37,18 +42,18 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
             .chain(&before.questions)
             .find(|question| question.id == id)
     };
-    let place = Place::Thread(task.id);
+    let place = MessagePlace::Thread(task.id);
     let told = |text| Some(notice(id, task.id, text));
     let calls = |whom: &str, text| told(text).map(|notice| notice.calling(vec![whom.to_owned()]));
     match say {
-        Say::Card => Some(Outbound::new(
+        Announcement::Card => Some(Outbound::new(
             id,
             place,
             OutboundKind::Card,
             card(app, task, before),
         )),
-        Say::Question(asked) => Some(asks(app, id, task, question(*asked)?)),
-        Say::Settled(closed) => {
+        Announcement::Question(asked) => Some(asks(app, id, task, question(*asked)?)),
+        Announcement::Settled(closed) => {
             let kind = OutboundKind::Settled { question: *closed };
             let question = question(*closed)?;
             let told = Outbound::new(id, place, kind, settled(question));
@@ -59,20 +64,22 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
             };
             Some(Outbound { buttons, ..told })
         }
-        Say::Reminder(open) => calls(&task.requester, reminder(app, task, question(*open)?)),
-        Say::Escalation(open) => calls(
+        Announcement::Reminder(open) => {
+            calls(&task.requester, reminder(app, task, question(*open)?))
+        }
+        Announcement::Escalation(open) => calls(
             &app.settings().patience.escalate_to,
             escalation(app, question(*open)?),
         ),
-        Say::Expired(given_up) => told(expired(app, question(*given_up)?)),
-        Say::Late(answered) => told(late(task, question(*answered)?)),
-        Say::Note(key) => {
+        Announcement::Expired(given_up) => told(expired(app, question(*given_up)?)),
+        Announcement::Late(answered) => told(late(task, question(*answered)?)),
+        Announcement::Note(key) => {
             let note = change.notes.iter().find(|note| note.key == *key)?;
             let kind = OutboundKind::Note { note: *key };
             Some(Outbound::new(id, place, kind, noted(task, note)))
         }
-        Say::Done(report) => calls(&task.requester, done(task, report)),
-        Say::Failed {
+        Announcement::Done(report) => calls(&task.requester, done(task, report)),
+        Announcement::Failed {
             failure,
             again: Some(at),
         } => told(format!(
@@ -80,7 +87,7 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
             failure.what,
             when(app, *at)
         )),
-        Say::Failed {
+        Announcement::Failed {
             failure,
             again: None,
         } => calls(
@@ -92,7 +99,7 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
                 failure.advice()
             ),
         ),
-        Say::Lost {
+        Announcement::Lost {
             why,
             again: Some(at),
         } => told(format!(
@@ -100,21 +107,21 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
          starts again {}.",
             when(app, *at)
         )),
-        Say::Lost { why, again: None } => told(format!(
+        Announcement::Lost { why, again: None } => told(format!(
             "**The agent is gone:** {why}.\nThe open questions stay open; their \
              answers go into the same session."
         )),
-        Say::Released if before.questions.iter().any(Question::is_open) => told(
+        Announcement::Released if before.questions.iter().any(Question::is_open) => told(
             "The agent has ended. The open questions stay open; their answers go into the \
              same session."
                 .into(),
         ),
-        Say::Released => told(
+        Announcement::Released => told(
             "The worker handed the task back unharmed; it starts again at the \
          next free slot."
                 .into(),
         ),
-        Say::HandedBack(failure) => {
+        Announcement::HandedBack(failure) => {
             let reset = failure.retry_at.map_or_else(String::new, |at| {
                 format!(" The limit is reset at {}.", at.to_minute())
             });
@@ -124,13 +131,13 @@ fn message(app: &App, before: &Situation, change: &Change, say: &Say) -> Option<
                 failure.what, task.id
             ))
         }
-        Say::Cancelled { by } => told(format!("**{} was cancelled** by {by}.", task.id)),
-        Say::Retried { by } => told(format!("{by} starts {} again.", task.id)),
+        Announcement::Cancelled { by } => told(format!("**{} was cancelled** by {by}.", task.id)),
+        Announcement::Retried { by } => told(format!("{by} starts {} again.", task.id)),
     }
 }
 
 /// Where the work of an attempt is that did not finish, or was not pushed.
-pub fn kept(task: &Task, kept: &Keepsake) -> String {
+pub fn kept(task: &Task, kept: &KeptWorkReport) -> String {
     let id = task.id;
     let said = kept.commit.as_ref().map(|commit| {
         let commit: String = commit.chars().take(10).collect();
@@ -169,7 +176,7 @@ pub fn of_agent(words: &str) -> String {
 
 /// A plain message.
 pub fn notice(id: MessageId, task: vine_domain::TaskId, text: String) -> Outbound {
-    Outbound::new(id, Place::Thread(task), OutboundKind::Notice, text)
+    Outbound::new(id, MessagePlace::Thread(task), OutboundKind::Notice, text)
 }
 
 /// The root of a new task's thread.
@@ -187,13 +194,13 @@ pub fn new_card(app: &App, task: &NewTask) -> Outbound {
     );
     Outbound::new(
         MessageId(app.ids.uuid()),
-        Place::Thread(task.id),
+        MessagePlace::Thread(task.id),
         OutboundKind::Card,
         text,
     )
 }
 
-fn card(app: &App, task: &Task, before: &Situation) -> String {
+fn card(app: &App, task: &Task, before: &TaskSnapshot) -> String {
     let lease = task.lease().or(before.task.lease());
     format!(
         "**{}** {}\n`{}` · from `{}` to `{}` · asked by {}\n{}{} · {}",
@@ -278,7 +285,7 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
     let kind = OutboundKind::Question {
         question: question.id,
     };
-    let asked = Outbound::new(id, Place::Thread(task.id), kind, parts.join("\n\n"))
+    let asked = Outbound::new(id, MessagePlace::Thread(task.id), kind, parts.join("\n\n"))
         .calling(vec![task.requester.clone()]);
     Outbound {
         buttons: chat_buttons(&question.ask),
@@ -375,7 +382,12 @@ pub fn missed(id: MessageId, repo: &Slug, platform: &str) -> Outbound {
          answered a question and see no ✅ on \
          your answer, say it again."
     );
-    Outbound::new(id, Place::Room(repo.clone()), OutboundKind::Notice, text)
+    Outbound::new(
+        id,
+        MessagePlace::Room(repo.clone()),
+        OutboundKind::Notice,
+        text,
+    )
 }
 
 /// All open questions of a room in one message.
@@ -404,14 +416,19 @@ pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbo
         "**{waiting} for people** in `{repo}`:\n{}{rest}",
         lines.join("\n")
     );
-    Outbound::new(id, Place::Room(repo.clone()), OutboundKind::Notice, text)
+    Outbound::new(
+        id,
+        MessagePlace::Room(repo.clone()),
+        OutboundKind::Notice,
+        text,
+    )
 }
 
 /// A digest lists at most this many questions.
 const DIGEST: usize = 15;
 
 /// A question's way so far, one station a line.
-pub fn timeline(question: &Question, stations: &Stations) -> String {
+pub fn timeline(question: &Question, stations: &Milestones) -> String {
     let mut before = question.asked_at;
     let hop = |(station, at): (&str, Timestamp)| {
         let line = format!(

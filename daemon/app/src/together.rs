@@ -12,36 +12,36 @@ use tokio::sync::{Semaphore, oneshot};
 use vine_domain::{AuditEntry, TaskId, ports::StoreError};
 
 use crate::{
-    AppError, Done,
-    steps::{Step, Stepped},
-    tasks::Draft,
+    AppError, AppResult,
+    steps::{Applied, Transition},
+    tasks::PermittedTask,
 };
 
 /// At most this many go together, so that none waits for long.
 const LARGEST: usize = 100;
 
 /// One call that waits, and where its outcome goes.
-pub(crate) struct Call<I, O> {
+pub(crate) struct BatchedCall<I, O> {
     /// What is asked.
     pub input: I,
-    reply: oneshot::Sender<Done<O>>,
+    reply: oneshot::Sender<AppResult<O>>,
 }
 
-impl<I, O> Call<I, O> {
+impl<I, O> BatchedCall<I, O> {
     /// Answers it; nobody may be listening any more.
-    pub fn reply(self, outcome: Done<O>) {
+    pub fn reply(self, outcome: AppResult<O>) {
         let _gone = self.reply.send(outcome);
     }
 }
 
 /// Gathers calls of one kind.
-pub(crate) struct Together<I, O> {
-    waiting: Mutex<Vec<Call<I, O>>>,
+pub(crate) struct Batcher<I, O> {
+    waiting: Mutex<Vec<BatchedCall<I, O>>>,
     /// Batches that may be under way at the same time.
     batches: Arc<Semaphore>,
 }
 
-impl<I: Send + 'static, O: Send + 'static> Together<I, O> {
+impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     /// `batches` may be under way at the same time: one where there is one writer.
     pub fn new(batches: usize) -> Self {
         Self {
@@ -52,12 +52,16 @@ impl<I: Send + 'static, O: Send + 'static> Together<I, O> {
 
     /// Makes a call, perhaps with others. Whoever finds the way free takes all who wait along;
     /// `run` answers each of them, even if the caller who brought it has hung up.
-    pub async fn call<F>(&self, input: I, run: impl FnOnce(Vec<Call<I, O>>) -> F) -> Done<O>
+    pub async fn call<F>(
+        &self,
+        input: I,
+        run: impl FnOnce(Vec<BatchedCall<I, O>>) -> F,
+    ) -> AppResult<O>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (reply, mut outcome) = oneshot::channel();
-        self.gathered().push(Call { input, reply });
+        self.gathered().push(BatchedCall { input, reply });
         tokio::select! {
             biased;
             outcome = &mut outcome => return outcome.map_err(|_| AppError::Stopping)?,
@@ -75,11 +79,11 @@ impl<I: Send + 'static, O: Send + 'static> Together<I, O> {
         outcome.await.map_err(|_| AppError::Stopping)?
     }
 
-    fn gathered(&self) -> std::sync::MutexGuard<'_, Vec<Call<I, O>>> {
+    fn gathered(&self) -> std::sync::MutexGuard<'_, Vec<BatchedCall<I, O>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Vec<Call<I, O>> {
+    fn take(&self) -> Vec<BatchedCall<I, O>> {
         let mut waiting = self.gathered();
         // Whoever hung up before it began wants nothing any more.
         waiting.retain(|call| !call.reply.is_closed());
@@ -90,22 +94,22 @@ impl<I: Send + 'static, O: Send + 'static> Together<I, O> {
 }
 
 /// The calls that are made together.
-pub(crate) struct Gathered {
+pub(crate) struct CallBatch {
     /// Changes of tasks.
-    pub steps: Together<Step, Stepped>,
+    pub steps: Batcher<Transition, Applied>,
     /// New tasks; answered with the id, which is that of an earlier one when the key is known.
-    pub creations: Together<Draft, TaskId>,
+    pub creations: Batcher<PermittedTask, TaskId>,
     /// Lines of the audit.
-    pub audits: Together<AuditEntry, ()>,
+    pub audits: Batcher<AuditEntry, ()>,
 }
 
-impl Gathered {
+impl CallBatch {
     /// `batches` of each kind may be under way at the same time.
     pub fn new(batches: usize) -> Self {
         Self {
-            steps: Together::new(batches),
-            creations: Together::new(batches),
-            audits: Together::new(batches),
+            steps: Batcher::new(batches),
+            creations: Batcher::new(batches),
+            audits: Batcher::new(batches),
         }
     }
 }

@@ -6,10 +6,10 @@ use vine_domain::{
     Invalid, Verb, WorkerId,
     access::AuditEntry,
     input::shown,
-    token::{Granted, Token, TokenKind},
+    token::{Token, TokenInfo, TokenKind},
 };
 
-use crate::{App, AppError, Caller, Done, Missing};
+use crate::{App, AppError, AppResult, Caller, Missing};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A person may ask for as much.
@@ -28,7 +28,7 @@ pub fn life(kind: TokenKind) -> Duration {
 
 /// A token that a person asks for.
 #[derive(Debug, Clone)]
-pub struct TokenWish {
+pub struct TokenRequest {
     /// What it is for.
     pub kind: TokenKind,
     /// For somebody else, by name.
@@ -37,7 +37,7 @@ pub struct TokenWish {
     pub days: Option<u32>,
 }
 
-impl TokenWish {
+impl TokenRequest {
     /// For oneself and the usual time.
     pub fn of(kind: TokenKind) -> Self {
         Self {
@@ -65,12 +65,17 @@ impl TokenWish {
 
 impl App {
     /// Makes a secret for `owner` and keeps its hash.
-    pub async fn make_token(&self, kind: TokenKind, owner: uuid::Uuid) -> Done<Token> {
+    pub async fn make_token(&self, kind: TokenKind, owner: uuid::Uuid) -> AppResult<Token> {
         self.grant(kind, owner, life(kind)).await
     }
 
     /// The same for another time than the usual one.
-    pub async fn grant(&self, kind: TokenKind, owner: uuid::Uuid, life: Duration) -> Done<Token> {
+    pub async fn grant(
+        &self,
+        kind: TokenKind,
+        owner: uuid::Uuid,
+        life: Duration,
+    ) -> AppResult<Token> {
         let token = Token::make(kind, &*self.ids);
         self.store
             .add_token(&token.hash(), kind, owner, life)
@@ -80,7 +85,7 @@ impl App {
 
     /// A secret that a person asks for: for their programs, for a browser, or for a new worker;
     /// administrators also ask for others.
-    pub async fn make_token_for(&self, caller: &Caller, wish: &TokenWish) -> Done<Token> {
+    pub async fn make_token_for(&self, caller: &Caller, wish: &TokenRequest) -> AppResult<Token> {
         let life = wish.life()?;
         let mut subject = format!("token ({})", wish.kind.as_str());
         match &wish.whom {
@@ -97,7 +102,7 @@ impl App {
     }
 
     /// Whoever sees anything here may have secrets of their own.
-    async fn allow_own(&self, caller: &Caller, verb: &str, subject: &str) -> Done<()> {
+    async fn allow_own(&self, caller: &Caller, verb: &str, subject: &str) -> AppResult<()> {
         self.sight(caller, subject).await?;
         self.audit(AuditEntry {
             actor: format!("{} ({})", caller.name(), caller.via),
@@ -110,7 +115,7 @@ impl App {
     }
 
     /// Tokens that are valid: one's own, or everybody's for administrators.
-    pub async fn tokens(&self, caller: &Caller, everybodys: bool) -> Done<Vec<Granted>> {
+    pub async fn tokens(&self, caller: &Caller, everybodys: bool) -> AppResult<Vec<TokenInfo>> {
         let owner = if everybodys {
             self.allow(caller, Verb::Inspect, None, "tokens").await?;
             None
@@ -121,7 +126,7 @@ impl App {
     }
 
     /// Ends a token, by the id that lists give it: one's own, or anybody's for administrators.
-    pub async fn revoke_token(&self, caller: &Caller, id: &str) -> Done<()> {
+    pub async fn revoke_token(&self, caller: &Caller, id: &str) -> AppResult<()> {
         let (own, subject) = (self.person(caller, None)?.0, format!("token {}", shown(id)));
         let missing = || AppError::from(Missing::Token(shown(id)));
         if self
@@ -143,7 +148,7 @@ impl App {
     }
 
     /// A new secret for a worker; the one before ends as soon as this one is used.
-    pub async fn renew_worker(&self, worker: WorkerId) -> Done<Token> {
+    pub async fn renew_worker(&self, worker: WorkerId) -> AppResult<Token> {
         self.make_token(TokenKind::Worker, worker.0).await
     }
 
@@ -153,7 +158,7 @@ impl App {
     }
 
     /// Notes which tokens were used lately.
-    pub(crate) async fn note_used_tokens(&self) -> Done<()> {
+    pub(crate) async fn note_used_tokens(&self) -> AppResult<()> {
         let used = self.known.take_used();
         if used.is_empty() {
             return Ok(());

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use vine_domain::{
     Timestamp,
-    ports::{Ended, Stored},
+    ports::{EndedAttempts, StoreResult},
 };
 
 use crate::App;
@@ -15,7 +15,7 @@ const ANSWERS: u32 = 20_000;
 
 /// One span of time, oldest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Span {
+pub struct TrendSpan {
     /// Attempts that ended with a result.
     pub done: u64,
     /// Attempts that failed.
@@ -30,7 +30,7 @@ pub struct Trend {
     /// How long all of them are together, in words.
     pub words: &'static str,
     /// Oldest first.
-    pub spans: Vec<Span>,
+    pub spans: Vec<TrendSpan>,
     /// How long people took to answer: the median.
     pub median: Option<Duration>,
     /// 95 of 100 took no longer.
@@ -54,13 +54,13 @@ pub type Trends = [Trend; 2];
 
 impl App {
     /// How it went lately, at most some seconds ago while somebody looks.
-    pub async fn trends(&self) -> Stored<Arc<Trends>> {
+    pub async fn trends(&self) -> StoreResult<Arc<Trends>> {
         let (now, app) = (self.clock.now(), self.clone());
         let read = async move { app.read_trends(now).await };
         self.trends.of(now, "how it went lately", read).await
     }
 
-    async fn read_trends(&self, now: Timestamp) -> Stored<Trends> {
+    async fn read_trends(&self, now: Timestamp) -> StoreResult<Trends> {
         let answers = self
             .store
             .answers_since(now.minus(28 * 6 * HOUR), ANSWERS)
@@ -80,10 +80,10 @@ fn trend(
     each: Duration,
     begin: Timestamp,
     count: usize,
-    ended: &[Ended],
+    ended: &[EndedAttempts],
     answers: &[(Timestamp, Duration)],
 ) -> Trend {
-    let mut spans = vec![Span::default(); count];
+    let mut spans = vec![TrendSpan::default(); count];
     for one in ended {
         // What ends at this very moment belongs to the last one.
         let span = &mut spans[one.span.min(count - 1)];
@@ -122,12 +122,12 @@ mod tests {
     #[test]
     fn answers_and_ends_fall_into_their_spans() {
         let ended = [
-            Ended {
+            EndedAttempts {
                 span: 0,
                 done: 2,
                 failed: 1,
             },
-            Ended {
+            EndedAttempts {
                 span: 2,
                 done: 1,
                 failed: 0,
@@ -145,7 +145,7 @@ mod tests {
         let trend = trend("2 hours", HOUR, Timestamp(0), 2, &ended, &answers);
         assert_eq!(
             trend.spans[0],
-            Span {
+            TrendSpan {
                 done: 2,
                 failed: 1,
                 response: None
@@ -153,7 +153,7 @@ mod tests {
         );
         assert_eq!(
             trend.spans[1],
-            Span {
+            TrendSpan {
                 done: 1,
                 failed: 0,
                 response: Some(seconds(20))

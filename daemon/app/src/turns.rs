@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{App, AppError, Caller, Done};
+use crate::{App, AppError, AppResult, Caller};
 
 /// A list that gives more than this is a long one.
 const LONG: u32 = 100;
@@ -16,12 +16,12 @@ const LONG: u32 = 100;
 const AT_ONCE: usize = 2;
 
 /// Whose turn it is.
-pub struct Turns {
+pub struct ListLimiter {
     all: Arc<Semaphore>,
     each: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
-impl Default for Turns {
+impl Default for ListLimiter {
     fn default() -> Self {
         Self {
             all: Arc::new(Semaphore::new(AT_ONCE)),
@@ -30,7 +30,7 @@ impl Default for Turns {
     }
 }
 
-impl Turns {
+impl ListLimiter {
     /// The turns of one person. Those of people who want nothing now are forgotten.
     fn of(&self, whom: String) -> Arc<Semaphore> {
         let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,20 +41,20 @@ impl Turns {
 }
 
 /// While it is held, the list may be made.
-pub struct Turn {
+pub struct ListPermit {
     _own: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
 }
 
 impl App {
     /// Waits until a list of up to `limit` lines may be made for this person.
-    pub async fn turn(&self, caller: &Caller, limit: u32) -> Done<Turn> {
+    pub async fn turn(&self, caller: &Caller, limit: u32) -> AppResult<ListPermit> {
         if limit <= LONG {
-            return Ok(Turn { _own: None });
+            return Ok(ListPermit { _own: None });
         }
         let stopping = |_| AppError::Stopping;
         let own = self.turns.of(caller.id()).acquire_owned().await;
         let all = Arc::clone(&self.turns.all).acquire_owned().await;
-        Ok(Turn {
+        Ok(ListPermit {
             _own: Some((own.map_err(stopping)?, all.map_err(stopping)?)),
         })
     }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn whoever_wants_nothing_takes_no_memory() {
-        let turns = Turns::default();
+        let turns = ListLimiter::default();
         let ann = turns.of("ann".into());
         assert!(Arc::ptr_eq(&ann, &turns.of("ann".into())));
         drop(ann);

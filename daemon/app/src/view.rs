@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use vine_domain::{
     Lane, Note, Question, QuestionState, Repo, Session, SessionState, Task, TaskState, Timestamp,
     Worker,
-    ports::{Depths, Execution, Stations},
+    ports::{Execution, Milestones, QueueDepths},
 };
 
-use crate::health::Health;
+use crate::health::PlatformHealth;
 
 /// A task.
 pub fn task(task: &Task) -> Value {
@@ -84,7 +84,7 @@ pub fn question(question: &Question) -> Value {
 }
 
 /// A question, whole, with the time of each station on its way, and how long each hop took.
-pub fn question_whole(one: &Question, stations: &Stations) -> Value {
+pub fn question_whole(one: &Question, stations: &Milestones) -> Value {
     let mut value = question(one);
     let mut before = one.asked_at;
     let mut timeline = Vec::new();
@@ -97,7 +97,7 @@ pub fn question_whole(one: &Question, stations: &Stations) -> Value {
 }
 
 /// The stations that a question has reached, in the order in which it did.
-pub fn timeline_of(question: &Question, stations: &Stations) -> Vec<(&'static str, Timestamp)> {
+pub fn timeline_of(question: &Question, stations: &Milestones) -> Vec<(&'static str, Timestamp)> {
     let delivered = if let QuestionState::Delivered { at, .. } = question.state {
         Some(at)
     } else {
@@ -133,7 +133,7 @@ pub fn worker((worker, running, waiting): &(Worker, usize, usize), now: Timestam
 }
 
 /// How a chat platform's adapter is.
-pub fn adapter(platform: &str, health: &Health) -> Value {
+pub fn adapter(platform: &str, health: &PlatformHealth) -> Value {
     let state = if health.trouble.is_some() {
         "trouble"
     } else {
@@ -178,7 +178,7 @@ pub fn repo(repo: &Repo) -> Value {
 }
 
 /// The plan's queues under their names, each with its depth.
-pub fn queues(depths: &Depths) -> Vec<(&'static str, u64)> {
+pub fn queues(depths: &QueueDepths) -> Vec<(&'static str, u64)> {
     let lanes = Lane::ALL.iter().map(|lane| {
         (
             lane.queue_name(),

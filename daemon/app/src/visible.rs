@@ -9,10 +9,10 @@ use std::{
 
 use vine_domain::{
     Question, QuestionId, TaskId, Timestamp,
-    chat::{self, Inbound, OutboundKind, Seen, Showing, Spot, Stood},
+    chat::{self, Inbound, Location, OutboundKind, PostStatus, ShownQuestion, Visibility},
 };
 
-use crate::{App, AppError, Caller, Done};
+use crate::{App, AppError, AppResult, Caller};
 
 /// So long words wait until it is known whether a question stood before their author, or what they
 /// reply to.
@@ -23,10 +23,10 @@ const SETTLED: u32 = 200;
 /// Questions that are being posted: people may see one before its platform tells us that it is
 /// there, and that may take half a minute.
 #[derive(Debug, Default)]
-pub(crate) struct OnTheWay(Mutex<HashMap<(&'static str, QuestionId), Try>>);
+pub(crate) struct InFlightPosts(Mutex<HashMap<(&'static str, QuestionId), PostTry>>);
 
 #[derive(Debug, Clone, Copy)]
-struct Try {
+struct PostTry {
     /// Since when it may stand there.
     since: Timestamp,
     /// A try ended, and nobody knows how.
@@ -35,7 +35,7 @@ struct Try {
 
 /// How a try ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum TryOutcome {
     /// It stands there, and that is on record.
     Posted,
     /// It was not posted.
@@ -44,15 +44,15 @@ pub(crate) enum Ended {
     Unclear,
 }
 
-impl OnTheWay {
-    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<(&'static str, QuestionId), Try>> {
+impl InFlightPosts {
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<(&'static str, QuestionId), PostTry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Posting begins.
     pub fn begin(&self, platform: &'static str, kind: OutboundKind, now: Timestamp) {
         if let OutboundKind::Question { question } = kind {
-            self.all().entry((platform, question)).or_insert(Try {
+            self.all().entry((platform, question)).or_insert(PostTry {
                 since: now,
                 unclear: false,
             });
@@ -60,13 +60,13 @@ impl OnTheWay {
     }
 
     /// Returns whether more is known now.
-    fn end(&self, platform: &'static str, question: QuestionId, how: Ended) -> bool {
+    fn end(&self, platform: &'static str, question: QuestionId, how: TryOutcome) -> bool {
         let (mut all, this) = (self.all(), (platform, question));
         let Some(tried) = all.get_mut(&this) else {
-            return how == Ended::Posted;
+            return how == TryOutcome::Posted;
         };
-        tried.unclear |= how == Ended::Unclear;
-        let known = how == Ended::Posted || !tried.unclear;
+        tried.unclear |= how == TryOutcome::Unclear;
+        let known = how == TryOutcome::Posted || !tried.unclear;
         if known {
             all.remove(&this);
         }
@@ -84,12 +84,12 @@ impl OnTheWay {
         self.all().keys().any(|(where_to, _)| *where_to == platform)
     }
 
-    fn on(&self, platform: &str) -> Vec<(QuestionId, Showing)> {
+    fn on(&self, platform: &str) -> Vec<(QuestionId, PostStatus)> {
         let all = self.all();
         let here = all
             .iter()
             .filter(|((where_to, _), _)| *where_to == platform);
-        here.map(|((_, id), tried)| (*id, Showing::Perhaps(tried.since)))
+        here.map(|((_, id), tried)| (*id, PostStatus::Perhaps(tried.since)))
             .collect()
     }
 }
@@ -103,17 +103,17 @@ impl App {
         caller: &Caller,
         event: &Inbound,
         stored: Timestamp,
-    ) -> Done<Vec<Stood>> {
+    ) -> AppResult<Vec<ShownQuestion>> {
         let questions = self.store.questions_of(task).await?;
         if questions.is_empty() {
             return Ok(Vec::new());
         }
         let seen = match &event.spot {
-            Spot::Ours { .. } => questions
+            Location::Ours { .. } => questions
                 .into_iter()
                 .filter(|question| !event.is_before(question.asked_at))
                 .collect(),
-            Spot::Theirs { .. } => self.shown_when(task, event, stored, questions).await?,
+            Location::Theirs { .. } => self.shown_when(task, event, stored, questions).await?,
         };
         let repo = self.task(task).await?.repo;
         let settings = self.settings();
@@ -131,7 +131,7 @@ impl App {
             .map(|question| {
                 // What its latest messages do not tell of was settled long ago.
                 let until = settled.get(&question.id).unwrap_or(&question.asked_at);
-                Stood {
+                ShownQuestion {
                     until: Some(*until).filter(|_| !question.is_open()),
                     question,
                 }
@@ -146,7 +146,7 @@ impl App {
         event: &Inbound,
         stored: Timestamp,
         questions: Vec<Question>,
-    ) -> Done<Vec<Question>> {
+    ) -> AppResult<Vec<Question>> {
         // In this order: what arrives in between is in both.
         let mut showings = self.on_the_way.on(&event.platform);
         let begun = self.platforms.served_since(&event.platform);
@@ -154,26 +154,26 @@ impl App {
         let patient = self.clock.now().since(stored) < PATIENCE;
         let mut shown = Vec::new();
         for question in questions {
-            let of_it: Vec<Showing> = showings
+            let of_it: Vec<PostStatus> = showings
                 .iter()
                 .filter(|(id, _)| *id == question.id)
                 .map(|(_, showing)| *showing)
                 .collect();
             match chat::seen(event, &of_it) {
-                Seen::No => {}
-                Seen::NotYetKnown if patient && question.is_open() => {
+                Visibility::No => {}
+                Visibility::NotYetKnown if patient && question.is_open() => {
                     return Err(AppError::Early);
                 }
                 // Rather taken for its answer than told to somebody who has seen it that it is
                 // none, while the agent waits.
-                Seen::Yes | Seen::NotYetKnown => shown.push(question),
+                Visibility::Yes | Visibility::NotYetKnown => shown.push(question),
             }
         }
         Ok(shown)
     }
 
     /// When questions of a task were settled, as far as its latest messages tell.
-    async fn settlements(&self, task: TaskId) -> Done<HashMap<QuestionId, Timestamp>> {
+    async fn settlements(&self, task: TaskId) -> AppResult<HashMap<QuestionId, Timestamp>> {
         let latest = self.store.latest(task, SETTLED).await?;
         Ok(latest
             .iter()
@@ -183,7 +183,7 @@ impl App {
     }
 
     /// A try to post this has ended: words may wait for that.
-    pub(crate) fn tried(&self, platform: &'static str, kind: OutboundKind, how: Ended) {
+    pub(crate) fn tried(&self, platform: &'static str, kind: OutboundKind, how: TryOutcome) {
         if let OutboundKind::Question { question } = kind
             && self.on_the_way.end(platform, question, how)
         {
@@ -199,23 +199,26 @@ mod tests {
     #[test]
     fn what_may_stand_there_since_a_try_that_ended_unclearly_stands_there_perhaps_until_it_is_found()
      {
-        let (ways, question) = (OnTheWay::default(), QuestionId(1));
+        let (ways, question) = (InFlightPosts::default(), QuestionId(1));
         let kind = OutboundKind::Question { question };
         let on_the_way = || ways.on("matrix");
         ways.begin("matrix", kind, Timestamp(1));
         assert_eq!(
             (on_the_way(), ways.on("slack")),
-            (vec![(question, Showing::Perhaps(Timestamp(1)))], vec![])
+            (vec![(question, PostStatus::Perhaps(Timestamp(1)))], vec![])
         );
-        assert!(ways.end("matrix", question, Ended::Refused) && on_the_way().is_empty());
+        assert!(ways.end("matrix", question, TryOutcome::Refused) && on_the_way().is_empty());
         ways.begin("matrix", kind, Timestamp(2));
-        assert!(!ways.end("matrix", question, Ended::Unclear));
+        assert!(!ways.end("matrix", question, TryOutcome::Unclear));
         ways.begin("matrix", kind, Timestamp(3));
         assert!(
-            !ways.end("matrix", question, Ended::Refused),
+            !ways.end("matrix", question, TryOutcome::Refused),
             "that says nothing of the first try"
         );
-        assert_eq!(on_the_way(), [(question, Showing::Perhaps(Timestamp(2)))]);
-        assert!(ways.end("matrix", question, Ended::Posted) && on_the_way().is_empty());
+        assert_eq!(
+            on_the_way(),
+            [(question, PostStatus::Perhaps(Timestamp(2)))]
+        );
+        assert!(ways.end("matrix", question, TryOutcome::Posted) && on_the_way().is_empty());
     }
 }

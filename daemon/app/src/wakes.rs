@@ -8,11 +8,11 @@ use std::{
 };
 
 use tokio::sync::{Notify, mpsc, watch};
-use vine_domain::{WorkerId, ports::Hint};
+use vine_domain::{WorkerId, ports::Wakeup};
 
 /// All wake-ups of a daemon.
 #[derive(Debug, Default)]
-pub struct Wakes {
+pub struct Wakeups {
     work: Notify,
     inbox: Notify,
     outbox: watch::Sender<u64>,
@@ -21,21 +21,21 @@ pub struct Wakes {
     awaited: watch::Sender<u64>,
     workers: Mutex<HashMap<WorkerId, Arc<Notify>>>,
     /// To the other daemons, when there are any.
-    others: OnceLock<mpsc::UnboundedSender<Hint>>,
+    others: OnceLock<mpsc::UnboundedSender<Wakeup>>,
 }
 
-impl Wakes {
+impl Wakeups {
     /// There may be something to claim.
     pub fn work(&self) {
-        self.wake(Hint::Work);
+        self.wake(Wakeup::Work);
     }
 
     /// The same, for this daemon alone.
     pub fn work_here(&self) {
-        self.heard(Hint::Work);
+        self.heard(Wakeup::Work);
     }
 
-    /// Follows [`Wakes::work`].
+    /// Follows [`Wakeups::work`].
     pub async fn on_work(&self) {
         self.work.notified().await;
     }
@@ -45,38 +45,38 @@ impl Wakes {
         self.inbox.notify_one();
     }
 
-    /// Follows [`Wakes::inbox`].
+    /// Follows [`Wakeups::inbox`].
     pub async fn on_inbox(&self) {
         self.inbox.notified().await;
     }
 
     /// Something was stored that is to be posted, and that people can see.
     pub fn outbox(&self) {
-        self.wake(Hint::Outbox);
+        self.wake(Wakeup::Outbox);
         self.page();
     }
 
-    /// Follows [`Wakes::outbox`].
+    /// Follows [`Wakeups::outbox`].
     pub fn on_outbox(&self) -> watch::Receiver<u64> {
         self.outbox.subscribe()
     }
 
     /// Something that people look at has changed.
     pub fn page(&self) {
-        self.wake(Hint::Page);
+        self.wake(Wakeup::Page);
     }
 
-    /// Follows [`Wakes::page`].
+    /// Follows [`Wakeups::page`].
     pub fn on_page(&self) -> watch::Receiver<u64> {
         self.page.subscribe()
     }
 
     /// There may be a room to make, or people to bring into one.
     pub fn rooms(&self) {
-        self.wake(Hint::Rooms);
+        self.wake(Wakeup::Rooms);
     }
 
-    /// Follows [`Wakes::rooms`].
+    /// Follows [`Wakeups::rooms`].
     pub fn on_rooms(&self) -> watch::Receiver<u64> {
         self.rooms.subscribe()
     }
@@ -86,12 +86,12 @@ impl Wakes {
         bump(&self.awaited);
     }
 
-    /// Follows [`Wakes::awaited`].
+    /// Follows [`Wakeups::awaited`].
     pub fn on_awaited(&self) -> watch::Receiver<u64> {
         self.awaited.subscribe()
     }
 
-    /// How often [`Wakes::page`] was called: two equal numbers mean that nothing has changed in
+    /// How often [`Wakeups::page`] was called: two equal numbers mean that nothing has changed in
     /// between.
     pub fn page_version(&self) -> u64 {
         *self.page.borrow()
@@ -99,29 +99,29 @@ impl Wakes {
 
     /// There may be something to tell this worker.
     pub fn worker(&self, id: WorkerId) {
-        self.wake(Hint::Worker(id));
+        self.wake(Wakeup::Worker(id));
     }
 
-    /// Follows [`Wakes::worker`].
+    /// Follows [`Wakeups::worker`].
     pub fn on_worker(&self, id: WorkerId) -> Arc<Notify> {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(workers.entry(id).or_default())
     }
 
     /// From now on the other daemons are told too.
-    pub(crate) fn tell(&self, others: mpsc::UnboundedSender<Hint>) {
+    pub(crate) fn tell(&self, others: mpsc::UnboundedSender<Wakeup>) {
         let _told_already = self.others.set(others);
     }
 
     /// Wakes those here that a hint is for.
-    pub(crate) fn heard(&self, hint: Hint) {
+    pub(crate) fn heard(&self, hint: Wakeup) {
         match hint {
-            Hint::Work => self.work.notify_one(),
-            Hint::Worker(id) => self.on_worker(id).notify_waiters(),
-            Hint::Outbox => bump(&self.outbox),
-            Hint::Rooms => bump(&self.rooms),
-            Hint::Page => bump(&self.page),
-            Hint::Anything => {
+            Wakeup::Work => self.work.notify_one(),
+            Wakeup::Worker(id) => self.on_worker(id).notify_waiters(),
+            Wakeup::Outbox => bump(&self.outbox),
+            Wakeup::Rooms => bump(&self.rooms),
+            Wakeup::Page => bump(&self.page),
+            Wakeup::Anything => {
                 self.work.notify_one();
                 [&self.outbox, &self.rooms, &self.page]
                     .into_iter()
@@ -135,7 +135,7 @@ impl Wakes {
         }
     }
 
-    fn wake(&self, hint: Hint) {
+    fn wake(&self, hint: Wakeup) {
         self.heard(hint);
         if let Some(others) = self.others.get() {
             let _stopping = others.send(hint);

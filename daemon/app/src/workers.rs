@@ -5,18 +5,18 @@ use vine_domain::{
     AuditEntry, Decision, Question, Session, SessionId, SessionState, TaskState, Timestamp, Verb,
     Worker, WorkerId, WorkerState,
     lifecycle::{Event, Refusal},
-    ports::{KeptWork, StoreError, Stored},
+    ports::{KeptWork, StoreError, StoreResult},
     secrets,
     task::{Report, Usage},
     token::{Token, TokenKind},
-    worker::{Attempt, Limits},
+    worker::{Attempt, WorkerLimits},
 };
 
-use crate::{App, AppError, Caller, Done, Missing};
+use crate::{App, AppError, AppResult, Caller, Missing};
 
 /// What a machine says of itself when it becomes a worker.
 #[derive(Debug, Clone)]
-pub struct Candidate {
+pub struct NewWorker {
     /// What people will call it.
     pub name: String,
     /// How many agents at once.
@@ -27,7 +27,7 @@ pub struct Candidate {
 
 /// What a worker keeps of an attempt.
 #[derive(Debug, Clone)]
-pub struct Keepsake {
+pub struct KeptWorkReport {
     /// When the task was created, which tells it from tasks of other installations.
     pub created: Timestamp,
     /// The commit that holds it; `None` when there is nothing of it.
@@ -42,7 +42,7 @@ pub struct Keepsake {
 
 impl App {
     /// Trades a one-time code for a worker's identity and secret.
-    pub async fn enrol(&self, code: &Token, candidate: Candidate) -> Done<(WorkerId, Token)> {
+    pub async fn enrol(&self, code: &Token, candidate: NewWorker) -> AppResult<(WorkerId, Token)> {
         let worker = Worker {
             id: WorkerId(self.ids.uuid()),
             name: worker_name(&candidate.name)?,
@@ -54,7 +54,7 @@ impl App {
             boot: None,
             seen: self.clock.now(),
             worktree_bytes: 0,
-            limits: Limits::default(),
+            limits: WorkerLimits::default(),
             gone: None,
             standing: None,
         };
@@ -93,7 +93,7 @@ impl App {
         attempt: Attempt,
         report: Report,
         patch: &str,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         let report = self.without_secrets(report);
         if !patch.is_empty() {
             self.keep_patch(by, attempt, &self.without_secrets(patch.to_owned()))
@@ -113,7 +113,7 @@ impl App {
     }
 
     /// The patch is kept under the lease, so before the end; a repeated completion finds it kept.
-    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Done<()> {
+    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> AppResult<()> {
         match self.store.keep_patch(by, attempt, patch).await {
             Err(StoreError::Conflict) if self.task(attempt.task).await?.is_over() => Ok(()),
             other => self.fenced(attempt, other),
@@ -121,7 +121,7 @@ impl App {
     }
 
     /// What the store refused because the attempt is over.
-    fn fenced(&self, attempt: Attempt, stored: Stored<()>) -> Done<()> {
+    fn fenced(&self, attempt: Attempt, stored: StoreResult<()>) -> AppResult<()> {
         match stored {
             Err(StoreError::Conflict) => Err(self.stale(attempt)),
             other => Ok(other?),
@@ -142,7 +142,7 @@ impl App {
 
     /// The attempt ended without a result: failed, released or parked. Returns whether the task is
     /// over.
-    pub async fn give_up(&self, attempt: Attempt, event: Event) -> Done<bool> {
+    pub async fn give_up(&self, attempt: Attempt, event: Event) -> AppResult<bool> {
         let event = match event {
             Event::Failed {
                 by,
@@ -160,7 +160,12 @@ impl App {
     }
 
     /// The worker keeps what an attempt of its wrote and did not finish, which may be over by now.
-    pub async fn keep(&self, by: WorkerId, attempt: Attempt, kept: Keepsake) -> Done<()> {
+    pub async fn keep(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        kept: KeptWorkReport,
+    ) -> AppResult<()> {
         let task = self.task(attempt.task).await?;
         if task.created != kept.created {
             return Err(Missing::Task(attempt.task).into());
@@ -191,8 +196,8 @@ impl App {
     }
 
     /// What a worker says of what it keeps may quote what an agent wrote.
-    fn without_secrets_in(&self, kept: Keepsake) -> Keepsake {
-        Keepsake {
+    fn without_secrets_in(&self, kept: KeptWorkReport) -> KeptWorkReport {
+        KeptWorkReport {
             held: self.without_secrets(kept.held),
             notes: self.without_secrets(kept.notes),
             ..kept
@@ -200,7 +205,7 @@ impl App {
     }
 
     /// What an attempt of the worker cost so far.
-    pub async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> Done<()> {
+    pub async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> AppResult<()> {
         self.fenced(attempt, self.store.spend(by, attempt, usage).await)
     }
 
@@ -212,7 +217,7 @@ impl App {
         attempt: Attempt,
         lines: &[String],
         of_agent: bool,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         self.log(by, attempt, lines).await?;
         let (lines, _) = secrets::without_any(lines.to_vec());
         let text = match of_agent {
@@ -228,7 +233,7 @@ impl App {
     }
 
     /// The agent's words for the task's log.
-    pub async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> Done<()> {
+    pub async fn log(&self, by: WorkerId, attempt: Attempt, lines: &[String]) -> AppResult<()> {
         let lines: Vec<String> = lines
             .iter()
             .take(1000)
@@ -252,7 +257,7 @@ impl App {
         id: SessionId,
         worktree: String,
         agent: String,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         let now = self.clock.now();
         let state = SessionState::Active;
         let session = Session {
@@ -280,7 +285,7 @@ impl App {
         attempt: Attempt,
         id: SessionId,
         context: Option<u8>,
-    ) -> Done<()> {
+    ) -> AppResult<()> {
         match self.store.touch_session(by, attempt, id, context).await {
             Err(StoreError::Conflict) => self.correct_session(by, attempt, id).await,
             other => Ok(other?),
@@ -289,7 +294,12 @@ impl App {
 
     /// The worker uses a session that is not mapped to its task here: what the worker does is what
     /// is true.
-    async fn correct_session(&self, by: WorkerId, attempt: Attempt, id: SessionId) -> Done<()> {
+    async fn correct_session(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        id: SessionId,
+    ) -> AppResult<()> {
         if !self.store.correct_session(by, attempt, id).await? {
             return Err(self.stale(attempt));
         }
@@ -309,7 +319,7 @@ impl App {
     }
 
     /// Nobody goes back into a session: it has ended, was removed, or is another worker's.
-    pub async fn is_session_over(&self, by: WorkerId, id: SessionId) -> Done<bool> {
+    pub async fn is_session_over(&self, by: WorkerId, id: SessionId) -> AppResult<bool> {
         let known = self.store.session(id).await?;
         Ok(known.is_none_or(|session| {
             session.worker != by || matches!(session.state, SessionState::Ended { .. })
@@ -317,7 +327,7 @@ impl App {
     }
 
     /// One session.
-    pub async fn session(&self, id: SessionId) -> Done<Session> {
+    pub async fn session(&self, id: SessionId) -> AppResult<Session> {
         self.store
             .session(id)
             .await?
@@ -325,7 +335,7 @@ impl App {
     }
 
     /// The same for a person who may see its task.
-    pub async fn look_at_session(&self, caller: &Caller, id: SessionId) -> Done<Session> {
+    pub async fn look_at_session(&self, caller: &Caller, id: SessionId) -> AppResult<Session> {
         let session = self.session(id).await?;
         let repo = self.task(session.task).await?.repo;
         self.allow(caller, Verb::See, Some(&repo), &format!("session {id}"))
@@ -334,7 +344,7 @@ impl App {
     }
 
     /// What was allowed for a session and still is: it ends with the task that it was allowed for.
-    pub async fn grants_of(&self, session: &Session) -> Done<Vec<Question>> {
+    pub async fn grants_of(&self, session: &Session) -> AppResult<Vec<Question>> {
         if self.task(session.task).await?.is_over() {
             return Ok(Vec::new());
         }
@@ -357,7 +367,12 @@ impl App {
     }
 
     /// Ends or keeps a session, on a person's word.
-    pub async fn order_session(&self, caller: &Caller, id: SessionId, end: bool) -> Done<Session> {
+    pub async fn order_session(
+        &self,
+        caller: &Caller,
+        id: SessionId,
+        end: bool,
+    ) -> AppResult<Session> {
         let session = self.session(id).await?;
         let task = self.task(session.task).await?;
         self.allow(
@@ -380,7 +395,7 @@ impl App {
     }
 
     /// One worker by its name.
-    pub async fn worker_named(&self, name: &str) -> Done<(Worker, usize, usize)> {
+    pub async fn worker_named(&self, name: &str) -> AppResult<(Worker, usize, usize)> {
         let found = self
             .store
             .workers()
@@ -396,7 +411,7 @@ impl App {
         caller: &Caller,
         name: &str,
         draining: bool,
-    ) -> Done<(Worker, usize, usize)> {
+    ) -> AppResult<(Worker, usize, usize)> {
         self.allow(caller, Verb::Administer, None, &format!("worker {name}"))
             .await?;
         let (worker, running, waiting) = self.worker_named(name).await?;
@@ -408,7 +423,7 @@ impl App {
     }
 
     /// Forgets a worker and its token; what it held is lost to it.
-    pub async fn remove_worker(&self, caller: &Caller, name: &str) -> Done<()> {
+    pub async fn remove_worker(&self, caller: &Caller, name: &str) -> AppResult<()> {
         self.allow(caller, Verb::Administer, None, &format!("worker {name}"))
             .await?;
         let (worker, ..) = self.worker_named(name).await?;
@@ -424,7 +439,7 @@ impl App {
         &self,
         caller: &Caller,
         confirm: Option<u64>,
-    ) -> Done<(bool, Vec<String>)> {
+    ) -> AppResult<(bool, Vec<String>)> {
         self.allow(caller, Verb::Administer, None, "workers that are gone")
             .await?;
         let (all, now) = (self.store.workers().await?, self.clock.now());
@@ -446,8 +461,8 @@ impl App {
         &self,
         caller: &Caller,
         name: &str,
-        limits: Limits,
-    ) -> Done<(Worker, usize, usize)> {
+        limits: WorkerLimits,
+    ) -> AppResult<(Worker, usize, usize)> {
         self.allow(caller, Verb::Administer, None, &format!("worker {name}"))
             .await?;
         let (worker, running, waiting) = self.worker_named(name).await?;
@@ -461,7 +476,7 @@ impl App {
     }
 
     /// A worker stops for a while: what it still holds is handed back unharmed.
-    pub async fn goodbye(&self, id: WorkerId) -> Done<()> {
+    pub async fn goodbye(&self, id: WorkerId) -> AppResult<()> {
         self.hand_back(id).await?;
         self.presence.leaves(id);
         self.store.set_gone(id).await?;
@@ -471,7 +486,7 @@ impl App {
 
     /// A worker leaves for good: what it still holds is handed back unharmed. First it is forgotten,
     /// so that it claims nothing more.
-    pub async fn deregister(&self, id: WorkerId) -> Done<()> {
+    pub async fn deregister(&self, id: WorkerId) -> AppResult<()> {
         self.store.remove_worker(id).await?;
         self.known.forget();
         self.hand_back(id).await?;
@@ -479,7 +494,7 @@ impl App {
         Ok(())
     }
 
-    async fn hand_back(&self, id: WorkerId) -> Done<()> {
+    async fn hand_back(&self, id: WorkerId) -> AppResult<()> {
         for attempt in self.store.leases_of(id).await? {
             self.give_up(attempt, Event::Released { by: id, attempt })
                 .await?;
@@ -489,7 +504,7 @@ impl App {
 }
 
 /// A name that people can type, and that no shell or path misreads.
-fn worker_name(text: &str) -> Done<String> {
+fn worker_name(text: &str) -> AppResult<String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !text.is_empty() && text.len() <= 64 && text.chars().all(fine) && !text.starts_with('-') {
         return Ok(text.to_owned());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vine_domain::{
     Note, NoteState, Question, QuestionState, TaskId, TaskState, Timestamp,
     lifecycle::Change,
-    ports::{Commit, StoreError, Stored},
+    ports::{Commit, StoreError, StoreResult},
     worker::Attempt,
 };
 
@@ -16,9 +16,9 @@ use super::{
     orders::DROP_ORDERS,
     people::audit,
     rows::{StateColumns, int, json, millis, plain},
-    script::{Script, part},
+    script::{StatementBatch, part},
     unavailable,
-    words::{self, Line},
+    words::{self, ThreadLine},
 };
 use crate::{Connection, engine};
 
@@ -27,10 +27,10 @@ pub async fn commit(
     tx: &mut Connection,
     commits: &[Commit],
     now: Timestamp,
-) -> Stored<Vec<Stored<()>>> {
+) -> StoreResult<Vec<StoreResult<()>>> {
     let lines = commits
         .iter()
-        .flat_map(Line::of)
+        .flat_map(ThreadLine::of)
         .filter_map(|line| line.task());
     engine::lock(
         tx,
@@ -43,7 +43,7 @@ pub async fn commit(
     let kept = save_tasks(tx, commits, now).await?;
     let is_kept = |commit: &&Commit| kept.contains(&commit.change.task.id);
     let stored: Vec<&Commit> = commits.iter().filter(is_kept).collect();
-    let mut script = Script::default();
+    let mut script = StatementBatch::default();
     follow(&mut script, &stored, now);
     script.run(tx, now).await?;
     Ok(commits
@@ -59,7 +59,7 @@ pub async fn commit(
 }
 
 /// Everything that follows from changes that are kept.
-fn follow(script: &mut Script, commits: &[&Commit], now: Timestamp) {
+fn follow(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
     save_orders(script, commits);
     save_questions(
         script,
@@ -84,7 +84,7 @@ fn follow(script: &mut Script, commits: &[&Commit], now: Timestamp) {
         script,
         &commits
             .iter()
-            .flat_map(|commit| Line::of(commit))
+            .flat_map(|commit| ThreadLine::of(commit))
             .collect::<Vec<_>>(),
     );
 }
@@ -95,7 +95,7 @@ async fn save_tasks(
     tx: &mut Connection,
     commits: &[Commit],
     now: Timestamp,
-) -> Stored<HashSet<TaskId>> {
+) -> StoreResult<HashSet<TaskId>> {
     let row = |commit: &Commit| {
         let (task, state) = (
             &commit.change.task,
@@ -155,7 +155,7 @@ part!(
 
 /// A work order exists exactly while its task is queued. One that resumes is kept for the worker
 /// with the session.
-fn save_orders(script: &mut Script, commits: &[&Commit]) {
+fn save_orders(script: &mut StatementBatch, commits: &[&Commit]) {
     let (mut gone, mut back, mut queued) = (Vec::new(), Vec::new(), Vec::new());
     for commit in commits {
         let task = &commit.change.task;
@@ -186,7 +186,7 @@ part!(
      ON CONFLICT (key) DO UPDATE SET state = excluded.state, delivered = excluded.delivered WHERE notes.state = 'waiting'"
 );
 
-fn save_notes<'a>(script: &mut Script, notes: impl Iterator<Item = &'a Note>) {
+fn save_notes<'a>(script: &mut StatementBatch, notes: impl Iterator<Item = &'a Note>) {
     let row = |note: &Note| {
         let delivered = match note.state {
             NoteState::Delivered { at } => Some(at.0),
@@ -215,7 +215,10 @@ part!(
          told = excluded.told"
 );
 
-fn save_questions<'a>(script: &mut Script, questions: impl Iterator<Item = &'a Question> + Clone) {
+fn save_questions<'a>(
+    script: &mut StatementBatch,
+    questions: impl Iterator<Item = &'a Question> + Clone,
+) {
     let rows: Vec<Value> = questions.clone().map(question_row).collect();
     script.add(&rows, &[&SAVE_QUESTIONS]);
     save_answers(script, questions);
@@ -246,7 +249,7 @@ part!(
          value ->> 'via', CAST(value ->> 'at' AS BIGINT) FROM json_each($1)"
 );
 
-fn save_answers<'a>(script: &mut Script, questions: impl Iterator<Item = &'a Question>) {
+fn save_answers<'a>(script: &mut StatementBatch, questions: impl Iterator<Item = &'a Question>) {
     let row = |question: &Question| {
         let QuestionState::Answered { answer } = &question.state else {
             return None;
@@ -272,7 +275,7 @@ part!(
      WHERE executions.task = c.task AND executions.epoch = c.epoch"
 );
 
-fn end_attempts(script: &mut Script, commits: &[&Commit]) {
+fn end_attempts(script: &mut StatementBatch, commits: &[&Commit]) {
     let row = |commit: &&Commit| {
         let (ended, attempt) = (commit.change.ended.as_ref()?, commit.change.task.attempt());
         Some(
@@ -303,7 +306,7 @@ part!(
 /// The session of a task that is done is kept warm when something similar is queued: the same
 /// repository and the same base branch. Every other one ends with its task. Scripts have no memory
 /// that could be used again.
-fn end_sessions(script: &mut Script, commits: &[&Commit], now: Timestamp) {
+fn end_sessions(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
     let row = |commit: &&Commit| {
         let (task, policy) = (&commit.change.task, &commit.sessions);
         let done = matches!(task.state, TaskState::Done { .. });
@@ -327,7 +330,7 @@ part!(
 );
 
 /// Adds lines to the logs of tasks.
-pub fn log(script: &mut Script, lines: &[(Attempt, &str)]) {
+pub fn log(script: &mut StatementBatch, lines: &[(Attempt, &str)]) {
     let row = |(attempt, line): &(Attempt, &str)| json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "line": plain(line) });
     let rows: Vec<Value> = lines.iter().map(row).collect();
     script.add(&rows, &[&LOG]);
@@ -335,7 +338,7 @@ pub fn log(script: &mut Script, lines: &[(Attempt, &str)]) {
 
 /// The fence of writes beside the task: the attempt is still `worker`'s. Its row stays as it is
 /// until the transaction ends.
-pub async fn holds(tx: &mut Connection, worker: &str, attempt: Attempt) -> Stored<()> {
+pub async fn holds(tx: &mut Connection, worker: &str, attempt: Attempt) -> StoreResult<()> {
     engine::lock(tx, std::iter::once(attempt.task)).await?;
     let held = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!: i64" FROM tasks WHERE id = $1 AND epoch = $2 AND lease_worker = $3"#,

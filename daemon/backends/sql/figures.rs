@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
     Timestamp,
-    ports::{Ages, Day, Ended, Figures, Spending, Stored},
+    ports::{DayStats, EndedAttempts, OldestPending, Spending, Stats, StoreResult},
     task::Usage,
 };
 
@@ -14,8 +14,8 @@ use super::{rows::millis, unavailable};
 use crate::{Database, engine};
 
 #[async_trait]
-impl Figures for Database {
-    async fn ages(&self) -> Stored<Ages> {
+impl Stats for Database {
+    async fn ages(&self) -> StoreResult<OldestPending> {
         let row = query!(
             r#"SELECT (SELECT min(due) FROM work_orders WHERE due <= $1) AS "queued?: i64",
                       (SELECT min(asked_at) FROM questions WHERE state = 'open') AS "question?: i64",
@@ -30,7 +30,7 @@ impl Figures for Database {
         let [queued, question, lease, outbox, inbox] =
             [row.queued, row.question, row.lease, row.outbox, row.inbox]
                 .map(|at| at.map(Timestamp));
-        Ok(Ages {
+        Ok(OldestPending {
             queued,
             question,
             lease,
@@ -40,7 +40,7 @@ impl Figures for Database {
         })
     }
 
-    async fn pulse(&self) -> Stored<()> {
+    async fn pulse(&self) -> StoreResult<()> {
         let beat = query!(
             "INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
             self.now().0
@@ -55,7 +55,11 @@ impl Figures for Database {
             .map_err(unavailable)
     }
 
-    async fn ended_since(&self, since: Timestamp, span: Duration) -> Stored<Vec<Ended>> {
+    async fn ended_since(
+        &self,
+        since: Timestamp,
+        span: Duration,
+    ) -> StoreResult<Vec<EndedAttempts>> {
         let rows = query!(
             r#"SELECT (ended - $1) / $2 AS "span!: i64", sum(CASE outcome WHEN 'done' THEN 1 ELSE 0 END) AS "done!: i64",
                    sum(CASE outcome WHEN 'failed' THEN 1 ELSE 0 END) AS "failed!: i64"
@@ -68,7 +72,7 @@ impl Figures for Database {
             .await
             .map_err(unavailable)?
             .into_iter();
-        let ended = rows.map(|row| Ended {
+        let ended = rows.map(|row| EndedAttempts {
             span: usize::try_from(row.span).unwrap_or(0),
             done: row.done.unsigned_abs(),
             failed: row.failed.unsigned_abs(),
@@ -76,7 +80,7 @@ impl Figures for Database {
         Ok(ended.collect())
     }
 
-    async fn day(&self, since: Timestamp) -> Stored<Day> {
+    async fn day(&self, since: Timestamp) -> StoreResult<DayStats> {
         let row = query!(
             r#"SELECT coalesce(sum(CASE outcome WHEN 'done' THEN 1 ELSE 0 END), 0) AS "done!: i64",
                    coalesce(sum(CASE outcome WHEN 'failed' THEN 1 ELSE 0 END), 0) AS "failed!: i64",
@@ -92,7 +96,7 @@ impl Figures for Database {
         );
         let row = row.fetch_one(self.reader()).await.map_err(unavailable)?;
         let span = |millis: i64| Duration::from_millis(millis.unsigned_abs());
-        Ok(Day {
+        Ok(DayStats {
             done: row.done.unsigned_abs(),
             failed: row.failed.unsigned_abs(),
             took: span(row.took),
@@ -104,7 +108,7 @@ impl Figures for Database {
         })
     }
 
-    async fn spent_since(&self, since: Timestamp) -> Stored<Vec<Spending>> {
+    async fn spent_since(&self, since: Timestamp) -> StoreResult<Vec<Spending>> {
         let rows = query!(
             r#"SELECT t.repo AS "repo!", t.requester AS "requester!", e.ended / 86400000 AS "day!: i64",
                    CAST(sum(CAST(u.value ->> 'turns' AS BIGINT)) AS BIGINT) AS "turns!: i64",
@@ -134,7 +138,7 @@ impl Figures for Database {
         &self,
         since: Timestamp,
         limit: u32,
-    ) -> Stored<Vec<(Timestamp, Duration)>> {
+    ) -> StoreResult<Vec<(Timestamp, Duration)>> {
         let rows = query!(
             "SELECT a.at, q.asked_at FROM answers a JOIN questions q ON q.id = a.question WHERE a.at >= $1 ORDER BY a.at DESC LIMIT $2",
             since.0,

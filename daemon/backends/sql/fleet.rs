@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
     TaskId, Timestamp, Worker, WorkerId,
-    ports::{Fleet, StoreError, Stored},
-    worker::Limits,
+    ports::{Fleet, StoreError, StoreResult},
+    worker::WorkerLimits,
 };
 
 use super::{
@@ -36,7 +36,7 @@ struct WorkerRow {
 impl TryFrom<WorkerRow> for (Worker, usize, usize) {
     type Error = StoreError;
 
-    fn try_from(row: WorkerRow) -> Stored<Self> {
+    fn try_from(row: WorkerRow) -> StoreResult<Self> {
         let worker = Worker {
             id: WorkerId(uuid(&row.id)?),
             name: row.name,
@@ -48,7 +48,7 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
             boot: row.boot.as_deref().map(uuid).transpose()?,
             seen: Timestamp(row.seen),
             worktree_bytes: row.worktree_bytes.unsigned_abs(),
-            limits: Limits {
+            limits: WorkerLimits {
                 slots: row.most.map(|most| u32::try_from(most).unwrap_or(0)),
                 repos: row.only_repos.as_deref().map(from_json).transpose()?,
             },
@@ -62,7 +62,7 @@ impl TryFrom<WorkerRow> for (Worker, usize, usize) {
 
 #[async_trait]
 impl Fleet for Database {
-    async fn add_worker(&self, worker: &Worker) -> Stored<()> {
+    async fn add_worker(&self, worker: &Worker) -> StoreResult<()> {
         let added = query!(
             "INSERT INTO workers (id, name, slots, version, draining, trouble, boot, seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             worker.id.to_string(),
@@ -80,7 +80,7 @@ impl Fleet for Database {
         }
     }
 
-    async fn save_worker(&self, worker: &Worker) -> Stored<()> {
+    async fn save_worker(&self, worker: &Worker) -> StoreResult<()> {
         let saved = query!(
             "UPDATE workers SET slots = $1, version = $2, trouble = $3, ill_repos = $4, boot = $5, seen = $6, worktree_bytes = $7, standing = $8, gone = NULL
              WHERE id = $9",
@@ -107,7 +107,7 @@ impl Fleet for Database {
             .map_err(unavailable)
     }
 
-    async fn set_draining(&self, id: WorkerId, draining: bool) -> Stored<()> {
+    async fn set_draining(&self, id: WorkerId, draining: bool) -> StoreResult<()> {
         let set = query!(
             "UPDATE workers SET draining = $1 WHERE id = $2",
             draining,
@@ -119,7 +119,7 @@ impl Fleet for Database {
             .map_err(unavailable)
     }
 
-    async fn set_limits(&self, id: WorkerId, limits: &Limits) -> Stored<()> {
+    async fn set_limits(&self, id: WorkerId, limits: &WorkerLimits) -> StoreResult<()> {
         let set = query!(
             "UPDATE workers SET most = $1, only_repos = $2 WHERE id = $3",
             limits.slots.map(i64::from),
@@ -132,7 +132,7 @@ impl Fleet for Database {
             .map_err(unavailable)
     }
 
-    async fn set_gone(&self, id: WorkerId) -> Stored<()> {
+    async fn set_gone(&self, id: WorkerId) -> StoreResult<()> {
         let set = query!(
             "UPDATE workers SET gone = $1 WHERE id = $2",
             self.now().0,
@@ -144,7 +144,7 @@ impl Fleet for Database {
             .map_err(unavailable)
     }
 
-    async fn remove_worker(&self, id: WorkerId) -> Stored<()> {
+    async fn remove_worker(&self, id: WorkerId) -> StoreResult<()> {
         let (mut tx, id) = (self.begin().await?, id.to_string());
         query!("DELETE FROM tokens WHERE owner = $1", id)
             .execute(&mut *tx)
@@ -157,7 +157,11 @@ impl Fleet for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn workers_after(&self, name: &str, limit: u32) -> Stored<Vec<(Worker, usize, usize)>> {
+    async fn workers_after(
+        &self,
+        name: &str,
+        limit: u32,
+    ) -> StoreResult<Vec<(Worker, usize, usize)>> {
         let rows = sqlx::query_as!(
             WorkerRow,
             r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone, standing,
@@ -170,7 +174,7 @@ impl Fleet for Database {
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
 
-    async fn at_work(&self, workers: &[WorkerId]) -> Stored<Vec<(WorkerId, TaskId, String)>> {
+    async fn at_work(&self, workers: &[WorkerId]) -> StoreResult<Vec<(WorkerId, TaskId, String)>> {
         let ids: Vec<String> = workers.iter().map(ToString::to_string).collect();
         let rows = query!(
             r#"SELECT lease_worker AS "worker!", id AS "id!", title FROM tasks
@@ -189,7 +193,7 @@ impl Fleet for Database {
             .collect()
     }
 
-    async fn worker(&self, id: WorkerId) -> Stored<Option<Worker>> {
+    async fn worker(&self, id: WorkerId) -> StoreResult<Option<Worker>> {
         let row = sqlx::query_as!(
             WorkerRow,
             r#"SELECT id, name, slots, version, draining AS "draining: bool", trouble, ill_repos, boot, seen, worktree_bytes, most, only_repos, gone, standing,

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use sqlx::{query, query_scalar};
 use vine_domain::{
     AuditEntry, QuestionId, TaskId, Timestamp,
-    ledger::{BEGIN, Record, Sealed, chain},
-    ports::{Keeping, Stored},
+    ledger::{BEGIN, LedgerEntry, SealedFact, chain},
+    ports::{RetentionStore, StoreResult},
     retention::Retention,
 };
 
@@ -30,8 +30,8 @@ macro_rules! removed {
 }
 
 #[async_trait]
-impl Keeping for Database {
-    async fn prune(&self, retention: &Retention) -> Stored<u64> {
+impl RetentionStore for Database {
+    async fn prune(&self, retention: &Retention) -> StoreResult<u64> {
         let (mut tx, now) = (self.begin().await?, self.now());
         let mut rows = 0;
         if let Some(age) = retention.log {
@@ -50,7 +50,7 @@ impl Keeping for Database {
         Ok(rows)
     }
 
-    async fn shrink(&self) -> Stored<u64> {
+    async fn shrink(&self) -> StoreResult<u64> {
         let (mut tx, yesterday) = (self.begin().await?, self.now().minus(DAY));
         let mut rows = log_lines(&mut tx, Timestamp(i64::MAX)).await?;
         if rows == 0 {
@@ -63,11 +63,11 @@ impl Keeping for Database {
         Ok(rows)
     }
 
-    async fn size(&self) -> Stored<u64> {
+    async fn size(&self) -> StoreResult<u64> {
         engine::size(self).await.map_err(unavailable)
     }
 
-    async fn seal(&self) -> Stored<u64> {
+    async fn seal(&self) -> StoreResult<u64> {
         let waits = query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM audit WHERE NOT sealed) OR EXISTS (SELECT 1 FROM answers WHERE NOT sealed) AS "waits!: bool""#
         );
@@ -86,8 +86,8 @@ impl Keeping for Database {
         for (line, at, sealed) in &unsealed {
             (link, hash) = (link + 1, chain(&hash, *at, sealed));
             let kind = match sealed {
-                Sealed::Decision(_) => "audit",
-                Sealed::Answer { .. } => "answer",
+                SealedFact::Decision(_) => "audit",
+                SealedFact::Answer { .. } => "answer",
             };
             rows.push(
                 json!({ "link": link, "kind": kind, "ref": line, "at": at.0, "chain": hash }),
@@ -124,7 +124,7 @@ impl Keeping for Database {
         after: u64,
         since: Timestamp,
         limit: u32,
-    ) -> Stored<(String, Vec<Record>)> {
+    ) -> StoreResult<(String, Vec<LedgerEntry>)> {
         let first = query_scalar!(
             r#"SELECT min(link) AS "link?: i64" FROM ledger WHERE at >= $1"#,
             since.0
@@ -152,7 +152,7 @@ impl Keeping for Database {
         let text = Option::unwrap_or_default;
         let records = rows.into_iter().map(|row| {
             let sealed = if row.kind == "audit" {
-                Sealed::Decision(AuditEntry {
+                SealedFact::Decision(AuditEntry {
                     actor: text(row.actor),
                     verb: text(row.verb),
                     subject: text(row.subject),
@@ -160,7 +160,7 @@ impl Keeping for Database {
                     reason: text(row.reason),
                 })
             } else {
-                Sealed::Answer {
+                SealedFact::Answer {
                     question: QuestionId(row.line.unsigned_abs()),
                     task: TaskId(row.task.unwrap_or_default().unsigned_abs()),
                     name: text(row.name),
@@ -168,7 +168,7 @@ impl Keeping for Database {
                     decision: text(row.decision),
                 }
             };
-            Record {
+            LedgerEntry {
                 link: row.link.unsigned_abs(),
                 at: Timestamp(row.decided.or(row.answered).unwrap_or_default()),
                 sealed,
@@ -180,7 +180,7 @@ impl Keeping for Database {
 }
 
 /// Decisions and answers without a link, the earliest first.
-async fn unsealed(tx: &mut Connection) -> Stored<Vec<(i64, Timestamp, Sealed)>> {
+async fn unsealed(tx: &mut Connection) -> StoreResult<Vec<(i64, Timestamp, SealedFact)>> {
     let decisions = query!(
         r#"SELECT seq, at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit WHERE NOT sealed ORDER BY seq LIMIT $1"#,
         PORTION
@@ -200,10 +200,10 @@ async fn unsealed(tx: &mut Connection) -> Stored<Vec<(i64, Timestamp, Sealed)>> 
             allowed: row.allowed,
             reason: row.reason,
         };
-        (row.seq, Timestamp(row.at), Sealed::Decision(entry))
+        (row.seq, Timestamp(row.at), SealedFact::Decision(entry))
     });
     let answers = answers.into_iter().map(|row| {
-        let answer = Sealed::Answer {
+        let answer = SealedFact::Answer {
             question: QuestionId(row.question.unsigned_abs()),
             task: TaskId(row.task.unsigned_abs()),
             name: row.name,
@@ -217,7 +217,7 @@ async fn unsealed(tx: &mut Connection) -> Stored<Vec<(i64, Timestamp, Sealed)>> 
     Ok(all)
 }
 
-async fn log_lines(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
+async fn log_lines(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
     let lines = query!(
         "DELETE FROM task_log WHERE seq IN (SELECT seq FROM task_log ORDER BY seq LIMIT $1) AND at < $2",
         PORTION,
@@ -228,7 +228,7 @@ async fn log_lines(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
 
 /// What was said outside of tasks, and what platforms sent and was dealt with: what they may send again in a thread
 /// of a task that is open is known as long as that is.
-async fn outside(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
+async fn outside(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
     let heard = query!(
         "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox ORDER BY seq LIMIT $1) AND at < $2 AND read IS NOT NULL
              AND NOT EXISTS (SELECT 1 FROM tasks WHERE state IN ('queued', 'running', 'waiting') AND created <= inbox.at)",
@@ -265,7 +265,7 @@ async fn outside(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
 /// What belongs to tasks that are over and that nobody is asked about: no late answer, and no wish to have what a
 /// worker keeps of it, can begin it again. Questions and answers stay, and a
 /// line of the task itself. Of those that are `old` nothing is on its way to people any more.
-async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> Stored<u64> {
+async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> StoreResult<u64> {
     let ids = query_scalar!(
         r#"SELECT id AS "id!" FROM tasks WHERE state IN ('done', 'failed', 'cancelled') AND NOT pruned AND updated < $1 AND NOT dead
              AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.task = tasks.id AND (e.held IS NOT NULL OR e.wanted IS NOT NULL))
@@ -326,7 +326,7 @@ async fn tasks(tx: &mut Connection, until: Timestamp, old: bool) -> Stored<u64> 
 
 /// The begin of the ledger, with the decisions that it seals, up to the link before the first that is to stay: what
 /// follows is checked by that one. Answers stay with their questions.
-async fn decisions(tx: &mut Connection, until: Timestamp) -> Stored<u64> {
+async fn decisions(tx: &mut Connection, until: Timestamp) -> StoreResult<u64> {
     let links = query_scalar!(
         r#"SELECT link AS "link!" FROM ledger WHERE link < (SELECT coalesce((SELECT min(link) FROM ledger WHERE at >= $2), max(link)) - 1 FROM ledger)
            ORDER BY link LIMIT $1"#,

@@ -14,7 +14,7 @@ use crate::Connection;
 
 /// Why a program cannot use a database.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum Incompatible {
     /// Something that this program knows is there no more.
     #[error(
         "the database needs a program that knows tables of version {needs}, and this one knows {knows}; use the newer program, or restore a backup"
@@ -41,7 +41,7 @@ pub async fn run(
     at: &mut Connection,
     mut migrator: Migrator,
     to: Option<i64>,
-) -> Result<(), Unfit> {
+) -> Result<(), Incompatible> {
     let knows = migrator
         .iter()
         .map(|migration| migration.version)
@@ -53,7 +53,7 @@ pub async fn run(
         .await
         .unwrap_or(0);
     if needs > knows {
-        return Err(Unfit::Newer { needs, knows });
+        return Err(Incompatible::Newer { needs, knows });
     }
     // What a newer program has added does not concern this one.
     migrator.set_ignore_missing(true);
@@ -62,8 +62,8 @@ pub async fn run(
         None => migrator.run(&mut *at).await,
     };
     ran.map_err(|error| match error {
-        MigrateError::VersionMismatch(_) => Unfit::Draft,
-        MigrateError::Execute(error) => Unfit::Engine(error),
-        other => Unfit::Engine(sqlx::Error::Migrate(Box::new(other))),
+        MigrateError::VersionMismatch(_) => Incompatible::Draft,
+        MigrateError::Execute(error) => Incompatible::Engine(error),
+        other => Incompatible::Engine(sqlx::Error::Migrate(Box::new(other))),
     })
 }

@@ -30,13 +30,13 @@ use std::sync::atomic::Ordering;
 
 use vine_domain::{
     Timestamp,
-    ports::{Counted, StoreError},
+    ports::{StoreError, TransactionCount},
 };
 
 use crate::Database;
 
-pub use migrations::{Unfit, run as migrate};
-pub use script::Script;
+pub use migrations::{Incompatible, run as migrate};
+pub use script::StatementBatch;
 pub use transfer::TransferError;
 
 /// What the engine says, in the words of the port.
@@ -49,7 +49,7 @@ pub fn unavailable(error: sqlx::Error) -> StoreError {
     }
 }
 
-impl Counted for Database {
+impl TransactionCount for Database {
     fn transactions(&self) -> u64 {
         self.transactions.load(Ordering::Relaxed)
     }

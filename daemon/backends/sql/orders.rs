@@ -12,17 +12,20 @@ use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, Lane, Note, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
     failure::LONGEST_BACKOFF,
-    handout::{Head, Taken, Warm, hand_out},
-    ports::{Depths, Due, Duties, Handed, Orders, StoreError, Stored, Want},
-    queue::Waiting,
+    handout::{Assigned, LaneCandidate, WarmSession, hand_out},
+    ports::{
+        ClaimRequest, ClaimedTask, DueOrders, Orders, QueueDepths, StoreError, StoreResult,
+        WorkerDuties,
+    },
+    queue::LaneHead,
     task::LEASE,
-    worker::{Assignment, Attempt, Work},
+    worker::{Assignment, Attempt, UnfinishedWork},
 };
 
 use super::{
     repos::repos,
     rows::{NoteRow, TaskRow, all, from_json, json, parsed, questions, uuid},
-    script::{Script, part},
+    script::{StatementBatch, part},
     unavailable,
 };
 use crate::{Connection, Database, engine};
@@ -31,7 +34,7 @@ use crate::{Connection, Database, engine};
 impl Orders for Database {
     /// One transaction for all wishes: look at the heads of the lanes, hand them out, take them
     /// with one statement.
-    async fn claim(&self, wants: &[Want]) -> Stored<Vec<Handed>> {
+    async fn claim(&self, wants: &[ClaimRequest]) -> StoreResult<Vec<ClaimedTask>> {
         let now = self.now();
         let mut tx = self.begin().await?;
         let (wants, has_warm) = willing(&mut tx, wants).await?;
@@ -53,13 +56,13 @@ impl Orders for Database {
         let reused = follow(&mut tx, &taken, &tasks, now).await?;
         let assignments = assign(&mut tx, tasks, &reused).await?;
         tx.commit().await.map_err(unavailable)?;
-        let orders: HashMap<TaskId, Waiting> = taken
+        let orders: HashMap<TaskId, LaneHead> = taken
             .iter()
             .map(|one| (one.order.task, one.order))
             .collect();
         let handed = |(worker, assignment): (WorkerId, Assignment)| {
             let order = orders.get(&assignment.attempt.task)?;
-            Some(Handed {
+            Some(ClaimedTask {
                 worker,
                 assignment,
                 lane: order.lane,
@@ -69,7 +72,7 @@ impl Orders for Database {
         Ok(assignments.into_iter().filter_map(handed).collect())
     }
 
-    async fn renew(&self, held: &[(WorkerId, Attempt)]) -> Stored<()> {
+    async fn renew(&self, held: &[(WorkerId, Attempt)]) -> StoreResult<()> {
         let row = |(worker, attempt): &(WorkerId, Attempt)| json!({ "task": attempt.task.0, "epoch": attempt.epoch.0, "worker": worker.to_string() });
         let rows: Vec<Value> = held.iter().map(row).collect();
         let mut tx = self.begin().await?;
@@ -86,7 +89,7 @@ impl Orders for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn adopt_leases(&self) -> Stored<()> {
+    async fn adopt_leases(&self) -> StoreResult<()> {
         let adopted = query!(
             "UPDATE tasks SET lease_until = $1 WHERE lease_until IS NOT NULL",
             self.now().plus(LEASE).0
@@ -98,7 +101,7 @@ impl Orders for Database {
             .map_err(unavailable)
     }
 
-    async fn leases_of(&self, worker: WorkerId) -> Stored<Vec<Attempt>> {
+    async fn leases_of(&self, worker: WorkerId) -> StoreResult<Vec<Attempt>> {
         let rows = query!(
             r#"SELECT id AS "id!", epoch FROM tasks WHERE lease_worker = $1"#,
             worker.to_string()
@@ -110,7 +113,7 @@ impl Orders for Database {
             .collect())
     }
 
-    async fn duties(&self, worker: WorkerId) -> Stored<Duties> {
+    async fn duties(&self, worker: WorkerId) -> StoreResult<WorkerDuties> {
         let rows = query!(
             r#"SELECT id AS "task!", epoch AS "epoch!", NULL AS "kept: String" FROM tasks WHERE lease_worker = $1
                UNION ALL
@@ -118,7 +121,7 @@ impl Orders for Database {
             worker.to_string()
         );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
-        let mut duties = Duties::default();
+        let mut duties = WorkerDuties::default();
         for row in rows {
             let attempt = attempt(row.task, row.epoch);
             match row.kept {
@@ -129,7 +132,7 @@ impl Orders for Database {
         Ok(duties)
     }
 
-    async fn expired(&self) -> Stored<Vec<Attempt>> {
+    async fn expired(&self) -> StoreResult<Vec<Attempt>> {
         if !self.has_the_clock().await? {
             return Ok(Vec::new());
         }
@@ -144,7 +147,7 @@ impl Orders for Database {
             .collect())
     }
 
-    async fn undelivered(&self, worker: WorkerId) -> Stored<Vec<Question>> {
+    async fn undelivered(&self, worker: WorkerId) -> StoreResult<Vec<Question>> {
         let rows = questions!(
             "WHERE t.lease_worker = $1 AND (q.state = 'answered' OR (q.state = 'expired' AND NOT q.told)) ORDER BY q.id",
             worker.to_string()
@@ -152,7 +155,7 @@ impl Orders for Database {
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
 
-    async fn waiting_notes_for(&self, worker: WorkerId) -> Stored<Vec<(Attempt, Note)>> {
+    async fn waiting_notes_for(&self, worker: WorkerId) -> StoreResult<Vec<(Attempt, Note)>> {
         let rows = query!(
             "SELECT t.epoch, n.key, n.task, n.author, n.text, n.at, n.state, n.delivered
              FROM tasks t JOIN notes n ON n.task = t.id AND n.state = 'waiting' WHERE t.lease_worker = $1 ORDER BY n.seq",
@@ -176,7 +179,7 @@ impl Orders for Database {
             .collect()
     }
 
-    async fn keep_time(&self) -> Stored<Option<i64>> {
+    async fn keep_time(&self) -> StoreResult<Option<i64>> {
         let by = self.clock.strayed();
         if by == 0 {
             return Ok(None);
@@ -192,7 +195,7 @@ impl Orders for Database {
         Ok(Some(by))
     }
 
-    async fn next_due(&self) -> Stored<Due> {
+    async fn next_due(&self) -> StoreResult<DueOrders> {
         let now = self.now();
         let due = query!(
             r#"SELECT EXISTS (SELECT 1 FROM work_orders WHERE due <= $1) AS "now!: bool",
@@ -200,13 +203,13 @@ impl Orders for Database {
             now.0
         );
         let due = due.fetch_one(self.reader()).await.map_err(unavailable)?;
-        Ok(Due {
+        Ok(DueOrders {
             now: due.now,
             next: due.next.map(|due| Timestamp(due).since(now)),
         })
     }
 
-    async fn preferred(&self, limit: u32) -> Stored<Vec<WorkerId>> {
+    async fn preferred(&self, limit: u32) -> StoreResult<Vec<WorkerId>> {
         let ids = query_scalar!(
             r#"SELECT worker AS "worker!" FROM work_orders WHERE worker IS NOT NULL AND due <= $1
                UNION SELECT worker AS "worker!" FROM sessions WHERE state = 'warm' LIMIT $2"#,
@@ -221,7 +224,7 @@ impl Orders for Database {
             .collect()
     }
 
-    async fn depths(&self) -> Stored<Depths> {
+    async fn depths(&self) -> StoreResult<QueueDepths> {
         let row = query!(
             r#"SELECT (SELECT count(*) FROM work_orders WHERE lane = 0) AS "high!: i64",
                       (SELECT count(*) FROM work_orders WHERE lane = 1) AS "normal!: i64",
@@ -235,7 +238,7 @@ impl Orders for Database {
                       (SELECT paused FROM settings) AS "paused!: bool""#
         );
         let row = row.fetch_one(self.reader()).await.map_err(unavailable)?;
-        Ok(Depths {
+        Ok(QueueDepths {
             lanes: [row.high, row.normal, row.low].map(i64::unsigned_abs),
             open_questions: row.open.unsigned_abs(),
             undelivered_answers: row.answered.unsigned_abs(),
@@ -246,7 +249,7 @@ impl Orders for Database {
         })
     }
 
-    async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> Stored<()> {
+    async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> StoreResult<()> {
         match repo {
             Some(repo) => {
                 query!(
@@ -275,7 +278,7 @@ fn attempt(task: i64, epoch: i64) -> Attempt {
     }
 }
 
-fn ids(wants: &[Want]) -> String {
+fn ids(wants: &[ClaimRequest]) -> String {
     json(
         &wants
             .iter()
@@ -304,7 +307,7 @@ macro_rules! fit {
 const MOST_HELD: i64 = 1_000;
 
 /// All repositories.
-async fn names(tx: &mut Connection) -> Stored<Vec<Slug>> {
+async fn names(tx: &mut Connection) -> StoreResult<Vec<Slug>> {
     let names = query_scalar!("SELECT name FROM repos");
     let names = names.fetch_all(tx).await.map_err(unavailable)?;
     names.iter().map(|name| parsed(name)).collect()
@@ -312,7 +315,10 @@ async fn names(tx: &mut Connection) -> Stored<Vec<Slug>> {
 
 /// The wishes of workers that still exist and are not draining, as far as they have room, and
 /// whether any of them holds a warm session. None while everything is paused.
-async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool)> {
+async fn willing(
+    tx: &mut Connection,
+    wants: &[ClaimRequest],
+) -> StoreResult<(Vec<ClaimRequest>, bool)> {
     let fit = engine::kept!(fit, ids(wants));
     let rows = fit.fetch_all(&mut *tx).await.map_err(unavailable)?;
     let has_warm = rows.iter().any(|row| row.warm);
@@ -329,15 +335,15 @@ async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool
         room.insert(row.id, (slots, not));
     }
     // Several wishes of one worker are one.
-    let mut wishes: HashMap<WorkerId, Want> = HashMap::new();
+    let mut wishes: HashMap<WorkerId, ClaimRequest> = HashMap::new();
     for want in wants {
-        let none = || Want {
+        let none = || ClaimRequest {
             slots: 0,
             ..want.clone()
         };
         wishes.entry(want.worker).or_insert_with(none).slots += want.slots;
     }
-    let fit = |(worker, want): (WorkerId, Want)| {
+    let fit = |(worker, want): (WorkerId, ClaimRequest)| {
         let (room, not) = room.get(&worker.to_string())?;
         let slots = want.slots.min(*room);
         let without = want
@@ -345,7 +351,7 @@ async fn willing(tx: &mut Connection, wants: &[Want]) -> Stored<(Vec<Want>, bool
             .into_iter()
             .chain(not.iter().cloned())
             .collect();
-        (slots > 0).then_some(Want {
+        (slots > 0).then_some(ClaimRequest {
             slots,
             without,
             ..want
@@ -365,13 +371,13 @@ struct HeadRow {
     fresh: bool,
 }
 
-impl TryFrom<HeadRow> for Head {
+impl TryFrom<HeadRow> for LaneCandidate {
     type Error = StoreError;
 
-    fn try_from(row: HeadRow) -> Stored<Self> {
+    fn try_from(row: HeadRow) -> StoreResult<Self> {
         let lane = Lane::from_rank(row.lane)
             .ok_or_else(|| StoreError::Corrupt(format!("lane {}", row.lane)))?;
-        let order = Waiting {
+        let order = LaneHead {
             task: TaskId(row.task.unsigned_abs()),
             lane,
             due: Timestamp(row.due),
@@ -424,7 +430,7 @@ macro_rules! heads {
 
 /// Repositories of which none of these workers takes anything: they would hide what stands behind
 /// them.
-fn nobodys(wants: &[Want]) -> Vec<Slug> {
+fn nobodys(wants: &[ClaimRequest]) -> Vec<Slug> {
     let Some((first, others)) = wants.split_first() else {
         return Vec::new();
     };
@@ -434,14 +440,18 @@ fn nobodys(wants: &[Want]) -> Vec<Slug> {
 
 /// As many heads of each lane as could be taken together: enough to fill every wish from any one of
 /// them.
-async fn heads(tx: &mut Connection, wants: &[Want], now: Timestamp) -> Stored<Vec<Head>> {
+async fn heads(
+    tx: &mut Connection,
+    wants: &[ClaimRequest],
+    now: Timestamp,
+) -> StoreResult<Vec<LaneCandidate>> {
     let slots = wants.iter().map(|want| i64::from(want.slots)).sum::<i64>();
     let rows = engine::locked!(heads, now.0, ids(wants), slots, json(&nobodys(wants)));
     all(rows.fetch_all(tx).await.map_err(unavailable)?)
 }
 
 /// Warm sessions of the workers that want work, latest used first.
-async fn warm(tx: &mut Connection, wants: &[Want]) -> Stored<Vec<Warm>> {
+async fn warm(tx: &mut Connection, wants: &[ClaimRequest]) -> StoreResult<Vec<WarmSession>> {
     let rows = query!(
         "SELECT s.id, s.worker, t.repo, t.base FROM sessions s JOIN tasks t ON t.id = s.task
          WHERE s.state = 'warm' AND s.worker IN (SELECT atom FROM json_each($1)) ORDER BY s.active DESC",
@@ -450,7 +460,7 @@ async fn warm(tx: &mut Connection, wants: &[Want]) -> Stored<Vec<Warm>> {
     let rows = rows.fetch_all(tx).await.map_err(unavailable)?;
     rows.into_iter()
         .map(|row| {
-            Ok(Warm {
+            Ok(WarmSession {
                 id: SessionId(uuid(&row.id)?),
                 worker: WorkerId(uuid(&row.worker)?),
                 like: (row.repo, row.base),
@@ -461,7 +471,7 @@ async fn warm(tx: &mut Connection, wants: &[Want]) -> Stored<Vec<Warm>> {
 
 /// The claim itself: one statement decides, under the new epoch; the rest follows in the same
 /// transaction.
-async fn take(tx: &mut Connection, taken: &[Taken], now: Timestamp) -> Stored<Vec<Task>> {
+async fn take(tx: &mut Connection, taken: &[Assigned], now: Timestamp) -> StoreResult<Vec<Task>> {
     let pairs: Vec<Value> = taken
         .iter()
         .map(|one| json!({ "task": one.order.task.0, "worker": one.worker.to_string() }))
@@ -516,10 +526,10 @@ part!(
 /// which.
 async fn follow(
     tx: &mut Connection,
-    taken: &[Taken],
+    taken: &[Assigned],
     tasks: &[Task],
     now: Timestamp,
-) -> Stored<HashMap<TaskId, SessionId>> {
+) -> StoreResult<HashMap<TaskId, SessionId>> {
     let got: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
     let reused: HashMap<TaskId, SessionId> = taken
         .iter()
@@ -529,7 +539,7 @@ async fn follow(
     let pairs = reused
         .iter()
         .map(|(task, session)| json!({ "task": task.0, "session": session.to_string() }));
-    let mut script = Script::default();
+    let mut script = StatementBatch::default();
     script.add(
         &got.iter().map(|task| task.0.into()).collect::<Vec<_>>(),
         &[&DROP_ORDERS, &BEGIN_ATTEMPTS, &LOG_CLAIMS],
@@ -545,7 +555,7 @@ async fn assign(
     tx: &mut Connection,
     tasks: Vec<Task>,
     reused: &HashMap<TaskId, SessionId>,
-) -> Stored<Vec<(WorkerId, Assignment)>> {
+) -> StoreResult<Vec<(WorkerId, Assignment)>> {
     let again: Vec<u64> = tasks
         .iter()
         .filter(|task| task.epoch.0 > 1)
@@ -595,7 +605,7 @@ async fn assign(
 async fn sessions(
     tx: &mut Connection,
     tasks: &[u64],
-) -> Stored<HashMap<(TaskId, WorkerId), (SessionId, bool)>> {
+) -> StoreResult<HashMap<(TaskId, WorkerId), (SessionId, bool)>> {
     if tasks.is_empty() {
         return Ok(HashMap::new());
     }
@@ -619,7 +629,7 @@ async fn sessions(
 }
 
 /// The latest work of each task that other workers can fetch.
-async fn works(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<TaskId, Work>> {
+async fn works(tx: &mut Connection, tasks: &[u64]) -> StoreResult<HashMap<TaskId, UnfinishedWork>> {
     if tasks.is_empty() {
         return Ok(HashMap::new());
     }
@@ -631,7 +641,7 @@ async fn works(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<TaskId, Wor
     let rows = rows.fetch_all(tx).await.map_err(unavailable)?;
     let mut works = HashMap::new();
     for row in rows {
-        let work = Work {
+        let work = UnfinishedWork {
             name: row.name,
             commit: row.kept,
         };
@@ -640,7 +650,10 @@ async fn works(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<TaskId, Wor
     Ok(works)
 }
 
-async fn answered(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<TaskId, Vec<Question>>> {
+async fn answered(
+    tx: &mut Connection,
+    tasks: &[u64],
+) -> StoreResult<HashMap<TaskId, Vec<Question>>> {
     if tasks.is_empty() {
         return Ok(HashMap::new());
     }
@@ -657,21 +670,21 @@ async fn answered(tx: &mut Connection, tasks: &[u64]) -> Stored<HashMap<TaskId, 
 
 impl Database {
     /// Several daemons follow one clock: the first one that sees it set moves what is measured with it.
-    async fn is_first_to_see(&self, tx: &mut Connection) -> Stored<bool> {
+    async fn is_first_to_see(&self, tx: &mut Connection) -> StoreResult<bool> {
         let known = self.era.load(Ordering::Relaxed);
         let moved = query!("UPDATE settings SET era = era + 1 WHERE era = $1", known);
         let moved = moved.execute(&mut *tx).await.map_err(unavailable)?;
         Ok(moved.rows_affected() > 0)
     }
 
-    async fn era_in_force(&self) -> Stored<i64> {
+    async fn era_in_force(&self) -> StoreResult<i64> {
         let era = query_scalar!("SELECT era FROM settings");
         era.fetch_one(self.reader()).await.map_err(unavailable)
     }
 
     /// Whether leases are measured with the clock that this daemon has: another one may have seen it set
     /// already. It sees that itself in a moment; if it does not, there is nothing for it to see.
-    async fn has_the_clock(&self) -> Stored<bool> {
+    async fn has_the_clock(&self) -> StoreResult<bool> {
         let era = self.era_in_force().await?;
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         if era == self.era.load(Ordering::Relaxed) {
@@ -691,7 +704,7 @@ const SEES: Duration = Duration::from_secs(30);
 
 /// Moves leases, pauses and what was heard of workers. Orders that wait for a time of the day, like the end
 /// of a limit, stay: nothing else waits longer than the longest pause.
-async fn shift(tx: &mut Connection, now: Timestamp, by: i64) -> Stored<()> {
+async fn shift(tx: &mut Connection, now: Timestamp, by: i64) -> StoreResult<()> {
     for moved in [
         query!(
             "UPDATE tasks SET lease_until = lease_until + $1 WHERE lease_until IS NOT NULL",

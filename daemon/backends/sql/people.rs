@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 use sqlx::{query, query_scalar};
 use uuid::Uuid;
 use vine_domain::{
-    Grant, Role, Timestamp, User, UserId,
+    ConfiguredPerson, Role, Timestamp, User, UserId,
     access::{AuditEntry, OURSELVES},
-    ports::{People, Stored},
-    token::{Granted, TokenKind},
+    ports::{People, StoreResult},
+    token::{TokenInfo, TokenKind},
 };
 
 use super::{
     rows::{from_json, json, plain, uuid},
-    script::{Script, part},
+    script::{StatementBatch, part},
     unavailable,
 };
 use crate::{Connection, Database};
 
-async fn save(tx: &mut Connection, user: &User, configured: bool) -> Stored<()> {
+async fn save(tx: &mut Connection, user: &User, configured: bool) -> StoreResult<()> {
     let saved = query!(
         "INSERT INTO users (id, name, role, repos, configured) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, repos = excluded.repos, configured = excluded.configured",
@@ -38,7 +38,7 @@ async fn save(tx: &mut Connection, user: &User, configured: bool) -> Stored<()> 
 const ON_THE_WAY: Duration = Duration::from_secs(60);
 
 /// Ends a person's tokens, browser sessions and links but the one whose token has the hash `but`.
-async fn log_out(tx: &mut Connection, user: &str, but: &str) -> Stored<()> {
+async fn log_out(tx: &mut Connection, user: &str, but: &str) -> StoreResult<()> {
     let ended = query!(
         "UPDATE tokens SET spent = true WHERE owner = $1 AND hash <> $2",
         user,
@@ -51,7 +51,7 @@ async fn identify(
     tx: &mut Connection,
     user: &User,
     identities: &(impl Serialize + ?Sized),
-) -> Stored<()> {
+) -> StoreResult<()> {
     let identified = query!(
         "INSERT INTO identities (platform, subject, user_id) SELECT value ->> 0, value ->> 1, $1 FROM json_each($2) WHERE true
          ON CONFLICT (platform, subject) DO UPDATE SET user_id = excluded.user_id",
@@ -74,7 +74,7 @@ part!(
 );
 
 /// Adds lines to the audit.
-pub fn audit<'a>(script: &mut Script, entries: impl Iterator<Item = &'a AuditEntry>) {
+pub fn audit<'a>(script: &mut StatementBatch, entries: impl Iterator<Item = &'a AuditEntry>) {
     let row = |entry: &AuditEntry| {
         json!({
             "actor": plain(&entry.actor), "verb": entry.verb, "subject": plain(&entry.subject), "allowed": entry.allowed,
@@ -87,7 +87,7 @@ pub fn audit<'a>(script: &mut Script, entries: impl Iterator<Item = &'a AuditEnt
 
 #[async_trait]
 impl People for Database {
-    async fn user(&self, platform: &str, subject: &str) -> Stored<Option<User>> {
+    async fn user(&self, platform: &str, subject: &str) -> StoreResult<Option<User>> {
         let row = query!(
             "SELECT u.id, u.name, u.role, u.repos FROM users u JOIN identities i ON i.user_id = u.id WHERE i.platform = $1 AND i.subject = $2",
             platform,
@@ -109,14 +109,14 @@ impl People for Database {
         .transpose()
     }
 
-    async fn save_user(&self, user: &User, identities: &[(&str, &str)]) -> Stored<()> {
+    async fn save_user(&self, user: &User, identities: &[(&str, &str)]) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         save(&mut tx, user, false).await?;
         identify(&mut tx, user, identities).await?;
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn set_people(&self, grants: &[Grant]) -> Stored<()> {
+    async fn set_people(&self, grants: &[ConfiguredPerson]) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         let unnamed = query!(
             "DELETE FROM identities WHERE user_id IN (SELECT id FROM users WHERE configured)"
@@ -126,7 +126,7 @@ impl People for Database {
             "UPDATE users SET role = NULL, repos = '{}', configured = false WHERE configured"
         );
         powerless.execute(&mut *tx).await.map_err(unavailable)?;
-        for Grant { user, identities } in grants {
+        for ConfiguredPerson { user, identities } in grants {
             save(&mut tx, user, true).await?;
             identify(&mut tx, user, identities).await?;
             // So that they can come to the page and have tokens.
@@ -162,7 +162,7 @@ impl People for Database {
         kind: TokenKind,
         owner: Uuid,
         life: Duration,
-    ) -> Stored<()> {
+    ) -> StoreResult<()> {
         // Later than those before, whatever the clock says: the latest of a worker's ends the others.
         let added = query!(
             "INSERT INTO tokens (hash, kind, owner, expires, made)
@@ -180,7 +180,7 @@ impl People for Database {
             .map_err(unavailable)
     }
 
-    async fn token_owner(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>> {
+    async fn token_owner(&self, hash: &str, kind: TokenKind) -> StoreResult<Option<Uuid>> {
         let owner = query_scalar!(
             "SELECT owner FROM tokens WHERE hash = $1 AND kind = $2 AND expires > $3 AND NOT spent",
             hash,
@@ -196,7 +196,7 @@ impl People for Database {
             .transpose()
     }
 
-    async fn spend_token(&self, hash: &str, kind: TokenKind) -> Stored<Option<Uuid>> {
+    async fn spend_token(&self, hash: &str, kind: TokenKind) -> StoreResult<Option<Uuid>> {
         let owner = query_scalar!(
             "UPDATE tokens SET spent = true WHERE hash = $1 AND kind = $2 AND expires > $3 AND NOT spent RETURNING owner",
             hash,
@@ -212,7 +212,7 @@ impl People for Database {
             .transpose()
     }
 
-    async fn passwords_of(&self, name: &str) -> Stored<Vec<(UserId, String)>> {
+    async fn passwords_of(&self, name: &str) -> StoreResult<Vec<(UserId, String)>> {
         let rows = query!(
             "SELECT u.id, p.hash FROM users u JOIN passwords p ON p.user_id = u.id
              JOIN identities i ON i.user_id = u.id AND i.platform = 'vine' WHERE u.name = $1",
@@ -224,7 +224,7 @@ impl People for Database {
             .collect()
     }
 
-    async fn password_of(&self, user: UserId) -> Stored<Option<String>> {
+    async fn password_of(&self, user: UserId) -> StoreResult<Option<String>> {
         let hash = query_scalar!(
             "SELECT hash FROM passwords WHERE user_id = $1",
             user.to_string()
@@ -234,7 +234,7 @@ impl People for Database {
             .map_err(unavailable)
     }
 
-    async fn set_password(&self, user: UserId, hash: &str, session: &str) -> Stored<()> {
+    async fn set_password(&self, user: UserId, hash: &str, session: &str) -> StoreResult<()> {
         let (mut tx, id) = (self.begin().await?, user.to_string());
         let set = query!(
             "INSERT INTO passwords (user_id, hash, changed) VALUES ($1, $2, $3)
@@ -248,7 +248,7 @@ impl People for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn forget_password(&self, user: UserId) -> Stored<()> {
+    async fn forget_password(&self, user: UserId) -> StoreResult<()> {
         let (mut tx, id) = (self.begin().await?, user.to_string());
         query!("DELETE FROM passwords WHERE user_id = $1", id)
             .execute(&mut *tx)
@@ -258,7 +258,7 @@ impl People for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn tokens(&self, owner: Option<Uuid>) -> Stored<Vec<Granted>> {
+    async fn tokens(&self, owner: Option<Uuid>) -> StoreResult<Vec<TokenInfo>> {
         let rows = query!(
             r#"SELECT hash, kind, made, expires, used,
                       coalesce((SELECT name FROM users u WHERE u.id = t.owner), (SELECT name FROM workers w WHERE w.id = t.owner), '') AS "name!"
@@ -268,8 +268,8 @@ impl People for Database {
         );
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
         let granted = rows.into_iter().filter_map(|row| {
-            Some(Granted {
-                id: row.hash.get(..Granted::ID)?.to_owned(),
+            Some(TokenInfo {
+                id: row.hash.get(..TokenInfo::ID)?.to_owned(),
                 kind: TokenKind::from_word(&row.kind)?,
                 owner: row.name,
                 made: (row.made > 0).then_some(Timestamp(row.made)),
@@ -280,7 +280,7 @@ impl People for Database {
         Ok(granted.collect())
     }
 
-    async fn revoke_token(&self, id: &str, owner: Option<Uuid>) -> Stored<u64> {
+    async fn revoke_token(&self, id: &str, owner: Option<Uuid>) -> StoreResult<u64> {
         let revoked = query!(
             "UPDATE tokens SET spent = true
              WHERE substr(hash, 1, 12) = $1 AND NOT spent AND (CAST($2 AS TEXT) IS NULL OR owner = $2)",
@@ -291,7 +291,7 @@ impl People for Database {
         Ok(revoked.map_err(unavailable)?.rows_affected())
     }
 
-    async fn note_used(&self, hashes: &[String]) -> Stored<()> {
+    async fn note_used(&self, hashes: &[String]) -> StoreResult<()> {
         let (mut tx, list, now) = (self.begin().await?, json(hashes), self.now().0);
         let used = query!(
             "UPDATE tokens SET used = $1 WHERE hash IN (SELECT atom FROM json_each($2))",
@@ -310,8 +310,8 @@ impl People for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn audit(&self, entries: &[AuditEntry]) -> Stored<()> {
-        let mut script = Script::default();
+    async fn audit(&self, entries: &[AuditEntry]) -> StoreResult<()> {
+        let mut script = StatementBatch::default();
         audit(&mut script, entries.iter());
         script
             .run(
@@ -321,7 +321,7 @@ impl People for Database {
             .await
     }
 
-    async fn audit_lines(&self, limit: u32) -> Stored<Vec<(Timestamp, AuditEntry)>> {
+    async fn audit_lines(&self, limit: u32) -> StoreResult<Vec<(Timestamp, AuditEntry)>> {
         let rows = query!(
             r#"SELECT at, actor, verb, subject, allowed AS "allowed: bool", reason FROM audit ORDER BY seq DESC LIMIT $1"#,
             i64::from(limit)
@@ -344,7 +344,7 @@ impl People for Database {
         Ok(entries.collect())
     }
 
-    async fn users_with(&self, role: Role) -> Stored<Vec<UserId>> {
+    async fn users_with(&self, role: Role) -> StoreResult<Vec<UserId>> {
         let ids = query_scalar!(
             "SELECT id FROM users WHERE role = $1 AND NOT configured",
             role.as_str()

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{query, query_scalar};
 use vine_domain::{
     Note, Question, QuestionId, Slug, TaskId, Timestamp,
-    ports::{Questions, Stations, Stored},
+    ports::{Milestones, Questions, StoreResult},
 };
 
 use super::{
@@ -17,16 +17,16 @@ use crate::Database;
 
 #[async_trait]
 impl Questions for Database {
-    async fn next_question(&self) -> Stored<QuestionId> {
+    async fn next_question(&self) -> StoreResult<QuestionId> {
         self.question_id().await
     }
 
-    async fn questions_of(&self, task: TaskId) -> Stored<Vec<Question>> {
+    async fn questions_of(&self, task: TaskId) -> StoreResult<Vec<Question>> {
         let rows = questions!("WHERE q.task = $1 ORDER BY q.id", int(task.0));
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
 
-    async fn question(&self, id: QuestionId) -> Stored<Option<Question>> {
+    async fn question(&self, id: QuestionId) -> StoreResult<Option<Question>> {
         let row = questions!("WHERE q.id = $1", int(id.0))
             .fetch_optional(self.reader())
             .await
@@ -34,7 +34,11 @@ impl Questions for Database {
         row.map(Question::try_from).transpose()
     }
 
-    async fn open_questions(&self, within: Option<&Slug>, limit: u32) -> Stored<Vec<Question>> {
+    async fn open_questions(
+        &self,
+        within: Option<&Slug>,
+        limit: u32,
+    ) -> StoreResult<Vec<Question>> {
         let rows = questions!(
             "WHERE q.state = 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY q.id LIMIT $2",
             within.map(Slug::as_str),
@@ -43,7 +47,11 @@ impl Questions for Database {
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
 
-    async fn closed_questions(&self, within: Option<&Slug>, limit: u32) -> Stored<Vec<Question>> {
+    async fn closed_questions(
+        &self,
+        within: Option<&Slug>,
+        limit: u32,
+    ) -> StoreResult<Vec<Question>> {
         let rows = questions!(
             "WHERE q.state <> 'open' AND (CAST($1 AS TEXT) IS NULL OR t.repo = $1) ORDER BY q.id DESC LIMIT $2",
             within.map(Slug::as_str),
@@ -52,7 +60,7 @@ impl Questions for Database {
         all(rows.fetch_all(self.reader()).await.map_err(unavailable)?)
     }
 
-    async fn alarms(&self, limit: u32) -> Stored<Vec<(Slug, Question)>> {
+    async fn alarms(&self, limit: u32) -> StoreResult<Vec<(Slug, Question)>> {
         let rows = questions!(
             "WHERE q.state = 'open' AND q.alarm <= $1 ORDER BY q.alarm, q.id LIMIT $2",
             self.now().0,
@@ -64,7 +72,7 @@ impl Questions for Database {
             .collect()
     }
 
-    async fn set_alarms(&self, alarms: &[(QuestionId, Timestamp)]) -> Stored<()> {
+    async fn set_alarms(&self, alarms: &[(QuestionId, Timestamp)]) -> StoreResult<()> {
         let rows: Vec<(u64, i64)> = alarms.iter().map(|(id, at)| (id.0, at.0)).collect();
         let set = query!(
             "UPDATE questions SET alarm = c.at
@@ -78,7 +86,7 @@ impl Questions for Database {
             .map_err(unavailable)
     }
 
-    async fn mark_seen(&self, questions: &[QuestionId]) -> Stored<()> {
+    async fn mark_seen(&self, questions: &[QuestionId]) -> StoreResult<()> {
         let ids: Vec<u64> = questions.iter().map(|id| id.0).collect();
         let unseen = query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM questions WHERE seen IS NULL AND id IN (SELECT CAST(atom AS BIGINT) FROM json_each($1))) AS "any!: bool""#,
@@ -100,7 +108,10 @@ impl Questions for Database {
             .map_err(unavailable)
     }
 
-    async fn stations(&self, questions: &[QuestionId]) -> Stored<HashMap<QuestionId, Stations>> {
+    async fn stations(
+        &self,
+        questions: &[QuestionId],
+    ) -> StoreResult<HashMap<QuestionId, Milestones>> {
         let list = json(
             &questions
                 .iter()
@@ -124,7 +135,7 @@ impl Questions for Database {
                 .posted
                 .or((!row.has_room).then_some(row.asked_at))
                 .map(Timestamp);
-            let stations = Stations {
+            let stations = Milestones {
                 posted,
                 seen: row.seen.map(Timestamp),
                 resumed: row.resumed.map(Timestamp),
@@ -134,7 +145,7 @@ impl Questions for Database {
         Ok(stations.collect())
     }
 
-    async fn notes_of(&self, task: TaskId) -> Stored<Vec<Note>> {
+    async fn notes_of(&self, task: TaskId) -> StoreResult<Vec<Note>> {
         let rows = sqlx::query_as!(
             NoteRow,
             "SELECT key, task, author, text, at, state, delivered FROM notes WHERE task = $1 ORDER BY seq",

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use sqlx::{query, query_scalar};
 use vine_domain::{
     Repo, Slug, Timestamp,
-    chat::Binding,
-    ports::{Repos, StoreError, Stored},
+    chat::RoomBinding,
+    ports::{Repos, StoreError, StoreResult},
     repo::Source,
 };
 
@@ -16,7 +16,7 @@ use super::{
 use crate::{Connection, Database, engine};
 
 /// All repositories by name.
-pub async fn repos(at: &mut Connection) -> Stored<Vec<Repo>> {
+pub async fn repos(at: &mut Connection) -> StoreResult<Vec<Repo>> {
     let rows = query!(
         r#"SELECT name, source, base, paused AS "paused: bool", trusted AS "trusted: bool", encrypted AS "encrypted: bool", push, guard FROM repos WHERE NOT removed ORDER BY name"#
     );
@@ -48,7 +48,7 @@ async fn move_in(
     room: &str,
     repo: &Slug,
     now: Timestamp,
-) -> Stored<()> {
+) -> StoreResult<()> {
     let former = query!(
         "DELETE FROM outbox WHERE platform = $1 AND task IN (SELECT id FROM tasks WHERE repo = $2)",
         platform,
@@ -80,7 +80,7 @@ async fn move_in(
 
 #[async_trait]
 impl Repos for Database {
-    async fn save_repo(&self, repo: &Repo) -> Stored<()> {
+    async fn save_repo(&self, repo: &Repo) -> StoreResult<()> {
         let saved = query!(
             "INSERT INTO repos (name, source, base, paused, trusted, encrypted, push, guard) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (name) DO UPDATE SET source = excluded.source, base = excluded.base, trusted = excluded.trusted,
@@ -101,7 +101,7 @@ impl Repos for Database {
             .map_err(unavailable)
     }
 
-    async fn remove_repo(&self, repo: &Slug) -> Stored<u64> {
+    async fn remove_repo(&self, repo: &Slug) -> StoreResult<u64> {
         let (mut tx, name) = (self.begin().await?, repo.as_str());
         let open = query_scalar!(
             r#"SELECT count(*) AS "count!: i64" FROM tasks WHERE repo = $1 AND state IN ('queued', 'running', 'waiting')"#,
@@ -124,11 +124,11 @@ impl Repos for Database {
         Ok(0)
     }
 
-    async fn repos(&self) -> Stored<Vec<Repo>> {
+    async fn repos(&self) -> StoreResult<Vec<Repo>> {
         repos(&mut *self.reader().acquire().await.map_err(unavailable)?).await
     }
 
-    async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> Stored<()> {
+    async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         engine::silence(&mut tx).await?;
         let bound = query!(
@@ -155,12 +155,12 @@ impl Repos for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn rooms(&self) -> Stored<Vec<Binding>> {
+    async fn rooms(&self) -> StoreResult<Vec<RoomBinding>> {
         let rows = query!("SELECT repo, platform, room FROM rooms ORDER BY repo, platform");
         let rows = rows.fetch_all(self.reader()).await.map_err(unavailable)?;
         rows.into_iter()
             .map(|row| {
-                Ok(Binding {
+                Ok(RoomBinding {
                     repo: parsed(&row.repo)?,
                     platform: row.platform,
                     room: row.room,
@@ -169,7 +169,7 @@ impl Repos for Database {
             .collect()
     }
 
-    async fn busy_rooms(&self, platform: &str) -> Stored<Vec<String>> {
+    async fn busy_rooms(&self, platform: &str) -> StoreResult<Vec<String>> {
         let rooms = query_scalar!(
             "SELECT room FROM rooms WHERE platform = $1 AND repo IN (SELECT repo FROM tasks WHERE state = 'running') ORDER BY room",
             platform
@@ -177,7 +177,7 @@ impl Repos for Database {
         rooms.fetch_all(self.reader()).await.map_err(unavailable)
     }
 
-    async fn room_of(&self, platform: &str, room: &str) -> Stored<Option<Slug>> {
+    async fn room_of(&self, platform: &str, room: &str) -> StoreResult<Option<Slug>> {
         let repo = query_scalar!(
             "SELECT repo FROM rooms WHERE platform = $1 AND room = $2",
             platform,

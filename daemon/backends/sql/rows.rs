@@ -8,8 +8,8 @@ use vine_domain::{
     Answer, Epoch, Lane, Lease, Question, QuestionId, QuestionState, SessionId, Task, TaskId,
     TaskState, Timestamp, UserId, WorkerId,
     note::{Note, NoteState},
-    patience::Pings,
-    ports::{StoreError, Stored},
+    patience::ReminderState,
+    ports::{StoreError, StoreResult},
     worker::Attempt,
 };
 
@@ -19,7 +19,7 @@ pub fn int(number: u64) -> i64 {
 }
 
 /// A write under a condition: it changed its one row, or somebody else was faster.
-pub fn one_row(changed: u64) -> Stored<()> {
+pub fn one_row(changed: u64) -> StoreResult<()> {
     if changed == 1 {
         Ok(())
     } else {
@@ -45,18 +45,18 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("domain values have string keys and no failing parts")
 }
 
-pub fn from_json<T: DeserializeOwned>(text: &str) -> Stored<T> {
+pub fn from_json<T: DeserializeOwned>(text: &str) -> StoreResult<T> {
     serde_json::from_str(text).map_err(|error| {
         StoreError::Corrupt(format!("{error} in {}", vine_domain::input::shown(text)))
     })
 }
 
-pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Stored<T> {
+pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> StoreResult<T> {
     text.parse()
         .map_err(|error: T::Err| StoreError::Corrupt(error.to_string()))
 }
 
-pub fn uuid(text: &str) -> Stored<Uuid> {
+pub fn uuid(text: &str) -> StoreResult<Uuid> {
     Uuid::parse_str(text).map_err(|error| StoreError::Corrupt(format!("{text}: {error}")))
 }
 
@@ -114,7 +114,7 @@ pub struct TaskRow {
 impl TryFrom<TaskRow> for Task {
     type Error = StoreError;
 
-    fn try_from(row: TaskRow) -> Stored<Self> {
+    fn try_from(row: TaskRow) -> StoreResult<Self> {
         Ok(Self {
             id: TaskId(row.id.unsigned_abs()),
             title: parsed(&row.title)?,
@@ -171,7 +171,7 @@ impl From<&TaskState> for StateColumns {
     }
 }
 
-fn lease(worker: &str, since: i64, until: i64) -> Stored<Lease> {
+fn lease(worker: &str, since: i64, until: i64) -> StoreResult<Lease> {
     Ok(Lease {
         worker: WorkerId(uuid(worker)?),
         since: Timestamp(since),
@@ -179,7 +179,7 @@ fn lease(worker: &str, since: i64, until: i64) -> Stored<Lease> {
     })
 }
 
-fn state(row: &TaskRow) -> Stored<TaskState> {
+fn state(row: &TaskRow) -> StoreResult<TaskState> {
     let held = match (&row.lease_worker, row.lease_until) {
         (Some(worker), Some(until)) => {
             Some(lease(worker, row.claimed.unwrap_or(row.updated), until)?)
@@ -242,7 +242,7 @@ pub struct QuestionRow {
 impl TryFrom<QuestionRow> for Question {
     type Error = StoreError;
 
-    fn try_from(row: QuestionRow) -> Stored<Self> {
+    fn try_from(row: QuestionRow) -> StoreResult<Self> {
         let attempt = Attempt {
             task: TaskId(row.task.unsigned_abs()),
             epoch: Epoch(row.epoch.unsigned_abs()),
@@ -275,7 +275,7 @@ impl TryFrom<QuestionRow> for Question {
             ask: from_json(&row.ask)?,
             context: row.context,
             asked_at: Timestamp(row.asked_at),
-            pings: Pings {
+            pings: ReminderState {
                 reminders: u32::try_from(row.reminders).unwrap_or(u32::MAX),
                 escalated: row.escalated,
             },
@@ -286,7 +286,7 @@ impl TryFrom<QuestionRow> for Question {
     }
 }
 
-fn answer(row: &QuestionRow) -> Stored<Option<Answer>> {
+fn answer(row: &QuestionRow) -> StoreResult<Option<Answer>> {
     let (Some(key), Some(decision), Some(by), Some(name), Some(via), Some(at)) = (
         &row.answer_key,
         &row.decision,
@@ -321,7 +321,7 @@ pub struct NoteRow {
 impl TryFrom<NoteRow> for Note {
     type Error = StoreError;
 
-    fn try_from(row: NoteRow) -> Stored<Self> {
+    fn try_from(row: NoteRow) -> StoreResult<Self> {
         let state = match (row.state.as_str(), row.delivered) {
             ("waiting", _) => NoteState::Waiting,
             ("delivered", Some(at)) => NoteState::Delivered { at: Timestamp(at) },
@@ -346,6 +346,6 @@ impl TryFrom<NoteRow> for Note {
 }
 
 /// Converts rows, stopping at the first that cannot be read.
-pub fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Stored<Vec<T>> {
+pub fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> StoreResult<Vec<T>> {
     rows.into_iter().map(T::try_from).collect()
 }

@@ -3,14 +3,14 @@
 //! do; PostgreSQL takes one after the other.
 
 use serde_json::Value;
-use vine_domain::{Timestamp, ports::Stored};
+use vine_domain::{Timestamp, ports::StoreResult};
 
 use super::rows::json;
 use crate::{Connection, engine};
 
 /// A statement that reads a list of rows, as JSON, from `$1`, and if it is `timed` the time from
 /// `$2`. Made by [`part`].
-pub struct Part {
+pub struct Statement {
     pub sql: &'static str,
     pub timed: bool,
 }
@@ -20,11 +20,11 @@ macro_rules! part {
     ($vis:vis $name:ident, $sql:literal) => { part!(@ $vis $name, false, $sql, String::new()); };
     ($vis:vis $name:ident, now, $sql:literal) => { part!(@ $vis $name, true, $sql, String::new(), 0_i64); };
     (@ $vis:vis $name:ident, $timed:literal, $sql:literal, $($arg:expr),+) => {
-        $vis const $name: $crate::sql::script::Part = {
+        $vis const $name: $crate::sql::script::Statement = {
             fn _is_checked() {
                 let _statement = sqlx::query!($sql, $($arg),+);
             }
-            $crate::sql::script::Part { sql: $sql, timed: $timed }
+            $crate::sql::script::Statement { sql: $sql, timed: $timed }
         };
     };
 }
@@ -32,15 +32,15 @@ pub(crate) use part;
 
 /// Statements in the order in which they are to run.
 #[derive(Default)]
-pub struct Script {
+pub struct StatementBatch {
     pub lists: Vec<String>,
     /// Each with the place of its list.
-    pub parts: Vec<(&'static Part, usize)>,
+    pub parts: Vec<(&'static Statement, usize)>,
 }
 
-impl Script {
+impl StatementBatch {
     /// Adds statements that read the same rows; none if there are none.
-    pub fn add(&mut self, rows: &[Value], parts: &[&'static Part]) {
+    pub fn add(&mut self, rows: &[Value], parts: &[&'static Statement]) {
         if !rows.is_empty() {
             self.parts
                 .extend(parts.iter().map(|part| (*part, self.lists.len())));
@@ -49,7 +49,7 @@ impl Script {
     }
 
     /// Runs all of them in the transaction under way.
-    pub async fn run(self, tx: &mut Connection, now: Timestamp) -> Stored<()> {
+    pub async fn run(self, tx: &mut Connection, now: Timestamp) -> StoreResult<()> {
         if self.parts.is_empty() {
             Ok(())
         } else {

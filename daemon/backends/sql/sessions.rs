@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
     Session, SessionId, SessionPolicy, SessionState, Slug, TaskId, Timestamp, WorkerId,
-    ports::{SessionFigures, Sessions, StoreError, Stored},
+    ports::{SessionStats, Sessions, StoreError, StoreResult},
     worker::Attempt,
 };
 
@@ -37,7 +37,7 @@ struct SessionRow {
 impl TryFrom<SessionRow> for Session {
     type Error = StoreError;
 
-    fn try_from(row: SessionRow) -> Stored<Self> {
+    fn try_from(row: SessionRow) -> StoreResult<Self> {
         let state = match (row.state.as_str(), row.ended, row.reason) {
             ("ended", Some(at), Some(reason)) => SessionState::Ended {
                 at: Timestamp(at),
@@ -93,7 +93,7 @@ macro_rules! listing {
 
 #[async_trait]
 impl Sessions for Database {
-    async fn map_session(&self, session: &Session, attempt: Attempt) -> Stored<()> {
+    async fn map_session(&self, session: &Session, attempt: Attempt) -> StoreResult<()> {
         let (mut tx, id, worker) = (
             self.begin().await?,
             session.id.to_string(),
@@ -135,7 +135,7 @@ impl Sessions for Database {
         attempt: Attempt,
         id: SessionId,
         context: Option<u8>,
-    ) -> Stored<()> {
+    ) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
         let touched = query!(
@@ -155,7 +155,12 @@ impl Sessions for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn correct_session(&self, by: WorkerId, attempt: Attempt, id: SessionId) -> Stored<bool> {
+    async fn correct_session(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        id: SessionId,
+    ) -> StoreResult<bool> {
         let (mut tx, worker) = (self.begin().await?, by.to_string());
         match commit::holds(&mut tx, &worker, attempt).await {
             Err(StoreError::Conflict) => return Ok(false),
@@ -182,7 +187,7 @@ impl Sessions for Database {
         Ok(true)
     }
 
-    async fn sweep_sessions(&self, policy: &SessionPolicy) -> Stored<u64> {
+    async fn sweep_sessions(&self, policy: &SessionPolicy) -> StoreResult<u64> {
         // A task that waits keeps its session, however long: its worker may come back with the
         // files.
         let ended = query!(
@@ -206,13 +211,13 @@ impl Sessions for Database {
             .rows_affected())
     }
 
-    async fn session_figures(&self) -> Stored<SessionFigures> {
+    async fn session_figures(&self) -> StoreResult<SessionStats> {
         let rows = query!(
             r#"SELECT coalesce(reason, state) AS "word!", count(*) AS "count!: i64", CAST(coalesce(sum(reused), 0) AS BIGINT) AS "reused!: i64",
                    CAST(coalesce(sum(coalesce(ended - started, 0)), 0) AS BIGINT) AS "lived!: i64"
                FROM sessions GROUP BY 1 ORDER BY 1"#
         );
-        let mut figures = SessionFigures::default();
+        let mut figures = SessionStats::default();
         for row in rows.fetch_all(self.reader()).await.map_err(unavailable)? {
             let count = row.count.unsigned_abs();
             match row.word.as_str() {
@@ -226,7 +231,7 @@ impl Sessions for Database {
         Ok(figures)
     }
 
-    async fn keep_session(&self, id: SessionId) -> Stored<()> {
+    async fn keep_session(&self, id: SessionId) -> StoreResult<()> {
         let kept = query!(
             "UPDATE sessions SET kept = true WHERE id = $1 AND state <> 'ended'",
             id.to_string()
@@ -237,7 +242,7 @@ impl Sessions for Database {
             .map_err(unavailable)
     }
 
-    async fn end_session(&self, id: SessionId, reason: &str) -> Stored<()> {
+    async fn end_session(&self, id: SessionId, reason: &str) -> StoreResult<()> {
         let ended = query!(
             "UPDATE sessions SET state = 'ended', ended = $1, reason = $2 WHERE id = $3 AND state <> 'ended'",
             self.now().0,
@@ -251,7 +256,7 @@ impl Sessions for Database {
             .map_err(unavailable)
     }
 
-    async fn session(&self, id: SessionId) -> Stored<Option<Session>> {
+    async fn session(&self, id: SessionId) -> StoreResult<Option<Session>> {
         let row = sessions!("WHERE s.id = $1", id.to_string())
             .fetch_optional(self.reader())
             .await
@@ -264,7 +269,7 @@ impl Sessions for Database {
         within: Option<&Slug>,
         ended_too: bool,
         limit: u32,
-    ) -> Stored<Vec<(Slug, Session)>> {
+    ) -> StoreResult<Vec<(Slug, Session)>> {
         let (within, limit) = (within.map(Slug::as_str), i64::from(limit));
         // The live ones have an index of their own.
         let rows = if ended_too {
@@ -282,7 +287,7 @@ impl Sessions for Database {
             .collect()
     }
 
-    async fn session_of(&self, task: TaskId) -> Stored<Option<Session>> {
+    async fn session_of(&self, task: TaskId) -> StoreResult<Option<Session>> {
         let row = sessions!(
             "WHERE s.task = $1 AND s.state <> 'ended' ORDER BY s.active DESC, s.id LIMIT 1",
             int(task.0)
@@ -302,7 +307,7 @@ async fn end_others(
     attempt: Attempt,
     id: SessionId,
     now: Timestamp,
-) -> Stored<()> {
+) -> StoreResult<()> {
     let others = query!(
         "UPDATE sessions SET state = 'ended', reason = 'lost', ended = $1 WHERE task = $2 AND id <> $3 AND state = 'active'",
         now.0,

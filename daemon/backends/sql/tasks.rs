@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, SessionId, Task, TaskId, TaskState, Timestamp, WorkerId,
-    lifecycle::Situation,
-    ports::{Commit, Execution, KeptWork, LogLine, NewTask, StoreError, Stored, TaskFilter, Tasks},
+    lifecycle::TaskSnapshot,
+    ports::{
+        Commit, Execution, KeptWork, LogLine, NewTask, StoreError, StoreResult, TaskFilter, Tasks,
+    },
     retention::LogCap,
     task::Usage,
     worker::Attempt,
@@ -19,24 +21,24 @@ use super::{
         NoteRow, StateColumns, all, from_json, int, json, listed, one_row, plain, questions, tasks,
         uuid,
     },
-    script::{Script, part},
+    script::{StatementBatch, part},
     unavailable,
-    words::{self, Line},
+    words::{self, ThreadLine},
 };
 use crate::{Connection, Database};
 
 #[async_trait]
 impl Tasks for Database {
-    async fn next_tasks(&self, count: u32) -> Stored<Vec<TaskId>> {
+    async fn next_tasks(&self, count: u32) -> StoreResult<Vec<TaskId>> {
         self.task_ids(count).await
     }
 
-    async fn create(&self, news: &[NewTask]) -> Stored<Vec<Option<TaskId>>> {
+    async fn create(&self, news: &[NewTask]) -> StoreResult<Vec<Option<TaskId>>> {
         let now = self.now();
         let mut tx = self.begin().await?;
         let made = insert(&mut tx, news, now).await?;
         let fresh: Vec<&NewTask> = news.iter().filter(|new| made.contains(&new.id)).collect();
-        let mut script = Script::default();
+        let mut script = StatementBatch::default();
         put_orders(&mut script, &fresh);
         audit(
             &mut script,
@@ -61,7 +63,7 @@ impl Tasks for Database {
             &fresh
                 .iter()
                 .flat_map(|new| &new.messages)
-                .map(Line::Ours)
+                .map(ThreadLine::Ours)
                 .collect::<Vec<_>>(),
         );
         script.run(&mut tx, now).await?;
@@ -77,7 +79,7 @@ impl Tasks for Database {
         Ok(known)
     }
 
-    async fn task(&self, id: TaskId) -> Stored<Option<Task>> {
+    async fn task(&self, id: TaskId) -> StoreResult<Option<Task>> {
         let row = tasks!("WHERE id = $1", int(id.0))
             .fetch_optional(self.reader())
             .await
@@ -85,7 +87,7 @@ impl Tasks for Database {
         row.map(Task::try_from).transpose()
     }
 
-    async fn situations(&self, ids: &[TaskId]) -> Stored<Vec<Situation>> {
+    async fn situations(&self, ids: &[TaskId]) -> StoreResult<Vec<TaskSnapshot>> {
         let list = json(&ids.iter().map(|id| id.0).collect::<Vec<_>>());
         let mut at = self.reader().acquire().await.map_err(unavailable)?;
         let rows = tasks!(
@@ -94,9 +96,9 @@ impl Tasks for Database {
         )
         .fetch_all(&mut *at)
         .await;
-        let mut situations: Vec<Situation> = all::<_, Task>(rows.map_err(unavailable)?)?
+        let mut situations: Vec<TaskSnapshot> = all::<_, Task>(rows.map_err(unavailable)?)?
             .into_iter()
-            .map(|task| Situation {
+            .map(|task| TaskSnapshot {
                 task,
                 questions: Vec::new(),
                 notes: Vec::new(),
@@ -131,7 +133,7 @@ impl Tasks for Database {
         Ok(situations)
     }
 
-    async fn tasks(&self, filter: &TaskFilter) -> Stored<Vec<Task>> {
+    async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {
         let before = filter.before.map_or(i64::MAX, |id| int(id.0));
         let repo = filter.repo.as_ref().map(|repo| repo.as_str());
         let text = filter
@@ -183,7 +185,7 @@ impl Tasks for Database {
         all(rows.map_err(unavailable)?)
     }
 
-    async fn commit(&self, commits: &[Commit]) -> Stored<Vec<Stored<()>>> {
+    async fn commit(&self, commits: &[Commit]) -> StoreResult<Vec<StoreResult<()>>> {
         let mut tx = self.begin().await?;
         let stored = commit::commit(&mut tx, commits, self.now()).await?;
         tx.commit().await.map_err(unavailable)?;
@@ -196,7 +198,7 @@ impl Tasks for Database {
         attempt: Attempt,
         lines: &[String],
         cap: &LogCap,
-    ) -> Stored<()> {
+    ) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
         let (count, bytes) = (
@@ -218,13 +220,13 @@ impl Tasks for Database {
         );
         let kept = cap.of(before, lines);
         let lines: Vec<_> = kept.iter().map(|line| (attempt, &**line)).collect();
-        let mut script = Script::default();
+        let mut script = StatementBatch::default();
         commit::log(&mut script, &lines);
         script.run(&mut tx, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn log_of(&self, task: TaskId, limit: u32) -> Stored<Vec<LogLine>> {
+    async fn log_of(&self, task: TaskId, limit: u32) -> StoreResult<Vec<LogLine>> {
         let rows = query!(
             "SELECT at, epoch, line FROM (SELECT seq, at, epoch, line FROM task_log WHERE task = $1 ORDER BY seq DESC LIMIT $2) latest
              ORDER BY seq",
@@ -242,7 +244,7 @@ impl Tasks for Database {
             .collect())
     }
 
-    async fn executions(&self, task: TaskId) -> Stored<Vec<Execution>> {
+    async fn executions(&self, task: TaskId) -> StoreResult<Vec<Execution>> {
         let rows = query!(
             r#"SELECT e.epoch, coalesce(w.name, e.worker) AS "worker!", e.session, e.started, e.ended, e.outcome, e.usage
                FROM executions e LEFT JOIN workers w ON w.id = e.worker WHERE e.task = $1 ORDER BY e.epoch"#,
@@ -264,7 +266,7 @@ impl Tasks for Database {
             .collect()
     }
 
-    async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> Stored<()> {
+    async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> StoreResult<()> {
         let kept = query!(
             "UPDATE executions SET kept = CASE WHEN epoch = $5 THEN coalesce($1, kept) ELSE kept END,
                  pushed = CASE WHEN epoch = $5 THEN $2 ELSE pushed END,
@@ -288,7 +290,7 @@ impl Tasks for Database {
         }
     }
 
-    async fn want_push(&self, task: TaskId, by: &str) -> Stored<Option<(WorkerId, Attempt)>> {
+    async fn want_push(&self, task: TaskId, by: &str) -> StoreResult<Option<(WorkerId, Attempt)>> {
         let wanted = query!(
             r#"UPDATE executions SET wanted = $1 WHERE task = $2 AND kept IS NOT NULL AND pushed IS NULL
                  AND worker IN (SELECT id FROM workers) AND epoch = (SELECT max(epoch) FROM executions WHERE task = $2 AND kept IS NOT NULL)
@@ -307,7 +309,7 @@ impl Tasks for Database {
         .transpose()
     }
 
-    async fn leave(&self, task: TaskId) -> Stored<()> {
+    async fn leave(&self, task: TaskId) -> StoreResult<()> {
         let left = query!(
             "UPDATE executions SET held = NULL, wanted = NULL WHERE task = $1",
             int(task.0)
@@ -318,7 +320,7 @@ impl Tasks for Database {
             .map_err(unavailable)
     }
 
-    async fn held_pushes(&self) -> Stored<Vec<(TaskId, String)>> {
+    async fn held_pushes(&self) -> StoreResult<Vec<(TaskId, String)>> {
         let held = query!(
             r#"SELECT task AS "task!", held AS "held!" FROM executions e WHERE held IS NOT NULL AND pushed IS NULL
                  AND epoch = (SELECT max(epoch) FROM executions l WHERE l.task = e.task AND l.kept IS NOT NULL)
@@ -331,7 +333,7 @@ impl Tasks for Database {
             .collect())
     }
 
-    async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> Stored<()> {
+    async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()> {
         let spent = query!(
             "UPDATE executions SET usage = $1 WHERE task = $2 AND epoch = $3 AND worker = $4 AND coalesce(outcome, '') <> 'done'",
             json(usage),
@@ -357,7 +359,7 @@ impl Tasks for Database {
         known.map(|_| ()).ok_or(StoreError::Conflict)
     }
 
-    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Stored<()> {
+    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         commit::holds(&mut tx, &by.to_string(), attempt).await?;
         let kept = query!(
@@ -375,7 +377,7 @@ impl Tasks for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn patch_of(&self, task: TaskId) -> Stored<Option<String>> {
+    async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>> {
         let patch = query_scalar!(
             r#"SELECT patch AS "patch!" FROM executions WHERE task = $1 AND patch IS NOT NULL ORDER BY epoch DESC LIMIT 1"#,
             int(task.0)
@@ -388,7 +390,7 @@ impl Tasks for Database {
 }
 
 /// Returns the ids of those whose key was new.
-async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> Stored<Vec<TaskId>> {
+async fn insert(tx: &mut Connection, news: &[NewTask], now: Timestamp) -> StoreResult<Vec<TaskId>> {
     let state = StateColumns::from(&TaskState::Queued {
         due: now,
         resumes: false,
@@ -424,13 +426,13 @@ part!(
      SELECT CAST(value ->> 'task' AS BIGINT), CAST(value ->> 'lane' AS BIGINT), value ->> 'repo', $2, false FROM json_each($1)"
 );
 
-fn put_orders(script: &mut Script, news: &[&NewTask]) {
+fn put_orders(script: &mut StatementBatch, news: &[&NewTask]) {
     let row =
         |new: &&NewTask| json!({ "task": new.id.0, "lane": new.lane.rank(), "repo": new.repo });
     script.add(&news.iter().map(row).collect::<Vec<_>>(), &[&PUT_ORDERS]);
 }
 
-async fn with_key(tx: &mut Connection, key: Option<&str>) -> Stored<Option<TaskId>> {
+async fn with_key(tx: &mut Connection, key: Option<&str>) -> StoreResult<Option<TaskId>> {
     let known = query_scalar!(
         r#"SELECT id AS "id!" FROM tasks WHERE key = $1"#,
         key.map(|key| plain(key).into_owned())

@@ -8,16 +8,16 @@ use sqlx::{query, query_scalar};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Timestamp,
     chat::{
-        About, Act, Batch, Dispatch, Echo, Fate, Form, Inbound, Message, Outbound, OutboundKind,
-        Place, Posted, Showing,
+        Disposition, Inbound, InboundBatch, InboundKind, MarkupLevel, Message, MessagePlace,
+        OurPost, Outbound, OutboundKind, OutboxItem, PostStatus, Posted, SourceMessage,
     },
-    ports::{Placed, StoreError, Stored, Threads, Unread},
+    ports::{PostedMessage, StoreError, StoreResult, Threads, UnprocessedEvent},
 };
 
 use super::{
     rows::{from_json, int, json, parsed, uuid},
     unavailable,
-    words::{self, Line},
+    words::{self, ThreadLine},
 };
 use crate::{Connection, Database};
 
@@ -38,7 +38,7 @@ struct MessageRow {
 impl TryFrom<MessageRow> for Message {
     type Error = StoreError;
 
-    fn try_from(row: MessageRow) -> Stored<Self> {
+    fn try_from(row: MessageRow) -> StoreResult<Self> {
         Ok(Self {
             seq: row.seq.unsigned_abs(),
             id: MessageId(uuid(&row.id)?),
@@ -80,11 +80,11 @@ struct DispatchRow {
 }
 
 impl DispatchRow {
-    fn place(&self) -> Stored<Place> {
+    fn place(&self) -> StoreResult<MessagePlace> {
         match (self.task, &self.repo, &self.aside) {
-            (Some(task), ..) => Ok(Place::Thread(TaskId(task.unsigned_abs()))),
-            (None, Some(repo), _) => Ok(Place::Room(parsed(repo)?)),
-            (None, None, Some(aside)) => Ok(Place::Aside(from_json(aside)?)),
+            (Some(task), ..) => Ok(MessagePlace::Thread(TaskId(task.unsigned_abs()))),
+            (None, Some(repo), _) => Ok(MessagePlace::Room(parsed(repo)?)),
+            (None, None, Some(aside)) => Ok(MessagePlace::Aside(from_json(aside)?)),
             (None, None, None) => Err(StoreError::Corrupt(format!(
                 "message {} has no place",
                 self.message
@@ -92,20 +92,22 @@ impl DispatchRow {
         }
     }
 
-    fn about(&self) -> Option<About> {
+    fn about(&self) -> Option<SourceMessage> {
         let fate = match self.fate.as_deref() {
-            Some("waiting") => Fate::Kept,
-            Some("missed") => Fate::Missed,
-            _ => Fate::Taken,
+            Some("waiting") => Disposition::Kept,
+            Some("missed") => Disposition::Missed,
+            _ => Disposition::Taken,
         };
-        self.about.clone().map(|event| About { event, fate })
+        self.about
+            .clone()
+            .map(|event| SourceMessage { event, fate })
     }
 }
 
-impl TryFrom<DispatchRow> for Dispatch {
+impl TryFrom<DispatchRow> for OutboxItem {
     type Error = StoreError;
 
-    fn try_from(row: DispatchRow) -> Stored<Self> {
+    fn try_from(row: DispatchRow) -> StoreResult<Self> {
         let question = row.question.map(|number| QuestionId(number.unsigned_abs()));
         let note = row.note.as_deref().map(uuid).transpose()?;
         let kind = match (row.kind.as_str(), question, note) {
@@ -117,8 +119,8 @@ impl TryFrom<DispatchRow> for Dispatch {
         };
         let (place, about) = (row.place()?, row.about());
         let thread = match &place {
-            Place::Aside(aside) => aside.thread.clone(),
-            Place::Thread(_) | Place::Room(_) => row.thread,
+            MessagePlace::Aside(aside) => aside.thread.clone(),
+            MessagePlace::Thread(_) | MessagePlace::Room(_) => row.thread,
         };
         let (buttons, calls) = (from_json(&row.buttons)?, from_json(&row.calls)?);
         let message = Outbound {
@@ -145,7 +147,7 @@ impl TryFrom<DispatchRow> for Dispatch {
             mentions: vec![],
             already,
             encrypted,
-            form: Form::Whole,
+            form: MarkupLevel::Whole,
             again: attempts > 0,
             at: Timestamp(row.at),
             attempts,
@@ -167,14 +169,14 @@ macro_rules! messages {
 
 /// Adds events to the inbox; returns how many were not known. One whose words were awaited is known
 /// without them.
-async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> Stored<u64> {
+async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> StoreResult<u64> {
     let row = |event: &Inbound| {
         let about = match &event.act {
-            Act::Edited(of) => of,
+            InboundKind::Edited(of) => of,
             _ => &event.event,
         };
         json!({
-            "platform": event.platform, "event": event.event, "key": event.own_key(), "about": about, "awaited": event.act == Act::Awaited,
+            "platform": event.platform, "event": event.event, "key": event.own_key(), "about": about, "awaited": event.act == InboundKind::Awaited,
             "body": json(event),
         })
     };
@@ -198,7 +200,7 @@ async fn take(tx: &mut Connection, events: &[Inbound], now: Timestamp) -> Stored
         .rows_affected())
 }
 
-async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> Stored<()> {
+async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> StoreResult<()> {
     let marked = query!(
         "UPDATE inbox SET read = $1 WHERE platform = $2 AND event = $3",
         now.0,
@@ -210,7 +212,7 @@ async fn mark(tx: &mut Connection, event: &Inbound, now: Timestamp) -> Stored<()
 
 /// Keeps what a platform calls parts of our messages. Of messages that are not ours nothing is
 /// kept. Returns how many parts turned out to be there under another name too.
-async fn noticed(tx: &mut Connection, platform: &str, echoes: &[Echo]) -> Stored<u64> {
+async fn noticed(tx: &mut Connection, platform: &str, echoes: &[OurPost]) -> StoreResult<u64> {
     let (mut twice, mut rest) = (0, echoes.iter().collect::<Vec<_>>());
     // A statement does not see its own rows: names of the same part go in one after the other.
     while !rest.is_empty() {
@@ -224,8 +226,8 @@ async fn noticed(tx: &mut Connection, platform: &str, echoes: &[Echo]) -> Stored
     Ok(twice)
 }
 
-async fn name(tx: &mut Connection, platform: &str, echoes: &[&Echo]) -> Stored<u64> {
-    let row = |echo: &&Echo| json!({ "ref": echo.reference, "part": echo.part, "last": echo.last, "message": echo.message.to_string() });
+async fn name(tx: &mut Connection, platform: &str, echoes: &[&OurPost]) -> StoreResult<u64> {
+    let row = |echo: &&OurPost| json!({ "ref": echo.reference, "part": echo.part, "last": echo.last, "message": echo.message.to_string() });
     let rows: Vec<Value> = echoes.iter().map(row).collect();
     let twice = query_scalar!(
         r#"INSERT INTO posts (platform, ref, message, part, last)
@@ -244,14 +246,14 @@ async fn name(tx: &mut Connection, platform: &str, echoes: &[&Echo]) -> Stored<u
 
 #[async_trait]
 impl Threads for Database {
-    async fn receive(&self, event: &Inbound) -> Stored<bool> {
+    async fn receive(&self, event: &Inbound) -> StoreResult<bool> {
         let mut tx = self.begin().await?;
         let new = take(&mut tx, std::slice::from_ref(event), self.now()).await? == 1;
         tx.commit().await.map_err(unavailable)?;
         Ok(new)
     }
 
-    async fn take_in(&self, platform: &str, batch: &Batch) -> Stored<u64> {
+    async fn take_in(&self, platform: &str, batch: &InboundBatch) -> StoreResult<u64> {
         let mut tx = self.begin().await?;
         let twice = noticed(&mut tx, platform, &batch.echoes).await?;
         take(&mut tx, &batch.events, self.now()).await?;
@@ -267,7 +269,7 @@ impl Threads for Database {
         Ok(twice)
     }
 
-    async fn cursor(&self, platform: &str) -> Stored<Option<String>> {
+    async fn cursor(&self, platform: &str) -> StoreResult<Option<String>> {
         let position = query_scalar!("SELECT position FROM cursors WHERE platform = $1", platform);
         position
             .fetch_optional(self.reader())
@@ -275,7 +277,7 @@ impl Threads for Database {
             .map_err(unavailable)
     }
 
-    async fn placed(&self, platform: &str, reference: &str) -> Stored<Option<Placed>> {
+    async fn placed(&self, platform: &str, reference: &str) -> StoreResult<Option<PostedMessage>> {
         let row = query!(
             "SELECT m.task, m.question, m.buttons, m.aside FROM posts p JOIN chat_messages m ON m.id = p.message WHERE p.platform = $1 AND p.ref = $2",
             platform,
@@ -290,7 +292,7 @@ impl Threads for Database {
                 row.task.map(|id| TaskId(id.unsigned_abs())),
                 row.question.map(|id| QuestionId(id.unsigned_abs())),
             );
-            Ok(Placed {
+            Ok(PostedMessage {
                 task,
                 question,
                 buttons: from_json(&row.buttons)?,
@@ -300,7 +302,7 @@ impl Threads for Database {
         .transpose()
     }
 
-    async fn event(&self, platform: &str, event: &str) -> Stored<Option<Inbound>> {
+    async fn event(&self, platform: &str, event: &str) -> StoreResult<Option<Inbound>> {
         let body = query_scalar!(
             "SELECT body FROM inbox WHERE platform = $1 AND event = $2",
             platform,
@@ -314,7 +316,7 @@ impl Threads for Database {
             .transpose()
     }
 
-    async fn is_read(&self, event: &Inbound) -> Stored<bool> {
+    async fn is_read(&self, event: &Inbound) -> StoreResult<bool> {
         let read = query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM inbox WHERE platform = $1 AND event = $2 AND read IS NOT NULL) AS "read!: bool""#,
             event.platform,
@@ -323,7 +325,12 @@ impl Threads for Database {
         read.fetch_one(self.reader()).await.map_err(unavailable)
     }
 
-    async fn unread(&self, age: Duration, awaited: Duration, after: u64) -> Stored<Vec<Unread>> {
+    async fn unread(
+        &self,
+        age: Duration,
+        awaited: Duration,
+        after: u64,
+    ) -> StoreResult<Vec<UnprocessedEvent>> {
         let now = self.now();
         let rows = query!(
             r#"SELECT seq AS "seq!", body, at FROM inbox WHERE read IS NULL AND seq > $3 AND at <= $1 AND (NOT awaited OR at <= $2)
@@ -338,7 +345,7 @@ impl Threads for Database {
             .map_err(unavailable)?
             .into_iter();
         rows.map(|row| {
-            Ok(Unread {
+            Ok(UnprocessedEvent {
                 seq: row.seq.unsigned_abs(),
                 at: Timestamp(row.at),
                 event: from_json(&row.body)?,
@@ -347,7 +354,7 @@ impl Threads for Database {
         .collect()
     }
 
-    async fn awaited(&self, platform: &str) -> Stored<Vec<Inbound>> {
+    async fn awaited(&self, platform: &str) -> StoreResult<Vec<Inbound>> {
         let bodies = query_scalar!(
             "SELECT body FROM inbox WHERE read IS NULL AND awaited AND platform = $1 ORDER BY seq LIMIT 100",
             platform
@@ -361,7 +368,7 @@ impl Threads for Database {
             .collect()
     }
 
-    async fn mark_read(&self, event: &Inbound) -> Stored<()> {
+    async fn mark_read(&self, event: &Inbound) -> StoreResult<()> {
         mark(
             &mut *self.writer().acquire().await.map_err(unavailable)?,
             event,
@@ -375,12 +382,12 @@ impl Threads for Database {
         task: TaskId,
         reply: Option<(&str, &str)>,
         messages: &[Outbound],
-    ) -> Stored<()> {
+    ) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         let reply = reply
             .into_iter()
-            .map(|(author, text)| Line::Reply(task, author, text));
-        let said: Vec<Line> = reply.chain(messages.iter().map(Line::Ours)).collect();
+            .map(|(author, text)| ThreadLine::Reply(task, author, text));
+        let said: Vec<ThreadLine> = reply.chain(messages.iter().map(ThreadLine::Ours)).collect();
         words::say(&mut tx, &said, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
@@ -391,11 +398,14 @@ impl Threads for Database {
         author: &str,
         task: TaskId,
         message: &Outbound,
-    ) -> Stored<()> {
+    ) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         words::say(
             &mut tx,
-            &[Line::Reply(task, author, &event.text), Line::Ours(message)],
+            &[
+                ThreadLine::Reply(task, author, &event.text),
+                ThreadLine::Ours(message),
+            ],
             self.now(),
         )
         .await?;
@@ -403,13 +413,13 @@ impl Threads for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn post(&self, message: &Outbound) -> Stored<()> {
+    async fn post(&self, message: &Outbound) -> StoreResult<()> {
         let mut tx = self.begin().await?;
-        words::say(&mut tx, &[Line::Ours(message)], self.now()).await?;
+        words::say(&mut tx, &[ThreadLine::Ours(message)], self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn thread(&self, task: TaskId, after: u64, limit: u32) -> Stored<Vec<Message>> {
+    async fn thread(&self, task: TaskId, after: u64, limit: u32) -> StoreResult<Vec<Message>> {
         let rows = messages!(
             "WHERE task = $1 AND seq > $2 ORDER BY seq LIMIT $3",
             int(task.0),
@@ -424,7 +434,7 @@ impl Threads for Database {
             .collect()
     }
 
-    async fn latest(&self, task: TaskId, limit: u32) -> Stored<Vec<Message>> {
+    async fn latest(&self, task: TaskId, limit: u32) -> StoreResult<Vec<Message>> {
         let rows = messages!(
             "WHERE task = $1 ORDER BY seq DESC LIMIT $2",
             int(task.0),
@@ -439,7 +449,7 @@ impl Threads for Database {
             .collect()
     }
 
-    async fn messages(&self, mut after: u64, limit: u32) -> Stored<Vec<Message>> {
+    async fn messages(&self, mut after: u64, limit: u32) -> StoreResult<Vec<Message>> {
         loop {
             let rows = messages!(
                 "WHERE seq > $1 ORDER BY seq LIMIT $2",
@@ -470,7 +480,7 @@ impl Threads for Database {
         }
     }
 
-    async fn due(&self, platform: &str, limit: u32) -> Stored<Vec<Dispatch>> {
+    async fn due(&self, platform: &str, limit: u32) -> StoreResult<Vec<OutboxItem>> {
         // A message waits for the ones before it in its thread, so that a pause of one never
         // reorders them; only edits are overtaken, and wait for one another.
         let rows = sqlx::query_as!(
@@ -507,7 +517,7 @@ impl Threads for Database {
             .await
             .map_err(unavailable)?
             .into_iter()
-            .map(Dispatch::try_from)
+            .map(OutboxItem::try_from)
             .collect()
     }
 
@@ -516,7 +526,7 @@ impl Threads for Database {
         platform: &str,
         task: TaskId,
         begun: Option<Timestamp>,
-    ) -> Stored<Vec<(QuestionId, Showing)>> {
+    ) -> StoreResult<Vec<(QuestionId, PostStatus)>> {
         // The platform may have shown us a message before we noted that it was posted.
         let rows = query!(
             r#"SELECT m.question AS "question!", o.posted, m.at FROM outbox o JOIN chat_messages m ON m.id = o.message
@@ -527,8 +537,8 @@ impl Threads for Database {
             begun.map_or(i64::MAX, |begun| begun.0)
         );
         let showing = |posted: Option<i64>, at| {
-            posted.map_or(Showing::Perhaps(Timestamp(at)), |posted| {
-                Showing::Stands(Timestamp(posted))
+            posted.map_or(PostStatus::Perhaps(Timestamp(at)), |posted| {
+                PostStatus::Stands(Timestamp(posted))
             })
         };
         let rows = rows
@@ -546,7 +556,7 @@ impl Threads for Database {
             .collect())
     }
 
-    async fn due_in(&self, platform: &str) -> Stored<Option<Duration>> {
+    async fn due_in(&self, platform: &str) -> StoreResult<Option<Duration>> {
         let now = self.now();
         let next = query_scalar!(
             r#"SELECT min(due) AS "due?: i64" FROM outbox WHERE posted IS NULL AND platform = $1 AND due > $2"#,
@@ -557,9 +567,9 @@ impl Threads for Database {
         Ok(next.map(|due| Timestamp(due).since(now)))
     }
 
-    async fn settle(&self, posted: &[(&Dispatch, Posted)]) -> Stored<()> {
+    async fn settle(&self, posted: &[(&OutboxItem, Posted)]) -> StoreResult<()> {
         let now = self.now();
-        let row = |(dispatch, posted): &(&Dispatch, Posted)| {
+        let row = |(dispatch, posted): &(&OutboxItem, Posted)| {
             json!({
                 "at": dispatch.stands_since(posted, now).0, "message": dispatch.message.id.to_string(), "platform": dispatch.platform, "room": dispatch.room, "thread": posted.thread,
                 "ref": posted.parts.first(),
@@ -589,7 +599,7 @@ impl Threads for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn live_threads(&self, platform: &str) -> Stored<Vec<(String, String)>> {
+    async fn live_threads(&self, platform: &str) -> StoreResult<Vec<(String, String)>> {
         let rows = query!(
             r#"SELECT o.room AS "room!", o.thread AS "thread!" FROM outbox o JOIN tasks t ON t.id = o.task
                WHERE o.platform = $1 AND o.thread IS NOT NULL AND t.state IN ('queued', 'running', 'waiting')
@@ -600,7 +610,7 @@ impl Threads for Database {
         Ok(rows.into_iter().map(|row| (row.room, row.thread)).collect())
     }
 
-    async fn hurry(&self, platform: &str, room: &str) -> Stored<()> {
+    async fn hurry(&self, platform: &str, room: &str) -> StoreResult<()> {
         let hurried = query!(
             "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due > $1 AND attempts > 0
                AND NOT EXISTS (SELECT 1 FROM chat_messages m WHERE m.id = outbox.message AND m.aside IS NOT NULL)",
@@ -615,7 +625,7 @@ impl Threads for Database {
             .map_err(unavailable)
     }
 
-    async fn hold(&self, platform: &str, room: &str, pause: Duration) -> Stored<()> {
+    async fn hold(&self, platform: &str, room: &str, pause: Duration) -> StoreResult<()> {
         let held = query!(
             "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due < $1",
             self.now().plus(pause).0,
@@ -628,7 +638,7 @@ impl Threads for Database {
             .map_err(unavailable)
     }
 
-    async fn begin_anew(&self, platform: &str, room: &str, task: TaskId) -> Stored<()> {
+    async fn begin_anew(&self, platform: &str, room: &str, task: TaskId) -> StoreResult<()> {
         let (mut tx, task, now) = (self.begin().await?, int(task.0), self.now().0);
         let former = query!(
             "DELETE FROM outbox WHERE platform = $1 AND task = $2 AND posted IS NOT NULL",
@@ -666,7 +676,7 @@ impl Threads for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn give_up(&self, message: MessageId, platform: &str) -> Stored<()> {
+    async fn give_up(&self, message: MessageId, platform: &str) -> StoreResult<()> {
         let row = query!(
             "DELETE FROM outbox WHERE message = $1 AND platform = $2",
             message.to_string(),
@@ -684,7 +694,7 @@ impl Threads for Database {
         platform: &str,
         pause: Duration,
         failed: bool,
-    ) -> Stored<()> {
+    ) -> StoreResult<()> {
         let later = query!(
             "UPDATE outbox SET attempts = attempts + $1, due = $2 WHERE message = $3 AND platform = $4",
             i64::from(failed),
@@ -718,9 +728,9 @@ fn settled(mut rows: Vec<MessageRow>, after: u64, now: Timestamp) -> Vec<Message
 }
 
 /// The parts of a message as its platform shows them.
-fn parts(message: MessageId, posted: &Posted) -> Vec<Echo> {
+fn parts(message: MessageId, posted: &Posted) -> Vec<OurPost> {
     let last = posted.parts.len();
-    let part = |(part, reference): (u32, &String)| Echo {
+    let part = |(part, reference): (u32, &String)| OurPost {
         message,
         reference: reference.clone(),
         part,

@@ -50,7 +50,7 @@ const PORTION: usize = 500;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct ExportHeader {
     agentvine_export: u32,
     /// The program that wrote it.
     version: String,
@@ -58,14 +58,14 @@ struct Head {
 
 /// Every other line.
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct ExportRow {
     table: String,
     row: Box<RawValue>,
 }
 
 /// The last line: how many came before it. Without it the file is not whole.
 #[derive(Serialize, Deserialize)]
-struct End {
+struct ExportFooter {
     rows: u64,
 }
 
@@ -89,7 +89,7 @@ pub enum TransferError {
 impl Database {
     /// Writes all rows, as they were at one moment. Returns how many.
     pub async fn export(&self, out: &mut (dyn Write + Send)) -> Result<u64, TransferError> {
-        let head = Head {
+        let head = ExportHeader {
             agentvine_export: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
         };
@@ -106,7 +106,7 @@ impl Database {
                 writeln!(
                     out,
                     "{}",
-                    json(&Line {
+                    json(&ExportRow {
                         table: table.into(),
                         row
                     })
@@ -114,7 +114,7 @@ impl Database {
                 rows += 1;
             }
         }
-        writeln!(out, "{}", json(&End { rows }))?;
+        writeln!(out, "{}", json(&ExportFooter { rows }))?;
         Ok(rows)
     }
 
@@ -124,7 +124,7 @@ impl Database {
         let (head, _) = lines
             .next()
             .ok_or_else(|| TransferError::Line(1, "the file is empty".into()))?;
-        let head: Head = read(1, &head?)?;
+        let head: ExportHeader = read(1, &head?)?;
         if head.agentvine_export != FORMAT {
             let why = format!(
                 "it was written in format {} by version {}, and this program reads {FORMAT}",
@@ -144,11 +144,11 @@ impl Database {
         let (mut taken, mut portion, mut table, mut end) = (0, Vec::new(), String::new(), None);
         for (line, number) in lines {
             let line = line?;
-            if let Ok(last) = serde_json::from_str::<End>(&line) {
+            if let Ok(last) = serde_json::from_str::<ExportFooter>(&line) {
                 end = Some(last.rows);
                 break;
             }
-            let line: Line = read(number, &line)?;
+            let line: ExportRow = read(number, &line)?;
             if !TABLES.contains(&line.table.as_str()) {
                 return Err(TransferError::Line(
                     number,

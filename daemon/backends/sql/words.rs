@@ -5,33 +5,33 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vine_domain::{
     TaskId, Timestamp,
-    chat::{Outbound, OutboundKind, Place},
+    chat::{MessagePlace, Outbound, OutboundKind},
     clock::{Ids, System},
-    ports::{Commit, Stored},
+    ports::{Commit, StoreResult},
 };
 
 use super::{
     rows::{json, plain},
-    script::{Script, part},
+    script::{StatementBatch, part},
 };
 use crate::{Connection, engine};
 
 /// One line of a thread.
-pub enum Line<'a> {
+pub enum ThreadLine<'a> {
     /// What a person wrote: author and words.
     Reply(TaskId, &'a str, &'a str),
     /// What we say.
     Ours(&'a Outbound),
 }
 
-impl<'a> Line<'a> {
+impl<'a> ThreadLine<'a> {
     /// What is said with a change, in order.
     pub fn of(commit: &'a Commit) -> impl Iterator<Item = Self> {
         let reply = commit
             .reply
             .iter()
-            .map(|(author, text)| Line::Reply(commit.change.task.id, author, text));
-        reply.chain(commit.messages.iter().map(Line::Ours))
+            .map(|(author, text)| ThreadLine::Reply(commit.change.task.id, author, text));
+        reply.chain(commit.messages.iter().map(ThreadLine::Ours))
     }
 
     /// In whose thread it stands.
@@ -64,9 +64,9 @@ impl<'a> Line<'a> {
 
 fn ours(message: &Outbound) -> Value {
     let (repo, aside) = match &message.place {
-        Place::Thread(_) => (None, None),
-        Place::Room(repo) => (Some(repo), None),
-        Place::Aside(aside) => (None, Some(aside)),
+        MessagePlace::Thread(_) => (None, None),
+        MessagePlace::Room(repo) => (Some(repo), None),
+        MessagePlace::Aside(aside) => (None, Some(aside)),
     };
     let kind = message.kind;
     json!({
@@ -121,16 +121,16 @@ part!(
 
 /// Adds lines to their threads, and a row for each room that is to show them. Threads stay as they
 /// are until the transaction ends.
-pub async fn say(tx: &mut Connection, lines: &[Line<'_>], now: Timestamp) -> Stored<()> {
-    engine::lock(tx, lines.iter().filter_map(Line::task)).await?;
-    let mut script = Script::default();
+pub async fn say(tx: &mut Connection, lines: &[ThreadLine<'_>], now: Timestamp) -> StoreResult<()> {
+    engine::lock(tx, lines.iter().filter_map(ThreadLine::task)).await?;
+    let mut script = StatementBatch::default();
     put(&mut script, lines);
     script.run(tx, now).await
 }
 
 /// The same as part of something whose threads are kept as they are already.
-pub fn put(script: &mut Script, lines: &[Line<'_>]) {
-    let rows: Vec<Value> = lines.iter().map(Line::row).collect();
+pub fn put(script: &mut StatementBatch, lines: &[ThreadLine<'_>]) {
+    let rows: Vec<Value> = lines.iter().map(ThreadLine::row).collect();
     script.add(&rows, &[&ADD]);
     let out: Vec<Value> = rows.into_iter().filter(|row| row["out"] == true).collect();
     let has_card = out

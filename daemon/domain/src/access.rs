@@ -114,14 +114,14 @@ impl User {
 
 /// A person whom the configuration names, with what others know them by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
+pub struct ConfiguredPerson {
     /// Who, and what they are trusted with.
     pub user: User,
     /// Platform and its stable id of the person.
     pub identities: Vec<(String, String)>,
 }
 
-impl Grant {
+impl ConfiguredPerson {
     /// The platform's id of the person.
     pub fn on(&self, platform: &str) -> Option<&str> {
         self.identities
@@ -158,7 +158,7 @@ pub fn decide(user: Option<&User>, verb: Verb, repo: Option<&Slug>) -> Result<Ro
 
 /// Who decides what agents ask, where it is said otherwise than by [`Verb::needs`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rule {
+pub struct DecisionRule {
     /// The repository; `None` for all that have no rule of their own.
     pub repo: Option<Slug>,
     /// The least role for permissions.
@@ -171,22 +171,22 @@ pub struct Rule {
 
 /// All of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rules(pub Vec<Rule>);
+pub struct DecisionRules(pub Vec<DecisionRule>);
 
 /// Somebody's own task, in a repository where others have to decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{who} asked for this task, and in `{repo}` whoever asks for a task does not decide its permissions and plans"
 )]
-pub struct Own {
+pub struct RequesterMayNotDecide {
     /// Who wanted to.
     pub who: String,
     /// Where.
     pub repo: Slug,
 }
 
-impl Rules {
-    fn of(&self, repo: &Slug) -> Option<&Rule> {
+impl DecisionRules {
+    fn of(&self, repo: &Slug) -> Option<&DecisionRule> {
         let named = |name: Option<&Slug>| self.0.iter().find(|rule| rule.repo.as_ref() == name);
         named(Some(repo)).or_else(|| named(None))
     }
@@ -209,10 +209,16 @@ impl Rules {
     }
 
     /// Whether somebody may decide this of a task that `requester` asked for.
-    pub fn not_own(&self, name: &str, requester: &str, repo: &Slug, ask: &Ask) -> Result<(), Own> {
+    pub fn not_own(
+        &self,
+        name: &str,
+        requester: &str,
+        repo: &Slug,
+        ask: &Ask,
+    ) -> Result<(), RequesterMayNotDecide> {
         let own = name == requester && !matches!(ask, Ask::Clarify { .. });
         match own && self.of(repo).is_some_and(|rule| rule.not_own) {
-            true => Err(Own {
+            true => Err(RequesterMayNotDecide {
                 who: name.to_owned(),
                 repo: repo.clone(),
             }),
@@ -223,7 +229,7 @@ impl Rules {
 
 /// Where a person sees tasks, questions and sessions in lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sight {
+pub enum ListScope {
     /// Everywhere, and with it what belongs to no repository: workers and queues.
     Everything,
     /// In these repositories.
@@ -231,9 +237,9 @@ pub enum Sight {
 }
 
 /// Where `user` may [`Verb::See`]. Denied is who may nowhere.
-pub fn sight(user: Option<&User>) -> Result<Sight, Denied> {
+pub fn sight(user: Option<&User>) -> Result<ListScope, Denied> {
     let denied = match decide(user, Verb::See, None) {
-        Ok(_) => return Ok(Sight::Everything),
+        Ok(_) => return Ok(ListScope::Everything),
         Err(denied) => denied,
     };
     let repos = user.into_iter().flat_map(|user| user.repos.keys());
@@ -244,7 +250,7 @@ pub fn sight(user: Option<&User>) -> Result<Sight, Denied> {
     if own.is_empty() {
         Err(denied)
     } else {
-        Ok(Sight::Only(own))
+        Ok(ListScope::Only(own))
     }
 }
 
@@ -315,11 +321,11 @@ mod tests {
     fn a_person_of_one_repository_sees_that_one_and_a_stranger_none() {
         assert_eq!(
             sight(Some(&user(Some(Role::Viewer), Some(Role::Admin)))),
-            Ok(Sight::Everything)
+            Ok(ListScope::Everything)
         );
         assert_eq!(
             sight(Some(&user(None, Some(Role::Viewer)))),
-            Ok(Sight::Only(vec![Slug::from_text("site")]))
+            Ok(ListScope::Only(vec![Slug::from_text("site")]))
         );
         assert!(sight(Some(&user(None, None))).is_err() && sight(None).is_err());
     }
@@ -327,16 +333,16 @@ mod tests {
     #[test]
     fn a_repository_may_ask_for_more_and_for_somebody_else() {
         let site = Slug::from_text("site");
-        let rules = Rules(vec![
-            Rule {
+        let rules = DecisionRules(vec![
+            DecisionRule {
                 repo: Some(site.clone()),
                 permissions: Some(Role::Admin),
                 not_own: true,
-                ..Rule::default()
+                ..DecisionRule::default()
             },
-            Rule {
+            DecisionRule {
                 plans: Some(Role::Operator),
-                ..Rule::default()
+                ..DecisionRule::default()
             },
         ]);
         let plan = Ask::Plan { plan: "1".into() };

@@ -87,7 +87,7 @@ const DRIFT: i64 = 2_000;
 
 /// A clock that nobody can set while it runs: a moment, carried on by the monotonic clock, which stands
 /// still while the machine sleeps. Leases and pauses are measured with it.
-pub struct Carried {
+pub struct MonotonicClock {
     begun: Instant,
     /// The time at `begun`, in milliseconds.
     at: AtomicI64,
@@ -95,7 +95,7 @@ pub struct Carried {
     other: AtomicI64,
 }
 
-impl Carried {
+impl MonotonicClock {
     /// Begins with this as the time of now.
     pub fn begin(now: Timestamp) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl Carried {
     }
 }
 
-impl Clock for Carried {
+impl Clock for MonotonicClock {
     fn now(&self) -> Timestamp {
         Timestamp(
             self.at
@@ -139,15 +139,15 @@ impl Clock for Carried {
 }
 
 /// This machine's clock, carried on: the clock of a database that is a file.
-pub struct Machine(Carried);
+pub struct MachineClock(MonotonicClock);
 
-impl Default for Machine {
+impl Default for MachineClock {
     fn default() -> Self {
-        Self(Carried::begin(System.now()))
+        Self(MonotonicClock::begin(System.now()))
     }
 }
 
-impl Clock for Machine {
+impl Clock for MachineClock {
     fn now(&self) -> Timestamp {
         self.0.now()
     }
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn drift_is_followed_and_a_step_is_told() {
-        let clock = Carried::begin(Timestamp(1_000_000));
+        let clock = MonotonicClock::begin(Timestamp(1_000_000));
         let begun = clock.now();
         clock.hear(begun.plus(Duration::from_millis(1_500)));
         assert_eq!(clock.strayed(), 0, "followed");

@@ -51,7 +51,7 @@ pub enum FailureKind {
 
 /// Whose fault a failure is. Only a task's own count as its attempts; what is ill pauses itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Owner {
+pub enum FailureOwner {
     /// The task: its prompt, its agent's work, its branches.
     Task,
     /// The whole worker: its agent, its credentials, its disk.
@@ -66,12 +66,14 @@ pub enum Owner {
 
 impl FailureKind {
     /// Whose fault it is.
-    pub fn owner(self) -> Owner {
+    pub fn owner(self) -> FailureOwner {
         match self {
-            Self::AgentMissing | Self::DiskFull | Self::BadCredentials => Owner::Worker,
-            Self::RepositoryMissing | Self::RemoteAway | Self::WallMissing => Owner::Repository,
-            Self::UsageLimit => Owner::Account,
-            Self::Overloaded => Owner::Service,
+            Self::AgentMissing | Self::DiskFull | Self::BadCredentials => FailureOwner::Worker,
+            Self::RepositoryMissing | Self::RemoteAway | Self::WallMissing => {
+                FailureOwner::Repository
+            }
+            Self::UsageLimit => FailureOwner::Account,
+            Self::Overloaded => FailureOwner::Service,
             Self::AgentCrashed
             | Self::StoppedEarly
             | Self::AgentHung
@@ -81,7 +83,7 @@ impl FailureKind {
             | Self::BranchTaken
             | Self::Git
             | Self::WorkersLost
-            | Self::MakesIll => Owner::Task,
+            | Self::MakesIll => FailureOwner::Task,
         }
     }
 }
@@ -142,12 +144,14 @@ impl Failure {
         use FailureKind as K;
         match (self.kind.owner(), self.kind) {
             // Whoever is asked next may meet the same service.
-            (Owner::Service, _) => Remedy::HandBack(now.plus(FIRST_PAUSE)),
-            (Owner::Worker | Owner::Repository | Owner::Account, _) => Remedy::HandBack(now),
-            (Owner::Task, K::AgentCrashed | K::StoppedEarly | K::AgentHung | K::Git) => {
+            (FailureOwner::Service, _) => Remedy::HandBack(now.plus(FIRST_PAUSE)),
+            (FailureOwner::Worker | FailureOwner::Repository | FailureOwner::Account, _) => {
+                Remedy::HandBack(now)
+            }
+            (FailureOwner::Task, K::AgentCrashed | K::StoppedEarly | K::AgentHung | K::Git) => {
                 Remedy::Backoff
             }
-            (Owner::Task, _) => Remedy::GiveUp,
+            (FailureOwner::Task, _) => Remedy::GiveUp,
         }
     }
 

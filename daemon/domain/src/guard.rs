@@ -322,7 +322,7 @@ impl Guard {
 /// What stands around the agents of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Standing {
+pub struct WorkerIsolation {
     /// The best wall there.
     pub wall: Wall,
     /// Why no better one stands, and what to do about it; empty when that is by choice.
@@ -336,7 +336,7 @@ pub struct Standing {
 /// What people read where an agent has the model's login.
 pub const LOGIN: &str = "the agent can read the model login";
 
-impl Standing {
+impl WorkerIsolation {
     /// `bubblewrap`, or `plain (…)`.
     pub fn said(&self) -> String {
         let login = self.login.then_some(LOGIN);

@@ -5,42 +5,42 @@ use std::{cmp::Reverse, collections::HashMap};
 use crate::{
     clock::Timestamp,
     ids::{SessionId, TaskId, WorkerId},
-    ports::Want,
-    queue::{Waiting, serve_order},
+    ports::ClaimRequest,
+    queue::{LaneHead, serve_order},
 };
 
 /// An order at the head of its lane, the worker it is kept for, and what it is similar to.
 #[derive(Debug, Clone)]
-pub struct Head {
+pub struct LaneCandidate {
     /// The order.
-    pub order: Waiting,
+    pub order: LaneHead,
     /// Only this worker may have it.
     pub kept_for: Option<WorkerId>,
     /// It was never claimed before, so it has no session of its own.
     pub fresh: bool,
     /// What it is similar to.
-    pub like: Like,
+    pub like: SimilarityKey,
 }
 
 /// Tasks with the same repository and base branch are similar.
-pub type Like = (String, String);
+pub type SimilarityKey = (String, String);
 
 /// A session that may do another task.
 #[derive(Debug, Clone)]
-pub struct Warm {
+pub struct WarmSession {
     /// Which.
     pub id: SessionId,
     /// Who holds it.
     pub worker: WorkerId,
     /// What its last task was similar to.
-    pub like: Like,
+    pub like: SimilarityKey,
 }
 
 /// An order that was handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
+pub struct Assigned {
     /// Which.
-    pub order: Waiting,
+    pub order: LaneHead,
     /// To this worker.
     pub worker: WorkerId,
     /// The session that it is begun in.
@@ -50,13 +50,13 @@ pub struct Taken {
 /// Who gets what: orders in the order in which they are to be served, each to a worker that still
 /// has room. New work goes to a worker with a warm session for it, else to the roomiest one.
 pub fn hand_out(
-    heads: Vec<Head>,
-    mut warm: Vec<Warm>,
-    wants: &[Want],
+    heads: Vec<LaneCandidate>,
+    mut warm: Vec<WarmSession>,
+    wants: &[ClaimRequest],
     now: Timestamp,
-) -> Vec<Taken> {
-    let mut orders: Vec<Waiting> = heads.iter().map(|head| head.order).collect();
-    let heads: HashMap<TaskId, Head> = heads
+) -> Vec<Assigned> {
+    let mut orders: Vec<LaneHead> = heads.iter().map(|head| head.order).collect();
+    let heads: HashMap<TaskId, LaneCandidate> = heads
         .into_iter()
         .map(|head| (head.order.task, head))
         .collect();
@@ -64,19 +64,19 @@ pub fn hand_out(
     let mut room: Vec<(WorkerId, u32)> =
         wants.iter().map(|want| (want.worker, want.slots)).collect();
     let takes = |worker: WorkerId, repo: &str| {
-        let ill = |want: &Want| {
+        let ill = |want: &ClaimRequest| {
             want.worker == worker && want.without.iter().any(|one| one.as_str() == repo)
         };
         !wants.iter().any(ill)
     };
-    let mut taken: Vec<Taken> = Vec::new();
+    let mut taken: Vec<Assigned> = Vec::new();
     for order in orders {
         let head = &heads[&order.task];
         let has_room = |worker: WorkerId| {
             room.iter()
                 .any(|(other, slots)| *other == worker && *slots > 0)
         };
-        let fits = |session: &Warm| {
+        let fits = |session: &WarmSession| {
             head.fresh
                 && session.like == head.like
                 && has_room(session.worker)
@@ -100,7 +100,7 @@ pub fn hand_out(
             free.max_by_key(|(worker, slots)| (*slots, cold(worker), Reverse(given(worker))))
         {
             *slots -= 1;
-            taken.push(Taken {
+            taken.push(Assigned {
                 order,
                 worker: *worker,
                 warm: session.map(|session| session.id),

@@ -14,7 +14,7 @@ use crate::{
 /// What a link seals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Sealed {
+pub enum SealedFact {
     /// A line of the audit.
     Decision(AuditEntry),
     /// An answer of a person.
@@ -34,14 +34,14 @@ pub enum Sealed {
 
 /// A record with its place in the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Record {
+pub struct LedgerEntry {
     /// Counts from 1.
     pub link: u64,
     /// When it was decided.
     pub at: Timestamp,
     /// What was.
     #[serde(flatten)]
-    pub sealed: Sealed,
+    pub sealed: SealedFact,
     /// The hash: SHA-256 in hex.
     pub chain: String,
 }
@@ -51,7 +51,7 @@ pub const BEGIN: &str = "";
 
 /// The hash of a link: of the one before, a line break, the time in RFC 3339, a line break, and what it
 /// seals as JSON.
-pub fn chain(before: &str, at: Timestamp, sealed: &Sealed) -> String {
+pub fn chain(before: &str, at: Timestamp, sealed: &SealedFact) -> String {
     let text = serde_json::to_string(sealed).expect("plain values");
     let bytes = Sha256::digest(format!("{before}\n{at}\n{text}"));
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -59,7 +59,7 @@ pub fn chain(before: &str, at: Timestamp, sealed: &Sealed) -> String {
 
 /// A chain that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub enum BrokenChain {
     /// What a link seals is not what was sealed, or the link before is another.
     #[error("link {0} is not what was sealed: it, or what it seals, was changed")]
     Changed(u64),
@@ -69,13 +69,13 @@ pub enum Broken {
 }
 
 /// Whether a record follows the link before it; that one's number and hash.
-pub fn follows(before: (u64, &str), record: &Record) -> Result<(), Broken> {
+pub fn follows(before: (u64, &str), record: &LedgerEntry) -> Result<(), BrokenChain> {
     let (link, hash) = before;
     if record.link != link + 1 {
-        return Err(Broken::Missing(link + 1));
+        return Err(BrokenChain::Missing(link + 1));
     }
     if record.chain != chain(hash, record.at, &record.sealed) {
-        return Err(Broken::Changed(record.link));
+        return Err(BrokenChain::Changed(record.link));
     }
     Ok(())
 }
@@ -84,8 +84,8 @@ pub fn follows(before: (u64, &str), record: &Record) -> Result<(), Broken> {
 mod tests {
     use super::*;
 
-    fn records() -> Vec<Record> {
-        let mut records: Vec<Record> = Vec::new();
+    fn records() -> Vec<LedgerEntry> {
+        let mut records: Vec<LedgerEntry> = Vec::new();
         for link in 1..=5_u64 {
             let entry = AuditEntry {
                 actor: format!("Ann {link} (api)"),
@@ -94,9 +94,9 @@ mod tests {
                 allowed: true,
                 reason: "operator".into(),
             };
-            let (at, sealed) = (Timestamp(link.cast_signed()), Sealed::Decision(entry));
+            let (at, sealed) = (Timestamp(link.cast_signed()), SealedFact::Decision(entry));
             let before = records.last().map_or(BEGIN, |last| &last.chain);
-            records.push(Record {
+            records.push(LedgerEntry {
                 link,
                 at,
                 chain: chain(before, at, &sealed),
@@ -106,7 +106,7 @@ mod tests {
         records
     }
 
-    fn checked(records: &[Record]) -> Result<(), Broken> {
+    fn checked(records: &[LedgerEntry]) -> Result<(), BrokenChain> {
         let mut before = (0, BEGIN.to_owned());
         for record in records {
             follows((before.0, &before.1), record)?;
@@ -119,26 +119,26 @@ mod tests {
     fn a_record_that_was_changed_taken_out_or_put_in_is_found() {
         assert_eq!(checked(&records()), Ok(()));
         let mut changed = records();
-        if let Sealed::Decision(entry) = &mut changed[2].sealed {
+        if let SealedFact::Decision(entry) = &mut changed[2].sealed {
             entry.allowed = false;
         }
-        assert_eq!(checked(&changed), Err(Broken::Changed(3)));
+        assert_eq!(checked(&changed), Err(BrokenChain::Changed(3)));
         // Somebody who can count seals it anew.
         changed[2].chain = chain(&changed[1].chain, changed[2].at, &changed[2].sealed);
-        assert_eq!(checked(&changed), Err(Broken::Changed(4)));
+        assert_eq!(checked(&changed), Err(BrokenChain::Changed(4)));
         let mut fewer = records();
         fewer.remove(1);
-        assert_eq!(checked(&fewer), Err(Broken::Missing(2)));
+        assert_eq!(checked(&fewer), Err(BrokenChain::Missing(2)));
         let mut later = records();
         later[4].at = Timestamp(6);
-        assert_eq!(checked(&later), Err(Broken::Changed(5)));
+        assert_eq!(checked(&later), Err(BrokenChain::Changed(5)));
     }
 
     #[test]
     fn what_is_read_back_has_the_same_hash() {
         let first = &records()[0];
         let text = serde_json::to_string(first).expect("json");
-        let read: Record = serde_json::from_str(&text).expect("read");
+        let read: LedgerEntry = serde_json::from_str(&text).expect("read");
         assert_eq!(follows((0, BEGIN), &read), Ok(()));
     }
 }

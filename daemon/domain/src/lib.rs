@@ -33,15 +33,17 @@ pub mod task;
 pub mod token;
 pub mod worker;
 
-pub use access::{AuditEntry, Denied, Grant, Role, User, Verb};
+pub use access::{AuditEntry, ConfiguredPerson, Denied, Role, User, Verb};
 pub use clock::{Clock, Ids, Timestamp};
 pub use failure::{Failure, FailureKind};
-pub use guard::{Guard, Standing, Wall};
+pub use guard::{Guard, Wall, WorkerIsolation};
 pub use ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId, uuid_of};
 pub use input::{Branch, Invalid, Prompt, Slug, Title};
 pub use note::{Note, NoteState};
-pub use patience::Patience;
-pub use question::{Answer, Ask, Decision, Heard, Question, QuestionState, Reply};
+pub use patience::ReminderPolicy;
+pub use question::{
+    Answer, Ask, Decision, DeliveredOutcome, Question, QuestionOutcome, QuestionState,
+};
 pub use queue::Lane;
 pub use repo::Repo;
 pub use retention::Retention;

@@ -1,6 +1,6 @@
 //! Patience: when an open question pings people again, whom, and when it is given up.
 //!
-//! A reminder comes after [`Patience::remind`] and then each time the wait has doubled; an
+//! A reminder comes after [`ReminderPolicy::remind`] and then each time the wait has doubled; an
 //! escalation once, to more people; expiry ends the wait. Quiet hours put pings off to their end.
 //! Expiry is a record, not a ping: it keeps its time.
 
@@ -18,7 +18,7 @@ use crate::{
 
 /// All settings of time for open questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patience {
+pub struct ReminderPolicy {
     /// The first reminder, this long after the question.
     pub remind: Duration,
     /// The call for more people, this long after the question.
@@ -30,12 +30,12 @@ pub struct Patience {
     /// When permissions are given up: what was right to allow yesterday may be wrong today.
     pub expire_permission: Duration,
     /// When nobody is to be pinged.
-    pub quiet: Option<Quiet>,
+    pub quiet: Option<QuietHours>,
     /// With this many questions open in a room, one digest stands for all reminders.
     pub digest: usize,
 }
 
-impl Default for Patience {
+impl Default for ReminderPolicy {
     fn default() -> Self {
         let hours = |count: u64| Duration::from_secs(count * 3600);
         Self {
@@ -52,7 +52,7 @@ impl Default for Patience {
 
 /// A span of each day, in the time of one zone; over midnight when it ends before it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quiet {
+pub struct QuietHours {
     /// It begins.
     pub from: Time,
     /// It ends.
@@ -63,7 +63,7 @@ pub struct Quiet {
 
 /// What an open question has done so far to be heard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pings {
+pub struct ReminderState {
     /// How often it reminded.
     pub reminders: u32,
     /// Whether it called for more people.
@@ -72,7 +72,7 @@ pub struct Pings {
 
 /// What is to happen with an open question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub enum ReminderStep {
     /// Nothing yet.
     Nothing,
     /// Remind those who may answer.
@@ -83,16 +83,16 @@ pub enum Due {
     Expire,
 }
 
-impl Patience {
+impl ReminderPolicy {
     /// What is due for an open question at `now`.
-    pub fn due(&self, question: &Question, now: Timestamp) -> Due {
+    pub fn due(&self, question: &Question, now: Timestamp) -> ReminderStep {
         let waited = now.since(question.asked_at);
         match () {
-            () if waited >= self.expiry(&question.ask) => Due::Expire,
-            () if self.quiet_until(now).is_some() => Due::Nothing,
-            () if !question.pings.escalated && waited >= self.escalate => Due::Escalate,
-            () if waited >= self.reminder(question.pings.reminders) => Due::Remind,
-            () => Due::Nothing,
+            () if waited >= self.expiry(&question.ask) => ReminderStep::Expire,
+            () if self.quiet_until(now).is_some() => ReminderStep::Nothing,
+            () if !question.pings.escalated && waited >= self.escalate => ReminderStep::Escalate,
+            () if waited >= self.reminder(question.pings.reminders) => ReminderStep::Remind,
+            () => ReminderStep::Nothing,
         }
     }
 
@@ -148,7 +148,7 @@ impl Patience {
     }
 }
 
-impl Quiet {
+impl QuietHours {
     /// When the quiet hours around `at` end; `None` outside of them.
     pub fn end(&self, at: Timestamp) -> Option<Timestamp> {
         let local = jiff::Timestamp::from_millisecond(at.0)
@@ -183,9 +183,9 @@ mod tests {
         )
     }
 
-    fn nights(zone: &str) -> Quiet {
+    fn nights(zone: &str) -> QuietHours {
         let time = |text: &str| text.parse().expect("a time");
-        Quiet {
+        QuietHours {
             from: time("22:00"),
             until: time("07:00"),
             zone: TimeZone::get(zone).expect("a zone"),

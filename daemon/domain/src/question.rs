@@ -8,7 +8,7 @@ use crate::{
     access::Verb,
     clock::Timestamp,
     ids::{QuestionId, SessionId, TaskId, UserId},
-    patience::Pings,
+    patience::ReminderState,
     reading::is_nothing,
     secrets,
     worker::Attempt,
@@ -38,7 +38,7 @@ pub struct Question {
     pub asked_at: Timestamp,
     /// What it has done so far to be heard.
     #[serde(skip)]
-    pub pings: Pings,
+    pub pings: ReminderState,
     /// When to look at it again while it is open.
     #[serde(skip)]
     pub alarm: Option<Timestamp>,
@@ -95,7 +95,7 @@ impl QuestionState {
 impl Question {
     /// An open question of which nothing else is known yet.
     pub fn new(id: QuestionId, key: Uuid, attempt: Attempt, ask: Ask, asked_at: Timestamp) -> Self {
-        let (pings, state) = (Pings::default(), QuestionState::Open);
+        let (pings, state) = (ReminderState::default(), QuestionState::Open);
         let (call, context) = (String::new(), String::new());
         Self {
             id,
@@ -132,29 +132,29 @@ impl Question {
     }
 
     /// What the agent has to be told about it and, as far as we know, was not.
-    pub fn untold(&self) -> Option<Reply<'_>> {
+    pub fn untold(&self) -> Option<QuestionOutcome<'_>> {
         match &self.state {
-            QuestionState::Answered { answer } => Some(Reply::Answered(answer)),
-            QuestionState::Expired { told: false } => Some(Reply::Nobody),
+            QuestionState::Answered { answer } => Some(QuestionOutcome::Answered(answer)),
+            QuestionState::Expired { told: false } => Some(QuestionOutcome::Nobody),
             _ => None,
         }
     }
 
     /// What an agent that is told of it now has heard.
-    pub fn heard(&self) -> Heard {
-        Heard {
+    pub fn heard(&self) -> DeliveredOutcome {
+        DeliveredOutcome {
             question: self.id,
             answer: self.answer().map(|answer| answer.key),
         }
     }
 
     /// What came of it, once something did.
-    pub fn reply(&self) -> Option<Reply<'_>> {
+    pub fn reply(&self) -> Option<QuestionOutcome<'_>> {
         match &self.state {
             QuestionState::Answered { answer } | QuestionState::Delivered { answer, .. } => {
-                Some(Reply::Answered(answer))
+                Some(QuestionOutcome::Answered(answer))
             }
-            QuestionState::Expired { .. } => Some(Reply::Nobody),
+            QuestionState::Expired { .. } => Some(QuestionOutcome::Nobody),
             QuestionState::Open | QuestionState::Withdrawn { .. } => None,
         }
     }
@@ -174,7 +174,7 @@ impl Question {
 
 /// What an agent hears about its question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply<'a> {
+pub enum QuestionOutcome<'a> {
     /// A person decided.
     Answered(&'a Answer),
     /// Nobody answered in time, which is no refusal.
@@ -184,7 +184,7 @@ pub enum Reply<'a> {
 /// What an agent has heard of its question. An answer that comes while it hears that there is none
 /// is another thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct DeliveredOutcome {
     /// Which question.
     pub question: QuestionId,
     /// The answer, by its key; `None` when it heard that nobody answered.

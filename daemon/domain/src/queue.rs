@@ -77,7 +77,7 @@ impl std::str::FromStr for Lane {
 
 /// The head of a lane, as far as choosing between lanes goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waiting {
+pub struct LaneHead {
     /// The order's task.
     pub task: TaskId,
     /// The lane it was put into.
@@ -90,7 +90,7 @@ pub struct Waiting {
 }
 
 /// Sorts `orders` into the order in which they are to be claimed at `now`.
-pub fn serve_order(orders: &mut [Waiting], now: Timestamp) {
+pub fn serve_order(orders: &mut [LaneHead], now: Timestamp) {
     orders.sort_by_key(|order| {
         let waited = now.since(order.due).as_millis() / AGEING.as_millis();
         let risen = order
@@ -106,8 +106,8 @@ pub fn serve_order(orders: &mut [Waiting], now: Timestamp) {
 mod tests {
     use super::*;
 
-    fn order(task: u64, lane: Lane, due: i64) -> Waiting {
-        Waiting {
+    fn order(task: u64, lane: Lane, due: i64) -> LaneHead {
+        LaneHead {
             task: TaskId(task),
             lane,
             due: Timestamp(due),
@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    fn served(mut orders: Vec<Waiting>, now: i64) -> Vec<u64> {
+    fn served(mut orders: Vec<LaneHead>, now: i64) -> Vec<u64> {
         serve_order(&mut orders, Timestamp(now));
         orders.iter().map(|order| order.task.0).collect()
     }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn answered_tasks_go_before_new_work() {
-        let resumed = Waiting {
+        let resumed = LaneHead {
             resumes: true,
             ..order(7, Lane::Low, 50)
         };

@@ -2,7 +2,7 @@
 //! read by more people than a key is for.
 //!
 //! Two kinds are found: values that are known, since we put them into the agent's environment
-//! ([`Known`]); and what has the form of a secret ([`without`]), by the forms that their makers
+//! ([`KnownSecrets`]); and what has the form of a secret ([`without`]), by the forms that their makers
 //! publish for secret scanners, also in base64 and with percent signs.
 
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -228,7 +228,7 @@ fn from_percent(text: &str) -> Option<String> {
 
 /// Values that we put into an agent's environment ourselves, by their names.
 #[derive(Debug, Clone, Default)]
-pub struct Known(Vec<(String, String)>);
+pub struct KnownSecrets(Vec<(String, String)>);
 
 /// A shorter value is a word like any other: `true`, a port, a name.
 const SHORTEST: usize = 8;
@@ -248,7 +248,7 @@ fn is_random(value: &str) -> bool {
     value.len() >= RANDOM && has(char::is_ascii_digit) && has(char::is_ascii_alphabetic)
 }
 
-impl Known {
+impl KnownSecrets {
     /// Those that may be secret: by their names, or long and made of letters and digits. A path, an
     /// address, a number and a word such as `production` stay readable.
     pub fn of(environment: &BTreeMap<String, String>) -> Self {
@@ -446,7 +446,7 @@ mod tests {
             ("BASE", "https://gateway.example.org"),
         ];
         let environment = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let known = Known::of(&environment.into());
+        let known = KnownSecrets::of(&environment.into());
         assert_eq!(
             known.named(
                 "curl -H a-gateway-key-1 https://gateway.example.org/home/agent short production"

@@ -53,7 +53,7 @@ impl TokenKind {
 
 /// What can be known of a token without the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Granted {
+pub struct TokenInfo {
     /// The begin of its hash, which names it.
     pub id: String,
     /// What it is good for.
@@ -68,7 +68,7 @@ pub struct Granted {
     pub used: Option<Timestamp>,
 }
 
-impl Granted {
+impl TokenInfo {
     /// So much of a hash names a token.
     pub const ID: usize = 12;
 }

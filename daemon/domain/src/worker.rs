@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    guard::Standing,
+    guard::WorkerIsolation,
     ids::{Epoch, SessionId, TaskId, WorkerId},
     input::{Branch, Prompt, Slug, Title},
     note::Note,
@@ -41,25 +41,25 @@ pub struct Worker {
     pub worktree_bytes: u64,
     /// What an administrator lets it do.
     #[serde(default)]
-    pub limits: Limits,
+    pub limits: WorkerLimits,
     /// When it said goodbye, or lost its leases since its connection closed; `None` while it is there.
     #[serde(default)]
     pub gone: Option<Timestamp>,
     /// What stands around its agents, as it last said.
     #[serde(default)]
-    pub standing: Option<Standing>,
+    pub standing: Option<WorkerIsolation>,
 }
 
 /// What an administrator lets a worker do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
+pub struct WorkerLimits {
     /// So many agents at once at most, whatever it says.
     pub slots: Option<u32>,
     /// Tasks of these repositories alone.
     pub repos: Option<Vec<Slug>>,
 }
 
-impl Limits {
+impl WorkerLimits {
     /// In words, behind the number of slots; empty without limits.
     pub fn said(&self) -> String {
         let slots = self.slots.map(|slots| format!(", at most {slots}"));
@@ -161,7 +161,7 @@ pub struct Assignment {
     pub unheard: bool,
     /// What earlier attempts left at the source, for a worker that has nothing of it.
     #[serde(default)]
-    pub work: Option<Work>,
+    pub work: Option<UnfinishedWork>,
     /// Everything that was asked before and of which something came, oldest first; what is
     /// [`Question::untold`] has not reached any agent, an agent without the session needs them all.
     pub answered: Vec<Question>,
@@ -169,7 +169,7 @@ pub struct Assignment {
 
 /// Unfinished work of a task that a worker pushed outside of `refs/heads`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Work {
+pub struct UnfinishedWork {
     /// The ref: `refs/vine/T-7`.
     pub name: String,
     /// The commit that it was at.
@@ -179,7 +179,7 @@ pub struct Work {
 /// Something a worker must be told, repeated until it is acted upon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "what")]
-pub enum Delivery {
+pub enum WorkerMessage {
     /// Something came of a question ([`Question::untold`]); pass it to the agent, then confirm.
     Answer {
         /// The question.

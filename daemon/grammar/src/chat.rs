@@ -10,7 +10,7 @@ use crate::{
 
 /// Where a command was said, as far as reading it goes.
 #[derive(Debug, Clone, Default)]
-pub struct Context {
+pub struct CommandContext {
     /// The task whose thread it was said in; commands there may leave the id out.
     pub task: Option<TaskId>,
     /// The repository whose room it was said in; new tasks there are for it.
@@ -20,7 +20,7 @@ pub struct Context {
 /// A command that cannot be read. The text is made for people and says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreadable(pub String);
+pub struct CommandError(pub String);
 
 /// The tree without a program name, as it is said in chat.
 #[derive(Debug, Parser)]
@@ -31,7 +31,7 @@ pub struct Unreadable(pub String);
     disable_version_flag = true
 )]
 #[command(about = "Give tasks to agents, answer their questions")]
-pub(crate) struct Line {
+pub(crate) struct CommandLine {
     #[command(subcommand)]
     command: Command,
 }
@@ -59,9 +59,9 @@ fn head(text: &str) -> Option<&str> {
 /// Reads a whole chat message. The first line is split into words like a shell does, but for a
 /// person's own (`own.rs`); further lines are the body of the command, verbatim: the prompt of a new
 /// task, the text of an answer.
-pub fn parse(text: &str, context: &Context) -> Result<Command, Unreadable> {
+pub fn parse(text: &str, context: &CommandContext) -> Result<Command, CommandError> {
     let rest = head(text)
-        .ok_or_else(|| Unreadable("a command starts with /vine, !vine or @vine".into()))?;
+        .ok_or_else(|| CommandError("a command starts with /vine, !vine or @vine".into()))?;
     let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
     let line = said_whole(line);
     let words = match own::words(&line) {
@@ -96,16 +96,21 @@ fn said_whole(line: &str) -> String {
 }
 
 /// Reads words that are split already.
-pub fn from_words(words: &[String], body: &str, context: &Context) -> Result<Command, Unreadable> {
+pub fn from_words(
+    words: &[String],
+    body: &str,
+    context: &CommandContext,
+) -> Result<Command, CommandError> {
     let words: &[String] = if words.is_empty() {
         &["help".to_owned()]
     } else {
         words
     };
-    let matches = Line::command()
+    let matches = CommandLine::command()
         .try_get_matches_from(words)
-        .map_err(|error| Unreadable(plain(&error)))?;
-    let line = Line::from_arg_matches(&matches).map_err(|error| Unreadable(plain(&error)))?;
+        .map_err(|error| CommandError(plain(&error)))?;
+    let line =
+        CommandLine::from_arg_matches(&matches).map_err(|error| CommandError(plain(&error)))?;
     let mut command = line.command;
     add_body(&mut command, body)?;
     imply_repo(&mut command, context);
@@ -115,7 +120,7 @@ pub fn from_words(words: &[String], body: &str, context: &Context) -> Result<Com
 
 /// Splits like a shell, after turning the quotes and dashes that phones make back into plain ones.
 /// A lone apostrophe, as in `don't`, is a letter.
-pub(crate) fn shell_words(line: &str) -> Result<Vec<String>, Unreadable> {
+pub(crate) fn shell_words(line: &str) -> Result<Vec<String>, CommandError> {
     let plain: String = line
         .chars()
         .map(|c| match c {
@@ -128,7 +133,7 @@ pub(crate) fn shell_words(line: &str) -> Result<Vec<String>, Unreadable> {
     let plain = plain.replace(" —", " --");
     let words = split(&plain).or_else(|| split(&plain.replace('\'', "\\'")));
     words.ok_or_else(|| {
-        Unreadable("a quotation mark is not closed; close it, or leave both out".into())
+        CommandError("a quotation mark is not closed; close it, or leave both out".into())
     })
 }
 
@@ -186,7 +191,7 @@ const KEPT: [(char, char); 8] = [
     ('\u{a0}', '\u{e007}'),
 ];
 
-fn add_body(command: &mut Command, body: &str) -> Result<(), Unreadable> {
+fn add_body(command: &mut Command, body: &str) -> Result<(), CommandError> {
     match command {
         _ if body.is_empty() => Ok(()),
         Command::Task(TaskVerb::New {
@@ -200,7 +205,7 @@ fn add_body(command: &mut Command, body: &str) -> Result<(), Unreadable> {
             text.push(format!("\n{body}"));
             Ok(())
         }
-        _ => Err(Unreadable(
+        _ => Err(CommandError(
             "this command takes one line; nothing was done. Send further lines as \
          a message of their own."
                 .into(),
@@ -208,7 +213,7 @@ fn add_body(command: &mut Command, body: &str) -> Result<(), Unreadable> {
     }
 }
 
-fn imply_repo(command: &mut Command, context: &Context) {
+fn imply_repo(command: &mut Command, context: &CommandContext) {
     if let Command::Task(TaskVerb::New {
         repo: repo @ None, ..
     }) = command
@@ -217,7 +222,7 @@ fn imply_repo(command: &mut Command, context: &Context) {
     }
 }
 
-fn imply_task(command: &mut Command, context: &Context) -> Result<(), Unreadable> {
+fn imply_task(command: &mut Command, context: &CommandContext) -> Result<(), CommandError> {
     use TaskVerb as T;
     let Command::Task(
         T::Show { task }
@@ -235,7 +240,7 @@ fn imply_task(command: &mut Command, context: &Context) -> Result<(), Unreadable
     if task.is_some() {
         Ok(())
     } else {
-        Err(Unreadable(
+        Err(CommandError(
             "which task? Name it, like T-7; `task list` shows them.".into(),
         ))
     }
@@ -255,7 +260,7 @@ fn plain(error: &clap::Error) -> String {
 /// The whole tree as help, a line for each verb.
 pub(crate) fn overview() -> String {
     let mut lines = Vec::new();
-    for noun in Line::command().get_subcommands() {
+    for noun in CommandLine::command().get_subcommands() {
         if noun.has_subcommands() {
             for verb in noun.get_subcommands() {
                 lines.push(help_line(
@@ -292,8 +297,8 @@ mod tests {
     use super::*;
     use crate::commands::QuestionVerb;
 
-    fn read(text: &str) -> Result<Command, Unreadable> {
-        parse(text, &Context::default())
+    fn read(text: &str) -> Result<Command, CommandError> {
+        parse(text, &CommandContext::default())
     }
 
     #[test]
@@ -405,7 +410,7 @@ mod tests {
 
     #[test]
     fn inside_a_thread_the_task_is_implied_and_outside_it_is_asked_for() {
-        let here = &Context {
+        let here = &CommandContext {
             task: Some(TaskId(7)),
             repo: None,
         };
@@ -431,7 +436,7 @@ mod tests {
 
     #[test]
     fn a_new_task_is_for_the_repository_of_the_room_unless_another_is_named() {
-        let here = &Context {
+        let here = &CommandContext {
             task: None,
             repo: Some(Slug::from_text("site")),
         };
@@ -486,7 +491,7 @@ mod tests {
 
     #[test]
     fn the_tree_is_sound_and_help_names_every_verb() {
-        Line::command().debug_assert();
+        CommandLine::command().debug_assert();
         let help = Command::overview();
         for verb in [
             "task new",

@@ -286,7 +286,7 @@ pub enum QueueVerb {
         task: Option<TaskId>,
         /// Which
         #[command(flatten)]
-        many: Many,
+        many: BulkFilter,
     },
     /// Take a task off the list of dead ones, or many of them
     Discard {
@@ -295,13 +295,13 @@ pub enum QueueVerb {
         task: Option<TaskId>,
         /// Which
         #[command(flatten)]
-        many: Many,
+        many: BulkFilter,
     },
 }
 
 /// Dead tasks by what they have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct Many {
+pub struct BulkFilter {
     /// All that the other filters leave
     #[arg(long)]
     pub all: bool,

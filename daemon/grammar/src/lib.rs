@@ -10,9 +10,9 @@ mod commands;
 mod menu;
 mod own;
 
-pub use chat::{Context, Unreadable, from_words, is_command, line, parse};
+pub use chat::{CommandContext, CommandError, from_words, is_command, line, parse};
 pub use commands::{
-    Command, ListRange, Many, OrDefault, QuestionVerb, QueueVerb, RepoVerb, SessionVerb, TaskVerb,
-    WorkerVerb,
+    BulkFilter, Command, ListRange, OrDefault, QuestionVerb, QueueVerb, RepoVerb, SessionVerb,
+    TaskVerb, WorkerVerb,
 };
-pub use menu::{Choice, Entry, Kind, menu, words};
+pub use menu::{MenuEntry, MenuOption, OptionKind, menu, words};

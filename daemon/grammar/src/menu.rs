@@ -3,22 +3,22 @@
 
 use clap::{Arg, ArgAction, CommandFactory};
 
-use crate::chat::Line;
+use crate::chat::CommandLine;
 
 /// A command that can be picked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct MenuEntry {
     /// One or two words: `status`, or `task new`.
     pub path: Vec<String>,
     /// What it does, in one line.
     pub about: String,
     /// What can be filled in; what must be comes first.
-    pub options: Vec<Choice>,
+    pub options: Vec<MenuOption>,
 }
 
 /// Something to fill in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+pub struct MenuOption {
     /// Its name, unique in its command.
     pub name: String,
     /// What it is, in one line.
@@ -26,12 +26,12 @@ pub struct Choice {
     /// Whether it must be.
     pub required: bool,
     /// What can be put in.
-    pub kind: Kind,
+    pub kind: OptionKind,
 }
 
 /// What can be put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum OptionKind {
     /// Words.
     Text,
     /// Yes or no.
@@ -41,9 +41,9 @@ pub enum Kind {
 }
 
 /// All that can be picked.
-pub fn menu() -> Vec<Entry> {
+pub fn menu() -> Vec<MenuEntry> {
     let mut entries = Vec::new();
-    for noun in Line::command().get_subcommands() {
+    for noun in CommandLine::command().get_subcommands() {
         if noun.has_subcommands() {
             entries.extend(
                 noun.get_subcommands()
@@ -56,37 +56,37 @@ pub fn menu() -> Vec<Entry> {
     entries
 }
 
-fn entry(path: &[&str], command: &clap::Command) -> Entry {
+fn entry(path: &[&str], command: &clap::Command) -> MenuEntry {
     let about = command
         .get_about()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let mut options: Vec<Choice> = command
+    let mut options: Vec<MenuOption> = command
         .get_arguments()
         .filter(|arg| arg.get_id() != "help")
         .map(choice)
         .collect();
     options.sort_by_key(|choice| !choice.required);
-    Entry {
+    MenuEntry {
         path: path.iter().map(|word| (*word).to_owned()).collect(),
         about,
         options,
     }
 }
 
-fn choice(arg: &Arg) -> Choice {
+fn choice(arg: &Arg) -> MenuOption {
     let values: Vec<String> = arg
         .get_possible_values()
         .iter()
         .map(|value| value.get_name().to_owned())
         .collect();
     let kind = match arg.get_action() {
-        ArgAction::SetTrue => Kind::Flag,
-        _ if values.is_empty() => Kind::Text,
-        _ => Kind::OneOf(values),
+        ArgAction::SetTrue => OptionKind::Flag,
+        _ if values.is_empty() => OptionKind::Text,
+        _ => OptionKind::OneOf(values),
     };
     let about = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    Choice {
+    MenuOption {
         name: arg.get_id().to_string(),
         about,
         required: arg.is_required_set(),
@@ -97,7 +97,7 @@ fn choice(arg: &Arg) -> Choice {
 /// The words of what was picked: `path` from the menu, options as (name, text). Unknown options are
 /// left out.
 pub fn words(path: &[String], options: &[(String, String)]) -> Vec<String> {
-    let mut root = Line::command();
+    let mut root = CommandLine::command();
     root.build();
     let command = path
         .iter()
@@ -139,7 +139,7 @@ pub fn words(path: &[String], options: &[(String, String)]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Command, Context, QuestionVerb, RepoVerb, TaskVerb, from_words};
+    use crate::{Command, CommandContext, QuestionVerb, RepoVerb, TaskVerb, from_words};
 
     fn picked(path: &[&str], options: &[(&str, &str)]) -> Command {
         let path: Vec<String> = path.iter().map(|word| (*word).to_owned()).collect();
@@ -147,7 +147,7 @@ mod tests {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
             .collect();
-        from_words(&words(&path, &options), "", &Context::default()).expect("readable")
+        from_words(&words(&path, &options), "", &CommandContext::default()).expect("readable")
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
             .find(|entry| entry.path == ["task", "list"])
             .expect("task list");
         assert!(lists.options.iter().any(
-            |one| matches!(&one.kind, Kind::OneOf(values) if values.contains(&"queued".to_owned()))
+            |one| matches!(&one.kind, OptionKind::OneOf(values) if values.contains(&"queued".to_owned()))
         ));
     }
 }

@@ -8,29 +8,29 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use vine_app::{AppError, Caller, meter::Refused};
+use vine_app::{AppError, Caller, meter::RefusalCause};
 use vine_domain::{
     WorkerId,
     token::{Token, TokenKind},
 };
 
-use crate::{Shared, error::Failure, guests::Guest};
+use crate::{HttpState, error::ErrorResponse, guests::AnonymousConnection};
 
 /// The cookie that keeps a browser logged in.
 const SESSION: &str = "vine_session";
 
 /// Where the page is reached by https our cookies have the prefix that keeps other hosts,
 /// subdomains and plain connections from setting them (RFC 6265bis, 4.1.3.2).
-fn full_name(shared: &Shared, name: &str) -> String {
+fn full_name(shared: &HttpState, name: &str) -> String {
     format!("{}{name}", if is_secure(shared) { "__Host-" } else { "" })
 }
 
-fn is_secure(shared: &Shared) -> bool {
+fn is_secure(shared: &HttpState) -> bool {
     shared.app.settings().link.starts_with("https://")
 }
 
 /// The line that sets a cookie or, with no life, takes it away.
-pub fn keep(shared: &Shared, name: &str, value: &str, life: u64) -> String {
+pub fn keep(shared: &HttpState, name: &str, value: &str, life: u64) -> String {
     let secure = if is_secure(shared) { "; Secure" } else { "" };
     format!(
         "{}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={life}{secure}",
@@ -39,12 +39,12 @@ pub fn keep(shared: &Shared, name: &str, value: &str, life: u64) -> String {
 }
 
 /// The line that logs a browser in or, with no life, out.
-pub fn keep_session(shared: &Shared, value: &str, life: u64) -> String {
+pub fn keep_session(shared: &HttpState, value: &str, life: u64) -> String {
     keep(shared, SESSION, value, life)
 }
 
 /// What a cookie of ours holds.
-pub fn kept(shared: &Shared, headers: &HeaderMap, name: &str) -> Option<String> {
+pub fn kept(shared: &HttpState, headers: &HeaderMap, name: &str) -> Option<String> {
     let own = full_name(shared, name);
     let cookies = headers
         .get_all(header::COOKIE)
@@ -59,15 +59,15 @@ pub fn kept(shared: &Shared, headers: &HeaderMap, name: &str) -> Option<String> 
 }
 
 /// A person, by API token.
-pub struct Person(pub Caller);
+pub struct PersonCaller(pub Caller);
 
 /// An enrolled worker, by its token.
-pub struct Enrolled(pub WorkerId);
+pub struct WorkerCaller(pub WorkerId);
 
 /// A person at the page, by cookie. Writes must come from our own page.
-pub struct Visitor(pub Caller);
+pub struct PageVisitor(pub Caller);
 
-fn bearer(shared: &Shared, headers: &HeaderMap) -> Result<Token, AppError> {
+fn bearer(shared: &HttpState, headers: &HeaderMap) -> Result<Token, AppError> {
     let value = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
@@ -75,22 +75,25 @@ fn bearer(shared: &Shared, headers: &HeaderMap) -> Result<Token, AppError> {
         .and_then(|value| value.strip_prefix("Bearer "))
         .map(Token::presented)
         .ok_or_else(|| {
-            shared.app.meter.denied(Refused::Token);
+            shared.app.meter.denied(RefusalCause::Token);
             AppError::Unauthenticated
         })
 }
 
 /// Whoever it is, the connection is no stranger's any more.
 fn is_known(parts: &Parts) {
-    if let Some(guest) = parts.extensions.get::<Guest>() {
+    if let Some(guest) = parts.extensions.get::<AnonymousConnection>() {
         guest.is_known_now();
     }
 }
 
-impl FromRequestParts<Shared> for Person {
-    type Rejection = Failure;
+impl FromRequestParts<HttpState> for PersonCaller {
+    type Rejection = ErrorResponse;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &HttpState,
+    ) -> Result<Self, ErrorResponse> {
         let token = bearer(shared, &parts.headers)?;
         let caller = shared.app.caller(&token, TokenKind::User, "api").await?;
         is_known(parts);
@@ -98,10 +101,13 @@ impl FromRequestParts<Shared> for Person {
     }
 }
 
-impl FromRequestParts<Shared> for Enrolled {
-    type Rejection = Failure;
+impl FromRequestParts<HttpState> for WorkerCaller {
+    type Rejection = ErrorResponse;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &HttpState,
+    ) -> Result<Self, ErrorResponse> {
         let token = bearer(shared, &parts.headers)?;
         let worker = shared.app.worker_of(&token).await?;
         is_known(parts);
@@ -110,14 +116,14 @@ impl FromRequestParts<Shared> for Enrolled {
 }
 
 /// The browser session of a request.
-pub fn cookie(shared: &Shared, headers: &HeaderMap) -> Option<Token> {
+pub fn cookie(shared: &HttpState, headers: &HeaderMap) -> Option<Token> {
     kept(shared, headers, SESSION).map(Token::presented)
 }
 
-impl FromRequestParts<Shared> for Visitor {
+impl FromRequestParts<HttpState> for PageVisitor {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, shared: &HttpState) -> Result<Self, Response> {
         let to_login = || Redirect::to("/login").into_response();
         let token = cookie(shared, &parts.headers).ok_or_else(to_login)?;
         match shared
@@ -130,14 +136,14 @@ impl FromRequestParts<Shared> for Visitor {
                 Ok(Self(caller))
             }
             Err(AppError::Unauthenticated) => Err(to_login()),
-            Err(error) => Err(Failure::from(error).into_response()),
+            Err(error) => Err(ErrorResponse::from(error).into_response()),
         }
     }
 }
 
 /// Guards the page: only under a known host name, writes only from the page itself, nothing
 /// embeddable or scriptable from outside.
-pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+pub async fn guard(State(shared): State<HttpState>, request: Request, next: Next) -> Response {
     if let Err(refused) = check(&shared, request.method(), request.headers()) {
         return refused.into_response();
     }
@@ -160,7 +166,7 @@ pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -
 
 /// Guards what needs no token: health, numbers and the API's document. A browser that was led here
 /// under another name reads none of it.
-pub async fn named(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+pub async fn named(State(shared): State<HttpState>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST);
     let host = host.map(|host| host.to_str().unwrap_or_default());
     // Browsers always send one.
@@ -171,16 +177,16 @@ pub async fn named(State(shared): State<Shared>, request: Request, next: Next) -
 }
 
 /// Whether this is a name of ours: one that is configured, or one that nobody else can own.
-fn called_right(shared: &Shared, host: &str) -> Result<(), Failure> {
+fn called_right(shared: &HttpState, host: &str) -> Result<(), ErrorResponse> {
     if shared.hosts.iter().any(|known| known == host) || is_nobodys(host) {
         return Ok(());
     }
-    shared.app.meter.denied(Refused::Host);
+    shared.app.meter.denied(RefusalCause::Host);
     let hint = format!(
         "call it http://{}, or name it in `daemon.hosts`",
         shared.hosts.first().map_or("localhost", String::as_str)
     );
-    Err(Failure::new(
+    Err(ErrorResponse::new(
         StatusCode::FORBIDDEN,
         "unknown_host",
         "nothing is served under this name",
@@ -195,7 +201,7 @@ fn is_nobodys(host: &str) -> bool {
     host.parse::<SocketAddr>().is_ok() || bare.parse::<IpAddr>().is_ok() || name == "localhost"
 }
 
-fn check(shared: &Shared, method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
+fn check(shared: &HttpState, method: &Method, headers: &HeaderMap) -> Result<(), ErrorResponse> {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
     called_right(shared, host)?;
@@ -214,8 +220,8 @@ fn check(shared: &Shared, method: &Method, headers: &HeaderMap) -> Result<(), Fa
         Some("same-origin") => Ok(()),
         None if own_origin => Ok(()),
         _ => {
-            shared.app.meter.denied(Refused::CrossSite);
-            Err(Failure::new(
+            shared.app.meter.denied(RefusalCause::CrossSite);
+            Err(ErrorResponse::new(
                 StatusCode::FORBIDDEN,
                 "cross_site",
                 "this came from another site",

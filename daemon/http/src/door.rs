@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::guests::{Guest, Guests};
+use crate::guests::{AnonymousConnection, AnonymousPool};
 
 /// A connection that says nothing for so long, or not a whole head of a request, is closed. Clients
 /// of ours keep idle ones for 90 s.
@@ -38,12 +38,12 @@ pub async fn serve(
     router: Router,
     closing: CancellationToken,
 ) {
-    let mut door = Door {
+    let mut door = Acceptor {
         listener,
         shuns,
         looks: JoinSet::new(),
     };
-    let (guests, open) = (Arc::new(Guests::default()), GracefulShutdown::new());
+    let (guests, open) = (Arc::new(AnonymousPool::default()), GracefulShutdown::new());
     let mut protocol = http1::Builder::new();
     protocol
         .timer(TokioTimer::new())
@@ -54,7 +54,7 @@ pub async fn serve(
             accepted = door.accept() => accepted,
         };
         let guest = guests.admit(from.ip().to_canonical());
-        let service = Service {
+        let service = ConnectionService {
             router: TowerToHyperService::new(router.clone()),
             guest: guest.clone(),
         };
@@ -72,12 +72,12 @@ pub async fn serve(
 }
 
 /// Answers the requests of one connection.
-struct Service {
+struct ConnectionService {
     router: TowerToHyperService<Router>,
-    guest: Guest,
+    guest: AnonymousConnection,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Service {
+impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     type Response = Response<Body>;
     type Error = TooSlow;
     type Future = BoxFuture<'static, Result<Response<Body>, TooSlow>>;
@@ -102,7 +102,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 #[error("the request took too long")]
 struct TooSlow;
 
-async fn remains_strange(guest: &Guest) {
+async fn remains_strange(guest: &AnonymousConnection) {
     tokio::time::sleep(STRANGE).await;
     if guest.is_known() {
         std::future::pending::<()>().await;
@@ -110,7 +110,7 @@ async fn remains_strange(guest: &Guest) {
 }
 
 /// Where connections come in. Small answers must not wait for more of them.
-struct Door {
+struct Acceptor {
     listener: TcpListener,
     shuns: Option<fn(SocketAddr) -> bool>,
     /// Nobody waits while somebody else is looked at.
@@ -120,7 +120,7 @@ struct Door {
 /// So many are looked at at once.
 const LOOKS: usize = 100;
 
-impl Door {
+impl Acceptor {
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             // Waits by itself while the system has no files left.

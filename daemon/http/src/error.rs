@@ -13,9 +13,9 @@ use vine_domain::ports::StoreError;
 
 /// An error on its way out.
 #[derive(Debug)]
-pub struct Failure(StatusCode, ApiError);
+pub struct ErrorResponse(StatusCode, ApiError);
 
-impl Failure {
+impl ErrorResponse {
     pub fn new(status: StatusCode, code: &str, message: impl Into<String>, hint: &str) -> Self {
         Self(
             status,
@@ -45,7 +45,7 @@ impl Failure {
     }
 }
 
-impl From<AppError> for Failure {
+impl From<AppError> for ErrorResponse {
     fn from(error: AppError) -> Self {
         let status = match &error {
             AppError::NotFound(_) => StatusCode::NOT_FOUND,
@@ -71,22 +71,22 @@ impl From<AppError> for Failure {
     }
 }
 
-impl IntoResponse for Failure {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         (self.0, Json(self.1)).into_response()
     }
 }
 
 /// A JSON body, or an error that says what is wrong with it.
-pub struct Body<T>(pub T);
+pub struct JsonBody<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = Failure;
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = ErrorResponse;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ErrorResponse> {
         let refused = |rejection: JsonRejection| {
             let hint = "send a JSON object as documented, with `Content-Type: application/json`";
-            Failure::new(rejection.status(), "invalid", rejection.body_text(), hint)
+            ErrorResponse::new(rejection.status(), "invalid", rejection.body_text(), hint)
         };
         Json::<T>::from_request(request, state)
             .await
@@ -96,18 +96,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 }
 
 /// An id in the path, or the domain's own words about it.
-pub struct Id<T>(pub T);
+pub struct PathId<T>(pub T);
 
 impl<T: std::str::FromStr<Err = vine_domain::Invalid> + Send, S: Send + Sync> FromRequestParts<S>
-    for Id<T>
+    for PathId<T>
 {
-    type Rejection = Failure;
+    type Rejection = ErrorResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorResponse> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|error| {
-                Failure::new(
+                ErrorResponse::new(
                     StatusCode::BAD_REQUEST,
                     "invalid",
                     error.body_text(),
@@ -121,17 +121,17 @@ impl<T: std::str::FromStr<Err = vine_domain::Invalid> + Send, S: Send + Sync> Fr
 }
 
 /// Query parameters, or an error that says what is wrong with them.
-pub struct Params<T>(pub T);
+pub struct QueryParams<T>(pub T);
 
-impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Params<T> {
-    type Rejection = Failure;
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for QueryParams<T> {
+    type Rejection = ErrorResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorResponse> {
         Query::<T>::from_request_parts(parts, state)
             .await
             .map(|Query(params)| Self(params))
             .map_err(|error| {
-                Failure::new(
+                ErrorResponse::new(
                     StatusCode::BAD_REQUEST,
                     "invalid",
                     error.body_text(),
@@ -141,9 +141,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Params<
     }
 }
 
-pub async fn wrong_method() -> Failure {
+pub async fn wrong_method() -> ErrorResponse {
     let hint = "`Allow` names the methods that do; /api/v1/docs describes them";
-    Failure::new(
+    ErrorResponse::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "wrong_method",
         "this address does not know that method",
@@ -151,8 +151,8 @@ pub async fn wrong_method() -> Failure {
     )
 }
 
-pub async fn no_such_path() -> Failure {
-    Failure::new(
+pub async fn no_such_path() -> ErrorResponse {
+    ErrorResponse::new(
         StatusCode::NOT_FOUND,
         "not_found",
         "there is nothing at this address",

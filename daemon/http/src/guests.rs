@@ -19,10 +19,10 @@ const OF_ALL: usize = 512;
 
 /// One connection.
 #[derive(Debug, Clone, Default)]
-pub struct Guest(Arc<State>);
+pub struct AnonymousConnection(Arc<PoolState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct PoolState {
     /// Somebody showed on it who they are.
     is_known: AtomicBool,
     /// A request of it is being answered.
@@ -31,7 +31,7 @@ struct State {
     closed: CancellationToken,
 }
 
-impl Guest {
+impl AnonymousConnection {
     /// Somebody showed who they are.
     pub fn is_known_now(&self) {
         self.0.is_known.store(true, Ordering::Relaxed);
@@ -64,11 +64,11 @@ impl Guest {
 
 /// All connections on which nobody has shown who they are, the oldest first.
 #[derive(Debug, Default)]
-pub struct Guests(Mutex<VecDeque<(IpAddr, Guest)>>);
+pub struct AnonymousPool(Mutex<VecDeque<(IpAddr, AnonymousConnection)>>);
 
-impl Guests {
+impl AnonymousPool {
     /// Takes a new connection. When there are too many of its kind, another one is closed.
-    pub fn admit(&self, from: IpAddr) -> Guest {
+    pub fn admit(&self, from: IpAddr) -> AnonymousConnection {
         let mut strangers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         strangers.retain(|(_, guest)| guest.is_stranger());
         let mut counts = HashMap::<IpAddr, usize>::new();
@@ -84,9 +84,9 @@ impl Guests {
             _ => None,
         };
         if let Some(address) = crowded {
-            let of_it = |(other, _): &(IpAddr, Guest)| *other == address;
-            let is_idle = |guest: &Guest| !guest.0.is_served.load(Ordering::Relaxed);
-            let idle = |one: &(IpAddr, Guest)| of_it(one) && is_idle(&one.1);
+            let of_it = |(other, _): &(IpAddr, AnonymousConnection)| *other == address;
+            let is_idle = |guest: &AnonymousConnection| !guest.0.is_served.load(Ordering::Relaxed);
+            let idle = |one: &(IpAddr, AnonymousConnection)| of_it(one) && is_idle(&one.1);
             let place = strangers
                 .iter()
                 .position(idle)
@@ -95,7 +95,7 @@ impl Guests {
                 guest.0.closed.cancel();
             }
         }
-        let guest = Guest::default();
+        let guest = AnonymousConnection::default();
         strangers.push_back((from, guest.clone()));
         guest
     }
@@ -105,14 +105,14 @@ impl Guests {
 mod tests {
     use super::*;
 
-    fn is_closed(guest: &Guest) -> bool {
+    fn is_closed(guest: &AnonymousConnection) -> bool {
         guest.0.closed.is_cancelled()
     }
 
     #[test]
     fn strangers_make_room_for_each_other_and_never_take_that_of_who_is_known() {
-        let (guests, here) = (Guests::default(), IpAddr::from([10, 0, 0, 1]));
-        let known: Vec<Guest> = (0..1000)
+        let (guests, here) = (AnonymousPool::default(), IpAddr::from([10, 0, 0, 1]));
+        let known: Vec<AnonymousConnection> = (0..1000)
             .map(|_| {
                 let guest = guests.admit(here);
                 guest.is_known_now();
@@ -121,7 +121,7 @@ mod tests {
             .collect();
         let served = guests.admit(here);
         served.is_served(true);
-        let idle: Vec<Guest> = (1..OF_ONE).map(|_| guests.admit(here)).collect();
+        let idle: Vec<AnonymousConnection> = (1..OF_ONE).map(|_| guests.admit(here)).collect();
         let elsewhere = guests.admit(IpAddr::from([10, 0, 0, 2]));
         let new = guests.admit(here);
         assert!(is_closed(&idle[0]), "the oldest one that is idle goes");
@@ -136,11 +136,11 @@ mod tests {
 
     #[test]
     fn many_addresses_together_hold_no_more_and_the_greediest_gives() {
-        let guests = Guests::default();
-        let greedy: Vec<Guest> = (0..OF_ONE)
+        let guests = AnonymousPool::default();
+        let greedy: Vec<AnonymousConnection> = (0..OF_ONE)
             .map(|_| guests.admit(IpAddr::from([10, 0, 0, 1])))
             .collect();
-        let others: Vec<Guest> = (0..OF_ALL as u32)
+        let others: Vec<AnonymousConnection> = (0..OF_ALL as u32)
             .map(|number| guests.admit(IpAddr::from((0x0b00_0000 + number).to_be_bytes())))
             .collect();
         let closed = greedy.iter().filter(|guest| is_closed(guest)).count();
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn who_has_left_takes_no_place() {
-        let (guests, here) = (Guests::default(), IpAddr::from([10, 0, 0, 1]));
+        let (guests, here) = (AnonymousPool::default(), IpAddr::from([10, 0, 0, 1]));
         for _ in 0..10 * OF_ONE {
             let guest = guests.admit(here);
             guest.leaves();

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use vine_app::App;
 
 use crate::page::Issuer;
-pub use crate::page::Oidc;
+pub use crate::page::OidcSettings;
 
 /// Large enough that a prompt which is too long gets the clear error of the rules, not a cut
 /// connection.
@@ -37,7 +37,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// What the routers share.
 #[derive(Clone)]
-pub struct Shared {
+pub struct HttpState {
     app: App,
     /// Names under which browsers may reach the page, with port. Anything else is a rebinding
     /// attack.
@@ -49,13 +49,13 @@ pub struct Shared {
 }
 
 /// What stands at the front besides the use cases.
-pub struct Front {
+pub struct FrontSettings {
     /// Names under which browsers may reach the page, with port.
     pub hosts: Vec<String>,
     /// Where chat platforms come in; they know who knocks by themselves.
     pub doors: Router,
     /// Where people have their accounts, if they log in with those.
-    pub oidc: Option<Oidc>,
+    pub oidc: Option<OidcSettings>,
     /// Whether nobody at that address is to be spoken with.
     pub shuns: Option<fn(SocketAddr) -> bool>,
 }
@@ -71,10 +71,15 @@ pub fn forward(path: &str, now: impl Fn() -> Router + Clone + Send + Sync + 'sta
 
 /// Serves until `closing`; requests that wait are answered at once when the daemon stops, which may
 /// be earlier.
-pub async fn serve(listener: TcpListener, app: App, front: Front, closing: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    front: FrontSettings,
+    closing: CancellationToken,
+) {
     let boot = app.ids.uuid().simple().to_string();
     let issuer = front.oidc.map(|settings| Arc::new(Issuer::new(settings)));
-    let shared = Shared {
+    let shared = HttpState {
         app,
         hosts: front.hosts.into(),
         issuer,
@@ -88,7 +93,7 @@ pub async fn serve(listener: TcpListener, app: App, front: Front, closing: Cance
 
 /// While the daemon stops each connection ends with its next answer, so that none is closed under a
 /// request.
-async fn farewell(State(shared): State<Shared>, mut response: Response) -> Response {
+async fn farewell(State(shared): State<HttpState>, mut response: Response) -> Response {
     if shared.app.stop.is_cancelled() {
         response
             .headers_mut()
@@ -97,7 +102,7 @@ async fn farewell(State(shared): State<Shared>, mut response: Response) -> Respo
     response
 }
 
-fn router(shared: Shared) -> Router {
+fn router(shared: HttpState) -> Router {
     Router::new()
         .merge(api::routes(shared.clone()))
         .merge(page::routes(shared.clone()))

@@ -11,21 +11,21 @@ use axum::{
 };
 use tokio::sync::Mutex;
 
-use crate::{Shared, auth, error::Failure};
+use crate::{HttpState, auth, error::ErrorResponse};
 
 /// Numbers are made so often within a second; whoever asks more often is given the latest.
 const A_SECOND: usize = 5;
 
 /// The latest numbers, and when those before were made.
 #[derive(Default)]
-struct Latest {
+struct CachedScrape {
     text: String,
     made: VecDeque<Instant>,
 }
 
-type Made = Arc<Mutex<Latest>>;
+type Made = Arc<Mutex<CachedScrape>>;
 
-pub fn routes(shared: Shared) -> Router<Shared> {
+pub fn routes(shared: HttpState) -> Router<HttpState> {
     let made = Made::default();
     Router::new()
         .route("/livez", get(|| async { "alive" }))
@@ -36,7 +36,7 @@ pub fn routes(shared: Shared) -> Router<Shared> {
 
 /// Ready when the store takes what is written; no more once the daemon is being stopped, so that a load balancer
 /// looks elsewhere.
-async fn ready(State(shared): State<Shared>) -> Result<&'static str, Failure> {
+async fn ready(State(shared): State<HttpState>) -> Result<&'static str, ErrorResponse> {
     if shared.app.stop.is_cancelled() {
         return Err(vine_app::AppError::Stopping.into());
     }
@@ -45,7 +45,10 @@ async fn ready(State(shared): State<Shared>) -> Result<&'static str, Failure> {
 }
 
 /// Prometheus text. No label carries anything that people or agents wrote.
-async fn metrics(State(shared): State<Shared>, made: Made) -> Result<impl IntoResponse, Failure> {
+async fn metrics(
+    State(shared): State<HttpState>,
+    made: Made,
+) -> Result<impl IntoResponse, ErrorResponse> {
     let mut latest = made.lock().await;
     let now = Instant::now();
     latest.made.retain(|at| now - *at < Duration::from_secs(1));

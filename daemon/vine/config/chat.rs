@@ -10,13 +10,13 @@ use super::secret::Secret;
 /// All platforms besides the console.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Chat {
-    pub matrix: Matrix,
-    pub slack: Slack,
-    pub discord: Discord,
+pub struct ChatConfig {
+    pub matrix: MatrixConfig,
+    pub slack: SlackConfig,
+    pub discord: DiscordConfig,
 }
 
-impl Chat {
+impl ChatConfig {
     /// The platforms that are wanted, each with all that is set for it, secrets too: what differs has
     /// changed.
     pub fn wanted(&self) -> Result<Vec<(&'static str, String)>> {
@@ -60,7 +60,7 @@ impl Chat {
 /// Discord. It is used when it has a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Discord {
+pub struct DiscordConfig {
     pub token: Option<String>,
     pub token_file: Option<PathBuf>,
     pub guild: Option<String>,
@@ -69,7 +69,7 @@ pub struct Discord {
     pub api_url: String,
 }
 
-impl Default for Discord {
+impl Default for DiscordConfig {
     fn default() -> Self {
         Self {
             token: None,
@@ -82,7 +82,7 @@ impl Default for Discord {
     }
 }
 
-impl Discord {
+impl DiscordConfig {
     /// Whether it is wanted at all.
     pub fn is_wanted(&self) -> bool {
         self.token().is_set()
@@ -141,7 +141,7 @@ fn whole(key: &str, url: &str, like: &str) -> Result<()> {
 /// Slack. It is used when it has a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Slack {
+pub struct SlackConfig {
     pub bot_token: Option<String>,
     pub bot_token_file: Option<PathBuf>,
     pub app_token: Option<String>,
@@ -153,7 +153,7 @@ pub struct Slack {
     pub api_url: String,
 }
 
-impl Default for Slack {
+impl Default for SlackConfig {
     fn default() -> Self {
         Self {
             bot_token: None,
@@ -169,7 +169,7 @@ impl Default for Slack {
     }
 }
 
-impl Slack {
+impl SlackConfig {
     /// Whether it is wanted at all.
     pub fn is_wanted(&self) -> bool {
         self.bot().is_set() || self.app().is_set() || self.signing().is_set()
@@ -263,7 +263,7 @@ fn token(secret: &Secret<'_>, start: &str) -> Result<String> {
 /// Matrix. It is used when a homeserver is named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Matrix {
+pub struct MatrixConfig {
     pub homeserver_url: Option<String>,
     pub user: String,
     pub password: Option<String>,
@@ -272,7 +272,7 @@ pub struct Matrix {
     pub recovery_key_file: Option<PathBuf>,
 }
 
-impl Default for Matrix {
+impl Default for MatrixConfig {
     fn default() -> Self {
         Self {
             homeserver_url: None,
@@ -285,7 +285,7 @@ impl Default for Matrix {
     }
 }
 
-impl Matrix {
+impl MatrixConfig {
     /// What is wrong with it, without looking at the world.
     pub fn check(&self) -> Result<()> {
         let Some(url) = &self.homeserver_url else {
@@ -326,19 +326,22 @@ mod tests {
 
     #[test]
     fn slack_needs_a_bot_and_one_way_to_tell_us_things() {
-        let slack = |bot: Option<&str>, app: Option<&str>, signing: Option<&str>| Slack {
+        let slack = |bot: Option<&str>, app: Option<&str>, signing: Option<&str>| SlackConfig {
             bot_token: bot.map(Into::into),
             app_token: app.map(Into::into),
             signing_secret: signing.map(Into::into),
-            ..Slack::default()
+            ..SlackConfig::default()
         };
-        assert!(Slack::default().check().is_ok(), "no tokens, no Slack");
+        assert!(
+            SlackConfig::default().check().is_ok(),
+            "no tokens, no Slack"
+        );
         for (wrong, word) in [
             (slack(Some("xoxb-1"), None, None), "no app_token"),
             (slack(None, Some("xapp-1"), None), "no bot_token"),
             (slack(Some("xoxb-1"), Some("xapp-1"), Some("s")), "keep one"),
             (
-                Slack {
+                SlackConfig {
                     bot_token_file: Some("f".into()),
                     ..slack(Some("xoxb-1"), Some("xapp-1"), None)
                 },
@@ -349,7 +352,7 @@ mod tests {
             assert!(error.contains(word), "{error}");
         }
         for api_url in ["/api", "slack.com/api", "https:///api"] {
-            let wrong = Slack {
+            let wrong = SlackConfig {
                 api_url: api_url.into(),
                 ..slack(Some("xoxb-1"), Some("xapp-1"), None)
             };
@@ -370,12 +373,15 @@ mod tests {
 
     #[test]
     fn discord_needs_a_server_by_its_id() {
-        let discord = |guild: Option<&str>| Discord {
+        let discord = |guild: Option<&str>| DiscordConfig {
             token: Some("t".into()),
             guild: guild.map(Into::into),
-            ..Discord::default()
+            ..DiscordConfig::default()
         };
-        assert!(Discord::default().check().is_ok(), "no token, no Discord");
+        assert!(
+            DiscordConfig::default().check().is_ok(),
+            "no token, no Discord"
+        );
         assert!(discord(Some("1000000000000000002")).check().is_ok());
         for (wrong, word) in [
             (discord(None), "no guild"),
@@ -388,14 +394,14 @@ mod tests {
 
     #[test]
     fn a_homeserver_needs_a_whole_address_and_one_password() {
-        let matrix = |url: &str, password: Option<&str>, file: Option<&str>| Matrix {
+        let matrix = |url: &str, password: Option<&str>, file: Option<&str>| MatrixConfig {
             homeserver_url: Some(url.into()),
             password: password.map(Into::into),
             password_file: file.map(Into::into),
-            ..Matrix::default()
+            ..MatrixConfig::default()
         };
         assert!(
-            Matrix::default().check().is_ok(),
+            MatrixConfig::default().check().is_ok(),
             "no homeserver, no Matrix"
         );
         assert!(matrix("https://x", Some("p"), None).check().is_ok());

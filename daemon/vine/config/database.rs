@@ -10,18 +10,18 @@ use super::secret::Secret;
 /// The database: a file in the state folder, unless an address is named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Database {
+pub struct DatabaseConfig {
     pub url: Option<String>,
     pub url_file: Option<PathBuf>,
-    pub durability: Durability,
+    pub durability: DurabilityName,
 }
 
-impl Default for Database {
+impl Default for DatabaseConfig {
     fn default() -> Self {
         Self {
             url: None,
             url_file: None,
-            durability: Durability::Full,
+            durability: DurabilityName::Full,
         }
     }
 }
@@ -29,12 +29,12 @@ impl Default for Database {
 /// How much survives a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Durability {
+pub enum DurabilityName {
     Full,
     Normal,
 }
 
-impl Database {
+impl DatabaseConfig {
     fn secret(&self) -> Secret<'_> {
         Secret {
             key: "database.url",
@@ -67,12 +67,12 @@ impl Database {
 /// Redis. It is used when it has an address.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Redis {
+pub struct RedisConfig {
     pub url: Option<String>,
     pub url_file: Option<PathBuf>,
 }
 
-impl Redis {
+impl RedisConfig {
     fn secret(&self) -> Secret<'_> {
         Secret {
             key: "redis.url",
@@ -89,7 +89,7 @@ impl Redis {
 
     /// What is wrong, before anything is opened. Hints between daemons make sense only where
     /// several share a database.
-    pub fn check(&self, database: &Database) -> Result<()> {
+    pub fn check(&self, database: &DatabaseConfig) -> Result<()> {
         self.secret().check()?;
         if self.secret().is_set() && !database.secret().is_set() {
             bail!(

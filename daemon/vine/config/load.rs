@@ -225,9 +225,9 @@ fn known() -> Result<Table> {
     }
     known.insert(
         "people".into(),
-        Value::Array(vec![Table::try_from(super::Person::sample())?.into()]),
+        Value::Array(vec![Table::try_from(super::PersonConfig::sample())?.into()]),
     );
-    let decisions = super::Decisions {
+    let decisions = super::DecisionsConfig {
         repo: Some(String::new()),
         permissions: Some(Role::Admin),
         plans: Some(Role::Admin),

@@ -10,14 +10,14 @@ use super::secret::Secret;
 /// All ways.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Login {
-    pub oidc: Oidc,
+pub struct LoginConfig {
+    pub oidc: OidcConfig,
 }
 
 /// Accounts of an organisation; used when `issuer_url` is set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Oidc {
+pub struct OidcConfig {
     pub issuer_url: Option<String>,
     pub name: String,
     pub client_id: String,
@@ -25,7 +25,7 @@ pub struct Oidc {
     pub client_secret_file: Option<PathBuf>,
 }
 
-impl Default for Oidc {
+impl Default for OidcConfig {
     fn default() -> Self {
         let (name, client_id) = ("your organisation".into(), "agentvine".into());
         Self {
@@ -38,9 +38,9 @@ impl Default for Oidc {
     }
 }
 
-impl Oidc {
+impl OidcConfig {
     /// The issuer, if there is one. Public clients have no secret.
-    pub fn settings(&self) -> Result<Option<vine_http::Oidc>> {
+    pub fn settings(&self) -> Result<Option<vine_http::OidcSettings>> {
         let Some(issuer_url) = self.issuer_url.clone() else {
             return Ok(None);
         };
@@ -51,7 +51,7 @@ impl Oidc {
         };
         secret.check()?;
         let client_secret = secret.is_set().then(|| secret.read()).transpose()?;
-        Ok(Some(vine_http::Oidc {
+        Ok(Some(vine_http::OidcSettings {
             name: self.name.clone(),
             issuer_url,
             client_id: self.client_id.clone(),

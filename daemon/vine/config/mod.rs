@@ -13,14 +13,14 @@ mod secret;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
-pub use chat::Chat;
-pub use database::{Database, Durability, Redis};
-pub use login::Login;
-pub use people::Person;
+pub use chat::ChatConfig;
+pub use database::{DatabaseConfig, DurabilityName, RedisConfig};
+pub use login::LoginConfig;
+pub use people::PersonConfig;
 use serde::{Deserialize, Serialize};
 use vine_domain::{
-    Patience, Retention, Role, SessionPolicy, Slug, Wall,
-    access::{Rule, Rules},
+    ReminderPolicy, Retention, Role, SessionPolicy, Slug, Wall,
+    access::{DecisionRule, DecisionRules},
     retention::LogCap,
 };
 
@@ -34,28 +34,28 @@ pub struct Config {
     /// Where it was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
-    pub daemon: Daemon,
-    pub database: Database,
-    pub redis: Redis,
-    pub people: Vec<Person>,
-    pub decisions: Vec<Decisions>,
-    pub chat: Chat,
-    pub questions: Questions,
-    pub sessions: Sessions,
-    pub keep: Keep,
-    pub worker: Worker,
-    pub agents: Agents,
-    pub commit: Commit,
-    pub git: Git,
-    pub log: Log,
-    pub traces: Traces,
-    pub login: Login,
+    pub daemon: DaemonConfig,
+    pub database: DatabaseConfig,
+    pub redis: RedisConfig,
+    pub people: Vec<PersonConfig>,
+    pub decisions: Vec<DecisionsConfig>,
+    pub chat: ChatConfig,
+    pub questions: QuestionsConfig,
+    pub sessions: SessionsConfig,
+    pub keep: KeepConfig,
+    pub worker: WorkerSection,
+    pub agents: AgentsConfig,
+    pub commit: CommitSection,
+    pub git: GitSection,
+    pub log: LogConfig,
+    pub traces: TracesConfig,
+    pub login: LoginConfig,
 }
 
 /// Who decides what agents ask in a repository, or in all others.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Decisions {
+pub struct DecisionsConfig {
     pub repo: Option<String>,
     pub permissions: Option<Role>,
     pub plans: Option<Role>,
@@ -78,11 +78,11 @@ impl Config {
     }
 
     /// The same as the rules want it. Each repository is named once.
-    pub fn rules(&self) -> Result<Rules> {
-        let mut rules = Vec::<Rule>::new();
+    pub fn rules(&self) -> Result<DecisionRules> {
+        let mut rules = Vec::<DecisionRule>::new();
         for said in &self.decisions {
             let repo = said.repo.as_ref().map(|name| name.parse::<Slug>());
-            let rule = Rule {
+            let rule = DecisionRule {
                 repo: repo.transpose().context("decisions.repo")?,
                 permissions: said.permissions,
                 plans: said.plans,
@@ -94,14 +94,14 @@ impl Config {
             }
             rules.push(rule);
         }
-        Ok(Rules(rules))
+        Ok(DecisionRules(rules))
     }
 }
 
 /// The daemon.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Daemon {
+pub struct DaemonConfig {
     pub listen: SocketAddr,
     pub public_url: Option<String>,
     pub hosts: Vec<String>,
@@ -110,7 +110,7 @@ pub struct Daemon {
     pub drain_seconds: u64,
 }
 
-impl Default for Daemon {
+impl Default for DaemonConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
@@ -123,7 +123,7 @@ impl Default for Daemon {
     }
 }
 
-impl Daemon {
+impl DaemonConfig {
     /// Whether what is said with it can be read on its way: others reach it, and nothing says that https
     /// stands in front.
     pub fn is_overheard(&self) -> bool {
@@ -138,7 +138,7 @@ impl Daemon {
 /// Where traces of questions go; nowhere, unless it is said.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Traces {
+pub struct TracesConfig {
     pub otlp_url: Option<String>,
     pub authorization_file: Option<PathBuf>,
 }
@@ -146,7 +146,7 @@ pub struct Traces {
 /// What happens while nobody answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Questions {
+pub struct QuestionsConfig {
     pub remind_after_seconds: u64,
     pub escalate_after_seconds: u64,
     pub escalate_to: String,
@@ -160,7 +160,7 @@ pub struct Questions {
 /// When sessions are worth keeping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Sessions {
+pub struct SessionsConfig {
     pub reuse: bool,
     pub max_age_seconds: u64,
     pub max_idle_seconds: u64,
@@ -168,7 +168,7 @@ pub struct Sessions {
     pub affinity_seconds: u64,
 }
 
-impl Default for Sessions {
+impl Default for SessionsConfig {
     fn default() -> Self {
         let policy = SessionPolicy::default();
         Self {
@@ -181,7 +181,7 @@ impl Default for Sessions {
     }
 }
 
-impl Sessions {
+impl SessionsConfig {
     /// The same as the rules want it.
     pub fn policy(&self) -> SessionPolicy {
         let seconds = Duration::from_secs;
@@ -198,7 +198,7 @@ impl Sessions {
 /// What is kept, and for how long; 0 is for ever.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Keep {
+pub struct KeepConfig {
     pub log_days: u32,
     pub history_days: u32,
     pub audit_days: u32,
@@ -207,7 +207,7 @@ pub struct Keep {
     pub attempt_log_mb: u64,
 }
 
-impl Default for Keep {
+impl Default for KeepConfig {
     fn default() -> Self {
         let retention = Retention::default();
         let days = |age: Option<Duration>| age.map_or(0, |age| age.as_secs() / 86_400);
@@ -223,7 +223,7 @@ impl Default for Keep {
     }
 }
 
-impl Keep {
+impl KeepConfig {
     /// The same as the rules want it.
     pub fn retention(&self) -> Retention {
         let days = |days: u32| (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
@@ -241,9 +241,9 @@ impl Keep {
     }
 }
 
-impl Default for Questions {
+impl Default for QuestionsConfig {
     fn default() -> Self {
-        let patience = Patience::default();
+        let patience = ReminderPolicy::default();
         Self {
             remind_after_seconds: patience.remind.as_secs(),
             escalate_after_seconds: patience.escalate.as_secs(),
@@ -260,7 +260,7 @@ impl Default for Questions {
 /// A worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Worker {
+pub struct WorkerSection {
     pub daemon: Option<String>,
     pub name: Option<String>,
     pub slots: u32,
@@ -279,7 +279,7 @@ pub struct Worker {
     pub first_user: u32,
 }
 
-impl Default for Worker {
+impl Default for WorkerSection {
     fn default() -> Self {
         Self {
             daemon: None,
@@ -305,10 +305,10 @@ impl Default for Worker {
 /// How agents are started.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Agents {
+pub struct AgentsConfig {
     pub default: AgentName,
-    pub claude: Claude,
-    pub script: Script,
+    pub claude: ClaudeConfig,
+    pub script: ScriptConfig,
 }
 
 /// Which agent runs tasks.
@@ -325,7 +325,7 @@ pub enum AgentName {
 /// Claude Code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Claude {
+pub struct ClaudeConfig {
     pub command: Vec<String>,
     pub env: BTreeMap<String, String>,
     pub env_files: BTreeMap<String, PathBuf>,
@@ -334,7 +334,7 @@ pub struct Claude {
     pub own: Vec<String>,
 }
 
-impl Default for Claude {
+impl Default for ClaudeConfig {
     fn default() -> Self {
         let pass = [
             "ANTHROPIC_API_KEY",
@@ -359,7 +359,7 @@ impl Default for Claude {
 /// Any executable.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Script {
+pub struct ScriptConfig {
     pub command: Vec<String>,
     pub env: BTreeMap<String, String>,
 }
@@ -367,13 +367,13 @@ pub struct Script {
 /// How agents' work is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Commit {
+pub struct CommitSection {
     pub name: String,
     pub email: String,
     pub trailer: String,
 }
 
-impl Default for Commit {
+impl Default for CommitSection {
     fn default() -> Self {
         Self {
             name: "AgentVine".into(),
@@ -386,22 +386,22 @@ impl Default for Commit {
 /// How workers reach remotes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Git {
-    pub all: Remote,
-    pub repos: BTreeMap<Slug, Remote>,
+pub struct GitSection {
+    pub all: RemoteConfig,
+    pub repos: BTreeMap<Slug, RemoteConfig>,
 }
 
 /// How workers reach one remote, where the operator's own git and ssh do not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Remote {
+pub struct RemoteConfig {
     pub ssh_key: Option<PathBuf>,
     pub known_hosts: Option<PathBuf>,
     pub token_file: Option<PathBuf>,
     pub token_user: String,
 }
 
-impl Default for Remote {
+impl Default for RemoteConfig {
     fn default() -> Self {
         Self {
             ssh_key: None,
@@ -415,12 +415,12 @@ impl Default for Remote {
 /// The log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Log {
+pub struct LogConfig {
     pub filter: String,
     pub json: bool,
 }
 
-impl Default for Log {
+impl Default for LogConfig {
     fn default() -> Self {
         // The SDK tells each of its steps as news, and each refusal as an error before we have
         // looked at it.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use vine_domain::patience::{Patience, Quiet};
+use vine_domain::patience::{QuietHours, ReminderPolicy};
 
-use super::Questions;
+use super::QuestionsConfig;
 
-impl Questions {
+impl QuestionsConfig {
     /// What it says, or what is wrong with it.
-    pub fn patience(&self) -> Result<Patience> {
+    pub fn patience(&self) -> Result<ReminderPolicy> {
         let seconds = Duration::from_secs;
         if self.remind_after_seconds == 0
             || self.expire_after_seconds == 0
@@ -23,7 +23,7 @@ impl Questions {
                  none"
             );
         }
-        Ok(Patience {
+        Ok(ReminderPolicy {
             remind: seconds(self.remind_after_seconds),
             escalate: seconds(self.escalate_after_seconds),
             escalate_to: self.escalate_to.clone(),
@@ -40,7 +40,7 @@ impl Questions {
 }
 
 /// `22:00-07:00` in a zone such as `Europe/Berlin`.
-fn quiet(hours: &str, zone: &str) -> Result<Quiet> {
+fn quiet(hours: &str, zone: &str) -> Result<QuietHours> {
     let (from, until) = hours.split_once('-').with_context(|| {
         format!("questions.quiet_hours is `{hours}`; write it like 22:00-07:00")
     })?;
@@ -52,7 +52,7 @@ fn quiet(hours: &str, zone: &str) -> Result<Quiet> {
     let zone = jiff::tz::TimeZone::get(zone).with_context(|| {
         format!("questions.time_zone is `{zone}`; use a name like Europe/Berlin")
     })?;
-    Ok(Quiet {
+    Ok(QuietHours {
         from: time(from)?,
         until: time(until)?,
         zone,
@@ -70,18 +70,18 @@ mod tests {
             ("22-x", "UTC", "a time like"),
             ("22:00-07:00", "Mars", "Mars"),
         ] {
-            let questions = Questions {
+            let questions = QuestionsConfig {
                 quiet_hours: Some(hours.into()),
                 time_zone: zone.into(),
-                ..Questions::default()
+                ..QuestionsConfig::default()
             };
             let error = questions.patience().expect_err("wrong");
             assert!(format!("{error:#}").contains(words), "{error:#}");
         }
-        let fine = Questions {
+        let fine = QuestionsConfig {
             quiet_hours: Some("22:00-07:00".into()),
             time_zone: "Europe/Berlin".into(),
-            ..Questions::default()
+            ..QuestionsConfig::default()
         };
         assert!(fine.patience().expect("fine").quiet.is_some());
     }

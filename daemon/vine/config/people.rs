@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashSet};
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use vine_app::people::ISSUER;
-use vine_domain::{Grant, Role, Slug, User, UserId, uuid_of};
+use vine_domain::{ConfiguredPerson, Role, Slug, User, UserId, uuid_of};
 
 use super::Config;
 
 /// A person.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Person {
+pub struct PersonConfig {
     pub name: String,
     pub role: Option<Role>,
     pub repos: BTreeMap<Slug, Role>,
@@ -22,7 +22,7 @@ pub struct Person {
     pub oidc: Option<String>,
 }
 
-impl Person {
+impl PersonConfig {
     /// With every key that a person can have.
     pub fn sample() -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Person {
         }
     }
 
-    fn grant(&self) -> Result<Grant> {
+    fn grant(&self) -> Result<ConfiguredPerson> {
         if self.name.trim().is_empty() {
             bail!("people: somebody has no name; give each a `name` that messages may use");
         }
@@ -70,7 +70,7 @@ impl Person {
             ("discord", discord),
             (ISSUER, self.oidc.clone()),
         ];
-        Ok(Grant {
+        Ok(ConfiguredPerson {
             user,
             identities: identities
                 .into_iter()
@@ -127,11 +127,11 @@ fn snowflake(name: &str, id: &str) -> Result<String> {
 
 impl Config {
     /// The people as the rules want them. Names and identities are unique.
-    pub fn grants(&self) -> Result<Vec<Grant>> {
-        let grants: Vec<Grant> = self
+    pub fn grants(&self) -> Result<Vec<ConfiguredPerson>> {
+        let grants: Vec<ConfiguredPerson> = self
             .people
             .iter()
-            .map(Person::grant)
+            .map(PersonConfig::grant)
             .collect::<Result<_>>()?;
         let mut taken = HashSet::new();
         for grant in &grants {
@@ -150,7 +150,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    fn people(text: &str) -> Result<Vec<Grant>> {
+    fn people(text: &str) -> Result<Vec<ConfiguredPerson>> {
         toml::from_str::<Config>(text)?.grants()
     }
 

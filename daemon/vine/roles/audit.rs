@@ -1,10 +1,10 @@
 //! `vine audit`: decisions and answers, all of them, and whether they are as they were sealed.
 
 use anyhow::{Result, bail};
-use vine_api::Records;
+use vine_api::AuditRecords;
 use vine_domain::{
     Timestamp,
-    ledger::{BEGIN, Record, Sealed, follows},
+    ledger::{BEGIN, LedgerEntry, SealedFact, follows},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 const PAGE: usize = 1000;
 
 /// What was read and checked so far.
-struct Checked {
+struct LedgerCheck {
     link: u64,
     chain: String,
     count: u64,
@@ -25,11 +25,11 @@ struct Checked {
 pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
     let client = Endpoint::find()?.client();
     let since = args.since.unwrap_or(Timestamp(0));
-    let mut checked: Option<Checked> = None;
+    let mut checked: Option<LedgerCheck> = None;
     loop {
         let after = checked.as_ref().map_or(0, |checked| checked.link);
         let path = format!("/audit?since={since}&after={after}&limit={PAGE}");
-        let page: Records = client.get(&path).await?;
+        let page: AuditRecords = client.get(&path).await?;
         let last = page.items.len() < PAGE;
         for record in page.items {
             let (link, chain) = match &checked {
@@ -43,7 +43,7 @@ pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
             }
             show(globals, &record)?;
             let count = checked.map_or(0, |checked| checked.count);
-            checked = Some(Checked {
+            checked = Some(LedgerCheck {
                 link: record.link,
                 chain: record.chain,
                 count: count + 1,
@@ -54,7 +54,7 @@ pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
         }
     }
     match checked {
-        Some(Checked { link, chain, count }) => eprintln!(
+        Some(LedgerCheck { link, chain, count }) => eprintln!(
             "{count} {}, unchanged since they were written. The last link, {link}, is {chain}; keep it elsewhere to prove \
              later that nothing was changed.",
             if count == 1 { "record" } else { "records" }
@@ -64,21 +64,21 @@ pub async fn run(globals: &Globals, args: &AuditArgs) -> Result<()> {
     Ok(())
 }
 
-fn show(globals: &Globals, record: &Record) -> Result<()> {
+fn show(globals: &Globals, record: &LedgerEntry) -> Result<()> {
     if globals.json {
         println!("{}", serde_json::to_string(record)?);
         return Ok(());
     }
     let at = record.at.to_minute();
     match &record.sealed {
-        Sealed::Decision(entry) => {
+        SealedFact::Decision(entry) => {
             let decision = if entry.allowed { "allowed" } else { "refused" };
             println!(
                 "{at}  {}  {}  {}  {decision}: {}",
                 entry.actor, entry.verb, entry.subject, entry.reason
             );
         }
-        Sealed::Answer {
+        SealedFact::Answer {
             question,
             task,
             name,

@@ -19,9 +19,9 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Where platforms come in that send requests. What stands behind it changes.
 #[derive(Clone, Default)]
-pub struct Door(Arc<RwLock<vine_http::Router>>);
+pub struct ChatListener(Arc<RwLock<vine_http::Router>>);
 
-impl Door {
+impl ChatListener {
     /// For the server.
     pub fn routes(&self) -> vine_http::Router {
         #[cfg(feature = "slack")]
@@ -45,7 +45,7 @@ impl Door {
 }
 
 /// One adapter that runs.
-struct Adapter {
+struct RunningAdapter {
     platform: &'static str,
     /// All that was set for it, secrets too.
     set: String,
@@ -53,7 +53,7 @@ struct Adapter {
     loops: JoinSet<()>,
 }
 
-impl Adapter {
+impl RunningAdapter {
     async fn end(mut self) {
         self.stop.cancel();
         let all = async { while self.loops.join_next().await.is_some() {} };
@@ -64,16 +64,16 @@ impl Adapter {
 }
 
 /// Those of one daemon.
-pub struct Adapters {
+pub struct RunningAdapters {
     app: App,
     state: PathBuf,
-    door: Door,
-    running: Vec<Adapter>,
+    door: ChatListener,
+    running: Vec<RunningAdapter>,
 }
 
-impl Adapters {
+impl RunningAdapters {
     /// None yet.
-    pub fn new(app: App, state: &Path, door: Door) -> Self {
+    pub fn new(app: App, state: &Path, door: ChatListener) -> Self {
         Self {
             app,
             state: state.to_owned(),
@@ -86,7 +86,7 @@ impl Adapters {
     /// changes when a secret cannot be read.
     pub async fn adjust(&mut self, config: &Config) -> Result<Vec<&'static str>> {
         let wanted = config.chat.wanted()?;
-        let is_wanted = |one: &Adapter| wanted.contains(&(one.platform, one.set.clone()));
+        let is_wanted = |one: &RunningAdapter| wanted.contains(&(one.platform, one.set.clone()));
         let (stay, go): (Vec<_>, Vec<_>) = self.running.drain(..).partition(is_wanted);
         self.running = stay;
         let mut changed = Vec::new();
@@ -108,7 +108,7 @@ impl Adapters {
             let app = self.app.until(stop.clone());
             let mut loops = JoinSet::new();
             self.start(platform, &app, config, &mut loops)?;
-            let adapter = Adapter {
+            let adapter = RunningAdapter {
                 platform,
                 set,
                 stop,
@@ -152,12 +152,12 @@ impl Adapters {
 /// Starts Matrix.
 #[cfg(feature = "matrix")]
 fn matrix(app: &App, config: &Config, state: &Path, loops: &mut JoinSet<()>) -> Result<()> {
-    use vine_matrix::{Matrix, PLATFORM, Settings};
+    use vine_matrix::{Matrix, MatrixSettings, PLATFORM};
     let matrix = &config.chat.matrix;
     let Some(homeserver) = matrix.homeserver_url.clone() else {
         return Ok(());
     };
-    let settings = Settings {
+    let settings = MatrixSettings {
         homeserver,
         user: matrix.user.clone(),
         password: matrix.secret()?,
@@ -170,7 +170,7 @@ fn matrix(app: &App, config: &Config, state: &Path, loops: &mut JoinSet<()>) -> 
     };
     let (chat, ear) = (
         Matrix::new(settings),
-        platforms::Listening::new(app.clone(), PLATFORM),
+        platforms::AdapterEvents::new(app.clone(), PLATFORM),
     );
     let listens = chat.clone();
     let listen = move || {
@@ -185,13 +185,13 @@ fn matrix(app: &App, config: &Config, state: &Path, loops: &mut JoinSet<()>) -> 
 /// Starts Slack, and gives what is served for it.
 #[cfg(feature = "slack")]
 fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_http::Router> {
-    use vine_slack::{PLATFORM, Settings, Slack, Way};
+    use vine_slack::{PLATFORM, Slack, SlackSettings, Transport};
     let slack = &config.chat.slack;
     let way = match slack.by_requests() {
-        true => Way::Http {
+        true => Transport::Http {
             signing_secret: slack.signing_secret()?,
         },
-        false => Way::Socket {
+        false => Transport::Socket {
             app_token: slack.app_token()?,
         },
     };
@@ -200,7 +200,7 @@ fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_htt
         slack.channel_prefix.clone(),
         slack.team_id.clone(),
     );
-    let settings = Settings {
+    let settings = SlackSettings {
         api_url,
         bot_token: slack.bot_token()?,
         way,
@@ -209,7 +209,7 @@ fn slack(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<vine_htt
     };
     let (chat, ear) = (
         Slack::new(settings),
-        platforms::Listening::new(app.clone(), PLATFORM),
+        platforms::AdapterEvents::new(app.clone(), PLATFORM),
     );
     let routes = vine_slack::routes(chat.clone(), ear.clone());
     if slack.by_requests() {
@@ -245,14 +245,14 @@ pub fn manifest(config: &Config) -> serde_json::Value {
 /// Starts Discord.
 #[cfg(feature = "discord")]
 fn discord(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()> {
-    use vine_discord::{Discord, PLATFORM, Settings};
+    use vine_discord::{Discord, DiscordSettings, PLATFORM};
     let discord = &config.chat.discord;
     let (api_url, channel_prefix, message_content) = (
         discord.api_url.clone(),
         discord.channel_prefix.clone(),
         discord.message_content,
     );
-    let settings = Settings {
+    let settings = DiscordSettings {
         api_url,
         token: discord.secret()?,
         guild: discord.server()?,
@@ -261,7 +261,7 @@ fn discord(app: &App, config: &Config, loops: &mut JoinSet<()>) -> Result<()> {
     };
     let (chat, ear) = (
         Discord::new(settings),
-        platforms::Listening::new(app.clone(), PLATFORM),
+        platforms::AdapterEvents::new(app.clone(), PLATFORM),
     );
     loops.spawn(platforms::run(app.clone(), chat.clone(), move || {
         chat.clone().run(ear.clone())

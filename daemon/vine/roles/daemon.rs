@@ -20,16 +20,16 @@ use vine_app::{App, hints, inbound, keeping, owner, sweep};
 use vine_domain::{UserId, clock::System, token::TokenKind};
 
 use crate::{
-    calm::Calm,
+    calm::RateLimit,
     cli::DaemonArgs,
     config::{self, Config},
     endpoint::{Endpoint, state_root},
     roles::{
-        chat::{Adapters, Door},
-        reload::{self, Reload},
+        chat::{ChatListener, RunningAdapters},
+        reload::{self, ConfigReload},
     },
     stop,
-    store::Opened,
+    store::OpenStore,
     traces,
 };
 
@@ -50,7 +50,7 @@ pub async fn run(config: &Config, args: DaemonArgs) -> Result<()> {
     let state = state_folder(&config, args.state)?;
     let stop = stop::on_signal()?;
     let hangup = signal(SignalKind::hangup())?;
-    let daemon = Daemon::start(&config, state, stop.clone(), None, Some(hangup)).await?;
+    let daemon = RunningDaemon::start(&config, state, stop.clone(), None, Some(hangup)).await?;
     tracing::info!(
         "serving {}; `vine login` prints a link to the page",
         daemon.endpoint.url
@@ -68,12 +68,12 @@ pub fn state_folder(config: &Config, named: Option<PathBuf>) -> Result<PathBuf> 
 }
 
 /// A running daemon.
-pub struct Daemon {
+pub struct RunningDaemon {
     /// Its use cases, for `vine up`.
     pub app: App,
     /// Where it is, with a token of the person who started it.
     pub endpoint: Endpoint,
-    store: Opened,
+    store: OpenStore,
     stop: CancellationToken,
     /// Cancelled when no more requests are taken.
     closing: CancellationToken,
@@ -81,8 +81,8 @@ pub struct Daemon {
     loops: JoinSet<()>,
 }
 
-impl Daemon {
-    /// Starts everything; `stop` ends it, then call [`Daemon::end`]. After a `hangup` the configuration
+impl RunningDaemon {
+    /// Starts everything; `stop` ends it, then call [`RunningDaemon::end`]. After a `hangup` the configuration
     /// is read anew, as it is whenever its file has changed.
     pub async fn start(
         config: &Config,
@@ -99,7 +99,7 @@ impl Daemon {
                 config.daemon.listen
             );
         }
-        let store = Opened::open(config, &state).await?;
+        let store = OpenStore::open(config, &state).await?;
         let listener = TcpListener::bind(config.daemon.listen)
             .await
             .with_context(|| {
@@ -146,11 +146,11 @@ impl Daemon {
         if let Some(traces) = traces::start(&app, &config.traces)? {
             loops.spawn(traces);
         }
-        let door = Door::default();
+        let door = ChatListener::default();
         let doors = door.routes();
-        let mut adapters = Adapters::new(app.clone(), &state, door);
+        let mut adapters = RunningAdapters::new(app.clone(), &state, door);
         adapters.adjust(config).await?;
-        let reload = Reload {
+        let reload = ConfigReload {
             app: app.clone(),
             config: config.clone(),
             adapters,
@@ -161,7 +161,7 @@ impl Daemon {
         let closing = CancellationToken::new();
         let mut hosts = hosts(address, config.daemon.public_url.as_deref());
         hosts.extend(config.daemon.hosts.iter().cloned());
-        let front = vine_http::Front {
+        let front = vine_http::FrontSettings {
             hosts,
             doors,
             oidc: config.login.oidc.settings()?,
@@ -270,7 +270,7 @@ fn hosts(address: SocketAddr, public: Option<&str>) -> Vec<String> {
 }
 
 /// Sends the log to standard error.
-pub fn log_to_stderr(config: &config::Log) {
+pub fn log_to_stderr(config: &config::LogConfig) {
     use tracing_subscriber::{
         EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt,
     };
@@ -291,7 +291,7 @@ pub fn log_to_stderr(config: &config::Log) {
     };
     let _set_before = tracing_subscriber::registry()
         .with(filter)
-        .with(layer.with_filter(Calm::default()))
+        .with(layer.with_filter(RateLimit::default()))
         .try_init();
 }
 

@@ -6,9 +6,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use vine_app::{App, Caller, tasks::Wish};
+use vine_app::{App, Caller, tasks::TaskRequest};
 use vine_domain::{Lane, ports::TaskFilter};
-use vine_worker::{Call, through_door};
+use vine_worker::{DoorCall, through_door};
 
 use super::up::ask_git;
 use crate::endpoint::private_folder;
@@ -76,7 +76,7 @@ pub async fn tasks(app: &App, caller: &Caller) -> Result<()> {
         return Ok(());
     }
     for (title, prompt) in TASKS {
-        let wish = Wish {
+        let wish = TaskRequest {
             title: title.parse()?,
             prompt: Some(prompt.parse()?),
             repo: None,
@@ -119,7 +119,7 @@ pub async fn agent() -> Result<()> {
 }
 
 async fn ask(question: String, options: Vec<String>) -> Result<String> {
-    let call = Call::Ask {
+    let call = DoorCall::Ask {
         question,
         options,
         multi: false,

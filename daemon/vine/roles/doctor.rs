@@ -16,10 +16,10 @@ use crate::{
 /// A check: what was looked at, and how it is or what to do.
 struct Check {
     what: String,
-    found: Found,
+    found: CheckResult,
 }
 
-enum Found {
+enum CheckResult {
     /// All is well.
     Fine(String),
     /// Nothing is wrong, and yet something could be better.
@@ -32,7 +32,7 @@ impl Check {
     fn new(what: &str, found: Result<String, String>) -> Self {
         Self {
             what: what.into(),
-            found: found.map_or_else(Found::Problem, Found::Fine),
+            found: found.map_or_else(CheckResult::Problem, CheckResult::Fine),
         }
     }
 
@@ -51,14 +51,14 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     checks.extend(daemon(config).await);
     for Check { what, found } in &checks {
         match found {
-            Found::Fine(fine) => println!("ok       {what:<12} {fine}"),
-            Found::Advice(advice) => println!("advice   {what:<12} {advice}"),
-            Found::Problem(problem) => println!("problem  {what:<12} {problem}"),
+            CheckResult::Fine(fine) => println!("ok       {what:<12} {fine}"),
+            CheckResult::Advice(advice) => println!("advice   {what:<12} {advice}"),
+            CheckResult::Problem(problem) => println!("problem  {what:<12} {problem}"),
         }
     }
     let well = !checks
         .iter()
-        .any(|check| matches!(check.found, Found::Problem(_)));
+        .any(|check| matches!(check.found, CheckResult::Problem(_)));
     Ok(if well {
         ExitCode::SUCCESS
     } else {
@@ -130,7 +130,7 @@ fn wall(config: &Config) -> Vec<Check> {
     let standing = match walls {
         Ok(walls) => walls.standing,
         Err(why) => {
-            let found = Found::Advice(format!(
+            let found = CheckResult::Advice(format!(
                 "none can stand, so workers ask before they go on without: {why}"
             ));
             return vec![Check {
@@ -143,14 +143,14 @@ fn wall(config: &Config) -> Vec<Check> {
     let mut checks = vec![Check {
         what: "wall".into(),
         found: match not_held.is_empty() && standing.why.is_empty() {
-            true => Found::Fine(format!("{} stands around agents", standing.wall)),
-            false => Found::Advice(standing.said()),
+            true => CheckResult::Fine(format!("{} stands around agents", standing.wall)),
+            false => CheckResult::Advice(standing.said()),
         },
     }];
     if !not_held.is_empty() {
         checks.push(Check {
             what: "wall".into(),
-            found: Found::Advice(format!(
+            found: CheckResult::Advice(format!(
                 "not held by `{}`, of an agent:\n         - {}",
                 standing.wall,
                 not_held.join("\n         - ")
@@ -163,7 +163,7 @@ fn wall(config: &Config) -> Vec<Check> {
         );
         checks.push(Check {
             what: "model login".into(),
-            found: Found::Advice(advice),
+            found: CheckResult::Advice(advice),
         });
     }
     checks
@@ -252,7 +252,7 @@ fn platform(config: &Config, adapter: &Value) -> Vec<Check> {
     if let Some(remark) = text("remark") {
         checks.push(Check {
             what: name.into(),
-            found: Found::Advice(remark.into()),
+            found: CheckResult::Advice(remark.into()),
         });
     }
     if let ("matrix", false, Some(homeserver)) =
@@ -260,7 +260,7 @@ fn platform(config: &Config, adapter: &Value) -> Vec<Check> {
     {
         checks.push(Check {
             what: name.into(),
-            found: Found::Advice(limits(homeserver, account)),
+            found: CheckResult::Advice(limits(homeserver, account)),
         });
     }
     checks

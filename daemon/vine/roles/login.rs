@@ -2,14 +2,14 @@
 
 use anyhow::{Result, bail};
 use serde_json::json;
-use vine_api::{MadeToken, MakeToken, Tokens};
+use vine_api::{CreateToken, CreatedToken, TokenList};
 
 use crate::{
     cli::{Globals, LoginArgs, TokenVerb},
     endpoint::Endpoint,
 };
 
-async fn make(endpoint: &Endpoint, wish: MakeToken) -> Result<MadeToken> {
+async fn make(endpoint: &Endpoint, wish: CreateToken) -> Result<CreatedToken> {
     Ok(endpoint.client().post("/tokens", &wish).await?)
 }
 
@@ -17,7 +17,7 @@ pub async fn login(globals: &Globals, args: LoginArgs) -> Result<()> {
     let endpoint = Endpoint::find()?;
     let made = make(
         &endpoint,
-        MakeToken {
+        CreateToken {
             kind: "login".into(),
             whom: args.whom,
             new_password: args.new_password,
@@ -67,7 +67,7 @@ async fn made(
     whom: Option<String>,
     days: Option<u32>,
 ) -> Result<()> {
-    let wish = MakeToken {
+    let wish = CreateToken {
         kind: kind.into(),
         whom,
         new_password: false,
@@ -86,7 +86,7 @@ async fn made(
 }
 
 async fn list(globals: &Globals, endpoint: &Endpoint, all: bool) -> Result<()> {
-    let found: Tokens = endpoint.client().get(&format!("/tokens?all={all}")).await?;
+    let found: TokenList = endpoint.client().get(&format!("/tokens?all={all}")).await?;
     if globals.json {
         println!("{}", serde_json::to_string(&found)?);
         return Ok(());

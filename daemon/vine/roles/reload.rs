@@ -11,7 +11,7 @@ use anyhow::Result;
 use tokio::signal::unix::Signal;
 use vine_app::{App, Settings};
 
-use super::chat::Adapters;
+use super::chat::RunningAdapters;
 use crate::config::Config;
 
 /// How often the files are looked at. Whoever is taken out of one is refused two seconds later at the
@@ -19,9 +19,9 @@ use crate::config::Config;
 const LOOK: Duration = Duration::from_millis(500);
 
 /// What tells one writing of a file from the next; `None` while there is no file.
-type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
+type FileStamp = Vec<Option<(SystemTime, u64, u64)>>;
 
-fn stamp(files: &[PathBuf]) -> Stamp {
+fn stamp(files: &[PathBuf]) -> FileStamp {
     let of = |path: &PathBuf| {
         let found = std::fs::metadata(path).ok()?;
         Some((found.modified().ok()?, found.len(), found.ino()))
@@ -43,16 +43,16 @@ pub fn settings(config: &Config, link: &str, batches: usize) -> Result<Settings>
 }
 
 /// Who looks.
-pub struct Reload {
+pub struct ConfigReload {
     pub app: App,
     /// As it was read when the daemon started, or last taken over.
     pub config: Config,
-    pub adapters: Adapters,
+    pub adapters: RunningAdapters,
     /// Asks for it by hand.
     pub hangup: Option<Signal>,
 }
 
-impl Reload {
+impl ConfigReload {
     /// Until the daemon stops; ends the chat platforms then.
     pub async fn run(mut self) {
         let Some(file) = self.config.file.clone() else {

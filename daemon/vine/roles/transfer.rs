@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     endpoint::{private_folder, state_of_environment},
     roles::daemon::state_folder,
-    store::Opened,
+    store::OpenStore,
 };
 
 /// The state folder that the commands without a daemon mean.
@@ -24,7 +24,7 @@ fn state(config: &Config) -> Result<std::path::PathBuf> {
 /// Writes everything to a new file. No daemon may use a file of SQLite meanwhile: what happens
 /// after the export would be lost.
 pub async fn export(config: &Config, file: &Path) -> Result<()> {
-    let store = Opened::open(config, &state(config)?).await?;
+    let store = OpenStore::open(config, &state(config)?).await?;
     // Not only what was said: hashes of tokens and passwords too.
     let new = File::options()
         .write(true)
@@ -34,8 +34,8 @@ pub async fn export(config: &Config, file: &Path) -> Result<()> {
         .with_context(|| format!("{} cannot be made; name a new file", file.display()))?;
     let mut out = BufWriter::new(new);
     let rows = match &store {
-        Opened::Sqlite(store) => store.export(&mut out).await?,
-        Opened::Postgres(store) => store.export(&mut out).await?,
+        OpenStore::Sqlite(store) => store.export(&mut out).await?,
+        OpenStore::Postgres(store) => store.export(&mut out).await?,
     };
     out.flush()?;
     out.get_ref().sync_all()?;
@@ -53,10 +53,10 @@ pub async fn import(config: &Config, file: &Path) -> Result<()> {
     let mut from = BufReader::new(
         File::open(file).with_context(|| format!("{} cannot be read", file.display()))?,
     );
-    let store = Opened::open(config, &state(config)?).await?;
+    let store = OpenStore::open(config, &state(config)?).await?;
     let rows = match &store {
-        Opened::Sqlite(store) => store.import(&mut from).await?,
-        Opened::Postgres(store) => store.import(&mut from).await?,
+        OpenStore::Sqlite(store) => store.import(&mut from).await?,
+        OpenStore::Postgres(store) => store.import(&mut from).await?,
     };
     store.close().await;
     println!(

@@ -9,14 +9,15 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, Caller, tokens::TokenWish};
+use vine_app::{App, Caller, tokens::TokenRequest};
 use vine_domain::{
-    Repo, Slug, Standing, Wall,
+    Repo, Slug, Wall, WorkerIsolation,
     repo::{Push, Source},
     token::{Token, TokenKind},
 };
 use vine_worker::{
-    AgentConfig, AgentKind, INSTALL, Identity, Unknown, WorkerConfig, enrol, find_program,
+    AgentConfig, AgentKind, INSTALL, UnknownWorker, WorkerConfig, WorkerIdentity, enrol,
+    find_program,
 };
 
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
     endpoint::{private_folder, state_root},
     kin,
     roles::{
-        daemon::{Daemon, log_to_stderr},
+        daemon::{RunningDaemon, log_to_stderr},
         demo, wall, worker,
     },
     stop,
@@ -36,7 +37,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     let mut log = config.log.clone();
-    if log == crate::config::Log::default() {
+    if log == crate::config::LogConfig::default() {
         log.filter = "warn".into();
     }
     log_to_stderr(&log);
@@ -95,7 +96,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
         .await?;
     let login = daemon
         .app
-        .make_token_for(&admin, &TokenWish::of(TokenKind::Login))
+        .make_token_for(&admin, &TokenRequest::of(TokenKind::Login))
         .await?;
     // The link is printed when there is something to see behind it.
     if args.demo {
@@ -112,7 +113,7 @@ pub async fn run(config: &Config, args: UpArgs) -> Result<()> {
     );
     let mut workers = JoinSet::new();
     for number in 1..=args.workers {
-        let local = Local {
+        let local = LocalWorker {
             work: WorkerConfig {
                 drain: DRAIN,
                 ..work.clone()
@@ -138,9 +139,9 @@ async fn start(
     args: &UpArgs,
     state: PathBuf,
     until: CancellationToken,
-) -> Result<Daemon> {
+) -> Result<RunningDaemon> {
     let mut config = config.clone();
-    let wished = args.listen.is_some() || config.daemon != crate::config::Daemon::default();
+    let wished = args.listen.is_some() || config.daemon != crate::config::DaemonConfig::default();
     config.daemon.listen = args.listen.unwrap_or(config.daemon.listen);
     config.daemon.insecure |= args.insecure;
     if !wished
@@ -151,18 +152,18 @@ async fn start(
         config.daemon.listen.set_port(0);
     }
     // Agents run in this process's own descent.
-    Daemon::start(&config, state, until, Some(kin::is_of_ours), None).await
+    RunningDaemon::start(&config, state, until, Some(kin::is_of_ours), None).await
 }
 
 /// One of the local workers.
-struct Local {
+struct LocalWorker {
     work: WorkerConfig,
     app: App,
     admin: Caller,
     number: u32,
 }
 
-impl Local {
+impl LocalWorker {
     /// Until `stop`. A worker that the daemon does not know (removed, or another database) enrols
     /// anew.
     async fn run(self, daemon: String, state: PathBuf, stop: CancellationToken) -> Result<()> {
@@ -178,22 +179,22 @@ impl Local {
                 ..self.work.clone()
             };
             match vine_worker::run(config, identity, stop.clone()).await {
-                Err(error) if error.is::<Unknown>() => {
-                    std::fs::remove_file(Identity::file(&state))?;
+                Err(error) if error.is::<UnknownWorker>() => {
+                    std::fs::remove_file(WorkerIdentity::file(&state))?;
                 }
                 other => return other,
             }
         }
     }
 
-    async fn enrol(&self, daemon: &str, state: &Path, name: &str) -> Result<Identity> {
-        if Identity::load(state)?.is_none() && self.app.worker_named(name).await.is_ok() {
+    async fn enrol(&self, daemon: &str, state: &Path, name: &str) -> Result<WorkerIdentity> {
+        if WorkerIdentity::load(state)?.is_none() && self.app.worker_named(name).await.is_ok() {
             // Its folder is gone, so nobody can speak for it any more.
             self.app.remove_worker(&self.admin, name).await?;
         }
         let code = self
             .app
-            .make_token_for(&self.admin, &TokenWish::of(TokenKind::Enrolment))
+            .make_token_for(&self.admin, &TokenRequest::of(TokenKind::Enrolment))
             .await?;
         enrol(daemon, state, name, 1, Some(code)).await
     }
@@ -205,13 +206,13 @@ fn is_there(agent: &AgentConfig) -> bool {
 }
 
 fn greet(
-    daemon: &Daemon,
+    daemon: &RunningDaemon,
     login: &Token,
     agent: &AgentConfig,
     repo: &Repo,
     workers: u32,
     state: &Path,
-    standing: &Standing,
+    standing: &WorkerIsolation,
 ) {
     let url = &daemon.endpoint.url;
     println!("AgentVine {}\n", env!("CARGO_PKG_VERSION"));

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use vine_domain::{Standing, Wall};
+use vine_domain::{Wall, WorkerIsolation};
 use vine_worker::{NoWall, Walls, WorkerConfig};
 
 /// Where it is remembered that this user goes on without a wall.
@@ -18,7 +18,7 @@ fn accepted(root: &Path) -> PathBuf {
 
 /// Decides on the wall; asks once, in a terminal, before going on without one. Never waits where
 /// nobody can answer.
-pub fn settle(work: &mut WorkerConfig, root: &Path) -> Result<Standing> {
+pub fn settle(work: &mut WorkerConfig, root: &Path) -> Result<WorkerIsolation> {
     let why = match Walls::stand(work) {
         Ok(walls) => return Ok(walls.standing),
         Err(NoWall(why)) => why,

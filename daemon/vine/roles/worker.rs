@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use anyhow::{Context, Result, bail};
 use vine_domain::{guard::Host, token::Token};
 use vine_worker::{
-    Access, AgentConfig, AgentKind, CommitConfig, GitConfig, WallConfig, Walls, WorkerConfig,
+    AgentConfig, AgentKind, CommitConfig, GitAccess, GitConfig, WallConfig, Walls, WorkerConfig,
     enrol, find_program,
 };
 
 use crate::{
     cli::WorkerArgs,
-    config::{AgentName, Config, Remote},
+    config::{AgentName, Config, RemoteConfig},
     endpoint::{Endpoint, private_folder, state_root},
     roles::daemon::log_to_stderr,
     stop,
@@ -169,7 +169,7 @@ fn git(config: &Config) -> Result<GitConfig> {
 }
 
 /// Git works in folders of its own, so what it reads is named from the root.
-fn access(said: Remote, section: &str) -> Result<Access> {
+fn access(said: RemoteConfig, section: &str) -> Result<GitAccess> {
     for (name, file) in [
         ("ssh_key", &said.ssh_key),
         ("known_hosts", &said.known_hosts),
@@ -187,7 +187,7 @@ fn access(said: Remote, section: &str) -> Result<Access> {
             _ => {}
         }
     }
-    Ok(Access {
+    Ok(GitAccess {
         ssh_key: said.ssh_key,
         known_hosts: said.known_hosts,
         token_file: said.token_file,
@@ -281,9 +281,9 @@ mod tests {
     #[test]
     fn what_git_is_to_read_is_there_and_named_from_the_root() {
         let said = |file: &str| {
-            let remote = Remote {
+            let remote = RemoteConfig {
                 token_file: Some(file.into()),
-                ..Remote::default()
+                ..RemoteConfig::default()
             };
             let access = access(remote, "git.repos.site");
             access.expect_err("refused").to_string()

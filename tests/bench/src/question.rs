@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::time::Instant;
-use vine_api::{Delivered, GiveAnswer, PostQuestion, PostedQuestion};
+use vine_api::{ConfirmDelivery, GiveAnswer, PostQuestion, PostedQuestion};
 use vine_domain::{
     Ask,
     clock::{Ids, System},
@@ -54,7 +54,7 @@ pub async fn ways(place: &Place, samples: usize) -> Result<Ways> {
             .await?;
         let (at, answer) = heard.recv().await.context("the beat tells the answer")?;
         ways.answered.push(at - start);
-        let delivered = Delivered {
+        let delivered = ConfirmDelivery {
             attempt: task.attempt,
             answer,
         };

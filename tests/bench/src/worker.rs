@@ -6,14 +6,14 @@ use anyhow::{Context, Result};
 use tokio::time::Instant;
 use uuid::Uuid;
 use vine_api::{
-    Accepted, Beat, Claim, Claimed, Client, Complete, Completed, Completions, Enrol, Enrolled,
-    MadeToken, MakeToken,
+    Claim, Claimed, Client, Complete, Completed, CompletionResults, Completions, CreateToken,
+    CreatedToken, Enrol, Enrolled, Heartbeat,
 };
 use vine_domain::{
     WorkerId,
     clock::{Ids, System},
     task::Report,
-    worker::{Assignment, Attempt, Delivery},
+    worker::{Assignment, Attempt, WorkerMessage},
 };
 
 /// An enrolled worker. Cheap to clone.
@@ -32,10 +32,10 @@ pub type Heard = (Instant, Option<Uuid>);
 impl WorkerClient {
     /// Enrols one, on a person's word.
     pub async fn enrol(user: &Client, name: &str, slots: u32) -> Result<Self> {
-        let code: MadeToken = user
+        let code: CreatedToken = user
             .post(
                 "/tokens",
-                &MakeToken {
+                &CreateToken {
                     kind: "enrolment".into(),
                     whom: None,
                     new_password: false,
@@ -118,20 +118,20 @@ impl WorkerClient {
             completed: tasks.into_iter().map(done).collect(),
             next,
         };
-        let accepted: Accepted = self.client.post("/queue/completions", &all).await?;
+        let accepted: CompletionResults = self.client.post("/queue/completions", &all).await?;
         match accepted.refused.into_iter().flatten().next() {
             Some(refused) => anyhow::bail!("refused: {refused:?}"),
             None => Ok(accepted.assignments),
         }
     }
 
-    fn beat(&self) -> Beat {
+    fn beat(&self) -> Heartbeat {
         let leases = self
             .held
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        Beat {
+        Heartbeat {
             boot: self.boot,
             slots: self.slots,
             leases,
@@ -165,7 +165,7 @@ impl WorkerClient {
                     .client
                     .beat(
                         worker.id,
-                        &Beat {
+                        &Heartbeat {
                             handling: handling.clone(),
                             ..worker.beat()
                         },
@@ -176,7 +176,7 @@ impl WorkerClient {
                 };
                 let at = Instant::now();
                 for delivery in beaten.deliveries {
-                    if let Delivery::Answer { question } = delivery {
+                    if let WorkerMessage::Answer { question } = delivery {
                         handling.push(question.id);
                         let _nobody_listens = told.send((at, question.heard().answer));
                     }

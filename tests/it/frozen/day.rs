@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use vine_app::{App, Caller, Context, Settings, parse, questions::Asked, sweep};
+use vine_app::{App, Caller, CommandContext, Settings, parse, questions::QuestionRequest, sweep};
 use vine_domain::{
-    Ask, Grant, Heard, QuestionId, Role, SessionId, TaskId, User, UserId,
+    Ask, ConfiguredPerson, DeliveredOutcome, QuestionId, Role, SessionId, TaskId, User, UserId,
     clock::{Ids, System},
     failure::{Failure, FailureKind},
     lifecycle::Event,
@@ -33,7 +33,7 @@ impl Day {
     /// On a platform; messages lead to the page at `https://vine.example.org`.
     pub async fn begin(platform: &'static str, subjects: &Subjects) -> Self {
         let mut settings = Settings::at("https://vine.example.org");
-        let person = |name: &str, role, subject: &str| Grant {
+        let person = |name: &str, role, subject: &str| ConfiguredPerson {
             user: User {
                 id: UserId(vine_domain::uuid_of(name)),
                 name: name.into(),
@@ -102,7 +102,7 @@ impl Day {
 
     /// A command of Ann's.
     pub async fn orders(&self, line: &str) -> String {
-        let command = parse(line, &Context::default()).expect("a command");
+        let command = parse(line, &CommandContext::default()).expect("a command");
         self.app()
             .run(&self.ann, command, None)
             .await
@@ -127,7 +127,7 @@ impl Day {
     /// The worker takes the one task that is queued.
     pub async fn claimed(&self) -> Attempt {
         let claim = self.app().claim(
-            vine_domain::ports::Want::of(self.team.worker, 1),
+            vine_domain::ports::ClaimRequest::of(self.team.worker, 1),
             Duration::from_secs(5),
         );
         let claimed = claim.await.expect("claimed")[0].attempt;
@@ -141,7 +141,7 @@ impl Day {
 
     /// An agent's question, with what it said just before.
     pub async fn asks_after(&self, attempt: Attempt, ask: Ask, context: &str) -> QuestionId {
-        let asked = Asked {
+        let asked = QuestionRequest {
             attempt,
             key: System.uuid(),
             session: None,
@@ -166,7 +166,7 @@ impl Day {
         self.heard(answered.attempt, heard).await;
     }
 
-    async fn heard(&self, attempt: Attempt, heard: Heard) {
+    async fn heard(&self, attempt: Attempt, heard: DeliveredOutcome) {
         let told = self.app().delivered(self.team.worker, attempt, heard);
         told.await.expect("delivered");
         self.settle().await;

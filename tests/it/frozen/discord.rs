@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use vine_app::platforms;
-use vine_discord::{Discord, Settings};
+use vine_discord::{Discord, DiscordSettings};
 use vine_domain::TaskId;
 use vine_doubles::discord::{
     TOKEN,
@@ -35,7 +35,7 @@ impl Scene {
             .act("user", json!({ "id": VIC, "name": "vic" }))
             .await;
         let day = Day::begin("discord", &Subjects(ANN, VIC)).await;
-        let settings = Settings {
+        let settings = DiscordSettings {
             api_url: server.url.clone(),
             token: TOKEN.into(),
             guild: GUILD.into(),
@@ -45,7 +45,7 @@ impl Scene {
         let app = day.app().clone();
         let (chat, ear) = (
             Discord::new(settings),
-            platforms::Listening::new(app.clone(), "discord"),
+            platforms::AdapterEvents::new(app.clone(), "discord"),
         );
         let listens = chat.clone();
         tokio::spawn(platforms::run(app.clone(), chat, move || {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use vine_app::platforms;
 use vine_domain::{TaskId, clock::System};
-use vine_matrix::{Matrix, Settings};
+use vine_matrix::{Matrix, MatrixSettings};
 
 use super::{
     day::{Day, Subjects, Where, Who, name, permission, plan, plants, several, tools},
@@ -36,7 +36,7 @@ impl Scene {
         let (ann, vic) = (synapse.person("ann").await, synapse.person("vic").await);
         let day = Day::begin("matrix", &Subjects("@ann:vine.test", "@vic:vine.test")).await;
         let folder = tempfile::tempdir().expect("a folder");
-        let settings = Settings {
+        let settings = MatrixSettings {
             homeserver: synapse.url.clone(),
             user: "vine".into(),
             password: PASSWORD.into(),
@@ -47,7 +47,7 @@ impl Scene {
         let app = day.app().clone();
         let (chat, ear) = (
             Matrix::new(settings),
-            platforms::Listening::new(app.clone(), "matrix"),
+            platforms::AdapterEvents::new(app.clone(), "matrix"),
         );
         let listens = chat.clone();
         tokio::spawn(platforms::run(app.clone(), chat, move || {

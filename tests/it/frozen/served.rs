@@ -43,7 +43,7 @@ impl Served {
         let day = Day::begin("matrix", &Subjects("@ann:example.org", "@vic:example.org")).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let front = vine_http::Front {
+        let front = vine_http::FrontSettings {
             hosts: vec![address.to_string()],
             doors: vine_http::Router::new(),
             oidc: None,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use vine_app::platforms;
 use vine_domain::TaskId;
 use vine_doubles::slack::{APP_TOKEN, BOT_TOKEN};
-use vine_slack::{Settings, Slack, Way};
+use vine_slack::{Slack, SlackSettings, Transport};
 
 use super::{
     day::{Day, Subjects, Where, Who, name, permission, plan, plants, several, tools},
@@ -29,10 +29,10 @@ impl Scene {
         let vic = json!({ "id": "U0VIC", "name": "vic" });
         slack.act("user", vic).await;
         let day = Day::begin("slack", &Subjects("U0ANN", "U0VIC")).await;
-        let settings = Settings {
+        let settings = SlackSettings {
             api_url: format!("{}/api", slack.url),
             bot_token: BOT_TOKEN.into(),
-            way: Way::Socket {
+            way: Transport::Socket {
                 app_token: APP_TOKEN.into(),
             },
             channel_prefix: "vine-".into(),
@@ -41,7 +41,7 @@ impl Scene {
         let app = day.app().clone();
         let (chat, ear) = (
             Slack::new(settings),
-            platforms::Listening::new(app.clone(), "slack"),
+            platforms::AdapterEvents::new(app.clone(), "slack"),
         );
         let listens = chat.clone();
         tokio::spawn(platforms::run(app.clone(), chat, move || {

@@ -9,7 +9,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+type SyscallRules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Closes them for this process and all that it starts.
 pub fn close() -> Result<()> {
@@ -19,7 +19,7 @@ pub fn close() -> Result<()> {
     apply(refused()?, libc::EPERM)
 }
 
-fn apply(rules: Rules, errno: i32) -> Result<()> {
+fn apply(rules: SyscallRules, errno: i32) -> Result<()> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let errno = SeccompAction::Errno(errno.unsigned_abs());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, errno, arch)?;
@@ -51,7 +51,7 @@ fn without_x32(program: BpfProgram) -> BpfProgram {
 }
 
 /// `clone3` hides its flags behind a pointer; io_uring makes calls that no filter sees.
-fn absent() -> Rules {
+fn absent() -> SyscallRules {
     let calls = [
         libc::SYS_clone3,
         libc::SYS_io_uring_setup,
@@ -61,8 +61,8 @@ fn absent() -> Rules {
     calls.into_iter().map(|call| (call, vec![])).collect()
 }
 
-fn refused() -> Result<Rules> {
-    let mut rules: Rules = REFUSED.iter().map(|call| (*call, vec![])).collect();
+fn refused() -> Result<SyscallRules> {
+    let mut rules: SyscallRules = REFUSED.iter().map(|call| (*call, vec![])).collect();
     rules.insert(
         libc::SYS_clone,
         vec![when(0, Is::MaskedEq(NEW_USER), NEW_USER)?],

@@ -19,7 +19,7 @@ use rustix::process::{
     DumpableBehavior, Pid, Resource, Rlimit, WaitOptions, set_dumpable_behavior, setrlimit, wait,
 };
 
-pub use spec::{SPEC, Spec};
+pub use spec::{SPEC, SandboxSpec};
 
 /// What a shell gives when there is no such program.
 pub const NOT_STARTED: u8 = 127;
@@ -41,7 +41,8 @@ pub fn run(arguments: &[String]) -> ExitCode {
 
 fn begin(file: &str) -> Result<ExitCode> {
     let text = std::fs::read(file).with_context(|| format!("{file} cannot be read"))?;
-    let spec: Spec = serde_json::from_slice(&text).context("what it should run cannot be read")?;
+    let spec: SandboxSpec =
+        serde_json::from_slice(&text).context("what it should run cannot be read")?;
     // Nothing in here looks into this process.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     bound(&spec);
@@ -69,7 +70,7 @@ fn begin(file: &str) -> Result<ExitCode> {
 }
 
 /// Limits that a process may only lower. Where the keeper has a control group, that counts too.
-fn bound(spec: &Spec) {
+fn bound(spec: &SandboxSpec) {
     let to = |limit: u64| Rlimit {
         current: Some(limit),
         maximum: Some(limit),

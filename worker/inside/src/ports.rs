@@ -14,10 +14,10 @@ use anyhow::{Context, Result};
 const STACK: usize = 64 * 1024;
 
 /// A port, and where it leads.
-type Door = (TcpListener, PathBuf);
+type ForwardedPort = (TcpListener, PathBuf);
 
 /// Listens on all of them.
-pub fn open(ports: &[(u16, PathBuf)]) -> Result<Vec<Door>> {
+pub fn open(ports: &[(u16, PathBuf)]) -> Result<Vec<ForwardedPort>> {
     let one = |(port, socket): &(u16, PathBuf)| {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, *port))
             .with_context(|| format!("port {port} cannot be listened on"))?;
@@ -27,7 +27,7 @@ pub fn open(ports: &[(u16, PathBuf)]) -> Result<Vec<Door>> {
 }
 
 /// Carries what comes, as long as this process lives.
-pub fn carry(doors: Vec<Door>) {
+pub fn carry(doors: Vec<ForwardedPort>) {
     for (listener, socket) in doors {
         begin(move || {
             for stream in listener.incoming().flatten() {

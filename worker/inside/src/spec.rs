@@ -10,7 +10,7 @@ pub const SPEC: &str = "/run/vine/spec.json";
 
 /// One agent in its sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spec {
+pub struct SandboxSpec {
     /// The program and its arguments.
     pub program: Vec<String>,
     /// Where it works.

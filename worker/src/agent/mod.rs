@@ -1,4 +1,4 @@
-//! What an agent is to a worker: something that runs in a folder, asks people through its [`Host`],
+//! What an agent is to a worker: something that runs in a folder, asks people through its [`AgentHost`],
 //! and ends.
 
 mod claude;
@@ -12,8 +12,8 @@ use vine_domain::{Failure, SessionId, task::Usage, worker::Assignment};
 
 use crate::{
     config::{AgentConfig, WorkerConfig},
-    host::Host,
-    process::Mark,
+    host::AgentHost,
+    process::ProcessMark,
     wall::Sandbox,
 };
 
@@ -27,7 +27,7 @@ pub enum AgentKind {
 }
 
 /// One run of an agent.
-pub struct Job<'a> {
+pub struct AgentRun<'a> {
     /// The worker it runs on.
     pub worker: &'a WorkerConfig,
     /// How agents are started here.
@@ -43,7 +43,7 @@ pub struct Job<'a> {
     /// A folder for temporary files of this worker, where no wall stands.
     pub temp: PathBuf,
     /// Carried by all its processes.
-    pub mark: Mark,
+    pub mark: ProcessMark,
     /// The session to make.
     pub session: SessionId,
     /// Go back into the session instead of making it.
@@ -52,7 +52,7 @@ pub struct Job<'a> {
 
 /// What an agent that finished left beside its changes.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-pub struct Finished {
+pub struct FinishedRun {
     /// Its last words.
     pub summary: String,
     /// What it used.
@@ -63,9 +63,9 @@ pub struct Finished {
 
 /// How a run ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum RunOutcome {
     /// The agent says that it finished.
-    Finished(Finished),
+    Finished(FinishedRun),
     /// It did not finish.
     Failed(Failure),
     /// The session to go back into does not exist any more.
@@ -107,12 +107,12 @@ impl AgentKind {
     }
 
     /// Runs it to its end. When this returns, no process of it is left.
-    pub async fn run(self, job: Job<'_>, host: &Host) -> Outcome {
+    pub async fn run(self, job: AgentRun<'_>, host: &AgentHost) -> RunOutcome {
         let mark = job.mark.clone();
         let outcome = tokio::select! {
-            () = host.stopped() => Outcome::Stopped,
-            () = host.stopped_waiting(), if !self.resumes() => Outcome::Stopped,
-            failure = job.sandbox.overfull(job.worker) => Outcome::Failed(failure),
+            () = host.stopped() => RunOutcome::Stopped,
+            () = host.stopped_waiting(), if !self.resumes() => RunOutcome::Stopped,
+            failure = job.sandbox.overfull(job.worker) => RunOutcome::Failed(failure),
             outcome = async {
                 match self {
                     Self::Claude => claude::run(&job, host).await,
@@ -126,7 +126,7 @@ impl AgentKind {
         }
         host.tell_refused().await;
         match outcome {
-            Outcome::Failed(failure) => Outcome::Failed(job.sandbox.bounded(failure)),
+            RunOutcome::Failed(failure) => RunOutcome::Failed(job.sandbox.bounded(failure)),
             other => other,
         }
     }

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use vine_domain::{Failure, FailureKind};
 
-use super::{Finished, Job, Outcome, last_words};
-use crate::{config::AgentConfig, host::Host, process, supervise::is_not_started};
+use super::{AgentRun, FinishedRun, RunOutcome, last_words};
+use crate::{config::AgentConfig, host::AgentHost, process, supervise::is_not_started};
 
 /// Whether the script is there.
 pub fn starts(config: &AgentConfig) -> Result<(), Failure> {
@@ -25,17 +25,17 @@ pub fn starts(config: &AgentConfig) -> Result<(), Failure> {
 }
 
 /// Runs the script to its end.
-pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
+pub async fn run(job: &AgentRun<'_>, host: &AgentHost) -> RunOutcome {
     match start(job, host).await {
         Ok(outcome) => outcome,
-        Err(error) => Outcome::Failed(Failure::new(
+        Err(error) => RunOutcome::Failed(Failure::new(
             FailureKind::AgentMissing,
             format!("The script agent cannot be run: {error:#}."),
         )),
     }
 }
 
-async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
+async fn start(job: &AgentRun<'_>, host: &AgentHost) -> Result<RunOutcome> {
     let variables = variables(job);
     let mut command = job
         .sandbox
@@ -87,9 +87,9 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
             // It was given up before, and this run went without it: it is not told again.
             let _over = host.delivered(question.heard()).await;
         }
-        return Ok(Outcome::Finished(Finished {
+        return Ok(RunOutcome::Finished(FinishedRun {
             summary,
-            ..Finished::default()
+            ..FinishedRun::default()
         }));
     }
     if is_not_started(status) && complained.contains("does not start") {
@@ -99,13 +99,13 @@ async fn start(job: &Job<'_>, host: &Host) -> Result<Outcome> {
         "The script ended with {status}; {}.",
         last_words(&host.clean(complained))
     );
-    Ok(Outcome::Failed(Failure::new(
+    Ok(RunOutcome::Failed(Failure::new(
         FailureKind::AgentCrashed,
         what,
     )))
 }
 
-fn variables(job: &Job<'_>) -> Vec<(String, String)> {
+fn variables(job: &AgentRun<'_>) -> Vec<(String, String)> {
     let task = job.task;
     let mut all = job.sandbox.door_variables();
     let own = [
@@ -127,7 +127,7 @@ const LINE_LIMIT: u64 = 16 * 1024;
 const KEPT: usize = 64 * 1024;
 
 /// Logs every line, whatever its bytes, long ones in pieces; returns the last 64 KiB.
-async fn listen(stream: impl tokio::io::AsyncRead + Unpin, host: Host) -> String {
+async fn listen(stream: impl tokio::io::AsyncRead + Unpin, host: AgentHost) -> String {
     let mut stream = BufReader::new(stream);
     let mut all = String::new();
     let mut line = Vec::new();

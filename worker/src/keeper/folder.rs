@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Keeper, quoted, record::Record};
+use super::{Keeper, quoted, record::FolderRecord};
 use crate::{
     config::CommitConfig,
     git::{Git, GitError},
@@ -16,7 +16,7 @@ impl Keeper {
     /// Makes the folder of a task with the files of its tip.
     pub async fn make_folder(
         &self,
-        record: &Record,
+        record: &FolderRecord,
         commit: &CommitConfig,
     ) -> Result<(), GitError> {
         let git = self.make_repository(record, commit).await?;
@@ -29,7 +29,7 @@ impl Keeper {
     /// Makes the folder's repository anew around the files that lie there.
     pub async fn remake_repository(
         &self,
-        record: &Record,
+        record: &FolderRecord,
         commit: &CommitConfig,
     ) -> Result<(), GitError> {
         let former = record.folder.join(".git");
@@ -45,7 +45,7 @@ impl Keeper {
 
     async fn make_repository(
         &self,
-        record: &Record,
+        record: &FolderRecord,
         commit: &CommitConfig,
     ) -> Result<Git, GitError> {
         let told = |error: io::Error| GitError::new("init", error.to_string());
@@ -78,7 +78,7 @@ impl Keeper {
     }
 
     /// Branches and tags as a clone has them.
-    async fn lent_refs(&self, record: &Record) -> Result<String, GitError> {
+    async fn lent_refs(&self, record: &FolderRecord) -> Result<String, GitError> {
         let format = "--format=%(objectname) %(refname)";
         let listed = self
             .git()
@@ -106,7 +106,7 @@ impl Keeper {
 
     /// The folder's repository, if it is one that we may read: a folder, with nothing in it that
     /// leads to objects elsewhere. What a killed git left locked is unlocked.
-    pub fn readable(&self, record: &Record) -> Option<PathBuf> {
+    pub fn readable(&self, record: &FolderRecord) -> Option<PathBuf> {
         let inside = record.folder.join(".git");
         let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_dir());
         let whole = ["", "objects", "objects/info", "refs"];
@@ -134,7 +134,7 @@ impl Keeper {
     }
 
     /// The keeper's own index of the folder's files.
-    pub fn index(&self, record: &Record) -> PathBuf {
+    pub fn index(&self, record: &FolderRecord) -> PathBuf {
         self.dir.join(format!("vine-{}.index", record.key()))
     }
 }

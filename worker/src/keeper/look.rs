@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use vine_domain::secrets::{self, Known};
+use vine_domain::secrets::{self, KnownSecrets};
 
 use super::Keeper;
 use crate::git::{GitError, TOO_MUCH};
@@ -23,7 +23,7 @@ impl Keeper {
         &self,
         tip: &str,
         kept: Option<&str>,
-        known: &Known,
+        known: &KnownSecrets,
     ) -> Result<Vec<String>, GitError> {
         let mut new = vec![tip, "--not", "--remotes=origin"];
         new.extend(kept);
@@ -75,7 +75,7 @@ impl Keeper {
 }
 
 /// By the output of the three looks: names, patches, messages.
-fn found_in(outputs: &[String], known: &Known) -> BTreeSet<String> {
+fn found_in(outputs: &[String], known: &KnownSecrets) -> BTreeSet<String> {
     let [names, patches, messages] = outputs else {
         return BTreeSet::new();
     };

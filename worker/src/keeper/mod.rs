@@ -32,12 +32,12 @@ use std::{
 };
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
-use vine_domain::{Failure, FailureKind, Repo, repo::Source, worker::Work};
+use vine_domain::{Failure, FailureKind, Repo, repo::Source, worker::UnfinishedWork};
 
-use self::record::Record;
+use self::record::FolderRecord;
 
 use crate::{
-    config::{Access, GitConfig},
+    config::{GitAccess, GitConfig},
     git::{Git, GitError},
 };
 
@@ -46,7 +46,7 @@ use crate::{
 pub struct Keeper {
     dir: PathBuf,
     repo: Repo,
-    access: Access,
+    access: GitAccess,
 }
 
 impl From<GitError> for Failure {
@@ -357,8 +357,8 @@ impl Keeper {
     /// What earlier attempts left of a task: here, or where another worker pushed it.
     pub async fn earlier(
         &self,
-        record: &Record,
-        work: Option<&Work>,
+        record: &FolderRecord,
+        work: Option<&UnfinishedWork>,
     ) -> Result<Option<String>, Failure> {
         let own = format!("refs/vine/{}/work", record.key());
         let found = self.commit_at(&own).await?;
@@ -383,7 +383,7 @@ impl Keeper {
     }
 
     /// The folder of a task is gone: what it borrowed may go. What was taken from it stays.
-    pub async fn let_go(&self, record: &Record) {
+    pub async fn let_go(&self, record: &FolderRecord) {
         let _only_faster = fs::remove_file(self.index(record));
         for part in ["base", "head", "other"] {
             let name = format!("refs/vine/{}/{part}", record.key());

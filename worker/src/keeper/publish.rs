@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use vine_domain::repo::{Push, Source};
 
-use super::{Keeper, record::Record};
+use super::{Keeper, record::FolderRecord};
 use crate::git::GitError;
 
 /// So many names are tried before the number of the commit ends it.
 const NAMES: u32 = 50;
 
 /// What the source has, by ref.
-type Refs = BTreeMap<String, String>;
+type RemoteRefs = BTreeMap<String, String>;
 
 /// Where work went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Published {
 }
 
 /// Git's answer to a push that another name may help against.
-enum Refused {
+enum PushRefused {
     /// The ref is somebody else's, or moved on.
     Name(GitError),
     /// Anything else: the network, rights, hooks.
@@ -33,7 +33,7 @@ enum Refused {
 
 impl Keeper {
     /// What the source has below that prefix now.
-    async fn refs(&self, pattern: &str) -> Result<Refs, GitError> {
+    async fn refs(&self, pattern: &str) -> Result<RemoteRefs, GitError> {
         let source = self.repo.source.as_str();
         let listed = self
             .git()
@@ -52,7 +52,7 @@ impl Keeper {
     }
 
     /// Pushes the task's tip to its branch; under the next free name if that is taken by now.
-    pub async fn publish(&self, record: &Record) -> Result<Published, GitError> {
+    pub async fn publish(&self, record: &FolderRecord) -> Result<Published, GitError> {
         let heads = self.refs("refs/heads/*").await?;
         let mut last = None;
         for name in names(&record.branch) {
@@ -71,15 +71,15 @@ impl Keeper {
             }
             match self.push(&record.tip, &full, there, false).await {
                 Ok(()) => return Ok(Published { name, is_other }),
-                Err(Refused::Name(error)) => last = Some(error),
-                Err(Refused::Else(error)) => return Err(error),
+                Err(PushRefused::Name(error)) => last = Some(error),
+                Err(PushRefused::Else(error)) => return Err(error),
             }
         }
         Err(last.unwrap_or_else(|| GitError::new("push", "no name is free")))
     }
 
     /// What is there was pushed by an earlier attempt: our work holds it, and the base does not.
-    async fn is_own(&self, record: &Record, there: &str) -> Result<bool, GitError> {
+    async fn is_own(&self, record: &FolderRecord, there: &str) -> Result<bool, GitError> {
         // What nobody has fetched is nobody's of ours.
         if self.commit_at(there).await?.is_none() {
             return Ok(false);
@@ -88,7 +88,7 @@ impl Keeper {
     }
 
     /// Pushes the task's tip to a ref outside of `refs/heads`, for people and other workers.
-    pub async fn publish_kept(&self, record: &Record) -> Result<Published, GitError> {
+    pub async fn publish_kept(&self, record: &FolderRecord) -> Result<Published, GitError> {
         let below = record.repo.push.kept_below();
         let refs = self.refs(&format!("{below}/*")).await?;
         let wanted = format!("{below}/{}", record.task);
@@ -106,24 +106,24 @@ impl Keeper {
             }
             match self.push(&record.tip, &name, there, true).await {
                 Ok(()) => return Ok(Published { name, is_other }),
-                Err(Refused::Name(_)) => {}
-                Err(Refused::Else(error)) => return Err(error),
+                Err(PushRefused::Name(_)) => {}
+                Err(PushRefused::Else(error)) => return Err(error),
             }
         }
         Err(GitError::new("push", "no name is free"))
     }
 
     /// The source still has what was kept there.
-    pub async fn has_kept(&self, record: &Record, kept: &str) -> bool {
+    pub async fn has_kept(&self, record: &FolderRecord, kept: &str) -> bool {
         let below = record.repo.push.kept_below();
         let refs = self.refs(&format!("{below}/*")).await;
         refs.is_ok_and(|refs| refs.values().any(|there| there == kept))
     }
 
     /// Takes the ref of unfinished work away; the branch holds it now.
-    pub async fn unpublish_kept(&self, record: &Record) {
+    pub async fn unpublish_kept(&self, record: &FolderRecord) {
         // The rule may have been another one.
-        let (mut refs, task) = (Refs::new(), record.task);
+        let (mut refs, task) = (RemoteRefs::new(), record.task);
         for below in [Push::All, Push::Branches].map(Push::kept_below) {
             let there = self.refs(&format!("{below}/*")).await;
             refs.extend(there.unwrap_or_default());
@@ -153,7 +153,7 @@ impl Keeper {
         name: &str,
         there: Option<&String>,
         is_ours: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), PushRefused> {
         let lease = format!(
             "--force-with-lease={name}:{}",
             there.map_or("", String::as_str)
@@ -180,9 +180,9 @@ impl Keeper {
                 "branch is currently checked out",
             ];
             if of_name.iter().any(|words| error.said.contains(words)) {
-                Refused::Name(error)
+                PushRefused::Name(error)
             } else {
-                Refused::Else(error)
+                PushRefused::Else(error)
             }
         })
     }
@@ -203,7 +203,7 @@ fn names(wanted: &str) -> impl Iterator<Item = String> {
 }
 
 /// Neither this name nor a folder of it, nor a name that would be one, is in use.
-fn is_free(heads: &Refs, name: &str) -> bool {
+fn is_free(heads: &RemoteRefs, name: &str) -> bool {
     let full = format!("refs/heads/{name}");
     let clashes = |other: &String| {
         *other == full
@@ -226,7 +226,7 @@ impl Keeper {
             .git()
             .run(&["for-each-ref", format, "refs/remotes/origin"])
             .await?;
-        let heads: Refs = listed
+        let heads: RemoteRefs = listed
             .lines()
             .map(|name| (format!("refs/heads/{name}"), String::new()))
             .collect();
@@ -245,7 +245,7 @@ mod tests {
     fn a_name_is_free_when_nothing_stands_in_its_way() {
         let heads = |names: &[&str]| {
             let pair = |name: &&str| (format!("refs/heads/{name}"), String::new());
-            names.iter().map(pair).collect::<Refs>()
+            names.iter().map(pair).collect::<RemoteRefs>()
         };
         let free = |taken: &[&str]| {
             let heads = heads(taken);

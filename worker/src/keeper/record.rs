@@ -8,11 +8,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use vine_domain::{Epoch, Repo, TaskId, Timestamp};
 
-use crate::agent::Finished;
+use crate::agent::FinishedRun;
 
 /// What people are told before a push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
+pub struct NamedFinding {
     /// In which tip it was found.
     pub tip: String,
     /// For which the push waits; nothing where it need not.
@@ -21,7 +21,7 @@ pub struct Named {
 
 /// The folder of a task, and where its work stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Record {
+pub struct FolderRecord {
     /// Whose it is.
     pub task: TaskId,
     /// Tells the task from those of other installations.
@@ -47,13 +47,13 @@ pub struct Record {
     /// The folder was made whole.
     pub made: bool,
     /// The agent came to its end; what is left is git's.
-    pub finished: Option<Finished>,
+    pub finished: Option<FinishedRun>,
     /// The tip that its branch at the source holds.
     #[serde(default)]
     pub published: Option<String>,
     /// What looks like a secret.
     #[serde(default)]
-    pub named: Option<Named>,
+    pub named: Option<NamedFinding>,
     /// The tip of which people were told that it is kept.
     #[serde(default)]
     pub told: Option<String>,
@@ -62,7 +62,7 @@ pub struct Record {
     pub retired: Option<PathBuf>,
 }
 
-impl Record {
+impl FolderRecord {
     /// Names the task in refs and files of the keeper.
     pub fn key(&self) -> String {
         format!("{}-{}", self.task, self.created.0)
@@ -97,7 +97,7 @@ impl Record {
         serde_json::from_slice(&fs::read(file).ok()?).ok()
     }
 
-    /// The folder goes; the record stays where [`Record::retired`] finds it.
+    /// The folder goes; the record stays where [`FolderRecord::retired`] finds it.
     pub fn retire(&mut self, state: &Path) -> io::Result<()> {
         let former = self.file();
         let folder = state.join("kept");
@@ -141,7 +141,7 @@ fn inside(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
-fn read(files: impl IntoIterator<Item = PathBuf>) -> Vec<Record> {
+fn read(files: impl IntoIterator<Item = PathBuf>) -> Vec<FolderRecord> {
     files
         .into_iter()
         .filter(|path| path.extension().is_some_and(|end| end == "json"))

@@ -11,7 +11,7 @@ use std::{
 
 use vine_domain::{Failure, FailureKind};
 
-use super::{Keeper, record::Record};
+use super::{Keeper, record::FolderRecord};
 use crate::{
     config::CommitConfig,
     git::{Git, GitError},
@@ -19,7 +19,7 @@ use crate::{
 
 /// What was taken.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct TakenWork {
     /// The commit that holds all of it that can be held; the record's tip is the same.
     pub tip: String,
     /// Something lay there uncommitted, and is a commit of the keeper's now.
@@ -41,12 +41,12 @@ impl Keeper {
     /// Takes everything. `message` is that of a commit that is made of what is uncommitted.
     pub async fn take(
         &self,
-        record: &mut Record,
+        record: &mut FolderRecord,
         commit: &CommitConfig,
         message: &str,
-    ) -> Result<Taken, Failure> {
+    ) -> Result<TakenWork, Failure> {
         let _alone = self.alone().await;
-        let mut taken = Taken::default();
+        let mut taken = TakenWork::default();
         let is_there = fs::symlink_metadata(&record.folder).is_ok_and(|found| found.is_dir());
         if !is_there {
             taken.tip.clone_from(&record.tip);
@@ -83,12 +83,16 @@ impl Keeper {
     }
 
     /// Where the commits of one attempt are held, beside its result. Nothing is pruned there.
-    fn prefix(record: &Record) -> String {
+    fn prefix(record: &FolderRecord) -> String {
         format!("refs/vine/{}/e{}", record.key(), record.epoch.0)
     }
 
     /// Fetches all that the folder's repository has; gives its head.
-    async fn take_commits(&self, record: &Record, taken: &mut Taken) -> Result<String, Failure> {
+    async fn take_commits(
+        &self,
+        record: &FolderRecord,
+        taken: &mut TakenWork,
+    ) -> Result<String, Failure> {
         let Some(inside) = self.readable(record) else {
             taken.notes.push(
                 "The agent's repository is gone or leads elsewhere; its files were taken as they \
@@ -156,7 +160,7 @@ impl Keeper {
         &self,
         from: &str,
         prefix: &str,
-        taken: &mut Taken,
+        taken: &mut TakenWork,
     ) -> Result<(), Failure> {
         let listed = self.git().run(&["ls-remote", "--quiet", from]).await?;
         for line in listed.lines() {
@@ -232,9 +236,9 @@ impl Keeper {
     /// Names what the agent made beside its result.
     async fn name_others(
         &self,
-        record: &Record,
+        record: &FolderRecord,
         head: &str,
-        taken: &mut Taken,
+        taken: &mut TakenWork,
     ) -> Result<(), Failure> {
         let prefix = Self::prefix(record);
         let listed = self
@@ -275,11 +279,11 @@ impl Keeper {
     /// Commits what lies in the folder and is not in `parent`, without the folder's own repository.
     async fn commit_rest(
         &self,
-        record: &Record,
+        record: &FolderRecord,
         commit: &CommitConfig,
         message: &str,
         parent: &str,
-        taken: &mut Taken,
+        taken: &mut TakenWork,
     ) -> Result<String, Failure> {
         let index = self.index(record);
         let _left_by_a_crash = fs::remove_file(index.with_extension("index.lock"));
@@ -353,7 +357,7 @@ impl Keeper {
 }
 
 /// Adds everything; what git refuses stays, and only that.
-async fn add(git: &Git, taken: &mut Taken) -> Result<(), Failure> {
+async fn add(git: &Git, taken: &mut TakenWork) -> Result<(), Failure> {
     let all = git
         .run(&["add", "--all", "--ignore-errors", "--", "."])
         .await;
@@ -420,15 +424,15 @@ fn full(error: &GitError) -> Failure {
 
 /// What in a folder git does not look into.
 #[derive(Default)]
-struct Inside {
+struct NestedRepos {
     /// Repositories of their own, by path.
     repositories: Vec<String>,
     /// Folders that cannot be opened.
     closed: Vec<String>,
 }
 
-fn look_inside(folder: &Path) -> Inside {
-    let mut found = Inside::default();
+fn look_inside(folder: &Path) -> NestedRepos {
+    let mut found = NestedRepos::default();
     let mut folders = vec![PathBuf::new()];
     while let Some(inside) = folders.pop() {
         let Ok(entries) = fs::read_dir(folder.join(&inside)) else {

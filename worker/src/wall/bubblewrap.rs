@@ -8,12 +8,12 @@ use std::{
     process::Command,
 };
 
-use super::mounts::Seen;
+use super::mounts::VisibleMounts;
 
 /// One agent's place, as it is mounted.
-pub struct Plan<'a> {
+pub struct SandboxPlan<'a> {
     /// Programs and libraries.
-    pub seen: &'a Seen,
+    pub seen: &'a VisibleMounts,
     /// Seen as `/etc`; none where an image has its own.
     pub etc: &'a Path,
     /// Where it works; written, at its own path.
@@ -68,7 +68,7 @@ pub fn user() -> u32 {
 }
 
 /// Arguments of `bwrap`, up to the program.
-pub fn arguments(plan: &Plan<'_>) -> Vec<OsString> {
+pub fn arguments(plan: &SandboxPlan<'_>) -> Vec<OsString> {
     let mut all: Vec<OsString> = Vec::new();
     let mut say = |words: &[&dyn AsRef<std::ffi::OsStr>]| {
         all.extend(words.iter().map(|word| word.as_ref().to_os_string()));
@@ -160,7 +160,7 @@ pub fn write_system(run: &Path, home: &Path) -> std::io::Result<()> {
 
 /// What is known of this machine when the wall does not stand.
 #[derive(Debug, Default, Clone)]
-pub struct Signs {
+pub struct MachineSigns {
     /// `bwrap` is there.
     pub installed: bool,
     /// `vine-inside` is there.
@@ -179,7 +179,7 @@ pub struct Signs {
     pub said: String,
 }
 
-impl Signs {
+impl MachineSigns {
     /// Looks at this machine.
     pub fn look(said: String, installed: bool, inside: bool) -> Self {
         let number = |file: &str| {
@@ -242,7 +242,7 @@ impl Signs {
 }
 
 /// Whether it starts with all that we ask of it; else what it complained of.
-pub fn try_out(bwrap: &Path, plan: &Plan<'_>) -> Result<(), String> {
+pub fn try_out(bwrap: &Path, plan: &SandboxPlan<'_>) -> Result<(), String> {
     let tried = Command::new(bwrap)
         .args(arguments(plan))
         .env_clear()
@@ -260,51 +260,51 @@ mod tests {
 
     #[test]
     fn the_reason_names_what_stands_in_the_way_and_what_helps() {
-        let fine = Signs {
+        let fine = MachineSigns {
             installed: true,
             inside: true,
             linux: true,
             said: "bwrap: setting up uid map: Permission denied".into(),
-            ..Signs::default()
+            ..MachineSigns::default()
         };
         for (signs, words) in [
             (
-                Signs {
+                MachineSigns {
                     installed: false,
                     ..fine.clone()
                 },
                 "apt install bubblewrap",
             ),
             (
-                Signs {
+                MachineSigns {
                     inside: false,
                     ..fine.clone()
                 },
                 "vine-inside",
             ),
             (
-                Signs {
+                MachineSigns {
                     most: Some(0),
                     ..fine.clone()
                 },
                 "user.max_user_namespaces=15000",
             ),
             (
-                Signs {
+                MachineSigns {
                     clone: Some(0),
                     ..fine.clone()
                 },
                 "kernel.unprivileged_userns_clone=1",
             ),
             (
-                Signs {
+                MachineSigns {
                     apparmor: Some(1),
                     ..fine.clone()
                 },
                 "bwrap-userns-restrict",
             ),
             (
-                Signs {
+                MachineSigns {
                     contained: true,
                     apparmor: Some(1),
                     ..fine.clone()
@@ -312,7 +312,7 @@ mod tests {
                 "--security-opt seccomp",
             ),
             (
-                Signs {
+                MachineSigns {
                     linux: false,
                     ..fine.clone()
                 },

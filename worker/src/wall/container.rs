@@ -4,8 +4,8 @@
 use std::{ffi::OsString, path::Path, process::Command};
 
 use super::{
-    bubblewrap::{FILES, Plan, RUN, SYSTEM, user},
-    limits::Most,
+    bubblewrap::{FILES, RUN, SYSTEM, SandboxPlan, user},
+    limits::AgentLimits,
 };
 use crate::process::find_program;
 
@@ -75,10 +75,10 @@ pub fn engine() -> Result<String, String> {
 
 /// Arguments of the engine, up to the program. `name` finds the container again.
 pub fn arguments(
-    plan: &Plan<'_>,
+    plan: &SandboxPlan<'_>,
     (engine, image): (&str, &str),
     (name, state): (&str, &Path),
-    most: Most,
+    most: AgentLimits,
 ) -> Vec<OsString> {
     let user = user();
     let mut all: Vec<OsString> = [
@@ -165,13 +165,13 @@ pub async fn end(engine: &str, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wall::mounts::Seen;
+    use crate::wall::mounts::VisibleMounts;
 
     #[test]
     fn a_container_has_no_network_no_rights_and_writes_in_three_folders_alone() {
-        let seen = Seen::default();
+        let seen = VisibleMounts::default();
         let path = Path::new;
-        let plan = Plan {
+        let plan = SandboxPlan {
             seen: &seen,
             etc: path("/s/etc"),
             folder: path("/s/tree"),
@@ -184,7 +184,7 @@ mod tests {
             inside: path("/b/vine-inside"),
             vine: path("/b/vine"),
         };
-        let most = Most {
+        let most = AgentLimits {
             memory: 1 << 30,
             processes: 100,
         };

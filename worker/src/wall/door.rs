@@ -24,13 +24,13 @@ use vine_domain::{
     token::Token,
 };
 
-use super::few::{Few, One};
-use crate::{host::Host, inside::read_inside};
+use super::few::{LimitedListener, LimitedStream};
+use crate::{host::AgentHost, inside::read_inside};
 
 /// What an agent says through its door.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Call {
+pub enum DoorCall {
     /// Asks people, and waits for their answer.
     Ask {
         /// The question.
@@ -65,7 +65,7 @@ pub enum Call {
 /// What goes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reply {
+pub enum DoorReply {
     /// What people answered; `None` when nobody did in time.
     Answer(Option<String>),
     /// It is done.
@@ -80,8 +80,8 @@ pub enum Reply {
 pub struct NobodyAnswered;
 
 /// The door of one attempt, on the keeper's side.
-pub struct Door {
-    host: Host,
+pub struct SandboxDoor {
+    host: AgentHost,
     session: SessionId,
     /// What was asked and answered before.
     known: Vec<Question>,
@@ -97,7 +97,7 @@ pub struct Door {
 }
 
 /// One connection.
-type Stream = One<UnixStream>;
+type DoorStream = LimitedStream<UnixStream>;
 
 /// A call comes within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -112,9 +112,9 @@ const QUESTIONS: u32 = 500;
 /// A file that is shown.
 const FILE: u64 = 64 * 1024;
 
-impl Door {
+impl SandboxDoor {
     /// For one attempt in one session.
-    pub fn new(host: Host, session: SessionId, known: Vec<Question>, folder: PathBuf) -> Self {
+    pub fn new(host: AgentHost, session: SessionId, known: Vec<Question>, folder: PathBuf) -> Self {
         Self {
             host,
             session,
@@ -129,7 +129,7 @@ impl Door {
     }
 
     /// Serves as long as it is polled.
-    pub async fn serve(self: Arc<Self>, mut listener: Few<UnixListener>) {
+    pub async fn serve(self: Arc<Self>, mut listener: LimitedListener<UnixListener>) {
         let mut calls = JoinSet::new();
         loop {
             let (stream, _) = listener.accept().await;
@@ -157,7 +157,7 @@ impl Door {
         self.passing.wait().await;
     }
 
-    async fn hear(&self, mut stream: Stream) -> Result<()> {
+    async fn hear(&self, mut stream: DoorStream) -> Result<()> {
         let mut text = String::new();
         let mut reader = BufReader::new(&mut stream).take(LINE);
         tokio::time::timeout(PATIENCE, reader.read_line(&mut text))
@@ -167,31 +167,31 @@ impl Door {
         if text.is_empty() {
             return Ok(());
         }
-        let call: Call = match serde_json::from_str(&text) {
+        let call: DoorCall = match serde_json::from_str(&text) {
             Ok(call) => call,
             Err(error) => {
                 return reply(
                     &mut stream,
-                    &Reply::Refused(format!("this is no call: {error}")),
+                    &DoorReply::Refused(format!("this is no call: {error}")),
                 )
                 .await;
             }
         };
         let said = match call {
-            Call::Ask {
+            DoorCall::Ask {
                 question,
                 options,
                 multi,
             } => {
                 return self.ask(stream, &text, question, options, multi).await;
             }
-            Call::Note { text } => self.note(&text).await,
-            Call::Progress { text } => {
+            DoorCall::Note { text } => self.note(&text).await,
+            DoorCall::Progress { text } => {
                 self.host.log(format!("progress: {}", short(&text)));
                 Ok(())
             }
-            Call::Show { file } => self.show(&file).await,
-            Call::Finish { text } => {
+            DoorCall::Show { file } => self.show(&file).await,
+            DoorCall::Finish { text } => {
                 *self
                     .last_words
                     .lock()
@@ -199,7 +199,10 @@ impl Door {
                 Ok(())
             }
         };
-        let back = said.map_or_else(|why| Reply::Refused(format!("{why:#}")), |()| Reply::Done);
+        let back = said.map_or_else(
+            |why| DoorReply::Refused(format!("{why:#}")),
+            |()| DoorReply::Done,
+        );
         reply(&mut stream, &back).await
     }
 
@@ -228,7 +231,7 @@ impl Door {
 
     async fn ask(
         &self,
-        mut stream: Stream,
+        mut stream: DoorStream,
         text: &str,
         question: String,
         options: Vec<String>,
@@ -240,7 +243,7 @@ impl Door {
             Some(known) => known.clone(),
             None => {
                 if let Err(why) = count(&self.asked, QUESTIONS) {
-                    return reply(&mut stream, &Reply::Refused(format!("{why:#}"))).await;
+                    return reply(&mut stream, &DoorReply::Refused(format!("{why:#}"))).await;
                 }
                 let options = options
                     .into_iter()
@@ -266,7 +269,7 @@ impl Door {
         let passed = self.passing.spawn(async move {
             // If the asking program is gone there is nobody left to tell, and the answer is used up all
             // the same.
-            let passed = reply(&mut stream, &Reply::Answer(answer)).await;
+            let passed = reply(&mut stream, &DoorReply::Answer(answer)).await;
             host.delivered(question.heard()).await?;
             passed
         });
@@ -304,7 +307,7 @@ fn words(decision: &Decision) -> String {
     }
 }
 
-async fn reply(stream: &mut Stream, reply: &Reply) -> Result<()> {
+async fn reply(stream: &mut DoorStream, reply: &DoorReply) -> Result<()> {
     stream
         .write_all(serde_json::to_string(reply)?.as_bytes())
         .await?;
@@ -320,11 +323,11 @@ fn text_of(folder: &Path, file: &Path) -> Result<String> {
 }
 
 /// The other end: what `vine ask`, `vine note` and the like do inside.
-pub async fn call(call: &Call) -> Result<Option<String>> {
+pub async fn call(call: &DoorCall) -> Result<Option<String>> {
     let Some(socket) = std::env::var_os("VINE_SOCKET").map(PathBuf::from) else {
         bail!("this works only inside a task");
     };
-    if let Call::Ask { options, .. } = call
+    if let DoorCall::Ask { options, .. } = call
         && options.iter().any(|label| is_nothing(label))
     {
         bail!("an option is empty; nothing was asked. Say what is to be chosen: --option 'Go on'");
@@ -341,10 +344,10 @@ pub async fn call(call: &Call) -> Result<Option<String>> {
         bail!("the task was stopped before anybody answered");
     }
     match serde_json::from_str(&text).context("the worker is of another version")? {
-        Reply::Answer(Some(answer)) => Ok(Some(answer)),
-        Reply::Answer(None) => Err(NobodyAnswered.into()),
-        Reply::Done => Ok(None),
-        Reply::Refused(why) => bail!(why),
+        DoorReply::Answer(Some(answer)) => Ok(Some(answer)),
+        DoorReply::Answer(None) => Err(NobodyAnswered.into()),
+        DoorReply::Done => Ok(None),
+        DoorReply::Refused(why) => bail!(why),
     }
 }
 

@@ -17,19 +17,19 @@ use vine_domain::{Guard, Slug, guard::Egress};
 
 use super::{
     WallConfig,
-    few::{Few, One},
-    greeting::{self, Greeting},
+    few::{LimitedListener, LimitedStream},
+    greeting::{self, ClientHello},
     reach::may_reach,
 };
-use crate::host::Host;
+use crate::host::AgentHost;
 
 /// One connection.
-type Stream = One<UnixStream>;
+type EgressStream = LimitedStream<UnixStream>;
 
 /// One attempt's way out.
-pub struct Way {
+pub struct EgressProxy {
     /// Whose guard counts.
-    pub host: Host,
+    pub host: AgentHost,
     /// Of which repository.
     pub repo: Slug,
     /// What is known of it, before the daemon is asked.
@@ -53,7 +53,7 @@ const GOOD_FOR: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Lets out what may go, as long as it is polled.
-pub async fn serve(mut listener: Few<UnixListener>, way: Arc<Way>) {
+pub async fn serve(mut listener: LimitedListener<UnixListener>, way: Arc<EgressProxy>) {
     let mut all = tokio::task::JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await;
@@ -69,22 +69,22 @@ pub async fn serve(mut listener: Few<UnixListener>, way: Arc<Way>) {
 
 /// A request for a way: where to, and what goes there first.
 #[derive(Debug, PartialEq, Eq)]
-struct Request {
+struct EgressRequest {
     name: String,
     port: u16,
     /// For a plain request. None for a tunnel.
-    head: Option<Head>,
+    head: Option<PlainRequest>,
 }
 
 /// A plain request as its server gets it.
 #[derive(Debug, PartialEq, Eq)]
-struct Head {
+struct PlainRequest {
     head: Vec<u8>,
     /// Bytes that follow.
     body: u64,
 }
 
-impl Request {
+impl EgressRequest {
     /// Where to, with the port if it is an odd one.
     fn said(&self) -> String {
         match PORTS.contains(&self.port) {
@@ -96,7 +96,7 @@ impl Request {
 
 /// So many bytes of the agent's, and no more.
 async fn pass_body(
-    from: &mut Stream,
+    from: &mut EgressStream,
     to: &mut TcpStream,
     known: Vec<u8>,
     body: u64,
@@ -107,8 +107,8 @@ async fn pass_body(
     tokio::io::copy(&mut from.take(left), to).await.map(|_| ())
 }
 
-impl Way {
-    async fn through(&self, mut stream: Stream) -> std::io::Result<()> {
+impl EgressProxy {
+    async fn through(&self, mut stream: EgressStream) -> std::io::Result<()> {
         let read = tokio::time::timeout(PATIENCE, read_head(&mut stream)).await;
         let (head, rest) = match read {
             Ok(Ok(Some(read))) => read,
@@ -127,15 +127,15 @@ impl Way {
         };
         let connected = match self.connect(&request).await {
             Ok(connected) => connected,
-            Err(Refusal::NotLetOut(why)) => {
+            Err(EgressRefusal::NotLetOut(why)) => {
                 self.host.refused_host(&request.said());
                 return answer(&mut stream, 403, &why).await;
             }
-            Err(Refusal::Away(why)) => return answer(&mut stream, 502, &why).await,
+            Err(EgressRefusal::Away(why)) => return answer(&mut stream, 502, &why).await,
         };
         let mut there = connected;
         match request.head {
-            Some(Head { head, body }) => {
+            Some(PlainRequest { head, body }) => {
                 there.write_all(&head).await?;
                 pass_body(&mut stream, &mut there, rest, body).await?;
                 // Nothing else of this connection: it may be for another host.
@@ -161,7 +161,7 @@ impl Way {
     /// would go past the list. `None` when it was refused.
     async fn greeted(
         &self,
-        stream: &mut Stream,
+        stream: &mut EgressStream,
         name: &str,
         mut bytes: Vec<u8>,
     ) -> std::io::Result<Option<Vec<u8>>> {
@@ -174,7 +174,7 @@ impl Way {
         let read = async {
             loop {
                 match greeting::read(&bytes) {
-                    Greeting::Short
+                    ClientHello::Short
                         if bytes.len() < HEAD && stream.read_buf(&mut bytes).await? > 0 => {}
                     other => return std::io::Result::Ok(other),
                 }
@@ -182,14 +182,14 @@ impl Way {
         };
         let greeted = tokio::time::timeout(PATIENCE, read).await;
         match greeted {
-            Ok(Ok(Greeting::To(host))) if host.eq_ignore_ascii_case(name) => Ok(Some(bytes)),
-            Ok(Ok(Greeting::To(host))) => {
+            Ok(Ok(ClientHello::To(host))) if host.eq_ignore_ascii_case(name) => Ok(Some(bytes)),
+            Ok(Ok(ClientHello::To(host))) => {
                 self.host.refused_host(&host);
                 Ok(None)
             }
             Ok(Err(error)) => Err(error),
-            Ok(Ok(Greeting::Other)) if is_placed => Ok(Some(bytes)),
-            Ok(Ok(Greeting::Short | Greeting::Other)) | Err(_) => {
+            Ok(Ok(ClientHello::Other)) if is_placed => Ok(Some(bytes)),
+            Ok(Ok(ClientHello::Short | ClientHello::Other)) | Err(_) => {
                 self.host.log(format!(
                     "not let out to {name}: what came is no TLS for that name"
                 ));
@@ -198,15 +198,17 @@ impl Way {
         }
     }
 
-    async fn connect(&self, request: &Request) -> Result<TcpStream, Refusal> {
-        let Request { name, port, .. } = request;
+    async fn connect(&self, request: &EgressRequest) -> Result<TcpStream, EgressRefusal> {
+        let EgressRequest { name, port, .. } = request;
         let mut guard = self.host.guard(&self.guard, GOOD_FOR).await;
         // Somebody may have allowed it just now.
         if !lets_out(&guard, name, *port) {
             guard = self.host.guard(&self.guard, AGAIN).await;
         }
         if !lets_out(&guard, name, *port) {
-            return Err(Refusal::NotLetOut(self.not_on_list(name, *port, &guard)));
+            return Err(EgressRefusal::NotLetOut(
+                self.not_on_list(name, *port, &guard),
+            ));
         }
         let addresses = self.addresses(name, *port).await?;
         let mut last = format!("`{name}` has no address");
@@ -217,10 +219,10 @@ impl Way {
                 Err(_) => last = format!("{name}:{port} does not answer"),
             }
         }
-        Err(Refusal::Away(format!("{last}.\n")))
+        Err(EgressRefusal::Away(format!("{last}.\n")))
     }
 
-    async fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Refusal> {
+    async fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, EgressRefusal> {
         if let Some(address) = self.config.hosts.get(name) {
             return Ok(vec![*address]);
         }
@@ -237,7 +239,7 @@ impl Way {
             .copied()
             .collect();
         match fine.is_empty() && !found.is_empty() {
-            true => Err(Refusal::NotLetOut(format!(
+            true => Err(EgressRefusal::NotLetOut(format!(
                 "AgentVine: `{name}` is an address of this machine or of its own network; agents never reach those. An administrator may place it under `worker.hosts`. Nothing was sent.\n"
             ))),
             false => Ok(fine),
@@ -259,14 +261,14 @@ impl Way {
     }
 }
 
-async fn resolved(name: &str, port: u16) -> Result<Vec<SocketAddr>, Refusal> {
+async fn resolved(name: &str, port: u16) -> Result<Vec<SocketAddr>, EgressRefusal> {
     let found = tokio::time::timeout(PATIENCE, lookup_host((name, port))).await;
     match found {
         Ok(Ok(found)) => Ok(found.collect()),
-        Ok(Err(error)) => Err(Refusal::Away(format!(
+        Ok(Err(error)) => Err(EgressRefusal::Away(format!(
             "`{name}` cannot be resolved: {error}.\n"
         ))),
-        Err(_) => Err(Refusal::Away(format!(
+        Err(_) => Err(EgressRefusal::Away(format!(
             "`{name}` cannot be resolved in time.\n"
         ))),
     }
@@ -295,13 +297,13 @@ fn lets_out(guard: &Guard, name: &str, port: u16) -> bool {
     guard.lets_out(name) && (open || PORTS.contains(&port) && !is_address)
 }
 
-enum Refusal {
+enum EgressRefusal {
     NotLetOut(String),
     Away(String),
 }
 
 /// The head, and what came behind it already; `None` for what has no end.
-async fn read_head(stream: &mut Stream) -> std::io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+async fn read_head(stream: &mut EgressStream) -> std::io::Result<Option<(Vec<u8>, Vec<u8>)>> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -315,14 +317,14 @@ async fn read_head(stream: &mut Stream) -> std::io::Result<Option<(Vec<u8>, Vec<
 }
 
 /// Reads `CONNECT host:port` or `GET http://host/…`.
-fn request(head: &[u8]) -> Option<Request> {
+fn request(head: &[u8]) -> Option<EgressRequest> {
     let mut headers = [httparse::EMPTY_HEADER; 128];
     let mut parsed = httparse::Request::new(&mut headers);
     parsed.parse(head).ok()?;
     let (method, target) = (parsed.method?, parsed.path?);
     if method.eq_ignore_ascii_case("connect") {
         let (name, port) = target.rsplit_once(':')?;
-        return Some(Request {
+        return Some(EgressRequest {
             name: plain(name)?,
             port: port.parse().ok()?,
             head: None,
@@ -370,10 +372,10 @@ fn request(head: &[u8]) -> Option<Request> {
         .map_or_else(String::new, |port| format!(":{port}"));
     // One request on each connection: the next may be for another host.
     lines.extend(format!("Host: {name}{port}\r\nConnection: close\r\n\r\n").into_bytes());
-    Some(Request {
+    Some(EgressRequest {
         name,
         port: address.port().unwrap_or(80),
-        head: Some(Head { head: lines, body }),
+        head: Some(PlainRequest { head: lines, body }),
     })
 }
 
@@ -386,7 +388,7 @@ fn plain(name: &str) -> Option<String> {
     }
 }
 
-async fn answer(stream: &mut Stream, status: u16, words: &str) -> std::io::Result<()> {
+async fn answer(stream: &mut EgressStream, status: u16, words: &str) -> std::io::Result<()> {
     let reason = match status {
         400 => "Bad Request",
         403 => "Forbidden",

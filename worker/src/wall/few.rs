@@ -21,12 +21,12 @@ const MOST: usize = 128;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener that takes a few at once.
-pub struct Few<L> {
+pub struct LimitedListener<L> {
     listener: L,
     room: Arc<Semaphore>,
 }
 
-impl<L> Few<L> {
+impl<L> LimitedListener<L> {
     /// Around a listener.
     pub fn new(listener: L) -> Self {
         Self {
@@ -44,22 +44,22 @@ impl<L> Few<L> {
 }
 
 /// A connection; the next one may come when it is dropped.
-pub struct One<S>(
+pub struct LimitedStream<S>(
     S,
     #[expect(dead_code, reason = "held as long as the connection")] OwnedSemaphorePermit,
 );
 
 macro_rules! few {
     ($listener:ty, $stream:ty, $address:ty) => {
-        impl Listener for Few<$listener> {
-            type Io = One<$stream>;
+        impl Listener for LimitedListener<$listener> {
+            type Io = LimitedStream<$stream>;
             type Addr = $address;
 
             async fn accept(&mut self) -> (Self::Io, Self::Addr) {
                 let permit = self.permit().await;
                 loop {
                     match self.listener.accept().await {
-                        Ok((stream, address)) => return (One(stream, permit), address),
+                        Ok((stream, address)) => return (LimitedStream(stream, permit), address),
                         Err(_) => tokio::time::sleep(PAUSE).await,
                     }
                 }
@@ -75,7 +75,7 @@ macro_rules! few {
 few!(UnixListener, UnixStream, tokio::net::unix::SocketAddr);
 few!(TcpListener, TcpStream, std::net::SocketAddr);
 
-impl<S: AsyncRead + Unpin> AsyncRead for One<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LimitedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -85,7 +85,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for One<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for One<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -2,7 +2,7 @@
 
 /// What was read of them.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Greeting {
+pub enum ClientHello {
     /// To this host.
     To(String),
     /// There is more to come.
@@ -12,25 +12,25 @@ pub enum Greeting {
 }
 
 /// Reads what came so far.
-pub fn read(bytes: &[u8]) -> Greeting {
+pub fn read(bytes: &[u8]) -> ClientHello {
     let mut acceptor = rustls::server::Acceptor::default();
     let mut rest = bytes;
     while !rest.is_empty() {
         match acceptor.read_tls(&mut rest) {
             Ok(0) => break,
             Ok(_) => {}
-            Err(_) => return Greeting::Other,
+            Err(_) => return ClientHello::Other,
         }
         match acceptor.accept() {
             Ok(None) => {}
             Ok(Some(greeted)) => {
                 let name = greeted.client_hello().server_name().map(str::to_owned);
-                return name.map_or(Greeting::Other, Greeting::To);
+                return name.map_or(ClientHello::Other, ClientHello::To);
             }
-            Err(_) => return Greeting::Other,
+            Err(_) => return ClientHello::Other,
         }
     }
-    Greeting::Short
+    ClientHello::Short
 }
 
 #[cfg(test)]
@@ -56,16 +56,16 @@ mod tests {
     #[test]
     fn a_greeting_says_to_whom_however_it_comes() {
         let whole = greeting("registry.npmjs.org");
-        assert_eq!(read(&whole), Greeting::To("registry.npmjs.org".into()));
-        assert_eq!(read(&whole[..20]), Greeting::Short);
-        assert_eq!(read(b""), Greeting::Short);
+        assert_eq!(read(&whole), ClientHello::To("registry.npmjs.org".into()));
+        assert_eq!(read(&whole[..20]), ClientHello::Short);
+        assert_eq!(read(b""), ClientHello::Short);
         assert_eq!(
             read(b"GET / HTTP/1.1\r\nHost: registry.npmjs.org\r\n\r\n"),
-            Greeting::Other
+            ClientHello::Other
         );
         assert_eq!(
             read(&greeting("192.0.2.1")),
-            Greeting::Other,
+            ClientHello::Other,
             "an address is no name"
         );
     }

@@ -11,7 +11,7 @@ use std::{
 
 use vine_domain::{SessionId, Slug, secrets};
 
-use crate::{config::CommitConfig, disk::size_of, inside::Folder};
+use crate::{config::CommitConfig, disk::size_of, inside::AgentFolder};
 
 /// Where tools read which registries to use.
 const SETTINGS: [&str; 8] = [
@@ -56,9 +56,9 @@ const CACHE: u64 = 2 << 30;
 
 /// The folders of one session.
 #[derive(Debug, Clone)]
-pub struct Home(PathBuf);
+pub struct SessionHome(PathBuf);
 
-impl Home {
+impl SessionHome {
     /// Those of a session.
     pub fn of(state: &Path, session: SessionId) -> Self {
         Self(state.join("sessions").join(session.to_string()))
@@ -118,12 +118,12 @@ impl Home {
 
     /// Makes what is missing; temporary files of an earlier attempt go. An earlier agent may have left
     /// anything in it: what must be a folder becomes one.
-    pub fn make(&self, from: &From<'_>) -> io::Result<()> {
+    pub fn make(&self, from: &HomeSource<'_>) -> io::Result<()> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.0)?;
-        let ours = Folder::ours(&self.0)?;
+        let ours = AgentFolder::ours(&self.0)?;
         let _left_by_an_attempt = crate::workspace::remove_all(&self.temp());
         ours.make(OsStr::new("tmp"))?;
         if !self.home().is_dir() {
@@ -141,7 +141,7 @@ impl Home {
     }
 
     /// A new home, whole or not at all.
-    fn furnish(&self, from: &From<'_>) -> io::Result<()> {
+    fn furnish(&self, from: &HomeSource<'_>) -> io::Result<()> {
         let draft = self.0.join("home.new");
         let _left_by_a_crash = crate::workspace::remove_all(&draft);
         fs::DirBuilder::new().mode(0o700).create(&draft)?;
@@ -165,7 +165,7 @@ impl Home {
         fs::write(draft.join(".gitconfig"), git)?;
         let shared = cache(from.state, from.repo);
         if shared.is_dir() {
-            copy_caches(&Folder::ours(&shared)?, &draft, u64::MAX)?;
+            copy_caches(&AgentFolder::ours(&shared)?, &draft, u64::MAX)?;
         }
         fs::rename(draft, self.home())
     }
@@ -177,7 +177,7 @@ impl Home {
         if size_of(&to) > CACHE {
             let _begun_anew = fs::remove_dir_all(&to);
         }
-        let home = Folder::ours(&self.0).and_then(|ours| ours.below(Path::new("home")));
+        let home = AgentFolder::ours(&self.0).and_then(|ours| ours.below(Path::new("home")));
         if let Err(error) = home.and_then(|home| copy_caches(&home, &to, CACHE)) {
             tracing::warn!("what was downloaded for {repo} is not kept: {error}");
         }
@@ -185,7 +185,7 @@ impl Home {
 }
 
 /// What a new home is made from.
-pub struct From<'a> {
+pub struct HomeSource<'a> {
     /// The worker's own folder.
     pub state: &'a Path,
     /// The person's home.
@@ -200,7 +200,7 @@ fn cache(state: &Path, repo: &Slug) -> PathBuf {
     state.join("caches").join(repo.as_str())
 }
 
-fn copy_caches(from: &Folder, to: &Path, most: u64) -> io::Result<()> {
+fn copy_caches(from: &AgentFolder, to: &Path, most: u64) -> io::Result<()> {
     let mut left = most;
     for part in CACHES {
         if let Ok(folder) = from.below(Path::new(part)) {
@@ -211,7 +211,7 @@ fn copy_caches(from: &Folder, to: &Path, most: u64) -> io::Result<()> {
 }
 
 /// Copies plain files that are not there yet.
-fn copy(from: &Folder, to: &Path, left: &mut u64) -> io::Result<()> {
+fn copy(from: &AgentFolder, to: &Path, left: &mut u64) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for (name, is_folder) in from.entries()? {
         let target = to.join(&name);
@@ -330,7 +330,7 @@ mod tests {
     fn a_shared_cache_takes_no_links_and_overwrites_nothing() {
         let place = tempfile::tempdir().expect("a folder");
         let (state, repo) = (place.path(), Slug::from_text("site"));
-        let home = Home(state.join("sessions/one"));
+        let home = SessionHome(state.join("sessions/one"));
         fs::create_dir_all(place.path().join("person/pip")).expect("made");
         fs::write(place.path().join("person/pip/pip.conf"), "password").expect("written");
         fs::create_dir_all(home.home()).expect("made");

@@ -17,7 +17,7 @@ const LEAST: u64 = 1 << 30;
 
 /// Where groups are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Groups {
+enum CgroupRoot {
     /// Version 1: a folder for each controller.
     Each { memory: PathBuf, pids: PathBuf },
     /// Version 2.
@@ -25,17 +25,17 @@ enum Groups {
 }
 
 /// Looked for once: with version 2 this process goes into a group of its own first.
-fn groups() -> Option<&'static Groups> {
-    static FOUND: OnceLock<Option<Groups>> = OnceLock::new();
+fn groups() -> Option<&'static CgroupRoot> {
+    static FOUND: OnceLock<Option<CgroupRoot>> = OnceLock::new();
     FOUND.get_or_init(find).as_ref()
 }
 
-fn find() -> Option<Groups> {
+fn find() -> Option<CgroupRoot> {
     let own = fs::read_to_string("/proc/self/cgroup").ok()?;
     let found = each(&own).or_else(|| one(&own))?;
     let folders = match &found {
-        Groups::Each { memory, pids } => vec![memory, pids],
-        Groups::One(folder) => vec![folder],
+        CgroupRoot::Each { memory, pids } => vec![memory, pids],
+        CgroupRoot::One(folder) => vec![folder],
     };
     folders
         .into_iter()
@@ -57,7 +57,7 @@ fn folder_of(own: &str, controller: &str) -> Option<PathBuf> {
     })
 }
 
-fn each(own: &str) -> Option<Groups> {
+fn each(own: &str) -> Option<CgroupRoot> {
     let (memory, pids) = (folder_of(own, "memory")?, folder_of(own, "pids")?);
     let may = |folder: &Path| {
         let tried = folder.join(format!("vine-{}-try", std::process::id()));
@@ -65,11 +65,11 @@ fn each(own: &str) -> Option<Groups> {
             .and_then(|()| fs::remove_dir(tried))
             .is_ok()
     };
-    (may(&memory) && may(&pids)).then_some(Groups::Each { memory, pids })
+    (may(&memory) && may(&pids)).then_some(CgroupRoot::Each { memory, pids })
 }
 
 /// A group whose children are bounded may hold no process itself, so this one moves into a child.
-fn one(own: &str) -> Option<Groups> {
+fn one(own: &str) -> Option<CgroupRoot> {
     let folder = folder_of(own, "")?;
     let keeper = folder.join("vine-keeper");
     let _there_already = fs::create_dir(&keeper);
@@ -79,7 +79,7 @@ fn one(own: &str) -> Option<Groups> {
         let _as_before = fs::remove_dir(&keeper);
         return None;
     }
-    Some(Groups::One(folder))
+    Some(CgroupRoot::One(folder))
 }
 
 /// Groups of keepers that are gone; those with processes stay.
@@ -101,14 +101,14 @@ fn remove_left_behind(folder: &Path) {
 
 /// What one agent may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Most {
+pub struct AgentLimits {
     /// Bytes of memory.
     pub memory: u64,
     /// Processes, threads counted.
     pub processes: u64,
 }
 
-impl Most {
+impl AgentLimits {
     /// As configured, or a share of the machine's memory for each of so many agents.
     pub fn of(memory: Option<u64>, processes: u64, agents: u32) -> Self {
         let share = || {
@@ -137,13 +137,13 @@ pub fn can_group() -> bool {
 
 /// The group of one agent; it goes when this is dropped.
 #[derive(Debug)]
-pub struct Bounds {
+pub struct AgentCgroup {
     folders: Vec<PathBuf>,
 }
 
-impl Bounds {
+impl AgentCgroup {
     /// A group with these limits; `None` where none can be made.
-    pub fn new(most: Most) -> Option<Self> {
+    pub fn new(most: AgentLimits) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!(
             "vine-{}-{}",
@@ -152,7 +152,7 @@ impl Bounds {
         );
         let (memory, pids) = (most.memory.to_string(), most.processes.to_string());
         let (folders, limits) = match groups()? {
-            Groups::Each {
+            CgroupRoot::Each {
                 memory: at_memory,
                 pids: at_pids,
             } => {
@@ -163,7 +163,7 @@ impl Bounds {
                 ];
                 (vec![at_memory, at_pids], limits)
             }
-            Groups::One(folder) => {
+            CgroupRoot::One(folder) => {
                 let folder = folder.join(&name);
                 let swap = (folder.join("memory.swap.max"), "0".to_owned());
                 let limits = vec![
@@ -216,7 +216,7 @@ impl Bounds {
     }
 }
 
-impl Drop for Bounds {
+impl Drop for AgentCgroup {
     fn drop(&mut self) {
         for folder in &self.folders {
             let _older_kernels_have_none = fs::write(folder.join("cgroup.kill"), "1");

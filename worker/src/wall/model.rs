@@ -23,7 +23,7 @@ const KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// How the service knows whose call it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
+pub enum ModelLogin {
     /// A key of the API.
     Key(String),
     /// A token of a gateway.
@@ -52,7 +52,7 @@ const ELSEWHERE: [&str; 3] = [
     "CLAUDE_CODE_USE_FOUNDRY",
 ];
 
-impl Login {
+impl ModelLogin {
     /// What the agent would use without a wall, in Claude Code's own order.
     pub fn of(config: &AgentConfig) -> Self {
         let set = |name: &str| config.variable(name).filter(|value| !value.is_empty());
@@ -107,9 +107,9 @@ impl Login {
 }
 
 /// One attempt's way to the model.
-pub struct Model {
+pub struct ModelProxy {
     service: String,
-    login: Login,
+    login: ModelLogin,
     /// The service may reach hosts that the agent names.
     open: bool,
     /// What the agent shows; where others reach this too, whoever does not know it is refused.
@@ -117,11 +117,11 @@ pub struct Model {
     client: reqwest::Client,
 }
 
-impl Model {
+impl ModelProxy {
     /// For the agents of a worker. `pass`: only who shows it is let through.
     pub fn new(
         config: &AgentConfig,
-        login: Login,
+        login: ModelLogin,
         pass: Option<String>,
         open: bool,
     ) -> anyhow::Result<Self> {
@@ -170,7 +170,7 @@ impl Model {
     }
 }
 
-async fn pass_on(State(model): State<Arc<Model>>, request: Request) -> Response {
+async fn pass_on(State(model): State<Arc<ModelProxy>>, request: Request) -> Response {
     if !model.knows(request.headers()) {
         return refusal(
             StatusCode::UNAUTHORIZED,

@@ -82,7 +82,7 @@ const TOOLS: [(&str, Option<&str>); 24] = [
 
 /// What is mounted read only, and what leads to toolchains.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct VisibleMounts {
     /// Folders and files, each at its own path, parents first.
     pub paths: Vec<PathBuf>,
     /// Links of the root, as they are.
@@ -92,7 +92,7 @@ pub struct Seen {
 }
 
 /// What decides it.
-pub struct Wanted<'a> {
+pub struct MountRequest<'a> {
     /// The search path.
     pub path: &'a str,
     /// The person's home.
@@ -155,8 +155,8 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Looks at this machine.
-pub fn seen(wanted: &Wanted<'_>) -> Seen {
-    let mut seen = Seen::default();
+pub fn seen(wanted: &MountRequest<'_>) -> VisibleMounts {
+    let mut seen = VisibleMounts::default();
     let mut paths = BTreeSet::new();
     for folder in SYSTEM {
         match fs::read_link(folder) {
@@ -213,7 +213,7 @@ fn versioned() -> impl Iterator<Item = PathBuf> {
 }
 
 /// The person's, and those in which programs of the search path lie: `/home/ann/.cargo/bin`.
-fn homes(wanted: &Wanted<'_>) -> Vec<PathBuf> {
+fn homes(wanted: &MountRequest<'_>) -> Vec<PathBuf> {
     let of_path = std::env::split_paths(wanted.path).filter_map(|path| {
         let text = path.to_str()?;
         let at = text.find("/.")?;
@@ -230,7 +230,7 @@ fn homes(wanted: &Wanted<'_>) -> Vec<PathBuf> {
 }
 
 /// Not a home, not the root, and nothing of ours: neither in it nor around it.
-fn is_fine(path: &Path, wanted: &Wanted<'_>) -> bool {
+fn is_fine(path: &Path, wanted: &MountRequest<'_>) -> bool {
     let Ok(real) = path.canonicalize() else {
         return false;
     };
@@ -253,7 +253,7 @@ fn is_fine(path: &Path, wanted: &Wanted<'_>) -> bool {
 
 /// The agent's program with what lies beside it, what its links lead through, and files that it is
 /// given by the administrator.
-fn programs(wanted: &Wanted<'_>) -> Vec<PathBuf> {
+fn programs(wanted: &MountRequest<'_>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for (number, word) in wanted.command.iter().enumerate() {
         let path = Path::new(word);
@@ -305,7 +305,7 @@ mod tests {
         .map(|path| path.display().to_string())
         .join(":");
         let command = [home.join("claude").display().to_string()];
-        let wanted = Wanted {
+        let wanted = MountRequest {
             path: &path,
             home: Some(&home),
             command: &command,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// What an address is to this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum AddressKind {
     /// Out in the world.
     Public,
     /// In a network of somebody's own.
@@ -15,14 +15,14 @@ pub enum Place {
 }
 
 /// What an address is, by its number alone (IANA special-purpose registries, RFC 6890).
-pub fn place(address: IpAddr) -> Place {
+pub fn place(address: IpAddr) -> AddressKind {
     match address.to_canonical() {
         IpAddr::V4(v4) => place4(v4),
         IpAddr::V6(v6) => place6(v6),
     }
 }
 
-fn place4(address: Ipv4Addr) -> Place {
+fn place4(address: Ipv4Addr) -> AddressKind {
     let [a, b, c, _] = address.octets();
     let never = address.is_loopback()
         || address.is_link_local()
@@ -39,13 +39,13 @@ fn place4(address: Ipv4Addr) -> Place {
         || (a == 198 && (b & 0xfe) == 18);
     let private = address.is_private() || (a == 100 && (b & 0xc0) == 64);
     match (never, private) {
-        (true, _) => Place::Never,
-        (false, true) => Place::Private,
-        (false, false) => Place::Public,
+        (true, _) => AddressKind::Never,
+        (false, true) => AddressKind::Private,
+        (false, false) => AddressKind::Public,
     }
 }
 
-fn place6(address: Ipv6Addr) -> Place {
+fn place6(address: Ipv6Addr) -> AddressKind {
     let first = address.segments()[0];
     // Addresses that stand for one of version 4 are what that one is (RFC 6052, 3056).
     let embedded = match address.segments() {
@@ -68,9 +68,9 @@ fn place6(address: Ipv6Addr) -> Place {
         never,
         (first & 0xfe00) == 0xfc00 || (first & 0xffc0) == 0xfec0,
     ) {
-        (true, _) => Place::Never,
-        (false, true) => Place::Private,
-        (false, false) => Place::Public,
+        (true, _) => AddressKind::Never,
+        (false, true) => AddressKind::Private,
+        (false, false) => AddressKind::Public,
     }
 }
 
@@ -87,8 +87,8 @@ pub fn may_reach(address: IpAddr, daemon: &[IpAddr]) -> bool {
         .any(|one| one.to_canonical() == address.to_canonical());
     match place(address) {
         _ if is_daemon || is_own(address) => false,
-        Place::Public => true,
-        Place::Private | Place::Never => false,
+        AddressKind::Public => true,
+        AddressKind::Private | AddressKind::Never => false,
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
             "::7f00:1",
         ] {
             let address = text.parse().expect("an address");
-            assert_eq!(place(address), Place::Never, "{text}");
+            assert_eq!(place(address), AddressKind::Never, "{text}");
             assert!(!may_reach(address, &[]), "{text}");
         }
     }
@@ -136,7 +136,7 @@ mod tests {
             "64:ff9b::a00:1",
         ] {
             let address = text.parse().expect("an address");
-            assert_eq!(place(address), Place::Private, "{text}");
+            assert_eq!(place(address), AddressKind::Private, "{text}");
             assert!(!may_reach(address, &[]), "{text}");
         }
         let public = "93.184.216.34".parse().expect("an address");

@@ -23,24 +23,24 @@ use vine_domain::{
 };
 
 use super::{
-    bubblewrap::{self, Plan, RUN},
+    bubblewrap::{self, RUN, SandboxPlan},
     container,
-    door::Door,
-    egress::{self, Way},
-    few::Few,
-    home::{self, Home},
-    limits::Bounds,
-    model::{Model, OURS},
-    mounts::{self, Seen, Wanted},
-    stand::{Means, Walls, etc, inside, own_program},
-    users::{self, User},
+    door::SandboxDoor,
+    egress::{self, EgressProxy},
+    few::LimitedListener,
+    home::{self, SessionHome},
+    limits::AgentCgroup,
+    model::{ModelProxy, OURS},
+    mounts::{self, MountRequest, VisibleMounts},
+    stand::{WallMeans, Walls, etc, inside, own_program},
+    users::{self, SandboxUser},
 };
 use crate::{
     agent::AgentKind,
     config::WorkerConfig,
-    host::Host,
-    inside::Folder,
-    process::{self, Mark},
+    host::AgentHost,
+    inside::AgentFolder,
+    process::{self, ProcessMark},
     supervise,
 };
 
@@ -52,35 +52,35 @@ const EGRESS: u16 = 47_802;
 pub struct Sandbox {
     walls: Arc<Walls>,
     /// Its door, which serves as long as this lives.
-    pub door: Arc<Door>,
+    pub door: Arc<SandboxDoor>,
     /// What the agent may do unasked.
     pub preset: Option<Preset>,
     folder: PathBuf,
-    home: Option<Home>,
+    home: Option<SessionHome>,
     run: RunFolder,
     env: Vec<(String, String)>,
-    seen: Seen,
+    seen: VisibleMounts,
     etc: PathBuf,
     objects: Option<PathBuf>,
     files: Vec<(PathBuf, PathBuf)>,
     own: Vec<(PathBuf, PathBuf)>,
-    bounds: Option<Bounds>,
-    user: Option<User>,
+    bounds: Option<AgentCgroup>,
+    user: Option<SandboxUser>,
     /// Where another user finds `vine`.
     lent: Option<PathBuf>,
     name: String,
-    mark: Mark,
+    mark: ProcessMark,
     _services: JoinSet<()>,
 }
 
 /// What a sandbox is made for.
-pub struct For<'a> {
+pub struct SandboxFor<'a> {
     pub config: &'a WorkerConfig,
     pub task: &'a Assignment,
     pub session: SessionId,
     pub folder: &'a Path,
     pub repository: &'a Path,
-    pub mark: &'a Mark,
+    pub mark: &'a ProcessMark,
 }
 
 /// This worker's walls are not what the repository wants.
@@ -100,7 +100,11 @@ pub fn refusal(walls: &Walls, task: &Assignment) -> Option<Failure> {
 
 impl Sandbox {
     /// Makes it; the agent is not started yet.
-    pub async fn make(walls: &Arc<Walls>, host: &Host, wanted: For<'_>) -> Result<Self, Failure> {
+    pub async fn make(
+        walls: &Arc<Walls>,
+        host: &AgentHost,
+        wanted: SandboxFor<'_>,
+    ) -> Result<Self, Failure> {
         if let Some(refusal) = refusal(walls, wanted.task) {
             return Err(refusal);
         }
@@ -123,8 +127,8 @@ impl Sandbox {
         })
     }
 
-    async fn made(walls: &Arc<Walls>, host: &Host, wanted: &For<'_>) -> Result<Self> {
-        let For {
+    async fn made(walls: &Arc<Walls>, host: &AgentHost, wanted: &SandboxFor<'_>) -> Result<Self> {
+        let SandboxFor {
             config,
             task,
             session,
@@ -135,7 +139,7 @@ impl Sandbox {
         let wall = walls.standing.wall;
         let guard = &task.repo.guard;
         let run = RunFolder::make(session)?;
-        let door = Arc::new(Door::new(
+        let door = Arc::new(SandboxDoor::new(
             host.clone(),
             session,
             task.answered.clone(),
@@ -145,7 +149,7 @@ impl Sandbox {
         services.spawn(Arc::clone(&door).serve(listen(&run, "door")?));
         let user = match wall {
             Wall::User => Some(
-                User::take(walls.config.first_user, &task.repo.name)
+                SandboxUser::take(walls.config.first_user, &task.repo.name)
                     .context("no user number is free")?,
             ),
             _ => None,
@@ -157,10 +161,10 @@ impl Sandbox {
             .map(PathBuf::from);
         let home = match wall {
             Wall::Plain => None,
-            _ => Some(Home::of(&config.state, session)),
+            _ => Some(SessionHome::of(&config.state, session)),
         };
         if let Some(home) = &home {
-            let from = home::From {
+            let from = home::HomeSource {
                 state: &config.state,
                 person: person.as_deref(),
                 repo: &task.repo.name,
@@ -176,13 +180,13 @@ impl Sandbox {
             folder: folder.to_owned(),
             home,
             env: Vec::new(),
-            seen: Seen::default(),
+            seen: VisibleMounts::default(),
             etc: etc(&config.state),
             objects: Some(repository.join("objects")).filter(|objects| objects.is_dir()),
             files: Vec::new(),
             own: Vec::new(),
             bounds: (wall != Wall::Plain)
-                .then(|| Bounds::new(walls.most))
+                .then(|| AgentCgroup::new(walls.most))
                 .flatten(),
             lent: user.is_some().then(|| config.state.join("bin")),
             user,
@@ -212,11 +216,11 @@ impl Sandbox {
     /// The environment, the model, the way out, what is seen of the machine.
     async fn furnish(
         &mut self,
-        wanted: &For<'_>,
-        host: &Host,
+        wanted: &SandboxFor<'_>,
+        host: &AgentHost,
         person: Option<&Path>,
     ) -> Result<()> {
-        let For { config, task, .. } = *wanted;
+        let SandboxFor { config, task, .. } = *wanted;
         let agent = &config.agent;
         let home = self.home.clone().context("it has no home")?;
         let path = agent
@@ -225,7 +229,7 @@ impl Sandbox {
             .unwrap_or_default();
         let variable = |name: &str| agent.variable(name).or_else(|| std::env::var(name).ok());
         let look = || {
-            mounts::seen(&Wanted {
+            mounts::seen(&MountRequest {
                 path: &path,
                 home: person,
                 command: &agent.command,
@@ -276,7 +280,7 @@ impl Sandbox {
         }
         if self.holds_network() {
             bubblewrap::write_system(&self.run.0, &home.home())?;
-            let way = Way {
+            let way = EgressProxy {
                 host: host.clone(),
                 repo: task.repo.name.clone(),
                 guard: task.repo.guard.clone(),
@@ -299,7 +303,7 @@ impl Sandbox {
     fn is_ours(&self, name: &str) -> bool {
         let own = ["HOME", "CLAUDE_CONFIG_DIR", "TMPDIR", "PATH"];
         let proxy = name.to_ascii_lowercase().ends_with("_proxy");
-        let login = OURS.contains(&name) && self.walls.login != super::model::Login::Own;
+        let login = OURS.contains(&name) && self.walls.login != super::model::ModelLogin::Own;
         own.contains(&name) || login || proxy && self.holds_network()
     }
 
@@ -310,12 +314,12 @@ impl Sandbox {
         env: &mut Vec<(String, String)>,
     ) -> Result<()> {
         let login = self.walls.login.clone();
-        if login == super::model::Login::Own {
+        if login == super::model::ModelLogin::Own {
             return Ok(());
         }
         let pass = format!("vine-{}", System.uuid().simple());
         let is_shared = !self.holds_network();
-        let model = Model::new(
+        let model = ModelProxy::new(
             &config.agent,
             login.clone(),
             is_shared.then(|| pass.clone()),
@@ -335,7 +339,8 @@ impl Sandbox {
             true => {
                 let listener = TcpListener::bind("127.0.0.1:0").await?;
                 let address = format!("http://{}", listener.local_addr()?);
-                self._services.spawn(model.serve(Few::new(listener)));
+                self._services
+                    .spawn(model.serve(LimitedListener::new(listener)));
                 address
             }
         };
@@ -344,8 +349,8 @@ impl Sandbox {
     }
 
     /// A login that only the program itself can renew, and what an administrator named.
-    fn lend_claude_folder(&mut self, config: &WorkerConfig, home: &Home) -> Result<()> {
-        if let super::model::Login::File(file) = &self.walls.login {
+    fn lend_claude_folder(&mut self, config: &WorkerConfig, home: &SessionHome) -> Result<()> {
+        if let super::model::ModelLogin::File(file) = &self.walls.login {
             let to = home.claude().join(".credentials.json");
             // Nothing of that name is there any more.
             fs::File::create_new(&to)?;
@@ -357,7 +362,7 @@ impl Sandbox {
         let Some(person) = config.agent.claude_folder() else {
             return Ok(());
         };
-        let claude = Folder::ours(home.folder())?.below(Path::new("home/.claude"))?;
+        let claude = AgentFolder::ours(home.folder())?.below(Path::new("home/.claude"))?;
         for name in &self.walls.config.own {
             let (from, to) = (person.join(name), home.claude().join(name));
             if !from.exists() {
@@ -423,13 +428,13 @@ impl Sandbox {
     ) -> Result<Command> {
         let agent = &config.agent;
         let command = match &self.walls.means {
-            Means::Plain => {
+            WallMeans::Plain => {
                 let mut command =
                     process::supervised(program, &self.folder, &self.mark, &agent.env, &agent.pass);
                 command.envs(more);
                 return Ok(command);
             }
-            Means::User => {
+            WallMeans::User => {
                 let user = self.user.as_ref().context("no user was taken")?;
                 let numbers = [
                     u64::from(user.id),
@@ -445,11 +450,11 @@ impl Sandbox {
                 command.envs(self.env.clone()).envs(more);
                 command
             }
-            Means::Bubblewrap { bwrap } => {
+            WallMeans::Bubblewrap { bwrap } => {
                 let words = bubblewrap::arguments(&self.planned(&self.plan_parts(program, more)?));
                 self.walled(&bwrap.display().to_string(), words)
             }
-            Means::Container { engine, image } => {
+            WallMeans::Container { engine, image } => {
                 let parts = self.plan_parts(program, more)?;
                 let words = container::arguments(
                     &self.planned(&parts),
@@ -485,7 +490,7 @@ impl Sandbox {
         command
     }
 
-    fn plan_parts(&self, program: &[String], more: Vec<(String, String)>) -> Result<Parts> {
+    fn plan_parts(&self, program: &[String], more: Vec<(String, String)>) -> Result<SandboxParts> {
         let mut env = self.env.clone();
         for (name, value) in more {
             env.retain(|(known, _)| *known != name);
@@ -497,7 +502,7 @@ impl Sandbox {
             .filter(|(_, name)| self.run.0.join(name).exists());
         let is_grouped = self.bounds.is_some();
         let most = self.walls.most;
-        let spec = vine_inside::Spec {
+        let spec = vine_inside::SandboxSpec {
             program: program.to_vec(),
             folder: self.folder.clone(),
             env,
@@ -509,7 +514,7 @@ impl Sandbox {
         };
         fs::write(self.run.0.join("spec.json"), serde_json::to_vec(&spec)?)?;
         let home = self.home.as_ref().context("it has no home")?;
-        Ok(Parts {
+        Ok(SandboxParts {
             etc: self.etc.clone(),
             home: home.home(),
             temp: home.temp(),
@@ -518,8 +523,8 @@ impl Sandbox {
         })
     }
 
-    fn planned<'a>(&'a self, parts: &'a Parts) -> Plan<'a> {
-        Plan {
+    fn planned<'a>(&'a self, parts: &'a SandboxParts) -> SandboxPlan<'a> {
+        SandboxPlan {
             seen: &self.seen,
             etc: &parts.etc,
             folder: &self.folder,
@@ -563,7 +568,7 @@ impl Sandbox {
 
     /// What an agent's end means, if it is its limits' doing.
     pub fn bounded(&self, failure: Failure) -> Failure {
-        if !self.bounds.as_ref().is_some_and(Bounds::overflowed) {
+        if !self.bounds.as_ref().is_some_and(AgentCgroup::overflowed) {
             return failure;
         }
         let most = self.walls.most.memory >> 20;
@@ -577,7 +582,7 @@ impl Sandbox {
     /// Nothing of it is left, whatever it did.
     pub async fn end(self, config: &WorkerConfig) {
         self.mark.kill().await;
-        if let Means::Container { engine, .. } = &self.walls.means {
+        if let WallMeans::Container { engine, .. } = &self.walls.means {
             container::end(engine, &self.name).await;
         }
         if let (Some(user), Some(home)) = (&self.user, &self.home) {
@@ -600,7 +605,7 @@ impl Sandbox {
     }
 }
 
-struct Parts {
+struct SandboxParts {
     etc: PathBuf,
     home: PathBuf,
     temp: PathBuf,
@@ -626,12 +631,12 @@ fn proxies() -> Vec<(String, String)> {
     all
 }
 
-fn listen(run: &RunFolder, name: &str) -> Result<Few<UnixListener>> {
+fn listen(run: &RunFolder, name: &str) -> Result<LimitedListener<UnixListener>> {
     let socket = run.0.join(name);
     let listener = UnixListener::bind(&socket);
     let listener =
         listener.with_context(|| format!("the socket {} cannot be made", socket.display()))?;
-    Ok(Few::new(listener))
+    Ok(LimitedListener::new(listener))
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {

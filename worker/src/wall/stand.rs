@@ -6,17 +6,17 @@ use std::{
 };
 
 use vine_domain::{
-    Standing, Wall,
+    Wall, WorkerIsolation,
     clock::{Ids, System},
 };
 
 use super::{
     WallConfig,
-    bubblewrap::{self, Signs},
+    bubblewrap::{self, MachineSigns},
     container,
-    limits::{Most, can_group},
-    model::Login,
-    mounts::Seen,
+    limits::{AgentLimits, can_group},
+    model::ModelLogin,
+    mounts::VisibleMounts,
     users,
 };
 use crate::{agent::AgentKind, config::WorkerConfig, process::find_program};
@@ -24,20 +24,20 @@ use crate::{agent::AgentKind, config::WorkerConfig, process::find_program};
 /// What stands around the agents of a worker.
 pub struct Walls {
     /// For people.
-    pub standing: Standing,
+    pub standing: WorkerIsolation,
     /// What an agent may take.
-    pub most: Most,
+    pub most: AgentLimits,
     /// How the model knows whose calls they are.
-    pub login: Login,
-    pub(super) means: Means,
+    pub login: ModelLogin,
+    pub(super) means: WallMeans,
     /// What is seen of the machine, once it was looked at.
-    pub(super) seen: OnceLock<Seen>,
+    pub(super) seen: OnceLock<VisibleMounts>,
     pub(super) config: Arc<WallConfig>,
 }
 
 /// What a wall is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Means {
+pub(super) enum WallMeans {
     Plain,
     User,
     Container { engine: String, image: String },
@@ -77,23 +77,23 @@ impl Walls {
     /// Ends and takes back what an earlier process of this worker left, and makes what all its agents see.
     pub fn clear_up(&self, config: &WorkerConfig) -> std::io::Result<()> {
         match &self.means {
-            Means::User => users::take_all_back(&config.state),
-            Means::Container { engine, .. } => {
+            WallMeans::User => users::take_all_back(&config.state),
+            WallMeans::Container { engine, .. } => {
                 container::end_left_behind(engine, &config.state);
                 Ok(())
             }
-            Means::Bubblewrap { .. } => super::mounts::make_etc(&etc(&config.state)),
-            Means::Plain => Ok(()),
+            WallMeans::Bubblewrap { .. } => super::mounts::make_etc(&etc(&config.state)),
+            WallMeans::Plain => Ok(()),
         }
     }
 
-    fn of(config: &WorkerConfig, wall: Wall, means: Means, why: String) -> Self {
+    fn of(config: &WorkerConfig, wall: Wall, means: WallMeans, why: String) -> Self {
         let login = match config.agent.kind {
-            AgentKind::Claude => Login::of(&config.agent),
-            AgentKind::Script => Login::Unknown,
+            AgentKind::Claude => ModelLogin::of(&config.agent),
+            AgentKind::Script => ModelLogin::Unknown,
         };
         let is_readable = login.is_readable() && wall != Wall::Plain;
-        let most = Most::of(
+        let most = AgentLimits::of(
             config.wall.memory,
             config.wall.processes,
             config.wall.agents,
@@ -114,7 +114,7 @@ impl Walls {
         .join("; ");
         let config = Arc::new(config.wall.clone());
         Self {
-            standing: Standing {
+            standing: WorkerIsolation {
                 wall,
                 why,
                 login: is_readable,
@@ -132,13 +132,13 @@ impl Walls {
 const UNBOUNDED: &str = "memory is bounded for each process alone, since no control group can be made here (`Delegate=memory pids` in a systemd unit)";
 
 /// What a wall is made with, or why it cannot stand.
-fn raise(wall: Wall, config: &WorkerConfig) -> Result<Means, String> {
+fn raise(wall: Wall, config: &WorkerConfig) -> Result<WallMeans, String> {
     match wall {
-        Wall::Plain => Ok(Means::Plain),
+        Wall::Plain => Ok(WallMeans::Plain),
         Wall::User => match users::obstacle(&config.state) {
             Some(obstacle) => Err(obstacle),
             None => users::lend_program(&config.state)
-                .map(|()| Means::User)
+                .map(|()| WallMeans::User)
                 .map_err(|error| format!("`vine` cannot be lent to other users: {error}")),
         },
         Wall::Container => {
@@ -152,13 +152,13 @@ fn raise(wall: Wall, config: &WorkerConfig) -> Result<Means, String> {
             let engine = container::engine()?;
             container::has_image(&engine, &image)?;
             inside().ok_or("the program `vine-inside` is missing beside `vine`")?;
-            Ok(Means::Container { engine, image })
+            Ok(WallMeans::Container { engine, image })
         }
         Wall::Bubblewrap => bubblewrap(&config.state),
     }
 }
 
-fn bubblewrap(state: &Path) -> Result<Means, String> {
+fn bubblewrap(state: &Path) -> Result<WallMeans, String> {
     if let Some(seen) = super::mounts::seen_in(state) {
         return Err(format!(
             "the state folder {} lies in {}, which agents see; set `worker.state` to a folder elsewhere",
@@ -168,13 +168,13 @@ fn bubblewrap(state: &Path) -> Result<Means, String> {
     }
     let (bwrap, inside) = (find_program("bwrap"), inside());
     let (Some(program), Some(first)) = (&bwrap, &inside) else {
-        return Err(Signs::look(String::new(), bwrap.is_some(), inside.is_some()).reason());
+        return Err(MachineSigns::look(String::new(), bwrap.is_some(), inside.is_some()).reason());
     };
     match tried(program, first) {
-        Ok(()) => Ok(Means::Bubblewrap {
+        Ok(()) => Ok(WallMeans::Bubblewrap {
             bwrap: program.clone(),
         }),
-        Err(said) => Err(Signs::look(said, true, true).reason()),
+        Err(said) => Err(MachineSigns::look(said, true, true).reason()),
     }
 }
 
@@ -189,7 +189,7 @@ fn tried(bwrap: &Path, inside: &Path) -> Result<(), String> {
         }
         super::mounts::make_etc(&folder("etc")).map_err(told)?;
         bubblewrap::write_system(&folder("run"), &folder("home")).map_err(told)?;
-        let spec = vine_inside::Spec {
+        let spec = vine_inside::SandboxSpec {
             program: vec!["true".into()],
             folder: folder("tree"),
             env: vec![("PATH".into(), "/usr/bin:/bin".into())],
@@ -201,7 +201,7 @@ fn tried(bwrap: &Path, inside: &Path) -> Result<(), String> {
         std::fs::write(folder("run").join("spec.json"), text).map_err(told)?;
         let seen = system();
         let vine = own_program().ok_or("this program does not know where it is")?;
-        let plan = bubblewrap::Plan {
+        let plan = bubblewrap::SandboxPlan {
             seen: &seen,
             etc: &folder("etc"),
             folder: &folder("tree"),
@@ -220,8 +220,8 @@ fn tried(bwrap: &Path, inside: &Path) -> Result<(), String> {
     result
 }
 
-fn system() -> Seen {
-    super::mounts::seen(&super::mounts::Wanted {
+fn system() -> VisibleMounts {
+    super::mounts::seen(&super::mounts::MountRequest {
         path: "",
         home: None,
         command: &[],

@@ -21,7 +21,7 @@ const LOCKS: &str = "/run/vine-users";
 
 /// A user's number, for one attempt.
 #[derive(Debug)]
-pub struct User {
+pub struct SandboxUser {
     /// Its number; its own group has the same.
     pub id: u32,
     /// The group whose members read the repository's objects.
@@ -29,7 +29,7 @@ pub struct User {
     _lock: File,
 }
 
-impl User {
+impl SandboxUser {
     /// The first number that is free.
     pub fn take(first: u32, repo: &Slug) -> io::Result<Self> {
         fs::DirBuilder::new()

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 use vine_domain::{
     Epoch, Repo, Slug, TaskId, Timestamp,
     repo::Push,
-    worker::{Attempt, Work},
+    worker::{Attempt, UnfinishedWork},
 };
 
 use super::*;
-use crate::config::Access;
+use crate::config::GitAccess;
 
 /// A source, a worker's state, and a task of it.
 struct Bench {
@@ -44,7 +44,7 @@ fn git_config() -> GitConfig {
     };
     GitConfig {
         commit,
-        access: Access::default(),
+        access: GitAccess::default(),
         repos: BTreeMap::new(),
     }
 }
@@ -122,9 +122,9 @@ impl Bench {
     }
 
     /// Another attempt follows, with what the one before it pushed.
-    fn hand_on(&mut self, epoch: u64, kept: Kept) {
+    fn hand_on(&mut self, epoch: u64, kept: ReportKeptWork) {
         self.task.attempt.epoch = Epoch(epoch);
-        self.task.work = kept.name.map(|name| Work {
+        self.task.work = kept.name.map(|name| UnfinishedWork {
             name,
             commit: kept.commit.expect("a commit"),
         });
@@ -142,10 +142,13 @@ fn write(workspace: &Workspace, path: &str, text: &str) {
     fs::write(path, text).expect("written");
 }
 
-async fn done(workspace: &mut Workspace) -> Changes {
-    let notes = workspace.finish(&Finished::default()).await.expect("taken");
+async fn done(workspace: &mut Workspace) -> GitChanges {
+    let notes = workspace
+        .finish(&FinishedRun::default())
+        .await
+        .expect("taken");
     let mut changes = workspace
-        .publish(true, &Known::default())
+        .publish(true, &KnownSecrets::default())
         .await
         .expect("published");
     changes.notes.extend(notes);
@@ -247,7 +250,7 @@ async fn what_an_attempt_left_is_a_commit_that_the_next_one_builds_on() {
     let mut first = bench.prepare().await;
     write(&first, "half", "half");
     let kept = first
-        .keep(Keeping::ByRule, &Known::default())
+        .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
         .await
         .expect("kept")
         .expect("something");
@@ -411,12 +414,12 @@ async fn another_worker_goes_on_from_what_was_pushed() {
     let mut first = bench.prepare_on("w-1", false).await;
     write(&first, "half", "half");
     let kept = first
-        .keep(Keeping::ByRule, &Known::default())
+        .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
         .await
         .expect("kept")
         .expect("something");
     bench.task.attempt.epoch = Epoch(2);
-    bench.task.work = kept.name.map(|name| Work {
+    bench.task.work = kept.name.map(|name| UnfinishedWork {
         name,
         commit: kept.commit.expect("a commit"),
     });
@@ -437,7 +440,7 @@ async fn an_agent_that_goes_back_into_its_session_finds_its_folder_as_it_was() {
     let mut first = bench.prepare().await;
     write(&first, "half", "half");
     first
-        .keep(Keeping::ByRule, &Known::default())
+        .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
         .await
         .expect("kept");
     let second = bench.prepare_on("w-1", true).await;
@@ -449,14 +452,14 @@ async fn finished_work_is_remembered_before_git_is_asked() {
     let mut bench = Bench::with(|source| format!("file://{source}"));
     let mut first = bench.prepare().await;
     write(&first, "f", "1");
-    let finished = Finished {
+    let finished = FinishedRun {
         summary: "Painted.".into(),
-        ..Finished::default()
+        ..FinishedRun::default()
     };
     first.finish(&finished).await.expect("taken");
     fs::rename(bench.source(), bench.folder.path().join("away")).expect("moved");
     let failure = first
-        .publish(true, &Known::default())
+        .publish(true, &KnownSecrets::default())
         .await
         .err()
         .expect("nobody is there");
@@ -578,7 +581,7 @@ async fn what_is_left_beside_the_result_is_held_over_attempts() {
         commit("mine"),
     ];
     let kept = first
-        .keep(Keeping::ByRule, &Known::default())
+        .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
         .await
         .expect("kept")
         .expect("something");
@@ -683,7 +686,7 @@ async fn a_damaged_copy_is_made_anew_with_what_it_kept() {
     let mut first = bench.prepare().await;
     write(&first, "half", "half");
     first
-        .keep(Keeping::ByRule, &Known::default())
+        .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
         .await
         .expect("kept");
     let copy = bench.state("w-1").join("repos/site.git");
@@ -703,7 +706,7 @@ async fn a_half_made_folder_is_no_work_and_a_half_removed_one_neither() {
     fs::remove_file(workspace.folder().join("README.md")).expect("not there yet");
     assert_eq!(
         workspace
-            .keep(Keeping::ByRule, &Known::default())
+            .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
             .await
             .expect("nothing"),
         None
@@ -718,9 +721,9 @@ async fn who_comes_back_goes_on_from_what_others_did_since() {
     let mut bench = Bench::new();
     let mut first = bench.prepare_on("w-1", false).await;
     write(&first, "one", "1");
-    first.finish(&Finished::default()).await.expect("taken");
+    first.finish(&FinishedRun::default()).await.expect("taken");
     let kept = first
-        .keep(Keeping::ByRule, &Known::default())
+        .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
         .await
         .expect("kept")
         .expect("something");
@@ -728,7 +731,7 @@ async fn who_comes_back_goes_on_from_what_others_did_since() {
     let mut second = bench.prepare_on("w-2", false).await;
     write(&second, "two", "2");
     let kept = second
-        .keep(Keeping::ByRule, &Known::default())
+        .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
         .await
         .expect("kept")
         .expect("something");
@@ -803,7 +806,7 @@ fn refs_at(bench: &Bench) -> String {
 }
 
 /// Somebody who knows what there is asks for it.
-async fn asked(workspace: &mut Workspace, known: &Known) -> Kept {
+async fn asked(workspace: &mut Workspace, known: &KnownSecrets) -> ReportKeptWork {
     let seen = workspace.kept(Vec::new()).commit.expect("a commit");
     workspace.push(&seen, known).await.expect("pushed")
 }
@@ -811,14 +814,15 @@ async fn asked(workspace: &mut Workspace, known: &Known) -> Kept {
 /// The folder of a task that is over, as whoever is asked to push finds it.
 fn orphan(bench: &Bench) -> Workspace {
     let (state, task) = (bench.state("w-1"), &bench.task);
-    let record = Record::retired(&state, task.attempt.task, task.created).expect("a record");
+    let record = FolderRecord::retired(&state, task.attempt.task, task.created).expect("a record");
     Workspace::of_orphan(&state, record, &git_config())
 }
 
 #[tokio::test]
 async fn what_looks_like_a_secret_is_named_before_it_leaves_and_goes_out_when_asked_again() {
     let bench = Bench::with(|source| format!("file://{source}"));
-    let known = Known::of(&[("FORGE_TOKEN".to_owned(), "hunter2-hunter2".to_owned())].into());
+    let known =
+        KnownSecrets::of(&[("FORGE_TOKEN".to_owned(), "hunter2-hunter2".to_owned())].into());
     let mut workspace = bench.prepare().await;
     write(&workspace, "web/.env", "COLOUR=red");
     write(&workspace, "config", "token hunter2-hunter2");
@@ -828,7 +832,10 @@ async fn what_looks_like_a_secret_is_named_before_it_leaves_and_goes_out_when_as
     git(workspace.folder(), &["rm", "-q", "web/.env", "config"]);
     git(workspace.folder(), &["commit", "-qm", "nothing to see"]);
     write(&workspace, "plain", "text");
-    workspace.finish(&Finished::default()).await.expect("taken");
+    workspace
+        .finish(&FinishedRun::default())
+        .await
+        .expect("taken");
     let changes = workspace.publish(true, &known).await.expect("looked");
     let found = ["`config`".to_owned(), "`web/.env`".to_owned()];
     assert_eq!(changes.unpushed.as_deref(), Some(&found[..]));
@@ -850,7 +857,7 @@ async fn what_looks_like_a_secret_is_named_before_it_leaves_and_goes_out_when_as
         (Some("refs/heads/vine/T-1-paint"), vec![])
     );
     assert_eq!(bench.shows("vine/T-1-paint", "plain"), "text");
-    assert!(Record::retired(&bench.state("w-1"), TaskId(1), bench.task.created).is_none());
+    assert!(FolderRecord::retired(&bench.state("w-1"), TaskId(1), bench.task.created).is_none());
 }
 
 #[tokio::test]
@@ -880,12 +887,16 @@ async fn a_repository_says_what_is_pushed_unasked() {
         bench.task.repo.push = rule;
         let mut workspace = bench.prepare().await;
         write(&workspace, "half", "half");
-        let kept = workspace.keep(Keeping::ByRule, &Known::default()).await;
+        let kept = workspace
+            .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
+            .await;
         let kept = kept.expect("kept").expect("something");
         assert_eq!(refs_at(&bench), unfinished, "{rule:?}");
         assert_eq!(kept.name.is_some(), rule.is_of_unfinished());
         workspace.told();
-        let again = workspace.keep(Keeping::ByRule, &Known::default()).await;
+        let again = workspace
+            .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
+            .await;
         assert_eq!(again.expect("kept"), None, "{rule:?}: it is told once");
         let changes = done(&mut workspace).await;
         assert_eq!(changes.branch.is_some(), finished, "{rule:?}");
@@ -893,7 +904,7 @@ async fn a_repository_says_what_is_pushed_unasked() {
         workspace.close().await.expect("closed");
         if !finished {
             assert_eq!(refs_at(&bench), "refs/heads/trunk", "{rule:?}");
-            asked(&mut orphan(&bench), &Known::default()).await;
+            asked(&mut orphan(&bench), &KnownSecrets::default()).await;
         }
         let refs = "refs/heads/trunk\nrefs/heads/vine/T-1-paint";
         assert_eq!(refs_at(&bench), refs, "{rule:?}");
@@ -905,11 +916,13 @@ async fn cancelled_work_stays_until_somebody_asks_for_it() {
     let bench = Bench::new();
     let mut workspace = bench.prepare().await;
     write(&workspace, "half", "half");
-    let kept = workspace.keep(Keeping::Here, &Known::default()).await;
+    let kept = workspace
+        .keep(UnfinishedPolicy::Here, &KnownSecrets::default())
+        .await;
     assert_eq!(kept.expect("kept").expect("something").name, None);
     workspace.close().await.expect("closed");
     assert_eq!(refs_at(&bench), "refs/heads/trunk");
-    let pushed = asked(&mut orphan(&bench), &Known::default()).await;
+    let pushed = asked(&mut orphan(&bench), &KnownSecrets::default()).await;
     assert_eq!(pushed.name.as_deref(), Some("refs/vine/T-1"));
     assert_eq!(bench.shows("refs/vine/T-1", "half"), "half");
 }
@@ -917,14 +930,14 @@ async fn cancelled_work_stays_until_somebody_asks_for_it() {
 #[tokio::test]
 async fn unfinished_work_that_looks_like_a_secret_is_named_once_and_stays_until_somebody_asks() {
     let bench = Bench::with(|source| format!("file://{source}"));
-    let known = Known::default();
+    let known = KnownSecrets::default();
     let mut workspace = bench.prepare().await;
     write(&workspace, ".env", "COLOUR=red");
-    let kept = workspace.keep(Keeping::ByRule, &known).await;
+    let kept = workspace.keep(UnfinishedPolicy::ByRule, &known).await;
     assert_eq!(kept.expect("kept").expect("to be told").held, ["`.env`"]);
     workspace.told();
     for _ in 0..2 {
-        let again = workspace.keep(Keeping::ByRule, &known).await;
+        let again = workspace.keep(UnfinishedPolicy::ByRule, &known).await;
         assert_eq!(again.expect("kept"), None, "it is told once");
         assert_eq!(refs_at(&bench), "refs/heads/trunk");
     }
@@ -932,7 +945,7 @@ async fn unfinished_work_that_looks_like_a_secret_is_named_once_and_stays_until_
     assert_eq!(bench.shows("refs/vine/T-1", ".env"), "COLOUR=red");
     // What is there already is no news; what comes on top is.
     write(&workspace, "plain", "text");
-    let more = workspace.keep(Keeping::ByRule, &known).await;
+    let more = workspace.keep(UnfinishedPolicy::ByRule, &known).await;
     assert_eq!(more.expect("kept").expect("told").held, [""; 0]);
     assert_eq!(bench.shows("refs/vine/T-1", "plain"), "text");
 }
@@ -962,7 +975,9 @@ async fn nothing_hides_a_secret_from_the_look() {
             .current_dir(workspace.folder())
             .status();
         assert!(ran.expect("sh").success(), "{what}");
-        let kept = workspace.keep(Keeping::ByRule, &Known::default()).await;
+        let kept = workspace
+            .keep(UnfinishedPolicy::ByRule, &KnownSecrets::default())
+            .await;
         let kept = kept.expect("kept").expect("something");
         assert_eq!(kept.held, [found], "{what}");
         assert_eq!(refs_at(&bench), "refs/heads/trunk", "{what}");

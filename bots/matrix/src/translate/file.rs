@@ -1,7 +1,7 @@
 //! Files that people send, as events tell of them.
 
 use serde_json::Value;
-use vine_domain::chat::attachment::{Content, Thing};
+use vine_domain::chat::attachment::{Content, MediaKind};
 
 use super::forwarded_by;
 
@@ -11,7 +11,7 @@ pub fn content(event: &Value) -> Content {
     let kind = match event["msgtype"].as_str() {
         Some("m.file") => event["info"]["mimetype"].as_str().unwrap_or_default(),
         Some("m.audio") if is_voice(event) => {
-            content.left_out.push(Thing::Voice.left_out());
+            content.left_out.push(MediaKind::Voice.left_out());
             return content;
         }
         Some("m.image") => "image/",
@@ -59,18 +59,21 @@ fn name(event: &Value) -> &str {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use vine_domain::chat::Act;
+    use vine_domain::chat::InboundKind;
 
     use super::*;
 
     #[test]
     fn a_text_file_is_its_words_with_its_caption() {
         let plain = json!({ "msgtype": "m.file", "body": "a.log", "info": { "size": 5 } });
-        assert_eq!(content(&plain).read().1, Act::Awaited);
+        assert_eq!(content(&plain).read().1, InboundKind::Awaited);
         assert_eq!(with_bytes(&plain, b"hello").read().0, "File a.log:\nhello");
         let with_caption = json!({ "msgtype": "m.file", "body": "Use this", "filename": "a.log" });
         let read = content(&with_caption).read();
-        assert_eq!((read.0.as_str(), read.1), ("Use this", Act::Awaited));
+        assert_eq!(
+            (read.0.as_str(), read.1),
+            ("Use this", InboundKind::Awaited)
+        );
         assert_eq!(
             with_bytes(&with_caption, b"hello").read().0,
             "Use this\n\nFile a.log:\nhello"
@@ -82,7 +85,10 @@ mod tests {
         let picture =
             json!({ "msgtype": "m.image", "body": "Blue, like this", "filename": "shot.png" });
         let (words, act, left_out) = content(&picture).read();
-        assert_eq!((words.as_str(), act), ("Blue, like this", Act::Said));
+        assert_eq!(
+            (words.as_str(), act),
+            ("Blue, like this", InboundKind::Said)
+        );
         assert!(left_out.expect("told").contains("shot.png"));
         let file = |kind: &str, size: u64| json!({ "msgtype": kind, "body": "x.bin", "info": { "size": size } });
         for (event, word) in [
@@ -91,7 +97,7 @@ mod tests {
         ] {
             let (why, act, _) = content(&event).read();
             assert!(
-                act == Act::Unreadable && why.contains("x.bin") && why.contains(word),
+                act == InboundKind::Unreadable && why.contains("x.bin") && why.contains(word),
                 "{why}"
             );
         }

@@ -1,18 +1,20 @@
 //! `status`, `whoami`, `help`
 
 use serde_json::json;
-use vine_domain::{Role, Task, Timestamp, Worker, WorkerState, access::Sight, ports::TaskFilter};
+use vine_domain::{
+    Role, Task, Timestamp, Worker, WorkerState, access::ListScope, ports::TaskFilter,
+};
 use vine_grammar::Command;
 
-use super::{Reply, question, task};
-use crate::{App, AppError, Caller, Done, health::Health, texts, view};
+use super::{CommandOutput, question, task};
+use crate::{App, AppError, AppResult, Caller, health::PlatformHealth, texts, view};
 
 /// So many questions are shown.
 const QUESTIONS: u32 = 20;
 
 /// Who waits for whom, in a few lines.
-pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
-    let everything = app.sight(caller, "status").await? == Sight::Everything;
+pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
+    let everything = app.sight(caller, "status").await? == ListScope::Everything;
     let running = app
         .tasks(
             caller,
@@ -43,7 +45,7 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
             health.trouble.as_ref()?
         ))
     }));
-    let remark = |(platform, health): (&String, &Health)| {
+    let remark = |(platform, health): (&String, &PlatformHealth)| {
         Some(format!("{platform}: {}", health.remark.as_ref()?))
     };
     lines.extend(adapters.iter().filter_map(remark));
@@ -81,7 +83,7 @@ pub async fn status(app: &App, caller: &Caller) -> Done<Reply> {
         "hints": hints, "refused_settings": refused, "too_large": too_large,
         "queues": queues.iter().map(|(name, depth)| json!({ "id": name, "depth": depth })).collect::<Vec<_>>(),
     });
-    Ok(Reply::new(lines.join("\n"), data))
+    Ok(CommandOutput::new(lines.join("\n"), data))
 }
 
 /// Who is there; and who is not, if somebody is.
@@ -101,7 +103,7 @@ fn counted_tasks(running: &[Task]) -> String {
 }
 
 /// The same for somebody who sees some repositories only: nothing of what serves all of them.
-async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> Done<Reply> {
+async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> AppResult<CommandOutput> {
     let questions = app.open_questions(caller, u32::MAX).await?;
     let state = if app.store.depths().await?.paused {
         "paused"
@@ -121,11 +123,11 @@ async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> Done<Reply>
         "questions": shown.map(view::question).collect::<Vec<_>>(),
         "running": running.iter().map(view::task_row).collect::<Vec<_>>(),
     });
-    Ok(Reply::new(lines.join("\n"), data))
+    Ok(CommandOutput::new(lines.join("\n"), data))
 }
 
 /// Who the caller is and what they may do.
-pub fn whoami(caller: &Caller) -> Done<Reply> {
+pub fn whoami(caller: &Caller) -> AppResult<CommandOutput> {
     let user = caller.user.as_ref().ok_or(AppError::Unauthenticated)?;
     let role = user.role.map_or("no role", Role::as_str);
     let own: Vec<_> = user
@@ -139,14 +141,14 @@ pub fn whoami(caller: &Caller) -> Done<Reply> {
         own.concat(),
         caller.via
     );
-    Ok(Reply::new(
+    Ok(CommandOutput::new(
         text,
         json!({ "id": user.id, "state": role, "name": user.name, "via": caller.via, "repos": user.repos }),
     ))
 }
 
 /// How to say things.
-pub fn help() -> Reply {
+pub fn help() -> CommandOutput {
     let text = format!(
         "Say `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a \
          task's thread the task's id may be left out; \
@@ -154,7 +156,7 @@ pub fn help() -> Reply {
          Reply to a question with a number, a label or your own words.",
         Command::overview()
     );
-    Reply::new(
+    CommandOutput::new(
         text.clone(),
         json!({ "id": "help", "state": "ok", "text": text }),
     )

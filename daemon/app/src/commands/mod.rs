@@ -11,18 +11,18 @@ mod worker;
 use serde_json::Value;
 use vine_grammar::Command;
 
-use crate::{App, Caller, Done};
+use crate::{App, AppResult, Caller};
 
 /// What a command gives back.
 #[derive(Debug, Clone)]
-pub struct Reply {
+pub struct CommandOutput {
     /// For people.
     pub text: String,
     /// For programs: an object, or an array of objects for a listing.
     pub data: Value,
 }
 
-impl Reply {
+impl CommandOutput {
     pub(crate) fn new(text: impl Into<String>, data: Value) -> Self {
         Self {
             text: text.into(),
@@ -52,7 +52,12 @@ impl Reply {
 
 impl App {
     /// Runs a command for `caller`. `key` makes creations and answers harmless to repeat.
-    pub async fn run(&self, caller: &Caller, command: Command, key: Option<String>) -> Done<Reply> {
+    pub async fn run(
+        &self,
+        caller: &Caller,
+        command: Command,
+        key: Option<String>,
+    ) -> AppResult<CommandOutput> {
         match command {
             Command::Task(verb) => task::run(self, caller, verb, key).await,
             Command::Question(verb) => question::run(self, caller, verb, key).await,

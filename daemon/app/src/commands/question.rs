@@ -3,19 +3,19 @@
 use vine_domain::{Question, QuestionState, uuid_of};
 use vine_grammar::QuestionVerb;
 
-use super::Reply;
-use crate::{App, Caller, Done, texts, view};
+use super::CommandOutput;
+use crate::{App, AppResult, Caller, texts, view};
 
 pub async fn run(
     app: &App,
     caller: &Caller,
     verb: QuestionVerb,
     key: Option<String>,
-) -> Done<Reply> {
+) -> AppResult<CommandOutput> {
     match verb {
         QuestionVerb::List { range } => {
             let questions = app.open_questions(caller, range.limit).await?;
-            Ok(Reply::list(
+            Ok(CommandOutput::list(
                 &questions,
                 line,
                 view::question,
@@ -34,7 +34,10 @@ pub async fn run(
                 line(&question),
                 question.context
             );
-            Ok(Reply::new(text, view::question_whole(&question, &stations)))
+            Ok(CommandOutput::new(
+                text,
+                view::question_whole(&question, &stations),
+            ))
         }
         QuestionVerb::Answer { question, text } => {
             let answered = app
@@ -45,7 +48,10 @@ pub async fn run(
                     key.map_or_else(|| app.ids.uuid(), |key| uuid_of(&key)),
                 )
                 .await?;
-            Ok(Reply::new(line(&answered), view::question(&answered)))
+            Ok(CommandOutput::new(
+                line(&answered),
+                view::question(&answered),
+            ))
         }
     }
 }

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use vine_domain::{
-    Invalid, Slug, Task, TaskId, TaskState, Verb, input::shown, lifecycle::Order, ports::TaskFilter,
+    Invalid, Slug, Task, TaskId, TaskState, Verb, input::shown, lifecycle::TaskAction,
+    ports::TaskFilter,
 };
-use vine_grammar::{Many, QueueVerb};
+use vine_grammar::{BulkFilter, QueueVerb};
 
-use super::{Reply, task};
-use crate::{App, Caller, Done, texts, view};
+use super::{CommandOutput, task};
+use crate::{App, AppResult, Caller, texts, view};
 
-pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> Done<Reply> {
+pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<CommandOutput> {
     match verb {
         QueueVerb::Status => status(app, caller).await,
         QueueVerb::Pause { repo } => pause(app, caller, repo.as_ref(), true).await,
@@ -23,15 +24,17 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> Done<Reply> {
                 ..TaskFilter::default()
             };
             let dead = app.tasks(caller, &filter).await?;
-            Ok(Reply::list(
+            Ok(CommandOutput::list(
                 &dead,
                 |dead| task::line(app, dead),
                 view::task_row,
                 "No dead tasks.",
             ))
         }
-        QueueVerb::Replay { task, many } => each(app, caller, task, &many, Order::Retry).await,
-        QueueVerb::Discard { task, many } => each(app, caller, task, &many, Order::Discard).await,
+        QueueVerb::Replay { task, many } => each(app, caller, task, &many, TaskAction::Retry).await,
+        QueueVerb::Discard { task, many } => {
+            each(app, caller, task, &many, TaskAction::Discard).await
+        }
     }
 }
 
@@ -46,9 +49,9 @@ async fn each(
     app: &App,
     caller: &Caller,
     task: Option<TaskId>,
-    many: &Many,
-    order: Order,
-) -> Done<Reply> {
+    many: &BulkFilter,
+    order: TaskAction,
+) -> AppResult<CommandOutput> {
     if let Some(task) = task {
         return task::ordered(app, caller, task, order).await;
     }
@@ -62,7 +65,7 @@ async fn each(
         .into());
     }
     let found = found(app, caller, many).await?;
-    let verb = if order == Order::Retry {
+    let verb = if order == TaskAction::Retry {
         "replay"
     } else {
         "discard"
@@ -70,7 +73,7 @@ async fn each(
     let ids: Vec<TaskId> = found.iter().map(|task| task.id).collect();
     let count = ids.len() as u64;
     if count == 0 {
-        return Ok(Reply::new(
+        return Ok(CommandOutput::new(
             "No dead tasks like that.",
             json!({ "count": 0 }),
         ));
@@ -87,12 +90,15 @@ async fn each(
             "{tasks}: {named}. Nothing has changed yet; `queue {verb}{} --confirm {count}` does it.",
             again(many)
         );
-        return Ok(Reply::new(text, json!({ "count": count, "tasks": ids })));
+        return Ok(CommandOutput::new(
+            text,
+            json!({ "count": count, "tasks": ids }),
+        ));
     }
     for id in &ids {
         app.order(caller, *id, order).await?;
     }
-    let done = if order == Order::Retry {
+    let done = if order == TaskAction::Retry {
         "run again"
     } else {
         "are off the list"
@@ -101,10 +107,13 @@ async fn each(
         "{} {done}: {named}.",
         texts::counted(count, "task", "tasks")
     );
-    Ok(Reply::new(text, json!({ "count": count, "tasks": ids })))
+    Ok(CommandOutput::new(
+        text,
+        json!({ "count": count, "tasks": ids }),
+    ))
 }
 
-async fn found(app: &App, caller: &Caller, many: &Many) -> Done<Vec<Task>> {
+async fn found(app: &App, caller: &Caller, many: &BulkFilter) -> AppResult<Vec<Task>> {
     let filter = TaskFilter {
         state: Some("dead".into()),
         repo: many.repo.clone(),
@@ -137,14 +146,14 @@ fn kind_of(task: &Task) -> Option<String> {
 }
 
 /// The filter as it is typed.
-fn again(many: &Many) -> String {
+fn again(many: &BulkFilter) -> String {
     let repo = many.repo.as_ref().map(|repo| format!(" --repo {repo}"));
     let kind = many.kind.as_ref().map(|kind| format!(" --kind {kind}"));
     let all = many.all.then(|| " --all".to_owned());
     [all, repo, kind].into_iter().flatten().collect()
 }
 
-async fn status(app: &App, caller: &Caller) -> Done<Reply> {
+async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     app.allow(caller, Verb::See, None, "queues").await?;
     let depths = app.store.depths().await?;
     let state = if depths.paused { "paused" } else { "open" };
@@ -162,10 +171,15 @@ async fn status(app: &App, caller: &Caller) -> Done<Reply> {
     } else {
         ""
     };
-    Ok(Reply::new(text.join("\n") + paused, data.into()))
+    Ok(CommandOutput::new(text.join("\n") + paused, data.into()))
 }
 
-async fn pause(app: &App, caller: &Caller, repo: Option<&Slug>, paused: bool) -> Done<Reply> {
+async fn pause(
+    app: &App,
+    caller: &Caller,
+    repo: Option<&Slug>,
+    paused: bool,
+) -> AppResult<CommandOutput> {
     let what = repo.map_or("everywhere".into(), |repo| format!("in {repo}"));
     let word = if paused { "paused" } else { "open" };
     app.allow(
@@ -186,7 +200,7 @@ async fn pause(app: &App, caller: &Caller, repo: Option<&Slug>, paused: bool) ->
     } else {
         format!("Work is started again {what}.")
     };
-    Ok(Reply::new(
+    Ok(CommandOutput::new(
         text,
         json!({ "id": repo.map_or("all", |repo| repo.as_str()), "state": word }),
     ))

@@ -7,10 +7,10 @@ use vine_domain::{
 };
 use vine_grammar::{OrDefault as Choice, RepoVerb};
 
-use super::Reply;
-use crate::{App, AppError, Caller, Done, Missing, guards::GuardWish, texts, view};
+use super::CommandOutput;
+use crate::{App, AppError, AppResult, Caller, Missing, guards::GuardPatch, texts, view};
 
-pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
+pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<CommandOutput> {
     match verb {
         RepoVerb::Add {
             name,
@@ -38,7 +38,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
                 guard,
             };
             app.add_repo(&repo).await?;
-            Ok(Reply::new(line(&repo), view::repo(&repo)))
+            Ok(CommandOutput::new(line(&repo), view::repo(&repo)))
         }
         RepoVerb::Set {
             name,
@@ -48,7 +48,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             refuse,
             wall,
         } => {
-            let wish = GuardWish {
+            let wish = GuardPatch {
                 preset: preset.map(Choice::named),
                 egress,
                 allow,
@@ -62,7 +62,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
                 .map_or_else(String::new, |why| {
                     format!("\nNo worker can run its tasks now: {why}.")
                 });
-            Ok(Reply::new(
+            Ok(CommandOutput::new(
                 format!("{}{none}", line(&repo)),
                 view::repo(&repo),
             ))
@@ -80,14 +80,14 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             }
             app.wakes.rooms();
             app.wakes.page();
-            Ok(Reply::new(
+            Ok(CommandOutput::new(
                 format!(
                     "{name} is forgotten; what was done in it stays. `repo add` brings it back."
                 ),
                 json!({ "id": name, "state": "removed" }),
             ))
         }
-        RepoVerb::List => Ok(Reply::list(
+        RepoVerb::List => Ok(CommandOutput::list(
             &app.repos(caller).await?,
             line,
             view::repo,
@@ -97,7 +97,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
             app.allow(caller, Verb::See, Some(&name), &format!("repo {name}"))
                 .await?;
             let repo = app.repo(&name).await?;
-            Ok(Reply::new(line(&repo), view::repo(&repo)))
+            Ok(CommandOutput::new(line(&repo), view::repo(&repo)))
         }
         RepoVerb::Room {
             name,
@@ -106,7 +106,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
         } => {
             let platform = platform_of(app, caller, platform)?;
             let room = app.adopt_room(caller, &name, &platform, &room).await?;
-            Ok(Reply::new(
+            Ok(CommandOutput::new(
                 format!("{name} speaks in {room} on {platform} now."),
                 json!({ "id": name, "state": "ok", "platform": platform, "room": room }),
             ))
@@ -118,7 +118,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> Done<Reply> {
 }
 
 /// The platform that a person means.
-fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> Done<String> {
+fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> AppResult<String> {
     let mut known: Vec<String> = app.platforms.health().into_keys().collect();
     match named.or_else(|| {
         known
@@ -137,7 +137,7 @@ fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> Done<String
 }
 
 /// The rooms of a repository, and what is wrong with them.
-async fn rooms(app: &App, caller: &Caller, name: &Slug) -> Done<Reply> {
+async fn rooms(app: &App, caller: &Caller, name: &Slug) -> AppResult<CommandOutput> {
     app.allow(caller, Verb::See, Some(name), &format!("rooms of {name}"))
         .await?;
     app.repo(name).await?;
@@ -158,7 +158,7 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> Done<Reply> {
         let refusal = room
             .as_deref()
             .and_then(|room| app.platforms.refusal(&platform, room));
-        Shown {
+        ShownRoom {
             platform,
             room,
             trouble,
@@ -166,11 +166,16 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> Done<Reply> {
         }
     };
     let all: Vec<_> = platforms.into_iter().map(one).collect();
-    Ok(Reply::list(&all, Shown::line, Shown::data, "no room"))
+    Ok(CommandOutput::list(
+        &all,
+        ShownRoom::line,
+        ShownRoom::data,
+        "no room",
+    ))
 }
 
 /// A room on one platform, as it is shown.
-struct Shown {
+struct ShownRoom {
     platform: String,
     room: Option<String>,
     trouble: Option<String>,
@@ -178,7 +183,7 @@ struct Shown {
     refusal: Option<String>,
 }
 
-impl Shown {
+impl ShownRoom {
     fn line(&self) -> String {
         let trouble = self
             .trouble
@@ -229,7 +234,7 @@ fn line(repo: &Repo) -> String {
 impl App {
     /// Adds a repository, or corrects the one of that name. The console shows it without a room,
     /// platforms make one.
-    pub async fn add_repo(&self, repo: &Repo) -> Done<()> {
+    pub async fn add_repo(&self, repo: &Repo) -> AppResult<()> {
         self.store.save_repo(repo).await?;
         self.around.holds(repo);
         self.wakes.rooms();

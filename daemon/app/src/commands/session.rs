@@ -3,12 +3,12 @@
 use vine_domain::{Ask, Question, Session, SessionState, grants};
 use vine_grammar::SessionVerb;
 
-use super::Reply;
-use crate::{App, Caller, Done, view};
+use super::CommandOutput;
+use crate::{App, AppResult, Caller, view};
 
-pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> Done<Reply> {
+pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> AppResult<CommandOutput> {
     let now = app.clock.now();
-    let one = |session: &Session| Reply::new(line(session), view::session(session, now));
+    let one = |session: &Session| CommandOutput::new(line(session), view::session(session, now));
     match verb {
         SessionVerb::List { all, range } => {
             let sessions: Vec<Session> = app
@@ -17,7 +17,7 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> Done<Reply> {
                 .into_iter()
                 .map(|(_, session)| session)
                 .collect();
-            Ok(Reply::list(
+            Ok(CommandOutput::list(
                 &sessions,
                 line,
                 |session| view::session(session, now),
@@ -30,7 +30,10 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> Done<Reply> {
             let mut value = view::session(&session, now);
             value["granted"] = grants.iter().map(view::grant).collect();
             let told: String = grants.iter().map(granted).collect();
-            Ok(Reply::new(format!("{}{told}", line(&session)), value))
+            Ok(CommandOutput::new(
+                format!("{}{told}", line(&session)),
+                value,
+            ))
         }
         SessionVerb::End { session } => Ok(one(&app.order_session(caller, session, true).await?)),
         SessionVerb::Keep { session } => {

@@ -1,14 +1,19 @@
 //! `task ...`
 
 use vine_domain::{
-    Task, TaskId, TaskState, Timestamp, WorkerState, lifecycle::Order, ports::TaskFilter,
+    Task, TaskId, TaskState, Timestamp, WorkerState, lifecycle::TaskAction, ports::TaskFilter,
 };
 use vine_grammar::TaskVerb;
 
-use super::Reply;
-use crate::{App, AppError, Caller, Done, tasks::Wish, texts, view};
+use super::CommandOutput;
+use crate::{App, AppError, AppResult, Caller, tasks::TaskRequest, texts, view};
 
-pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>) -> Done<Reply> {
+pub async fn run(
+    app: &App,
+    caller: &Caller,
+    verb: TaskVerb,
+    key: Option<String>,
+) -> AppResult<CommandOutput> {
     match verb {
         TaskVerb::New {
             title,
@@ -21,7 +26,7 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
         } => {
             let title = TaskVerb::title(&title)?;
             let prompt = prompt.map(|prompt| prompt.parse()).transpose()?;
-            let wish = Wish {
+            let wish = TaskRequest {
                 title,
                 prompt,
                 repo,
@@ -31,7 +36,7 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
                 key: own.or(key),
             };
             let task = app.create(caller, wish).await?;
-            Ok(Reply::new(
+            Ok(CommandOutput::new(
                 format!(
                     "{} is queued: {}\n{}/tasks/{}",
                     task.id,
@@ -55,7 +60,7 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
                     },
                 )
                 .await?;
-            Ok(Reply::list(
+            Ok(CommandOutput::list(
                 &tasks,
                 |task| line(app, task),
                 view::task_row,
@@ -63,10 +68,10 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
             ))
         }
         TaskVerb::Show { task } => show(app, caller, named(task)?).await,
-        TaskVerb::Cancel { task } => ordered(app, caller, named(task)?, Order::Cancel).await,
-        TaskVerb::Retry { task } => ordered(app, caller, named(task)?, Order::Retry).await,
+        TaskVerb::Cancel { task } => ordered(app, caller, named(task)?, TaskAction::Cancel).await,
+        TaskVerb::Retry { task } => ordered(app, caller, named(task)?, TaskAction::Retry).await,
         TaskVerb::Priority { lane, task } => {
-            ordered(app, caller, named(task)?, Order::Prioritise(lane)).await
+            ordered(app, caller, named(task)?, TaskAction::Prioritise(lane)).await
         }
         TaskVerb::Log { task, range } => log(app, caller, named(task)?, range.limit).await,
         TaskVerb::Diff { task } => diff(app, caller, named(task)?).await,
@@ -79,9 +84,14 @@ pub async fn run(app: &App, caller: &Caller, verb: TaskVerb, key: Option<String>
 }
 
 /// Cancels, retries, moves or discards, and says where the task is then.
-pub async fn ordered(app: &App, caller: &Caller, id: TaskId, order: Order) -> Done<Reply> {
+pub async fn ordered(
+    app: &App,
+    caller: &Caller,
+    id: TaskId,
+    order: TaskAction,
+) -> AppResult<CommandOutput> {
     let task = app.order(caller, id, order).await?;
-    Ok(Reply::new(line(app, &task), view::task(&task)))
+    Ok(CommandOutput::new(line(app, &task), view::task(&task)))
 }
 
 /// A task in one line.
@@ -108,13 +118,13 @@ fn hint(app: &App, state: &TaskState) -> String {
     }
 }
 
-fn named(task: Option<TaskId>) -> Done<TaskId> {
+fn named(task: Option<TaskId>) -> AppResult<TaskId> {
     task.ok_or_else(|| {
         AppError::Unreadable("which task? Name it, like T-7; `task list` shows them.".into())
     })
 }
 
-async fn show(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
+async fn show(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
     let task = app.look_at(caller, id).await?;
     let questions = app.store.questions_of(id).await?;
     let executions = app.store.executions(id).await?;
@@ -130,7 +140,7 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
     lines.extend(questions.iter().map(super::question::line));
     lines.push(outcome(&task));
     lines.extend(texts::total(&executions).map(|spent| format!("all attempts together: {spent}")));
-    Ok(Reply::new(
+    Ok(CommandOutput::new(
         lines.join("\n").trim_end(),
         view::task_whole(&task, &questions, &notes, &executions),
     ))
@@ -144,10 +154,10 @@ fn outcome(task: &Task) -> String {
     }
 }
 
-async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> Done<Reply> {
+async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> AppResult<CommandOutput> {
     app.look_at(caller, id).await?;
     let lines = app.store.log_of(id, limit).await?;
-    Ok(Reply::list(
+    Ok(CommandOutput::list(
         &lines,
         |line| format!("{} #{} {}", line.at, line.epoch.0, line.text),
         |line| serde_json::to_value(line).unwrap_or_default(),
@@ -155,13 +165,13 @@ async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> Done<Reply> 
     ))
 }
 
-async fn diff(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
+async fn diff(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
     let task = app.look_at(caller, id).await?;
     let patch = app.store.patch_of(id).await?;
     let text = patch
         .clone()
         .unwrap_or_else(|| format!("No changes of {id} have been reported yet."));
-    Ok(Reply::new(
+    Ok(CommandOutput::new(
         text,
         serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch }),
     ))
@@ -176,10 +186,10 @@ fn tried(task: &Task) -> String {
     }
 }
 
-type Fleet = [(vine_domain::Worker, usize, usize)];
+type WorkerNames = [(vine_domain::Worker, usize, usize)];
 
 /// How many workers may take work.
-fn able(workers: &Fleet, now: Timestamp) -> usize {
+fn able(workers: &WorkerNames, now: Timestamp) -> usize {
     let able = |(worker, running, waiting): &&(vine_domain::Worker, usize, usize)| {
         !worker.draining
             && worker.without.is_empty()
@@ -191,7 +201,7 @@ fn able(workers: &Fleet, now: Timestamp) -> usize {
     workers.iter().filter(able).count()
 }
 
-fn states(workers: &Fleet, now: Timestamp) -> String {
+fn states(workers: &WorkerNames, now: Timestamp) -> String {
     let one = |(worker, running, waiting): &(vine_domain::Worker, usize, usize)| {
         let state = if worker.draining {
             "draining"
@@ -208,7 +218,7 @@ fn states(workers: &Fleet, now: Timestamp) -> String {
 }
 
 /// An answered task: whom it waits for.
-async fn resuming(app: &App, task: &Task) -> Done<String> {
+async fn resuming(app: &App, task: &Task) -> AppResult<String> {
     let id = task.id;
     let holder = match app.store.session_of(id).await? {
         Some(session) => app.store.worker(session.worker).await?,
@@ -229,7 +239,7 @@ async fn resuming(app: &App, task: &Task) -> Done<String> {
 }
 
 /// What somebody needs to see the failure again with their own hands.
-async fn repeat(app: &App, task: &Task) -> Done<String> {
+async fn repeat(app: &App, task: &Task) -> AppResult<String> {
     let attempt = app.store.executions(task.id).await?.into_iter().next_back();
     let session = match attempt.as_ref().and_then(|attempt| attempt.session) {
         Some(id) => app.store.session(id).await?,
@@ -249,7 +259,7 @@ async fn repeat(app: &App, task: &Task) -> Done<String> {
     ))
 }
 
-async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
+async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput> {
     let task = app.look_at(caller, id).await?;
     let open: Vec<_> = app
         .store
@@ -351,7 +361,7 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> Done<Reply> {
             format!("{id} was cancelled by {by}. `task retry {id}` runs it again.")
         }
     };
-    Ok(Reply::new(
+    Ok(CommandOutput::new(
         why.clone(),
         serde_json::json!({ "id": id, "state": task.state.as_str(), "explanation": why }),
     ))

@@ -1,19 +1,20 @@
 //! `worker ...`
 
-use vine_domain::{Timestamp, Verb, Worker, worker::Limits};
+use vine_domain::{Timestamp, Verb, Worker, worker::WorkerLimits};
 use vine_grammar::WorkerVerb;
 
-use super::Reply;
-use crate::{App, Caller, Done, texts, view};
+use super::CommandOutput;
+use crate::{App, AppResult, Caller, texts, view};
 
-pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> Done<Reply> {
+pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> AppResult<CommandOutput> {
     let now = app.clock.now();
-    let one = |row: &(Worker, usize, usize)| Reply::new(line(row, now), view::worker(row, now));
+    let one =
+        |row: &(Worker, usize, usize)| CommandOutput::new(line(row, now), view::worker(row, now));
     match verb {
         WorkerVerb::List => {
             app.allow(caller, Verb::See, None, "workers").await?;
             let workers = app.store.workers().await?;
-            Ok(Reply::list(
+            Ok(CommandOutput::list(
                 &workers,
                 |row| line(row, now),
                 |row| view::worker(row, now),
@@ -32,7 +33,7 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> Done<Reply> {
             repo,
         } => {
             let repos = (!repo.is_empty()).then_some(repo);
-            let limits = Limits { slots, repos };
+            let limits = WorkerLimits { slots, repos };
             Ok(one(&app.limit(caller, &worker, limits).await?))
         }
         WorkerVerb::Remove {
@@ -53,14 +54,14 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> Done<Reply> {
     }
 }
 
-fn removed(names: &[String]) -> Reply {
+fn removed(names: &[String]) -> CommandOutput {
     let state = |name: &String| serde_json::json!({ "id": name, "state": "removed" });
     match names {
-        [name] => Reply::new(
+        [name] => CommandOutput::new(
             format!("{name} is forgotten; its token no longer works."),
             state(name),
         ),
-        names => Reply::new(
+        names => CommandOutput::new(
             format!(
                 "{} are forgotten; their tokens no longer work.",
                 names.join(", ")
@@ -70,7 +71,7 @@ fn removed(names: &[String]) -> Reply {
     }
 }
 
-async fn remove_gone(app: &App, caller: &Caller, confirm: Option<u64>) -> Done<Reply> {
+async fn remove_gone(app: &App, caller: &Caller, confirm: Option<u64>) -> AppResult<CommandOutput> {
     let (confirmed, names) = app.remove_gone(caller, confirm).await?;
     let count = names.len() as u64;
     if confirmed {
@@ -84,7 +85,7 @@ async fn remove_gone(app: &App, caller: &Caller, confirm: Option<u64>) -> Done<R
             names.join(", ")
         ),
     };
-    Ok(Reply::new(
+    Ok(CommandOutput::new(
         text,
         serde_json::json!({ "count": count, "workers": names }),
     ))

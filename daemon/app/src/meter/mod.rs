@@ -19,7 +19,7 @@ use std::{
 use vine_domain::{
     Lane, Question, QuestionState, Timestamp,
     chat::OutboundKind,
-    lifecycle::Situation,
+    lifecycle::TaskSnapshot,
     ports::{ChatError, Commit},
 };
 
@@ -38,7 +38,7 @@ const PEOPLE: [f64; 12] = [
 
 /// Why somebody was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum RefusalCause {
     /// No token, or none that is known.
     Token,
     /// A person without the role for it.
@@ -53,7 +53,7 @@ pub enum Refused {
     CrossSite,
 }
 
-impl Refused {
+impl RefusalCause {
     const ALL: [Self; 6] = [
         Self::Token,
         Self::Role,
@@ -76,7 +76,7 @@ impl Refused {
 }
 
 /// The counters of one daemon.
-pub struct Meter {
+pub struct Metrics {
     registry: Registry,
     asked: IntCounterVec,
     posted: IntCounterVec,
@@ -104,9 +104,9 @@ pub struct Meter {
 }
 
 /// Makes metrics and puts them into the registry.
-struct Maker(Registry);
+struct MetricsBuilder(Registry);
 
-impl Maker {
+impl MetricsBuilder {
     fn keep<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
         let made = made.expect("names and labels are ours and well formed");
         self.0
@@ -136,10 +136,10 @@ impl Maker {
     }
 }
 
-impl Default for Meter {
+impl Default for Metrics {
     fn default() -> Self {
-        let make = Maker(Registry::new());
-        let refused = Refused::ALL.map(Refused::as_str);
+        let make = MetricsBuilder(Registry::new());
+        let refused = RefusalCause::ALL.map(RefusalCause::as_str);
         let outcomes = ["done", "failed", "lost", "cancelled", "released", "parked"];
         let queues = Lane::ALL.map(Lane::queue_name);
         let latency = make.keep(HistogramVec::new(
@@ -261,7 +261,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Meter {
+impl Metrics {
     /// What is counted so far.
     fn families(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.registry.gather()
@@ -279,7 +279,7 @@ impl Meter {
     }
 
     /// A change of a task was stored.
-    pub(crate) fn stored(&self, before: &Situation, commit: &Commit, now: Timestamp) {
+    pub(crate) fn stored(&self, before: &TaskSnapshot, commit: &Commit, now: Timestamp) {
         let change = &commit.change;
         for question in &change.questions {
             self.question(
@@ -412,7 +412,7 @@ impl Meter {
     }
 
     /// Somebody was refused.
-    pub fn denied(&self, why: Refused) {
+    pub fn denied(&self, why: RefusalCause) {
         self.denied.with_label_values(&[why.as_str()]).inc();
     }
 

@@ -6,24 +6,24 @@ use std::time::Duration;
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 use vine_domain::{
     Timestamp, Wall, Worker, WorkerState,
-    ports::{Ages, Depths, SessionFigures},
+    ports::{OldestPending, QueueDepths, SessionStats},
     session::ENDINGS,
     task::Usage,
 };
 
-use super::Meter;
-use crate::{App, Done, spending::Spent, view};
+use super::Metrics;
+use crate::{App, AppResult, spending::NamedSpending, view};
 
 impl App {
     /// What `/metrics` gives.
-    pub async fn metrics(&self) -> Done<String> {
+    pub async fn metrics(&self) -> AppResult<String> {
         let (depths, ages) = (self.store.depths().await?, self.store.ages().await?);
         let (workers, sessions) = (
             self.store.workers().await?,
             self.store.session_figures().await?,
         );
         let now = self.clock.now();
-        let sheet = Sheet::default();
+        let sheet = Exposition::default();
         sheet.queues(&depths, &ages, now);
         sheet.workers(&workers, now);
         sheet.sessions(&sessions);
@@ -46,10 +46,10 @@ impl App {
 
 /// Numbers that are put together for one answer.
 #[derive(Default)]
-struct Sheet(Registry);
+struct Exposition(Registry);
 
-impl Sheet {
-    fn text(self, meter: &Meter) -> String {
+impl Exposition {
+    fn text(self, meter: &Metrics) -> String {
         let mut families = meter.families();
         families.extend(self.0.gather());
         families.sort_by(|a, b| a.name().cmp(b.name()));
@@ -109,7 +109,7 @@ impl Sheet {
             .expect("each name is used once");
     }
 
-    fn queues(&self, depths: &Depths, ages: &Ages, now: Timestamp) {
+    fn queues(&self, depths: &QueueDepths, ages: &OldestPending, now: Timestamp) {
         let queues = view::queues(depths);
         self.gauges(
             "vine_queue_depth",
@@ -262,7 +262,7 @@ impl Sheet {
     }
 
     /// What attempts of the last days cost. Whoever reads this may not see repositories.
-    fn spent(&self, spent: &Spent) {
+    fn spent(&self, spent: &NamedSpending) {
         let sum =
             |of: fn(&Usage) -> u64| spent.repos.iter().map(|(_, usage)| of(usage)).sum::<u64>();
         self.one(
@@ -278,7 +278,7 @@ impl Sheet {
     }
 
     /// Active ones, how long they lived, how often they were used again, why they ended.
-    fn sessions(&self, figures: &SessionFigures) {
+    fn sessions(&self, figures: &SessionStats) {
         let live = [
             ("active", number(figures.active)),
             ("warm", number(figures.warm)),

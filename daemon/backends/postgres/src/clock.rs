@@ -7,7 +7,7 @@ use std::{
 };
 
 use sqlx::{PgPool, query_scalar};
-use vine_domain::{Timestamp, clock::Carried};
+use vine_domain::{Timestamp, clock::MonotonicClock};
 
 /// Quartz drifts by less than a millisecond in this time; a step of the server's clock is seen after it.
 const EVERY: Duration = Duration::from_secs(2);
@@ -15,8 +15,8 @@ const EVERY: Duration = Duration::from_secs(2);
 const SAMPLES: u32 = 3;
 
 /// Asks the server and goes on asking while somebody uses the clock.
-pub async fn follow(pool: &PgPool) -> sqlx::Result<Arc<Carried>> {
-    let clock = Arc::new(Carried::begin(ask(pool).await?));
+pub async fn follow(pool: &PgPool) -> sqlx::Result<Arc<MonotonicClock>> {
+    let clock = Arc::new(MonotonicClock::begin(ask(pool).await?));
     tokio::spawn(keep_asking(Arc::downgrade(&clock), pool.clone()));
     Ok(clock)
 }
@@ -39,7 +39,7 @@ async fn ask(pool: &PgPool) -> sqlx::Result<Timestamp> {
     Ok(told.plus(at.elapsed()))
 }
 
-async fn keep_asking(clock: Weak<Carried>, pool: PgPool) {
+async fn keep_asking(clock: Weak<MonotonicClock>, pool: PgPool) {
     loop {
         tokio::time::sleep(EVERY).await;
         let Some(clock) = clock.upgrade().filter(|_| !pool.is_closed()) else {

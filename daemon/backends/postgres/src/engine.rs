@@ -7,12 +7,12 @@ use sqlx::{PgPool, Postgres, Transaction, query, query_scalar};
 use vine_domain::{
     Clock, QuestionId, TaskId, Timestamp,
     clock::System,
-    ports::{StoreError, Stored},
+    ports::{StoreError, StoreResult},
 };
 
 use crate::{
     Connection, Database,
-    sql::{Script, unavailable},
+    sql::{StatementBatch, unavailable},
 };
 
 /// A statement whose rows the transaction is to keep to itself: what another one holds is left to
@@ -31,7 +31,7 @@ pub(crate) use kept;
 
 /// Keeps tasks as they are until the transaction ends. The order of ids keeps transactions from
 /// waiting for one another in a circle.
-pub async fn lock(tx: &mut Connection, tasks: impl Iterator<Item = TaskId>) -> Stored<()> {
+pub async fn lock(tx: &mut Connection, tasks: impl Iterator<Item = TaskId>) -> StoreResult<()> {
     let ids: Vec<i64> = tasks.map(|id| id.0.cast_signed()).collect();
     if !ids.is_empty() {
         let rows = query_scalar!(
@@ -45,7 +45,7 @@ pub async fn lock(tx: &mut Connection, tasks: impl Iterator<Item = TaskId>) -> S
 
 /// Keeps everybody from saying anything until the transaction ends: what is said while a room comes
 /// could miss it.
-pub async fn silence(tx: &mut Connection) -> Stored<()> {
+pub async fn silence(tx: &mut Connection) -> StoreResult<()> {
     query!("LOCK TABLE chat_messages IN SHARE ROW EXCLUSIVE MODE")
         .execute(tx)
         .await
@@ -151,7 +151,7 @@ pub async fn count_on(tx: &mut Connection) -> sqlx::Result<()> {
 }
 
 /// Runs the statements of a script, one after the other.
-pub async fn run(tx: &mut Connection, script: Script, now: Timestamp) -> Stored<()> {
+pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) -> StoreResult<()> {
     for (part, list) in script.parts {
         let part_of_it = query(part.sql).bind(&script.lists[list]);
         let timed = if part.timed {
@@ -188,7 +188,7 @@ impl Database {
             .map_err(unavailable)
     }
 
-    pub async fn task_ids(&self, count: u32) -> Stored<Vec<TaskId>> {
+    pub async fn task_ids(&self, count: u32) -> StoreResult<Vec<TaskId>> {
         let ids = query_scalar!(
             r#"SELECT nextval('task_ids') AS "id!" FROM generate_series(1, CAST($1 AS BIGINT))"#,
             i64::from(count)
@@ -200,7 +200,7 @@ impl Database {
             .collect())
     }
 
-    pub async fn question_id(&self) -> Stored<QuestionId> {
+    pub async fn question_id(&self) -> StoreResult<QuestionId> {
         let id = query_scalar!(r#"SELECT nextval('question_ids') AS "id!""#)
             .fetch_one(&self.pool)
             .await

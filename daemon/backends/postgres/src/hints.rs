@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use sqlx::{postgres::PgListener, query};
 use tokio::sync::Mutex;
-use vine_domain::ports::{Hint, Hints};
+use vine_domain::ports::{Wakeup, WakeupBus};
 
 use crate::Database;
 
@@ -32,15 +32,15 @@ impl Notifications {
 }
 
 #[async_trait]
-impl Hints for Notifications {
-    async fn tell(&self, hints: &[Hint]) -> Result<(), String> {
+impl WakeupBus for Notifications {
+    async fn tell(&self, hints: &[Wakeup]) -> Result<(), String> {
         let mut text: String = hints
             .iter()
             .map(|hint| hint.to_text())
             .collect::<Vec<_>>()
             .join(" ");
         if text.len() > LONGEST {
-            text = Hint::Anything.to_text();
+            text = Wakeup::Anything.to_text();
         }
         let told = query!(
             "SELECT pg_notify($1, $2)",
@@ -53,7 +53,7 @@ impl Hints for Notifications {
             .map_err(|error| error.to_string())
     }
 
-    async fn listen(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> String {
+    async fn listen(&self, hear: &(dyn Fn(Wakeup) + Send + Sync)) -> String {
         let _one = self.listening.lock().await;
         match self.hear_all(hear).await {
             Ok(()) => "the connection was lost".into(),
@@ -67,14 +67,14 @@ impl Hints for Notifications {
 }
 
 impl Notifications {
-    async fn hear_all(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> sqlx::Result<()> {
+    async fn hear_all(&self, hear: &(dyn Fn(Wakeup) + Send + Sync)) -> sqlx::Result<()> {
         let mut listener = PgListener::connect_with(&self.store.pool).await?;
         listener.listen(CHANNEL).await?;
-        hear(Hint::Anything);
+        hear(Wakeup::Anything);
         while let Some(told) = listener.try_recv().await? {
             let mut words = told.payload().split(' ');
             if words.next() != Some(self.me.as_str()) {
-                words.map(Hint::from_text).for_each(hear);
+                words.map(Wakeup::from_text).for_each(hear);
             }
         }
         Ok(())

@@ -4,13 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::{query, query_scalar};
-use vine_domain::ports::{Hold, Leases, Stored};
+use vine_domain::ports::{LeaseOutcome, Leases, StoreResult};
 
 use crate::{Database, sql::unavailable};
 
 #[async_trait]
 impl Leases for Database {
-    async fn lease(&self, name: &str, holder: &str, life: Duration, note: &str) -> Stored<Hold> {
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        life: Duration,
+        note: &str,
+    ) -> StoreResult<LeaseOutcome> {
         let now = self.now();
         let held = query_scalar!(
             "INSERT INTO leases (name, holder, expires, note) VALUES ($1, $2, $3, $4)
@@ -29,10 +35,10 @@ impl Leases for Database {
             .map_err(unavailable)?
             .is_some()
         {
-            return Ok(Hold::Ours);
+            return Ok(LeaseOutcome::Ours);
         }
         let note = query_scalar!("SELECT note FROM leases WHERE name = $1", name);
-        Ok(Hold::Theirs(
+        Ok(LeaseOutcome::Theirs(
             note.fetch_optional(&self.pool)
                 .await
                 .map_err(unavailable)?
@@ -40,7 +46,7 @@ impl Leases for Database {
         ))
     }
 
-    async fn release(&self, name: &str, holder: &str) -> Stored<()> {
+    async fn release(&self, name: &str, holder: &str) -> StoreResult<()> {
         let released = query!(
             "DELETE FROM leases WHERE name = $1 AND holder = $2",
             name,
@@ -53,7 +59,7 @@ impl Leases for Database {
             .map_err(unavailable)
     }
 
-    async fn held(&self, prefix: &str) -> Stored<Vec<(String, String)>> {
+    async fn held(&self, prefix: &str) -> StoreResult<Vec<(String, String)>> {
         let rows = query!(
             "SELECT name, note FROM leases WHERE starts_with(name, $1) AND expires >= $2 ORDER BY \
              name",

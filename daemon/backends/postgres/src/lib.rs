@@ -20,11 +20,11 @@ use std::{
 };
 
 pub use hints::Notifications;
-pub use reach::Unreached;
+pub use reach::ConnectError;
 use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions, query};
 use vine_domain::Clock;
 
-pub use sql::{TransferError, Unfit};
+pub use sql::{Incompatible, TransferError};
 
 /// A connection, as the shared statements know it.
 type Connection = sqlx::PgConnection;
@@ -115,10 +115,10 @@ pub enum OpenError {
     Address(sqlx::Error),
     /// There is no connection.
     #[error(transparent)]
-    Unreached(#[from] Unreached),
+    Unreached(#[from] ConnectError),
     /// Its tables are not for this program.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
+    Unfit(#[from] Incompatible),
     /// PostgreSQL refused.
     #[error("the database cannot be opened: {0}")]
     Engine(sqlx::Error),

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreached {
+pub enum ConnectError {
     /// Nothing that speaks PostgreSQL is there.
     #[error("PostgreSQL does not answer at {at} ({why}); start it, or correct database.url")]
     Silent {
@@ -99,7 +99,7 @@ pub async fn greet(options: &PgConnectOptions) -> Result<String, OpenError> {
         .map_err(OpenError::Engine)?;
     let pooled = is_pooled(options, &mut connection).await;
     if pooled.map_err(OpenError::Engine)? {
-        return Err(Unreached::Pooled { at: at(options) }.into());
+        return Err(ConnectError::Pooled { at: at(options) }.into());
     }
     connection.close().await.map_err(OpenError::Engine)?;
     Ok(format!("PostgreSQL {version} at {}", at(options)))
@@ -147,18 +147,18 @@ fn at(options: &PgConnectOptions) -> String {
 fn explain(options: &PgConnectOptions, error: sqlx::Error) -> OpenError {
     let (at, user) = (at(options), options.get_username().to_owned());
     match error {
-        sqlx::Error::Io(why) => Unreached::Silent {
+        sqlx::Error::Io(why) => ConnectError::Silent {
             at,
             why: why.to_string(),
         }
         .into(),
-        sqlx::Error::PoolTimedOut => Unreached::Silent {
+        sqlx::Error::PoolTimedOut => ConnectError::Silent {
             at,
             why: format!("waited {PATIENCE:?}"),
         }
         .into(),
         sqlx::Error::Database(why) if why.code().is_some_and(|code| code.starts_with("28")) => {
-            Unreached::Stranger {
+            ConnectError::Stranger {
                 at,
                 user,
                 why: why.downcast::<PgDatabaseError>().message().to_owned(),
@@ -166,7 +166,7 @@ fn explain(options: &PgConnectOptions, error: sqlx::Error) -> OpenError {
             .into()
         }
         sqlx::Error::Database(why) if why.code().as_deref() == Some("3D000") => {
-            Unreached::NoDatabase {
+            ConnectError::NoDatabase {
                 at,
                 name: options.get_database().unwrap_or(&user).to_owned(),
             }

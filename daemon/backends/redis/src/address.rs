@@ -30,16 +30,16 @@ pub enum Address {
      redis-cluster://a:6379,b:6379 or \
      redis-sentinel://a:26379,b:26379/name"
 )]
-pub struct Unreadable(String);
+pub struct RedisConnectError(String);
 
 impl Address {
     /// Reads an address.
-    pub fn parse(url: &str) -> Result<Self, Unreadable> {
+    pub fn parse(url: &str) -> Result<Self, RedisConnectError> {
         // Its TLS takes whichever provider the process has.
         let _set_before = rustls::crypto::ring::default_provider().install_default();
         let (scheme, rest) = url
             .split_once("://")
-            .ok_or_else(|| Unreadable("the address of Redis has no scheme".into()))?;
+            .ok_or_else(|| RedisConnectError("the address of Redis has no scheme".into()))?;
         let (login, hosts) = rest
             .rsplit_once('@')
             .map_or(("", rest), |(login, hosts)| (login, hosts));
@@ -63,7 +63,7 @@ impl Address {
                     .split_once('/')
                     .filter(|(_, service)| !service.is_empty())
                     .ok_or_else(|| {
-                        Unreadable(
+                        RedisConnectError(
                             "the address of the sentinels does not name the \
                      service that they watch"
                                 .into(),
@@ -83,7 +83,9 @@ impl Address {
                     user,
                 })
             }
-            other => Err(Unreadable(format!("`{other}` is no scheme of Redis"))),
+            other => Err(RedisConnectError(format!(
+                "`{other}` is no scheme of Redis"
+            ))),
         }
     }
 
@@ -133,9 +135,10 @@ async fn reachable(nodes: &[Client]) -> RedisResult<Client> {
     Err(why)
 }
 
-fn client(url: &str) -> Result<Client, Unreadable> {
-    Client::open(url)
-        .map_err(|error| Unreadable(format!("the address of Redis cannot be read ({error})")))
+fn client(url: &str) -> Result<Client, RedisConnectError> {
+    Client::open(url).map_err(|error| {
+        RedisConnectError(format!("the address of Redis cannot be read ({error})"))
+    })
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use redis::{AsyncCommands, Client, aio::MultiplexedConnection};
 use tokio::time::Instant;
-use vine_domain::ports::{Hint, Hints};
+use vine_domain::ports::{Wakeup, WakeupBus};
 
-pub use self::address::{Address, Unreadable};
+pub use self::address::{Address, RedisConnectError};
 use self::breaker::Breaker;
 
 /// No command takes this long on a Redis that is well.
@@ -36,14 +36,14 @@ pub struct Redis {
     channel: String,
     /// Tells our own hints from those of others.
     me: String,
-    other_way: Arc<dyn Hints>,
+    other_way: Arc<dyn WakeupBus>,
     breaker: Mutex<Breaker>,
     connection: tokio::sync::Mutex<Option<MultiplexedConnection>>,
 }
 
 impl Redis {
     /// `place` names the database that the daemons share, `me` this daemon.
-    pub fn new(address: Address, place: &str, me: &str, other_way: Arc<dyn Hints>) -> Self {
+    pub fn new(address: Address, place: &str, me: &str, other_way: Arc<dyn WakeupBus>) -> Self {
         let channel = format!("vine:{place}");
         Self {
             address,
@@ -73,7 +73,7 @@ impl Redis {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn publish(&self, hints: &[Hint]) -> Result<(), String> {
+    async fn publish(&self, hints: &[Wakeup]) -> Result<(), String> {
         let words: Vec<String> = hints.iter().map(|hint| hint.to_text()).collect();
         let message = format!("{} {}", self.me, words.join(" "));
         let mut kept = self.connection.lock().await;
@@ -101,7 +101,7 @@ impl Redis {
     }
 
     /// For ever; the other way is listened to meanwhile.
-    async fn keep_hearing(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> Infallible {
+    async fn keep_hearing(&self, hear: &(dyn Fn(Wakeup) + Send + Sync)) -> Infallible {
         loop {
             if let Err(why) = self.hear_all(hear).await {
                 tracing::debug!("hints are not heard through Redis: {why}");
@@ -111,10 +111,10 @@ impl Redis {
         }
     }
 
-    async fn hear_all(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> Result<(), String> {
+    async fn hear_all(&self, hear: &(dyn Fn(Wakeup) + Send + Sync)) -> Result<(), String> {
         let client = within(self.address.master()).await?;
         let (mut sink, mut stream) = within(subscribed(&client, &self.channel)).await?;
-        hear(Hint::Anything);
+        hear(Wakeup::Anything);
         loop {
             tokio::select! {
                 message = stream.next() => {
@@ -122,7 +122,7 @@ impl Redis {
                     let text: String = message.get_payload().map_err(|error| error.to_string())?;
                     let mut words = text.split(' ');
                     if words.next() != Some(self.me.as_str()) {
-                        words.map(Hint::from_text).for_each(hear);
+                        words.map(Wakeup::from_text).for_each(hear);
                     }
                 }
                 () = tokio::time::sleep(PING) => within(async { sink.ping::<()>().await }).await?,
@@ -148,8 +148,8 @@ async fn within<T>(asked: impl Future<Output = redis::RedisResult<T>>) -> Result
 }
 
 #[async_trait]
-impl Hints for Redis {
-    async fn tell(&self, hints: &[Hint]) -> Result<(), String> {
+impl WakeupBus for Redis {
+    async fn tell(&self, hints: &[Wakeup]) -> Result<(), String> {
         if self.breaker().lets_through(Instant::now()) {
             let told = self.publish(hints).await;
             self.breaker().note(told.as_ref().err(), Instant::now());
@@ -161,7 +161,7 @@ impl Hints for Redis {
     }
 
     /// Both ways are listened to always: each daemon decides by itself which one it tells.
-    async fn listen(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> String {
+    async fn listen(&self, hear: &(dyn Fn(Wakeup) + Send + Sync)) -> String {
         tokio::select! {
             never = self.keep_hearing(hear) => match never {},
             why = self.other_way.listen(hear) => why,

@@ -8,12 +8,12 @@ use std::{
 use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction, query};
 use vine_domain::{
     QuestionId, TaskId, Timestamp,
-    ports::{StoreError, Stored},
+    ports::{StoreError, StoreResult},
 };
 
 use crate::{
     Connection, Database,
-    sql::{Script, unavailable},
+    sql::{StatementBatch, unavailable},
 };
 
 /// A statement whose rows the transaction is to keep to itself: there is one writer, so it does.
@@ -29,13 +29,13 @@ macro_rules! kept {
 pub(crate) use kept;
 
 /// Keeps tasks as they are until the transaction ends: there is one writer, so they are.
-pub async fn lock(_: &mut Connection, _: impl Iterator<Item = TaskId>) -> Stored<()> {
+pub async fn lock(_: &mut Connection, _: impl Iterator<Item = TaskId>) -> StoreResult<()> {
     Ok(())
 }
 
 /// Keeps everybody from saying anything until the transaction ends: there is one writer, so nobody
 /// does.
-pub async fn silence(_: &mut Connection) -> Stored<()> {
+pub async fn silence(_: &mut Connection) -> StoreResult<()> {
     Ok(())
 }
 
@@ -89,7 +89,7 @@ pub async fn count_on(_: &mut Connection) -> sqlx::Result<()> {
 
 /// Runs the statements of a script as one text. Its first parameters are the lists, its last is the
 /// time.
-pub async fn run(tx: &mut Connection, script: Script, now: Timestamp) -> Stored<()> {
+pub async fn run(tx: &mut Connection, script: StatementBatch, now: Timestamp) -> StoreResult<()> {
     let (time, is_timed) = (
         script.lists.len() + 1,
         script.parts.iter().any(|(part, _)| part.timed),
@@ -135,7 +135,7 @@ impl Database {
     }
 
     /// What is written to a file that was deleted would be lost.
-    fn is_there(&self) -> Stored<()> {
+    fn is_there(&self) -> StoreResult<()> {
         self.file.is_ours().map_err(|why| {
             let file = self.file.path.display();
             StoreError::Unavailable(
@@ -154,12 +154,12 @@ impl Database {
             .map_err(unavailable)
     }
 
-    pub async fn task_ids(&self, count: u32) -> Stored<Vec<TaskId>> {
+    pub async fn task_ids(&self, count: u32) -> StoreResult<Vec<TaskId>> {
         let last = self.last_task.fetch_add(count.into(), Ordering::Relaxed);
         Ok((last + 1..=last + u64::from(count)).map(TaskId).collect())
     }
 
-    pub async fn question_id(&self) -> Stored<QuestionId> {
+    pub async fn question_id(&self) -> StoreResult<QuestionId> {
         Ok(QuestionId(next(&self.last_question)))
     }
 }

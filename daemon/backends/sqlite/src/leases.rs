@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use vine_domain::ports::{Hold, Leases, Stored};
+use vine_domain::ports::{LeaseOutcome, Leases, StoreResult};
 
 use crate::Database;
 
@@ -15,15 +15,15 @@ impl Leases for Database {
         _holder: &str,
         _life: Duration,
         _note: &str,
-    ) -> Stored<Hold> {
-        Ok(Hold::Ours)
+    ) -> StoreResult<LeaseOutcome> {
+        Ok(LeaseOutcome::Ours)
     }
 
-    async fn release(&self, _name: &str, _holder: &str) -> Stored<()> {
+    async fn release(&self, _name: &str, _holder: &str) -> StoreResult<()> {
         Ok(())
     }
 
-    async fn held(&self, _prefix: &str) -> Stored<Vec<(String, String)>> {
+    async fn held(&self, _prefix: &str) -> StoreResult<Vec<(String, String)>> {
         Ok(Vec::new())
     }
 }

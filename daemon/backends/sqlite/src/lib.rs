@@ -26,7 +26,7 @@ use sqlx::{
 };
 use vine_domain::Clock;
 
-pub use sql::{TransferError, Unfit};
+pub use sql::{Incompatible, TransferError};
 
 /// A connection, as the shared statements know it.
 type Connection = sqlx::SqliteConnection;
@@ -44,19 +44,19 @@ pub struct Database {
     last_task: Arc<AtomicU64>,
     last_question: Arc<AtomicU64>,
     transactions: Arc<AtomicU64>,
-    file: Arc<Place>,
+    file: Arc<DatabaseFile>,
     /// Held for as long as the store is open.
     _owned: Arc<File>,
 }
 
 /// Where the file is, and which it was when it was opened: what is written to one that was deleted or replaced
 /// since is gone at the next start.
-struct Place {
+struct DatabaseFile {
     path: PathBuf,
     inode: u64,
 }
 
-impl Place {
+impl DatabaseFile {
     fn of(path: &Path) -> Result<Self, OpenError> {
         let found = std::fs::metadata(path).map_err(|why| OpenError::File {
             path: path.display().to_string(),
@@ -123,7 +123,7 @@ impl Database {
             last_task: Arc::new(AtomicU64::new(task)),
             last_question: Arc::new(AtomicU64::new(question)),
             transactions: Arc::default(),
-            file: Arc::new(Place::of(path)?),
+            file: Arc::new(DatabaseFile::of(path)?),
             _owned: Arc::new(owned),
         })
     }
@@ -275,7 +275,7 @@ pub enum OpenError {
     },
     /// Its tables are not for this program.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
+    Unfit(#[from] Incompatible),
     /// SQLite refused.
     #[error("the database cannot be opened: {0}")]
     Engine(sqlx::Error),

@@ -24,7 +24,7 @@ pub const SECOND: Duration = Duration::from_secs(60);
 
 /// A question that stood before whoever spoke.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stood {
+pub struct ShownQuestion {
     /// The question as it is now.
     pub question: Question,
     /// When it was settled, if it was.
@@ -33,7 +33,7 @@ pub struct Stood {
 
 /// What plain words are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Aim {
+pub enum ReplyTarget {
     /// For this question; it may be settled already, then they come second.
     Question(QuestionId),
     /// For one of these open ones, and only their author knows which.
@@ -42,7 +42,7 @@ pub enum Aim {
     Note,
 }
 
-impl Stood {
+impl ShownQuestion {
     /// As it is to whoever says something at `at`: what they answered themselves is settled for
     /// them since then, however late we learn of it. What they said before came before.
     fn to(&self, by: Option<UserId>, at: Timestamp) -> Self {
@@ -100,9 +100,9 @@ fn rivalry(ask: &Ask) -> Duration {
 }
 
 /// What `text` is, said by `by` at `at`, in a thread where these questions stood before `by`.
-pub fn aim(text: &str, by: Option<UserId>, at: Timestamp, stood: &[Stood]) -> Aim {
-    let stood: Vec<Stood> = stood.iter().map(|one| one.to(by, at)).collect();
-    let standing: Vec<&Stood> = stood.iter().filter(|one| one.stands_at(at)).collect();
+pub fn aim(text: &str, by: Option<UserId>, at: Timestamp, stood: &[ShownQuestion]) -> ReplyTarget {
+    let stood: Vec<ShownQuestion> = stood.iter().map(|one| one.to(by, at)).collect();
+    let standing: Vec<&ShownQuestion> = stood.iter().filter(|one| one.stands_at(at)).collect();
     if standing.is_empty() {
         return to_none_that_stands(text, by, at, &stood);
     }
@@ -111,25 +111,25 @@ pub fn aim(text: &str, by: Option<UserId>, at: Timestamp, stood: &[Stood]) -> Ai
         let span = longest.max(Some(rivalry(&one.question.ask)));
         one.ended_within(span.unwrap_or_default(), at) && !one.is_done_with(by, text)
     });
-    let all: Vec<&Stood> = standing.iter().copied().chain(rivals).collect();
+    let all: Vec<&ShownQuestion> = standing.iter().copied().chain(rivals).collect();
     if all.iter().all(|one| one.fits(text) == Fit::No)
         && let Some(late) = only_late(text, &[Fit::Exact], &stood)
     {
-        return Aim::Question(late);
+        return ReplyTarget::Question(late);
     }
     match best(text, &all) {
-        Some(only) => Aim::Question(only),
+        Some(only) => ReplyTarget::Question(only),
         None => unclear(text, &standing),
     }
 }
 
 /// The only question that was given up and that the words fit so well.
-fn only_late(text: &str, wanted: &[Fit], stood: &[Stood]) -> Option<QuestionId> {
+fn only_late(text: &str, wanted: &[Fit], stood: &[ShownQuestion]) -> Option<QuestionId> {
     only(stood.iter().filter(|one| one.is_late()), text, wanted)
 }
 
 fn only<'a>(
-    all: impl Iterator<Item = &'a Stood>,
+    all: impl Iterator<Item = &'a ShownQuestion>,
     text: &str,
     wanted: &[Fit],
 ) -> Option<QuestionId> {
@@ -141,7 +141,7 @@ fn only<'a>(
 }
 
 /// The only one that the words fit, or fit best.
-fn best(text: &str, all: &[&Stood]) -> Option<QuestionId> {
+fn best(text: &str, all: &[&ShownQuestion]) -> Option<QuestionId> {
     if let [only] = all {
         return Some(only.question.id);
     }
@@ -149,8 +149,8 @@ fn best(text: &str, all: &[&Stood]) -> Option<QuestionId> {
         .or_else(|| only(all.iter().copied(), text, &[Fit::Exact, Fit::Loose]))
 }
 
-fn unclear(text: &str, standing: &[&Stood]) -> Aim {
-    let open: Vec<&&Stood> = standing
+fn unclear(text: &str, standing: &[&ShownQuestion]) -> ReplyTarget {
+    let open: Vec<&&ShownQuestion> = standing
         .iter()
         .filter(|one| one.question.is_open())
         .collect();
@@ -160,18 +160,23 @@ fn unclear(text: &str, standing: &[&Stood]) -> Aim {
         .map(|one| one.question.id)
         .collect();
     match (fitting.is_empty(), open.is_empty()) {
-        (false, _) => Aim::Unclear(fitting),
-        (true, false) => Aim::Unclear(open.iter().map(|one| one.question.id).collect()),
+        (false, _) => ReplyTarget::Unclear(fitting),
+        (true, false) => ReplyTarget::Unclear(open.iter().map(|one| one.question.id).collect()),
         // All were settled before these words came in.
-        (true, true) => standing
-            .last()
-            .map_or(Aim::Note, |last| Aim::Question(last.question.id)),
+        (true, true) => standing.last().map_or(ReplyTarget::Note, |last| {
+            ReplyTarget::Question(last.question.id)
+        }),
     }
 }
 
 /// No question stood there any more: a late answer, a second one, or a note.
-fn to_none_that_stands(text: &str, by: Option<UserId>, at: Timestamp, stood: &[Stood]) -> Aim {
-    let mut second: Vec<&Stood> = stood
+fn to_none_that_stands(
+    text: &str,
+    by: Option<UserId>,
+    at: Timestamp,
+    stood: &[ShownQuestion],
+) -> ReplyTarget {
+    let mut second: Vec<&ShownQuestion> = stood
         .iter()
         .filter(|one| !one.is_late() && one.question.answer().is_some())
         .filter(|one| match one.fits(text) {
@@ -183,8 +188,9 @@ fn to_none_that_stands(text: &str, by: Option<UserId>, at: Timestamp, stood: &[S
         })
         .collect();
     match second.pop() {
-        Some(latest) => Aim::Question(latest.question.id),
-        None => only_late(text, &[Fit::Exact, Fit::Loose], stood).map_or(Aim::Note, Aim::Question),
+        Some(latest) => ReplyTarget::Question(latest.question.id),
+        None => only_late(text, &[Fit::Exact, Fit::Loose], stood)
+            .map_or(ReplyTarget::Note, ReplyTarget::Question),
     }
 }
 
@@ -247,15 +253,15 @@ mod tests {
         Ask::Clarify { items: vec![item] }
     }
 
-    fn open(id: u64, ask: Ask) -> Stood {
-        Stood {
+    fn open(id: u64, ask: Ask) -> ShownQuestion {
+        ShownQuestion {
             question: question(id, ask),
             until: None,
         }
     }
 
     /// Answered by Bob.
-    fn settled(id: u64, ask: Ask, until: i64) -> Stood {
+    fn settled(id: u64, ask: Ask, until: i64) -> ShownQuestion {
         let answer = Answer {
             key: Uuid::nil(),
             decision: Decision::Approve,
@@ -264,7 +270,7 @@ mod tests {
             via: "slack".into(),
             at: Timestamp(until),
         };
-        Stood {
+        ShownQuestion {
             question: Question {
                 state: QuestionState::Answered { answer },
                 ..question(id, ask)
@@ -273,9 +279,9 @@ mod tests {
         }
     }
 
-    fn expired(id: u64, ask: Ask, until: i64) -> Stood {
+    fn expired(id: u64, ask: Ask, until: i64) -> ShownQuestion {
         let state = QuestionState::Expired { told: true };
-        Stood {
+        ShownQuestion {
             question: Question {
                 state,
                 ..question(id, ask)
@@ -284,16 +290,16 @@ mod tests {
         }
     }
 
-    fn said(text: &str, at: i64, stood: &[Stood]) -> Aim {
+    fn said(text: &str, at: i64, stood: &[ShownQuestion]) -> ReplyTarget {
         aim(text, Some(ANN), Timestamp(at), stood)
     }
 
-    fn to(id: u64) -> Aim {
-        Aim::Question(QuestionId(id))
+    fn to(id: u64) -> ReplyTarget {
+        ReplyTarget::Question(QuestionId(id))
     }
 
-    fn either(ids: &[u64]) -> Aim {
-        Aim::Unclear(ids.iter().copied().map(QuestionId).collect())
+    fn either(ids: &[u64]) -> ReplyTarget {
+        ReplyTarget::Unclear(ids.iter().copied().map(QuestionId).collect())
     }
 
     #[test]
@@ -301,7 +307,7 @@ mod tests {
         for text in ["yes", "no idea", "2"] {
             assert_eq!(said(text, 100, &[open(1, permission())]), to(1));
         }
-        assert_eq!(said("yes", 100, &[]), Aim::Note);
+        assert_eq!(said("yes", 100, &[]), ReplyTarget::Note);
     }
 
     #[test]
@@ -362,24 +368,28 @@ mod tests {
     fn what_people_say_after_their_own_answer_is_a_note_however_late_both_come() {
         let stood = [settled(1, choices(&[]), 500_000)];
         let own = |text| aim(text, Some(BOB), Timestamp(4_000), &stood);
-        assert_eq!(own("and mind the dog"), Aim::Note);
+        assert_eq!(own("and mind the dog"), ReplyTarget::Note);
         let stood = [settled(1, permission(), 500_000)];
         let own = |text| aim(text, Some(BOB), Timestamp(4_000), &stood);
         assert_eq!(own("approve"), to(1), "a second tap");
-        assert_eq!(own("and mind the dog"), Aim::Note);
+        assert_eq!(own("and mind the dog"), ReplyTarget::Note);
     }
 
     #[test]
     fn who_comes_second_is_known_by_what_they_say_or_by_how_soon() {
         let colour = [settled(1, choices(&["Red", "Blue"]), 10_000)];
         assert_eq!(said("red", 60_000, &colour), to(1));
-        assert_eq!(said("red", 70_000, &colour), Aim::Note);
+        assert_eq!(said("red", 70_000, &colour), ReplyTarget::Note);
         assert_eq!(said("something darker", 11_000, &colour), to(1));
-        assert_eq!(said("something darker", 12_000, &colour), Aim::Note);
+        assert_eq!(said("something darker", 12_000, &colour), ReplyTarget::Note);
         let own = |text| aim(text, Some(BOB), Timestamp(11_000), &colour);
-        assert_eq!(own("and a dark one"), Aim::Note, "a remark on their own");
+        assert_eq!(
+            own("and a dark one"),
+            ReplyTarget::Note,
+            "a remark on their own"
+        );
         let free = [settled(1, choices(&[]), 10_000)];
-        assert_eq!(said("also mind the dog", 20_000, &free), Aim::Note);
+        assert_eq!(said("also mind the dog", 20_000, &free), ReplyTarget::Note);
     }
 
     #[test]
@@ -399,9 +409,12 @@ mod tests {
             to(1)
         );
         let two = [late, expired(3, choices(&[]), 2_000)];
-        assert_eq!(said("the darker one", 900_000, &two), Aim::Note);
+        assert_eq!(said("the darker one", 900_000, &two), ReplyTarget::Note);
         let permission = [expired(1, permission(), 1_000)];
-        assert_eq!(said("thanks all the same", 900_000, &permission), Aim::Note);
+        assert_eq!(
+            said("thanks all the same", 900_000, &permission),
+            ReplyTarget::Note
+        );
         assert_eq!(said("yes", 900_000, &permission), to(1));
     }
 }

@@ -1,7 +1,7 @@
 //! What people send beside words: the text of files becomes words, everything else is left out, and
 //! its author is told.
 
-use super::Act;
+use super::InboundKind;
 
 /// Bytes that an agent can be expected to read as words.
 pub const LIMIT: usize = 128 * 1024;
@@ -35,7 +35,7 @@ impl Content {
     }
 
     /// The words, what they are, and what was left out.
-    pub fn read(self) -> (String, Act, Option<String>) {
+    pub fn read(self) -> (String, InboundKind, Option<String>) {
         let words: Vec<String> = self
             .words
             .into_iter()
@@ -44,13 +44,13 @@ impl Content {
         let (words, mut left_out) = (words.join("\n\n"), self.left_out);
         if !self.awaited.is_empty() {
             left_out.push(late(&self.awaited.join("`, `")));
-            return (words, Act::Awaited, Some(left_out.join("\n")));
+            return (words, InboundKind::Awaited, Some(left_out.join("\n")));
         }
         let left_out = (!left_out.is_empty()).then(|| left_out.join("\n"));
         match left_out {
-            _ if !words.is_empty() => (words, Act::Said, left_out),
-            Some(left_out) => (left_out, Act::Unreadable, None),
-            None => (EMPTY.into(), Act::Unreadable, None),
+            _ if !words.is_empty() => (words, InboundKind::Said, left_out),
+            Some(left_out) => (left_out, InboundKind::Unreadable, None),
+            None => (EMPTY.into(), InboundKind::Unreadable, None),
         }
     }
 }
@@ -72,7 +72,7 @@ pub const EMPTY: &str = "The message is empty, so nothing was done.";
 
 /// Things other than files that people send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Thing {
+pub enum MediaKind {
     /// A picture that platforms have ready.
     Sticker,
     /// A question to the room.
@@ -85,7 +85,7 @@ pub enum Thing {
     Unknown,
 }
 
-impl Thing {
+impl MediaKind {
     /// What its author is told.
     pub fn left_out(self) -> String {
         let what = match self {
@@ -212,11 +212,17 @@ mod tests {
         };
         content.announce("shot.png", "image/png", 10);
         let (words, act, left_out) = content.clone().read();
-        assert_eq!((words.as_str(), act), ("Blue, like this", Act::Said));
+        assert_eq!(
+            (words.as_str(), act),
+            ("Blue, like this", InboundKind::Said)
+        );
         assert!(left_out.expect("told").contains("`shot.png` was left out"));
         content.announce("a.log", "text/plain", 10);
         let (words, act, left_out) = content.read();
-        assert_eq!((words.as_str(), act), ("Blue, like this", Act::Awaited));
+        assert_eq!(
+            (words.as_str(), act),
+            ("Blue, like this", InboundKind::Awaited)
+        );
         assert_eq!(left_out.expect("told").lines().count(), 2);
     }
 
@@ -240,10 +246,10 @@ mod tests {
         let mut picture = Content::default();
         picture.announce("shot.png", "image/png", 10);
         let (why, act, left_out) = picture.read();
-        assert!(why.contains("shot.png") && act == Act::Unreadable && left_out.is_none());
+        assert!(why.contains("shot.png") && act == InboundKind::Unreadable && left_out.is_none());
         assert_eq!(
             Content::default().read(),
-            (EMPTY.into(), Act::Unreadable, None)
+            (EMPTY.into(), InboundKind::Unreadable, None)
         );
         assert_eq!(kind(&no_text("a")), kind(&no_text("b")));
         assert_ne!(kind(&no_text("a")), kind(&too_long("a")));

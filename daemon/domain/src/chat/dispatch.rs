@@ -7,7 +7,7 @@ use crate::{clock::Timestamp, input::Slug};
 
 /// A message on its way to one room, with what is known of its place there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dispatch {
+pub struct OutboxItem {
     /// The message.
     pub message: Outbound,
     /// The platform whose adapter is to post it.
@@ -24,7 +24,7 @@ pub struct Dispatch {
     /// The message to edit, for cards, notes and settled questions that were posted before.
     pub edits: Option<String>,
     /// What a person said on this platform that this message tells of.
-    pub about: Option<About>,
+    pub about: Option<SourceMessage>,
     /// The people it calls, as the platform knows them.
     pub mentions: Vec<Mention>,
     /// Where it is already, when the platform showed it to us before we knew that it was posted.
@@ -35,7 +35,7 @@ pub struct Dispatch {
     /// have posted it.
     pub again: bool,
     /// How much of the platform's markup it uses.
-    pub form: Form,
+    pub form: MarkupLevel,
     /// When it was stored.
     pub at: Timestamp,
     /// How often posting it has failed.
@@ -45,7 +45,7 @@ pub struct Dispatch {
 /// How much of a platform's markup a message uses: what is refused for what it holds goes out in a
 /// plainer form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum MarkupLevel {
     /// All of it.
     #[default]
     Whole,
@@ -55,7 +55,7 @@ pub enum Form {
     File,
 }
 
-impl Dispatch {
+impl OutboxItem {
     /// Since when it stands where it was `posted`, noted `now`: by the platform's clock if that is
     /// known. What may have been shown before this try, nobody knows when, may have been seen ever
     /// since it was stored.
@@ -67,16 +67,16 @@ impl Dispatch {
 
 /// Words of a person, and what became of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct About {
+pub struct SourceMessage {
     /// The platform's id of what they said.
     pub event: String,
     /// What became of it.
-    pub fate: Fate,
+    pub fate: Disposition,
 }
 
 /// What became of a person's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum Disposition {
     /// Kept for the agent.
     Kept,
     /// The agent has them, or they are the answer.

@@ -19,12 +19,12 @@ pub struct Inbound {
     /// The platform's stable id of the person; never a display name.
     pub author: String,
     /// Where it was done.
-    pub spot: Spot,
+    pub spot: Location,
     /// The words, verbatim; empty when a message was deleted.
     pub text: String,
     /// What was done with them.
     #[serde(default)]
-    pub act: Act,
+    pub act: InboundKind,
     /// When, by the platform's clock, or up to when its author had looked; `None` where it happens
     /// in our hands.
     #[serde(default)]
@@ -42,10 +42,12 @@ impl Inbound {
     /// dealing with them twice uses them once.
     pub fn key(&self) -> Uuid {
         match &self.act {
-            Act::Edited(of) | Act::Deleted(of) => self.key_of(of),
-            Act::Said | Act::Reacted | Act::Pressed(_) | Act::Unreadable | Act::Awaited => {
-                self.own_key()
-            }
+            InboundKind::Edited(of) | InboundKind::Deleted(of) => self.key_of(of),
+            InboundKind::Said
+            | InboundKind::Reacted
+            | InboundKind::Pressed(_)
+            | InboundKind::Unreadable
+            | InboundKind::Awaited => self.own_key(),
         }
     }
 
@@ -68,7 +70,7 @@ impl Inbound {
 /// Where something was said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Spot {
+pub enum Location {
     /// In our own words: the console, and buttons that carry our ids.
     Ours {
         /// The thread it was said in, if that is a task's.
@@ -90,7 +92,7 @@ pub enum Spot {
 /// What a person did with a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "act", content = "of")]
-pub enum Act {
+pub enum InboundKind {
     /// Said it.
     #[default]
     Said,
@@ -112,11 +114,11 @@ pub enum Act {
 
 /// What a platform's stream brought between two of its positions; stored together or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Batch {
+pub struct InboundBatch {
     /// What people did, in order.
     pub events: Vec<Inbound>,
     /// Our own messages as the platform shows them.
-    pub echoes: Vec<Echo>,
+    pub echoes: Vec<OurPost>,
     /// Rooms in which something was said that the platform did not let us read.
     pub missed: Vec<String>,
     /// Where to go on reading afterwards, if the platform has such a thing.
@@ -126,7 +128,7 @@ pub struct Batch {
 /// A message of ours that the platform has. It tells where a message was put when we did not live
 /// to hear it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Echo {
+pub struct OurPost {
     /// Which message.
     pub message: MessageId,
     /// The platform's id of it.
@@ -143,7 +145,7 @@ mod tests {
 
     fn said(text: &str) -> Inbound {
         let (event, platform, author) = ("1".into(), "console".into(), "ann".into());
-        let spot = Spot::Ours {
+        let spot = Location::Ours {
             task: Some(TaskId(1)),
             question: None,
         };
@@ -153,7 +155,7 @@ mod tests {
             author,
             spot,
             text: text.into(),
-            act: Act::Said,
+            act: InboundKind::Said,
             said: None,
             left_out: None,
             private: false,
@@ -184,7 +186,7 @@ mod tests {
         };
         assert_ne!(said("a").key(), other.key());
         let edited = Inbound {
-            act: Act::Edited("1".into()),
+            act: InboundKind::Edited("1".into()),
             ..other
         };
         assert_eq!(said("a").key(), edited.key());

@@ -1,6 +1,6 @@
 //! What goes into a task's thread and what comes out of it, whatever the platform.
 //!
-//! [`Outbound`] is what we say, [`Dispatch`] the same on its way to one room; [`Inbound`] is what a
+//! [`Outbound`] is what we say, [`OutboxItem`] the same on its way to one room; [`Inbound`] is what a
 //! person did there.
 
 /// Where people talk in rooms, as `Caller::via` and the store name them.
@@ -16,10 +16,10 @@ mod room;
 mod showing;
 
 pub use self::{
-    aim::{Aim, RIVAL_CLARIFY, RIVAL_DECISION, SECOND, Stood, aim},
-    dispatch::{About, Dispatch, Fate, Form, Mention, Posted},
-    inbound::{Act, Batch, Echo, Inbound, Spot},
-    outbound::{Aside, Button, Message, Outbound, OutboundKind, Place},
-    room::{Binding, Member, RoomWish},
-    showing::{Seen, Showing, seen},
+    aim::{RIVAL_CLARIFY, RIVAL_DECISION, ReplyTarget, SECOND, ShownQuestion, aim},
+    dispatch::{Disposition, MarkupLevel, Mention, OutboxItem, Posted, SourceMessage},
+    inbound::{Inbound, InboundBatch, InboundKind, Location, OurPost},
+    outbound::{Button, Message, MessagePlace, Outbound, OutboundKind, PrivateReply},
+    room::{DesiredRoom, RoomBinding, RoomMember},
+    showing::{PostStatus, Visibility, seen},
 };

@@ -17,7 +17,7 @@ pub struct Outbound {
     /// Identity, and the idempotency key for the platform.
     pub id: MessageId,
     /// Where it is to be shown.
-    pub place: Place,
+    pub place: MessagePlace,
     /// What it is, as far as placing it differs.
     pub kind: OutboundKind,
     /// The words, in the Markdown subset that all platforms can show: bold, code, lists, fenced
@@ -31,7 +31,12 @@ pub struct Outbound {
 
 impl Outbound {
     /// Words without buttons that call nobody.
-    pub fn new(id: MessageId, place: Place, kind: OutboundKind, text: impl Into<String>) -> Self {
+    pub fn new(
+        id: MessageId,
+        place: MessagePlace,
+        kind: OutboundKind,
+        text: impl Into<String>,
+    ) -> Self {
         Self {
             id,
             place,
@@ -51,18 +56,18 @@ impl Outbound {
 /// Where a message is to be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum MessagePlace {
     /// In a task's thread.
     Thread(TaskId),
     /// In the rooms of a repository, outside of every thread.
     Room(Slug),
     /// To one person, where they said something.
-    Aside(Aside),
+    Aside(PrivateReply),
 }
 
 /// Where one person is told something in reply, on one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Aside {
+pub struct PrivateReply {
     /// The platform.
     pub platform: String,
     /// The room, as the platform names it.
@@ -75,7 +80,7 @@ pub struct Aside {
     pub author: String,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for MessagePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Thread(task) => write!(f, "{task}"),
@@ -85,7 +90,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
+impl MessagePlace {
     /// The task, for a message in its thread.
     pub fn task(&self) -> Option<TaskId> {
         match self {

@@ -1,6 +1,6 @@
 //! A message in the pieces that a platform can show.
 
-use super::Form;
+use super::MarkupLevel;
 
 /// A text of more parts comes as a file, after its beginning: nobody reads twenty messages.
 const MOST: usize = 4;
@@ -37,8 +37,8 @@ pub fn pieces(text: &str, parts: Vec<String>, called: &str) -> Vec<Piece> {
 }
 
 /// The same in a form that the platform has not refused.
-pub fn in_form(form: Form, text: &str, parts: Vec<String>, called: &str) -> Vec<Piece> {
-    if form != Form::File {
+pub fn in_form(form: MarkupLevel, text: &str, parts: Vec<String>, called: &str) -> Vec<Piece> {
+    if form != MarkupLevel::File {
         return pieces(text, parts, called);
     }
     let name = format!("{called}.md");

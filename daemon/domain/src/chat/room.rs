@@ -6,7 +6,7 @@ use crate::input::Slug;
 
 /// The room that a repository should have on a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomWish {
+pub struct DesiredRoom {
     /// The repository.
     pub repo: Slug,
     /// What the room is about, in one line.
@@ -14,12 +14,12 @@ pub struct RoomWish {
     /// It has to be end-to-end encrypted.
     pub encrypted: bool,
     /// Who belongs there.
-    pub members: Vec<Member>,
+    pub members: Vec<RoomMember>,
 }
 
 /// Somebody who belongs into a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
+pub struct RoomMember {
     /// The platform's id of them.
     pub subject: String,
     /// They may also manage the room.
@@ -28,7 +28,7 @@ pub struct Member {
 
 /// A repository's room on a platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Binding {
+pub struct RoomBinding {
     /// The repository.
     pub repo: Slug,
     /// The platform.

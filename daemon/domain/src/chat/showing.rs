@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 
 /// How far a question is on its way to a platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Showing {
+pub enum PostStatus {
     /// It stands there, since then.
     Stands(Timestamp),
     /// Somebody may have posted it, then at the earliest, and has not noted yet how that ended.
@@ -15,7 +15,7 @@ pub enum Showing {
 
 /// What is known of somebody's eyes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum Visibility {
     /// It stood before them.
     Yes,
     /// It did not.
@@ -25,12 +25,12 @@ pub enum Seen {
 }
 
 /// Whether who said `event` could see a question, by all that is known of where it is shown.
-pub fn seen(event: &Inbound, showings: &[Showing]) -> Seen {
+pub fn seen(event: &Inbound, showings: &[PostStatus]) -> Visibility {
     let after = |moment: Timestamp| !event.is_before(moment);
     let stands: Vec<bool> = showings
         .iter()
         .filter_map(|one| {
-            if let Showing::Stands(at) = one {
+            if let PostStatus::Stands(at) = one {
                 Some(after(*at))
             } else {
                 None
@@ -40,24 +40,24 @@ pub fn seen(event: &Inbound, showings: &[Showing]) -> Seen {
     let perhaps = || {
         showings
             .iter()
-            .any(|one| matches!(one, Showing::Perhaps(at) if after(*at)))
+            .any(|one| matches!(one, PostStatus::Perhaps(at) if after(*at)))
     };
     match stands.contains(&true) {
-        true => Seen::Yes,
-        false if stands.is_empty() && perhaps() => Seen::NotYetKnown,
-        false => Seen::No,
+        true => Visibility::Yes,
+        false if stands.is_empty() && perhaps() => Visibility::NotYetKnown,
+        false => Visibility::No,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Act, Spot};
+    use crate::chat::{InboundKind, Location};
 
     #[test]
     fn what_is_noted_counts_and_what_is_under_way_is_waited_for() {
         let (event, platform, author) = ("1".into(), "matrix".into(), "@ann:x".into());
-        let spot = Spot::Theirs {
+        let spot = Location::Theirs {
             room: "!r".into(),
             thread: None,
             reply_to: None,
@@ -69,25 +69,25 @@ mod tests {
             author,
             spot,
             text: "blue".into(),
-            act: Act::Said,
+            act: InboundKind::Said,
             said,
             left_out: None,
             private: false,
         };
         let (before, after) = (Timestamp(90_000), Timestamp(110_000));
         for (showings, expected) in [
-            (&[][..], Seen::No),
-            (&[Showing::Stands(before)], Seen::Yes),
-            (&[Showing::Stands(after)], Seen::No),
-            (&[Showing::Perhaps(before)], Seen::NotYetKnown),
-            (&[Showing::Perhaps(after)], Seen::No),
+            (&[][..], Visibility::No),
+            (&[PostStatus::Stands(before)], Visibility::Yes),
+            (&[PostStatus::Stands(after)], Visibility::No),
+            (&[PostStatus::Perhaps(before)], Visibility::NotYetKnown),
+            (&[PostStatus::Perhaps(after)], Visibility::No),
             (
-                &[Showing::Perhaps(before), Showing::Stands(after)],
-                Seen::No,
+                &[PostStatus::Perhaps(before), PostStatus::Stands(after)],
+                Visibility::No,
             ),
             (
-                &[Showing::Stands(after), Showing::Stands(before)],
-                Seen::Yes,
+                &[PostStatus::Stands(after), PostStatus::Stands(before)],
+                Visibility::Yes,
             ),
         ] {
             assert_eq!(seen(&words, showings), expected, "{showings:?}");
@@ -97,8 +97,8 @@ mod tests {
             ..words
         };
         assert_eq!(
-            seen(&ours, &[Showing::Stands(after)]),
-            Seen::Yes,
+            seen(&ours, &[PostStatus::Stands(after)]),
+            Visibility::Yes,
             "what happens in our hands happens now"
         );
     }

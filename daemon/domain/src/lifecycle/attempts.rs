@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Decided, Refusal, Say, Step};
+use super::{Announcement, ChangeBuilder, DecideResult, Refusal};
 use crate::{
     clock::Timestamp,
-    failure::{self, Failure, FailureKind, Owner, Remedy},
+    failure::{self, Failure, FailureKind, FailureOwner, Remedy},
     ids::WorkerId,
     question::{Question, QuestionState},
     task::{Loss, Report, TaskState},
@@ -17,8 +17,13 @@ const LOSS_PAUSE: Duration = Duration::from_secs(5);
 /// A task that is handed back again and again keeps the latest of its losses.
 const KEPT_LOSSES: usize = 20;
 
-impl Step<'_> {
-    pub(super) fn finished(mut self, by: WorkerId, attempt: Attempt, report: Report) -> Decided {
+impl ChangeBuilder<'_> {
+    pub(super) fn finished(
+        mut self,
+        by: WorkerId,
+        attempt: Attempt,
+        report: Report,
+    ) -> DecideResult {
         if matches!(self.current.task.state, TaskState::Done { .. })
             && self.current.task.attempt() == attempt
         {
@@ -35,18 +40,25 @@ impl Step<'_> {
             self.change
                 .log
                 .push("done, and goes on with an answer that came late".into());
-            self.change.says.extend([Say::Done(report), Say::Card]);
+            self.change
+                .says
+                .extend([Announcement::Done(report), Announcement::Card]);
             return self.next(TaskState::Queued { due, resumes: true });
         }
         self.miss_notes();
         self.change.log.push("done".into());
         self.change
             .says
-            .extend([Say::Done(report.clone()), Say::Card]);
+            .extend([Announcement::Done(report.clone()), Announcement::Card]);
         self.next(TaskState::Done { report })
     }
 
-    pub(super) fn failed(mut self, by: WorkerId, attempt: Attempt, failure: Failure) -> Decided {
+    pub(super) fn failed(
+        mut self,
+        by: WorkerId,
+        attempt: Attempt,
+        failure: Failure,
+    ) -> DecideResult {
         self.held(by, attempt)?;
         self.withdraw_all("the agent ended before the answer came");
         self.end("failed", None);
@@ -65,7 +77,7 @@ impl Step<'_> {
 
     /// The place is ill, not the task: it goes on elsewhere, or here when the place is well again.
     /// People hear of each kind of illness once.
-    fn handed_back(mut self, by: WorkerId, failure: Failure, due: Timestamp) -> Decided {
+    fn handed_back(mut self, by: WorkerId, failure: Failure, due: Timestamp) -> DecideResult {
         let is_new = |loss: &Loss| loss.of != Some(failure.kind);
         let is_news = self.current.task.losses.iter().all(is_new);
         let losses = self.note_loss(Loss {
@@ -79,7 +91,7 @@ impl Step<'_> {
         // is ill of it.
         let same = |loss: &&Loss| loss.by == Some(by) && loss.of == Some(failure.kind);
         let again = losses.iter().filter(same).count();
-        let of_place = failure.kind.owner() == Owner::Worker;
+        let of_place = failure.kind.owner() == FailureOwner::Worker;
         if made >= failure::ILLNESSES || of_place && again >= failure::LOSSES {
             let what = format!(
                 "Workers fell ill {} times within 72 hours while running this, and were well \
@@ -93,9 +105,9 @@ impl Step<'_> {
             .log
             .push(format!("handed back uncounted: {}", failure.what));
         if is_news {
-            self.change.says.push(Say::HandedBack(failure));
+            self.change.says.push(Announcement::HandedBack(failure));
         }
-        self.change.says.push(Say::Card);
+        self.change.says.push(Announcement::Card);
         let state = self.without_lease(due);
         self.next(state)
     }
@@ -110,28 +122,30 @@ impl Step<'_> {
         losses
     }
 
-    pub(super) fn released(mut self, by: WorkerId, attempt: Attempt) -> Decided {
+    pub(super) fn released(mut self, by: WorkerId, attempt: Attempt) -> DecideResult {
         self.held(by, attempt)?;
         self.end("released", None);
         self.change.log.push("handed back by its worker".into());
-        self.change.says.extend([Say::Released, Say::Card]);
+        self.change
+            .says
+            .extend([Announcement::Released, Announcement::Card]);
         let state = self.without_lease(self.now);
         self.next(state)
     }
 
     /// An answer that came in the meantime lets it go on at once.
-    pub(super) fn parked(mut self, by: WorkerId, attempt: Attempt) -> Decided {
+    pub(super) fn parked(mut self, by: WorkerId, attempt: Attempt) -> DecideResult {
         self.held(by, attempt)?;
         self.end("parked", None);
         self.change
             .log
             .push("parked: the agent has ended, session and worktree are kept".into());
-        self.change.says.push(Say::Card);
+        self.change.says.push(Announcement::Card);
         let state = self.without_lease(self.now);
         self.next(state)
     }
 
-    pub(super) fn lost(mut self, attempt: Attempt, why: String) -> Decided {
+    pub(super) fn lost(mut self, attempt: Attempt, why: String) -> DecideResult {
         let task = &self.current.task;
         if task.attempt() != attempt || task.lease().is_none() {
             return Err(Refusal::Stale(attempt));
@@ -141,7 +155,7 @@ impl Step<'_> {
         if self.open_questions().next().is_some() {
             self.change
                 .says
-                .extend([Say::Lost { why, again: None }, Say::Card]);
+                .extend([Announcement::Lost { why, again: None }, Announcement::Card]);
             return self.next(TaskState::Waiting { lease: None });
         }
         let lost = Loss {
@@ -163,28 +177,28 @@ impl Step<'_> {
             .min(LOSS_PAUSE);
         let due = self.now.plus(pause);
         self.change.says.extend([
-            Say::Lost {
+            Announcement::Lost {
                 why,
                 again: Some(due),
             },
-            Say::Card,
+            Announcement::Card,
         ]);
         let state = self.without_lease(due);
         self.next(state)
     }
 
     /// Tries again at `again`, or sets the task aside.
-    fn set_back(mut self, failure: Failure, again: Option<Timestamp>) -> Decided {
+    fn set_back(mut self, failure: Failure, again: Option<Timestamp>) -> DecideResult {
         self.change.log.push(format!("failed: {}", failure.what));
         if again.is_none() {
             self.miss_notes();
         }
         self.change.says.extend([
-            Say::Failed {
+            Announcement::Failed {
                 failure: failure.clone(),
                 again,
             },
-            Say::Card,
+            Announcement::Card,
         ]);
         self.next(match again {
             Some(due) => TaskState::Queued {

@@ -22,16 +22,16 @@ pub struct Change {
     /// Notes that are new or changed.
     pub notes: Vec<Note>,
     /// How the attempt under way ended, if it did.
-    pub ended: Option<Ended>,
+    pub ended: Option<AttemptEnd>,
     /// What the thread is to be told, in order.
-    pub says: Vec<Say>,
+    pub says: Vec<Announcement>,
     /// Lines for the task's log.
     pub log: Vec<String>,
 }
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct AttemptEnd {
     /// `done`, `failed`, `lost`, `cancelled`, `released` or `parked`.
     pub outcome: &'static str,
     /// What it cost, when its end says so; else what its worker told before counts.
@@ -40,7 +40,7 @@ pub struct Ended {
 
 /// Something to tell the thread; the words are made where they are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Say {
+pub enum Announcement {
     /// The task's card shows its new state.
     Card,
     /// A new question.

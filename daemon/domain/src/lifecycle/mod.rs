@@ -27,14 +27,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-pub use self::change::{Change, Ended, Refusal, Say};
+pub use self::change::{Announcement, AttemptEnd, Change, Refusal};
 use crate::{
     clock::Timestamp,
     failure::Failure,
     ids::{QuestionId, WorkerId},
     note::Note,
-    patience::Patience,
-    question::{Answer, Heard, Question, QuestionState},
+    patience::ReminderPolicy,
+    question::{Answer, DeliveredOutcome, Question, QuestionState},
     queue::Lane,
     task::{Lease, Report, Task, TaskState, Usage},
     worker::Attempt,
@@ -42,7 +42,7 @@ use crate::{
 
 /// A task, all its questions and its waiting notes, as they were when loaded.
 #[derive(Debug, Clone)]
-pub struct Situation {
+pub struct TaskSnapshot {
     /// The task.
     pub task: Task,
     /// Its questions, oldest first, closed ones included.
@@ -75,7 +75,7 @@ pub enum Event {
         /// For which attempt.
         attempt: Attempt,
         /// What it heard of which question.
-        heard: Heard,
+        heard: DeliveredOutcome,
     },
     /// The agent no longer needs an answer.
     Withdrawn {
@@ -93,7 +93,7 @@ pub enum Event {
         /// Which question.
         question: QuestionId,
         /// How long people may take.
-        patience: Arc<Patience>,
+        patience: Arc<ReminderPolicy>,
         /// A digest pings in its place.
         quietly: bool,
     },
@@ -150,7 +150,7 @@ pub enum Event {
     /// A person orders something.
     Ordered {
         /// What.
-        order: Order,
+        order: TaskAction,
         /// That person's name.
         by: String,
     },
@@ -158,7 +158,7 @@ pub enum Event {
 
 /// What a person can order for a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum TaskAction {
     /// Call it off.
     Cancel,
     /// Run it (again) now.
@@ -171,8 +171,8 @@ pub enum Order {
 
 /// Decides what `event` does to the current situation at `now`. A repeated event changes nothing
 /// and is no error.
-pub fn decide(current: &Situation, event: Event, now: Timestamp) -> Result<Change, Refusal> {
-    let step = Step {
+pub fn decide(current: &TaskSnapshot, event: Event, now: Timestamp) -> Result<Change, Refusal> {
+    let step = ChangeBuilder {
         current,
         change: Change::none(&current.task),
         now,
@@ -212,18 +212,18 @@ pub fn decide(current: &Situation, event: Event, now: Timestamp) -> Result<Chang
 }
 
 /// One decision in the making.
-struct Step<'a> {
-    current: &'a Situation,
+struct ChangeBuilder<'a> {
+    current: &'a TaskSnapshot,
     change: Change,
     now: Timestamp,
 }
 
-type Decided = Result<Change, Refusal>;
+type DecideResult = Result<Change, Refusal>;
 
 /// What all decisions share.
-impl<'a> Step<'a> {
+impl<'a> ChangeBuilder<'a> {
     /// After a question is closed: the task goes on when no other one is open.
-    fn go_on_without(mut self, id: QuestionId) -> Decided {
+    fn go_on_without(mut self, id: QuestionId) -> DecideResult {
         if self.open_questions().any(|other| other.id != id) {
             return Ok(self.change);
         }
@@ -237,18 +237,18 @@ impl<'a> Step<'a> {
             },
             _ => return Ok(self.change),
         };
-        self.change.says.push(Say::Card);
+        self.change.says.push(Announcement::Card);
         self.next(state)
     }
 
     /// The decision: this is the task's next state.
-    fn next(mut self, state: TaskState) -> Decided {
+    fn next(mut self, state: TaskState) -> DecideResult {
         self.change.task.state = state;
         Ok(self.change)
     }
 
     fn end(&mut self, outcome: &'static str, usage: Option<Usage>) {
-        self.change.ended = Some(Ended { outcome, usage });
+        self.change.ended = Some(AttemptEnd { outcome, usage });
     }
 
     fn withdraw_all(&mut self, why: &str) {
@@ -273,11 +273,11 @@ impl<'a> Step<'a> {
             ..question.clone()
         });
         self.change.log.push(format!("{id} withdrawn: {why}"));
-        self.change.says.push(Say::Settled(id));
+        self.change.says.push(Announcement::Settled(id));
     }
 
     fn open_questions(&self) -> impl Iterator<Item = &'a Question> + use<'a> {
-        let current: &'a Situation = self.current;
+        let current: &'a TaskSnapshot = self.current;
         current
             .questions
             .iter()
@@ -285,7 +285,7 @@ impl<'a> Step<'a> {
     }
 
     fn question(&self, id: QuestionId) -> Result<&'a Question, Refusal> {
-        let current: &'a Situation = self.current;
+        let current: &'a TaskSnapshot = self.current;
         current
             .questions
             .iter()

@@ -2,15 +2,15 @@
 
 use uuid::Uuid;
 
-use super::{Change, Decided, Refusal, Say, Step};
+use super::{Announcement, Change, ChangeBuilder, DecideResult, Refusal};
 use crate::{
     ids::WorkerId,
     note::{Note, NoteState},
     worker::Attempt,
 };
 
-impl Step<'_> {
-    pub(super) fn noted(mut self, note: Note) -> Decided {
+impl ChangeBuilder<'_> {
+    pub(super) fn noted(mut self, note: Note) -> DecideResult {
         // By two daemons at once, or after a crash: words may be read twice, and were an answer the
         // first time.
         if self.current.questions.iter().any(|question| {
@@ -33,12 +33,17 @@ impl Step<'_> {
         self.change
             .log
             .push(format!("note from {}: {}", note.author, note.text));
-        self.change.says.push(Say::Note(note.key));
+        self.change.says.push(Announcement::Note(note.key));
         self.change.notes.push(note);
         Ok(self.change)
     }
 
-    pub(super) fn note_delivered(mut self, by: WorkerId, attempt: Attempt, key: Uuid) -> Decided {
+    pub(super) fn note_delivered(
+        mut self,
+        by: WorkerId,
+        attempt: Attempt,
+        key: Uuid,
+    ) -> DecideResult {
         let Some(note) = self.current.notes.iter().find(|note| note.key == key) else {
             return Ok(Change::none(&self.current.task));
         };
@@ -61,7 +66,7 @@ impl Step<'_> {
     }
 
     fn put(&mut self, note: &Note, state: NoteState) {
-        self.change.says.push(Say::Note(note.key));
+        self.change.says.push(Announcement::Note(note.key));
         self.change.notes.push(Note {
             state,
             ..note.clone()

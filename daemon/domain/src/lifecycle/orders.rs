@@ -1,31 +1,33 @@
 //! What people order: cancel, retry, another lane, discard.
 
-use super::{Change, Decided, Order, Refusal, Say, Step};
+use super::{Announcement, Change, ChangeBuilder, DecideResult, Refusal, TaskAction};
 use crate::task::TaskState;
 
-impl Step<'_> {
-    pub(super) fn ordered(mut self, order: Order, by: &str) -> Decided {
+impl ChangeBuilder<'_> {
+    pub(super) fn ordered(mut self, order: TaskAction, by: &str) -> DecideResult {
         let wish = match order {
-            Order::Cancel => "cancelled",
-            Order::Retry => "retried",
-            Order::Prioritise(_) => "moved to another lane",
-            Order::Discard => "discarded",
+            TaskAction::Cancel => "cancelled",
+            TaskAction::Retry => "retried",
+            TaskAction::Prioritise(_) => "moved to another lane",
+            TaskAction::Discard => "discarded",
         };
         self.change.log.push(format!("{wish} by {by}"));
         match (order, &self.current.task.state) {
-            (Order::Cancel, TaskState::Cancelled { .. }) => Ok(Change::none(&self.current.task)),
-            (Order::Cancel, _) if !self.current.task.is_over() => self.cancel(by),
+            (TaskAction::Cancel, TaskState::Cancelled { .. }) => {
+                Ok(Change::none(&self.current.task))
+            }
+            (TaskAction::Cancel, _) if !self.current.task.is_over() => self.cancel(by),
             (
-                Order::Retry,
+                TaskAction::Retry,
                 TaskState::Failed { .. } | TaskState::Cancelled { .. } | TaskState::Queued { .. },
             ) => self.retry(by),
-            (Order::Prioritise(lane), _) if !self.current.task.is_over() => {
+            (TaskAction::Prioritise(lane), _) if !self.current.task.is_over() => {
                 self.change.task.lane = lane;
-                self.change.says.push(Say::Card);
+                self.change.says.push(Announcement::Card);
                 Ok(self.change)
             }
             (
-                Order::Discard,
+                TaskAction::Discard,
                 TaskState::Failed {
                     failure,
                     discarded: false,
@@ -45,24 +47,25 @@ impl Step<'_> {
         }
     }
 
-    fn cancel(mut self, by: &str) -> Decided {
+    fn cancel(mut self, by: &str) -> DecideResult {
         self.withdraw_all("the task was cancelled");
         self.miss_notes();
         if self.current.task.lease().is_some() {
             self.end("cancelled", None);
         }
-        self.change
-            .says
-            .extend([Say::Cancelled { by: by.into() }, Say::Card]);
+        self.change.says.extend([
+            Announcement::Cancelled { by: by.into() },
+            Announcement::Card,
+        ]);
         self.next(TaskState::Cancelled { by: by.into() })
     }
 
-    fn retry(mut self, by: &str) -> Decided {
+    fn retry(mut self, by: &str) -> DecideResult {
         self.change.task.failures = 0;
         self.change.task.losses.clear();
         self.change
             .says
-            .extend([Say::Retried { by: by.into() }, Say::Card]);
+            .extend([Announcement::Retried { by: by.into() }, Announcement::Card]);
         let (due, resumes) = (
             self.now,
             matches!(

@@ -1,17 +1,17 @@
 //! A question's life: asked, answered, delivered, withdrawn; or given up, and perhaps answered
 //! late.
 
-use super::{Decided, Refusal, Say, Step};
+use super::{Announcement, ChangeBuilder, DecideResult, Refusal};
 use crate::{
     ids::{QuestionId, WorkerId},
-    patience::{Due, Patience},
-    question::{Answer, Heard, Question, QuestionState},
+    patience::{ReminderPolicy, ReminderStep},
+    question::{Answer, DeliveredOutcome, Question, QuestionState},
     task::TaskState,
     worker::Attempt,
 };
 
-impl Step<'_> {
-    pub(super) fn asked(mut self, by: WorkerId, question: Question) -> Decided {
+impl ChangeBuilder<'_> {
+    pub(super) fn asked(mut self, by: WorkerId, question: Question) -> DecideResult {
         if self
             .current
             .questions
@@ -26,12 +26,12 @@ impl Step<'_> {
             question.id,
             question.ask.headline()
         ));
-        self.change.says = vec![Say::Question(question.id), Say::Card];
+        self.change.says = vec![Announcement::Question(question.id), Announcement::Card];
         self.change.questions.push(question);
         self.next(TaskState::Waiting { lease: Some(lease) })
     }
 
-    pub(super) fn answered(mut self, id: QuestionId, answer: Answer) -> Decided {
+    pub(super) fn answered(mut self, id: QuestionId, answer: Answer) -> DecideResult {
         let question = self.question(id)?;
         match &question.state {
             QuestionState::Open => {}
@@ -56,7 +56,7 @@ impl Step<'_> {
             answer.name,
             answer.decision.headline()
         ));
-        self.change.says = vec![Say::Settled(id)];
+        self.change.says = vec![Announcement::Settled(id)];
         self.change.questions.push(Question {
             state: QuestionState::Answered { answer },
             ..question.clone()
@@ -65,7 +65,7 @@ impl Step<'_> {
     }
 
     /// Nobody waits for it any more, and still it counts: a task that is over goes on with it.
-    fn answered_late(mut self, question: Question, answer: Answer) -> Decided {
+    fn answered_late(mut self, question: Question, answer: Answer) -> DecideResult {
         let (id, task) = (question.id, &self.current.task);
         if let TaskState::Cancelled { by } = &task.state {
             return Err(Refusal::Withdrawn {
@@ -78,7 +78,7 @@ impl Step<'_> {
             answer.name,
             answer.decision.headline()
         ));
-        self.change.says = vec![Say::Settled(id), Say::Late(id)];
+        self.change.says = vec![Announcement::Settled(id), Announcement::Late(id)];
         self.change.questions.push(Question {
             state: QuestionState::Answered { answer },
             ..question
@@ -92,30 +92,35 @@ impl Step<'_> {
             self.now
         };
         self.change.task.failures = 0;
-        self.change.says.push(Say::Card);
+        self.change.says.push(Announcement::Card);
         self.next(TaskState::Queued { due, resumes: true })
     }
 
     /// The alarm of an open question came: what its patience says is due.
-    pub(super) fn waited(mut self, id: QuestionId, patience: &Patience, quietly: bool) -> Decided {
+    pub(super) fn waited(
+        mut self,
+        id: QuestionId,
+        patience: &ReminderPolicy,
+        quietly: bool,
+    ) -> DecideResult {
         let question = self.question(id)?;
         if !question.is_open() {
             return Ok(self.change);
         }
         let mut question = question.clone();
         match patience.due(&question, self.now) {
-            Due::Expire => return self.expire(question),
-            Due::Escalate => {
+            ReminderStep::Expire => return self.expire(question),
+            ReminderStep::Escalate => {
                 question.pings.escalated = true;
                 self.change.log.push(format!(
                     "{id} is still open; called {}",
                     patience.escalate_to
                 ));
-                self.change.says.push(Say::Escalation(id));
+                self.change.says.push(Announcement::Escalation(id));
             }
-            Due::Remind if quietly => {}
-            Due::Remind => self.change.says.push(Say::Reminder(id)),
-            Due::Nothing => {}
+            ReminderStep::Remind if quietly => {}
+            ReminderStep::Remind => self.change.says.push(Announcement::Reminder(id)),
+            ReminderStep::Nothing => {}
         }
         let listed = quietly && patience.covers(&question, self.now);
         let reminders = patience
@@ -131,12 +136,12 @@ impl Step<'_> {
         Ok(self.change)
     }
 
-    fn expire(mut self, question: Question) -> Decided {
+    fn expire(mut self, question: Question) -> DecideResult {
         let id = question.id;
         self.change.log.push(format!(
             "nobody answered {id} in time; the agent goes on without"
         ));
-        self.change.says = vec![Say::Settled(id), Say::Expired(id)];
+        self.change.says = vec![Announcement::Settled(id), Announcement::Expired(id)];
         let state = QuestionState::Expired { told: false };
         self.change.questions.push(Question {
             state,
@@ -147,7 +152,12 @@ impl Step<'_> {
         self.go_on_without(id)
     }
 
-    pub(super) fn delivered(self, by: WorkerId, attempt: Attempt, heard: Heard) -> Decided {
+    pub(super) fn delivered(
+        self,
+        by: WorkerId,
+        attempt: Attempt,
+        heard: DeliveredOutcome,
+    ) -> DecideResult {
         let id = heard.question;
         let question = self.question(id)?;
         match &question.state {
@@ -192,7 +202,7 @@ impl Step<'_> {
         question: &Question,
         state: QuestionState,
         line: String,
-    ) -> Decided {
+    ) -> DecideResult {
         self.held(by, attempt)?;
         self.change.log.push(line);
         self.change.questions.push(Question {
@@ -208,7 +218,7 @@ impl Step<'_> {
         attempt: Attempt,
         id: QuestionId,
         why: &str,
-    ) -> Decided {
+    ) -> DecideResult {
         if !self.question(id)?.is_open() {
             return Ok(self.change);
         }

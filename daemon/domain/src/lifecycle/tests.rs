@@ -11,7 +11,7 @@ use crate::{
     ids::{Epoch, TaskId, UserId},
     input::Slug,
     note::NoteState,
-    question::{Ask, Decision, Item, Reply},
+    question::{Ask, Decision, Item, QuestionOutcome},
     task::Loss,
 };
 
@@ -73,7 +73,7 @@ fn question(id: u64, epoch: u64, asked_at: Timestamp) -> Question {
         ask,
         asked_at,
     );
-    question.alarm = Some(Patience::default().alarm(&question, asked_at));
+    question.alarm = Some(ReminderPolicy::default().alarm(&question, asked_at));
     question
 }
 
@@ -106,7 +106,7 @@ fn answered(id: u64, key: u128) -> Event {
 }
 
 /// Applies events one after the other, as the store would.
-fn after(state: TaskState, events: Vec<Event>) -> (Situation, Vec<Refusal>) {
+fn after(state: TaskState, events: Vec<Event>) -> (TaskSnapshot, Vec<Refusal>) {
     let mut situation = at_first(state);
     let refusals = events
         .into_iter()
@@ -115,19 +115,23 @@ fn after(state: TaskState, events: Vec<Event>) -> (Situation, Vec<Refusal>) {
     (situation, refusals)
 }
 
-fn at_first(state: TaskState) -> Situation {
-    Situation {
+fn at_first(state: TaskState) -> TaskSnapshot {
+    TaskSnapshot {
         task: task(state),
         questions: Vec::new(),
         notes: Vec::new(),
     }
 }
 
-fn apply(situation: &mut Situation, event: Event) -> Result<(), Refusal> {
+fn apply(situation: &mut TaskSnapshot, event: Event) -> Result<(), Refusal> {
     apply_at(situation, event, NOW).map(|_| ())
 }
 
-fn apply_at(situation: &mut Situation, event: Event, now: Timestamp) -> Result<Vec<Say>, Refusal> {
+fn apply_at(
+    situation: &mut TaskSnapshot,
+    event: Event,
+    now: Timestamp,
+) -> Result<Vec<Announcement>, Refusal> {
     let change = decide(situation, event, now)?;
     situation.task = change.task;
     for question in change.questions {
@@ -298,7 +302,7 @@ fn failures_back_off_and_the_third_sets_the_task_aside() {
     apply(
         &mut situation,
         Event::Ordered {
-            order: Order::Retry,
+            order: TaskAction::Retry,
             by: "Ann".into(),
         },
     )
@@ -348,7 +352,7 @@ fn a_sick_place_hands_its_task_back_uncounted_and_says_so_once() {
             ..Failure::new(kind, "x")
         },
     };
-    let run_on = |situation: &mut Situation, by| {
+    let run_on = |situation: &mut TaskSnapshot, by| {
         situation.task.state = TaskState::Running { lease: lease(by) };
     };
     let mut situation = at_first(running());
@@ -356,7 +360,9 @@ fn a_sick_place_hands_its_task_back_uncounted_and_says_so_once() {
         run_on(&mut situation, by);
         let event = failed(by, FailureKind::BadCredentials, false);
         let says = apply_at(&mut situation, event, NOW).expect("held");
-        let said = says.iter().any(|say| matches!(say, Say::HandedBack(_)));
+        let said = says
+            .iter()
+            .any(|say| matches!(say, Announcement::HandedBack(_)));
         assert_eq!(said, by == 1, "worker {by}");
         let back = matches!(situation.task.state, TaskState::Queued { due: NOW, .. });
         assert!(back && situation.task.failures == 0);
@@ -372,7 +378,7 @@ fn a_sick_place_hands_its_task_back_uncounted_and_says_so_once() {
     }
 }
 
-fn of_illness(situation: &Situation) -> bool {
+fn of_illness(situation: &TaskSnapshot) -> bool {
     matches!(&situation.task.state, TaskState::Failed { failure, .. } if failure.kind == FailureKind::MakesIll)
 }
 
@@ -394,7 +400,7 @@ fn a_worker_that_is_ill_with_one_task_only_is_ill_of_it() {
 #[test]
 fn cancelling_withdraws_questions_and_their_answers_are_refused_with_the_reason() {
     let cancel = Event::Ordered {
-        order: Order::Cancel,
+        order: TaskAction::Cancel,
         by: "Ann".into(),
     };
     let (now, refusals) = after(running(), vec![asked(1, 1, 1), cancel, answered(1, 7)]);
@@ -440,7 +446,7 @@ fn done() -> Event {
 }
 
 /// A task whose only question was given up after a week.
-fn given_up() -> Situation {
+fn given_up() -> TaskSnapshot {
     let mut situation = at_first(running());
     apply(&mut situation, asked(1, 1, 1)).expect("held");
     apply_at(&mut situation, waited(1), later(7 * 24)).expect("no refusal");
@@ -456,9 +462,9 @@ fn people_are_reminded_at_doubling_times_then_more_are_called_and_in_the_end_it_
         for say in apply_at(&mut situation, waited(1), alarm).expect("no refusal") {
             let minutes = alarm.since(NOW).as_secs() / 60;
             heard.extend(match say {
-                Say::Reminder(_) => Some((minutes, "reminder")),
-                Say::Escalation(_) => Some((minutes, "escalation")),
-                Say::Expired(_) => Some((minutes, "expired")),
+                Announcement::Reminder(_) => Some((minutes, "reminder")),
+                Announcement::Escalation(_) => Some((minutes, "escalation")),
+                Announcement::Expired(_) => Some((minutes, "expired")),
                 _ => None,
             });
         }
@@ -484,7 +490,7 @@ fn a_daemon_that_was_away_reminds_once_not_for_every_reminder_that_it_missed() {
     apply(&mut situation, asked(1, 1, 1)).expect("held");
     assert_eq!(
         apply_at(&mut situation, waited(1), later(3)),
-        Ok(vec![Say::Reminder(QuestionId(1))])
+        Ok(vec![Announcement::Reminder(QuestionId(1))])
     );
     assert_eq!(apply_at(&mut situation, waited(1), later(3)), Ok(vec![]));
 }
@@ -493,10 +499,13 @@ fn a_daemon_that_was_away_reminds_once_not_for_every_reminder_that_it_missed() {
 fn giving_up_lets_the_agent_go_on_with_the_word_that_nobody_answered() {
     let situation = given_up();
     assert_eq!(situation.task.state, running());
-    assert_eq!(situation.questions[0].reply(), Some(Reply::Nobody));
+    assert_eq!(
+        situation.questions[0].reply(),
+        Some(QuestionOutcome::Nobody)
+    );
     assert_eq!(
         situation.questions[0].untold(),
-        Some(Reply::Nobody),
+        Some(QuestionOutcome::Nobody),
         "the agent is to be told"
     );
     let mut parked = at_first(running());
@@ -522,11 +531,14 @@ fn a_late_answer_goes_to_the_running_agent_and_takes_a_task_that_is_over_back_in
     let says = apply_at(&mut running_on, answered(1, 7), later(200)).expect("it counts");
     assert_eq!(
         says,
-        [Say::Settled(QuestionId(1)), Say::Late(QuestionId(1))]
+        [
+            Announcement::Settled(QuestionId(1)),
+            Announcement::Late(QuestionId(1))
+        ]
     );
     assert!(matches!(
         running_on.questions[0].untold(),
-        Some(Reply::Answered(_))
+        Some(QuestionOutcome::Answered(_))
     ));
     let says = apply_at(&mut running_on, done(), later(201)).expect("held");
     assert!(
@@ -557,7 +569,7 @@ fn a_late_answer_goes_to_the_running_agent_and_takes_a_task_that_is_over_back_in
     apply(
         &mut cancelled,
         Event::Ordered {
-            order: Order::Cancel,
+            order: TaskAction::Cancel,
             by: "Ann".into(),
         },
     )
@@ -573,7 +585,7 @@ fn an_answer_that_comes_while_the_agent_hears_that_nobody_answered_is_still_to_b
     let heard = |answer| Event::Delivered {
         by: worker(1),
         attempt: attempt(1),
-        heard: Heard {
+        heard: DeliveredOutcome {
             question: QuestionId(1),
             answer,
         },
@@ -583,7 +595,7 @@ fn an_answer_that_comes_while_the_agent_hears_that_nobody_answered_is_still_to_b
     apply(&mut situation, heard(None)).expect("no refusal");
     assert!(matches!(
         situation.questions[0].untold(),
-        Some(Reply::Answered(_))
+        Some(QuestionOutcome::Answered(_))
     ));
     apply(&mut situation, heard(Some(Uuid::from_u128(7)))).expect("held");
     assert_eq!(situation.questions[0].untold(), None);
@@ -624,7 +636,7 @@ fn a_note_waits_until_an_agent_has_it_and_is_missed_when_the_task_ends_before() 
     let mut situation = at_first(running());
     assert_eq!(
         apply_at(&mut situation, Event::Noted(note(5)), NOW),
-        Ok(vec![Say::Note(Uuid::from_u128(5))])
+        Ok(vec![Announcement::Note(Uuid::from_u128(5))])
     );
     assert_eq!(
         apply_at(&mut situation, Event::Noted(note(5)), NOW),
@@ -643,7 +655,7 @@ fn a_note_waits_until_an_agent_has_it_and_is_missed_when_the_task_ends_before() 
     apply(&mut missed, Event::Noted(note(5))).expect("kept");
     let says = apply_at(&mut missed, done(), NOW).expect("held");
     assert!(
-        says.contains(&Say::Note(Uuid::from_u128(5))) && missed.notes.is_empty(),
+        says.contains(&Announcement::Note(Uuid::from_u128(5))) && missed.notes.is_empty(),
         "{says:?}"
     );
     let late = apply(&mut missed, Event::Noted(note(6)));

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Stored;
+use super::StoreResult;
 #[cfg(doc)]
-use crate::chat::Act;
+use crate::chat::InboundKind;
 use crate::{
-    chat::{Batch, Dispatch, Inbound, Posted, RoomWish},
+    chat::{DesiredRoom, Inbound, InboundBatch, OutboxItem, Posted},
     clock::Timestamp,
 };
 
@@ -55,7 +55,7 @@ pub enum ChatError {
 pub const WORKING: Duration = Duration::from_secs(15);
 
 /// A place where people talk. An adapter posts what it is handed, and hands in what it hears
-/// through an [`Ear`].
+/// through an [`EventSink`].
 #[async_trait]
 pub trait Chat: Send + Sync {
     /// The platform's name, as in `rooms.platform`.
@@ -64,16 +64,16 @@ pub trait Chat: Send + Sync {
     fn encrypts(&self) -> bool;
     /// Posts or edits one message. Repeating a call with the same message id must not show it twice
     /// where the platform allows that.
-    async fn deliver(&self, dispatch: &Dispatch) -> Result<Posted, ChatError>;
+    async fn deliver(&self, dispatch: &OutboxItem) -> Result<Posted, ChatError>;
     /// When a message of ours came to stand there, by the platform's clock; `None` when it does not
     /// say.
     async fn posted_at(&self, room: &str, reference: &str) -> Option<Timestamp>;
     /// Makes the room of a repository and returns it, as the platform names it. Doing it again
     /// finds the same room.
-    async fn make(&self, wish: &RoomWish) -> Result<String, ChatError>;
+    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError>;
     /// Sees to it that a room is as wished: who belongs there is invited, who manages may. Doing it
     /// again changes nothing.
-    async fn furnish(&self, room: &str, wish: &RoomWish) -> Result<(), ChatError>;
+    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError>;
     /// Of these rooms, those in which no question could be posted now, each with what is wrong and
     /// what to do about it. Posts nothing, and costs of what the platform allows a tenth at most
     /// when it is called once a minute.
@@ -85,27 +85,27 @@ pub trait Chat: Send + Sync {
     async fn show_work(&self, rooms: &[String]);
     /// Makes a call that changes nothing, to learn whether the platform answers.
     async fn call(&self) -> Result<(), ChatError>;
-    /// An event that came without its words ([`Act::Awaited`]) again with them; `None` while they
+    /// An event that came without its words ([`InboundKind::Awaited`]) again with them; `None` while they
     /// are not to be had.
     async fn fetch(&self, event: &Inbound) -> Option<Inbound>;
     /// Enters a room that a person has named, by id or by alias, if it can be what is wished.
     /// Returns the room, as the platform names it.
-    async fn enter(&self, room: &str, wish: &RoomWish) -> Result<String, ChatError>;
+    async fn enter(&self, room: &str, wish: &DesiredRoom) -> Result<String, ChatError>;
 }
 
 /// What an adapter tells.
 #[async_trait]
-pub trait Ear: Send + Sync {
+pub trait EventSink: Send + Sync {
     /// Where reading the platform's stream went on the last time.
-    async fn cursor(&self) -> Stored<Option<String>>;
+    async fn cursor(&self) -> StoreResult<Option<String>>;
     /// Stores what the stream brought, with the new position; only then may the platform hear that
     /// we have it.
-    async fn hear(&self, batch: Batch) -> Stored<()>;
+    async fn hear(&self, batch: InboundBatch) -> StoreResult<()>;
     /// Threads whose tasks are not over, as (room, thread): what was said there while nobody
     /// listened is worth looking for.
-    async fn threads(&self) -> Stored<Vec<(String, String)>>;
+    async fn threads(&self) -> StoreResult<Vec<(String, String)>>;
     /// The rooms of our repositories on this platform.
-    async fn rooms(&self) -> Stored<Vec<String>>;
+    async fn rooms(&self) -> StoreResult<Vec<String>>;
     /// What fits what this person has typed so far: things of a kind (`task`, `repo`, `question`,
     /// `session`, `worker`) that they may see, each with what is shown and what it stands for.
     async fn suggest(
@@ -113,9 +113,9 @@ pub trait Ear: Send + Sync {
         subject: &str,
         what: &str,
         typed: &str,
-    ) -> Stored<Vec<(String, String)>>;
+    ) -> StoreResult<Vec<(String, String)>>;
     /// Whether this person may bring us into rooms.
-    async fn manages(&self, subject: &str) -> Stored<bool>;
+    async fn manages(&self, subject: &str) -> StoreResult<bool>;
     /// What time it is for us.
     fn now(&self) -> Timestamp;
     /// We came into a room or out of one.

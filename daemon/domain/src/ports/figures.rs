@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Stored;
+use super::StoreResult;
 use crate::{clock::Timestamp, task::Usage};
 
 /// Since when the oldest of each kind waits; `None` when there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ages {
+pub struct OldestPending {
     /// A task that could be claimed.
     pub queued: Option<Timestamp>,
     /// An open question.
@@ -39,7 +39,7 @@ pub struct Spending {
 
 /// Attempts that ended within one span of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ended {
+pub struct EndedAttempts {
     /// Which span, counted from the first one asked for.
     pub span: usize,
     /// With a result.
@@ -50,7 +50,7 @@ pub struct Ended {
 
 /// What happened within a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Day {
+pub struct DayStats {
     /// Attempts that ended with a result.
     pub done: u64,
     /// With a failure.
@@ -71,24 +71,28 @@ pub struct Day {
 
 /// Numbers about the place as a whole.
 #[async_trait]
-pub trait Figures: Send + Sync {
+pub trait Stats: Send + Sync {
     /// Writes something that means nothing, to see whether that can be done.
-    async fn pulse(&self) -> Stored<()>;
+    async fn pulse(&self) -> StoreResult<()>;
     /// Since when what waits has waited.
-    async fn ages(&self) -> Stored<Ages>;
+    async fn ages(&self) -> StoreResult<OldestPending>;
     /// What came to an end since then, for each span of that length in which anything did.
-    async fn ended_since(&self, since: Timestamp, span: Duration) -> Stored<Vec<Ended>>;
+    async fn ended_since(
+        &self,
+        since: Timestamp,
+        span: Duration,
+    ) -> StoreResult<Vec<EndedAttempts>>;
     /// What happened since then.
-    async fn day(&self, since: Timestamp) -> Stored<Day>;
+    async fn day(&self, since: Timestamp) -> StoreResult<DayStats>;
     /// What attempts cost that ended since then, by repository, requester and day in UTC.
-    async fn spent_since(&self, since: Timestamp) -> Stored<Vec<Spending>>;
+    async fn spent_since(&self, since: Timestamp) -> StoreResult<Vec<Spending>>;
     /// The answers since then, latest first, at most so many: when each was given, and how long its
     /// question had waited.
     async fn answers_since(
         &self,
         since: Timestamp,
         limit: u32,
-    ) -> Stored<Vec<(Timestamp, Duration)>>;
+    ) -> StoreResult<Vec<(Timestamp, Duration)>>;
     /// How far the clocks of this machine and of the database are apart.
     fn skew(&self) -> Duration;
 }

@@ -6,7 +6,7 @@ use crate::ids::WorkerId;
 
 /// What may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Hint {
+pub enum Wakeup {
     /// There may be something to claim.
     Work,
     /// There may be something to tell this worker.
@@ -23,17 +23,17 @@ pub enum Hint {
 
 /// Carries hints between daemons, as well as it can.
 #[async_trait]
-pub trait Hints: Send + Sync {
+pub trait WakeupBus: Send + Sync {
     /// Tells the other daemons.
-    async fn tell(&self, hints: &[Hint]) -> Result<(), String>;
+    async fn tell(&self, hints: &[Wakeup]) -> Result<(), String>;
     /// Hears what others tell until the connection is lost, and says why it was. Whoever begins to
     /// listen has missed what was told before.
-    async fn listen(&self, hear: &(dyn Fn(Hint) + Send + Sync)) -> String;
+    async fn listen(&self, hear: &(dyn Fn(Wakeup) + Send + Sync)) -> String;
     /// What is wrong with the usual way of hints, so that people can see it.
     fn trouble(&self) -> Option<String>;
 }
 
-impl Hint {
+impl Wakeup {
     /// As it travels: a word, with the worker behind it.
     pub fn to_text(self) -> String {
         match self {
@@ -66,17 +66,17 @@ mod tests {
     #[test]
     fn hints_travel_as_words_and_unknown_ones_mean_anything() {
         let all = [
-            Hint::Work,
-            Hint::Worker(WorkerId(System.uuid())),
-            Hint::Outbox,
-            Hint::Rooms,
-            Hint::Page,
-            Hint::Anything,
+            Wakeup::Work,
+            Wakeup::Worker(WorkerId(System.uuid())),
+            Wakeup::Outbox,
+            Wakeup::Rooms,
+            Wakeup::Page,
+            Wakeup::Anything,
         ];
         for hint in all {
-            assert_eq!(Hint::from_text(&hint.to_text()), hint);
+            assert_eq!(Wakeup::from_text(&hint.to_text()), hint);
         }
-        assert_eq!(Hint::from_text("of-tomorrow"), Hint::Anything);
-        assert_eq!(Hint::from_text("worker:none"), Hint::Anything);
+        assert_eq!(Wakeup::from_text("of-tomorrow"), Wakeup::Anything);
+        assert_eq!(Wakeup::from_text("worker:none"), Wakeup::Anything);
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Stored;
+use super::StoreResult;
 
 /// Whose a thing is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hold {
+pub enum LeaseOutcome {
     /// Ours, for as long as was asked.
     Ours,
     /// Somebody else's, who says this of it.
@@ -21,9 +21,15 @@ pub enum Hold {
 pub trait Leases: Send + Sync {
     /// Takes a thing that is free, or keeps what is held, for `life` from now by the store's clock.
     /// `note` is what others may know of it.
-    async fn lease(&self, name: &str, holder: &str, life: Duration, note: &str) -> Stored<Hold>;
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        life: Duration,
+        note: &str,
+    ) -> StoreResult<LeaseOutcome>;
     /// Gives back what is held.
-    async fn release(&self, name: &str, holder: &str) -> Stored<()>;
+    async fn release(&self, name: &str, holder: &str) -> StoreResult<()>;
     /// Things that are held whose name begins so, each with its note.
-    async fn held(&self, prefix: &str) -> Stored<Vec<(String, String)>>;
+    async fn held(&self, prefix: &str) -> StoreResult<Vec<(String, String)>>;
 }

@@ -1,5 +1,5 @@
 //! What the rules need from the outside: the [`Store`] in eleven parts, one for each kind of thing it
-//! keeps, [`Chat`] with its [`Ear`], and [`Hints`]. All are object-safe; every method has one
+//! keeps, [`Chat`] with its [`EventSink`], and [`WakeupBus`]. All are object-safe; every method has one
 //! meaning.
 
 mod chat;
@@ -17,19 +17,19 @@ mod tasks;
 mod threads;
 
 pub use self::{
-    chat::{Chat, ChatError, Ear, WORKING},
-    figures::{Ages, Day, Ended, Figures, Spending},
+    chat::{Chat, ChatError, EventSink, WORKING},
+    figures::{DayStats, EndedAttempts, OldestPending, Spending, Stats},
     fleet::Fleet,
-    hints::{Hint, Hints},
-    leases::{Hold, Leases},
-    orders::{Duties, Orders},
+    hints::{Wakeup, WakeupBus},
+    leases::{LeaseOutcome, Leases},
+    orders::{Orders, WorkerDuties},
     people::People,
     questions::Questions,
     repos::Repos,
-    retention::Keeping,
+    retention::RetentionStore,
     sessions::Sessions,
     tasks::{KeptWork, Tasks},
-    threads::{Placed, Threads, Unread},
+    threads::{PostedMessage, Threads, UnprocessedEvent},
 };
 
 use std::time::Duration;
@@ -65,7 +65,7 @@ pub enum StoreError {
 }
 
 /// Shorthand for answers of the store.
-pub type Stored<T> = Result<T, StoreError>;
+pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A task to be created; the store gives it its id.
 #[derive(Debug, Clone)]
@@ -129,7 +129,7 @@ pub struct Commit {
 
 /// A worker's wish for work.
 #[derive(Debug, Clone)]
-pub struct Want {
+pub struct ClaimRequest {
     /// Who.
     pub worker: WorkerId,
     /// At most this many.
@@ -138,7 +138,7 @@ pub struct Want {
     pub without: Vec<Slug>,
 }
 
-impl Want {
+impl ClaimRequest {
     /// A wish for any work.
     pub fn of(worker: WorkerId, slots: u32) -> Self {
         Self {
@@ -151,7 +151,7 @@ impl Want {
 
 /// An order that was handed out.
 #[derive(Debug, Clone)]
-pub struct Handed {
+pub struct ClaimedTask {
     /// To whom.
     pub worker: WorkerId,
     /// What is to be done.
@@ -164,7 +164,7 @@ pub struct Handed {
 
 /// When orders are due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Due {
+pub struct DueOrders {
     /// One is due now, whoever may take it.
     pub now: bool,
     /// How long until the next one of those that wait for their time.
@@ -192,7 +192,7 @@ pub struct Execution {
 
 /// Stations on a question's way that others note.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stations {
+pub struct Milestones {
     /// When a platform first had it.
     pub posted: Option<Timestamp>,
     /// When somebody who may answer first looked at it.
@@ -203,7 +203,7 @@ pub struct Stations {
 
 /// Numbers of all sessions so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SessionFigures {
+pub struct SessionStats {
     /// With a task.
     pub active: u64,
     /// Kept for the next one.
@@ -229,7 +229,7 @@ pub struct LogLine {
 
 /// Depths of everything that queues.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Depths {
+pub struct QueueDepths {
     /// Orders ready or waiting for their time, per lane in the order of [`Lane::ALL`].
     pub lanes: [u64; 3],
     /// Questions that wait for a person.
@@ -247,7 +247,7 @@ pub struct Depths {
 }
 
 /// What a store costs its database.
-pub trait Counted: Send + Sync {
+pub trait TransactionCount: Send + Sync {
     /// Transactions since it was opened, with those of one statement.
     fn transactions(&self) -> u64;
 }
@@ -264,9 +264,9 @@ pub trait Store:
     + Threads
     + People
     + Leases
-    + Figures
-    + Keeping
-    + Counted
+    + Stats
+    + RetentionStore
+    + TransactionCount
 {
 }
 
@@ -280,9 +280,9 @@ impl<
         + Threads
         + People
         + Leases
-        + Figures
-        + Keeping
-        + Counted,
+        + Stats
+        + RetentionStore
+        + TransactionCount,
 > Store for T
 {
 }

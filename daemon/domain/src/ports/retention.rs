@@ -2,22 +2,22 @@
 
 use async_trait::async_trait;
 
-use super::Stored;
-use crate::{clock::Timestamp, ledger::Record, retention::Retention};
+use super::StoreResult;
+use crate::{clock::Timestamp, ledger::LedgerEntry, retention::Retention};
 
 /// What is removed since it is old, and what can be proved of what stays.
 #[async_trait]
-pub trait Keeping: Send + Sync {
+pub trait RetentionStore: Send + Sync {
     /// Removes a small part of what is older than it is to be; how many rows that were. Nothing of tasks
     /// that are not over but old lines of their logs, nothing of questions and answers.
-    async fn prune(&self, retention: &Retention) -> Stored<u64>;
+    async fn prune(&self, retention: &Retention) -> StoreResult<u64>;
     /// Removes a small part of the oldest that may go, whatever its age; how many rows that were.
-    async fn shrink(&self) -> Stored<u64>;
+    async fn shrink(&self) -> StoreResult<u64>;
     /// How many bytes the rows of the database take, with their indices; room that is free again does not
     /// count.
-    async fn size(&self) -> Stored<u64>;
+    async fn size(&self) -> StoreResult<u64>;
     /// Seals a part of the decisions and answers that are not; how many those were.
-    async fn seal(&self) -> Stored<u64>;
+    async fn seal(&self) -> StoreResult<u64>;
     /// Records after a link that were decided since then, in their order, with the hash of the link before
     /// the first.
     async fn records(
@@ -25,5 +25,5 @@ pub trait Keeping: Send + Sync {
         after: u64,
         since: Timestamp,
         limit: u32,
-    ) -> Stored<(String, Vec<Record>)>;
+    ) -> StoreResult<(String, Vec<LedgerEntry>)>;
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{SessionFigures, Stored};
+use super::{SessionStats, StoreResult};
 use crate::{
     ids::{SessionId, TaskId, WorkerId},
     input::Slug,
@@ -15,7 +15,7 @@ use crate::{
 pub trait Sessions: Send + Sync {
     /// Maps a session to the task whose attempt its worker holds; [`super::StoreError::Conflict`]
     /// when it does not hold it, or the session belongs to another task.
-    async fn map_session(&self, session: &Session, attempt: Attempt) -> Stored<()>;
+    async fn map_session(&self, session: &Session, attempt: Attempt) -> StoreResult<()>;
     /// Notes that a live session is active; [`super::StoreError::Conflict`] unless `by` holds the
     /// attempt.
     async fn touch_session(
@@ -24,21 +24,26 @@ pub trait Sessions: Send + Sync {
         attempt: Attempt,
         id: SessionId,
         context: Option<u8>,
-    ) -> Stored<()>;
+    ) -> StoreResult<()>;
     /// Binds a session that its worker uses for an attempt it holds to that attempt's task,
     /// whatever it was bound to; `false` when it is not that worker's, or the attempt is not.
-    async fn correct_session(&self, by: WorkerId, attempt: Attempt, id: SessionId) -> Stored<bool>;
+    async fn correct_session(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        id: SessionId,
+    ) -> StoreResult<bool>;
     /// Ends warm sessions that the policy does not keep, and sessions whose worker is gone. Returns
     /// how many.
-    async fn sweep_sessions(&self, policy: &SessionPolicy) -> Stored<u64>;
+    async fn sweep_sessions(&self, policy: &SessionPolicy) -> StoreResult<u64>;
     /// Numbers of all sessions so far.
-    async fn session_figures(&self) -> Stored<SessionFigures>;
+    async fn session_figures(&self) -> StoreResult<SessionStats>;
     /// No policy ends this one; nothing happens when it is over.
-    async fn keep_session(&self, id: SessionId) -> Stored<()>;
+    async fn keep_session(&self, id: SessionId) -> StoreResult<()>;
     /// Ends a session, unless it is over.
-    async fn end_session(&self, id: SessionId, reason: &str) -> Stored<()>;
+    async fn end_session(&self, id: SessionId, reason: &str) -> StoreResult<()>;
     /// One session.
-    async fn session(&self, id: SessionId) -> Stored<Option<Session>>;
+    async fn session(&self, id: SessionId) -> StoreResult<Option<Session>>;
     /// Sessions, of one repository or of all, each with its repository, latest first; only live
     /// ones unless `ended_too`.
     async fn sessions(
@@ -46,7 +51,7 @@ pub trait Sessions: Send + Sync {
         within: Option<&Slug>,
         ended_too: bool,
         limit: u32,
-    ) -> Stored<Vec<(Slug, Session)>>;
+    ) -> StoreResult<Vec<(Slug, Session)>>;
     /// The live session of a task, the latest if there are several.
-    async fn session_of(&self, task: TaskId) -> Stored<Option<Session>>;
+    async fn session_of(&self, task: TaskId) -> StoreResult<Option<Session>>;
 }

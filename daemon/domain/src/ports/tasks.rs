@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{Commit, Execution, LogLine, NewTask, Stored, TaskFilter};
+use super::{Commit, Execution, LogLine, NewTask, StoreResult, TaskFilter};
 use crate::{
     ids::{TaskId, WorkerId},
-    lifecycle::Situation,
+    lifecycle::TaskSnapshot,
     retention::LogCap,
     task::{Task, Usage},
     worker::Attempt,
@@ -26,19 +26,19 @@ pub struct KeptWork {
 #[async_trait]
 pub trait Tasks: Send + Sync {
     /// Fresh task ids.
-    async fn next_tasks(&self, count: u32) -> Stored<Vec<TaskId>>;
+    async fn next_tasks(&self, count: u32) -> StoreResult<Vec<TaskId>>;
     /// Creates queued tasks with their first messages. `Some` is the earlier task made with the
     /// same key; nothing of that one changed then.
-    async fn create(&self, tasks: &[NewTask]) -> Stored<Vec<Option<TaskId>>>;
+    async fn create(&self, tasks: &[NewTask]) -> StoreResult<Vec<Option<TaskId>>>;
     /// One task.
-    async fn task(&self, id: TaskId) -> Stored<Option<Task>>;
+    async fn task(&self, id: TaskId) -> StoreResult<Option<Task>>;
     /// Tasks with their questions and waiting notes, those that exist.
-    async fn situations(&self, ids: &[TaskId]) -> Stored<Vec<Situation>>;
+    async fn situations(&self, ids: &[TaskId]) -> StoreResult<Vec<TaskSnapshot>>;
     /// A page of tasks, newest first.
-    async fn tasks(&self, filter: &TaskFilter) -> Stored<Vec<Task>>;
+    async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>>;
     /// Stores decided changes of different tasks together. Each is stored whole or refused alone:
     /// [`super::StoreError::Conflict`] when its task is no longer what was decided on.
-    async fn commit(&self, commits: &[Commit]) -> Stored<Vec<Stored<()>>>;
+    async fn commit(&self, commits: &[Commit]) -> StoreResult<Vec<StoreResult<()>>>;
     /// Adds an agent's lines to the log, as far as there is room; [`super::StoreError::Conflict`] unless `by` holds the
     /// attempt.
     async fn log(
@@ -47,29 +47,29 @@ pub trait Tasks: Send + Sync {
         attempt: Attempt,
         lines: &[String],
         cap: &LogCap,
-    ) -> Stored<()>;
+    ) -> StoreResult<()>;
     /// A task's log, oldest first, at most `limit` of the latest lines.
-    async fn log_of(&self, task: TaskId, limit: u32) -> Stored<Vec<LogLine>>;
+    async fn log_of(&self, task: TaskId, limit: u32) -> StoreResult<Vec<LogLine>>;
     /// A task's attempts, oldest first.
-    async fn executions(&self, task: TaskId) -> Stored<Vec<Execution>>;
+    async fn executions(&self, task: TaskId) -> StoreResult<Vec<Execution>>;
     /// Notes what the worker of an attempt keeps of it, whether it is still under way or not:
     /// the commit, and the ref at the source that it was pushed to. A conflict when that worker had
     /// no such attempt.
-    async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> Stored<()>;
+    async fn keep_work(&self, by: WorkerId, attempt: Attempt, kept: &KeptWork) -> StoreResult<()>;
     /// Somebody wants what was kept last of a task and is not pushed to be pushed: by which worker,
     /// of which attempt; `None` when there is nothing of that kind.
-    async fn want_push(&self, task: TaskId, by: &str) -> Stored<Option<(WorkerId, Attempt)>>;
+    async fn want_push(&self, task: TaskId, by: &str) -> StoreResult<Option<(WorkerId, Attempt)>>;
     /// What is held back of a task stays where it is, and nobody needs to decide on it any more.
-    async fn leave(&self, task: TaskId) -> Stored<()>;
+    async fn leave(&self, task: TaskId) -> StoreResult<()>;
     /// Tasks whose work waits for somebody to say that it may be pushed, each with what looks like a
     /// secret in it.
-    async fn held_pushes(&self) -> Stored<Vec<(TaskId, String)>>;
+    async fn held_pushes(&self) -> StoreResult<Vec<(TaskId, String)>>;
     /// Notes what an attempt cost so far, whether it is still under way or not; a conflict when that
     /// worker had no such attempt.
-    async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> Stored<()>;
+    async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()>;
     /// Keeps the patch of an attempt, for `task diff`; [`super::StoreError::Conflict`] unless `by`
     /// holds it.
-    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> Stored<()>;
+    async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()>;
     /// The patch of the latest attempt that has one.
-    async fn patch_of(&self, task: TaskId) -> Stored<Option<String>>;
+    async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>>;
 }

@@ -3,21 +3,21 @@
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use vine_api::Records;
+use vine_api::AuditRecords;
 use vine_domain::Timestamp;
 
 use super::{limit, shapes};
 use crate::{
-    Shared,
-    auth::Person,
-    error::{Failure, Params},
+    HttpState,
+    auth::PersonCaller,
+    error::{ErrorResponse, QueryParams},
 };
 
 /// What `GET /audit` can be asked for.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Listing {
+pub struct AuditQuery {
     /// Only after this link.
     #[serde(default)]
     #[param(minimum = 0)]
@@ -34,20 +34,20 @@ pub struct Listing {
     get, path = "/audit", tag = "commands", operation_id = "audit_list",
     summary = "Decisions and answers in the order in which they were sealed, each with the hash that chains it to \
      the one before. Needs the role `admin`.",
-    params(Listing),
-    responses((status = 200, body = Records, description = "Done."), shapes::Refused),
+    params(AuditQuery),
+    responses((status = 200, body = AuditRecords, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
 pub async fn list(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Params(listing): Params<Listing>,
-) -> Result<Json<Records>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    QueryParams(listing): QueryParams<AuditQuery>,
+) -> Result<Json<AuditRecords>, ErrorResponse> {
     let limit = limit(listing.limit)?;
     let since = listing.since.unwrap_or(Timestamp(0));
     let (before, items) = shared
         .app
         .records(&caller, listing.after.into(), since, limit)
         .await?;
-    Ok(Json(Records { before, items }))
+    Ok(Json(AuditRecords { before, items }))
 }

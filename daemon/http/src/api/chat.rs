@@ -9,21 +9,21 @@ use vine_api::{EditMessage, SendMessage};
 use vine_app::{AppError, Caller};
 use vine_domain::{
     MessageId, QuestionId, TaskId, Verb,
-    chat::{Act, Inbound, Spot},
+    chat::{Inbound, InboundKind, Location},
 };
 
 use super::{limit, patience, shapes};
 use crate::{
-    Shared,
-    auth::Person,
-    error::{Body, Failure, Id, Params},
+    HttpState,
+    auth::PersonCaller,
+    error::{ErrorResponse, JsonBody, PathId, QueryParams},
 };
 
 /// What `GET /messages` can be asked for.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Listing {
+pub struct MessagesQuery {
     task: Option<TaskId>,
     /// The `next` of the page before.
     #[serde(default)]
@@ -42,15 +42,15 @@ pub struct Listing {
     get, path = "/chat/messages", tag = "chat", operation_id = "chat_list",
     summary = "What is said in threads, oldest first. Needs the role `viewer`, without a task \
      everywhere.",
-    params(Listing),
+    params(MessagesQuery),
     responses((status = 200, body = shapes::Messages, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
 pub async fn list(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Params(listing): Params<Listing>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    QueryParams(listing): QueryParams<MessagesQuery>,
+) -> Result<Json<Value>, ErrorResponse> {
     let app = &shared.app;
     match listing.task {
         Some(task) => drop(app.look_at(&caller, task).await?),
@@ -84,17 +84,17 @@ pub async fn list(
     security(("person" = [])),
 )]
 pub async fn send(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Body(send): Body<SendMessage>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    JsonBody(send): JsonBody<SendMessage>,
+) -> Result<Json<Value>, ErrorResponse> {
     let key = send.key.unwrap_or_else(|| shared.app.ids.uuid());
-    let said = Said {
+    let said = ConsoleWords {
         event: key,
         task: send.task,
         reply_to: send.reply_to,
         text: send.text,
-        act: Act::Said,
+        act: InboundKind::Said,
     };
     hear(&shared, &caller, said).await
 }
@@ -109,16 +109,16 @@ pub async fn send(
     security(("person" = [])),
 )]
 pub async fn edit(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(key): Id<MessageId>,
-    Body(edit): Body<EditMessage>,
-) -> Result<Json<Value>, Failure> {
-    let act = Act::Edited(key.to_string());
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(key): PathId<MessageId>,
+    JsonBody(edit): JsonBody<EditMessage>,
+) -> Result<Json<Value>, ErrorResponse> {
+    let act = InboundKind::Edited(key.to_string());
     hear(
         &shared,
         &caller,
-        Said {
+        ConsoleWords {
             event: shared.app.ids.uuid(),
             task: None,
             reply_to: None,
@@ -138,15 +138,15 @@ pub async fn edit(
     security(("person" = [])),
 )]
 pub async fn delete(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(key): Id<MessageId>,
-) -> Result<Json<Value>, Failure> {
-    let act = Act::Deleted(key.to_string());
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(key): PathId<MessageId>,
+) -> Result<Json<Value>, ErrorResponse> {
+    let act = InboundKind::Deleted(key.to_string());
     hear(
         &shared,
         &caller,
-        Said {
+        ConsoleWords {
             event: shared.app.ids.uuid(),
             task: None,
             reply_to: None,
@@ -158,28 +158,32 @@ pub async fn delete(
 }
 
 /// What the console hears, before it knows by whom.
-struct Said {
+struct ConsoleWords {
     event: Uuid,
     task: Option<TaskId>,
     reply_to: Option<QuestionId>,
     text: String,
-    act: Act,
+    act: InboundKind,
 }
 
-async fn hear(shared: &Shared, caller: &Caller, said: Said) -> Result<Json<Value>, Failure> {
+async fn hear(
+    shared: &HttpState,
+    caller: &Caller,
+    said: ConsoleWords,
+) -> Result<Json<Value>, ErrorResponse> {
     let author = caller
         .user
         .as_ref()
         .map(|user| user.id.to_string())
         .ok_or(AppError::Unauthenticated)?;
-    let Said {
+    let ConsoleWords {
         event,
         task,
         reply_to,
         text,
         act,
     } = said;
-    let spot = Spot::Ours {
+    let spot = Location::Ours {
         task,
         question: reply_to,
     };

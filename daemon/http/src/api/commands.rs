@@ -2,13 +2,13 @@
 
 use axum::{Json, extract::State};
 use vine_api::{CommandReply, RunCommand};
-use vine_app::{AppError, Context, from_words};
+use vine_app::{AppError, CommandContext, from_words};
 
 use super::shapes;
 use crate::{
-    Shared,
-    auth::Person,
-    error::{Body, Failure},
+    HttpState,
+    auth::PersonCaller,
+    error::{ErrorResponse, JsonBody},
 };
 
 /// `POST /commands`
@@ -20,12 +20,12 @@ use crate::{
     security(("person" = [])),
 )]
 pub async fn run(
-    State(shared): State<Shared>,
-    Person(mut caller): Person,
-    Body(run): Body<RunCommand>,
-) -> Result<Json<CommandReply>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(mut caller): PersonCaller,
+    JsonBody(run): JsonBody<RunCommand>,
+) -> Result<Json<CommandReply>, ErrorResponse> {
     "shell".clone_into(&mut caller.via);
-    let command = from_words(&run.words, &run.body, &Context::default())
+    let command = from_words(&run.words, &run.body, &CommandContext::default())
         .map_err(|error| AppError::Unreadable(error.0))?;
     let reply = shared.app.run(&caller, command, None).await?;
     Ok(Json(CommandReply {

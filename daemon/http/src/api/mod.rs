@@ -36,14 +36,14 @@ use utoipa_swagger_ui::SwaggerUi;
 use vine_app::AppError;
 use vine_domain::Invalid;
 
-use crate::{Shared, auth};
+use crate::{HttpState, auth};
 
 /// What stands in the document beside the endpoints.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "AgentVine", description = "Many headless Claude Code workers; their questions \
      answered where the team already talks."),
-    modifiers(&Tokens),
+    modifiers(&BearerTokens),
     tags(
         (name = "tasks", description = "What people ask for."),
         (name = "questions", description = "What agents need people for."),
@@ -57,9 +57,9 @@ use crate::{Shared, auth};
 struct Document;
 
 /// The two kinds of bearer tokens.
-struct Tokens;
+struct BearerTokens;
 
-impl Modify for Tokens {
+impl Modify for BearerTokens {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let bearer = |what: &str| {
             SecurityScheme::Http(
@@ -79,7 +79,7 @@ impl Modify for Tokens {
 }
 
 /// All endpoints with what is written about them, each once.
-fn documented() -> OpenApiRouter<Shared> {
+fn documented() -> OpenApiRouter<HttpState> {
     let endpoints = OpenApiRouter::new()
         .routes(routes!(tasks::create, tasks::list))
         .routes(routes!(tasks::create_bulk))
@@ -121,7 +121,7 @@ fn documented() -> OpenApiRouter<Shared> {
 }
 
 /// All endpoints, the document that describes them, and a page to try them on.
-pub fn routes(shared: Shared) -> Router<Shared> {
+pub fn routes(shared: HttpState) -> Router<HttpState> {
     let (endpoints, document) = documented().split_for_parts();
     let reference =
         Router::from(SwaggerUi::new("/api/v1/docs").url("/api/v1/openapi.json", document));
@@ -150,7 +150,7 @@ async fn fenced(mut response: Response) -> Response {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Page {
+pub struct PageQuery {
     /// At most so many (default: 50).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,

@@ -2,15 +2,15 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
-use vine_api::{CloseQuestion, Delivered, GiveAnswer, PostQuestion, PostedQuestion};
-use vine_app::{questions::Asked, view};
-use vine_domain::{Heard, MessageId, QuestionId};
+use vine_api::{CloseQuestion, ConfirmDelivery, GiveAnswer, PostQuestion, PostedQuestion};
+use vine_app::{questions::QuestionRequest, view};
+use vine_domain::{DeliveredOutcome, MessageId, QuestionId};
 
-use super::{Page, limit, shapes};
+use super::{PageQuery, limit, shapes};
 use crate::{
-    Shared,
-    auth::{Enrolled, Person},
-    error::{Body, Failure, Id, Params},
+    HttpState,
+    auth::{PersonCaller, WorkerCaller},
+    error::{ErrorResponse, JsonBody, PathId, QueryParams},
 };
 
 /// `POST /`, by the worker. The answer means that the question is stored.
@@ -22,11 +22,11 @@ use crate::{
     security(("worker" = [])),
 )]
 pub async fn ask(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Body(post): Body<PostQuestion>,
-) -> Result<(StatusCode, Json<PostedQuestion>), Failure> {
-    let asked = Asked {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    JsonBody(post): JsonBody<PostQuestion>,
+) -> Result<(StatusCode, Json<PostedQuestion>), ErrorResponse> {
+    let asked = QuestionRequest {
         attempt: post.attempt,
         key: post.key,
         session: post.session,
@@ -42,15 +42,15 @@ pub async fn ask(
 #[utoipa::path(
     get, path = "/questions", tag = "questions", operation_id = "questions_list",
     summary = "Open questions of the repositories where one has the role `viewer`, oldest first.",
-    params(Page),
+    params(PageQuery),
     responses((status = 200, body = shapes::List<shapes::Question>, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
 pub async fn list(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Params(page): Params<Page>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    QueryParams(page): QueryParams<PageQuery>,
+) -> Result<Json<Value>, ErrorResponse> {
     let limit = limit(page.limit)?;
     let _turn = shared.app.turn(&caller, limit).await?;
     let questions = shared.app.open_questions(&caller, limit).await?;
@@ -68,10 +68,10 @@ pub async fn list(
     security(("person" = [])),
 )]
 pub async fn show(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(id): Id<QuestionId>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(id): PathId<QuestionId>,
+) -> Result<Json<Value>, ErrorResponse> {
     let question = shared.app.look_at_question(&caller, id).await?;
     let stations = shared.app.stations(id).await?;
     Ok(Json(view::question_whole(&question, &stations)))
@@ -87,11 +87,11 @@ pub async fn show(
     security(("person" = [])),
 )]
 pub async fn answer(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(id): Id<QuestionId>,
-    Body(give): Body<GiveAnswer>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(id): PathId<QuestionId>,
+    JsonBody(give): JsonBody<GiveAnswer>,
+) -> Result<Json<Value>, ErrorResponse> {
     let key = give.key.unwrap_or_else(|| shared.app.ids.uuid());
     let question = shared.app.answer(&caller, id, &give.text, key).await?;
     Ok(Json(view::question(&question)))
@@ -101,18 +101,18 @@ pub async fn answer(
 #[utoipa::path(
     post, path = "/questions/{id}/delivered", tag = "questions", operation_id = "questions_delivered",
     summary = "The agent has the answer, or knows that there is none.",
-    request_body = Delivered,
+    request_body = ConfirmDelivery,
     params(("id" = QuestionId, Path)),
     responses((status = 204, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn delivered(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<QuestionId>,
-    Body(delivered): Body<Delivered>,
-) -> Result<StatusCode, Failure> {
-    let heard = Heard {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<QuestionId>,
+    JsonBody(delivered): JsonBody<ConfirmDelivery>,
+) -> Result<StatusCode, ErrorResponse> {
+    let heard = DeliveredOutcome {
         question: id,
         answer: delivered.answer,
     };
@@ -127,17 +127,17 @@ pub async fn delivered(
 #[utoipa::path(
     post, path = "/notes/{key}/delivered", tag = "questions", operation_id = "questions_note_delivered",
     summary = "The agent has read a note.",
-    request_body = Delivered,
+    request_body = ConfirmDelivery,
     params(("key" = MessageId, Path)),
     responses((status = 204, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn note_delivered(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(key): Id<MessageId>,
-    Body(delivered): Body<Delivered>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(key): PathId<MessageId>,
+    JsonBody(delivered): JsonBody<ConfirmDelivery>,
+) -> Result<StatusCode, ErrorResponse> {
     shared
         .app
         .note_delivered(worker, key.0, delivered.attempt)
@@ -155,11 +155,11 @@ pub async fn note_delivered(
     security(("worker" = [])),
 )]
 pub async fn withdraw(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<QuestionId>,
-    Body(close): Body<CloseQuestion>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<QuestionId>,
+    JsonBody(close): JsonBody<CloseQuestion>,
+) -> Result<StatusCode, ErrorResponse> {
     let why = if close.why.is_empty() {
         "the agent no longer needs it".into()
     } else {

@@ -4,20 +4,21 @@ use axum::{Json, extract::State, http::StatusCode};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use vine_api::{
-    Accepted, Claim, Claimed, Complete, Completed, Completions, Ended, Enqueue, Fail, GaveUp, Log,
+    AppendLog, AttemptFailure, Claim, Claimed, Complete, Completed, CompletionResults, Completions,
+    EndedReply, Enqueue, Fail,
 };
 use vine_app::{AppError, view};
 use vine_domain::{
     Invalid, Verb,
-    lifecycle::{Event, Order},
-    ports::Want,
+    lifecycle::{Event, TaskAction},
+    ports::ClaimRequest,
 };
 
 use super::{patience, shapes};
 use crate::{
-    Shared,
-    auth::{Enrolled, Person},
-    error::{Body, Failure},
+    HttpState,
+    auth::{PersonCaller, WorkerCaller},
+    error::{ErrorResponse, JsonBody},
 };
 
 /// `POST /enqueue`: puts a task back into its lane.
@@ -29,13 +30,13 @@ use crate::{
     security(("person" = [])),
 )]
 pub async fn enqueue(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Body(enqueue): Body<Enqueue>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    JsonBody(enqueue): JsonBody<Enqueue>,
+) -> Result<Json<Value>, ErrorResponse> {
     let task = shared
         .app
-        .order(&caller, enqueue.task, Order::Retry)
+        .order(&caller, enqueue.task, TaskAction::Retry)
         .await?;
     Ok(Json(view::task(&task)))
 }
@@ -49,11 +50,11 @@ pub async fn enqueue(
     security(("worker" = [])),
 )]
 pub async fn claim(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Body(claim): Body<Claim>,
-) -> Result<Json<Claimed>, Failure> {
-    let want = Want {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    JsonBody(claim): JsonBody<Claim>,
+) -> Result<Json<Claimed>, ErrorResponse> {
+    let want = ClaimRequest {
         worker,
         slots: claim.slots,
         without: claim.without,
@@ -71,10 +72,10 @@ pub async fn claim(
     security(("worker" = [])),
 )]
 pub async fn complete(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Body(complete): Body<Complete>,
-) -> Result<Json<Claimed>, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    JsonBody(complete): JsonBody<Complete>,
+) -> Result<Json<Claimed>, ErrorResponse> {
     shared
         .app
         .complete(worker, complete.attempt, complete.report, &complete.patch)
@@ -84,7 +85,7 @@ pub async fn complete(
         next => {
             shared
                 .app
-                .claim(Want::of(worker, next), std::time::Duration::ZERO)
+                .claim(ClaimRequest::of(worker, next), std::time::Duration::ZERO)
                 .await?
         }
     };
@@ -100,14 +101,14 @@ const COMPLETIONS: usize = 100;
     post, path = "/queue/completions", tag = "queue", operation_id = "queue_completions",
     summary = "Ends several attempts, each completed or refused alone.",
     request_body = Completions,
-    responses((status = 200, body = Accepted, description = "Done."), shapes::Refused),
+    responses((status = 200, body = CompletionResults, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn completions(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Body(all): Body<Completions>,
-) -> Result<Json<Accepted>, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    JsonBody(all): JsonBody<Completions>,
+) -> Result<Json<CompletionResults>, ErrorResponse> {
     if all.completed.len() > COMPLETIONS {
         let many = Invalid::new(
             "list of completions",
@@ -124,16 +125,20 @@ pub async fn completions(
     let outcomes = join_all(all.completed.into_iter().map(one)).await;
     let refused = outcomes
         .into_iter()
-        .map(|outcome| outcome.err().map(|error| Failure::from(error).into_error()))
+        .map(|outcome| {
+            outcome
+                .err()
+                .map(|error| ErrorResponse::from(error).into_error())
+        })
         .collect();
     let assignments = match all.next {
         0 => Vec::new(),
         next => {
-            app.claim(Want::of(worker, next), std::time::Duration::ZERO)
+            app.claim(ClaimRequest::of(worker, next), std::time::Duration::ZERO)
                 .await?
         }
     };
-    Ok(Json(Accepted {
+    Ok(Json(CompletionResults {
         refused,
         assignments,
     }))
@@ -144,41 +149,41 @@ pub async fn completions(
     post, path = "/queue/fail", tag = "queue", operation_id = "queue_fail",
     summary = "Ends an attempt without a result.",
     request_body = Fail,
-    responses((status = 200, body = Ended, description = "Done."), shapes::Refused),
+    responses((status = 200, body = EndedReply, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn fail(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Body(fail): Body<Fail>,
-) -> Result<Json<Ended>, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    JsonBody(fail): JsonBody<Fail>,
+) -> Result<Json<EndedReply>, ErrorResponse> {
     let (by, attempt) = (worker, fail.attempt);
     let event = match fail.how {
-        GaveUp::Failed(failure) => Event::Failed {
+        AttemptFailure::Failed(failure) => Event::Failed {
             by,
             attempt,
             failure,
         },
-        GaveUp::Released => Event::Released { by, attempt },
-        GaveUp::Parked => Event::Parked { by, attempt },
+        AttemptFailure::Released => Event::Released { by, attempt },
+        AttemptFailure::Parked => Event::Parked { by, attempt },
     };
     let over = shared.app.give_up(attempt, event).await?;
-    Ok(Json(Ended { over }))
+    Ok(Json(EndedReply { over }))
 }
 
 /// `POST /log`
 #[utoipa::path(
     post, path = "/queue/log", tag = "queue", operation_id = "queue_log",
     summary = "The agent's words for the task's log.",
-    request_body = Log,
+    request_body = AppendLog,
     responses((status = 204, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn log(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Body(log): Body<Log>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    JsonBody(log): JsonBody<AppendLog>,
+) -> Result<StatusCode, ErrorResponse> {
     match log.tell {
         true => {
             let (app, attempt) = (&shared.app, log.attempt);
@@ -197,9 +202,9 @@ pub async fn log(
     security(("person" = [])),
 )]
 pub async fn status(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+) -> Result<Json<Value>, ErrorResponse> {
     shared.app.allow(&caller, Verb::See, None, "queues").await?;
     let depths = shared.app.store.depths().await.map_err(AppError::from)?;
     let queues: serde_json::Map<String, Value> = view::queues(&depths)

@@ -4,15 +4,15 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
-use vine_api::{MapSession, SessionBeat};
+use vine_api::{MapSession, SessionHeartbeat};
 use vine_app::view;
 use vine_domain::SessionId;
 
 use super::{limit, shapes};
 use crate::{
-    Shared,
-    auth::{Enrolled, Person},
-    error::{Body, Failure, Id, Params},
+    HttpState,
+    auth::{PersonCaller, WorkerCaller},
+    error::{ErrorResponse, JsonBody, PathId, QueryParams},
 };
 
 /// `POST /`, by the worker: maps a session to its task.
@@ -24,10 +24,10 @@ use crate::{
     security(("worker" = [])),
 )]
 pub async fn map(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Body(map): Body<MapSession>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    JsonBody(map): JsonBody<MapSession>,
+) -> Result<StatusCode, ErrorResponse> {
     shared
         .app
         .map_session(worker, map.attempt, map.id, map.worktree, map.agent)
@@ -39,17 +39,17 @@ pub async fn map(
 #[utoipa::path(
     post, path = "/sessions/{id}/heartbeat", tag = "sessions", operation_id = "sessions_beat",
     summary = "The agent is alive in its session.",
-    request_body = SessionBeat,
+    request_body = SessionHeartbeat,
     params(("id" = SessionId, Path)),
     responses((status = 204, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn beat(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<SessionId>,
-    Body(beat): Body<SessionBeat>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<SessionId>,
+    JsonBody(beat): JsonBody<SessionHeartbeat>,
+) -> Result<StatusCode, ErrorResponse> {
     shared
         .app
         .session_beat(
@@ -66,7 +66,7 @@ pub async fn beat(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Listing {
+pub struct SessionsQuery {
     #[serde(default)]
     all: bool,
     /// At most so many (default: 50).
@@ -78,15 +78,15 @@ pub struct Listing {
 #[utoipa::path(
     get, path = "/sessions", tag = "sessions", operation_id = "sessions_list",
     summary = "Sessions that the caller sees, latest first. Needs the role `viewer`.",
-    params(Listing),
+    params(SessionsQuery),
     responses((status = 200, body = shapes::List<shapes::Session>, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
 pub async fn list(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Params(listing): Params<Listing>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    QueryParams(listing): QueryParams<SessionsQuery>,
+) -> Result<Json<Value>, ErrorResponse> {
     let now = shared.app.clock.now();
     let sessions = shared
         .app
@@ -106,10 +106,10 @@ pub async fn list(
     security(("person" = [])),
 )]
 pub async fn show(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(id): Id<SessionId>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(id): PathId<SessionId>,
+) -> Result<Json<Value>, ErrorResponse> {
     let session = shared.app.look_at_session(&caller, id).await?;
     Ok(Json(view::session(&session, shared.app.clock.now())))
 }
@@ -123,10 +123,10 @@ pub async fn show(
     security(("person" = [])),
 )]
 pub async fn end(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(id): Id<SessionId>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(id): PathId<SessionId>,
+) -> Result<Json<Value>, ErrorResponse> {
     let session = shared.app.order_session(&caller, id, true).await?;
     Ok(Json(view::session(&session, shared.app.clock.now())))
 }

@@ -248,7 +248,7 @@ pub struct Worker {
     /// What keeps it from working at all.
     trouble: Option<String>,
     /// Repositories of which it takes no tasks now.
-    without: Vec<vine_api::Without>,
+    without: Vec<vine_api::PausedRepo>,
     seen: Timestamp,
     /// Since when it is gone, if it said so or lost its leases.
     gone: Option<Timestamp>,

@@ -9,14 +9,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 use vine_api::{CreateTask, CreateTasks, CreatedTasks, PatchTask};
-use vine_app::{AppError, Command, TaskVerb, tasks::Wish, view};
-use vine_domain::{Invalid, Lane, Slug, TaskId, TaskState, lifecycle::Order, ports::TaskFilter};
+use vine_app::{AppError, Command, TaskVerb, tasks::TaskRequest, view};
+use vine_domain::{
+    Invalid, Lane, Slug, TaskId, TaskState, lifecycle::TaskAction, ports::TaskFilter,
+};
 
-use super::{Page, limit, shapes};
+use super::{PageQuery, limit, shapes};
 use crate::{
-    Shared,
-    auth::Person,
-    error::{Body, Failure, Id, Params},
+    HttpState,
+    auth::PersonCaller,
+    error::{ErrorResponse, JsonBody, PathId, QueryParams},
 };
 
 /// `POST /` with an optional `Idempotency-Key`.
@@ -29,19 +31,19 @@ use crate::{
     security(("person" = [])),
 )]
 pub async fn create(
-    State(shared): State<Shared>,
-    Person(caller): Person,
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
     headers: HeaderMap,
-    Body(new): Body<CreateTask>,
-) -> Result<(StatusCode, Json<Value>), Failure> {
+    JsonBody(new): JsonBody<CreateTask>,
+) -> Result<(StatusCode, Json<Value>), ErrorResponse> {
     let key = idempotency_key(&headers)?;
     let task = shared.app.create(&caller, wish(new, key)).await?;
     Ok((StatusCode::CREATED, Json(view::task(&task))))
 }
 
-fn wish(new: CreateTask, key: Option<String>) -> Wish {
+fn wish(new: CreateTask, key: Option<String>) -> TaskRequest {
     let lane = new.priority.unwrap_or(Lane::Default);
-    Wish {
+    TaskRequest {
         title: new.title,
         prompt: new.prompt,
         repo: new.repo,
@@ -65,11 +67,11 @@ const BULK: usize = 1000;
     security(("person" = [])),
 )]
 pub async fn create_bulk(
-    State(shared): State<Shared>,
-    Person(caller): Person,
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
     headers: HeaderMap,
-    Body(new): Body<CreateTasks>,
-) -> Result<(StatusCode, Json<CreatedTasks>), Failure> {
+    JsonBody(new): JsonBody<CreateTasks>,
+) -> Result<(StatusCode, Json<CreatedTasks>), ErrorResponse> {
     if !(1..=BULK).contains(&new.tasks.len()) {
         let many = Invalid::new(
             "list of tasks",
@@ -109,7 +111,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, AppError> {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Listing {
+pub struct TasksQuery {
     state: Option<String>,
     repo: Option<Slug>,
     /// Words in the title or the branch.
@@ -125,15 +127,15 @@ pub struct Listing {
 #[utoipa::path(
     get, path = "/tasks", tag = "tasks", operation_id = "tasks_list",
     summary = "Tasks of the repositories where one has the role `viewer`, newest first.",
-    params(Listing),
+    params(TasksQuery),
     responses((status = 200, body = shapes::Tasks, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
 pub async fn list(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Params(listing): Params<Listing>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    QueryParams(listing): QueryParams<TasksQuery>,
+) -> Result<Json<Value>, ErrorResponse> {
     let state = listing
         .state
         .as_deref()
@@ -165,10 +167,10 @@ pub async fn list(
     security(("person" = [])),
 )]
 pub async fn show(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(id): Id<TaskId>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(id): PathId<TaskId>,
+) -> Result<Json<Value>, ErrorResponse> {
     let command = Command::Task(TaskVerb::Show { task: Some(id) });
     let reply = shared.app.run(&caller, command, None).await?;
     Ok(Json(reply.data))
@@ -184,15 +186,15 @@ pub async fn show(
     security(("person" = [])),
 )]
 pub async fn patch(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(id): Id<TaskId>,
-    Body(patch): Body<PatchTask>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(id): PathId<TaskId>,
+    JsonBody(patch): JsonBody<PatchTask>,
+) -> Result<Json<Value>, ErrorResponse> {
     let order = match (patch.state.as_deref(), patch.priority) {
-        (Some("cancelled"), None) => Order::Cancel,
-        (Some("queued"), None) => Order::Retry,
-        (None, Some(lane)) => Order::Prioritise(lane),
+        (Some("cancelled"), None) => TaskAction::Cancel,
+        (Some("queued"), None) => TaskAction::Retry,
+        (None, Some(lane)) => TaskAction::Prioritise(lane),
         _ => {
             let invalid = Invalid::new(
                 "change",
@@ -210,16 +212,16 @@ pub async fn patch(
 #[utoipa::path(
     get, path = "/tasks/{id}/log", tag = "tasks", operation_id = "tasks_log",
     summary = "The log of a task, oldest first. Needs the role `viewer`.",
-    params(("id" = TaskId, Path), Page),
+    params(("id" = TaskId, Path), PageQuery),
     responses((status = 200, body = shapes::List<shapes::LogLine>, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
 pub async fn log(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(id): Id<TaskId>,
-    Params(page): Params<Page>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(id): PathId<TaskId>,
+    QueryParams(page): QueryParams<PageQuery>,
+) -> Result<Json<Value>, ErrorResponse> {
     shared.app.look_at(&caller, id).await?;
     let lines = shared
         .app

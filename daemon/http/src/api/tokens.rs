@@ -7,15 +7,15 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
-use vine_api::{MadeToken, MakeToken, TokenRow, Tokens};
-use vine_app::{AppError, tokens::TokenWish};
+use vine_api::{CreateToken, CreatedToken, TokenList, TokenRow};
+use vine_app::{AppError, tokens::TokenRequest};
 use vine_domain::{Invalid, WorkerId, token::TokenKind};
 
 use super::{shapes, workers::itself};
 use crate::{
-    Shared,
-    auth::{Enrolled, Person},
-    error::{Body, Failure, Id, Params},
+    HttpState,
+    auth::{PersonCaller, WorkerCaller},
+    error::{ErrorResponse, JsonBody, PathId, QueryParams},
 };
 
 /// `POST /tokens`: a secret for a program, a browser or a new worker.
@@ -23,15 +23,15 @@ use crate::{
     post, path = "/tokens", tag = "commands", operation_id = "commands_make_token",
     summary = "A secret for a program, a browser or a new worker; for the last, and for others, \
      the role `admin`.",
-    request_body = MakeToken,
-    responses((status = 201, body = MadeToken, description = "Done."), shapes::Refused),
+    request_body = CreateToken,
+    responses((status = 201, body = CreatedToken, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
 pub async fn make(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Body(make): Body<MakeToken>,
-) -> Result<(StatusCode, Json<MadeToken>), Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    JsonBody(make): JsonBody<CreateToken>,
+) -> Result<(StatusCode, Json<CreatedToken>), ErrorResponse> {
     let kind = match make.kind.as_str() {
         "user" => TokenKind::User,
         "enrolment" => TokenKind::Enrolment,
@@ -45,7 +45,7 @@ pub async fn make(
             .into());
         }
     };
-    let wish = TokenWish {
+    let wish = TokenRequest {
         kind,
         whom: make.whom,
         days: make.days,
@@ -80,8 +80,8 @@ fn made(
     token: vine_domain::token::Token,
     life: std::time::Duration,
     link: Option<String>,
-) -> MadeToken {
-    MadeToken {
+) -> CreatedToken {
+    CreatedToken {
         token,
         expires_in: life.as_secs(),
         link,
@@ -92,7 +92,7 @@ fn made(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Listing {
+pub struct TokensQuery {
     /// Those of everybody; for administrators.
     #[serde(default)]
     all: bool,
@@ -103,17 +103,17 @@ pub struct Listing {
     get, path = "/tokens", tag = "commands", operation_id = "commands_list_tokens",
     summary = "Tokens that are valid: one's own, or everybody's with the role `admin`. The secrets \
      themselves are known to nobody.",
-    params(Listing),
-    responses((status = 200, body = Tokens, description = "Done."), shapes::Refused),
+    params(TokensQuery),
+    responses((status = 200, body = TokenList, description = "Done."), shapes::Refused),
     security(("person" = [])),
 )]
 pub async fn list(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Params(listing): Params<Listing>,
-) -> Result<Json<Tokens>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    QueryParams(listing): QueryParams<TokensQuery>,
+) -> Result<Json<TokenList>, ErrorResponse> {
     let granted = shared.app.tokens(&caller, listing.all).await?;
-    let row = |one: vine_domain::token::Granted| TokenRow {
+    let row = |one: vine_domain::token::TokenInfo| TokenRow {
         id: one.id,
         kind: one.kind.as_str().into(),
         owner: one.owner,
@@ -121,7 +121,7 @@ pub async fn list(
         expires: one.expires,
         used: one.used,
     };
-    Ok(Json(Tokens {
+    Ok(Json(TokenList {
         items: granted.into_iter().map(row).collect(),
     }))
 }
@@ -135,10 +135,10 @@ pub async fn list(
     security(("person" = [])),
 )]
 pub async fn revoke(
-    State(shared): State<Shared>,
-    Person(caller): Person,
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
     Path(id): Path<String>,
-) -> Result<StatusCode, Failure> {
+) -> Result<StatusCode, ErrorResponse> {
     shared.app.revoke_token(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -148,14 +148,14 @@ pub async fn revoke(
     post, path = "/workers/{id}/token", tag = "workers", operation_id = "workers_renew_token",
     summary = "A new secret for a worker. The one before ends soon after this one was first used.",
     params(("id" = WorkerId, Path)),
-    responses((status = 201, body = MadeToken, description = "Done."), shapes::Refused),
+    responses((status = 201, body = CreatedToken, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn renew(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<WorkerId>,
-) -> Result<(StatusCode, Json<MadeToken>), Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<WorkerId>,
+) -> Result<(StatusCode, Json<CreatedToken>), ErrorResponse> {
     itself(worker, id)?;
     let token = shared.app.renew_worker(id).await?;
     let life = vine_app::tokens::life(TokenKind::Worker);

@@ -3,21 +3,22 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 use vine_api::{
-    Beat, Beaten, Enrol, Enrolled as Identity, Kept, Orphans, RefusedHosts, Spent, Without,
+    Enrol, Enrolled as Identity, Heartbeat, HeartbeatReply, Orphans, PausedRepo, RefusedHosts,
+    ReportKeptWork, ReportUsage,
 };
 use vine_app::{
     AppError, Missing, beats, view,
-    workers::{Candidate, Keepsake},
+    workers::{KeptWorkReport, NewWorker},
 };
 use vine_domain::{
-    Branch, Guard, Invalid, Slug, Standing, Verb, WorkerId, task::Usage, worker::Attempt,
+    Branch, Guard, Invalid, Slug, Verb, WorkerId, WorkerIsolation, task::Usage, worker::Attempt,
 };
 
 use super::{patience, shapes};
 use crate::{
-    Shared,
-    auth::{Enrolled, Person},
-    error::{Body, Failure, Id},
+    HttpState,
+    auth::{PersonCaller, WorkerCaller},
+    error::{ErrorResponse, JsonBody, PathId},
 };
 
 /// `POST /` with a one-time code.
@@ -29,16 +30,16 @@ use crate::{
     security(()),
 )]
 pub async fn enrol(
-    State(shared): State<Shared>,
-    Body(enrol): Body<Enrol>,
-) -> Result<(StatusCode, Json<Identity>), Failure> {
+    State(shared): State<HttpState>,
+    JsonBody(enrol): JsonBody<Enrol>,
+) -> Result<(StatusCode, Json<Identity>), ErrorResponse> {
     let slots = slots(enrol.slots)?;
     let version = enrol.version.chars().take(60).collect();
     let (id, token) = shared
         .app
         .enrol(
             &enrol.code,
-            Candidate {
+            NewWorker {
                 name: enrol.name,
                 slots,
                 version,
@@ -63,9 +64,9 @@ fn slots(wish: u32) -> Result<u32, AppError> {
     security(("person" = [])),
 )]
 pub async fn list(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+) -> Result<Json<Value>, ErrorResponse> {
     shared
         .app
         .allow(&caller, Verb::See, None, "workers")
@@ -86,10 +87,10 @@ pub async fn list(
     security(("person" = [])),
 )]
 pub async fn show(
-    State(shared): State<Shared>,
-    Person(caller): Person,
-    Id(id): Id<WorkerId>,
-) -> Result<Json<Value>, Failure> {
+    State(shared): State<HttpState>,
+    PersonCaller(caller): PersonCaller,
+    PathId(id): PathId<WorkerId>,
+) -> Result<Json<Value>, ErrorResponse> {
     shared
         .app
         .allow(&caller, Verb::See, None, "workers")
@@ -111,10 +112,10 @@ pub async fn show(
     security(("worker" = [])),
 )]
 pub async fn leave(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<WorkerId>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<WorkerId>,
+) -> Result<StatusCode, ErrorResponse> {
     itself(worker, id)?;
     shared.app.deregister(id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -129,10 +130,10 @@ pub async fn leave(
     security(("worker" = [])),
 )]
 pub async fn goodbye(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<WorkerId>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<WorkerId>,
+) -> Result<StatusCode, ErrorResponse> {
     itself(worker, id)?;
     shared.app.goodbye(id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -142,19 +143,19 @@ pub async fn goodbye(
 #[utoipa::path(
     post, path = "/workers/{id}/heartbeat", tag = "workers", operation_id = "workers_beat",
     summary = "Renews leases, then waits for something to tell the worker.",
-    request_body = Beat,
+    request_body = Heartbeat,
     params(("id" = WorkerId, Path)),
-    responses((status = 200, body = Beaten, description = "Done."), shapes::Refused),
+    responses((status = 200, body = HeartbeatReply, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn beat(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<WorkerId>,
-    Body(beat): Body<Beat>,
-) -> Result<Json<Beaten>, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<WorkerId>,
+    JsonBody(beat): JsonBody<Heartbeat>,
+) -> Result<Json<HeartbeatReply>, ErrorResponse> {
     itself(worker, id)?;
-    let beat = beats::Beat {
+    let beat = beats::WorkerHeartbeat {
         boot: beat.boot,
         slots: slots(beat.slots)?,
         leases: beat.leases,
@@ -167,7 +168,7 @@ pub async fn beat(
         standing: beat.standing.map(short),
         wait: patience(beat.wait),
     };
-    Ok(Json(Beaten {
+    Ok(Json(HeartbeatReply {
         deliveries: shared.app.beat(id, beat).await?,
     }))
 }
@@ -182,11 +183,11 @@ pub async fn beat(
     security(("worker" = [])),
 )]
 pub async fn orphans(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<WorkerId>,
-    Body(found): Body<Orphans>,
-) -> Result<Json<Orphans>, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<WorkerId>,
+    JsonBody(found): JsonBody<Orphans>,
+) -> Result<Json<Orphans>, ErrorResponse> {
     itself(worker, id)?;
     let mut over = Orphans::default();
     for (task, created) in found.tasks.into_iter().take(1000) {
@@ -206,23 +207,23 @@ pub async fn orphans(
 #[utoipa::path(
     post, path = "/workers/{id}/kept", tag = "workers", operation_id = "workers_kept",
     summary = "What the worker keeps of an attempt that did not finish.",
-    request_body = Kept,
+    request_body = ReportKeptWork,
     params(("id" = WorkerId, Path)),
     responses((status = 204, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn kept(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<WorkerId>,
-    Body(kept): Body<Kept>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<WorkerId>,
+    JsonBody(kept): JsonBody<ReportKeptWork>,
+) -> Result<StatusCode, ErrorResponse> {
     itself(worker, id)?;
     let attempt = Attempt {
         task: kept.task,
         epoch: kept.epoch,
     };
-    let keepsake = Keepsake {
+    let keepsake = KeptWorkReport {
         created: kept.created,
         commit: kept.commit.map(commit).transpose()?,
         name: kept.name.filter(|name| is_ref(name)),
@@ -237,17 +238,17 @@ pub async fn kept(
 #[utoipa::path(
     post, path = "/workers/{id}/spent", tag = "workers", operation_id = "workers_spent",
     summary = "What an attempt of the worker cost so far, however it ends.",
-    request_body = Spent,
+    request_body = ReportUsage,
     params(("id" = WorkerId, Path)),
     responses((status = 204, description = "Done."), shapes::Refused),
     security(("worker" = [])),
 )]
 pub async fn spent(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<WorkerId>,
-    Body(spent): Body<Spent>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<WorkerId>,
+    JsonBody(spent): JsonBody<ReportUsage>,
+) -> Result<StatusCode, ErrorResponse> {
     itself(worker, id)?;
     shared
         .app
@@ -266,11 +267,11 @@ pub async fn spent(
     security(("worker" = [])),
 )]
 pub async fn guard(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<WorkerId>,
-    Body(attempt): Body<Attempt>,
-) -> Result<Json<Guard>, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<WorkerId>,
+    JsonBody(attempt): JsonBody<Attempt>,
+) -> Result<Json<Guard>, ErrorResponse> {
     itself(worker, id)?;
     Ok(Json(shared.app.guard_of(id, attempt).await?))
 }
@@ -285,11 +286,11 @@ pub async fn guard(
     security(("worker" = [])),
 )]
 pub async fn refused(
-    State(shared): State<Shared>,
-    Enrolled(worker): Enrolled,
-    Id(id): Id<WorkerId>,
-    Body(refused): Body<RefusedHosts>,
-) -> Result<StatusCode, Failure> {
+    State(shared): State<HttpState>,
+    WorkerCaller(worker): WorkerCaller,
+    PathId(id): PathId<WorkerId>,
+    JsonBody(refused): JsonBody<RefusedHosts>,
+) -> Result<StatusCode, ErrorResponse> {
     itself(worker, id)?;
     let short = |host: &String| host.chars().take(260).collect();
     let hosts: Vec<String> = refused.hosts.iter().take(WITHOUT).map(short).collect();
@@ -331,13 +332,13 @@ fn is_ref(name: &str) -> bool {
 /// At most so many repositories of one worker are ill by name.
 const WITHOUT: usize = 100;
 
-fn short(mut standing: Standing) -> Standing {
+fn short(mut standing: WorkerIsolation) -> WorkerIsolation {
     standing.why = standing.why.chars().take(500).collect();
     standing
 }
 
-fn without(ill: Vec<Without>) -> Vec<(Slug, String)> {
-    let short = |one: Without| (one.repo, one.why.chars().take(500).collect());
+fn without(ill: Vec<PausedRepo>) -> Vec<(Slug, String)> {
+    let short = |one: PausedRepo| (one.repo, one.why.chars().take(500).collect());
     ill.into_iter().take(WITHOUT).map(short).collect()
 }
 

@@ -6,17 +6,17 @@ use vine_app::{App, AppError, Caller};
 use vine_domain::Verb;
 
 use super::{
-    In, fresh,
+    PageState, fresh,
     screen::{self, Screen},
 };
-use crate::auth::Visitor;
+use crate::auth::PageVisitor;
 
 const LINES: u32 = 150;
 
 /// `GET /audit`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     fresh(&shared, &visitor, &headers, Screen::Audit, "Audit", || {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 use vine_app::{
     texts,
-    trends::{Span, Trend},
+    trends::{Trend, TrendSpan},
 };
 
 /// The height of a chart, and the width of one span, in its own units.
@@ -28,7 +28,7 @@ pub fn trend(trend: &Trend) -> Markup {
 }
 
 /// A chart with what it is and where its sides are.
-fn chart(name: &str, trend: &Trend, parts: impl Fn(&Span) -> (u64, u64)) -> Markup {
+fn chart(name: &str, trend: &Trend, parts: impl Fn(&TrendSpan) -> (u64, u64)) -> Markup {
     html! {
         div {
             p.dim { (name) }
@@ -65,7 +65,7 @@ fn height_of(took: Duration) -> u64 {
 }
 
 /// Bars, each of two parts, as high as the largest allows.
-fn bars(name: &str, spans: &[Span], parts: impl Fn(&Span) -> (u64, u64)) -> Markup {
+fn bars(name: &str, spans: &[TrendSpan], parts: impl Fn(&TrendSpan) -> (u64, u64)) -> Markup {
     let largest = spans
         .iter()
         .map(|span| parts(span).0 + parts(span).1)
@@ -92,14 +92,14 @@ mod tests {
 
     #[test]
     fn words_say_what_the_chart_shows() {
-        let span = Span {
+        let span = TrendSpan {
             done: 3,
             failed: 1,
             response: Some(Duration::from_secs(90)),
         };
         let some = Trend {
             words: "24 hours",
-            spans: vec![Span::default(), span],
+            spans: vec![TrendSpan::default(), span],
             median: Some(Duration::from_secs(90)),
             p95: Some(Duration::from_secs(600)),
         };
@@ -108,7 +108,7 @@ mod tests {
             "3 finished, 1 failed (25 %); people answered within 90 s, nearly always within 10 min"
         );
         let none = Trend {
-            spans: vec![Span::default()],
+            spans: vec![TrendSpan::default()],
             median: None,
             p95: None,
             ..some

@@ -12,13 +12,13 @@ use vine_domain::{
 };
 
 use super::{
-    In, overview, problem,
+    PageState, overview, problem,
     screen::{self, Screen},
 };
-use crate::auth::Visitor;
+use crate::auth::PageVisitor;
 
 /// What holds now, and where it is set by those who may.
-pub fn of(repo: &Repo, visitor: &Visitor) -> Markup {
+pub fn of(repo: &Repo, visitor: &PageVisitor) -> Markup {
     let guard = &repo.guard;
     let (preset, wall) = (
         guard.preset.map(Preset::as_str),
@@ -62,7 +62,7 @@ fn choice(label: &str, name: &str, all: &[&str], chosen: Option<&str>, default: 
 
 /// What the form sends.
 #[derive(Deserialize)]
-pub struct Wish {
+pub struct GuardForm {
     preset: String,
     egress: String,
     wall: String,
@@ -72,10 +72,10 @@ pub struct Wish {
 
 /// `POST /settings/{repo}`: the command, and back.
 pub async fn save(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     Path(repo): Path<String>,
-    Form(wish): Form<Wish>,
+    Form(wish): Form<GuardForm>,
 ) -> Result<Redirect, Response> {
     let saved = async {
         let repo: Slug = repo.parse()?;

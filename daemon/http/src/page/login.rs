@@ -12,22 +12,25 @@ use serde::Deserialize;
 use vine_app::{AppError, tokens};
 use vine_domain::token::{Token, TokenKind};
 
-use super::{In, document, problem, screen::Screen};
+use super::{PageState, document, problem, screen::Screen};
 use crate::{
-    Shared,
-    auth::{self, Visitor},
-    error::{Failure, Params},
+    HttpState,
+    auth::{self, PageVisitor},
+    error::{ErrorResponse, QueryParams},
 };
 
 /// What a login link carries.
 #[derive(Deserialize)]
-pub struct Link {
+pub struct LoginLink {
     code: Option<String>,
 }
 
 /// `GET /login?code=…` shows who would be logged in, and logs nobody in: whatever looks at links before
 /// people do spends none. Without a code, or with a spent one, it says how to get in.
-pub async fn show(State(shared): In, Params(link): Params<Link>) -> Result<Response, Failure> {
+pub async fn show(
+    State(shared): PageState,
+    QueryParams(link): QueryParams<LoginLink>,
+) -> Result<Response, ErrorResponse> {
     let Some(code) = link.code else {
         return Ok(how(&shared, StatusCode::OK, "You are not logged in."));
     };
@@ -39,19 +42,22 @@ pub async fn show(State(shared): In, Params(link): Params<Link>) -> Result<Respo
 
 /// What the button of a link sends.
 #[derive(Deserialize)]
-pub struct Code {
+pub struct LoginCode {
     code: String,
 }
 
 /// `POST /login/link` spends the code.
-pub async fn open(State(shared): In, Form(Code { code }): Form<Code>) -> Result<Response, Failure> {
+pub async fn open(
+    State(shared): PageState,
+    Form(LoginCode { code }): Form<LoginCode>,
+) -> Result<Response, ErrorResponse> {
     match shared.app.log_in(&Token::presented(code)).await {
         Ok(session) => Ok(entered(&shared, &session)),
         Err(error) => unopened(&shared, error),
     }
 }
 
-fn unopened(shared: &Shared, error: AppError) -> Result<Response, Failure> {
+fn unopened(shared: &HttpState, error: AppError) -> Result<Response, ErrorResponse> {
     match error {
         AppError::Unauthenticated => Ok(how(
             shared,
@@ -78,16 +84,16 @@ fn confirm(name: &str, code: &str) -> Response {
 
 /// What the form sends.
 #[derive(Deserialize)]
-pub struct Name {
+pub struct LoginName {
     name: String,
     password: String,
 }
 
 /// `POST /login`
 pub async fn enter(
-    State(shared): In,
-    Form(Name { name, password }): Form<Name>,
-) -> Result<Response, Failure> {
+    State(shared): PageState,
+    Form(LoginName { name, password }): Form<LoginName>,
+) -> Result<Response, ErrorResponse> {
     match shared.app.log_in_with(name.trim(), &password).await {
         Ok(session) => Ok(entered(&shared, &session)),
         Err(AppError::Unauthenticated) => Ok(how(
@@ -102,7 +108,7 @@ pub async fn enter(
 
 /// A change of one's own password.
 #[derive(Deserialize)]
-pub struct Change {
+pub struct PasswordForm {
     #[serde(default)]
     old: String,
     new: String,
@@ -110,10 +116,10 @@ pub struct Change {
 
 /// `POST /password`
 pub async fn change(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     headers: HeaderMap,
-    Form(change): Form<Change>,
+    Form(change): Form<PasswordForm>,
 ) -> Result<Redirect, Response> {
     let done = match auth::cookie(&shared, &headers) {
         Some(session) => {
@@ -129,7 +135,7 @@ pub async fn change(
 }
 
 /// A browser that is logged in now.
-pub fn entered(shared: &Shared, session: &Token) -> Response {
+pub fn entered(shared: &HttpState, session: &Token) -> Response {
     let life = tokens::life(TokenKind::Browser).as_secs();
     (
         [(
@@ -143,10 +149,10 @@ pub fn entered(shared: &Shared, session: &Token) -> Response {
 
 /// `POST /logout`
 pub async fn leave(
-    State(shared): In,
-    Visitor(_): Visitor,
+    State(shared): PageState,
+    PageVisitor(_): PageVisitor,
     headers: HeaderMap,
-) -> Result<Response, Failure> {
+) -> Result<Response, ErrorResponse> {
     if let Some(token) = auth::cookie(&shared, &headers) {
         shared
             .app
@@ -163,7 +169,7 @@ pub async fn leave(
 }
 
 /// Too many tries.
-pub fn later(shared: &Shared, wait: Duration) -> Response {
+pub fn later(shared: &HttpState, wait: Duration) -> Response {
     let seconds = wait.as_secs() + 1;
     let mut response = how(
         shared,
@@ -177,7 +183,7 @@ pub fn later(shared: &Shared, wait: Duration) -> Response {
 }
 
 /// How to get in, and why one is not.
-pub fn how(shared: &Shared, status: StatusCode, why: &str) -> Response {
+pub fn how(shared: &HttpState, status: StatusCode, why: &str) -> Response {
     let body = html! {
         h1 { "Log in" }
         p role="alert" { (why) }

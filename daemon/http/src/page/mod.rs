@@ -33,15 +33,15 @@ use maud::{DOCTYPE, Markup, html};
 use vine_app::AppError;
 use vine_domain::shown;
 
-pub use self::oidc::{Issuer, Oidc};
+pub use self::oidc::{Issuer, OidcSettings};
 use self::screen::Screen;
 use crate::{
-    Shared,
-    auth::{self, Visitor},
-    error::Failure,
+    HttpState,
+    auth::{self, PageVisitor},
+    error::ErrorResponse,
 };
 
-pub fn routes(shared: Shared) -> Router<Shared> {
+pub fn routes(shared: HttpState) -> Router<HttpState> {
     Router::new()
         .route("/", get(overview::show))
         .route("/tasks", get(tasks::show).post(overview::create))
@@ -94,7 +94,12 @@ async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// A whole document around `body`, as it looks on a screen.
-fn document(title: &str, here: Option<Screen>, visitor: Option<&Visitor>, body: &Markup) -> String {
+fn document(
+    title: &str,
+    here: Option<Screen>,
+    visitor: Option<&PageVisitor>,
+    body: &Markup,
+) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -131,8 +136,8 @@ fn document(title: &str, here: Option<Screen>, visitor: Option<&Visitor>, body: 
 /// changes by time alone (a worker falling silent) and who looks, so an unchanged page costs
 /// neither a query nor a rendering.
 async fn fresh<F>(
-    shared: &Shared,
-    visitor: &Visitor,
+    shared: &HttpState,
+    visitor: &PageVisitor,
     headers: &HeaderMap,
     here: Screen,
     title: &str,
@@ -167,9 +172,9 @@ where
 }
 
 /// A page that says what went wrong, and offers what can be pressed to mend it.
-fn problem(visitor: &Visitor, error: AppError) -> Response {
+fn problem(visitor: &PageVisitor, error: AppError) -> Response {
     let buttons = error.buttons().to_vec();
-    let failure = Failure::from(error);
+    let failure = ErrorResponse::from(error);
     let head = if buttons.is_empty() {
         "That did not work"
     } else {
@@ -193,4 +198,4 @@ fn problem(visitor: &Visitor, error: AppError) -> Response {
 }
 
 /// Shorthand for the shared state.
-type In = State<Shared>;
+type PageState = State<HttpState>;

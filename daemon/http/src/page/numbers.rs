@@ -5,13 +5,13 @@ use maud::{Markup, html};
 use vine_app::{App, AppError, Caller};
 use vine_domain::Verb;
 
-use super::{In, fresh, screen::Screen};
-use crate::auth::Visitor;
+use super::{PageState, fresh, screen::Screen};
+use crate::auth::PageVisitor;
 
 /// `GET /numbers`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     fresh(

@@ -21,10 +21,10 @@ use tokio::{
     sync::{Mutex, Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
-use vine_app::{AppError, meter::Refused};
+use vine_app::{AppError, meter::RefusalCause};
 
-use super::{In, login};
-use crate::{Shared, auth, error::Params};
+use super::{PageState, login};
+use crate::{HttpState, auth, error::QueryParams};
 
 /// How long somebody may take to log in over there.
 const LIFE: u64 = 600;
@@ -36,7 +36,7 @@ const BACK: &str = "/login/oidc/back";
 
 /// Where people have their accounts, as the configuration says.
 #[derive(Debug, Clone)]
-pub struct Oidc {
+pub struct OidcSettings {
     /// What the button says: `Log in with <name>`.
     pub name: String,
     /// The issuer's address; its document is at `<issuer>/.well-known/openid-configuration`.
@@ -53,13 +53,13 @@ const AT_ONCE: usize = 32;
 
 /// An issuer that is spoken to.
 pub struct Issuer {
-    settings: Oidc,
+    settings: OidcSettings,
     http: reqwest::Client,
     ways: Semaphore,
     known: Mutex<Option<(Instant, CoreProviderMetadata)>>,
 }
 
-type Client = CoreClient<
+type OidcClient = CoreClient<
     EndpointSet,
     EndpointNotSet,
     EndpointNotSet,
@@ -68,11 +68,11 @@ type Client = CoreClient<
     EndpointMaybeSet,
 >;
 /// What went wrong, for the log.
-type Trouble = Box<dyn std::error::Error + Send + Sync>;
+type OidcError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Issuer {
     /// Nothing is asked before somebody wants to come in.
-    pub fn new(settings: Oidc) -> Self {
+    pub fn new(settings: OidcSettings) -> Self {
         // Redirects would lead requests of ours to wherever an answer says.
         let http = reqwest::ClientBuilder::new()
             .redirect(reqwest::redirect::Policy::none())
@@ -92,7 +92,7 @@ impl Issuer {
         &self.settings.name
     }
 
-    async fn client(&self, shared: &Shared) -> Result<Client, Trouble> {
+    async fn client(&self, shared: &HttpState) -> Result<OidcClient, OidcError> {
         // One asks; whoever has waited for that as long as the one may has waited enough.
         let mut known = timeout(PATIENCE, self.known.lock())
             .await
@@ -128,9 +128,9 @@ impl Issuer {
     }
 
     /// A place among those who are on their way in, or what they are told instead.
-    fn way(&self, shared: &Shared) -> Result<SemaphorePermit<'_>, Box<Response>> {
+    fn way(&self, shared: &HttpState) -> Result<SemaphorePermit<'_>, Box<Response>> {
         self.ways.try_acquire().map_err(|_| {
-            shared.app.meter.denied(Refused::Rate);
+            shared.app.meter.denied(RefusalCause::Rate);
             Box::new(login::later(shared, PATIENCE))
         })
     }
@@ -138,10 +138,10 @@ impl Issuer {
     /// Who the issuer says it is: the subject, and the address if the issuer has made sure of it.
     async fn redeem(
         &self,
-        shared: &Shared,
+        shared: &HttpState,
         code: String,
-        asked: &Asked,
-    ) -> Result<(String, Option<String>), Trouble> {
+        asked: &OidcRequest,
+    ) -> Result<(String, Option<String>), OidcError> {
         let client = self.client(shared).await?;
         let request = client
             .exchange_code(AuthorizationCode::new(code))?
@@ -170,14 +170,14 @@ impl Issuer {
 }
 
 /// What the browser keeps while its person is over there.
-struct Asked {
+struct OidcRequest {
     state: String,
     nonce: String,
     verifier: String,
 }
 
-impl Asked {
-    fn read(shared: &Shared, headers: &HeaderMap) -> Option<Self> {
+impl OidcRequest {
+    fn read(shared: &HttpState, headers: &HeaderMap) -> Option<Self> {
         let kept = auth::kept(shared, headers, COOKIE)?;
         let mut parts = kept.split('.').map(str::to_owned);
         Some(Self {
@@ -189,7 +189,7 @@ impl Asked {
 }
 
 /// `GET /login/oidc`: off to the issuer.
-pub async fn leave(State(shared): In) -> Response {
+pub async fn leave(State(shared): PageState) -> Response {
     let Some(issuer) = &shared.issuer else {
         return login::how(
             &shared,
@@ -230,7 +230,7 @@ pub async fn leave(State(shared): In) -> Response {
 
 /// What the issuer sends back.
 #[derive(Deserialize)]
-pub struct Answer {
+pub struct OidcCallback {
     code: Option<String>,
     state: Option<String>,
     error: Option<String>,
@@ -238,8 +238,8 @@ pub struct Answer {
 
 /// `GET /login/oidc/back`: whatever becomes of it, what was kept for it is used up.
 pub async fn back(
-    State(shared): In,
-    Params(answer): Params<Answer>,
+    State(shared): PageState,
+    QueryParams(answer): QueryParams<OidcCallback>,
     headers: HeaderMap,
 ) -> Response {
     let Some(issuer) = &shared.issuer else {
@@ -249,8 +249,8 @@ pub async fn back(
             "No organisation's accounts are known here.",
         );
     };
-    let asked =
-        Asked::read(&shared, &headers).filter(|asked| answer.state.as_ref() == Some(&asked.state));
+    let asked = OidcRequest::read(&shared, &headers)
+        .filter(|asked| answer.state.as_ref() == Some(&asked.state));
     let Some(asked) = asked else {
         return login::how(
             &shared,
@@ -267,7 +267,12 @@ pub async fn back(
 }
 
 /// Lets in whom the issuer names.
-async fn answered(shared: &Shared, issuer: &Issuer, answer: Answer, asked: &Asked) -> Response {
+async fn answered(
+    shared: &HttpState,
+    issuer: &Issuer,
+    answer: OidcCallback,
+    asked: &OidcRequest,
+) -> Response {
     let code = match (answer.error, answer.code) {
         (Some(error), _) => {
             return failed(
@@ -300,11 +305,11 @@ async fn answered(shared: &Shared, issuer: &Issuer, answer: Answer, asked: &Aske
             );
             login::how(shared, StatusCode::FORBIDDEN, &why)
         }
-        Err(error) => crate::error::Failure::from(error).into_response(),
+        Err(error) => crate::error::ErrorResponse::from(error).into_response(),
     }
 }
 
-fn failed(shared: &Shared, trouble: &Trouble) -> Response {
+fn failed(shared: &HttpState, trouble: &OidcError) -> Response {
     let mut why = trouble.to_string();
     let mut cause = trouble.source();
     while let Some(deeper) = cause {

@@ -8,27 +8,27 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 use vine_app::{
-    App, AppError, Caller, Context, from_words, health::Health, parse, spending::DAYS, tasks::Wish,
-    texts, view,
+    App, AppError, Caller, CommandContext, from_words, health::PlatformHealth, parse,
+    spending::DAYS, tasks::TaskRequest, texts, view,
 };
 use vine_domain::{
     Ask, Lane, Question, Repo, Task, Timestamp, Worker,
-    access::Sight,
-    ports::{Depths, TaskFilter},
+    access::ListScope,
+    ports::{QueueDepths, TaskFilter},
     task::Usage,
 };
 
 use super::{
-    In, chart, document, fresh, problem,
+    PageState, chart, document, fresh, problem,
     screen::{self, Screen},
     sessions, text, workers,
 };
-use crate::auth::Visitor;
+use crate::auth::PageVisitor;
 
 /// `GET /`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     fresh(
@@ -48,7 +48,7 @@ const QUESTIONS: u32 = 20;
 const TASKS: u32 = 25;
 
 async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<Markup, AppError> {
-    let everything = app.sight(caller, "overview").await? == Sight::Everything;
+    let everything = app.sight(caller, "overview").await? == ListScope::Everything;
     let tasks = app
         .tasks(
             caller,
@@ -78,7 +78,11 @@ async fn body(app: &App, caller: &Caller, said: Option<(&str, &str)>) -> Result<
 }
 
 /// Who waits for whom.
-async fn waiting(app: &App, caller: &Caller, depths: Option<&Depths>) -> Result<Markup, AppError> {
+async fn waiting(
+    app: &App,
+    caller: &Caller,
+    depths: Option<&QueueDepths>,
+) -> Result<Markup, AppError> {
     let now = app.clock.now();
     let questions = app.waiting(caller, QUESTIONS).await?;
     let all = match depths {
@@ -127,7 +131,7 @@ async fn held(app: &App, caller: &Caller) -> Result<Markup, AppError> {
 }
 
 /// What does the work.
-async fn machinery(app: &App, depths: &Depths) -> Result<Markup, AppError> {
+async fn machinery(app: &App, depths: &QueueDepths) -> Result<Markup, AppError> {
     let now = app.clock.now();
     let few = app.store.workers_after("", FEW).await?;
     let at_work = workers::at_work(app, &few).await?;
@@ -244,7 +248,7 @@ fn worker(
 }
 
 /// How a chat platform is.
-fn adapter(platform: &str, health: &Health, now: Timestamp) -> Markup {
+fn adapter(platform: &str, health: &PlatformHealth, now: Timestamp) -> Markup {
     html! {
         li {
             @if health.trouble.is_some() { span.badge.error { "trouble" } } @else { span.badge.done { "ok" } }
@@ -361,7 +365,7 @@ pub fn ago(now: Timestamp, then: Timestamp) -> String {
 
 /// The form for a new task.
 #[derive(Deserialize)]
-pub struct New {
+pub struct NewTaskForm {
     title: String,
     #[serde(default)]
     prompt: String,
@@ -369,9 +373,9 @@ pub struct New {
     priority: String,
 }
 
-impl New {
-    fn wish(self) -> Result<Wish, vine_domain::Invalid> {
-        Ok(Wish {
+impl NewTaskForm {
+    fn wish(self) -> Result<TaskRequest, vine_domain::Invalid> {
+        Ok(TaskRequest {
             title: self.title.parse()?,
             prompt: Some(self.prompt.trim())
                 .filter(|text| !text.is_empty())
@@ -388,9 +392,9 @@ impl New {
 
 /// `POST /tasks`
 pub async fn create(
-    State(shared): In,
-    visitor: Visitor,
-    Form(new): Form<New>,
+    State(shared): PageState,
+    visitor: PageVisitor,
+    Form(new): Form<NewTaskForm>,
 ) -> Result<Redirect, Response> {
     let wish = new
         .wish()
@@ -405,15 +409,15 @@ pub async fn create(
 
 /// The command line.
 #[derive(Deserialize)]
-pub struct Line {
+pub struct CommandForm {
     line: String,
 }
 
 /// `POST /command`: the page again, with the reply.
 pub async fn command(
-    State(shared): In,
-    visitor: Visitor,
-    Form(Line { line }): Form<Line>,
+    State(shared): PageState,
+    visitor: PageVisitor,
+    Form(CommandForm { line }): Form<CommandForm>,
 ) -> Result<Response, Response> {
     let reply = run(&shared.app, &visitor.0, &line).await;
     let text = reply.unwrap_or_else(|error| error.told());
@@ -431,7 +435,7 @@ pub async fn command(
 
 /// Runs a command that is split into words already.
 pub async fn order(app: &App, caller: &Caller, words: &[String]) -> Result<String, AppError> {
-    let command = from_words(words, "", &Context::default());
+    let command = from_words(words, "", &CommandContext::default());
     let command = command.map_err(|error| AppError::Unreadable(error.0))?;
     Ok(app.run(caller, command, None).await?.text)
 }
@@ -439,9 +443,9 @@ pub async fn order(app: &App, caller: &Caller, words: &[String]) -> Result<Strin
 /// The same from a line, with or without `/vine` before it.
 pub async fn run(app: &App, caller: &Caller, line: &str) -> Result<String, AppError> {
     let command = match line.trim() {
-        "" => from_words(&[], "", &Context::default()),
-        line if vine_app::is_command(line) => parse(line, &Context::default()),
-        line => parse(&format!("/vine {line}"), &Context::default()),
+        "" => from_words(&[], "", &CommandContext::default()),
+        line if vine_app::is_command(line) => parse(line, &CommandContext::default()),
+        line => parse(&format!("/vine {line}"), &CommandContext::default()),
     };
     let command = command.map_err(|error| AppError::Unreadable(error.0))?;
     Ok(app.run(caller, command, None).await?.text)

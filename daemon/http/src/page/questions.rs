@@ -6,18 +6,18 @@ use vine_app::{App, AppError, Caller, texts};
 use vine_domain::{Question, QuestionState, Timestamp};
 
 use super::{
-    In, fresh,
+    PageState, fresh,
     screen::{self, Screen},
 };
-use crate::auth::Visitor;
+use crate::auth::PageVisitor;
 
 /// So many open ones, and so many closed ones.
 const EACH: u32 = 60;
 
 /// `GET /questions`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     fresh(

@@ -7,17 +7,17 @@ use vine_app::{App, AppError, view};
 use vine_domain::{Slug, Task, TaskState, Verb, ports::TaskFilter};
 
 use super::{
-    In, fresh,
+    PageState, fresh,
     screen::{self, Screen},
 };
-use crate::auth::Visitor;
+use crate::auth::PageVisitor;
 
 const DEAD: u32 = 100;
 
 /// `GET /queues`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     fresh(
@@ -31,7 +31,7 @@ pub async fn show(
     .await
 }
 
-async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
+async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
     app.allow(&visitor.0, Verb::See, None, "queues").await?;
     let depths = app.store.depths().await?;
     let repos = app.store.repos().await?;
@@ -71,7 +71,7 @@ async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
 }
 
 /// Whether work is started in a repository, or anywhere, and the button that changes it.
-fn claiming(visitor: &Visitor, repo: Option<&Slug>, paused: bool) -> Markup {
+fn claiming(visitor: &PageVisitor, repo: Option<&Slug>, paused: bool) -> Markup {
     let (state, label, verb) = if paused {
         ("paused", "Resume", "resume")
     } else {

@@ -8,8 +8,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use vine_domain::{Repo, Slug, Timestamp, Verb, access};
 
-use super::{In, overview, problem};
-use crate::auth::Visitor;
+use super::{PageState, overview, problem};
+use crate::auth::PageVisitor;
 
 /// What the page has, in the order of its menu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Screen {
     }
 
     /// Whether there is anything on it for this person.
-    fn is_for(self, visitor: &Visitor) -> bool {
+    fn is_for(self, visitor: &PageVisitor) -> bool {
         match self {
             Self::Overview | Self::Tasks | Self::Questions | Self::Sessions | Self::Settings => {
                 true
@@ -83,7 +83,7 @@ impl Screen {
 }
 
 /// The way to the other screens.
-pub fn menu(here: Option<Screen>, visitor: &Visitor) -> Markup {
+pub fn menu(here: Option<Screen>, visitor: &PageVisitor) -> Markup {
     html! {
         nav aria-label="Screens" {
             @for screen in Screen::ALL.into_iter().filter(|screen| screen.is_for(visitor)) {
@@ -107,16 +107,16 @@ pub fn does(label: &str, what: &str, command: &str, back: Screen) -> Markup {
 
 /// What such a button sends.
 #[derive(Deserialize)]
-pub struct Done {
+pub struct BackForm {
     line: String,
     back: String,
 }
 
 /// `POST /do`: the command, and back to where its button was.
 pub async fn done(
-    State(shared): In,
-    visitor: Visitor,
-    Form(Done { line, back }): Form<Done>,
+    State(shared): PageState,
+    visitor: PageVisitor,
+    Form(BackForm { line, back }): Form<BackForm>,
 ) -> Result<Redirect, Response> {
     overview::run(&shared.app, &visitor.0, &line)
         .await
@@ -128,11 +128,11 @@ pub async fn done(
 
 /// Buttons for those who may do something, in `repo` or to what belongs to none. Each command
 /// decides for itself; this only spares people buttons that would be refused.
-pub fn offer(visitor: &Visitor, verb: Verb, repo: Option<&Slug>, buttons: &Markup) -> Markup {
+pub fn offer(visitor: &PageVisitor, verb: Verb, repo: Option<&Slug>, buttons: &Markup) -> Markup {
     html! { @if may(visitor, verb, repo) { (buttons) } }
 }
 
-fn may(visitor: &Visitor, verb: Verb, repo: Option<&Slug>) -> bool {
+fn may(visitor: &PageVisitor, verb: Verb, repo: Option<&Slug>) -> bool {
     access::decide(visitor.0.user.as_ref(), verb, repo).is_ok()
 }
 

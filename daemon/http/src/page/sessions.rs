@@ -8,10 +8,10 @@ use vine_app::{App, AppError, texts};
 use vine_domain::{Session, Timestamp, Verb, WorkerId};
 
 use super::{
-    In, fresh,
+    PageState, fresh,
     screen::{self, Screen},
 };
-use crate::auth::Visitor;
+use crate::auth::PageVisitor;
 
 const LIMIT: u32 = 200;
 const HEADS: [&str; 10] = [
@@ -29,8 +29,8 @@ const HEADS: [&str; 10] = [
 
 /// `GET /sessions`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     fresh(
@@ -44,7 +44,7 @@ pub async fn show(
     .await
 }
 
-async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
+async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
     let sessions = app.sessions(&visitor.0, false, LIMIT).await?;
     let names: HashMap<WorkerId, String> = app
         .store

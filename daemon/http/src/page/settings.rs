@@ -4,18 +4,18 @@
 use axum::{extract::State, http::HeaderMap, response::Response};
 use maud::{Markup, html};
 use vine_app::{App, AppError, texts};
-use vine_domain::{Grant, Verb, access};
+use vine_domain::{ConfiguredPerson, Verb, access};
 
 use super::{
-    In, fresh, guards,
+    PageState, fresh, guards,
     screen::{self, Screen},
 };
-use crate::auth::Visitor;
+use crate::auth::PageVisitor;
 
 /// `GET /settings`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     fresh(
@@ -29,7 +29,7 @@ pub async fn show(
     .await
 }
 
-async fn body(app: &App, visitor: &Visitor) -> Result<Markup, AppError> {
+async fn body(app: &App, visitor: &PageVisitor) -> Result<Markup, AppError> {
     let (repos, rooms) = (app.repos(&visitor.0).await?, app.store.rooms().await?);
     Ok(html! {
         h1 { "Settings" }
@@ -158,7 +158,7 @@ fn sessions(app: &App) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn people(people: &[Grant]) -> Markup {
+fn people(people: &[ConfiguredPerson]) -> Markup {
     html! {
         @if people.is_empty() { p.none { "The configuration names nobody: only who set this place \
          up can do anything." } }

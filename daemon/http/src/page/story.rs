@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use vine_app::{texts, view};
 use vine_domain::{
     Question, QuestionId,
-    ports::{Execution, Stations},
+    ports::{Execution, Milestones},
 };
 
 use super::screen;
@@ -34,7 +34,7 @@ pub fn attempts(attempts: &[Execution]) -> Markup {
 }
 
 /// Stations that questions have reached, each with the time since the one before.
-pub fn ways(questions: &[Question], stations: &HashMap<QuestionId, Stations>) -> Markup {
+pub fn ways(questions: &[Question], stations: &HashMap<QuestionId, Milestones>) -> Markup {
     screen::table(
         "Ways of the questions",
         &["Question", "Station", "When", "After"],

@@ -10,18 +10,18 @@ use serde::Deserialize;
 use vine_app::{App, AppError, Caller, texts, view};
 use vine_domain::{
     Question, QuestionId, TaskId, Timestamp,
-    chat::{Act, Inbound, Message, Spot},
+    chat::{Inbound, InboundKind, Location, Message},
 };
 
-use super::{In, fresh, overview, problem, screen::Screen, story, text};
-use crate::{Shared, auth::Visitor};
+use super::{PageState, fresh, overview, problem, screen::Screen, story, text};
+use crate::{HttpState, auth::PageVisitor};
 
 const THREAD: u32 = 500;
 
 /// `GET /tasks/{id}`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
@@ -158,7 +158,7 @@ fn line(message: &Message, thread: &[Message]) -> Markup {
 
 /// What a reply box or a button sends.
 #[derive(Deserialize)]
-pub struct Said {
+pub struct ReplyForm {
     text: Option<String>,
     press: Option<String>,
     reply_to: Option<String>,
@@ -168,10 +168,10 @@ pub struct Said {
 
 /// `POST /tasks/{id}/say`
 pub async fn say(
-    State(shared): In,
-    visitor: Visitor,
+    State(shared): PageState,
+    visitor: PageVisitor,
     Path(id): Path<String>,
-    Form(said): Form<Said>,
+    Form(said): Form<ReplyForm>,
 ) -> Result<Redirect, Response> {
     hear(&shared, &visitor.0, &id, said)
         .await
@@ -181,15 +181,15 @@ pub async fn say(
 
 /// What somebody meant who was asked back.
 #[derive(Deserialize)]
-pub struct Pressed {
+pub struct ClarifyForm {
     says: String,
 }
 
 /// `POST /meant`
 pub async fn meant(
-    State(shared): In,
-    visitor: Visitor,
-    Form(Pressed { says }): Form<Pressed>,
+    State(shared): PageState,
+    visitor: PageVisitor,
+    Form(ClarifyForm { says }): Form<ClarifyForm>,
 ) -> Result<Redirect, Response> {
     let task = shared
         .app
@@ -199,7 +199,12 @@ pub async fn meant(
     Ok(Redirect::to(&format!("/tasks/{task}")))
 }
 
-async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<(), AppError> {
+async fn hear(
+    shared: &HttpState,
+    caller: &Caller,
+    id: &str,
+    said: ReplyForm,
+) -> Result<(), AppError> {
     let author = caller
         .user
         .as_ref()
@@ -213,12 +218,12 @@ async fn hear(shared: &Shared, caller: &Caller, id: &str, said: Said) -> Result<
         event: shared.app.ids.uuid().to_string(),
         platform: "console".into(),
         author,
-        spot: Spot::Ours {
+        spot: Location::Ours {
             task: Some(id.parse()?),
             question: reply_to,
         },
         text: said.press.or(said.text).unwrap_or_default(),
-        act: Act::Said,
+        act: InboundKind::Said,
         said: said.seen.map(Timestamp).filter(|_| reply_to.is_none()),
         left_out: None,
         private: false,

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use vine_app::{App, AppError, Caller};
 use vine_domain::{Slug, TaskId, TaskState, ports::TaskFilter};
 
-use super::{In, fresh, overview, problem, screen, screen::Screen};
-use crate::{auth::Visitor, error::Params};
+use super::{PageState, fresh, overview, problem, screen, screen::Screen};
+use crate::{auth::PageVisitor, error::QueryParams};
 
 const PAGE: u32 = 100;
 /// Those that failed and wait for somebody to replay or discard them.
@@ -19,7 +19,7 @@ const DEAD: &str = "dead";
 
 /// What the address says after `?`. A form sends empty words for what was not chosen.
 #[derive(Debug, Default, Deserialize)]
-pub struct Choice {
+pub struct TasksFilterForm {
     #[serde(default)]
     state: String,
     #[serde(default)]
@@ -29,7 +29,7 @@ pub struct Choice {
     before: Option<String>,
 }
 
-impl Choice {
+impl TasksFilterForm {
     /// Whoever types an id means that task.
     fn one(&self) -> Option<TaskId> {
         Some(self.text.trim())
@@ -63,9 +63,9 @@ impl Choice {
 
 /// `GET /tasks`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
-    Params(choice): Params<Choice>,
+    State(shared): PageState,
+    visitor: PageVisitor,
+    QueryParams(choice): QueryParams<TasksFilterForm>,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     if let Some(id) = choice.one() {
@@ -81,7 +81,7 @@ pub async fn show(
 async fn body(
     app: &App,
     caller: &Caller,
-    choice: &Choice,
+    choice: &TasksFilterForm,
     filter: TaskFilter,
 ) -> Result<Markup, AppError> {
     let tasks = app.tasks(caller, &filter).await?;

@@ -7,11 +7,11 @@ use vine_app::{App, AppError};
 use vine_domain::{TaskId, Verb, Worker, WorkerId};
 
 use super::{
-    In, fresh,
+    PageState, fresh,
     screen::{self, Screen},
     text,
 };
-use crate::{auth::Visitor, error::Params};
+use crate::{auth::PageVisitor, error::QueryParams};
 
 /// Who is at which task, with its title.
 pub type AtWork = (WorkerId, TaskId, String);
@@ -21,7 +21,7 @@ const PAGE: u32 = 50;
 
 /// What the address says after `?`.
 #[derive(Debug, Default, Deserialize)]
-pub struct Start {
+pub struct WorkersQuery {
     /// The last name of the page before.
     #[serde(default)]
     after: String,
@@ -29,9 +29,9 @@ pub struct Start {
 
 /// `GET /workers`
 pub async fn show(
-    State(shared): In,
-    visitor: Visitor,
-    Params(from): Params<Start>,
+    State(shared): PageState,
+    visitor: PageVisitor,
+    QueryParams(from): QueryParams<WorkersQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
     fresh(
@@ -45,7 +45,7 @@ pub async fn show(
     .await
 }
 
-async fn body(app: &App, visitor: &Visitor, after: &str) -> Result<Markup, AppError> {
+async fn body(app: &App, visitor: &PageVisitor, after: &str) -> Result<Markup, AppError> {
     app.allow(&visitor.0, Verb::See, None, "workers").await?;
     let page = app.store.workers_after(after, PAGE).await?;
     let all = app.store.depths().await?.workers;

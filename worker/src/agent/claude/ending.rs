@@ -9,23 +9,23 @@ use vine_domain::{
 };
 
 use super::{frames::telling, resets};
-use crate::agent::{Finished, Outcome};
+use crate::agent::{FinishedRun, RunOutcome};
 
 /// The outcome of a run that ended with `result`. `error` is the kind that the last synthetic
 /// message named.
-pub fn outcome(result: &Value, error: Option<&str>, resumed: bool) -> Outcome {
+pub fn outcome(result: &Value, error: Option<&str>, resumed: bool) -> RunOutcome {
     let said = words(result);
     if resumed && said.contains("No conversation found") {
-        return Outcome::NoSession;
+        return RunOutcome::NoSession;
     }
     if is_whole(result) {
-        return Outcome::Finished(Finished {
+        return RunOutcome::Finished(FinishedRun {
             summary: said,
             usage: usage(result),
             denied: denied(result),
         });
     }
-    Outcome::Failed(failure(result, error, &said))
+    RunOutcome::Failed(failure(result, error, &said))
 }
 
 fn words(result: &Value) -> String {
@@ -181,7 +181,7 @@ mod tests {
 
     fn failed(result: &Value, error: Option<&str>) -> Failure {
         match outcome(result, error, false) {
-            Outcome::Failed(failure) => failure,
+            RunOutcome::Failed(failure) => failure,
             other => panic!("{other:?}"),
         }
     }
@@ -247,10 +247,11 @@ mod tests {
     fn success_that_is_an_error_is_no_success() {
         assert!(matches!(
             outcome(&api_error(529, "x"), None, false),
-            Outcome::Failed(_)
+            RunOutcome::Failed(_)
         ));
         let fine = json!({ "subtype": "success", "is_error": false, "result": "Done.", "num_turns": 2, "total_cost_usd": 0.1086 });
-        let Outcome::Finished(Finished { summary, usage, .. }) = outcome(&fine, None, false) else {
+        let RunOutcome::Finished(FinishedRun { summary, usage, .. }) = outcome(&fine, None, false)
+        else {
             panic!()
         };
         assert_eq!(
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(failed(&aborted, None).kind, FailureKind::StoppedEarly);
         let denials = json!([{ "tool_name": "Bash", "tool_use_id": "t", "tool_input": { "command": "rm x" } }]);
         let fine = json!({ "subtype": "success", "is_error": false, "result": "Done.", "permission_denials": denials });
-        let Outcome::Finished(finished) = outcome(&fine, None, false) else {
+        let RunOutcome::Finished(finished) = outcome(&fine, None, false) else {
             panic!()
         };
         assert_eq!(finished.denied, ["Bash: rm x"]);

@@ -12,7 +12,7 @@ use super::{resets, tools::ToolCall};
 
 /// A frame from the process, in our words.
 #[derive(Debug, PartialEq)]
-pub enum Frame {
+pub enum StreamFrame {
     /// The agent said something or used tools.
     Said {
         /// Words for people.
@@ -84,30 +84,32 @@ pub fn is_work(frame: &Value) -> bool {
 }
 
 /// Reads one frame.
-pub fn read(frame: Value) -> Frame {
+pub fn read(frame: Value) -> StreamFrame {
     match (frame["type"].as_str(), frame["subtype"].as_str()) {
         (Some("assistant"), _) if frame["parent_tool_use_id"].is_null() => said(&frame),
-        (Some("user"), _) => Frame::Results(results(&frame)),
-        (Some("result"), _) => Frame::Result(frame),
+        (Some("user"), _) => StreamFrame::Results(results(&frame)),
+        (Some("result"), _) => StreamFrame::Result(frame),
         (Some("control_request"), _) => request(&frame),
-        (Some("control_cancel_request"), _) => Frame::Withdrawn {
+        (Some("control_cancel_request"), _) => StreamFrame::Withdrawn {
             request: text(&frame["request_id"]),
         },
         (Some("command_lifecycle"), _) | (Some("system"), Some("command_lifecycle")) => {
             taken(&frame)
         }
         (Some("rate_limit_event"), _) => {
-            resets::in_event(&frame).map_or(Frame::Other, Frame::Limited)
+            resets::in_event(&frame).map_or(StreamFrame::Other, StreamFrame::Limited)
         }
-        (Some("system"), Some("session_state_changed")) => Frame::Idle(frame["state"] == "idle"),
-        (Some("system"), Some("api_retry")) => Frame::Retrying {
+        (Some("system"), Some("session_state_changed")) => {
+            StreamFrame::Idle(frame["state"] == "idle")
+        }
+        (Some("system"), Some("api_retry")) => StreamFrame::Retrying {
             attempt: frame["attempt"].as_u64().unwrap_or_default(),
             of: frame["max_retries"].as_u64().unwrap_or_default(),
             status: frame["error_status"]
                 .as_u64()
                 .map_or_else(|| "nothing".into(), |status| status.to_string()),
         },
-        _ => Frame::Other,
+        _ => StreamFrame::Other,
     }
 }
 
@@ -121,18 +123,18 @@ pub fn context_used(line: &str) -> Option<Option<u8>> {
     Some(percent.map(|percent| percent.clamp(0.0, 100.0).round() as u8))
 }
 
-fn taken(frame: &Value) -> Frame {
+fn taken(frame: &Value) -> StreamFrame {
     let uuid = frame["command_uuid"]
         .as_str()
         .and_then(|uuid| Uuid::parse_str(uuid).ok());
     let state = frame["state"].as_str();
     uuid.filter(|_| matches!(state, Some("started" | "completed")))
-        .map_or(Frame::Other, Frame::Taken)
+        .map_or(StreamFrame::Other, StreamFrame::Taken)
 }
 
 /// Reads a line. What is no JSON by a half of a character or by its encoding is read with a sign in
 /// its place, and says so: what it asks for must not wait for a reply for ever.
-pub fn parse(line: &str) -> Result<(Value, bool), Unreadable> {
+pub fn parse(line: &str) -> Result<(Value, bool), UnreadableFrame> {
     if let Ok(frame) = serde_json::from_str(line) {
         return Ok((frame, line.contains('\u{fffd}')));
     }
@@ -147,14 +149,14 @@ pub fn parse(line: &str) -> Result<(Value, bool), Unreadable> {
     }
     let wants_reply = line.contains("\"control_request\"");
     let request = REQUEST.captures(line).filter(|_| wants_reply);
-    Err(Unreadable {
+    Err(UnreadableFrame {
         request: request.map(|found| found[1].to_owned()),
     })
 }
 
 /// A line that cannot be read at all.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Unreadable {
+pub struct UnreadableFrame {
     /// The request in it, which waits for a reply.
     pub request: Option<String>,
 }
@@ -180,14 +182,14 @@ fn results(frame: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-fn said(frame: &Value) -> Frame {
+fn said(frame: &Value) -> StreamFrame {
     let blocks = frame["message"]["content"]
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
     let writes = |block: &&Value| matches!(block["name"].as_str(), Some("Write" | "Edit"));
     let of = |kind: &'static str| blocks.iter().filter(move |block| block["type"] == kind);
-    Frame::Said {
+    StreamFrame::Said {
         texts: of("text")
             .map(|block| text(&block["text"]))
             .filter(|text| !text.trim().is_empty())
@@ -235,19 +237,19 @@ pub fn telling(input: &Value) -> String {
 /// The hook that asks whether a shell line of a skill may run.
 pub const SKILL: &str = "skill";
 
-fn request(frame: &Value) -> Frame {
+fn request(frame: &Value) -> StreamFrame {
     let (request, body) = (text(&frame["request_id"]), &frame["request"]);
     match body["subtype"].as_str() {
-        Some("can_use_tool") => Frame::Ask {
+        Some("can_use_tool") => StreamFrame::Ask {
             request,
             call: ToolCall::read(body),
         },
-        Some("hook_callback") if body["callback_id"] == SKILL => Frame::SkillLine { request },
-        Some("hook_callback") => Frame::Ask {
+        Some("hook_callback") if body["callback_id"] == SKILL => StreamFrame::SkillLine { request },
+        Some("hook_callback") => StreamFrame::Ask {
             request,
             call: ToolCall::read_hook(body),
         },
-        other => Frame::Unsupported {
+        other => StreamFrame::Unsupported {
             request,
             subtype: other.unwrap_or("this request").to_owned(),
         },

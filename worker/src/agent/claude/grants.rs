@@ -47,9 +47,9 @@ fn shown(rule: &Value) -> Option<String> {
 
 /// Grants of people, each with the question that it came from.
 #[derive(Debug, Default)]
-pub struct Grants(Vec<(QuestionId, Vec<String>)>);
+pub struct SessionGrants(Vec<(QuestionId, Vec<String>)>);
 
-impl Grants {
+impl SessionGrants {
     /// Those that were given for this task in this session.
     pub fn of(questions: &[Question], session: vine_domain::SessionId) -> Self {
         let mut grants = Self::default();
@@ -222,7 +222,7 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let both = json!([rule("Bash", Some("touch *")), rule("Bash", Some("rm *"))]);
         let needs_both = call("Bash", &json!({ "command": "touch a && rm a" }), &both);
-        let one = Grants(vec![(QuestionId(1), vec!["Bash(touch *)".into()])]);
+        let one = SessionGrants(vec![(QuestionId(1), vec!["Bash(touch *)".into()])]);
         assert_eq!(one.covering(&needs_both, place.path()), None);
         let mut two = one;
         two.0.push((QuestionId(2), vec!["Bash(rm *)".into()]));

@@ -4,13 +4,13 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::ChildStdout;
 
 /// Lines of a process.
-pub struct Lines {
+pub struct OutputLines {
     from: BufReader<ChildStdout>,
     /// A line as far as it has come: a wait for its rest may be given up and taken up again.
     part: Vec<u8>,
 }
 
-impl Lines {
+impl OutputLines {
     /// Begins to read.
     pub fn new(stdout: ChildStdout) -> Self {
         Self {

@@ -34,14 +34,14 @@ use tokio::{
 use vine_domain::{Failure, FailureKind};
 
 use self::{
-    lines::Lines,
-    talk::{EXIT, End, Talk},
+    lines::OutputLines,
+    talk::{Conversation, EXIT, TalkEnd},
 };
-use super::{Job, Outcome, last_words};
+use super::{AgentRun, RunOutcome, last_words};
 use crate::{
     config::AgentConfig,
-    host::Host,
-    process::{self, Mark},
+    host::AgentHost,
+    process::{self, ProcessMark},
     supervise::is_not_started,
 };
 
@@ -96,7 +96,7 @@ pub async fn speaks(config: &AgentConfig, temp: &Path) -> Result<(), Failure> {
     let folder = temp.join("probe");
     let made = std::fs::create_dir_all(&folder);
     made.map_err(|error| does_not_start(config, &error.to_string()))?;
-    let mark = Mark::new(&format!("probe {}", folder.display()), "probe");
+    let mark = ProcessMark::new(&format!("probe {}", folder.display()), "probe");
     let mut command = process::command(&config.command, &folder, &mark, &config.env, &config.pass);
     command.args([
         "-p",
@@ -134,7 +134,7 @@ pub async fn speaks(config: &AgentConfig, temp: &Path) -> Result<(), Failure> {
         .rev()
         .find_map(|line| serde_json::from_str(line).ok());
     match result.map(|result| ending::outcome(&result, None, false)) {
-        Some(Outcome::Failed(failure)) => Err(failure),
+        Some(RunOutcome::Failed(failure)) => Err(failure),
         Some(_) => Ok(()),
         None => Err(does_not_start(
             config,
@@ -151,15 +151,15 @@ pub async fn speaks(config: &AgentConfig, temp: &Path) -> Result<(), Failure> {
 const PROBE: Duration = Duration::from_secs(120);
 
 /// Runs Claude Code to its end.
-pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
+pub async fn run(job: &AgentRun<'_>, host: &AgentHost) -> RunOutcome {
     let mut child = match start(job).await {
         Ok(child) => child,
-        Err(error) => return Outcome::Failed(does_not_start(job.config, &error.to_string())),
+        Err(error) => return RunOutcome::Failed(does_not_start(job.config, &error.to_string())),
     };
     let (Some(stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
-        return Outcome::Failed(Failure::new(
+        return RunOutcome::Failed(Failure::new(
             FailureKind::AgentMissing,
             "Claude Code started without its pipes.",
         ));
@@ -172,63 +172,63 @@ pub async fn run(job: &Job<'_>, host: &Host) -> Outcome {
             .await;
         text
     });
-    let mut talk = Talk::new(job, host, stdin);
-    let mut lines = Lines::new(stdout);
+    let mut talk = Conversation::new(job, host, stdin);
+    let mut lines = OutputLines::new(stdout);
     let end = talk.run_down(&mut lines).await;
-    let deferred = matches!(end, End::Held) && talk.defer(&mut lines).await;
-    if matches!(end, End::Turn(_)) {
+    let deferred = matches!(end, TalkEnd::Held) && talk.defer(&mut lines).await;
+    if matches!(end, TalkEnd::Turn(_)) {
         talk.report_context(&mut lines).await;
     }
     let patience = match end {
         // A process that leaves by itself writes where its session's record ends. Without that, a
         // session that was resumed before is later resumed from its older end (measured).
-        End::Held if deferred => EXIT,
+        TalkEnd::Held if deferred => EXIT,
         // Leaving by itself it would write that people had refused the open calls.
-        End::Held | End::Hung | End::Over => Duration::ZERO,
-        End::Turn(_) | End::Gone => EXIT,
+        TalkEnd::Held | TalkEnd::Hung | TalkEnd::Over => Duration::ZERO,
+        TalkEnd::Turn(_) | TalkEnd::Gone => EXIT,
     };
     let idle_exit = talk.close(&mut child, patience).await;
     // What is left would keep the pipe of the complaints open.
     job.mark.kill().await;
     let said = host.clean(complaints.await.unwrap_or_default());
     match end {
-        End::Turn(result) => {
+        TalkEnd::Turn(result) => {
             let outcome = talk.outcome(&result);
-            if matches!(outcome, Outcome::Finished(_)) {
+            if matches!(outcome, RunOutcome::Finished(_)) {
                 talk.confirm_all().await;
             }
             outcome
         }
-        End::Held => Outcome::Parked,
-        End::Hung => {
+        TalkEnd::Held => RunOutcome::Parked,
+        TalkEnd::Hung => {
             let minutes = job.config.hang_after.as_secs_f64() / 60.0;
             let what = format!(
                 "Claude Code said nothing for {minutes:.1} minutes while nobody was asked \
                  anything, and was stopped."
             );
-            Outcome::Failed(Failure::new(FailureKind::AgentHung, what))
+            RunOutcome::Failed(Failure::new(FailureKind::AgentHung, what))
         }
-        End::Over => Outcome::Stopped,
+        TalkEnd::Over => RunOutcome::Stopped,
         // It died while people were thinking: they keep their questions, the session goes on with
         // their answers.
-        End::Gone if !talk.open.is_empty() => {
+        TalkEnd::Gone if !talk.open.is_empty() => {
             host.log(format!(
                 "Claude Code ended while it waited; {}",
                 last_words(&said)
             ));
-            Outcome::Parked
+            RunOutcome::Parked
         }
-        End::Gone => gone(job, idle_exit, &said),
+        TalkEnd::Gone => gone(job, idle_exit, &said),
     }
 }
 
 /// The process ended before a result.
-fn gone(job: &Job<'_>, status: Option<std::process::ExitStatus>, said: &str) -> Outcome {
+fn gone(job: &AgentRun<'_>, status: Option<std::process::ExitStatus>, said: &str) -> RunOutcome {
     if job.resume && said.contains("No conversation found") {
-        return Outcome::NoSession;
+        return RunOutcome::NoSession;
     }
     if status.is_some_and(is_not_started) && said.contains("does not start") {
-        return Outcome::Failed(does_not_start(job.config, last_line(said)));
+        return RunOutcome::Failed(does_not_start(job.config, last_line(said)));
     }
     let how = status.map_or_else(
         || "without a trace".into(),
@@ -238,7 +238,7 @@ fn gone(job: &Job<'_>, status: Option<std::process::ExitStatus>, said: &str) -> 
         Some(status) if status.success() => FailureKind::StoppedEarly,
         _ => FailureKind::AgentCrashed,
     };
-    Outcome::Failed(Failure::new(
+    RunOutcome::Failed(Failure::new(
         kind,
         format!(
             "Claude Code ended {how} before it finished; {}.",
@@ -251,7 +251,7 @@ fn last_line(said: &str) -> &str {
     said.trim().lines().next_back().unwrap_or_default()
 }
 
-async fn start(job: &Job<'_>) -> anyhow::Result<Child> {
+async fn start(job: &AgentRun<'_>) -> anyhow::Result<Child> {
     let mut words = job.config.command.clone();
     let mut say = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
     say(&[

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use vine_domain::Question;
 
 use super::{frames::SKILL, words::reached};
-use crate::agent::Job;
+use crate::agent::AgentRun;
 
 /// The hook through which clarifying questions come. Its deadline (seconds) is far beyond any time
 /// that we hold.
@@ -24,7 +24,7 @@ pub fn hooks() -> Value {
     })
 }
 
-fn file(job: &Job<'_>) -> PathBuf {
+fn file(job: &AgentRun<'_>) -> PathBuf {
     job.worker
         .state
         .join("deferred")
@@ -32,26 +32,26 @@ fn file(job: &Job<'_>) -> PathBuf {
 }
 
 /// Keeps which call the session has deferred, before it is told to.
-pub fn keep(job: &Job<'_>, call: &str) -> io::Result<()> {
+pub fn keep(job: &AgentRun<'_>, call: &str) -> io::Result<()> {
     let file = file(job);
     fs::create_dir_all(file.parent().unwrap_or(&job.worker.state))?;
     fs::write(&file, call)
 }
 
 /// The session has deferred nothing after all.
-pub fn forget(job: &Job<'_>) {
+pub fn forget(job: &AgentRun<'_>) {
     let _was_not_there = fs::remove_file(file(job));
 }
 
 /// Calls have their results; if the deferred one is among them, it is over.
-pub fn arrived(job: &Job<'_>, calls: &[String]) {
+pub fn arrived(job: &AgentRun<'_>, calls: &[String]) {
     if job.resume && fs::read_to_string(file(job)).is_ok_and(|deferred| calls.contains(&deferred)) {
         forget(job);
     }
 }
 
 /// The question of the deferred call of a session that is resumed, with what came of it meanwhile.
-pub fn take_up(job: &Job<'_>, transcript: Option<&str>) -> Option<Question> {
+pub fn take_up(job: &AgentRun<'_>, transcript: Option<&str>) -> Option<Question> {
     let call = fs::read_to_string(file(job)).ok().filter(|_| job.resume)?;
     let question = job
         .task

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    agent::Job,
-    inside::{Folder, read_inside},
+    agent::AgentRun,
+    inside::{AgentFolder, read_inside},
 };
 
 /// More of a record is not looked at.
 const RECORD: u64 = 256 << 20;
 
 /// Claude Code's own folder: one of ours, and the way from there.
-fn folder(job: &Job<'_>) -> Option<(PathBuf, PathBuf)> {
+fn folder(job: &AgentRun<'_>) -> Option<(PathBuf, PathBuf)> {
     job.sandbox.claude_folder(job.worker)
 }
 
@@ -23,7 +23,7 @@ fn read(ours: &Path, file: &Path) -> Option<String> {
 
 /// The session's own record, to see whether an answer had reached it before the process was cut
 /// off. The format is Claude Code's own, so it is only searched, never read as something.
-pub fn transcript(job: &Job<'_>) -> Option<String> {
+pub fn transcript(job: &AgentRun<'_>) -> Option<String> {
     if !job.resume
         || !job
             .task
@@ -36,7 +36,7 @@ pub fn transcript(job: &Job<'_>) -> Option<String> {
     let name = format!("{}.jsonl", job.session);
     let (ours, way) = folder(job)?;
     let projects = way.join("projects");
-    let known = Folder::ours(&ours).and_then(|ours| ours.below(&projects)?.entries());
+    let known = AgentFolder::ours(&ours).and_then(|ours| ours.below(&projects)?.entries());
     known
         .ok()?
         .iter()
@@ -45,7 +45,7 @@ pub fn transcript(job: &Job<'_>) -> Option<String> {
 
 /// The plan that it wrote to `file`. A plan is not part of the call that presents it (measured with
 /// 2.1.330); it lies in a file of its own, and only such a file is read.
-pub fn plan(job: &Job<'_>, file: &str) -> Option<String> {
+pub fn plan(job: &AgentRun<'_>, file: &str) -> Option<String> {
     let (ours, way) = folder(job)?;
     let plans = way.join("plans");
     let file = Path::new(file).strip_prefix(&ours).ok()?;

@@ -6,7 +6,7 @@ use vine_domain::guard::Preset;
 
 /// What Claude Code is started with.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct ClaudeRules {
     /// `--permission-mode`
     pub mode: &'static str,
     /// `--allowedTools`
@@ -26,9 +26,9 @@ const REACHES: &[&str] = &["WebFetch", "WebSearch", "mcp__*"];
 const UNASKED: &str = "bypassPermissions";
 
 /// The rules of a preset. `walled`: what is seen is the sandbox, not the machine.
-pub fn of(preset: Option<Preset>, walled: bool) -> Rules {
+pub fn of(preset: Option<Preset>, walled: bool) -> ClaudeRules {
     let allowed = if walled { READS } else { &[] };
-    let rules = |mode, allowed, asked| Rules {
+    let rules = |mode, allowed, asked| ClaudeRules {
         mode,
         allowed,
         asked,
@@ -46,7 +46,7 @@ pub fn of(preset: Option<Preset>, walled: bool) -> Rules {
     }
 }
 
-impl Rules {
+impl ClaudeRules {
     /// The settings that hold them. What a page holds is asked for by way of the keeper, so the vendor
     /// need not be asked about its host first.
     pub fn settings(&self) -> Value {

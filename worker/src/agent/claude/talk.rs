@@ -11,24 +11,24 @@ use tokio::{
 };
 use uuid::Uuid;
 use vine_domain::{
-    Decision, Failure, FailureKind, Heard, Question, QuestionId, Timestamp,
+    Decision, DeliveredOutcome, Failure, FailureKind, Question, QuestionId, Timestamp,
     clock::{Ids, System},
     task::Usage,
 };
 
 use super::{
     ending,
-    frames::{self, Frame},
-    grants::{self, Grants},
-    lines::Lines,
+    frames::{self, StreamFrame},
+    grants::{self, SessionGrants},
+    lines::OutputLines,
     parking, records, rules,
     tools::ToolCall,
     words,
 };
 use crate::{
-    agent::{Job, Outcome},
-    desk::Words,
-    host::{Host, Over},
+    agent::{AgentRun, RunOutcome},
+    desk::PersonMessage,
+    host::{AgentHost, AttemptOver},
     process,
 };
 
@@ -47,7 +47,7 @@ const LOGGED: usize = 200;
 const BEAT: Duration = Duration::from_secs(20);
 
 /// Why the talk is over.
-pub enum End {
+pub enum TalkEnd {
     /// A turn ended and nothing follows it.
     Turn(Value),
     /// Everything waits for people, and has for longer than it is held.
@@ -62,29 +62,29 @@ pub enum End {
 
 /// An answer on its way back: which request it answers, what came of its question, if there was
 /// one, and what is replied.
-type Answered = (String, Result<(Option<Question>, Value), Over>);
+type PendingReply = (String, Result<(Option<Question>, Value), AttemptOver>);
 
 /// An answer on its way to a call.
-struct Sent {
-    heard: Heard,
+struct SentReply {
+    heard: DeliveredOutcome,
     /// What the result has to hold.
     words: Vec<String>,
 }
 
 /// One conversation with the process.
-pub struct Talk<'a> {
-    job: &'a Job<'a>,
-    host: &'a Host,
+pub struct Conversation<'a> {
+    job: &'a AgentRun<'a>,
+    host: &'a AgentHost,
     stdin: Option<ChildStdin>,
     /// Calls that wait for people, by the request that they came with.
     pub open: HashMap<String, ToolCall>,
-    asking: JoinSet<Answered>,
+    asking: JoinSet<PendingReply>,
     /// Those of them that wait for people, by their requests.
     waits: HashMap<String, AbortHandle>,
     /// What people allowed in a session that was cut off, good for one call each.
     granted: Vec<(QuestionId, ToolCall)>,
     /// What people allowed for the session.
-    grants: Grants,
+    grants: SessionGrants,
     /// It has said or done something.
     has_begun: bool,
     /// What the agent last said in words.
@@ -97,11 +97,11 @@ pub struct Talk<'a> {
     limited: Option<Timestamp>,
     /// Answers on their way, by the call that waits for them; confirmed when the call's result
     /// carries them.
-    unconfirmed: HashMap<String, Sent>,
+    unconfirmed: HashMap<String, SentReply>,
     /// Answers for which no call waits any more.
     unread: Vec<QuestionId>,
     /// Answers in our first words; confirmed when the agent has begun to speak.
-    told: Vec<Heard>,
+    told: Vec<DeliveredOutcome>,
     result: Option<Value>,
     /// Tokens in and out of each answer of the model, by its message.
     counted: HashMap<String, (u64, u64)>,
@@ -113,7 +113,7 @@ pub struct Talk<'a> {
     turns: usize,
     /// Words on their way, by the uuid of their message; confirmed when the agent has taken them
     /// up.
-    sent: HashMap<Uuid, Words>,
+    sent: HashMap<Uuid, PersonMessage>,
     /// Set when a deferred call is in the session, and what came of it is known.
     deferred: Option<Question>,
     beat: Instant,
@@ -140,8 +140,8 @@ fn carried(question: &Question) -> Vec<String> {
         .collect()
 }
 
-impl<'a> Talk<'a> {
-    pub fn new(job: &'a Job<'a>, host: &'a Host, stdin: ChildStdin) -> Self {
+impl<'a> Conversation<'a> {
+    pub fn new(job: &'a AgentRun<'a>, host: &'a AgentHost, stdin: ChildStdin) -> Self {
         Self {
             job,
             host,
@@ -150,7 +150,7 @@ impl<'a> Talk<'a> {
             asking: JoinSet::new(),
             waits: HashMap::new(),
             granted: Vec::new(),
-            grants: Grants::of(&job.task.answered, job.session),
+            grants: SessionGrants::of(&job.task.answered, job.session),
             has_begun: false,
             last_text: String::new(),
             wrote: None,
@@ -170,9 +170,9 @@ impl<'a> Talk<'a> {
         }
     }
 
-    pub async fn run_down(&mut self, lines: &mut Lines) -> End {
+    pub async fn run_down(&mut self, lines: &mut OutputLines) -> TalkEnd {
         if self.open_talk().await.is_err() {
-            return End::Gone;
+            return TalkEnd::Gone;
         }
         loop {
             // A version that says when it is idle is believed: background work may go on for long
@@ -189,11 +189,11 @@ impl<'a> Talk<'a> {
             tokio::select! {
                 line = lines.next() => match line {
                     Ok(Some(line)) => self.heard(&line).await,
-                    Ok(None) | Err(_) => return self.result.take().map_or(End::Gone, End::Turn),
+                    Ok(None) | Err(_) => return self.result.take().map_or(TalkEnd::Gone, TalkEnd::Turn),
                 },
                 Some(Ok(answered)) = self.asking.join_next() => {
                     if self.answer(answered).await.is_err() {
-                        return End::Over;
+                        return TalkEnd::Over;
                     }
                 }
                 // While a call waits for people, words would wait behind it inside the process, and
@@ -205,30 +205,30 @@ impl<'a> Talk<'a> {
                     self.deferred = None;
                     parking::forget(self.job);
                     if self.say_opening().await.is_err() {
-                        return End::Gone;
+                        return TalkEnd::Gone;
                     }
                 }
                 () = self.host.stopped_waiting(), if !self.asking.is_empty() => {
                     if self.host.waiting() == self.asking.len() {
-                        return End::Held;
+                        return TalkEnd::Held;
                     }
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
                 // Only when every question is stored: parking must not outrun asking.
                 () = held, if !self.asking.is_empty() => if Instant::now() >= hold && self.host.waiting() == self.asking.len() {
-                    return End::Held;
+                    return TalkEnd::Held;
                 },
                 () = quiet, if self.open.is_empty() => match self.result.take() {
                     Some(result) if self.asks_in_words(&result) => {}
-                    Some(result) => return End::Turn(result),
-                    None => return End::Hung,
+                    Some(result) => return TalkEnd::Turn(result),
+                    None => return TalkEnd::Hung,
                 },
             }
             if self.is_at_rest().await
                 && let Some(result) = self.result.take()
                 && !self.asks_in_words(&result)
             {
-                return End::Turn(result);
+                return TalkEnd::Turn(result);
             }
         }
     }
@@ -264,13 +264,13 @@ impl<'a> Talk<'a> {
     async fn pass_words(&mut self) {
         while let Some(words) = self.host.take_words() {
             let (text, uuid) = match &words {
-                Words::Note(note) => (words::noted(note), note.key),
-                Words::Late(question) => (
+                PersonMessage::Note(note) => (words::noted(note), note.key),
+                PersonMessage::Late(question) => (
                     words::late(question),
                     question.answer().map_or(question.key, |answer| answer.key),
                 ),
             };
-            if let Words::Late(question) = &words {
+            if let PersonMessage::Late(question) = &words {
                 self.granted.extend(words::grant(question));
             }
             if self.write(&frames::user_message(&text, uuid)).await.is_ok() {
@@ -317,7 +317,7 @@ impl<'a> Talk<'a> {
         }
         let frame = frames::read(frame);
         match frame {
-            Frame::Said {
+            StreamFrame::Said {
                 texts,
                 tools,
                 wrote,
@@ -329,7 +329,7 @@ impl<'a> Talk<'a> {
                 self.wrote = wrote.or(self.wrote.take());
                 self.said(texts, tools, error);
             }
-            Frame::Results(results) => {
+            StreamFrame::Results(results) => {
                 let calls: Vec<String> = results.iter().map(|(call, _)| call.clone()).collect();
                 parking::arrived(self.job, &calls);
                 let arrived = results
@@ -338,18 +338,18 @@ impl<'a> Talk<'a> {
                     .collect();
                 self.confirm(arrived).await;
             }
-            Frame::Taken(uuid) => {
+            StreamFrame::Taken(uuid) => {
                 if let Some(words) = self.sent.remove(&uuid) {
                     let _over = self.host.words_delivered(&words).await;
                 }
             }
-            Frame::Ask { request, call } => self.ask(request, call.read_with_loss(lossy)),
-            Frame::SkillLine { request } => {
+            StreamFrame::Ask { request, call } => self.ask(request, call.read_with_loss(lossy)),
+            StreamFrame::SkillLine { request } => {
                 let decided = rules::skill(self.job.sandbox.preset);
                 let _stdout_tells = self.write(&frames::skill_line(&request, decided)).await;
             }
-            Frame::Withdrawn { request } => self.withdrawn(&request),
-            Frame::Retrying {
+            StreamFrame::Withdrawn { request } => self.withdrawn(&request),
+            StreamFrame::Retrying {
                 attempt,
                 of,
                 status,
@@ -358,16 +358,16 @@ impl<'a> Talk<'a> {
                     "the model's service answered {status}; trying again ({attempt} of {of})"
                 ));
             }
-            Frame::Limited(until) => self.limited = Some(until),
-            Frame::Idle(idle) => self.idle = Some(idle),
-            Frame::Result(result) => {
+            StreamFrame::Limited(until) => self.limited = Some(until),
+            StreamFrame::Idle(idle) => self.idle = Some(idle),
+            StreamFrame::Result(result) => {
                 self.result = Some(result);
             }
-            Frame::Unsupported { request, subtype } => {
+            StreamFrame::Unsupported { request, subtype } => {
                 let error = format!("{subtype} is not supported here");
                 let _stdout_tells = self.write(&frames::refusal(&request, &error)).await;
             }
-            Frame::Other => {}
+            StreamFrame::Other => {}
         }
     }
 
@@ -413,7 +413,7 @@ impl<'a> Talk<'a> {
     }
 
     /// An answer that a result shows to have arrived: the result carries it.
-    fn arrived(&mut self, call: &str, words: &str) -> Option<Heard> {
+    fn arrived(&mut self, call: &str, words: &str) -> Option<DeliveredOutcome> {
         let sent = self.unconfirmed.get(call)?;
         if !sent.words.iter().all(|part| words.contains(part.as_str())) {
             self.host.log(format!(
@@ -512,7 +512,7 @@ impl<'a> Talk<'a> {
     /// Puts the one call off that waits, if it can be put off, so that resuming makes it again
     /// under the same id. Two deferred calls would lose one of them, and a permission cannot be
     /// deferred: those are told in words later. Says whether the call is put off.
-    pub async fn defer(&mut self, lines: &mut Lines) -> bool {
+    pub async fn defer(&mut self, lines: &mut OutputLines) -> bool {
         let mut open = self.open.iter();
         let (Some((request, call)), None) = (open.next(), open.next()) else {
             return false;
@@ -540,8 +540,8 @@ impl<'a> Talk<'a> {
     }
 
     /// Passes an answer on. It counts as delivered when the agent shows that it has it, see
-    /// [`Frame::Results`].
-    async fn answer(&mut self, (request, answered): Answered) -> Result<(), Over> {
+    /// [`StreamFrame::Results`].
+    async fn answer(&mut self, (request, answered): PendingReply) -> Result<(), AttemptOver> {
         self.waits.remove(&request);
         let (question, payload) = answered?;
         if let Some(question) = &question {
@@ -564,7 +564,7 @@ impl<'a> Talk<'a> {
             }
             Some(call) => {
                 self.unconfirmed
-                    .extend(question.map(|heard| (call.id, Sent { heard, words })));
+                    .extend(question.map(|heard| (call.id, SentReply { heard, words })));
                 self.write(&frames::reply(&request, &payload)).await
             }
             // The agent withdrew the call while its answer came in: nothing shows that it has it.
@@ -576,7 +576,7 @@ impl<'a> Talk<'a> {
         written.or(Ok(()))
     }
 
-    async fn confirm(&self, heard: Vec<Heard>) {
+    async fn confirm(&self, heard: Vec<DeliveredOutcome>) {
         for heard in heard {
             let _over = self.host.delivered(heard).await;
         }
@@ -613,7 +613,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Tells how full the session is; costs no model call.
-    pub async fn report_context(&mut self, lines: &mut Lines) {
+    pub async fn report_context(&mut self, lines: &mut OutputLines) {
         let request = json!({ "type": "control_request", "request_id": "context", "request": { "subtype": "get_context_usage", "detail": "summary" } });
         let used = async {
             self.write(&request).await.ok()?;
@@ -667,11 +667,11 @@ impl<'a> Talk<'a> {
             .ok()
     }
 
-    pub fn outcome(&self, result: &Value) -> Outcome {
+    pub fn outcome(&self, result: &Value) -> RunOutcome {
         let outcome = ending::outcome(result, self.last_error.as_deref(), self.job.resume);
         match outcome {
-            Outcome::Failed(failure) if failure.kind == FailureKind::UsageLimit => {
-                Outcome::Failed(Failure {
+            RunOutcome::Failed(failure) if failure.kind == FailureKind::UsageLimit => {
+                RunOutcome::Failed(Failure {
                     retry_at: self.limited.or(failure.retry_at),
                     ..failure
                 })

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use vine_domain::{
-    Answer, Ask, Decision, Reply,
+    Answer, Ask, Decision, QuestionOutcome,
     question::{Choice, Item},
 };
 
@@ -269,10 +269,12 @@ impl ToolCall {
     }
 
     /// What goes back when something came of the question.
-    pub fn reply(&self, reply: Option<Reply<'_>>) -> Value {
+    pub fn reply(&self, reply: Option<QuestionOutcome<'_>>) -> Value {
         match reply {
-            Some(Reply::Answered(answer)) => self.decided(answer),
-            Some(Reply::Nobody) | None => json!({ "behavior": "deny", "message": NOBODY }),
+            Some(QuestionOutcome::Answered(answer)) => self.decided(answer),
+            Some(QuestionOutcome::Nobody) | None => {
+                json!({ "behavior": "deny", "message": NOBODY })
+            }
         }
     }
 

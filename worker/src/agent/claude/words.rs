@@ -3,26 +3,28 @@
 use std::path::Path;
 
 use uuid::Uuid;
-use vine_domain::{Answer, Ask, Decision, Heard, Note, Question, QuestionId, Reply, uuid_of};
+use vine_domain::{
+    Answer, Ask, Decision, DeliveredOutcome, Note, Question, QuestionId, QuestionOutcome, uuid_of,
+};
 
 use super::tools::{NOBODY, ToolCall};
-use crate::{agent::Job, inside::read_inside};
+use crate::{agent::AgentRun, inside::read_inside};
 
 /// The first message of a run.
-pub struct Opening {
+pub struct FirstMessage {
     /// The words.
     pub text: String,
     /// Drops a second copy of the same message, also across a resume.
     pub uuid: Uuid,
     /// Questions whose answers are in the words, or were in the session already.
-    pub told: Vec<Heard>,
+    pub told: Vec<DeliveredOutcome>,
     /// Permissions that were given while the agent was away.
     pub granted: Vec<(QuestionId, ToolCall)>,
 }
 
 /// The first message of a run. `transcript` is the session's own record: an answer that is in it is
 /// not told again.
-pub fn opening(job: &Job<'_>, transcript: Option<&str>) -> Opening {
+pub fn opening(job: &AgentRun<'_>, transcript: Option<&str>) -> FirstMessage {
     let untold: Vec<&Question> = job
         .task
         .answered
@@ -42,7 +44,7 @@ pub fn opening(job: &Job<'_>, transcript: Option<&str>) -> Opening {
     if !job.resume {
         known.push_str(&remembered(&news));
     }
-    Opening {
+    FirstMessage {
         text: composed(job, &known),
         uuid: attempt_uuid(job),
         told: untold.iter().map(|question| question.heard()).collect(),
@@ -61,15 +63,15 @@ pub fn noted(note: &Note) -> String {
 /// The answer to a question in the agent's last words, as the agent reads it.
 pub fn to_last_words(question: &Question) -> String {
     match question.reply() {
-        Some(Reply::Answered(Answer {
+        Some(QuestionOutcome::Answered(Answer {
             name,
             decision: Decision::Words { text },
             ..
         })) => format!("{name} answers: {text}"),
-        Some(Reply::Answered(Answer { name, decision, .. })) => {
+        Some(QuestionOutcome::Answered(Answer { name, decision, .. })) => {
             format!("{name} answers: {}", decision.whole())
         }
-        Some(Reply::Nobody) | None => NOBODY.into(),
+        Some(QuestionOutcome::Nobody) | None => NOBODY.into(),
     }
 }
 
@@ -80,7 +82,7 @@ pub fn late(question: &Question) -> String {
 
 /// The words of the message. A fresh session gets the whole task; a resumed one only the news; one
 /// that may not have heard of the task gets the whole of it, and where it is now.
-fn composed(job: &Job<'_>, known: &str) -> String {
+fn composed(job: &AgentRun<'_>, known: &str) -> String {
     let prompt = job.task.prompt.as_str();
     if job.resume && job.task.unheard {
         let (folder, branch, base) = (job.folder.display(), &job.branch, &job.task.base);
@@ -129,8 +131,8 @@ pub fn reached(transcript: Option<&str>, question: &Question) -> bool {
 /// What was asked and what came of it.
 fn retold(question: &Question) -> String {
     match question.reply() {
-        Some(Reply::Answered(answer)) => answered(question, answer),
-        Some(Reply::Nobody) => format!("{}{NOBODY}\n\n", asked(&question.ask)),
+        Some(QuestionOutcome::Answered(answer)) => answered(question, answer),
+        Some(QuestionOutcome::Nobody) => format!("{}{NOBODY}\n\n", asked(&question.ask)),
         None => String::new(),
     }
 }
@@ -192,7 +194,7 @@ pub fn grant(question: &Question) -> Option<(QuestionId, ToolCall)> {
     match (&question.ask, question.untold()?) {
         (
             Ask::Permission { tool, what, .. },
-            Reply::Answered(Answer {
+            QuestionOutcome::Answered(Answer {
                 decision: Decision::Allow { .. },
                 ..
             }),
@@ -202,7 +204,7 @@ pub fn grant(question: &Question) -> Option<(QuestionId, ToolCall)> {
 }
 
 /// The same for every repetition of this attempt's first message.
-fn attempt_uuid(job: &Job<'_>) -> Uuid {
+fn attempt_uuid(job: &AgentRun<'_>) -> Uuid {
     // With the task: a session that did another one before would drop a message of the same name as
     // a repetition.
     uuid_of(&format!(
@@ -215,7 +217,7 @@ const NOTES_LIMIT: usize = 64 * 1024;
 
 /// The text of an untrusted repository's CLAUDE.md, which its settings source would bring
 /// otherwise: people expect it. It goes in as plain words; nothing of it is executed.
-pub fn repository_notes(job: &Job<'_>) -> Option<String> {
+pub fn repository_notes(job: &AgentRun<'_>) -> Option<String> {
     if job.task.repo.trusted {
         return None;
     }

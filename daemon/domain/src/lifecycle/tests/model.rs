@@ -4,11 +4,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::patience::Quiet;
+use crate::patience::QuietHours;
 
 /// One step of a run.
 #[derive(Debug, Clone)]
-enum Step {
+enum ChangeBuilder {
     /// A worker claims the task: the one transition that the store makes.
     Claim(u128),
     /// Something happens.
@@ -34,7 +34,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             .prop_map(|(id, key, epoch, by)| Event::Delivered {
                 by: worker(by),
                 attempt: attempt(epoch),
-                heard: Heard {
+                heard: DeliveredOutcome {
                     question: QuestionId(id),
                     answer: key.map(|key| Uuid::from_u128(key_for(id, key)))
                 }
@@ -76,10 +76,10 @@ fn any_event() -> impl Strategy<Value = Event> {
             why: "gone".into()
         }),
         prop_oneof![
-            Just(Order::Cancel),
-            Just(Order::Retry),
-            Just(Order::Discard),
-            Just(Order::Prioritise(Lane::High))
+            Just(TaskAction::Cancel),
+            Just(TaskAction::Retry),
+            Just(TaskAction::Discard),
+            Just(TaskAction::Prioritise(Lane::High))
         ]
         .prop_map(|order| Event::Ordered {
             order,
@@ -88,12 +88,12 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
+fn any_step() -> impl Strategy<Value = ChangeBuilder> {
     let span = prop_oneof![0..7_200_u64, 0..14 * 86_400_u64, 0..400 * 86_400_u64];
     prop_oneof![
-        6 => any_event().prop_map(Step::Event),
-        2 => (1..3_u128).prop_map(Step::Claim),
-        1 => span.prop_map(|seconds| Step::Pass(Duration::from_secs(seconds))),
+        6 => any_event().prop_map(ChangeBuilder::Event),
+        2 => (1..3_u128).prop_map(ChangeBuilder::Claim),
+        1 => span.prop_map(|seconds| ChangeBuilder::Pass(Duration::from_secs(seconds))),
     ]
 }
 
@@ -105,8 +105,8 @@ fn key_for(id: u64, key: u128) -> u128 {
 /// A task in a world with a clock.
 struct World {
     now: Timestamp,
-    patience: Arc<Patience>,
-    situation: Situation,
+    patience: Arc<ReminderPolicy>,
+    situation: TaskSnapshot,
     /// Answers that people gave.
     given: Vec<Uuid>,
 }
@@ -114,14 +114,14 @@ struct World {
 impl World {
     fn new(quiet: bool) -> Self {
         let time = |text: &str| text.parse().expect("a time");
-        let nights = Quiet {
+        let nights = QuietHours {
             from: time("20:00"),
             until: time("08:00"),
             zone: jiff::tz::TimeZone::UTC,
         };
-        let patience = Arc::new(Patience {
+        let patience = Arc::new(ReminderPolicy {
             quiet: quiet.then_some(nights),
-            ..Patience::default()
+            ..ReminderPolicy::default()
         });
         let situation = at_first(TaskState::Queued {
             due: NOW,
@@ -135,11 +135,11 @@ impl World {
         }
     }
 
-    fn take(&mut self, step: Step) {
+    fn take(&mut self, step: ChangeBuilder) {
         match step {
-            Step::Claim(by) => self.claim(by),
-            Step::Event(event) => self.happen(event),
-            Step::Pass(span) => self.pass(span),
+            ChangeBuilder::Claim(by) => self.claim(by),
+            ChangeBuilder::Event(event) => self.happen(event),
+            ChangeBuilder::Pass(span) => self.pass(span),
         }
     }
 
@@ -187,7 +187,7 @@ impl World {
     }
 
     /// Only an answer that the agent heard counts as delivered.
-    fn check_heard(&self, before: &Situation, heard: Option<Heard>) {
+    fn check_heard(&self, before: &TaskSnapshot, heard: Option<DeliveredOutcome>) {
         for question in self
             .situation
             .questions
@@ -240,7 +240,7 @@ impl World {
                 apply_at(&mut self.situation, event, self.now).expect("time is never refused");
             let pings = says
                 .iter()
-                .any(|say| matches!(say, Say::Reminder(_) | Say::Escalation(_)));
+                .any(|say| matches!(say, Announcement::Reminder(_) | Announcement::Escalation(_)));
             assert!(
                 !pings || !self.patience.is_quiet(self.now),
                 "nobody is pinged in quiet hours"
@@ -272,7 +272,7 @@ fn named(event: &Event) -> Option<(WorkerId, Attempt)> {
     }
 }
 
-fn check(before: &Situation, world: &World) {
+fn check(before: &TaskSnapshot, world: &World) {
     let now = &world.situation;
     let open = now
         .questions
@@ -336,7 +336,7 @@ proptest! {
         let mut world = World::new(quiet);
         for step in steps {
             let before = world.situation.clone();
-            let claimed = matches!(step, Step::Claim(_)) && matches!(before.task.state, TaskState::Queued { .. });
+            let claimed = matches!(step, ChangeBuilder::Claim(_)) && matches!(before.task.state, TaskState::Queued { .. });
             world.take(step);
             check(&before, &world);
             prop_assert_eq!(claimed, world.situation.task.epoch > before.task.epoch, "a new attempt begins by a claim only");
