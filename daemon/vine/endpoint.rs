@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use vine_api::Client;
 use vine_domain::token::Token;
 
-use crate::kin::is_inside_attempt;
+use crate::agent_processes::is_inside_attempt;
 
 /// Where a daemon is, and a secret of the person who started it.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,11 +1,11 @@
 //! The one binary, `vine`: daemon, worker and shell. It wires parts together and owns no rules.
 
-mod calm;
+mod agent_processes;
 mod cli;
 mod config;
 mod endpoint;
 mod init;
-mod kin;
+mod log_limit;
 mod roles;
 mod shell;
 mod stop;

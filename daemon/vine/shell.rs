@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use vine_api::ClientError;
-use vine_domain::shown;
+use vine_domain::visible_text;
 
 use crate::{
     cli::Globals,
@@ -72,7 +72,7 @@ fn printable(words: &[String], text: &str) -> String {
     if is_patch && !std::io::stdout().is_terminal() {
         return text.to_owned();
     }
-    shown::exact(text)
+    visible_text::exact(text)
 }
 
 /// The same for JSON, in which such characters can be written as what they are.
@@ -81,7 +81,7 @@ fn printable_json(value: &serde_json::Value) -> Result<String> {
     let mut units = [0; 2];
     Ok(text
         .chars()
-        .map(|c| match shown::is_hidden(c) {
+        .map(|c| match visible_text::is_hidden(c) {
             true => c
                 .encode_utf16(&mut units)
                 .iter()

@@ -15,7 +15,7 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks},
 };
 use tokio::sync::mpsc;
-use vine_app::{App, journeys::QuestionTrace, view};
+use vine_app::{App, question_traces::QuestionTrace, view};
 use vine_domain::{Timestamp, uuid_of};
 
 use crate::config;

@@ -24,7 +24,7 @@ use crate::{
 impl Talk {
     async fn takes(&self, events: Vec<Inbound>) {
         self.ear
-            .hear(vine_domain::chat::InboundBatch {
+            .ingest(vine_domain::chat::InboundBatch {
                 events,
                 ..vine_domain::chat::InboundBatch::default()
             })
@@ -318,11 +318,24 @@ async fn edits_and_deletions_that_come_first_are_kept_for_what_they_change() {
     };
     talk.takes(vec![stray.clone()]).await;
     talk.read("$3").await;
-    assert!(!talk.team.bed.store.is_read(&stray).await.expect("read"));
+    assert!(
+        !talk
+            .team
+            .bed
+            .store
+            .is_processed(&stray)
+            .await
+            .expect("read")
+    );
     talk.team.bed.clock.pass(Duration::from_secs(61));
     talk.team.app.catch_up(Duration::ZERO).await.expect("read");
     assert!(
-        talk.team.bed.store.is_read(&stray).await.expect("read"),
+        talk.team
+            .bed
+            .store
+            .is_processed(&stray)
+            .await
+            .expect("read"),
         "for a minute"
     );
 }
@@ -413,7 +426,7 @@ async fn a_room_that_moved_is_followed_with_its_open_questions() {
         .lock()
         .expect("whole")
         .insert("!site".into(), "!next".into());
-    talk.ear.moved();
+    talk.ear.rooms_changed();
     let again = talk.chat.question(id).await;
     assert_eq!(again.dispatch.room, "!next");
     let rooms = talk.team.app.store.rooms().await.expect("read");
@@ -437,7 +450,7 @@ async fn ok_means_that_a_question_could_be_posted_now() {
         .lock()
         .expect("whole")
         .push(("!site".into(), "@vine:x was put out".into()));
-    talk.ear.moved();
+    talk.ear.rooms_changed();
     in_trouble(app, "nobody can be asked about site: @vine:x was put out").await;
     let status = run(app, &ann, "/vine status").await.expect("shown");
     assert!(
@@ -447,7 +460,7 @@ async fn ok_means_that_a_question_could_be_posted_now() {
     let rooms = run(app, &ann, "/vine repo room site").await.expect("shown");
     assert!(rooms.contains("was put out"), "{rooms}");
     talk.chat.shut.lock().expect("whole").clear();
-    talk.ear.moved();
+    talk.ear.rooms_changed();
     until(Duration::from_secs(10), "it is well again", || {
         app.platforms.health()["matrix"]
             .trouble
@@ -462,7 +475,10 @@ async fn ok_means_that_a_question_could_be_posted_now() {
     *talk.chat.refuses.lock().expect("whole") = None;
     let end = std::time::Instant::now() + Duration::from_secs(10);
     while trouble(app).await.is_some() {
-        app.store.hurry("matrix", "!site").await.expect("hurried");
+        app.store
+            .retry_room_now("matrix", "!site")
+            .await
+            .expect("hurried");
         app.wakes.outbox();
         assert!(
             std::time::Instant::now() < end,
@@ -491,7 +507,7 @@ async fn a_platform_whose_calls_do_not_come_back_is_in_trouble() {
     let talk = Talk::new(Fake::deaf()).await;
     talk.ear.health(Ok("@vine:x".into()));
     assert_eq!(in_trouble(&talk.team.app, "no answer").await, "no answer");
-    assert!(talk.chat.call().await.is_err());
+    assert!(talk.chat.ping().await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use vine_app::{beats::WorkerHeartbeat, questions::QuestionRequest};
+use vine_app::{heartbeat::WorkerHeartbeat, questions::QuestionRequest};
 use vine_domain::{
     Failure, FailureKind, MessageId, QuestionId, Role, Slug,
     chat::{
@@ -475,7 +475,7 @@ async fn secrets_are_taken_out_of_all_that_agents_say_and_counted() {
         .expect("done");
     let (task, store) = (attempt.task, &team.app.store);
     let all = [
-        format!("{:?}", store.situations(&[task]).await.expect("read")),
+        format!("{:?}", store.snapshots(&[task]).await.expect("read")),
         format!("{:?}", store.thread(task, 0, 100).await.expect("read")),
         format!("{:?}", store.log_of(task, 100).await.expect("read")),
         format!("{:?}", store.patch_of(task).await.expect("read")),
@@ -600,7 +600,7 @@ async fn what_platforms_take_doubt_and_show_twice_is_counted_and_their_silence_i
     ] {
         let echoes = references.into_iter().map(echo).collect();
         talk.ear
-            .hear(InboundBatch {
+            .ingest(InboundBatch {
                 echoes,
                 ..InboundBatch::default()
             })
@@ -663,7 +663,7 @@ async fn a_post_of_which_only_the_platform_tells_is_counted_and_not_made_again()
         last: true,
     };
     talk.ear
-        .hear(InboundBatch {
+        .ingest(InboundBatch {
             echoes: vec![echo],
             ..InboundBatch::default()
         })
@@ -714,7 +714,7 @@ async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
         left_out: None,
         private: false,
     };
-    assert!(team.app.store.receive(&said).await.expect("stored"));
+    assert!(team.app.store.store_event(&said).await.expect("stored"));
     let before = numbers(&team).await;
     let message = Outbound::new(
         MessageId(System.uuid()),
@@ -722,7 +722,11 @@ async fn what_waits_in_outbox_and_inbox_is_counted_and_timed() {
         OutboundKind::Notice,
         "words",
     );
-    team.app.store.post(&message).await.expect("stored");
+    team.app
+        .store
+        .enqueue_message(&message)
+        .await
+        .expect("stored");
     team.bed.clock.pass(Duration::from_secs(7));
     let after = numbers(&team).await;
     assert_eq!(

@@ -129,14 +129,14 @@ impl Chat for Fake {
         *self.at.lock().expect("whole")
     }
 
-    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
+    async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
         match self.closed.lock().expect("whole").pop() {
             Some(error) => Err(error),
             None => Ok(format!("!{}", wish.repo)),
         }
     }
 
-    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
+    async fn sync_room(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
         self.wishes
             .lock()
             .expect("whole")
@@ -144,7 +144,7 @@ impl Chat for Fake {
         Ok(())
     }
 
-    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
+    async fn closed_rooms(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
         let shut = self.shut.lock().expect("whole");
         let shut = shut.iter().filter(|(room, _)| rooms.contains(room));
         Ok(shut.cloned().collect())
@@ -155,9 +155,9 @@ impl Chat for Fake {
         Ok(next.get(room).cloned())
     }
 
-    async fn show_work(&self, _rooms: &[String]) {}
+    async fn show_activity(&self, _rooms: &[String]) {}
 
-    async fn call(&self) -> Result<(), ChatError> {
+    async fn ping(&self) -> Result<(), ChatError> {
         if self.deaf {
             Err(ChatError::Retry {
                 why: "no answer".into(),
@@ -168,7 +168,7 @@ impl Chat for Fake {
         }
     }
 
-    async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
+    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound> {
         if *self.unfetched.lock().expect("whole") {
             return None;
         }
@@ -183,7 +183,7 @@ impl Chat for Fake {
         })
     }
 
-    async fn enter(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
+    async fn join_room(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
         if room.starts_with('!') {
             Ok(room.to_owned())
         } else {
@@ -338,7 +338,7 @@ impl Talk {
             private: false,
         };
         self.ear
-            .hear(InboundBatch {
+            .ingest(InboundBatch {
                 events: vec![event],
                 ..InboundBatch::default()
             })
@@ -410,7 +410,14 @@ impl Talk {
             .expect("read")
             .expect("stored");
         for _ in 0..500 {
-            if self.team.bed.store.is_read(&command).await.expect("read") {
+            if self
+                .team
+                .bed
+                .store
+                .is_processed(&command)
+                .await
+                .expect("read")
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -696,7 +703,7 @@ async fn a_room_that_takes_nothing_for_an_hour_holds_up_no_other() {
             OutboundKind::Notice,
             repo,
         );
-        app.store.post(&message).await.expect("stored");
+        app.store.enqueue_message(&message).await.expect("stored");
     }
     app.wakes.outbox();
     talk.chat
@@ -724,7 +731,7 @@ async fn what_is_tried_again_is_tried_when_its_time_has_come_and_not_at_the_next
         OutboundKind::Notice,
         "shop",
     );
-    app.store.post(&message).await.expect("stored");
+    app.store.enqueue_message(&message).await.expect("stored");
     app.wakes.outbox();
     let began = std::time::Instant::now();
     until(Duration::from_secs(10), "it failed once", || {
@@ -767,7 +774,7 @@ async fn what_cannot_be_posted_is_named_at_its_room_until_something_can_be() {
         OutboundKind::Notice,
         "shop",
     );
-    app.store.post(&message).await.expect("stored");
+    app.store.enqueue_message(&message).await.expect("stored");
     app.wakes.outbox();
     let named = until(Duration::from_secs(10), "the trouble is named", || {
         app.platforms.unposted("matrix", "!shop")
@@ -860,7 +867,7 @@ async fn a_room_that_we_could_not_read_whole_is_told_so() {
         ..InboundBatch::default()
     };
     for _ in 0..2 {
-        talk.ear.hear(missed.clone()).await.expect("stored");
+        talk.ear.ingest(missed.clone()).await.expect("stored");
     }
     let told = talk
         .chat

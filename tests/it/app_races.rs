@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 use vine_app::{
-    App, AppError, Caller, Settings, beats::WorkerHeartbeat, questions::QuestionRequest,
+    App, AppError, Caller, Settings, heartbeat::WorkerHeartbeat, questions::QuestionRequest,
 };
 use vine_domain::{
     Ask, Lane, Role, User, UserId, WorkerId,
@@ -242,9 +242,9 @@ async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again(
         beats().await.expect("beaten").is_empty(),
         "the first one is news and is noted"
     );
-    let looked = team.bed.store.transactions();
+    let looked = team.bed.store.transaction_count();
     assert!(beats().await.expect("beaten").is_empty());
-    let in_vain = team.bed.store.transactions() - looked;
+    let in_vain = team.bed.store.transaction_count() - looked;
     assert_eq!(in_vain, 2, "who it is, and what it holds");
     let wake = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -252,7 +252,7 @@ async fn a_beat_that_waits_in_vain_looks_once_and_one_that_is_woken_looks_again(
     };
     let (beaten, ()) = tokio::join!(beats(), wake);
     assert!(beaten.expect("beaten").is_empty());
-    assert_eq!(team.bed.store.transactions() - looked - in_vain, 3);
+    assert_eq!(team.bed.store.transaction_count() - looked - in_vain, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use vine_app::{AppError, Caller, Settings, back, platforms};
+use vine_app::{AppError, Caller, Settings, clarify, platforms};
 use vine_domain::{
     Ask, Clock, ConfiguredPerson, Question, QuestionId, Role, Slug, Timestamp, User, UserId,
     chat::{
@@ -162,7 +162,10 @@ impl Race<'_> {
                 let thread = dispatch.thread.clone().unwrap_or(self.root.clone());
                 let mut posted = Posted::one(thread, reference);
                 posted.at = Some(self.now());
-                store.settle(&[(&dispatch, posted)]).await.expect("noted");
+                store
+                    .mark_posted(&[(&dispatch, posted)])
+                    .await
+                    .expect("noted");
             }
         }
     }
@@ -222,7 +225,7 @@ impl Race<'_> {
                 events,
                 ..InboundBatch::default()
             };
-            self.ear.hear(batch).await.expect("stored");
+            self.ear.ingest(batch).await.expect("stored");
             self.team.app.catch_up(Duration::ZERO).await.expect("read");
             self.post().await;
             return;
@@ -261,8 +264,9 @@ impl Race<'_> {
                 continue;
             };
             let says = |says: &String| {
-                back::meant(says)
-                    .is_some_and(|(meant, _)| meant == back::ClarifiedTarget::Question(said.meant))
+                clarify::meant(says).is_some_and(|(meant, _)| {
+                    meant == clarify::ClarifiedTarget::Question(said.meant)
+                })
             };
             let Some(index) = buttons.iter().position(says) else {
                 continue;
@@ -295,7 +299,12 @@ impl Race<'_> {
         for said in &self.said {
             let id = vine_domain::uuid_of(&format!("aside {}", said.event.own_key()));
             let reference = format!("m:{}", vine_domain::MessageId(id));
-            let placed = self.team.bed.store.placed(self.platform, &reference).await;
+            let placed = self
+                .team
+                .bed
+                .store
+                .find_posted(self.platform, &reference)
+                .await;
             if let Some(placed) = placed.expect("read") {
                 let buttons = placed
                     .buttons

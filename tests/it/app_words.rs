@@ -106,7 +106,7 @@ async fn words_wait_a_minute_while_it_is_unknown_whether_a_question_was_posted_a
     // The one before us lived to note where the card is, and no longer.
     let card = store.due("matrix", 1).await.expect("read").remove(0);
     store
-        .settle(&[(&card, Posted::one("$card", "$card"))])
+        .mark_posted(&[(&card, Posted::one("$card", "$card"))])
         .await
         .expect("noted");
     team.bed.clock.pass(Duration::from_secs(5));
@@ -182,7 +182,7 @@ async fn away(known: bool) {
     clock.pass(Duration::from_secs(60));
     *talk.chat.at.lock().expect("whole") = Some(clock.now());
     talk.ear
-        .hear(InboundBatch {
+        .ingest(InboundBatch {
             events: vec![early],
             ..InboundBatch::default()
         })
@@ -194,7 +194,7 @@ async fn away(known: bool) {
     talk.noted(attempt, "mind the dog").await;
     assert!(app.question(second).await.expect("read").is_open());
     talk.ear
-        .hear(InboundBatch {
+        .ingest(InboundBatch {
             events: vec![talk.words("$3", &root, "Blue", InboundKind::Said)],
             ..InboundBatch::default()
         })
@@ -237,7 +237,7 @@ async fn words_under_a_post_that_is_not_acknowledged_yet_are_heard_when_it_is() 
         talk.words("$3", &root, &format!("{first} Red"), InboundKind::Said),
     ];
     talk.ear
-        .hear(InboundBatch {
+        .ingest(InboundBatch {
             events: events.clone(),
             ..InboundBatch::default()
         })
@@ -249,7 +249,7 @@ async fn words_under_a_post_that_is_not_acknowledged_yet_are_heard_when_it_is() 
         "what says which question it is for waits for no other"
     );
     for waits in &events[..2] {
-        assert!(!store.is_read(waits).await.expect("read"), "{waits:?}");
+        assert!(!store.is_processed(waits).await.expect("read"), "{waits:?}");
     }
     // The platform does not say when it was posted.
     clock.pass(Duration::from_secs(10));

@@ -85,7 +85,7 @@ impl Stage {
         let notes = self.notes().await;
         self.talk
             .ear
-            .hear(InboundBatch {
+            .ingest(InboundBatch {
                 events: vec![heard],
                 ..InboundBatch::default()
             })

@@ -175,7 +175,7 @@ impl Bed {
     pub async fn step(&self, task: TaskId, event: Event) -> Result<(), StoreError> {
         let situation = self
             .store
-            .situations(&[task])
+            .snapshots(&[task])
             .await?
             .pop()
             .expect("the task");
@@ -545,10 +545,10 @@ fn hello() -> Inbound {
     }
 }
 
-async fn unread(bed: &Bed, awaited: Duration) -> Vec<(Inbound, Timestamp)> {
+async fn unprocessed(bed: &Bed, awaited: Duration) -> Vec<(Inbound, Timestamp)> {
     let unread = bed
         .store
-        .unread(Duration::ZERO, awaited, 0)
+        .unprocessed(Duration::ZERO, awaited, 0)
         .await
         .expect("read");
     unread.into_iter().map(|one| (one.event, one.at)).collect()
@@ -558,15 +558,15 @@ async fn unread(bed: &Bed, awaited: Duration) -> Vec<(Inbound, Timestamp)> {
 async fn an_event_is_taken_once_and_stays_unread_until_it_is_dealt_with() {
     let bed = Bed::new().await;
     let event = hello();
-    assert!(bed.store.receive(&event).await.expect("stored"));
-    assert!(!bed.store.receive(&event).await.expect("known"));
+    assert!(bed.store.store_event(&event).await.expect("stored"));
+    assert!(!bed.store.store_event(&event).await.expect("known"));
     assert_eq!(
-        unread(&bed, Duration::ZERO).await,
+        unprocessed(&bed, Duration::ZERO).await,
         [(event.clone(), bed.clock.now())]
     );
-    bed.store.mark_read(&event).await.expect("marked");
-    assert!(unread(&bed, Duration::ZERO).await.is_empty());
-    assert!(!bed.store.receive(&event).await.expect("still known"));
+    bed.store.mark_processed(&event).await.expect("marked");
+    assert!(unprocessed(&bed, Duration::ZERO).await.is_empty());
+    assert!(!bed.store.store_event(&event).await.expect("still known"));
 }
 
 #[tokio::test]
@@ -574,7 +574,7 @@ async fn a_command_is_dealt_with_when_its_reply_is_stored() {
     let bed = Bed::new().await;
     let task = bed.task().await;
     let event = hello();
-    assert!(bed.store.receive(&event).await.expect("stored"));
+    assert!(bed.store.store_event(&event).await.expect("stored"));
     let reply = Outbound::new(
         MessageId(System.uuid()),
         MessagePlace::Thread(task),
@@ -582,11 +582,11 @@ async fn a_command_is_dealt_with_when_its_reply_is_stored() {
         "done so",
     );
     bed.store
-        .reply(&event, "Ann", task, &reply)
+        .add_command_reply(&event, "Ann", task, &reply)
         .await
         .expect("stored");
     assert!(
-        bed.store.is_read(&event).await.expect("read"),
+        bed.store.is_processed(&event).await.expect("read"),
         "a crash now does not run it again"
     );
     let thread: Vec<_> = bed
@@ -623,19 +623,23 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
     };
     let minute = Duration::from_secs(60);
     let awaited = event(InboundKind::Awaited, "it did not come");
-    assert!(bed.store.receive(&awaited).await.expect("stored"));
+    assert!(bed.store.store_event(&awaited).await.expect("stored"));
     assert_eq!(
         bed.store.awaited("matrix").await.expect("read"),
         std::slice::from_ref(&awaited)
     );
     assert!(bed.store.awaited("slack").await.expect("read").is_empty());
-    assert!(unread(&bed, minute).await.is_empty(), "not yet");
+    assert!(unprocessed(&bed, minute).await.is_empty(), "not yet");
     let came = bed.clock.now();
     bed.clock.pass(minute);
-    assert_eq!(unread(&bed, minute).await, [(awaited, came)], "given up");
+    assert_eq!(
+        unprocessed(&bed, minute).await,
+        [(awaited, came)],
+        "given up"
+    );
     let whole = event(InboundKind::Said, "hello");
     bed.store
-        .take_in(
+        .ingest(
             "matrix",
             &InboundBatch {
                 events: vec![whole.clone()],
@@ -645,12 +649,12 @@ async fn an_event_whose_words_are_awaited_is_left_alone_until_they_come_or_are_g
         .await
         .expect("stored");
     assert_eq!(
-        unread(&bed, minute).await,
+        unprocessed(&bed, minute).await,
         [(whole.clone(), came)],
         "it came after all"
     );
     bed.store
-        .take_in(
+        .ingest(
             "matrix",
             &InboundBatch {
                 events: vec![event(InboundKind::Said, "forged")],
@@ -704,7 +708,7 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         ..InboundBatch::default()
     };
     for _ in 0..2 {
-        bed.store.take_in("matrix", &batch).await.expect("stored");
+        bed.store.ingest("matrix", &batch).await.expect("stored");
     }
     assert_eq!(
         bed.store.cursor("matrix").await.expect("read").as_deref(),
@@ -712,7 +716,7 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
     );
     let came = bed
         .store
-        .unread(Duration::ZERO, Duration::ZERO, 0)
+        .unprocessed(Duration::ZERO, Duration::ZERO, 0)
         .await
         .expect("read");
     assert_eq!(
@@ -722,7 +726,7 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
     );
     assert_eq!(
         bed.store
-            .unread(Duration::ZERO, Duration::ZERO, came[0].seq)
+            .unprocessed(Duration::ZERO, Duration::ZERO, came[0].seq)
             .await
             .expect("read"),
         came[1..],
@@ -734,7 +738,7 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
         "a part of it is missing"
     );
     bed.store
-        .take_in(
+        .ingest(
             "matrix",
             &InboundBatch {
                 echoes: vec![echo(1, true)],
@@ -751,14 +755,17 @@ async fn a_batch_of_a_stream_is_taken_once_with_its_position_and_echoes_tell_wha
     );
     assert_eq!(
         bed.store
-            .placed("matrix", "$p1")
+            .find_posted("matrix", "$p1")
             .await
             .expect("read")
             .expect("known")
             .task,
         Some(task)
     );
-    assert_eq!(bed.store.placed("slack", "$p1").await.expect("read"), None);
+    assert_eq!(
+        bed.store.find_posted("slack", "$p1").await.expect("read"),
+        None
+    );
     assert_eq!(
         bed.store.cursor("matrix").await.expect("read").as_deref(),
         Some("s1"),

@@ -39,7 +39,7 @@ async fn what_was_said_aside_is_not_shown_and_stops_no_reader() {
             OutboundKind::Notice,
             "only for you",
         );
-        bed.store.post(&message).await.expect("stored");
+        bed.store.enqueue_message(&message).await.expect("stored");
     }
     let task = bed.task().await;
     for limit in [1, 2, 3, 10] {

@@ -29,29 +29,32 @@ async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again()
             .collect::<Vec<_>>()
     };
     assert_eq!(
-        bed.store.due_in("matrix").await.expect("read"),
+        bed.store.next_due_in("matrix").await.expect("read"),
         None,
         "what is due already needs no clock"
     );
     bed.store
-        .hold("matrix", "!site", Duration::from_secs(7))
+        .defer_room("matrix", "!site", Duration::from_secs(7))
         .await
         .expect("held");
     assert_eq!(rooms().await, ["!shop"], "a slow room holds up no other");
     assert_eq!(
-        bed.store.due_in("matrix").await.expect("read"),
+        bed.store.next_due_in("matrix").await.expect("read"),
         Some(Duration::from_secs(7))
     );
     bed.store
-        .hold("matrix", "!site", Duration::from_secs(1))
+        .defer_room("matrix", "!site", Duration::from_secs(1))
         .await
         .expect("held");
     assert_eq!(
-        bed.store.due_in("matrix").await.expect("read"),
+        bed.store.next_due_in("matrix").await.expect("read"),
         Some(Duration::from_secs(7)),
         "the longer one counts"
     );
-    bed.store.hurry("matrix", "!site").await.expect("hurried");
+    bed.store
+        .retry_room_now("matrix", "!site")
+        .await
+        .expect("hurried");
     assert_eq!(
         rooms().await,
         ["!shop"],
@@ -72,7 +75,10 @@ async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again()
         .await
         .expect("stored");
     assert_eq!(rooms().await, ["!shop"]);
-    bed.store.hurry("matrix", "!site").await.expect("hurried");
+    bed.store
+        .retry_room_now("matrix", "!site")
+        .await
+        .expect("hurried");
     assert_eq!(rooms().await.len(), 2, "what failed is tried at once");
 
     assert!(
@@ -140,7 +146,7 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
     let bed = Bed::new().await;
     let task = bed.task().await;
     bed.store
-        .say(task, None, &[notice(task, OutboundKind::Notice)])
+        .add_messages(task, None, &[notice(task, OutboundKind::Notice)])
         .await
         .expect("said");
     let due = bed.store.due("chat", 10).await.expect("read");
@@ -161,7 +167,7 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
     let due = bed.store.due("chat", 10).await.expect("read");
     assert_eq!(due[0].attempts, 1);
     bed.store
-        .settle(&[(&due[0], Posted::one("th", "root"))])
+        .mark_posted(&[(&due[0], Posted::one("th", "root"))])
         .await
         .expect("settled");
     let next = bed.store.due("chat", 10).await.expect("read");
@@ -174,11 +180,11 @@ async fn the_outbox_keeps_the_order_of_a_thread_and_edits_what_was_posted() {
         (1, Some("th"), None)
     );
     bed.store
-        .settle(&[(&next[0], Posted::one("th", "m2"))])
+        .mark_posted(&[(&next[0], Posted::one("th", "m2"))])
         .await
         .expect("settled");
     bed.store
-        .say(task, None, &[notice(task, OutboundKind::Card)])
+        .add_messages(task, None, &[notice(task, OutboundKind::Card)])
         .await
         .expect("said");
     let edit = bed.store.due("chat", 10).await.expect("read");
@@ -209,7 +215,7 @@ async fn post_all(bed: &Bed, platform: &str) -> Vec<String> {
         let reference = format!("${}", dispatch.message.id);
         let root = dispatch.thread.clone().unwrap_or_else(|| reference.clone());
         bed.store
-            .settle(&[(dispatch, Posted::one(root, reference))])
+            .mark_posted(&[(dispatch, Posted::one(root, reference))])
             .await
             .expect("settled");
     }
@@ -237,7 +243,10 @@ async fn what_people_wait_for_overtakes_states_and_a_newer_state_replaces_the_ol
         said("which?", question, task),
         said("done", OutboundKind::Card, task),
     ];
-    bed.store.say(task, None, &messages).await.expect("said");
+    bed.store
+        .add_messages(task, None, &messages)
+        .await
+        .expect("said");
     assert_eq!(
         post_all(&bed, "chat").await,
         ["notice hello", "question which?", "card done"].map(String::from)
@@ -252,7 +261,7 @@ async fn a_question_never_overtakes_the_root_of_its_thread_nor_what_was_said_bef
         question: QuestionId(1),
     };
     bed.store
-        .say(
+        .add_messages(
             task,
             None,
             &[
@@ -271,11 +280,11 @@ async fn a_question_never_overtakes_the_root_of_its_thread_nor_what_was_said_bef
     let other = bed.task().await;
     post_all(&bed, "chat").await;
     bed.store
-        .say(task, None, &[notice(task, OutboundKind::Notice)])
+        .add_messages(task, None, &[notice(task, OutboundKind::Notice)])
         .await
         .expect("said");
     bed.store
-        .say(other, None, &[said("urgent", question, other)])
+        .add_messages(other, None, &[said("urgent", question, other)])
         .await
         .expect("said");
     assert_eq!(
@@ -290,7 +299,7 @@ async fn a_room_that_is_new_shows_what_is_not_over_and_one_room_serves_one_repos
     let bed = Bed::new().await;
     let task = bed.task().await;
     bed.store
-        .say(
+        .add_messages(
             task,
             None,
             &[
@@ -352,7 +361,7 @@ async fn a_question_is_shown_once_it_is_posted_and_perhaps_as_soon_as_somebody_m
     let asked = bed.clock.now();
     let question = QuestionId(1);
     bed.store
-        .say(
+        .add_messages(
             task,
             None,
             &[said("which?", OutboundKind::Question { question }, task)],
@@ -361,7 +370,12 @@ async fn a_question_is_shown_once_it_is_posted_and_perhaps_as_soon_as_somebody_m
         .expect("said");
     let shown = |begun: Option<Timestamp>| {
         let store = &bed.store;
-        async move { store.showings("chat", task, begun).await.expect("read") }
+        async move {
+            store
+                .post_statuses("chat", task, begun)
+                .await
+                .expect("read")
+        }
     };
     let perhaps = [(question, PostStatus::Perhaps(asked))];
     assert_eq!(
@@ -380,7 +394,7 @@ async fn a_question_is_shown_once_it_is_posted_and_perhaps_as_soon_as_somebody_m
     let again = bed.store.due("chat", 1).await.expect("read").remove(0);
     let at = asked.plus(Duration::from_secs(7));
     bed.store
-        .settle(&[(
+        .mark_posted(&[(
             &again,
             Posted {
                 at: Some(at),
@@ -402,7 +416,7 @@ async fn a_post_of_unknown_age_is_as_old_as_it_can_be() {
     post_all(&bed, "chat").await;
     let (asked, question) = (bed.clock.now(), QuestionId(1));
     bed.store
-        .say(
+        .add_messages(
             task,
             None,
             &[said("which?", OutboundKind::Question { question }, task)],
@@ -412,11 +426,14 @@ async fn a_post_of_unknown_age_is_as_old_as_it_can_be() {
     bed.clock.pass(Duration::from_secs(9));
     let due = bed.store.due("chat", 1).await.expect("read").remove(0);
     bed.store
-        .settle(&[(&OutboxItem { again: true, ..due }, Posted::one("t", "q"))])
+        .mark_posted(&[(&OutboxItem { again: true, ..due }, Posted::one("t", "q"))])
         .await
         .expect("stored");
     assert_eq!(
-        bed.store.showings("chat", task, None).await.expect("read"),
+        bed.store
+            .post_statuses("chat", task, None)
+            .await
+            .expect("read"),
         [(question, PostStatus::Stands(asked))]
     );
 }
@@ -431,15 +448,15 @@ async fn words_that_are_stored_twice_are_shown_once_and_an_old_state_replaces_no
         said("hello", OutboundKind::Notice, task),
     );
     bed.store
-        .say(task, None, &[runs.clone(), hello.clone()])
+        .add_messages(task, None, &[runs.clone(), hello.clone()])
         .await
         .expect("said");
     bed.store
-        .say(task, None, &[said("waits", OutboundKind::Card, task)])
+        .add_messages(task, None, &[said("waits", OutboundKind::Card, task)])
         .await
         .expect("said");
     bed.store
-        .say(task, None, &[runs, hello.clone()])
+        .add_messages(task, None, &[runs, hello.clone()])
         .await
         .expect("said again");
     assert_eq!(
@@ -447,7 +464,7 @@ async fn words_that_are_stored_twice_are_shown_once_and_an_old_state_replaces_no
         ["notice hello", "card waits"].map(String::from)
     );
     bed.store
-        .say(task, None, &[hello])
+        .add_messages(task, None, &[hello])
         .await
         .expect("said once more");
     assert_eq!(

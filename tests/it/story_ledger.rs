@@ -296,7 +296,7 @@ async fn ledger_of_asked_posted_answered_and_delivered_adds_up_whatever_is_kille
     wishes.await.expect("no wish failed");
     println!("killed {:?}", stage.killed);
     let granted = granted.lock().expect("whole").clone();
-    settle(&person, &granted).await;
+    mark_posted(&person, &granted).await;
     all_over.store(true, Ordering::Relaxed);
     answers.await.expect("read and answered");
 
@@ -311,7 +311,7 @@ async fn ledger_of_asked_posted_answered_and_delivered_adds_up_whatever_is_kille
 
 /// Waits until all tasks are done; those that were lost too often are begun again, as a person
 /// would.
-async fn settle(person: &Client, granted: &BTreeSet<String>) {
+async fn mark_posted(person: &Client, granted: &BTreeSet<String>) {
     let (end, retried) = (Instant::now() + AFTERMATH, AtomicUsize::new(0));
     loop {
         let mut open = Vec::new();

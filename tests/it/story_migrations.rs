@@ -39,7 +39,7 @@ async fn migrations_run_over_filled_tables_of_the_first_version() {
     let states: Vec<&str> = tasks.iter().map(|task| task.state.as_str()).collect();
     assert_eq!(states, ["queued", "waiting", "done"]);
     let situation = store
-        .situations(&[TaskId(2)])
+        .snapshots(&[TaskId(2)])
         .await
         .expect("read")
         .pop()

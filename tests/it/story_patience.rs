@@ -9,7 +9,7 @@ use vine_domain::{
     ConfiguredPerson, ReminderPolicy, Role, Slug, TaskId, User,
     chat::{MessagePlace as In, OutboxItem, Posted},
     clock::Clock,
-    patience::QuietHours,
+    reminder::QuietHours,
 };
 
 use crate::{
@@ -173,7 +173,7 @@ async fn more_people_are_those_who_may_help_in_that_repository() {
             .iter()
             .map(|dispatch| (dispatch, posted(dispatch)))
             .collect();
-        team.bed.store.settle(&posted).await.expect("stored");
+        team.bed.store.mark_posted(&posted).await.expect("stored");
     };
     let names: Vec<String> = team
         .app
@@ -309,7 +309,7 @@ async fn a_daemon_that_starts_again_repeats_nothing_and_forgets_nothing() {
             ..settings.patience.as_ref().clone()
         });
         team.app
-            .take_over(Settings {
+            .apply_settings(Settings {
                 patience,
                 ..settings
             })

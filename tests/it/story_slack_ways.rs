@@ -18,7 +18,7 @@ const ASKS: &str = "answer=$(vine ask 'Go on?' --option Yes --option No); echo h
 
 /// Times of Slack's documentation pass a hundred times as fast, so that redeliveries come within
 /// the story.
-async fn hurry(channel: &Channel) {
+async fn retry_room_now(channel: &Channel) {
     channel.act("hurry", json!({ "factor": 0.01 })).await;
 }
 
@@ -30,7 +30,7 @@ async fn slack_one_connection_that_answers_nothing_any_more_stops_nothing() {
             state["connections"] == 2
         })
         .await;
-    hurry(&channel).await;
+    retry_room_now(&channel).await;
     channel.act("deaf", json!({ "connections": 1 })).await;
     for number in 1..=4 {
         let title = format!("Task {number}");
@@ -77,7 +77,7 @@ async fn slack_connections_that_are_not_greeted_and_calls_that_hang_are_given_up
             json!({ "method": "apps.connections.open", "how": { "status": 503 }, "times": 2 }),
         )
         .await;
-    hurry(&channel).await;
+    retry_room_now(&channel).await;
     channel.say("U0ANN", "No", Some(&root)).await;
     channel.place.wait(&task, "done").await;
     assert!(channel.place.log(&task).await.contains("heard No"));
@@ -158,7 +158,7 @@ async fn slack_requests_instead_of_connections_bring_the_same() {
     let (third, root) = channel.task("Three").await;
     channel.hears("*Q-3* for").await;
     channel.kill_daemon();
-    hurry(&channel).await;
+    retry_room_now(&channel).await;
     channel.say("U0ANN", "Yes", Some(&root)).await;
     channel.start_daemon().await;
     channel.place.wait(&third, "done").await;

@@ -18,12 +18,12 @@ use vine_domain::{
 };
 
 use crate::{
+    active::{ActiveAttempts, AttemptHandle, StopReason},
     agent::{AgentRun, FinishedRun, RunOutcome},
+    agent_host::{AgentHost, AttemptOver, insist},
     config::WorkerConfig,
-    desk::{ActiveAttempts, AttemptHandle, StopReason},
     disk::has_room,
-    host::{AgentHost, AttemptOver, insist},
-    place::WorkerHealth,
+    health::WorkerHealth,
     process::ProcessMark,
     reaper::is_over,
     wall::{

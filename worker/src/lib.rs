@@ -5,17 +5,17 @@
 //! `agent` (what an agent is; `claude` and `script` are two), `host` (what an agent may ask of its
 //! worker).
 
+mod active;
 mod agent;
+mod agent_folder;
+mod agent_host;
 mod attempt;
 mod config;
-mod desk;
 mod disk;
 mod git;
-mod host;
+mod health;
 mod identity;
-mod inside;
 mod keeper;
-mod place;
 mod probe;
 mod process;
 mod push;

@@ -7,8 +7,8 @@ use vine_domain::{Failure, Repo};
 use crate::{
     config::WorkerConfig,
     disk,
+    health::{HealthPart, PartProbe},
     keeper::Keeper,
-    place::{HealthPart, PartProbe},
 };
 
 /// Looks with the worker's own programs, as an attempt would use them.

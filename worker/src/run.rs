@@ -13,12 +13,12 @@ use vine_domain::{
 };
 
 use crate::{
+    active::{ActiveAttempts, AttemptHandle, StopReason},
     attempt::{self, WorkerContext},
     config::WorkerConfig,
-    desk::{ActiveAttempts, AttemptHandle, StopReason},
     disk::{WorktreeSize, has_room},
+    health::{HealthPart, WorkerHealth},
     identity::{WorkerIdentity, renew},
-    place::{HealthPart, WorkerHealth},
     probe::HealthProbes,
     process::ProcessMark,
     push::{self, PushRequest},

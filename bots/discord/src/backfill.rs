@@ -89,7 +89,7 @@ async fn look_through(
             .collect();
         if !events.is_empty()
             && let Err(error) = ear
-                .hear(InboundBatch {
+                .ingest(InboundBatch {
                     events,
                     ..InboundBatch::default()
                 })

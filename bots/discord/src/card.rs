@@ -1,7 +1,7 @@
 //! What can be pressed under a question: a button for each choice, one to write something else.
 
 use serde_json::{Value, json};
-use vine_domain::{chat::Button, shown};
+use vine_domain::{chat::Button, visible_text};
 
 /// Characters of a label (reference, "Button").
 const LABEL: usize = 80;
@@ -87,7 +87,7 @@ pub fn sure(message: &str, index: usize, label: &str) -> Vec<Value> {
 }
 
 fn short(text: &str, most: usize) -> String {
-    shown::exact(text).chars().take(most).collect()
+    visible_text::exact(text).chars().take(most).collect()
 }
 
 /// Reads what was pressed. Whoever forges an id presses a button that may not exist; who may press

@@ -17,12 +17,12 @@ use vine_domain::{
 
 use crate::{
     DiscordSession, card, channel,
+    interactions::ReplyRoute,
     markup::{marked, parts},
     message, nonce,
     rest::DiscordCallError,
     rooms,
     translate::{REACTION, moment},
-    waiting::ReplyRoute,
 };
 
 /// Links are not unfolded.

@@ -18,9 +18,9 @@ use crate::{
     DiscordSession, card,
     gateway::{EventHandler, GatewayEnd, ResumePoint},
     install::invitation,
+    interactions::ReplyRoute,
     menu, modal,
     translate::{FollowUp, GatewayEvent, Interaction, snowflake, translate},
-    waiting::ReplyRoute,
 };
 
 /// What only one person sees.
@@ -93,7 +93,7 @@ impl EventHandler for Intake {
             GatewayEvent::Moved(channel) => {
                 let rooms = self.ear.rooms().await.map_err(|error| error.to_string())?;
                 if channel.is_none_or(|channel| rooms.contains(&channel)) {
-                    self.ear.moved();
+                    self.ear.rooms_changed();
                 }
             }
             GatewayEvent::Ended => {
@@ -179,7 +179,7 @@ impl Intake {
     async fn store(&self, batch: InboundBatch, place: &ResumePoint) -> Result<(), String> {
         let cursor = serde_json::to_string(place).map_err(|error| error.to_string())?;
         self.ear
-            .hear(InboundBatch {
+            .ingest(InboundBatch {
                 cursor: Some(cursor),
                 ..batch
             })

@@ -16,6 +16,7 @@ mod fetch;
 mod gateway;
 mod install;
 mod intake;
+mod interactions;
 mod markup;
 mod menu;
 mod modal;
@@ -23,7 +24,6 @@ mod nonce;
 mod rest;
 mod rooms;
 mod translate;
-mod waiting;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -46,8 +46,8 @@ use vine_domain::{
 use self::{
     gateway::{Gateway, ResumePoint},
     intake::Intake,
+    interactions::PendingInteractions,
     rest::RestClient,
-    waiting::PendingInteractions,
 };
 
 /// As it stands in `rooms.platform`.
@@ -362,16 +362,16 @@ impl Chat for Discord {
         translate::moment(reference)
     }
 
-    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
-        rooms::make(&*self.session()?, &self.settings.channel_prefix, wish).await
+    async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
+        rooms::create_room(&*self.session()?, &self.settings.channel_prefix, wish).await
     }
 
-    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
-        rooms::furnish(&*self.session()?, room, wish).await
+    async fn sync_room(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
+        rooms::sync_room(&*self.session()?, room, wish).await
     }
 
-    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
-        rooms::closed(&*self.session()?, rooms).await
+    async fn closed_rooms(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
+        rooms::closed_rooms(&*self.session()?, rooms).await
     }
 
     /// Channels keep their ids.
@@ -379,7 +379,7 @@ impl Chat for Discord {
         Ok(None)
     }
 
-    async fn show_work(&self, rooms: &[String]) {
+    async fn show_activity(&self, rooms: &[String]) {
         let Ok(session) = self.session() else { return };
         for room in rooms {
             let Ok(id) = channel(room) else { continue };
@@ -396,7 +396,7 @@ impl Chat for Discord {
         }
     }
 
-    async fn call(&self) -> Result<(), ChatError> {
+    async fn ping(&self) -> Result<(), ChatError> {
         Ok(self
             .session()?
             .rest
@@ -405,12 +405,12 @@ impl Chat for Discord {
             .map(|_| ())?)
     }
 
-    async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
+    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound> {
         fetch::fetched(&*self.session().ok()?, event).await
     }
 
-    async fn enter(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
-        rooms::enter(&*self.session()?, room).await
+    async fn join_room(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
+        rooms::join_room(&*self.session()?, room).await
     }
 }
 

@@ -13,7 +13,7 @@ const TEXT: u64 = 0;
 pub const FORUM: u64 = 15;
 
 /// Finds the channel of a repository, or makes it.
-pub async fn make(
+pub async fn create_room(
     session: &DiscordSession,
     prefix: &str,
     wish: &DesiredRoom,
@@ -67,7 +67,7 @@ fn lets_in(user: &str) -> Value {
 
 /// Sees to it that the bot may what it needs, and that whoever belongs into a private channel can
 /// see it.
-pub async fn furnish(
+pub async fn sync_room(
     session: &DiscordSession,
     room: &str,
     wish: &DesiredRoom,
@@ -136,7 +136,7 @@ pub async fn furnish(
 }
 
 /// Of these channels, those in which we cannot speak.
-pub async fn closed(
+pub async fn closed_rooms(
     session: &DiscordSession,
     rooms: &[String],
 ) -> Result<Vec<(String, String)>, ChatError> {
@@ -213,7 +213,7 @@ async fn ourselves(session: &DiscordSession) -> Result<(Value, Value), ChatError
 }
 
 /// Uses a channel that a person names, by id, by `<#id>` or by name.
-pub async fn enter(session: &DiscordSession, named_so: &str) -> Result<String, ChatError> {
+pub async fn join_room(session: &DiscordSession, named_so: &str) -> Result<String, ChatError> {
     let bare = named_so
         .trim_start_matches("<#")
         .trim_end_matches('>')

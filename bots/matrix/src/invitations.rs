@@ -33,12 +33,12 @@ async fn answer(client: &Client, ear: &dyn EventSink, room: &Room) -> Result<(),
         .map_err(|error| error.to_string())?
         .inviter_id;
     if ear
-        .manages(inviter.as_str())
+        .may_invite(inviter.as_str())
         .await
         .map_err(|error| error.to_string())?
     {
         room.join().await.map_err(|error| error.to_string())?;
-        ear.moved();
+        ear.rooms_changed();
         return Ok(());
     }
     // By a call of our own: the SDK would also leave the rooms that this one names as its

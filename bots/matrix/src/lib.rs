@@ -143,20 +143,20 @@ impl Chat for Matrix {
         fetch::posted_at(&self.client().ok()?, room, reference).await
     }
 
-    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
-        rooms::make(&self.client()?, &self.settings, wish).await
+    async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
+        rooms::create_room(&self.client()?, &self.settings, wish).await
     }
 
-    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
+    async fn sync_room(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
         let client = self.client()?;
         let room = rooms::joined(&client, room)?;
         rooms::is_fit(&room, wish.encrypted).await?;
-        rooms::furnish(&room, wish).await?;
+        rooms::sync_room(&room, wish).await?;
         space::put(&client, &self.settings, &room, wish).await?;
         rooms::is_trusted(&client, &self.settings, wish.encrypted).await
     }
 
-    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
+    async fn closed_rooms(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
         let client = self.client()?;
         let mut closed = Vec::new();
         for room in rooms {
@@ -171,25 +171,25 @@ impl Chat for Matrix {
         successor::of(&self.client()?, room).await
     }
 
-    async fn show_work(&self, rooms: &[String]) {
+    async fn show_activity(&self, rooms: &[String]) {
         let Ok(client) = self.client() else { return };
         for room in rooms {
-            rooms::show_work(&client, room).await;
+            rooms::show_activity(&client, room).await;
         }
     }
 
-    async fn call(&self) -> Result<(), ChatError> {
+    async fn ping(&self) -> Result<(), ChatError> {
         let answer = self.client()?.whoami().await;
         answer
             .map(|_| ())
             .map_err(|error| error::chat("asking who we are", &error.into()))
     }
 
-    async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
+    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound> {
         fetch::fetched(&self.client().ok()?, event).await
     }
 
-    async fn enter(&self, room: &str, wish: &DesiredRoom) -> Result<String, ChatError> {
-        rooms::enter(&self.client()?, room, wish.encrypted).await
+    async fn join_room(&self, room: &str, wish: &DesiredRoom) -> Result<String, ChatError> {
+        rooms::join_room(&self.client()?, room, wish.encrypted).await
     }
 }

@@ -86,13 +86,13 @@ async fn listen(
         // own position.
         let batch = batch(client, since.as_deref(), whole, &response, &mut stamps).await?;
         whole = false;
-        ear.hear(batch).await?;
+        ear.ingest(batch).await?;
         since = Some(response.next_batch.clone());
         if !response.rooms.invited.is_empty() {
             invited.notify_one();
         }
         if !response.rooms.left.is_empty() || rules_changed(client, &response) {
-            ear.moved();
+            ear.rooms_changed();
         }
         if ready.borrow().is_none() {
             ready.send_replace(Some(client.clone()));

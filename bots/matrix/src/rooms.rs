@@ -40,7 +40,7 @@ const KNOWN: Duration = Duration::from_secs(30);
 
 /// Invites who belongs there, and gives power to who manages. One of them that is not to be had
 /// keeps nobody else out.
-pub async fn furnish(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
+pub async fn sync_room(room: &Room, wish: &DesiredRoom) -> Result<(), ChatError> {
     let invited = invite(room, wish).await;
     raise(room, wish).await?;
     invited
@@ -82,7 +82,7 @@ pub async fn is_trusted(
 }
 
 /// Enters a room that a person has named.
-pub async fn enter(client: &Client, room: &str, encrypted: bool) -> Result<String, ChatError> {
+pub async fn join_room(client: &Client, room: &str, encrypted: bool) -> Result<String, ChatError> {
     let named = <&RoomOrAliasId>::try_from(room).map_err(|_| {
         ChatError::Gone(format!(
             "`{room}` is neither a room id like !abc nor an alias like #name:server"
@@ -147,7 +147,7 @@ pub async fn is_open(client: &Client, id: &str) -> Result<(), ChatError> {
 }
 
 /// Makes the room of a repository, or finds the one that was made before.
-pub async fn make(
+pub async fn create_room(
     client: &Client,
     settings: &MatrixSettings,
     wish: &DesiredRoom,
@@ -186,7 +186,7 @@ pub async fn find_or_make(
 }
 
 /// Shows that somebody is at work in a room.
-pub async fn show_work(client: &Client, room: &str) {
+pub async fn show_activity(client: &Client, room: &str) {
     let (Ok(room), Some(us)) = (joined(client, room), client.user_id()) else {
         return;
     };

@@ -18,7 +18,7 @@ use vine_domain::{chat::DesiredRoom, ports::ChatError};
 use crate::{
     MatrixSettings,
     error::chat,
-    rooms::{find_or_make, furnish},
+    rooms::{find_or_make, sync_room},
 };
 
 /// Puts a room into the space, unless it is there, and brings its people along.
@@ -29,7 +29,7 @@ pub async fn put(
     wish: &DesiredRoom,
 ) -> Result<(), ChatError> {
     let space = find_or_make(client, &name(settings), request).await?;
-    furnish(&space, wish).await?;
+    sync_room(&space, wish).await?;
     let via: Vec<_> = client
         .user_id()
         .map(|us| us.server_name().to_owned())

@@ -63,7 +63,7 @@ async fn stored_places(ear: &dyn EventSink) -> StoreResult<Vec<HistoryPlace>> {
         .collect();
     let Some(cursor) = ear.cursor().await? else {
         // What was said before we came was not to us; what is said from now on is found.
-        ear.hear(InboundBatch {
+        ear.ingest(InboundBatch {
             cursor: Some(format!("{}.000000", ear.now().0 / 1000)),
             ..InboundBatch::default()
         })
@@ -118,7 +118,7 @@ async fn look_through(
             .filter_map(|message| echo(session, channel, message))
             .collect();
         if let Err(error) = ear
-            .hear(InboundBatch {
+            .ingest(InboundBatch {
                 events,
                 echoes,
                 ..InboundBatch::default()

@@ -1,7 +1,7 @@
 //! Messages in Block Kit: words in sections, choices as buttons.
 
 use serde_json::{Value, json};
-use vine_domain::{chat::Button, markdown::split_to_fit, shown};
+use vine_domain::{chat::Button, markdown::split_to_fit, visible_text};
 
 use crate::mrkdwn::mrkdwn;
 
@@ -79,7 +79,10 @@ fn with(mut blocks: Vec<Value>, elements: &[Value]) -> Vec<Value> {
 }
 
 fn button(index: usize, button: &Button) -> Value {
-    let label: String = shown::exact(&button.label).chars().take(LABEL).collect();
+    let label: String = visible_text::exact(&button.label)
+        .chars()
+        .take(LABEL)
+        .collect();
     let mut shown = json!({ "type": "button", "text": { "type": "plain_text", "text": label }, "action_id": format!("{PICK}{index}"), "value": index.to_string() });
     if button.dangerous {
         shown["style"] = json!("danger");

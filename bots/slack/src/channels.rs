@@ -14,7 +14,7 @@ use crate::{
 const TOPIC: usize = 250;
 
 /// Makes the private channel of a repository, or finds the one that is there.
-pub async fn make(
+pub async fn create_room(
     session: &SlackSession,
     prefix: &str,
     wish: &DesiredRoom,
@@ -51,7 +51,7 @@ pub async fn make(
 
 /// Invites whoever belongs there; one of them who is not to be had keeps nobody else out. People of
 /// other workspaces are invited by people.
-pub async fn furnish(
+pub async fn sync_room(
     session: &SlackSession,
     channel: &str,
     wish: &DesiredRoom,
@@ -108,7 +108,7 @@ async fn is_open(api: &WebApi, channel: &str) -> Result<(), ChatError> {
 }
 
 /// Enters a channel by id (`C…`) or by name (`#…`).
-pub async fn enter(session: &SlackSession, named: &str) -> Result<String, ChatError> {
+pub async fn join_room(session: &SlackSession, named: &str) -> Result<String, ChatError> {
     let id = match named.strip_prefix('#') {
         Some(name) => find(session, name).await?.ok_or_else(|| {
             ChatError::Gone(format!(
@@ -162,7 +162,7 @@ async fn listed(
 }
 
 /// Of these channels, those in which we cannot speak: a listing of where we are shows many at once.
-pub async fn closed(
+pub async fn closed_rooms(
     session: &SlackSession,
     rooms: &[String],
 ) -> Result<Vec<(String, String)>, ChatError> {

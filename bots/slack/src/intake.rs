@@ -35,7 +35,7 @@ pub async fn take(
                 .filter(|_| whole)
                 .map(str::to_owned);
             let stored = ear
-                .hear(InboundBatch {
+                .ingest(InboundBatch {
                     events: vec![inbound],
                     echoes,
                     cursor,
@@ -61,7 +61,7 @@ pub async fn take(
             // What is written there belongs to the message under whose button it was opened.
             tokio::spawn(async move {
                 if let Err(error) = ear
-                    .hear(InboundBatch {
+                    .ingest(InboundBatch {
                         echoes,
                         ..InboundBatch::default()
                     })
@@ -73,14 +73,14 @@ pub async fn take(
             });
         }
         EnvelopeEvent::Empty(field) => return Some(modal::refused(field)),
-        EnvelopeEvent::Moved => ear.moved(),
+        EnvelopeEvent::Moved => ear.rooms_changed(),
         EnvelopeEvent::Renamed(old, new) => {
             session
                 .renamed
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .insert(old, new);
-            ear.moved();
+            ear.rooms_changed();
         }
         EnvelopeEvent::Ended => session.ended.notify_one(),
         EnvelopeEvent::Nothing => {}

@@ -21,9 +21,9 @@ mod intake;
 mod manifest;
 mod modal;
 mod mrkdwn;
+mod responses;
 mod socket;
 mod translate;
-mod waiting;
 
 use std::{
     collections::HashMap,
@@ -45,7 +45,7 @@ use vine_domain::{
     ports::{Chat, ChatError, EventSink},
 };
 
-use self::{api::WebApi, waiting::PendingResponses};
+use self::{api::WebApi, responses::PendingResponses};
 pub use self::{
     hooks::{PATH, routes},
     manifest::manifest,
@@ -292,16 +292,16 @@ impl Chat for Slack {
         translate::moment(ts_of(reference))
     }
 
-    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
-        channels::make(&self.session()?, &self.settings.channel_prefix, wish).await
+    async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError> {
+        channels::create_room(&self.session()?, &self.settings.channel_prefix, wish).await
     }
 
-    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
-        channels::furnish(&self.session()?, room, wish).await
+    async fn sync_room(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError> {
+        channels::sync_room(&self.session()?, room, wish).await
     }
 
-    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
-        channels::closed(&self.session()?, rooms).await
+    async fn closed_rooms(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError> {
+        channels::closed_rooms(&self.session()?, rooms).await
     }
 
     async fn successor(&self, room: &str) -> Result<Option<String>, ChatError> {
@@ -314,9 +314,9 @@ impl Chat for Slack {
     }
 
     /// Bots have no such sign in Slack.
-    async fn show_work(&self, _rooms: &[String]) {}
+    async fn show_activity(&self, _rooms: &[String]) {}
 
-    async fn call(&self) -> Result<(), ChatError> {
+    async fn ping(&self) -> Result<(), ChatError> {
         Ok(self
             .session()?
             .api
@@ -325,12 +325,12 @@ impl Chat for Slack {
             .map(|_| ())?)
     }
 
-    async fn fetch(&self, event: &Inbound) -> Option<Inbound> {
+    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound> {
         fetch::fetched(&self.session().ok()?, event).await
     }
 
-    async fn enter(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
-        channels::enter(&self.session()?, room).await
+    async fn join_room(&self, room: &str, _wish: &DesiredRoom) -> Result<String, ChatError> {
+        channels::join_room(&self.session()?, room).await
     }
 }
 

@@ -102,7 +102,7 @@ impl Dispatcher {
             if !self.waiting.is_empty()
                 && self.quiet_until.is_none_or(|until| until <= Instant::now())
             {
-                self.hand_out().await;
+                self.hand_out_orders().await;
             }
             let now = Instant::now();
             for over in self.waiting.extract_if(.., |waiting| waiting.until <= now) {
@@ -130,7 +130,7 @@ impl Dispatcher {
     }
 
     /// Gives what there is; if nobody gets anything, notes until when that stays so.
-    async fn hand_out(&mut self) {
+    async fn hand_out_orders(&mut self) {
         let claimed = match self.wants().await {
             Ok(wants) => self.app.store.claim(&wants).await,
             Err(error) => Err(error),
@@ -215,7 +215,7 @@ async fn take_back(app: &App, worker: WorkerId, assignments: Vec<Assignment>) {
     for assignment in assignments {
         let attempt = assignment.attempt;
         if let Err(error) = app
-            .step(
+            .transition(
                 attempt.task,
                 Event::Released {
                     by: worker,

@@ -7,7 +7,7 @@ use vine_domain::{
     chat::Button, lifecycle::Refusal, ports::StoreError,
 };
 
-use crate::back::Clarification;
+use crate::clarify::Clarification;
 
 /// Shorthand for what use cases give back.
 pub type AppResult<T> = Result<T, AppError>;

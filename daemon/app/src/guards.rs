@@ -148,7 +148,7 @@ impl App {
         };
         let mut message = texts::notice(id, task.id, text);
         message.buttons = buttons;
-        self.store.say(task.id, None, &[message]).await?;
+        self.store.add_messages(task.id, None, &[message]).await?;
         self.meter.said(1, 0);
         self.wakes.outbox();
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Matching, in this order: a reply to a question's message (or its button), an explicit id
 //! (`Q-17 yes`), plain words by what their author saw when they said them (`visible.rs`,
-//! [`vine_domain::chat::aim`]). When they may be for several questions their author is asked
+//! [`vine_domain::chat::target_of`]). When they may be for several questions their author is asked
 //! which; nothing is ever guessed. Words that are for none are a note to the agent at work.
 //!
 //! Rooms are full of talk that is not for us: what stands in no thread of ours and is no command is
@@ -18,8 +18,9 @@ use vine_domain::{
     Ask, MessageId, Question, QuestionId, TaskId, Timestamp,
     access::OURSELVES,
     chat::{
-        Button, Inbound, InboundKind, Location, PrivateReply, ReplyTarget, ShownQuestion, aim,
+        Button, Inbound, InboundKind, Location, PrivateReply, ReplyTarget, ShownQuestion,
         attachment::{EMPTY, kind},
+        target_of,
     },
     ports::UnprocessedEvent,
     reading, uuid_of,
@@ -28,10 +29,10 @@ use vine_grammar::{CommandContext, is_command, parse};
 
 use crate::{
     App, AppError, AppResult, Caller,
-    back::{self, ClarifiedTarget},
-    changes::PendingEdits,
+    clarify::{self, ClarifiedTarget},
     commands::CommandOutput,
-    spots::ResolvedLocation,
+    edits::PendingEdits,
+    locate::ResolvedLocation,
     texts,
 };
 
@@ -62,7 +63,7 @@ impl App {
     /// caller hangs up. Returns what is to be told to its author alone; `None` when the thread says
     /// it all, or when the event was known already.
     pub async fn hear(&self, event: Inbound) -> AppResult<Option<Result<CommandOutput, AppError>>> {
-        if !self.store.receive(&event).await? {
+        if !self.store.store_event(&event).await? {
             return Ok(None);
         }
         let (app, now) = (self.clone(), self.clock.now());
@@ -100,7 +101,7 @@ impl App {
     ) -> Option<Result<CommandOutput, AppError>> {
         let mut held = self.reading.lock().await;
         // It may have been dealt with while this call waited for its turn.
-        match self.store.is_read(event).await {
+        match self.store.is_processed(event).await {
             Ok(true) => return None,
             Ok(false) => {}
             Err(error) => return Some(Err(error.into())),
@@ -115,7 +116,7 @@ impl App {
                 },
             )
             .await;
-        if let Err(error) = self.say_aside(event, &reply).await {
+        if let Err(error) = self.reply_privately(event, &reply).await {
             return Some(Err(error));
         }
         // What could not be done now stays unread and is tried again, and so is what cannot be
@@ -125,7 +126,7 @@ impl App {
             Err(AppError::Store(_) | AppError::Stopping | AppError::Early)
         ) {
             for done in std::iter::once(event).chain(changes.all_of(event)) {
-                if let Err(error) = self.store.mark_read(done).await {
+                if let Err(error) = self.store.mark_processed(done).await {
                     tracing::error!(event = %done.event, %error, "an event was dealt with and could not \
                      be marked: {error}");
                     return Some(Err(error.into()));
@@ -141,7 +142,7 @@ impl App {
         self.reading.lock().await.clear();
         let (mut after, mut changes) = (0, PendingEdits::default());
         loop {
-            let mut unread = self.store.unread(age, AWAITED, after).await?;
+            let mut unread = self.store.unprocessed(age, AWAITED, after).await?;
             let last = unread.last().map(|last| last.seq);
             in_platforms_order(&mut unread);
             changes.gather(unread.iter().map(|one| &one.event));
@@ -322,10 +323,10 @@ impl App {
         let at = event.said.unwrap_or_else(|| self.clock.now());
         // Nobody knows what stood before whoever wrote it first.
         let undated = matches!(event.act, InboundKind::Edited(_)) && event.said.is_none();
-        match aim(words.text, by, at, &stood) {
+        match target_of(words.text, by, at, &stood) {
             ReplyTarget::Question(id) if undated => {
                 let question = self.question(id).await?;
-                Err(AppError::Unclear(back::which(
+                Err(AppError::Unclear(clarify::which(
                     words.text,
                     task,
                     &[&question],
@@ -335,7 +336,7 @@ impl App {
             ReplyTarget::Unclear(open) => {
                 let open = stood.iter().filter(|one| open.contains(&one.question.id));
                 let open: Vec<&Question> = open.map(|one| &one.question).collect();
-                Err(AppError::Unclear(back::which(words.text, task, &open)))
+                Err(AppError::Unclear(clarify::which(words.text, task, &open)))
             }
             ReplyTarget::Note => self
                 .note(caller, task, words.text, words.key)
@@ -447,7 +448,7 @@ impl App {
     }
 
     async fn mean_as(&self, caller: &Caller, says: &str, key: Uuid) -> AppResult<TaskId> {
-        let (meant, text) = back::meant(says).ok_or_else(|| {
+        let (meant, text) = clarify::meant(says).ok_or_else(|| {
             AppError::Unreadable("this says neither a question nor a task".into())
         })?;
         match meant {
@@ -488,7 +489,7 @@ impl App {
             reply.text.clone(),
         );
         self.store
-            .reply(event, caller.name(), task, &message)
+            .add_command_reply(event, caller.name(), task, &message)
             .await?;
         self.meter.said(1, 1);
         self.wakes.outbox();
@@ -551,7 +552,7 @@ fn addressed(event: &Inbound, replied: Option<QuestionId>) -> Option<(QuestionId
     if let Some(id) = replied {
         return Some((id, &event.text));
     }
-    back::named(&event.text)
+    clarify::named(&event.text)
 }
 
 #[cfg(test)]

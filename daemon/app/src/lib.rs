@@ -5,53 +5,53 @@
 //! reach the platforms) and [`inbound`] (how replies come in). What happens while nobody answers:
 //! [`reminders`].
 
-mod around;
-mod asides;
-mod awaited;
-pub mod back;
-pub mod beats;
-mod changes;
+mod batcher;
+mod cached;
 pub mod claims;
+pub mod clarify;
 pub mod commands;
+mod edits;
 pub mod error;
-mod feed;
 pub mod guards;
 pub mod health;
-pub mod hints;
+pub mod heartbeat;
 pub mod inbound;
-pub mod journeys;
-pub mod keeping;
-mod known;
-mod latest;
+mod isolation;
+pub mod leadership;
+mod list_limiter;
 mod lists;
-pub mod meter;
+mod locate;
+mod message_feed;
+pub mod metrics;
 pub mod notes;
 pub mod numbers;
-mod offers;
 pub mod outbox;
-pub mod owner;
 mod passwords;
+mod pending_content;
 pub mod people;
 pub mod platforms;
-mod pulse;
+mod private_replies;
 mod pushes;
+pub mod question_traces;
 pub mod questions;
 pub mod reminders;
+pub mod retention;
 pub mod settings;
 pub mod spending;
-mod spots;
-mod steps;
+mod suggestions;
 pub mod sweep;
 pub mod tasks;
 pub mod texts;
-mod together;
+mod token_cache;
 pub mod tokens;
+mod transition;
 pub mod trends;
-mod turns;
 pub mod view;
-mod visible;
-mod wakes;
+mod visibility;
+pub mod wakeup_bus;
+mod wakeups;
 pub mod workers;
+mod write_probe;
 
 use std::{
     collections::HashSet,
@@ -71,7 +71,7 @@ pub use crate::{
     error::{AppError, AppResult, Missing},
     people::Caller,
     settings::Settings,
-    wakes::Wakeups,
+    wakeups::Wakeups,
 };
 
 /// The daemon's use cases over its ports. Cheap to clone.
@@ -88,27 +88,27 @@ pub struct App {
     /// Cancelled when the daemon stops; calls that wait are answered at once then.
     pub stop: CancellationToken,
     /// What this daemon counts and measures.
-    pub meter: Arc<meter::Metrics>,
+    pub meter: Arc<metrics::Metrics>,
     /// Adapters, and how they and their rooms are.
     pub platforms: Arc<health::Platforms>,
     in_force: Arc<settings::InForce>,
-    presence: Arc<beats::Presence>,
-    told: Arc<asides::RecentReplies>,
-    around: Arc<around::IsolationCache>,
+    presence: Arc<heartbeat::Presence>,
+    told: Arc<private_replies::RecentReplies>,
+    around: Arc<isolation::IsolationCache>,
     /// Tells this daemon from others.
     pub me: Arc<str>,
-    on_the_way: Arc<visible::InFlightPosts>,
-    known: Arc<known::TokenCache>,
-    trends: Arc<latest::Cached<trends::Trends>>,
-    spending: Arc<latest::Cached<spending::NamedSpending>>,
-    numbers: Arc<latest::Cached<Vec<numbers::NumberGroup>>>,
-    pulse: Arc<pulse::WriteProbe>,
-    turns: Arc<turns::ListLimiter>,
-    too_large: Arc<keeping::TooLarge>,
+    on_the_way: Arc<visibility::InFlightPosts>,
+    known: Arc<token_cache::TokenCache>,
+    trends: Arc<cached::Cached<trends::Trends>>,
+    spending: Arc<cached::Cached<spending::NamedSpending>>,
+    numbers: Arc<cached::Cached<Vec<numbers::NumberGroup>>>,
+    pulse: Arc<write_probe::WriteProbe>,
+    turns: Arc<list_limiter::ListLimiter>,
+    too_large: Arc<retention::TooLarge>,
     door: Arc<passwords::LoginLimiter>,
-    journeys: Arc<journeys::TraceListener>,
+    journeys: Arc<question_traces::TraceListener>,
     claims: mpsc::Sender<claims::PendingClaim>,
-    together: Arc<together::CallBatch>,
+    together: Arc<batcher::CallBatch>,
     hints: Arc<OnceLock<Arc<dyn WakeupBus>>>,
     /// Events are dealt with one after the other, in the order they were stored. Holds the tasks in
     /// whose threads words wait.
@@ -152,7 +152,7 @@ impl App {
             door: Arc::default(),
             journeys: Arc::default(),
             claims,
-            together: Arc::new(together::CallBatch::new(batches)),
+            together: Arc::new(batcher::CallBatch::new(batches)),
             hints: Arc::default(),
             reading: Arc::default(),
         };

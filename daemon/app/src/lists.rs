@@ -117,7 +117,7 @@ impl App {
         let situations = if ids.is_empty() {
             Vec::new()
         } else {
-            self.store.situations(&ids).await?
+            self.store.snapshots(&ids).await?
         };
         let task_of = |question: &Question| {
             situations

@@ -56,7 +56,7 @@ impl App {
             at: self.clock.now(),
             state: NoteState::Waiting,
         };
-        let step = self.step(task, Event::Noted(note), Some(reply)).await;
+        let step = self.transition(task, Event::Noted(note), Some(reply)).await;
         if let Err(AppError::Refused(_)) = &step {
             self.keep_words(caller, task, said).await?;
         }
@@ -71,7 +71,7 @@ impl App {
         text: &str,
     ) -> AppResult<()> {
         self.store
-            .say(task, Some((caller.name(), text.trim())), &[])
+            .add_messages(task, Some((caller.name(), text.trim())), &[])
             .await?;
         self.meter.said(0, 1);
         self.wakes.page();
@@ -85,7 +85,7 @@ impl App {
         note: Uuid,
         attempt: Attempt,
     ) -> AppResult<()> {
-        self.step(
+        self.transition(
             attempt.task,
             Event::NoteDelivered { by, attempt, note },
             None,

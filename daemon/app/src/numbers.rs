@@ -32,7 +32,7 @@ impl App {
         );
         let (workers, sessions) = (
             self.store.workers().await?,
-            self.store.session_figures().await?,
+            self.store.session_stats().await?,
         );
         let up = workers
             .iter()

@@ -9,7 +9,7 @@ use vine_domain::{
     ports::{Chat, ChatError, StoreResult},
 };
 
-use crate::{App, platforms::is_fit, visible::TryOutcome};
+use crate::{App, platforms::is_fit, visibility::TryOutcome};
 
 /// Looks for messages at least this often, in case a wake-up was lost.
 const TICK: Duration = Duration::from_secs(2);
@@ -85,7 +85,7 @@ async fn round(
     if due.is_empty() {
         let pause = app
             .store
-            .due_in(chat.platform())
+            .next_due_in(chat.platform())
             .await?
             .unwrap_or(TICK)
             .min(TICK);
@@ -115,7 +115,7 @@ async fn round(
             }
             Err(ChatError::RoomBusy { after, .. }) => {
                 app.store
-                    .hold(chat.platform(), &dispatch.room, after)
+                    .defer_room(chat.platform(), &dispatch.room, after)
                     .await?;
                 break;
             }
@@ -126,7 +126,7 @@ async fn round(
         }
     }
     if !posted.is_empty() {
-        app.store.settle(&posted).await?;
+        app.store.mark_posted(&posted).await?;
         for (dispatch, _) in &posted {
             unsettled.remove(&dispatch.message.id);
             app.tried(chat.platform(), dispatch.message.kind, TryOutcome::Posted);
@@ -250,7 +250,10 @@ async fn postpone(
             return app.store.give_up(id, platform).await;
         }
         (ChatError::ThreadGone(_), MessagePlace::Thread(task)) => {
-            return app.store.begin_anew(platform, &dispatch.room, *task).await;
+            return app
+                .store
+                .restart_thread(platform, &dispatch.room, *task)
+                .await;
         }
         _ => {}
     }

@@ -27,7 +27,7 @@ use vine_domain::{
     uuid_of,
 };
 
-use crate::{App, AppError, AppResult, Caller, meter::RefusalCause, people::entered};
+use crate::{App, AppError, AppResult, Caller, metrics::RefusalCause, people::entered};
 
 /// NIST SP 800-63B asks for 8 at least where a second factor guards, and for 15 where none does; no
 /// rules about kinds of characters.
@@ -74,7 +74,7 @@ impl Default for LoginLimiter {
 }
 
 impl LoginLimiter {
-    fn knock(&self, with: LoginAttempt<'_>) -> Result<(), Duration> {
+    fn try_login(&self, with: LoginAttempt<'_>) -> Result<(), Duration> {
         let tried = match with {
             LoginAttempt::Name(name) => self.names.check_key(&bucket(name)),
             LoginAttempt::Own(who) => self.people.check_key(&who),
@@ -104,7 +104,7 @@ fn bucket(name: &str) -> u16 {
 impl App {
     /// Trades a name and a password for a browser session.
     pub async fn log_in_with(&self, name: &str, password: &str) -> AppResult<Token> {
-        self.knock(LoginAttempt::Name(name))?;
+        self.try_login(LoginAttempt::Name(name))?;
         let known = self.store.passwords_of(name).await?;
         // Two people of one name are told apart by links.
         let known = if let [one] = known.as_slice() {
@@ -133,8 +133,8 @@ impl App {
     }
 
     /// A try to come in; refused when there were too many.
-    pub(crate) fn knock(&self, with: LoginAttempt<'_>) -> AppResult<()> {
-        self.door.knock(with).map_err(|wait| {
+    pub(crate) fn try_login(&self, with: LoginAttempt<'_>) -> AppResult<()> {
+        self.door.try_login(with).map_err(|wait| {
             self.meter.denied(RefusalCause::Rate);
             AppError::TooOften(wait)
         })
@@ -164,7 +164,7 @@ impl App {
             _ => {}
         }
         if let Some(known) = self.store.password_of(user.id).await? {
-            self.knock(LoginAttempt::Own(user.id))?;
+            self.try_login(LoginAttempt::Own(user.id))?;
             if !self.is_right(old.to_owned(), Some(known)).await? {
                 return refuse(
                     "the present one is another",

@@ -13,10 +13,10 @@ use vine_domain::{
 
 use crate::{
     App, AppError, AppResult, Missing,
-    known::TokenOwner,
-    meter::RefusalCause,
+    batcher::{BatchedCall, again},
+    metrics::RefusalCause,
     passwords::LoginAttempt,
-    together::{BatchedCall, again},
+    token_cache::TokenOwner,
 };
 
 /// The platform under which an issuer of accounts knows people, by OpenID Connect.
@@ -227,7 +227,7 @@ impl App {
         match user {
             Some(user) => Ok(user.name),
             None => {
-                self.knock(LoginAttempt::Link)?;
+                self.try_login(LoginAttempt::Link)?;
                 self.meter.denied(RefusalCause::Login);
                 Err(AppError::Unauthenticated)
             }
@@ -241,7 +241,7 @@ impl App {
             .spend_token(&code.hash(), TokenKind::Login)
             .await?
         else {
-            self.knock(LoginAttempt::Link)?;
+            self.try_login(LoginAttempt::Link)?;
             self.meter.denied(RefusalCause::Login);
             return Err(AppError::Unauthenticated);
         };

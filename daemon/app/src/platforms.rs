@@ -12,7 +12,9 @@ use vine_domain::{
     uuid_of,
 };
 
-use crate::{App, AppError, AppResult, Caller, Missing, awaited, outbox, owner, texts};
+use crate::{
+    App, AppError, AppResult, Caller, Missing, leadership, outbox, pending_content, texts,
+};
 
 /// Rooms are looked after at least this often, while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -31,7 +33,7 @@ struct Adapter<'a> {
     platform: &'static str,
 }
 
-impl owner::StatusGossip for Adapter<'_> {
+impl leadership::StatusGossip for Adapter<'_> {
     fn tell(&self) -> String {
         self.app.platforms.tell(self.platform)
     }
@@ -67,7 +69,7 @@ impl AdapterEvents {
         )));
         self.app
             .store
-            .post(&texts::missed(id, &repo, self.platform))
+            .enqueue_message(&texts::missed(id, &repo, self.platform))
             .await?;
         self.app.wakes.outbox();
         Ok(())
@@ -80,18 +82,18 @@ impl EventSink for AdapterEvents {
         self.app.store.cursor(self.platform).await
     }
 
-    async fn hear(&self, batch: InboundBatch) -> StoreResult<()> {
+    async fn ingest(&self, batch: InboundBatch) -> StoreResult<()> {
         for room in &batch.missed {
             self.missed(room, batch.cursor.as_deref()).await?;
         }
-        let twice = self.app.store.take_in(self.platform, &batch).await?;
+        let twice = self.app.store.ingest(self.platform, &batch).await?;
         self.app
             .meter
             .heard(self.platform, self.app.clock.now(), twice);
         if !batch.events.is_empty() {
             self.app.wakes.inbox();
         }
-        if awaited::is_incomplete(&batch) {
+        if pending_content::is_incomplete(&batch) {
             self.app.wakes.awaited();
         }
         Ok(())
@@ -118,7 +120,7 @@ impl EventSink for AdapterEvents {
         self.app.offers(self.platform, subject, what, typed).await
     }
 
-    async fn manages(&self, subject: &str) -> StoreResult<bool> {
+    async fn may_invite(&self, subject: &str) -> StoreResult<bool> {
         let user = self.app.store.user(self.platform, subject).await?;
         Ok(access::decide(user.as_ref(), Verb::Operate, None).is_ok())
     }
@@ -127,7 +129,7 @@ impl EventSink for AdapterEvents {
         self.app.clock.now()
     }
 
-    fn moved(&self) {
+    fn rooms_changed(&self) {
         self.app.wakes.rooms();
     }
 
@@ -160,7 +162,7 @@ pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: 
         app: &app,
         platform,
     };
-    owner::run(&app, &format!("adapter {platform}"), &adapter, |since| {
+    leadership::run(&app, &format!("adapter {platform}"), &adapter, |since| {
         let (chat, listens) = (Arc::clone(&chat), listen());
         let app = app.clone();
         async move {
@@ -172,9 +174,9 @@ pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: 
             tokio::join!(
                 listens,
                 outbox::run(app.clone(), Arc::clone(&chat), since),
-                awaited::run(app.clone(), Arc::clone(&chat)),
-                furnish(app.clone(), Arc::clone(&chat)),
-                show_work(app.clone(), Arc::clone(&chat)),
+                pending_content::run(app.clone(), Arc::clone(&chat)),
+                sync_room(app.clone(), Arc::clone(&chat)),
+                show_activity(app.clone(), Arc::clone(&chat)),
                 canary(app.clone(), chat)
             );
         }
@@ -201,7 +203,7 @@ async fn canary(app: App, chat: Arc<dyn Chat>) {
     let (mut looked, mut lost): (Option<Instant>, bool) = (None, false);
     loop {
         let sent = Instant::now();
-        let called = chat.call().await;
+        let called = chat.ping().await;
         match &called {
             Ok(()) => app.meter.canary(chat.platform(), Some(sent.elapsed())),
             Err(error) => {
@@ -244,7 +246,7 @@ async fn canary(app: App, chat: Arc<dyn Chat>) {
 
 /// Keeps showing where agents are at work: soon after they begin, and again before platforms forget
 /// it.
-async fn show_work(app: App, chat: Arc<dyn Chat>) {
+async fn show_activity(app: App, chat: Arc<dyn Chat>) {
     let mut shown: HashMap<String, Instant> = HashMap::new();
     loop {
         shown.retain(|_, at| at.elapsed() < WORKING * 2 / 3);
@@ -258,7 +260,7 @@ async fn show_work(app: App, chat: Arc<dyn Chat>) {
             .filter(|room| !shown.contains_key(room))
             .collect();
         if !due.is_empty() {
-            chat.show_work(&due).await;
+            chat.show_activity(&due).await;
             shown.extend(due.into_iter().map(|room| (room, Instant::now())));
         }
         tokio::select! {
@@ -287,10 +289,10 @@ fn soon(trouble: &ChatError) -> Duration {
     }
 }
 
-async fn furnish(app: App, chat: Arc<dyn Chat>) {
+async fn sync_room(app: App, chat: Arc<dyn Chat>) {
     let mut woken = app.wakes.on_rooms();
     loop {
-        let again = match app.furnish_all(&*chat).await {
+        let again = match app.sync_all_rooms(&*chat).await {
             Ok(again) => again,
             Err(error) => {
                 tracing::error!(platform = chat.platform(), %error, "the rooms cannot be looked after: {error}");
@@ -308,7 +310,7 @@ async fn furnish(app: App, chat: Arc<dyn Chat>) {
 impl App {
     /// Sees to it that each repository has its room on a platform. Returns when to look again, if
     /// something was not to be done.
-    pub async fn furnish_all(&self, chat: &dyn Chat) -> AppResult<Option<Duration>> {
+    pub async fn sync_all_rooms(&self, chat: &dyn Chat) -> AppResult<Option<Duration>> {
         let mut again: Option<Duration> = None;
         let rooms = self.store.rooms().await?;
         for repo in self.store.repos().await? {
@@ -318,7 +320,7 @@ impl App {
             let bound = bound.map(|bound| bound.room.clone());
             let fit = is_fit(chat, repo.encrypted);
             let trouble = match fit.clone() {
-                Ok(()) => self.see_to_room(chat, &repo, bound).await.err(),
+                Ok(()) => self.sync_room(chat, &repo, bound).await.err(),
                 Err(unfit) => Some(unfit),
             };
             again = again.into_iter().chain(trouble.as_ref().map(soon)).min();
@@ -341,7 +343,7 @@ impl App {
             .into_iter()
             .filter(|room| room.platform == platform)
         {
-            if let Err(error) = self.store.hurry(platform, &room.room).await {
+            if let Err(error) = self.store.retry_room_now(platform, &room.room).await {
                 tracing::warn!(platform, room = %room.room, %error, "what waits for a room waits on: {error}");
             }
         }
@@ -349,21 +351,21 @@ impl App {
     }
 
     /// A room is spoken in as soon as it is there; who belongs into it comes after.
-    async fn see_to_room(
+    async fn sync_room(
         &self,
         chat: &dyn Chat,
         repo: &Repo,
         bound: Option<String>,
     ) -> Result<(), ChatError> {
-        let wish = self.wish_for(chat.platform(), repo);
+        let wish = self.desired_room(chat.platform(), repo);
         let next = match &bound {
             Some(room) => chat.successor(room).await?,
-            None => Some(chat.make(&wish).await?),
+            None => Some(chat.create_room(&wish).await?),
         };
         let room = match (next, bound) {
             (None, Some(room)) => room,
             (Some(next), former) => {
-                let moved = self.move_in(chat.platform(), &next, &repo.name).await;
+                let moved = self.bind_room(chat.platform(), &next, &repo.name).await;
                 moved.map_err(|error| ChatError::Retry {
                     why: error.to_string(),
                     after: AGAIN,
@@ -376,13 +378,13 @@ impl App {
             }
             (None, None) => return Ok(()),
         };
-        chat.furnish(&room, &wish).await?;
+        chat.sync_room(&room, &wish).await?;
         if self
             .platforms
             .trouble(chat.platform(), &repo.name)
             .is_some()
         {
-            let hurried = self.store.hurry(chat.platform(), &room).await;
+            let hurried = self.store.retry_room_now(chat.platform(), &room).await;
             hurried.map_err(|error| ChatError::Retry {
                 why: error.to_string(),
                 after: AGAIN,
@@ -392,7 +394,7 @@ impl App {
         Ok(())
     }
 
-    async fn move_in(&self, platform: &str, room: &str, repo: &Slug) -> StoreResult<()> {
+    async fn bind_room(&self, platform: &str, room: &str, repo: &Slug) -> StoreResult<()> {
         self.store.bind_room(platform, room, repo).await?;
         self.wakes.outbox();
         Ok(())
@@ -433,7 +435,7 @@ impl App {
             }
         };
         let rooms: Vec<String> = bound.iter().map(|one| one.room.clone()).collect();
-        match chat.closed(&rooms).await {
+        match chat.closed_rooms(&rooms).await {
             Ok(closed) => {
                 if self.platforms.closed(platform, &bound, closed) {
                     self.wakes.page();
@@ -443,7 +445,7 @@ impl App {
         }
     }
 
-    fn wish_for(&self, platform: &str, repo: &Repo) -> DesiredRoom {
+    fn desired_room(&self, platform: &str, repo: &Repo) -> DesiredRoom {
         let member = |grant: &vine_domain::ConfiguredPerson| {
             let user = Some(&grant.user);
             access::decide(user, Verb::See, Some(&repo.name)).ok()?;
@@ -487,7 +489,7 @@ impl App {
         let unfit = |error: ChatError| AppError::Unreadable(error.to_string());
         is_fit(&*chat, known.encrypted).map_err(unfit)?;
         let entered = chat
-            .enter(room, &self.wish_for(platform, &known))
+            .join_room(room, &self.desired_room(platform, &known))
             .await
             .map_err(unfit)?;
         let former = self.store.rooms().await?.into_iter();
@@ -496,7 +498,7 @@ impl App {
             .next()
             .map(|room| room.room)
             .filter(|room| *room != entered);
-        match self.move_in(platform, &entered, repo).await {
+        match self.bind_room(platform, &entered, repo).await {
             Err(StoreError::Taken(what)) => {
                 Err(AppError::Unreadable(format!("that room is {what} already")))
             }

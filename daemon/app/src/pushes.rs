@@ -35,7 +35,7 @@ impl App {
         };
         let text = format!("{} asked to push the work of {id}. {by}", caller.name());
         let message = texts::notice(MessageId(self.ids.uuid()), id, text.clone());
-        self.store.say(id, None, &[message]).await?;
+        self.store.add_messages(id, None, &[message]).await?;
         self.wakes.outbox();
         self.wakes.page();
         Ok(CommandOutput::new(

@@ -10,7 +10,7 @@ use vine_domain::{
     worker::Attempt,
 };
 
-use crate::{App, AppError, AppResult, Caller, Missing, back};
+use crate::{App, AppError, AppResult, Caller, Missing, clarify};
 
 /// What a worker hands in when its agent needs a person.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl App {
             ..fresh
         };
         question.alarm = Some(self.settings().patience.alarm(&question, question.asked_at));
-        self.step(
+        self.transition(
             asked.attempt.task,
             Event::Asked {
                 by,
@@ -147,7 +147,7 @@ impl App {
         let answer = self.signed(caller, decision, key)?;
         let reply = (caller.name().to_owned(), text.trim().to_owned());
         let step = self
-            .step_for(
+            .transition_for(
                 task.id,
                 Event::Answered {
                     question: id,
@@ -216,7 +216,7 @@ impl App {
     fn asked_back(&self, question: &Question, text: &str, invalid: Invalid) -> AppError {
         let is_decision = !matches!(question.ask, Ask::Clarify { .. });
         if is_decision && question.is_open() && reading::has_words(text) {
-            AppError::Unclear(back::neither(text.trim(), question, invalid.hint))
+            AppError::Unclear(clarify::neither(text.trim(), question, invalid.hint))
         } else {
             invalid.into()
         }
@@ -249,7 +249,7 @@ impl App {
         attempt: Attempt,
         heard: DeliveredOutcome,
     ) -> AppResult<()> {
-        self.step(attempt.task, Event::Delivered { by, attempt, heard }, None)
+        self.transition(attempt.task, Event::Delivered { by, attempt, heard }, None)
             .await
             .map(|_| ())
     }
@@ -262,7 +262,7 @@ impl App {
         attempt: Attempt,
         why: String,
     ) -> AppResult<()> {
-        self.step(
+        self.transition(
             attempt.task,
             Event::Withdrawn {
                 by,
@@ -356,10 +356,10 @@ impl App {
     }
 
     /// When a question reached its stations.
-    pub async fn stations(&self, id: QuestionId) -> AppResult<Milestones> {
+    pub async fn milestones(&self, id: QuestionId) -> AppResult<Milestones> {
         Ok(self
             .store
-            .stations(&[id])
+            .milestones(&[id])
             .await?
             .remove(&id)
             .unwrap_or_default())

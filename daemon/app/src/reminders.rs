@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use vine_domain::{
-    MessageId, Question, QuestionId, Slug, lifecycle::Event, patience::ReminderStep, uuid_of,
+    MessageId, Question, QuestionId, Slug, lifecycle::Event, reminder::ReminderStep, uuid_of,
 };
 
 use crate::{App, AppResult, texts};
@@ -59,7 +59,7 @@ impl App {
         if digest {
             let id = digest_id(repo, &reminders);
             self.store
-                .post(&texts::digest(self, id, repo, &open))
+                .enqueue_message(&texts::digest(self, id, repo, &open))
                 .await?;
             self.wakes.outbox();
         }
@@ -83,7 +83,7 @@ impl App {
             patience: Arc::clone(&self.settings().patience),
             quietly,
         };
-        self.step(task, event, None).await.map(|_| ())
+        self.transition(task, event, None).await.map(|_| ())
     }
 }
 

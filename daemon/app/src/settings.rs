@@ -68,7 +68,7 @@ impl App {
 
     /// Takes over other settings. Whoever they name no more loses their tokens, browsers and
     /// identities with it, everywhere; alarms of open questions are set by the new patience.
-    pub async fn take_over(&self, settings: Settings) -> AppResult<()> {
+    pub async fn apply_settings(&self, settings: Settings) -> AppResult<()> {
         let before = self.settings();
         if before.people != settings.people {
             self.store.set_people(&settings.people).await?;

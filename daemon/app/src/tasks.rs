@@ -8,7 +8,7 @@ use vine_domain::{
     ports::NewTask,
 };
 
-use crate::{App, AppResult, Caller, Missing, texts, together::BatchedCall};
+use crate::{App, AppResult, Caller, Missing, batcher::BatchedCall, texts};
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
@@ -222,7 +222,7 @@ impl App {
                 return Err(Invalid::new("task", why, "make a new one with `task new`").into());
             }
         }
-        self.step_for(
+        self.transition_for(
             id,
             Event::Ordered {
                 order,

@@ -99,7 +99,7 @@ impl App {
             self.keep_patch(by, attempt, &self.without_secrets(patch.to_owned()))
                 .await?;
         }
-        self.step(
+        self.transition(
             attempt.task,
             Event::Finished {
                 by,
@@ -155,7 +155,7 @@ impl App {
             },
             other => other,
         };
-        self.step(attempt.task, event, None).await?;
+        self.transition(attempt.task, event, None).await?;
         Ok(self.task(attempt.task).await?.is_over())
     }
 
@@ -189,7 +189,9 @@ impl App {
         let text = crate::texts::kept(&task, &kept);
         let message =
             crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
-        self.store.say(attempt.task, None, &[message]).await?;
+        self.store
+            .add_messages(attempt.task, None, &[message])
+            .await?;
         self.meter.said(1, 0);
         self.wakes.outbox();
         Ok(())
@@ -205,8 +207,13 @@ impl App {
     }
 
     /// What an attempt of the worker cost so far.
-    pub async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> AppResult<()> {
-        self.fenced(attempt, self.store.spend(by, attempt, usage).await)
+    pub async fn record_usage(
+        &self,
+        by: WorkerId,
+        attempt: Attempt,
+        usage: &Usage,
+    ) -> AppResult<()> {
+        self.fenced(attempt, self.store.record_usage(by, attempt, usage).await)
     }
 
     /// Something that people should know about an attempt, for the thread and the log; set apart if
@@ -226,7 +233,9 @@ impl App {
         };
         let message =
             crate::texts::notice(vine_domain::MessageId(self.ids.uuid()), attempt.task, text);
-        self.store.say(attempt.task, None, &[message]).await?;
+        self.store
+            .add_messages(attempt.task, None, &[message])
+            .await?;
         self.meter.said(1, 0);
         self.wakes.outbox();
         Ok(())
@@ -388,7 +397,7 @@ impl App {
         }
         match end {
             true => self.store.end_session(id, "command").await?,
-            false => self.store.keep_session(id).await?,
+            false => self.store.pin_session(id).await?,
         }
         self.wakes.page();
         self.session(id).await

@@ -13,12 +13,12 @@ use vine_domain::{
 };
 
 use super::{
-    orders::DROP_ORDERS,
-    people::audit,
+    messages::{self, ThreadLine},
+    queue::DROP_ORDERS,
     rows::{StateColumns, int, json, millis, plain},
     script::{StatementBatch, part},
     unavailable,
-    words::{self, ThreadLine},
+    users::audit,
 };
 use crate::{Connection, engine};
 
@@ -80,7 +80,7 @@ fn follow(script: &mut StatementBatch, commits: &[&Commit], now: Timestamp) {
         logged.extend(log.iter().map(|line| (task.attempt(), line.as_str())));
     }
     log(script, &logged);
-    words::put(
+    messages::put(
         script,
         &commits
             .iter()

@@ -10,21 +10,21 @@
 //! the same for one row and for a hundred.
 
 mod commit;
-mod figures;
-mod fleet;
-mod keeping;
+mod messages;
 mod migrations;
-mod orders;
-mod people;
 mod questions;
+mod queue;
 mod repos;
+mod retention;
 mod rows;
 mod script;
 mod sessions;
+mod stats;
 mod tasks;
 mod threads;
 mod transfer;
-mod words;
+mod users;
+mod workers;
 
 use std::sync::atomic::Ordering;
 
@@ -50,7 +50,7 @@ pub fn unavailable(error: sqlx::Error) -> StoreError {
 }
 
 impl TransactionCount for Database {
-    fn transactions(&self) -> u64 {
+    fn transaction_count(&self) -> u64 {
         self.transactions.load(Ordering::Relaxed)
     }
 }

@@ -108,7 +108,7 @@ impl Questions for Database {
             .map_err(unavailable)
     }
 
-    async fn stations(
+    async fn milestones(
         &self,
         questions: &[QuestionId],
     ) -> StoreResult<HashMap<QuestionId, Milestones>> {

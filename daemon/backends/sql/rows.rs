@@ -8,8 +8,8 @@ use vine_domain::{
     Answer, Epoch, Lane, Lease, Question, QuestionId, QuestionState, SessionId, Task, TaskId,
     TaskState, Timestamp, UserId, WorkerId,
     note::{Note, NoteState},
-    patience::ReminderState,
     ports::{StoreError, StoreResult},
+    reminder::ReminderState,
     worker::Attempt,
 };
 

@@ -211,7 +211,7 @@ impl Sessions for Database {
             .rows_affected())
     }
 
-    async fn session_figures(&self) -> StoreResult<SessionStats> {
+    async fn session_stats(&self) -> StoreResult<SessionStats> {
         let rows = query!(
             r#"SELECT coalesce(reason, state) AS "word!", count(*) AS "count!: i64", CAST(coalesce(sum(reused), 0) AS BIGINT) AS "reused!: i64",
                    CAST(coalesce(sum(coalesce(ended - started, 0)), 0) AS BIGINT) AS "lived!: i64"
@@ -231,7 +231,7 @@ impl Sessions for Database {
         Ok(figures)
     }
 
-    async fn keep_session(&self, id: SessionId) -> StoreResult<()> {
+    async fn pin_session(&self, id: SessionId) -> StoreResult<()> {
         let kept = query!(
             "UPDATE sessions SET kept = true WHERE id = $1 AND state <> 'ended'",
             id.to_string()

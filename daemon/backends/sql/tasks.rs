@@ -16,14 +16,14 @@ use vine_domain::{
 
 use super::{
     commit,
-    people::audit,
+    messages::{self, ThreadLine},
     rows::{
         NoteRow, StateColumns, all, from_json, int, json, listed, one_row, plain, questions, tasks,
         uuid,
     },
     script::{StatementBatch, part},
     unavailable,
-    words::{self, ThreadLine},
+    users::audit,
 };
 use crate::{Connection, Database};
 
@@ -58,7 +58,7 @@ impl Tasks for Database {
                 .zip(created.iter().map(String::as_str))
                 .collect::<Vec<_>>(),
         );
-        words::put(
+        messages::put(
             &mut script,
             &fresh
                 .iter()
@@ -87,7 +87,7 @@ impl Tasks for Database {
         row.map(Task::try_from).transpose()
     }
 
-    async fn situations(&self, ids: &[TaskId]) -> StoreResult<Vec<TaskSnapshot>> {
+    async fn snapshots(&self, ids: &[TaskId]) -> StoreResult<Vec<TaskSnapshot>> {
         let list = json(&ids.iter().map(|id| id.0).collect::<Vec<_>>());
         let mut at = self.reader().acquire().await.map_err(unavailable)?;
         let rows = tasks!(
@@ -333,7 +333,7 @@ impl Tasks for Database {
             .collect())
     }
 
-    async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()> {
+    async fn record_usage(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()> {
         let spent = query!(
             "UPDATE executions SET usage = $1 WHERE task = $2 AND epoch = $3 AND worker = $4 AND coalesce(outcome, '') <> 'done'",
             json(usage),

@@ -15,9 +15,9 @@ use vine_domain::{
 };
 
 use super::{
+    messages::{self, ThreadLine},
     rows::{from_json, int, json, parsed, uuid},
     unavailable,
-    words::{self, ThreadLine},
 };
 use crate::{Connection, Database};
 
@@ -246,14 +246,14 @@ async fn name(tx: &mut Connection, platform: &str, echoes: &[&OurPost]) -> Store
 
 #[async_trait]
 impl Threads for Database {
-    async fn receive(&self, event: &Inbound) -> StoreResult<bool> {
+    async fn store_event(&self, event: &Inbound) -> StoreResult<bool> {
         let mut tx = self.begin().await?;
         let new = take(&mut tx, std::slice::from_ref(event), self.now()).await? == 1;
         tx.commit().await.map_err(unavailable)?;
         Ok(new)
     }
 
-    async fn take_in(&self, platform: &str, batch: &InboundBatch) -> StoreResult<u64> {
+    async fn ingest(&self, platform: &str, batch: &InboundBatch) -> StoreResult<u64> {
         let mut tx = self.begin().await?;
         let twice = noticed(&mut tx, platform, &batch.echoes).await?;
         take(&mut tx, &batch.events, self.now()).await?;
@@ -277,7 +277,11 @@ impl Threads for Database {
             .map_err(unavailable)
     }
 
-    async fn placed(&self, platform: &str, reference: &str) -> StoreResult<Option<PostedMessage>> {
+    async fn find_posted(
+        &self,
+        platform: &str,
+        reference: &str,
+    ) -> StoreResult<Option<PostedMessage>> {
         let row = query!(
             "SELECT m.task, m.question, m.buttons, m.aside FROM posts p JOIN chat_messages m ON m.id = p.message WHERE p.platform = $1 AND p.ref = $2",
             platform,
@@ -316,7 +320,7 @@ impl Threads for Database {
             .transpose()
     }
 
-    async fn is_read(&self, event: &Inbound) -> StoreResult<bool> {
+    async fn is_processed(&self, event: &Inbound) -> StoreResult<bool> {
         let read = query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM inbox WHERE platform = $1 AND event = $2 AND read IS NOT NULL) AS "read!: bool""#,
             event.platform,
@@ -325,7 +329,7 @@ impl Threads for Database {
         read.fetch_one(self.reader()).await.map_err(unavailable)
     }
 
-    async fn unread(
+    async fn unprocessed(
         &self,
         age: Duration,
         awaited: Duration,
@@ -368,7 +372,7 @@ impl Threads for Database {
             .collect()
     }
 
-    async fn mark_read(&self, event: &Inbound) -> StoreResult<()> {
+    async fn mark_processed(&self, event: &Inbound) -> StoreResult<()> {
         mark(
             &mut *self.writer().acquire().await.map_err(unavailable)?,
             event,
@@ -377,7 +381,7 @@ impl Threads for Database {
         .await
     }
 
-    async fn say(
+    async fn add_messages(
         &self,
         task: TaskId,
         reply: Option<(&str, &str)>,
@@ -388,11 +392,11 @@ impl Threads for Database {
             .into_iter()
             .map(|(author, text)| ThreadLine::Reply(task, author, text));
         let said: Vec<ThreadLine> = reply.chain(messages.iter().map(ThreadLine::Ours)).collect();
-        words::say(&mut tx, &said, self.now()).await?;
+        messages::add_messages(&mut tx, &said, self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn reply(
+    async fn add_command_reply(
         &self,
         event: &Inbound,
         author: &str,
@@ -400,7 +404,7 @@ impl Threads for Database {
         message: &Outbound,
     ) -> StoreResult<()> {
         let mut tx = self.begin().await?;
-        words::say(
+        messages::add_messages(
             &mut tx,
             &[
                 ThreadLine::Reply(task, author, &event.text),
@@ -413,9 +417,9 @@ impl Threads for Database {
         tx.commit().await.map_err(unavailable)
     }
 
-    async fn post(&self, message: &Outbound) -> StoreResult<()> {
+    async fn enqueue_message(&self, message: &Outbound) -> StoreResult<()> {
         let mut tx = self.begin().await?;
-        words::say(&mut tx, &[ThreadLine::Ours(message)], self.now()).await?;
+        messages::add_messages(&mut tx, &[ThreadLine::Ours(message)], self.now()).await?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -521,7 +525,7 @@ impl Threads for Database {
             .collect()
     }
 
-    async fn showings(
+    async fn post_statuses(
         &self,
         platform: &str,
         task: TaskId,
@@ -556,7 +560,7 @@ impl Threads for Database {
             .collect())
     }
 
-    async fn due_in(&self, platform: &str) -> StoreResult<Option<Duration>> {
+    async fn next_due_in(&self, platform: &str) -> StoreResult<Option<Duration>> {
         let now = self.now();
         let next = query_scalar!(
             r#"SELECT min(due) AS "due?: i64" FROM outbox WHERE posted IS NULL AND platform = $1 AND due > $2"#,
@@ -567,7 +571,7 @@ impl Threads for Database {
         Ok(next.map(|due| Timestamp(due).since(now)))
     }
 
-    async fn settle(&self, posted: &[(&OutboxItem, Posted)]) -> StoreResult<()> {
+    async fn mark_posted(&self, posted: &[(&OutboxItem, Posted)]) -> StoreResult<()> {
         let now = self.now();
         let row = |(dispatch, posted): &(&OutboxItem, Posted)| {
             json!({
@@ -610,7 +614,7 @@ impl Threads for Database {
         Ok(rows.into_iter().map(|row| (row.room, row.thread)).collect())
     }
 
-    async fn hurry(&self, platform: &str, room: &str) -> StoreResult<()> {
+    async fn retry_room_now(&self, platform: &str, room: &str) -> StoreResult<()> {
         let hurried = query!(
             "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due > $1 AND attempts > 0
                AND NOT EXISTS (SELECT 1 FROM chat_messages m WHERE m.id = outbox.message AND m.aside IS NOT NULL)",
@@ -625,7 +629,7 @@ impl Threads for Database {
             .map_err(unavailable)
     }
 
-    async fn hold(&self, platform: &str, room: &str, pause: Duration) -> StoreResult<()> {
+    async fn defer_room(&self, platform: &str, room: &str, pause: Duration) -> StoreResult<()> {
         let held = query!(
             "UPDATE outbox SET due = $1 WHERE platform = $2 AND room = $3 AND posted IS NULL AND due < $1",
             self.now().plus(pause).0,
@@ -638,7 +642,7 @@ impl Threads for Database {
             .map_err(unavailable)
     }
 
-    async fn begin_anew(&self, platform: &str, room: &str, task: TaskId) -> StoreResult<()> {
+    async fn restart_thread(&self, platform: &str, room: &str, task: TaskId) -> StoreResult<()> {
         let (mut tx, task, now) = (self.begin().await?, int(task.0), self.now().0);
         let former = query!(
             "DELETE FROM outbox WHERE platform = $1 AND task = $2 AND posted IS NOT NULL",

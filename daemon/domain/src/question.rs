@@ -8,8 +8,8 @@ use crate::{
     access::Verb,
     clock::Timestamp,
     ids::{QuestionId, SessionId, TaskId, UserId},
-    patience::ReminderState,
     reading::is_nothing,
+    reminder::ReminderState,
     secrets,
     worker::Attempt,
 };

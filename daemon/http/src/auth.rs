@@ -8,13 +8,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use vine_app::{AppError, Caller, meter::RefusalCause};
+use vine_app::{AppError, Caller, metrics::RefusalCause};
 use vine_domain::{
     WorkerId,
     token::{Token, TokenKind},
 };
 
-use crate::{HttpState, error::ErrorResponse, guests::AnonymousConnection};
+use crate::{HttpState, anonymous::AnonymousConnection, error::ErrorResponse};
 
 /// The cookie that keeps a browser logged in.
 const SESSION: &str = "vine_session";
@@ -39,7 +39,7 @@ pub fn keep(shared: &HttpState, name: &str, value: &str, life: u64) -> String {
 }
 
 /// The line that logs a browser in or, with no life, out.
-pub fn keep_session(shared: &HttpState, value: &str, life: u64) -> String {
+pub fn pin_session(shared: &HttpState, value: &str, life: u64) -> String {
     keep(shared, SESSION, value, life)
 }
 

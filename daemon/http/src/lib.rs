@@ -4,11 +4,11 @@
 //! Routers get an [`App`] and nothing else. Start with [`serve`], then `auth` (who calls), then a
 //! file under `api` or `page`.
 
+mod accept;
+mod anonymous;
 mod api;
 mod auth;
-mod door;
 mod error;
-mod guests;
 mod metrics;
 mod page;
 
@@ -88,7 +88,7 @@ pub async fn serve(
     let router = router(shared.clone())
         .merge(front.doors)
         .layer(map_response_with_state(shared, farewell));
-    door::serve(listener, front.shuns, router, closing).await;
+    accept::serve(listener, front.shuns, router, closing).await;
 }
 
 /// While the daemon stops each connection ends with its next answer, so that none is closed under a

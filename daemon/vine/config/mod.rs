@@ -6,8 +6,8 @@ mod chat;
 mod database;
 mod load;
 mod login;
-mod patience;
 mod people;
+mod reminders;
 mod secret;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};

@@ -16,14 +16,14 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
-use vine_app::{App, hints, inbound, keeping, owner, sweep};
+use vine_app::{App, inbound, leadership, retention, sweep, wakeup_bus};
 use vine_domain::{UserId, clock::System, token::TokenKind};
 
 use crate::{
-    calm::RateLimit,
     cli::DaemonArgs,
     config::{self, Config},
     endpoint::{Endpoint, state_root},
+    log_limit::RateLimit,
     roles::{
         chat::{ChatListener, RunningAdapters},
         reload::{self, ConfigReload},
@@ -135,13 +135,13 @@ impl RunningDaemon {
         ));
         loops.spawn(sweep::run(app.clone()));
         loops.spawn(inbound::run(app.clone()));
-        loops.spawn(keeping::run(app.clone()));
-        loops.spawn(owner::register(
+        loops.spawn(retention::run(app.clone()));
+        loops.spawn(leadership::register(
             app.clone(),
             json!({ "address": address, "version": env!("CARGO_PKG_VERSION") }).to_string(),
         ));
         if let Some(hints) = store.hints(config, &app.me)? {
-            loops.spawn(hints::run(app.clone(), hints));
+            loops.spawn(wakeup_bus::run(app.clone(), hints));
         }
         if let Some(traces) = traces::start(&app, &config.traces)? {
             loops.spawn(traces);

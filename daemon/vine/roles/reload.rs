@@ -75,7 +75,7 @@ impl ConfigReload {
             // A file that is being written is looked at when that is over.
             let whole = now == std::mem::replace(&mut before, now.clone());
             let changed = asked || (whole && now != taken);
-            if changed && self.take_over(&file).await {
+            if changed && self.apply_settings(&file).await {
                 taken = stamp(&self.files(&file));
                 before.clone_from(&taken);
             }
@@ -90,7 +90,7 @@ impl ConfigReload {
     }
 
     /// Whether that is done with; if not, it is tried again.
-    async fn take_over(&mut self, file: &Path) -> bool {
+    async fn apply_settings(&mut self, file: &Path) -> bool {
         let read = match self.read(file) {
             Ok(read) => read,
             Err(error) => {
@@ -127,7 +127,7 @@ impl ConfigReload {
         let (wanted, settings) = read;
         let before = self.app.settings();
         let news = *before != settings;
-        self.app.take_over(settings).await?;
+        self.app.apply_settings(settings).await?;
         let platforms = self.adapters.adjust(&wanted).await?;
         if news || !platforms.is_empty() {
             let anew: Vec<String> = platforms

@@ -21,10 +21,10 @@ use vine_worker::{
 };
 
 use crate::{
+    agent_processes,
     cli::UpArgs,
     config::Config,
     endpoint::{private_folder, state_root},
-    kin,
     roles::{
         daemon::{RunningDaemon, log_to_stderr},
         demo, wall, worker,
@@ -152,7 +152,14 @@ async fn start(
         config.daemon.listen.set_port(0);
     }
     // Agents run in this process's own descent.
-    RunningDaemon::start(&config, state, until, Some(kin::is_of_ours), None).await
+    RunningDaemon::start(
+        &config,
+        state,
+        until,
+        Some(agent_processes::is_of_ours),
+        None,
+    )
+    .await
 }
 
 /// One of the local workers.

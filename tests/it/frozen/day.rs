@@ -82,11 +82,16 @@ impl Day {
     }
 
     /// Waits until all that is due was posted.
-    pub async fn settle(&self) {
+    pub async fn mark_posted(&self) {
         for _ in 0..1500 {
             let due = self.app().store.due(self.platform, 1).await.expect("read");
             if due.is_empty() {
-                let later = self.app().store.due_in(self.platform).await.expect("read");
+                let later = self
+                    .app()
+                    .store
+                    .next_due_in(self.platform)
+                    .await
+                    .expect("read");
                 assert!(later.is_none(), "a message was put off for {later:?}");
                 return;
             }
@@ -120,7 +125,7 @@ impl Day {
             .orders(&format!("!vine task new {title} --repo {repo}"))
             .await;
         let id = reply.split_whitespace().find_map(|word| word.parse().ok());
-        self.settle().await;
+        self.mark_posted().await;
         id.unwrap_or_else(|| panic!("no task in {reply}"))
     }
 
@@ -131,7 +136,7 @@ impl Day {
             Duration::from_secs(5),
         );
         let claimed = claim.await.expect("claimed")[0].attempt;
-        self.settle().await;
+        self.mark_posted().await;
         claimed
     }
 
@@ -154,7 +159,7 @@ impl Day {
             .ask(self.team.worker, asked)
             .await
             .expect("asked");
-        self.settle().await;
+        self.mark_posted().await;
         id
     }
 
@@ -169,7 +174,7 @@ impl Day {
     async fn heard(&self, attempt: Attempt, heard: DeliveredOutcome) {
         let told = self.app().delivered(self.team.worker, attempt, heard);
         told.await.expect("delivered");
-        self.settle().await;
+        self.mark_posted().await;
     }
 
     pub async fn completes(&self, attempt: Attempt, report: Report) {
@@ -184,17 +189,17 @@ impl Day {
             .app()
             .complete(self.team.worker, attempt, report, patch);
         done.await.expect("completed");
-        self.settle().await;
+        self.mark_posted().await;
     }
 
     async fn ends(&self, attempt: Attempt, event: Event) {
         self.app().give_up(attempt, event).await.expect("ended");
-        self.settle().await;
+        self.mark_posted().await;
     }
 
     async fn cancels(&self, task: TaskId) {
         self.orders(&format!("!vine task cancel {task}")).await;
-        self.settle().await;
+        self.mark_posted().await;
     }
 
     /// A choice, answered by its number; then done, with a commit. Its agent has a session.
@@ -264,7 +269,7 @@ impl Day {
             .app()
             .withdraw(self.team.worker, question, attempt, why);
         withdrawn.await.expect("withdrawn");
-        self.settle().await;
+        self.mark_posted().await;
         let denied = vec!["Bash: rm -rf beds".into()];
         let report = Report {
             denied,
@@ -284,7 +289,7 @@ impl Day {
         for minutes in [30, 210, 7 * 24 * 60] {
             self.pass(Duration::from_secs(minutes * 60));
             self.app().ring_alarms().await.expect("rung");
-            self.settle().await;
+            self.mark_posted().await;
         }
         let told = self.app().question(question).await.expect("read");
         self.heard(attempt, told.heard()).await;
@@ -298,7 +303,7 @@ impl Day {
             .app()
             .answer(&self.ann, question, "Hornbeam", System.uuid());
         answer.await.expect("answered");
-        self.settle().await;
+        self.mark_posted().await;
     }
 
     /// Attempts that fail, until the last one; what a worker tells; a person starts it again.
@@ -323,7 +328,7 @@ impl Day {
             self.pass(Duration::from_secs(3600));
         }
         self.orders(&format!("!vine task retry {task}")).await;
-        self.settle().await;
+        self.mark_posted().await;
         self.cancels(task).await;
         task
     }
@@ -344,7 +349,7 @@ impl Day {
     async fn loses(&self) {
         self.pass(Duration::from_secs(61));
         sweep::once(self.app()).await.expect("swept");
-        self.settle().await;
+        self.mark_posted().await;
     }
 
     /// Attempts that a worker hands back: without a question, then with one.
@@ -397,7 +402,7 @@ impl Day {
     pub async fn digest(&self) {
         self.pass(Duration::from_secs(1800));
         self.app().ring_alarms().await.expect("rung");
-        self.settle().await;
+        self.mark_posted().await;
     }
 
     /// The worker's agent takes up the notes of a task.
@@ -409,7 +414,7 @@ impl Day {
                 .note_delivered(self.team.worker, note.key, attempt);
             told.await.expect("delivered");
         }
-        self.settle().await;
+        self.mark_posted().await;
     }
 
     /// Waits until an event of the platform was dealt with, and its outcome was posted.
@@ -417,9 +422,9 @@ impl Day {
         let store = &self.app().store;
         for _ in 0..1500 {
             if let Some(event) = store.event(self.platform, event).await.expect("read")
-                && store.is_read(&event).await.expect("read")
+                && store.is_processed(&event).await.expect("read")
             {
-                return self.settle().await;
+                return self.mark_posted().await;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

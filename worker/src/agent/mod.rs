@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use vine_domain::{Failure, SessionId, task::Usage, worker::Assignment};
 
 use crate::{
+    agent_host::AgentHost,
     config::{AgentConfig, WorkerConfig},
-    host::AgentHost,
     process::ProcessMark,
     wall::Sandbox,
 };

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use vine_domain::{Failure, FailureKind};
 
 use super::{AgentRun, FinishedRun, RunOutcome, last_words};
-use crate::{config::AgentConfig, host::AgentHost, process, supervise::is_not_started};
+use crate::{agent_host::AgentHost, config::AgentConfig, process, supervise::is_not_started};
 
 /// Whether the script is there.
 pub fn starts(config: &AgentConfig) -> Result<(), Failure> {

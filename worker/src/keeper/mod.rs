@@ -19,9 +19,9 @@
 //! | `refs/vine/T-7-<created>/e2/*` | all that its second attempt had in its repository |
 
 pub mod folder;
-pub mod look;
 pub mod publish;
 pub mod record;
+pub mod secret_scan;
 pub mod take;
 
 use std::{

@@ -24,8 +24,8 @@ use vine_domain::{
     token::Token,
 };
 
-use super::few::{LimitedListener, LimitedStream};
-use crate::{host::AgentHost, inside::read_inside};
+use super::connection_limit::{LimitedListener, LimitedStream};
+use crate::{agent_folder::read_inside, agent_host::AgentHost};
 
 /// What an agent says through its door.
 #[derive(Debug, Clone, Serialize, Deserialize)]

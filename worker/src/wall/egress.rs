@@ -17,11 +17,11 @@ use vine_domain::{Guard, Slug, guard::Egress};
 
 use super::{
     WallConfig,
-    few::{LimitedListener, LimitedStream},
-    greeting::{self, ClientHello},
-    reach::may_reach,
+    address::may_reach,
+    client_hello::{self, ClientHello},
+    connection_limit::{LimitedListener, LimitedStream},
 };
-use crate::host::AgentHost;
+use crate::agent_host::AgentHost;
 
 /// One connection.
 type EgressStream = LimitedStream<UnixStream>;
@@ -173,7 +173,7 @@ impl EgressProxy {
         let is_placed = self.config.hosts.contains_key(name);
         let read = async {
             loop {
-                match greeting::read(&bytes) {
+                match client_hello::read(&bytes) {
                     ClientHello::Short
                         if bytes.len() < HEAD && stream.read_buf(&mut bytes).await? > 0 => {}
                     other => return std::io::Result::Ok(other),

@@ -11,7 +11,7 @@ use std::{
 
 use vine_domain::{SessionId, Slug, secrets};
 
-use crate::{config::CommitConfig, disk::size_of, inside::AgentFolder};
+use crate::{agent_folder::AgentFolder, config::CommitConfig, disk::size_of};
 
 /// Where tools read which registries to use.
 const SETTINGS: [&str; 8] = [

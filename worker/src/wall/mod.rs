@@ -14,17 +14,17 @@
 //! around one attempt. What is mounted is decided in [`mounts`], what the agent's home holds in
 //! [`home`], who is let out in [`egress`].
 
+pub mod address;
 pub mod bubblewrap;
+pub mod client_hello;
+pub mod connection_limit;
 pub mod container;
 pub mod door;
 pub mod egress;
-pub mod few;
-pub mod greeting;
 pub mod home;
 pub mod limits;
 pub mod model;
 pub mod mounts;
-pub mod reach;
 pub mod sandbox;
 pub mod stand;
 pub mod users;

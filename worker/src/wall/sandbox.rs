@@ -24,10 +24,10 @@ use vine_domain::{
 
 use super::{
     bubblewrap::{self, RUN, SandboxPlan},
+    connection_limit::LimitedListener,
     container,
     door::SandboxDoor,
     egress::{self, EgressProxy},
-    few::LimitedListener,
     home::{self, SessionHome},
     limits::AgentCgroup,
     model::{ModelProxy, OURS},
@@ -37,9 +37,9 @@ use super::{
 };
 use crate::{
     agent::AgentKind,
+    agent_folder::AgentFolder,
+    agent_host::AgentHost,
     config::WorkerConfig,
-    host::AgentHost,
-    inside::AgentFolder,
     process::{self, ProcessMark},
     supervise,
 };

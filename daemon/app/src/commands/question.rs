@@ -24,7 +24,7 @@ pub async fn run(
         }
         QuestionVerb::Show { question } => {
             let question = app.look_at_question(caller, question).await?;
-            let stations = app.stations(question.id).await?;
+            let stations = app.milestones(question.id).await?;
             let (body, way) = (
                 texts::body(&question.ask),
                 texts::timeline(&question, &stations),

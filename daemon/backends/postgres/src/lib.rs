@@ -2,14 +2,14 @@
 //!
 //! Start with [`Database::open`]; the statements are in `backends/sql`, shared with SQLite.
 
-mod born;
+mod branch;
 mod clock;
+mod connect;
 mod engine;
-mod hints;
 mod leases;
-mod reach;
 #[path = "../../sql/mod.rs"]
 mod sql;
+mod wakeups;
 
 use std::{
     sync::{
@@ -19,10 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use hints::Notifications;
-pub use reach::ConnectError;
+pub use connect::ConnectError;
 use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions, query};
 use vine_domain::Clock;
+pub use wakeups::Notifications;
 
 pub use sql::{Incompatible, TransferError};
 
@@ -64,7 +64,7 @@ impl Database {
     }
 
     async fn with(pool: PgPool, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        born::look(&pool).await.map_err(OpenError::Engine)?;
+        branch::look(&pool).await.map_err(OpenError::Engine)?;
         let (place, era) = place(&pool).await?;
         Ok(Self {
             pool,
@@ -78,7 +78,7 @@ impl Database {
 
     /// Whether it can be reached, in words; changes nothing.
     pub async fn look(url: &str) -> Result<String, OpenError> {
-        reach::greet(&reach::options(url)?).await
+        connect::greet(&connect::options(url)?).await
     }
 
     /// Makes the tables of an earlier version, as an earlier program would have; for tests of
@@ -125,14 +125,14 @@ pub enum OpenError {
 }
 
 async fn connect(url: &str, to: Option<i64>) -> Result<PgPool, OpenError> {
-    let options = reach::options(url)?;
-    reach::greet(&options).await?;
+    let options = connect::options(url)?;
+    connect::greet(&options).await?;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
-        .after_connect(|at, _| Box::pin(reach::settle(at)))
+        .after_connect(|at, _| Box::pin(connect::settle(at)))
         .before_acquire(|at, is| {
             Box::pin(async move {
                 if is.idle_for < FRESH {
@@ -165,5 +165,5 @@ async fn migrate(pool: &PgPool, to: Option<i64>) -> Result<(), OpenError> {
         .await
         .map_err(OpenError::Engine)?;
     sql::migrate(&mut at, sqlx::migrate!("../../../migrations/postgres"), to).await?;
-    reach::settle(&mut at).await.map_err(OpenError::Engine)
+    connect::settle(&mut at).await.map_err(OpenError::Engine)
 }

@@ -6,20 +6,20 @@
 /// Where people talk in rooms, as `Caller::via` and the store name them.
 pub const PLATFORMS: [&str; 3] = ["slack", "discord", "matrix"];
 
-mod aim;
 pub mod attachment;
-mod dispatch;
 mod inbound;
 mod outbound;
+mod outbox;
 pub mod pieces;
+mod reply_target;
 mod room;
-mod showing;
+mod visibility;
 
 pub use self::{
-    aim::{RIVAL_CLARIFY, RIVAL_DECISION, ReplyTarget, SECOND, ShownQuestion, aim},
-    dispatch::{Disposition, MarkupLevel, Mention, OutboxItem, Posted, SourceMessage},
     inbound::{Inbound, InboundBatch, InboundKind, Location, OurPost},
     outbound::{Button, Message, MessagePlace, Outbound, OutboundKind, PrivateReply},
+    outbox::{Disposition, MarkupLevel, Mention, OutboxItem, Posted, SourceMessage},
+    reply_target::{RIVAL_CLARIFY, RIVAL_DECISION, ReplyTarget, SECOND, ShownQuestion, target_of},
     room::{DesiredRoom, RoomBinding, RoomMember},
-    showing::{PostStatus, Visibility, seen},
+    visibility::{PostStatus, Visibility, visibility},
 };

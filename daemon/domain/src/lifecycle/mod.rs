@@ -33,9 +33,9 @@ use crate::{
     failure::Failure,
     ids::{QuestionId, WorkerId},
     note::Note,
-    patience::ReminderPolicy,
     question::{Answer, DeliveredOutcome, Question, QuestionState},
     queue::Lane,
+    reminder::ReminderPolicy,
     task::{Lease, Report, Task, TaskState, Usage},
     worker::Attempt,
 };

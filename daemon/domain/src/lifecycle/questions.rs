@@ -4,8 +4,8 @@
 use super::{Announcement, ChangeBuilder, DecideResult, Refusal};
 use crate::{
     ids::{QuestionId, WorkerId},
-    patience::{ReminderPolicy, ReminderStep},
     question::{Answer, DeliveredOutcome, Question, QuestionState},
+    reminder::{ReminderPolicy, ReminderStep},
     task::TaskState,
     worker::Attempt,
 };

@@ -7,7 +7,7 @@
 
 mod split;
 
-use crate::shown;
+use crate::visible_text;
 
 pub use split::{split, split_to_fit};
 
@@ -57,7 +57,7 @@ pub fn literal(text: &str) -> String {
 /// Somebody's words set apart from ours: each line in a quote, whatever breaks lines.
 pub fn quoted(text: &str) -> String {
     text.replace("\r\n", "\n")
-        .split(shown::BREAKS)
+        .split(visible_text::BREAKS)
         .map(|line| format!("> {line}"))
         .collect::<Vec<_>>()
         .join("\n")
@@ -84,7 +84,7 @@ pub fn parse(text: &str) -> Vec<Block> {
                 .by_ref()
                 .take_while(|line| line.trim_end() != fence)
                 .collect();
-            blocks.push(Block::Code(shown::exact(&inside.join("\n"))));
+            blocks.push(Block::Code(visible_text::exact(&inside.join("\n"))));
         } else if let Some(first) = unquoted(line) {
             let mut inside = vec![first];
             while let Some(more) = lines.peek().and_then(|next| unquoted(next)) {
@@ -169,7 +169,7 @@ pub fn spans(line: &str) -> Vec<Span> {
 }
 
 fn text(plain: &mut String) -> Span {
-    Span::Text(shown::prose(&std::mem::take(plain)))
+    Span::Text(visible_text::prose(&std::mem::take(plain)))
 }
 
 /// The mark that stands for itself at the start of a text.
@@ -182,10 +182,10 @@ fn escaped(text: &str) -> Option<char> {
 
 fn special(text: &str) -> Option<(Span, usize)> {
     if let Some((inside, length)) = bold(text) {
-        return Some((Span::Bold(shown::prose(&inside)), length));
+        return Some((Span::Bold(visible_text::prose(&inside)), length));
     }
     if let Some((inside, length)) = code(text) {
-        return Some((Span::Code(shown::exact(&inside)), length));
+        return Some((Span::Code(visible_text::exact(&inside)), length));
     }
     if text.starts_with("http://") || text.starts_with("https://") {
         let end = text

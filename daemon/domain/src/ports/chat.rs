@@ -70,27 +70,27 @@ pub trait Chat: Send + Sync {
     async fn posted_at(&self, room: &str, reference: &str) -> Option<Timestamp>;
     /// Makes the room of a repository and returns it, as the platform names it. Doing it again
     /// finds the same room.
-    async fn make(&self, wish: &DesiredRoom) -> Result<String, ChatError>;
+    async fn create_room(&self, wish: &DesiredRoom) -> Result<String, ChatError>;
     /// Sees to it that a room is as wished: who belongs there is invited, who manages may. Doing it
     /// again changes nothing.
-    async fn furnish(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError>;
+    async fn sync_room(&self, room: &str, wish: &DesiredRoom) -> Result<(), ChatError>;
     /// Of these rooms, those in which no question could be posted now, each with what is wrong and
     /// what to do about it. Posts nothing, and costs of what the platform allows a tenth at most
     /// when it is called once a minute.
-    async fn closed(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError>;
+    async fn closed_rooms(&self, rooms: &[String]) -> Result<Vec<(String, String)>, ChatError>;
     /// The room that has taken the place of this one, if the platform says so.
     async fn successor(&self, room: &str) -> Result<Option<String>, ChatError>;
     /// Shows for a while that agents are at work in these rooms; called again before [`WORKING`] is
     /// over. Only a convenience: what fails is not told.
-    async fn show_work(&self, rooms: &[String]);
+    async fn show_activity(&self, rooms: &[String]);
     /// Makes a call that changes nothing, to learn whether the platform answers.
-    async fn call(&self) -> Result<(), ChatError>;
+    async fn ping(&self) -> Result<(), ChatError>;
     /// An event that came without its words ([`InboundKind::Awaited`]) again with them; `None` while they
     /// are not to be had.
-    async fn fetch(&self, event: &Inbound) -> Option<Inbound>;
+    async fn fetch_content(&self, event: &Inbound) -> Option<Inbound>;
     /// Enters a room that a person has named, by id or by alias, if it can be what is wished.
     /// Returns the room, as the platform names it.
-    async fn enter(&self, room: &str, wish: &DesiredRoom) -> Result<String, ChatError>;
+    async fn join_room(&self, room: &str, wish: &DesiredRoom) -> Result<String, ChatError>;
 }
 
 /// What an adapter tells.
@@ -100,7 +100,7 @@ pub trait EventSink: Send + Sync {
     async fn cursor(&self) -> StoreResult<Option<String>>;
     /// Stores what the stream brought, with the new position; only then may the platform hear that
     /// we have it.
-    async fn hear(&self, batch: InboundBatch) -> StoreResult<()>;
+    async fn ingest(&self, batch: InboundBatch) -> StoreResult<()>;
     /// Threads whose tasks are not over, as (room, thread): what was said there while nobody
     /// listened is worth looking for.
     async fn threads(&self) -> StoreResult<Vec<(String, String)>>;
@@ -115,11 +115,11 @@ pub trait EventSink: Send + Sync {
         typed: &str,
     ) -> StoreResult<Vec<(String, String)>>;
     /// Whether this person may bring us into rooms.
-    async fn manages(&self, subject: &str) -> StoreResult<bool>;
+    async fn may_invite(&self, subject: &str) -> StoreResult<bool>;
     /// What time it is for us.
     fn now(&self) -> Timestamp;
     /// We came into a room or out of one.
-    fn moved(&self);
+    fn rooms_changed(&self);
     /// How the adapter is: fine, and who it is on its platform; or what is wrong and what to do
     /// about it.
     fn health(&self, health: Result<String, String>);

@@ -3,9 +3,7 @@
 //! meaning.
 
 mod chat;
-mod figures;
 mod fleet;
-mod hints;
 mod leases;
 mod orders;
 mod people;
@@ -13,14 +11,14 @@ mod questions;
 mod repos;
 mod retention;
 mod sessions;
+mod stats;
 mod tasks;
 mod threads;
+mod wakeups;
 
 pub use self::{
     chat::{Chat, ChatError, EventSink, WORKING},
-    figures::{DayStats, EndedAttempts, OldestPending, Spending, Stats},
     fleet::Fleet,
-    hints::{Wakeup, WakeupBus},
     leases::{LeaseOutcome, Leases},
     orders::{Orders, WorkerDuties},
     people::People,
@@ -28,8 +26,10 @@ pub use self::{
     repos::Repos,
     retention::RetentionStore,
     sessions::Sessions,
+    stats::{DayStats, EndedAttempts, OldestPending, Spending, Stats},
     tasks::{KeptWork, Tasks},
     threads::{PostedMessage, Threads, UnprocessedEvent},
+    wakeups::{Wakeup, WakeupBus},
 };
 
 use std::time::Duration;
@@ -249,7 +249,7 @@ pub struct QueueDepths {
 /// What a store costs its database.
 pub trait TransactionCount: Send + Sync {
     /// Transactions since it was opened, with those of one statement.
-    fn transactions(&self) -> u64;
+    fn transaction_count(&self) -> u64;
 }
 
 /// The database. It is the truth: whatever is to survive a process goes through here first. Its

@@ -33,7 +33,7 @@ pub trait Questions: Send + Sync {
     /// counts.
     async fn mark_seen(&self, questions: &[QuestionId]) -> StoreResult<()>;
     /// When questions reached their stations beside those that they know themselves.
-    async fn stations(
+    async fn milestones(
         &self,
         questions: &[QuestionId],
     ) -> StoreResult<HashMap<QuestionId, Milestones>>;

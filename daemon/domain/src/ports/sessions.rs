@@ -37,9 +37,9 @@ pub trait Sessions: Send + Sync {
     /// how many.
     async fn sweep_sessions(&self, policy: &SessionPolicy) -> StoreResult<u64>;
     /// Numbers of all sessions so far.
-    async fn session_figures(&self) -> StoreResult<SessionStats>;
+    async fn session_stats(&self) -> StoreResult<SessionStats>;
     /// No policy ends this one; nothing happens when it is over.
-    async fn keep_session(&self, id: SessionId) -> StoreResult<()>;
+    async fn pin_session(&self, id: SessionId) -> StoreResult<()>;
     /// Ends a session, unless it is over.
     async fn end_session(&self, id: SessionId, reason: &str) -> StoreResult<()>;
     /// One session.

@@ -33,7 +33,7 @@ pub trait Tasks: Send + Sync {
     /// One task.
     async fn task(&self, id: TaskId) -> StoreResult<Option<Task>>;
     /// Tasks with their questions and waiting notes, those that exist.
-    async fn situations(&self, ids: &[TaskId]) -> StoreResult<Vec<TaskSnapshot>>;
+    async fn snapshots(&self, ids: &[TaskId]) -> StoreResult<Vec<TaskSnapshot>>;
     /// A page of tasks, newest first.
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>>;
     /// Stores decided changes of different tasks together. Each is stored whole or refused alone:
@@ -66,7 +66,7 @@ pub trait Tasks: Send + Sync {
     async fn held_pushes(&self) -> StoreResult<Vec<(TaskId, String)>>;
     /// Notes what an attempt cost so far, whether it is still under way or not; a conflict when that
     /// worker had no such attempt.
-    async fn spend(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()>;
+    async fn record_usage(&self, by: WorkerId, attempt: Attempt, usage: &Usage) -> StoreResult<()>;
     /// Keeps the patch of an attempt, for `task diff`; [`super::StoreError::Conflict`] unless `by`
     /// holds it.
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()>;

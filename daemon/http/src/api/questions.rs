@@ -73,7 +73,7 @@ pub async fn show(
     PathId(id): PathId<QuestionId>,
 ) -> Result<Json<Value>, ErrorResponse> {
     let question = shared.app.look_at_question(&caller, id).await?;
-    let stations = shared.app.stations(id).await?;
+    let stations = shared.app.milestones(id).await?;
     Ok(Json(view::question_whole(&question, &stations)))
 }
 

@@ -7,7 +7,7 @@ use vine_api::{
     ReportKeptWork, ReportUsage,
 };
 use vine_app::{
-    AppError, Missing, beats, view,
+    AppError, Missing, heartbeat, view,
     workers::{KeptWorkReport, NewWorker},
 };
 use vine_domain::{
@@ -155,7 +155,7 @@ pub async fn beat(
     JsonBody(beat): JsonBody<Heartbeat>,
 ) -> Result<Json<HeartbeatReply>, ErrorResponse> {
     itself(worker, id)?;
-    let beat = beats::WorkerHeartbeat {
+    let beat = heartbeat::WorkerHeartbeat {
         boot: beat.boot,
         slots: slots(beat.slots)?,
         leases: beat.leases,
@@ -252,7 +252,7 @@ pub async fn spent(
     itself(worker, id)?;
     shared
         .app
-        .spend(id, spent.attempt, &bounded(spent.usage))
+        .record_usage(id, spent.attempt, &bounded(spent.usage))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

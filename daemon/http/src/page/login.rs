@@ -140,7 +140,7 @@ pub fn entered(shared: &HttpState, session: &Token) -> Response {
     (
         [(
             header::SET_COOKIE,
-            auth::keep_session(shared, session.reveal(), life),
+            auth::pin_session(shared, session.reveal(), life),
         )],
         Redirect::to("/"),
     )
@@ -162,7 +162,7 @@ pub async fn leave(
             .map_err(AppError::from)?;
     }
     Ok((
-        [(header::SET_COOKIE, auth::keep_session(&shared, "", 0))],
+        [(header::SET_COOKIE, auth::pin_session(&shared, "", 0))],
         Redirect::to("/login"),
     )
         .into_response())

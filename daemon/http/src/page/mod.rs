@@ -4,6 +4,7 @@
 mod audit;
 mod chart;
 mod guards;
+mod history;
 mod login;
 mod numbers;
 mod oidc;
@@ -13,7 +14,6 @@ mod queues;
 mod screen;
 mod sessions;
 mod settings;
-mod story;
 mod task;
 mod tasks;
 mod text;
@@ -31,7 +31,7 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, html};
 use vine_app::AppError;
-use vine_domain::shown;
+use vine_domain::visible_text;
 
 pub use self::oidc::{Issuer, OidcSettings};
 use self::screen::Screen;
@@ -127,7 +127,7 @@ fn document(
             }
         }
     };
-    shown::html(&page.into_string())
+    visible_text::html(&page.into_string())
 }
 
 /// Sends a page, or nothing but 304 when what the browser has is still right.

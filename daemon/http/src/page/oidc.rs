@@ -21,7 +21,7 @@ use tokio::{
     sync::{Mutex, Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
-use vine_app::{AppError, meter::RefusalCause};
+use vine_app::{AppError, metrics::RefusalCause};
 
 use super::{PageState, login};
 use crate::{HttpState, auth, error::QueryParams};

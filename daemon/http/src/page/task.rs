@@ -13,7 +13,7 @@ use vine_domain::{
     chat::{Inbound, InboundKind, Location, Message},
 };
 
-use super::{PageState, fresh, overview, problem, screen::Screen, story, text};
+use super::{PageState, fresh, history, overview, problem, screen::Screen, text};
 use crate::{HttpState, auth::PageVisitor};
 
 const THREAD: u32 = 500;
@@ -50,7 +50,7 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
     let session = attempts.iter().rev().find_map(|attempt| attempt.session);
     let stations = app
         .store
-        .stations(
+        .milestones(
             &questions
                 .iter()
                 .map(|question| question.id)
@@ -84,8 +84,8 @@ async fn body(app: &App, caller: &Caller, id: TaskId) -> Result<Markup, AppError
             label { textarea name="text" rows="2" data-enter="sends" aria-label="Say something in this thread" placeholder=(placeholder(&questions)) required {} }
             button { "Send" }
         }
-        @if !questions.is_empty() { details { summary { "Ways of the questions" } (story::ways(&questions, &stations)) } }
-        @if !attempts.is_empty() { details { summary { "Attempts" } (story::attempts(&attempts)) } }
+        @if !questions.is_empty() { details { summary { "Ways of the questions" } (history::ways(&questions, &stations)) } }
+        @if !attempts.is_empty() { details { summary { "Attempts" } (history::attempts(&attempts)) } }
         details { summary { "Log, " (attempts.len()) @if attempts.len() == 1 { " attempt" } @else { " attempts" } }
             ol.log { @for line in &log { li { time datetime=(line.at) { (line.at) } " " (line.text) } } }
         }

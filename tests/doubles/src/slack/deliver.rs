@@ -46,7 +46,7 @@ pub async fn deliver(slack: Arc<Slack>, notice: Notice) {
         return;
     }
     for (number, after) in AGAIN.into_iter().enumerate() {
-        let wait = Duration::from_secs(after).mul_f64(slack.hurry());
+        let wait = Duration::from_secs(after).mul_f64(slack.retry_room_now());
         tokio::time::sleep(wait).await;
         if once(&slack, kind, payload, answers, number + 1)
             .await
@@ -76,7 +76,7 @@ async fn once(
     answers: bool,
     attempt: usize,
 ) -> Option<Value> {
-    let patience = PATIENCE.mul_f64(slack.hurry().max(0.1));
+    let patience = PATIENCE.mul_f64(slack.retry_room_now().max(0.1));
     if let Some(door) = slack.door() {
         let mut answer = None;
         for _ in 0..slack.copies() {

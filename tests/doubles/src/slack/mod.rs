@@ -134,7 +134,7 @@ impl Slack {
         self.count.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn hurry(&self) -> f64 {
+    fn retry_room_now(&self) -> f64 {
         self.wire().hurry
     }
 

@@ -39,8 +39,8 @@ use self::{
 };
 use super::{AgentRun, RunOutcome, last_words};
 use crate::{
+    agent_host::AgentHost,
     config::AgentConfig,
-    host::AgentHost,
     process::{self, ProcessMark},
     supervise::is_not_started,
 };
@@ -174,7 +174,7 @@ pub async fn run(job: &AgentRun<'_>, host: &AgentHost) -> RunOutcome {
     });
     let mut talk = Conversation::new(job, host, stdin);
     let mut lines = OutputLines::new(stdout);
-    let end = talk.run_down(&mut lines).await;
+    let end = talk.drive(&mut lines).await;
     let deferred = matches!(end, TalkEnd::Held) && talk.defer(&mut lines).await;
     if matches!(end, TalkEnd::Turn(_)) {
         talk.report_context(&mut lines).await;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     agent::AgentRun,
-    inside::{AgentFolder, read_inside},
+    agent_folder::{AgentFolder, read_inside},
 };
 
 /// More of a record is not looked at.

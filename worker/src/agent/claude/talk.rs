@@ -26,9 +26,9 @@ use super::{
     words,
 };
 use crate::{
+    active::PersonMessage,
     agent::{AgentRun, RunOutcome},
-    desk::PersonMessage,
-    host::{AgentHost, AttemptOver},
+    agent_host::{AgentHost, AttemptOver},
     process,
 };
 
@@ -170,7 +170,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    pub async fn run_down(&mut self, lines: &mut OutputLines) -> TalkEnd {
+    pub async fn drive(&mut self, lines: &mut OutputLines) -> TalkEnd {
         if self.open_talk().await.is_err() {
             return TalkEnd::Gone;
         }

@@ -8,7 +8,7 @@ use vine_domain::{
 };
 
 use super::tools::{NOBODY, ToolCall};
-use crate::{agent::AgentRun, inside::read_inside};
+use crate::{agent::AgentRun, agent_folder::read_inside};
 
 /// The first message of a run.
 pub struct FirstMessage {

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::patience::QuietHours;
+use crate::reminder::QuietHours;
 
 /// One step of a run.
 #[derive(Debug, Clone)]

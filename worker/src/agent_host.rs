@@ -29,8 +29,8 @@ use vine_domain::{
 };
 
 use crate::{
+    active::{ActiveAttempts, AttemptHandle, PersonMessage},
     config::WorkerConfig,
-    desk::{ActiveAttempts, AttemptHandle, PersonMessage},
 };
 
 /// The attempt is over for this worker; stop.

@@ -49,7 +49,7 @@ pub struct Assigned {
 
 /// Who gets what: orders in the order in which they are to be served, each to a worker that still
 /// has room. New work goes to a worker with a warm session for it, else to the roomiest one.
-pub fn hand_out(
+pub fn schedule(
     heads: Vec<LaneCandidate>,
     mut warm: Vec<WarmSession>,
     wants: &[ClaimRequest],

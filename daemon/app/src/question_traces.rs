@@ -57,7 +57,7 @@ impl App {
             let (app, listener, question) = (self.clone(), listener.clone(), question.clone());
             let (repo, at) = (before.task.repo.clone(), self.clock.now());
             tokio::spawn(async move {
-                let stations = app.stations(question.id).await.unwrap_or_default();
+                let stations = app.milestones(question.id).await.unwrap_or_default();
                 if let Err(TrySendError::Full(untold)) = listener.try_send(QuestionTrace {
                     question,
                     repo,

@@ -14,7 +14,7 @@ use vine_grammar::is_command;
 
 use crate::{
     App, AppError, AppResult, Caller, Missing, commands::CommandOutput, inbound::InboxTurn,
-    spots::ResolvedLocation, texts,
+    locate::ResolvedLocation, texts,
 };
 
 /// So long a change waits for what it changes: platforms bring again within this what they did not
@@ -96,7 +96,7 @@ impl App {
         let Some(task) = found.task else {
             return Ok(None);
         };
-        if !self.store.is_read(&original).await? {
+        if !self.store.is_processed(&original).await? {
             // What becomes of it shows when it is read.
             return Err(AppError::Early);
         }
@@ -131,7 +131,7 @@ impl App {
                     task,
                     texts::deleted((!silent).then(|| caller.name()), &used),
                 );
-                self.store.post(&message).await?;
+                self.store.enqueue_message(&message).await?;
                 self.wakes.outbox();
             }
             (InboundKind::Deleted(_), None)

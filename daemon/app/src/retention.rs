@@ -11,7 +11,7 @@ use vine_domain::{Timestamp, Verb, ledger::LedgerEntry};
 
 use crate::{
     App, AppResult, Caller,
-    owner::{self, StatusGossip},
+    leadership::{self, StatusGossip},
 };
 
 /// How often it is looked whether something is to be sealed.
@@ -44,7 +44,7 @@ impl StatusGossip for NoGossip {
 
 /// Until the daemon stops.
 pub async fn run(app: App) {
-    owner::run(&app, "keeping", &NoGossip, |_| work(&app)).await;
+    leadership::run(&app, "keeping", &NoGossip, |_| work(&app)).await;
 }
 
 async fn work(app: &App) {

@@ -121,7 +121,11 @@ part!(
 
 /// Adds lines to their threads, and a row for each room that is to show them. Threads stay as they
 /// are until the transaction ends.
-pub async fn say(tx: &mut Connection, lines: &[ThreadLine<'_>], now: Timestamp) -> StoreResult<()> {
+pub async fn add_messages(
+    tx: &mut Connection,
+    lines: &[ThreadLine<'_>],
+    now: Timestamp,
+) -> StoreResult<()> {
     engine::lock(tx, lines.iter().filter_map(ThreadLine::task)).await?;
     let mut script = StatementBatch::default();
     put(&mut script, lines);

@@ -46,7 +46,7 @@ impl App {
     ///
     /// What nobody else sees is always told. In rooms strangers hear once in a while that they are,
     /// whatever they try: each reply costs of what the platform lets us say.
-    pub(crate) async fn say_aside(
+    pub(crate) async fn reply_privately(
         &self,
         event: &Inbound,
         outcome: &Result<Option<CommandOutput>, AppError>,
@@ -96,7 +96,9 @@ impl App {
             Err(error) if !stranger => error.buttons().to_vec(),
             _ => Vec::new(),
         };
-        self.store.post(&Outbound { buttons, ..told }).await?;
+        self.store
+            .enqueue_message(&Outbound { buttons, ..told })
+            .await?;
         self.wakes.outbox();
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::{Database, engine};
 
 #[async_trait]
 impl Stats for Database {
-    async fn ages(&self) -> StoreResult<OldestPending> {
+    async fn oldest_pending(&self) -> StoreResult<OldestPending> {
         let row = query!(
             r#"SELECT (SELECT min(due) FROM work_orders WHERE due <= $1) AS "queued?: i64",
                       (SELECT min(asked_at) FROM questions WHERE state = 'open') AS "question?: i64",
@@ -40,7 +40,7 @@ impl Stats for Database {
         })
     }
 
-    async fn pulse(&self) -> StoreResult<()> {
+    async fn probe_write(&self) -> StoreResult<()> {
         let beat = query!(
             "INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
             self.now().0

@@ -31,13 +31,13 @@ pub async fn run(app: App, chat: Arc<dyn Chat>) {
             Vec::new()
         });
         for event in &waiting {
-            let whole = tokio::time::timeout(PATIENCE, chat.fetch(event))
+            let whole = tokio::time::timeout(PATIENCE, chat.fetch_content(event))
                 .await
                 .ok()
                 .flatten();
             if let Some(whole) = whole
                 && let Err(error) = ear
-                    .hear(InboundBatch {
+                    .ingest(InboundBatch {
                         events: vec![whole],
                         ..InboundBatch::default()
                     })

@@ -13,8 +13,8 @@ use vine_domain::{AuditEntry, TaskId, ports::StoreError};
 
 use crate::{
     AppError, AppResult,
-    steps::{Applied, Transition},
     tasks::PermittedTask,
+    transition::{Applied, Transition},
 };
 
 /// At most this many go together, so that none waits for long.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use vine_domain::patience::{QuietHours, ReminderPolicy};
+use vine_domain::reminder::{QuietHours, ReminderPolicy};
 
 use super::QuestionsConfig;
 

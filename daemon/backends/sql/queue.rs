@@ -12,12 +12,12 @@ use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, Lane, Note, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
     failure::LONGEST_BACKOFF,
-    handout::{Assigned, LaneCandidate, WarmSession, hand_out},
     ports::{
         ClaimRequest, ClaimedTask, DueOrders, Orders, QueueDepths, StoreError, StoreResult,
         WorkerDuties,
     },
     queue::LaneHead,
+    schedule::{Assigned, LaneCandidate, WarmSession, schedule},
     task::LEASE,
     worker::{Assignment, Attempt, UnfinishedWork},
 };
@@ -48,7 +48,7 @@ impl Orders for Database {
         } else {
             warm(&mut tx, &wants).await?
         };
-        let taken = hand_out(heads, warm, &wants, now);
+        let taken = schedule(heads, warm, &wants, now);
         if taken.is_empty() {
             return Ok(Vec::new());
         }

@@ -389,7 +389,7 @@ impl App {
     /// Ends one lease; no error when somebody else just did.
     pub(crate) async fn lose(&self, attempt: Attempt, why: &str) -> AppResult<()> {
         match self
-            .step(
+            .transition(
                 attempt.task,
                 Event::LeaseLost {
                     attempt,

@@ -100,7 +100,12 @@ fn rivalry(ask: &Ask) -> Duration {
 }
 
 /// What `text` is, said by `by` at `at`, in a thread where these questions stood before `by`.
-pub fn aim(text: &str, by: Option<UserId>, at: Timestamp, stood: &[ShownQuestion]) -> ReplyTarget {
+pub fn target_of(
+    text: &str,
+    by: Option<UserId>,
+    at: Timestamp,
+    stood: &[ShownQuestion],
+) -> ReplyTarget {
     let stood: Vec<ShownQuestion> = stood.iter().map(|one| one.to(by, at)).collect();
     let standing: Vec<&ShownQuestion> = stood.iter().filter(|one| one.stands_at(at)).collect();
     if standing.is_empty() {
@@ -291,7 +296,7 @@ mod tests {
     }
 
     fn said(text: &str, at: i64, stood: &[ShownQuestion]) -> ReplyTarget {
-        aim(text, Some(ANN), Timestamp(at), stood)
+        target_of(text, Some(ANN), Timestamp(at), stood)
     }
 
     fn to(id: u64) -> ReplyTarget {
@@ -339,7 +344,7 @@ mod tests {
             answer.decision = Decision::Allow { session: false };
         }
         let both = [first, open(2, permission())];
-        let own = |text| aim(text, Some(BOB), Timestamp(100_000), &both);
+        let own = |text| target_of(text, Some(BOB), Timestamp(100_000), &both);
         assert_eq!(own("yes"), either(&[2]), "it may be the same tap");
         assert_eq!(own("no"), to(2));
     }
@@ -367,10 +372,10 @@ mod tests {
     #[test]
     fn what_people_say_after_their_own_answer_is_a_note_however_late_both_come() {
         let stood = [settled(1, choices(&[]), 500_000)];
-        let own = |text| aim(text, Some(BOB), Timestamp(4_000), &stood);
+        let own = |text| target_of(text, Some(BOB), Timestamp(4_000), &stood);
         assert_eq!(own("and mind the dog"), ReplyTarget::Note);
         let stood = [settled(1, permission(), 500_000)];
-        let own = |text| aim(text, Some(BOB), Timestamp(4_000), &stood);
+        let own = |text| target_of(text, Some(BOB), Timestamp(4_000), &stood);
         assert_eq!(own("approve"), to(1), "a second tap");
         assert_eq!(own("and mind the dog"), ReplyTarget::Note);
     }
@@ -382,7 +387,7 @@ mod tests {
         assert_eq!(said("red", 70_000, &colour), ReplyTarget::Note);
         assert_eq!(said("something darker", 11_000, &colour), to(1));
         assert_eq!(said("something darker", 12_000, &colour), ReplyTarget::Note);
-        let own = |text| aim(text, Some(BOB), Timestamp(11_000), &colour);
+        let own = |text| target_of(text, Some(BOB), Timestamp(11_000), &colour);
         assert_eq!(
             own("and a dark one"),
             ReplyTarget::Note,

@@ -10,8 +10,9 @@ use vine_domain::{
 };
 
 use crate::{
-    App, AppResult, Missing, texts,
-    together::{BatchedCall, again},
+    App, AppResult, Missing,
+    batcher::{BatchedCall, again},
+    texts,
 };
 
 /// Races are short: each retry means that another change of the same task was stored.
@@ -37,9 +38,9 @@ pub(crate) struct Applied {
 
 impl App {
     /// A task with its questions and waiting notes.
-    pub async fn situation(&self, id: TaskId) -> AppResult<TaskSnapshot> {
+    pub async fn snapshot(&self, id: TaskId) -> AppResult<TaskSnapshot> {
         self.store
-            .situations(&[id])
+            .snapshots(&[id])
             .await?
             .pop()
             .ok_or_else(|| Missing::Task(id).into())
@@ -47,18 +48,18 @@ impl App {
 
     /// Lets `event` happen to a task. `reply` is what a person wrote that led to it, author and
     /// words. Returns the task's situation before the change.
-    pub(crate) async fn step(
+    pub(crate) async fn transition(
         &self,
         id: TaskId,
         event: Event,
         reply: Option<(String, String)>,
     ) -> AppResult<TaskSnapshot> {
-        self.step_for(id, event, reply, None).await
+        self.transition_for(id, event, reply, None).await
     }
 
     /// The same on somebody's word: the decision that allowed it is kept in the audit, whatever
     /// comes of it.
-    pub(crate) async fn step_for(
+    pub(crate) async fn transition_for(
         &self,
         id: TaskId,
         event: Event,
@@ -76,7 +77,7 @@ impl App {
         let taken = self
             .together
             .steps
-            .call(step, |calls| app.step_all(calls))
+            .call(step, |calls| app.transition_all(calls))
             .await;
         // A change takes its line along; what changed nothing has left it behind.
         if let (Ok(Applied { changed: false, .. }) | Err(_), Some(entry)) = (&taken, audit) {
@@ -86,25 +87,25 @@ impl App {
     }
 
     /// Steps that came together. Of one task only one step is taken at a time.
-    async fn step_all(self, mut calls: Vec<BatchedCall<Transition, Applied>>) {
+    async fn transition_all(self, mut calls: Vec<BatchedCall<Transition, Applied>>) {
         while !calls.is_empty() {
             let mut tasks = HashSet::new();
             let (now, later) = calls
                 .into_iter()
                 .partition(|call| tasks.insert(call.input.id));
-            calls = self.round(now).await;
+            calls = self.apply_batch(now).await;
             calls.extend(later);
         }
     }
 
     /// Loads, decides and stores. Returns the steps for which somebody was faster, to be taken
     /// again.
-    async fn round(
+    async fn apply_batch(
         &self,
         calls: Vec<BatchedCall<Transition, Applied>>,
     ) -> Vec<BatchedCall<Transition, Applied>> {
         let ids: Vec<TaskId> = calls.iter().map(|call| call.input.id).collect();
-        let mut situations = match self.store.situations(&ids).await {
+        let mut situations = match self.store.snapshots(&ids).await {
             Ok(situations) => situations,
             Err(error) => {
                 calls
@@ -178,7 +179,7 @@ impl App {
                  {error}", commits.len());
                 let mut left = Vec::new();
                 for (call, _) in decided {
-                    left.extend(Box::pin(self.round(vec![call])).await);
+                    left.extend(Box::pin(self.apply_batch(vec![call])).await);
                 }
                 return left;
             }

@@ -150,7 +150,11 @@ impl App {
         // In this order: what arrives in between is in both.
         let mut showings = self.on_the_way.on(&event.platform);
         let begun = self.platforms.served_since(&event.platform);
-        showings.extend(self.store.showings(&event.platform, task, begun).await?);
+        showings.extend(
+            self.store
+                .post_statuses(&event.platform, task, begun)
+                .await?,
+        );
         let patient = self.clock.now().since(stored) < PATIENCE;
         let mut shown = Vec::new();
         for question in questions {
@@ -159,7 +163,7 @@ impl App {
                 .filter(|(id, _)| *id == question.id)
                 .map(|(_, showing)| *showing)
                 .collect();
-            match chat::seen(event, &of_it) {
+            match chat::visibility(event, &of_it) {
                 Visibility::No => {}
                 Visibility::NotYetKnown if patient && question.is_open() => {
                     return Err(AppError::Early);

@@ -25,7 +25,7 @@ pub enum Visibility {
 }
 
 /// Whether who said `event` could see a question, by all that is known of where it is shown.
-pub fn seen(event: &Inbound, showings: &[PostStatus]) -> Visibility {
+pub fn visibility(event: &Inbound, showings: &[PostStatus]) -> Visibility {
     let after = |moment: Timestamp| !event.is_before(moment);
     let stands: Vec<bool> = showings
         .iter()
@@ -90,14 +90,14 @@ mod tests {
                 Visibility::Yes,
             ),
         ] {
-            assert_eq!(seen(&words, showings), expected, "{showings:?}");
+            assert_eq!(visibility(&words, showings), expected, "{showings:?}");
         }
         let ours = Inbound {
             said: None,
             ..words
         };
         assert_eq!(
-            seen(&ours, &[PostStatus::Stands(after)]),
+            visibility(&ours, &[PostStatus::Stands(after)]),
             Visibility::Yes,
             "what happens in our hands happens now"
         );

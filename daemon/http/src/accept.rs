@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::guests::{AnonymousConnection, AnonymousPool};
+use crate::anonymous::{AnonymousConnection, AnonymousPool};
 
 /// A connection that says nothing for so long, or not a whole head of a request, is closed. Clients
 /// of ours keep idle ones for 90 s.

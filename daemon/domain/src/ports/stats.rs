@@ -73,9 +73,9 @@ pub struct DayStats {
 #[async_trait]
 pub trait Stats: Send + Sync {
     /// Writes something that means nothing, to see whether that can be done.
-    async fn pulse(&self) -> StoreResult<()>;
+    async fn probe_write(&self) -> StoreResult<()>;
     /// Since when what waits has waited.
-    async fn ages(&self) -> StoreResult<OldestPending>;
+    async fn oldest_pending(&self) -> StoreResult<OldestPending>;
     /// What came to an end since then, for each span of that length in which anything did.
     async fn ended_since(
         &self,

@@ -6,7 +6,7 @@ use vine_domain::{
     ports::PostedMessage,
 };
 
-use crate::{App, AppError, AppResult, visible::PATIENCE};
+use crate::{App, AppError, AppResult, visibility::PATIENCE};
 
 /// An event's surroundings, in our own words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl App {
         reference: Option<&str>,
     ) -> AppResult<Option<PostedMessage>> {
         match reference {
-            Some(reference) => Ok(self.store.placed(&event.platform, reference).await?),
+            Some(reference) => Ok(self.store.find_posted(&event.platform, reference).await?),
             None => Ok(None),
         }
     }

@@ -17,10 +17,13 @@ use crate::{App, AppResult, spending::NamedSpending, view};
 impl App {
     /// What `/metrics` gives.
     pub async fn metrics(&self) -> AppResult<String> {
-        let (depths, ages) = (self.store.depths().await?, self.store.ages().await?);
+        let (depths, ages) = (
+            self.store.depths().await?,
+            self.store.oldest_pending().await?,
+        );
         let (workers, sessions) = (
             self.store.workers().await?,
-            self.store.session_figures().await?,
+            self.store.session_stats().await?,
         );
         let now = self.clock.now();
         let sheet = Exposition::default();
@@ -38,7 +41,7 @@ impl App {
         sheet.count(
             "vine_store_transactions_total",
             "Transactions of this daemon at its database.",
-            self.store.transactions(),
+            self.store.transaction_count(),
         );
         Ok(sheet.text(&self.meter))
     }

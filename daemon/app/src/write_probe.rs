@@ -22,7 +22,7 @@ impl App {
         let (at, wrong) = match known {
             Some(known) => known,
             None => {
-                let wrote = self.store.pulse().await;
+                let wrote = self.store.probe_write().await;
                 (Instant::now(), wrote.err().map(|error| error.to_string()))
             }
         };
