@@ -282,7 +282,7 @@ pub enum QueueVerb {
     /// Run a dead task again, or many of them
     Replay {
         /// Like T-142
-        #[arg(conflicts_with = "Many", required_unless_present = "Many")]
+        #[arg(conflicts_with = "BulkFilter", required_unless_present = "BulkFilter")]
         task: Option<TaskId>,
         /// Which
         #[command(flatten)]
@@ -291,7 +291,7 @@ pub enum QueueVerb {
     /// Take a task off the list of dead ones, or many of them
     Discard {
         /// Like T-142
-        #[arg(conflicts_with = "Many", required_unless_present = "Many")]
+        #[arg(conflicts_with = "BulkFilter", required_unless_present = "BulkFilter")]
         task: Option<TaskId>,
         /// Which
         #[command(flatten)]
