@@ -1,13 +1,25 @@
 // The same stories on PostgreSQL, and those of several daemons: `harness/base.rs` knows it from
 // this program's name.
 
-include!("stories.rs");
-
+mod app {
+    mod kept;
+    mod metrics;
+    pub mod platforms;
+    pub mod races;
+    mod words;
+}
 #[expect(dead_code, reason = "each program uses its part of it")]
 mod harness;
-
-mod store_cancelled;
-mod store_plans;
-mod story_clocks;
-mod story_reach;
-mod story_replicas;
+mod shared {
+    mod clocks;
+    mod reach;
+    mod replicas;
+}
+mod store {
+    mod cancelled;
+    pub mod contract;
+    mod feed;
+    mod outbox;
+    mod plans;
+}
+mod stories;

@@ -1,12 +1,24 @@
 // The same stories on PostgreSQL with Redis: `harness/base.rs` knows it from this program's name.
 
-include!("stories.rs");
-
+mod app {
+    mod kept;
+    mod metrics;
+    pub mod platforms;
+    pub mod races;
+    mod words;
+}
 #[expect(dead_code, reason = "each program uses its part of it")]
 mod harness;
-
-mod story_ledger;
-mod story_reach;
-mod story_redis;
-mod story_redis_sets;
-mod story_replicas;
+mod shared {
+    mod ledger;
+    mod reach;
+    mod redis;
+    mod redis_sets;
+    mod replicas;
+}
+mod store {
+    pub mod contract;
+    mod feed;
+    mod outbox;
+}
+mod stories;

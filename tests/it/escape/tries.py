@@ -1,4 +1,4 @@
-"""What an agent could try to get out of its sandbox. Each try says whether it was let in; story_escape.rs says what is
+"""What an agent could try to get out of its sandbox. Each try says whether it was let in; once/escape.rs says what is
 expected behind each wall. It runs as the agent, in the folder of its task, with nothing but the standard library."""
 
 import ctypes

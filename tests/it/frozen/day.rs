@@ -14,7 +14,7 @@ use vine_domain::{
     worker::Attempt,
 };
 
-use crate::app_races::Team;
+use crate::app::races::Team;
 
 /// What a finished attempt changed.
 const PATCH: &str = "diff --git a/hedge.md b/hedge.md\n+Hornbeam\n+Two rows\n";

@@ -23,7 +23,7 @@ use vine_domain::{
     worker::Attempt,
 };
 
-use crate::{app_races::Team, harness::until};
+use crate::{app::races::Team, harness::until};
 
 /// What was delivered: kind, room, thread, words, the people mentioned.
 #[derive(Debug, Clone)]
@@ -919,7 +919,7 @@ async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_b
         .collect();
     assert_eq!(members, [("@ann:x", true), ("@vic:x", false)]);
 
-    let ann = crate::app_races::person("Ann", Some(Role::Operator));
+    let ann = crate::app::races::person("Ann", Some(Role::Operator));
     let refused = app
         .adopt_room(&ann, &repo, "matrix", "#nowhere:x")
         .await
@@ -950,7 +950,7 @@ async fn every_repository_gets_its_room_with_its_people_and_a_room_that_cannot_b
     assert!(taken.to_string().contains(repo.as_str()), "{taken}");
     let denied = app
         .adopt_room(
-            &crate::app_races::person("Ben", Some(Role::Answerer)),
+            &crate::app::races::person("Ben", Some(Role::Answerer)),
             &repo,
             "matrix",
             "!x",

@@ -8,7 +8,7 @@ use std::{
 
 use vine_domain::access::AuditEntry;
 
-use crate::store_contract::{Bed, notice};
+use crate::store::contract::{Bed, notice};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_dropped_at_any_moment_leaves_no_transaction_open() {

@@ -16,7 +16,7 @@ use vine_domain::{
     worker::Attempt,
 };
 
-use crate::{harness::usual_or_long, store_contract::Bed};
+use crate::{harness::usual_or_long, store::contract::Bed};
 
 /// Use cases over a store of their own, with one worker.
 pub struct Team {

@@ -68,7 +68,7 @@ fn meaning(inbound: &Inbound, ids: &Value, means: &Value) -> Value {
 
 #[test]
 fn the_same_deed_is_the_same_on_every_platform() {
-    let all: Value = serde_json::from_str(include_str!("fixtures/heard.json")).expect("JSON");
+    let all: Value = serde_json::from_str(include_str!("../fixtures/heard.json")).expect("JSON");
     let mut judged = 0;
     for case in all["cases"].as_array().expect("cases") {
         for platform in PLATFORMS

@@ -20,7 +20,7 @@ use vine_domain::{
     worker::Attempt,
 };
 
-use crate::{app_races::Team, harness::usual_or_long};
+use crate::{app::races::Team, harness::usual_or_long};
 
 /// A small generator (SplitMix64), so that a seed tells all.
 struct Dice(u64);

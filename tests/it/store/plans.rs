@@ -3,7 +3,7 @@
 
 use vine_domain::{Lane, Slug, lifecycle::Event, ports::TaskFilter, task::Report};
 
-use crate::store_contract::{Bed, open};
+use crate::store::contract::{Bed, open};
 
 /// What a connection has read is known for certain when it has ended.
 fn hang_up(bed: &Bed) {

@@ -11,7 +11,7 @@ use vine_domain::{
     ports::EventSink,
 };
 
-use crate::app_platforms::{Fake, Talk, colour};
+use crate::app::platforms::{Fake, Talk, colour};
 
 /// What stands in the live thread, as the payloads name it.
 const ROOM: &str = "C0LIVE";
@@ -231,7 +231,7 @@ fn aimed_slack(payload: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn corpus_of_slack() {
     let all: Value =
-        serde_json::from_str(include_str!("../data/corpora/slack_corpus.json")).expect("JSON");
+        serde_json::from_str(include_str!("../../data/corpora/slack_corpus.json")).expect("JSON");
     let us = vine_slack::AppIdentity {
         teams: ["T111", "T1", "T123"].map(str::to_owned).to_vec(),
         user: "U0BOT".into(),
@@ -307,7 +307,7 @@ async fn corpus_of_discord() {
         "SOMETHING_NEW",
     ];
     let all: Value =
-        serde_json::from_str(include_str!("../data/corpora/discord_corpus.json")).expect("JSON");
+        serde_json::from_str(include_str!("../../data/corpora/discord_corpus.json")).expect("JSON");
     let us = vine_discord::BotIdentity {
         id: "9".into(),
         app: "9".into(),
@@ -391,7 +391,7 @@ fn stands_in_a_room(event: &Value) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn corpus_of_matrix() {
     let all: Value =
-        serde_json::from_str(include_str!("../data/corpora/matrix_corpus.json")).expect("JSON");
+        serde_json::from_str(include_str!("../../data/corpora/matrix_corpus.json")).expect("JSON");
     let (mut stage, mut table) = (Stage::new().await, Table::default());
     for one in all.as_array().expect("a list") {
         let from = one["from"]

@@ -13,8 +13,8 @@ use vine_domain::{
 };
 
 use crate::{
-    app_platforms::{Fake, Talk, colour, team},
-    app_races::which,
+    app::platforms::{Fake, Talk, colour, team},
+    app::races::which,
     harness::until,
 };
 

@@ -10,8 +10,8 @@ use vine_domain::{
 };
 
 use crate::{
-    app_platforms::{Fake, Talk, team},
-    app_races::Team,
+    app::platforms::{Fake, Talk, team},
+    app::races::Team,
 };
 
 /// Put together here, so that no scanner takes them for lost ones.

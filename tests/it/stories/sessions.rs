@@ -7,7 +7,7 @@ use serde_json::Value;
 use vine_domain::{Lane, Session, SessionPolicy, SessionState};
 
 use crate::{
-    app_races::Team,
+    app::races::Team,
     harness::{Agent, PATIENCE, Place, Sections, git, until},
 };
 
@@ -352,7 +352,7 @@ async fn each_policy_ends_a_session_with_its_own_reason_and_keep_overrules_them(
 
     let team = Team::new().await;
     let kept = done_with(&team, 1, 10).await;
-    let admin = crate::app_races::person("Ann", Some(vine_domain::Role::Operator));
+    let admin = crate::app::races::person("Ann", Some(vine_domain::Role::Operator));
     team.app
         .order_session(&admin, kept.id, false)
         .await
@@ -660,7 +660,7 @@ async fn an_answered_task_is_kept_for_a_worker_that_is_busy_and_not_for_one_that
         )
         .await
         .expect("parked");
-    let ann = crate::app_races::person("Ann", Some(vine_domain::Role::Answerer));
+    let ann = crate::app::races::person("Ann", Some(vine_domain::Role::Answerer));
     team.app
         .answer(&ann, question, "blue", uuid::Uuid::from_u128(3))
         .await

@@ -13,7 +13,7 @@ use vine_domain::{
 };
 
 use crate::{
-    app_races::{Team, person},
+    app::races::{Team, person},
     harness::{Agent, PATIENCE, Place, Sections},
 };
 

@@ -18,8 +18,8 @@ use vine_domain::{
 };
 
 use crate::{
-    app_platforms::{Fake, Talk},
-    app_races::{Team, person},
+    app::platforms::{Fake, Talk},
+    app::races::{Team, person},
     harness::{numbers::Numbers, until},
 };
 

@@ -9,7 +9,7 @@ use vine_domain::{
     clock::{Ids, System},
 };
 
-use crate::store_contract::Bed;
+use crate::store::contract::Bed;
 
 /// The numbers that a reader gets.
 async fn read(bed: &Bed, after: u64, limit: u32) -> Vec<u64> {

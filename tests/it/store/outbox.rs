@@ -10,7 +10,7 @@ use vine_domain::{
     ports::StoreError,
 };
 
-use crate::store_contract::{Bed, notice};
+use crate::store::contract::{Bed, notice};
 
 #[tokio::test]
 async fn a_room_can_be_held_and_hurried_and_the_outbox_says_when_to_look_again() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     harness::{Agent, PATIENCE, Place, replica::replica},
-    story_replicas::{ASKS, asked_and_answered},
+    shared::replicas::{ASKS, asked_and_answered},
 };
 
 #[tokio::test(flavor = "multi_thread")]

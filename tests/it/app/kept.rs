@@ -16,8 +16,8 @@ use vine_domain::{
 use vine_grammar::{CommandContext, parse};
 
 use crate::{
-    app_platforms::{Fake, Talk, colour},
-    app_races::person,
+    app::platforms::{Fake, Talk, colour},
+    app::races::person,
     harness::until,
 };
 

@@ -441,7 +441,7 @@ async fn escape_claude_told_to_do_it_behind_bubblewrap() {
 /// The lines that people read of a wall are those of the table.
 #[test]
 fn escape_what_is_not_held_is_said_in_the_readme_as_it_is() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     let lines = |wall: Wall| -> BTreeSet<&str> {
         let let_in = |(_, _, by_user): &&(&str, Of, bool)| wall == Wall::Plain || *by_user;
         TABLE

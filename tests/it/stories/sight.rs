@@ -11,7 +11,7 @@ use vine_domain::{
 };
 
 use crate::{
-    app_races::{Team, person, which},
+    app::races::{Team, person, which},
     harness::{Agent, Place, Sections, visitor::Browser},
 };
 

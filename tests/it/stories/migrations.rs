@@ -7,11 +7,11 @@ use vine_sqlite::Database as Sqlite;
 
 use crate::{
     harness::base::Base,
-    store_contract::{Manual, open, try_open},
+    store::contract::{Manual, open, try_open},
 };
 
 /// A row or more for each table, in the tables of the first version.
-const SAMPLE: &str = include_str!("../data/sample_0001.sql");
+const SAMPLE: &str = include_str!("../../data/sample_0001.sql");
 
 #[tokio::test]
 async fn migrations_run_over_filled_tables_of_the_first_version() {

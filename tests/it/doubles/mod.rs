@@ -1,0 +1,4 @@
+//! Our doubles of platforms, before the platforms' own SDKs as judges.
+
+mod discord;
+mod slack;

@@ -1,0 +1,20 @@
+//! Stories that are the same on every store and told once, on SQLite.
+
+mod bounds;
+mod browser;
+mod discord_kept;
+mod ends;
+mod escape;
+mod grants;
+mod hostile;
+mod hurt;
+mod inside;
+mod issuer;
+mod keeper;
+mod matrix_kept;
+mod openapi;
+mod place;
+mod rivals;
+mod slack_kept;
+mod transfer;
+mod walls;

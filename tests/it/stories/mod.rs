@@ -1,0 +1,32 @@
+//! A user's day, told on every store to real processes: `vine daemon`, `vine worker`, the real Claude
+//! Code.
+
+mod answers;
+mod claude;
+mod crashes;
+mod discord;
+mod discord_faults;
+mod endings;
+mod faults;
+mod input;
+mod login;
+mod many;
+mod matrix;
+mod matrix_crashes;
+mod matrix_encrypted;
+mod matrix_rooms;
+mod metrics;
+mod migrations;
+mod notes;
+mod patience;
+mod script;
+mod sessions;
+mod sight;
+mod slack;
+mod slack_ways;
+mod stale;
+mod traces;
+mod trouble;
+mod up;
+mod waiting;
+mod weight;
