@@ -1,5 +1,5 @@
-//! What a worker holds right now: its attempts, whether their leases can be trusted, and who waits
-//! for which answer.
+//! What a worker holds right now: its attempts, whether their leases can be trusted, and which
+//! agent waits for which answer.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -13,63 +13,60 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use vine_domain::{
-    Note, Question, QuestionId,
-    worker::{Assignment, Attempt},
-};
+use vine_domain::{Note, Question, QuestionId, assignment::Assignment, attempt::Attempt};
 
 use crate::slots::Slot;
 
-/// Why an attempt is to be stopped.
+/// Why an attempt must stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
-    /// The daemon says that the lease is gone.
+    /// The daemon reports that the lease is gone.
     LeaseOver {
-        /// Its words.
+        /// The daemon's explanation.
         why: String,
-        /// The task itself is over.
+        /// Whether the task itself is over.
         over: bool,
     },
-    /// Nothing was heard of the daemon for so long that the lease may be somebody else's.
+    /// The daemon has been unreachable for so long that another worker may hold the lease.
     Untrusted,
-    /// The worker is being stopped.
+    /// The worker is shutting down.
     Shutdown,
 }
 
-/// A timer that rings so late belongs to a process, or a machine, that stood still.
+/// A timer that fires this late means that the process or the machine was suspended.
 const STOOD: Duration = Duration::from_secs(3);
-/// So long the daemon is asked then.
+/// How long to wait for the daemon to confirm the lease then.
 const ASKING: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// One attempt in the hands of this worker.
+/// One attempt of this worker.
 pub struct AttemptHandle {
-    /// Which.
+    /// The attempt.
     pub attempt: Attempt,
-    /// Cancelled when it is to be stopped; [`AttemptHandle::stopped`] then says why.
+    /// Cancelled to stop the attempt; [`AttemptHandle::stopped`] returns the reason.
     pub stop: CancellationToken,
-    /// Cancelled when it is to be parked, if its agent waits and can be.
+    /// Cancelled to park the attempt, if its agent is waiting and can be parked.
     pub park: CancellationToken,
     why: OnceLock<StopReason>,
     refused: OnceLock<String>,
     trusted: Mutex<Instant>,
     trust: Duration,
     waiting: Mutex<HashMap<QuestionId, oneshot::Sender<Question>>>,
-    /// Questions whose answers came with the task; its agent hears of them when it begins.
+    /// Questions whose answers came with the task; the agent receives those when it starts.
     known: Vec<QuestionId>,
     words: Mutex<VecDeque<PersonMessage>>,
-    /// There are words.
+    /// Signals new messages.
     worded: Notify,
-    /// Lent while it waits.
+    /// Lent while the agent waits.
     pub slot: Slot,
 }
 
-/// What people say to an agent that it did not wait for.
+/// What people send to an agent without being asked.
 #[derive(Debug, Clone)]
 pub enum PersonMessage {
     /// A note.
     Note(Note),
-    /// The answer to a question that was given up.
+    /// The answer to a question that had expired.
     Late(Box<Question>),
 }
 
@@ -80,7 +77,7 @@ pub struct ActiveAttempts {
     handling: Mutex<HashMap<QuestionId, Attempt>>,
     noting: Mutex<HashMap<Uuid, Attempt>>,
     pushing: Mutex<HashSet<Attempt>>,
-    /// What a beat says has changed.
+    /// Signals that the content of a heartbeat has changed.
     pub changed: Notify,
 }
 
@@ -89,12 +86,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl AttemptHandle {
-    /// The lease can be trusted at this moment.
+    /// Whether the lease can be trusted right now.
     pub fn is_trusted(&self) -> bool {
         Instant::now() < *lock(&self.trusted)
     }
 
-    /// Stops the attempt; the first reason counts.
+    /// Stops the attempt; the first reason wins.
     pub fn stop(&self, why: StopReason) {
         let _first_counts = self.why.set(why);
         self.stop.cancel();
@@ -105,7 +102,7 @@ impl AttemptHandle {
         self.why.get()
     }
 
-    /// Notes that the daemon refused something of this attempt; the first refusal counts.
+    /// Records that the daemon refused a call of this attempt; the first refusal wins.
     pub fn refuse(&self, what: String) {
         let _first_counts = self.refused.set(what);
     }
@@ -115,7 +112,7 @@ impl AttemptHandle {
         self.refused.get().map(String::as_str)
     }
 
-    /// Nothing of it runs: every agent of it waits for a person.
+    /// Whether the attempt has questions that wait for people.
     pub fn is_waiting(&self) -> bool {
         self.waiting() > 0
     }
@@ -125,24 +122,24 @@ impl AttemptHandle {
         lock(&self.waiting).len()
     }
 
-    /// The question with what came of it, when it does.
+    /// Resolves to the question once it has an outcome.
     pub fn wait_for(&self, question: QuestionId) -> oneshot::Receiver<Question> {
         let (send, receive) = oneshot::channel();
         lock(&self.waiting).insert(question, send);
         receive
     }
 
-    /// Nobody waits for this question any more.
+    /// Stops waiting for this question.
     pub fn forget(&self, question: QuestionId) {
         lock(&self.waiting).remove(&question);
     }
 
-    /// The next words for the agent, if there are any.
+    /// The next message for the agent, if there is one.
     pub fn take_words(&self) -> Option<PersonMessage> {
         lock(&self.words).pop_front()
     }
 
-    /// Waits for words; they are taken with [`AttemptHandle::take_words`].
+    /// Waits for a message; take it with [`AttemptHandle::take_words`].
     pub async fn worded(&self) {
         loop {
             let worded = self.worded.notified();
@@ -158,7 +155,7 @@ impl AttemptHandle {
         self.worded.notify_waiters();
     }
 
-    /// Waits a moment for the daemon to confirm a lease that could no longer be trusted.
+    /// Waits briefly for the daemon to confirm a lease that is no longer trusted.
     pub async fn recovers(&self) -> bool {
         let confirmed = async {
             while !self.is_trusted() {
@@ -171,7 +168,7 @@ impl AttemptHandle {
         }
     }
 
-    /// Stops the attempt by itself when its lease can no longer be trusted.
+    /// Stops the attempt when its lease can no longer be trusted.
     async fn watch(self: Arc<Self>) {
         loop {
             let until = *lock(&self.trusted);
@@ -179,11 +176,12 @@ impl AttemptHandle {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep_until(until) => {}
             }
-            // Whoever wakes late stood still, and the daemon perhaps with it: it is asked first.
+            // A late wake-up means this process was suspended, and perhaps the daemon too: ask it
+            // first.
             let stood = until.elapsed() > STOOD;
             let recovered = self.is_trusted() || (stood && self.recovers().await);
             if !recovered && !self.stop.is_cancelled() {
-                tracing::warn!(task.id = %self.attempt.task, "{}: the daemon was not heard of for \
+                tracing::warn!(task.id = %self.attempt.task, "{}: no contact with the daemon for \
                  too long; stopping the agent", self.attempt.task);
                 return self.stop(StopReason::Untrusted);
             }
@@ -192,17 +190,17 @@ impl AttemptHandle {
 }
 
 impl ActiveAttempts {
-    /// What is kept of an attempt is being pushed from now on; `false` when it was already.
+    /// Marks the attempt's kept work as being pushed; `false` if it already is.
     pub fn push(&self, attempt: Attempt) -> bool {
         lock(&self.pushing).insert(attempt)
     }
 
-    /// That is over, and told.
+    /// The push is over and its outcome was reported.
     pub fn pushed(&self, attempt: Attempt) {
         lock(&self.pushing).remove(&attempt);
     }
 
-    /// What is being pushed because somebody asked.
+    /// The attempts whose kept work is being pushed on request.
     pub fn pushing(&self) -> Vec<Attempt> {
         lock(&self.pushing).iter().copied().collect()
     }
@@ -210,7 +208,7 @@ impl ActiveAttempts {
     /// Takes a task that was claimed with a call sent at `sent`.
     pub fn take(&self, task: &Assignment, sent: Instant, slot: Slot) -> Arc<AttemptHandle> {
         let attempt = task.attempt;
-        // A quarter of the lease is kept as a margin for the clocks and for stopping the agent.
+        // A quarter of the lease is the margin for clock drift and for stopping the agent.
         let trust = Duration::from_secs(task.lease_secs) * 3 / 4;
         let known = task
             .answered
@@ -238,18 +236,18 @@ impl ActiveAttempts {
         held
     }
 
-    /// The attempt has ended here.
+    /// The attempt has ended on this worker.
     pub fn release(&self, attempt: Attempt) {
         if let Some(held) = lock(&self.held).remove(&attempt) {
             held.stop.cancel();
         }
-        // What it did not pass on is told to whoever goes on.
+        // What it did not deliver goes to the next attempt.
         lock(&self.handling).retain(|_, by| *by != attempt);
         lock(&self.noting).retain(|_, by| *by != attempt);
         self.changed.notify_one();
     }
 
-    /// Everything held.
+    /// All attempts held.
     pub fn all(&self) -> Vec<Arc<AttemptHandle>> {
         lock(&self.held).values().cloned().collect()
     }
@@ -262,7 +260,7 @@ impl ActiveAttempts {
             .count()
     }
 
-    /// The daemon confirmed the leases with an answer to a call sent at `sent`.
+    /// The daemon confirmed the leases in reply to a call sent at `sent`.
     pub fn confirm(&self, attempts: &[Attempt], sent: Instant) {
         for held in attempts
             .iter()
@@ -279,11 +277,11 @@ impl ActiveAttempts {
         }
     }
 
-    /// Passes what came of a question to whoever waits for it, or as words when it was given up
-    /// before; `false` when that is not possible yet.
+    /// Passes a question's outcome to the agent that waits for it, or as a message if the question
+    /// had expired; `false` if that is not possible yet.
     pub fn answer(&self, question: Question) -> bool {
         let held = lock(&self.held);
-        // The question may have been asked under an earlier epoch of the same task.
+        // An earlier epoch of the same task may have asked the question.
         let mut of_task = held
             .values()
             .filter(|held| held.attempt.task == question.task());
@@ -308,7 +306,7 @@ impl ActiveAttempts {
         }
     }
 
-    /// Passes a note on; `false` when nobody holds the attempt.
+    /// Passes a note on; `false` if the attempt is not held here.
     pub fn note(&self, attempt: Attempt, note: Note) -> bool {
         let Some(held) = lock(&self.held).get(&attempt).cloned() else {
             return false;
@@ -318,26 +316,26 @@ impl ActiveAttempts {
         true
     }
 
-    /// Notes that are being passed on right now.
+    /// Notes that are being delivered.
     pub fn noting(&self) -> Vec<Uuid> {
         lock(&self.noting).keys().copied().collect()
     }
 
-    /// The daemon knows that the note was passed on.
+    /// The daemon knows that the note was delivered.
     pub fn noted(&self, note: Uuid) {
         lock(&self.noting).remove(&note);
     }
 
-    /// Answers that are being passed on right now.
+    /// Answers that are being delivered.
     pub fn handling(&self) -> Vec<QuestionId> {
         lock(&self.handling).keys().copied().collect()
     }
 
-    /// The daemon knows that the answer was passed on.
+    /// The daemon knows that the answer was delivered.
     pub fn handled(&self, question: QuestionId) {
         lock(&self.handling).remove(&question);
-        // A beat under way still says that it is being passed on, and would not hear of a later
-        // answer.
+        // A heartbeat in flight still lists the answer as being delivered, so the daemon would not
+        // send a later one.
         self.changed.notify_one();
     }
 }

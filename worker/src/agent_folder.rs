@@ -1,12 +1,11 @@
-//! Folders that an agent writes, used by us. No link in them leads us elsewhere (openat2(2)), and what
-//! is no file is not waited for. The folder that is named first must be ours.
+//! Accesses folders that an agent may write to. Links in them are never followed (openat2(2)), and
+//! only regular files are opened. The starting folder must be ours.
 
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read},
-    os::fd::OwnedFd,
-    os::unix::ffi::OsStrExt,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Component, Path},
 };
 
@@ -16,7 +15,7 @@ use rustix::fs::{
     unlinkat,
 };
 
-/// A folder, whatever becomes of its name.
+/// An open folder, independent of its name.
 pub struct AgentFolder(OwnedFd);
 
 const FOLDER: OFlags = OFlags::RDONLY
@@ -29,12 +28,12 @@ fn beneath() -> ResolveFlags {
 }
 
 impl AgentFolder {
-    /// One of ours.
+    /// Opens a folder of ours.
     pub fn ours(path: &Path) -> io::Result<Self> {
         Ok(Self(open(path, FOLDER, Mode::empty())?))
     }
 
-    /// One in it; there may be several on the way.
+    /// Opens a folder inside it; the path may have several components.
     pub fn below(&self, path: &Path) -> io::Result<Self> {
         Ok(Self(openat2(
             &self.0,
@@ -45,7 +44,7 @@ impl AgentFolder {
         )?))
     }
 
-    /// What is in it, each with whether it is a folder.
+    /// The entries, each with whether it is a folder.
     pub fn entries(&self) -> io::Result<Vec<(OsString, bool)>> {
         let mut found = Vec::new();
         for entry in Dir::read_from(&self.0)? {
@@ -63,24 +62,24 @@ impl AgentFolder {
         found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory)
     }
 
-    /// A plain file in it.
+    /// Opens a regular file inside it.
     pub fn file(&self, path: &Path) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(openat2(&self.0, path, flags, Mode::empty(), beneath())?);
         match file.metadata()?.is_file() {
             true => Ok(file),
-            false => Err(io::Error::other("it is no file")),
+            false => Err(io::Error::other("not a regular file")),
         }
     }
 
-    /// Removes what is there under this name, unless that is a folder.
+    /// Removes the entry with this name, unless it is a folder.
     pub fn clear(&self, name: &OsStr) {
         if !self.is_folder(name) {
             let _mostly_not_there = unlinkat(&self.0, name, AtFlags::empty());
         }
     }
 
-    /// Makes a folder in it, in place of whatever else has its name.
+    /// Creates a folder inside it, replacing anything else with that name.
     pub fn make(&self, name: &OsStr) -> io::Result<Self> {
         self.clear(name);
         match mkdirat(&self.0, name, Mode::RWXU) {
@@ -94,7 +93,7 @@ impl AgentFolder {
     }
 }
 
-/// Bytes of a plain file below `folder`, which is ours; `most` at most.
+/// Reads a regular file below `folder`, which must be ours; at most `most` bytes.
 pub fn read_inside(folder: &Path, file: &Path, most: u64) -> Result<Vec<u8>> {
     let inside = file.strip_prefix(folder).unwrap_or(file);
     let is_plain = inside
@@ -103,7 +102,7 @@ pub fn read_inside(folder: &Path, file: &Path, most: u64) -> Result<Vec<u8>> {
     if !is_plain || inside.as_os_str().is_empty() {
         bail!("{} is not in {}", file.display(), folder.display());
     }
-    let unread = || format!("{} cannot be read", file.display());
+    let unread = || format!("cannot read {}", file.display());
     let opened = AgentFolder::ours(folder).and_then(|folder| folder.file(inside));
     let mut bytes = Vec::new();
     opened

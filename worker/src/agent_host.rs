@@ -1,5 +1,5 @@
-//! What an agent may ask of its worker: put a question to people, write to the log. The daemon may
-//! be away for any time; what must reach it is repeated until it does or the lease is gone.
+//! What an agent may ask of its worker: ask people questions, write to the log. The daemon may be
+//! away for any time; what must reach it is repeated until it does or the lease is gone.
 
 use std::{
     collections::BTreeSet,
@@ -22,10 +22,9 @@ use vine_api::{
 };
 use vine_domain::{
     Ask, DeliveredOutcome, Guard, Question, QuestionId, SessionId,
+    attempt::{Attempt, Usage},
     secrets::{self, KnownSecrets},
-    task::Usage,
     uuid_of,
-    worker::Attempt,
 };
 
 use crate::{
@@ -33,12 +32,12 @@ use crate::{
     config::WorkerConfig,
 };
 
-/// The attempt is over for this worker; stop.
+/// The attempt is over for this worker; the agent must stop.
 #[derive(Debug, thiserror::Error)]
 #[error("the attempt is over for this worker")]
 pub struct AttemptOver;
 
-/// An agent's side of its worker. Cheap to clone.
+/// The agent's interface to its worker. Cheap to clone.
 #[derive(Clone)]
 pub struct AgentHost {
     client: Client,
@@ -47,44 +46,44 @@ pub struct AgentHost {
     held: Arc<AttemptHandle>,
     lines: mpsc::Sender<LogItem>,
     known: Arc<KnownSecrets>,
-    /// Lines that found no room.
+    /// Number of dropped log lines.
     left_out: Arc<AtomicU64>,
-    /// What the agent used so far.
+    /// The agent's usage so far.
     spent: Arc<Mutex<Usage>>,
-    /// It is told in order.
+    /// Keeps usage reports in order.
     telling: Arc<AsyncMutex<()>>,
-    /// Hosts that the agent was not let out to.
+    /// Hosts that the agent was refused.
     refused: Arc<Mutex<RefusedNames>>,
-    /// What holds for its repository, and when that was asked.
+    /// The repository's current guard, and when it was fetched.
     guard: Arc<AsyncMutex<Option<(Guard, Instant)>>>,
 }
 
-/// Names that people have not heard of yet, and those that they have.
+/// Refused hosts that people do not know of yet, and those that they do.
 #[derive(Default)]
 struct RefusedNames {
     news: BTreeSet<String>,
     told: BTreeSet<String>,
 }
 
-/// What holds for the repository is asked for so long.
+/// Timeout for fetching the guard.
 const ASKING: Duration = Duration::from_secs(2);
-/// Hosts of one message.
+/// Maximum number of refused hosts reported per attempt.
 const HOSTS: usize = 100;
 
-/// What goes to the sender of log lines.
+/// Items for the sender of log lines.
 enum LogItem {
     Text(String),
-    /// Answered when everything before it was sent.
+    /// Answered once everything before it was sent.
     Flush(oneshot::Sender<()>),
 }
 
-/// The daemon may be away.
+/// The daemon may be away, so reports give up after this.
 const TELLING: Duration = Duration::from_secs(20);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-/// Repeats a call until the daemon answers it; `None` when `stop` came first.
+/// Repeats a call until the daemon answers; `None` if `stop` came first.
 pub async fn insist<R, F>(
     stop: impl Future<Output = ()>,
     call: impl Fn() -> F,
@@ -107,7 +106,7 @@ where
 }
 
 impl AgentHost {
-    /// The host of one attempt. Log lines are sent on in the background, a batch at a time.
+    /// The host of one attempt. Log lines are sent in the background, in batches.
     pub fn new(
         client: Client,
         worker: Arc<str>,
@@ -137,12 +136,12 @@ impl AgentHost {
         host
     }
 
-    /// Which attempt.
+    /// The attempt.
     pub fn attempt(&self) -> Attempt {
         self.held.attempt
     }
 
-    /// The agent used this so far; what it costs is said only now and then.
+    /// Records the agent's usage so far; the cost is only known now and then.
     pub fn spends(&self, usage: Usage) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let cost_microdollars = spent.cost_microdollars.max(usage.cost_microdollars);
@@ -152,13 +151,13 @@ impl AgentHost {
         };
     }
 
-    /// What the agent used so far.
+    /// The agent's usage so far.
     pub fn spent(&self) -> Usage {
         *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the daemon what the agent used so far, if it said so. That counts however the attempt
-    /// ends, so it is no write under the lease.
+    /// Reports the agent's usage so far, if there is any. Usage counts however the attempt ends, so
+    /// this does not require the lease.
     pub async fn tell_spent(&self) {
         let _in_order = self.telling.lock().await;
         let usage = self.spent();
@@ -176,17 +175,17 @@ impl AgentHost {
         let _the_next_time_tells_all = tokio::time::timeout(TELLING, told).await;
     }
 
-    /// When the agent is to be stopped.
+    /// Waits until the agent must stop.
     pub async fn stopped(&self) {
         self.held.stop.cancelled().await;
     }
 
-    /// The text with names in place of what we put into the agent's environment.
+    /// Replaces the values that AgentVine put into the agent's environment with their names.
     pub fn named(&self, text: String) -> String {
         self.known.named(text)
     }
 
-    /// The text without any secrets, for what is cut before it is sent: half a secret has no form.
+    /// Removes all secrets; needed before text is cut, since half a secret is not recognized.
     pub fn clean(&self, text: String) -> String {
         secrets::without(self.named(text)).0
     }
@@ -207,7 +206,7 @@ impl AgentHost {
             let _log_is_over = self
                 .lines
                 .send(LogItem::Text(format!(
-                    "({left_out} lines came too fast and were left out)"
+                    "({left_out} lines were dropped because output came too fast)"
                 )))
                 .await;
         }
@@ -216,8 +215,7 @@ impl AgentHost {
         }
     }
 
-    /// What holds now for the repository, give or take `old`; what was known last while the daemon is
-    /// away.
+    /// The repository's guard, at most `old`; the last known one while the daemon is away.
     pub async fn guard(&self, known: &Guard, old: Duration) -> Guard {
         let mut guard = self.guard.lock().await;
         if let Some((guard, at)) = guard.as_ref()
@@ -236,16 +234,16 @@ impl AgentHost {
         now
     }
 
-    /// The agent was not let out to this host. People hear of all such hosts of a round together.
+    /// Records a host that the agent was refused. People are told of all such hosts together.
     pub fn refused_host(&self, name: &str) {
-        self.log(format!("not let out to {name}"));
+        self.log(format!("network access to {name} was refused"));
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.told.len() + refused.news.len() < HOSTS && !refused.told.contains(name) {
             refused.news.insert(name.to_owned());
         }
     }
 
-    /// Tells people which hosts those were; once each.
+    /// Reports the refused hosts to people, each once.
     pub async fn tell_refused(&self) {
         let hosts: Vec<String> = {
             let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -265,7 +263,7 @@ impl AgentHost {
         let _the_log_has_them = tokio::time::timeout(TELLING, told).await;
     }
 
-    /// Tells the thread what the agent says, as its own words.
+    /// Posts the agent's own words in the thread.
     pub async fn say_of_agent(&self, words: String) -> Result<(), AttemptOver> {
         let lines = self.named(words).lines().map(str::to_owned).collect();
         let log = AppendLog {
@@ -277,9 +275,9 @@ impl AgentHost {
         self.send("/queue/log", &log).await
     }
 
-    /// Puts a question to people and waits, for however long, until something came of it
-    /// ([`Question::reply`]). `call` is the agent's own name for it: asking twice under one name is
-    /// asking once.
+    /// Asks people and waits, for however long, until the question has an outcome
+    /// ([`Question::reply`]). `call` is the agent's own name for it: asking twice with the same
+    /// name is asking once.
     pub async fn ask(
         &self,
         session: Option<SessionId>,
@@ -311,7 +309,7 @@ impl AgentHost {
         Ok(question)
     }
 
-    /// The agent goes on by itself: it gets its slot back, ahead of new work.
+    /// The agent continues by itself: it gets its slot back, ahead of new work.
     pub async fn reclaim(&self) {
         tokio::select! {
             () = self.stopped() => {}
@@ -319,12 +317,12 @@ impl AgentHost {
         }
     }
 
-    /// When the agent is to be parked, if it waits, because its worker is being stopped.
+    /// Waits until the agent must be parked, if it is waiting, because its worker is shutting down.
     pub async fn parking(&self) {
         self.held.park.cancelled().await;
     }
 
-    /// When the worker is being stopped and this agent waits for people.
+    /// Waits until the worker is shutting down and this agent waits for people.
     pub async fn stopped_waiting(&self) {
         self.parking().await;
         while self.waiting() == 0 {
@@ -337,7 +335,7 @@ impl AgentHost {
         self.held.waiting()
     }
 
-    /// How long this agent may be held while it waits; hardly at all when too many wait already.
+    /// How long a waiting agent may be held; only briefly if too many wait already.
     pub fn hold(&self, config: &WorkerConfig) -> Duration {
         if self.desk.waiting() > config.max_held {
             SHORT_HOLD.min(config.hold)
@@ -346,7 +344,7 @@ impl AgentHost {
         }
     }
 
-    /// The agent has heard what came of its question.
+    /// Reports that the agent has received its question's outcome.
     pub async fn delivered(&self, heard: DeliveredOutcome) -> Result<(), AttemptOver> {
         let delivered = ConfirmDelivery {
             attempt: self.attempt(),
@@ -362,17 +360,17 @@ impl AgentHost {
         done
     }
 
-    /// When there are words for the agent; they are taken with [`AgentHost::take_words`].
+    /// Waits for messages for the agent; take them with [`AgentHost::take_words`].
     pub async fn worded(&self) {
         self.held.worded().await;
     }
 
-    /// The next words for the agent, if there are any.
+    /// The next message for the agent, if there is one.
     pub fn take_words(&self) -> Option<PersonMessage> {
         self.held.take_words()
     }
 
-    /// The agent has the words.
+    /// Reports that the agent has the message.
     pub async fn words_delivered(&self, words: &PersonMessage) -> Result<(), AttemptOver> {
         match words {
             PersonMessage::Late(question) => self.delivered(question.heard()).await,
@@ -390,7 +388,7 @@ impl AgentHost {
         }
     }
 
-    /// The agent no longer needs the answer to what it asked as `call`.
+    /// Withdraws the question that the agent asked as `call`.
     pub async fn withdraw(&self, call: &str, session: Option<SessionId>, ask: Ask) {
         let post = PostQuestion {
             attempt: self.attempt(),
@@ -428,7 +426,7 @@ impl AgentHost {
         self.send("/sessions", &map).await
     }
 
-    /// The session is alive.
+    /// Reports that the session is alive.
     pub async fn session_beat(
         &self,
         id: SessionId,
@@ -444,7 +442,7 @@ impl AgentHost {
         .await
     }
 
-    /// Tells the thread and the log; with the daemon's answer the lease is confirmed.
+    /// Posts a line in the thread and the log; the daemon's reply confirms the lease.
     pub async fn tell(&self, line: String) -> Result<(), AttemptOver> {
         self.send(
             "/queue/log",
@@ -458,7 +456,7 @@ impl AgentHost {
         .await
     }
 
-    /// Makes sure that the lease is still ours, by a write under it.
+    /// Confirms that this worker still holds the lease, by a write under it.
     pub async fn confirm(&self, doing: &str) -> Result<(), AttemptOver> {
         self.send(
             "/queue/log",
@@ -487,7 +485,7 @@ impl AgentHost {
                 tracing::warn!(task.id = %self.attempt().task, "{path}: {error}");
                 if error.code() != Some("stale") {
                     self.held.refuse(format!(
-                        "The daemon refused what the agent asked for ({path}): {error}"
+                        "The daemon refused the agent's request ({path}): {error}"
                     ));
                 }
                 Err(AttemptOver)
@@ -497,7 +495,7 @@ impl AgentHost {
     }
 }
 
-/// While it lives, the attempt waits for a person and its slot is lent to other work.
+/// While it exists, the attempt waits for a person and its slot is lent to other work.
 struct WaitGuard<'a> {
     host: &'a AgentHost,
     id: QuestionId,
@@ -517,16 +515,15 @@ impl Drop for WaitGuard<'_> {
     }
 }
 
-/// The same call of the same attempt gives the same key.
+/// The same call of the same attempt has the same key.
 fn key(attempt: Attempt, call: &str) -> Uuid {
     uuid_of(&format!("{}/{}/{call}", attempt.task, attempt.epoch.0))
 }
 
-/// Long enough for Claude Code to write its session down before it is parked.
+/// Long enough for Claude Code to save its session before it is parked.
 const SHORT_HOLD: Duration = Duration::from_secs(2);
 const BATCH: usize = 200;
-/// Lines of an agent that wait to be sent; more than this at once are left out, and their number is
-/// said.
+/// Log lines that may wait to be sent; beyond that, lines are dropped and counted.
 const ROOM: usize = 5_000;
 const GATHER: Duration = Duration::from_millis(300);
 
@@ -570,6 +567,6 @@ async fn send(client: &Client, held: &AttemptHandle, lines: Vec<String>) {
     })
     .await
     {
-        tracing::debug!("log lines are not wanted any more: {error}");
+        tracing::debug!("the daemon refused log lines: {error}");
     }
 }

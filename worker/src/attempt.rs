@@ -11,10 +11,10 @@ use tokio::sync::Mutex as AsyncMutex;
 use vine_api::{AttemptFailure, Client, ClientError, Complete, EndedReply, Fail, ReportKeptWork};
 use vine_domain::{
     Failure, FailureKind, SessionId, TaskId,
+    assignment::Assignment,
+    attempt::Usage,
     clock::{Ids, System},
     failure::FailureOwner,
-    task::Usage,
-    worker::Assignment,
 };
 
 use crate::{
@@ -33,31 +33,30 @@ use crate::{
     workspace::{GitChanges, UnfinishedPolicy, Workspace},
 };
 
-/// What an attempt needs beside its task.
+/// What an attempt needs besides its task.
 #[derive(Clone)]
 pub struct WorkerContext {
     pub config: Arc<WorkerConfig>,
     pub client: Client,
     pub desk: Arc<ActiveAttempts>,
-    /// Agent and version, as sessions are recorded.
+    /// Agent and version, as recorded for sessions.
     pub agent: Arc<str>,
-    /// Marks all our agents.
+    /// The worker's id; marks all its agents.
     pub worker: Arc<str>,
-    /// An attempt of a task begins when the one before it has put everything away.
+    /// An attempt of a task starts only when the previous one has cleaned up.
     pub turns: Arc<TaskLocks>,
-    /// What of this place is ill.
+    /// Which parts of this worker are unhealthy.
     pub place: Arc<WorkerHealth>,
-    /// What stands around agents.
+    /// The walls around agents.
     pub walls: Arc<Walls>,
 }
 
-/// One attempt after the other for each task, so that none works in a folder that another one takes
-/// away.
+/// Serializes the attempts of each task, so that none works in a folder that another one removes.
 #[derive(Default)]
 pub struct TaskLocks(Mutex<HashMap<TaskId, Arc<AsyncMutex<()>>>>);
 
 impl TaskLocks {
-    /// What an attempt of the task holds while it lasts.
+    /// The lock that an attempt of the task holds while it runs.
     pub fn of(&self, task: TaskId) -> Arc<AsyncMutex<()>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
@@ -71,7 +70,7 @@ impl WorkerContext {
     }
 }
 
-/// Runs one task to its end and reports.
+/// Runs one task to completion and reports.
 pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assignment) {
     let host = AgentHost::new(
         bench.client.clone(),
@@ -87,8 +86,7 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
         task.repo.source.as_str()
     );
     let mark = ProcessMark::new(&name, &bench.worker);
-    // An agent of an earlier attempt, whose worker lost its lease, may still be at work in the same
-    // worktree.
+    // An agent of an earlier attempt that lost its lease may still be running in the same worktree.
     mark.kill().await;
     let mut workspace = None;
     let result = work(bench, &host, task, mark, &mut workspace).await;
@@ -98,7 +96,7 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
         && let Some(workspace) = &mut workspace
     {
         let keeping = match held.stopped() {
-            // It has no time for a network; it pushes when it starts again.
+            // There is no time to push; the worker pushes when it starts again.
             Some(StopReason::Shutdown) => UnfinishedPolicy::Silently,
             Some(StopReason::LeaseOver { over: true, .. }) => UnfinishedPolicy::Here,
             _ => UnfinishedPolicy::ByRule,
@@ -113,13 +111,13 @@ pub async fn run(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assign
     let Some(mut workspace) = workspace else {
         return;
     };
-    // Somebody else may have ended it meanwhile.
+    // The task may have ended elsewhere meanwhile.
     if over || is_over(bench, task.attempt.task, task.created).await {
         close(task.attempt.task, &mut workspace).await;
     }
 }
 
-/// Takes the folder of a task that is over away; what stays is named in the log.
+/// Removes the folder of a task that is over; logs what could not be removed.
 pub async fn close(task: TaskId, workspace: &mut Workspace) {
     let folder = workspace.folder().display().to_string();
     let stays = match workspace.close().await {
@@ -127,11 +125,11 @@ pub async fn close(task: TaskId, workspace: &mut Workspace) {
         Err(failure) => failure.what,
     };
     if !stays.is_empty() {
-        tracing::warn!(task.id = %task, "of the folder {folder} of {task}: {stays}");
+        tracing::warn!(task.id = %task, "folder {folder} of {task}: {stays}");
     }
 }
 
-/// Keeps what there is of an attempt that did not finish.
+/// Keeps the work of an unfinished attempt.
 pub async fn keep(
     bench: &WorkerContext,
     task: TaskId,
@@ -147,12 +145,12 @@ pub async fn keep(
             }
         }
         Err(failure) => {
-            tracing::warn!(task.id = %task, "the work of {task} stays in {}: {}", workspace.folder().display(), failure.what);
+            tracing::warn!(task.id = %task, "could not keep the work of {task}; it stays in {}: {}", workspace.folder().display(), failure.what);
         }
     }
 }
 
-/// Tells the daemon what is kept; it says so in the thread. Whether it heard.
+/// Reports kept work to the daemon, which posts it in the thread. Returns whether that succeeded.
 pub async fn tell_kept(bench: &WorkerContext, kept: &ReportKeptWork) -> bool {
     let path = format!("/workers/{}/kept", bench.worker);
     let told = tokio::time::timeout(
@@ -163,20 +161,20 @@ pub async fn tell_kept(bench: &WorkerContext, kept: &ReportKeptWork) -> bool {
     )
     .await;
     if let Ok(Some(Err(error))) = &told {
-        tracing::warn!(task.id = %kept.task, "what is kept of {} was not wanted: {error}", kept.task);
+        tracing::warn!(task.id = %kept.task, "the daemon refused the report of kept work of {}: {error}", kept.task);
     }
     matches!(told, Ok(Some(Ok(()))))
 }
 
-/// The daemon may be away; what is kept is told again when the worker starts.
+/// The daemon may be away; kept work is reported again when the worker starts.
 const TELLING: Duration = Duration::from_secs(20);
 
-/// What the thread is told when a task goes on without the session that asked.
-const ELSEWHERE: &str = "The session that asked is on another worker, which is away, or it is \
- gone. The agent starts afresh from the \
-                         branch, with what was asked and answered.";
+/// Shown in the thread when a task continues without the session that asked.
+const ELSEWHERE: &str = "The session that asked is gone or belongs to another worker that is away. \
+                         The agent starts a new session from the branch, with the questions and \
+                         answers so far.";
 
-/// `None` when the attempt was stopped.
+/// Returns `None` if the attempt was stopped.
 async fn work(
     bench: &WorkerContext,
     host: &AgentHost,
@@ -196,13 +194,13 @@ async fn work(
         resume.is_some(),
     );
     let workspace = tokio::select! {
-        // Git may wait for a network; a stop must not wait for git.
+        // Git may wait for the network; a stop must not wait for git.
         () = host.stopped() => return Ok(None),
         workspace = prepare => workspace.map_err(AttemptFailure::Failed)?,
     };
     let workspace = slot.insert(workspace);
     if let Some(finished) = workspace.finished() {
-        host.log("the agent had finished before; only git was left");
+        host.log("the agent had already finished; only git was left");
         return Ok(Some(finished));
     }
     for note in &workspace.notes {
@@ -218,8 +216,8 @@ async fn work(
     if matches!(outcome, Ok(RunOutcome::NoSession)) {
         let told = host
             .tell(
-                "The agent's session cannot be resumed; it starts afresh with what \
-         was asked and answered."
+                "The agent's session cannot be resumed. It starts a new session with the \
+         questions and answers so far."
                     .into(),
             )
             .await;
@@ -231,7 +229,7 @@ async fn work(
     }
     match outcome {
         Ok(RunOutcome::Finished(finished)) => {
-            // Its last words tell the tokens of its last turn.
+            // Claude's result only counts the tokens of the last turn.
             let spent = host.spent();
             let usage = Usage {
                 input_tokens: finished.usage.input_tokens.max(spent.input_tokens),
@@ -246,7 +244,7 @@ async fn work(
     }
 }
 
-/// One run of the agent in a session that is mapped to the task before it starts.
+/// One run of the agent in a session that is mapped to the task beforehand.
 async fn converse(
     bench: &WorkerContext,
     host: &AgentHost,
@@ -302,8 +300,8 @@ fn session_uuid() -> uuid::Uuid {
     System.uuid()
 }
 
-/// Commits and reports; the lease is confirmed before anything is written to the repository.
-/// Returns whether the task is over.
+/// Commits and reports; confirms the lease before writing to the repository. Returns whether the
+/// task is over.
 async fn report(
     bench: &WorkerContext,
     held: &AttemptHandle,
@@ -365,8 +363,8 @@ async fn report(
     }
 }
 
-/// Takes the finished work and brings it to the source. Git gets several tries, and a source that is
-/// away all the time it needs: the agent's slot is lent meanwhile.
+/// Takes the finished work and pushes it to the source. Git gets a few tries; an unreachable source
+/// gets unlimited time, with the agent's slot lent meanwhile.
 async fn bring(
     bench: &WorkerContext,
     held: &AttemptHandle,
@@ -391,13 +389,13 @@ async fn bring(
             Ok(changes) => return Ok(changes),
             Err(failure) => failure,
         };
-        host.log(format!("git is tried again: {}", failure.what));
+        host.log(format!("git failed, trying again: {}", failure.what));
         if failure.kind.owner() == FailureOwner::Repository {
             bench.place.take_note(&failure, &task.repo);
             if !std::mem::replace(&mut lent, true) {
                 held.slot.lend();
                 let told = format!(
-                    "The work is done and kept, but not pushed yet. {} It is tried again until it works.",
+                    "The work is finished and kept, but not pushed yet; AgentVine retries until it is. {}",
                     failure.what
                 );
                 let _over = host.tell(told).await;
@@ -415,14 +413,15 @@ async fn bring(
     }
 }
 
-/// Between two tries to reach a source that is away.
+/// Longest pause between two tries to reach the source.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// How often git may say no to finished work before the attempt ends; the next one goes on here.
+/// How often git may refuse finished work before the attempt fails; the next attempt continues
+/// here.
 const GIT_TRIES: u32 = 3;
 
-/// Ends the attempt without a result. Whoever stopped it decides what is said.
-/// `began`: the agent was started.
+/// Ends the attempt without a result. If it was stopped, whatever stopped it decides what is
+/// reported. `began`: the agent was started.
 async fn give_up(
     bench: &WorkerContext,
     held: &AttemptHandle,
@@ -443,7 +442,7 @@ async fn give_up(
         other => other,
     };
     let how = match (how, held.stopped(), held.refused()) {
-        // Stopped by us: whatever it said on its way out is no failure of the task.
+        // We stopped it, so its failure is not the task's.
         (AttemptFailure::Failed(_), Some(_), _) => AttemptFailure::Released,
         (AttemptFailure::Released, None, Some(what)) => {
             AttemptFailure::Failed(Failure::new(FailureKind::StoppedEarly, what))
@@ -465,8 +464,8 @@ async fn give_up(
     }
 }
 
-/// What fails on a full disk is the disk's fault; and if the disk had room when the agent began,
-/// the task may have filled it.
+/// A failure on a full disk is blamed on the disk; if the disk had room when the agent started, the
+/// task may have filled it.
 fn of_place(bench: &WorkerContext, failure: Failure, began: bool) -> Failure {
     let during = began
         && bench.desk.all().len() <= 1
@@ -474,7 +473,7 @@ fn of_place(bench: &WorkerContext, failure: Failure, began: bool) -> Failure {
             failure.kind,
             FailureKind::DiskFull | FailureKind::RepositoryMissing
         );
-    // Beside others nobody can tell whose files they are.
+    // With several attempts, it is unknown whose files they are.
     let alone = bench.desk.all().len() <= 1;
     match has_room(&bench.config) {
         Err(full) if failure.kind.owner() == FailureOwner::Task => Failure {
@@ -487,6 +486,6 @@ fn of_place(bench: &WorkerContext, failure: Failure, began: bool) -> Failure {
 }
 
 fn stale(task: &Assignment, error: &ClientError) -> bool {
-    tracing::warn!(task.id = %task.attempt.task, "{}: the report was not wanted: {error}", task.attempt.task);
+    tracing::warn!(task.id = %task.attempt.task, "{}: the daemon refused the report: {error}", task.attempt.task);
     false
 }

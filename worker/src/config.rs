@@ -1,4 +1,4 @@
-//! What a worker is told about its work.
+//! Configuration of a worker.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -9,14 +9,14 @@ use crate::{agent::AgentKind, wall::WallConfig};
 /// One worker.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
-    /// Where the daemon is.
+    /// The daemon's address.
     pub daemon: String,
-    /// What people call this worker.
+    /// The worker's display name.
     pub name: String,
-    /// How many agents at once.
+    /// Maximum number of concurrent agents.
     pub slots: u32,
-    /// Where identity, worktrees and temporary files live; outside every repository that tasks work
-    /// on.
+    /// The folder for the identity, worktrees and temporary files; outside every repository that
+    /// tasks work on.
     pub state: PathBuf,
     /// How agents are started.
     pub agent: AgentConfig,
@@ -24,37 +24,37 @@ pub struct WorkerConfig {
     pub git: GitConfig,
     /// How long an agent that waits for a person is kept alive before it is parked.
     pub hold: Duration,
-    /// With more agents than this waiting, further ones are parked at once.
+    /// If more agents than this wait, additional ones are parked at once.
     pub max_held: usize,
-    /// How long running agents may go on after the worker is asked to stop.
+    /// How long running agents may continue after the worker is asked to stop.
     pub drain: Duration,
-    /// How soon what is ill is looked at again; twice as long each time, up to ten minutes.
+    /// Pause before an unhealthy part is checked again; it doubles each time, up to ten minutes.
     pub probe: Duration,
-    /// With less than this many bytes left on its disk the worker takes no work.
+    /// The worker takes no work while its disk has fewer free bytes than this.
     pub min_free: u64,
-    /// What is to stand around its agents.
+    /// The wall around its agents.
     pub wall: WallConfig,
 }
 
 /// How agents are started.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
-    /// Which one.
+    /// The kind of agent.
     pub kind: AgentKind,
-    /// The program and its first arguments; never from chat text.
+    /// The program and its first arguments; never taken from chat text.
     pub command: Vec<String>,
-    /// Its environment beside the few names that every program needs.
+    /// Its environment, in addition to the few variables that every program needs.
     pub env: BTreeMap<String, String>,
     /// Names of variables that it inherits from the worker when they are set.
     pub pass: Vec<String>,
-    /// What of that may be secret.
+    /// Which of these values may be secrets.
     pub known: KnownSecrets,
-    /// An agent that says nothing for this long, with nobody asked, hangs.
+    /// An agent is considered hung after this long without output while no question is open.
     pub hang_after: Duration,
 }
 
 impl AgentConfig {
-    /// What an agent would find under this name in its environment.
+    /// The value of this variable in an agent's environment.
     pub fn variable(&self, name: &str) -> Option<String> {
         let passed = || {
             let is_passed = self.pass.iter().any(|one| one == name);
@@ -63,7 +63,7 @@ impl AgentConfig {
         self.env.get(name).cloned().or_else(passed)
     }
 
-    /// Claude Code's own folder, as the person has it: `CLAUDE_CONFIG_DIR`, or `.claude` in the home.
+    /// Claude Code's own folder on the host: `CLAUDE_CONFIG_DIR`, or `.claude` in the home folder.
     pub fn claude_folder(&self) -> Option<PathBuf> {
         let env = |name: &str| self.variable(name).or_else(|| std::env::var(name).ok());
         env("CLAUDE_CONFIG_DIR")
@@ -71,7 +71,7 @@ impl AgentConfig {
             .or_else(|| Some(PathBuf::from(env("HOME")?).join(".claude")))
     }
 
-    /// What an agent finds in its environment that may be secret, by name.
+    /// The values in an agent's environment that may be secrets, by name.
     pub fn known(env: &BTreeMap<String, String>, pass: &[String]) -> KnownSecrets {
         let passed = pass
             .iter()
@@ -85,9 +85,9 @@ impl AgentConfig {
 pub struct GitConfig {
     /// How the agents' work is committed.
     pub commit: CommitConfig,
-    /// How all remotes are reached, where nothing else is said.
+    /// How remotes are reached unless their repository has its own settings.
     pub access: GitAccess,
-    /// How those of single repositories are, by name; that counts instead.
+    /// Settings for single repositories, by name; these take precedence.
     pub repos: BTreeMap<Slug, GitAccess>,
 }
 
@@ -98,16 +98,16 @@ impl GitConfig {
     }
 }
 
-/// How git reaches a remote; what is not said is as the operator's own git and ssh do it.
+/// How git reaches a remote; unset fields leave it to the operator's git and ssh configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitAccess {
-    /// An SSH key, offered alone.
+    /// An SSH key; no other key is offered.
     pub ssh_key: Option<PathBuf>,
-    /// The only hosts that are trusted, as ssh's `known_hosts`.
+    /// The only trusted hosts, in ssh's `known_hosts` format.
     pub known_hosts: Option<PathBuf>,
-    /// A file with a token for HTTPS; read whenever git asks, so it may change.
+    /// A file with a token for HTTPS; read each time git asks, so it may change.
     pub token_file: Option<PathBuf>,
-    /// The user that goes with it; most forges take any.
+    /// The user name to send with the token; most forges accept any.
     pub token_user: String,
 }
 

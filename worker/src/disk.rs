@@ -1,4 +1,4 @@
-//! What the worktrees take on this machine's disk, for whoever looks after it.
+//! How much disk space the worktrees use, for the operator, and which agent filled the disk.
 
 use std::{
     collections::BTreeMap,
@@ -16,12 +16,12 @@ use vine_domain::{Failure, FailureKind};
 
 use crate::config::WorkerConfig;
 
-/// Looking at every file of large repositories is not for every minute.
+/// Walking every file of large repositories is too expensive to do every minute.
 const EVERY: Duration = Duration::from_secs(300);
-/// `st_blocks` counts in these, whatever the file system does (stat(2)).
+/// The unit of `st_blocks`, independent of the file system (stat(2)).
 const BLOCK: u64 = 512;
 
-/// Whether the disk that the worker works on has room for another attempt.
+/// Whether the worker's disk has room for another attempt.
 pub fn has_room(config: &WorkerConfig) -> Result<(), Failure> {
     let Some(free) = free(&config.state) else {
         return Ok(());
@@ -30,30 +30,29 @@ pub fn has_room(config: &WorkerConfig) -> Result<(), Failure> {
         return Ok(());
     }
     let (state, free, least) = (config.state.display(), free >> 20, config.min_free >> 20);
-    let what = format!(
-        "The disk of this worker is full: {free} MB are left at {state}, and {least} MB are needed."
-    );
+    let what =
+        format!("This worker's disk is full: {free} MB free at {state}, {least} MB required.");
     Err(Failure::new(FailureKind::DiskFull, what))
 }
 
-/// Bytes that this user may still write there; `None` when nobody can tell.
+/// Bytes that this user may still write there; `None` if that cannot be determined.
 fn free(folder: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(folder).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// How often the room that is left is looked at while an agent writes.
+/// How often free space is checked while an agent writes.
 const LOOK: Duration = Duration::from_secs(1);
-/// So many looks somebody is looked for who filled it.
+/// How many checks look for a single agent to blame.
 const PATIENT: u32 = 2;
-/// Whoever wrote less than this did not fill the disk.
+/// An agent that wrote less than this did not fill the disk.
 const BLAMED: u64 = 16 << 20;
 
-/// Agents at work, each with what its folders took at its beginning and take now.
+/// Running agents, each with how much its folders have grown.
 static AT_WORK: Mutex<BTreeMap<u64, u64>> = Mutex::new(BTreeMap::new());
 
-/// Until fewer than `keep` bytes are left at `state` and nobody here has written more than went into
-/// these folders since this was called; how much that is.
+/// Waits until fewer than `keep` bytes are free at `state` and no other agent here has written more
+/// than has been added to these folders since the call; returns how much that is.
 pub async fn outgrown(state: &Path, folders: [PathBuf; 2], keep: u64) -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let own = SizeSample(NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -86,14 +85,14 @@ pub async fn outgrown(state: &Path, folders: [PathBuf; 2], keep: u64) -> u64 {
         if own.grew(grew) && grew >= BLAMED {
             return grew;
         }
-        // Files that have no name any more are nobody's to see: then it is all of us.
+        // Deleted files that are still open cannot be measured; then every agent is to blame.
         if short > PATIENT && went >= BLAMED && !is_blamed() {
             return went;
         }
     }
 }
 
-/// Somebody's files explain it.
+/// Some agent's files account for it.
 fn is_blamed() -> bool {
     let all = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
     all.values().any(|grew| *grew >= BLAMED)
@@ -102,7 +101,7 @@ fn is_blamed() -> bool {
 struct SizeSample(u64);
 
 impl SizeSample {
-    /// Notes by how much; whether that is the most of all.
+    /// Records the growth; returns whether it is the largest.
     fn grew(&self, by: u64) -> bool {
         let mut all = AT_WORK.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(self.0, by);
@@ -119,19 +118,19 @@ impl Drop for SizeSample {
     }
 }
 
-/// The size as it was last measured, in bytes.
+/// The size in bytes as last measured.
 #[derive(Debug, Default)]
 pub struct WorktreeSize(AtomicU64);
 
 impl WorktreeSize {
-    /// What was last measured.
+    /// The last measurement.
     pub fn taken(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Measures `worktrees` now and then, for ever.
+    /// Measures `worktrees` periodically, forever.
     pub async fn run(&self, worktrees: &Path) {
-        // Nobody waits for the walk once this is dropped.
+        // Stops the walk once this is dropped.
         let wanted = Arc::new(());
         loop {
             let (folder, wanted) = (worktrees.to_owned(), Arc::downgrade(&wanted));
@@ -142,14 +141,14 @@ impl WorktreeSize {
     }
 }
 
-/// What a folder takes with all that is in it.
+/// The size of a folder with everything in it.
 pub fn size_of(folder: &Path) -> u64 {
     let somebody = Arc::new(());
     size(folder, &Arc::downgrade(&somebody))
 }
 
-/// What a folder takes with all that is in it, as long as somebody wants to know. What cannot be
-/// read counts nothing; links are not followed.
+/// The size of a folder with everything in it, while `wanted` is alive. Unreadable entries count as
+/// 0; links are not followed.
 fn size(folder: &Path, wanted: &Weak<()>) -> u64 {
     if wanted.strong_count() == 0 {
         return 0;

@@ -1,7 +1,6 @@
-//! Git, run as a program: hooks off, no prompts, arguments as a list, never a shell, never for
-//! ever. What a repository's own configuration could name (programs, identities, other addresses)
-//! does not count: our git works in repositories whose configuration we write, see
-//! [`crate::keeper`].
+//! Runs git as a program: no hooks, no prompts, no shell, arguments as a list, with a time limit. A
+//! repository's own configuration (programs, identities, other addresses) has no effect: git runs
+//! in repositories whose configuration we write, see [`crate::keeper`].
 
 use std::{
     path::{Path, PathBuf},
@@ -13,18 +12,18 @@ use tokio::{io::AsyncReadExt, process::Command};
 
 use crate::config::GitAccess;
 
-/// Git said no.
+/// A failed git command.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`git {command}` failed: {said}")]
 pub struct GitError {
-    /// Its sub-command.
+    /// The subcommand.
     command: String,
-    /// Its last words.
+    /// Its last output.
     pub said: String,
 }
 
 impl GitError {
-    /// An error of a step that belongs to `command`.
+    /// An error in a step that belongs to `command`.
     pub fn new(command: &str, said: impl Into<String>) -> Self {
         Self {
             command: command.to_owned(),
@@ -33,18 +32,18 @@ impl GitError {
     }
 }
 
-/// Fetching a large repository takes minutes; anything longer than this hangs.
+/// Fetching a large repository takes minutes; anything longer than this is considered hung.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
-/// What git prints is read up to here; what comes after is not needed by anybody.
+/// Limit for git's output; the rest is discarded.
 const OUTPUT_LIMIT: u64 = 4 * 1024 * 1024;
-/// Attempts on one repository write it at the same time; git gives up at once when a part of it is
+/// Attempts on one repository write to it at the same time; git fails at once if something is
 /// locked.
 const LOCK_TRIES: u64 = 25;
 /// Such a lock is held for milliseconds. One this old was left by a git that was killed, as ours
 /// are when their worker dies.
 const LEFT_BEHIND: Duration = Duration::from_secs(5);
 
-/// Where git runs and on what.
+/// Where git runs and on what repository.
 #[derive(Debug, Clone, Default)]
 pub struct Git {
     folder: PathBuf,
@@ -56,7 +55,7 @@ pub struct Git {
 }
 
 impl Git {
-    /// In a folder, in whose repository git finds itself.
+    /// In a folder; git finds the repository by itself.
     pub fn at(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -64,7 +63,7 @@ impl Git {
         }
     }
 
-    /// On a git directory that is named.
+    /// On the given git directory.
     pub fn of(dir: &Path) -> Self {
         Self {
             folder: dir.to_owned(),
@@ -73,32 +72,32 @@ impl Git {
         }
     }
 
-    /// With files in `tree` and an index of their own.
+    /// With the files in `tree` and a separate index.
     pub fn with_tree(mut self, tree: &Path, index: &Path) -> Self {
         tree.clone_into(&mut self.folder);
         self.tree = Some((tree.to_owned(), index.to_owned()));
         self
     }
 
-    /// With another variable of its environment.
+    /// With an additional environment variable.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
         self
     }
 
-    /// Reads of what it prints up to so many bytes; more than that is an error, [`TOO_MUCH`].
+    /// Limits stdout to this many bytes; more is an error, [`TOO_MUCH`].
     pub fn reading(mut self, limit: u64) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// As the operator says that the remote at `source` is reached. No other host gets its token.
+    /// With the operator's settings for the remote at `source`. No other host receives its token.
     pub fn reaching(mut self, access: &GitAccess, source: &str) -> Self {
         self.variables
             .extend(ssh(access).map(|ssh| ("GIT_SSH_COMMAND", ssh)));
         if let (Some(file), Some(host)) = (&access.token_file, https_host(source)) {
             let name = format!("credential.https://{host}.helper");
-            // An empty one first: no other helper of the user's configuration is asked.
+            // An empty value resets the list, so no other configured helper is asked.
             self.settings.push(format!("{name}="));
             self.settings
                 .push(format!("{name}={}", helper(file, &access.token_user)));
@@ -106,7 +105,7 @@ impl Git {
         self
     }
 
-    /// Runs it and returns what it printed, without the last line break.
+    /// Runs git and returns its output without the final line break.
     pub async fn run(&self, arguments: &[&str]) -> Result<String, GitError> {
         let named = arguments
             .iter()
@@ -129,10 +128,10 @@ impl Git {
             self.remove_left_behind(&said);
             tokio::time::sleep(Duration::from_millis(20 * pause)).await;
         }
-        Err(GitError::new(command, "it was not tried"))
+        Err(GitError::new(command, "not attempted"))
     }
 
-    /// The same where git may say no without a word, which is an answer and no error.
+    /// Like `run`, but a silent failure is an answer, not an error.
     pub async fn ask(&self, arguments: &[&str]) -> Result<Option<String>, GitError> {
         match self.run(arguments).await {
             Ok(said) => Ok(Some(said)),
@@ -141,8 +140,8 @@ impl Git {
         }
     }
 
-    /// Removes the lock that git complains of, if nobody can hold it any more. Only inside our own
-    /// git directory: what git says may hold names that an agent chose.
+    /// Removes the lock named in git's message if no process can still hold it. Only inside our own
+    /// git directory: the message may contain names that an agent chose.
     fn remove_left_behind(&self, said: &str) {
         let Some(dir) = &self.dir else { return };
         let named = said.split('\'').nth(1).map(Path::new);
@@ -161,7 +160,10 @@ impl Git {
     async fn once(&self, arguments: &[&str]) -> Result<Output, String> {
         let started = |error: std::io::Error| format!("git cannot be started: {error}");
         if !self.folder.is_dir() {
-            return Err(format!("there is no folder {}", self.folder.display()));
+            return Err(format!(
+                "the folder {} does not exist",
+                self.folder.display()
+            ));
         }
         let mut child = self.command(arguments).spawn().map_err(started)?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
@@ -224,7 +226,7 @@ impl Git {
     }
 }
 
-/// The ssh of a remote with a key or hosts of its own; it asks nobody anything.
+/// The ssh command for a remote with its own key or hosts; it never prompts.
 fn ssh(access: &GitAccess) -> Option<String> {
     let GitAccess {
         ssh_key,
@@ -250,7 +252,7 @@ fn ssh(access: &GitAccess) -> Option<String> {
     ))
 }
 
-/// A credential helper (gitcredentials(7)) that tells what stands in a file, and keeps nothing.
+/// A credential helper (gitcredentials(7)) that returns the contents of a file and stores nothing.
 fn helper(file: &Path, user: &str) -> String {
     let (user, file) = (quoted(Path::new(user)), quoted(file));
     format!(
@@ -258,19 +260,19 @@ fn helper(file: &Path, user: &str) -> String {
     )
 }
 
-/// Host and port of an address for HTTPS.
+/// Host and port of an HTTPS address.
 fn https_host(source: &str) -> Option<&str> {
     let rest = source.strip_prefix("https://")?;
     let host = rest.split('/').next()?;
     Some(host.rsplit_once('@').map_or(host, |(_, host)| host))
 }
 
-/// One word for a shell.
+/// Quotes a path for a shell.
 fn quoted(file: &Path) -> String {
     format!("'{}'", file.display().to_string().replace('\'', r"'\''"))
 }
 
-/// Programs that a configuration could name must not run, and nothing is tidied up behind our back.
+/// No programs named in a configuration, and no automatic maintenance.
 const OURS: [&str; 12] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -286,7 +288,7 @@ const OURS: [&str; 12] = [
     "init.defaultRefFormat=files",
 ];
 
-/// What git would be led elsewhere by.
+/// Variables that would redirect git.
 const BENDING: [&str; 9] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -313,7 +315,7 @@ fn is_old(lock: &Path) -> bool {
     age.is_some_and(|age| age >= LEFT_BEHIND)
 }
 
-/// Reads to the limit, then lets the rest go by.
+/// Reads up to the limit and discards the rest.
 async fn read(stream: Option<impl tokio::io::AsyncRead + Unpin>, limit: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
@@ -324,8 +326,8 @@ async fn read(stream: Option<impl tokio::io::AsyncRead + Unpin>, limit: u64) -> 
 }
 
 const SILENT: &str = "it gave no reason";
-/// What it printed is more than was to be read.
-pub const TOO_MUCH: &str = "it printed too much";
+/// Git printed more than the limit.
+pub const TOO_MUCH: &str = "too much output";
 
 fn last_lines(said: &str) -> String {
     let lines: Vec<&str> = said

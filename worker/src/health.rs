@@ -1,7 +1,7 @@
-//! What of this place is ill: the agent, its credentials, the disk, the account, the model's
-//! service, or one repository. What is ill takes no work of its kind, looks again by itself after
-//! growing pauses, and says so with every beat. Tasks do not pay for it: they are handed back
-//! uncounted.
+//! Which parts of this worker are unhealthy: the agent, its credentials, the disk, the account, the
+//! model service, or one repository. An unhealthy part blocks the work that needs it, is checked
+//! again after growing pauses, and is reported in every heartbeat. Tasks are not charged for it:
+//! they are handed back without counting an attempt.
 
 use std::{
     collections::BTreeMap,
@@ -19,45 +19,45 @@ use vine_domain::{
     clock::{Clock, System},
 };
 
-/// What can be ill by itself.
+/// What can be unhealthy by itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HealthPart {
     /// The agent's program.
     Agent,
-    /// What it logs in with.
+    /// The agent's credentials.
     Credentials,
     /// The disk.
     Disk,
     /// The account's usage limit.
     Account,
-    /// The model's service.
+    /// The model service.
     Service,
-    /// A repository on this worker; the others go on.
+    /// A repository on this worker; others are not affected.
     Repository(Slug),
 }
 
-/// Looks whether a part is well again, without any task.
+/// Checks whether a part has recovered, without running a task.
 #[async_trait::async_trait]
 pub trait PartProbe: Send + Sync {
-    /// Nothing when it is well, else what is wrong with it now.
+    /// `Ok` if it is healthy, otherwise what is wrong.
     async fn look(&self, part: &HealthPart, repo: Option<&Repo>) -> Result<(), Failure>;
 }
 
-/// How a part is, or lately was.
+/// The current or recent state of a part.
 struct PartHealth {
-    /// In words for people.
+    /// A description for people.
     what: String,
-    /// How often it was found ill in a row.
+    /// How many checks in a row found it unhealthy.
     times: u32,
-    /// When to look again; `None` once it is well.
+    /// When to check again; `None` if healthy.
     next: Option<Instant>,
-    /// When it was last found well.
+    /// When it was last found healthy.
     well: Option<Instant>,
-    /// The repository, if it is one.
+    /// The repository, if the part is one.
     repo: Option<Repo>,
 }
 
-/// All of it.
+/// The health of all parts.
 pub struct WorkerHealth {
     parts: Mutex<BTreeMap<HealthPart, PartHealth>>,
     first_pause: Duration,
@@ -65,13 +65,13 @@ pub struct WorkerHealth {
 }
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// What falls ill again this soon goes on with its longer pauses.
+/// A part that fails again this soon keeps its longer pauses.
 const RELAPSE: Duration = Duration::from_secs(900);
-/// How long a usage limit is taken to last when nobody says it.
+/// Assumed duration of a usage limit without a known reset time.
 const UNKNOWN_RESET: Duration = Duration::from_secs(30 * 60);
-/// How long a look may take: others wait behind it.
+/// Time limit of a check; others wait behind it.
 const LOOK: Duration = Duration::from_secs(120);
-/// A large repository may have to be copied.
+/// Time limit when a large repository may have to be cloned.
 const CLONE: Duration = Duration::from_secs(20 * 60);
 const WORDS: usize = 400;
 
@@ -82,14 +82,14 @@ impl fmt::Display for HealthPart {
             Self::Credentials => f.write_str("the agent's credentials"),
             Self::Disk => f.write_str("the disk"),
             Self::Account => f.write_str("the agent's account"),
-            Self::Service => f.write_str("the model's service"),
+            Self::Service => f.write_str("the model service"),
             Self::Repository(name) => write!(f, "the repository {name}"),
         }
     }
 }
 
 impl HealthPart {
-    /// The part that a failure speaks of; `None` when it is the task's own.
+    /// The part that a failure concerns; `None` if it is the task's own.
     pub fn of(kind: FailureKind, repo: &Repo) -> Option<Self> {
         use FailureKind as K;
         match kind {
@@ -116,8 +116,8 @@ impl HealthPart {
 }
 
 impl WorkerHealth {
-    /// All well; `first_pause` passes before an ill part is looked at, then twice as long each
-    /// time.
+    /// Everything is healthy; `first_pause` passes before an unhealthy part is checked, then twice
+    /// as long each time.
     pub fn new(first_pause: Duration) -> Self {
         Self {
             parts: Mutex::default(),
@@ -130,7 +130,7 @@ impl WorkerHealth {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what an attempt ran into, unless that is the task's own fault.
+    /// Records a failure of an attempt, unless it is the task's own.
     pub fn take_note(&self, failure: &Failure, repo: &Repo) {
         let Some(part) = HealthPart::of(failure.kind, repo) else {
             return;
@@ -139,12 +139,12 @@ impl WorkerHealth {
         self.falls_ill(part, failure, repo);
     }
 
-    /// The part is ill, or still is.
+    /// Marks the part as unhealthy.
     pub fn falls_ill(&self, part: HealthPart, failure: &Failure, repo: Option<Repo>) {
         let now = Instant::now();
         let mut parts = self.parts();
         let before = parts.get(&part);
-        // Agents that fail side by side are one illness.
+        // Simultaneous failures of several agents count once.
         let waits = |known: &PartHealth| known.next.is_some_and(|next| next > now);
         let is_one = part != HealthPart::Account && before.is_some_and(waits);
         let relapses = |known: &&PartHealth| {
@@ -190,12 +190,12 @@ impl WorkerHealth {
         if let Some(illness) = self.parts().get_mut(part) {
             illness.next = None;
             illness.well = Some(Instant::now());
-            tracing::info!("{part}: well again");
+            tracing::info!("{part}: recovered");
         }
         self.changed.notify_waiters();
     }
 
-    /// What keeps the whole worker from working, for people.
+    /// What stops the whole worker from working, for people.
     pub fn trouble(&self) -> Option<String> {
         let parts = self.parts();
         let whole = parts.iter().filter(|(part, illness)| {
@@ -205,7 +205,7 @@ impl WorkerHealth {
         (!words.is_empty()).then(|| words.join(" "))
     }
 
-    /// Repositories of which this worker takes no tasks now, and why.
+    /// Repositories whose tasks this worker does not take now, and why.
     pub fn without(&self) -> Vec<(Slug, String)> {
         let ill = |(part, illness): (&HealthPart, &PartHealth)| match part {
             HealthPart::Repository(name) if illness.next.is_some() => {
@@ -216,7 +216,7 @@ impl WorkerHealth {
         self.parts().iter().filter_map(ill).collect()
     }
 
-    /// Waits until the worker as a whole is well.
+    /// Waits until the worker as a whole is healthy.
     pub async fn well(&self) {
         loop {
             let changed = self.changed.notified();
@@ -227,12 +227,12 @@ impl WorkerHealth {
         }
     }
 
-    /// When something falls ill or gets well, from now on.
+    /// Notifies when a part becomes unhealthy or recovers.
     pub fn changes(&self) -> Notified<'_> {
         self.changed.notified()
     }
 
-    /// Looks at what is ill when it is time, for ever.
+    /// Checks unhealthy parts when they are due, forever.
     pub async fn heal(&self, probe: &dyn PartProbe) {
         loop {
             let changed = self.changed.notified();
@@ -254,20 +254,20 @@ impl WorkerHealth {
             let patience = if repo.is_some() { CLONE } else { LOOK };
             let looked = tokio::time::timeout(patience, probe.look(&part, repo.as_ref()));
             let found = looked.await.unwrap_or_else(|_| {
-                let what = "a look at it did not end in time";
+                let what = "the check timed out";
                 Err(Failure::new(FailureKind::Git, what))
             });
             match found {
                 Ok(()) => self.is_well(&part),
-                // Where it should be may have been corrected meanwhile: its next task tells, which
-                // costs that nothing.
+                // The repository's settings may have been corrected; its next task will show, at no
+                // cost to the task.
                 Err(_) if self.waited_longest(&part) => self.is_well(&part),
                 Err(failure) => self.is_still_ill(&part, &failure, repo),
             }
         }
     }
 
-    /// A repository that was ill for the longest pause.
+    /// Whether a repository has been unhealthy for the longest pause.
     fn waited_longest(&self, part: &HealthPart) -> bool {
         let of_repository = matches!(part, HealthPart::Repository(_));
         let doublings = LONGEST_PAUSE
@@ -281,8 +281,8 @@ impl WorkerHealth {
                 .is_some_and(|known| known.times >= enough)
     }
 
-    /// A probe may find something else than what it looked for: then the part that it speaks of is
-    /// ill in its place.
+    /// A check may find a different problem; then the part that it concerns becomes unhealthy
+    /// instead.
     fn is_still_ill(&self, part: &HealthPart, failure: &Failure, repo: Option<Repo>) {
         let of_agent = match failure.kind {
             FailureKind::BadCredentials => HealthPart::Credentials,
@@ -301,8 +301,8 @@ impl WorkerHealth {
 fn until_reset(told: Duration) -> (Duration, String) {
     let until = System.now().plus(told).to_minute();
     let what = format!(
-        "the usage limit of the agent's account is reached until {until}; starting this worker \
-         again tries earlier"
+        "The usage limit of the agent's account is reached until {until}. To try earlier, restart \
+         this worker."
     );
     (told, what)
 }
@@ -316,7 +316,7 @@ mod tests {
 
     use super::*;
 
-    /// A service that comes back at a moment, and counts how often it was looked at.
+    /// A service that recovers at a set time and counts how often it was checked.
     struct ServiceOutage {
         back: Instant,
         looks: AtomicU32,
@@ -358,7 +358,7 @@ mod tests {
         let (healing, probe) = (Arc::clone(&place), Arc::clone(&away));
         tokio::spawn(async move { healing.heal(&*probe).await });
         let overloaded = Failure::new(FailureKind::Overloaded, "no capacity");
-        // Four agents were at work.
+        // Four agents were running.
         for _ in 0..4 {
             place.take_note(&overloaded, &repo("site"));
         }

@@ -1,4 +1,4 @@
-//! Who this worker is, kept across restarts in a file that only its user can read.
+//! The worker's identity, kept across restarts in a file that only its user can read.
 
 use std::{
     fs,
@@ -16,36 +16,36 @@ use vine_domain::{WorkerId, token::Token};
 /// A worker's identity and secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WorkerIdentity {
-    /// Given at enrolment.
+    /// Assigned at enrolment.
     pub id: WorkerId,
     /// Its secret.
     pub token: Token,
 }
 
 impl WorkerIdentity {
-    /// Where it is kept.
+    /// The file that holds it.
     pub fn file(state: &Path) -> PathBuf {
         state.join("worker.json")
     }
 
-    /// The identity that was kept, if there is one.
+    /// The stored identity, if there is one.
     pub fn load(state: &Path) -> Result<Option<Self>> {
         let file = Self::file(state);
         match fs::read(&file) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).with_context(|| {
-                format!("{} cannot be read; enrol this worker again", file.display())
+                format!("cannot read {}; enrol this worker again", file.display())
             })?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("{} cannot be read", file.display())),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
         }
     }
 
-    /// Keeps it in place of the one before, whole or not at all.
+    /// Replaces the stored identity atomically.
     fn keep(&self, state: &Path) -> Result<()> {
         fs::create_dir_all(state)
-            .with_context(|| format!("the folder {} cannot be made", state.display()))?;
+            .with_context(|| format!("cannot create the folder {}", state.display()))?;
         let (file, draft) = (Self::file(state), state.join("worker.json.new"));
-        let unwritten = || format!("{} cannot be written", file.display());
+        let unwritten = || format!("cannot write {}", file.display());
         let _left_by_a_crash = fs::remove_file(&draft);
         let mut open = fs::OpenOptions::new();
         let mut handle = open
@@ -57,25 +57,25 @@ impl WorkerIdentity {
         handle.write_all(&serde_json::to_vec(self)?)?;
         handle.sync_all()?;
         fs::rename(&draft, &file).with_context(unwritten)?;
-        // The secret before ends soon: after a power cut this one must be there.
+        // The previous secret expires soon, so this one must survive a power failure.
         let folder = fs::File::open(state).with_context(unwritten)?;
         folder.sync_all().with_context(unwritten)
     }
 }
 
-/// How often a worker has a new secret.
+/// How often a worker renews its secret.
 const EVERY: Duration = Duration::from_secs(24 * 3600);
-/// After a try that failed.
+/// Pause after a failed renewal.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Renews the worker's secret each day, for as long as it runs, and whenever it starts. The one before
-/// counts until the daemon has heard the new one.
+/// Renews the worker's secret at start and daily. The previous one remains valid until the daemon
+/// has seen the new one.
 pub async fn renew(identity: &WorkerIdentity, client: &Client, state: &Path) {
     loop {
         let pause = match renewed(identity.id, client, state).await {
             Ok(()) => EVERY,
             Err(error) => {
-                tracing::debug!("the secret is not renewed yet: {error:#}");
+                tracing::debug!("could not renew the secret yet: {error:#}");
                 AGAIN
             }
         };
@@ -94,7 +94,7 @@ async fn renewed(id: WorkerId, client: &Client, state: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The kept identity, or a new one for a one-time code.
+/// The stored identity, or a new one in exchange for an enrolment code.
 pub async fn enrol(
     daemon: &str,
     state: &Path,

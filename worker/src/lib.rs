@@ -1,9 +1,9 @@
-//! The worker: claims tasks, runs agents in git worktrees, carries their questions to people and
-//! the answers back.
+//! The worker: claims tasks, runs agents in git worktrees, forwards their questions to people and
+//! returns the answers.
 //!
-//! To follow one task: `run` (claim and beat), `attempt` (one task from worktree to report),
-//! `agent` (what an agent is; `claude` and `script` are two), `host` (what an agent may ask of its
-//! worker).
+//! To follow one task: `run` (claims and heartbeats), `attempt` (one task from worktree to report),
+//! `agent` (what an agent is; `claude` and `script` are the two kinds), `agent_host` (what an agent
+//! may ask of its worker).
 
 mod active;
 mod agent;

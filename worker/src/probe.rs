@@ -1,4 +1,4 @@
-//! Looks whether what was ill is well again, without any task.
+//! Checks whether unhealthy parts have recovered, without running a task.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     keeper::Keeper,
 };
 
-/// Looks with the worker's own programs, as an attempt would use them.
+/// Checks with the worker's own programs, as an attempt would use them.
 pub struct HealthProbes(pub Arc<WorkerConfig>);
 
 #[async_trait::async_trait]
@@ -25,8 +25,8 @@ impl PartProbe for HealthProbes {
                 kind.speaks(&config.agent, &config.state.join("tmp")).await
             }
             HealthPart::Disk => disk::has_room(config),
-            // As an attempt would: also what is wrong with our own copy shows.
-            // A wall that it demands is the daemon's to look at: it hands out no task of it here.
+            // As an attempt would, which also reveals problems in our own copy. A wall that the
+            // repository requires is the daemon's to check: it assigns none of its tasks here.
             HealthPart::Repository(_) => match repo {
                 Some(repo) => Keeper::fresh(&config.state, repo, &config.git)
                     .await

@@ -1,8 +1,9 @@
-//! Agents' processes: an environment made from nothing, no outliving their worker, no leftovers.
+//! Agents' processes: they start with a clean environment, do not outlive their worker, and leave
+//! nothing behind.
 //!
-//! Tools that an agent starts live in process groups of their own and survive a killed agent. So
-//! each agent carries a [`ProcessMark`] in its environment, which its children inherit, and killing an
-//! agent means killing everything that bears it.
+//! Tools that an agent starts run in their own process groups and survive the agent's death. So
+//! each agent carries a [`ProcessMark`] in its environment, which its children inherit, and killing
+//! an agent means killing every process with that mark.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +22,7 @@ use tokio::{
 
 use crate::supervise::END;
 
-/// Whose an agent is, as two variables of its environment.
+/// Identifies an agent's task and worker in two environment variables.
 #[derive(Debug, Clone)]
 pub struct ProcessMark {
     task: String,
@@ -29,8 +30,7 @@ pub struct ProcessMark {
 }
 
 impl ProcessMark {
-    /// The mark of a task's agents on a worker. `task` tells the task from those of other
-    /// installations.
+    /// The mark of a task's agents on a worker. `task` must be unique across installations.
     pub fn new(task: &str, worker: &str) -> Self {
         Self {
             task: format!("VINE_AGENT={task}"),
@@ -48,7 +48,7 @@ impl ProcessMark {
             .filter_map(|variable| variable.split_once('='))
     }
 
-    /// Kills all agents of the task on this machine, whichever worker started them.
+    /// Kills all agents of the task on this machine, regardless of which worker started them.
     pub async fn kill(&self) -> usize {
         kill_all(&self.task).await
     }
@@ -59,13 +59,12 @@ impl ProcessMark {
     }
 }
 
-/// Names that every program may need.
+/// Variables that any program may need.
 const COMMON: [&str; 8] = [
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "SHELL",
 ];
 
-/// A command with an environment made from nothing: a few common names, those in `pass` if set,
-/// then `env`.
+/// A command with a clean environment: a few common variables, those in `pass` if set, then `env`.
 pub fn command(
     program: &[String],
     folder: &Path,
@@ -81,8 +80,8 @@ pub fn command(
     prepared(command, folder, mark, env, pass)
 }
 
-/// The same for an agent at work: below a process to which the kernel gives what it leaves
-/// ([`mod@crate::supervise`]). Its input is ended with [`end_input`].
+/// Like [`command`], but below a subreaper that collects what the agent leaves behind
+/// ([`mod@crate::supervise`]). Close its input with [`end_input`].
 pub fn supervised(
     program: &[String],
     folder: &Path,
@@ -98,7 +97,7 @@ pub fn supervised(
     prepared(command, folder, mark, env, pass)
 }
 
-/// The same with words for the process between ([`mod@crate::supervise`]), and with nothing of our
+/// Like [`supervised`], with arguments for the supervisor, and inheriting nothing from our
 /// environment.
 pub fn supervised_by(
     words: &[String],
@@ -128,15 +127,15 @@ fn prepared(
     command
 }
 
-/// Who stands between us and agents: this program itself, once [`be_supervised`] was called.
+/// The supervisor's program: this executable, once [`be_supervised`] was called.
 static SUPERVISOR: OnceLock<PathBuf> = OnceLock::new();
 
-/// From now on agents run under `vine supervise`, which this program offers.
+/// Makes agents run under `vine supervise`, which this executable provides.
 pub fn be_supervised() {
     let _first_counts = SUPERVISOR.set("/proc/self/exe".into());
 }
 
-/// Tells an agent that nothing more comes. What is returned is kept as long as it may live.
+/// Signals end of input to an agent. Keep the returned handle while the agent may live.
 pub async fn end_input(mut input: ChildStdin) -> Option<ChildStdin> {
     SUPERVISOR.get()?;
     let _gone_already = input.write_all(&[END]).await;
@@ -144,7 +143,7 @@ pub async fn end_input(mut input: ChildStdin) -> Option<ChildStdin> {
     Some(input)
 }
 
-/// The kernel kills the process when its parent dies, however that dies.
+/// Has the kernel kill the process when its parent dies, for whatever reason.
 #[expect(
     unsafe_code,
     reason = "there is no safe way to run code between fork and exec"
@@ -156,8 +155,8 @@ pub fn die_with_parent(command: &mut std::process::Command) {
     unsafe { command.pre_exec(set) };
 }
 
-/// Kills everything that bears `variable` and all that descends from it, until nothing is left. Who
-/// supervises goes last: as long as it lives, orphans are its. Returns how many processes that were.
+/// Kills every process that carries `variable` and all descendants, until none is left. Supervisors
+/// are killed last, since they collect orphans. Returns the number of killed processes.
 async fn kill_all(variable: &str) -> usize {
     let mut killed = 0;
     for round in 0..100 {
@@ -167,7 +166,8 @@ async fn kill_all(variable: &str) -> usize {
         }
         let all = parents();
         let mut found: Vec<Pid> = bearing.iter().flat_map(|pid| below(*pid, &all)).collect();
-        // As long as a supervisor lives, orphans are its. What cannot be killed spares it not for ever.
+        // Supervisors collect orphans while they live. If a descendant cannot be killed, its
+        // supervisor is killed eventually.
         let goes_last = |pid: &Pid| is_supervisor(*pid) && round % 10 != 9;
         let is_all = found.is_empty();
         found.extend(bearing.iter().filter(|pid| is_all || !goes_last(pid)));
@@ -180,7 +180,7 @@ async fn kill_all(variable: &str) -> usize {
     killed
 }
 
-/// It is a process of ours between a worker and an agent.
+/// Whether this is one of our supervisors between a worker and an agent.
 fn is_supervisor(pid: Pid) -> bool {
     let number = number_of(pid);
     let exe = fs::read_link(format!("/proc/{number}/exe"));
@@ -189,7 +189,7 @@ fn is_supervisor(pid: Pid) -> bool {
         && words.split(|byte| *byte == 0).nth(1) == Some(b"supervise")
 }
 
-/// Living processes with this variable; zombies have no environment any more.
+/// Living processes with this variable; zombies have no environment.
 fn bearing(variable: &str) -> Vec<Pid> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -211,7 +211,7 @@ fn bears(pid: i32, variable: &[u8]) -> bool {
         .any(|other| other == variable)
 }
 
-/// All processes that can be seen, each with its parent.
+/// All visible processes, each with its parent.
 pub fn parents() -> Vec<(u32, u32)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -219,14 +219,15 @@ pub fn parents() -> Vec<(u32, u32)> {
         .collect()
 }
 
-/// The fourth word of `stat`; the second may hold anything, in brackets (proc_pid_stat(5)).
+/// The fourth field of `stat`; the second is in parentheses and may contain anything
+/// (proc_pid_stat(5)).
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// A process by its number.
+/// The pid for a number.
 pub fn pid_of(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)
 }
@@ -235,7 +236,7 @@ fn number_of(pid: Pid) -> u32 {
     pid.as_raw_nonzero().get().unsigned_abs()
 }
 
-/// All living processes below this one.
+/// All living descendants of this process.
 pub fn descendants_of(pid: Pid) -> Vec<Pid> {
     below(pid, &parents())
 }
@@ -262,7 +263,7 @@ fn is_zombie(pid: Pid) -> bool {
         .is_none_or(|(_, rest)| rest.starts_with('Z'))
 }
 
-/// Where a program is, by the search path; a name with a slash is taken as it is.
+/// Finds a program in `PATH`; a name with a slash is used as it is.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|path| path.is_file());

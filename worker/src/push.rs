@@ -1,10 +1,10 @@
-//! Pushes that people ask for: of work that was cancelled, held back, or kept by the repository's own
+//! Pushes that people request: of work that was cancelled, held back, or kept by the repository's
 //! rule.
 
 use std::{sync::Arc, time::Duration};
 
 use vine_api::ReportKeptWork;
-use vine_domain::{Repo, Timestamp, worker::Attempt};
+use vine_domain::{Repo, Timestamp, attempt::Attempt};
 
 use crate::{
     attempt::{WorkerContext, tell_kept},
@@ -12,10 +12,11 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Between two tries whose outcome nobody heard.
+/// Pause between attempts to report the outcome.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Pushes what is kept of an attempt, and tells; a second order for it meanwhile is none.
+/// Pushes the kept work of an attempt and reports the outcome; ignores a second request for it
+/// meanwhile.
 pub fn begin(bench: &WorkerContext, order: PushRequest) {
     let attempt = order.attempt;
     if !bench.desk.push(attempt) {
@@ -24,32 +25,32 @@ pub fn begin(bench: &WorkerContext, order: PushRequest) {
     let bench = bench.clone();
     tokio::spawn(async move {
         let turn = bench.turns.of(attempt.task);
-        // An attempt of it that runs comes to its end first.
+        // Wait for a running attempt of this task.
         let turn = Arc::clone(&turn).lock_owned().await;
         let is_told = push(&bench, order).await;
         drop(turn);
         if !is_told {
-            // The order comes again as long as nobody has heard.
+            // The daemon repeats the request until the outcome is reported.
             tokio::time::sleep(PAUSE).await;
         }
         bench.desk.pushed(attempt);
     });
 }
 
-/// What somebody wants.
+/// A requested push.
 #[derive(Debug)]
 pub struct PushRequest {
-    /// Of which attempt.
+    /// The attempt.
     pub attempt: Attempt,
-    /// The commit that they know of.
+    /// The commit that the requester has seen.
     pub commit: String,
     /// When the task was created.
     pub created: Timestamp,
-    /// Its repository, as it is now.
+    /// The repository's current settings.
     pub repo: Repo,
 }
 
-/// Whether its outcome was heard.
+/// Returns whether the outcome was reported.
 async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
     let PushRequest {
         attempt,
@@ -69,7 +70,7 @@ async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
             name: None,
             held: Vec::new(),
             notes: vec![format!(
-                "Its worker has nothing of {} any more; what it held is in the copies below {}.",
+                "The worker has no folder for {}; what it held is in the copies under {}.",
                 attempt.task,
                 state.join("repos").display()
             )],
@@ -81,7 +82,7 @@ async fn push(bench: &WorkerContext, order: PushRequest) -> bool {
     let pushed = workspace.push(&commit, &bench.config.agent.known).await;
     let kept = pushed.unwrap_or_else(|failure| {
         workspace.kept(vec![format!(
-            "It could not be pushed: {} The worker keeps it; say `task push {}` to try again.",
+            "Push failed: {} The worker keeps the work; to retry, type `task push {}`.",
             failure.what, attempt.task
         )])
     });

@@ -1,6 +1,6 @@
-//! Folders that no attempt of this worker needs any more: their task ended while it was away, or goes
-//! on elsewhere. When the worker starts, what lies in them is kept and told; then, and every now and
-//! then, those whose task is over are taken away.
+//! Removes folders that no attempt of this worker needs: their task ended while the worker was
+//! away, or continues elsewhere. When the worker starts, their contents are kept and reported;
+//! then, and periodically, those whose task is over are removed.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,8 +19,8 @@ use crate::{
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Takes away what is over, at once and again and again; beside the claims, since a push may wait for a
-/// network.
+/// Cleans up immediately and then periodically; runs alongside claiming, since a push may wait for
+/// the network.
 pub async fn run(bench: &WorkerContext) {
     let mut begins = true;
     loop {
@@ -30,18 +30,17 @@ pub async fn run(bench: &WorkerContext) {
     }
 }
 
-/// Takes away what is over. When the worker `begins`, also keeps what attempts left that were lost
-/// with it.
+/// Removes what is over. If the worker `begins`, also keeps what interrupted attempts left behind.
 async fn reap(bench: &WorkerContext, begins: bool) {
     let config = &bench.config;
     if begins {
         remove_halves(&config.state);
     }
     for record in FolderRecord::all(&config.state) {
-        // An attempt that begins meanwhile waits.
+        // An attempt that starts meanwhile waits for this lock.
         let task = record.task;
         let turn = bench.turns.of(task);
-        // One that runs is not over, and it may run for days.
+        // A running attempt is not over and may take days.
         let Ok(_turn) = turn.try_lock() else {
             continue;
         };
@@ -58,7 +57,7 @@ async fn reap(bench: &WorkerContext, begins: bool) {
             keep(bench, task, &mut workspace, keeping).await;
         }
         if is_over {
-            tracing::info!(task.id = %task, "{task} is over; taking its folder {} away", workspace.folder().display());
+            tracing::info!(task.id = %task, "{task} is over; removing its folder {}", workspace.folder().display());
             close(task, &mut workspace).await;
         }
     }
@@ -70,13 +69,13 @@ async fn reap(bench: &WorkerContext, begins: bool) {
         };
         let mut workspace = Workspace::of_orphan(&config.state, record, &config.git);
         if workspace.is_untold() && tell_kept(bench, &workspace.kept(Vec::new())).await {
-            tracing::info!(task.id = %task, "what is kept of {task} is told");
+            tracing::info!(task.id = %task, "reported the kept work of {task}");
             workspace.told();
         }
     }
 }
 
-/// Homes of sessions that nobody goes back into.
+/// Homes of sessions that will not be resumed.
 async fn remove_homes(bench: &WorkerContext) {
     let state = &bench.config.state;
     let sessions: Vec<SessionId> = SessionHome::all(state)
@@ -98,7 +97,7 @@ async fn remove_homes(bench: &WorkerContext) {
     }
 }
 
-/// Folders whose removal was cut off.
+/// Folders whose removal was interrupted.
 fn remove_halves(state: &Path) {
     let inside = |folder: PathBuf| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -110,7 +109,7 @@ fn remove_halves(state: &Path) {
     }
 }
 
-/// Whether a task is over; not when nobody can say.
+/// Whether a task is over; `false` if the daemon does not answer.
 pub async fn is_over(bench: &WorkerContext, task: TaskId, created: Timestamp) -> bool {
     let asked = Orphans {
         tasks: vec![(task, created)],

@@ -1,4 +1,4 @@
-//! The worker's two loops, claim and beat, and its end.
+//! The worker's two loops, claims and heartbeats, and its shutdown.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -8,8 +8,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 use vine_api::{Claim, Client, ClientError, Heartbeat, PausedRepo};
 use vine_domain::{
+    assignment::{Assignment, WorkerMessage},
+    attempt::Attempt,
     clock::{Ids, System},
-    worker::{Assignment, Attempt, WorkerMessage},
 };
 
 use crate::{
@@ -29,17 +30,17 @@ use crate::{
 
 const CLAIM_WAIT: f64 = 30.0;
 const BEAT_WAIT: f64 = 10.0;
-/// A goodbye takes no longer.
+/// Time limit for saying goodbye.
 const GOODBYE: Duration = Duration::from_secs(3);
-/// How often a process looks whether it stood still.
+/// How often a process checks whether it was suspended.
 const TICK: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(500);
 const BREATH: Duration = Duration::from_millis(100);
-/// How long a stopped attempt may take to be reported before the process ends anyway.
+/// How long reports of stopped attempts may take before the process exits anyway.
 const LAST_REPORTS: Duration = Duration::from_secs(10);
 
 /// Works until `stop`, then drains: waiting agents are parked at once, running ones have
-/// `config.drain` to finish. Returns early when the daemon does not know this worker any more.
+/// `config.drain` to finish. Returns early if the daemon no longer knows this worker.
 pub async fn run(
     config: WorkerConfig,
     identity: WorkerIdentity,
@@ -49,12 +50,12 @@ pub async fn run(
     let client = Client::new(&config.daemon, Some(identity.token.clone()));
     let temp = config.state.join("tmp");
     fs::create_dir_all(&temp)
-        .with_context(|| format!("the folder {} cannot be made", temp.display()))?;
-    // What an earlier process of this worker left running is nobody's any more.
+        .with_context(|| format!("cannot create the folder {}", temp.display()))?;
+    // Processes that an earlier run of this worker left behind belong to no attempt.
     let worker: Arc<str> = identity.id.to_string().into();
     let left = ProcessMark::kill_of_worker(&worker).await;
     if left > 0 {
-        tracing::warn!("ended {left} processes that an earlier run of this worker left behind");
+        tracing::warn!("killed {left} processes left behind by an earlier run of this worker");
     }
     let agent: Arc<str> = config.agent.kind.describe(&config.agent).await.into();
     let desk = Arc::new(ActiveAttempts::default());
@@ -93,10 +94,10 @@ pub async fn run(
     let (tracker, worktrees) = (TaskTracker::new(), config.state.join("worktrees"));
     let end = tokio::select! {
         end = beats.run() => end,
-        () = renew(&beats.identity, &bench.client, &config.state) => unreachable!("it goes on for ever"),
-        () = reaper::run(&bench) => unreachable!("it goes on for ever"),
-        () = beats.disk.run(&worktrees) => unreachable!("it goes on for ever"),
-        () = place.heal(&probes) => unreachable!("it goes on for ever"),
+        () = renew(&beats.identity, &bench.client, &config.state) => unreachable!("runs forever"),
+        () = reaper::run(&bench) => unreachable!("runs forever"),
+        () = beats.disk.run(&worktrees) => unreachable!("runs forever"),
+        () = place.heal(&probes) => unreachable!("runs forever"),
         () = claim(&bench, &beats, &tracker, &stop) => {
             drain(&beats, &desk, &tracker, config.drain).await;
             Ok(())
@@ -111,29 +112,29 @@ pub async fn run(
     end
 }
 
-/// So that nobody waits to see whether it comes back. The daemon may be gone too.
+/// Tells the daemon not to wait for this worker to return. The daemon may be gone too.
 async fn say_goodbye(bench: &WorkerContext) {
     let path = format!("/workers/{}/goodbye", bench.worker);
     let said = bench.client.post::<_, ()>(&path, &());
     if let Ok(Err(error)) = tokio::time::timeout(GOODBYE, said).await {
-        tracing::debug!("no goodbye was said: {error}");
+        tracing::debug!("could not say goodbye to the daemon: {error}");
     }
 }
 
-/// One process for one identity: two would end each other's agents.
+/// Allows one process per identity: two would kill each other's agents.
 fn own(state: &std::path::Path) -> Result<fs::File> {
     let lock = fs::File::create(state.join("worker.lock"))
-        .with_context(|| format!("{} cannot be written", state.display()))?;
+        .with_context(|| format!("cannot write to {}", state.display()))?;
     lock.try_lock().map_err(|_| {
         anyhow::anyhow!(
-            "another worker already uses {}; give this one a folder of its own with --state",
+            "another worker already uses {}; give this one its own folder with --state",
             state.display()
         )
     })?;
     Ok(lock)
 }
 
-/// The daemon does not know this worker: it was removed, or the daemon's database is another one.
+/// The daemon does not know this worker: it was removed, or the daemon uses another database.
 #[derive(Debug, thiserror::Error)]
 #[error("the daemon no longer knows this worker ({0}); remove {1} and enrol it again")]
 pub struct UnknownWorker(String, String);
@@ -146,8 +147,8 @@ async fn claim(
     stop: &CancellationToken,
 ) {
     let slots = Slots::new(bench.config.slots);
-    // The first beat tells the daemon that agents of an earlier process are gone; only then is it
-    // right to claim.
+    // The first heartbeat tells the daemon that the agents of an earlier process are gone; only
+    // then may this process claim.
     tokio::select! {
         () = stop.cancelled() => return,
         () = beats.first() => {}
@@ -165,7 +166,7 @@ async fn claim(
             bench.place.falls_ill(HealthPart::Disk, &full, None);
         }
         let changes = bench.place.changes();
-        // It may have fallen ill by what gave the slot back.
+        // The attempt that released the slot may have made the worker unhealthy.
         if bench.place.trouble().is_some() {
             continue;
         }
@@ -197,15 +198,14 @@ async fn claim(
                 }
             }
             Err(error) => {
-                tracing::debug!("cannot claim: {error}");
+                tracing::debug!("could not claim: {error}");
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
 }
 
-/// A daemon that is being stopped answers at once what would wait; another one will take the next
-/// call.
+/// A stopping daemon answers at once instead of waiting; another daemon will take the next call.
 async fn breathe(sent: Instant) {
     if sent.elapsed() < BREATH {
         tokio::time::sleep(BREATH).await;
@@ -220,7 +220,7 @@ async fn one(bench: &WorkerContext, held: &Arc<AttemptHandle>, task: &Assignment
     bench.desk.release(task.attempt);
 }
 
-/// Parks what waits, lets the rest finish for a while, then hands that back too.
+/// Parks waiting attempts, gives the others time to finish, then releases those too.
 async fn drain(
     beats: &Heartbeats,
     desk: &ActiveAttempts,
@@ -246,7 +246,7 @@ async fn drain(
     }
 }
 
-/// Until this process has stood still, with the whole machine perhaps.
+/// Returns when this process was suspended, perhaps with the whole machine.
 async fn stood_still() {
     let mut last = Instant::now();
     while last.elapsed() < 3 * TICK {
@@ -255,7 +255,7 @@ async fn stood_still() {
     }
 }
 
-/// How the worker keeps its leases and hears of answers.
+/// Renews the worker's leases and receives worker messages.
 struct Heartbeats {
     bench: WorkerContext,
     client: Client,
@@ -269,10 +269,10 @@ struct Heartbeats {
 }
 
 impl Heartbeats {
-    /// Beats for as long as the daemon knows this worker.
+    /// Sends heartbeats while the daemon knows this worker.
     async fn run(&self) -> Result<()> {
         loop {
-            // A lease that can be trusted no more is confirmed, or over: which, cannot wait.
+            // A lease that is no longer trusted must be confirmed or ended at once.
             let wait = if self.desk.all().iter().all(|held| held.is_trusted()) {
                 BEAT_WAIT
             } else {
@@ -282,9 +282,9 @@ impl Heartbeats {
             let sent = Instant::now();
             let beaten = tokio::select! {
                 beaten = self.client.beat(self.identity.id, &beat) => beaten,
-                // What is held has changed, so the daemon should know at once.
+                // The set of leases has changed, so the daemon should know at once.
                 () = self.desk.changed.notified() => continue,
-                // A call that was under way when this process stood still may never be answered.
+                // A call that was in flight during a suspension may never be answered.
                 () = stood_still() => continue,
             };
             match beaten {
@@ -298,18 +298,18 @@ impl Heartbeats {
                     return Err(UnknownWorker(error.message, self.identity_file.clone()).into());
                 }
                 Err(error) => {
-                    tracing::debug!("beat: {error}");
+                    tracing::debug!("heartbeat: {error}");
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
 
-    /// One beat that does not wait, repeated until the daemon has heard it.
+    /// Sends a heartbeat that does not wait, until the daemon has received one.
     async fn first(&self) {
         while let Err(error) = self.client.beat(self.identity.id, &self.beat(0.0)).await {
             if matches!(error, ClientError::Refused { status: 401, .. }) {
-                // The beats beside this say so and end the worker.
+                // The concurrent heartbeats report this and end the worker.
                 std::future::pending::<()>().await;
             }
             tracing::info!("waiting for the daemon: {error}");
@@ -377,7 +377,8 @@ impl Heartbeats {
             }
         }
         if idle {
-            // Told again what cannot be acted upon yet: an agent that is only just starting, say.
+            // The daemon repeats messages that cannot be acted on yet, for example for an agent
+            // that is starting.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

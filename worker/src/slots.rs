@@ -1,6 +1,7 @@
-//! Slots: how many agents work at once. An agent that waits for a person lends its slot to other
-//! work; with the answer it goes on at once, also if its slot is lent still: for a while there may
-//! be one more agent for each slot. Beyond that it gets the next one, ahead of anything new.
+//! Slots: how many agents work at once. While an agent waits for a person, its slot is lent to
+//! other work. When the answer comes, the agent continues at once even if its slot is still lent,
+//! so each slot may briefly have two agents. Beyond that it gets the next free slot, ahead of new
+//! work.
 
 use std::{
     collections::VecDeque,
@@ -16,23 +17,24 @@ pub struct Slots {
 }
 
 struct SlotsState {
-    /// All of them.
+    /// The number of slots.
     count: i64,
-    /// Below zero while agents work whose slots are lent, or for a moment when more was claimed
-    /// than is free by now.
+    /// Negative while agents work whose slots are lent, or briefly when more was claimed than is
+    /// free.
     free: i64,
-    /// Agents with an answer, first come first served.
+    /// Agents with an answer, first come, first served.
     returning: VecDeque<oneshot::Sender<SlotTurn>>,
 }
 
 impl SlotsState {
-    /// An answered agent may go on: a slot is free, or not every one has a second agent yet.
+    /// Whether an answered agent may continue: a slot is free, or some slot has no second agent
+    /// yet.
     fn has_room_to_return(&self) -> bool {
         self.free > -self.count
     }
 }
 
-/// A slot on its way to an agent that returns; one that is not taken goes back.
+/// A slot on its way to a returning agent; returned if not accepted.
 struct SlotTurn(Option<Arc<Slots>>);
 
 impl Drop for SlotTurn {
@@ -61,7 +63,7 @@ impl Slots {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is room for new work; gives how much.
+    /// Waits until a slot is free; returns how many are.
     pub async fn room(&self) -> u32 {
         loop {
             let changed = self.changed.notified();
@@ -73,7 +75,7 @@ impl Slots {
         }
     }
 
-    /// A slot for work that was claimed into the room that there was.
+    /// Takes a slot for claimed work.
     pub fn take(self: &Arc<Self>) -> Slot {
         self.state().free -= 1;
         Slot {
@@ -99,7 +101,7 @@ impl Slots {
             next
         };
         match next {
-            // One that gave up meanwhile drops its turn, which gives the slot to the next.
+            // A receiver that gave up drops its turn, which passes the slot to the next.
             Some(next) => drop(next.send(SlotTurn(Some(Arc::clone(self))))),
             None => self.changed.notify_waiters(),
         }
@@ -125,7 +127,7 @@ impl Slots {
 /// The slot of one attempt; given back when dropped.
 pub struct Slot {
     slots: Arc<Slots>,
-    /// Only one returns at a time; the others find the slot held.
+    /// Serializes returns; a second caller finds the slot held.
     turn: AsyncMutex<()>,
     use_: Mutex<SlotUse>,
 }
@@ -140,7 +142,7 @@ impl Slot {
         self.use_.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The agent waits for a person.
+    /// Lends the slot while the agent waits for a person.
     pub fn lend(&self) {
         let mut usage = self.usage();
         usage.waiting += 1;
@@ -149,13 +151,13 @@ impl Slot {
         }
     }
 
-    /// The agent no longer waits, whether it goes on or not.
+    /// The agent no longer waits, whether or not it continues.
     pub fn end_wait(&self) {
         let mut usage = self.usage();
         usage.waiting = usage.waiting.saturating_sub(1);
     }
 
-    /// The agent goes on: waits for a slot, unless it has one.
+    /// The agent continues: waits for a slot unless it has one.
     pub async fn reclaim(&self) {
         let _turn = self.turn.lock().await;
         if !self.usage().held {

@@ -1,10 +1,10 @@
-//! The process between a worker and an agent: the nearest ancestor that the kernel gives orphans to
-//! (`PR_SET_CHILD_SUBREAPER`). Whatever an agent starts, in sessions of its own and with an empty
-//! environment, descends from it, so nothing outlives the attempt or the worker.
+//! The process between a worker and an agent: a child subreaper (`PR_SET_CHILD_SUBREAPER`), so the
+//! kernel hands orphaned processes to it. Everything an agent starts stays its descendant, even in
+//! a new session with an empty environment, so nothing outlives the attempt or the worker.
 //!
-//! It passes on what the worker writes. An agent whose input ends believes that people have refused
-//! what it asked; so its input ends only when the worker says so ([`END`]). When the worker's end of
-//! it is gone, so is the worker: the agent is killed first.
+//! It forwards what the worker writes. An agent whose input closes takes that as a refusal of what
+//! it asked, so its input closes only when the worker requests it ([`END`]). When the worker's end
+//! of the pipe closes, the worker is gone, and the agent is killed.
 
 use std::{
     io::{self, Read, Write},
@@ -14,21 +14,24 @@ use std::{
     time::Duration,
 };
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, pidfd_send_signal, wait,
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{
+        Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, pidfd_send_signal,
+        wait,
+    },
 };
 
 use crate::process::{descendants_of, die_with_parent, pid_of};
 
-/// Ends an agent's input (ASCII: end of transmission); nothing that agents are told holds it. The
-/// worker keeps its own end open as long as the agent may live.
+/// Closes an agent's input (ASCII: end of transmission); nothing that is sent to agents contains
+/// it. The worker keeps its own end open while the agent may live.
 pub const END: u8 = 4;
 
-/// Runs `command` to its end, then ends all that it left; ends as it ended.
+/// Runs `command` to completion, then kills everything it left behind; exits as it exited.
 pub fn supervise(command: &[String]) -> ExitCode {
     if let Err(error) = rustix::process::set_child_subreaper(Some(getpid())) {
-        eprintln!("vine: this agent cannot be supervised: {error}");
+        eprintln!("vine: cannot supervise this agent: {error}");
         return ExitCode::FAILURE;
     }
     let command = match command.split_first() {
@@ -51,7 +54,7 @@ pub fn supervise(command: &[String]) -> ExitCode {
     agent.args(arguments).process_group(0).stdin(Stdio::piped());
     if let Some(user) = user {
         if let Err(error) = vine_inside::filter::close() {
-            eprintln!("vine: this agent cannot be held: {error:#}");
+            eprintln!("vine: cannot restrict this agent: {error:#}");
             return ExitCode::FAILURE;
         }
         user.becomes(&mut agent);
@@ -64,10 +67,10 @@ pub fn supervise(command: &[String]) -> ExitCode {
             return ExitCode::from(NOT_STARTED);
         }
     };
-    // Names this process, whoever bears its number later.
+    // Refers to this process even if its pid is reused later.
     let handle = agent.and_then(|agent| pidfd_open(agent, PidfdFlags::empty()).ok());
     let (Some(handle), Some(input)) = (handle, input) else {
-        eprintln!("vine: `{program}` cannot be watched; Linux 5.3 or later is needed");
+        eprintln!("vine: cannot watch `{program}`; requires Linux 5.3 or later");
         end_all();
         return ExitCode::from(NOT_STARTED);
     };
@@ -81,19 +84,19 @@ pub fn supervise(command: &[String]) -> ExitCode {
     status.map_or(ExitCode::FAILURE, ends_as)
 }
 
-/// Comes first where the worker has something to do with this process before the agent starts; it says
-/// when, by one byte of any value.
+/// First argument when the worker must prepare this process before the agent starts; the worker
+/// then writes one byte of any value.
 pub const GATED: &str = "--gated";
 
-/// Waits for the worker; without it nothing is started.
+/// Waits for the worker; if the worker is gone, nothing is started.
 fn is_let_go() -> bool {
     io::stdin().read_exact(&mut [0]).is_ok()
 }
 
-/// Comes before a user's number, a group's, and how many processes the user may have.
+/// Precedes a user id, a group id, and the maximum number of processes for that user.
 pub const AS: &str = "--as";
 
-/// Whom the agent runs as, if not as ourselves.
+/// The user to run the agent as, if not the current one.
 struct RunAs {
     id: u32,
     group: u32,
@@ -108,7 +111,7 @@ impl RunAs {
         if first != AS {
             return Ok((None, words));
         }
-        let none = |_| "a user is named by numbers".to_owned();
+        let none = |_| "user, group and process limit must be numbers".to_owned();
         let user = Self {
             id: id.parse().map_err(none)?,
             group: group.parse().map_err(none)?,
@@ -117,7 +120,7 @@ impl RunAs {
         Ok((Some(user), rest))
     }
 
-    /// With no way back: programs that make others more powerful have no effect (`no_new_privs`).
+    /// Irrevocable: setuid programs have no effect (`no_new_privs`).
     #[expect(
         unsafe_code,
         reason = "there is no safe way to run code between fork and exec"
@@ -147,15 +150,15 @@ impl RunAs {
     }
 }
 
-/// What a shell gives when there is no such program.
+/// The exit code that a shell returns for a command that is not found.
 const NOT_STARTED: u8 = 127;
 
-/// The agent's program did not start, as the supervisor's end says.
+/// Whether the agent's program did not start, according to the supervisor's exit code.
 pub fn is_not_started(status: ExitStatus) -> bool {
     status.code() == Some(NOT_STARTED.into())
 }
 
-/// Passes on what `from` gives up to [`END`]. An agent that reads nothing keeps it waiting.
+/// Forwards `from` up to [`END`]. Blocks while the agent does not read.
 fn pass_on(mut from: impl Read, mut to: ChildStdin) -> Option<ChildStdin> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -166,7 +169,7 @@ fn pass_on(mut from: impl Read, mut to: ChildStdin) -> Option<ChildStdin> {
             Err(_) => return Some(to),
         };
         let end = read.iter().position(|byte| *byte == END);
-        // An agent that reads no more may still work.
+        // An agent that has stopped reading may still be working.
         let _closed = to.write_all(&read[..end.unwrap_or(read.len())]);
         if end.is_some() {
             return None;
@@ -174,8 +177,8 @@ fn pass_on(mut from: impl Read, mut to: ChildStdin) -> Option<ChildStdin> {
     }
 }
 
-/// Until nobody has the other end any more: the worker has died, or has let go of the agent. What was
-/// written before may not be read yet.
+/// Waits until the other end is closed: the worker died or released the agent. Data written before
+/// that may still be unread.
 fn wait_for_end_of_input() {
     let input = io::stdin();
     loop {
@@ -188,8 +191,7 @@ fn wait_for_end_of_input() {
     }
 }
 
-/// Waits for the agent's end, and takes away orphans that ended meanwhile: they are nobody's but
-/// ours.
+/// Waits for the agent to exit and reaps orphans meanwhile; only this process can reap them.
 fn end_of(agent: Option<Pid>) -> Option<ExitStatus> {
     loop {
         match wait(WaitOptions::empty()) {
@@ -202,8 +204,8 @@ fn end_of(agent: Option<Pid>) -> Option<ExitStatus> {
     }
 }
 
-/// Ends all descendants; what they start meanwhile descends from us too. What is not ours to kill, for
-/// a second.
+/// Kills all descendants, including those started meanwhile. Keeps trying for one second if some
+/// cannot be killed.
 fn end_all() {
     for _ in 0..200 {
         let left = descendants_of(getpid());
@@ -218,7 +220,7 @@ fn end_all() {
     }
 }
 
-/// The worker reads of the agent in how this process ends.
+/// Exits as the agent did; the worker reads the agent's status from it.
 fn ends_as(status: ExitStatus) -> ExitCode {
     if let Some(signal) = status.signal().and_then(Signal::from_named_raw) {
         let _ends_here = kill_process(getpid(), signal);

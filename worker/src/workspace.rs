@@ -1,8 +1,8 @@
-//! The folder of one attempt, from its base to its branch: what of git happens when.
+//! The folder of one attempt, from its base to its branch: the order of git operations.
 //!
-//! The agent works in a repository of its own ([`crate::keeper`]). What an earlier attempt left is
-//! kept before anything else happens, whatever ends an attempt; finished work is never done again
-//! because git said no; and a folder is removed only when the keeper holds everything in it.
+//! The agent works in a repository of its own ([`crate::keeper`]). However an attempt ends, its
+//! work is kept before anything else happens; finished work is never redone because of a git
+//! failure; and a folder is removed only when the keeper holds everything in it.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,10 +12,10 @@ use std::{
 use vine_api::ReportKeptWork;
 use vine_domain::{
     Failure, FailureKind, Question,
+    assignment::Assignment,
     repo::{Push, Source},
     secrets::KnownSecrets,
     task::Report,
-    worker::Assignment,
 };
 
 use crate::{
@@ -30,11 +30,11 @@ use crate::{
     },
 };
 
-/// The patch that is reported is cut here.
+/// Limit of the reported patch.
 const PATCH_LIMIT: usize = 256 * 1024;
 const STAT_LIMIT: usize = 16 * 1024;
 const SUMMARY_LIMIT: usize = 64 * 1024;
-/// How long unfinished work may take on its way out: the task waits for it.
+/// Time limit for pushing unfinished work: the task waits for it.
 const PUSHING: Duration = Duration::from_secs(60);
 
 /// A task's folder.
@@ -43,40 +43,40 @@ pub struct Workspace {
     keeper: Keeper,
     record: FolderRecord,
     git: GitConfig,
-    /// What people should know about how it was made.
+    /// Notes for people about how the folder was made.
     pub notes: Vec<String>,
 }
 
-/// What came of the work, as the keeper sees it.
+/// The resulting changes, as the keeper sees them.
 #[derive(Default)]
 pub struct GitChanges {
     /// The commit, if anything changed.
     pub commit: Option<String>,
     /// The branch that holds it.
     pub branch: Option<String>,
-    /// The source does not have it, and what looks like a secret in it, if that is why.
+    /// Set if the source does not have the work; contains what looks like a secret, if that is why.
     pub unpushed: Option<Vec<String>>,
     /// `git diff --stat`.
     pub diffstat: String,
-    /// `git diff`, cut.
+    /// `git diff`, truncated.
     pub patch: String,
-    /// What people should know.
+    /// Notes for people.
     pub notes: Vec<String>,
 }
 
-/// What becomes of unfinished work.
+/// What to do with unfinished work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnfinishedPolicy {
-    /// It is kept, and nothing is said yet.
+    /// Keep it without reporting it yet.
     Silently,
-    /// It is kept here until somebody asks for it: the task was cancelled.
+    /// Keep it here until someone asks for it: the task was cancelled.
     Here,
-    /// It is pushed where people and other workers find it, if the repository's rule says so.
+    /// Push it where people and other workers find it, if the repository's rule allows that.
     ByRule,
 }
 
 impl Workspace {
-    /// The folder of a task that is over, or goes on elsewhere; only to be kept or closed.
+    /// The folder of a task that is over or continues elsewhere; only to be kept or closed.
     pub fn of_orphan(state: &Path, record: FolderRecord, git: &GitConfig) -> Self {
         Self {
             keeper: Keeper::of(state, &record.repo, git),
@@ -86,8 +86,8 @@ impl Workspace {
         }
     }
 
-    /// Makes or takes up the folder of a task. `state` is the worker's own folder. Unless the agent
-    /// goes back into its session (`resumes`), what an earlier attempt left uncommitted is committed
+    /// Creates or reuses the folder of a task. `state` is the worker's own folder. Unless the agent
+    /// resumes its session (`resumes`), uncommitted changes of an earlier attempt are committed
     /// first.
     pub async fn prepare(
         state: &Path,
@@ -119,8 +119,8 @@ impl Workspace {
         Ok(workspace)
     }
 
-    /// When others had attempts since the last one here, theirs is what counts; what lies here is
-    /// held beside it.
+    /// If later attempts ran elsewhere, their work takes precedence; the work here is held beside
+    /// it.
     async fn catch_up(&mut self, task: &Assignment) -> Result<(), Failure> {
         let FolderRecord { epoch, made, .. } = self.record;
         if !made || epoch.0 + 1 >= task.attempt.epoch.0 {
@@ -133,7 +133,7 @@ impl Workspace {
             .keeper
             .earlier(&self.record, task.work.as_ref())
             .await?;
-        // Attempts that never came to their agent change nothing of what was finished here.
+        // Attempts that never started their agent do not change what was finished here.
         let asked_since = |question: &Question| question.attempt.epoch.0 > epoch.0;
         if task.answered.iter().any(asked_since) {
             self.record.finished = None;
@@ -146,7 +146,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Where the agent works.
+    /// The folder that the agent works in.
     pub fn folder(&self) -> &Path {
         &self.record.folder
     }
@@ -161,7 +161,7 @@ impl Workspace {
         &self.record.branch
     }
 
-    /// What the agent said at its end, if it came to one before git was done.
+    /// The finished run, if the agent finished before git was done.
     pub fn finished(&self) -> Option<FinishedRun> {
         self.record.finished.clone()
     }
@@ -182,7 +182,7 @@ impl Workspace {
         self.keeper
             .hold(&format!("refs/vine/{key}/work"), &self.record.tip)
             .await?;
-        // Known before it exists: one whose making was cut off holds no work.
+        // Saved before the folder exists: a folder that was not completely made holds no work.
         self.save()?;
         let _mostly_not_there = std::fs::remove_dir_all(&self.record.folder);
         self.keeper
@@ -191,13 +191,13 @@ impl Workspace {
         self.record.made = true;
         if task.branch.as_str() != self.record.branch {
             self.notes.push(format!(
-                "The branch `{}` is taken; this task works on `{}`.",
+                "The branch `{}` is taken; this task uses `{}`.",
                 task.branch, self.record.branch
             ));
         }
         if self.record.tip != self.record.base && !self.record.continues {
             self.notes
-                .push("It goes on from what an earlier attempt wrote.".into());
+                .push("The work continues from an earlier attempt.".into());
         }
         self.name_what_is_not_filled();
         Ok(())
@@ -208,21 +208,19 @@ impl Workspace {
             |name: &str| std::fs::read_to_string(self.record.folder.join(name)).unwrap_or_default();
         if reads(".gitmodules").contains("[submodule") {
             self.notes.push(
-                "The repository has submodules; their folders are empty here, since nothing is \
-                 fetched on a repository's word."
+                "The repository has submodules. Their folders are empty here, since AgentVine does \
+                 not fetch what a repository points to."
                     .into(),
             );
         }
         if reads(".gitattributes").contains("filter=lfs") {
-            self.notes.push(
-                "The repository keeps files in Git LFS; they are pointers here, and stay so."
-                    .into(),
-            );
+            self.notes
+                .push("The repository uses Git LFS. Its files stay pointers here.".into());
         }
     }
 
-    /// What an earlier attempt left: as it is for an agent that goes back into its session, else
-    /// kept as a commit.
+    /// Takes up an earlier attempt's folder: unchanged if the agent resumes its session, otherwise
+    /// with its changes committed.
     async fn take_up(&mut self, resumes: bool) -> Result<(), Failure> {
         let inside = self.keeper.readable(&self.record);
         let is_fine = inside.is_some_and(|inside| !is_between(&inside, &self.record.branch));
@@ -233,8 +231,8 @@ impl Workspace {
         self.notes.extend(taken.notes);
         if taken.kept {
             self.notes.push(format!(
-                "The folder held uncommitted changes of an earlier attempt. They are kept as a \
-                 commit on `{}`; the agent goes on from there.",
+                "The folder contained uncommitted changes of an earlier attempt. They were committed \
+                 to `{}`, and the agent continues from there.",
                 self.record.branch
             ));
         }
@@ -253,8 +251,8 @@ impl Workspace {
             .await
     }
 
-    /// Keeps what there is of an attempt that did not finish. What people should hear of it, unless
-    /// they did ([`Workspace::told`]).
+    /// Keeps the work of an unfinished attempt. Returns what to report to people, unless it was
+    /// reported already ([`Workspace::told`]).
     pub async fn keep(
         &mut self,
         keeping: UnfinishedPolicy,
@@ -288,13 +286,13 @@ impl Workspace {
                 kept.name = Some(published.name);
             }
             Err(error) => kept.notes.push(format!(
-                "It could not be pushed ({error}); the worker keeps it and nothing is lost."
+                "Push failed ({error}). The worker keeps the work; nothing is lost."
             )),
         }
         Ok(kept)
     }
 
-    /// What is kept now, not pushed.
+    /// What is kept now but not pushed.
     pub fn kept(&self, notes: Vec<String>) -> ReportKeptWork {
         ReportKeptWork {
             task: self.record.task,
@@ -307,7 +305,8 @@ impl Workspace {
         }
     }
 
-    /// People have heard of what is kept now. What the source has all of need not be remembered.
+    /// Records that people know what is kept now. A retired record is deleted once the source has
+    /// everything.
     pub fn told(&mut self) {
         self.record.told = Some(self.record.tip.clone());
         if self.record.retired.is_some() && self.record.is_at_source() {
@@ -317,14 +316,14 @@ impl Workspace {
         }
     }
 
-    /// People do not know yet that this is kept here and nowhere else.
+    /// Whether people do not know yet that this is kept only here.
     pub fn is_untold(&self) -> bool {
         !self.record.is_at_source() && self.record.told.as_ref() != Some(&self.record.tip)
     }
 
-    /// Pushes what is kept, since a person asked: finished work to its branch, other work beside the
-    /// branches. What looks like a secret is named first; it goes out as it is when the person had
-    /// `seen` that very commit.
+    /// Pushes kept work at a person's request: finished work to its branch, other work to a ref
+    /// outside `refs/heads`. Anything that looks like a secret is reported first; it is pushed as
+    /// it is if the person had `seen` that very commit.
     pub async fn push(
         &mut self,
         seen: &str,
@@ -357,19 +356,19 @@ impl Workspace {
         Ok(kept)
     }
 
-    /// What was named to people in what there is now.
+    /// The findings for the current tip, if there are any.
     fn named(&self) -> Option<&NamedFinding> {
         let named = self.record.named.as_ref();
         named.filter(|named| named.tip == self.record.tip)
     }
 
-    /// What looks like a secret and keeps what there is now from leaving.
+    /// What looks like a secret and holds back the current tip.
     fn held(&self) -> &[String] {
         self.named().map_or(&[], |named| &named.held)
     }
 
-    /// Looks for what looks like a secret. A push that leaves the machine waits for it, until people
-    /// have looked; in a folder of this machine it is only named.
+    /// Looks for secrets. They hold back a push that leaves the machine until people have looked;
+    /// for a folder on this machine they are only reported.
     async fn look_for_secrets(
         &mut self,
         known: &KnownSecrets,
@@ -385,7 +384,7 @@ impl Workspace {
         let leaves = matches!(self.record.repo.source, Source::Url(_));
         if is_news && !leaves {
             notes.push(format!(
-                "This looks like a secret; look at it before it goes anywhere: {}.",
+                "This looks like a secret; check it before you share the work: {}.",
                 found.join(", ")
             ));
         }
@@ -396,8 +395,8 @@ impl Workspace {
         self.save()
     }
 
-    /// The agent came to its end. That is remembered first, so that nothing of its work is done
-    /// again whatever git says; then its work is taken.
+    /// The agent finished. That is recorded first, so that its work is not redone if git fails;
+    /// then the work is taken.
     pub async fn finish(&mut self, finished: &FinishedRun) -> Result<Vec<String>, Failure> {
         self.record.finished = Some(finished.clone());
         self.save()?;
@@ -409,10 +408,10 @@ impl Workspace {
         Ok(taken.notes)
     }
 
-    /// Brings the work to its branch at the source, and says what changed since the base. An error
-    /// that passes is the source's; what it refuses stays with the keeper and is named.
+    /// Pushes the work to its branch at the source and returns what changed since the base. A
+    /// passing error is the source's; refused work stays with the keeper and is reported.
     ///
-    /// While it is not the `last` try, a source that answers and refuses is an error too.
+    /// Unless this is the `last` try, a refusal by the source is an error too.
     pub async fn publish(
         &mut self,
         last: bool,
@@ -424,7 +423,8 @@ impl Workspace {
         let start = match git.ask(&["merge-base", &base, &tip]).await? {
             Some(start) => start,
             None => {
-                let what = "The agent rewrote the history: its branch does not build on the base any more.";
+                let what =
+                    "The agent rewrote history: its branch is no longer based on the base branch.";
                 changes.notes.push(what.into());
                 base
             }
@@ -447,7 +447,7 @@ impl Workspace {
             Some(Ok(published)) => {
                 if published.is_other {
                     changes.notes.push(format!(
-                        "The branch `{}` is somebody else's by now; the work is on `{}`.",
+                        "The branch `{}` now belongs to someone else; the work is on `{}`.",
                         self.record.branch, published.name
                     ));
                     self.record.branch = published.name;
@@ -486,14 +486,15 @@ impl Workspace {
     }
 
     /// The task is over here: keeps what is left and removes the folder, unless something in it
-    /// cannot be kept. What stays is named.
+    /// cannot be kept. Returns notes on what stays.
     pub async fn close(&mut self) -> Result<Vec<String>, Failure> {
         let taken = match self.record.made {
             true => self.take("Keep what an earlier attempt left").await?,
             false => TakenWork::default(),
         };
         if taken.stays.is_empty() {
-            // Nobody may take half a folder for one from which files were deleted.
+            // Renamed first, so that a half-removed folder is not mistaken for one with deleted
+            // files.
             let gone = self.record.folder.with_extension("gone");
             let renamed = std::fs::rename(&self.record.folder, &gone);
             self.retire()?;
@@ -512,7 +513,7 @@ impl Workspace {
 }
 
 impl Workspace {
-    /// The record goes, or stays for whoever asks for what the source does not have.
+    /// Deletes the record, or keeps it for later requests if the source does not have everything.
     fn retire(&mut self) -> Result<(), Failure> {
         if self.record.is_at_source() {
             self.record.remove();
@@ -523,7 +524,7 @@ impl Workspace {
     }
 }
 
-/// Removes a folder, also what its owner may not write in.
+/// Removes a folder, including folders without write permission.
 pub fn remove_all(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mut folders = vec![folder.to_owned()];
@@ -537,7 +538,7 @@ pub fn remove_all(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_dir_all(folder)
 }
 
-/// The source answered and does not want it; asking again changes nothing.
+/// Whether the source refused the push; trying again changes nothing.
 fn is_refusal(error: &GitError) -> bool {
     [
         "[remote rejected]",
@@ -594,15 +595,15 @@ async fn begin(
     Ok(record)
 }
 
-/// The folder of a task that began before the keeper owned git: a worktree, whose files are taken up
-/// as they lie there.
+/// The folder of a task from before the keeper owned git: a worktree, whose files are taken over as
+/// they are.
 fn former_folder(state: &Path, task: &Assignment) -> Option<PathBuf> {
     let parent = state.join("worktrees").join(task.repo.name.as_str());
     let folder = parent.join(task.attempt.task.to_string());
     Some(folder).filter(|folder| folder.join(".git").is_file())
 }
 
-/// The branch that a task works on, and whether it goes on with one that others made.
+/// The branch for a task, and whether it continues one that others made.
 async fn choose_branch(
     keeper: &Keeper,
     task: &Assignment,
@@ -635,7 +636,7 @@ async fn choose_branch(
     Err(taken(wanted))
 }
 
-/// The branch holds what an earlier attempt of this task made here, and pushed.
+/// Whether the branch contains what an earlier attempt of this task made here and pushed.
 async fn is_ours(
     keeper: &Keeper,
     task: &Assignment,
@@ -651,14 +652,14 @@ async fn is_ours(
 
 fn taken(branch: &str) -> Failure {
     let what = format!(
-        "The branch `{branch}` exists already and was not made for this task. To go on with it, name \
+        "The branch `{branch}` already exists and was not created for this task. To continue it, use \
          it as the base too: `--base {branch} --branch {branch}`."
     );
     Failure::new(FailureKind::BranchTaken, what)
 }
 
 impl GitChanges {
-    /// These changes as a report with the agent's words.
+    /// Combines these changes and the agent's summary into a report.
     pub fn report(self, finished: FinishedRun) -> (Report, String) {
         let FinishedRun {
             summary,
@@ -680,7 +681,7 @@ impl GitChanges {
     }
 }
 
-/// `worktrees/<repository>/<task>`, or beside it when something lies there.
+/// `worktrees/<repository>/<task>`, with a number appended if that exists.
 fn folder(state: &Path, task: &Assignment) -> PathBuf {
     let parent = state.join("worktrees").join(task.repo.name.as_str());
     let name = task.attempt.task.to_string();
@@ -710,7 +711,7 @@ fn cut(mut text: String, limit: usize) -> String {
             .find(|end| text.is_char_boundary(*end))
             .unwrap_or(0);
         text.truncate(end);
-        text.push_str("\n… cut here; all of it is on the branch or in the log\n");
+        text.push_str("\n… truncated; see the branch or the log for the rest\n");
     }
     text
 }

@@ -1,5 +1,5 @@
-//! What was said while no connection stood. A session that is taken up brings it again, for some
-//! minutes; after that it is only to be found where it stands.
+//! Reads messages that were posted while we were not connected. A resumed session replays events
+//! for some minutes; after that we have to read the channels.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use vine_domain::{
 
 use crate::{DiscordSession, channel, heard, rest::DiscordCallError};
 
-/// Events do not come in order of ids: a little before the last one is read too. A minute of
-/// snowflakes.
+/// How far before the last seen message to start, since events do not arrive in order of their IDs:
+/// one minute of snowflakes.
 const BEFORE: u64 = 60_000 << 22;
 const SOON: Duration = Duration::from_secs(1);
 
-/// Reads all threads whose tasks are not over and all rooms, after what was seen last. What is
-/// known already is known.
+/// Reads all rooms and the threads of all unfinished tasks from the last seen message on. Known
+/// messages are ignored when they are stored.
 pub async fn run(session: &DiscordSession, ear: &dyn EventSink, seen: u64) {
-    // What was said before we came was not to us; the first message that we post or hear begins it.
+    // Nothing was seen so far, so there is no gap to fill.
     if seen == 0 {
         return;
     }
@@ -45,15 +45,14 @@ async fn places(ear: &dyn EventSink) -> Vec<String> {
                     .collect();
             }
             (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%error, "where to look for what was said meanwhile cannot be read: \
-                 {error}");
+                tracing::error!(%error, "could not load the backfill targets: {error}");
                 tokio::time::sleep(SOON).await;
             }
         }
     }
 }
 
-/// An error says that it is to be tried again, and may say when.
+/// An error means "retry", after the given pause if there is one.
 async fn look_through(
     session: &DiscordSession,
     ear: &dyn EventSink,
@@ -68,7 +67,7 @@ async fn look_through(
         let page = session
             .rest
             .get(
-                "reading what was said meanwhile",
+                "reading missed messages",
                 Route::ChannelMessages { channel_id: id },
                 &params,
             )
@@ -77,7 +76,7 @@ async fn look_through(
             Ok(page) => page,
             Err(DiscordCallError::Limited { after, .. }) => return Err(Some(after)),
             Err(DiscordCallError::Unclear { .. }) => return Err(None),
-            // The channel is gone or closed to us; that is said elsewhere.
+            // The channel was deleted or is closed to us; health reports that.
             Err(DiscordCallError::Refused { .. }) => return Ok(()),
         };
         let mut messages: Vec<Value> = page.as_array().cloned().unwrap_or_default();
@@ -95,7 +94,7 @@ async fn look_through(
                 })
                 .await
         {
-            tracing::error!(%error, "what was found could not be stored: {error}");
+            tracing::error!(%error, "could not store missed messages: {error}");
             return Err(None);
         }
         let latest = messages

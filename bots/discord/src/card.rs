@@ -1,30 +1,30 @@
-//! What can be pressed under a question: a button for each choice, one to write something else.
+//! The controls under a question: a button for each choice, and one to write something else.
 
 use serde_json::{Value, json};
 use vine_domain::{chat::Button, visible_text};
 
-/// Characters of a label (reference, "Button").
+/// Maximum characters of a label (reference, "Button").
 const LABEL: usize = 80;
-/// Buttons in a row, and choices that have buttons; more are a list.
+/// Buttons in a row, and the most choices shown as buttons; more become a list.
 const ROW: usize = 5;
 const BUTTONS: usize = 20;
-/// Options of a list.
+/// Maximum options of a list.
 const OPTIONS: usize = 25;
 
-/// Something was pressed.
+/// What a person pressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Press {
-    /// The choice with this place.
+    /// The choice with this index.
     Pick(usize),
-    /// A choice that is to be asked about once more.
+    /// A choice that needs confirmation.
     Careful(usize),
-    /// That one, for sure, under this message.
+    /// A confirmed choice of this message.
     Sure(usize, String),
-    /// To write something.
+    /// Opens the modal.
     Write,
 }
 
-/// The rows under a question.
+/// The rows of controls under a question.
 pub fn rows(buttons: &[Button]) -> Vec<Value> {
     let write = json!({ "type": 2, "style": 2, "label": "Answer…", "custom_id": "v1:write" });
     if buttons.len() > BUTTONS {
@@ -38,7 +38,7 @@ pub fn rows(buttons: &[Button]) -> Vec<Value> {
     in_rows(&all)
 }
 
-/// Rows of choices and no other way.
+/// Rows of choices without the button to write.
 pub fn choices(buttons: &[Button]) -> Vec<Value> {
     in_rows(&picks(buttons))
 }
@@ -72,13 +72,13 @@ fn list(buttons: &[Button]) -> Value {
         .map(option)
         .collect();
     let placeholder = match buttons.len() {
-        all if all > OPTIONS => format!("Choose: the first {OPTIONS} of {all}; write any other"),
+        all if all > OPTIONS => format!("Choose (first {OPTIONS} of {all}); write any other"),
         _ => "Choose".to_owned(),
     };
     json!({ "type": 3, "custom_id": "v1:list", "placeholder": placeholder, "options": options })
 }
 
-/// The row that asks once more.
+/// The row that asks for confirmation.
 pub fn sure(message: &str, index: usize, label: &str) -> Vec<Value> {
     let label = short(&format!("Yes: {label}"), LABEL);
     vec![
@@ -90,8 +90,8 @@ fn short(text: &str, most: usize) -> String {
     visible_text::exact(text).chars().take(most).collect()
 }
 
-/// Reads what was pressed. Whoever forges an id presses a button that may not exist; who may press
-/// is asked elsewhere.
+/// Reads what was pressed. A forged ID can only name a button that may not exist; permission is
+/// checked elsewhere.
 pub fn pressed(data: &Value) -> Option<Press> {
     let parts: Vec<&str> = data["custom_id"].as_str()?.split(':').collect();
     match parts.as_slice() {

@@ -1,17 +1,16 @@
-//! What a message holds: its own words, words that were forwarded, files, and what has no words.
+//! The content of a message: its text, forwarded text, files, and media without text.
 
 use serde_json::Value;
 use vine_domain::chat::attachment::{Content, MediaKind, forwarded};
 
 use crate::BotIdentity;
 
-/// Recorded speech (reference, "Message Flags").
+/// A voice message (reference, "Message Flags").
 const VOICE: u64 = 1 << 13;
-/// A reference to a message that is passed on, and not replied to (reference, "Message Reference
-/// Types").
+/// The reference type of a forwarded message (reference, "Message Reference Types").
 const FORWARD: u64 = 1;
 
-/// What agents get of a message, and which of its files are still to be fetched.
+/// What agents receive of a message, and which of its files must still be fetched.
 pub fn content(message: &Value, us: &BotIdentity) -> Content {
     let mut content = Content {
         words: vec![words(message, us)],
@@ -35,22 +34,22 @@ fn of(one: &Value) -> std::slice::Iter<'_, Value> {
         .iter()
 }
 
-/// Files of a message, and of what it forwards.
+/// Files of a message and of the messages that it forwards.
 pub fn files(message: &Value) -> impl Iterator<Item = &Value> {
     of(message)
         .chain(snapshots(message).flat_map(of))
         .filter(|_| !is_voice(message))
 }
 
-/// The message that one is a reply to; what is forwarded stands elsewhere.
+/// The message that this one replies to. A forward is not a reply.
 pub fn reply_to(message: &Value) -> Option<&str> {
     let reference = &message["message_reference"];
     let id = reference["message_id"].as_str()?;
     (reference["type"].as_u64() != Some(FORWARD)).then_some(id)
 }
 
-/// Whether a person wrote it (a plain message, a reply), Discord did in somebody's name, or it is of
-/// a kind that people could not send when this was written (reference, "Message Types").
+/// `false` for what a person wrote (a plain message, a reply), `true` for system messages, `None`
+/// for types that were unknown when this was written (reference, "Message Types").
 pub fn is_notice(message: &Value) -> Option<bool> {
     match message["type"].as_u64()? {
         0 | 19 => Some(false),
@@ -59,7 +58,7 @@ pub fn is_notice(message: &Value) -> Option<bool> {
     }
 }
 
-/// Words to us by our mention are words to `@vine`; whoever else is called is called by name.
+/// The text with our leading mention as `@vine` and other mentions as names.
 pub fn plain(message: &Value, text: &str, us: &BotIdentity) -> String {
     let text = text.trim();
     let heads = [format!("<@{}>", us.id), format!("<@!{}>", us.id)];
@@ -113,8 +112,8 @@ fn add(content: &mut Content, message: &Value) {
     }
 }
 
-/// What somebody typed that Discord made a token of (reference, "Message Formatting"). Tokens whose
-/// name is not told stay.
+/// Replaces Discord's tokens with what the person typed (reference, "Message Formatting"). A token
+/// whose name is unknown stays.
 fn typed(message: &Value, text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -145,7 +144,7 @@ fn name(message: &Value, token: &str) -> Option<String> {
         one[name].as_str().map(str::to_owned)
     };
     if let Some(id) = token.strip_prefix("@!").or_else(|| token.strip_prefix('@')) {
-        // Somebody of our name is not us.
+        // A user who happens to be called `vine` is not us.
         let name = listed("mentions", id, "username");
         let name = name.filter(|name| !name.eq_ignore_ascii_case("vine"));
         return name.map(|name| format!("@{name}"));

@@ -1,6 +1,6 @@
-//! Posts: new messages, threads, edits, reactions, words to one person. Each new message carries a
-//! nonce made from its id, by which Discord knows a repetition for some minutes; what is older is
-//! looked for where it would stand.
+//! Posts: new messages, threads, edits, reactions, private replies. Each new message carries a
+//! nonce made from its ID, by which Discord recognizes duplicates for some minutes. After that we
+//! search the channel for the message before posting it again.
 
 use std::time::Duration;
 
@@ -25,13 +25,13 @@ use crate::{
     translate::{REACTION, moment},
 };
 
-/// Links are not unfolded.
+/// Suppresses link previews.
 const PLAIN: u64 = 4;
 const EPHEMERAL: u64 = 64;
-/// Threads go to the archive after a day without words; words bring them back.
+/// Minutes: threads are archived after a day without messages; a message reopens them.
 const ARCHIVE: u64 = 1440;
 
-/// Our clock and Discord's differ by less than this.
+/// Upper bound for the difference between our clock and Discord's.
 const CLOCKS: Duration = Duration::from_secs(120);
 
 /// Posts or edits one message.
@@ -46,10 +46,10 @@ pub async fn deliver(session: &DiscordSession, dispatch: &OutboxItem) -> Result<
         (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Disposition::Missed => {
             note(session, dispatch, about).await
         }
-        // What it would edit is the sign that we put on the person's own message.
+        // The earlier post is our reaction on the person's message, which cannot be edited.
         (_, OutboundKind::Note { .. }, Some(_), _) => post(session, dispatch, true).await,
         (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
-            // First: once the edit is known to be posted, nothing of it is tried again.
+            // React first: once the edit is recorded as posted, nothing of it is retried.
             if let Some(about) = about {
                 react(session, &about.event, "✅").await?;
             }
@@ -82,7 +82,7 @@ async fn note(
 }
 
 async fn react(session: &DiscordSession, to: &str, sign: &str) -> Result<(), ChatError> {
-    // Commands and presses are no messages: there is nothing to react to.
+    // Commands and button presses are not messages, so there is nothing to react to.
     let Some((room, id)) = to.split_once(':') else {
         return Ok(());
     };
@@ -93,16 +93,16 @@ async fn react(session: &DiscordSession, to: &str, sign: &str) -> Result<(), Cha
         reaction: &encoded,
     };
     match session.rest.put("reacting", route).await {
-        // Their words are gone, or the thread is closed: that must keep nothing else from anybody.
+        // The message was deleted or the thread is closed; that must not block other posts.
         Err(error) if error.code().is_some() => {
-            tracing::debug!("no sign on somebody's words: {error}");
+            tracing::debug!("could not add a reaction: {error}");
             Ok(())
         }
         other => other.map(drop).map_err(Into::into),
     }
 }
 
-/// A thread begins with its card: a message of the room, or the first one of a forum's post.
+/// A thread starts with its card: a channel message, or the first message of a forum post.
 async fn post(
     session: &DiscordSession,
     dispatch: &OutboxItem,
@@ -140,16 +140,16 @@ async fn begin(
     let wish = json!({ "name": title(&dispatch.message.text), "auto_archive_duration": ARCHIVE });
     match session
         .rest
-        .call("making the thread", LightMethod::Post, route, &wish)
+        .call("creating the thread", LightMethod::Post, route, &wish)
         .await
     {
         Err(error) if error.code() != Some(160_004) => Err(error.into()),
-        // Made before: the thread of a message has its id.
+        // Already created; a thread has the ID of its first message.
         _ => Ok(Posted::all(root, parts)),
     }
 }
 
-/// Forums know no nonce: a post of the same title is looked for first, whenever it may be there.
+/// Forum posts take no nonce, so a retry first searches for a post with the same title.
 async fn forum_post(
     session: &DiscordSession,
     dispatch: &OutboxItem,
@@ -161,12 +161,12 @@ async fn forum_post(
         let active = session
             .rest
             .get(
-                "looking for a post",
+                "searching for a post",
                 Route::GuildThreadsActive { guild_id: server },
                 &[],
             )
             .await?;
-        // A post of this message is not older than it; others may have the same title.
+        // Other posts may have the same title, but ours is not older than the message.
         let after = dispatch.at.minus(CLOCKS);
         let made = |one: &Value| one["id"].as_str().and_then(moment);
         let is = |one: &&Value| {
@@ -192,13 +192,13 @@ async fn forum_post(
     };
     let made = session
         .rest
-        .call("making a post", LightMethod::Post, route, &wish)
+        .call("creating a post", LightMethod::Post, route, &wish)
         .await?;
     let id = made["id"].as_str().unwrap_or_default();
     Ok(Posted::one(id, id))
 }
 
-/// The name of a thread: the first line of its card, without marks; at most 100 characters.
+/// A thread's name: the first line of its card without markup, at most 100 characters.
 fn title(text: &str) -> String {
     let line: String = text
         .lines()
@@ -215,7 +215,7 @@ fn title(text: &str) -> String {
     }
 }
 
-/// Posts all pieces of a message into a channel, and gives the ids of those that hold words.
+/// Posts all pieces of a message into a channel and returns the IDs of those with text.
 async fn all(
     session: &DiscordSession,
     dispatch: &OutboxItem,
@@ -225,7 +225,7 @@ async fn all(
     let text = &dispatch.message.text;
     let called = format!("{}-{}", dispatch.message.kind.as_str(), dispatch.message.id);
     let pieces = in_form(dispatch.form, text, parts(text), &called);
-    // Only what stands after what we know to be ours can be this.
+    // This message can only come after our latest known post.
     let known = if careful {
         ours(session, place, dispatch.latest.as_deref())
             .await
@@ -267,11 +267,11 @@ async fn all(
     Ok(posted)
 }
 
-/// Why a message is not posted. One that was posted under this nonce and deleted since is not posted
-/// again: whoever deleted it meant that. Where the room still stands it is the thread that is gone.
+/// Why a message is not posted. If a message with this nonce was posted and then deleted, it is not
+/// posted again. If the missing channel is not the room itself, the thread was deleted.
 fn unposted(error: DiscordCallError, dispatch: &OutboxItem, place: &str) -> ChatError {
     match error.code() {
-        Some(10008) => ChatError::Unfit("it was posted, and somebody has deleted it".into()),
+        Some(10008) => ChatError::Unfit("it was already posted, and then deleted".into()),
         Some(10003) if place != dispatch.room => {
             ChatError::ThreadGone(format!("the thread {place} was deleted"))
         }
@@ -279,7 +279,7 @@ fn unposted(error: DiscordCallError, dispatch: &OutboxItem, place: &str) -> Chat
     }
 }
 
-/// Our latest messages in a channel, after the one with this id.
+/// Our latest messages in a channel, after the one with this ID.
 async fn ours(
     session: &DiscordSession,
     place: &str,
@@ -293,11 +293,7 @@ async fn ours(
     let route = Route::ChannelMessages { channel_id };
     let page = session
         .rest
-        .get(
-            "looking for what we posted",
-            route,
-            &[("limit", "100".into())],
-        )
+        .get("searching for our posts", route, &[("limit", "100".into())])
         .await?;
     let is = |one: &&Value| {
         one["author"]["id"] == session.us.id.as_str()
@@ -312,7 +308,7 @@ async fn ours(
         .collect())
 }
 
-/// Buttons are with the first part, as edits are: once the question is settled they are gone.
+/// Buttons go with the first part, which is the one that edits replace: settling removes them.
 fn content(dispatch: &OutboxItem, text: &str, first: bool) -> Value {
     let mentions = if first && dispatch.form == MarkupLevel::Whole {
         dispatch.mentions.as_slice()
@@ -332,7 +328,7 @@ fn content(dispatch: &OutboxItem, text: &str, first: bool) -> Value {
     json!({ "content": marked(text, mentions), "flags": PLAIN, "components": rows, "allowed_mentions": { "parse": [], "users": users } })
 }
 
-/// Edits show one part; the buttons of a question go with it.
+/// An edit shows one part, with the question's buttons if it has any.
 async fn edit(
     session: &DiscordSession,
     dispatch: &OutboxItem,
@@ -342,7 +338,7 @@ async fn edit(
     let starts = edited == thread && session.kind(&dispatch.room).await? != rooms::FORUM;
     let place = if starts { &dispatch.room } else { thread };
     let text = shortened(parts(&dispatch.message.text));
-    // A question that was given up can still be answered.
+    // An expired question can still be answered.
     let rows = match dispatch.message.buttons.as_slice() {
         _ if dispatch.form != MarkupLevel::Whole => Vec::new(),
         [] => Vec::new(),
@@ -367,7 +363,7 @@ async fn edit(
         session
             .rest
             .call(
-                "opening the thread",
+                "reopening the thread",
                 LightMethod::Patch,
                 Route::Channel {
                     channel_id: channel(place)?,
@@ -381,13 +377,13 @@ async fn edit(
             .await;
     }
     match done {
-        // Somebody has deleted it, or its thread: there is nothing to show.
+        // The message or its thread was deleted: there is nothing to edit.
         Err(error) if !matches!(error.code(), Some(10003 | 10008)) => Err(error.into()),
         _ => Ok(Posted::one(thread, edited)),
     }
 }
 
-/// Words to one person: where they wait for them, else as a reply to what they said.
+/// A private reply: to the pending interaction if there is one, else as a reply to the message.
 async fn whisper(
     session: &DiscordSession,
     dispatch: &OutboxItem,
@@ -397,7 +393,7 @@ async fn whisper(
         MarkupLevel::Whole | MarkupLevel::Words => {
             marked(&shortened(parts(&dispatch.message.text)), &[])
         }
-        MarkupLevel::File => "The answer could not be shown here; the page shows it.".into(),
+        MarkupLevel::File => "This reply could not be shown here; the page shows it.".into(),
     };
     let rows = match dispatch.form {
         MarkupLevel::Whole => card::choices(&dispatch.message.buttons),
@@ -442,7 +438,7 @@ async fn whisper(
                 )
                 .await?
         }
-        // A reaction is no message to reply to.
+        // A reaction is not a message that can be replied to.
         (None, None) if aside.to.starts_with(REACTION) => {
             let text = format!("<@{}> {text}", aside.author);
             let body = json!({ "content": text, "flags": PLAIN, "components": rows, "nonce": nonce::write(dispatch.message.id, 0),
@@ -457,11 +453,11 @@ async fn whisper(
         }
         (None, None) => {
             return Err(ChatError::Gone(
-                "whoever waited for this waits no more".into(),
+                "the interaction that this replies to has expired".into(),
             ));
         }
     };
-    // What is pressed under it names it.
+    // Presses on its buttons refer to this ID.
     Ok(Posted::one(
         aside.thread.as_ref().unwrap_or(&aside.to),
         told["id"].as_str().unwrap_or(&aside.to),

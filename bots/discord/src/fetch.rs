@@ -1,4 +1,4 @@
-//! The content of text files that people attach.
+//! Fetches the content of attached text files.
 
 use serde_json::Value;
 use serenity::all::Route;
@@ -10,8 +10,8 @@ use crate::{
     message,
 };
 
-/// The event again with its words; `None` while they are not to be had. Addresses of files end
-/// after a day: a fresh one is asked for.
+/// The event with its full text; `None` while that is not available. File URLs expire after a day,
+/// so the message is read again.
 pub async fn fetched(session: &DiscordSession, event: &Inbound) -> Option<Inbound> {
     let (room, id) = event.event.split_once(':')?;
     let route = Route::ChannelMessage {
@@ -20,7 +20,9 @@ pub async fn fetched(session: &DiscordSession, event: &Inbound) -> Option<Inboun
     };
     let shown = session.rest.get("reading a message", route, &[]).await;
     let shown: Value = shown
-        .inspect_err(|error| tracing::debug!(event = %event.event, "not fetched: {error}"))
+        .inspect_err(
+            |error| tracing::debug!(event = %event.event, "could not read a message: {error}"),
+        )
         .ok()?;
     let mut content = content(&shown, &session.us);
     content.awaited.clear();
@@ -28,7 +30,7 @@ pub async fn fetched(session: &DiscordSession, event: &Inbound) -> Option<Inboun
         let bytes = session.rest.download(file["url"].as_str()?).await;
         let bytes = bytes
             .inspect_err(
-                |why| tracing::debug!(event = %event.event, "a file was not downloaded: {why}"),
+                |why| tracing::debug!(event = %event.event, "could not download a file: {why}"),
             )
             .ok()?;
         content.add(file["filename"].as_str().unwrap_or("file"), &bytes);

@@ -1,5 +1,5 @@
-//! The connection over which Discord tells us things, in order. What it tells is stored with the
-//! place in the stream, so that the next process takes the session up where this one left it.
+//! The connection over which Discord sends events, in order. Each event is stored with its position
+//! in the stream, so that the next process can resume the session where this one stopped.
 
 use std::time::Duration;
 
@@ -13,77 +13,79 @@ use tokio::{
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Message, protocol::CloseFrame, protocol::WebSocketConfig},
+    tungstenite::{
+        Message,
+        protocol::{CloseFrame, WebSocketConfig},
+    },
 };
 
 const DIAL: Duration = Duration::from_secs(15);
 const HELLO: Duration = Duration::from_secs(20);
-/// A connection that has lived so long was a good one.
+/// A connection that lasts at least this long counts as successful.
 const GOOD: Duration = Duration::from_secs(30);
-/// The longest pause between two tries.
+/// The longest pause between two attempts to connect.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Before a new session.
+/// The pause before a new session.
 const IDENTIFY: Duration = Duration::from_secs(3);
-/// Discord takes a thousand new sessions a day, and then resets the token: after a few that end
-/// soon they come as slowly as that.
+/// Discord allows a thousand new sessions a day and then resets the token. After a few short-lived
+/// sessions the pause grows to this, which stays below that limit.
 const SLOWLY: Duration = Duration::from_secs(90);
 const FEW: u32 = 3;
-/// A session that so many tries could not take up is given up.
+/// After this many failed attempts to resume, the session is abandoned.
 const HOPELESS: u32 = 10;
-/// Leaving with this keeps the session; 1000 and 1001 would end it.
+/// Closing with this code keeps the session; 1000 and 1001 would end it.
 const LEAVE: u16 = 4000;
 
-/// A session that can be taken up again, and what was seen in it.
+/// A session that can be resumed, and how far it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResumePoint {
-    /// The session; empty when it is over.
+    /// The session; empty if there is none to resume.
     pub session: String,
-    /// Where to take it up.
+    /// The URL for resuming it.
     pub url: String,
-    /// The last event that was dealt with.
+    /// The last handled event.
     pub seq: u64,
-    /// The highest id of a message before which nothing is missing, 0 before the first.
+    /// The highest message ID up to which nothing is missing; 0 before the first.
     pub seen: u64,
-    /// What the session was asked for, and by whom: with other wishes it would go on with the old
-    /// ones.
+    /// The bot and the intents of the session: a resumed session would keep its old intents.
     #[serde(default)]
     pub asked: String,
 }
 
-/// Who is told of events.
+/// Receives events.
 #[async_trait]
 pub trait EventHandler: Send {
-    /// An event, and the place in the stream after it. An error ends the connection, and the event
-    /// comes again where the session is taken up again.
+    /// Handles an event; `place` is the position after it. An error ends the connection, and the
+    /// event comes again if the session is resumed.
     async fn event(
         &mut self,
         kind: &str,
         data: &Value,
         place: &mut ResumePoint,
     ) -> Result<(), GatewayEnd>;
-    /// How the connection is.
+    /// Reports the state of the connection.
     fn health(&self, health: Result<(), String>);
 }
 
-/// What is asked of Discord.
+/// How to connect to Discord.
 pub struct Gateway {
-    /// Where to connect for a new session.
+    /// The URL for a new session.
     pub url: String,
-    /// The bot's.
+    /// The bot's token.
     pub token: String,
-    /// Which events.
+    /// The events to receive.
     pub intents: u64,
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Why a connection ended, as what follows from it.
+/// Why a connection ended, by how to continue.
 pub enum GatewayEnd {
-    /// The session can be taken up again.
+    /// The session can be resumed.
     Again(String),
-    /// It is over.
+    /// The session has ended; start a new one.
     Afresh(String),
-    /// Only a person can mend it.
+    /// Only a person can fix it.
     Lasting(String),
 }
 
@@ -105,7 +107,7 @@ struct GatewayFrame {
 }
 
 impl Gateway {
-    /// Listens until something is wrong that only a person can mend.
+    /// Listens until a problem that only a person can fix.
     pub async fn run(&self, mut place: ResumePoint, hear: &mut impl EventHandler) -> String {
         let (mut failed, mut anew) = (0_u32, 0_u32);
         loop {
@@ -122,7 +124,7 @@ impl Gateway {
             tracing::info!("the connection to Discord ended: {why}");
             failed = if stood { 0 } else { failed + 1 };
             if failed >= HOPELESS {
-                // Where it was to be taken up may be gone, or closed to us.
+                // The resume URL may be unreachable.
                 place.session.clear();
             }
             anew = if begun.elapsed() > GOOD {
@@ -142,7 +144,7 @@ impl Gateway {
         }
     }
 
-    /// Until the connection ends; also gives whether it stood at all.
+    /// Runs one connection until it ends; also returns whether it was established.
     async fn once(
         &self,
         place: &mut ResumePoint,
@@ -162,11 +164,11 @@ impl Gateway {
                 Ok(Ok((socket, _))) => socket,
                 Ok(Err(error)) => {
                     return (
-                        GatewayEnd::Again(format!("it cannot be opened: {error}")),
+                        GatewayEnd::Again(format!("could not connect: {error}")),
                         false,
                     );
                 }
-                Err(_) => return (GatewayEnd::Again("it does not open".into()), false),
+                Err(_) => return (GatewayEnd::Again("connecting timed out".into()), false),
             };
         let mut connection = GatewayConnection {
             socket,
@@ -191,7 +193,7 @@ impl Gateway {
     }
 }
 
-/// At once, then after 1, 2, 4 … 60 s.
+/// The pause after this many failures: none at first, then 1, 2, 4 … 60 s.
 fn again(failed: u32) -> Duration {
     if failed <= 1 {
         Duration::ZERO
@@ -200,7 +202,7 @@ fn again(failed: u32) -> Duration {
     }
 }
 
-/// The pause before a new session, of which `anew` ended soon.
+/// The pause before a new session after `anew` short-lived ones.
 fn before_new(anew: u32) -> Duration {
     IDENTIFY
         .saturating_mul(1 << anew.saturating_sub(FEW).min(5))
@@ -210,10 +212,10 @@ fn before_new(anew: u32) -> Duration {
 struct GatewayConnection {
     socket: Socket,
     beat: Option<Interval>,
-    /// The last beat was.
+    /// Whether the last heartbeat was acknowledged.
     answered: bool,
     begun: Instant,
-    /// Discord has let us in.
+    /// Whether Discord has accepted us.
     stood: bool,
 }
 
@@ -231,7 +233,7 @@ impl GatewayConnection {
                     self.socket.next(),
                 )
                 .await
-                .map_err(|_| GatewayEnd::Again("Discord does not greet us".into()))?,
+                .map_err(|_| GatewayEnd::Again("no hello from Discord".into()))?,
                 Some(beat) => tokio::select! {
                     _ = beat.tick() => {
                         self.send_beat(place).await?;
@@ -247,7 +249,7 @@ impl GatewayConnection {
                 }
                 Some(Ok(_)) => None,
                 Some(Err(error)) => return Err(GatewayEnd::Again(error.to_string())),
-                None => return Err(GatewayEnd::Again("it was cut".into())),
+                None => return Err(GatewayEnd::Again("the connection was lost".into())),
             };
             if let Some(frame) = frame {
                 self.take(frame, gateway, place, hear).await?;
@@ -270,11 +272,11 @@ impl GatewayConnection {
                 Ok(())
             }
             1 => self.send(&json!({ "op": 1, "d": place.seq })).await,
-            7 => Err(GatewayEnd::Again("Discord asked us to connect anew".into())),
+            7 => Err(GatewayEnd::Again("Discord asked us to reconnect".into())),
             9 if frame.d == true => Err(GatewayEnd::Again(
-                "Discord asked us to take the session up again".into(),
+                "Discord asked us to resume the session".into(),
             )),
-            9 => Err(GatewayEnd::Afresh("the session is over".into())),
+            9 => Err(GatewayEnd::Afresh("the session has ended".into())),
             10 => {
                 let every = Duration::from_millis(
                     frame.d["heartbeat_interval"]
@@ -282,7 +284,7 @@ impl GatewayConnection {
                         .unwrap_or(41_250)
                         .max(50),
                 );
-                // The first one after a part of it, so that bots do not beat all at once.
+                // The first heartbeat comes early, so that bots do not all send at the same time.
                 let mut beat = interval_at(Instant::now() + every.mul_f64(0.3), every);
                 beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 self.beat = Some(beat);
@@ -298,7 +300,7 @@ impl GatewayConnection {
 
     async fn send_beat(&mut self, place: &ResumePoint) -> Result<(), GatewayEnd> {
         if !self.answered {
-            return Err(GatewayEnd::Again("it is silent".into()));
+            return Err(GatewayEnd::Again("no reply to the heartbeat".into()));
         }
         self.answered = false;
         self.send(&json!({ "op": 1, "d": place.seq })).await
@@ -340,27 +342,24 @@ fn greeting(gateway: &Gateway, place: &ResumePoint) -> Value {
     json!({ "op": 2, "d": { "token": gateway.token, "intents": gateway.intents, "properties": properties, "compress": false } })
 }
 
-/// What a code means (reference, "Gateway Close Event Codes").
+/// How to continue after a close code (reference, "Gateway Close Event Codes").
 fn closed(code: Option<u16>) -> GatewayEnd {
     match code {
         Some(4004) => GatewayEnd::Lasting(
-            "Discord does not accept the bot's token; set \
-         `chat.discord.token` anew"
+            "Discord does not accept the bot token; set a new `chat.discord.token`"
                 .into(),
         ),
         Some(4014) => GatewayEnd::Lasting(
-            "Discord does not let the bot read messages: switch \"Message Content Intent\" on, in the developer portal under \"Bot\", or set \
+            "Discord does not let the bot read messages: turn on \"Message Content Intent\" under \"Bot\" in the developer portal, or set \
              `message_content = false` in [chat.discord] and answer with buttons and commands"
                 .into(),
         ),
         Some(4011) => GatewayEnd::Lasting(
-            "the bot is in too many servers for one connection; use a bot \
-         of your own"
+            "the bot is in too many servers for one connection; use a separate bot"
                 .into(),
         ),
         Some(code @ (4010 | 4012 | 4013)) => GatewayEnd::Lasting(format!(
-            "Discord refuses the connection \
-         with code {code}"
+            "Discord refused the connection with code {code}"
         )),
         Some(code @ (4003 | 4007 | 4009)) => GatewayEnd::Afresh(format!("closed with code {code}")),
         Some(code) => GatewayEnd::Again(format!("closed with code {code}")),

@@ -1,5 +1,4 @@
-//! The installation of our bot: who it is, whether it is in the server, and whether it may what it
-//! needs.
+//! Checks the bot's installation: its identity, its server and its permissions.
 
 use serde_json::Value;
 use serenity::all::{Permissions, Route};
@@ -10,7 +9,7 @@ use crate::{
     rest::{DiscordCallError, RestClient},
 };
 
-/// What the bot needs in each channel.
+/// Permissions that the bot needs in each channel.
 pub const NEEDED: Permissions = Permissions::VIEW_CHANNEL
     .union(Permissions::SEND_MESSAGES)
     .union(Permissions::SEND_MESSAGES_IN_THREADS)
@@ -18,21 +17,21 @@ pub const NEEDED: Permissions = Permissions::VIEW_CHANNEL
     .union(Permissions::READ_MESSAGE_HISTORY)
     .union(Permissions::ATTACH_FILES)
     .union(Permissions::ADD_REACTIONS);
-/// What its invitation asks for: also to make channels, to let people into them, and to open
-/// threads that were locked.
+/// Permissions that the invitation requests: also to create channels, to add people to them, and to
+/// open locked threads.
 const INVITED: Permissions = NEEDED
     .union(Permissions::MANAGE_CHANNELS)
     .union(Permissions::MANAGE_ROLES)
     .union(Permissions::MANAGE_THREADS);
 
-/// The intent for message content was granted, as a small or as a reviewed bot (reference,
+/// Application flags of the message content intent, for unverified or verified bots (reference,
 /// "Application Flags").
 const GRANTED: u64 = 1 << 18 | 1 << 19;
 
 /// Connects to the REST API.
 ///
 /// # Errors
-/// Says what is wrong and what to do.
+/// Describes the problem and what to do about it.
 pub async fn connect(
     settings: &DiscordSettings,
     ear: &dyn EventSink,
@@ -40,13 +39,13 @@ pub async fn connect(
     let rest = RestClient::new(&settings.api_url, &settings.token)?;
     let said = |error| ChatError::from(error).to_string();
     let app = rest
-        .get("asking who we are", Route::Oauth2ApplicationCurrent, &[])
+        .get("identifying the bot", Route::Oauth2ApplicationCurrent, &[])
         .await
         .map_err(said)?;
     let id = app["id"].as_str().unwrap_or_default().to_owned();
     if settings.message_content && app["flags"].as_u64().unwrap_or(0) & GRANTED == 0 {
         return Err(
-            "the bot may not read messages: switch \"Message Content Intent\" on, in the developer portal under \"Bot\", or set \
+            "the bot is not allowed to read messages: turn on \"Message Content Intent\" under \"Bot\" in the developer portal, or set \
                     `message_content = false` in [chat.discord] and answer with buttons and \
                     commands"
                 .into(),
@@ -54,11 +53,7 @@ pub async fn connect(
     }
     let server = guild(&settings.guild)?;
     let known = rest
-        .get(
-            "looking at the server",
-            Route::Guild { guild_id: server },
-            &[],
-        )
+        .get("reading the server", Route::Guild { guild_id: server }, &[])
         .await;
     let known = known.map_err(|error| match error.code() {
         Some(_) => format!(
@@ -69,11 +64,11 @@ pub async fn connect(
         None => error.to_string(),
     })?;
     let gateway = rest
-        .get("asking for the gateway", Route::GatewayBot, &[])
+        .get("requesting the gateway", Route::GatewayBot, &[])
         .await
         .map_err(said)?;
     let me = rest
-        .get("asking who we are", Route::UserMe, &[])
+        .get("identifying the bot", Route::UserMe, &[])
         .await
         .map_err(said)?;
     let us = BotIdentity {
@@ -84,7 +79,7 @@ pub async fn connect(
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let account = format!("{} in {}", text(&me, "username"), text(&known, "name"));
     let session = DiscordSession::new(rest, us, settings.guild.clone(), account);
-    // Buttons and words do without commands.
+    // Buttons and messages work without commands.
     let registered = menu::register(&session.rest, session.app(), server).await;
     ear.remark(
         registered
@@ -102,14 +97,14 @@ pub async fn connect(
 
 fn no_commands(error: &DiscordCallError, app: &str) -> String {
     let what = match error.code() {
-        Some(50001 | 50013) => format!("let the bot in again with {}", invitation(app)),
-        Some(30034) => "Discord takes two hundred new commands a day; they come tomorrow".into(),
-        _ => "it is tried again when the bot connects".into(),
+        Some(50001 | 50013) => format!("invite the bot again with {}", invitation(app)),
+        Some(30034) => "Discord allows two hundred new commands a day; try again tomorrow".into(),
+        _ => "AgentVine retries when the bot reconnects".into(),
     };
-    format!("there are no slash commands, say `@vine …` instead ({error}); {what}")
+    format!("slash commands are unavailable, use `@vine …` instead ({error}); {what}")
 }
 
-/// The address at which an owner of a server lets the bot in, with exactly what it needs.
+/// The link with which the owner of a server invites the bot, with exactly the permissions it needs.
 pub fn invitation(app: &str) -> String {
     format!(
         "https://discord.com/oauth2/authorize?client_id={app}&scope=bot+applications.commands&permissions={}",
@@ -117,7 +112,8 @@ pub fn invitation(app: &str) -> String {
     )
 }
 
-/// What the bot lacks in a channel, by name; `member` and `roles` are its own and the server's.
+/// The permissions that the bot is missing in a channel, by name. `member` is the bot's membership,
+/// `roles` are those of the server.
 pub fn lacks(
     channel: &Value,
     member: &Value,
@@ -150,7 +146,7 @@ pub fn lacks(
     if base.contains(Permissions::ADMINISTRATOR) {
         return Vec::new();
     }
-    // Everybody's first, then the roles', then our own (reference, "Permission Overwrites").
+    // For everyone first, then for roles, then for us (reference, "Permission Overwrites").
     let overwrites = || {
         channel["permission_overwrites"]
             .as_array()

@@ -1,5 +1,4 @@
-//! What the gateway brings, stored with our place in the stream before anybody hears that we have
-//! it.
+//! Stores gateway events with our position in the stream before acknowledging them.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -23,17 +22,17 @@ use crate::{
     translate::{FollowUp, GatewayEvent, Interaction, snowflake, translate},
 };
 
-/// What only one person sees.
+/// Visible to one person only.
 const EPHEMERAL: u64 = 64;
-const ELSEWHERE: &str = "This works in the server that AgentVine was set up for, and not here.";
-/// So long somebody sees that we think, if what comes of their words stands elsewhere.
+const ELSEWHERE: &str = "This only works in the server that AgentVine is set up for.";
+/// How long the "thinking" reply stays if the outcome appears elsewhere.
 const THINKING: Duration = Duration::from_secs(2);
 
-/// Who takes what the gateway brings.
+/// Handles gateway events.
 pub struct Intake {
     pub session: Arc<DiscordSession>,
     pub ear: Arc<dyn EventSink>,
-    /// Called when a connection stands.
+    /// Called when a connection is established.
     pub ready: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -48,7 +47,7 @@ impl EventHandler for Intake {
         if matches!(kind, "READY" | "RESUMED") {
             self.begin(place).await?;
         }
-        // The bot may be in other servers, and people may write to it alone: neither is ours.
+        // Ignore other servers that the bot is in, and direct messages.
         let of = data["guild_id"].as_str().or_else(|| data["id"].as_str());
         if !matches!(kind, "READY" | "RESUMED") && of != Some(&*self.session.guild) {
             self.elsewhere(kind, data);
@@ -97,11 +96,11 @@ impl EventHandler for Intake {
                 }
             }
             GatewayEvent::Ended => {
-                // A session that is taken up again would bring the same again.
+                // Resuming the session would only bring this event again.
                 place.session.clear();
                 self.store(InboundBatch::default(), place).await?;
                 return Err(GatewayEnd::Lasting(format!(
-                    "the bot was put out of the server {}; invite it with {}",
+                    "the bot was removed from the server {}; invite it with {}",
                     self.session.guild,
                     invitation(&self.session.us.app)
                 )));
@@ -118,7 +117,7 @@ impl EventHandler for Intake {
 }
 
 impl Intake {
-    /// Whoever uses a command or a button where we do not work is told so; Discord would say that
+    /// Answers commands and buttons used where we do not work; otherwise Discord would report that
     /// we did not respond.
     fn elsewhere(&self, kind: &str, data: &Value) {
         let text = |key: &str| data[key].as_str().map(str::to_owned);
@@ -133,10 +132,10 @@ impl Intake {
         tokio::spawn(async move { acknowledge(&session, &id, &token, &answer).await });
     }
 
-    /// A connection stands. What it will not bring again is looked for where it stands.
+    /// Handles a new connection: starts a backfill for what it will not bring again.
     async fn begin(&mut self, place: &mut ResumePoint) -> Result<(), String> {
         if place.seen == 0 {
-            // What was said before we came was not to us; what is said from now on is found.
+            // First connection: earlier messages were not for us, later ones will be found.
             place.seen = snowflake(self.ear.now());
         }
         self.store(InboundBatch::default(), place).await?;
@@ -145,7 +144,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Keeps which threads belong to which channels.
+    /// Records which threads belong to which channels.
     fn note(&self, kind: &str, data: &Value) {
         match kind {
             "GUILD_CREATE" => {
@@ -159,8 +158,8 @@ impl Intake {
         }
     }
 
-    /// A bot sees all public channels of a server. Only what is said in ours, in their threads, or
-    /// to us is anything to us.
+    /// Whether a message is for us: in one of our channels, in one of their threads, or mentioning
+    /// us. A bot sees all public channels of a server.
     async fn concerns(&self, inbound: &Inbound) -> Result<bool, String> {
         let Location::Theirs { room, .. } = &inbound.spot else {
             return Ok(false);
@@ -187,7 +186,7 @@ impl Intake {
             .map_err(|error| error.to_string())
     }
 
-    /// Stored first. The answer is best effort: what is stored counts, however late we are.
+    /// Stores first. The acknowledgement is best effort: what is stored counts even if it is late.
     async fn interaction(
         &self,
         interaction: Interaction,
@@ -253,14 +252,13 @@ async fn acknowledge(session: &DiscordSession, id: &str, token: &str, answer: &V
         .call("answering", LightMethod::Post, route, answer)
         .await
     {
-        // Too late, or twice: what was pressed or said is stored, and its message is edited by the
-        // bot's own right.
-        tracing::debug!("an interaction was not acknowledged: {error}");
+        // Too late or already acknowledged. The event is stored, and editing its message does not
+        // need the interaction.
+        tracing::debug!("could not acknowledge an interaction: {error}");
     }
     if answer["type"] == 5 {
         tokio::time::sleep(THINKING).await;
-        // What came of a command in a thread stands there, and what came of words is a sign or an
-        // edit.
+        // A command's outcome may appear in the thread, and a message's as a reaction or an edit.
         if let Some(ReplyRoute::Amend(token)) = session.waiting.untold(id) {
             let route = Route::WebhookOriginalInteractionResponse {
                 application_id: session.app(),
@@ -272,7 +270,7 @@ async fn acknowledge(session: &DiscordSession, id: &str, token: &str, answer: &V
                     "answering",
                     LightMethod::Patch,
                     route,
-                    &json!({ "content": "Taken." }),
+                    &json!({ "content": "Received." }),
                 )
                 .await;
         }

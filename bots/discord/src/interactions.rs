@@ -1,6 +1,5 @@
-//! People who used something of Discord's and wait for words that they alone see. What answers to
-//! them carry lives a quarter of an hour and is kept in memory only: it lets its holder speak in
-//! our name.
+//! Interactions that wait for a private reply. Their tokens are valid for a quarter of an hour and
+//! are kept in memory only, since a token lets its holder post in our name.
 
 use std::{
     collections::HashMap,
@@ -10,10 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-/// How long Discord takes answers (reference, "Followup Messages"), with a margin.
+/// How long Discord accepts replies (reference, "Followup Messages"), with a margin.
 const LIFE: Duration = Duration::from_secs(14 * 60);
 
-/// Tokens of interactions, by their ids.
+/// Tokens of interactions by ID.
 #[derive(Debug, Default)]
 pub struct PendingInteractions(Mutex<HashMap<String, PendingInteraction>>);
 
@@ -21,17 +20,17 @@ pub struct PendingInteractions(Mutex<HashMap<String, PendingInteraction>>);
 struct PendingInteraction {
     token: String,
     since: Instant,
-    /// What is shown to them can be amended; else it has to be said anew.
+    /// Whether there is a deferred reply to edit; if not, a new message is posted.
     deferred: bool,
     told: bool,
 }
 
-/// How a person can be told something.
+/// How to reply to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplyRoute {
-    /// By amending what they see already.
+    /// By editing the deferred reply.
     Amend(String),
-    /// By something new.
+    /// By posting a new message.
     Anew(String),
 }
 
@@ -40,7 +39,7 @@ impl PendingInteractions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody waits; `deferred` says that they see something which is to be amended.
+    /// Adds an interaction; `deferred` means that its reply is to be edited.
     pub fn add(&self, id: &str, token: &str, deferred: bool) {
         let mut all = self.all();
         all.retain(|_, entry| entry.since.elapsed() < LIFE);
@@ -55,7 +54,7 @@ impl PendingInteractions {
         );
     }
 
-    /// How to tell whoever waits; `None` when nobody does any more.
+    /// How to reply to an interaction; `None` if it has expired.
     pub fn way(&self, id: &str) -> Option<ReplyRoute> {
         let mut all = self.all();
         let entry = all
@@ -70,7 +69,7 @@ impl PendingInteractions {
         })
     }
 
-    /// The same, if nothing was told so far.
+    /// The same, if there was no reply so far.
     pub fn untold(&self, id: &str) -> Option<ReplyRoute> {
         let told = self.all().get(id).is_none_or(|entry| entry.told);
         if told { None } else { self.way(id) }

@@ -1,11 +1,11 @@
 //! Discord: a channel or forum for each repository, a thread for each task.
 //!
-//! `install` finds out who we are there and what we may; `gateway` brings events, `intake` stores
-//! what `translate` makes of each, `fetch` and `backfill` get what none has brought. `deliver`
-//! posts, `card`, `modal`, `menu` and `markup` are how things look, `rooms` makes channels,
-//! `waiting` knows who waits for words of their own, `rest` is one call and what came of it.
-//! Messages have one name in all of Discord, and a thread has that of the message it began with;
-//! what people say is called `<channel>:<message>` here.
+//! `install` checks our identity and permissions. `gateway` receives events, `intake` stores what
+//! `translate` makes of each, `fetch` and `backfill` read what no event brought. `deliver` posts;
+//! `card`, `modal`, `menu` and `markup` format what people see. `rooms` creates channels,
+//! `interactions` tracks who is waiting for a private reply, `rest` makes one API call.
+//! A message ID is unique in all of Discord, and a thread has the ID of the message that started
+//! it. People's messages are named `<channel>:<message>` here.
 #![warn(missing_docs)]
 
 mod backfill;
@@ -50,57 +50,57 @@ use self::{
     rest::RestClient,
 };
 
-/// As it stands in `rooms.platform`.
+/// The platform's name in `rooms.platform`.
 pub const PLATFORM: &str = "discord";
 const SOON: Duration = Duration::from_millis(500);
-/// Servers, messages and reactions to them, and the words in messages (reference, "Gateway
+/// Servers, messages and their reactions; `CONTENT` adds the text of messages (reference, "Gateway
 /// Intents").
 const INTENTS: u64 = 1 | 1 << 9 | 1 << 10;
 const CONTENT: u64 = 1 << 15;
 
-/// What the operator chose.
+/// The operator's settings.
 #[derive(Debug, Clone)]
 pub struct DiscordSettings {
-    /// Where the API is, without a path.
+    /// The API's base URL, without a path.
     pub api_url: String,
     /// The bot's token.
     pub token: String,
-    /// The server, by id.
+    /// The server's ID.
     pub guild: String,
-    /// Channels are called this and the repository's name.
+    /// Channel names are this prefix and the repository's name.
     pub channel_prefix: String,
-    /// Whether we ask to read what people write; without it they answer with buttons and commands.
+    /// Whether to request message content; without it people answer with buttons and commands.
     pub message_content: bool,
 }
 
-/// Who we are there.
+/// Our identity on Discord.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BotIdentity {
-    /// The bot's user id.
+    /// The bot's user ID.
     pub id: String,
-    /// The application's.
+    /// The application's ID.
     pub app: String,
-    /// Whether we can read what people write.
+    /// Whether we can read message content.
     pub reads: bool,
 }
 
-/// A connection that works, and what is known while it does.
+/// A working connection and what is cached while it lasts.
 pub(crate) struct DiscordSession {
     rest: RestClient,
     us: BotIdentity,
     guild: String,
-    /// What people call us there.
+    /// Our display name, shown in health reports.
     account: String,
     waiting: PendingInteractions,
-    /// Kinds of rooms, by id.
+    /// Channel types by ID.
     kinds: Mutex<HashMap<String, u64>>,
-    /// Channels that threads belong to; empty for what is no thread.
+    /// Parent channels of threads; empty for a channel that is not a thread.
     parents: Mutex<HashMap<String, String>>,
-    /// Nothing is missing of what was said before now: it is looked for after each gap.
+    /// Whether the history has no gaps; a backfill follows each gap.
     whole: AtomicBool,
-    /// Who looks for it.
+    /// The running backfill.
     looking: Mutex<Option<AbortHandle>>,
-    /// Threads that know that we cannot read in them.
+    /// Threads that were already told that we cannot read messages there.
     hinted: Mutex<HashSet<String>>,
 }
 
@@ -137,7 +137,7 @@ impl DiscordSession {
             .insert(room.to_owned(), kind);
     }
 
-    /// What kind of channel it is.
+    /// The channel's type.
     async fn kind(&self, room: &str) -> Result<u64, ChatError> {
         let known = self
             .kinds
@@ -151,7 +151,7 @@ impl DiscordSession {
         let shown = self
             .rest
             .get(
-                "looking at the channel",
+                "reading the channel",
                 Route::Channel {
                     channel_id: channel(room)?,
                 },
@@ -163,8 +163,8 @@ impl DiscordSession {
         Ok(kind)
     }
 
-    /// The channel that a thread belongs to, empty for what is no thread; `None` when that cannot
-    /// be known now.
+    /// The parent channel of a thread, empty for a channel that is not a thread; `None` if it cannot
+    /// be determined.
     async fn parent(&self, place: &str) -> Option<String> {
         let known = self
             .parents
@@ -175,9 +175,9 @@ impl DiscordSession {
         if known.is_some() {
             return known;
         }
-        // The gateway waits for this, and is to be answered soon.
+        // The gateway loop waits for this, so the timeout is short.
         let shown = self.rest.get(
-            "looking at a thread",
+            "reading a thread",
             Route::Channel {
                 channel_id: channel(place).ok()?,
             },
@@ -199,7 +199,7 @@ impl DiscordSession {
         Some(parent.to_owned())
     }
 
-    /// Notes channels and threads that an event tells of.
+    /// Records the channel or thread that an event describes.
     fn note_places(&self, shown: &serde_json::Value) {
         let (Some(id), kind) = (shown["id"].as_str(), shown["type"].as_u64()) else {
             return;
@@ -215,7 +215,7 @@ impl DiscordSession {
             .insert(id.to_owned(), parent.to_owned());
     }
 
-    /// Looks for what was said after `seen` and not brought, beside everything else; one at a time.
+    /// Starts a background backfill of messages after `seen`; it replaces a running one.
     fn look_back(self: &Arc<Self>, ear: &Arc<dyn EventSink>, seen: u64) {
         self.whole.store(false, Ordering::SeqCst);
         let (session, ear) = (Arc::clone(self), Arc::clone(ear));
@@ -233,7 +233,7 @@ impl DiscordSession {
         }
     }
 
-    /// Whether it is time to say that we cannot read there.
+    /// Whether this thread has yet to be told that we cannot read messages there.
     fn hinted(&self, inbound: &Inbound) -> bool {
         let Location::Theirs { room, .. } = &inbound.spot else {
             return false;
@@ -260,8 +260,7 @@ impl Discord {
         })
     }
 
-    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and
-    /// tried again.
+    /// Connects and listens forever; drop it to stop. Reports problems to `ear` and retries.
     pub async fn run(self: Arc<Self>, ear: Arc<dyn EventSink>) {
         let mut pause = SOON;
         loop {
@@ -280,7 +279,7 @@ impl Discord {
         }
     }
 
-    /// Until something is wrong that only a person can mend.
+    /// Listens until a problem that only a person can fix.
     async fn listen(
         self: Arc<Self>,
         session: Arc<DiscordSession>,
@@ -328,7 +327,7 @@ impl Discord {
     }
 }
 
-/// What an event of the gateway says of a person, if it is anything to us.
+/// What a person did, if this gateway event reports something relevant.
 pub fn heard(kind: &str, data: &serde_json::Value, us: &BotIdentity) -> Option<Inbound> {
     use translate::{FollowUp, GatewayEvent};
     match translate::translate(kind, data, us) {
@@ -383,7 +382,7 @@ impl Chat for Discord {
         let Ok(session) = self.session() else { return };
         for room in rooms {
             let Ok(id) = channel(room) else { continue };
-            // It lasts ten seconds; a convenience.
+            // Shown for ten seconds; failures do not matter.
             let _not_shown = session
                 .rest
                 .call(
@@ -400,7 +399,7 @@ impl Chat for Discord {
         Ok(self
             .session()?
             .rest
-            .get("asking who we are", Route::UserMe, &[])
+            .get("identifying the bot", Route::UserMe, &[])
             .await
             .map(|_| ())?)
     }
@@ -418,7 +417,7 @@ fn number(what: &str, id: &str) -> Result<u64, String> {
     id.parse()
         .ok()
         .filter(|number| *number > 0)
-        .ok_or_else(|| format!("`{id}` is no {what} of Discord"))
+        .ok_or_else(|| format!("`{id}` is not a valid Discord {what} ID"))
 }
 
 fn channel(id: &str) -> Result<ChannelId, ChatError> {

@@ -1,20 +1,20 @@
-//! Our Markdown as Discord shows it. Much of it is the same; what people and agents wrote is
-//! escaped, so that it is shown as it is. It can call nobody whatever it says: each message names
-//! those whom it may.
+//! Converts our Markdown to Discord's. Much of it is the same; text from people and agents is
+//! escaped so that it is shown literally. Text cannot mention anyone: each message lists the people
+//! that it may mention.
 
 use vine_domain::{
     chat::Mention,
     markdown::{Block, Span, parse, split_to_fit},
 };
 
-/// Characters of a message (reference, "Create Message").
+/// Maximum characters of a message (reference, "Create Message").
 const LIMIT: usize = 2_000;
-/// Bytes to begin with; less if there is much to escape.
+/// Initial size of a part in bytes; less if much has to be escaped.
 const TEXT: usize = 1_800;
-/// Room for the people who are called.
+/// Characters reserved for mentions.
 const CALLS: usize = 150;
 
-/// Words that begin by calling people.
+/// Text that starts with mentions.
 pub fn marked(text: &str, mentions: &[Mention]) -> String {
     let calls: Vec<_> = mentions
         .iter()
@@ -28,7 +28,7 @@ pub fn marked(text: &str, mentions: &[Mention]) -> String {
     head + &parse(text).iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
-/// The parts of a text that fit into messages.
+/// Splits a text into parts that fit into messages.
 pub fn parts(text: &str) -> Vec<String> {
     split_to_fit(text, TEXT, |part| {
         marked(part, &[]).chars().count() <= LIMIT - CALLS
@@ -69,7 +69,7 @@ fn entry(number: Option<u32>, spans: &[Span]) -> String {
 
 fn line(spans: &[Span]) -> String {
     let text: String = spans.iter().map(span).collect();
-    // At the beginning of a line these make headings, small print and quotes.
+    // At the start of a line these make headings, subtext and quotes.
     if text.starts_with(['#', '>', '-']) {
         format!("\\{text}")
     } else {

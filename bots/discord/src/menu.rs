@@ -1,4 +1,4 @@
-//! The menu that people pick commands from: the one tree of commands, within Discord's limits.
+//! The slash command menu: the command tree, within Discord's limits.
 
 use serde_json::{Value, json};
 use serenity::all::{ApplicationId, GuildId, LightMethod, Route};
@@ -9,11 +9,11 @@ use crate::{
     rest::{DiscordCallError, RestClient},
 };
 
-/// The command in the menu of messages.
+/// The command in the context menu of messages.
 pub const USE_AS_ANSWER: &str = "Use as answer";
-/// Characters of a description.
+/// Maximum characters of a description.
 const ABOUT: usize = 100;
-/// What is offered while somebody types.
+/// Options with suggestions while the person types.
 const OFFERED: [&str; 6] = ["task", "question", "session", "worker", "repo", "name"];
 
 /// Kinds of options (reference, "Application Command Option Type").
@@ -36,14 +36,14 @@ pub fn commands() -> Vec<Value> {
         }
     }
     vec![
-        json!({ "type": 1, "name": "vine", "description": "Give tasks to agents, answer their \
-         questions", "options": options }),
+        json!({ "type": 1, "name": "vine", "description": "Give tasks to agents and answer \
+         their questions", "options": options }),
         json!({ "type": 3, "name": USE_AS_ANSWER }),
     ]
 }
 
 fn about(noun: &str) -> String {
-    format!("All about {noun}s")
+    format!("Commands for {noun}s")
 }
 
 fn leaf(name: &str, entry: &MenuEntry) -> Value {
@@ -73,8 +73,7 @@ fn short(text: &str) -> String {
     text.chars().take(ABOUT).collect()
 }
 
-/// Registers the menu, unless it stands there already: a guild takes two hundred new commands a
-/// day.
+/// Registers the menu unless it is already there: a server allows two hundred new commands a day.
 pub async fn register(
     rest: &RestClient,
     app: ApplicationId,
@@ -106,8 +105,8 @@ pub async fn register(
     Ok(())
 }
 
-/// Whether Discord's copy says all that we wish; it adds keys of its own, and leaves out what is
-/// false or empty.
+/// Whether Discord's copy has everything we want. Discord adds its own keys and omits what is false
+/// or empty.
 fn is_like(wish: &Value, known: &Value) -> bool {
     match wish {
         Value::Object(fields) => fields
@@ -126,7 +125,7 @@ fn is_like(wish: &Value, known: &Value) -> bool {
     }
 }
 
-/// What is offered for what was typed so far: label and value.
+/// Suggestions for what was typed so far, as label and value.
 pub async fn offer(
     session: &DiscordSession,
     ear: &dyn vine_domain::ports::EventSink,
@@ -139,7 +138,7 @@ pub async fn offer(
         .suggest(user, what, typed)
         .await
         .unwrap_or_else(|error| {
-            tracing::warn!(guild = %session.guild, %error, "nothing can be offered: {error}");
+            tracing::warn!(guild = %session.guild, %error, "could not load suggestions: {error}");
             Vec::new()
         });
     found

@@ -1,13 +1,13 @@
-//! The modal in which an answer is written. In the older shape of rows: the newer one is not known
-//! to the crate.
+//! The modal for writing an answer. It uses the older layout of rows, since the crate does not know
+//! the newer one.
 
 use serde_json::{Value, json};
 
 const FIELD: &str = "text";
-/// Characters of the question (reference, "Text Display": 4,000 in all of a modal).
+/// Maximum characters of the question (reference, "Text Display": 4,000 in a whole modal).
 const SHOWN: usize = 2_000;
 
-/// For an answer to this message, which says this.
+/// The modal for an answer to message `to`, whose text is `asked`.
 pub fn view(to: &str, asked: &str) -> Value {
     let input = json!({ "type": 4, "custom_id": FIELD, "label": "Answer", "style": 2, "required": true, "max_length": 4000 });
     let shown: String = asked.chars().take(SHOWN).collect();
@@ -18,7 +18,7 @@ pub fn view(to: &str, asked: &str) -> Value {
     json!({ "custom_id": format!("v1:answer:{to}"), "title": "Your answer", "components": components })
 }
 
-/// To which message, and what.
+/// Reads a submitted modal: the message it answers, and the text.
 pub fn written(data: &Value) -> Option<(String, String)> {
     let to = data["custom_id"].as_str()?.strip_prefix("v1:answer:")?;
     let rows = data["components"].as_array()?.iter();

@@ -1,20 +1,20 @@
-//! The name that a post carries so that Discord knows a repetition: our message's id and the part's
-//! number, in at most 25 characters.
+//! The nonce by which Discord recognizes a repeated post: our message ID and the part number, in at
+//! most 25 characters.
 
 use vine_domain::MessageId;
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// 128 bits in digits of six.
+/// 128 bits in digits of six bits.
 const LENGTH: usize = 22;
 
-/// Writes one.
+/// Encodes a nonce.
 pub fn write(id: MessageId, part: usize) -> String {
     let number = id.0.as_u128();
     let digit = |at: usize| char::from(DIGITS[((number >> (6 * at)) & 63) as usize]);
     format!("{}{part}", (0..LENGTH).map(digit).collect::<String>())
 }
 
-/// Reads one of ours; `None` when it is none.
+/// Decodes a nonce; `None` if it is not one of ours.
 pub fn read(nonce: &str) -> Option<(MessageId, u32)> {
     let (id, part) = nonce.split_at_checked(LENGTH)?;
     let mut number = 0_u128;

@@ -1,5 +1,5 @@
-//! One call of the REST API, and what follows from how it ended. The crate builds requests; sending
-//! is ours, since its own way hides how long to wait and has no timeout (measured).
+//! One call of the REST API and how to handle its outcome. The crate builds the requests; we send
+//! them, since the crate's client hides the retry delay and has no timeout (measured).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -15,40 +15,40 @@ use serenity::{
 use tokio::time::Instant;
 use vine_domain::ports::ChatError;
 
-/// Longer than Discord ever takes: what is served after we gave up is posted twice, but for the
-/// nonce.
+/// Longer than Discord ever takes: a request that completes after we gave up would be posted twice
+/// if it had no nonce.
 const PATIENCE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How a call ended that brought nothing.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DiscordCallError {
-    /// Discord said no, and will say no again.
-    #[error("Discord refuses {what}: {message} ({code})")]
+    /// Discord refused the request and would refuse it again.
+    #[error("Discord refused the request while {what}: {message} ({code})")]
     Refused {
-        /// What was tried.
+        /// The action, as a gerund.
         what: String,
         /// The HTTP status.
         status: u16,
-        /// Discord's own code, 0 if there is none.
+        /// Discord's error code; 0 if there is none.
         code: u64,
-        /// Discord's words.
+        /// Discord's message.
         message: String,
     },
-    /// Discord takes nothing for so long: of this kind in this channel, or nothing at all.
-    #[error("{what}: Discord asks us to wait for {after:?}")]
+    /// Rate limited: for this kind of request in this channel, or for everything.
+    #[error("rate limited by Discord while {what}; retry after {after:?}")]
     Limited {
-        /// What was tried.
+        /// The action, as a gerund.
         what: String,
-        /// How long.
+        /// How long to wait.
         after: Duration,
-        /// Whether it is for everything.
+        /// Whether the limit applies to everything.
         global: bool,
     },
-    /// It may have been done or not.
-    #[error("{what}: whether it was done is unknown: {why}")]
+    /// The request may or may not have been carried out.
+    #[error("unknown whether {what} succeeded: {why}")]
     Unclear {
-        /// What was tried.
+        /// The action, as a gerund.
         what: String,
         /// What happened.
         why: String,
@@ -56,7 +56,7 @@ pub enum DiscordCallError {
 }
 
 impl DiscordCallError {
-    /// Discord's code, when it said no.
+    /// Discord's error code, if it refused the request.
     pub fn code(&self) -> Option<u64> {
         match self {
             Self::Refused { code, .. } => Some(*code),
@@ -69,8 +69,7 @@ impl From<DiscordCallError> for ChatError {
     fn from(error: DiscordCallError) -> Self {
         let why = error.to_string();
         match error {
-            // Slow mode and what may be written in a channel at once: nothing was posted, and that
-            // passes.
+            // Slow mode and the channel's write limit: nothing was posted, and the limit is temporary.
             DiscordCallError::Refused {
                 code: 20016 | 20028,
                 ..
@@ -78,7 +77,7 @@ impl From<DiscordCallError> for ChatError {
                 why,
                 after: Duration::from_secs(10),
             },
-            // So do limits of edits, and overload.
+            // Edit limits and overload are temporary too.
             DiscordCallError::Refused {
                 code: 30046 | 130_000,
                 ..
@@ -86,8 +85,7 @@ impl From<DiscordCallError> for ChatError {
                 why,
                 after: Duration::from_secs(10),
             },
-            // What is written cannot be taken: too long, not well formed, or kept out by a rule of the
-            // server.
+            // The content is not acceptable: too long, malformed, or blocked by a rule of the server.
             DiscordCallError::Refused {
                 what,
                 code: 50006 | 50035 | 40005 | 200_000 | 200_001 | 240_000,
@@ -113,40 +111,40 @@ impl From<DiscordCallError> for ChatError {
     }
 }
 
-/// What is tried where the words are ours.
+/// Actions whose content we wrote.
 const POSTS: [&str; 6] = [
     "posting",
     "posting a file",
-    "making a post",
+    "creating a post",
     "editing",
     "replying",
     "answering",
 ];
 
-/// What a person can do about a refusal.
+/// What a person can do about a refusal, by HTTP status and error code.
 fn advice(status: u16, code: u64) -> &'static str {
     match (status, code) {
-        (401, _) => "the bot's token is not valid any more; set `chat.discord.token` anew",
-        (_, 10003) => "the channel is gone; choose another one with `repo room`",
-        (_, 50001) => "let the bot see the channel, or choose another one with `repo room`",
-        (_, 50013) => "give the bot the permission (`repo room` names which are missing)",
+        (401, _) => "the bot token is no longer valid; set a new `chat.discord.token`",
+        (_, 10003) => "the channel no longer exists; choose another one with `repo room`",
+        (_, 50001) => "give the bot access to the channel, or choose another one with `repo room`",
+        (_, 50013) => "give the bot the missing permissions (`repo room` lists them)",
         (_, 160_005) => "the thread is locked; unlock it, or give the bot \"Manage Threads\"",
         (_, 30013 | 160_006) => "the server has too many channels or threads; archive some",
-        _ => "see the list of error codes in Discord's reference",
+        _ => "look up the error code in Discord's reference",
     }
 }
 
-/// The bot's way to the REST API.
+/// The bot's REST client.
 pub struct RestClient {
     http: reqwest::Client,
     token: String,
     base: String,
-    /// Until when Discord takes nothing at all from us.
+    /// When the global rate limit ends.
     quiet: Mutex<Option<Instant>>,
 }
 
 impl RestClient {
-    /// Nothing is called yet.
+    /// Makes no request.
     pub fn new(base: &str, token: &str) -> Result<Self, String> {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
@@ -161,7 +159,7 @@ impl RestClient {
         })
     }
 
-    /// Reads.
+    /// Makes a GET request.
     pub async fn get(
         &self,
         what: &str,
@@ -176,7 +174,7 @@ impl RestClient {
         .await
     }
 
-    /// Does something, with JSON.
+    /// Makes a request with a JSON body.
     pub async fn call(
         &self,
         what: &str,
@@ -189,7 +187,7 @@ impl RestClient {
             .await
     }
 
-    /// Does something that needs no words.
+    /// Makes a PUT request without a body.
     pub async fn put(&self, what: &str, route: Route<'_>) -> Result<Value, DiscordCallError> {
         self.send(what, Request::new(route, LightMethod::Put)).await
     }
@@ -218,7 +216,7 @@ impl RestClient {
         self.ended(what, builder).await
     }
 
-    /// The bytes of a file that somebody attached; its address needs no token.
+    /// Downloads an attached file; its URL needs no token.
     pub async fn download(&self, address: &str) -> Result<Vec<u8>, String> {
         let shown = |error: reqwest::Error| error.without_url().to_string();
         let answer = self
@@ -275,7 +273,7 @@ impl RestClient {
             .map_err(|error| unclear(what, &error.without_url()))?;
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         match status {
-            // Done, whether or not the answer can be read.
+            // Succeeded, even if the response is not valid JSON.
             200..=299 => Ok(body),
             429 => {
                 let seconds = body["retry_after"]
@@ -346,7 +344,7 @@ mod tests {
             })
         };
         assert!(
-            matches!(refused(403, 50013), ChatError::Gone(why) if why.contains("Discord refuses posting") && why.contains("permission"))
+            matches!(refused(403, 50013), ChatError::Gone(why) if why.contains("while posting") && why.contains("permission"))
         );
         assert!(
             matches!(refused(400, 20028), ChatError::RoomBusy { .. }),

@@ -1,5 +1,5 @@
-//! Channels: one for each repository, private to those who may see it. The name is what makes
-//! creation harmless to repeat. A forum of that name serves as well: each task is a post then.
+//! Channels: one for each repository, visible only to those who may see the repository. The name
+//! makes creation idempotent. A forum with that name works too: each task is then a post.
 
 use serde_json::{Value, json};
 use serenity::all::{LightMethod, Permissions, Route, TargetId};
@@ -7,12 +7,12 @@ use vine_domain::{chat::DesiredRoom, ports::ChatError};
 
 use crate::{DiscordSession, channel, guild, install};
 
-/// Characters of a topic (reference, "Channel").
+/// Maximum characters of a topic (reference, "Channel").
 const TOPIC: usize = 1024;
 const TEXT: u64 = 0;
 pub const FORUM: u64 = 15;
 
-/// Finds the channel of a repository, or makes it.
+/// Finds or creates the channel of a repository.
 pub async fn create_room(
     session: &DiscordSession,
     prefix: &str,
@@ -25,7 +25,7 @@ pub async fn create_room(
     let route = || Route::GuildChannels { guild_id: server };
     let known = session
         .rest
-        .get("looking at the channels", route(), &[])
+        .get("reading the channels", route(), &[])
         .await?;
     if let Some(id) = named(&known, &name) {
         return Ok(id);
@@ -41,13 +41,13 @@ pub async fn create_room(
         json!({ "name": name, "type": TEXT, "topic": topic, "permission_overwrites": overwrites });
     match session
         .rest
-        .call("making the channel", LightMethod::Post, route(), &wish)
+        .call("creating the channel", LightMethod::Post, route(), &wish)
         .await
     {
         Ok(made) => Ok(made["id"].as_str().unwrap_or_default().to_owned()),
         Err(error) if error.code() == Some(50013) => Err(ChatError::Gone(format!(
-            "the bot may make no channels: make one called #{name} and let it in, or give \
-             it \"Manage Channels\""
+            "the bot is not allowed to create channels: create #{name} and add the bot to it, or \
+             give it \"Manage Channels\""
         ))),
         Err(error) => Err(error.into()),
     }
@@ -65,8 +65,7 @@ fn lets_in(user: &str) -> Value {
     json!({ "id": user, "type": 1, "allow": Permissions::VIEW_CHANNEL.bits().to_string(), "deny": "0" })
 }
 
-/// Sees to it that the bot may what it needs, and that whoever belongs into a private channel can
-/// see it.
+/// Checks the bot's permissions in the channel, and gives its people access if it is private.
 pub async fn sync_room(
     session: &DiscordSession,
     room: &str,
@@ -75,7 +74,7 @@ pub async fn sync_room(
     let shown = session
         .rest
         .get(
-            "looking at the channel",
+            "reading the channel",
             Route::Channel {
                 channel_id: channel(room)?,
             },
@@ -119,7 +118,7 @@ pub async fn sync_room(
         let added = session
             .rest
             .call(
-                "letting people in",
+                "adding people to the channel",
                 LightMethod::Put,
                 route,
                 &lets_in(&member.subject),
@@ -127,7 +126,7 @@ pub async fn sync_room(
             .await;
         added.map_err(|error| match error.code() {
             Some(50013) => ChatError::Gone(format!(
-                "the bot may not let <@{id}> into the channel: do that, or give it \"Manage Roles\""
+                "the bot is not allowed to add <@{id}> to the channel: add them, or give the bot \"Manage Roles\""
             )),
             _ => error.into(),
         })?;
@@ -135,7 +134,7 @@ pub async fn sync_room(
     Ok(())
 }
 
-/// Of these channels, those in which we cannot speak.
+/// Those of these channels in which we cannot post.
 pub async fn closed_rooms(
     session: &DiscordSession,
     rooms: &[String],
@@ -145,10 +144,7 @@ pub async fn closed_rooms(
     }
     let server = guild(&session.guild).map_err(ChatError::Gone)?;
     let route = Route::GuildChannels { guild_id: server };
-    let all = session
-        .rest
-        .get("looking at the channels", route, &[])
-        .await?;
+    let all = session.rest.get("reading the channels", route, &[]).await?;
     let (member, roles) = ourselves(session).await?;
     let why = |room: &String| {
         let shown = all
@@ -156,7 +152,9 @@ pub async fn closed_rooms(
             .iter()
             .find(|one| one["id"] == room.as_str());
         let Some(shown) = shown else {
-            return Some("the channel is gone; choose another one with `repo room`".to_owned());
+            return Some(
+                "the channel no longer exists; choose another one with `repo room`".to_owned(),
+            );
         };
         lacking(session, shown, &member, &roles)
     };
@@ -174,7 +172,7 @@ async fn may_speak(session: &DiscordSession, shown: &Value) -> Result<(), ChatEr
     }
 }
 
-/// What the bot lacks in a channel, if anything.
+/// The permissions that the bot is missing in a channel, if any.
 fn lacking(
     session: &DiscordSession,
     shown: &Value,
@@ -183,16 +181,21 @@ fn lacking(
 ) -> Option<String> {
     let lacks = install::lacks(shown, member, roles, &session.us, &session.guild);
     let name = shown["name"].as_str().unwrap_or_default();
-    (!lacks.is_empty()).then(|| format!("the bot lacks in #{name}: {}", lacks.join(", ")))
+    (!lacks.is_empty()).then(|| {
+        format!(
+            "the bot is missing permissions in #{name}: {}",
+            lacks.join(", ")
+        )
+    })
 }
 
-/// What the server knows of the bot, and its roles.
+/// The bot's membership in the server, and the server's roles.
 async fn ourselves(session: &DiscordSession) -> Result<(Value, Value), ChatError> {
     let server = guild(&session.guild).map_err(ChatError::Gone)?;
     let roles = session
         .rest
         .get(
-            "looking at the roles",
+            "reading the roles",
             Route::GuildRoles { guild_id: server },
             &[],
         )
@@ -201,7 +204,7 @@ async fn ourselves(session: &DiscordSession) -> Result<(Value, Value), ChatError
     let member = session
         .rest
         .get(
-            "looking at ourselves",
+            "reading the bot's membership",
             Route::GuildMember {
                 guild_id: server,
                 user_id: us,
@@ -212,7 +215,7 @@ async fn ourselves(session: &DiscordSession) -> Result<(Value, Value), ChatError
     Ok((member, roles))
 }
 
-/// Uses a channel that a person names, by id, by `<#id>` or by name.
+/// Finds the channel that a person names by ID, `<#id>` or name.
 pub async fn join_room(session: &DiscordSession, named_so: &str) -> Result<String, ChatError> {
     let bare = named_so
         .trim_start_matches("<#")
@@ -222,7 +225,7 @@ pub async fn join_room(session: &DiscordSession, named_so: &str) -> Result<Strin
     let known = session
         .rest
         .get(
-            "looking at the channels",
+            "reading the channels",
             Route::GuildChannels { guild_id: server },
             &[],
         )
@@ -236,12 +239,12 @@ pub async fn join_room(session: &DiscordSession, named_so: &str) -> Result<Strin
     let found = by_id.map(str::to_owned).or_else(|| named(&known, bare));
     found.ok_or_else(|| {
         ChatError::Gone(format!(
-            "there is no channel {named_so} here that the bot can see"
+            "channel {named_so} not found, or the bot cannot see it"
         ))
     })
 }
 
-/// Lower case without spaces, as Discord has them; at most 100.
+/// Lower case without spaces and at most 100 characters, as Discord requires.
 fn name(prefix: &str, repo: &str) -> String {
     let fits = |c: char| {
         if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_' {

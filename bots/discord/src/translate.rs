@@ -1,5 +1,5 @@
-//! One event of the gateway, as what it is to us. Pure: JSON in, value out. Read by key and not by
-//! the crate's types: those refuse whole events for one field (measured).
+//! Translates gateway events to our types. Pure: JSON in, value out. Fields are read by key, since
+//! the crate's types reject a whole event for one field (measured).
 
 use serde_json::Value;
 use vine_domain::{
@@ -16,58 +16,58 @@ use crate::{
     modal, nonce,
 };
 
-/// Milliseconds since 1970 of snowflake 0 (reference, "Snowflakes").
+/// Snowflake 0 in milliseconds since 1970 (reference, "Snowflakes").
 const EPOCH: i64 = 1_420_070_400_000;
 
-/// How names of reactions begin.
+/// The prefix of reaction event IDs.
 pub const REACTION: &str = "reaction-";
 
-/// What an event is to us.
+/// What an event means to us.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GatewayEvent {
     /// A person did something.
     Person(Inbound),
-    /// A message of ours has arrived.
+    /// A message of ours was posted.
     Echo(OurPost),
-    /// A person used something of Discord's that waits for an answer.
+    /// A person started an interaction that waits for a reply.
     Interaction(Interaction),
-    /// A channel has gone or come, or what we may in it has changed; or in all of them.
+    /// A channel was created or deleted, or our permissions changed; `None` for all channels.
     Moved(Option<String>),
-    /// We are no longer in the server.
+    /// We were removed from the server.
     Ended,
-    /// Nothing.
+    /// Not relevant.
     Nothing,
 }
 
-/// What waits for an answer, within three seconds.
+/// An interaction, which has to be acknowledged within three seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interaction {
-    /// Its id.
+    /// The interaction's ID.
     pub id: String,
-    /// What answers to it carry.
+    /// The token for replies.
     pub token: String,
-    /// What it is.
+    /// What to do.
     pub then: FollowUp,
 }
 
-/// What is to be done for an interaction.
+/// What to do for an interaction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FollowUp {
-    /// Words or a command: what comes of them is told to this person alone.
+    /// A message or a command; the outcome is a private reply.
     Say(Inbound),
-    /// A button: what comes of it is to be seen.
+    /// A button; the outcome is visible on the message.
     Press(Inbound),
-    /// Ask once more before this: (message, place of the button, what stands on it).
+    /// Ask for confirmation: (message, index of the button, its label).
     Confirm(String, usize, String),
-    /// Let them write an answer to this message, which says this.
+    /// Open the modal for an answer: (message, its text).
     Write(String, String),
-    /// Offer what fits: the option, and what was typed so far.
+    /// Offer suggestions: (user, option, what was typed so far).
     Complete(String, String, String),
-    /// Nothing comes of it, for this reason.
+    /// Refuse, for this reason.
     Refuse(&'static str),
 }
 
-/// Reads an event.
+/// Translates an event.
 pub fn translate(kind: &str, data: &Value, us: &BotIdentity) -> GatewayEvent {
     let heard = match kind {
         "MESSAGE_CREATE" if data["author"]["id"] == us.id.as_str() => {
@@ -81,7 +81,7 @@ pub fn translate(kind: &str, data: &Value, us: &BotIdentity) -> GatewayEvent {
         "CHANNEL_UPDATE" | "CHANNEL_DELETE" => {
             Some(GatewayEvent::Moved(data["id"].as_str().map(str::to_owned)))
         }
-        // While a server is away it is unavailable; else we were put out of it.
+        // `unavailable` marks an outage of the server; otherwise we were removed from it.
         "GUILD_DELETE" if data["unavailable"] != true => Some(GatewayEvent::Ended),
         "CHANNEL_CREATE" | "GUILD_CREATE" | "GUILD_DELETE" | "GUILD_ROLE_UPDATE"
         | "GUILD_ROLE_DELETE" => Some(GatewayEvent::Moved(None)),
@@ -90,8 +90,7 @@ pub fn translate(kind: &str, data: &Value, us: &BotIdentity) -> GatewayEvent {
     heard.unwrap_or(GatewayEvent::Nothing)
 }
 
-/// Threads are channels of their own: what was said in one is looked up by that, what was said in a
-/// room by nothing.
+/// A thread is a channel of its own, so the channel is given as both room and thread.
 fn spot(channel: &str, reply_to: Option<&str>) -> Location {
     Location::Theirs {
         room: channel.into(),
@@ -100,17 +99,17 @@ fn spot(channel: &str, reply_to: Option<&str>) -> Location {
     }
 }
 
-/// A person's message, as the rest of the house names it.
+/// AgentVine's ID of a person's message.
 pub fn event_id(channel: &str, message: &str) -> String {
     format!("{channel}:{message}")
 }
 
-/// The first id of what is made at this moment.
+/// The first snowflake of this moment.
 pub fn snowflake(at: Timestamp) -> u64 {
     u64::try_from(at.0 - EPOCH).unwrap_or(0) << 22
 }
 
-/// When a thing was made, from its id.
+/// The creation time of a snowflake.
 pub fn moment(id: &str) -> Option<Timestamp> {
     let number: i64 = id.parse().ok()?;
     Some(Timestamp((number >> 22) + EPOCH))
@@ -137,7 +136,7 @@ fn inbound(
     }
 }
 
-/// The same of what Discord lets us answer to its author alone.
+/// The same for events that allow a private reply.
 fn asked_for(id: &str, author: &str, spot: Location, text: String, act: InboundKind) -> Inbound {
     Inbound {
         private: true,
@@ -145,13 +144,13 @@ fn asked_for(id: &str, author: &str, spot: Location, text: String, act: InboundK
     }
 }
 
-/// Who wrote a message; nobody when a program did.
+/// The person who wrote a message; `None` for bots and webhooks.
 fn writer(message: &Value) -> Option<&str> {
     let human = message["author"]["bot"] != true && message["webhook_id"].is_null();
     message["author"]["id"].as_str().filter(|_| human)
 }
 
-/// What is known of our own message by its nonce. Whether parts follow is not.
+/// Identifies our own message by its nonce, which does not tell whether more parts follow.
 fn echo(message: &Value) -> Option<OurPost> {
     let (id, part) = nonce::read(message["nonce"].as_str()?)?;
     Some(OurPost {
@@ -186,11 +185,11 @@ fn said(message: &Value, us: &BotIdentity) -> Option<Inbound> {
     Some(Inbound { left_out, ..said })
 }
 
-const UNREAD: &str = "I cannot read messages here: press a button, use \"Answer…\", `/vine question answer`, or \"Use as answer\" in the \
-                      menu of your message.";
+const UNREAD: &str = "AgentVine cannot read messages here: press a button, or use \"Answer…\", `/vine question answer`, or \"Use as answer\" in \
+                      the menu of your message.";
 
-/// A reaction to a message; who takes one back has said nothing. Its event is no message, so it
-/// bears no name of one.
+/// A reaction to a message; removed reactions are ignored. The event ID does not have the form of a
+/// message ID.
 fn reaction(data: &Value, us: &BotIdentity) -> Option<Inbound> {
     let text = |key: &str| data[key].as_str();
     let (user, channel, on) = (text("user_id")?, text("channel_id")?, text("message_id")?);
@@ -208,8 +207,7 @@ fn reaction(data: &Value, us: &BotIdentity) -> Option<Inbound> {
     ))
 }
 
-/// Discord also says that a message has changed when a link in it was unfolded; only an edit has a
-/// time.
+/// Discord also reports an update when it adds a link preview; only a real edit has a time.
 fn edited(message: &Value, us: &BotIdentity) -> Option<Inbound> {
     let (author, id, channel) = (
         writer(message)?,
@@ -229,7 +227,7 @@ fn edited(message: &Value, us: &BotIdentity) -> Option<Inbound> {
     ))
 }
 
-/// Discord does not say who wrote it nor who deleted it: its writer is named when it is looked up.
+/// Discord reports neither the author nor who deleted it; the author is looked up later.
 fn deleted(data: &Value) -> Option<Inbound> {
     let (id, channel) = (data["id"].as_str()?, data["channel_id"].as_str()?);
     let of = event_id(channel, id);
@@ -271,10 +269,10 @@ fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp
             .unwrap_or_default()
             .trim()
             .to_owned();
-        // Somebody else may have written it: it is an answer, and no command of whoever picked it.
+        // Another person may have written it, so it must not run as a command of this user.
         if is_command(&text) || text.starts_with("<@") {
             return Some(FollowUp::Refuse(
-                "That message is a command, and no answer.",
+                "That message is a command, not an answer.",
             ));
         }
         return Some(FollowUp::Say(asked_for(
@@ -297,7 +295,7 @@ fn command(id: &str, channel: &str, user: &str, data: &Value) -> Option<FollowUp
     )))
 }
 
-/// The words and the options of what was picked from the menu.
+/// The path and the options of a command picked from the menu.
 fn picked(options: &Value) -> (Vec<String>, Vec<(String, String)>) {
     let (mut path, mut given, mut at) = (Vec::new(), Vec::new(), options);
     while let Some(down) = at[0]["name"]

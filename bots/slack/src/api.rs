@@ -1,5 +1,5 @@
-//! One call of the Web API, and what follows from how it ended. Arguments and answers are plain
-//! JSON: the typed models lose text and refuse answers of calls that were served (measured).
+//! One call of the Web API and how to handle its outcome. Arguments and responses are plain JSON,
+//! since the typed models lose text and reject responses of successful calls (measured).
 
 use std::{collections::HashSet, time::Duration};
 
@@ -12,26 +12,26 @@ use slack_morphism::{
 };
 use vine_domain::ports::ChatError;
 
-/// Longer than Slack ever takes: what is served after we gave up is posted twice.
+/// Longer than Slack usually takes: a request that completes after we gave up is posted twice.
 const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How a call ended that brought nothing.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SlackCallError {
-    /// Slack said no, and will say no again.
-    #[error("Slack refuses {0}: {1}")]
+    /// Slack refused the request and would refuse it again: (method, code).
+    #[error("Slack refused {0}: {1}")]
     Refused(String, String),
-    /// Slack takes nothing for so long.
-    #[error("{0}: Slack asks us to wait for {1:?}")]
+    /// Rate limited: (method, pause).
+    #[error("{0}: rate limited by Slack; retry after {1:?}")]
     Limited(String, Duration),
-    /// It may have been done or not.
-    #[error("{0}: whether it was done is unknown: {1}")]
+    /// The request may or may not have been carried out: (method, reason).
+    #[error("unknown whether {0} succeeded: {1}")]
     Unclear(String, String),
 }
 
 impl SlackCallError {
-    /// The code, when Slack said no.
+    /// Slack's error code, if it refused the request.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused(_, code) => Some(code),
@@ -45,7 +45,7 @@ impl From<SlackCallError> for ChatError {
         let why = error.to_string();
         match error {
             SlackCallError::Refused(method, code) if is_content(&method, &code) => {
-                Self::Unfit(format!("Slack refuses {method}: {code}"))
+                Self::Unfit(format!("Slack refused {method}: {code}"))
             }
             SlackCallError::Refused(_, code) if code == "thread_not_found" => Self::ThreadGone(why),
             SlackCallError::Refused(method, code) => Self::Gone(advice(&method, &code)),
@@ -58,7 +58,7 @@ impl From<SlackCallError> for ChatError {
     }
 }
 
-/// Whether a post is refused for what it holds, and would be again.
+/// Whether a post was refused for its content, and would be again.
 fn is_content(method: &str, code: &str) -> bool {
     const CODES: [&str; 13] = [
         "attachment_payload_limit_exceeded",
@@ -78,42 +78,42 @@ fn is_content(method: &str, code: &str) -> bool {
     method.starts_with("chat.") && CODES.contains(&code)
 }
 
-/// What a person can do about a refusal.
+/// The refusal with what a person can do about it.
 fn advice(method: &str, code: &str) -> String {
-    format!("Slack refuses {method}: {code}; {}", remedy(code))
+    format!("Slack refused {method}: {code}; {}", remedy(code))
 }
 
-/// The same of a channel that Slack shows to be closed.
+/// What a person can do about an error code.
 pub fn remedy(code: &str) -> &'static str {
     match code {
         "not_in_channel" | "channel_not_found" => {
-            "invite the bot into the channel, or choose another one with `repo room`"
+            "invite the bot to the channel, or choose another one with `repo room`"
         }
         "is_archived" => {
-            "the channel is archived; open it again, or choose another one with `repo room`"
+            "the channel is archived; unarchive it, or choose another one with `repo room`"
         }
-        "not_allowed_token_type" => "bot_token and app_token may have been exchanged",
+        "not_allowed_token_type" => "bot_token and app_token may have been swapped",
         code if code.starts_with("missing_scope") => {
-            "give the app that scope (`vine manifest slack` has all of them) and install it again"
+            "give the app that scope (`vine manifest slack` lists all of them) and reinstall it"
         }
         "invalid_auth" | "account_inactive" | "token_revoked" | "not_authed" => {
-            "the token is not valid any more; set `chat.slack` anew"
+            "the token is no longer valid; set a new one in [chat.slack]"
         }
-        "restricted_action" => "the workspace does not let apps do that; ask its owner",
-        _ => "see the list of error codes of that method in Slack's reference",
+        "restricted_action" => "the workspace does not allow apps to do that; ask its owner",
+        _ => "look up the error code of that method in Slack's reference",
     }
 }
 
-/// A token's way to the Web API.
+/// A Web API client for one token.
 pub struct WebApi {
     base: String,
     client: SlackClient<SlackClientHyperHttpsConnector>,
     token: SlackApiToken,
-    /// For what the crate does not show: headers, and bytes that are not JSON.
+    /// For what the crate does not support: response headers and data that is not JSON.
     http: reqwest::Client,
 }
 
-/// A connector for any address: the stock one speaks https alone.
+/// A connector for any URL; the stock one only supports https.
 pub fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, String> {
     let mut http = hyper_util::client::legacy::connect::HttpConnector::new();
     http.enforce_http(false);
@@ -121,7 +121,7 @@ pub fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, String> {
     let tls = hyper_rustls::HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(rustls::crypto::ring::default_provider());
     let tls =
-        tls.map_err(|error| format!("no certificates of this system can be read: {error}"))?;
+        tls.map_err(|error| format!("could not load the system's certificates: {error}"))?;
     let https = tls
         .https_or_http()
         .enable_all_versions()
@@ -130,9 +130,9 @@ pub fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, String> {
 }
 
 impl WebApi {
-    /// Nothing is called yet.
+    /// Makes no request.
     pub fn new(base: &str, token: &str) -> Result<Self, String> {
-        // A redirection of a file leads to a page for people to log in.
+        // A file that redirects leads to a login page.
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .timeout(PATIENCE)
@@ -147,7 +147,7 @@ impl WebApi {
         })
     }
 
-    /// Who the token belongs to, and its scopes with commas between.
+    /// The owner of the token, and its scopes separated by commas.
     pub async fn identity(&self) -> Result<(Value, String), SlackCallError> {
         let unclear = |error: reqwest::Error| {
             SlackCallError::Unclear("auth.test".into(), error.without_url().to_string())
@@ -180,14 +180,14 @@ impl WebApi {
         }
     }
 
-    /// A file's content.
+    /// Downloads a file.
     ///
     /// # Errors
-    /// Says in words why it did not come.
+    /// Says why the download failed.
     pub async fn download(&self, address: &str) -> Result<Vec<u8>, String> {
-        // Our token is for Slack alone, whatever a message calls the address of its file.
+        // Our token must only go to Slack, whatever URL a message gives for its file.
         if !is_of_slack(address, &self.base) {
-            return Err("its address is not Slack's".into());
+            return Err("not a URL of Slack".into());
         }
         let shown = |error: reqwest::Error| error.without_url().to_string();
         let answer = self
@@ -207,7 +207,7 @@ impl WebApi {
             .map_err(shown)
     }
 
-    /// Puts a text as a file into a thread.
+    /// Posts a text as a file.
     pub async fn upload(
         &self,
         channel: &str,
@@ -243,7 +243,7 @@ impl WebApi {
             .map(drop)
     }
 
-    /// Calls a method with JSON.
+    /// Calls a method with JSON arguments.
     pub async fn call(&self, method: &str, args: &Value) -> Result<Value, SlackCallError> {
         let session = self.client.open_session(&self.token);
         let call = session
@@ -252,7 +252,7 @@ impl WebApi {
         ended(method, tokio::time::timeout(PATIENCE, call).await)
     }
 
-    /// Calls a method that reads; those take no JSON.
+    /// Calls a reading method, which takes no JSON.
     pub async fn read(&self, method: &str, args: &[(&str, &str)]) -> Result<Value, SlackCallError> {
         let session = self.client.open_session(&self.token);
         let params: Vec<(&str, Option<&str>)> = args
@@ -265,8 +265,8 @@ impl WebApi {
         ended(method, tokio::time::timeout(PATIENCE, call).await)
     }
 
-    /// What stands in a channel or a thread, with metadata. A thread is read whole, since it begins
-    /// with its oldest reply; of a channel the latest hundred messages are looked at.
+    /// The messages of a channel or a thread, with metadata. A thread is read completely, since it
+    /// starts with its oldest reply; of a channel, only the latest hundred messages are read.
     pub async fn messages(
         &self,
         channel: &str,
@@ -297,10 +297,10 @@ impl WebApi {
         Ok(found)
     }
 
-    /// Answers somebody where Slack told us to, for half an hour: also where we may not speak.
+    /// Replies through a response URL, which also works where we are not allowed to post.
     pub async fn respond(&self, address: &str, answer: &Value) -> Result<(), String> {
         if !is_of_slack(address, &self.base) {
-            return Err("its address is not Slack's".into());
+            return Err("not a URL of Slack".into());
         }
         let sent = self.http.post(address).json(answer).send().await;
         sent.and_then(reqwest::Response::error_for_status)
@@ -309,8 +309,8 @@ impl WebApi {
     }
 }
 
-/// Pages of an answer that comes in parts. Ends also where a server names a page again, and after
-/// more pages than anything of ours has.
+/// The cursors of a paged response. Also ends when the server repeats a page, and after more pages
+/// than any real list has.
 #[derive(Debug, Default)]
 pub struct Pages {
     read: HashSet<String>,
@@ -319,7 +319,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Of a hundred and more each.
+    /// The most pages to read, each with at least a hundred entries.
     const MOST: usize = 1_000;
 
     /// The cursor of the next page, empty for the first.
@@ -328,7 +328,7 @@ impl Pages {
         if self.end || known || self.read.len() > Self::MOST {
             if known && !self.end {
                 tracing::warn!(
-                    "Slack names a page that was read already; what comes after it stays unread"
+                    "Slack returned a page cursor a second time; later pages are not read"
                 );
             }
             return None;
@@ -336,7 +336,7 @@ impl Pages {
         Some(&self.cursor)
     }
 
-    /// Goes on after this page.
+    /// Continues after this page.
     pub fn after(&mut self, page: &Value) {
         let next = page["response_metadata"]["next_cursor"].as_str();
         next.unwrap_or_default().clone_into(&mut self.cursor);
@@ -344,7 +344,7 @@ impl Pages {
     }
 }
 
-/// Whether an address is where the Web API is, or another host of Slack's.
+/// Whether a URL is on the Web API's host or another host of Slack.
 fn is_of_slack(address: &str, base: &str) -> bool {
     let (Ok(address), Ok(base)) = (reqwest::Url::parse(address), reqwest::Url::parse(base)) else {
         return false;
@@ -354,7 +354,7 @@ fn is_of_slack(address: &str, base: &str) -> bool {
         || (address.scheme() == "https" && address.host_str().is_some_and(theirs))
 }
 
-/// What a message carries so that it is known again: opaque, everybody can read it.
+/// The metadata by which we recognize our message. Its key is opaque, since anyone can read it.
 pub fn metadata(key: &str, part: usize, last: bool) -> Value {
     json!({ "event_type": "agentvine_message", "event_payload": { "key": key, "part": part.to_string(), "last": last.to_string() } })
 }
@@ -369,12 +369,12 @@ fn ended(
         Ok(Err(error)) => Err(classified(method, &error)),
         Err(_) => Err(SlackCallError::Unclear(
             method,
-            format!("no answer within {PATIENCE:?}"),
+            format!("no response within {PATIENCE:?}"),
         )),
     }
 }
 
-/// The code; of a missing scope also which one.
+/// The error code; for a missing scope also its name.
 fn refusal(code: &str, body: Option<&str>) -> String {
     let needed = body
         .filter(|_| code == "missing_scope")
@@ -385,7 +385,7 @@ fn refusal(code: &str, body: Option<&str>) -> String {
     }
 }
 
-/// Texts of these errors hold whole bodies: only codes are kept.
+/// Keeps only the codes, since the texts of these errors contain whole bodies.
 fn classified(method: String, error: &SlackClientError) -> SlackCallError {
     const PASSING: [&str; 4] = [
         "internal_error",
@@ -416,10 +416,10 @@ fn classified(method: String, error: &SlackClientError) -> SlackCallError {
             SlackCallError::Unclear(method, error.status_code.to_string())
         }
         SlackClientError::HttpProtocolError(_) => {
-            SlackCallError::Unclear(method, "the connection broke".into())
+            SlackCallError::Unclear(method, "the connection was lost".into())
         }
         SlackClientError::ProtocolError(_) => {
-            SlackCallError::Unclear(method, "the answer cannot be read".into())
+            SlackCallError::Unclear(method, "the response cannot be read".into())
         }
         _ => SlackCallError::Unclear(method, "the connection failed".into()),
     }
@@ -462,8 +462,8 @@ mod tests {
             .to_string();
         assert_eq!(
             told,
-            "Slack refuses conversations.create: missing_scope groups:write; give the app that \
-             scope (`vine manifest slack` has all of them) and install it again"
+            "Slack refused conversations.create: missing_scope groups:write; give the app that \
+             scope (`vine manifest slack` lists all of them) and reinstall it"
         );
     }
 

@@ -1,5 +1,5 @@
-//! What was said while no connection was open. Slack brings events again for some six minutes;
-//! after that they are only to be found where they stand.
+//! Reads messages that were posted while no connection was open. Slack resends events for about six
+//! minutes; after that we have to read the channels.
 
 use std::time::Duration;
 
@@ -16,20 +16,20 @@ use crate::{
     heard, reference, ts_of,
 };
 
-/// Slack lets an app read fifty pages a minute (reference, tier 3).
+/// Slack allows fifty pages a minute (reference, tier 3).
 const PACE: Duration = Duration::from_millis(1_250);
 const SOON: Duration = Duration::from_secs(1);
 
-/// Where to look.
+/// A place to read.
 enum HistoryPlace {
-    /// In a channel, after this moment.
+    /// A channel, from this moment on.
     Channel(String, String),
-    /// In a thread, as (channel, root).
+    /// A thread, as (channel, root).
     Thread(String, String),
 }
 
-/// Reads all threads whose tasks are not over, and what was said in our channels since we heard
-/// something last. What is known already is known.
+/// Reads the threads of all unfinished tasks, and our channels from the last event on. Known
+/// messages are ignored when they are stored.
 pub async fn run(session: &SlackSession, ear: &dyn EventSink) {
     for place in places(ear).await {
         let mut pause = SOON;
@@ -46,8 +46,7 @@ async fn places(ear: &dyn EventSink) -> Vec<HistoryPlace> {
         match stored_places(ear).await {
             Ok(places) => return places,
             Err(error) => {
-                tracing::error!(%error, "where to look for what was said meanwhile cannot be read: \
-                 {error}");
+                tracing::error!(%error, "could not load the backfill targets: {error}");
             }
         }
         tokio::time::sleep(SOON).await;
@@ -62,7 +61,7 @@ async fn stored_places(ear: &dyn EventSink) -> StoreResult<Vec<HistoryPlace>> {
         .map(|(channel, root)| HistoryPlace::Thread(channel, root))
         .collect();
     let Some(cursor) = ear.cursor().await? else {
-        // What was said before we came was not to us; what is said from now on is found.
+        // First connection: earlier messages were not for us, later ones will be found.
         ear.ingest(InboundBatch {
             cursor: Some(format!("{}.000000", ear.now().0 / 1000)),
             ..InboundBatch::default()
@@ -81,13 +80,13 @@ async fn stored_places(ear: &dyn EventSink) -> StoreResult<Vec<HistoryPlace>> {
     Ok(places)
 }
 
-/// Events do not come in order, and Slack brings again what was not acknowledged for some minutes.
+/// Events arrive out of order, and Slack resends what was not acknowledged for some minutes.
 fn shortly_before(ts: &str) -> Option<String> {
     let seconds: i64 = ts.split('.').next()?.parse().ok()?;
     Some(format!("{}.000000", seconds - 600))
 }
 
-/// An error says that it is to be tried again, and may say when.
+/// An error means "retry", after the given pause if there is one.
 async fn look_through(
     session: &SlackSession,
     ear: &dyn EventSink,
@@ -100,11 +99,11 @@ async fn look_through(
             Ok(page) => page,
             Err(SlackCallError::Limited(_, after)) => return Err(Some(after)),
             Err(SlackCallError::Unclear(..)) => return Err(None),
-            // The channel is gone or closed to us; that is said elsewhere.
+            // The channel was deleted or is closed to us; health reports that.
             Err(SlackCallError::Refused(..)) => return Ok(()),
         };
         let all: Vec<&Value> = page["messages"].as_array().into_iter().flatten().collect();
-        // A channel's history comes newest first: what stands behind our coming was not to us.
+        // A channel's history is newest first: what follows our joining was not for us.
         let came = all
             .iter()
             .position(|message| is_our_coming(message, &session.us.user));
@@ -125,7 +124,7 @@ async fn look_through(
             })
             .await
         {
-            tracing::error!(%error, "what was found could not be stored: {error}");
+            tracing::error!(%error, "could not store missed messages: {error}");
             return Err(None);
         }
         if came.is_some() {
@@ -178,8 +177,8 @@ async fn page<'a>(
     }
 }
 
-/// A message of ours. What it was an answer to may have been posted just before we died; and where
-/// Slack has posted a message twice, both copies are known by its key.
+/// A message of ours, identified by its key: it may have been posted just before a crash, and Slack
+/// may have posted it twice.
 pub fn echo(session: &SlackSession, channel: &str, message: &Value) -> Option<OurPost> {
     let (ts, payload) = (
         message["ts"].as_str()?,
@@ -197,7 +196,7 @@ pub fn echo(session: &SlackSession, channel: &str, message: &Value) -> Option<Ou
     })
 }
 
-/// The same as if it came over a connection: the message, and that it was edited since.
+/// What a connection would have brought: the message, and its latest edit.
 fn said(session: &SlackSession, channel: &str, message: &Value) -> Vec<Inbound> {
     let mut event = message.clone();
     event["type"] = json!("message");

@@ -1,28 +1,28 @@
-//! Messages in Block Kit: words in sections, choices as buttons.
+//! Messages in Block Kit: text in sections, choices as buttons.
 
 use serde_json::{Value, json};
 use vine_domain::{chat::Button, markdown::split_to_fit, visible_text};
 
 use crate::mrkdwn::mrkdwn;
 
-/// Bytes of a section to begin with, and characters that it may show (reference, "Section block":
+/// Initial size of a section in bytes, and its maximum of characters (reference, "Section block":
 /// 3,000).
 const SECTION: usize = 1_200;
 const SHOWN: usize = 2_900;
-/// Bytes of a message to begin with, and characters of all its sections: beyond some 13,200 Slack
-/// refuses it.
+/// Initial size of a message in bytes, and the maximum of characters of all its sections: Slack
+/// refuses more than about 13,200.
 const PART: usize = 9_000;
 const MESSAGE: usize = 12_000;
-/// Of a button's label (reference: 75 characters).
+/// Maximum characters of a button's label (reference: 75).
 const LABEL: usize = 75;
 
-/// Ids of what can be pressed.
+/// IDs of the buttons.
 pub const PICK: &str = "vine_pick_";
 pub const WRITE: &str = "vine_write";
 /// The message shortcut for answers.
 pub const SHORTCUT: &str = "vine_answer";
 
-/// Words without buttons.
+/// Text without buttons.
 pub fn words(text: &str) -> Vec<Value> {
     sections(text)
         .iter()
@@ -30,7 +30,7 @@ pub fn words(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A text as sections show it: escaping makes it longer.
+/// Splits a text into sections, escaped, since escaping makes it longer.
 fn sections(text: &str) -> Vec<String> {
     let parts = split_to_fit(text, SECTION, |part| {
         mrkdwn(part, &[]).chars().count() <= SHOWN
@@ -38,7 +38,7 @@ fn sections(text: &str) -> Vec<String> {
     parts.iter().map(|part| mrkdwn(part, &[])).collect()
 }
 
-/// The parts of a text that fit into messages.
+/// Splits a text into parts that fit into messages.
 pub fn parts(text: &str) -> Vec<String> {
     split_to_fit(text, PART, |part| {
         sections(part)
@@ -49,7 +49,7 @@ pub fn parts(text: &str) -> Vec<String> {
     })
 }
 
-/// A question with its choices, and a way to write something else.
+/// A question with its choices and a button to write something else.
 pub fn question(text: &str, buttons: &[Button]) -> Vec<Value> {
     let mut elements = picks(buttons);
     elements.push(
@@ -58,7 +58,7 @@ pub fn question(text: &str, buttons: &[Button]) -> Vec<Value> {
     with(words(text), &elements)
 }
 
-/// Words with choices and no other way.
+/// Text with choices, without the button to write.
 pub fn choices(text: &str, buttons: &[Button]) -> Vec<Value> {
     with(words(text), &picks(buttons))
 }

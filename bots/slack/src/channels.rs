@@ -1,4 +1,4 @@
-//! Channels: one for each repository. The name is what makes creation harmless to repeat.
+//! Channels: one for each repository. The name makes creation idempotent.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use crate::{
     api::{Pages, SlackCallError, WebApi, remedy},
 };
 
-/// Characters of a topic (reference of conversations.setTopic).
+/// Maximum characters of a topic (reference of conversations.setTopic).
 const TOPIC: usize = 250;
 
-/// Makes the private channel of a repository, or finds the one that is there.
+/// Finds or creates the private channel of a repository.
 pub async fn create_room(
     session: &SlackSession,
     prefix: &str,
@@ -33,8 +33,8 @@ pub async fn create_room(
         Err(error) if error.code() == Some("name_taken") => {
             find(session, &name).await?.ok_or_else(|| {
                 ChatError::Gone(format!(
-                    "the name #{name} is taken by a channel that we are not in; \
-             invite us there, or free the name"
+                    "the name #{name} is taken by a channel that the bot is not in; \
+             invite the bot there, or free the name"
                 ))
             })?
         }
@@ -49,8 +49,8 @@ pub async fn create_room(
     Ok(id)
 }
 
-/// Invites whoever belongs there; one of them who is not to be had keeps nobody else out. People of
-/// other workspaces are invited by people.
+/// Invites the members; a failed invitation does not stop the others. People from other workspaces
+/// have to be invited by a person.
 pub async fn sync_room(
     session: &SlackSession,
     channel: &str,
@@ -86,7 +86,7 @@ pub async fn sync_room(
         {
             Err(error) if error.code() == Some("already_in_channel") => {}
             Err(error) if error.code().is_some() => {
-                trouble = Err(ChatError::Gone(format!("inviting {user}: {error}")));
+                trouble = Err(ChatError::Gone(format!("could not invite {user}: {error}")));
             }
             other => drop(other?),
         }
@@ -94,7 +94,7 @@ pub async fn sync_room(
     trouble
 }
 
-/// A channel that takes words from us.
+/// Checks that we can post in a channel.
 async fn is_open(api: &WebApi, channel: &str) -> Result<(), ChatError> {
     let info = api
         .read("conversations.info", &[("channel", channel)])
@@ -107,12 +107,12 @@ async fn is_open(api: &WebApi, channel: &str) -> Result<(), ChatError> {
     Err(ChatError::Gone(remedy(code).into()))
 }
 
-/// Enters a channel by id (`C…`) or by name (`#…`).
+/// Joins a channel by ID (`C…`) or name (`#…`).
 pub async fn join_room(session: &SlackSession, named: &str) -> Result<String, ChatError> {
     let id = match named.strip_prefix('#') {
         Some(name) => find(session, name).await?.ok_or_else(|| {
             ChatError::Gone(format!(
-                "there is no channel {named} that we can see; invite us there"
+                "channel {named} not found, or the bot cannot see it; invite the bot there"
             ))
         })?,
         None => named.to_owned(),
@@ -122,7 +122,7 @@ pub async fn join_room(session: &SlackSession, named: &str) -> Result<String, Ch
     if info["channel"]["is_member"] == true {
         return Ok(id);
     }
-    // Into private ones we only come by invitation.
+    // Private channels can only be entered by invitation.
     api.call("conversations.join", &json!({ "channel": id }))
         .await?;
     Ok(id)
@@ -145,7 +145,7 @@ async fn find(session: &SlackSession, name: &str) -> Result<Option<String>, Chat
     Ok(None)
 }
 
-/// A page of channels that are not archived.
+/// One page of the channels that are not archived.
 async fn listed(
     session: &SlackSession,
     method: &str,
@@ -161,7 +161,7 @@ async fn listed(
     session.api.read(method, &args).await
 }
 
-/// Of these channels, those in which we cannot speak: a listing of where we are shows many at once.
+/// Those of these channels in which we cannot post. One listing of our channels covers most of them.
 pub async fn closed_rooms(
     session: &SlackSession,
     rooms: &[String],
@@ -178,7 +178,7 @@ pub async fn closed_rooms(
     }
     let mut closed = Vec::new();
     for room in rooms.iter().filter(|room| !open.contains(*room)) {
-        // What passes is looked at again.
+        // Temporary errors are checked again next time.
         if let Err(error @ ChatError::Gone(_)) = is_open(&session.api, room).await {
             closed.push((room.clone(), error.to_string()));
         }
@@ -186,7 +186,7 @@ pub async fn closed_rooms(
     Ok(closed)
 }
 
-/// Lower case, digits, `-` and `_`, at most 80 (reference of conversations.create).
+/// Lower case, digits, `-` and `_`, at most 80 characters (reference of conversations.create).
 fn name(prefix: &str, repo: &str) -> String {
     let fits = |c: char| {
         if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_' {

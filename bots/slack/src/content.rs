@@ -1,12 +1,11 @@
-//! What a message holds: its own words, words that were forwarded, files, and speech that Slack has
-//! written down.
+//! The content of a message: its text, forwarded text, files, and speech that Slack transcribed.
 
 use serde_json::Value;
 use vine_domain::chat::attachment::{Content, MediaKind, forwarded, shown, transcribed, unwanted};
 
 use crate::mrkdwn::plain;
 
-/// What agents get of a message, and which of its files are still to be fetched.
+/// What agents receive of a message, and which of its files must still be fetched.
 pub fn content(message: &Value, us: &str) -> Content {
     let mut content = Content {
         words: vec![words(message, us)],
@@ -32,23 +31,22 @@ fn of(one: &Value) -> std::slice::Iter<'_, Value> {
         .iter()
 }
 
-/// Files of a message, and of what it forwards.
+/// Files of a message and of the messages that it forwards.
 pub fn files(message: &Value) -> impl Iterator<Item = &Value> {
     of(message).chain(shares(message).flat_map(of))
 }
 
-/// What is known of a file without its bytes: its words, or why it has none; `None` when they are
-/// still to come.
+/// A file's text, or why it has none, as known without its bytes; `None` if it must be fetched.
 pub fn told(file: &Value) -> Option<Result<String, String>> {
     let name = name(file);
     if is_kept_from_apps(file) {
         return Some(Err(format!(
-            "`{name}` was left out: Slack does not show it to apps. Send its words."
+            "`{name}` was left out: Slack does not show it to apps. Send its text."
         )));
     }
     if is_canvas(file) {
         return Some(Err(format!(
-            "`{name}` was left out: agents cannot read canvases. Send its words."
+            "`{name}` was left out: agents cannot read canvases. Send its text."
         )));
     }
     if is_speech(file) {
@@ -74,13 +72,13 @@ fn speech(written: &Value) -> Option<Result<String, String>> {
     }
 }
 
-/// A file's name, as it may be shown.
+/// A file's name, safe to show.
 pub fn name(file: &Value) -> String {
     let name = file["name"].as_str().or_else(|| file["title"].as_str());
     shown(name.unwrap_or("file"))
 }
 
-/// Whether Slack is still writing down what somebody says.
+/// Whether a file is a recording, which Slack transcribes.
 pub fn is_speech(file: &Value) -> bool {
     matches!(
         file["subtype"].as_str(),
@@ -94,7 +92,7 @@ fn words(message: &Value, us: &str) -> String {
     plain(&with_emoji(text, &emoji), us)
 }
 
-/// Messages that somebody passes on. Links that Slack unfolds look alike, but nobody shares those.
+/// Forwarded messages. Link previews look alike but are not marked as shared.
 fn shares(message: &Value) -> impl Iterator<Item = &Value> {
     let all = message["attachments"].as_array().into_iter().flatten();
     all.filter(|one| one["is_share"] == true)
@@ -112,7 +110,7 @@ fn pass_on(content: &mut Content, share: &Value, us: &str) {
     }
 }
 
-/// Files of other workspaces, of apps, and those that are gone (reference, "file object").
+/// Files of other workspaces or apps, and deleted files (reference, "file object").
 fn is_kept_from_apps(file: &Value) -> bool {
     let shut = [
         "check_file_info",
@@ -130,7 +128,7 @@ fn is_canvas(file: &Value) -> bool {
         || matches!(file["mode"].as_str(), Some("quip" | "canvas"))
 }
 
-/// Emoji of a message, as (Slack's name, the character).
+/// A message's emoji, as (Slack's name, character).
 fn emoji(block: &Value) -> Vec<(String, String)> {
     match block {
         Value::Array(all) => all.iter().flat_map(emoji).collect(),
@@ -142,8 +140,7 @@ fn emoji(block: &Value) -> Vec<(String, String)> {
     }
 }
 
-/// `{"name": "+1", "unicode": "1f44d-1f3fd", "skin_tone": 4}`; emoji of a workspace have no
-/// character.
+/// `{"name": "+1", "unicode": "1f44d-1f3fd", "skin_tone": 4}`; custom emoji have no character.
 fn character(emoji: &Value) -> Option<(String, String)> {
     let name = emoji["name"].as_str()?;
     let code = |hex: &str| char::from_u32(u32::from_str_radix(hex, 16).ok()?);
@@ -155,8 +152,8 @@ fn character(emoji: &Value) -> Option<(String, String)> {
     Some((format!(":{name}:{tone}"), shown?))
 }
 
-/// Names of emoji become what was typed, where each of them is one: `a:ok:b` is also the path of a
-/// module.
+/// Replaces names of emoji with their characters, if every occurrence of a name is an emoji: `a:ok:b`
+/// may also be text.
 fn with_emoji(text: &str, emoji: &[(String, String)]) -> String {
     let mut out = text.to_owned();
     for (name, shown) in emoji {

@@ -1,5 +1,5 @@
-//! Second copies of a post. Slack may serve a call after we gave it up, and after we looked for what
-//! it posted: the copy that is not ours loses its buttons, so that people press one card.
+//! Duplicates of a post. Slack may complete a call after we gave up on it and searched for its post.
+//! The duplicate loses its buttons, so that only one card can be pressed.
 
 use std::{sync::PoisonError, time::Duration};
 
@@ -8,15 +8,14 @@ use vine_domain::chat::OutboxItem;
 
 use crate::SlackSession;
 
-/// When to look, each so long after the one before. Slack serves no call later (measured: 36 s).
+/// Pauses between the searches. Slack completes no call later (measured: 36 s).
 const LOOKS: [Duration; 3] = [
     Duration::from_secs(10),
     Duration::from_secs(35),
     Duration::from_secs(75),
 ];
 
-/// Looks for other copies of a message, now and then, beside everything else. `kept` is the one that
-/// counts from now on.
+/// Searches for duplicates of a message in the background. `kept` is the copy that counts.
 pub fn disarm_later(session: &SlackSession, dispatch: &OutboxItem, kept: String) {
     let (watch, dispatch) = (session.clone(), dispatch.clone());
     let message = dispatch.message.id;
@@ -31,7 +30,7 @@ pub fn disarm_later(session: &SlackSession, dispatch: &OutboxItem, kept: String)
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     all.retain(|_, looking| !looking.is_finished());
-    // Two that keep different copies would leave none.
+    // Two tasks that keep different copies would disarm both.
     if let Some(before) = all.insert(message, looking.abort_handle()) {
         before.abort();
     }
@@ -41,19 +40,19 @@ async fn disarm(session: &SlackSession, dispatch: &OutboxItem, kept: &str) {
     let thread = dispatch.thread.as_deref().map(crate::ts_of);
     let known = match session.api.messages(&dispatch.room, thread).await {
         Ok(known) => known,
-        Err(error) => return tracing::debug!("copies of a post are not looked for: {error}"),
+        Err(error) => return tracing::debug!("could not search for duplicates of a post: {error}"),
     };
     let id = dispatch.message.id.to_string();
     for ts in known.iter().filter_map(|message| armed(message, &id, kept)) {
-        let text = "This question stands here twice: answer the other copy.";
+        let text = "This question was posted twice. Answer the other copy.";
         let args = json!({ "channel": dispatch.room, "ts": ts, "text": text, "blocks": [] });
         if let Err(error) = session.api.call("chat.update", &args).await {
-            tracing::debug!("a copy keeps its buttons: {error}");
+            tracing::debug!("could not remove a duplicate's buttons: {error}");
         }
     }
 }
 
-/// The name of another copy with buttons.
+/// The `ts` of a message, if it is a duplicate with buttons.
 fn armed<'a>(message: &'a Value, id: &str, kept: &str) -> Option<&'a str> {
     let payload = &message["metadata"]["event_payload"];
     let buttons = message["blocks"]

@@ -1,6 +1,6 @@
-//! Posts: new messages, edits, reactions, words to one person. Slack does not know a repeated post;
-//! each carries an opaque key, and whenever it is unclear whether it was posted we look for that
-//! first.
+//! Posts: new messages, edits, reactions, private replies. Slack does not detect repeated posts, so
+//! each post carries an opaque key. If it is unknown whether a message was posted, we search for the
+//! key first.
 
 use std::time::Duration;
 
@@ -35,10 +35,10 @@ pub async fn deliver(session: &SlackSession, dispatch: &OutboxItem) -> Result<Po
         (_, OutboundKind::Note { .. }, Some(about), _) if about.fate != Disposition::Missed => {
             note(api, dispatch, about).await
         }
-        // What it would edit is the sign that we put on the person's own message.
+        // The earlier post is our reaction on the person's message, which cannot be edited.
         (_, OutboundKind::Note { .. }, Some(_), _) => post(session, dispatch, true).await,
         (_, OutboundKind::Settled { .. }, about, Some(edited)) => {
-            // First: once the edit is known to be posted, nothing of it is tried again.
+            // React first: once the edit is recorded as posted, nothing of it is retried.
             if let Some(about) = about {
                 react(api, &about.event, "white_check_mark").await?;
             }
@@ -71,7 +71,7 @@ async fn note(
 }
 
 async fn react(api: &WebApi, to: &str, name: &str) -> Result<(), ChatError> {
-    // Commands and modals are no messages: there is nothing to react to.
+    // Commands and modals are not messages, so there is nothing to react to.
     let Some((channel, ts)) = to.split_once(':') else {
         return Ok(());
     };
@@ -82,10 +82,9 @@ async fn react(api: &WebApi, to: &str, name: &str) -> Result<(), ChatError> {
         )
         .await
     {
-        // There already, or nobody may, or their words are gone: that must keep nothing else from
-        // anybody.
+        // Already there, not allowed, or the message was deleted; that must not block other posts.
         Err(error) if error.code().is_some() => {
-            tracing::debug!("no sign on somebody's words: {error}");
+            tracing::debug!("could not add a reaction: {error}");
             Ok(())
         }
         other => other.map(|_| ()).map_err(Into::into),
@@ -99,8 +98,7 @@ async fn post(
 ) -> Result<Posted, ChatError> {
     let (api, id) = (&session.api, dispatch.message.id.to_string());
     let thread = dispatch.thread.as_deref().map(ts_of);
-    // A file carries no key of ours but its name: the whole id, since two of the same minute begin
-    // alike.
+    // A file's only key is its name. It has the whole ID, since IDs of the same minute start alike.
     let called = format!("{}-{id}", dispatch.message.kind.as_str());
     let pieces = in_form(
         dispatch.form,
@@ -108,7 +106,7 @@ async fn post(
         card::parts(&dispatch.message.text),
         &called,
     );
-    // Of several some may have been posted before the channel took no more.
+    // Some of several pieces may have been posted before the rate limit.
     let known = if careful || pieces.len() > 1 {
         api.messages(&dispatch.room, thread).await?
     } else {
@@ -164,7 +162,7 @@ async fn post(
     Ok(Posted::all(thread, posted))
 }
 
-/// Where a part of a message stands, if it does.
+/// The `ts` of a part of a message, if it was posted.
 fn part(messages: &[Value], key: &str, number: usize) -> Option<String> {
     let number = number.to_string();
     let is = |message: &&Value| {
@@ -174,7 +172,7 @@ fn part(messages: &[Value], key: &str, number: usize) -> Option<String> {
     messages.iter().find(is)?["ts"].as_str().map(str::to_owned)
 }
 
-/// Whether we have posted this file; others can send one of the same name.
+/// Whether we have posted this file. Others may have posted one with the same name.
 fn has_file(messages: &[Value], name: &str, us: &str) -> bool {
     let mut ours = messages.iter().filter(|message| message["user"] == us);
     ours.any(|message| {
@@ -184,11 +182,11 @@ fn has_file(messages: &[Value], name: &str, us: &str) -> bool {
     })
 }
 
-/// Posts are counted for each channel apart: about one in a second.
+/// Posts have a rate limit per channel: about one per second.
 fn of_channel(error: SlackCallError) -> ChatError {
     match error {
         SlackCallError::Limited(method, after) => ChatError::RoomBusy {
-            why: format!("{method}: the channel takes nothing for {after:?}"),
+            why: format!("{method}: the channel is rate limited; retry after {after:?}"),
             after,
         },
         other => other.into(),
@@ -207,7 +205,7 @@ fn message(
     } else {
         &[]
     };
-    // With the first part, as edits are: once the question is settled they are gone.
+    // Buttons go with the first part, which is the one that edits replace: settling removes them.
     let asks = matches!(dispatch.message.kind, OutboundKind::Question { .. }) && part == 0;
     let blocks = if asks {
         card::question(text, &dispatch.message.buttons)
@@ -234,10 +232,10 @@ fn message(
     args
 }
 
-/// Edits show one part; the buttons of a question go with it.
+/// An edit shows one part, with the question's buttons if it has any.
 async fn edit(api: &WebApi, dispatch: &OutboxItem, edited: &str) -> Result<Posted, ChatError> {
     let text = shortened(card::parts(&dispatch.message.text));
-    // A question that was given up can still be answered.
+    // An expired question can still be answered.
     let blocks = match dispatch.message.buttons.as_slice() {
         _ if dispatch.form != MarkupLevel::Whole => Vec::new(),
         [] => card::words(&text),
@@ -245,8 +243,7 @@ async fn edit(api: &WebApi, dispatch: &OutboxItem, edited: &str) -> Result<Poste
     };
     let args = json!({ "channel": dispatch.room, "ts": ts_of(edited), "text": mrkdwn(&text, &[]), "blocks": blocks });
     match api.call("chat.update", &args).await {
-        // Somebody has deleted it, or the workspace lets nobody edit any more: there is nothing to
-        // show.
+        // The message was deleted, or the workspace does not allow editing it: nothing to do.
         Err(error)
             if matches!(
                 error.code(),
@@ -260,7 +257,7 @@ async fn edit(api: &WebApi, dispatch: &OutboxItem, edited: &str) -> Result<Poste
     ))
 }
 
-/// Words that one person alone sees, where they said something.
+/// A private reply, in the channel where the person wrote.
 async fn whisper(
     session: &SlackSession,
     dispatch: &OutboxItem,
@@ -270,7 +267,7 @@ async fn whisper(
     let text = match dispatch.form {
         MarkupLevel::Whole => mrkdwn(&dispatch.message.text, &[]),
         MarkupLevel::Words => mrkdwn(&shortened(card::parts(&dispatch.message.text)), &[]),
-        MarkupLevel::File => "The answer could not be shown here; the page shows it.".into(),
+        MarkupLevel::File => "This reply could not be shown here; the page shows it.".into(),
     };
     let mut args = json!({ "channel": aside.room, "user": user, "text": text });
     if let Some(thread) = &aside.thread {
@@ -284,7 +281,7 @@ async fn whisper(
         Err(error) if error.code().is_some() => respond(session, aside, &args, error).await?,
         other => other?["message_ts"].as_str().map(str::to_owned),
     };
-    // What is pressed under it names it.
+    // Presses on its buttons refer to this ID.
     let shown = told.map_or_else(|| aside.to.clone(), |ts| reference(&aside.room, &ts));
     Ok(Posted::one(
         aside.thread.as_ref().unwrap_or(&aside.to),
@@ -292,7 +289,7 @@ async fn whisper(
     ))
 }
 
-/// The same where we are not in the channel, to whoever used something of ours there.
+/// Replies through the response URL of an interaction where we are not in the channel.
 async fn respond(
     session: &SlackSession,
     aside: &PrivateReply,
@@ -301,7 +298,7 @@ async fn respond(
 ) -> Result<Option<String>, ChatError> {
     let Some(address) = session.waiting.address(&aside.to) else {
         return match refused.code() {
-            // They have left: nobody is there to be told.
+            // The person has left the channel.
             Some("user_not_in_channel") => Ok(None),
             _ => Err(refused.into()),
         };

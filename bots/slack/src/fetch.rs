@@ -1,4 +1,4 @@
-//! The content of files that people send with a message: envelopes bring only their names.
+//! Fetches the content of files in messages, of which envelopes have only the names.
 
 use serde_json::Value;
 use vine_domain::chat::{Inbound, Location};
@@ -9,13 +9,13 @@ use crate::{
     ts_of,
 };
 
-/// The event again with its words; `None` while they are not to be had.
+/// The event with its full text; `None` while that is not available.
 pub async fn fetched(session: &SlackSession, event: &Inbound) -> Option<Inbound> {
     let message = message(session, event).await?;
     let mut content = content(&message, &session.us.user);
     content.awaited.clear();
     for file in files(&message).filter(|file| told(file).is_none()) {
-        // Slack writes down what somebody says within some seconds.
+        // Slack takes some seconds to transcribe speech.
         if is_speech(file) {
             return None;
         }
@@ -25,7 +25,7 @@ pub async fn fetched(session: &SlackSession, event: &Inbound) -> Option<Inbound>
         let bytes = session.api.download(address).await;
         let bytes = bytes
             .inspect_err(
-                |why| tracing::debug!(event = %event.event, "a file was not downloaded: {why}"),
+                |why| tracing::debug!(event = %event.event, "could not download a file: {why}"),
             )
             .ok()?;
         content.add(&name(file), &bytes);
@@ -39,7 +39,7 @@ pub async fn fetched(session: &SlackSession, event: &Inbound) -> Option<Inbound>
     })
 }
 
-/// The message as it stands in its channel.
+/// Reads the message from its channel.
 async fn message(session: &SlackSession, event: &Inbound) -> Option<Value> {
     let Location::Theirs { room, thread, .. } = &event.spot else {
         return None;
@@ -60,7 +60,7 @@ async fn message(session: &SlackSession, event: &Inbound) -> Option<Value> {
         None => session.api.read("conversations.history", &exactly).await,
     };
     let page = page
-        .inspect_err(|error| tracing::debug!(event = %event.event, "not fetched: {error}"))
+        .inspect_err(|error| tracing::debug!(event = %event.event, "could not read a message: {error}"))
         .ok()?;
     page["messages"]
         .as_array()?

@@ -1,5 +1,5 @@
-//! Slack's own requests to us, for teams that do not use Socket Mode: each signed, none older than
-//! five minutes. Sent again, one changes nothing: what it brings is known by its own id.
+//! Receives Slack's requests, for teams that do not use Socket Mode. Each is signed and at most five
+//! minutes old. A repeated request changes nothing, since events are recognized by their IDs.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use vine_domain::ports::EventSink;
 
 use crate::{Slack, Transport, intake};
 
-/// Where Slack is told to send everything: below the daemon's public address.
+/// The path for all of Slack's requests, below the daemon's public address.
 pub const PATH: &str = "/chat/slack";
-/// Bytes that are read before anybody knows who sends them. Events have at most some 40 kB of text,
-/// in several shapes.
+/// Maximum bytes of a request, which are read before its signature is checked. Events have at most
+/// about 40 kB of text, in several forms.
 const LARGEST: usize = 512 * 1024;
 
 #[derive(Clone)]
@@ -32,7 +32,7 @@ struct RequestVerifier {
     verifier: Verifier,
 }
 
-/// What the daemon serves for Slack; nothing when Slack is heard over sockets.
+/// The routes that the daemon serves for Slack; none in Socket Mode.
 pub fn routes(slack: Arc<Slack>, ear: Arc<dyn EventSink>) -> Router {
     let Transport::Http { signing_secret } = &slack.settings.way else {
         return Router::new();
@@ -67,7 +67,7 @@ async fn knock(State(door): State<RequestVerifier>, headers: HeaderMap, body: By
             .to_owned()
             .into_response();
     }
-    // Slack comes again with events; to people it says that this failed.
+    // Slack sends events again; for interactions it shows the person an error.
     let Ok(session) = door.slack.session() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -79,7 +79,7 @@ async fn knock(State(door): State<RequestVerifier>, headers: HeaderMap, body: By
 }
 
 impl RequestVerifier {
-    /// The body, if Slack has signed it lately.
+    /// The body, if Slack signed it recently.
     fn signed<'a>(&self, headers: &HeaderMap, body: &'a Bytes) -> Option<&'a str> {
         let text = |name: &str| headers.get(name)?.to_str().ok();
         let (hash, at) = (
@@ -87,7 +87,7 @@ impl RequestVerifier {
             text(Verifier::SLACK_SIGNED_TIMESTAMP)?,
         );
         let body = std::str::from_utf8(body).ok()?;
-        let refused = |error: &_| tracing::warn!("a request in Slack's name was refused: {error}");
+        let refused = |error: &_| tracing::warn!("rejected a request that Slack did not validly sign: {error}");
         self.verifier
             .verify(hash, body, at)
             .inspect_err(refused)
@@ -100,7 +100,7 @@ fn of_json(body: &str) -> Option<(&'static str, Value)> {
     Some(("events_api", serde_json::from_str(body).ok()?))
 }
 
-/// Commands are a form; everything that is pressed or written is JSON in its field `payload`.
+/// A command is a form; other interactions are JSON in its field `payload`.
 fn of_form(body: &str) -> Option<(&'static str, Value)> {
     let fields: Vec<(String, String)> = serde_urlencoded::from_str(body).ok()?;
     if let Some((_, payload)) = fields.iter().find(|(key, _)| key == "payload") {

@@ -1,4 +1,4 @@
-//! The installation of our app: who we are in the workspace, and whether we may what we need.
+//! Checks the app's installation: our identity in the workspace, and our scopes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,15 +11,15 @@ use crate::{
     manifest::{NICETY, SCOPES},
 };
 
-/// How often to see whether our token still counts, where no connection tells.
+/// How often to check the token, if there is no connection that would report its end.
 const EVERY: Duration = Duration::from_secs(60);
-/// Each so many rounds. Slack brings requests again for some six minutes.
+/// Rounds between two backfills. Slack resends requests for about six minutes.
 const LOOK: u32 = 10;
 
 /// Connects to the Web API.
 ///
 /// # Errors
-/// Says what is wrong and what to do: of missing scopes all at once.
+/// Describes the problem and what to do about it; names all missing scopes at once.
 pub async fn connect(
     settings: &SlackSettings,
     ear: &dyn EventSink,
@@ -32,15 +32,15 @@ pub async fn connect(
     let missing = missing(&scopes);
     if !missing.is_empty() {
         return Err(format!(
-            "the app in Slack lacks the scopes {}: add them under \"OAuth & Permissions\" (`vine manifest slack` has all of them) and \
-             install the app again",
+            "the Slack app is missing the scopes {}: add them under \"OAuth & Permissions\" (`vine manifest slack` lists all of them) and \
+             reinstall the app",
             missing.join(", ")
         ));
     }
     let deaf = !scopes.split(',').any(|scope| scope.trim() == NICETY);
     ear.remark(deaf.then(|| {
         format!(
-            "reactions are not heard: add the scope {NICETY} under \"OAuth & Permissions\" and install the app again"
+            "reactions are not received: add the scope {NICETY} under \"OAuth & Permissions\" and reinstall the app"
         )
     }));
     let text = |key: &str| known[key].as_str().unwrap_or_default();
@@ -69,7 +69,7 @@ pub async fn connect(
     })
 }
 
-/// The workspaces of an organisation, itself among them, and the one in which channels are made.
+/// The organisation with all its workspaces, and the workspace in which channels are created.
 async fn of_organisation(
     api: &WebApi,
     known: &Value,
@@ -95,7 +95,7 @@ async fn of_organisation(
         (_, all) => {
             return Err(format!(
                 "the app is installed for a whole organisation: set `chat.slack.team_id` to the \
-                 workspace for its channels, one of {}",
+                 workspace for its channels (one of {})",
                 all.join(", ")
             ));
         }
@@ -112,8 +112,8 @@ fn missing(scopes: &str) -> Vec<&'static str> {
         .collect()
 }
 
-/// Until the token counts no more. What Slack's requests did not bring, since something on their
-/// way was away, is looked for now and then.
+/// Checks the token until it is no longer valid. Regular backfills find messages whose requests did
+/// not reach us.
 pub async fn watch(session: &SlackSession, ear: &Arc<dyn EventSink>) -> String {
     for round in 1_u32.. {
         if round.is_multiple_of(LOOK) {

@@ -1,5 +1,4 @@
-//! What an envelope brings, stored before Slack hears that we have it; the same over a socket and
-//! over HTTP.
+//! Stores what an envelope brings before acknowledging it, over a socket or HTTP alike.
 
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
@@ -14,8 +13,8 @@ use crate::{
     translate::{EnvelopeEvent, translate},
 };
 
-/// Takes an envelope in, and gives what Slack is to show in return; `None` when it could not be
-/// stored: it comes again then.
+/// Stores an envelope and returns what Slack should show; `None` if it could not be stored, so that
+/// Slack sends it again.
 pub async fn take(
     session: &SlackSession,
     ear: &Arc<dyn EventSink>,
@@ -28,7 +27,7 @@ pub async fn take(
                 session.waiting.add(&inbound.event, address);
             }
             let echoes = echo(session, payload);
-            // The position stays before what is still looked for.
+            // During a backfill the position must not advance.
             let whole = session.gap.whole.load(Ordering::SeqCst);
             let cursor = payload["event"]["ts"]
                 .as_str()
@@ -43,8 +42,7 @@ pub async fn take(
                 })
                 .await;
             if let Err(error) = stored {
-                tracing::error!(%error, "an envelope could not be stored and is not acknowledged: \
-                 {error}");
+                tracing::error!(%error, "could not store an envelope, not acknowledging it: {error}");
                 session.gap.stumbled.store(true, Ordering::SeqCst);
                 return None;
             }
@@ -58,7 +56,7 @@ pub async fn take(
                 Arc::clone(ear),
                 echo(session, payload),
             );
-            // What is written there belongs to the message under whose button it was opened.
+            // The answer in the modal belongs to the message with the button.
             tokio::spawn(async move {
                 if let Err(error) = ear
                     .ingest(InboundBatch {
@@ -67,7 +65,7 @@ pub async fn take(
                     })
                     .await
                 {
-                    tracing::warn!(%error, "what a form was opened for could not be stored: {error}");
+                    tracing::warn!(%error, "could not store the message behind a modal: {error}");
                 }
                 modal::open(&api, &trigger, &modal).await;
             });
@@ -88,7 +86,7 @@ pub async fn take(
     Some(Value::Null)
 }
 
-/// The message of ours whose button was pressed: it may have been posted without our hearing of it.
+/// The message of ours whose button was pressed; we may not know yet that it was posted.
 fn echo(session: &SlackSession, payload: &Value) -> Vec<OurPost> {
     let on = payload["channel"]["id"].as_str().unwrap_or_default();
     backfill::echo(session, on, &payload["message"])

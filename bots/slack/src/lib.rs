@@ -1,10 +1,10 @@
 //! Slack: a channel for each repository, a thread for each task.
 //!
-//! `install` finds out who we are there and what we may; `socket` or `hooks` brings envelopes,
-//! `intake` stores what `translate` makes of each, `fetch` and `backfill` get what none has
-//! brought. `deliver` posts, `card` and `mrkdwn` are how things look, `channels` makes channels,
-//! `api` is one call and what came of it. Slack names messages within their channel alone: outside
-//! of this crate they are called `<channel>:<ts>`.
+//! `install` checks our identity and permissions. `socket` or `hooks` receives envelopes, `intake`
+//! stores what `translate` makes of each, `fetch` and `backfill` read what no envelope brought.
+//! `deliver` posts; `card` and `mrkdwn` format what people see. `channels` creates channels, `api`
+//! makes one API call. Slack's message IDs are unique only within a channel, so outside of this
+//! crate messages are named `<channel>:<ts>`.
 #![warn(missing_docs)]
 
 mod api;
@@ -51,97 +51,97 @@ pub use self::{
     manifest::manifest,
 };
 
-/// As it stands in `rooms.platform`.
+/// The platform's name in `rooms.platform`.
 pub const PLATFORM: &str = "slack";
 const SOON: Duration = Duration::from_millis(500);
 
-/// What the operator chose.
+/// The operator's settings.
 #[derive(Debug, Clone)]
 pub struct SlackSettings {
-    /// Where the Web API is, without a slash at the end.
+    /// The Web API's base URL, without a trailing slash.
     pub api_url: String,
-    /// `xoxb-…`, of the app's bot.
+    /// The bot token, `xoxb-…`.
     pub bot_token: String,
-    /// How Slack tells us things.
+    /// How Slack sends us events.
     pub way: Transport,
-    /// Channels are called this and the repository's name.
+    /// Channel names are this prefix and the repository's name.
     pub channel_prefix: String,
-    /// The workspace in which channels are made, for an app that is installed for a whole
+    /// The workspace in which channels are created, for an app that is installed for a whole
     /// organisation.
     pub team: Option<String>,
 }
 
-/// How Slack tells us things.
+/// How Slack sends us events.
 #[derive(Debug, Clone)]
 pub enum Transport {
     /// Over connections that we open.
     Socket {
-        /// `xapp-…`
+        /// The app-level token, `xapp-…`.
         app_token: String,
     },
     /// By requests to us.
     Http {
-        /// What they are signed with.
+        /// The secret that signs them.
         signing_secret: String,
     },
 }
 
-/// Who we are there.
+/// Our identity on Slack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppIdentity {
-    /// The workspace; for an app of a whole organisation all of its workspaces, and itself.
+    /// The workspace; for an organisation-wide app the organisation and all of its workspaces.
     pub teams: Vec<String>,
-    /// The bot's user id.
+    /// The bot's user ID.
     pub user: String,
 }
 
-/// A connection that works.
+/// A working connection.
 #[derive(Clone)]
 struct SlackSession {
     api: Arc<WebApi>,
     us: AppIdentity,
-    /// What people call us there.
+    /// Our display name, shown in health reports.
     account: String,
-    /// Where channels are made, if that has to be said.
+    /// The workspace in which channels are created, if it must be given.
     team: Option<String>,
     gap: Arc<HistoryGap>,
-    /// Slack says that our token counts no more.
+    /// Slack reported that our token is no longer valid.
     ended: Arc<Notify>,
-    /// Channels that got another id, by the old one.
+    /// New IDs of channels by their old ones.
     renamed: Arc<Mutex<HashMap<String, String>>>,
     waiting: Arc<PendingResponses>,
-    /// Who looks for second copies of a message.
+    /// Tasks that look for duplicates of a post.
     disarming: Arc<Mutex<HashMap<MessageId, AbortHandle>>>,
 }
 
-/// What may be missing of what was said.
+/// Whether messages may be missing.
 #[derive(Default)]
 struct HistoryGap {
-    /// Nothing is: it was looked for.
+    /// Whether a backfill has completed, so that nothing is missing.
     whole: AtomicBool,
-    /// Something could not be stored, and Slack may have given it up since.
+    /// Something could not be stored, and Slack may have stopped sending it.
     stumbled: AtomicBool,
-    /// Whether somebody looks for it.
+    /// The state of the backfill.
     look: Mutex<LookBack>,
-    /// Who looks again, later.
+    /// The task that repeats the backfill later.
     again: Mutex<Option<AbortHandle>>,
 }
 
-/// How far looking for what is missing has come. A look is never ended before its time: it would
-/// begin with the same threads each time, and never come to the last.
+/// The state of the backfill. A running backfill is never cut short: it would start with the same
+/// threads each time and never reach the last one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum LookBack {
     #[default]
     Over,
     UnderWay,
-    /// Something may be missing since it began.
+    /// Something may be missing since it started, so it runs again.
     Again,
 }
 
-/// What the adapter says until it knows more.
-const ENDED: &str = "Slack has revoked the token, or the app was removed";
-/// After a connection that ended without Slack's word it is looked again, so long after one another:
-/// Slack may take some time to see that nobody listens there any more.
+/// The health report when Slack has ended the session.
+const ENDED: &str = "Slack revoked the token, or the app was removed";
+/// Pauses between the backfills after a connection died without a disconnect message: Slack may need
+/// some time to notice that nobody is listening.
 const LOOKS: [Duration; 4] = [
     Duration::from_secs(15),
     Duration::from_secs(45),
@@ -150,8 +150,7 @@ const LOOKS: [Duration; 4] = [
 ];
 
 impl SlackSession {
-    /// A connection died without a word: what Slack sent there meanwhile, and what it still sends,
-    /// is looked for.
+    /// Backfills what Slack sent, and may still send, to a connection that died silently.
     fn look_back_repeatedly(&self, ear: &Arc<dyn EventSink>) {
         self.look_back(ear);
         let (session, ear) = (self.clone(), Arc::clone(ear));
@@ -171,7 +170,7 @@ impl SlackSession {
         }
     }
 
-    /// Looks for what was said while nobody listened, beside what comes now; one at a time.
+    /// Starts a background backfill of messages that no connection received; one at a time.
     fn look_back(&self, ear: &Arc<dyn EventSink>) {
         let mut look = self.gap.look();
         self.gap.whole.store(false, Ordering::SeqCst);
@@ -218,8 +217,7 @@ impl Slack {
         })
     }
 
-    /// Connects and listens, for ever; drop it to stop. Whatever goes wrong is told to `ear` and
-    /// tried again.
+    /// Connects and listens forever; drop it to stop. Reports problems to `ear` and retries.
     pub async fn run(self: Arc<Self>, ear: Arc<dyn EventSink>) {
         let mut pause = SOON;
         loop {
@@ -238,7 +236,7 @@ impl Slack {
         }
     }
 
-    /// Until something is wrong.
+    /// Listens until a problem occurs.
     async fn listen(&self, session: SlackSession, ear: &Arc<dyn EventSink>) -> String {
         let heard = || {
             self.session.send_replace(Some(session.clone()));
@@ -266,7 +264,7 @@ impl Slack {
     }
 }
 
-/// What an envelope of this kind says of a person, if it is anything to us.
+/// What a person did, if this envelope reports something relevant.
 pub fn heard(kind: &str, payload: &serde_json::Value, us: &AppIdentity) -> Option<Inbound> {
     match translate::translate(kind, payload, us) {
         translate::EnvelopeEvent::Person(inbound) => Some(inbound),
@@ -313,7 +311,7 @@ impl Chat for Slack {
         Ok(renamed.get(room).cloned())
     }
 
-    /// Bots have no such sign in Slack.
+    /// Slack has no such indicator for bots.
     async fn show_activity(&self, _rooms: &[String]) {}
 
     async fn ping(&self) -> Result<(), ChatError> {
@@ -334,7 +332,7 @@ impl Chat for Slack {
     }
 }
 
-/// Slack's name of a message, as the rest of the house has it.
+/// AgentVine's ID of a message.
 fn reference(channel: &str, ts: &str) -> String {
     format!("{channel}:{ts}")
 }

@@ -1,31 +1,31 @@
-//! What the app is to Slack: its name, command, shortcut, scopes and events.
+//! The app's manifest for Slack: its name, command, shortcut, scopes and events.
 
 use serde_json::{Value, json};
 
 use crate::card;
 
-/// What the bot must be allowed, each for a reason of its own.
+/// The bot's scopes, with the reason for each.
 pub const SCOPES: [&str; 13] = [
-    "channels:history", // to hear answers, and to look for what was missed and posted
+    "channels:history", // to receive answers, and to find missed messages and our own posts
     "channels:join",    // `repo room --room #name`
     "channels:manage",  // topics, invitations
-    "channels:read",    // to find a channel by its name
+    "channels:read",    // to find channels by name
     "chat:write",
     "commands",
     "files:read",     // text files in answers
-    "files:write",    // texts that are too long for messages
+    "files:write",    // text that is too long for messages
     "groups:history", // the same for private channels
     "groups:read",
-    "groups:write", // to make a private channel for each repository
+    "groups:write", // to create a private channel for each repository
     NICETY,
     "reactions:write", // the check mark on the answer that counts
 ];
 
-/// The one scope that may be missing: without it reactions are not heard, and everything else is.
+/// The one optional scope: without it, only reactions are not received.
 pub const NICETY: &str = "reactions:read";
 
-/// What the bot hears of: messages, reactions, channels that it cannot speak in any more or again,
-/// and its own end.
+/// The events that the bot receives: messages, reactions, changes of its channels, and its own
+/// removal.
 const EVENTS: [&str; 16] = [
     "app_uninstalled",
     "channel_archive",
@@ -45,9 +45,9 @@ const EVENTS: [&str; 16] = [
     "tokens_revoked",
 ];
 
-/// The manifest from which Slack makes the app (schema version 1). With the address of our door
-/// (see [`crate::routes`]) Slack sends requests there, without one everything comes over sockets.
-/// `organisation` lets it be installed for many workspaces at once.
+/// The manifest from which Slack creates the app (schema version 1). If `door` is given, Slack sends
+/// its requests to that URL (see [`crate::routes`]); if not, the app uses Socket Mode.
+/// `organisation` allows installing it for many workspaces at once.
 pub fn manifest(door: Option<&str>, organisation: bool) -> Value {
     let mut manifest = json!({
         "_metadata": { "major_version": 1, "minor_version": 1 },
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     /// Keys and lengths of Slack's schema of manifests (github.com/slackapi/manifest-schema,
-    /// version 1.0.0 at c50cfa8), as far as we use them: path, longest text.
+    /// version 1.0.0 at c50cfa8) that we use: path, maximum length.
     const TEXTS: [(&str, usize); 11] = [
         ("/display_information/name", 35),
         ("/display_information/description", 140),

@@ -1,48 +1,48 @@
-//! Modals: one in which an answer is written, one for a new task. A trigger opens one within three
-//! seconds and once, so opening comes before anything slow.
+//! Modals for writing an answer and for a new task. A trigger opens one modal and expires after
+//! three seconds, so opening comes before anything slow.
 
 use serde_json::{Value, json};
 
 use crate::api::WebApi;
 
-/// Characters that a field takes (reference, "plain-text input").
+/// Maximum characters of a field (reference, "plain-text input").
 const LONGEST: usize = 3000;
 
-/// What is asked for.
+/// A modal to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Modal {
-    /// An answer to this message, which says this.
+    /// An answer: (message, its text).
     Answer(String, String),
     /// A new task for the repository of this channel.
     Task(String),
 }
 
-/// What was written.
+/// What was submitted.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ModalInput {
-    /// An answer, and to which message.
+    /// An answer to a message.
     Answer {
-        /// The words.
+        /// The answer's text.
         text: String,
         /// The message.
         to: String,
     },
     /// A task.
     Task {
-        /// In one line.
+        /// The title, in one line.
         title: String,
         /// What to do.
         prompt: String,
         /// `high`, `default` or `low`.
         priority: String,
-        /// Where it was wished.
+        /// The channel where it was requested.
         channel: String,
     },
-    /// This field has no words.
+    /// This field is empty.
     Empty(&'static str),
 }
 
-/// Opens one.
+/// Opens a modal.
 pub async fn open(api: &WebApi, trigger: &str, modal: &Modal) {
     if let Err(error) = api
         .call(
@@ -51,7 +51,7 @@ pub async fn open(api: &WebApi, trigger: &str, modal: &Modal) {
         )
         .await
     {
-        tracing::warn!("no modal could be opened: {error}");
+        tracing::warn!("could not open a modal: {error}");
     }
 }
 
@@ -82,7 +82,7 @@ fn view(modal: &Modal) -> Value {
     })
 }
 
-/// What is asked, as far as a section holds it.
+/// The question, cut to what a section can hold.
 fn shown(asked: &str) -> Option<Value> {
     let text: String = asked.chars().take(LONGEST).collect();
     let section =
@@ -102,7 +102,7 @@ fn priorities() -> Value {
     json!({ "type": "input", "block_id": "priority", "label": plain("Priority"), "element": element })
 }
 
-/// Reads a modal that was sent.
+/// Reads a submitted modal.
 pub fn written(view: &Value) -> Option<ModalInput> {
     let about = view["private_metadata"].as_str()?.to_owned();
     let field = |name: &str| &view["state"]["values"][name]["text"];
@@ -137,7 +137,7 @@ pub fn written(view: &Value) -> Option<ModalInput> {
     }
 }
 
-/// What a modal with an empty field is told.
+/// The response to a modal with an empty field.
 pub fn refused(field: &str) -> Value {
     json!({ "response_action": "errors", "errors": { field: "Please write something." } })
 }

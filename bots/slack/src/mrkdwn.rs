@@ -1,12 +1,12 @@
-//! Our Markdown as Slack shows it. What people and agents wrote is escaped, so that it can call
-//! nobody.
+//! Converts our Markdown to Slack's mrkdwn. Text from people and agents is escaped, so that it cannot
+//! mention anyone.
 
 use vine_domain::{
     chat::Mention,
     markdown::{Block, Span, parse},
 };
 
-/// Words that begin by calling people.
+/// Text that starts with mentions.
 pub fn mrkdwn(text: &str, mentions: &[Mention]) -> String {
     let calls: Vec<_> = mentions
         .iter()
@@ -24,7 +24,7 @@ pub fn mrkdwn(text: &str, mentions: &[Mention]) -> String {
         .join("\n\n")
 }
 
-/// A person without the workspace that they are from.
+/// A person's user ID without the workspace prefix.
 pub fn member(subject: &str) -> &str {
     subject.rsplit(':').next().unwrap_or(subject)
 }
@@ -46,7 +46,7 @@ fn block(block: &Block) -> String {
     }
 }
 
-/// Slack knows no blocks of code in quotes.
+/// Slack does not support code blocks in quotes.
 fn quoted(inside: &Block) -> String {
     let shown = match inside {
         Block::Code(text) => text
@@ -80,14 +80,14 @@ fn span(span: &Span) -> String {
     }
 }
 
-/// The three characters that Slack gives a meaning (reference, "Escaping text").
+/// Escapes Slack's three special characters (reference, "Escaping text").
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
-/// What a person wrote, from how Slack hands it on. `us` is shown as `@vine`.
+/// What a person typed, restored from Slack's markup. `us` becomes `@vine`.
 pub fn plain(text: &str, us: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -107,7 +107,7 @@ pub fn plain(text: &str, us: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// What somebody typed that Slack made a token of (reference, "Retrieving messages").
+/// What the person typed that Slack turned into a token (reference, "Retrieving messages").
 fn meant(token: &str, us: &str) -> String {
     let (target, label) = token.split_once('|').unwrap_or((token, ""));
     let called = |id: &str| {
@@ -119,7 +119,7 @@ fn meant(token: &str, us: &str) -> String {
     };
     match target.split_at_checked(1) {
         Some(("@", user)) if user == us => "@vine".into(),
-        // Somebody of our name is not us.
+        // A user who happens to be called `vine` is not us.
         Some(("@", user)) if label.trim_start_matches('@').eq_ignore_ascii_case("vine") => {
             format!("@{user}")
         }
@@ -140,7 +140,7 @@ fn special(word: &str, label: &str) -> String {
     }
 }
 
-/// What looks like an address is made a link of, with what was typed as its label.
+/// Slack turns what looks like a URL into a link, with what was typed as its label.
 fn link(address: &str, label: &str) -> String {
     let schemes = ["mailto:", "tel:", "https://", "http://"];
     let bare = schemes

@@ -1,9 +1,8 @@
-//! The connections over which Slack tells us things. The crate carries frames; when to open, to
-//! leave and to give up is ours: its own listener loses acknowledgements when a connection is
-//! refreshed, and hangs where Slack hangs (measured).
+//! The connections over which Slack sends events. The crate carries frames; we decide when to open,
+//! leave and give up a connection, since the crate's listener loses acknowledgements when a
+//! connection is refreshed, and hangs when Slack hangs (measured).
 //!
-//! Two are kept open, each by a keeper of its own, so that one that is dead without a sign stops
-//! nothing.
+//! Two connections are kept open independently, so that a silently dead one stops nothing.
 
 use std::{
     sync::{
@@ -32,27 +31,27 @@ use crate::{
     intake,
 };
 
-/// Slack greets a new connection within this, or it is given up.
+/// How long to wait for Slack's hello on a new connection.
 const HELLO: Duration = Duration::from_secs(10);
-/// An old connection is read on for so long after the new one is there.
+/// How long the old connection is still read after the new one is open.
 const OVERLAP: Duration = Duration::from_millis(300);
-/// A peer that is gone is noticed after two of these.
+/// Seconds between pings; two missed ones mean that the connection is dead.
 const PING: u64 = 10;
-/// A connection that has lived so long was a good one.
+/// A connection that lasts at least this long counts as successful.
 const STEADY: Duration = Duration::from_secs(10);
-/// The longest pause between two tries.
+/// The longest pause between two attempts to connect.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// A connection, which ends when nobody keeps it any more: one that went on would take what Slack
-/// sends, for a session that is over.
+/// A connection that is closed when dropped: an open one would consume Slack's events for an old
+/// session.
 struct SocketConnection {
     manager: Arc<dyn SlackSocketModeClientsManager + Send + Sync>,
-    /// It is read for so long after that.
+    /// How long it is still read after that.
     linger: Duration,
 }
 
 impl SocketConnection {
-    /// Ends it after a while, so that what it still brings is read.
+    /// Closes the connection after a while, so that remaining events are read.
     fn end_after(mut self, linger: Duration) {
         self.linger = linger;
     }
@@ -70,39 +69,39 @@ impl Drop for SocketConnection {
 
 type ConnectionSigns = mpsc::UnboundedReceiver<ConnectionSign>;
 
-/// What a connection tells its keeper.
+/// What a connection reports to its keeper.
 #[derive(Debug, PartialEq)]
 enum ConnectionSign {
     Hello,
-    /// Slack wants us to move over to a new connection.
+    /// Slack asks us to move to a new connection.
     Leave,
     Dead,
 }
 
 /// Why there is no connection.
 enum SocketError {
-    /// A new try may fare better, after this.
+    /// Temporary; retry after this pause.
     Passing(String, Duration),
-    /// Only a person can mend it.
+    /// Only a person can fix it.
     Lasting(String),
 }
 
-/// What the keepers share.
+/// State shared by the keepers.
 struct SocketState<'a> {
     session: &'a SlackSession,
     settings: &'a SlackSettings,
     app_token: &'a str,
     ear: &'a Arc<dyn EventSink>,
-    /// Connections that have been greeted and not been lost.
+    /// Number of open connections.
     open: AtomicUsize,
-    /// One was lost without Slack's word, and nobody has looked for what it was to bring.
+    /// A connection died silently, and no backfill has started since.
     died: AtomicBool,
-    /// What to do when there is a first connection again.
+    /// Called when a first connection is open again.
     heard: &'a (dyn Fn() + Send + Sync),
 }
 
-/// Keeps connections open until something is wrong that a new connection does not mend. `heard` is
-/// called whenever there is one after there was none.
+/// Keeps connections open until a problem that a new connection does not fix. `heard` is called
+/// whenever one is open after there was none.
 pub async fn run(
     session: &SlackSession,
     settings: &SlackSettings,
@@ -158,7 +157,7 @@ async fn keep(line: &SocketState<'_>) -> String {
                     if line.open.load(Ordering::SeqCst) > 0 {
                         line.missed();
                     }
-                    // One that ends at once is not opened again at once, for ever.
+                    // A connection that ends at once must not be reopened in a tight loop.
                     tokio::time::sleep(if begun.elapsed() > STEADY {
                         Duration::ZERO
                     } else {
@@ -186,7 +185,7 @@ impl SocketState<'_> {
         self.missed();
     }
 
-    /// Looks for what Slack sent to a connection that died without a word.
+    /// Backfills what Slack sent to a connection that died silently.
     fn missed(&self) {
         if self.died.swap(false, Ordering::SeqCst) {
             self.session.look_back_repeatedly(self.ear);
@@ -200,8 +199,8 @@ impl SocketState<'_> {
     }
 }
 
-/// A connection that has been greeted. A call of our own comes first: it tells a bad token from a
-/// bad network.
+/// Opens a connection and waits for Slack's hello. An API call comes first, to tell a bad token from
+/// a bad network.
 async fn open(line: &SocketState<'_>) -> Result<(SocketConnection, ConnectionSigns), SocketError> {
     let settings = line.settings;
     may_connect(&settings.api_url, line.app_token).await?;
@@ -235,13 +234,13 @@ async fn open(line: &SocketState<'_>) -> Result<(SocketConnection, ConnectionSig
         .register_new_token(&config, SlackApiToken::new(line.app_token.into()), listener)
         .await;
     registered.map_err(|_| {
-        SocketError::Passing("no connection could be prepared".to_owned(), Duration::ZERO)
+        SocketError::Passing("could not prepare a connection".to_owned(), Duration::ZERO)
     })?;
     connection.manager.start().await;
     match tokio::time::timeout(HELLO, signs.recv()).await {
         Ok(Some(ConnectionSign::Hello)) => Ok((connection, signs)),
         _ => Err(SocketError::Passing(
-            "Slack does not greet the connection".into(),
+            "no hello from Slack".into(),
             Duration::ZERO,
         )),
     }
@@ -255,12 +254,12 @@ async fn may_connect(api_url: &str, app_token: &str) -> Result<(), SocketError> 
             Err(SocketError::Lasting(ChatError::from(error).to_string()))
         }
         Ok(Err(SlackCallError::Limited(method, after))) => Err(SocketError::Passing(
-            format!("{method}: Slack asks us to wait for {after:?}"),
+            format!("{method}: rate limited by Slack; retry after {after:?}"),
             after,
         )),
         Ok(Err(error)) => Err(SocketError::Passing(error.to_string(), Duration::ZERO)),
         Err(_) => Err(SocketError::Passing(
-            "Slack does not answer".into(),
+            "no response from Slack".into(),
             Duration::ZERO,
         )),
     }
@@ -273,7 +272,7 @@ struct SocketListener {
 }
 
 impl SocketListener {
-    /// The acknowledgement of an envelope.
+    /// Handles an envelope and returns its acknowledgement.
     async fn take(&self, envelope: &Value) -> Option<String> {
         let id = envelope["envelope_id"].as_str()?;
         let kind = envelope["type"].as_str().unwrap_or_default();
@@ -301,7 +300,7 @@ impl SlackSocketModeClientListener for SocketListener {
     }
 
     async fn on_error(&self, error: Box<dyn std::error::Error + Send + Sync>) {
-        tracing::debug!("the connection to Slack: {error}");
+        tracing::debug!("error on the connection to Slack: {error}");
     }
 
     async fn on_disconnect(&self, _id: &SlackSocketModeWssClientId) {

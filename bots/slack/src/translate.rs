@@ -1,4 +1,4 @@
-//! One envelope of a socket, as what it is to us. Pure: JSON in, value out.
+//! Translates envelopes to our types. Pure: JSON in, value out.
 
 use serde_json::Value;
 use vine_domain::{
@@ -15,26 +15,26 @@ use crate::{
     reference,
 };
 
-/// What an envelope is to us.
+/// What an envelope means to us.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EnvelopeEvent {
     /// A person did something.
     Person(Inbound),
-    /// A person wants to write something: the trigger, and in which modal.
+    /// A person wants to write something: (trigger, modal to open).
     Write(String, Modal),
-    /// A modal was sent without words in this field.
+    /// A modal was submitted with this field empty.
     Empty(&'static str),
-    /// We or a channel have gone or come.
+    /// We joined or left a channel, or a channel changed.
     Moved,
-    /// A channel is called by another id now: the old one and the new one.
+    /// A channel's ID changed: (old ID, new ID).
     Renamed(String, String),
-    /// Our token counts no more.
+    /// Our token is no longer valid.
     Ended,
-    /// Nothing.
+    /// Not relevant.
     Nothing,
 }
 
-/// Reads an envelope's payload.
+/// Translates an envelope's payload.
 pub fn translate(kind: &str, payload: &Value, us: &AppIdentity) -> EnvelopeEvent {
     let heard = match kind {
         "events_api" => event(&payload["event"], us),
@@ -65,7 +65,7 @@ fn inbound(
     }
 }
 
-/// The same of what Slack lets us answer to its author alone.
+/// The same for events that allow a private reply.
 fn asked_for(
     event: String,
     author: String,
@@ -79,7 +79,7 @@ fn asked_for(
     }
 }
 
-/// People of other workspaces, in shared channels, carry their workspace in their name here.
+/// The ID of a person; those from other workspaces are prefixed with their workspace.
 fn author(user: &str, team: Option<&str>, us: &AppIdentity) -> String {
     match team {
         Some(team) if !us.teams.iter().any(|ours| ours == team) => format!("{team}:{user}"),
@@ -87,7 +87,7 @@ fn author(user: &str, team: Option<&str>, us: &AppIdentity) -> String {
     }
 }
 
-/// The workspace of whoever wrote a message, as far as Slack says it.
+/// The workspace of a message's author, if Slack reports it.
 fn team(message: &Value) -> Option<&str> {
     let team = |key: &str| message[key].as_str();
     team("user_team").or_else(|| team("source_team"))
@@ -112,7 +112,7 @@ fn event(event: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
     }
 }
 
-/// The character of a digit, which stands for a choice; others keep Slack's name.
+/// The character of a digit, which selects a choice; other emoji keep Slack's name.
 fn character(sign: &str) -> String {
     const DIGITS: [&str; 9] = [
         "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
@@ -123,7 +123,7 @@ fn character(sign: &str) -> String {
     }
 }
 
-/// A message in a channel. `app_mention` says the same a second time.
+/// A message in a channel. `app_mention` would only repeat it.
 fn message(event: &Value, us: &AppIdentity) -> Option<Inbound> {
     let channel = event["channel"].as_str()?;
     match event["subtype"].as_str() {
@@ -131,7 +131,7 @@ fn message(event: &Value, us: &AppIdentity) -> Option<Inbound> {
         Some("message_changed") => edited(&event["message"], channel, us),
         Some("message_deleted") => deleted(event, channel, us),
         Some(kind) if is_notice(kind) => None,
-        // A kind of message that people could not send when this was written.
+        // A kind of message that was unknown when this was written.
         Some(_) => Some(Inbound {
             text: MediaKind::Unknown.left_out(),
             act: InboundKind::Unreadable,
@@ -140,7 +140,7 @@ fn message(event: &Value, us: &AppIdentity) -> Option<Inbound> {
     }
 }
 
-/// Whether Slack itself says it, in somebody's name (reference, "message" and its subtypes).
+/// Whether it is a system message of Slack (reference, "message" and its subtypes).
 fn is_notice(subtype: &str) -> bool {
     const KINDS: [&str; 12] = [
         "assistant_",
@@ -169,8 +169,8 @@ fn is_notice(subtype: &str) -> bool {
     KINDS.iter().any(|kind| subtype.starts_with(kind)) || NAMES.contains(&subtype)
 }
 
-/// A reaction to a message; who takes one back has said nothing. Its event is no message, so it
-/// bears no name of one.
+/// A reaction to a message; removed reactions are ignored. The event ID does not have the form of a
+/// message ID.
 fn reaction(event: &Value, us: &AppIdentity) -> Option<Inbound> {
     let (item, text) = (&event["item"], |key: &str| event[key].as_str());
     let on = reference(item["channel"].as_str()?, item["ts"].as_str()?);
@@ -192,7 +192,7 @@ fn reaction(event: &Value, us: &AppIdentity) -> Option<Inbound> {
     (user != us.user).then_some(reacted)
 }
 
-/// Who wrote a message; nobody when a program did.
+/// The person who wrote a message; `None` for bots.
 fn writer<'a>(message: &'a Value, us: &AppIdentity) -> Option<&'a str> {
     let user = message["user"].as_str()?;
     (message["bot_id"].is_null() && user != us.user).then_some(user)
@@ -223,7 +223,7 @@ fn said(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
     })
 }
 
-/// When a message was posted: `ts` is the time since 1970 in seconds with six places, and orders
+/// When a message was posted. `ts` is the time since 1970 in seconds with six decimals, and orders
 /// the messages of a channel.
 pub fn moment(ts: &str) -> Option<Timestamp> {
     let (seconds, micros) = ts.split_once('.')?;
@@ -231,8 +231,7 @@ pub fn moment(ts: &str) -> Option<Timestamp> {
     Some(Timestamp(seconds * 1000 + micros / 1000))
 }
 
-/// Slack also says that a message has changed when a link in it was unfolded; only an edit has a
-/// time.
+/// Slack also reports a change when it adds a link preview; only a real edit has a time.
 fn edited(message: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
     let (user, ts, at) = (
         writer(message, us)?,
@@ -254,7 +253,7 @@ fn edited(message: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
     })
 }
 
-/// Slack does not say who deleted it; whoever wrote it is named.
+/// Slack does not report who deleted it, so the author is given.
 fn deleted(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
     let (before, ts) = (&event["previous_message"], event["deleted_ts"].as_str()?);
     let user = writer(before, us)?;
@@ -273,8 +272,8 @@ fn deleted(event: &Value, channel: &str, us: &AppIdentity) -> Option<Inbound> {
     ))
 }
 
-/// A slash command. There are none in threads, and its trigger is all that tells it from another
-/// one. Whoever leaves out what a new task is gets a form for it.
+/// A slash command, identified by its trigger. Slack has none in threads. `task new` without
+/// arguments opens a modal.
 fn command(payload: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
     let text = |key: &str| payload[key].as_str();
     let (trigger, room) = (text("trigger_id")?, text("channel_id")?);
@@ -325,7 +324,7 @@ fn interaction(payload: &Value, us: &AppIdentity) -> Option<EnvelopeEvent> {
     }
 }
 
-/// What a message of ours says, without whom it calls.
+/// The text of our message without its mentions.
 fn asked(message: &Value) -> String {
     let text = message["text"].as_str().unwrap_or_default();
     let said = text

@@ -7,10 +7,11 @@ use uuid::Uuid;
 use vine_domain::{
     Ask, Branch, Epoch, Failure, Lane, Prompt, QuestionId, SessionId, Slug, TaskId, Timestamp,
     Title, WorkerId, WorkerIsolation,
+    assignment::{Assignment, WorkerMessage},
+    attempt::{Attempt, Usage},
     ledger::LedgerEntry,
-    task::{Report, Usage},
+    task::Report,
     token::Token,
-    worker::{Assignment, Attempt, WorkerMessage},
 };
 
 /// An error as every endpoint reports it.

@@ -12,9 +12,10 @@ use tokio::{
 };
 use vine_domain::{
     WorkerId,
+    assignment::Assignment,
     lifecycle::Event,
-    ports::{ClaimRequest, ClaimedTask, StoreResult},
-    worker::Assignment,
+    ports::{ClaimedTask, StoreResult},
+    schedule::ClaimRequest,
 };
 
 use crate::{App, AppResult};

@@ -1,31 +1,32 @@
-//! Asking back: words that are for nothing for sure are kept, and one press says what they were for.
+//! Clarification: when it is not clear what words are for, they are stored, and their author chooses
+//! with one press.
 //!
-//! What a button says is `Q-17 words` for an answer and `T-3 words` for a note: the same words that
-//! their author said, behind what they were for.
+//! A button says `Q-17 words` for an answer and `T-3 words` for a note: what the words are for, then
+//! the words themselves.
 
 use vine_domain::{Ask, Question, QuestionId, TaskId, chat::Button, markdown::literal};
 
-/// Words whose author is asked what they were for.
+/// Asks the author of words what they are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clarification {
     /// What is asked, in one or more lines.
     pub text: String,
-    /// What can be pressed.
+    /// The choices.
     pub buttons: Vec<Button>,
-    /// The same for those who can press nothing.
+    /// How to choose without buttons.
     pub hint: String,
 }
 
-/// What words were for.
+/// What words are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClarifiedTarget {
-    /// An answer to this.
+    /// An answer to this question.
     Question(QuestionId),
-    /// A note to the agent of this.
+    /// A note to the agent of this task.
     Note(TaskId),
 }
 
-/// Characters of the words that stand in what is asked.
+/// Characters of the author's words that are quoted.
 const SHOWN: usize = 80;
 
 /// For which of these questions?
@@ -40,44 +41,47 @@ pub fn which(words: &str, task: TaskId, open: &[&Question]) -> Clarification {
         .collect();
     ways.push((note(task, words), NOTE.into()));
     let first = open.first().map_or(QuestionId(0), |question| question.id);
-    let text = format!("What is {} for? Nothing was decided yet.", shown(words));
-    let hint = format!("say which it is for, like `{first} {}`", example(words));
+    let text = format!(
+        "What is {} for? Nothing has been decided yet.",
+        shown(words)
+    );
+    let hint = format!("name the question, like `{first} {}`", example(words));
     asked_back(&text, ways, hint)
 }
 
-/// Words for a permission or a plan that neither agree nor refuse.
+/// Words that neither agree to a permission or plan nor refuse it.
 pub fn neither(words: &str, question: &Question, hint: String) -> Clarification {
     let (id, task) = (question.id, question.task());
     let way = |label: &str, says: &str| (button(label, id, says), label.to_owned());
     let (what, mut ways) = match &question.ask {
-        // What is masked is not allowed in the same place.
-        Ask::Permission { .. } if question.ask.is_secret() => ("allow nor deny", vec![]),
-        Ask::Permission { .. } => ("allow nor deny", vec![way("Allow once", "yes")]),
+        // A masked permission cannot be allowed here.
+        Ask::Permission { .. } if question.ask.is_secret() => ("allows nor denies it", vec![]),
+        Ask::Permission { .. } => ("allows nor denies it", vec![way("Allow once", "yes")]),
         Ask::Plan { .. } => (
-            "approve nor change the plan",
+            "approves nor changes the plan",
             vec![way("Approve", "approve")],
         ),
-        Ask::Clarify { .. } => ("answer it", vec![]),
+        Ask::Clarify { .. } => ("decides nor answers it", vec![]),
     };
     match &question.ask {
         Ask::Permission { .. } => {
-            ways.push(way("Deny, and say that", &format!("deny: {words}")));
+            ways.push(way("Deny with this reason", &format!("deny: {words}")));
         }
         Ask::Plan { .. } => {
-            ways.push(way("Send back with that", &format!("send back: {words}")));
+            ways.push(way("Send back with this", &format!("send back: {words}")));
         }
         Ask::Clarify { .. } => {}
     }
     ways.push((note(task, words), NOTE.into()));
     let text = format!(
-        "{} does neither {what} for sure, so {id} is still open: {}",
+        "{} neither {what}, so {id} is still open: {}",
         shown(words),
         literal(&question.ask.headline())
     );
     asked_back(&text, ways, hint)
 }
 
-/// Each way has a number: where there are no buttons, that is the sign to tap.
+/// Each choice has a number: without buttons, people tap the reaction with that number.
 fn asked_back(text: &str, ways: Vec<(Button, String)>, hint: String) -> Clarification {
     let lines = ways
         .iter()
@@ -90,7 +94,7 @@ fn asked_back(text: &str, ways: Vec<(Button, String)>, hint: String) -> Clarific
     }
 }
 
-/// What words are that answer nothing.
+/// For words that answer nothing.
 const NOTE: &str = "A note to the agent";
 
 fn button(label: &str, id: QuestionId, words: &str) -> Button {
@@ -109,7 +113,7 @@ fn note(task: TaskId, words: &str) -> Button {
     }
 }
 
-/// Somebody's words inside ours.
+/// A person's words, quoted in ours.
 fn shown(words: &str) -> String {
     let line: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let short: String = line.chars().take(SHOWN).collect();
@@ -127,7 +131,7 @@ fn example(words: &str) -> String {
     }
 }
 
-/// `Q-17 yes`, `q-17: yes`: the question that words name, and the rest of them.
+/// `Q-17 yes`, `q-17: yes`: the question that words name, and the rest.
 pub fn named(text: &str) -> Option<(QuestionId, &str)> {
     let (first, rest) = headed(text);
     let id = first
@@ -137,7 +141,7 @@ pub fn named(text: &str) -> Option<(QuestionId, &str)> {
     Some((id, rest))
 }
 
-/// What was meant by a button of ours.
+/// What a button of ours means.
 pub fn meant(says: &str) -> Option<(ClarifiedTarget, &str)> {
     if let Some((id, words)) = named(says) {
         return Some((ClarifiedTarget::Question(id), words));

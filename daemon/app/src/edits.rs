@@ -1,7 +1,7 @@
-//! What people said and changed later. What was used cannot be unsaid: an edit of it reaches the agent
-//! as a correction, a deletion is noted. An edit of words that could not be used is read as if it were
-//! said now. What changed before it was read, since connections overtake each other or people are
-//! quick, is read as its author left it.
+//! Messages that were edited or deleted. If a message was used, an edit reaches the agent as a
+//! correction, and a deletion is noted in the thread. If it had no effect, an edit is read like a new
+//! message. A message that was edited before it was processed, because connections overtake each other
+//! or people are quick, is read as its author left it.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -17,16 +17,16 @@ use crate::{
     locate::ResolvedLocation, texts,
 };
 
-/// So long a change waits for what it changes: platforms bring again within this what they did not
-/// deliver, and what was not said to us never comes.
+/// How long a change waits for the message that it changes: platforms redeliver within this time, and
+/// a message that was not for us never comes.
 const WAITS: Duration = Duration::from_secs(60);
 
-/// Changes that wait to be read, by the platform and the event that they change.
+/// Changes that wait to be processed, by platform and changed event.
 #[derive(Debug, Default)]
 pub(crate) struct PendingEdits(HashMap<(String, String), Vec<Inbound>>);
 
 impl PendingEdits {
-    /// Adds the changes among events that are read together.
+    /// Adds the changes among events that are processed together.
     pub(crate) fn gather<'a>(&mut self, events: impl Iterator<Item = &'a Inbound>) {
         for event in events {
             if let InboundKind::Edited(of) | InboundKind::Deleted(of) = &event.act {
@@ -36,8 +36,8 @@ impl PendingEdits {
         }
     }
 
-    /// All changes of an event by its author. Servers let anybody claim to change the words of others:
-    /// nobody else's count. Files are not among what is changed: they were fetched as they are.
+    /// All changes of an event by its author. Some servers let anybody claim to edit the messages of
+    /// others; those do not count. Files are never changed: they were fetched as they are.
     pub(crate) fn all_of<'a>(&'a self, event: &'a Inbound) -> impl Iterator<Item = &'a Inbound> {
         let said = matches!(
             event.act,
@@ -45,12 +45,12 @@ impl PendingEdits {
         );
         let of = (event.platform.clone(), event.event.clone());
         let all = self.0.get(&of).filter(|_| said && !has_file(&event.text));
-        // Not every platform says who took words away.
+        // Not every platform reports who deleted a message.
         let own = |change: &&Inbound| change.author == event.author || change.author.is_empty();
         all.into_iter().flatten().filter(own)
     }
 
-    /// The last of them: what was deleted stays so, whatever edit comes beside it.
+    /// The last of them. A deletion always wins over an edit.
     pub(crate) fn last_of<'a>(&'a self, event: &'a Inbound) -> Option<&'a Inbound> {
         self.all_of(event)
             .max_by_key(|change| (matches!(change.act, InboundKind::Deleted(_)), change.said))
@@ -58,7 +58,7 @@ impl PendingEdits {
 }
 
 impl App {
-    /// A person edited or deleted what they had said before.
+    /// A person edited or deleted an earlier message.
     pub(crate) async fn changed(
         &self,
         caller: &Caller,
@@ -70,7 +70,7 @@ impl App {
             return self.overtook(turn);
         };
         let ours = matches!(event.spot, Location::Ours { .. });
-        // Not every platform says who took words away: their author stands for whoever did.
+        // If the platform does not report who deleted a message, its author is assumed.
         let silent = event.author.is_empty();
         let author = if silent {
             Caller {
@@ -82,10 +82,10 @@ impl App {
         };
         let caller = &author;
         if original.author != event.author && !silent {
-            // Moderators take away what is none of ours to judge; what was done with it stands.
+            // Moderators may delete messages; those still count.
             let moderated = matches!(event.act, InboundKind::Deleted(_)) || found.task.is_none();
             let refused = AppError::Unreadable(
-                "only its author can change a message, so nothing was done".into(),
+                "only its author can change a message, so it was ignored".into(),
             );
             return if moderated && !ours {
                 Ok(None)
@@ -97,10 +97,10 @@ impl App {
             return Ok(None);
         };
         if !self.store.is_processed(&original).await? {
-            // What becomes of it shows when it is read.
+            // Its outcome is known once it is processed.
             return Err(AppError::Early);
         }
-        // A platform may tell of an edit that changes nothing, and a look back of one that it knew.
+        // A platform may report an edit that changes nothing, and a backfill one that is already known.
         if matches!(event.act, InboundKind::Edited(_)) && event.text.trim() == original.text.trim()
         {
             return Ok(None);
@@ -114,11 +114,11 @@ impl App {
             }
             (InboundKind::Edited(_), None) if is_command(&original.text) => {
                 return Err(AppError::Unreadable(
-                    "a command cannot be changed once it was sent; send it anew".into(),
+                    "a command cannot be edited after it was sent; send it again".into(),
                 ));
             }
             (InboundKind::Edited(_), None) => {
-                // It stands where it was said, under what stood there then.
+                // It counts as written at the original time, after what was shown then.
                 let anew = Inbound {
                     said: original.said,
                     ..event.clone()
@@ -147,7 +147,7 @@ impl App {
         Ok(None)
     }
 
-    /// A change of what has not come: it waits for that for a while.
+    /// A change of a message that has not arrived: it waits for a while.
     fn overtook(&self, turn: &InboxTurn<'_>) -> AppResult<Option<CommandOutput>> {
         if self.clock.now().since(turn.stored) >= WAITS {
             return Ok(None);
@@ -155,8 +155,8 @@ impl App {
         Err(AppError::Early)
     }
 
-    /// The message that was changed, and where it was said. In the console it must exist; in rooms
-    /// people change messages that we were never concerned with.
+    /// The message that was changed, and its location. In the console it must exist; in rooms people
+    /// also change messages that were never for us.
     async fn original(
         &self,
         event: &Inbound,
@@ -181,7 +181,7 @@ impl App {
         Ok(Some((original, found)))
     }
 
-    /// What became of the words with this key, if anything did.
+    /// What the words with this key were used as, if at all.
     pub(crate) async fn use_of(&self, task: TaskId, key: Uuid) -> AppResult<Option<String>> {
         let questions = self.store.questions_of(task).await?;
         let answered = questions.iter().find_map(|question| {

@@ -1,4 +1,4 @@
-//! What a use case says when it does not do what was asked.
+//! Why a use case did not do what was asked.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use vine_domain::{
 
 use crate::clarify::Clarification;
 
-/// Shorthand for what use cases give back.
+/// What use cases return.
 pub type AppResult<T> = Result<T, AppError>;
 
-/// What is not there, by the name that it was asked for with.
+/// What was not found, by the name it was requested with.
 #[derive(Debug, thiserror::Error)]
 pub enum Missing {
     /// A task.
@@ -39,82 +39,81 @@ pub enum Missing {
     /// A chat platform.
     #[error("{0} here")]
     Platform(String),
-    /// A message that its author could change.
-    #[error("message {0} that could be changed")]
+    /// A message that its author can change.
+    #[error("message {0} that can be changed")]
     Message(String),
 }
 
 impl Missing {
-    /// Where what there is can be seen.
+    /// Where the existing ones are listed.
     fn hint(&self) -> &'static str {
         match self {
-            Self::Task(_) => "`task list` shows what there is",
-            Self::Question(_) => "`question list` shows those that wait",
-            Self::Session(_) => "`session list --all` shows what there is",
-            Self::Worker(_) => "`worker list` shows what there is",
-            Self::Repo(_) => "`repo list` shows what there is",
-            Self::Person(_) => "people are named under `[[people]]` in the configuration",
-            Self::Token(_) => "`vine token list` shows what there is",
+            Self::Task(_) => "`task list` shows all tasks",
+            Self::Question(_) => "`question list` shows the open questions",
+            Self::Session(_) => "`session list --all` shows all sessions",
+            Self::Worker(_) => "`worker list` shows all workers",
+            Self::Repo(_) => "`repo list` shows all repositories",
+            Self::Person(_) => "people are listed in the configuration, under `[[people]]`",
+            Self::Token(_) => "`vine token list` shows the valid tokens",
             Self::Platform(_) => {
-                "platforms are named in the configuration; `doctor` says how they do"
+                "platforms are set up in the configuration; `vine doctor` checks them"
             }
-            Self::Message(_) => "say it anew",
+            Self::Message(_) => "send it again",
         }
     }
 }
 
-/// Why something was not done. Each has a word for programs, a message and a hint for people.
+/// Why something was not done. Each has a code for programs, and a message and a hint for people.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// There is no such thing.
+    /// It does not exist.
     #[error("there is no {0}")]
     NotFound(#[from] Missing),
-    /// The caller could not be told from a stranger.
-    #[error("this needs a valid token")]
+    /// The caller is not known.
+    #[error("this requires a valid token")]
     Unauthenticated,
-    /// The caller may not.
+    /// The caller is not allowed to.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// Others have to decide.
+    /// Somebody other than the requester has to decide.
     #[error(transparent)]
     Own(#[from] RequesterMayNotDecide),
-    /// What was handed in cannot be used.
+    /// The input is not valid.
     #[error("{}", .0.message())]
     Invalid(#[from] Invalid),
-    /// The rules say no.
+    /// The task's or question's state does not permit it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The command cannot be read.
+    /// The command cannot be parsed, or cannot be carried out.
     #[error("{0}")]
     Unreadable(String),
-    /// Only their author knows what words are for.
+    /// Only the author knows what their words are for.
     #[error("{}", .0.text)]
     Unclear(Clarification),
-    /// Whoever answered says something else now: the agent reads it as a correction.
-    #[error("you answered {question} before: “{said}”")]
+    /// The person who answered has changed their mind: the agent receives a correction.
+    #[error("you already answered {question}: “{said}”")]
     Corrected {
         /// Which question.
         question: QuestionId,
         /// The answer that counts.
         said: String,
     },
-    /// It was tried too often; not before this pause.
-    #[error("that was tried too often")]
+    /// Too many attempts; the next one is allowed after this pause.
+    #[error("too many attempts")]
     TooOften(Duration),
-    /// It may be about a question that is just being posted. It stays where it was stored and is
-    /// read in a moment.
-    #[error("it is not known yet what this is about")]
+    /// It may be about a question that is being posted. It stays stored and is read again soon.
+    #[error("it is not yet known what this refers to")]
     Early,
-    /// The daemon is being stopped; another one, or the same one later, will do it.
+    /// The daemon is stopping; another one, or the same one later, will do it.
     #[error("the daemon is stopping")]
     Stopping,
-    /// The store cannot serve, or a name is taken.
+    /// The store is unavailable, or a name is taken.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl AppError {
-    /// The word for programs. Stable: scripts and workers branch on it.
+    /// The code for programs. Stable: scripts and workers branch on it.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) | Self::Refused(Refusal::NoQuestion(_)) => "not_found",
@@ -145,24 +144,24 @@ impl AppError {
                 "log in with `vine login`, or send `Authorization: Bearer …`".into()
             }
             Self::Denied(denied) => format!(
-                "ask somebody with the role `admin` to give you `{}`",
+                "ask someone with role `admin` to give you role `{}`",
                 denied.needs.as_str()
             ),
-            Self::Own(_) => "ask somebody else who may decide here".into(),
+            Self::Own(_) => "ask someone else who may decide here".into(),
             Self::Invalid(invalid) => invalid.hint.clone(),
             Self::Refused(refusal) => refusal.hint(),
             Self::Unclear(back) => back.hint.clone(),
-            Self::Corrected { .. } => "what you said now goes to the agent as a correction".into(),
-            Self::Unreadable(_) => "say `help` for how to say things".into(),
+            Self::Corrected { .. } => "your new message goes to the agent as a correction".into(),
+            Self::Unreadable(_) => "type `help` for the commands".into(),
             Self::TooOften(wait) => format!("try again in {} s", wait.as_secs() + 1),
             Self::Early | Self::Stopping => "try again in a moment".into(),
             Self::Store(StoreError::Taken(_)) => "choose another name".into(),
-            Self::Store(StoreError::Conflict) => "look at it again and repeat".into(),
-            Self::Store(_) => "try again; if it stays, look at the daemon's log".into(),
+            Self::Store(StoreError::Conflict) => "reload it and try again".into(),
+            Self::Store(_) => "try again; if it keeps failing, check the daemon's log".into(),
         }
     }
 
-    /// What can be pressed in reply.
+    /// Buttons to reply with.
     pub fn buttons(&self) -> &[Button] {
         match self {
             Self::Unclear(back) => &back.buttons,

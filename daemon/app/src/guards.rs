@@ -1,33 +1,33 @@
-//! What agents of a repository may do and reach: set by people, asked for by workers, and told where
-//! an agent ran into it.
+//! Guards: what agents of a repository may do and reach. People set it, workers read it, and a thread
+//! shows when an agent was refused.
 
 use vine_domain::{
     Guard, MessageId, Repo, Slug, Verb, Wall, Worker, WorkerId,
+    attempt::Attempt,
     chat::Button,
     guard::{Egress, Host, Preset},
     markdown::quoted,
-    worker::Attempt,
 };
 
 use crate::{App, AppError, AppResult, Caller, texts};
 
-/// What somebody wants to change of a guard.
+/// Changes to a guard.
 #[derive(Debug, Clone, Default)]
 pub struct GuardPatch {
-    /// Another preset; `Some(None)` for what goes with the wall.
+    /// Another preset; `Some(None)` for the default of the wall.
     pub preset: Option<Option<Preset>>,
     /// Another egress rule.
     pub egress: Option<Egress>,
-    /// Hosts that agents may reach too.
+    /// More hosts that agents may reach.
     pub allow: Vec<Host>,
-    /// Hosts of the list that they may not reach any more.
+    /// Hosts to remove from the list.
     pub refuse: Vec<Host>,
-    /// Another least wall; `Some(None)` for none.
+    /// Another minimum wall; `Some(None)` for none.
     pub wall: Option<Option<Wall>>,
 }
 
 impl GuardPatch {
-    /// To let agents reach one more host is for operators; all else is for administrators.
+    /// Operators may allow one more host; everything else is for administrators.
     fn verb(&self) -> Verb {
         let wider = self.allow.iter().any(|host| host.as_str().starts_with('*'));
         let other = self.preset.is_some() || self.egress.is_some() || self.wall.is_some();
@@ -37,7 +37,7 @@ impl GuardPatch {
         }
     }
 
-    /// As the audit keeps it: ` preset test, allow example.org`.
+    /// As the audit shows it: ` preset test, allow example.org`.
     fn said(&self) -> String {
         let preset = self
             .preset
@@ -69,13 +69,13 @@ impl GuardPatch {
     }
 }
 
-/// Hosts of one list.
+/// At most this many hosts in one list.
 const HOSTS: usize = 200;
-/// So many refused hosts stand in one message.
+/// At most this many refused hosts are named in one message.
 const NAMED: usize = 5;
 
 impl App {
-    /// Changes what holds for the agents of a repository; those at work reach a new host at once.
+    /// Changes the guard of a repository; running agents can reach a new host immediately.
     pub async fn guard(&self, caller: &Caller, name: &Slug, wish: &GuardPatch) -> AppResult<Repo> {
         self.allow(
             caller,
@@ -88,7 +88,7 @@ impl App {
         let guard = wish.applied(repo.guard.clone());
         if guard.hosts.len() > HOSTS {
             return Err(AppError::Unreadable(format!(
-                "a list holds at most {HOSTS} hosts; `*.example.org` stands for all below one"
+                "a list holds at most {HOSTS} hosts; `*.example.org` allows all subdomains of one"
             )));
         }
         let repo = Repo { guard, ..repo };
@@ -97,7 +97,7 @@ impl App {
         Ok(repo)
     }
 
-    /// Why none of the workers is good enough for a repository; `None` as long as there is none at all.
+    /// Why no worker is good enough for a repository; `None` if one is, or if there are no workers.
     pub async fn nobody_can(&self, repo: &Repo) -> AppResult<Option<String>> {
         let workers = self.store.workers().await?;
         let why = |(worker, ..): &(Worker, usize, usize)| {
@@ -112,7 +112,7 @@ impl App {
         Ok(all.and_then(|all| all.into_iter().next()))
     }
 
-    /// What holds now for the repository of an attempt that the worker has a lease of.
+    /// The guard for an attempt that the worker holds a lease on.
     pub async fn guard_of(&self, by: WorkerId, attempt: Attempt) -> AppResult<Guard> {
         let task = self.task(attempt.task).await?;
         let holds = |lease: &vine_domain::Lease| lease.worker == by;
@@ -122,7 +122,7 @@ impl App {
         Ok(self.repo(&task.repo).await?.guard)
     }
 
-    /// Tells the thread which hosts an agent was not let out to, with a button for each.
+    /// Posts in the thread which hosts an agent was refused, with a button for each.
     pub async fn refused_hosts(
         &self,
         by: WorkerId,
@@ -131,7 +131,7 @@ impl App {
     ) -> AppResult<()> {
         let guard = self.guard_of(by, attempt).await?;
         let task = self.task(attempt.task).await?;
-        // Whoever was let out meanwhile need not be asked about.
+        // Some may have been allowed meanwhile.
         let hosts: Vec<&String> = hosts.iter().filter(|host| !guard.lets_out(host)).collect();
         if hosts.is_empty() {
             return Ok(());
@@ -155,13 +155,13 @@ impl App {
     }
 }
 
-/// Presses what lets agents reach just this host; nothing for what is no name of one.
+/// A button that allows exactly this host; `None` if it is not a host name.
 fn allows(repo: &Slug, host: &str) -> Option<Button> {
     let host: Host = host.parse().ok()?;
     Some(Button {
         label: format!("Allow {host}"),
         says: format!("/vine repo set {repo} --allow {host}"),
-        // No reaction stands for it: whoever lets an agent out sees where to.
+        // No reaction presses it: the person who allows a host must see which one.
         dangerous: true,
     })
 }
@@ -175,23 +175,24 @@ fn not_reached(repo: &Slug, guard: &Guard, hosts: &[&String]) -> String {
     let more = match hosts.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(
-            "\nand {}; the log has them all.",
+            "\nand {}; the log lists all of them.",
             texts::counted(more as u64, "more", "more")
         ),
     };
     let next = match guard.egress {
         Egress::Off => format!(
-            "Agents of `{repo}` reach no hosts. `repo set {repo} --egress list` lets them reach the usual registries."
+            "Agents of `{repo}` may not reach any host. `repo set {repo} --egress list` allows the usual registries."
         ),
         Egress::Open => {
-            "They are addresses of this machine or of its network, which agents never reach.".into()
+            "They are addresses of the worker's machine or network, which agents may never reach."
+                .into()
         }
         Egress::List => format!(
-            "They are not on the list of `{repo}`. An operator adds one with its button, or with `repo set {repo} --allow HOST`; agents at work reach it at once."
+            "They are not on the list of `{repo}`. An operator can allow one with its button or with `repo set {repo} --allow HOST`; running agents can then reach it immediately."
         ),
     };
     format!(
-        "**Not let out.** The agent asked for these hosts:\n\n{}{more}\n\n{next}",
+        "**Network access denied.** The agent tried to reach these hosts:\n\n{}{more}\n\n{next}",
         quoted(&named.join("\n"))
     )
 }

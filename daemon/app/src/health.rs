@@ -1,5 +1,5 @@
-//! How platforms are: whether a question could be posted there now. A connection that stands is not
-//! enough: a token may be revoked, a room archived, the bot put out of it.
+//! The health of platforms: whether a question could be posted there now. An open connection is not
+//! enough: a token may be revoked, a room archived, or the bot removed from it.
 
 use std::{
     collections::BTreeMap,
@@ -9,17 +9,17 @@ use std::{
 use serde::{Deserialize, Serialize};
 use vine_domain::{Slug, Timestamp, chat::RoomBinding, ports::Chat};
 
-/// How a platform is.
+/// The health of a platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlatformHealth {
-    /// Since when its adapter is as it is.
+    /// Since when its adapter is in this state.
     pub since: Timestamp,
-    /// Who it is on its platform; `None` before it was ever connected.
+    /// The bot's account there; `None` before the first connection.
     pub account: Option<String>,
-    /// Why nobody can be asked there, in all rooms or in some, and what to do about it; `None` when
+    /// Why no questions can be posted, in all rooms or in some, and what to do about it; `None` when
     /// a question could be posted now.
     pub trouble: Option<String>,
-    /// What is missing that questions do not need, and what to do about it.
+    /// What is missing that questions do not require, and what to do about it.
     #[serde(default)]
     pub remark: Option<String>,
     /// When the platform last answered us.
@@ -31,42 +31,42 @@ pub struct PlatformHealth {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct RoomTrouble {
     why: String,
-    /// Questions are posted there all the same, or are not to be.
+    /// Questions can be posted there anyway, or are not supposed to be.
     asks: bool,
 }
 
-/// All adapters, and how they and their rooms are.
+/// All adapters, and the health of them and their rooms.
 #[derive(Default)]
 pub struct Platforms {
     chats: Mutex<Vec<ServedPlatform>>,
     known: Mutex<BTreeMap<String, KnownHealth>>,
 }
 
-/// A platform that this daemon speaks for, and since when.
+/// A platform that this daemon serves, and since when.
 struct ServedPlatform {
     chat: Arc<dyn Chat>,
     since: Timestamp,
 }
 
-/// What one daemon knows of a platform and others may.
+/// What one daemon knows about a platform, shared with the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct KnownHealth {
-    /// As its adapter says.
+    /// As its adapter reports it.
     health: Option<PlatformHealth>,
-    /// What is missing that questions do not need.
+    /// What is missing that questions do not require.
     remark: Option<String>,
-    /// Why calls do not come back.
+    /// Why pings fail.
     deaf: Option<String>,
     /// By repository.
     rooms: BTreeMap<String, RoomTrouble>,
     /// The repositories of rooms.
     repos: BTreeMap<String, String>,
-    /// By room: nothing could be posted the last time.
+    /// By room: why the last post failed.
     posts: BTreeMap<String, String>,
-    /// By room: nothing can be posted, as the platform shows it.
+    /// By room: why the platform says that nothing can be posted.
     closed: BTreeMap<String, String>,
-    /// By room: what was refused last for what it held.
+    /// By room: the last post that was refused for its content.
     refused: BTreeMap<String, String>,
 }
 
@@ -75,7 +75,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl KnownHealth {
-    /// Why nobody can be asked.
+    /// Why no questions can be posted.
     fn trouble(&self) -> Option<String> {
         let adapter = self
             .health
@@ -90,7 +90,7 @@ impl KnownHealth {
         self.repos.get(room).unwrap_or(room)
     }
 
-    /// Repositories about which nobody can be asked.
+    /// The repositories for which no questions can be posted.
     fn silent(&self) -> Option<String> {
         let rooms = self.posts.iter().chain(&self.closed);
         let mut all: BTreeMap<&str, &str> = rooms
@@ -100,9 +100,11 @@ impl KnownHealth {
         all.extend(homeless.map(|(repo, room)| (repo.as_str(), room.why.as_str())));
         let (first, why) = all.first_key_value()?;
         Some(match all.len() {
-            1 => format!("nobody can be asked about {first}: {why}"),
+            1 => format!("no questions can be posted for {first}: {why}"),
             many => {
-                format!("nobody can be asked about {many} repositories, one of them {first}: {why}")
+                format!(
+                    "no questions can be posted for {many} repositories, among them {first}: {why}"
+                )
             }
         })
     }
@@ -113,7 +115,7 @@ impl Platforms {
         use_it(lock(&self.known).entry(platform.to_owned()).or_default())
     }
 
-    /// How each platform is.
+    /// The health of each platform.
     pub fn health(&self) -> BTreeMap<String, PlatformHealth> {
         let known = lock(&self.known);
         let all = known.iter().filter_map(|(platform, known)| {
@@ -144,13 +146,12 @@ impl Platforms {
         })
     }
 
-    /// What was refused last in a room for what it held, and what became of it.
+    /// The last post in a room that was refused for its content, and its outcome.
     pub fn refusal(&self, platform: &str, room: &str) -> Option<String> {
         self.at(platform, |known| known.refused.get(room).cloned())
     }
 
-    /// Notes why nothing could be posted in a room, or that something was. Returns whether that is
-    /// news.
+    /// Notes why a post in a room failed, or that one succeeded. Returns whether that is a change.
     pub(crate) fn posting(&self, platform: &str, room: &str, trouble: Option<String>) -> bool {
         self.at(platform, |known| match trouble {
             Some(trouble) => known.posts.insert(room.to_owned(), trouble.clone()) != Some(trouble),
@@ -158,7 +159,7 @@ impl Platforms {
         })
     }
 
-    /// Notes what was refused for what it held.
+    /// Notes a post that was refused for its content.
     pub(crate) fn refused(&self, platform: &str, room: &str, note: String) {
         tracing::warn!(platform, room, "{note}");
         self.at(platform, |known| {
@@ -166,8 +167,8 @@ impl Platforms {
         });
     }
 
-    /// Notes which of these rooms take nothing, as the platform shows them. Returns whether that is
-    /// news.
+    /// Notes which of these rooms take no posts, as the platform reports it. Returns whether that is
+    /// a change.
     pub(crate) fn closed(
         &self,
         platform: &str,
@@ -185,7 +186,7 @@ impl Platforms {
         })
     }
 
-    /// Notes whether a call came back. Returns whether that is news.
+    /// Notes whether a ping succeeded. Returns whether that is a change.
     pub(crate) fn called(&self, platform: &str, failed: Option<String>, now: Timestamp) -> bool {
         self.at(platform, |known| {
             let news = known.deaf != failed;
@@ -197,7 +198,7 @@ impl Platforms {
         })
     }
 
-    /// Forgets what was wrong with a room that is no room of ours any more.
+    /// Forgets what was wrong with a room that is not used any more.
     pub(crate) fn left(&self, platform: &str, room: &str) {
         self.at(platform, |known| {
             known.posts.remove(room);
@@ -206,8 +207,8 @@ impl Platforms {
         });
     }
 
-    /// Notes what is wrong with the room of a repository; `asks` says that questions are posted
-    /// there all the same, or not to be. Returns whether that is news.
+    /// Notes what is wrong with the room of a repository; `asks` is true if questions can be posted
+    /// anyway, or are not supposed to be. Returns whether that is a change.
     pub(crate) fn room(
         &self,
         platform: &str,
@@ -221,15 +222,15 @@ impl Platforms {
         })
     }
 
-    /// All that is known of one platform, as others are told.
+    /// All that is known about one platform, for the other daemons.
     pub(crate) fn tell(&self, platform: &str) -> String {
         self.at(platform, |known| {
             serde_json::to_string(known).unwrap_or_default()
         })
     }
 
-    /// The same, from the daemon whose adapter it is. Returns whether it is news; that the platform
-    /// was looked at again is none.
+    /// The same, from the daemon that runs the adapter. Returns whether it is a change; a later check
+    /// time alone is not.
     pub(crate) fn learn(&self, platform: &str, told: &str) -> bool {
         let told: KnownHealth = serde_json::from_str(told).unwrap_or_default();
         let without_time = |known: &KnownHealth| {
@@ -247,17 +248,17 @@ impl Platforms {
         })
     }
 
-    /// Speaks for a platform from now on.
+    /// Starts serving a platform.
     pub(crate) fn serve(&self, chat: Arc<dyn Chat>, since: Timestamp) {
         lock(&self.chats).push(ServedPlatform { chat, since });
     }
 
-    /// Speaks for it no longer.
+    /// Stops serving it.
     pub(crate) fn leave(&self, platform: &str) {
         lock(&self.chats).retain(|served| served.chat.platform() != platform);
     }
 
-    /// Knows nothing of it any more: nobody wants it, or it is set otherwise.
+    /// Forgets a platform whose configuration was removed or changed.
     pub fn forget(&self, platform: &str) {
         lock(&self.known).remove(platform);
     }
@@ -269,8 +270,8 @@ impl Platforms {
             .map(|served| Arc::clone(&served.chat))
     }
 
-    /// Since when this daemon speaks for a platform, if it does. What was stored earlier may have
-    /// been posted by somebody who did not live to note it.
+    /// Since when this daemon serves a platform, if it does. What was stored earlier may have been
+    /// posted by a process that crashed before it noted that.
     pub(crate) fn served_since(&self, platform: &str) -> Option<Timestamp> {
         lock(&self.chats)
             .iter()
@@ -278,7 +279,7 @@ impl Platforms {
             .map(|served| served.since)
     }
 
-    /// It was in trouble when it was last heard of, or was not heard of yet.
+    /// It was failing at its last report, or has not reported yet.
     pub(crate) fn is_away(&self, platform: &str) -> bool {
         self.at(platform, |known| {
             known
@@ -288,7 +289,7 @@ impl Platforms {
         })
     }
 
-    /// Notes what is missing that questions do not need. Returns whether that is news.
+    /// Notes what is missing that questions do not require. Returns whether that is a change.
     pub(crate) fn remark(&self, platform: &str, remark: Option<String>) -> bool {
         self.at(platform, |known| {
             let news = known.remark != remark;
@@ -300,7 +301,7 @@ impl Platforms {
         })
     }
 
-    /// Notes how an adapter is; the log hears of changes only.
+    /// Notes the state of an adapter; only changes are logged.
     pub(crate) fn note(
         &self,
         platform: &str,
@@ -330,7 +331,7 @@ impl Platforms {
             if changed {
                 match &trouble {
                     Some(trouble) => tracing::warn!(platform, "{platform}: {trouble}"),
-                    None => tracing::info!(platform, "{platform} works"),
+                    None => tracing::info!(platform, "{platform} is connected"),
                 }
             }
             known.health = Some(PlatformHealth {
@@ -373,7 +374,7 @@ mod tests {
         );
         assert_eq!(
             trouble(&platforms).as_deref(),
-            Some("nobody can be asked about garden: is archived")
+            Some("no questions can be posted for garden: is archived")
         );
         platforms.posting("slack", "C2", Some("is muted".into()));
         assert!(trouble(&platforms).expect("two").contains("2 repositories"));

@@ -23,10 +23,8 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 use vine_domain::{
-    QuestionId, Slug, TaskState, Timestamp, WorkerId, WorkerIsolation,
-    lifecycle::Event,
-    ports::WorkerDuties,
-    worker::{Attempt, WorkerMessage},
+    QuestionId, Slug, TaskState, Timestamp, WorkerId, WorkerIsolation, assignment::WorkerMessage,
+    attempt::Attempt, lifecycle::Event, ports::WorkerDuties,
 };
 
 use crate::{App, AppError, AppResult};

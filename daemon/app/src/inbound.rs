@@ -1,14 +1,14 @@
-//! What people say in threads: stored first, then read as a command, an answer or a note.
+//! Inbound messages: stored first, then read as a command, an answer or a note.
 //!
 //! Matching, in this order: a reply to a question's message (or its button), an explicit id
-//! (`Q-17 yes`), plain words by what their author saw when they said them (`visible.rs`,
-//! [`vine_domain::chat::target_of`]). When they may be for several questions their author is asked
-//! which; nothing is ever guessed. Words that are for none are a note to the agent at work.
+//! (`Q-17 yes`), plain words by what their author could see when writing them (`visibility.rs`,
+//! [`vine_domain::chat::target_of`]). If they may be for several questions, their author is asked
+//! which; nothing is ever guessed. Words that are for no question are a note to the running agent.
 //!
-//! Rooms are full of talk that is not for us: what stands in no thread of ours and is no command is
-//! left alone, and so is a reaction that is no button.
+//! Rooms are full of talk that is not for us: a message outside our threads that is not a command
+//! is ignored, and so is a reaction that matches no button.
 //!
-//! What was said and changed later is in `changes.rs`.
+//! Messages that were edited or deleted later are handled in `edits.rs`.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -24,6 +24,7 @@ use vine_domain::{
     },
     ports::UnprocessedEvent,
     reading, uuid_of,
+    visible_text::is_nothing,
 };
 use vine_grammar::{CommandContext, is_command, parse};
 
@@ -36,14 +37,14 @@ use crate::{
     texts,
 };
 
-/// An event that is this old and unread was left over by somebody.
+/// An event that is this old and still unprocessed was left over by an earlier process.
 const LEFT_OVER: Duration = Duration::from_secs(10);
-/// So long an adapter may take to fetch the words of an event. Words that come much later could
+/// How long an adapter may take to fetch the content of an event. Words that arrive much later could
 /// answer another question.
 const AWAITED: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_secs(5);
 
-/// Deals with what adapters bring, at once, and with events that were left over, until the daemon
+/// Processes the events of adapters immediately, and left-over ones by the clock, until the daemon
 /// stops.
 pub async fn run(app: App) {
     loop {
@@ -53,15 +54,15 @@ pub async fn run(app: App) {
             () = tokio::time::sleep(TICK) => LEFT_OVER,
         };
         if let Err(error) = app.catch_up(age).await {
-            tracing::error!(%error, "the inbox cannot be read: {error}");
+            tracing::error!(%error, "could not read the inbox: {error}");
         }
     }
 }
 
 impl App {
-    /// Takes an event of a platform: stored before anything else, then dealt with, even if its
-    /// caller hangs up. Returns what is to be told to its author alone; `None` when the thread says
-    /// it all, or when the event was known already.
+    /// Takes an event of a platform: stores it before anything else, then processes it, even if the
+    /// caller hangs up. Returns the reply for its author alone; `None` if the thread shows
+    /// everything, or if the event is already known.
     pub async fn hear(&self, event: Inbound) -> AppResult<Option<Result<CommandOutput, AppError>>> {
         if !self.store.store_event(&event).await? {
             return Ok(None);
@@ -72,8 +73,8 @@ impl App {
         dealt.await.map_err(|_| AppError::Stopping)
     }
 
-    /// What came of words that were said: an error when they led to nothing. For callers that say
-    /// them again because they did not hear the first time.
+    /// The outcome of a message: an error if it had no effect. For callers that repeat a message
+    /// because they did not receive the first reply.
     pub async fn outcome_of(&self, event: &Inbound) -> AppResult<()> {
         let Location::Ours {
             task: Some(task), ..
@@ -88,7 +89,7 @@ impl App {
         match self.use_of(task, event.key()).await? {
             Some(_) => Ok(()),
             None => Err(AppError::Unreadable(
-                "this came before and led to nothing; say it anew".into(),
+                "already received, and it had no effect; send it again".into(),
             )),
         }
     }
@@ -100,7 +101,7 @@ impl App {
         changes: &PendingEdits,
     ) -> Option<Result<CommandOutput, AppError>> {
         let mut held = self.reading.lock().await;
-        // It may have been dealt with while this call waited for its turn.
+        // It may have been processed while this call waited for its turn.
         match self.store.is_processed(event).await {
             Ok(true) => return None,
             Ok(false) => {}
@@ -119,16 +120,15 @@ impl App {
         if let Err(error) = self.reply_privately(event, &reply).await {
             return Some(Err(error));
         }
-        // What could not be done now stays unread and is tried again, and so is what cannot be
-        // understood yet.
+        // What cannot be done or understood yet stays unprocessed and is tried again.
         if !matches!(
             reply,
             Err(AppError::Store(_) | AppError::Stopping | AppError::Early)
         ) {
             for done in std::iter::once(event).chain(changes.all_of(event)) {
                 if let Err(error) = self.store.mark_processed(done).await {
-                    tracing::error!(event = %done.event, %error, "an event was dealt with and could not \
-                     be marked: {error}");
+                    tracing::error!(event = %done.event, %error, "could not mark an event as \
+                     processed: {error}");
                     return Some(Err(error.into()));
                 }
             }
@@ -136,8 +136,8 @@ impl App {
         reply.transpose()
     }
 
-    /// Deals with events that nobody finished: of a former process, or while the store could not
-    /// serve.
+    /// Processes events that were left over: by an earlier process, or while the store was
+    /// unavailable.
     pub async fn catch_up(&self, age: Duration) -> AppResult<()> {
         self.reading.lock().await.clear();
         let (mut after, mut changes) = (0, PendingEdits::default());
@@ -153,7 +153,7 @@ impl App {
                     }
                     Some(Err(AppError::Early)) | Some(Ok(_)) | None => {}
                     Some(Err(error)) => {
-                        tracing::info!(event = %event.event, platform = %event.platform, "an event led to nothing: {error}");
+                        tracing::info!(event = %event.event, platform = %event.platform, "an event had no effect: {error}");
                     }
                 }
             }
@@ -233,8 +233,8 @@ impl App {
         }
     }
 
-    /// What somebody is told whose words, or part of them, no agent gets: in threads of tasks, and
-    /// of each kind once an hour where it was not said to us.
+    /// The hint for an author that a message, or part of it, does not reach the agent: only in
+    /// threads of tasks, and once an hour for each kind if the message was not addressed to us.
     fn hint(
         &self,
         event: &Inbound,
@@ -256,7 +256,7 @@ impl App {
         turn: &mut InboxTurn<'_>,
     ) -> AppResult<Option<CommandOutput>> {
         let ours = matches!(event.spot, Location::Ours { .. });
-        if reading::is_nothing(&event.text) {
+        if is_nothing(&event.text) {
             return match ours {
                 true => Err(AppError::Unreadable(EMPTY.into())),
                 false => Ok(self.hint(event, &found, EMPTY)),
@@ -271,8 +271,8 @@ impl App {
         };
         if let Some((id, text)) = addressed(event, found.question) {
             let Some(task) = found.task else {
-                // In a room itself an id says all, for a question of its own repository; people
-                // also talk of the third quarter there.
+                // Outside threads an id counts if the question belongs to the repository of the room:
+                // people also write of Q-3, the third quarter.
                 return match ours || self.is_asked_in(id, &found).await? {
                     true => {
                         self.answer_as(caller, id, SpokenText { text, ..words })
@@ -293,14 +293,14 @@ impl App {
                 self.plain_words(caller, task, event, turn, words).await
             }
             None if ours => Err(AppError::Unreadable(
-                "this is no command and no reply to a question".into(),
+                "this is neither a command nor a reply to a question".into(),
             )),
             None if event.private => Err(gone()),
             None => Ok(None),
         }
     }
 
-    /// Whether a question is open and belongs to the repository of the room.
+    /// Whether a question takes answers and belongs to the repository of the room.
     async fn is_asked_in(&self, id: QuestionId, found: &ResolvedLocation) -> AppResult<bool> {
         let Some(question) = self.store.question(id).await? else {
             return Ok(false);
@@ -309,7 +309,7 @@ impl App {
         Ok(question.takes_answers() && found.repo.as_ref() == Some(&repo))
     }
 
-    /// Words that do not say what they are for.
+    /// Words that name neither a question nor a command.
     async fn plain_words(
         &self,
         caller: &Caller,
@@ -321,7 +321,7 @@ impl App {
         let stood = self.stood_before(task, caller, event, turn).await?;
         let by = caller.user.as_ref().map(|user| user.id);
         let at = event.said.unwrap_or_else(|| self.clock.now());
-        // Nobody knows what stood before whoever wrote it first.
+        // What its author could see when first writing it is not known.
         let undated = matches!(event.act, InboundKind::Edited(_)) && event.said.is_none();
         match target_of(words.text, by, at, &stood) {
             ReplyTarget::Question(id) if undated => {
@@ -356,9 +356,9 @@ impl App {
             .map(|_| None)
     }
 
-    /// A reaction is the same as pressing the button that it stands for. One that agrees or refuses
-    /// decides what can be agreed to; under anything else that still waits its author is told how to
-    /// answer. All others are talk.
+    /// A reaction that stands for a button presses it. One that agrees or refuses decides permissions
+    /// and plans; under any other question that takes answers, its author is told how to answer. All
+    /// others are ignored.
     async fn reacted(
         &self,
         caller: &Caller,
@@ -385,7 +385,7 @@ impl App {
             Ask::Permission { .. } | Ask::Plan { .. } => self.answer_as(caller, id, words).await,
             Ask::Clarify { .. } => {
                 let hint = format!(
-                    "{} does not say what to answer to {id}: press a button, or {}.",
+                    "{} is not an answer to {id}: press a button, or {}.",
                     event.text,
                     reading::options_hint(&question.ask)
                 );
@@ -424,8 +424,8 @@ impl App {
         self.meant(caller, event, aside, &button.says).await
     }
 
-    /// What somebody meant who was asked back: their own words, under their own key, so that they
-    /// count once however often this is pressed.
+    /// The choice of an author who was asked for clarification: their own words, under their own key,
+    /// so that they count once, however often a button is pressed.
     async fn meant(
         &self,
         caller: &Caller,
@@ -435,21 +435,21 @@ impl App {
     ) -> AppResult<Option<CommandOutput>> {
         if aside.author != event.author {
             return Err(AppError::Unreadable(
-                "only who said this can tell what it was for".into(),
+                "only the author of the message can choose this".into(),
             ));
         }
         let key = uuid_of(&format!("{}:{}", aside.platform, aside.to));
         self.mean_as(caller, says, key).await.map(|_| None)
     }
 
-    /// The same on the page, which shows it to nobody else.
+    /// The same on the page, which shows the choice only to its author.
     pub async fn mean(&self, caller: &Caller, says: &str) -> AppResult<TaskId> {
         self.mean_as(caller, says, self.ids.uuid()).await
     }
 
     async fn mean_as(&self, caller: &Caller, says: &str, key: Uuid) -> AppResult<TaskId> {
         let (meant, text) = clarify::meant(says).ok_or_else(|| {
-            AppError::Unreadable("this says neither a question nor a task".into())
+            AppError::Unreadable("this names neither a question nor a task".into())
         })?;
         match meant {
             ClarifiedTarget::Question(id) => {
@@ -461,8 +461,8 @@ impl App {
         }
     }
 
-    /// Runs a command. In a thread the reply stands there for all to see; elsewhere its author is
-    /// told.
+    /// Runs a command. In a thread the reply is posted for everybody; elsewhere only its author
+    /// receives it.
     async fn command(
         &self,
         caller: &Caller,
@@ -496,8 +496,8 @@ impl App {
         Ok(Some(reply).filter(|_| matches!(event.spot, Location::Ours { .. })))
     }
 
-    /// What stood before their author; words wait for those that wait before them, so that the
-    /// first ones are the answer.
+    /// The questions that the author could see. Words wait while earlier ones of the thread wait, so
+    /// that the first ones are the answer.
     async fn stood_before(
         &self,
         task: TaskId,
@@ -516,23 +516,22 @@ impl App {
     }
 }
 
-/// What was pressed or written under a message that stands for nothing any more.
+/// A press or reply under a message that is no longer of use.
 fn gone() -> AppError {
-    AppError::Unreadable("this belongs to no question or task that is open here".into())
+    AppError::Unreadable("this does not belong to a question or task that is open here".into())
 }
 
-/// An event's turn to be dealt with.
+/// An event's turn to be processed.
 pub(crate) struct InboxTurn<'a> {
     /// When it was stored.
     pub(crate) stored: Timestamp,
-    /// Tasks in whose threads words wait that came before it.
+    /// Tasks in whose threads earlier words wait.
     held: &'a mut HashSet<TaskId>,
-    /// What waits beside it to be read, and changes what was said.
+    /// Edits and deletions that wait to be processed with it.
     changes: &'a PendingEdits,
 }
 
-/// Of what is unread together, what was said first on its platform comes first: connections
-/// overtake each other.
+/// Sorts events by when they were sent on their platform: connections overtake each other.
 fn in_platforms_order(unread: &mut [UnprocessedEvent]) {
     unread.sort_by_cached_key(|one| {
         let said = one.event.said.unwrap_or(one.at);
@@ -540,14 +539,14 @@ fn in_platforms_order(unread: &mut [UnprocessedEvent]) {
     });
 }
 
-/// What somebody said, and the key under which it counts.
+/// A person’s words, and the key under which they count.
 #[derive(Debug, Clone, Copy)]
 struct SpokenText<'a> {
     text: &'a str,
     key: Uuid,
 }
 
-/// The question that words are for by what they say themselves, and the rest of them.
+/// The question that an event names or replies to, and the rest of its words.
 fn addressed(event: &Inbound, replied: Option<QuestionId>) -> Option<(QuestionId, &str)> {
     if let Some(id) = replied {
         return Some((id, &event.text));

@@ -1,7 +1,7 @@
 //! Notes: words for an agent that answer nothing, kept until it has them.
 
 use uuid::Uuid;
-use vine_domain::{Note, NoteState, TaskId, Verb, WorkerId, lifecycle::Event, worker::Attempt};
+use vine_domain::{Note, NoteState, TaskId, Verb, WorkerId, attempt::Attempt, lifecycle::Event};
 
 use crate::{App, AppError, AppResult, Caller};
 

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use vine_domain::{
     WorkerState,
-    ports::{DayStats, SessionStats, StoreResult},
+    ports::{DayStats, StoreResult},
+    session::SessionStats,
 };
 
 use crate::{App, texts, view};

@@ -6,7 +6,7 @@ use vine_domain::{
     Role, Slug, User, UserId, Verb, WorkerId,
     access::{self, AuditEntry, OURSELVES},
     chat::PLATFORMS,
-    input::shown,
+    invalid::shown,
     token::{Token, TokenKind},
     uuid_of,
 };

@@ -1,5 +1,5 @@
-//! The platforms of this daemon: who posts, how they are, and whether each repository has its room
-//! there.
+//! The chat platforms of this daemon: who posts there, their health, and whether each repository has
+//! its room.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,18 +16,18 @@ use crate::{
     App, AppError, AppResult, Caller, Missing, leadership, outbox, pending_content, texts,
 };
 
-/// Rooms are looked after at least this often, while something is wrong with one.
+/// Rooms are synchronised at least this often while something is wrong with one.
 const AGAIN: Duration = Duration::from_secs(60);
-/// How often a platform is asked whether it is there.
+/// How often a platform is pinged.
 const CANARY: Duration = Duration::from_secs(10);
-/// How often it is asked about its rooms.
+/// How often its rooms are checked.
 const ROOMS: Duration = Duration::from_secs(60);
-/// A call that failed is told as one that took at least so long.
+/// A failed ping is measured as at least this long.
 const DEAF: Duration = Duration::from_secs(60);
-/// How often to look whether agents are at work.
+/// How often to check whether agents are running.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// A platform whose adapter one daemon runs.
+/// A platform whose adapter runs in one daemon.
 struct Adapter<'a> {
     app: &'a App,
     platform: &'static str,
@@ -45,19 +45,19 @@ impl leadership::StatusGossip for Adapter<'_> {
     }
 }
 
-/// What one adapter tells, on its way to the use cases.
+/// Passes the events of one adapter to the use cases.
 pub struct AdapterEvents {
     app: App,
     platform: &'static str,
 }
 
 impl AdapterEvents {
-    /// The ear of one platform's adapter.
+    /// The sink for one platform's adapter.
     pub fn new(app: App, platform: &'static str) -> Arc<Self> {
         Arc::new(Self { app, platform })
     }
 
-    /// Tells a room that we have not read all that was said in it.
+    /// Tells a room that some of its messages could not be read.
     async fn missed(&self, room: &str, until: Option<&str>) -> StoreResult<()> {
         let Some(repo) = self.app.store.room_of(self.platform, room).await? else {
             return Ok(());
@@ -154,8 +154,8 @@ impl EventSink for AdapterEvents {
     }
 }
 
-/// Serves one platform, while no other daemon does, until this one stops: listens, posts what is
-/// due, fetches what is missing, and keeps its rooms as they should be.
+/// Serves one platform until the daemon stops, while no other daemon does: listens, posts what is
+/// due, fetches missing content and synchronises its rooms.
 pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: impl Fn() -> L) {
     let platform = chat.platform();
     let adapter = Adapter {
@@ -184,7 +184,7 @@ pub async fn run<L: Future<Output = ()>>(app: App, chat: Arc<dyn Chat>, listen: 
     .await;
 }
 
-/// While it lives, the adapter runs in this daemon.
+/// While this value lives, the adapter runs in this daemon.
 struct AdapterRegistration {
     app: App,
     platform: &'static str,
@@ -197,8 +197,8 @@ impl Drop for AdapterRegistration {
     }
 }
 
-/// Keeps asking the platform whether it is there, and which rooms take questions: a stream that says
-/// nothing may be deaf, a call that comes back is not.
+/// Keeps pinging the platform, and checks which rooms take questions. A silent event stream may be
+/// dead; a ping that succeeds proves that the platform answers.
 async fn canary(app: App, chat: Arc<dyn Chat>) {
     let (mut looked, mut lost): (Option<Instant>, bool) = (None, false);
     loop {
@@ -207,10 +207,7 @@ async fn canary(app: App, chat: Arc<dyn Chat>) {
         match &called {
             Ok(()) => app.meter.canary(chat.platform(), Some(sent.elapsed())),
             Err(error) => {
-                tracing::debug!(
-                    platform = chat.platform(),
-                    "a call did not come back: {error}"
-                );
+                tracing::debug!(platform = chat.platform(), "ping failed: {error}");
                 app.meter
                     .canary(chat.platform(), Some(sent.elapsed().max(DEAF)));
             }
@@ -219,7 +216,7 @@ async fn canary(app: App, chat: Arc<dyn Chat>) {
         let answer = match called {
             Ok(()) => Some(Ok(())),
             Err(error @ ChatError::Gone(_)) => Some(Err(error)),
-            // One that got lost says little, and an adapter that lost its connection says so itself.
+            // A single failure means little: an adapter that lost its connection reports it itself.
             Err(error @ ChatError::Retry { .. }) if lost => Some(Err(error)),
             Err(_) => None,
         };
@@ -244,17 +241,21 @@ async fn canary(app: App, chat: Arc<dyn Chat>) {
     }
 }
 
-/// Keeps showing where agents are at work: soon after they begin, and again before platforms forget
-/// it.
+/// Keeps showing where agents are running: soon after they start, and again before platforms drop
+/// the indicator.
 async fn show_activity(app: App, chat: Arc<dyn Chat>) {
     let mut shown: HashMap<String, Instant> = HashMap::new();
     loop {
         shown.retain(|_, at| at.elapsed() < WORKING * 2 / 3);
-        let busy = app.store.busy_rooms(chat.platform()).await.unwrap_or_else(|error| {
-            tracing::error!(platform = chat.platform(), %error, "whether agents are at work cannot \
-             be read: {error}");
-            Vec::new()
-        });
+        let busy = app
+            .store
+            .busy_rooms(chat.platform())
+            .await
+            .unwrap_or_else(|error| {
+                tracing::error!(platform = chat.platform(), %error, "could not check for running \
+             agents: {error}");
+                Vec::new()
+            });
         let due: Vec<String> = busy
             .into_iter()
             .filter(|room| !shown.contains_key(room))
@@ -270,17 +271,17 @@ async fn show_activity(app: App, chat: Arc<dyn Chat>) {
     }
 }
 
-/// What has to be end-to-end encrypted is not said where nothing can be.
+/// Refuses a platform without end-to-end encryption if the repository requires it.
 pub(crate) fn is_fit(chat: &dyn Chat, encrypted: bool) -> Result<(), ChatError> {
     if !encrypted || chat.encrypts() {
         return Ok(());
     }
-    let why = "has no end-to-end encryption, and the repository asks for it; it is talked about \
-     elsewhere";
+    let why = "has no end-to-end encryption, which the repository requires; use another platform \
+     for it";
     Err(ChatError::Gone(format!("{} {why}", chat.platform())))
 }
 
-/// When to try again what came to this.
+/// When to try again after this error.
 fn soon(trouble: &ChatError) -> Duration {
     match trouble {
         ChatError::NotNow { after, .. } | ChatError::RoomBusy { after, .. } => *after,
@@ -295,7 +296,7 @@ async fn sync_room(app: App, chat: Arc<dyn Chat>) {
         let again = match app.sync_all_rooms(&*chat).await {
             Ok(again) => again,
             Err(error) => {
-                tracing::error!(platform = chat.platform(), %error, "the rooms cannot be looked after: {error}");
+                tracing::error!(platform = chat.platform(), %error, "could not synchronise the rooms: {error}");
                 Some(AGAIN)
             }
         };
@@ -308,8 +309,8 @@ async fn sync_room(app: App, chat: Arc<dyn Chat>) {
 }
 
 impl App {
-    /// Sees to it that each repository has its room on a platform. Returns when to look again, if
-    /// something was not to be done.
+    /// Makes sure that each repository has its room on a platform. Returns when to try again, if
+    /// something could not be done.
     pub async fn sync_all_rooms(&self, chat: &dyn Chat) -> AppResult<Option<Duration>> {
         let mut again: Option<Duration> = None;
         let rooms = self.store.rooms().await?;
@@ -324,7 +325,7 @@ impl App {
                 Err(unfit) => Some(unfit),
             };
             again = again.into_iter().chain(trouble.as_ref().map(soon)).min();
-            // What passes by itself the adapter tells of, if it lasts.
+            // A temporary failure is reported by the adapter, if it lasts.
             let passes = matches!(trouble, Some(ChatError::NotNow { .. }));
             let asks = fit.is_err() || passes || self.has_room(chat.platform(), &repo.name).await?;
             self.note_room(chat.platform(), &repo.name, trouble, asks);
@@ -333,7 +334,7 @@ impl App {
         Ok(again)
     }
 
-    /// Whatever failed while the platform was away need not wait any longer.
+    /// Retries now what failed while the platform was away.
     async fn hurried(self, platform: &'static str) {
         for room in self
             .store
@@ -344,13 +345,13 @@ impl App {
             .filter(|room| room.platform == platform)
         {
             if let Err(error) = self.store.retry_room_now(platform, &room.room).await {
-                tracing::warn!(platform, room = %room.room, %error, "what waits for a room waits on: {error}");
+                tracing::warn!(platform, room = %room.room, %error, "could not reschedule queued messages for the room: {error}");
             }
         }
         self.wakes.outbox();
     }
 
-    /// A room is spoken in as soon as it is there; who belongs into it comes after.
+    /// A room is used as soon as it exists; its members are added after that.
     async fn sync_room(
         &self,
         chat: &dyn Chat,
@@ -371,7 +372,7 @@ impl App {
                     after: AGAIN,
                 })?;
                 if let Some(former) = former {
-                    tracing::info!(platform = chat.platform(), repo = %repo.name, "the room {former} has become {next}");
+                    tracing::info!(platform = chat.platform(), repo = %repo.name, "room {former} was replaced by {next}");
                     self.platforms.left(chat.platform(), &former);
                 }
                 next
@@ -400,7 +401,7 @@ impl App {
         Ok(())
     }
 
-    /// The log hears of changes only, and not of what passes by itself.
+    /// Records the state of a room. Only changes are logged, and no temporary failures.
     fn note_room(&self, platform: &str, repo: &Slug, trouble: Option<ChatError>, asks: bool) {
         let passes = matches!(trouble, None | Some(ChatError::NotNow { .. }));
         let why = trouble.map(|trouble| trouble.to_string());
@@ -408,7 +409,7 @@ impl App {
             .platforms
             .room(platform, repo, why.clone().map(|why| (why, asks)));
         if let (true, false, Some(why)) = (news, passes, why) {
-            tracing::warn!(platform, %repo, "the room of {repo} on {platform}: {why}");
+            tracing::warn!(platform, %repo, "room of {repo} on {platform}: {why}");
         }
         if news {
             self.wakes.page();
@@ -422,7 +423,7 @@ impl App {
             .any(|room| room.platform == platform && room.repo == *repo))
     }
 
-    /// Notes in which rooms nobody can be asked.
+    /// Notes in which rooms no questions can be posted.
     async fn look_at_rooms(&self, chat: &dyn Chat) {
         let platform = chat.platform();
         let bound: Vec<RoomBinding> = match self.store.rooms().await {
@@ -431,7 +432,7 @@ impl App {
                 .filter(|room| room.platform == platform)
                 .collect(),
             Err(error) => {
-                return tracing::error!(platform, %error, "the rooms cannot be read: {error}");
+                return tracing::error!(platform, %error, "could not read the rooms: {error}");
             }
         };
         let rooms: Vec<String> = bound.iter().map(|one| one.room.clone()).collect();
@@ -441,7 +442,7 @@ impl App {
                     self.wakes.page();
                 }
             }
-            Err(error) => tracing::debug!(platform, "how the rooms are is not known: {error}"),
+            Err(error) => tracing::debug!(platform, "could not check the rooms: {error}"),
         }
     }
 
@@ -458,7 +459,7 @@ impl App {
         DesiredRoom {
             repo: repo.name.clone(),
             topic: format!(
-                "Tasks of agents in {}: their questions, your answers",
+                "Agents’ tasks in {}: their questions, your answers",
                 repo.source.shown()
             ),
             encrypted: repo.encrypted,
@@ -466,7 +467,7 @@ impl App {
         }
     }
 
-    /// Gives a repository the room that a person names.
+    /// Binds a repository to the room that a person names.
     pub async fn adopt_room(
         &self,
         caller: &Caller,
@@ -500,7 +501,7 @@ impl App {
             .filter(|room| *room != entered);
         match self.bind_room(platform, &entered, repo).await {
             Err(StoreError::Taken(what)) => {
-                Err(AppError::Unreadable(format!("that room is {what} already")))
+                Err(AppError::Unreadable(format!("that room is already {what}")))
             }
             other => {
                 other?;
@@ -516,14 +517,14 @@ impl App {
     fn not_here(&self, platform: &str) -> AppError {
         match self.platforms.health().contains_key(platform) {
             true => AppError::Unreadable(format!(
-                "another daemon speaks on {platform} at the moment; say this in a room there"
+                "another daemon serves {platform} at the moment; send this in a room there"
             )),
             false => Missing::Platform(format!("platform {platform}")).into(),
         }
     }
 
-    /// The people that a message calls, as its platform knows them. Whoever is named by role is
-    /// everybody who has that role or a higher one where the message belongs.
+    /// The people that a message calls, as its platform knows them. A role calls everybody who has it,
+    /// or a higher one, in the message's repository.
     pub fn mentions(&self, dispatch: &OutboxItem) -> Vec<Mention> {
         let called = |grant: &&vine_domain::ConfiguredPerson| {
             let here = grant.user.role_in(dispatch.repo.as_ref());

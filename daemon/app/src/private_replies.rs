@@ -1,4 +1,4 @@
-//! What one person is told, in reply to what they said on a platform.
+//! Private replies: what one person receives in reply to their message on a platform.
 
 use std::{
     collections::HashMap,
@@ -15,16 +15,16 @@ use vine_domain::{
 
 use crate::{App, AppError, AppResult, commands::CommandOutput};
 
-/// What others read too is told to one person once in this long: each is a message, and rooms have
-/// limits.
+/// Where others can read it, one person gets the same reply at most once in this time: each is a
+/// message, and platforms have limits.
 const AGAIN: Duration = Duration::from_secs(3600);
 
-/// What people were told lately where others read it.
+/// The replies that people got lately where others can read them.
 #[derive(Debug, Default)]
 pub(crate) struct RecentReplies(Mutex<HashMap<(String, String), Timestamp>>);
 
 impl RecentReplies {
-    /// Whether it is time to tell the author of `event` about this; if so it is told.
+    /// Whether the author of `event` is due a reply about this; if so, it is recorded as sent.
     pub(crate) fn due(&self, event: &Inbound, about: &str, now: Timestamp) -> bool {
         let key = (
             format!("{}:{}", event.platform, event.author),
@@ -41,11 +41,11 @@ impl RecentReplies {
 }
 
 impl App {
-    /// Tells the author of an event what came of it, where they said it. The console's authors hear
-    /// it with their call.
+    /// Tells the author of an event its outcome, where they wrote. The console returns it with the
+    /// call.
     ///
-    /// What nobody else sees is always told. In rooms strangers hear once in a while that they are,
-    /// whatever they try: each reply costs of what the platform lets us say.
+    /// A reply that nobody else sees is always sent. In rooms, strangers get one once in a while,
+    /// whatever they try: each reply counts toward the platform's limits.
     pub(crate) async fn reply_privately(
         &self,
         event: &Inbound,
@@ -68,7 +68,7 @@ impl App {
                 refusal(outcome, &event.author)
             }
             Err(AppError::Denied(_)) => refusal(outcome, &event.author),
-            // Perhaps it is there and they do not see it: both sound the same.
+            // It may exist where they are not allowed to see it: both get the same reply.
             Err(error @ AppError::NotFound(_)) if !sees_all => {
                 format!("{}\n{}", error.told(), named(&event.author))
             }
@@ -104,7 +104,7 @@ impl App {
     }
 }
 
-const STRANGER: &str = "a stranger has no say here";
+const STRANGER: &str = "You don't have access here";
 
 fn refusal(outcome: &Result<Option<CommandOutput>, AppError>, author: &str) -> String {
     let why = match outcome {
@@ -116,7 +116,7 @@ fn refusal(outcome: &Result<Option<CommandOutput>, AppError>, author: &str) -> S
 
 fn named(author: &str) -> String {
     format!(
-        "People and roles stand in the configuration, under `[[people]]`. You are `{author}` there."
+        "An admin manages access in the configuration, under `[[people]]`. Your id is `{author}`."
     )
 }
 

@@ -3,9 +3,8 @@
 
 use serde_json::json;
 use vine_domain::{
-    MessageId, Task, TaskId, Verb, WorkerState,
-    access::ListScope,
-    worker::{Attempt, WorkerMessage},
+    MessageId, Task, TaskId, Verb, WorkerState, access::ListScope, assignment::WorkerMessage,
+    attempt::Attempt,
 };
 
 use crate::{App, AppError, AppResult, Caller, commands::CommandOutput, texts};

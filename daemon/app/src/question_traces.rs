@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use vine_domain::{
     Question, QuestionState, Slug, Timestamp, lifecycle::TaskSnapshot, ports::Commit,
-    ports::Milestones,
+    question::Milestones,
 };
 
 use crate::App;

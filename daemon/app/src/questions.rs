@@ -4,10 +4,11 @@ use uuid::Uuid;
 use vine_domain::{
     Answer, Ask, AuditEntry, Decision, DeliveredOutcome, Denied, Invalid, Question, QuestionId,
     SessionId, Slug, Task, Verb, WorkerId,
+    access::verb_for,
+    attempt::Attempt,
     lifecycle::{Event, Refusal},
-    ports::Milestones,
+    question::Milestones,
     reading,
-    worker::Attempt,
 };
 
 use crate::{App, AppError, AppResult, Caller, Missing, clarify};
@@ -178,8 +179,12 @@ impl App {
 
     /// A repository may let more people decide.
     fn verb_for(&self, repo: &Slug, ask: &Ask) -> Verb {
-        let asks_less = self.settings().rules.needs(repo, ask) < ask.verb().needs();
-        if asks_less { Verb::Answer } else { ask.verb() }
+        let asks_less = self.settings().rules.needs(repo, ask) < verb_for(ask).needs();
+        if asks_less {
+            Verb::Answer
+        } else {
+            verb_for(ask)
+        }
     }
 
     /// What the repository asks for beside the role that everybody needs.
@@ -195,7 +200,7 @@ impl App {
         let refused = if !rules.allow(caller.user.as_ref(), &task.repo, ask) {
             AppError::Denied(Denied {
                 who: caller.name().to_owned(),
-                verb: ask.verb(),
+                verb: verb_for(ask),
                 needs: rules.needs(&task.repo, ask),
             })
         } else if let Err(own) = rules.not_own(caller.name(), &task.requester, &task.repo, ask) {

@@ -4,8 +4,8 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use vine_domain::{
     Timestamp,
+    attempt::Usage,
     ports::{Spending, StoreResult},
-    task::Usage,
 };
 
 use crate::App;

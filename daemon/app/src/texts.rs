@@ -1,19 +1,20 @@
-//! Every sentence that we say in threads. A message says what happened, to what, and what comes
-//! next; ids stand free, so that they can be copied.
+//! Every sentence that AgentVine posts in threads. A message states what happened, to what, and what
+//! comes next; ids stand alone, so that they can be copied.
 
 use std::time::Duration;
 
 use vine_domain::{
     Ask, Decision, MessageId, Note, NoteState, Question, QuestionState, Slug, Task, TaskState,
     Timestamp, WorkerId,
+    attempt::{Execution, Usage},
     chat::{Button, MessagePlace, Outbound, OutboundKind},
     grants,
     lifecycle::{Announcement, Change, TaskSnapshot},
     markdown::{fenced, literal, quoted},
-    ports::{Execution, Milestones, NewTask},
-    question::{Choice, Item},
+    ports::NewTask,
+    question::{Choice, Item, Milestones},
     reading,
-    task::{Report, Usage},
+    task::Report,
 };
 
 use crate::{App, workers::KeptWorkReport};
@@ -57,7 +58,7 @@ fn message(
             let kind = OutboundKind::Settled { question: *closed };
             let question = question(*closed)?;
             let told = Outbound::new(id, place, kind, settled(question));
-            // An answer still counts, so it can still be pressed.
+            // A late answer counts, so the buttons stay.
             let buttons = match question.state {
                 QuestionState::Expired { .. } => chat_buttons(&question.ask),
                 _ => Vec::new(),
@@ -83,7 +84,7 @@ fn message(
             failure,
             again: Some(at),
         } => told(format!(
-            "**An attempt failed.** {}\nIt is tried again {}.",
+            "**An attempt failed.** {}\nRetrying {}.",
             failure.what,
             when(app, *at)
         )),
@@ -103,40 +104,40 @@ fn message(
             why,
             again: Some(at),
         } => told(format!(
-            "**An attempt was lost:** {why}.\nIt \
-         starts again {}.",
+            "**An attempt was lost:** {why}.\n\
+         Restarting {}.",
             when(app, *at)
         )),
         Announcement::Lost { why, again: None } => told(format!(
-            "**The agent is gone:** {why}.\nThe open questions stay open; their \
-             answers go into the same session."
+            "**The agent was lost:** {why}.\nOpen questions stay open; an answer \
+             resumes the same session."
         )),
         Announcement::Released if before.questions.iter().any(Question::is_open) => told(
-            "The agent has ended. The open questions stay open; their answers go into the \
-             same session."
+            "The agent has ended. Open questions stay open; an answer resumes the same \
+             session."
                 .into(),
         ),
         Announcement::Released => told(
-            "The worker handed the task back unharmed; it starts again at the \
+            "The worker handed the task back without a failure; it restarts in the \
          next free slot."
                 .into(),
         ),
         Announcement::HandedBack(failure) => {
             let reset = failure.retry_at.map_or_else(String::new, |at| {
-                format!(" The limit is reset at {}.", at.to_minute())
+                format!(" The limit resets at {}.", at.to_minute())
             });
             told(format!(
-                "**The worker cannot do this now; nothing is wrong with the task.** {}{reset}\n{} goes on where it can; this \
+                "**The worker cannot run this now; nothing is wrong with the task.** {}{reset}\n{} continues on a worker that can run it; this \
                  attempt does not count.",
                 failure.what, task.id
             ))
         }
         Announcement::Cancelled { by } => told(format!("**{} was cancelled** by {by}.", task.id)),
-        Announcement::Retried { by } => told(format!("{by} starts {} again.", task.id)),
+        Announcement::Retried { by } => told(format!("{by} retried {}.", task.id)),
     }
 }
 
-/// Where the work of an attempt is that did not finish, or was not pushed.
+/// Where the work of an attempt is that did not finish or was not pushed.
 pub fn kept(task: &Task, kept: &KeptWorkReport) -> String {
     let id = task.id;
     let said = kept.commit.as_ref().map(|commit| {
@@ -147,21 +148,21 @@ pub fn kept(task: &Task, kept: &KeptWorkReport) -> String {
             .and_then(|name| name.strip_prefix("refs/heads/"));
         match (&kept.name, branch) {
             (Some(_), Some(branch)) => {
-                format!("**It is pushed** to the branch `{branch}` (commit `{commit}`).")
+                format!("**Pushed** to the branch `{branch}` (commit `{commit}`).")
             }
             (Some(name), None) => format!(
-                "**What was written so far is kept.** Get it with `git fetch origin {name}` (commit `{commit}`)."
+                "**The work so far is saved.** Get it with `git fetch origin {name}` (commit `{commit}`)."
             ),
             (None, _) if !kept.held.is_empty() => format!(
-                "**Not pushed yet: this looks like a secret.** {}\nLook at it first. `task push {id}` then pushes the work as it is, \
-                 `task push {id} --leave` leaves it with its worker (commit `{commit}`).",
+                "**Not pushed yet: this looks like a secret.** {}\nCheck it first. Then `task push {id}` pushes the work as it is, \
+                 or `task push {id} --leave` leaves it on its worker (commit `{commit}`).",
                 kept.held.join(", ")
             ),
             (None, _) if task.is_over() => format!(
-                "**What was written is kept, not pushed.** Its worker has it as commit `{commit}`; `task push {id}` pushes it."
+                "**The work is saved but not pushed.** Its worker has it as commit `{commit}`; `task push {id}` pushes it."
             ),
             (None, _) => format!(
-                "**What was written so far is kept.** Its worker has it as commit `{commit}`; a retry there goes on from it."
+                "**The work so far is saved.** Its worker has it as commit `{commit}`; a retry on that worker continues from it."
             ),
         }
     });
@@ -169,7 +170,7 @@ pub fn kept(task: &Task, kept: &KeptWorkReport) -> String {
     lines.join("\n")
 }
 
-/// Words of an agent that came through its door.
+/// A message that an agent posts in its thread.
 pub fn of_agent(words: &str) -> String {
     format!("The agent says:\n\n{}", quoted(words))
 }
@@ -216,7 +217,7 @@ fn card(app: &App, task: &Task, before: &TaskSnapshot) -> String {
     )
 }
 
-/// What the agent may do unasked, and what stands around it.
+/// What the agent may do without asking, and the wall around it.
 fn around(app: &App, repo: &Slug, worker: Option<WorkerId>) -> String {
     let said = app.around.said(repo, worker);
     said.map_or_else(String::new, |said| format!(" · {said}"))
@@ -234,19 +235,19 @@ pub fn state(app: &App, state: &TaskState) -> String {
         }
         TaskState::Queued { .. } => "Queued".into(),
         TaskState::Running { .. } => "Running".into(),
-        TaskState::Waiting { lease: Some(_) } => "Waits for an answer".into(),
-        TaskState::Waiting { lease: None } => "Waits for an answer, parked".into(),
+        TaskState::Waiting { lease: Some(_) } => "Waiting for an answer".into(),
+        TaskState::Waiting { lease: None } => "Waiting for an answer (agent parked)".into(),
         TaskState::Done { .. } => "Done".into(),
         TaskState::Failed { .. } => "Failed".into(),
         TaskState::Cancelled { by } => format!("Cancelled by {by}"),
     }
 }
 
-/// A moment to come, as people say it.
+/// How long until a moment, in words.
 pub fn when(app: &App, at: Timestamp) -> String {
     let wait = at.since(app.clock.now());
     if wait < Duration::from_secs(1) {
-        "at once".into()
+        "now".into()
     } else {
         format!("in {}", span(wait))
     }
@@ -271,14 +272,14 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
         .needs(&task.repo, &question.ask)
         .as_str();
     let ways = if question.ask.is_secret() {
-        "It holds what looks like a secret, so it is masked here and can only be denied here; \
-         whoever may approve sees all of it on the page and decides there"
+        "It contains what looks like a secret, so it is masked here and can only be denied here; \
+         anyone who may approve it sees all of it on the page and decides there"
             .into()
     } else {
         format!("Or {}", reading::options_hint(&question.ask))
     };
     parts.push(format!(
-        "{ways}. Role `{role}` or higher may answer. {} · {}",
+        "{ways}. Requires role `{role}` or higher. {} · {}",
         prospects(app, question),
         link(app, task.id)
     ));
@@ -297,13 +298,13 @@ fn asks(app: &App, id: MessageId, task: &Task, question: &Question) -> Outbound 
 fn prospects(app: &App, question: &Question) -> String {
     let patience = std::sync::Arc::clone(&app.settings().patience);
     let (remind, expire) = (span(patience.remind), span(patience.expiry(&question.ask)));
-    format!("Reminds after {remind}; after {expire} the agent hears that nobody answered")
+    format!("Reminder after {remind}; after {expire} the agent is told that nobody answered")
 }
 
 fn reminder(app: &App, task: &Task, question: &Question) -> String {
     let waited = span(app.clock.now().since(question.asked_at));
     format!(
-        "**{}** still waits, since {waited} · for {}: {}",
+        "**{}** still waiting ({waited}) · for {}: {}",
         question.id,
         task.requester,
         literal(&question.ask.headline())
@@ -315,7 +316,7 @@ fn escalation(app: &App, question: &Question) -> String {
     let settings = app.settings();
     let whom = &settings.patience.escalate_to;
     format!(
-        "**{}** waits since {waited} · calling **{whom}**: {}",
+        "**{}** has been waiting for {waited} · calling **{whom}**: {}",
         question.id,
         literal(&question.ask.headline())
     )
@@ -325,27 +326,29 @@ fn expired(app: &App, question: &Question) -> String {
     let limit = span(app.settings().patience.expiry(&question.ask));
     let id = question.id;
     format!(
-        "**Nobody answered {id} within {limit}.** The agent is told so, and that this is no \
-         refusal; it goes on without.\n\
-         An answer still counts: reply to the question, or say `{id} …`."
+        "**Nobody answered {id} within {limit}.** The agent was told that no answer came (this is \
+         not a “no”) and continues without one.\n\
+         You can still answer: reply to the question, or type `{id} your answer`."
     )
 }
 
 fn late(task: &Task, question: &Question) -> String {
     match task.state {
         TaskState::Queued { .. } => format!(
-            "{} goes on with the late answer to {}, in the same session.",
+            "{} continues with the late answer to {}, in the same session.",
             task.id, question.id
         ),
-        _ => format!("The agent gets the late answer to {}.", question.id),
+        _ => format!("The agent receives the late answer to {}.", question.id),
     }
 }
 
-/// Where a note is.
+/// Whether the agent has read a note.
 fn noted(task: &Task, note: &Note) -> String {
     let author = &note.author;
     match (note.state, &task.state) {
-        (NoteState::Delivered { .. }, _) => format!("The agent has the note from {author}."),
+        (NoteState::Delivered { .. }, _) => {
+            format!("The agent has received the note from {author}.")
+        }
         (NoteState::Missed, state) => format!(
             "{} is {}: no agent has read the note from {author}.",
             task.id,
@@ -356,31 +359,31 @@ fn noted(task: &Task, note: &Note) -> String {
         }
         (NoteState::Waiting, TaskState::Waiting { .. }) => {
             format!(
-                "The note from {author} is kept; the agent reads it after the answer that it waits \
-                 for."
+                "The note from {author} is saved; the agent reads it after the answer that it is \
+                 waiting for."
             )
         }
         (NoteState::Waiting, _) => {
-            format!("The note from {author} is kept; the agent reads it when it begins.")
+            format!("The note from {author} is saved; the agent reads it when it starts.")
         }
     }
 }
 
-/// What is said when a message that was used is deleted. `used` says as what.
+/// The notice that a message was deleted after it was used as `used`.
 pub fn deleted(by: Option<&str>, used: &str) -> String {
     let what = by.map_or_else(
         || format!("The message that was {used} was deleted"),
         |by| format!("{by} deleted the message that was {used}"),
     );
-    format!("{what}. What was done with it stands.")
+    format!("{what}. It still counts.")
 }
 
-/// Something was said in a repository's room that could not be read.
+/// Messages in a repository's room could not be read.
 pub fn missed(id: MessageId, repo: &Slug, platform: &str) -> Outbound {
     let text = format!(
-        "{platform} did not let us read all that was said here while nobody listened. If you \
-         answered a question and see no ✅ on \
-         your answer, say it again."
+        "{platform} did not let AgentVine read every message that was posted here while it was \
+         disconnected. If you answered a question and see no ✅ on \
+         your answer, send it again."
     );
     Outbound::new(
         id,
@@ -396,7 +399,7 @@ pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbo
     let line = |question: &Question| {
         let (waited, task) = (span(now.since(question.asked_at)), question.task());
         format!(
-            "- **{}** since {waited}: {} · {}",
+            "- **{}** ({waited}): {} · {}",
             question.id,
             literal(&question.ask.headline()),
             link(app, task)
@@ -411,11 +414,8 @@ pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbo
     } else {
         String::new()
     };
-    let waiting = counted(open.len() as u64, "question waits", "questions wait");
-    let text = format!(
-        "**{waiting} for people** in `{repo}`:\n{}{rest}",
-        lines.join("\n")
-    );
+    let waiting = counted(open.len() as u64, "question waiting", "questions waiting");
+    let text = format!("**{waiting}** in `{repo}`:\n{}{rest}", lines.join("\n"));
     Outbound::new(
         id,
         MessagePlace::Room(repo.clone()),
@@ -427,7 +427,7 @@ pub fn digest(app: &App, id: MessageId, repo: &Slug, open: &[Question]) -> Outbo
 /// A digest lists at most this many questions.
 const DIGEST: usize = 15;
 
-/// A question's way so far, one station a line.
+/// A question's milestones so far, one a line.
 pub fn timeline(question: &Question, stations: &Milestones) -> String {
     let mut before = question.asked_at;
     let hop = |(station, at): (&str, Timestamp)| {
@@ -445,12 +445,12 @@ pub fn timeline(question: &Question, stations: &Milestones) -> String {
         .join("\n")
 }
 
-/// A number of things: `1 task runs`, `2 tasks run`.
+/// A number of things: `1 task`, `2 tasks`.
 pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// A span in its largest fitting unit.
+/// A duration in the largest unit that fits.
 pub fn span(span: Duration) -> String {
     match span.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
@@ -460,7 +460,7 @@ pub fn span(span: Duration) -> String {
     }
 }
 
-/// What is asked, whole. What agents wrote stands in quotes and fences, never in our own voice.
+/// The complete ask. Agents' words are quoted or fenced, never in our own voice.
 pub fn body(ask: &Ask) -> String {
     match ask {
         Ask::Clarify { items } => items.iter().map(item).collect::<Vec<_>>().join("\n\n"),
@@ -470,18 +470,14 @@ pub fn body(ask: &Ask) -> String {
             why,
             rules,
         } => permission(tool, what, why, rules),
-        Ask::Plan { plan } => format!("Is this plan good?\n\n{}", quoted(plan)),
+        Ask::Plan { plan } => format!("Approve this plan?\n\n{}", quoted(plan)),
     }
 }
 
 fn permission(tool: &str, what: &str, why: &str, rules: &[String]) -> String {
-    let mut parts = vec![format!(
-        "May it use **{}**?\n{}",
-        literal(tool),
-        fenced(what)
-    )];
+    let mut parts = vec![format!("Allow **{}**?\n{}", literal(tool), fenced(what))];
     if !why.is_empty() {
-        parts.push(format!("Why, as the agent says:\n{}", quoted(why)));
+        parts.push(format!("The agent’s reason:\n{}", quoted(why)));
     }
     if !rules.is_empty() {
         let grants: Vec<String> = rules.iter().map(|rule| grant(rule)).collect();
@@ -505,7 +501,7 @@ fn item(item: &Item) -> String {
     };
     let mut parts = vec![quoted(&format!("{head}{}", item.question))];
     if item.multi {
-        parts.push("Several may be chosen:".into());
+        parts.push("Choose all that apply:".into());
     }
     let choices: Vec<String> = item.options.iter().enumerate().map(choice).collect();
     if !choices.is_empty() {
@@ -526,17 +522,17 @@ fn choice((number, choice): (usize, &Choice)) -> String {
 
 fn preview((number, choice): (usize, &Choice)) -> Option<String> {
     let shown = fenced(&choice.preview);
-    (!choice.preview.is_empty()).then(|| format!("How {} looks:\n{shown}", number + 1))
+    (!choice.preview.is_empty()).then(|| format!("Preview of {}:\n{shown}", number + 1))
 }
 
-/// The same where others read along: what is masked there is not allowed there.
+/// The buttons in a room, where others read along: a masked ask can only be denied there.
 fn chat_buttons(ask: &Ask) -> Vec<Button> {
     let mut buttons = buttons(ask);
     buttons.retain(|button| !ask.is_secret() || button.says == "no");
     buttons
 }
 
-/// Buttons, where a single press can answer.
+/// Buttons, if a single press can answer.
 pub fn buttons(ask: &Ask) -> Vec<Button> {
     let button = |label: &str, says: &str, dangerous| Button {
         label: label.into(),
@@ -555,7 +551,7 @@ pub fn buttons(ask: &Ask) -> Vec<Button> {
         Ask::Permission { rules, .. } => {
             let session = button("Allow for this session", "always", true);
             let mut buttons = vec![button("Allow once", "yes", false)];
-            // What covers nothing more is allowed once only.
+            // Without rules, “for this session” would allow nothing more.
             buttons.extend((!rules.is_empty()).then_some(session));
             buttons.push(button("Deny", "no", false));
             buttons
@@ -564,8 +560,7 @@ pub fn buttons(ask: &Ask) -> Vec<Button> {
     }
 }
 
-/// What came of a question, and below it what it was about: a decision without its object could
-/// not be looked at again.
+/// The outcome of a question, and below it what was asked, so that the decision can be reviewed.
 fn settled(question: &Question) -> String {
     let (id, asked) = (question.id, body(&decided(question)));
     let outcome = match &question.state {
@@ -579,17 +574,17 @@ fn settled(question: &Question) -> String {
             )
         }
         QuestionState::Withdrawn { why } => {
-            format!("**{id}** needs no answer any more: {why}.")
+            format!("**{id}** no longer needs an answer: {why}.")
         }
         QuestionState::Expired { .. } => {
-            format!("**{id}** Nobody answered in time. An answer still counts.")
+            format!("**{id}** Nobody answered in time. You can still answer.")
         }
         QuestionState::Open => format!("**{id}**"),
     };
     format!("{outcome}\n\n{asked}")
 }
 
-/// What was decided about: a grant for the session counts only where it was given.
+/// What was decided on. The rules of a session grant are left out unless it was given.
 fn decided(question: &Question) -> Ask {
     let granted = question
         .answer()
@@ -625,7 +620,7 @@ pub fn spent(usage: &Usage) -> String {
     )
 }
 
-/// What several attempts cost together; nothing when one alone did.
+/// What several attempts cost together; `None` unless at least two report usage.
 pub fn total(attempts: &[Execution]) -> Option<String> {
     let paid = attempts.iter().filter(|one| one.usage != Usage::default());
     let mut sum = Usage::default();
@@ -635,11 +630,11 @@ pub fn total(attempts: &[Execution]) -> Option<String> {
     (paid.count() > 1).then(|| spent(&sum))
 }
 
-/// Characters of a call that was not allowed.
+/// Characters shown of a call that was not allowed.
 const DENIED: usize = 200;
 
 fn done(task: &Task, report: &Report) -> String {
-    // A script counts nothing.
+    // Scripts report no usage.
     let spent = match report.usage == Usage::default() {
         true => String::new(),
         false => format!("\n{}", spent(&report.usage)),
@@ -656,7 +651,7 @@ fn done(task: &Task, report: &Report) -> String {
                 fenced(report.diffstat.trim_end())
             )
         }
-        None => format!("Nothing was changed; `{}` is as it was.", task.branch),
+        None => format!("No changes; `{}` is untouched.", task.branch),
     };
     let denied: String = report
         .denied
@@ -686,7 +681,7 @@ mod tests {
 
     use super::*;
 
-    /// What stands in our own voice: paragraphs outside of quotes.
+    /// What is in our own voice: paragraphs outside quotes.
     fn ours(blocks: &[Block]) -> String {
         let line = |spans: &Vec<Span>| -> String {
             spans
@@ -701,7 +696,7 @@ mod tests {
             .iter()
             .map(|block| match block {
                 Block::Paragraph(lines) => lines.iter().map(line).collect::<Vec<_>>().join("\n"),
-                // Choices and grants, each behind a number or a dot of ours.
+                // Choices and grants, each after a number or bullet of ours.
                 Block::List(_) | Block::Quote(_) | Block::Code(_) => String::new(),
             })
             .collect::<Vec<_>>()

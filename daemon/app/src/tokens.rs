@@ -5,7 +5,7 @@ use std::time::Duration;
 use vine_domain::{
     Invalid, Verb, WorkerId,
     access::AuditEntry,
-    input::shown,
+    invalid::shown,
     token::{Token, TokenInfo, TokenKind},
 };
 

@@ -4,8 +4,7 @@
 use serde_json::{Value, json};
 use vine_domain::{
     Lane, Note, Question, QuestionState, Repo, Session, SessionState, Task, TaskState, Timestamp,
-    Worker,
-    ports::{Execution, Milestones, QueueDepths},
+    Worker, attempt::Execution, question::Milestones, queue::QueueDepths,
 };
 
 use crate::health::PlatformHealth;

@@ -4,12 +4,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use vine_domain::{
     AuditEntry, Decision, Question, Session, SessionId, SessionState, TaskState, Timestamp, Verb,
     Worker, WorkerId, WorkerState,
+    attempt::{Attempt, Usage},
     lifecycle::{Event, Refusal},
     ports::{KeptWork, StoreError, StoreResult},
     secrets,
-    task::{Report, Usage},
+    task::Report,
     token::{Token, TokenKind},
-    worker::{Attempt, WorkerLimits},
+    worker::WorkerLimits,
 };
 
 use crate::{App, AppError, AppResult, Caller, Missing};
@@ -411,7 +412,7 @@ impl App {
             .await?
             .into_iter()
             .find(|(worker, ..)| worker.name == name);
-        found.ok_or_else(|| Missing::Worker(vine_domain::input::shown(name)).into())
+        found.ok_or_else(|| Missing::Worker(vine_domain::invalid::shown(name)).into())
     }
 
     /// Stops or resumes handing work to a worker.
@@ -521,7 +522,7 @@ fn worker_name(text: &str) -> AppResult<String> {
     let hint = "use letters, digits, `-`, `_` and `.`, at most 64";
     Err(vine_domain::Invalid::new(
         "worker name",
-        format!("`{}`", vine_domain::input::shown(text)),
+        format!("`{}`", vine_domain::invalid::shown(text)),
         hint,
     )
     .into())

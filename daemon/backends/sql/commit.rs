@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 use vine_domain::{
     Note, NoteState, Question, QuestionState, TaskId, TaskState, Timestamp,
+    attempt::Attempt,
     lifecycle::Change,
     ports::{Commit, StoreError, StoreResult},
-    worker::Attempt,
 };
 
 use super::{

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use sqlx::{query, query_scalar};
 use vine_domain::{
     Note, Question, QuestionId, Slug, TaskId, Timestamp,
-    ports::{Milestones, Questions, StoreResult},
+    ports::{Questions, StoreResult},
+    question::Milestones,
 };
 
 use super::{

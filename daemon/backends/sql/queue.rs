@@ -11,15 +11,13 @@ use serde_json::{Value, json};
 use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, Lane, Note, Question, Repo, SessionId, Slug, Task, TaskId, Timestamp, WorkerId,
+    assignment::{Assignment, UnfinishedWork},
+    attempt::Attempt,
     failure::LONGEST_BACKOFF,
-    ports::{
-        ClaimRequest, ClaimedTask, DueOrders, Orders, QueueDepths, StoreError, StoreResult,
-        WorkerDuties,
-    },
-    queue::LaneHead,
-    schedule::{Assigned, LaneCandidate, WarmSession, schedule},
-    task::LEASE,
-    worker::{Assignment, Attempt, UnfinishedWork},
+    lease::LEASE,
+    ports::{ClaimedTask, DueOrders, Orders, StoreError, StoreResult, WorkerDuties},
+    queue::{LaneHead, QueueDepths},
+    schedule::{Assigned, ClaimRequest, LaneCandidate, WarmSession, schedule},
 };
 
 use super::{

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use vine_domain::{
     Answer, Epoch, Lane, Lease, Question, QuestionId, QuestionState, SessionId, Task, TaskId,
     TaskState, Timestamp, UserId, WorkerId,
+    attempt::Attempt,
     note::{Note, NoteState},
     ports::{StoreError, StoreResult},
-    reminder::ReminderState,
-    worker::Attempt,
+    question::ReminderState,
 };
 
 /// Numbers that the program keeps unsigned and databases signed.
@@ -47,7 +47,7 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> String {
 
 pub fn from_json<T: DeserializeOwned>(text: &str) -> StoreResult<T> {
     serde_json::from_str(text).map_err(|error| {
-        StoreError::Corrupt(format!("{error} in {}", vine_domain::input::shown(text)))
+        StoreError::Corrupt(format!("{error} in {}", vine_domain::invalid::shown(text)))
     })
 }
 

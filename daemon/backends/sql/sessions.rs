@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
     Session, SessionId, SessionPolicy, SessionState, Slug, TaskId, Timestamp, WorkerId,
-    ports::{SessionStats, Sessions, StoreError, StoreResult},
-    worker::Attempt,
+    attempt::Attempt,
+    ports::{Sessions, StoreError, StoreResult},
+    session::SessionStats,
 };
 
 use super::{

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use sqlx::query;
 use vine_domain::{
     Timestamp,
+    attempt::Usage,
     ports::{DayStats, EndedAttempts, OldestPending, Spending, Stats, StoreResult},
-    task::Usage,
 };
 
 use super::{rows::millis, unavailable};

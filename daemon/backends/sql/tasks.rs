@@ -5,13 +5,10 @@ use serde_json::{Value, json};
 use sqlx::{query, query_scalar};
 use vine_domain::{
     Epoch, SessionId, Task, TaskId, TaskState, Timestamp, WorkerId,
+    attempt::{Attempt, Execution, LogLine, Usage},
     lifecycle::TaskSnapshot,
-    ports::{
-        Commit, Execution, KeptWork, LogLine, NewTask, StoreError, StoreResult, TaskFilter, Tasks,
-    },
+    ports::{Commit, KeptWork, NewTask, StoreError, StoreResult, TaskFilter, Tasks},
     retention::LogCap,
-    task::Usage,
-    worker::Attempt,
 };
 
 use super::{

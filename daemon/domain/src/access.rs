@@ -185,6 +185,14 @@ pub struct RequesterMayNotDecide {
     pub repo: Slug,
 }
 
+/// What answering takes, where no rule says otherwise.
+pub fn verb_for(ask: &Ask) -> Verb {
+    match ask {
+        Ask::Clarify { .. } | Ask::Plan { .. } => Verb::Answer,
+        Ask::Permission { .. } => Verb::Approve,
+    }
+}
+
 impl DecisionRules {
     fn of(&self, repo: &Slug) -> Option<&DecisionRule> {
         let named = |name: Option<&Slug>| self.0.iter().find(|rule| rule.repo.as_ref() == name);
@@ -199,7 +207,7 @@ impl DecisionRules {
             Ask::Plan { .. } => rule.and_then(|rule| rule.plans),
             Ask::Clarify { .. } => None,
         };
-        said.unwrap_or_else(|| ask.verb().needs())
+        said.unwrap_or_else(|| verb_for(ask).needs())
     }
 
     /// Whether somebody's role is enough to decide this here.

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::input::{Invalid, shown};
+use crate::invalid::{Invalid, shown};
 
 /// Gives an enum its words: `as_str`, `FromStr` and the list for errors.
 macro_rules! words {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::input::Invalid;
+use crate::invalid::Invalid;
 
 macro_rules! numbered {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $noun:literal) => {
@@ -48,7 +48,7 @@ macro_rules! numbered {
                 let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
                 let number = digits.parse::<u32>().ok().filter(|n| plain && *n > 0);
                 number.map(|n| $name(n.into())).ok_or_else(|| {
-                    Invalid::new($noun, format!("`{}` is not one", crate::input::shown(bare)),
+                    Invalid::new($noun, format!("`{}` is not one", crate::invalid::shown(bare)),
                         concat!("write it like ", $prefix, "-7"))
                 })
             }
@@ -82,7 +82,7 @@ macro_rules! opaque {
             type Err = Invalid;
             fn from_str(text: &str) -> Result<Self, Invalid> {
                 Uuid::parse_str(text).map(Self).map_err(|_| {
-                    Invalid::new("id", format!("`{}` is not a UUID", crate::input::shown(text)), "copy it from a listing")
+                    Invalid::new("id", format!("`{}` is not a UUID", crate::invalid::shown(text)), "copy it from a listing")
                 })
             }
         }

@@ -6,6 +6,8 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod assignment;
+pub mod attempt;
 pub mod chat;
 pub mod clock;
 pub mod failure;
@@ -13,6 +15,8 @@ pub mod grants;
 pub mod guard;
 pub mod ids;
 pub mod input;
+pub mod invalid;
+pub mod lease;
 pub mod ledger;
 pub mod lifecycle;
 pub mod markdown;
@@ -38,7 +42,9 @@ pub use clock::{Clock, Ids, Timestamp};
 pub use failure::{Failure, FailureKind};
 pub use guard::{Guard, Wall, WorkerIsolation};
 pub use ids::{Epoch, MessageId, QuestionId, SessionId, TaskId, UserId, WorkerId, uuid_of};
-pub use input::{Branch, Invalid, Prompt, Slug, Title};
+pub use input::{Branch, Prompt, Slug, Title};
+pub use invalid::Invalid;
+pub use lease::Lease;
 pub use note::{Note, NoteState};
 pub use question::{
     Answer, Ask, Decision, DeliveredOutcome, Question, QuestionOutcome, QuestionState,
@@ -48,5 +54,5 @@ pub use reminder::ReminderPolicy;
 pub use repo::Repo;
 pub use retention::Retention;
 pub use session::{Session, SessionPolicy, SessionState};
-pub use task::{Lease, Task, TaskState};
+pub use task::{Task, TaskState};
 pub use worker::{Worker, WorkerState};

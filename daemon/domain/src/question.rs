@@ -5,13 +5,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::Verb,
+    attempt::Attempt,
     clock::Timestamp,
     ids::{QuestionId, SessionId, TaskId, UserId},
-    reading::is_nothing,
-    reminder::ReminderState,
     secrets,
-    worker::Attempt,
+    visible_text::is_nothing,
 };
 
 /// Characters of a label that is made from what a choice means.
@@ -278,14 +276,6 @@ impl Ask {
         }
     }
 
-    /// What a person must be allowed to do to answer this.
-    pub fn verb(&self) -> Verb {
-        match self {
-            Self::Clarify { .. } | Self::Plan { .. } => Verb::Answer,
-            Self::Permission { .. } => Verb::Approve,
-        }
-    }
-
     /// The same without what has the form of a secret. What people are to allow is kept as it is,
     /// since what cannot be seen whole cannot be approved: only its readers are few.
     pub fn masked(&self) -> Self {
@@ -391,4 +381,24 @@ impl Decision {
             Self::SendBack { words } => format!("sent back: {words}"),
         }
     }
+}
+
+/// What an open question has done so far to be heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReminderState {
+    /// How often it reminded.
+    pub reminders: u32,
+    /// Whether it called for more people.
+    pub escalated: bool,
+}
+
+/// Stations on a question's way that others note.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Milestones {
+    /// When a platform first had it.
+    pub posted: Option<Timestamp>,
+    /// When somebody who may answer first looked at it.
+    pub seen: Option<Timestamp>,
+    /// When the attempt began that went on with the answer, if the one that asked had ended.
+    pub resumed: Option<Timestamp>,
 }

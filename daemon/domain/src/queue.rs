@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{clock::Timestamp, ids::TaskId, input::Invalid};
+use crate::{clock::Timestamp, ids::TaskId, invalid::Invalid};
 
 /// A queue of work orders. A lane is served only while the ones before it are empty, except for
 /// orders that have waited so long that they count as one lane higher ([`AGEING`]).
@@ -68,7 +68,7 @@ impl std::str::FromStr for Lane {
             .ok_or_else(|| {
                 Invalid::new(
                     "priority",
-                    format!("`{}` is no lane", crate::input::shown(text)),
+                    format!("`{}` is no lane", crate::invalid::shown(text)),
                     "use high, default or low",
                 )
             })
@@ -100,6 +100,25 @@ pub fn serve_order(orders: &mut [LaneHead], now: Timestamp) {
             .max(0);
         (!order.resumes, risen, order.due, order.task)
     });
+}
+
+/// Depths of everything that queues.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct QueueDepths {
+    /// Orders ready or waiting for their time, per lane in the order of [`Lane::ALL`].
+    pub lanes: [u64; 3],
+    /// Questions that wait for a person.
+    pub open_questions: u64,
+    /// Answers that have not reached their agent.
+    pub undelivered_answers: u64,
+    /// Tasks set aside.
+    pub dead: u64,
+    /// Messages not yet posted.
+    pub outbox: u64,
+    /// Workers that are enrolled.
+    pub workers: u64,
+    /// Nothing is claimed anywhere.
+    pub paused: bool,
 }
 
 #[cfg(test)]

@@ -61,15 +61,6 @@ pub struct QuietHours {
     pub zone: TimeZone,
 }
 
-/// What an open question has done so far to be heard.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ReminderState {
-    /// How often it reminded.
-    pub reminders: u32,
-    /// Whether it called for more people.
-    pub escalated: bool,
-}
-
 /// What is to happen with an open question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReminderStep {

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use crate::{
     guard::Guard,
-    input::{Branch, Invalid, Slug},
+    input::{Branch, Slug},
+    invalid::Invalid,
 };
 
 /// A repository and how its tasks start.
@@ -83,7 +84,7 @@ impl FromStr for Push {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let named = Self::WORDS.iter().find(|(word, _)| *word == text);
         named.map(|(_, push)| *push).ok_or_else(|| {
-            let what = format!("`{}` is none", crate::input::shown(text));
+            let what = format!("`{}` is none", crate::invalid::shown(text));
             Invalid::new("push rule", what, "give all, branches, done or never")
         })
     }
@@ -156,7 +157,7 @@ impl TryFrom<String> for Source {
         let refuse = |why: &str| {
             Err(Invalid::new(
                 "repository source",
-                format!("`{}` {why}", crate::input::shown(&text)),
+                format!("`{}` {why}", crate::invalid::shown(&text)),
                 "give an absolute path, git@host:org/repo.git, or a URL that starts with https://, ssh:// or \
                  file://",
             ))

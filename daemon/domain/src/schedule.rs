@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::HashMap};
 use crate::{
     clock::Timestamp,
     ids::{SessionId, TaskId, WorkerId},
-    ports::ClaimRequest,
+    input::Slug,
     queue::{LaneHead, serve_order},
 };
 
@@ -108,4 +108,26 @@ pub fn schedule(
         }
     }
     taken
+}
+
+/// A worker's wish for work.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest {
+    /// Who.
+    pub worker: WorkerId,
+    /// At most this many.
+    pub slots: u32,
+    /// None of these repositories, which are ill there.
+    pub without: Vec<Slug>,
+}
+
+impl ClaimRequest {
+    /// A wish for any work.
+    pub fn of(worker: WorkerId, slots: u32) -> Self {
+        Self {
+            worker,
+            slots,
+            without: Vec::new(),
+        }
+    }
 }

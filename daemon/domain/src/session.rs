@@ -118,6 +118,21 @@ pub const ENDINGS: [&str; 8] = [
     "context",
 ];
 
+/// Numbers of all sessions so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionStats {
+    /// With a task.
+    pub active: u64,
+    /// Kept for the next one.
+    pub warm: u64,
+    /// Over, by reason: one of [`crate::session::ENDINGS`].
+    pub ended: Vec<(String, u64)>,
+    /// How long those lived, added up.
+    pub lived: Duration,
+    /// Tasks that were begun in a session of an earlier one.
+    pub reused: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,21 +1,18 @@
 //! Tasks: what a person asked for, and where it is.
 
-use std::{ops::AddAssign, time::Duration};
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    attempt::{Attempt, Usage},
     clock::Timestamp,
     failure::{Failure, FailureKind},
     ids::{Epoch, TaskId, WorkerId},
-    input::{Branch, Invalid, Prompt, Slug, Title, shown},
+    input::{Branch, Prompt, Slug, Title},
+    invalid::{Invalid, shown},
+    lease::Lease,
     queue::Lane,
-    worker::Attempt,
 };
-
-/// How long a lease lasts without a beat.
-pub const LEASE: Duration = Duration::from_secs(60);
 
 /// What a person asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,17 +130,6 @@ impl From<StoredLoss> for Loss {
     }
 }
 
-/// A worker's right to one attempt. It ends by itself unless renewed; the store's clock judges.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    /// Who holds it.
-    pub worker: WorkerId,
-    /// When the attempt was claimed.
-    pub since: Timestamp,
-    /// When it ends unless renewed.
-    pub until: Timestamp,
-}
-
 /// What came of a finished attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Report {
@@ -161,34 +147,6 @@ pub struct Report {
     pub diffstat: String,
     /// What it cost.
     pub usage: Usage,
-}
-
-/// What an attempt used, as the agent counts it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Usage {
-    /// Turns of the conversation.
-    pub turns: u64,
-    /// Tokens read, cached ones included.
-    pub input_tokens: u64,
-    /// Tokens written.
-    pub output_tokens: u64,
-    /// An estimate from list prices, in millionths of a dollar.
-    pub cost_microdollars: u64,
-}
-
-impl AddAssign for Usage {
-    fn add_assign(&mut self, other: Self) {
-        let Self {
-            turns,
-            input_tokens,
-            output_tokens,
-            cost_microdollars,
-        } = other;
-        self.turns += turns;
-        self.input_tokens += input_tokens;
-        self.output_tokens += output_tokens;
-        self.cost_microdollars += cost_microdollars;
-    }
 }
 
 impl TaskState {

@@ -123,6 +123,28 @@ fn joins_letters(c: char) -> bool {
     matches!(c, '\u{600}'..='\u{8ff}' | '\u{900}'..='\u{dff}' | '\u{f00}'..='\u{109f}' | '\u{1780}'..='\u{18af}' | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}')
 }
 
+/// Whether there is nothing in it that can be seen.
+pub fn is_nothing(text: &str) -> bool {
+    !text.contains(DASHES) && is_blank(text)
+}
+
+const DASHES: [char; 3] = ['-', '–', '—'];
+
+/// Nothing that can be seen but dashes.
+pub fn is_blank(text: &str) -> bool {
+    let is_nothing = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || DASHES.contains(&c)
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2069}')
+            || matches!(
+                c,
+                '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{3164}' | '\u{2800}'
+            )
+    };
+    text.chars().all(is_nothing)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,9 +17,9 @@ use serde_json::{Value, json};
 use vine_api::{Claim, Client, CreatedTasks, PostQuestion, PostedQuestion};
 use vine_domain::{
     Ask,
+    assignment::Assignment,
     clock::{Ids, System},
     question::Item,
-    worker::Assignment,
 };
 
 use crate::{place, worker::WorkerClient};

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use vine_api::{ConfirmDelivery, GiveAnswer, PostQuestion, PostedQuestion};
 use vine_domain::{
     Ask,
+    assignment::Assignment,
     clock::{Ids, System},
     question::Item,
-    worker::Assignment,
 };
 
 use crate::{place::Place, worker::WorkerClient};

@@ -11,9 +11,10 @@ use vine_api::{
 };
 use vine_domain::{
     WorkerId,
+    assignment::{Assignment, WorkerMessage},
+    attempt::Attempt,
     clock::{Ids, System},
     task::Report,
-    worker::{Assignment, Attempt, WorkerMessage},
 };
 
 /// An enrolled worker. Cheap to clone.

@@ -24,7 +24,7 @@ const GUILD_QUESTION: &str = "1500000000000000002";
 struct Stage {
     talk: Talk,
     root: String,
-    attempt: vine_domain::worker::Attempt,
+    attempt: vine_domain::attempt::Attempt,
     open: (QuestionId, String),
     other: QuestionId,
     count: usize,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use vine_app::{heartbeat::WorkerHeartbeat, questions::QuestionRequest};
 use vine_domain::{
     Failure, FailureKind, MessageId, QuestionId, Role, Slug,
+    attempt::Attempt,
     chat::{
         Inbound, InboundBatch, InboundKind, Location, MessagePlace, OurPost, Outbound, OutboundKind,
     },
@@ -14,12 +15,13 @@ use vine_domain::{
     ports::{ChatError, EventSink},
     task::Report,
     token::Token,
-    worker::Attempt,
 };
 
 use crate::{
-    app::platforms::{Fake, Talk},
-    app::races::{Team, person},
+    app::{
+        platforms::{Fake, Talk},
+        races::{Team, person},
+    },
     harness::{numbers::Numbers, until},
 };
 
@@ -32,7 +34,7 @@ async fn numbers(team: &Team) -> Numbers {
 async fn claim(team: &Team) -> Attempt {
     team.app
         .claim(
-            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::from_secs(5),
         )
         .await

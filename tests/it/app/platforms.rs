@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use vine_app::{Settings, platforms};
 use vine_domain::{
     Ask, Clock, ConfiguredPerson, MessageId, QuestionId, Role, Slug, Timestamp, User, UserId,
+    attempt::Attempt,
     chat::{
         DesiredRoom, Inbound, InboundBatch, InboundKind, Location, MessagePlace, Outbound,
         OutboundKind, OutboxItem, Posted,
@@ -20,7 +21,6 @@ use vine_domain::{
     clock::{Ids, System},
     ports::{Chat, ChatError, EventSink},
     question::{Choice, Item},
-    worker::Attempt,
 };
 
 use crate::{app::races::Team, harness::until};

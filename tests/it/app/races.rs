@@ -9,11 +9,11 @@ use vine_app::{
 };
 use vine_domain::{
     Ask, Lane, Role, User, UserId, WorkerId,
+    attempt::Attempt,
     chat::{Inbound, InboundKind, Location},
     clock::{Ids, System},
     lifecycle::Refusal,
     question::Item,
-    worker::Attempt,
 };
 
 use crate::{harness::usual_or_long, store::contract::Bed};
@@ -61,7 +61,7 @@ impl Team {
         self.bed.task_in(repo, Lane::Default).await;
         self.app
             .claim(
-                vine_domain::ports::ClaimRequest::of(self.worker, 1),
+                vine_domain::schedule::ClaimRequest::of(self.worker, 1),
                 Duration::from_secs(5),
             )
             .await
@@ -262,7 +262,7 @@ async fn a_waiting_claim_is_handed_its_order_at_once_unless_its_caller_hung_up()
         let (app, worker) = (team.app.clone(), team.worker);
         tokio::spawn(async move {
             app.claim(
-                vine_domain::ports::ClaimRequest::of(worker, 1),
+                vine_domain::schedule::ClaimRequest::of(worker, 1),
                 Duration::from_secs(30),
             )
             .await
@@ -294,7 +294,7 @@ async fn claims_of_one_worker_that_wait_together_get_no_more_than_each_asked_for
             let (app, worker) = (team.app.clone(), team.worker);
             tokio::spawn(async move {
                 app.claim(
-                    vine_domain::ports::ClaimRequest::of(worker, 1),
+                    vine_domain::schedule::ClaimRequest::of(worker, 1),
                     Duration::from_secs(10),
                 )
                 .await

@@ -10,6 +10,7 @@ use std::{
 use vine_app::{AppError, Caller, Settings, clarify, platforms};
 use vine_domain::{
     Ask, Clock, ConfiguredPerson, Question, QuestionId, Role, Slug, Timestamp, User, UserId,
+    attempt::Attempt,
     chat::{
         Inbound, InboundBatch, InboundKind, Location, OutboundKind, Posted, RIVAL_CLARIFY,
         RIVAL_DECISION,
@@ -17,7 +18,6 @@ use vine_domain::{
     clock::{Ids, System},
     ports::EventSink,
     question::{Choice, Item},
-    worker::Attempt,
 };
 
 use crate::{app::races::Team, harness::usual_or_long};

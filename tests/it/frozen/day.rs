@@ -6,12 +6,12 @@ use std::time::Duration;
 use vine_app::{App, Caller, CommandContext, Settings, parse, questions::QuestionRequest, sweep};
 use vine_domain::{
     Ask, ConfiguredPerson, DeliveredOutcome, QuestionId, Role, SessionId, TaskId, User, UserId,
+    attempt::{Attempt, Usage},
     clock::{Ids, System},
     failure::{Failure, FailureKind},
     lifecycle::Event,
     question::{Choice, Item},
-    task::{Report, Usage},
-    worker::Attempt,
+    task::Report,
 };
 
 use crate::app::races::Team;
@@ -132,7 +132,7 @@ impl Day {
     /// The worker takes the one task that is queued.
     pub async fn claimed(&self) -> Attempt {
         let claim = self.app().claim(
-            vine_domain::ports::ClaimRequest::of(self.team.worker, 1),
+            vine_domain::schedule::ClaimRequest::of(self.team.worker, 1),
             Duration::from_secs(5),
         );
         let claimed = claim.await.expect("claimed")[0].attempt;

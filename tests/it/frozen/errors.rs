@@ -4,10 +4,10 @@ use insta::assert_snapshot;
 use vine_app::{AppError, Missing, texts};
 use vine_domain::{
     Denied, Epoch, MessageId, QuestionId, SessionId, Slug, TaskId, Verb,
+    attempt::Attempt,
     failure::{Failure, FailureKind},
     lifecycle::Refusal,
     ports::StoreError,
-    worker::Attempt,
 };
 
 use super::served::Served;

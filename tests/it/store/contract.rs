@@ -13,19 +13,22 @@ use tempfile::TempDir;
 use vine_domain::{
     AuditEntry, Clock, ConfiguredPerson, Lane, MessageId, Repo, Role, SessionPolicy, Slug, TaskId,
     TaskState, Timestamp, User, UserId, Worker, WorkerId,
+    attempt::Attempt,
     chat::{
         Inbound, InboundBatch, InboundKind, Location, MessagePlace, OurPost, Outbound, OutboundKind,
     },
     clock::{Ids, System},
+    lease::LEASE,
     ledger::{BEGIN, SealedFact, follows},
     lifecycle::{Event, TaskAction, TaskSnapshot, decide},
-    ports::{ClaimRequest, Commit, NewTask, Store, StoreError, TaskFilter},
+    ports::{Commit, NewTask, Store, StoreError, TaskFilter},
     queue::AGEING,
     repo::Source,
     retention::{LogCap, Retention},
-    task::{LEASE, Report},
+    schedule::ClaimRequest,
+    task::Report,
     token::{Token, TokenKind},
-    worker::{Attempt, WorkerLimits},
+    worker::WorkerLimits,
 };
 use vine_postgres::Database as Postgres;
 use vine_sqlite::{Database as Sqlite, Durability};

@@ -122,7 +122,7 @@ async fn a_question_reminds_calls_more_people_and_is_given_up_and_a_late_answer_
     let claimed = team
         .app
         .claim(
-            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
         )
         .await

@@ -278,7 +278,7 @@ async fn done_with(team: &Team, queued: u32, context: u8) -> Session {
     let attempt = team
         .app
         .claim(
-            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
         )
         .await
@@ -381,7 +381,7 @@ async fn new_work_goes_to_the_worker_with_the_warm_session_but_never_across_lane
     let roomy = team.bed.worker("roomy").await;
     let warm = done_with(&team, 1, 10).await;
     let urgent = team.bed.task_in("shop", Lane::High).await;
-    let want = vine_domain::ports::ClaimRequest::of;
+    let want = vine_domain::schedule::ClaimRequest::of;
     let claimed = team
         .bed
         .store
@@ -447,7 +447,7 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
     let attempt = team
         .app
         .claim(
-            vine_domain::ports::ClaimRequest::of(other, 1),
+            vine_domain::schedule::ClaimRequest::of(other, 1),
             Duration::ZERO,
         )
         .await
@@ -463,7 +463,7 @@ async fn a_task_that_was_begun_before_is_not_put_into_the_session_of_another() {
     let again = team
         .app
         .claim(
-            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
         )
         .await
@@ -486,7 +486,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
         let claimed = team
             .app
             .claim(
-                vine_domain::ports::ClaimRequest::of(team.worker, 1),
+                vine_domain::schedule::ClaimRequest::of(team.worker, 1),
                 Duration::ZERO,
             )
             .await
@@ -508,7 +508,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
     let attempt = team
         .app
         .claim(
-            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
         )
         .await
@@ -531,7 +531,7 @@ async fn a_session_that_was_cut_off_before_it_heard_of_its_task_is_told_again() 
     let claimed = team
         .app
         .claim(
-            vine_domain::ports::ClaimRequest::of(team.worker, 1),
+            vine_domain::schedule::ClaimRequest::of(team.worker, 1),
             Duration::ZERO,
         )
         .await

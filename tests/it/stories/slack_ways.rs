@@ -258,7 +258,7 @@ async fn slack_an_app_that_may_too_little_is_told_all_that_it_lacks() {
     channel
         .place
         .status(
-            "lacks the scopes files:write, groups:history, groups:read, groups:write, \
+            "is missing the scopes files:write, groups:history, groups:read, groups:write, \
      reactions:write",
         )
         .await;

@@ -1,5 +1,5 @@
-//! What an agent is to a worker: something that runs in a folder, asks people through its [`AgentHost`],
-//! and ends.
+//! What an agent is to a worker: a program that runs in a folder, asks people through its
+//! [`AgentHost`], and ends.
 
 mod claude;
 
@@ -8,7 +8,7 @@ pub mod script;
 
 use std::path::{Path, PathBuf};
 
-use vine_domain::{Failure, SessionId, task::Usage, worker::Assignment};
+use vine_domain::{Failure, SessionId, assignment::Assignment, attempt::Usage};
 
 use crate::{
     agent_host::AgentHost,
@@ -17,7 +17,7 @@ use crate::{
     wall::Sandbox,
 };
 
-/// The agents we can run.
+/// The supported kinds of agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentKind {
     /// Claude Code, over stream-json and its control protocol.
@@ -28,56 +28,56 @@ pub enum AgentKind {
 
 /// One run of an agent.
 pub struct AgentRun<'a> {
-    /// The worker it runs on.
+    /// The worker's configuration.
     pub worker: &'a WorkerConfig,
-    /// How agents are started here.
+    /// How agents are started.
     pub config: &'a AgentConfig,
     /// The task.
     pub task: &'a Assignment,
-    /// What stands around it.
+    /// The sandbox around it.
     pub sandbox: &'a Sandbox,
     /// Where it works.
     pub folder: PathBuf,
     /// The branch that it works on.
     pub branch: String,
-    /// A folder for temporary files of this worker, where no wall stands.
+    /// A folder for this worker's temporary files, used without a wall.
     pub temp: PathBuf,
     /// Carried by all its processes.
     pub mark: ProcessMark,
-    /// The session to make.
+    /// The session to create or resume.
     pub session: SessionId,
-    /// Go back into the session instead of making it.
+    /// Whether to resume the session instead of creating it.
     pub resume: bool,
 }
 
-/// What an agent that finished left beside its changes.
+/// What a finished agent left besides its changes.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct FinishedRun {
-    /// Its last words.
+    /// Its final message.
     pub summary: String,
     /// What it used.
     pub usage: Usage,
-    /// What it was not allowed to do.
+    /// The calls that were denied.
     pub denied: Vec<String>,
 }
 
 /// How a run ended.
 #[derive(Debug)]
 pub enum RunOutcome {
-    /// The agent says that it finished.
+    /// The agent reports that it finished.
     Finished(FinishedRun),
     /// It did not finish.
     Failed(Failure),
-    /// The session to go back into does not exist any more.
+    /// The session to resume does not exist.
     NoSession,
     /// It ended while it waited for people; their questions stay open.
     Parked,
-    /// It was stopped, because its host said so.
+    /// It was stopped because its host requested it.
     Stopped,
 }
 
 impl AgentKind {
-    /// Its name and version, for the record of sessions.
+    /// Its name and version, recorded with sessions.
     pub async fn describe(self, config: &AgentConfig) -> String {
         match self {
             Self::Claude => claude::version(config).await,
@@ -85,7 +85,7 @@ impl AgentKind {
         }
     }
 
-    /// Whether its program is there and starts.
+    /// Checks whether its program exists and starts.
     pub async fn starts(self, config: &AgentConfig) -> Result<(), Failure> {
         match self {
             Self::Claude => claude::starts(config).await,
@@ -93,7 +93,7 @@ impl AgentKind {
         }
     }
 
-    /// Whether it reaches its model with its credentials; what that costs is a few words.
+    /// Checks whether it reaches its model with its credentials, at the cost of a few tokens.
     pub async fn speaks(self, config: &AgentConfig, temp: &Path) -> Result<(), Failure> {
         match self {
             Self::Claude => claude::speaks(config, temp).await,
@@ -101,12 +101,12 @@ impl AgentKind {
         }
     }
 
-    /// Whether it can go back into a session; one that cannot is started again from the beginning.
+    /// Whether it can resume a session; otherwise it starts again from the beginning.
     pub fn resumes(self) -> bool {
         self == Self::Claude
     }
 
-    /// Runs it to its end. When this returns, no process of it is left.
+    /// Runs it to completion. When this returns, none of its processes is left.
     pub async fn run(self, job: AgentRun<'_>, host: &AgentHost) -> RunOutcome {
         let mark = job.mark.clone();
         let outcome = tokio::select! {
@@ -122,7 +122,7 @@ impl AgentKind {
         };
         let left = mark.kill().await;
         if left > 0 {
-            tracing::debug!(task.id = %host.attempt().task, "ended {left} processes of the agent");
+            tracing::debug!(task.id = %host.attempt().task, "killed {left} leftover processes of the agent");
         }
         host.tell_refused().await;
         match outcome {
@@ -132,7 +132,7 @@ impl AgentKind {
     }
 }
 
-/// The last lines of what an agent said on its way out, for people.
+/// The last lines of an agent's output, for people.
 fn last_words(text: &str) -> String {
     let lines: Vec<&str> = text
         .lines()
@@ -141,10 +141,10 @@ fn last_words(text: &str) -> String {
         .collect();
     let last = lines[lines.len().saturating_sub(5)..].join(" / ");
     if last.is_empty() {
-        "it said nothing".into()
+        "it printed nothing".into()
     } else {
         format!(
-            "its last words were: {}",
+            "last output: {}",
             last.chars().take(600).collect::<String>()
         )
     }

@@ -1,7 +1,7 @@
-//! The script agent: any executable. It gets the prompt on standard input and the task in `VINE_*`
-//! variables, and asks people by running `vine ask "…" --option a --option b`, which blocks and
-//! prints the answer ([`mod@crate::wall::door`]). A script that is run again after a crash asks the same
-//! questions again; those that were answered are answered at once from what is known.
+//! The script agent: any executable. It receives the prompt on standard input and the task in
+//! `VINE_*` variables, and asks people by running `vine ask "…" --option a --option b`, which
+//! blocks and prints the answer ([`mod@crate::wall::door`]). A script that runs again after a crash
+//! asks the same questions again; those that have an answer return it at once.
 
 use std::{process::Stdio, time::Duration};
 
@@ -12,25 +12,25 @@ use vine_domain::{Failure, FailureKind};
 use super::{AgentRun, FinishedRun, RunOutcome, last_words};
 use crate::{agent_host::AgentHost, config::AgentConfig, process, supervise::is_not_started};
 
-/// Whether the script is there.
+/// Checks whether the script exists.
 pub fn starts(config: &AgentConfig) -> Result<(), Failure> {
     let program = config.command.first().map_or("", String::as_str);
     match process::find_program(program) {
         Some(_) => Ok(()),
         None => Err(Failure::new(
             FailureKind::AgentMissing,
-            format!("The script agent `{program}` is not there."),
+            format!("The script agent `{program}` was not found."),
         )),
     }
 }
 
-/// Runs the script to its end.
+/// Runs the script to completion.
 pub async fn run(job: &AgentRun<'_>, host: &AgentHost) -> RunOutcome {
     match start(job, host).await {
         Ok(outcome) => outcome,
         Err(error) => RunOutcome::Failed(Failure::new(
             FailureKind::AgentMissing,
-            format!("The script agent cannot be run: {error:#}."),
+            format!("Could not run the script agent: {error:#}."),
         )),
     }
 }
@@ -59,9 +59,9 @@ async fn start(job: &AgentRun<'_>, host: &AgentHost) -> Result<RunOutcome> {
     let complained = tokio::spawn(listen(stderr, host.clone()));
     let status = child.wait().await;
     line.abort();
-    // An answer that the script has must be on record as delivered before the task can be done.
+    // An answer that the script has received must be recorded as delivered before the task is done.
     job.sandbox.door.settled().await;
-    // Programs that the script left running would keep its streams open.
+    // Leftover programs would keep the script's streams open.
     tokio::time::sleep(Duration::from_millis(50)).await;
     job.mark.kill().await;
     let (said, complained) = (
@@ -84,7 +84,7 @@ async fn start(job: &AgentRun<'_>, host: &AgentHost) -> Result<RunOutcome> {
             .iter()
             .filter(|question| question.untold().is_some())
         {
-            // It was given up before, and this run went without it: it is not told again.
+            // It had expired, and this run continued without it: it is not delivered again.
             let _over = host.delivered(question.heard()).await;
         }
         return Ok(RunOutcome::Finished(FinishedRun {
@@ -126,7 +126,7 @@ fn variables(job: &AgentRun<'_>) -> Vec<(String, String)> {
 const LINE_LIMIT: u64 = 16 * 1024;
 const KEPT: usize = 64 * 1024;
 
-/// Logs every line, whatever its bytes, long ones in pieces; returns the last 64 KiB.
+/// Logs every line, whatever its bytes, splitting long ones; returns the last 64 KiB or more.
 async fn listen(stream: impl tokio::io::AsyncRead + Unpin, host: AgentHost) -> String {
     let mut stream = BufReader::new(stream);
     let mut all = String::new();

@@ -1,5 +1,5 @@
-//! The agent's folder: a repository of its own that borrows the keeper's objects and owns nothing
-//! else of it. Whatever an agent does to it, other tasks and the source are unharmed.
+//! The agent's folder: a repository of its own that borrows the keeper's objects. Whatever an agent
+//! does to it, other tasks and the source are unharmed.
 
 use std::{
     fs, io,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Keeper {
-    /// Makes the folder of a task with the files of its tip.
+    /// Creates a task's folder with the files of its tip.
     pub async fn make_folder(
         &self,
         record: &FolderRecord,
@@ -21,12 +21,12 @@ impl Keeper {
     ) -> Result<(), GitError> {
         let git = self.make_repository(record, commit).await?;
         git.run(&["reset", "--quiet", "--hard"]).await?;
-        // Ours from the beginning: what an agent writes into its own says nothing of its files.
+        // The keeper uses its own copy of the index and never trusts the agent's.
         let _first_look_is_slower = fs::copy(record.folder.join(".git/index"), self.index(record));
         Ok(())
     }
 
-    /// Makes the folder's repository anew around the files that lie there.
+    /// Creates the folder's repository again around the existing files.
     pub async fn remake_repository(
         &self,
         record: &FolderRecord,
@@ -77,7 +77,7 @@ impl Keeper {
         Ok(git)
     }
 
-    /// Branches and tags as a clone has them.
+    /// Branches and tags, as in a clone.
     async fn lent_refs(&self, record: &FolderRecord) -> Result<String, GitError> {
         let format = "--format=%(objectname) %(refname)";
         let listed = self
@@ -91,7 +91,7 @@ impl Keeper {
             .collect())
     }
 
-    /// The folder reads the keeper's objects, and no others.
+    /// Lets the folder read the keeper's objects, and no others.
     fn lend(&self, inside: &Path) -> io::Result<()> {
         let info = inside.join("objects/info");
         fs::create_dir_all(&info)?;
@@ -104,8 +104,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// The folder's repository, if it is one that we may read: a folder, with nothing in it that
-    /// leads to objects elsewhere. What a killed git left locked is unlocked.
+    /// The folder's repository, if it can be read safely: a folder without anything that leads to
+    /// objects elsewhere. Removes locks that a killed git left behind.
     pub fn readable(&self, record: &FolderRecord) -> Option<PathBuf> {
         let inside = record.folder.join(".git");
         let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_dir());
@@ -139,7 +139,7 @@ impl Keeper {
     }
 }
 
-/// A link in it leads elsewhere.
+/// Whether it contains a link.
 fn leads_out(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.into_iter().any(|entry| match entry.file_type() {
@@ -149,7 +149,7 @@ fn leads_out(folder: &Path) -> bool {
     })
 }
 
-/// Removes locks; nobody is at work there.
+/// Removes lock files; no process is running there.
 fn unlock(inside: &Path) {
     let mut folders = vec![inside.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -166,7 +166,7 @@ fn unlock(inside: &Path) {
     }
 }
 
-/// A rebase, merge or the like is half done, or the head is not on the branch.
+/// Whether a rebase, merge or similar is in progress, or the head is not on the branch.
 pub fn is_between(inside: &Path, branch: &str) -> bool {
     let head = fs::read_to_string(inside.join("HEAD")).unwrap_or_default();
     let marks = [

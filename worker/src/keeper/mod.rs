@@ -1,6 +1,6 @@
 //! The keeper's side of git: a bare repository for each repository that tasks work on, which no
-//! agent owns. Bases come from it, work comes back into it, and everything that people see or that
-//! leaves the house is read from it.
+//! agent writes to. Bases come from it, work goes back into it, and everything that people see or
+//! that leaves the machine is read from it.
 //!
 //! ```text
 //!  source ──fetch──► keeper ──alternates──► the agent's folder, a repository of its own
@@ -8,8 +8,8 @@
 //!    └──── push ───────┘ └──── fetch, with fsck ────┘
 //! ```
 //!
-//! [`folder`] makes and mends the agent's folder, [`take`] brings work from it, [`publish`] brings
-//! it to the source. What stands in refs of the keeper, for the task `T-7`:
+//! [`folder`] creates and repairs the agent's folder, [`take`] fetches work from it, and
+//! [`publish`] pushes it to the source. Refs in the keeper, for the task `T-7`:
 //!
 //! | ref | what |
 //! |---|---|
@@ -32,7 +32,7 @@ use std::{
 };
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
-use vine_domain::{Failure, FailureKind, Repo, repo::Source, worker::UnfinishedWork};
+use vine_domain::{Failure, FailureKind, Repo, assignment::UnfinishedWork, repo::Source};
 
 use self::record::FolderRecord;
 
@@ -55,7 +55,7 @@ impl From<GitError> for Failure {
     }
 }
 
-/// Git's words for objects or refs that are broken where they lie.
+/// Whether git reports damaged objects or refs.
 fn is_damaged(error: &GitError) -> bool {
     [
         "bad object",
@@ -68,11 +68,11 @@ fn is_damaged(error: &GitError) -> bool {
     .any(|words| error.said.contains(words))
 }
 
-/// The namespace in which the base `HEAD` is looked for.
+/// The base name that stands for the source's default branch.
 const DEFAULT: &str = "HEAD";
 
 impl Keeper {
-    /// The copy as it is, without asking the source.
+    /// The existing copy, without contacting the source.
     pub fn of(state: &Path, repo: &Repo, git: &GitConfig) -> Self {
         let name = format!("{}.git", repo.name);
         Self {
@@ -82,7 +82,7 @@ impl Keeper {
         }
     }
 
-    /// The copy with what the source has now; made if there is none.
+    /// The copy, updated from the source; created if missing.
     pub async fn fresh(state: &Path, repo: &Repo, git: &GitConfig) -> Result<Self, Failure> {
         let keeper = Self::of(state, repo, git);
         keeper.is_there()?;
@@ -94,7 +94,8 @@ impl Keeper {
         let Err(error) = made else {
             return Ok(keeper);
         };
-        // A copy that a power cut damaged does not mend itself, while the source is fine.
+        // A copy that a power failure damaged cannot be repaired by fetching, so it is created
+        // again.
         if keeper.dir.is_dir() && is_damaged(&error) {
             let mended = keeper.make_anew().await;
             return mended
@@ -104,14 +105,14 @@ impl Keeper {
         Err(keeper.away(&error))
     }
 
-    /// Makes the copy anew, with all that was kept in the damaged one and can still be read.
+    /// Creates the copy again, with everything readable that the damaged one kept.
     async fn make_anew(&self) -> Result<(), GitError> {
         let damaged = (1..)
             .map(|number| self.dir.with_extension(format!("damaged-{number}")))
             .find(|path| !path.exists())
             .expect("numbers do not end");
         tracing::warn!(
-            "the copy {} is damaged; it is made anew, the old one is {}",
+            "the copy {} is damaged and will be created again; the old one is now {}",
             self.dir.display(),
             damaged.display()
         );
@@ -130,13 +131,13 @@ impl Keeper {
             ])
             .await
         {
-            tracing::error!("what {from} keeps of tasks could not be read: {error}");
+            tracing::error!("could not read the tasks' work in {from}: {error}");
         }
         Ok(())
     }
 
-    /// Git on this copy. Its configuration is ours again before each use: the folder is written by
-    /// the same user as agents are.
+    /// Git on this copy. Its configuration is rewritten before each use, since agents may run as
+    /// the same user.
     pub fn git(&self) -> Git {
         Git::of(&self.dir).reaching(&self.access, self.repo.source.as_str())
     }
@@ -147,7 +148,7 @@ impl Keeper {
         above.unwrap_or(Path::new("/"))
     }
 
-    /// Where its objects are.
+    /// The folder of its objects.
     pub fn objects(&self) -> PathBuf {
         self.dir.join("objects")
     }
@@ -156,8 +157,8 @@ impl Keeper {
         match &self.repo.source {
             Source::Path(path) if !Path::new(path).is_dir() => {
                 let what = format!(
-                    "The repository `{}` should be at {path}, but there is no such folder on this \
-                     worker.",
+                    "The repository `{}` is expected at {path}, but this worker has no such \
+                     folder.",
                     self.repo.name
                 );
                 Err(Failure::new(FailureKind::RepositoryMissing, what))
@@ -166,20 +167,20 @@ impl Keeper {
         }
     }
 
-    /// What it means that the source does not answer.
+    /// The failure that results when the source does not respond.
     pub fn away(&self, error: &GitError) -> Failure {
         let (kind, what) = match &self.repo.source {
             Source::Path(path) => (
                 FailureKind::RepositoryMissing,
                 format!(
-                    "The repository `{}` at {path} cannot be read: {error}",
+                    "Could not read the repository `{}` at {path}: {error}",
                     self.repo.name
                 ),
             ),
             Source::Url(_) => (
                 FailureKind::RemoteAway,
                 format!(
-                    "The remote of the repository `{}`, {}, cannot be read: {error}",
+                    "Could not read the remote of the repository `{}` ({}): {error}",
                     self.repo.name,
                     self.repo.source.shown()
                 ),
@@ -188,7 +189,7 @@ impl Keeper {
         Failure::new(kind, what)
     }
 
-    /// One at a time writes the copy.
+    /// Serializes writes to the copy.
     pub async fn alone(&self) -> OwnedMutexGuard<()> {
         static TURNS: LazyLock<Mutex<HashMap<PathBuf, Arc<AsyncMutex<()>>>>> =
             LazyLock::new(Mutex::default);
@@ -201,7 +202,7 @@ impl Keeper {
         guard
     }
 
-    /// Writes the copy's configuration anew, and takes away what would lead elsewhere.
+    /// Rewrites the copy's configuration and removes files that would redirect git.
     fn own(&self) {
         let file = self.dir.join("config");
         let Ok(before) = fs::read_to_string(&file) else {
@@ -228,15 +229,15 @@ impl Keeper {
         }
     }
 
-    /// Made under another name first, so that a copy that is there is whole. A folder on the same
-    /// disk is linked, not copied; what is deleted there stays here.
+    /// Created under another name first, so that an existing copy is complete. Objects on the same
+    /// disk are hard-linked, so they survive a deletion at the source.
     async fn make(&self) -> Result<(), GitError> {
         let parent = self.dir.parent().unwrap_or(Path::new("/"));
         let draft = self.dir.with_extension("new");
         let _left_by_a_crash = fs::remove_dir_all(&draft);
         let _shows_up_in_git = fs::create_dir_all(parent);
         let (source, to) = (self.repo.source.as_str(), draft.display().to_string());
-        // What the source borrows from elsewhere is copied, since the copy stands alone.
+        // Objects that the source borrows are copied, so that the copy is self-contained.
         let clone = [
             "clone",
             "--quiet",
@@ -249,7 +250,7 @@ impl Keeper {
         ];
         let git = Git::at(parent).reaching(&self.access, source);
         git.run(&clone).await?;
-        // The copy's own branches are nobody's: what counts is what was last fetched.
+        // The copy needs no branches of its own; only fetched ones count.
         let drafted = Self {
             dir: draft.clone(),
             ..self.clone()
@@ -272,7 +273,7 @@ impl Keeper {
 
     async fn fetch(&self) -> Result<(), GitError> {
         let wanted: &[&str] = match self.repo.source {
-            // What a folder has of its own remote can be a base too.
+            // The remote branches of a local folder can be bases too.
             Source::Path(_) => &[
                 "+refs/heads/*:refs/remotes/origin/*",
                 "+refs/remotes/origin/*:refs/remotes/upstream/*",
@@ -297,7 +298,7 @@ impl Keeper {
             .map(|_| ())
     }
 
-    /// The commit at a name, if there is one.
+    /// The commit with this name, if it exists.
     pub async fn commit_at(&self, name: &str) -> Result<Option<String>, GitError> {
         let commit = format!("{name}^{{commit}}");
         self.git()
@@ -305,7 +306,7 @@ impl Keeper {
             .await
     }
 
-    /// The branch and commit that a task starts from; `HEAD` is what the source itself says.
+    /// The branch and commit that a task starts from; `HEAD` means the source's default branch.
     pub async fn base(&self, wanted: &str) -> Result<(String, String), Failure> {
         let name = match wanted {
             DEFAULT => self.default_branch().await?,
@@ -338,14 +339,14 @@ impl Keeper {
         });
         named.map(str::to_owned).ok_or_else(|| {
             let what = format!(
-                "The repository `{}` does not say which branch is its default one.",
+                "The repository `{}` does not report its default branch.",
                 self.repo.name
             );
             Failure::new(FailureKind::BaseMissing, what)
         })
     }
 
-    /// `one` is an ancestor of `other`, or the same.
+    /// Whether `one` is `other` or an ancestor of it.
     pub async fn is_in(&self, one: &str, other: &str) -> Result<bool, GitError> {
         let asked = self
             .git()
@@ -354,7 +355,7 @@ impl Keeper {
         Ok(asked.is_some())
     }
 
-    /// What earlier attempts left of a task: here, or where another worker pushed it.
+    /// What earlier attempts of a task left: here, or where another worker pushed it.
     pub async fn earlier(
         &self,
         record: &FolderRecord,
@@ -370,19 +371,19 @@ impl Keeper {
         let fetch = ["fetch", "--quiet", "--no-tags", "origin", &refspec];
         match self.git().run(&fetch).await {
             Ok(_) => {}
-            // Somebody took it away at the source.
+            // Someone deleted it at the source.
             Err(error) if error.said.contains("remote ref") => return Ok(found),
             Err(error) => return Err(self.away(&error)),
         }
         let there = self.commit_at(&other).await?;
         match (found, there) {
-            // What is here goes further than what was pushed.
+            // Ours is newer than what was pushed.
             (Some(here), Some(there)) if self.is_in(&there, &here).await? => Ok(Some(here)),
             (here, there) => Ok(there.or(here)),
         }
     }
 
-    /// The folder of a task is gone: what it borrowed may go. What was taken from it stays.
+    /// Releases what a removed folder borrowed. What was taken from it stays.
     pub async fn let_go(&self, record: &FolderRecord) {
         let _only_faster = fs::remove_file(self.index(record));
         for part in ["base", "head", "other"] {
@@ -398,12 +399,12 @@ impl Keeper {
             .map(|_| ())
     }
 
-    /// Where it is.
+    /// The copy's git directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Remembers a commit under a ref.
+    /// Keeps a commit reachable by a ref.
     pub async fn hold(&self, name: &str, commit: &str) -> Result<(), GitError> {
         self.git()
             .run(&["update-ref", name, commit])
@@ -412,7 +413,7 @@ impl Keeper {
     }
 }
 
-/// As git's configuration wants a value that may hold anything.
+/// Quotes a value for git's configuration.
 fn quoted(text: &str) -> String {
     let plain = text
         .replace('\\', "\\\\")

@@ -1,5 +1,5 @@
-//! Brings work to the source: finished work to a branch that was free or is gone on with, unfinished
-//! work to a ref outside `refs/heads`. Nothing is ever forced but what is ours alone.
+//! Pushes work to the source: finished work to a free or continued branch, unfinished work to a ref
+//! outside `refs/heads`. Only AgentVine's own refs are ever force-pushed.
 
 use std::collections::BTreeMap;
 
@@ -8,31 +8,31 @@ use vine_domain::repo::{Push, Source};
 use super::{Keeper, record::FolderRecord};
 use crate::git::GitError;
 
-/// So many names are tried before the number of the commit ends it.
+/// How many numbered names are tried.
 const NAMES: u32 = 50;
 
-/// What the source has, by ref.
+/// The source's refs with their commits.
 type RemoteRefs = BTreeMap<String, String>;
 
-/// Where work went.
+/// The result of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// The branch, or the whole ref outside of `refs/heads`.
+    /// The branch, or the full ref outside `refs/heads`.
     pub name: String,
-    /// The name that was wanted was taken.
+    /// The requested name was taken.
     pub is_other: bool,
 }
 
-/// Git's answer to a push that another name may help against.
+/// Why git refused a push.
 enum PushRefused {
-    /// The ref is somebody else's, or moved on.
+    /// The ref belongs to someone else or has moved; another name may work.
     Name(GitError),
-    /// Anything else: the network, rights, hooks.
+    /// Another reason: network, permissions, hooks.
     Else(GitError),
 }
 
 impl Keeper {
-    /// What the source has below that prefix now.
+    /// The source's current refs that match the pattern.
     async fn refs(&self, pattern: &str) -> Result<RemoteRefs, GitError> {
         let source = self.repo.source.as_str();
         let listed = self
@@ -46,12 +46,12 @@ impl Keeper {
         Ok(listed.lines().filter_map(pair).collect())
     }
 
-    /// Whether the source answers at all.
+    /// Whether the source responds at all.
     pub async fn answers(&self) -> bool {
         self.refs("HEAD").await.is_ok()
     }
 
-    /// Pushes the task's tip to its branch; under the next free name if that is taken by now.
+    /// Pushes the task's tip to its branch, or to the next free name if that is taken.
     pub async fn publish(&self, record: &FolderRecord) -> Result<Published, GitError> {
         let heads = self.refs("refs/heads/*").await?;
         let mut last = None;
@@ -78,16 +78,16 @@ impl Keeper {
         Err(last.unwrap_or_else(|| GitError::new("push", "no name is free")))
     }
 
-    /// What is there was pushed by an earlier attempt: our work holds it, and the base does not.
+    /// Whether an earlier attempt pushed it: our work contains it and the base does not.
     async fn is_own(&self, record: &FolderRecord, there: &str) -> Result<bool, GitError> {
-        // What nobody has fetched is nobody's of ours.
+        // A commit that was never fetched is not ours.
         if self.commit_at(there).await?.is_none() {
             return Ok(false);
         }
         Ok(self.is_in(there, &record.tip).await? && !self.is_in(there, &record.base).await?)
     }
 
-    /// Pushes the task's tip to a ref outside of `refs/heads`, for people and other workers.
+    /// Pushes the task's tip to a ref outside `refs/heads`, for people and other workers.
     pub async fn publish_kept(&self, record: &FolderRecord) -> Result<Published, GitError> {
         let below = record.repo.push.kept_below();
         let refs = self.refs(&format!("{below}/*")).await?;
@@ -113,16 +113,16 @@ impl Keeper {
         Err(GitError::new("push", "no name is free"))
     }
 
-    /// The source still has what was kept there.
+    /// Whether the source still has the kept commit.
     pub async fn has_kept(&self, record: &FolderRecord, kept: &str) -> bool {
         let below = record.repo.push.kept_below();
         let refs = self.refs(&format!("{below}/*")).await;
         refs.is_ok_and(|refs| refs.values().any(|there| there == kept))
     }
 
-    /// Takes the ref of unfinished work away; the branch holds it now.
+    /// Deletes the ref of unfinished work; the branch has it now.
     pub async fn unpublish_kept(&self, record: &FolderRecord) {
-        // The rule may have been another one.
+        // The push rule may have changed since.
         let (mut refs, task) = (RemoteRefs::new(), record.task);
         for below in [Push::All, Push::Branches].map(Push::kept_below) {
             let there = self.refs(&format!("{below}/*")).await;
@@ -146,7 +146,7 @@ impl Keeper {
         }
     }
 
-    /// Moves a ref of the source from what it is there to `commit`; nobody else's change is lost.
+    /// Moves a ref of the source from `there` to `commit`, without losing anyone else's change.
     async fn push(
         &self,
         commit: &str,
@@ -159,7 +159,7 @@ impl Keeper {
             there.map_or("", String::as_str)
         );
         let refspec = format!("{commit}:{name}");
-        // What is there already only ever goes forward, unless the ref is ours.
+        // Existing refs are only fast-forwarded, unless they are ours.
         let mut push = vec!["push", "--quiet"];
         if there.is_none() || is_ours {
             push.push(&lease);
@@ -188,10 +188,10 @@ impl Keeper {
     }
 }
 
-/// A folder's own configuration could name programs for the other end of a push.
+/// The configuration of a local source could name programs for the receiving end of a push.
 const RECEIVE: &str = "--receive-pack=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c receive.autogc=false receive-pack";
 
-/// `vine/T-7`, `vine/T-7-2`, … and without folders, where `vine` itself is a branch.
+/// `vine/T-7`, `vine/T-7-2`, … and the same without slashes, in case `vine` is a branch.
 fn names(wanted: &str) -> impl Iterator<Item = String> {
     let flat = wanted.replace('/', "-");
     let numbered = |name: String| (2..NAMES).map(move |number| format!("{name}-{number}"));
@@ -202,7 +202,7 @@ fn names(wanted: &str) -> impl Iterator<Item = String> {
         .chain(flats.filter(move |_| !is_ref))
 }
 
-/// Neither this name nor a folder of it, nor a name that would be one, is in use.
+/// Whether this name, any parent of it and any name below it are unused.
 fn is_free(heads: &RemoteRefs, name: &str) -> bool {
     let full = format!("refs/heads/{name}");
     let clashes = |other: &String| {
@@ -214,12 +214,12 @@ fn is_free(heads: &RemoteRefs, name: &str) -> bool {
 }
 
 impl Keeper {
-    /// Whether the branch is there, as last fetched.
+    /// The commit of the branch as last fetched, if the branch exists.
     pub async fn has_branch(&self, name: &str) -> Result<Option<String>, GitError> {
         self.commit_at(&format!("refs/remotes/origin/{name}")).await
     }
 
-    /// The first free name of a branch, as last fetched.
+    /// The first free branch name, as last fetched.
     pub async fn free_name(&self, wanted: &str) -> Result<String, GitError> {
         let format = "--format=%(refname:lstrip=3)";
         let listed = self

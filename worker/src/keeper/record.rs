@@ -1,4 +1,4 @@
-//! What the keeper knows of the folder of one task: a file beside the folder, where no agent writes.
+//! What the keeper knows about a task's folder: a file beside the folder, where no agent writes.
 
 use std::{
     fs, io,
@@ -13,62 +13,62 @@ use crate::agent::FinishedRun;
 /// What people are told before a push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedFinding {
-    /// In which tip it was found.
+    /// The tip in which it was found.
     pub tip: String,
-    /// For which the push waits; nothing where it need not.
+    /// The findings that hold back the push; empty if it need not wait.
     pub held: Vec<String>,
 }
 
-/// The folder of a task, and where its work stands.
+/// The folder of a task, and the state of its work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FolderRecord {
-    /// Whose it is.
+    /// The task.
     pub task: TaskId,
-    /// Tells the task from those of other installations.
+    /// Distinguishes the task from those of other installations.
     pub created: Timestamp,
-    /// The latest attempt in it.
+    /// The latest attempt in the folder.
     pub epoch: Epoch,
-    /// Of which repository.
+    /// The repository.
     pub repo: Repo,
-    /// Where the agent works.
+    /// The folder that the agent works in.
     pub folder: PathBuf,
     /// The branch's name, without `refs/heads/`.
     pub branch: String,
-    /// The branch was there before; it is gone on with, and nothing else is made in its place.
+    /// The branch existed before; it is continued, and no other name is used instead.
     pub continues: bool,
     /// The commit that the work starts from.
     pub base: String,
-    /// The last commit that the keeper holds of it.
+    /// The last commit of the work that the keeper holds.
     pub tip: String,
-    /// What of it stands outside `refs/heads` at the source.
+    /// The commit that was pushed outside `refs/heads` at the source.
     pub kept: Option<String>,
-    /// What is written under commits of the keeper.
+    /// The message body of the keeper's commits.
     pub message: String,
-    /// The folder was made whole.
+    /// Whether the folder was made completely.
     pub made: bool,
-    /// The agent came to its end; what is left is git's.
+    /// The agent's result, once it finished; only git work is left then.
     pub finished: Option<FinishedRun>,
-    /// The tip that its branch at the source holds.
+    /// The tip that its branch at the source has.
     #[serde(default)]
     pub published: Option<String>,
-    /// What looks like a secret.
+    /// Findings that look like secrets.
     #[serde(default)]
     pub named: Option<NamedFinding>,
-    /// The tip of which people were told that it is kept.
+    /// The tip that people know is kept.
     #[serde(default)]
     pub told: Option<String>,
-    /// The folder is gone; what is kept of it may still be asked for.
+    /// Set when the folder is gone; its kept work may still be requested.
     #[serde(default)]
     pub retired: Option<PathBuf>,
 }
 
 impl FolderRecord {
-    /// Names the task in refs and files of the keeper.
+    /// Identifies the task in refs and files of the keeper.
     pub fn key(&self) -> String {
         format!("{}-{}", self.task, self.created.0)
     }
 
-    /// All records of folders; files that are none are passed over.
+    /// All records of folders; other files are skipped.
     pub fn all(state: &Path) -> Vec<Self> {
         let repositories = inside(&state.join("worktrees"));
         read(
@@ -89,7 +89,7 @@ impl FolderRecord {
         all.find(|record| record.task == task && record.created == created)
     }
 
-    /// The record of a task whose folder is gone, as long as the source does not have all of it.
+    /// The record of a task whose folder is gone, while the source does not have all its work.
     pub fn retired(state: &Path, task: TaskId, created: Timestamp) -> Option<Self> {
         let file = state
             .join("kept")
@@ -97,7 +97,7 @@ impl FolderRecord {
         serde_json::from_slice(&fs::read(file).ok()?).ok()
     }
 
-    /// The folder goes; the record stays where [`FolderRecord::retired`] finds it.
+    /// Moves the record to where [`FolderRecord::retired`] finds it; the folder goes.
     pub fn retire(&mut self, state: &Path) -> io::Result<()> {
         let former = self.file();
         let folder = state.join("kept");
@@ -107,7 +107,7 @@ impl FolderRecord {
         fs::remove_file(former)
     }
 
-    /// The source has all that there is.
+    /// Whether the source has all the work.
     pub fn is_at_source(&self) -> bool {
         let tip = Some(&self.tip);
         self.tip == self.base || self.published.as_ref() == tip || self.kept.as_ref() == tip
@@ -122,7 +122,7 @@ impl FolderRecord {
         name.into()
     }
 
-    /// Writes it, whole or not at all.
+    /// Writes the record atomically.
     pub fn save(&self) -> io::Result<()> {
         let (file, text) = (self.file(), serde_json::to_vec_pretty(self)?);
         let draft = file.with_extension("new");
@@ -130,7 +130,7 @@ impl FolderRecord {
         fs::rename(draft, file)
     }
 
-    /// Forgets it.
+    /// Deletes the record.
     pub fn remove(&self) {
         let _gone_already = fs::remove_file(self.file());
     }

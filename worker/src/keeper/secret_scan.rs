@@ -1,5 +1,5 @@
-//! Looks through what is about to leave the house for what should not: files that are named like
-//! secrets, and texts that redaction would mask. What the source has already has left.
+//! Scans what is about to be pushed for secrets: files with telling names, and texts that redaction
+//! would mask. What the source already has is not scanned.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +8,17 @@ use vine_domain::secrets::{self, KnownSecrets};
 use super::Keeper;
 use crate::git::{GitError, TOO_MUCH};
 
-/// A change larger than this is not looked through, and is named for that.
+/// A larger change is not scanned, and this is reported.
 const LIMIT: u64 = 64 << 20;
-/// So many are named; the rest is counted.
+/// Maximum number of names to list; the rest is counted.
 const NAMED: usize = 10;
-/// Characters of a name.
+/// Maximum length of a name.
 const LONGEST: usize = 200;
 
 impl Keeper {
-    /// What looks like a secret in the commits up to `tip` that the source does not have, on a branch
-    /// or as what was `kept` there: names of files for people. `known` are secrets that the agent was
-    /// given.
+    /// What looks like a secret in commits up to `tip` that are neither on a branch of the source
+    /// nor in what was `kept` there, as file names for people. `known` are secrets that the agent
+    /// was given.
     pub async fn secrets(
         &self,
         tip: &str,
@@ -65,7 +65,7 @@ impl Keeper {
             }
         }
         let known = known.clone();
-        // Megabytes and dozens of forms: nothing else may wait for that.
+        // Megabytes and dozens of patterns: keep it off the async threads.
         let looked = tokio::task::spawn_blocking(move || found_in(&outputs, &known));
         let found = looked
             .await
@@ -74,7 +74,7 @@ impl Keeper {
     }
 }
 
-/// By the output of the three looks: names, patches, messages.
+/// Findings in the three outputs: names, patches, messages.
 fn found_in(outputs: &[String], known: &KnownSecrets) -> BTreeSet<String> {
     let [names, patches, messages] = outputs else {
         return BTreeSet::new();
@@ -93,12 +93,12 @@ fn found_in(outputs: &[String], known: &KnownSecrets) -> BTreeSet<String> {
             .map(|(name, _)| shown(&name)),
     );
     if holds(messages) {
-        found.insert("the words of a commit".into());
+        found.insert("a commit message".into());
     }
     found
 }
 
-/// A name that an agent chose, as one word for people.
+/// A name that an agent chose, made safe to show.
 fn shown(name: &str) -> String {
     let plain = |c: char| match c {
         '`' => '\'',
@@ -115,12 +115,12 @@ fn named(found: &BTreeSet<String>, is_too_much: bool) -> Vec<String> {
         names.push(format!("and {more} more"));
     }
     if is_too_much {
-        names.push("more than can be looked through".into());
+        names.push("more changes than can be scanned".into());
     }
     names
 }
 
-/// The texts that a listing of patches adds, each with the file that holds it.
+/// The added text of each file in a list of patches.
 fn texts_of(patches: &str) -> Vec<(String, String)> {
     let mut texts: Vec<(String, String)> = Vec::new();
     let mut is_header = false;

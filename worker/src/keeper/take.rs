@@ -1,7 +1,7 @@
-//! Brings the work in an agent's folder into the keeper's repository: its commits, checked, and
-//! what lies there uncommitted. The agent is gone by then. Nothing that it wrote is believed: not
-//! its configuration, not its index, not where its repository says that it is. And nothing that it
-//! wrote can keep the rest of its work from being taken: what no commit can hold stays, named.
+//! Takes the work in an agent's folder into the keeper's repository: its checked commits and
+//! uncommitted changes. The agent is gone by then. Nothing that it wrote is trusted: neither its
+//! configuration, nor its index, nor the location of its repository. Nothing that it wrote can
+//! prevent the rest from being taken: what no commit can hold stays and is reported.
 
 use std::{
     collections::BTreeSet,
@@ -17,28 +17,28 @@ use crate::{
     git::{Git, GitError},
 };
 
-/// What was taken.
+/// The result of taking work.
 #[derive(Debug, Default)]
 pub struct TakenWork {
-    /// The commit that holds all of it that can be held; the record's tip is the same.
+    /// The commit that holds everything a commit can hold; also the record's tip.
     pub tip: String,
-    /// Something lay there uncommitted, and is a commit of the keeper's now.
+    /// Whether uncommitted changes were committed by the keeper.
     pub kept: bool,
-    /// What people should know, a sentence each.
+    /// Notes for people, one sentence each.
     pub notes: Vec<String>,
-    /// Paths that stay in the folder, since no commit holds what is in them.
+    /// Paths that stay in the folder because no commit can hold them.
     pub stays: BTreeSet<String>,
 }
 
-/// At most so many names in one sentence.
+/// Maximum number of names in one sentence.
 const NAMED: usize = 5;
-/// So many paths are tried one by one when git refuses them together.
+/// Maximum number of paths to add one by one when git refuses them together.
 const ALONE: usize = 500;
-/// So many commits are looked for that only the reflog names.
+/// Maximum number of commits to fetch that only the reflog names.
 const LOGGED: usize = 100;
 
 impl Keeper {
-    /// Takes everything. `message` is that of a commit that is made of what is uncommitted.
+    /// Takes everything. `message` is the message of a commit of uncommitted changes.
     pub async fn take(
         &self,
         record: &mut FolderRecord,
@@ -51,13 +51,13 @@ impl Keeper {
         if !is_there {
             taken.tip.clone_from(&record.tip);
             taken.notes.push(format!(
-                "The folder {} is gone; what was kept before is what there is.",
+                "The folder {} is gone; only previously kept work is left.",
                 record.folder.display()
             ));
             return Ok(taken);
         }
         let head = self.take_commits(record, &mut taken).await?;
-        // What was kept before is built on, unless the agent went another way since.
+        // Build on what was kept before, unless the agent has diverged from it.
         let parent = match self.is_in(&head, &record.tip).await? {
             true => record.tip.clone(),
             false => head.clone(),
@@ -73,7 +73,7 @@ impl Keeper {
         saved.map_err(|error| GitError::new("update-ref", error.to_string()))?;
         if !taken.stays.is_empty() {
             taken.notes.push(format!(
-                "No commit can hold {}, so it stays in {}.",
+                "Could not commit {}; left in {}.",
                 named(taken.stays.iter()),
                 record.folder.display()
             ));
@@ -82,12 +82,13 @@ impl Keeper {
         Ok(taken)
     }
 
-    /// Where the commits of one attempt are held, beside its result. Nothing is pruned there.
+    /// The prefix under which an attempt's commits are held, besides its result. Nothing is pruned
+    /// there.
     fn prefix(record: &FolderRecord) -> String {
         format!("refs/vine/{}/e{}", record.key(), record.epoch.0)
     }
 
-    /// Fetches all that the folder's repository has; gives its head.
+    /// Fetches everything in the folder's repository; returns its head.
     async fn take_commits(
         &self,
         record: &FolderRecord,
@@ -95,8 +96,8 @@ impl Keeper {
     ) -> Result<String, Failure> {
         let Some(inside) = self.readable(record) else {
             taken.notes.push(
-                "The agent's repository is gone or leads elsewhere; its files were taken as they \
-                 lie there."
+                "The agent's repository is gone or points elsewhere; its files were taken as they \
+                 are."
                     .into(),
             );
             if fs::symlink_metadata(record.folder.join(".git")).is_ok() {
@@ -155,7 +156,7 @@ impl Keeper {
         self.git().run(&fetch).await.map(|_| ())
     }
 
-    /// One bad object hides none of the others.
+    /// Fetches refs one by one, so that a bad object does not affect the others.
     async fn take_one_by_one(
         &self,
         from: &str,
@@ -182,7 +183,7 @@ impl Keeper {
                     taken.stays.insert(".git".into());
                     taken
                         .notes
-                        .push(format!("The agent's `{short}` cannot be read: {error}."));
+                        .push(format!("Could not read the agent's `{short}`: {error}."));
                 }
                 Err(error) => return Err(full(&error)),
             }
@@ -190,7 +191,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Tags that the agent made.
+    /// Takes tags that the agent created.
     async fn take_tags(&self, from: &str, prefix: &str) -> Result<(), Failure> {
         let listed = self
             .git()
@@ -218,7 +219,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Commits that the agent made and left again, which only the reflog names.
+    /// Takes commits that the agent abandoned and only the reflog names.
     async fn take_logged(&self, inside: &Path, from: &str, prefix: &str) -> Result<(), Failure> {
         let mut missing = Vec::new();
         for commit in logged(&inside.join("logs")) {
@@ -233,7 +234,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Names what the agent made beside its result.
+    /// Notes commits that the agent made outside its result.
     async fn name_others(
         &self,
         record: &FolderRecord,
@@ -267,7 +268,7 @@ impl Keeper {
         }
         if !others.is_empty() {
             taken.notes.push(format!(
-                "The agent also left commits on {}, beside its result; the worker keeps them under \
+                "The agent also left commits on {}, outside its result; the worker keeps them under \
                  {prefix} of {}.",
                 named(others.iter()),
                 self.dir().display()
@@ -276,7 +277,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Commits what lies in the folder and is not in `parent`, without the folder's own repository.
+    /// Commits what is in the folder but not in `parent`, without the folder's own repository.
     async fn commit_rest(
         &self,
         record: &FolderRecord,
@@ -298,7 +299,7 @@ impl Keeper {
         let inside = tokio::task::spawn_blocking(move || look_inside(&folder)).await;
         let inside = inside.map_err(|error| GitError::new("add", error.to_string()))?;
         for path in inside.repositories {
-            // A link to a repository that nobody else has would hold nothing.
+            // A submodule link to a repository that exists only here would hold nothing.
             if !links.contains(&path) {
                 let literal = format!(":(literal){path}");
                 git.run(&[
@@ -339,7 +340,7 @@ impl Keeper {
         Ok(made)
     }
 
-    /// Paths that the commit itself says are other repositories.
+    /// Paths that the commit itself declares as submodules.
     async fn submodules(&self, commit: &str) -> Result<Vec<String>, GitError> {
         let list = [
             "ls-tree",
@@ -356,7 +357,7 @@ impl Keeper {
     }
 }
 
-/// Adds everything; what git refuses stays, and only that.
+/// Adds everything; only what git refuses is left out.
 async fn add(git: &Git, taken: &mut TakenWork) -> Result<(), Failure> {
     let all = git
         .run(&["add", "--all", "--ignore-errors", "--", "."])
@@ -387,7 +388,7 @@ async fn add(git: &Git, taken: &mut TakenWork) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The fault lies in what was to be read, not in how it was read.
+/// Whether the content is at fault, not the way it was read.
 fn is_of_content(error: &GitError) -> bool {
     let of_place = [
         "No space left",
@@ -412,7 +413,7 @@ fn is_of_content(error: &GitError) -> bool {
     holds(&of_content) && !holds(&of_place)
 }
 
-/// Git's words for a full disk are the disk's fault.
+/// Classifies a git error: a full disk is the disk's fault.
 fn full(error: &GitError) -> Failure {
     let is_full = error.said.contains("No space left");
     let kind = match is_full {
@@ -422,10 +423,10 @@ fn full(error: &GitError) -> Failure {
     Failure::new(kind, error.to_string())
 }
 
-/// What in a folder git does not look into.
+/// What git does not look into.
 #[derive(Default)]
 struct NestedRepos {
-    /// Repositories of their own, by path.
+    /// Paths of nested repositories.
     repositories: Vec<String>,
     /// Folders that cannot be opened.
     closed: Vec<String>,
@@ -455,7 +456,7 @@ fn look_inside(folder: &Path) -> NestedRepos {
     found
 }
 
-/// All commits that reflogs name: the second word of each line.
+/// All commits named in reflogs: the second word of each line.
 fn logged(logs: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(logs).into_iter().flatten().flatten() {

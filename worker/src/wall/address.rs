@@ -1,20 +1,20 @@
-//! Which addresses an agent may be connected to. Decided on the address that is connected to, after
-//! its name was resolved, so that no name leads elsewhere later (DNS rebinding).
+//! Which addresses an agent may connect to. Checked on the resolved address of the connection, so
+//! that a name cannot lead elsewhere later (DNS rebinding).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
-/// What an address is to this machine.
+/// The kind of an address, as seen from this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressKind {
-    /// Out in the world.
+    /// On the public internet.
     Public,
-    /// In a network of somebody's own.
+    /// In a private network.
     Private,
-    /// This machine, its link, or what only answers machines in a data centre: never reached.
+    /// This machine, its link, or a data centre's internal services: never reached.
     Never,
 }
 
-/// What an address is, by its number alone (IANA special-purpose registries, RFC 6890).
+/// Classifies an address by its number alone (IANA special-purpose registries, RFC 6890).
 pub fn place(address: IpAddr) -> AddressKind {
     match address.to_canonical() {
         IpAddr::V4(v4) => place4(v4),
@@ -31,9 +31,9 @@ fn place4(address: Ipv4Addr) -> AddressKind {
         || address.is_broadcast()
         || a == 0
         || a >= 240
-        // Alibaba's metadata service stands inside the space of carriers.
+        // Alibaba's metadata service, inside the carrier-grade NAT range.
         || address.octets() == [100, 100, 100, 200]
-        // Oracle's, inside the one of protocols.
+        // Oracle's, inside the IETF protocol range.
         || (a, b, c) == (192, 0, 0)
         || address.is_documentation()
         || (a == 198 && (b & 0xfe) == 18);
@@ -47,7 +47,7 @@ fn place4(address: Ipv4Addr) -> AddressKind {
 
 fn place6(address: Ipv6Addr) -> AddressKind {
     let first = address.segments()[0];
-    // Addresses that stand for one of version 4 are what that one is (RFC 6052, 3056).
+    // IPv6 addresses that embed an IPv4 address are classified as that one (RFC 6052, 3056).
     let embedded = match address.segments() {
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some((high, low)),
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some((high, low)),
@@ -74,13 +74,13 @@ fn place6(address: Ipv6Addr) -> AddressKind {
     }
 }
 
-/// It is an address of this machine: only those can be listened on.
+/// Whether it is an address of this machine: only those can be bound.
 pub fn is_own(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }
 
-/// Whether an agent may be connected there. What stands in a network of somebody's own is reached where
-/// an administrator places it by address alone: who owns a name decides where it leads.
+/// Whether an agent may connect to this address. Hosts in private networks require an address set
+/// by an administrator: a name's owner decides where it leads.
 pub fn may_reach(address: IpAddr, daemon: &[IpAddr]) -> bool {
     let is_daemon = daemon
         .iter()

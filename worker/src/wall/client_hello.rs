@@ -1,17 +1,17 @@
-//! The first words of TLS: whom a client wants to speak with (RFC 8446, RFC 6066).
+//! Reads the TLS ClientHello to learn which host a client wants (RFC 8446, RFC 6066).
 
-/// What was read of them.
+/// The result of reading it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientHello {
-    /// To this host.
+    /// The client wants this host.
     To(String),
-    /// There is more to come.
+    /// Incomplete; more bytes are needed.
     Short,
-    /// It is no TLS, or names nobody.
+    /// Not TLS, or without a server name.
     Other,
 }
 
-/// Reads what came so far.
+/// Reads what has arrived so far.
 pub fn read(bytes: &[u8]) -> ClientHello {
     let mut acceptor = rustls::server::Acceptor::default();
     let mut rest = bytes;

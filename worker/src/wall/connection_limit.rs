@@ -1,4 +1,4 @@
-//! So many connections at once: whoever opens more waits, outside of this process.
+//! Limits concurrent connections: additional ones wait outside this process.
 
 use std::{
     io,
@@ -15,19 +15,19 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-/// Connections of one agent to one service of its keeper.
+/// Maximum connections of one agent to one service of its keeper.
 const MOST: usize = 128;
-/// After a connection that could not be taken.
+/// Pause after a failed accept.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A listener that takes a few at once.
+/// A listener with a limit on concurrent connections.
 pub struct LimitedListener<L> {
     listener: L,
     room: Arc<Semaphore>,
 }
 
 impl<L> LimitedListener<L> {
-    /// Around a listener.
+    /// Wraps a listener.
     pub fn new(listener: L) -> Self {
         Self {
             listener,
@@ -43,7 +43,7 @@ impl<L> LimitedListener<L> {
     }
 }
 
-/// A connection; the next one may come when it is dropped.
+/// A connection; dropping it makes room for the next one.
 pub struct LimitedStream<S>(
     S,
     #[expect(dead_code, reason = "held as long as the connection")] OwnedSemaphorePermit,

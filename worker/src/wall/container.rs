@@ -1,5 +1,5 @@
-//! The wall `container`: an image of the administrator's, run by podman or docker without a network,
-//! with our own first process in it.
+//! The wall `container`: the administrator's image, run by podman or docker without a network, with
+//! our own first process.
 
 use std::{ffi::OsString, path::Path, process::Command};
 
@@ -9,15 +9,15 @@ use super::{
 };
 use crate::process::find_program;
 
-/// What runs it.
+/// Supported container engines.
 const ENGINES: [&str; 2] = ["podman", "docker"];
 
-/// Names containers as those of a worker, by where its state is.
+/// The label that marks a worker's containers, by its state folder.
 fn label(state: &Path) -> String {
     format!("agentvine={}", state.display())
 }
 
-/// Ends containers that an earlier process of the worker left running.
+/// Kills containers that an earlier process of the worker left running.
 pub fn end_left_behind(engine: &str, state: &Path) {
     let filter = format!("label={}", label(state));
     let Ok(listed) = Command::new(engine)
@@ -31,7 +31,7 @@ pub fn end_left_behind(engine: &str, state: &Path) {
     }
 }
 
-/// Whether the image is there; it is never pulled.
+/// Checks whether the image exists; it is never pulled.
 pub fn has_image(engine: &str, image: &str) -> Result<(), String> {
     let looked = Command::new(engine)
         .args(["image", "inspect", image])
@@ -44,7 +44,7 @@ pub fn has_image(engine: &str, image: &str) -> Result<(), String> {
     }
 }
 
-/// The first engine that answers; else what each complained of.
+/// The first engine that works; otherwise each one's error.
 pub fn engine() -> Result<String, String> {
     let mut complaints = Vec::new();
     for name in ENGINES {
@@ -73,7 +73,7 @@ pub fn engine() -> Result<String, String> {
     Err(complaints.join("; "))
 }
 
-/// Arguments of the engine, up to the program. `name` finds the container again.
+/// The engine's arguments, up to the program. `name` identifies the container.
 pub fn arguments(
     plan: &SandboxPlan<'_>,
     (engine, image): (&str, &str),
@@ -103,7 +103,7 @@ pub fn arguments(
     .into();
     all.extend(["--user".into(), format!("{user}:{user}").into()]);
     all.extend(["--label".into(), label(state).into()]);
-    // Without root podman gives our own number another meaning inside, unless it is told.
+    // Rootless podman maps our user id differently by default.
     if engine == "podman" {
         all.push("--userns=keep-id".into());
     }
@@ -117,7 +117,7 @@ pub fn arguments(
         word.push(mode);
         all.extend(["--volume".into(), word]);
     };
-    // Programs are the image's own, but for the agent's and ours.
+    // Programs come from the image, except the agent's and ours.
     for (name, path) in SYSTEM {
         mount(&plan.run.join(name), Path::new(path), ":ro");
     }
@@ -152,7 +152,7 @@ pub fn arguments(
     all
 }
 
-/// Ends a container; it may be gone already.
+/// Kills a container, if it still exists.
 pub async fn end(engine: &str, name: &str) {
     let mut command = tokio::process::Command::new(engine);
     command

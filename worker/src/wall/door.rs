@@ -20,8 +20,8 @@ use tokio_util::task::TaskTracker;
 use vine_domain::{
     Ask, Decision, Question, SessionId,
     question::{Choice, Item},
-    reading::is_nothing,
     token::Token,
+    visible_text::is_nothing,
 };
 
 use super::connection_limit::{LimitedListener, LimitedStream};

@@ -1,6 +1,5 @@
-//! The way out of a sandbox: an HTTP proxy that decides by name, connects to what the name resolves
-//! to at that moment, and says so when it refuses. It opens no ciphered connection and reads nothing
-//! that goes through.
+//! A sandbox's way out: an HTTP proxy that decides by host name, connects to what the name
+//! currently resolves to, and reports refusals. It does not decrypt or inspect the traffic.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -28,31 +27,31 @@ type EgressStream = LimitedStream<UnixStream>;
 
 /// One attempt's way out.
 pub struct EgressProxy {
-    /// Whose guard counts.
+    /// The host of the attempt, which knows the current guard.
     pub host: AgentHost,
-    /// Of which repository.
+    /// The repository.
     pub repo: Slug,
-    /// What is known of it, before the daemon is asked.
+    /// The guard to use until the daemon has been asked.
     pub guard: Guard,
-    /// Where hosts stand by the administrator's word.
+    /// The administrator's addresses for hosts.
     pub config: Arc<WallConfig>,
     /// The daemon's address.
     pub daemon: String,
 }
 
-/// The head of a request is no longer than this.
+/// Maximum size of a request's head.
 const HEAD: usize = 32 * 1024;
-/// It comes within this time, and so does the connection to where it goes.
+/// Time limit for the request and for the connection.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The world's web is at these; other ports are for hosts that somebody named.
+/// Standard web ports; other ports require a host that was allowed by name.
 const PORTS: [u16; 2] = [80, 443];
 
-/// What somebody took off the list is reached no longer than this.
+/// How soon a host that was taken off the list is refused.
 const GOOD_FOR: Duration = Duration::from_secs(2);
-/// Refusals ask no oftener than this.
+/// How often at most a refusal fetches the guard again.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Lets out what may go, as long as it is polled.
+/// Forwards what is allowed while it is polled.
 pub async fn serve(mut listener: LimitedListener<UnixListener>, way: Arc<EgressProxy>) {
     let mut all = tokio::task::JoinSet::new();
     loop {
@@ -67,25 +66,25 @@ pub async fn serve(mut listener: LimitedListener<UnixListener>, way: Arc<EgressP
     }
 }
 
-/// A request for a way: where to, and what goes there first.
+/// A parsed request: the target, and what to send first.
 #[derive(Debug, PartialEq, Eq)]
 struct EgressRequest {
     name: String,
     port: u16,
-    /// For a plain request. None for a tunnel.
+    /// Set for a plain request, not for a tunnel.
     head: Option<PlainRequest>,
 }
 
-/// A plain request as its server gets it.
+/// A plain request as its server receives it.
 #[derive(Debug, PartialEq, Eq)]
 struct PlainRequest {
     head: Vec<u8>,
-    /// Bytes that follow.
+    /// Number of body bytes that follow.
     body: u64,
 }
 
 impl EgressRequest {
-    /// Where to, with the port if it is an odd one.
+    /// The host, with the port if it is not a standard one.
     fn said(&self) -> String {
         match PORTS.contains(&self.port) {
             true => self.name.clone(),
@@ -94,7 +93,7 @@ impl EgressRequest {
     }
 }
 
-/// So many bytes of the agent's, and no more.
+/// Forwards exactly `body` bytes from the agent.
 async fn pass_body(
     from: &mut EgressStream,
     to: &mut TcpStream,
@@ -114,14 +113,14 @@ impl EgressProxy {
             Ok(Ok(Some(read))) => read,
             Ok(Err(error)) => return Err(error),
             Ok(Ok(None)) | Err(_) => {
-                return answer(&mut stream, 400, "This is no request for a proxy.\n").await;
+                return answer(&mut stream, 400, "Not a proxy request.\n").await;
             }
         };
         let Some(request) = request(&head) else {
             return answer(
                 &mut stream,
                 400,
-                "This is no request for a proxy: give CONNECT host:port, or a whole address.\n",
+                "Not a proxy request: send CONNECT host:port, or an absolute URL.\n",
             )
             .await;
         };
@@ -138,7 +137,7 @@ impl EgressProxy {
             Some(PlainRequest { head, body }) => {
                 there.write_all(&head).await?;
                 pass_body(&mut stream, &mut there, rest, body).await?;
-                // Nothing else of this connection: it may be for another host.
+                // End the connection here: the next request may be for another host.
                 tokio::io::copy(&mut there, &mut stream).await?;
                 return stream.shutdown().await;
             }
@@ -157,8 +156,8 @@ impl EgressProxy {
             .map(|_| ())
     }
 
-    /// What the agent says first in a tunnel: one that ends with others of the same host's neighbours
-    /// would go past the list. `None` when it was refused.
+    /// Checks the server name in the tunnel's TLS greeting: another host at the same address must
+    /// not bypass the list. `None` if it was refused.
     async fn greeted(
         &self,
         stream: &mut EgressStream,
@@ -169,7 +168,8 @@ impl EgressProxy {
         if guard.egress == Egress::Open {
             return Ok(Some(bytes));
         }
-        // Where an administrator placed it there are no neighbours, and it need not speak TLS.
+        // A host with an administrator's address shares it with no other host, and need not speak
+        // TLS.
         let is_placed = self.config.hosts.contains_key(name);
         let read = async {
             loop {
@@ -191,7 +191,7 @@ impl EgressProxy {
             Ok(Ok(ClientHello::Other)) if is_placed => Ok(Some(bytes)),
             Ok(Ok(ClientHello::Short | ClientHello::Other)) | Err(_) => {
                 self.host.log(format!(
-                    "not let out to {name}: what came is no TLS for that name"
+                    "connection to {name} was refused: it did not start with TLS for that name"
                 ));
                 Ok(None)
             }
@@ -201,7 +201,7 @@ impl EgressProxy {
     async fn connect(&self, request: &EgressRequest) -> Result<TcpStream, EgressRefusal> {
         let EgressRequest { name, port, .. } = request;
         let mut guard = self.host.guard(&self.guard, GOOD_FOR).await;
-        // Somebody may have allowed it just now.
+        // Someone may have allowed it just now.
         if !lets_out(&guard, name, *port) {
             guard = self.host.guard(&self.guard, AGAIN).await;
         }
@@ -215,8 +215,8 @@ impl EgressProxy {
         for address in addresses {
             match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last = format!("{name}:{port} cannot be reached: {error}"),
-                Err(_) => last = format!("{name}:{port} does not answer"),
+                Ok(Err(error)) => last = format!("could not reach {name}:{port}: {error}"),
+                Err(_) => last = format!("{name}:{port} does not respond"),
             }
         }
         Err(EgressRefusal::Away(format!("{last}.\n")))
@@ -240,7 +240,7 @@ impl EgressProxy {
             .collect();
         match fine.is_empty() && !found.is_empty() {
             true => Err(EgressRefusal::NotLetOut(format!(
-                "AgentVine: `{name}` is an address of this machine or of its own network; agents never reach those. An administrator may place it under `worker.hosts`. Nothing was sent.\n"
+                "AgentVine: `{name}` resolves to this machine or a private network, which agents must not reach. An administrator can set its address in `worker.hosts`. Nothing was sent.\n"
             ))),
             false => Ok(fine),
         }
@@ -248,14 +248,14 @@ impl EgressProxy {
 
     fn not_on_list(&self, name: &str, port: u16, guard: &Guard) -> String {
         let rule = match guard.egress {
-            Egress::Off => "they reach no hosts at all".to_owned(),
+            Egress::Off => "network access is off".to_owned(),
             _ if !PORTS.contains(&port) && guard.lets_out(name) => {
-                format!("port {port} is open only for hosts that were allowed by name")
+                format!("port {port} requires a host that was allowed by name")
             }
-            _ => "it is not on their list".to_owned(),
+            _ => "the host is not on the list".to_owned(),
         };
         format!(
-            "AgentVine: agents of `{}` are not let out to {name}: {rule}. People are told; an operator may allow it, then try again. Nothing was sent.\n",
+            "AgentVine: agents of `{}` are not allowed to reach {name}: {rule}. People have been told; once an operator allows it, try again. Nothing was sent.\n",
             self.repo
         )
     }
@@ -266,10 +266,10 @@ async fn resolved(name: &str, port: u16) -> Result<Vec<SocketAddr>, EgressRefusa
     match found {
         Ok(Ok(found)) => Ok(found.collect()),
         Ok(Err(error)) => Err(EgressRefusal::Away(format!(
-            "`{name}` cannot be resolved: {error}.\n"
+            "could not resolve `{name}`: {error}.\n"
         ))),
         Err(_) => Err(EgressRefusal::Away(format!(
-            "`{name}` cannot be resolved in time.\n"
+            "could not resolve `{name}` in time.\n"
         ))),
     }
 }
@@ -290,7 +290,7 @@ fn host_of(daemon: &str) -> (String, u16) {
     )
 }
 
-/// An address for a name is no name: it would go past the list.
+/// A numeric address is not a name: it would bypass the list.
 fn lets_out(guard: &Guard, name: &str, port: u16) -> bool {
     let open = guard.names(name) || guard.egress == Egress::Open;
     let is_address = name.parse::<IpAddr>().is_ok();
@@ -302,7 +302,7 @@ enum EgressRefusal {
     Away(String),
 }
 
-/// The head, and what came behind it already; `None` for what has no end.
+/// The head, and any bytes after it; `None` if the head has no end.
 async fn read_head(stream: &mut EgressStream) -> std::io::Result<Option<(Vec<u8>, Vec<u8>)>> {
     let mut bytes = Vec::new();
     loop {
@@ -316,7 +316,7 @@ async fn read_head(stream: &mut EgressStream) -> std::io::Result<Option<(Vec<u8>
     }
 }
 
-/// Reads `CONNECT host:port` or `GET http://host/…`.
+/// Parses `CONNECT host:port` or `GET http://host/…`.
 fn request(head: &[u8]) -> Option<EgressRequest> {
     let mut headers = [httparse::EMPTY_HEADER; 128];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -361,7 +361,7 @@ fn request(head: &[u8]) -> Option<EgressRequest> {
             .ok()?,
         None => 0,
     };
-    // Without a length nobody knows where it ends.
+    // A chunked body has no known length.
     let is_chunked =
         |header: &httparse::Header<'_>| header.name.eq_ignore_ascii_case("transfer-encoding");
     if parsed.headers.iter().any(is_chunked) {
@@ -370,7 +370,7 @@ fn request(head: &[u8]) -> Option<EgressRequest> {
     let port = address
         .port()
         .map_or_else(String::new, |port| format!(":{port}"));
-    // One request on each connection: the next may be for another host.
+    // One request per connection: the next may be for another host.
     lines.extend(format!("Host: {name}{port}\r\nConnection: close\r\n\r\n").into_bytes());
     Some(EgressRequest {
         name,
@@ -379,7 +379,7 @@ fn request(head: &[u8]) -> Option<EgressRequest> {
     })
 }
 
-/// A name as it is resolved: other scripts in punycode, an address without brackets.
+/// A name as it is resolved: punycode for other scripts, addresses without brackets.
 fn plain(name: &str) -> Option<String> {
     match url::Host::parse(name).ok()? {
         url::Host::Domain(name) => Some(name.trim_end_matches('.').to_owned()),

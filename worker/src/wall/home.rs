@@ -1,5 +1,6 @@
-//! The home of a session: it outlives attempts, since the agent's own records lie in it, and holds no
-//! login of a person's. Registries are set up in it as the person has them, without their secrets.
+//! The home of a session: it outlives attempts, since the agent's own records are in it, and
+//! contains no person's login. Registries are configured as the person has them, without their
+//! secrets.
 
 use std::{
     ffi::OsStr,
@@ -13,7 +14,7 @@ use vine_domain::{SessionId, Slug, secrets};
 
 use crate::{agent_folder::AgentFolder, config::CommitConfig, disk::size_of};
 
-/// Where tools read which registries to use.
+/// Files in which tools configure registries.
 const SETTINGS: [&str; 8] = [
     ".npmrc",
     ".yarnrc.yml",
@@ -25,7 +26,7 @@ const SETTINGS: [&str; 8] = [
     ".gemrc",
 ];
 
-/// Variables of the same kind.
+/// Variables for the same purpose.
 pub const VARIABLES: [&str; 14] = [
     "PIP_INDEX_URL",
     "PIP_EXTRA_INDEX_URL",
@@ -43,7 +44,8 @@ pub const VARIABLES: [&str; 14] = [
     "BUNDLE_MIRROR__ALL",
 ];
 
-/// What tools keep of downloads. What they unpack from those is not shared: nothing checks it again.
+/// Download caches of tools. What tools unpack from them is not shared, since nothing verifies it
+/// again.
 const CACHES: [&str; 5] = [
     ".cargo/registry/cache",
     ".cargo/registry/index",
@@ -51,7 +53,7 @@ const CACHES: [&str; 5] = [
     ".cache/pip",
     "go/pkg/mod/cache/download",
 ];
-/// The shared cache of one repository is begun anew above this many bytes.
+/// A repository's shared cache is deleted above this many bytes.
 const CACHE: u64 = 2 << 30;
 
 /// The folders of one session.
@@ -59,12 +61,12 @@ const CACHE: u64 = 2 << 30;
 pub struct SessionHome(PathBuf);
 
 impl SessionHome {
-    /// Those of a session.
+    /// The folders of a session.
     pub fn of(state: &Path, session: SessionId) -> Self {
         Self(state.join("sessions").join(session.to_string()))
     }
 
-    /// All of them that are here.
+    /// All sessions with a folder here.
     pub fn all(state: &Path) -> Vec<SessionId> {
         let entries = fs::read_dir(state.join("sessions"))
             .into_iter()
@@ -75,17 +77,17 @@ impl SessionHome {
             .collect()
     }
 
-    /// Both.
+    /// The folder that contains home and temporary files.
     pub fn folder(&self) -> &Path {
         &self.0
     }
 
-    /// What the agent takes for its home.
+    /// The agent's home.
     pub fn home(&self) -> PathBuf {
         self.0.join("home")
     }
 
-    /// Its temporary files, of one attempt.
+    /// Its temporary files, for one attempt.
     pub fn temp(&self) -> PathBuf {
         self.0.join("tmp")
     }
@@ -95,7 +97,7 @@ impl SessionHome {
         self.home().join(".claude")
     }
 
-    /// It was made a while ago.
+    /// Whether it was created a while ago.
     pub fn is_old(&self) -> bool {
         let made = self
             .home()
@@ -106,18 +108,18 @@ impl SessionHome {
             .is_none_or(|age| age >= NEW)
     }
 
-    /// Takes all of it away.
+    /// Removes the folder.
     pub fn remove(&self) {
         if let Err(error) = crate::workspace::remove_all(&self.0) {
             tracing::warn!(
-                "the folder {} of a session stays: {error}",
+                "could not remove the session folder {}: {error}",
                 self.0.display()
             );
         }
     }
 
-    /// Makes what is missing; temporary files of an earlier attempt go. An earlier agent may have left
-    /// anything in it: what must be a folder becomes one.
+    /// Creates what is missing and deletes temporary files of an earlier attempt. An earlier agent
+    /// may have left anything: what must be a folder becomes one.
     pub fn make(&self, from: &HomeSource<'_>) -> io::Result<()> {
         fs::DirBuilder::new()
             .recursive(true)
@@ -129,10 +131,10 @@ impl SessionHome {
         if !self.home().is_dir() {
             self.furnish(from)?;
         }
-        // An agent may close its own folders to us.
+        // An agent may have closed its own folders to us.
         fs::set_permissions(self.home(), fs::Permissions::from_mode(0o700))?;
         let claude = ours.below(Path::new("home"))?.make(OsStr::new(".claude"))?;
-        // What it may do is not for it to say, and a login is put there anew.
+        // An agent must not set its own permissions, and logins are provided again each time.
         for name in ["settings.json", "settings.local.json", ".credentials.json"] {
             claude.clear(OsStr::new(name));
             let _mostly_not_there = crate::workspace::remove_all(&self.claude().join(name));
@@ -140,7 +142,7 @@ impl SessionHome {
         Ok(())
     }
 
-    /// A new home, whole or not at all.
+    /// Creates a new home atomically.
     fn furnish(&self, from: &HomeSource<'_>) -> io::Result<()> {
         let draft = self.0.join("home.new");
         let _left_by_a_crash = crate::workspace::remove_all(&draft);
@@ -170,8 +172,8 @@ impl SessionHome {
         fs::rename(draft, self.home())
     }
 
-    /// Keeps what a finished attempt downloaded for the next ones of its repository; what is known
-    /// stays as it is.
+    /// Keeps a finished attempt's downloads for later attempts on its repository; existing files
+    /// are not replaced.
     pub fn share(&self, state: &Path, repo: &Slug) {
         let to = cache(state, repo);
         if size_of(&to) > CACHE {
@@ -179,7 +181,7 @@ impl SessionHome {
         }
         let home = AgentFolder::ours(&self.0).and_then(|ours| ours.below(Path::new("home")));
         if let Err(error) = home.and_then(|home| copy_caches(&home, &to, CACHE)) {
-            tracing::warn!("what was downloaded for {repo} is not kept: {error}");
+            tracing::warn!("could not keep downloads for {repo}: {error}");
         }
     }
 }
@@ -190,9 +192,9 @@ pub struct HomeSource<'a> {
     pub state: &'a Path,
     /// The person's home.
     pub person: Option<&'a Path>,
-    /// Whose cache is copied.
+    /// The repository whose cache is copied.
     pub repo: &'a Slug,
-    /// Who commits.
+    /// The author of commits.
     pub commit: &'a CommitConfig,
 }
 
@@ -210,7 +212,7 @@ fn copy_caches(from: &AgentFolder, to: &Path, most: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies plain files that are not there yet.
+/// Copies regular files that do not exist yet.
 fn copy(from: &AgentFolder, to: &Path, left: &mut u64) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for (name, is_folder) in from.entries()? {
@@ -234,7 +236,7 @@ fn copy(from: &AgentFolder, to: &Path, left: &mut u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Without lines that set a secret, and without who logs in where an address says so.
+/// Removes lines that set a secret, and logins from addresses.
 pub fn without_secrets(text: &str) -> String {
     let mut kept = String::new();
     for line in text.lines().filter(|line| !sets_secret(line)) {
@@ -293,7 +295,7 @@ pub fn without_login(line: &str) -> String {
     kept
 }
 
-/// A home that was made just now may be of a session that the daemon has not heard of.
+/// A newer home may belong to a session that the daemon does not know yet.
 const NEW: Duration = Duration::from_secs(120);
 
 #[cfg(test)]

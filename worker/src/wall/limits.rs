@@ -1,5 +1,5 @@
-//! How much one agent may take, with all that it starts: by a control group where this process may
-//! make one (cgroups(7), both versions), else by limits of each process.
+//! Limits for one agent with everything it starts: by a control group if this process may create
+//! one (cgroups(7), both versions), otherwise by per-process limits.
 
 use std::{
     fs, io,
@@ -12,19 +12,19 @@ use std::{
 };
 
 const ROOT: &str = "/sys/fs/cgroup";
-/// A share is no smaller: with less, Claude Code hardly starts.
+/// Minimum share: with less, Claude Code barely starts.
 const LEAST: u64 = 1 << 30;
 
-/// Where groups are made.
+/// Where groups are created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum CgroupRoot {
-    /// Version 1: a folder for each controller.
+    /// Version 1: one folder per controller.
     Each { memory: PathBuf, pids: PathBuf },
     /// Version 2.
     One(PathBuf),
 }
 
-/// Looked for once: with version 2 this process goes into a group of its own first.
+/// Determined once: with version 2 this process moves into its own group first.
 fn groups() -> Option<&'static CgroupRoot> {
     static FOUND: OnceLock<Option<CgroupRoot>> = OnceLock::new();
     FOUND.get_or_init(find).as_ref()
@@ -43,7 +43,7 @@ fn find() -> Option<CgroupRoot> {
     Some(found)
 }
 
-/// The folder of a controller, as `/proc/self/cgroup` names it: `4:memory:/user.slice`.
+/// The folder of a controller, as in `/proc/self/cgroup`: `4:memory:/user.slice`.
 fn folder_of(own: &str, controller: &str) -> Option<PathBuf> {
     own.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
@@ -68,7 +68,8 @@ fn each(own: &str) -> Option<CgroupRoot> {
     (may(&memory) && may(&pids)).then_some(CgroupRoot::Each { memory, pids })
 }
 
-/// A group whose children are bounded may hold no process itself, so this one moves into a child.
+/// A group that limits its children must not contain processes itself, so this process moves into a
+/// child group.
 fn one(own: &str) -> Option<CgroupRoot> {
     let folder = folder_of(own, "")?;
     let keeper = folder.join("vine-keeper");
@@ -82,7 +83,7 @@ fn one(own: &str) -> Option<CgroupRoot> {
     Some(CgroupRoot::One(folder))
 }
 
-/// Groups of keepers that are gone; those with processes stay.
+/// Removes groups of keepers that are gone; those with processes stay.
 fn remove_left_behind(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -99,17 +100,17 @@ fn remove_left_behind(folder: &Path) {
     }
 }
 
-/// What one agent may take.
+/// The limits of one agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AgentLimits {
     /// Bytes of memory.
     pub memory: u64,
-    /// Processes, threads counted.
+    /// Number of processes, including threads.
     pub processes: u64,
 }
 
 impl AgentLimits {
-    /// As configured, or a share of the machine's memory for each of so many agents.
+    /// The configured limits, or an equal share of the machine's memory per agent.
     pub fn of(memory: Option<u64>, processes: u64, agents: u32) -> Self {
         let share = || {
             let of_machine = total().unwrap_or(8 << 30) / 10 * 8 / u64::from(agents.max(1));
@@ -130,19 +131,19 @@ fn total() -> Option<u64> {
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-/// Whether agents can be bounded with all that they start.
+/// Whether control groups can be created.
 pub fn can_group() -> bool {
     groups().is_some()
 }
 
-/// The group of one agent; it goes when this is dropped.
+/// The group of one agent; removed when dropped.
 #[derive(Debug)]
 pub struct AgentCgroup {
     folders: Vec<PathBuf>,
 }
 
 impl AgentCgroup {
-    /// A group with these limits; `None` where none can be made.
+    /// Creates a group with these limits; `None` if that is not possible.
     pub fn new(most: AgentLimits) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!(
@@ -187,8 +188,8 @@ impl AgentCgroup {
         Some(made)
     }
 
-    /// Takes a process in, before it starts any other: all that it starts is in the group then. The
-    /// kernel takes milliseconds for each group, so they are asked at once.
+    /// Adds a process before it starts any other, so that everything it starts is in the group. The
+    /// kernel takes milliseconds per group, so this is done in parallel.
     pub async fn hold(&self, process: u32) -> io::Result<()> {
         let one = |folder: &PathBuf| {
             let file = folder.join("cgroup.procs");
@@ -201,7 +202,7 @@ impl AgentCgroup {
         Ok(())
     }
 
-    /// Something in it was ended because it took too much memory.
+    /// Whether a process in it was killed for exceeding the memory limit.
     pub fn overflowed(&self) -> bool {
         let files = self.folders.iter().flat_map(|folder| {
             ["memory.oom_control", "memory.events"].map(|file| folder.join(file))
@@ -221,7 +222,7 @@ impl Drop for AgentCgroup {
         for folder in &self.folders {
             let _older_kernels_have_none = fs::write(folder.join("cgroup.kill"), "1");
         }
-        // Ended processes leave it a moment later.
+        // Killed processes leave the group a moment later.
         let folders = std::mem::take(&mut self.folders);
         std::thread::spawn(move || {
             for _ in 0..100 {

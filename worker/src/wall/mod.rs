@@ -1,4 +1,4 @@
-//! What stands around an agent.
+//! What separates an agent from its machine.
 //!
 //! ```text
 //!  keeper (this process)                      the agent's sandbox
@@ -10,9 +10,9 @@
 //!                                 └──────────────────────────────────────┘
 //! ```
 //!
-//! [`stand`] finds the best wall that can stand here, once, when a worker starts; [`sandbox`] puts it
-//! around one attempt. What is mounted is decided in [`mounts`], what the agent's home holds in
-//! [`home`], who is let out in [`egress`].
+//! [`stand`] picks the best wall available on this machine, once, when a worker starts; [`sandbox`]
+//! puts it around one attempt. [`mounts`] decides what is mounted, [`home`] what the agent's home
+//! contains, and [`egress`] which hosts the agent may reach.
 
 pub mod address;
 pub mod bubblewrap;
@@ -36,28 +36,29 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use vine_domain::Wall;
 
-/// What an administrator says of walls.
+/// An administrator's settings for walls.
 #[derive(Debug, Clone, Default)]
 pub struct WallConfig {
-    /// Just this one; `None` for the best that stands.
+    /// The only wall to use; `None` for the best available.
     pub wanted: Option<Wall>,
-    /// Bytes of memory for one agent with all that it starts; `None` for a share of the machine's.
+    /// Bytes of memory for one agent and everything it starts; `None` for a share of the machine's
+    /// memory.
     pub memory: Option<u64>,
-    /// Processes of one agent, threads counted.
+    /// Maximum number of processes of one agent, including threads.
     pub processes: u64,
-    /// An attempt whose files leave less than this many bytes on the disk is ended.
+    /// An attempt is ended if its files leave fewer free bytes than this on the disk.
     pub keep_free: u64,
-    /// Hosts that stand at an address of the administrator's choice, whatever their names resolve to:
-    /// mirrors of registries, mostly. They must be let out by name all the same.
+    /// Hosts with an address set by the administrator, whatever their names resolve to: typically
+    /// registry mirrors. They must still be allowed by name.
     pub hosts: BTreeMap<String, SocketAddr>,
-    /// What of the person's own Claude Code folder agents find in theirs, by name.
+    /// Entries of the person's own Claude Code folder that agents get too, by name.
     pub own: Vec<String>,
-    /// The image of the container wall.
+    /// The image for the container wall.
     pub image: Option<String>,
-    /// So many agents share this machine.
+    /// How many agents share this machine.
     pub agents: u32,
-    /// Why it is to be none, for people.
+    /// Why no wall was requested, for people.
     pub why: String,
-    /// The first of the user numbers that the wall `user` takes, one for each agent.
+    /// The first user id for the wall `user`; each agent takes one.
     pub first_user: u32,
 }

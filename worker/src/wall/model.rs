@@ -1,5 +1,5 @@
-//! The model, as a sandbox reaches it: through the keeper, which adds the key. Inside there is a
-//! dummy.
+//! A sandbox's access to the model: through the keeper, which adds the key. Inside there is only a
+//! dummy key.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,37 +15,37 @@ use serde_json::{Value, json};
 
 use crate::config::AgentConfig;
 
-/// Where the service is, unless it is said.
+/// The service's default address.
 const SERVICE: &str = "https://api.anthropic.com";
-/// What agents may ask of it; other calls would reach other people's files under the same key.
+/// The calls that agents may make; others would reach other people's files with the same key.
 const CALLS: [&str; 3] = ["/v1/messages", "/v1/messages/count_tokens", "/v1/models"];
 const KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// How the service knows whose call it is.
+/// How calls authenticate to the model service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelLogin {
-    /// A key of the API.
+    /// An API key.
     Key(String),
-    /// A token of a gateway.
+    /// A gateway token.
     Bearer(String),
-    /// A long-lived token of a subscription (`claude setup-token`).
+    /// A long-lived subscription token (`claude setup-token`).
     Subscription(String),
-    /// A file that Claude Code keeps and renews; the agent has it.
+    /// A credentials file that Claude Code keeps and renews; the agent can read it.
     File(PathBuf),
-    /// Variables that only the program itself understands; the agent has them.
+    /// Variables that only the program itself understands; the agent can read them.
     Own,
-    /// None is known.
+    /// No login is known.
     Unknown,
 }
 
-/// Variables that hold a login or lead to the service: the agent gets others.
+/// Variables that hold a login or the service's address: the agent gets other values.
 pub const OURS: [&str; 4] = [
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
     "CLAUDE_CODE_OAUTH_TOKEN",
     "ANTHROPIC_BASE_URL",
 ];
-/// With these the program goes to another service in its own way.
+/// With these set, the program uses another service in its own way.
 const ELSEWHERE: [&str; 3] = [
     "CLAUDE_CODE_USE_BEDROCK",
     "CLAUDE_CODE_USE_VERTEX",
@@ -53,7 +53,7 @@ const ELSEWHERE: [&str; 3] = [
 ];
 
 impl ModelLogin {
-    /// What the agent would use without a wall, in Claude Code's own order.
+    /// The login that the agent would use without a wall, in Claude Code's own order.
     pub fn of(config: &AgentConfig) -> Self {
         let set = |name: &str| config.variable(name).filter(|value| !value.is_empty());
         if ELSEWHERE.iter().any(|name| set(name).is_some()) {
@@ -73,12 +73,12 @@ impl ModelLogin {
             .unwrap_or(Self::Unknown)
     }
 
-    /// The agent can read it.
+    /// Whether the agent can read the login.
     pub fn is_readable(&self) -> bool {
         matches!(self, Self::File(_) | Self::Own)
     }
 
-    /// What the agent finds in its place.
+    /// The variable that the agent gets instead.
     pub fn dummy(&self, pass: &str) -> Option<(&'static str, String)> {
         match self {
             Self::Key(_) => Some(("ANTHROPIC_API_KEY", pass.to_owned())),
@@ -106,19 +106,19 @@ impl ModelLogin {
     }
 }
 
-/// One attempt's way to the model.
+/// One attempt's access to the model.
 pub struct ModelProxy {
     service: String,
     login: ModelLogin,
-    /// The service may reach hosts that the agent names.
+    /// Whether the service may reach hosts that the agent names.
     open: bool,
-    /// What the agent shows; where others reach this too, whoever does not know it is refused.
+    /// The agent's pass; required if others can reach this port too.
     pass: Option<String>,
     client: reqwest::Client,
 }
 
 impl ModelProxy {
-    /// For the agents of a worker. `pass`: only who shows it is let through.
+    /// For one agent. With `pass`, only callers that present it are let through.
     pub fn new(
         config: &AgentConfig,
         login: ModelLogin,
@@ -128,9 +128,9 @@ impl ModelProxy {
         let service = config
             .variable("ANTHROPIC_BASE_URL")
             .unwrap_or_else(|| SERVICE.to_owned());
-        // What it answers is passed on as it is, so that no key follows a redirection.
+        // Redirects are passed on unfollowed, so that no key goes along.
         let mut client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        // Authorities of an organisation, as the agent's program itself would know them.
+        // An organisation's certificate authorities, which the agent's program would trust too.
         if let Some(file) = config.variable("NODE_EXTRA_CA_CERTS") {
             for authority in reqwest::Certificate::from_pem_bundle(&std::fs::read(file)?)? {
                 client = client.add_root_certificate(authority);
@@ -146,7 +146,7 @@ impl ModelProxy {
         })
     }
 
-    /// Passes calls on, as long as it is polled.
+    /// Forwards calls while it is polled.
     pub async fn serve<L>(self, listener: L)
     where
         L: Listener,
@@ -154,7 +154,7 @@ impl ModelProxy {
     {
         let routes = Router::new().fallback(pass_on).with_state(Arc::new(self));
         if let Err(error) = axum::serve(listener, routes).await {
-            tracing::warn!("the way to the model ended: {error}");
+            tracing::warn!("the model proxy failed: {error}");
         }
     }
 
@@ -175,7 +175,7 @@ async fn pass_on(State(model): State<Arc<ModelProxy>>, request: Request) -> Resp
         return refusal(
             StatusCode::UNAUTHORIZED,
             "authentication_error",
-            "this is another agent's way to the model",
+            "this model proxy belongs to another agent",
         );
     }
     let path = request.uri().path();
@@ -189,7 +189,7 @@ async fn pass_on(State(model): State<Arc<ModelProxy>>, request: Request) -> Resp
         return refusal(
             StatusCode::NOT_FOUND,
             "not_found_error",
-            "agents call the model here, and nothing else of its service",
+            "agents may only call the model here, no other endpoints of its service",
         );
     }
     let query = request
@@ -212,12 +212,12 @@ async fn pass_on(State(model): State<Arc<ModelProxy>>, request: Request) -> Resp
         .request(request.method().clone(), address)
         .headers(headers);
     let Ok(body) = axum::body::to_bytes(request.into_body(), BODY).await else {
-        let words = "a call of the model is no larger than 64 MB";
+        let words = "the request is larger than 64 MB";
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", words);
     };
     if let Some(what) = goes_elsewhere(&body).filter(|_| !model.open) {
         let words = format!(
-            "agents of this repository reach only the hosts that they are let out to, and {what} would reach others; `--egress open` allows it"
+            "agents of this repository may only reach allowed hosts, and {what} could reach others; `--egress open` allows it"
         );
         return refusal(StatusCode::FORBIDDEN, "permission_error", &words);
     }
@@ -225,21 +225,22 @@ async fn pass_on(State(model): State<Arc<ModelProxy>>, request: Request) -> Resp
     match call.send().await {
         Ok(answer) => passed_back(answer),
         Err(error) => {
-            // Its address is of the keeper's configuration.
+            // The address comes from the keeper's configuration.
             let why = error.without_url();
             refusal(
                 StatusCode::BAD_GATEWAY,
                 "api_error",
-                &format!("the model's service cannot be reached: {why}"),
+                &format!("could not reach the model service: {why}"),
             )
         }
     }
 }
 
-/// A call of the model with all that was said so far.
+/// Maximum size of a model call, with the whole conversation.
 const BODY: usize = 64 << 20;
 
-/// What in a call lets the service itself reach hosts of the agent's choice. Its web search names none.
+/// The part of a call that would let the service reach hosts of the agent's choice. Its web search
+/// does not name hosts.
 fn goes_elsewhere(body: &[u8]) -> Option<String> {
     let call: Value = serde_json::from_slice(body).ok()?;
     if call["mcp_servers"]

@@ -1,5 +1,5 @@
-//! What of the machine an agent sees: programs and libraries, read only, wherever they lie. A list of
-//! what is there, never of what is hidden.
+//! What an agent sees of the machine: programs and libraries, read only. A list of what is visible,
+//! never of what is hidden.
 
 use std::{
     collections::BTreeSet,
@@ -13,14 +13,14 @@ const SYSTEM: [&str; 10] = [
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix", "/snap",
 ];
 
-/// What of `/etc` programs read; nothing in it is a secret, and accounts are not in it.
+/// The parts of `/etc` that programs read; it contains no secrets and no accounts.
 const ETC: [&str; 33] = [
     "alternatives",
     "bash.bashrc",
     "bash_completion.d",
     "ca-certificates",
     "ca-certificates.conf",
-    // What an organisation says of all its Claude Code.
+    // An organisation's policy for Claude Code.
     "claude-code",
     "crypto-policies",
     "debian_version",
@@ -51,8 +51,9 @@ const ETC: [&str; 33] = [
     "xml",
 ];
 
-/// Parts of a home in which people install toolchains, by the variable that leads there if there is
-/// one (the tools' own documentation, 2026-11-29). Where they keep logins is not among them.
+/// Folders in a home where people install toolchains, with the variable that overrides the
+/// location, if any (the tools' own documentation, 2026-11-29). Folders with logins are not
+/// included.
 const TOOLS: [(&str, Option<&str>); 24] = [
     (".rustup", Some("RUSTUP_HOME")),
     (".cargo/bin", None),
@@ -80,18 +81,18 @@ const TOOLS: [(&str, Option<&str>); 24] = [
     (".nix-profile", None),
 ];
 
-/// What is mounted read only, and what leads to toolchains.
+/// What is mounted read only, and the variables that point to toolchains.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct VisibleMounts {
-    /// Folders and files, each at its own path, parents first.
+    /// Folders and files, each mounted at its own path, parents first.
     pub paths: Vec<PathBuf>,
-    /// Links of the root, as they are.
+    /// Links in the root folder, kept as they are.
     pub links: Vec<(PathBuf, PathBuf)>,
-    /// Variables that lead to toolchains outside of the agent's home.
+    /// Variables that point to toolchains outside the agent's home.
     pub variables: Vec<(String, String)>,
 }
 
-/// What decides it.
+/// What the mounts depend on.
 pub struct MountRequest<'a> {
     /// The search path.
     pub path: &'a str,
@@ -99,14 +100,14 @@ pub struct MountRequest<'a> {
     pub home: Option<&'a Path>,
     /// The agent's program and its arguments.
     pub command: &'a [String],
-    /// Folders of ours, of which nothing is mounted on the way.
+    /// Our own folders; nothing that contains them or is in them is mounted.
     pub ours: &'a [PathBuf],
     /// The worker's own environment.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// Makes the agents' own `/etc`: one folder is mounted in a fraction of the time that many files take.
-/// What not everybody may read is left out.
+/// Creates the agents' own `/etc`: mounting one folder is far faster than mounting many files.
+/// Files that are not world-readable are left out.
 pub fn make_etc(to: &Path) -> io::Result<()> {
     let draft = to.with_extension("new");
     let _left_by_a_crash = fs::remove_dir_all(&draft);
@@ -123,7 +124,7 @@ pub fn make_etc(to: &Path) -> io::Result<()> {
             "nsswitch.conf",
             "passwd: files\ngroup: files\nhosts: files\n",
         ),
-        // Others are mounted here.
+        // Mount points for our own versions.
         ("passwd", ""),
         ("group", ""),
     ] {
@@ -154,7 +155,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Looks at this machine.
+/// Inspects this machine.
 pub fn seen(wanted: &MountRequest<'_>) -> VisibleMounts {
     let mut seen = VisibleMounts::default();
     let mut paths = BTreeSet::new();
@@ -189,21 +190,21 @@ pub fn seen(wanted: &MountRequest<'_>) -> VisibleMounts {
         std::env::split_paths(wanted.path).filter(|path| path.is_dir() && is_fine(path, wanted));
     paths.extend(on_path);
     paths.extend(programs(wanted));
-    // What lies in a folder that is seen whole need not be mounted again.
+    // Skip what is inside a folder that is mounted anyway.
     let all = paths.clone();
     let is_inside = |path: &PathBuf| path.ancestors().skip(1).any(|above| all.contains(above));
     seen.paths = paths.into_iter().filter(|path| !is_inside(path)).collect();
     seen
 }
 
-/// The part of the system that is seen whole and holds this path.
+/// The visible system folder that contains this path.
 pub fn seen_in(path: &Path) -> Option<PathBuf> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let holds = SYSTEM.iter().find(|system| real.starts_with(system));
     holds.map(PathBuf::from)
 }
 
-/// `/etc/java-17-openjdk`, `/etc/python3` and the like.
+/// Versioned folders such as `/etc/java-17-openjdk` and `/etc/python3`.
 fn versioned() -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir("/etc").into_iter().flatten().flatten();
     entries.filter_map(|entry| {
@@ -212,7 +213,7 @@ fn versioned() -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// The person's, and those in which programs of the search path lie: `/home/ann/.cargo/bin`.
+/// The person's home, and homes that contain folders of the search path: `/home/ann/.cargo/bin`.
 fn homes(wanted: &MountRequest<'_>) -> Vec<PathBuf> {
     let of_path = std::env::split_paths(wanted.path).filter_map(|path| {
         let text = path.to_str()?;
@@ -229,7 +230,7 @@ fn homes(wanted: &MountRequest<'_>) -> Vec<PathBuf> {
     homes
 }
 
-/// Not a home, not the root, and nothing of ours: neither in it nor around it.
+/// Whether it may be mounted: not a home, not the root, and neither in nor around our own folders.
 fn is_fine(path: &Path, wanted: &MountRequest<'_>) -> bool {
     let Ok(real) = path.canonicalize() else {
         return false;
@@ -251,8 +252,8 @@ fn is_fine(path: &Path, wanted: &MountRequest<'_>) -> bool {
     !is_home && !is_wide && !is_seen && !holds_ours
 }
 
-/// The agent's program with what lies beside it, what its links lead through, and files that it is
-/// given by the administrator.
+/// The agent's program with its folder, the targets of its links, and files that the administrator
+/// passes to it.
 fn programs(wanted: &MountRequest<'_>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for (number, word) in wanted.command.iter().enumerate() {

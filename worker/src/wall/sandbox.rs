@@ -1,4 +1,4 @@
-//! One attempt's sandbox: what its agent is started with, and what serves it from outside.
+//! One attempt's sandbox: how its agent is started, and the services outside that it uses.
 
 use std::{
     fs, io,
@@ -12,14 +12,13 @@ use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, UnixListener},
     process::{Child, Command},
-    task::JoinSet,
-    task::block_in_place,
+    task::{JoinSet, block_in_place},
 };
 use vine_domain::{
     Failure, FailureKind, SessionId, Wall,
+    assignment::Assignment,
     clock::{Ids, System},
     guard::{Egress, Preset},
-    worker::Assignment,
 };
 
 use super::{

@@ -1,5 +1,5 @@
-//! The wall `user`: each agent runs as a user of its own, whose number belongs to nobody else while it
-//! lasts. It needs a worker that runs as root. The network is not held.
+//! The wall `user`: each agent runs as its own user, with an id that no other agent has meanwhile.
+//! Requires a worker that runs as root. The network is not restricted.
 
 use std::{
     fs::{self, File},
@@ -12,25 +12,25 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use vine_domain::Slug;
 
-/// So many agents on one machine.
+/// Maximum number of agents on one machine.
 const MOST: u32 = 1_000;
-/// Groups of repositories have numbers behind those of users.
+/// Offset from user ids to repositories' group ids.
 const GROUPS: u32 = 100_000;
-/// Whoever holds the lock on a number's file has it.
+/// Holding the lock on an id's file reserves the id.
 const LOCKS: &str = "/run/vine-users";
 
-/// A user's number, for one attempt.
+/// A user id, for one attempt.
 #[derive(Debug)]
 pub struct SandboxUser {
-    /// Its number; its own group has the same.
+    /// The user id; its own group has the same id.
     pub id: u32,
-    /// The group whose members read the repository's objects.
+    /// The group that may read the repository's objects.
     pub group: u32,
     _lock: File,
 }
 
 impl SandboxUser {
-    /// The first number that is free.
+    /// Takes the first free id.
     pub fn take(first: u32, repo: &Slug) -> io::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
@@ -39,7 +39,7 @@ impl SandboxUser {
         for id in first..first.saturating_add(MOST) {
             let lock = File::create(Path::new(LOCKS).join(id.to_string()))?;
             if lock.try_lock().is_ok() {
-                // Whatever an earlier agent with this number left.
+                // An earlier agent with this id may have left something.
                 end_all_of(id);
                 remove_files_of(id);
                 let group = first + GROUPS + number_of(repo);
@@ -51,11 +51,11 @@ impl SandboxUser {
             }
         }
         Err(io::Error::other(format!(
-            "all {MOST} user numbers from {first} on are taken"
+            "all {MOST} user ids from {first} on are in use"
         )))
     }
 
-    /// Ends everything of this user, whatever it did to its environment and parents.
+    /// Kills every process of this user, whatever it did to its environment and parents.
     pub async fn end_all(&self) -> usize {
         let mut ended = 0;
         for _ in 0..100 {
@@ -70,7 +70,7 @@ impl SandboxUser {
         ended
     }
 
-    /// These folders are the user's, and nobody else's.
+    /// Gives the folders to this user exclusively.
     pub fn own(&self, folders: &[PathBuf]) -> io::Result<()> {
         folders.iter().try_for_each(|folder| {
             give(folder, self.id)?;
@@ -78,14 +78,14 @@ impl SandboxUser {
         })
     }
 
-    /// The objects of a repository are read by those who work on it alone.
+    /// Makes a repository's objects readable only to those who work on it.
     pub fn lend(&self, repository: &Path) -> io::Result<()> {
         chown(repository, None, Some(self.group))?;
         fs::set_permissions(repository, fs::Permissions::from_mode(0o750))
     }
 }
 
-/// After a worker that was killed: folders of agents whose numbers others may get are ours again.
+/// Takes back folders that agents of a killed worker owned, since their ids will be reused.
 pub fn take_all_back(state: &Path) -> io::Result<()> {
     let inside = |folder: PathBuf| {
         fs::read_dir(folder)
@@ -99,7 +99,7 @@ pub fn take_all_back(state: &Path) -> io::Result<()> {
     take_back(&folders)
 }
 
-/// What a user left where everybody may write; the number will be another agent's.
+/// Removes what a user left in world-writable folders; the id will be another agent's.
 fn remove_files_of(id: u32) {
     for shared in ["/tmp", "/var/tmp", "/dev/shm"] {
         for entry in fs::read_dir(shared).into_iter().flatten().flatten() {
@@ -115,14 +115,14 @@ fn remove_files_of(id: u32) {
     }
 }
 
-/// Takes folders back for ourselves.
+/// Makes us the owner of the folders again.
 pub fn take_back(folders: &[PathBuf]) -> io::Result<()> {
     let own = rustix::process::geteuid().as_raw();
     folders.iter().try_for_each(|folder| give(folder, own))
 }
 
-/// Everything below a folder is given away; links are not followed, and files with several names stay
-/// with whom they are: one of those may be elsewhere.
+/// Changes the owner of everything below a folder. Links are not followed, and root's files with
+/// several hard links are left alone, since another link may be elsewhere.
 fn give(folder: &Path, to: u32) -> io::Result<()> {
     let found = folder.symlink_metadata()?;
     if found.is_dir() {
@@ -137,14 +137,14 @@ fn give(folder: &Path, to: u32) -> io::Result<()> {
 }
 
 fn number_of(repo: &Slug) -> u32 {
-    // FNV-1a: any spread will do.
+    // FNV-1a: any even distribution will do.
     let hash = repo.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
     hash % 1_000_000
 }
 
-/// Kills all processes of a user; how many there were.
+/// Kills all processes of a user; returns how many there were.
 fn end_all_of(id: u32) -> usize {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let of_user = entries.filter(|entry| entry.metadata().is_ok_and(|found| found.uid() == id));
@@ -160,10 +160,10 @@ fn end_all_of(id: u32) -> usize {
     killed.count()
 }
 
-/// Why this wall cannot stand here, and what to do.
+/// Why this wall is not possible here, and what to do.
 pub fn obstacle(state: &Path) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
-        return Some("the wall `user` needs a worker that runs as root".into());
+        return Some("the wall `user` requires a worker that runs as root".into());
     }
     let closed = state.ancestors().skip(1).find(|above| {
         above
@@ -172,16 +172,17 @@ pub fn obstacle(state: &Path) -> Option<String> {
     });
     closed.map(|above| {
         format!(
-            "the wall `user` needs a state folder that other users can enter, and {} is closed to them; set `worker.state`, to /var/lib/agentvine for example",
+            "the wall `user` requires a state folder that other users can enter, but {} is closed to them; set `worker.state`, for example to /var/lib/agentvine",
             above.display()
         )
     })
 }
 
-/// Folders that others go through.
+/// Folders that other users pass through.
 const WAYS: [&str; 4] = ["worktrees", "sessions", "repos", "bin"];
 
-/// `vine` where other users can start it, for the door: where it was installed may be closed to them.
+/// Copies `vine` to where other users can run it, for the door: its own folder may be closed to
+/// them.
 pub fn lend_program(state: &Path) -> io::Result<()> {
     let own = std::env::current_exe()?;
     let (folder, to) = (state.join("bin"), state.join("bin/vine"));
@@ -195,14 +196,14 @@ pub fn lend_program(state: &Path) -> io::Result<()> {
     fs::rename(draft, to)
 }
 
-/// Others may go through our own folder, and read nothing in it.
+/// Lets other users pass through our state folder without reading it.
 pub fn open_state(state: &Path) -> io::Result<()> {
     for folder in WAYS.into_iter().chain([""]) {
         let folder = state.join(folder);
         fs::create_dir_all(&folder)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o711))?;
     }
-    // Repositories are closed to all but those who were lent them.
+    // Repositories are closed to everyone except those they were lent to.
     for entry in fs::read_dir(state.join("repos"))?.flatten() {
         let mode = entry.metadata()?.permissions().mode() & 0o770;
         fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode))?;

@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use vine_domain::{
-    Epoch, Repo, Slug, TaskId, Timestamp,
-    repo::Push,
-    worker::{Attempt, UnfinishedWork},
+    Epoch, Repo, Slug, TaskId, Timestamp, assignment::UnfinishedWork, attempt::Attempt, repo::Push,
 };
 
 use super::*;

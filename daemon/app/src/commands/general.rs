@@ -9,10 +9,10 @@ use vine_grammar::Command;
 use super::{CommandOutput, question, task};
 use crate::{App, AppError, AppResult, Caller, health::PlatformHealth, texts, view};
 
-/// So many questions are shown.
+/// At most this many questions are shown.
 const QUESTIONS: u32 = 20;
 
-/// Who waits for whom, in a few lines.
+/// What needs people, at a glance.
 pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     let everything = app.sight(caller, "status").await? == ListScope::Everything;
     let running = app
@@ -33,15 +33,19 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     let workers = app.store.workers().await?;
     let depths = app.store.depths().await?;
     let queues = view::queues(&depths);
-    let waiting = texts::counted(depths.open_questions, "question waits", "questions wait");
+    let waiting = texts::counted(
+        depths.open_questions,
+        "question waiting",
+        "questions waiting",
+    );
     let (tasks, crew) = (counted_tasks(&running), crew(&workers, now));
-    let mut lines = vec![format!("{waiting} for people, {tasks}, {crew}")];
+    let mut lines = vec![format!("{waiting}, {tasks}, {crew}")];
     lines.extend(questions.iter().map(question::line));
     lines.extend(running.iter().map(|running| task::line(app, running)));
     let adapters = app.platforms.health();
     lines.extend(adapters.iter().filter_map(|(platform, health)| {
         Some(format!(
-            "{platform} is in trouble: {}",
+            "{platform} is failing: {}",
             health.trouble.as_ref()?
         ))
     }));
@@ -54,7 +58,7 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
         lines.extend(
             worker
                 .troubles()
-                .map(|what| format!("{name} is ill: {what}")),
+                .map(|what| format!("{name} is unhealthy: {what}")),
         );
     }
     let hints = app.hint_trouble();
@@ -65,7 +69,7 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     lines.extend(
         refused
             .iter()
-            .map(|why| format!("the changed configuration is not in force: {why}")),
+            .map(|why| format!("the changed configuration was not applied: {why}")),
     );
     lines.push(
         queues
@@ -86,7 +90,7 @@ pub async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
     Ok(CommandOutput::new(lines.join("\n"), data))
 }
 
-/// Who is there; and who is not, if somebody is.
+/// How many workers are online, and how many are not, if any.
 fn crew(workers: &[(Worker, usize, usize)], now: Timestamp) -> String {
     let is_gone =
         |row: &&(Worker, usize, usize)| row.0.state(row.1, row.2, now) == WorkerState::Offline;
@@ -94,15 +98,15 @@ fn crew(workers: &[(Worker, usize, usize)], now: Timestamp) -> String {
     let there = texts::counted((workers.len() - gone) as u64, "worker", "workers");
     match gone {
         0 => there,
-        gone => format!("{there} ({gone} gone)"),
+        gone => format!("{there} ({gone} offline)"),
     }
 }
 
 fn counted_tasks(running: &[Task]) -> String {
-    texts::counted(running.len() as u64, "task runs", "tasks run")
+    texts::counted(running.len() as u64, "task running", "tasks running")
 }
 
-/// The same for somebody who sees some repositories only: nothing of what serves all of them.
+/// The same for somebody who sees only some repositories, without what all repositories share.
 async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> AppResult<CommandOutput> {
     let questions = app.open_questions(caller, u32::MAX).await?;
     let state = if app.store.depths().await?.paused {
@@ -110,9 +114,13 @@ async fn own_status(app: &App, caller: &Caller, running: &[Task]) -> AppResult<C
     } else {
         "open"
     };
-    let waiting = texts::counted(questions.len() as u64, "question waits", "questions wait");
+    let waiting = texts::counted(
+        questions.len() as u64,
+        "question waiting",
+        "questions waiting",
+    );
     let mut lines = vec![format!(
-        "{waiting} for people and {} in your repositories",
+        "{waiting} and {} in your repositories",
         counted_tasks(running)
     )];
     let shown = questions.iter().take(QUESTIONS as usize);
@@ -136,7 +144,7 @@ pub fn whoami(caller: &Caller) -> AppResult<CommandOutput> {
         .map(|(repo, role)| format!(", {} in {repo}", role.as_str()))
         .collect();
     let text = format!(
-        "You are {} ({role}{}), speaking through {}.",
+        "You are {} ({role}{}), via {}.",
         user.name,
         own.concat(),
         caller.via
@@ -147,12 +155,12 @@ pub fn whoami(caller: &Caller) -> AppResult<CommandOutput> {
     ))
 }
 
-/// How to say things.
+/// The commands.
 pub fn help() -> CommandOutput {
     let text = format!(
-        "Say `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a \
-         task's thread the task's id may be left out; \
-         Slack has no `/vine` there, say `@vine …`. \
+        "Type `/vine …`, `!vine …` or `@vine …` in chat, `vine …` in a shell:\n\n{}\n\nInside a \
+         task's thread you can leave out the task's id; \
+         Slack has no `/vine` in threads, type `@vine …` there. \
          Reply to a question with a number, a label or your own words.",
         Command::overview()
     );

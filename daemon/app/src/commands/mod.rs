@@ -1,4 +1,4 @@
-//! What commands do, a file for each noun. Chat, console, shell and API run the same ones.
+//! Commands, a file for each noun. Chat, console, shell and API run the same ones.
 
 mod general;
 mod question;
@@ -13,7 +13,7 @@ use vine_grammar::Command;
 
 use crate::{App, AppResult, Caller};
 
-/// What a command gives back.
+/// What a command returns.
 #[derive(Debug, Clone)]
 pub struct CommandOutput {
     /// For people.
@@ -30,7 +30,7 @@ impl CommandOutput {
         }
     }
 
-    /// A listing: a line and an object for each thing, or the words for an empty one.
+    /// A listing: a line and an object for each thing, or `empty` when there is none.
     fn list<T>(
         things: &[T],
         line: impl Fn(&T) -> String,
@@ -51,7 +51,7 @@ impl CommandOutput {
 }
 
 impl App {
-    /// Runs a command for `caller`. `key` makes creations and answers harmless to repeat.
+    /// Runs a command for `caller`. `key` makes creations and answers idempotent.
     pub async fn run(
         &self,
         caller: &Caller,

@@ -19,7 +19,7 @@ pub async fn run(
                 &questions,
                 line,
                 view::question,
-                "Nobody waits for an answer.",
+                "Nothing needs an answer.",
             ))
         }
         QuestionVerb::Show { question } => {
@@ -64,7 +64,7 @@ pub fn line(question: &Question) -> String {
             format!("{}: {}", answer.name, answer.decision.headline())
         }
         QuestionState::Expired { .. } => "nobody answered in time".into(),
-        QuestionState::Withdrawn { why } => format!("withdrawn, {why}"),
+        QuestionState::Withdrawn { why } => format!("withdrawn: {why}"),
     };
     format!(
         "{:<6} {:<6} {:<10} {} ({state})",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use vine_domain::{
-    Invalid, Slug, Task, TaskId, TaskState, Verb, input::shown, lifecycle::TaskAction,
+    Invalid, Slug, Task, TaskId, TaskState, Verb, invalid::shown, lifecycle::TaskAction,
     ports::TaskFilter,
 };
 use vine_grammar::{BulkFilter, QueueVerb};
@@ -38,13 +38,13 @@ pub async fn run(app: &App, caller: &Caller, verb: QueueVerb) -> AppResult<Comma
     }
 }
 
-/// At most so many tasks in one call.
+/// At most this many tasks in one call.
 const MANY: u32 = 1000;
-/// So many are named.
+/// At most this many are named in the reply.
 const NAMED: usize = 10;
 
-/// One task, or all that the filter leaves. Many are counted first, and ordered only when that count
-/// comes back: what nobody looked at is not decided.
+/// One task, or all that match the filter. Many are counted first and changed only when the caller
+/// confirms that count, so that nobody changes tasks unseen.
 async fn each(
     app: &App,
     caller: &Caller,
@@ -56,11 +56,11 @@ async fn each(
         return task::ordered(app, caller, task, order).await;
     }
     if !many.all && many.repo.is_none() && many.kind.is_none() {
-        let why = "none is named".to_owned();
+        let why = "it is empty".to_owned();
         return Err(Invalid::new(
-            "choice of dead tasks",
+            "filter of dead tasks",
             why,
-            "say `--all`, `--repo` or `--kind`",
+            "use `--all`, `--repo` or `--kind`",
         )
         .into());
     }
@@ -74,7 +74,7 @@ async fn each(
     let count = ids.len() as u64;
     if count == 0 {
         return Ok(CommandOutput::new(
-            "No dead tasks like that.",
+            "No matching dead tasks.",
             json!({ "count": 0 }),
         ));
     }
@@ -87,7 +87,7 @@ async fn each(
     if many.confirm != Some(count) {
         let tasks = texts::counted(count, "dead task", "dead tasks");
         let text = format!(
-            "{tasks}: {named}. Nothing has changed yet; `queue {verb}{} --confirm {count}` does it.",
+            "{tasks}: {named}. Nothing has changed yet; run `queue {verb}{} --confirm {count}` to do it.",
             again(many)
         );
         return Ok(CommandOutput::new(
@@ -99,9 +99,9 @@ async fn each(
         app.order(caller, *id, order).await?;
     }
     let done = if order == TaskAction::Retry {
-        "run again"
+        "queued again"
     } else {
-        "are off the list"
+        "discarded"
     };
     let text = format!(
         "{} {done}: {named}.",
@@ -125,7 +125,7 @@ async fn found(app: &App, caller: &Caller, many: &BulkFilter) -> AppResult<Vec<T
         let kinds: BTreeSet<String> = dead.iter().filter_map(kind_of).collect();
         if !kinds.contains(kind) {
             let hint = match kinds.is_empty() {
-                true => "there are no dead tasks here".to_owned(),
+                true => "there are no dead tasks".to_owned(),
                 false => kinds.into_iter().collect::<Vec<_>>().join(", "),
             };
             let why = format!("no dead task has `{}`", shown(kind));
@@ -136,7 +136,7 @@ async fn found(app: &App, caller: &Caller, many: &BulkFilter) -> AppResult<Vec<T
     Ok(dead)
 }
 
-/// As the API names it.
+/// The kind of failure as the API names it.
 fn kind_of(task: &Task) -> Option<String> {
     let TaskState::Failed { failure, .. } = &task.state else {
         return None;
@@ -167,7 +167,7 @@ async fn status(app: &App, caller: &Caller) -> AppResult<CommandOutput> {
         .map(|(name, depth)| json!({ "id": name, "state": state, "depth": depth }))
         .collect();
     let paused = if depths.paused {
-        "\nClaiming is paused; `queue resume` starts it again."
+        "\nClaiming is paused; `queue resume` resumes it."
     } else {
         ""
     };
@@ -196,9 +196,9 @@ async fn pause(
     app.wakes.work();
     app.wakes.page();
     let text = if paused {
-        format!("Nothing new is started {what}; agents at work go on.")
+        format!("No new tasks start {what}; running agents continue.")
     } else {
-        format!("Work is started again {what}.")
+        format!("Tasks start again {what}.")
     };
     Ok(CommandOutput::new(
         text,

@@ -22,7 +22,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
         } => {
             app.allow(caller, Verb::Administer, None, &format!("repo {name}"))
                 .await?;
-            // Said once it stays, until somebody says another.
+            // A push rule stays until another one is given.
             let known = app.store.repos().await?;
             let known = known.iter().find(|known| known.name == name);
             let push = push.or(known.map(|known| known.push)).unwrap_or_default();
@@ -60,7 +60,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
                 .nobody_can(&repo)
                 .await?
                 .map_or_else(String::new, |why| {
-                    format!("\nNo worker can run its tasks now: {why}.")
+                    format!("\nNo worker can run its tasks: {why}.")
                 });
             Ok(CommandOutput::new(
                 format!("{}{none}", line(&repo)),
@@ -81,9 +81,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             app.wakes.rooms();
             app.wakes.page();
             Ok(CommandOutput::new(
-                format!(
-                    "{name} is forgotten; what was done in it stays. `repo add` brings it back."
-                ),
+                format!("{name} was removed; its history is kept. `repo add` restores it."),
                 json!({ "id": name, "state": "removed" }),
             ))
         }
@@ -107,7 +105,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
             let platform = platform_of(app, caller, platform)?;
             let room = app.adopt_room(caller, &name, &platform, &room).await?;
             Ok(CommandOutput::new(
-                format!("{name} speaks in {room} on {platform} now."),
+                format!("{name} now uses {room} on {platform}."),
                 json!({ "id": name, "state": "ok", "platform": platform, "room": room }),
             ))
         }
@@ -117,7 +115,7 @@ pub async fn run(app: &App, caller: &Caller, verb: RepoVerb) -> AppResult<Comman
     }
 }
 
-/// The platform that a person means.
+/// The platform that a command is about.
 fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> AppResult<String> {
     let mut known: Vec<String> = app.platforms.health().into_keys().collect();
     match named.or_else(|| {
@@ -130,7 +128,7 @@ fn platform_of(app: &App, caller: &Caller, named: Option<String>) -> AppResult<S
         None if known.len() == 1 => Ok(known.remove(0)),
         None if known.is_empty() => Err(Missing::Platform("chat platform".into()).into()),
         None => Err(AppError::Unreadable(format!(
-            "which platform? Say `--platform`, with one of: {}",
+            "which platform? Use `--platform` with one of: {}",
             known.join(", ")
         ))),
     }
@@ -170,7 +168,7 @@ async fn rooms(app: &App, caller: &Caller, name: &Slug) -> AppResult<CommandOutp
         &all,
         ShownRoom::line,
         ShownRoom::data,
-        "no room",
+        "No rooms.",
     ))
 }
 
@@ -179,7 +177,7 @@ struct ShownRoom {
     platform: String,
     room: Option<String>,
     trouble: Option<String>,
-    /// What was refused last for what it held.
+    /// The last post that was refused for its content.
     refusal: Option<String>,
 }
 
@@ -214,9 +212,12 @@ fn line(repo: &Repo) -> String {
         (repo.paused, ", paused"),
         (repo.trusted, ", trusted"),
         (repo.encrypted, ", encrypted rooms"),
-        (repo.push == Push::Branches, ", unfinished work on branches"),
+        (
+            repo.push == Push::Branches,
+            ", unfinished work is pushed to branches",
+        ),
         (repo.push == Push::Done, ", only finished work is pushed"),
-        (repo.push == Push::Never, ", nothing is pushed unasked"),
+        (repo.push == Push::Never, ", pushed only on request"),
     ]
     .iter()
     .filter(|(yes, _)| *yes)
@@ -232,8 +233,8 @@ fn line(repo: &Repo) -> String {
 }
 
 impl App {
-    /// Adds a repository, or corrects the one of that name. The console shows it without a room,
-    /// platforms make one.
+    /// Adds a repository or updates the one of that name. Platforms create a room for it; the console
+    /// needs none.
     pub async fn add_repo(&self, repo: &Repo) -> AppResult<()> {
         self.store.save_repo(repo).await?;
         self.around.holds(repo);

@@ -42,14 +42,14 @@ pub async fn run(app: &App, caller: &Caller, verb: SessionVerb) -> AppResult<Com
     }
 }
 
-/// What its agent need not ask for again, and on whose word.
+/// What the agent may do without asking again, and who allowed it.
 fn granted(question: &Question) -> String {
     let (Ask::Permission { rules, .. }, Some(answer)) = (&question.ask, question.answer()) else {
         return String::new();
     };
     let sentences: Vec<String> = rules.iter().map(|rule| grants::sentence(rule)).collect();
     format!(
-        "\n{} allowed until {} is over ({}): {}",
+        "\n{} allowed, until {} is over ({}): {}",
         answer.name,
         question.task(),
         question.id,

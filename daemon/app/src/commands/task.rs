@@ -64,7 +64,7 @@ pub async fn run(
                 &tasks,
                 |task| line(app, task),
                 view::task_row,
-                "No tasks. `task new <title>` makes one.",
+                "No tasks. `task new <title>` creates one.",
             ))
         }
         TaskVerb::Show { task } => show(app, caller, named(task)?).await,
@@ -83,7 +83,7 @@ pub async fn run(
     }
 }
 
-/// Cancels, retries, moves or discards, and says where the task is then.
+/// Cancels, retries, moves or discards, and returns the task's new state.
 pub async fn ordered(
     app: &App,
     caller: &Caller,
@@ -139,7 +139,7 @@ async fn show(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput
     ];
     lines.extend(questions.iter().map(super::question::line));
     lines.push(outcome(&task));
-    lines.extend(texts::total(&executions).map(|spent| format!("all attempts together: {spent}")));
+    lines.extend(texts::total(&executions).map(|spent| format!("all attempts: {spent}")));
     Ok(CommandOutput::new(
         lines.join("\n").trim_end(),
         view::task_whole(&task, &questions, &notes, &executions),
@@ -161,7 +161,7 @@ async fn log(app: &App, caller: &Caller, id: TaskId, limit: u32) -> AppResult<Co
         &lines,
         |line| format!("{} #{} {}", line.at, line.epoch.0, line.text),
         |line| serde_json::to_value(line).unwrap_or_default(),
-        "Nothing has happened yet.",
+        "The log is empty.",
     ))
 }
 
@@ -170,17 +170,17 @@ async fn diff(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOutput
     let patch = app.store.patch_of(id).await?;
     let text = patch
         .clone()
-        .unwrap_or_else(|| format!("No changes of {id} have been reported yet."));
+        .unwrap_or_else(|| format!("No changes have been reported for {id} yet."));
     Ok(CommandOutput::new(
         text,
         serde_json::json!({ "id": id, "state": task.state.as_str(), "branch": task.branch, "patch": patch }),
     ))
 }
 
-/// What was tried so far.
+/// The attempts so far.
 fn tried(task: &Task) -> String {
     match (task.failures, task.epoch.0) {
-        (0, attempt) => format!("attempt {attempt}, which counts as no failure"),
+        (0, attempt) => format!("attempt {attempt}, which does not count as a failure"),
         (1, _) => "1 failed attempt".into(),
         (failures, _) => format!("{failures} failed attempts"),
     }
@@ -188,7 +188,7 @@ fn tried(task: &Task) -> String {
 
 type WorkerNames = [(vine_domain::Worker, usize, usize)];
 
-/// How many workers may take work.
+/// How many workers can take work.
 fn able(workers: &WorkerNames, now: Timestamp) -> usize {
     let able = |(worker, running, waiting): &&(vine_domain::Worker, usize, usize)| {
         !worker.draining
@@ -217,7 +217,7 @@ fn states(workers: &WorkerNames, now: Timestamp) -> String {
     workers.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// An answered task: whom it waits for.
+/// What an answered task is waiting for.
 async fn resuming(app: &App, task: &Task) -> AppResult<String> {
     let id = task.id;
     let holder = match app.store.session_of(id).await? {
@@ -228,17 +228,17 @@ async fn resuming(app: &App, task: &Task) -> AppResult<String> {
         Some(worker) => {
             let patience = texts::span(app.settings().sessions.affinity);
             format!(
-                "{id} was answered and goes ahead of new work. It waits for a slot on {}, which \
-                 holds its session; when that is gone for {patience}, another worker starts it \
-                 afresh.",
+                "{id} was answered and goes ahead of new work. It is waiting for a slot on {}, which \
+                 holds its session; if that worker is offline for {patience}, another one starts it \
+                 from the beginning.",
                 worker.name
             )
         }
-        None => format!("{id} was answered and goes ahead of new work, at the next free slot."),
+        None => format!("{id} was answered and goes ahead of new work, in the next free slot."),
     })
 }
 
-/// What somebody needs to see the failure again with their own hands.
+/// What somebody needs to reproduce the failure.
 async fn repeat(app: &App, task: &Task) -> AppResult<String> {
     let attempt = app.store.executions(task.id).await?.into_iter().next_back();
     let session = match attempt.as_ref().and_then(|attempt| attempt.session) {
@@ -246,7 +246,7 @@ async fn repeat(app: &App, task: &Task) -> AppResult<String> {
         None => None,
     };
     let place = attempt.map_or_else(
-        || "nowhere yet".into(),
+        || "no attempt yet".into(),
         |attempt| format!("attempt {} on {}", attempt.epoch.0, attempt.worker),
     );
     let session = session.map_or_else(
@@ -254,7 +254,7 @@ async fn repeat(app: &App, task: &Task) -> AppResult<String> {
         |session| format!("session {} of {}", session.id, session.agent),
     );
     Ok(format!(
-        "To repeat it: {place}, {session}, branch {} from {} of {}; the prompt is in `task show`.",
+        "To reproduce it: {place}, {session}, branch {} from {} of {}; the prompt is in `task show --json`.",
         task.branch, task.base, task.repo
     ))
 }
@@ -269,7 +269,7 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
         .filter(vine_domain::Question::is_open)
         .collect();
     let mut workers = app.store.workers().await?;
-    // What is ill of others may be about repositories that this person does not see.
+    // A worker's other failing repositories may be ones that this person is not allowed to see.
     for (worker, ..) in &mut workers {
         worker.without.retain(|(repo, _)| *repo == task.repo);
     }
@@ -289,11 +289,11 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
     };
     let why = match &task.state {
         TaskState::Queued { .. } if paused => {
-            format!("{id} is queued, and claiming is paused. `queue resume` starts it.")
+            format!("{id} is queued, and claiming is paused. `queue resume` resumes it.")
         }
         TaskState::Queued { due, .. } if *due > app.clock.now() => {
             format!(
-                "{id} is queued after {}; it may start from {due} on, {}.",
+                "{id} is queued after {}; it starts at {due} at the earliest, {}.",
                 tried(&task),
                 texts::when(app, *due)
             )
@@ -309,17 +309,17 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
         }
         TaskState::Queued { .. } if let Some(why) = walled_out => {
             format!(
-                "{id} is queued, and no worker can run it: {why}. `repo set {}` changes what it demands; `worker show` says what stands where, and why.",
+                "{id} is queued, and no worker can run it: {why}. `repo set {}` changes what it requires; `worker show` shows which wall a worker has, and why.",
                 task.repo
             )
         }
         TaskState::Queued { resumes: true, .. } => resuming(app, &task).await?,
         TaskState::Queued { .. } => format!(
-            "{id} is queued in lane {} and starts at the next free slot.",
+            "{id} is queued in lane {} and starts in the next free slot.",
             task.lane.as_str()
         ),
         TaskState::Running { lease } => format!(
-            "{id} runs on {} (attempt {}). It ends by itself, or asks.",
+            "{id} is running on {} (attempt {}). It ends on its own, or asks.",
             on(lease),
             task.epoch.0
         ),
@@ -331,7 +331,7 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
             let next = open.iter().filter_map(|question| question.alarm).min();
             let next = next.map_or_else(String::new, |alarm| {
                 format!(
-                    " People are reminded, or the wait ends, {}.",
+                    " The next reminder, or the end of the wait, is due {}.",
                     texts::when(app, alarm)
                 )
             });
@@ -340,10 +340,10 @@ async fn explain(app: &App, caller: &Caller, id: TaskId) -> AppResult<CommandOut
                     "its agent is parked: the process has ended, session and worktree are kept"
                         .into()
                 },
-                |lease| format!("its agent waits on {}", on(lease)),
+                |lease| format!("its agent is waiting on {}", on(lease)),
             );
             format!(
-                "{id} waits for an answer to {}; {holder}. Nothing is decided until a person \
+                "{id} is waiting for an answer to {}; {holder}. Nothing is decided until a person \
                  answers.{next}",
                 asked.join(", ")
             )

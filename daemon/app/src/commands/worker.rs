@@ -42,7 +42,7 @@ pub async fn run(app: &App, caller: &Caller, verb: WorkerVerb) -> AppResult<Comm
             ..
         } => remove_gone(app, caller, confirm).await,
         WorkerVerb::Remove { worker, .. } => {
-            // A name that is none changes nothing.
+            // An unknown name removes no worker at all.
             for name in &worker {
                 app.worker_named(name).await?;
             }
@@ -58,12 +58,12 @@ fn removed(names: &[String]) -> CommandOutput {
     let state = |name: &String| serde_json::json!({ "id": name, "state": "removed" });
     match names {
         [name] => CommandOutput::new(
-            format!("{name} is forgotten; its token no longer works."),
+            format!("{name} was removed; its token no longer works."),
             state(name),
         ),
         names => CommandOutput::new(
             format!(
-                "{} are forgotten; their tokens no longer work.",
+                "{} were removed; their tokens no longer work.",
                 names.join(", ")
             ),
             names.iter().map(state).collect(),
@@ -78,10 +78,10 @@ async fn remove_gone(app: &App, caller: &Caller, confirm: Option<u64>) -> AppRes
         return Ok(removed(&names));
     }
     let text = match count {
-        0 => "No worker is gone.".into(),
+        0 => "No worker is offline.".into(),
         count => format!(
-            "{}: {}. Nothing has changed yet; `worker remove --offline --confirm {count}` does it.",
-            texts::counted(count, "worker is gone", "workers are gone"),
+            "{}: {}. Nothing has changed yet; run `worker remove --offline --confirm {count}` to remove them.",
+            texts::counted(count, "offline worker", "offline workers"),
             names.join(", ")
         ),
     };

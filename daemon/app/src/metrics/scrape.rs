@@ -6,9 +6,10 @@ use std::time::Duration;
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 use vine_domain::{
     Timestamp, Wall, Worker, WorkerState,
-    ports::{OldestPending, QueueDepths, SessionStats},
-    session::ENDINGS,
-    task::Usage,
+    attempt::Usage,
+    ports::OldestPending,
+    queue::QueueDepths,
+    session::{ENDINGS, SessionStats},
 };
 
 use super::Metrics;

@@ -213,9 +213,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        attempt::Attempt,
         ids::{Epoch, TaskId},
         question::{Answer, Choice, Decision, Item},
-        worker::Attempt,
     };
 
     const ANN: UserId = UserId(Uuid::from_u128(1));

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::{Announcement, ChangeBuilder, DecideResult, Refusal};
 use crate::{
+    attempt::Attempt,
     clock::Timestamp,
     failure::{self, Failure, FailureKind, FailureOwner, Remedy},
     ids::WorkerId,
     question::{Question, QuestionState},
     task::{Loss, Report, TaskState},
-    worker::Attempt,
 };
 
 /// A lost worker says little about the task, so its pause stays short.

@@ -3,13 +3,13 @@
 use uuid::Uuid;
 
 use crate::{
+    attempt::{Attempt, Usage},
     clock::Timestamp,
     failure::Failure,
     ids::QuestionId,
     note::Note,
     question::Question,
-    task::{Report, Task, Usage},
-    worker::Attempt,
+    task::{Report, Task},
 };
 
 /// A decided change: what is next, what is to be said, what is to be logged. Data only.

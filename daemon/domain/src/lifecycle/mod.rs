@@ -29,15 +29,16 @@ use uuid::Uuid;
 
 pub use self::change::{Announcement, AttemptEnd, Change, Refusal};
 use crate::{
+    attempt::{Attempt, Usage},
     clock::Timestamp,
     failure::Failure,
     ids::{QuestionId, WorkerId},
+    lease::Lease,
     note::Note,
     question::{Answer, DeliveredOutcome, Question, QuestionState},
     queue::Lane,
     reminder::ReminderPolicy,
-    task::{Lease, Report, Task, TaskState, Usage},
-    worker::Attempt,
+    task::{Report, Task, TaskState},
 };
 
 /// A task, all its questions and its waiting notes, as they were when loaded.

@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::{Announcement, Change, ChangeBuilder, DecideResult, Refusal};
 use crate::{
+    attempt::Attempt,
     ids::WorkerId,
     note::{Note, NoteState},
-    worker::Attempt,
 };
 
 impl ChangeBuilder<'_> {

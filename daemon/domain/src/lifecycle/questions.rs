@@ -3,11 +3,11 @@
 
 use super::{Announcement, ChangeBuilder, DecideResult, Refusal};
 use crate::{
+    attempt::Attempt,
     ids::{QuestionId, WorkerId},
     question::{Answer, DeliveredOutcome, Question, QuestionState},
     reminder::{ReminderPolicy, ReminderStep},
     task::TaskState,
-    worker::Attempt,
 };
 
 impl ChangeBuilder<'_> {

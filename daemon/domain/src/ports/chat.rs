@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::StoreResult;
 #[cfg(doc)]
 use crate::chat::InboundKind;
+use crate::ports::error::StoreResult;
 use crate::{
     chat::{DesiredRoom, Inbound, InboundBatch, OutboxItem, Posted},
     clock::Timestamp,

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::StoreResult;
 use crate::{
     ids::{TaskId, WorkerId},
+    ports::error::StoreResult,
     worker::{Worker, WorkerLimits},
 };
 

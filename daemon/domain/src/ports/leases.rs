@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::StoreResult;
+use crate::ports::error::StoreResult;
 
 /// Whose a thing is.
 #[derive(Debug, Clone, PartialEq, Eq)]

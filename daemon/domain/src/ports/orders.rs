@@ -1,9 +1,20 @@
 //! The queue: work orders, leases and what they wait for.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
-use super::{ClaimRequest, ClaimedTask, DueOrders, QueueDepths, StoreResult};
-use crate::{ids::WorkerId, input::Slug, note::Note, question::Question, worker::Attempt};
+use crate::{
+    assignment::Assignment,
+    attempt::Attempt,
+    ids::WorkerId,
+    input::Slug,
+    note::Note,
+    ports::error::StoreResult,
+    question::Question,
+    queue::{Lane, QueueDepths},
+    schedule::ClaimRequest,
+};
 
 /// What a worker has to do with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,4 +57,26 @@ pub trait Orders: Send + Sync {
     async fn depths(&self) -> StoreResult<QueueDepths>;
     /// Stops or resumes claiming, everywhere or in one repository.
     async fn set_paused(&self, repo: Option<&Slug>, paused: bool) -> StoreResult<()>;
+}
+
+/// An order that was handed out.
+#[derive(Debug, Clone)]
+pub struct ClaimedTask {
+    /// To whom.
+    pub worker: WorkerId,
+    /// What is to be done.
+    pub assignment: Assignment,
+    /// The lane it waited in.
+    pub lane: Lane,
+    /// How long it could have been claimed and was not.
+    pub waited: Duration,
+}
+
+/// When orders are due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DueOrders {
+    /// One is due now, whoever may take it.
+    pub now: bool,
+    /// How long until the next one of those that wait for their time.
+    pub next: Option<Duration>,
 }

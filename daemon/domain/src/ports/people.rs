@@ -1,16 +1,15 @@
 //! People, their tokens, and the audit.
 
-use async_trait::async_trait;
-
 use std::time::Duration;
 
+use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::StoreResult;
 use crate::{
     access::{AuditEntry, ConfiguredPerson, Role, User},
     clock::Timestamp,
     ids::UserId,
+    ports::error::StoreResult,
     token::{TokenInfo, TokenKind},
 };
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
-use super::{Milestones, StoreResult};
 use crate::{
     Timestamp,
     ids::{QuestionId, TaskId},
     input::Slug,
     note::Note,
-    question::Question,
+    ports::error::StoreResult,
+    question::{Milestones, Question},
 };
 
 /// Questions of agents and notes to them. They change with their task only, by

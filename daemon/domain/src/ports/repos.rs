@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreResult;
-use crate::{chat::RoomBinding, input::Slug, repo::Repo};
+use crate::{chat::RoomBinding, input::Slug, ports::error::StoreResult, repo::Repo};
 
 /// Repositories, and the rooms they speak in.
 #[async_trait]

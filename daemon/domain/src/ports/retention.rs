@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::StoreResult;
-use crate::{clock::Timestamp, ledger::LedgerEntry, retention::Retention};
+use crate::{
+    clock::Timestamp, ledger::LedgerEntry, ports::error::StoreResult, retention::Retention,
+};
 
 /// What is removed since it is old, and what can be proved of what stays.
 #[async_trait]

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{SessionStats, StoreResult};
 use crate::{
+    attempt::Attempt,
     ids::{SessionId, TaskId, WorkerId},
     input::Slug,
-    session::{Session, SessionPolicy},
-    worker::Attempt,
+    ports::error::StoreResult,
+    session::{Session, SessionPolicy, SessionStats},
 };
 
 /// Sessions, and the workers that hold them.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::StoreResult;
-use crate::{clock::Timestamp, task::Usage};
+use crate::{attempt::Usage, clock::Timestamp, ports::error::StoreResult};
 
 /// Since when the oldest of each kind waits; `None` when there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

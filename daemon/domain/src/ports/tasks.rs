@@ -2,13 +2,18 @@
 
 use async_trait::async_trait;
 
-use super::{Commit, Execution, LogLine, NewTask, StoreResult, TaskFilter};
 use crate::{
+    access::AuditEntry,
+    attempt::{Attempt, Execution, LogLine, Usage},
+    chat::Outbound,
     ids::{TaskId, WorkerId},
-    lifecycle::TaskSnapshot,
+    input::{Branch, Prompt, Slug, Title},
+    lifecycle::{Change, TaskSnapshot},
+    ports::error::StoreResult,
+    queue::Lane,
     retention::LogCap,
-    task::{Task, Usage},
-    worker::Attempt,
+    session::SessionPolicy,
+    task::Task,
 };
 
 /// What a worker keeps of an attempt that did not finish, or was not pushed.
@@ -72,4 +77,64 @@ pub trait Tasks: Send + Sync {
     async fn keep_patch(&self, by: WorkerId, attempt: Attempt, patch: &str) -> StoreResult<()>;
     /// The patch of the latest attempt that has one.
     async fn patch_of(&self, task: TaskId) -> StoreResult<Option<String>>;
+}
+
+/// A task to be created; the store gives it its id.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    /// One of the ids that [`Tasks::next_tasks`] gave.
+    pub id: TaskId,
+    /// One line.
+    pub title: Title,
+    /// What to do.
+    pub prompt: Prompt,
+    /// Where.
+    pub repo: Slug,
+    /// Start from.
+    pub base: Branch,
+    /// Commit to.
+    pub branch: Branch,
+    /// How urgent.
+    pub lane: Lane,
+    /// Who asks.
+    pub requester: String,
+    /// A second creation with the same key gives the first task.
+    pub key: Option<String>,
+    /// The first messages of its thread.
+    pub messages: Vec<Outbound>,
+    /// The decision that allowed it, for the audit.
+    pub audit: Option<AuditEntry>,
+}
+
+/// Which tasks to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct TaskFilter {
+    /// Only this state, one of [`crate::TaskState::WORDS`], or `dead` for failed ones that were not
+    /// discarded.
+    pub state: Option<String>,
+    /// Only this repository.
+    pub repo: Option<Slug>,
+    /// Only those with these words in their title or branch, in capitals or not.
+    pub text: Option<String>,
+    /// Only ids below this one: the last id of the page before.
+    pub before: Option<TaskId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// A decided change, with what is to be said about it; stored together or not at all.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The change.
+    pub change: Change,
+    /// Messages for the task's thread.
+    pub messages: Vec<Outbound>,
+    /// What a person wrote that led to it, to be kept in the thread: author and words.
+    pub reply: Option<(String, String)>,
+    /// What becomes of the task's session.
+    pub sessions: SessionPolicy,
+    /// The task was queued before, so that its order goes with the change.
+    pub was_queued: bool,
+    /// The decision that allowed it, for the audit.
+    pub audit: Option<AuditEntry>,
 }

@@ -1,10 +1,9 @@
 //! What was said: inbox, threads, outbox.
 
-use async_trait::async_trait;
-
 use std::time::Duration;
 
-use super::StoreResult;
+use async_trait::async_trait;
+
 use crate::{
     chat::{
         Button, Inbound, InboundBatch, Message, Outbound, OutboxItem, PostStatus, Posted,
@@ -12,6 +11,7 @@ use crate::{
     },
     clock::Timestamp,
     ids::{MessageId, QuestionId, TaskId},
+    ports::error::StoreResult,
 };
 
 /// A message of ours, found by the platform's id of it.

@@ -6,9 +6,10 @@ mod phrases;
 pub use self::phrases::all as phrases;
 
 use self::phrases::{Meaning, is_pause, meaning};
+use crate::visible_text::is_blank;
 use crate::{
     chat::attachment::is_passed_on,
-    input::Invalid,
+    invalid::Invalid,
     question::{Ask, Decision, Item},
 };
 
@@ -99,34 +100,12 @@ pub fn has_words(text: &str) -> bool {
     !is_blank(text)
 }
 
-/// Whether there is nothing in it that can be seen.
-pub fn is_nothing(text: &str) -> bool {
-    !text.contains(DASHES) && is_blank(text)
-}
-
 /// Whether `text` agrees or refuses, and nothing else.
 pub fn decides(text: &str) -> bool {
     matches!(
         meaning(text),
         Some(Meaning::Assent | Meaning::Once | Meaning::Refusal)
     )
-}
-
-const DASHES: [char; 3] = ['-', '–', '—'];
-
-/// Nothing that can be seen but dashes.
-fn is_blank(text: &str) -> bool {
-    let is_nothing = |c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || DASHES.contains(&c)
-            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2069}')
-            || matches!(
-                c,
-                '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{3164}' | '\u{2800}'
-            )
-    };
-    text.chars().all(is_nothing)
 }
 
 /// What can be answered, in one sentence.

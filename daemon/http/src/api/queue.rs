@@ -11,7 +11,7 @@ use vine_app::{AppError, view};
 use vine_domain::{
     Invalid, Verb,
     lifecycle::{Event, TaskAction},
-    ports::ClaimRequest,
+    schedule::ClaimRequest,
 };
 
 use super::{patience, shapes};

@@ -9,9 +9,7 @@ use uuid::Uuid;
 use vine_api::ApiError;
 use vine_domain::{
     Ask, Branch, Epoch, Lane, MessageId, Note, Prompt, QuestionId, SessionId, Slug, TaskId,
-    Timestamp, Title, WorkerId, WorkerState,
-    question::Answer,
-    task::{Report, Usage},
+    Timestamp, Title, WorkerId, WorkerState, attempt::Usage, question::Answer, task::Report,
 };
 
 /// Why something was not done. The same for all endpoints: a word for programs, what happened, what

@@ -39,7 +39,7 @@ pub async fn make(
         other => {
             return Err(AppError::from(Invalid::new(
                 "kind of token",
-                vine_domain::input::shown(other),
+                vine_domain::invalid::shown(other),
                 "use user, enrolment or login",
             ))
             .into());

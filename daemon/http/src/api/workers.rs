@@ -11,7 +11,8 @@ use vine_app::{
     workers::{KeptWorkReport, NewWorker},
 };
 use vine_domain::{
-    Branch, Guard, Invalid, Slug, Verb, WorkerId, WorkerIsolation, task::Usage, worker::Attempt,
+    Branch, Guard, Invalid, Slug, Verb, WorkerId, WorkerIsolation,
+    attempt::{Attempt, Usage},
 };
 
 use super::{patience, shapes};

@@ -5,10 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use maud::{Markup, html};
 use vine_app::{texts, view};
-use vine_domain::{
-    Question, QuestionId,
-    ports::{Execution, Milestones},
-};
+use vine_domain::{Question, QuestionId, attempt::Execution, question::Milestones};
 
 use super::screen;
 

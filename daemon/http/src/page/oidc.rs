@@ -277,7 +277,7 @@ async fn answered(
         (Some(error), _) => {
             return failed(
                 shared,
-                &format!("the issuer says {}", vine_domain::input::shown(&error)).into(),
+                &format!("the issuer says {}", vine_domain::invalid::shown(&error)).into(),
             );
         }
         (None, Some(code)) => code,

@@ -12,10 +12,8 @@ use vine_app::{
     spending::DAYS, tasks::TaskRequest, texts, view,
 };
 use vine_domain::{
-    Ask, Lane, Question, Repo, Task, Timestamp, Worker,
-    access::ListScope,
-    ports::{QueueDepths, TaskFilter},
-    task::Usage,
+    Ask, Lane, Question, Repo, Task, Timestamp, Worker, access::ListScope, attempt::Usage,
+    ports::TaskFilter, queue::QueueDepths,
 };
 
 use super::{

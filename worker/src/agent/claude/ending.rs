@@ -1,18 +1,18 @@
-//! What the last `result` means. `subtype: success` with `is_error: true` is an API failure; exit
-//! codes say less.
+//! Interprets the last `result`. `subtype: success` with `is_error: true` is an API failure; exit
+//! codes are less specific.
 
 use serde_json::Value;
 use vine_domain::{
     Failure, FailureKind,
+    attempt::Usage,
     clock::{Clock, System},
-    task::Usage,
 };
 
 use super::{frames::telling, resets};
 use crate::agent::{FinishedRun, RunOutcome};
 
-/// The outcome of a run that ended with `result`. `error` is the kind that the last synthetic
-/// message named.
+/// The outcome of a run that ended with `result`. `error` is the kind named by the last synthetic
+/// message.
 pub fn outcome(result: &Value, error: Option<&str>, resumed: bool) -> RunOutcome {
     let said = words(result);
     if resumed && said.contains("No conversation found") {
@@ -45,13 +45,13 @@ fn words(result: &Value) -> String {
         .unwrap_or_default()
 }
 
-/// The turn came to its own end. An aborted one calls itself a success as well.
+/// Whether the turn completed. An aborted one also reports success.
 fn is_whole(result: &Value) -> bool {
     let ended = matches!(result["terminal_reason"].as_str(), None | Some("completed"));
     result["is_error"] != true && result["subtype"] == "success" && ended
 }
 
-/// What it was not allowed to do, as one line each.
+/// The calls that were denied, one line each.
 fn denied(result: &Value) -> Vec<String> {
     let denials = result["permission_denials"]
         .as_array()
@@ -71,7 +71,7 @@ fn denied(result: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The question that a turn ended in: its last paragraph, when that ends like one.
+/// The question that a turn ended in: its last paragraph, if it ends with a question mark.
 pub fn asks(result: &Value) -> Option<String> {
     let said = Some(words(result)).filter(|_| is_whole(result))?;
     let last = said.trim().rsplit("\n\n").next()?.trim().to_owned();
@@ -81,7 +81,7 @@ pub fn asks(result: &Value) -> Option<String> {
     asks.then_some(last)
 }
 
-/// Tokens of the last turn; turns and cost as the process counted them, never to be added up.
+/// Tokens of the last turn; turns and cost as counted by the process, which must not be summed.
 pub fn usage(result: &Value) -> Usage {
     let (input_tokens, output_tokens) = tokens(&result["usage"]);
     let dollars = result["total_cost_usd"].as_f64().unwrap_or(0.0).max(0.0);
@@ -93,7 +93,7 @@ pub fn usage(result: &Value) -> Usage {
     }
 }
 
-/// Tokens read, cached ones included, and written.
+/// Input tokens, including cached ones, and output tokens.
 pub fn tokens(usage: &Value) -> (u64, u64) {
     let count = |key: &str| usage[key].as_u64().unwrap_or(0);
     let read = [
@@ -162,13 +162,11 @@ fn kind(
 fn headline(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::ContextTooLong => "The conversation no longer fits into the model's context",
-        FailureKind::BadCredentials => "The model's service refused the agent's credentials",
+        FailureKind::BadCredentials => "The model service rejected the agent's credentials",
         FailureKind::UsageLimit => "The usage limit of the agent's account is reached",
-        FailureKind::Overloaded => {
-            "The model's service had no capacity, however often it was asked"
-        }
+        FailureKind::Overloaded => "The model service had no capacity, even after several retries",
         FailureKind::StoppedEarly => "Claude Code stopped before it finished",
-        _ => "The model's service refused the request",
+        _ => "The model service rejected the request",
     }
 }
 

@@ -1,5 +1,5 @@
-//! The frames of stream-json, as far as we act on them. Unknown ones are no error: new versions
-//! bring new ones.
+//! The stream-json frames that AgentVine acts on. Unknown ones are ignored: new versions add
+//! frames.
 
 use std::sync::LazyLock;
 
@@ -10,64 +10,64 @@ use vine_domain::Timestamp;
 
 use super::{resets, tools::ToolCall};
 
-/// A frame from the process, in our words.
+/// A frame from the process.
 #[derive(Debug, PartialEq)]
 pub enum StreamFrame {
     /// The agent said something or used tools.
     Said {
-        /// Words for people.
+        /// Text for people.
         texts: Vec<String>,
         /// Tools it uses, one line each.
         tools: Vec<String>,
-        /// The file that it writes or changes.
+        /// The file that it writes or edits.
         wrote: Option<String>,
-        /// The kind of an API error that stands in for words.
+        /// The kind of an API error that replaces the text.
         error: Option<String>,
     },
-    /// Calls have their results, each with its words.
+    /// Results of calls, each with its text.
     Results(Vec<(String, String)>),
-    /// It asks for a tool, a permission, or an answer.
+    /// The agent asks for a tool, a permission, or an answer.
     Ask {
-        /// To be named in the reply.
+        /// The request id for the reply.
         request: String,
-        /// What it wants to call.
+        /// The call.
         call: ToolCall,
     },
-    /// It has taken up a message that came in while it worked.
+    /// It has taken up a message that arrived while it worked.
     Taken(Uuid),
-    /// A shell line of a skill wants to run.
+    /// A skill wants to run a shell line.
     SkillLine {
-        /// Its request.
+        /// The request id.
         request: String,
     },
-    /// It no longer needs a reply.
+    /// A request no longer needs a reply.
     Withdrawn {
-        /// To which request.
+        /// The request id.
         request: String,
     },
-    /// The model's service failed and is asked again.
+    /// The model service failed and is being retried.
     Retrying {
-        /// Which try this is.
+        /// Number of this attempt.
         attempt: u64,
-        /// Of how many.
+        /// Maximum number of attempts.
         of: u64,
-        /// What the service said.
+        /// The HTTP status of the service.
         status: String,
     },
-    /// The usage limit is reached until then.
+    /// The usage limit is reached until this time.
     Limited(Timestamp),
     /// Whether it has nothing left to do.
     Idle(bool),
-    /// A turn is over.
+    /// The end of a turn.
     Result(Value),
-    /// It asks for something that we do not offer.
+    /// A request that we do not support.
     Unsupported {
-        /// To be named in the reply.
+        /// The request id for the reply.
         request: String,
-        /// What.
+        /// The subtype of the request.
         subtype: String,
     },
-    /// Nothing that we act on.
+    /// Any other frame.
     Other,
 }
 
@@ -75,7 +75,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// The agent, or a subagent of it, did something. Signs of life while a call waits are none.
+/// Whether the agent, or a subagent, did something. Keep-alives while a call waits do not count.
 pub fn is_work(frame: &Value) -> bool {
     matches!(
         frame["type"].as_str(),
@@ -83,7 +83,7 @@ pub fn is_work(frame: &Value) -> bool {
     )
 }
 
-/// Reads one frame.
+/// Interprets one frame.
 pub fn read(frame: Value) -> StreamFrame {
     match (frame["type"].as_str(), frame["subtype"].as_str()) {
         (Some("assistant"), _) if frame["parent_tool_use_id"].is_null() => said(&frame),
@@ -113,8 +113,8 @@ pub fn read(frame: Value) -> StreamFrame {
     }
 }
 
-/// The reply to our question how full the context is, in percent; inside, `None` when this version
-/// does not know.
+/// The reply to the context usage request, in percent; `Some(None)` if this version does not report
+/// it.
 pub fn context_used(line: &str) -> Option<Option<u8>> {
     let frame: Value = serde_json::from_str(line).ok()?;
     let response =
@@ -132,14 +132,14 @@ fn taken(frame: &Value) -> StreamFrame {
         .map_or(StreamFrame::Other, StreamFrame::Taken)
 }
 
-/// Reads a line. What is no JSON by a half of a character or by its encoding is read with a sign in
-/// its place, and says so: what it asks for must not wait for a reply for ever.
+/// Parses a line. Invalid JSON that is caused by an unpaired surrogate or the encoding is repaired
+/// with replacement characters and flagged as lossy, so that its request does not wait forever.
 pub fn parse(line: &str) -> Result<(Value, bool), UnreadableFrame> {
     if let Ok(frame) = serde_json::from_str(line) {
         return Ok((frame, line.contains('\u{fffd}')));
     }
     if let Ok(frame) = serde_json::from_str(&HALVES.replace_all(line, |found: &Captures<'_>| {
-        // A whole pair stays.
+        // A complete pair is kept.
         found
             .get(1)
             .map_or("\\ufffd", |pair| pair.as_str())
@@ -154,14 +154,14 @@ pub fn parse(line: &str) -> Result<(Value, bool), UnreadableFrame> {
     })
 }
 
-/// A line that cannot be read at all.
+/// A line that cannot be parsed at all.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnreadableFrame {
-    /// The request in it, which waits for a reply.
+    /// The id of the request in it, which waits for a reply.
     pub request: Option<String>,
 }
 
-/// Halves of characters outside the basic plane (RFC 8259, section 8.2), and whole ones.
+/// Unpaired surrogates (RFC 8259, section 8.2), and complete pairs.
 static HALVES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
         .expect("a form of ours")
@@ -206,7 +206,7 @@ fn said(frame: &Value) -> StreamFrame {
     }
 }
 
-/// The words of a result: text, or blocks of it.
+/// The text of a result: a string, or text blocks.
 fn words(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
@@ -219,7 +219,7 @@ fn words(content: &Value) -> String {
     }
 }
 
-/// What tells most of a tool's input, for the log.
+/// The most telling field of a tool's input, for the log.
 pub fn telling(input: &Value) -> String {
     let telling = [
         "command",
@@ -234,7 +234,7 @@ pub fn telling(input: &Value) -> String {
     telling.map_or_else(|| input.to_string(), str::to_owned)
 }
 
-/// The hook that asks whether a shell line of a skill may run.
+/// Id of the hook that asks whether a skill may run a shell line.
 pub const SKILL: &str = "skill";
 
 fn request(frame: &Value) -> StreamFrame {
@@ -256,7 +256,7 @@ fn request(frame: &Value) -> StreamFrame {
     }
 }
 
-/// A message of a person. `client_composed` keeps a leading slash from being a command.
+/// A person's message. `client_composed` keeps a leading slash from being read as a command.
 pub fn user_message(words: &str, uuid: Uuid) -> Value {
     json!({
         "type": "user", "uuid": uuid, "parent_tool_use_id": null, "client_composed": true,
@@ -264,7 +264,7 @@ pub fn user_message(words: &str, uuid: Uuid) -> Value {
     })
 }
 
-/// Whether a shell line of a skill may run.
+/// Whether a skill may run a shell line.
 pub fn skill_line(request: &str, decided: Result<(), &str>) -> Value {
     let (decision, reason) = match decided {
         Ok(()) => ("allow", ""),

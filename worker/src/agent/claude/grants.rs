@@ -1,9 +1,9 @@
-//! What "allow for this session" lets pass, and whether a call is among it.
+//! What "allow for this session" covers, and whether a call is covered.
 //!
-//! Grants are held here and never handed to Claude Code: its own rules outlive the task in a
-//! session that is used again, its `acceptEdits` also lets commands pass, and a rule for a whole
-//! tool reaches everywhere. So it goes on asking, and we answer what people have allowed already,
-//! for as long as the task that they were asked for.
+//! Grants are kept here and never given to Claude Code: its own rules outlive the task in a reused
+//! session, its `acceptEdits` also allows commands, and a rule for a whole tool has no bounds. So
+//! Claude Code keeps asking, and AgentVine answers calls that people have already allowed, for the
+//! duration of the task they allowed them for.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -15,11 +15,11 @@ use vine_domain::{
 
 use super::tools::ToolCall;
 
-/// What allowing this call for the session would cover; nothing when it can be allowed once only.
+/// What allowing this call for the session would cover; empty if it can only be allowed once.
 ///
-/// - files: writing inside the worktree, for a call that does
-/// - other tools: the rules that Claude Code suggests; a whole tool only if it suggests just that,
-///   and never for tools that take commands or files
+/// - files: writing inside the worktree, for a call that does so
+/// - other tools: the rules that Claude Code suggests; a whole tool only if it suggests exactly
+/// that, and never for tools that take commands or files
 pub fn offered(call: &ToolCall, worktree: &Path) -> Vec<String> {
     if call.insists() || leaves(call, worktree) {
         return Vec::new();
@@ -36,7 +36,7 @@ pub fn offered(call: &ToolCall, worktree: &Path) -> Vec<String> {
     shown.unwrap_or_default()
 }
 
-/// A rule as people read it; `None` for one that is too wide.
+/// A rule as people see it; `None` if it is too wide.
 fn shown(rule: &Value) -> Option<String> {
     let tool = rule["toolName"].as_str()?;
     match rule["ruleContent"].as_str() {
@@ -45,12 +45,12 @@ fn shown(rule: &Value) -> Option<String> {
     }
 }
 
-/// Grants of people, each with the question that it came from.
+/// People's grants, each with the question that it came from.
 #[derive(Debug, Default)]
 pub struct SessionGrants(Vec<(QuestionId, Vec<String>)>);
 
 impl SessionGrants {
-    /// Those that were given for this task in this session.
+    /// The grants given for this task in this session.
     pub fn of(questions: &[Question], session: vine_domain::SessionId) -> Self {
         let mut grants = Self::default();
         questions
@@ -60,7 +60,7 @@ impl SessionGrants {
         grants
     }
 
-    /// Keeps what was allowed by the answer to a question, if that was for the session.
+    /// Adds what the answer to a question allowed, if that was for the session.
     pub fn add(&mut self, question: &Question) {
         let for_session = matches!(
             question.answer(),
@@ -77,7 +77,7 @@ impl SessionGrants {
         }
     }
 
-    /// The answer by which a call is allowed: each rule that it needs was granted.
+    /// The question whose answer allows the call: every rule that the call needs was granted.
     pub fn covering(&self, call: &ToolCall, worktree: &Path) -> Option<QuestionId> {
         let needed = offered(call, worktree);
         let granted = |rule: &String| self.0.iter().find(|(_, rules)| rules.contains(rule));
@@ -89,8 +89,7 @@ impl SessionGrants {
     }
 }
 
-/// A call that reaches a path outside of its worktree, by its own input or by what Claude Code says
-/// of it.
+/// Whether a call reaches a path outside its worktree, according to its input or to Claude Code.
 fn leaves(call: &ToolCall, worktree: &Path) -> bool {
     let directories = call.suggestions().iter();
     let directories = directories
@@ -111,7 +110,8 @@ fn leaves(call: &ToolCall, worktree: &Path) -> bool {
         .any(|path| !path.as_ref().is_some_and(|path| is_inside(path, worktree)))
 }
 
-/// Whether writing to `path` stays in `worktree`, links followed, and is none of git's own files.
+/// Whether writing to `path` stays inside `worktree`, following links, and avoids `.git` and
+/// `.claude`.
 pub fn is_inside(path: &Path, worktree: &Path) -> bool {
     let Ok(worktree) = worktree.canonicalize() else {
         return false;
@@ -120,7 +120,7 @@ pub fn is_inside(path: &Path, worktree: &Path) -> bool {
     if path.components().any(|part| part == Component::ParentDir) {
         return false;
     }
-    // Whatever does not exist yet is made below what does; a link that leads nowhere is no place.
+    // Check the nearest existing ancestor; a dangling link is refused.
     let known = path
         .ancestors()
         .find(|part| part.symlink_metadata().is_ok());

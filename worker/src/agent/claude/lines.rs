@@ -1,17 +1,19 @@
-//! What a process says, line by line: of any length, and read whatever its encoding.
+//! A process's output, line by line: of any length and in any encoding.
 
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::ChildStdout;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::ChildStdout,
+};
 
-/// Lines of a process.
+/// The lines of a process's output.
 pub struct OutputLines {
     from: BufReader<ChildStdout>,
-    /// A line as far as it has come: a wait for its rest may be given up and taken up again.
+    /// The incomplete current line: waiting for the rest may be cancelled and resumed.
     part: Vec<u8>,
 }
 
 impl OutputLines {
-    /// Begins to read.
+    /// Starts reading.
     pub fn new(stdout: ChildStdout) -> Self {
         Self {
             from: BufReader::with_capacity(256 * 1024, stdout),
@@ -19,7 +21,7 @@ impl OutputLines {
         }
     }
 
-    /// The next line, with signs in place of what is no UTF-8; `None` at the end.
+    /// The next line, with replacement characters for invalid UTF-8; `None` at the end.
     pub async fn next(&mut self) -> std::io::Result<Option<String>> {
         let read = self.from.read_until(b'\n', &mut self.part).await?;
         if read == 0 && self.part.is_empty() {

@@ -1,17 +1,17 @@
-//! Claude Code, headless: the native binary over stream-json and its control protocol, as measured
+//! Claude Code, headless: the native binary with stream-json and its control protocol, as measured
 //! with 2.1.330.
 //!
-//! 1. we start it, say `initialize`, send the prompt as a user message with a uuid
-//! 2. it works; what it says goes to the log
-//! 3. `can_use_tool` asks for a permission or a plan, our hook for a clarifying question; each goes
-//!    to people, any number may be open, for any time
+//! 1. AgentVine starts it, sends `initialize`, and sends the prompt as a user message with a uuid
+//! 2. Claude works; its text goes to the log
+//! 3. `can_use_tool` asks for a permission or a plan, our hook for a clarifying question; people
+//! receive each, and any number may stay open for any time
 //! 4. the answer goes back as `control_response`
-//! 5. `result` ends a turn; with `session_state_changed idle` after it the run is over
+//! 5. `result` ends a turn; when `session_state_changed idle` follows, the run is over
 //!
-//! An agent that waits longer than it is held is parked ([`parking`]): its process ends, and the
-//! answer goes into the resumed session. The conversation itself is in [`talk`].
+//! An agent that waits longer than the hold time is parked ([`parking`]): its process ends, and the
+//! answer goes to the resumed session. The conversation itself is in [`talk`].
 //!
-//! A `result` alone is not the end, and `success` alone is no success: see [`ending`].
+//! A `result` alone is not the end, and `success` alone does not mean success: see [`ending`].
 
 mod ending;
 mod frames;
@@ -45,10 +45,10 @@ use crate::{
     supervise::is_not_started,
 };
 
-/// The line that installs it.
+/// The command that installs it.
 pub const INSTALL: &str = "npm install -g @anthropic-ai/claude-code";
 
-/// `claude 2.1.330`, or what stands in the way.
+/// `claude 2.1.330`, or `claude of unknown version`.
 pub async fn version(config: &AgentConfig) -> String {
     let text = ask_version(config)
         .await
@@ -71,7 +71,7 @@ async fn ask_version(config: &AgentConfig) -> std::io::Result<std::process::Outp
         .await
 }
 
-/// Whether the program is there and starts.
+/// Checks whether the program exists and starts.
 pub async fn starts(config: &AgentConfig) -> Result<(), Failure> {
     let why = match ask_version(config).await {
         Ok(output) if output.status.success() => return Ok(()),
@@ -90,8 +90,8 @@ fn does_not_start(config: &AgentConfig, why: &str) -> Failure {
     Failure::new(FailureKind::AgentMissing, what)
 }
 
-/// Whether it reaches the model's service with its credentials: one turn without tools, in an empty
-/// folder, that leaves no session.
+/// Checks whether it reaches the model service with its credentials: one turn without tools, in an
+/// empty folder, without a persistent session.
 pub async fn speaks(config: &AgentConfig, temp: &Path) -> Result<(), Failure> {
     let folder = temp.join("probe");
     let made = std::fs::create_dir_all(&folder);
@@ -124,7 +124,7 @@ pub async fn speaks(config: &AgentConfig, temp: &Path) -> Result<(), Failure> {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(does_not_start(config, &error.to_string())),
         Err(_) => {
-            let what = "The model's service did not answer within two minutes.";
+            let what = "The model service did not respond within two minutes.";
             return Err(Failure::new(FailureKind::Overloaded, what));
         }
     };
@@ -147,10 +147,10 @@ pub async fn speaks(config: &AgentConfig, temp: &Path) -> Result<(), Failure> {
     }
 }
 
-/// How long a probe may take.
+/// Time limit of a probe.
 const PROBE: Duration = Duration::from_secs(120);
 
-/// Runs Claude Code to its end.
+/// Runs Claude Code to completion.
 pub async fn run(job: &AgentRun<'_>, host: &AgentHost) -> RunOutcome {
     let mut child = match start(job).await {
         Ok(child) => child,
@@ -161,7 +161,7 @@ pub async fn run(job: &AgentRun<'_>, host: &AgentHost) -> RunOutcome {
     else {
         return RunOutcome::Failed(Failure::new(
             FailureKind::AgentMissing,
-            "Claude Code started without its pipes.",
+            "Claude Code started without standard input, output or error.",
         ));
     };
     let complaints = tokio::spawn(async move {
@@ -180,15 +180,15 @@ pub async fn run(job: &AgentRun<'_>, host: &AgentHost) -> RunOutcome {
         talk.report_context(&mut lines).await;
     }
     let patience = match end {
-        // A process that leaves by itself writes where its session's record ends. Without that, a
-        // session that was resumed before is later resumed from its older end (measured).
+        // A process that exits by itself records where its session ends. Otherwise, a session that
+        // was resumed once would later be resumed from its older end (measured).
         TalkEnd::Held if deferred => EXIT,
-        // Leaving by itself it would write that people had refused the open calls.
+        // If it exited by itself, it would record that people had refused the open calls.
         TalkEnd::Held | TalkEnd::Hung | TalkEnd::Over => Duration::ZERO,
         TalkEnd::Turn(_) | TalkEnd::Gone => EXIT,
     };
     let idle_exit = talk.close(&mut child, patience).await;
-    // What is left would keep the pipe of the complaints open.
+    // Leftover processes would keep the stderr pipe open.
     job.mark.kill().await;
     let said = host.clean(complaints.await.unwrap_or_default());
     match end {
@@ -203,17 +203,17 @@ pub async fn run(job: &AgentRun<'_>, host: &AgentHost) -> RunOutcome {
         TalkEnd::Hung => {
             let minutes = job.config.hang_after.as_secs_f64() / 60.0;
             let what = format!(
-                "Claude Code said nothing for {minutes:.1} minutes while nobody was asked \
-                 anything, and was stopped."
+                "Claude Code was silent for {minutes:.1} minutes without an open question, and was \
+                 stopped."
             );
             RunOutcome::Failed(Failure::new(FailureKind::AgentHung, what))
         }
         TalkEnd::Over => RunOutcome::Stopped,
-        // It died while people were thinking: they keep their questions, the session goes on with
-        // their answers.
+        // It died while people were thinking: their questions stay open, and the session continues
+        // with the answers.
         TalkEnd::Gone if !talk.open.is_empty() => {
             host.log(format!(
-                "Claude Code ended while it waited; {}",
+                "Claude Code exited while it waited; {}",
                 last_words(&said)
             ));
             RunOutcome::Parked
@@ -222,7 +222,7 @@ pub async fn run(job: &AgentRun<'_>, host: &AgentHost) -> RunOutcome {
     }
 }
 
-/// The process ended before a result.
+/// The process exited before a result.
 fn gone(job: &AgentRun<'_>, status: Option<std::process::ExitStatus>, said: &str) -> RunOutcome {
     if job.resume && said.contains("No conversation found") {
         return RunOutcome::NoSession;
@@ -262,16 +262,17 @@ async fn start(job: &AgentRun<'_>) -> anyhow::Result<Child> {
         "stream-json",
         "--verbose",
     ]);
-    // Without the last one a resumed session makes its deferred call before it has read of our hook, at
-    // random: it then comes as `can_use_tool` and cannot be deferred again (measured).
+    // Without the last flag, a resumed session sometimes repeats its deferred call before it has
+    // registered our hook: the call then comes as `can_use_tool` and cannot be deferred again
+    // (measured).
     say(&["--permission-prompt-tool", "stdio", "--await-initialize"]);
-    // A repository's own settings, hooks and servers could run programs and redirect the key: only
-    // if it is trusted.
+    // A repository's own settings, hooks and servers could run programs and redirect the key, so
+    // they are used only if the repository is trusted.
     match job.task.repo.trusted {
         true => say(&["--setting-sources", "user,project,local"]),
         false => say(&["--setting-sources", "user", "--strict-mcp-config"]),
     }
-    // These reach other sessions of the same user.
+    // These tools reach other sessions of the same user.
     say(&["--disallowedTools", "SendMessage,ListAgents"]);
     let rules = rules::of(job.sandbox.preset, job.sandbox.is_walled());
     let settings = job

@@ -1,10 +1,10 @@
 //! Parking: how a question outlives the process that asked it.
 //!
 //! Claude Code can *defer* a call that a PreToolUse hook holds: the turn ends with `tool_deferred`,
-//! the process may go, and resuming the session makes the same call again under the same id, with
-//! no model call in between (measured with
-//! 2.1.330). So clarifying questions come through a hook of ours. Which call a session deferred is
-//! kept in a file beside the worker's state, since no other machine can resume that session.
+//! the process may exit, and resuming the session repeats the call under the same id without a
+//! model call (measured with 2.1.330). So clarifying questions come through our hook. The deferred
+//! call of a session is recorded in the worker's state folder, since no other machine can resume
+//! that session.
 
 use std::{fs, io, path::PathBuf};
 
@@ -14,12 +14,11 @@ use vine_domain::Question;
 use super::{frames::SKILL, words::reached};
 use crate::agent::AgentRun;
 
-/// The hook through which clarifying questions come. Its deadline (seconds) is far beyond any time
-/// that we hold.
+/// The hook that receives clarifying questions. Its timeout (seconds) far exceeds any hold time.
 pub fn hooks() -> Value {
     json!({
         "PreToolUse": [{ "matcher": "AskUserQuestion", "hookCallbackIds": ["ask"], "timeout": 7 * 86_400 }],
-        // What a skill's own shell lines may do comes as no question (2.1.332).
+        // Shell lines in a skill never come as a question (2.1.332).
         "PreSkillShellCommand": [{ "hookCallbackIds": [SKILL] }],
     })
 }
@@ -31,26 +30,26 @@ fn file(job: &AgentRun<'_>) -> PathBuf {
         .join(job.session.to_string())
 }
 
-/// Keeps which call the session has deferred, before it is told to.
+/// Records the session's deferred call before deferring it.
 pub fn keep(job: &AgentRun<'_>, call: &str) -> io::Result<()> {
     let file = file(job);
     fs::create_dir_all(file.parent().unwrap_or(&job.worker.state))?;
     fs::write(&file, call)
 }
 
-/// The session has deferred nothing after all.
+/// Deletes the record of a deferred call.
 pub fn forget(job: &AgentRun<'_>) {
     let _was_not_there = fs::remove_file(file(job));
 }
 
-/// Calls have their results; if the deferred one is among them, it is over.
+/// Deletes the record if the deferred call is among the calls with a result.
 pub fn arrived(job: &AgentRun<'_>, calls: &[String]) {
     if job.resume && fs::read_to_string(file(job)).is_ok_and(|deferred| calls.contains(&deferred)) {
         forget(job);
     }
 }
 
-/// The question of the deferred call of a session that is resumed, with what came of it meanwhile.
+/// The question of a resumed session's deferred call, with its outcome.
 pub fn take_up(job: &AgentRun<'_>, transcript: Option<&str>) -> Option<Question> {
     let call = fs::read_to_string(file(job)).ok().filter(|_| job.resume)?;
     let question = job

@@ -1,4 +1,4 @@
-//! What Claude Code keeps in its own folder, as far as we read it: a session's record, and plans.
+//! The files in Claude Code's own folder that AgentVine reads: session records and plans.
 
 use std::path::{Path, PathBuf};
 
@@ -7,22 +7,22 @@ use crate::{
     agent_folder::{AgentFolder, read_inside},
 };
 
-/// More of a record is not looked at.
+/// Limit for reading a record.
 const RECORD: u64 = 256 << 20;
 
-/// Claude Code's own folder: one of ours, and the way from there.
+/// Claude Code's own folder: a folder of ours, and the relative path from it.
 fn folder(job: &AgentRun<'_>) -> Option<(PathBuf, PathBuf)> {
     job.sandbox.claude_folder(job.worker)
 }
 
-/// The agent can write there.
+/// Reads a file that the agent could have written.
 fn read(ours: &Path, file: &Path) -> Option<String> {
     let bytes = read_inside(ours, file, RECORD).ok()?;
     String::from_utf8(bytes).ok()
 }
 
-/// The session's own record, to see whether an answer had reached it before the process was cut
-/// off. The format is Claude Code's own, so it is only searched, never read as something.
+/// The session's own record, to check whether an answer reached it before the process was
+/// interrupted. The format is Claude Code's own, so the text is searched, never parsed.
 pub fn transcript(job: &AgentRun<'_>) -> Option<String> {
     if !job.resume
         || !job
@@ -43,8 +43,8 @@ pub fn transcript(job: &AgentRun<'_>) -> Option<String> {
         .find_map(|(project, _)| read(&ours, &projects.join(project).join(&name)))
 }
 
-/// The plan that it wrote to `file`. A plan is not part of the call that presents it (measured with
-/// 2.1.330); it lies in a file of its own, and only such a file is read.
+/// The plan that the agent wrote to `file`. The call that presents a plan does not contain it
+/// (measured with 2.1.330); it is in a separate file, and only files in the plans folder are read.
 pub fn plan(job: &AgentRun<'_>, file: &str) -> Option<String> {
     let (ours, way) = folder(job)?;
     let plans = way.join("plans");

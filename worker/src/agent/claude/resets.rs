@@ -1,6 +1,6 @@
-//! When a usage limit is reset, in the forms in which Claude Code tells it: a `rate_limit_event`
-//! with a unix time, words that end in `|1795544395`, or words with a time of day and mostly a
-//! zone, like `resets 3pm (Europe/Berlin)` or `resets Nov 30 at 9:30am (UTC)`.
+//! When a usage limit resets, in the formats that Claude Code uses: a `rate_limit_event` with a
+//! unix time, text that ends in `|1795544395`, or text with a time of day and usually a zone, like
+//! `resets 3pm (Europe/Berlin)` or `resets Nov 30 at 9:30am (UTC)`.
 
 use std::sync::LazyLock;
 
@@ -9,14 +9,14 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 use vine_domain::Timestamp;
 
-/// The time in a `rate_limit_event`, if it says that the limit is reached.
+/// The time in a `rate_limit_event`, if the limit is reached.
 pub fn in_event(frame: &Value) -> Option<Timestamp> {
     let info = &frame["rate_limit_info"];
     let reached = info["status"] == "rejected";
     reached.then(|| of_unix(info["resetsAt"].as_i64()))?
 }
 
-/// The time in words, as seen at `now`.
+/// The time in a text, as seen at `now`.
 pub fn in_words(said: &str, now: Timestamp) -> Option<Timestamp> {
     after_bar(said).or_else(|| of_day(said, now))
 }
@@ -27,7 +27,7 @@ fn after_bar(said: &str) -> Option<Timestamp> {
     of_unix(digits.parse().ok())
 }
 
-/// Seconds, or milliseconds when they are too many to be seconds.
+/// Seconds, or milliseconds if the number is too large for seconds.
 fn of_unix(number: Option<i64>) -> Option<Timestamp> {
     match number? {
         seconds @ 1_000_000_000..=9_999_999_999 => Some(Timestamp(seconds * 1000)),
@@ -48,7 +48,7 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
 
 const MONTHS: &str = "janfebmaraprmayjunjulaugsepoctnovdec";
 
-/// The next time that fits; without a zone it is taken as UTC.
+/// The next matching time; UTC if there is no zone.
 fn of_day(said: &str, now: Timestamp) -> Option<Timestamp> {
     let found = WORDS.captures(said)?;
     let zone = match found.name("zone") {
@@ -87,7 +87,7 @@ fn time(found: &Captures<'_>) -> Option<civil::Time> {
         Some(_) if said > 12 => return None,
         Some(half) if half == "pm" => said % 12 + 12,
         Some(_) => said % 12,
-        // A bare number is no time of day.
+        // A bare number is not a time of day.
         None if found.name("minute").is_none() => return None,
         None => said,
     };

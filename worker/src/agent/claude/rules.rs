@@ -1,31 +1,31 @@
-//! What a preset is in Claude Code's own words: a mode and rules that it keeps by itself. So what is
-//! allowed never becomes a question, and nothing of ours answers one.
+//! Presets as Claude Code's own settings: a mode and rules that it applies by itself. So what a
+//! preset allows never becomes a question, and AgentVine answers none for it.
 
 use serde_json::{Value, json};
 use vine_domain::guard::Preset;
 
-/// What Claude Code is started with.
+/// The permission settings that Claude Code is started with.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ClaudeRules {
     /// `--permission-mode`
     pub mode: &'static str,
     /// `--allowedTools`
     pub allowed: &'static [&'static str],
-    /// What is asked about all the same.
+    /// Tools that always ask.
     asked: &'static [&'static str],
 }
 
-/// Reading what the sandbox shows anyway.
+/// Reading what the sandbox exposes anyway.
 const READS: &[&str] = &["Read", "Glob", "Grep"];
-/// What reaches out of the sandbox.
+/// Tools that reach outside the sandbox.
 const REACHES: &[&str] = &["WebFetch", "WebSearch", "mcp__*"];
-/// It asks about nothing but what [`REACHES`] or insists on a person. With rules for single tools it
-/// still asks about shell lines that start something in the background (measured with 2.1.332), so a
-/// sandbox is not said by rules; that there is one is what [`Preset::Test`] and [`Preset::Open`] stand
-/// on, and the agent is no root in it.
+/// Asks only about [`REACHES`] and calls that insist on a person. With rules for single tools
+/// Claude Code would still ask about shell lines that start background processes (measured with
+/// 2.1.332), so the sandbox is not expressed by rules. [`Preset::Test`] and [`Preset::Open`] rely
+/// on the sandbox, in which the agent is not root.
 const UNASKED: &str = "bypassPermissions";
 
-/// The rules of a preset. `walled`: what is seen is the sandbox, not the machine.
+/// The rules of a preset. `walled`: the agent sees the sandbox, not the machine.
 pub fn of(preset: Option<Preset>, walled: bool) -> ClaudeRules {
     let allowed = if walled { READS } else { &[] };
     let rules = |mode, allowed, asked| ClaudeRules {
@@ -34,11 +34,11 @@ pub fn of(preset: Option<Preset>, walled: bool) -> ClaudeRules {
         asked,
     };
     match preset {
-        // Without a wall nothing goes unasked but what people said.
+        // Without a wall, everything that people did not allow is asked about.
         Some(Preset::Test | Preset::Open) if !walled => rules("default", &[], &[]),
         None => rules("default", &[], &[]),
         Some(Preset::Read) => rules("default", allowed, &[]),
-        // In this mode it writes in its folder, and nowhere else, unasked.
+        // In this mode it writes in its folder without asking, and nowhere else.
         Some(Preset::Edit) => rules("acceptEdits", allowed, &[]),
         Some(Preset::Test) => rules(UNASKED, &[], REACHES),
         Some(Preset::Open) => rules(UNASKED, &[], &[]),
@@ -47,20 +47,20 @@ pub fn of(preset: Option<Preset>, walled: bool) -> ClaudeRules {
 }
 
 impl ClaudeRules {
-    /// The settings that hold them. What a page holds is asked for by way of the keeper, so the vendor
-    /// need not be asked about its host first.
+    /// The settings that contain them. Web pages are fetched through the keeper, so the vendor need
+    /// not be asked about a host first.
     pub fn settings(&self) -> Value {
         json!({ "permissions": { "ask": self.asked }, "skipWebFetchPreflight": true })
     }
 }
 
-/// Whether a shell line of a skill may run, which never comes as a question; an error is what the
-/// agent reads.
+/// Whether a skill may run a shell line, which never comes as a question; the agent reads the
+/// error.
 pub fn skill(preset: Option<Preset>) -> Result<(), &'static str> {
     match preset {
         Some(Preset::Test | Preset::Open) => Ok(()),
         _ => Err(
-            "Commands inside skills do not run under this repository's preset; run the command yourself, so that people can be asked.",
+            "This repository's preset does not allow commands inside skills. Run the command yourself, so that people can be asked.",
         ),
     }
 }

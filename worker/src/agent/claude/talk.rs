@@ -1,4 +1,5 @@
-//! One conversation with a Claude Code process: what it says, what it is told, and when it is over.
+//! One conversation with a Claude Code process: what it sends, what it receives, and when it is
+//! over.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,8 +13,8 @@ use tokio::{
 use uuid::Uuid;
 use vine_domain::{
     Decision, DeliveredOutcome, Failure, FailureKind, Question, QuestionId, Timestamp,
+    attempt::Usage,
     clock::{Ids, System},
-    task::Usage,
 };
 
 use super::{
@@ -32,42 +33,41 @@ use crate::{
     process,
 };
 
-/// After a result, how long to wait for the word that the session is idle, in case this version
-/// does not say it.
+/// After a result, how long to wait for the idle event, in case this version does not send it.
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long a finished process may take to exit.
 pub const EXIT: Duration = Duration::from_secs(10);
-/// How soon to look again whether everything waits.
+/// Pause before checking again whether every question waits for people.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How long a resumed session may take to make its deferred call again.
+/// How long a resumed session may take to repeat its deferred call.
 const REPEATED: Duration = Duration::from_secs(15);
 /// Characters of a tool's input in the log.
 const LOGGED: usize = 200;
 /// How often a live session is reported.
 const BEAT: Duration = Duration::from_secs(20);
 
-/// Why the talk is over.
+/// Why the conversation is over.
 pub enum TalkEnd {
     /// A turn ended and nothing follows it.
     Turn(Value),
-    /// Everything waits for people, and has for longer than it is held.
+    /// All open calls wait for people, and have waited longer than the hold time.
     Held,
-    /// Silence for too long.
+    /// No output for too long.
     Hung,
     /// The process is gone.
     Gone,
-    /// The host says stop.
+    /// The host stopped the attempt.
     Over,
 }
 
-/// An answer on its way back: which request it answers, what came of its question, if there was
-/// one, and what is replied.
+/// An answer on its way back: its request, its question with the outcome (if there was one), and
+/// the reply.
 type PendingReply = (String, Result<(Option<Question>, Value), AttemptOver>);
 
 /// An answer on its way to a call.
 struct SentReply {
     heard: DeliveredOutcome,
-    /// What the result has to hold.
+    /// What the result must contain.
     words: Vec<String>,
 }
 
@@ -76,51 +76,50 @@ pub struct Conversation<'a> {
     job: &'a AgentRun<'a>,
     host: &'a AgentHost,
     stdin: Option<ChildStdin>,
-    /// Calls that wait for people, by the request that they came with.
+    /// Calls that wait for people, by request.
     pub open: HashMap<String, ToolCall>,
     asking: JoinSet<PendingReply>,
-    /// Those of them that wait for people, by their requests.
+    /// Tasks that wait for people, by request.
     waits: HashMap<String, AbortHandle>,
-    /// What people allowed in a session that was cut off, good for one call each.
+    /// Permissions given in an interrupted session, each good for one call.
     granted: Vec<(QuestionId, ToolCall)>,
-    /// What people allowed for the session.
+    /// Permissions given for the whole session.
     grants: SessionGrants,
-    /// It has said or done something.
+    /// Whether it has said or done anything yet.
     has_begun: bool,
-    /// What the agent last said in words.
+    /// The agent's last text.
     last_text: String,
-    /// The file that it wrote last; its plan, when it presents one.
+    /// The file that it wrote last; its plan, if it presents one.
     wrote: Option<String>,
     /// The kind of the last API error.
     last_error: Option<String>,
-    /// Until when the usage limit is reached, as an event said.
+    /// When the usage limit resets, according to an event.
     limited: Option<Timestamp>,
-    /// Answers on their way, by the call that waits for them; confirmed when the call's result
-    /// carries them.
+    /// Answers sent but not confirmed, by the waiting call; confirmed when the call's result
+    /// contains them.
     unconfirmed: HashMap<String, SentReply>,
-    /// Answers for which no call waits any more.
+    /// Answers whose call was withdrawn.
     unread: Vec<QuestionId>,
-    /// Answers in our first words; confirmed when the agent has begun to speak.
+    /// Answers in the first message; confirmed when the agent starts to respond.
     told: Vec<DeliveredOutcome>,
     result: Option<Value>,
-    /// Tokens in and out of each answer of the model, by its message.
+    /// Input and output tokens per message of the model.
     counted: HashMap<String, (u64, u64)>,
-    /// Whether it has nothing left to do, once it said anything of that.
+    /// Whether it has nothing left to do, once it has reported that state.
     idle: Option<bool>,
-    /// When it last did something of its own.
+    /// When the agent last did something itself.
     active: Instant,
     /// How many turns ended in a question.
     turns: usize,
-    /// Words on their way, by the uuid of their message; confirmed when the agent has taken them
-    /// up.
+    /// Messages on their way, by uuid; confirmed when the agent has taken them up.
     sent: HashMap<Uuid, PersonMessage>,
-    /// Set when a deferred call is in the session, and what came of it is known.
+    /// The question of the session's deferred call, once its outcome is known.
     deferred: Option<Question>,
     beat: Instant,
 }
 
-/// What the result of its call has to hold, so that an answer has arrived. What was allowed shows
-/// by the call's own result.
+/// What a call's result must contain for the answer to count as delivered. For an allowed call, any
+/// result does.
 fn carried(question: &Question) -> Vec<String> {
     let Some(answer) = question.answer() else {
         return Vec::new();
@@ -131,7 +130,7 @@ fn carried(question: &Question) -> Vec<String> {
         Decision::SendBack { words } => vec![words.clone()],
         Decision::Allow { .. } | Decision::Approve => Vec::new(),
     };
-    // Lines are kept, but what is around them may be set otherwise.
+    // Lines are kept, but the surrounding format may differ.
     parts
         .iter()
         .flat_map(|part| part.lines())
@@ -175,8 +174,8 @@ impl<'a> Conversation<'a> {
             return TalkEnd::Gone;
         }
         loop {
-            // A version that says when it is idle is believed: background work may go on for long
-            // after a result.
+            // A version that reports idleness is trusted: background work may continue long after a
+            // result.
             let settles = self.idle.is_none() || !self.sent.is_empty();
             let patience = if self.result.is_some() && settles {
                 SETTLE
@@ -196,12 +195,12 @@ impl<'a> Conversation<'a> {
                         return TalkEnd::Over;
                     }
                 }
-                // While a call waits for people, words would wait behind it inside the process, and
-                // be lost with it.
+                // While a call waits for people, a message would queue behind it inside the process
+                // and be lost with it.
                 () = self.host.worded(), if self.open.is_empty() && self.deferred.is_none() => self.pass_words().await,
                 () = tokio::time::sleep(REPEATED), if self.deferred.is_some() => {
-                    // The session was cut off before it had put its call off: what came of it is
-                    // told in words.
+                    // The session was interrupted before it deferred its call: send the outcome as
+                    // a message instead.
                     self.deferred = None;
                     parking::forget(self.job);
                     if self.say_opening().await.is_err() {
@@ -214,7 +213,7 @@ impl<'a> Conversation<'a> {
                     }
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
-                // Only when every question is stored: parking must not outrun asking.
+                // Only once every question is stored: parking must not overtake asking.
                 () = held, if !self.asking.is_empty() => if Instant::now() >= hold && self.host.waiting() == self.asking.len() {
                     return TalkEnd::Held;
                 },
@@ -233,8 +232,8 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// A turn has ended and nothing follows it. Words that came in the last moment get another
-    /// turn; what the agent does not take up within [`SETTLE`] counts as not read.
+    /// Whether a turn has ended and nothing follows it. Messages that arrive at the last moment get
+    /// another turn; what the agent does not take up within [`SETTLE`] counts as not read.
     async fn is_at_rest(&mut self) -> bool {
         let Some(result) = self
             .result
@@ -260,7 +259,7 @@ impl<'a> Conversation<'a> {
         true
     }
 
-    /// Passes on what people say to the agent.
+    /// Forwards people's messages to the agent.
     async fn pass_words(&mut self) {
         while let Some(words) = self.host.take_words() {
             let (text, uuid) = match &words {
@@ -280,7 +279,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Initialises, and says what the task is or what was answered meanwhile.
+    /// Initialises, and sends the task or the answers that came meanwhile.
     async fn open_talk(&mut self) -> std::io::Result<()> {
         let mut initialize = json!({ "subtype": "initialize", "hooks": parking::hooks() });
         if let Some(text) = words::repository_notes(self.job) {
@@ -289,8 +288,8 @@ impl<'a> Conversation<'a> {
         self.write(&json!({ "type": "control_request", "request_id": "initialize", "request": initialize })).await?;
         self.deferred = parking::take_up(self.job, records::transcript(self.job).as_deref());
         if self.deferred.is_some() {
-            // The resumed session makes its deferred call by itself; words would only wait behind
-            // it.
+            // The resumed session repeats its deferred call by itself; a message would only wait
+            // behind it.
             return Ok(());
         }
         self.say_opening().await
@@ -355,7 +354,7 @@ impl<'a> Conversation<'a> {
                 status,
             } => {
                 self.host.log(format!(
-                    "the model's service answered {status}; trying again ({attempt} of {of})"
+                    "the model service answered {status}; retrying ({attempt} of {of})"
                 ));
             }
             StreamFrame::Limited(until) => self.limited = Some(until),
@@ -371,7 +370,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// What it used so far counts however it ends: what an answer used comes with it, the cost with a
+    /// Usage so far counts however the run ends: tokens come with each message, the cost with the
     /// result.
     fn count(&mut self, frame: &Value) {
         let usage = match frame["type"].as_str() {
@@ -395,29 +394,29 @@ impl<'a> Conversation<'a> {
         });
     }
 
-    /// A line that is no JSON. A request in it is refused by its id, and people hear of it: the
-    /// agent goes on without.
+    /// A line that is not JSON. If it contains a request, the request is refused by its id and
+    /// people are informed; the agent continues without it.
     async fn unreadable(&mut self, line: &str, request: Option<String>) {
-        self.host.log(format!("(not understood) {line}"));
+        self.host.log(format!("(unreadable) {line}"));
         let Some(request) = request else { return };
-        let why = "this request could not be read by AgentVine, so nobody was asked";
+        let why = "AgentVine could not read this request, so nobody was asked";
         let _stdout_tells = self.write(&frames::refusal(&request, why)).await;
         let _over = self
             .host
             .tell(
-                "The agent asked for something that could not be read, so it was refused and nobody \
-                 was asked. The log has it."
+                "AgentVine could not read a request of the agent, so the request was refused and \
+                 nobody was asked. See the log."
                     .into(),
             )
             .await;
     }
 
-    /// An answer that a result shows to have arrived: the result carries it.
+    /// The answer that a call's result contains, if it does.
     fn arrived(&mut self, call: &str, words: &str) -> Option<DeliveredOutcome> {
         let sent = self.unconfirmed.get(call)?;
         if !sent.words.iter().all(|part| words.contains(part.as_str())) {
             self.host.log(format!(
-                "the result of the call does not carry the answer to {}",
+                "the result of the call does not contain the answer to {}",
                 sent.heard.question
             ));
             return None;
@@ -425,7 +424,7 @@ impl<'a> Conversation<'a> {
         self.unconfirmed.remove(call).map(|sent| sent.heard)
     }
 
-    /// That the agent has begun is known at once: from now on the session knows its task.
+    /// Reports at once that the agent has begun: from now on the session knows its task.
     fn begun(&mut self) {
         if !std::mem::replace(&mut self.has_begun, true) {
             let (host, session) = (self.host.clone(), self.job.session);
@@ -434,7 +433,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn said(&mut self, texts: Vec<String>, tools: Vec<String>, error: Option<String>) {
-        // A new turn has begun: the result before it was not the last one.
+        // A new turn has begun, so the previous result was not the last one.
         self.result = None;
         self.idle = self.idle.map(|_| false);
         self.last_error = error.or(self.last_error.take());
@@ -444,7 +443,7 @@ impl<'a> Conversation<'a> {
             self.last_text = text;
         }
         for tool in tools {
-            // Cut only when it is clean.
+            // Redact before cutting.
             let line: String = self.host.clean(tool).chars().take(LOGGED).collect();
             self.host.log(line);
         }
@@ -509,9 +508,9 @@ impl<'a> Conversation<'a> {
         self.waits.insert(key, wait);
     }
 
-    /// Puts the one call off that waits, if it can be put off, so that resuming makes it again
-    /// under the same id. Two deferred calls would lose one of them, and a permission cannot be
-    /// deferred: those are told in words later. Says whether the call is put off.
+    /// Defers the only waiting call, if possible, so that resuming repeats it under the same id.
+    /// With two deferred calls one would be lost, and a permission cannot be deferred: their
+    /// answers are sent as messages later. Returns whether the call was deferred.
     pub async fn defer(&mut self, lines: &mut OutputLines) -> bool {
         let mut open = self.open.iter();
         let (Some((request, call)), None) = (open.next(), open.next()) else {
@@ -539,7 +538,7 @@ impl<'a> Conversation<'a> {
         is_deferred
     }
 
-    /// Passes an answer on. It counts as delivered when the agent shows that it has it, see
+    /// Forwards an answer. It counts as delivered once the agent shows that it has it, see
     /// [`StreamFrame::Results`].
     async fn answer(&mut self, (request, answered): PendingReply) -> Result<(), AttemptOver> {
         self.waits.remove(&request);
@@ -567,7 +566,7 @@ impl<'a> Conversation<'a> {
                     .extend(question.map(|heard| (call.id, SentReply { heard, words })));
                 self.write(&frames::reply(&request, &payload)).await
             }
-            // The agent withdrew the call while its answer came in: nothing shows that it has it.
+            // The agent withdrew the call while the answer came in: nothing shows that it has it.
             None => {
                 self.unread.extend(question.map(|heard| heard.question));
                 Ok(())
@@ -582,8 +581,8 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// The agent has come to its end. What was told in words has arrived, since it went on after
-    /// them; an answer whose call showed nothing of it is named.
+    /// The agent has ended. Answers sent as messages have arrived, since it continued after them;
+    /// answers without a trace in a result are reported.
     pub async fn confirm_all(&mut self) {
         let told = std::mem::take(&mut self.told);
         self.confirm(told).await;
@@ -592,8 +591,9 @@ impl<'a> Conversation<'a> {
             .map(|sent| sent.heard.question)
             .chain(std::mem::take(&mut self.unread));
         for question in unread.collect::<Vec<_>>() {
-            let text =
-                format!("The agent ended without showing that it read the answer to {question}.");
+            let text = format!(
+                "The agent ended, and nothing shows that it read the answer to {question}."
+            );
             let _over = self.host.tell(text).await;
         }
     }
@@ -612,7 +612,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Tells how full the session is; costs no model call.
+    /// Reports how full the session's context is; makes no model call.
     pub async fn report_context(&mut self, lines: &mut OutputLines) {
         let request = json!({ "type": "control_request", "request_id": "context", "request": { "subtype": "get_context_usage", "detail": "summary" } });
         let used = async {
@@ -651,7 +651,7 @@ impl<'a> Conversation<'a> {
         stdin.flush().await
     }
 
-    /// Lets an idle process go; one that does not exit is ended by the caller.
+    /// Waits for an idle process to exit; the caller kills one that does not.
     pub async fn close(
         &mut self,
         child: &mut Child,

@@ -1,4 +1,4 @@
-//! A tool call that waits for a person: what is shown, and what goes back.
+//! A tool call that waits for a person: what people see, and the reply.
 
 use serde_json::{Map, Value, json};
 use vine_domain::{
@@ -6,7 +6,7 @@ use vine_domain::{
     question::{Choice, Item},
 };
 
-/// A call as `can_use_tool` describes it.
+/// A call as described by `can_use_tool`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolCall {
     /// The `tool_use` id.
@@ -15,26 +15,25 @@ pub struct ToolCall {
     input: Value,
     why: String,
     suggestions: Vec<Value>,
-    /// A path outside of the folder that it would touch.
+    /// A path outside the folder that the call would touch.
     blocked_path: Option<String>,
-    /// Claude Code wants a person for just this call, whatever was allowed before.
+    /// Claude Code requires a person for this very call, regardless of earlier permissions.
     insists: bool,
-    /// It came through our hook, which alone can defer it.
+    /// It came through our hook; only such calls can be deferred.
     hooked: bool,
-    /// Something of it could not be read and is shown by a sign.
+    /// Part of it could not be decoded and is shown as a replacement character.
     lossy: bool,
 }
 
-/// What the agent hears when a question was given up.
-pub const NOBODY: &str = "Nobody answered within the time that people have. This is no refusal: \
- nobody has decided anything. \
-                          Go on as far as you can without it, and say in your last words what is \
-                          still undecided.";
+/// What the agent receives when its question has expired.
+pub const NOBODY: &str = "Nobody answered in time. This is not a refusal: no decision has been \
+                          made. Continue as far as you can without an answer, and say in your \
+                          final message what is still undecided.";
 
-/// What people see when there is nothing to approve.
-const NO_PLAN: &str = "(It showed no plan. Send it back and ask for one.)";
+/// Shown when there is no plan to approve.
+const NO_PLAN: &str = "(The agent showed no plan. Send it back and ask for one.)";
 
-/// Stands for a tool where there is none.
+/// Tool name for a question that no tool call asked.
 const LAST_WORDS: &str = "(last words)";
 
 impl ToolCall {
@@ -81,8 +80,7 @@ impl ToolCall {
         }
     }
 
-    /// A question in the agent's last words of a turn: no call waits for it, the answer is what a
-    /// person says next.
+    /// A question at the end of a turn: no call waits for it, and the answer is the next message.
     pub fn last_words(number: usize, question: &str) -> Self {
         let input = json!({ "questions": [{ "question": question }] });
         let id = format!("turn-{number}");
@@ -99,42 +97,42 @@ impl ToolCall {
         }
     }
 
-    /// No call waits for it.
+    /// Whether no call waits for it.
     pub fn is_last_words(&self) -> bool {
         self.tool == LAST_WORDS
     }
 
-    /// The agent's name of the tool.
+    /// The tool's name.
     pub fn tool(&self) -> &str {
         &self.tool
     }
 
-    /// What it is called with.
+    /// The tool's input.
     pub fn input(&self) -> &Value {
         &self.input
     }
 
-    /// What Claude Code suggests to allow with it.
+    /// The permissions that Claude Code suggests to grant along with it.
     pub fn suggestions(&self) -> &[Value] {
         &self.suggestions
     }
 
-    /// A path outside of the folder that Claude Code says it would touch.
+    /// A path outside the folder that the call would touch, according to Claude Code.
     pub fn blocked_path(&self) -> Option<&str> {
         self.blocked_path.as_deref()
     }
 
-    /// Claude Code wants a person for just this call, whatever was allowed before.
+    /// Claude Code requires a person for this very call, regardless of earlier permissions.
     pub fn insists(&self) -> bool {
         self.insists
     }
 
-    /// It can be put off until the session is resumed.
+    /// Whether it can be deferred until the session is resumed.
     pub fn can_defer(&self) -> bool {
         self.hooked
     }
 
-    /// A decision in the shape that its request needs.
+    /// Wraps a decision in the format that its request requires.
     pub fn shaped(&self, decision: Value) -> Value {
         if !self.hooked {
             return decision;
@@ -149,14 +147,13 @@ impl ToolCall {
         json!({ "hookSpecificOutput": output })
     }
 
-    /// Puts the call off: the turn ends, and resuming the session makes the call again under the
-    /// same id.
+    /// Defers the call: the turn ends, and resuming the session repeats the call under the same id.
     pub fn defer() -> Value {
         let reason = "nobody has answered yet";
         json!({ "hookSpecificOutput": { "hookEventName": "PreToolUse", "permissionDecision": "defer", "permissionDecisionReason": reason } })
     }
 
-    /// A call for which a permission was given before; known again by tool and what it does.
+    /// A call that was permitted earlier; recognized by its tool and what it does.
     pub fn granted(tool: &str, what: &str) -> Self {
         let input = json!({ "vine_shown": what });
         Self {
@@ -172,13 +169,13 @@ impl ToolCall {
         }
     }
 
-    /// Both would do exactly the same; `shown` is how people saw what a call does.
+    /// Whether both calls do exactly the same; `shown` maps a call's text to what people saw.
     pub fn same_as(&self, other: &Self, shown: impl Fn(String) -> String) -> bool {
         self.tool == other.tool && self.what() == shown(other.what())
     }
 
-    /// What people are asked. A plan that the call does not carry is what the agent said before,
-    /// `context`; `rules` are what allowing it for the session would cover.
+    /// The question for people. If the call does not contain its plan, the agent's preceding text,
+    /// `context`, is used; `rules` are what allowing it for the session would cover.
     pub fn ask(&self, context: &str, rules: Vec<String>) -> Ask {
         match self.tool.as_str() {
             "AskUserQuestion" | LAST_WORDS => Ask::Clarify {
@@ -218,7 +215,7 @@ impl ToolCall {
             .collect()
     }
 
-    /// The whole command, file or change: what cannot be seen cannot be approved.
+    /// The complete command, file or change: people must see everything that they approve.
     fn what(&self) -> String {
         let text = |key: &str| self.input[key].as_str();
         match (self.tool.as_str(), text("vine_shown")) {
@@ -258,7 +255,7 @@ impl ToolCall {
         }
     }
 
-    /// Every field of the input that is not shown already, a line each: nothing is approved unseen.
+    /// One line per input field that is not shown otherwise: nothing is approved unseen.
     fn rest(&self, shown: &[&str]) -> String {
         let fields = self.input.as_object().into_iter().flatten();
         let unseen = fields
@@ -268,7 +265,7 @@ impl ToolCall {
             .collect()
     }
 
-    /// What goes back when something came of the question.
+    /// The reply to the call, given the question's outcome.
     pub fn reply(&self, reply: Option<QuestionOutcome<'_>>) -> Value {
         match reply {
             Some(QuestionOutcome::Answered(answer)) => self.decided(answer),
@@ -284,8 +281,8 @@ impl ToolCall {
             Decision::Chosen { labels } => {
                 self.answers(labels.iter().map(|item| item.join(", ")).collect())
             }
-            // Words of one's own answer every question at once. As `response` beside no answers they
-            // reach the model only by `can_use_tool`: the hook drops them.
+            // A free-text answer counts for every question. As `response` without `answers` it
+            // would reach the model only through `can_use_tool`; the hook drops it.
             Decision::Words { text } => self.answers(vec![text.clone(); self.items().len()]),
             Decision::Allow { .. } | Decision::Approve => self.allow(),
             Decision::Deny { reason } if reason.is_empty() => {
@@ -301,7 +298,7 @@ impl ToolCall {
         }
     }
 
-    /// The answers are keyed by the whole text of their question.
+    /// Answers are keyed by the full text of their question.
     fn answers(&self, texts: Vec<String>) -> Value {
         let answers: Map<String, Value> = self
             .items()
@@ -312,12 +309,12 @@ impl ToolCall {
         json!({ "behavior": "allow", "updatedInput": merged(&self.input, json!({ "answers": answers })) })
     }
 
-    /// The same, read with or without loss.
+    /// Marks whether the call was decoded with loss.
     pub fn read_with_loss(self, lossy: bool) -> Self {
         Self { lossy, ..self }
     }
 
-    /// Lets the call pass, and no other. What was read with loss is not sent back.
+    /// Allows this call only. Input that was decoded with loss is not sent back.
     pub fn allow(&self) -> Value {
         if self.lossy {
             return json!({ "behavior": "allow" });
@@ -360,7 +357,7 @@ mod tests {
         }
     }
 
-    /// The request as it was recorded from the real CLI.
+    /// The request as recorded from the real CLI.
     fn recorded(file: &str, tool: &str) -> ToolCall {
         let path = format!("{}/../tests/data/claude/{file}", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).expect(&path);

@@ -1,4 +1,4 @@
-//! What we say to Claude in our own words: the task, and what was answered while it was away.
+//! What AgentVine writes to Claude: the task, and what was answered while Claude was away.
 
 use std::path::Path;
 
@@ -12,18 +12,18 @@ use crate::{agent::AgentRun, agent_folder::read_inside};
 
 /// The first message of a run.
 pub struct FirstMessage {
-    /// The words.
+    /// The text.
     pub text: String,
-    /// Drops a second copy of the same message, also across a resume.
+    /// Identifies the message, so that a second copy is dropped, also across a resume.
     pub uuid: Uuid,
-    /// Questions whose answers are in the words, or were in the session already.
+    /// Questions whose answers are in the text, or were in the session already.
     pub told: Vec<DeliveredOutcome>,
     /// Permissions that were given while the agent was away.
     pub granted: Vec<(QuestionId, ToolCall)>,
 }
 
-/// The first message of a run. `transcript` is the session's own record: an answer that is in it is
-/// not told again.
+/// The first message of a run. `transcript` is the session's own record: an answer that it contains
+/// is not repeated.
 pub fn opening(job: &AgentRun<'_>, transcript: Option<&str>) -> FirstMessage {
     let untold: Vec<&Question> = job
         .task
@@ -52,15 +52,15 @@ pub fn opening(job: &AgentRun<'_>, transcript: Option<&str>) -> FirstMessage {
     }
 }
 
-/// A note as the agent reads it.
+/// A note, as the agent reads it.
 pub fn noted(note: &Note) -> String {
     format!(
-        "{} writes to you while you work:\n\n{}",
+        "{} sent you a message while you work:\n\n{}",
         note.author, note.text
     )
 }
 
-/// The answer to a question in the agent's last words, as the agent reads it.
+/// The answer to a question in the agent's last message, as the agent reads it.
 pub fn to_last_words(question: &Question) -> String {
     match question.reply() {
         Some(QuestionOutcome::Answered(Answer {
@@ -75,50 +75,48 @@ pub fn to_last_words(question: &Question) -> String {
     }
 }
 
-/// An answer that came after its question was given up, as the agent reads it.
+/// An answer that came after its question had expired, as the agent reads it.
 pub fn late(question: &Question) -> String {
-    format!("An answer has come after all.\n\n{}", retold(question))
+    format!("A late answer has arrived.\n\n{}", retold(question))
 }
 
-/// The words of the message. A fresh session gets the whole task; a resumed one only the news; one
-/// that may not have heard of the task gets the whole of it, and where it is now.
+/// The text of the message. A new session gets the whole task; a resumed one only what is new; one
+/// that may not know the task gets all of it, and where to work.
 fn composed(job: &AgentRun<'_>, known: &str) -> String {
     let prompt = job.task.prompt.as_str();
     if job.resume && job.task.unheard {
         let (folder, branch, base) = (job.folder.display(), &job.branch, &job.task.base);
         return format!(
-            "A new task in this repository. You are in the worktree {folder} now, on the branch \
-             {branch}, which starts from {base}. \
-             What you changed for other tasks is not in it, and the folders that you worked in may \
-             be gone.\n\n{prompt}{}",
+            "This is a new task in this repository. You are now in the worktree {folder}, on the \
+             branch {branch}, which starts from {base}. It does not contain your changes for other \
+             tasks, and the folders that you worked in before may be gone.\n\n{prompt}{}",
             if known.is_empty() {
                 String::new()
             } else {
-                format!("\n\n---\nWhat was asked and answered already:\n\n{known}")
+                format!("\n\n---\nQuestions and answers so far:\n\n{known}")
             }
         );
     }
     match (job.resume, known.is_empty()) {
         (true, true) => {
-            "You were interrupted while you worked. Go on with the task from where you left off."
-                .into()
+            "You were interrupted while working. Continue the task from where you left off.".into()
         }
         (true, false) => format!(
-            "You were interrupted while you waited for an answer. It has come:\n\n{known}\nGo on \
-             with the task."
+            "You were interrupted while waiting for an answer. Here it is:\n\n{known}\nContinue the \
+             task."
         ),
         (false, true) => prompt.to_owned(),
         (false, false) => {
             format!(
-                "{prompt}\n\n---\nThis task was begun before, in a session that is gone. What was \
-                 asked and answered then:\n\n{known}"
+                "{prompt}\n\n---\nThis task was started in an earlier session that no longer exists. \
+                 Questions and answers from that session:\n\n{known}"
             )
         }
     }
 }
 
-/// The answer is in the session's record: its call has a result, and not the one that stands for a
-/// lost answer. What came late is never the result of its call.
+/// Whether the answer is in the session's record: its call has a result other than the placeholder
+/// for a lost answer. A late answer is never the result of its call.
 pub fn reached(transcript: Option<&str>, question: &Question) -> bool {
     let mark = format!("\"tool_use_id\":\"{}\"", question.call);
     let stand_ins = ["[Tool call interrupted", "doesn't want to proceed"];
@@ -128,7 +126,7 @@ pub fn reached(transcript: Option<&str>, question: &Question) -> bool {
     in_time && transcript.is_some_and(|text| text.lines().any(|line| of_call(&line)))
 }
 
-/// What was asked and what came of it.
+/// What was asked and the outcome.
 fn retold(question: &Question) -> String {
     match question.reply() {
         Some(QuestionOutcome::Answered(answer)) => answered(question, answer),
@@ -137,7 +135,7 @@ fn retold(question: &Question) -> String {
     }
 }
 
-/// What was said around the questions, for an agent that remembers nothing of it.
+/// What the agent said before the questions, for a session that does not remember it.
 fn remembered(questions: &[&Question]) -> String {
     let said = questions
         .iter()
@@ -165,8 +163,8 @@ fn answered(question: &Question, answer: &Answer) -> String {
         }
         (Ask::Permission { .. }, Decision::Allow { .. }) => {
             format!(
-                "{asked}{name} had allowed it. It may have run already; look before you ask for it \
-                 again.\n\n"
+                "{asked}{name} allowed it earlier. It may have run already; check before you ask for \
+                 it again.\n\n"
             )
         }
         (Ask::Permission { .. } | Ask::Plan { .. }, decision) => {
@@ -189,7 +187,7 @@ fn answered(question: &Question, answer: &Answer) -> String {
     }
 }
 
-/// A permission that the agent does not know of is good for one call.
+/// A permission that the agent does not know of yet covers one call.
 pub fn grant(question: &Question) -> Option<(QuestionId, ToolCall)> {
     match (&question.ask, question.untold()?) {
         (
@@ -203,10 +201,10 @@ pub fn grant(question: &Question) -> Option<(QuestionId, ToolCall)> {
     }
 }
 
-/// The same for every repetition of this attempt's first message.
+/// Identical for each repetition of this attempt's first message.
 fn attempt_uuid(job: &AgentRun<'_>) -> Uuid {
-    // With the task: a session that did another one before would drop a message of the same name as
-    // a repetition.
+    // Includes the task: a session reused from another task would otherwise drop the message as a
+    // duplicate.
     uuid_of(&format!(
         "{}/{}/{}",
         job.session, job.task.attempt.task, job.task.attempt.epoch.0
@@ -215,8 +213,9 @@ fn attempt_uuid(job: &AgentRun<'_>) -> Uuid {
 
 const NOTES_LIMIT: usize = 64 * 1024;
 
-/// The text of an untrusted repository's CLAUDE.md, which its settings source would bring
-/// otherwise: people expect it. It goes in as plain words; nothing of it is executed.
+/// The text of an untrusted repository's CLAUDE.md, which people expect Claude to read and which
+/// its settings source would otherwise provide. It is passed as plain text; nothing in it is
+/// executed.
 pub fn repository_notes(job: &AgentRun<'_>) -> Option<String> {
     if job.task.repo.trusted {
         return None;
@@ -227,10 +226,10 @@ pub fn repository_notes(job: &AgentRun<'_>) -> Option<String> {
         .chars()
         .take(NOTES_LIMIT)
         .collect();
-    Some(format!("The repository's CLAUDE.md says:\n\n{text}"))
+    Some(format!("Contents of the repository's CLAUDE.md:\n\n{text}"))
 }
 
-/// Two or three lines of what was said, for people.
+/// The last lines of the agent's text (at most three), for people.
 pub fn shortened(text: &str) -> String {
     let lines: Vec<&str> = text
         .lines()

@@ -1,0 +1,78 @@
+//! Attempts: one run of a task by one worker, its record and its log.
+
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    clock::Timestamp,
+    ids::{Epoch, SessionId, TaskId},
+};
+
+/// One attempt, as its writes name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    /// The task.
+    pub task: TaskId,
+    /// The epoch it was leased under.
+    pub epoch: Epoch,
+}
+
+/// The log of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Execution {
+    /// Which.
+    pub epoch: Epoch,
+    /// On which worker, by name.
+    pub worker: String,
+    /// In which session, once there was one.
+    pub session: Option<SessionId>,
+    /// When it was claimed.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended: `done`, `failed`, `lost`, `cancelled`, `released`, `parked`.
+    pub outcome: Option<String>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// One line of a task's log.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LogLine {
+    /// When it was stored.
+    pub at: Timestamp,
+    /// The attempt it belongs to.
+    pub epoch: Epoch,
+    /// One line.
+    pub text: String,
+}
+
+/// What an attempt used, as the agent counts it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Usage {
+    /// Turns of the conversation.
+    pub turns: u64,
+    /// Tokens read, cached ones included.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+    /// An estimate from list prices, in millionths of a dollar.
+    pub cost_microdollars: u64,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            turns,
+            input_tokens,
+            output_tokens,
+            cost_microdollars,
+        } = other;
+        self.turns += turns;
+        self.input_tokens += input_tokens;
+        self.output_tokens += output_tokens;
+        self.cost_microdollars += cost_microdollars;
+    }
+}
